@@ -133,10 +133,20 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
         if end:
             sign_out_everywhere(runtime, user.id, user=None, now=now)
         lines = [
-            f"  {each['device'] or 'Không rõ'}, {each['address']}, từ {each['began_at']}"
+            "  "
+            + _(
+                "%(device)s, %(address)s, từ %(began_at)s",
+                device=each["device"] or _("Không rõ"),
+                address=each["address"],
+                began_at=each["began_at"],
+            )
             for each in open_sessions
         ]
-        head = f"{'Đã đăng xuất' if end else 'Đang đăng nhập ở'} {len(open_sessions)} máy."
+        head = (
+            _("Đã đăng xuất %(n)s máy.", n=len(open_sessions))
+            if end
+            else _("Đang đăng nhập ở %(n)s máy.", n=len(open_sessions))
+        )
         output({"sessions": open_sessions, "ended": end}, as_json=as_json, says="\n".join([head, *lines]))
 
     @users.command("remove-second-factor")
@@ -192,7 +202,11 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
             now=datetime.now(UTC),
         )
         found = {"id": made.id, "token": text, "expires_at": made.expires_at.isoformat()}
-        output(found, as_json=as_json, says=f"Mã truy cập số {made.id}, chỉ hiện một lần: {text}")
+        output(
+            found,
+            as_json=as_json,
+            says=_("Mã truy cập số %(id)s, chỉ hiện một lần: %(text)s", id=made.id, text=text),
+        )
 
     @tokens.command("list")
     @acting_as
@@ -214,12 +228,13 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
             }
             for line in lines
         ]
+        closed = ", " + _("hết hạn hoặc đã thu hồi")
         says = [
             f"{line.token.id} {line.token.name} ({line.organisation}): {', '.join(line.token.rights)}"
-            f"{'' if line.is_open(now) else ', hết hạn hoặc đã thu hồi'}"
+            + ("" if line.is_open(now) else closed)
             for line in lines
         ]
-        output({"tokens": found}, as_json=as_json, says="\n".join(says) or "Chưa có mã truy cập nào.")
+        output({"tokens": found}, as_json=as_json, says="\n".join(says) or _("Chưa có mã truy cập nào."))
 
     @tokens.command("end")
     @click.argument("token_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")

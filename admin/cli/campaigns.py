@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask_babel import gettext as _
 
 from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output
 from campaigns.analytics.campaign_status import read_status
@@ -59,8 +60,12 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
             output(
                 {"id": campaign_id, "state": state.value},
                 as_json=as_json,
-                says=f"Chiến dịch số {campaign_id}: {show_error(STATE_NAMES[state])}."
-                + (" Cần thêm một người khác duyệt." if is_half else ""),
+                says=_(
+                    "Chiến dịch số %(campaign_id)s: %(state)s.",
+                    campaign_id=campaign_id,
+                    state=show_error(STATE_NAMES[state]),
+                )
+                + (" " + _("Cần thêm một người khác duyệt.") if is_half else ""),
             )
 
     for action, help_text in _ACTIONS.items():
@@ -93,14 +98,19 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 def _describe(status: dict[str, Any]) -> list[str]:
     lines = [
-        f"Chiến dịch số {status['id']} “{status['name']}”: {show_error(STATE_NAMES[CampaignState(status['state'])])}"
+        _(
+            "Chiến dịch số %(id)s “%(name)s”: %(state)s",
+            id=status["id"],
+            name=status["name"],
+            state=show_error(STATE_NAMES[CampaignState(status["state"])]),
+        )
     ]
     if status["pause_reason"]:
-        lines.append(f"  Lý do dừng: {status['pause_reason']}")
-    lines.append(f"  Người nhận: {status['recipients']}")
-    groups = [("Không gửi", status["excluded"])]
-    groups += [(f"Bước {step['step']}", step["messages"]) for step in status["steps"]]
-    groups.append(("Trả lời", status["answers"]))
+        lines.append("  " + _("Lý do dừng: %(pause_reason)s", pause_reason=status["pause_reason"]))
+    lines.append("  " + _("Người nhận: %(recipients)s", recipients=status["recipients"]))
+    groups = [(_("Không gửi"), status["excluded"])]
+    groups += [(_("Bước %(step)s", step=step["step"]), step["messages"]) for step in status["steps"]]
+    groups.append((_("Trả lời"), status["answers"]))
     for title, counts in groups:
         if counts:
             lines.append(
@@ -109,7 +119,15 @@ def _describe(status: dict[str, Any]) -> list[str]:
     reported = status["self_reported"]
     if reported["share"] is not None:
         share = f"{reported['share']:.1%}".replace(".", ",")
-        lines.append(f"  Tự báo đã cài: {reported['installed']}/{reported['denominator']} ({share})")
+        lines.append(
+            "  "
+            + _(
+                "Tự báo đã cài: %(installed)s/%(denominator)s (%(share)s)",
+                installed=reported["installed"],
+                denominator=reported["denominator"],
+                share=share,
+            )
+        )
     return lines
 
 

@@ -38,9 +38,11 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         output(
             dict(counts),
             as_json=as_json,
-            says="Kết quả: "
-            + ", ".join(f"{name} {count}" for name, count in counts.items())
-            + f". Xem {out}.",
+            says=_(
+                "Kết quả: %(counts)s. Xem %(file)s.",
+                counts=", ".join(f"{name} {count}" for name, count in counts.items()),
+                file=out,
+            ),
         )
 
     @contacts.command("import")
@@ -86,9 +88,17 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             {"import": list_import.id, **asdict(counts)},
             as_json=as_json,
             says=(
-                f"Lần nhập {list_import.id}. Đã đọc {counts.rows} dòng: {counts.created} người mới, {counts.updated} bổ sung, "
-                f"{counts.merged} gộp, {counts.unchanged} không đổi, {counts.review} chờ xem lại, "
-                f"{counts.rejected} không hợp lệ."
+                _(
+                    "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ xem lại, %(rejected)s không hợp lệ.",
+                    id=list_import.id,
+                    rows=counts.rows,
+                    created=counts.created,
+                    updated=counts.updated,
+                    merged=counts.merged,
+                    unchanged=counts.unchanged,
+                    review=counts.review,
+                    rejected=counts.rejected,
+                )
             ),
         )
 
@@ -101,7 +111,11 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         output(
             {"import": import_id, "people": people},
             as_json=as_json,
-            says=f"Đã hoàn tác lần nhập {import_id}: gỡ những gì tệp đã đưa vào của {people} người.",
+            says=_(
+                "Đã hoàn tác lần nhập %(import_id)s: gỡ những gì tệp đã đưa vào của %(people)s người.",
+                import_id=import_id,
+                people=people,
+            ),
         )
 
     @contacts.command("do-not-call")
@@ -116,9 +130,19 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             counts,
             as_json=as_json,
             says=(
-                f"Danh sách không làm phiền nay có {counts['numbers']} số: thêm {counts['added']}, bỏ "
-                f"{counts['removed']}. {counts['people']} người trong hệ thống có số trong danh sách này."
-                + (f" Không lấy trang {left_out}: 200 dòng đầu không có số di động." if left_out else "")
+                _(
+                    "Danh sách không làm phiền nay có %(numbers)s số: thêm %(added)s, bỏ %(removed)s. %(people)s người trong hệ thống có số trong danh sách này.",
+                    numbers=counts["numbers"],
+                    added=counts["added"],
+                    removed=counts["removed"],
+                    people=counts["people"],
+                )
+                + (
+                    " "
+                    + _("Không lấy trang %(left_out)s: 200 dòng đầu không có số di động.", left_out=left_out)
+                    if left_out
+                    else ""
+                )
             ),
         )
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from admin.cli.base import Command, Failure, Group, json_option, output
@@ -54,7 +55,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def upgrade_database(as_json: bool) -> None:
         """Create or update the tables."""
         upgrade(runtime.db)
-        output({"status": "current"}, as_json=as_json, says="Cơ sở dữ liệu đã ở phiên bản mới nhất.")
+        output({"status": "current"}, as_json=as_json, says=_("Cơ sở dữ liệu đã ở phiên bản mới nhất."))
 
     @areas.command("load")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -74,7 +75,11 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         output(
             {"contacts": n_contacts, "logins": [email for email, *_ in LOGINS]},
             as_json=as_json,
-            says=f"Đã tạo {n_contacts} người trong danh sách mẫu. Tài khoản dùng thử:\n{logins}",
+            says=_(
+                "Đã tạo %(n_contacts)s người trong danh sách mẫu. Tài khoản dùng thử:\n%(logins)s",
+                n_contacts=n_contacts,
+                logins=logins,
+            ),
         )
 
     @counters.command("verify")
@@ -103,7 +108,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         output(
             {"sums": sums + compared, "different": 0},
             as_json=as_json,
-            says=f"Cả {sums + compared} số đếm đều khớp.",
+            says=_("Cả %(n)s số đếm đều khớp.", n=sums + compared),
         )
 
     return [db, areas, counters, demo]
@@ -167,8 +172,12 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
                 "removed": made.removed,
             },
             as_json=as_json,
-            says=f"Đã sao lưu vào {made.path} ({made.size} byte, {made.seconds:.1f} giây). "
-            "Hãy giữ SECRET_KEY ở nơi khác: thiếu nó, bản sao lưu không dùng được.",
+            says=_(
+                "Đã sao lưu vào %(path)s (%(size)s byte, %(seconds)s giây). Hãy giữ SECRET_KEY ở nơi khác: thiếu nó, bản sao lưu không dùng được.",
+                path=made.path,
+                size=made.size,
+                seconds=f"{made.seconds:.1f}",
+            ),
         )
 
     @backup.command("restore")
@@ -199,15 +208,12 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
 
 def _restore_message(restored: RestoreSummary, *, age_s: float) -> str:
     open_now = restored.waiting + restored.under_way + restored.reported_on
-    return (
-        f"Đã khôi phục dữ liệu của {age_s / 60:.0f} phút trước. Đã tạm dừng {restored.paused} chiến dịch; {open_now} tin "
-        "đang chờ đối soát với tổng đài. Hãy chạy lại web, worker và scheduler, chờ hết tin chưa rõ kết quả "
-        "(campaigns status) rồi mới cho gửi tiếp. Câu trả lời, số bị chặn và yêu cầu xóa dữ liệu từ lúc sao lưu "
-        "đến nay không có trong bản sao: hãy nhập lại (replies import) và làm lại.\n"
-        f"Mọi người phải đăng nhập lại; {restored.tokens} mã truy cập của hệ thống khác đã bị thu hồi, hãy tạo mã mới.\n"
-        "Những gì sau đây trở lại như lúc sao lưu, hãy xem từng mục và khóa hoặc ngừng lại cái không còn được dùng: "
-        "tài khoản đã khóa, đã đổi vai trò hoặc đổi mật khẩu; mã khôi phục đã dùng; xác thực hai lớp đã bỏ hoặc đã bật; "
-        "liên kết nộp số liệu của cơ quan; liên kết xem báo cáo; nơi nhận tin báo."
+    return _(
+        "Đã khôi phục dữ liệu của %(minutes)s phút trước. Đã tạm dừng %(paused)s chiến dịch; %(open_now)s tin đang chờ đối soát với tổng đài. Hãy chạy lại web, worker và scheduler, chờ hết tin chưa rõ kết quả (campaigns status) rồi mới cho gửi tiếp. Câu trả lời, số bị chặn và yêu cầu xóa dữ liệu từ lúc sao lưu đến nay không có trong bản sao: hãy nhập lại (replies import) và làm lại.\nMọi người phải đăng nhập lại; %(tokens)s mã truy cập của hệ thống khác đã bị thu hồi, hãy tạo mã mới.\nNhững gì sau đây trở lại như lúc sao lưu, hãy xem từng mục và khóa hoặc ngừng lại cái không còn được dùng: tài khoản đã khóa, đã đổi vai trò hoặc đổi mật khẩu; mã khôi phục đã dùng; xác thực hai lớp đã bỏ hoặc đã bật; liên kết nộp số liệu của cơ quan; liên kết xem báo cáo; nơi nhận tin báo.",
+        minutes=f"{age_s / 60:.0f}",
+        paused=restored.paused,
+        open_now=open_now,
+        tokens=restored.tokens,
     )
 
 
@@ -226,7 +232,7 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
                 campaign_id: preview_clear(session, campaign_id, days=days, now=now) for campaign_id in due
             }
             expired = preview_expired(session, days=days, now=now)
-        _print_results(results, expired, as_json=as_json, head="Sẽ xóa")
+        _print_results(results, expired, as_json=as_json, head=_("Sẽ xóa"))
 
     @retention.command("run")
     @json_option
@@ -239,7 +245,7 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
             campaign_id: clear_campaign(runtime.db, campaign_id, days=days, now=now) for campaign_id in due
         }
         expired = remove_expired(runtime.db, days=days, now=now)
-        _print_results(results, expired, as_json=as_json, head="Đã xóa")
+        _print_results(results, expired, as_json=as_json, head=_("Đã xóa"))
 
     return [retention]
 
@@ -248,17 +254,32 @@ def _print_results(
     results: dict[int, ClearResult], expired: ExpiryResult, *, as_json: bool, head: str
 ) -> None:
     lines = [
-        f"{head} của chiến dịch {campaign_id}: {each.people} người (giữ {each.kept} người còn trong chiến dịch khác, "
-        f"danh sách mới hoặc yêu cầu chưa trả lời), {each.numbers} số điện thoại, nội dung của {each.messages} tin, "
-        f"{each.replies} câu trả lời, {each.notes} ghi chú."
+        _(
+            "%(head)s của chiến dịch %(campaign_id)s: %(people)s người (giữ %(kept)s người còn trong chiến dịch khác, danh sách mới hoặc yêu cầu chưa trả lời), %(numbers)s số điện thoại, nội dung của %(messages)s tin, %(replies)s câu trả lời, %(notes)s ghi chú.",
+            head=head,
+            campaign_id=campaign_id,
+            people=each.people,
+            kept=each.kept,
+            numbers=each.numbers,
+            messages=each.messages,
+            replies=each.replies,
+            notes=each.notes,
+        )
         for campaign_id, each in results.items()
     ]
     if any(asdict(expired).values()):
         lines.append(
-            f"{head} ngoài các chiến dịch: {expired.rows} dòng để riêng khi nhập, {expired.replies} câu trả lời, "
-            f"{expired.messages} tin, {expired.cases} việc và {expired.numbers} số của người không có trong danh bạ, "
-            f"người hỏi và trả lời của {expired.requests} yêu cầu về dữ liệu, "
-            f"giá trị cũ và mới của {expired.entries} lần sửa trong nhật ký."
+            _(
+                "%(head)s ngoài các chiến dịch: %(rows)s dòng để riêng khi nhập, %(replies)s câu trả lời, %(messages)s tin, %(cases)s việc và %(numbers)s số của người không có trong danh bạ, người hỏi và trả lời của %(requests)s yêu cầu về dữ liệu, giá trị cũ và mới của %(entries)s lần sửa trong nhật ký.",
+                head=head,
+                rows=expired.rows,
+                replies=expired.replies,
+                messages=expired.messages,
+                cases=expired.cases,
+                numbers=expired.numbers,
+                requests=expired.requests,
+                entries=expired.entries,
+            )
         )
     output(
         {
@@ -266,7 +287,7 @@ def _print_results(
             "expired": asdict(expired),
         },
         as_json=as_json,
-        says="\n".join(lines) or "Không có dữ liệu nào quá hạn lưu giữ.",
+        says="\n".join(lines) or _("Không có dữ liệu nào quá hạn lưu giữ."),
     )
 
 
@@ -302,8 +323,12 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
         output(
             {"entries": verdict.entries, "emptied": verdict.emptied, "head": str(verdict.head)},
             as_json=as_json,
-            says=f"Nhật ký nguyên vẹn: {verdict.entries} mục, trong đó {verdict.emptied} mục đã xóa giá trị theo yêu cầu.\n"
-            f"Mốc cuối, nên ghi lại ở nơi khác: {verdict.head}",
+            says=_(
+                "Nhật ký nguyên vẹn: %(entries)s mục, trong đó %(emptied)s mục đã xóa giá trị theo yêu cầu.\nMốc cuối, nên ghi lại ở nơi khác: %(head)s",
+                entries=verdict.entries,
+                emptied=verdict.emptied,
+                head=verdict.head,
+            ),
         )
 
     return [trail]

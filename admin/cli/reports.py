@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
+from flask_babel import gettext as _
 
 from admin.cli.base import Failure, Group, json_option, output, warn
 from campaigns.reports.day_status import read_day_status
@@ -55,12 +56,14 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
                 file_name(day.isoformat(), 0, kind): content
                 for kind, content in build_without_issuing(runtime, day, now=now).items()
             }
-            warn("Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại.")
+            warn(
+                _("Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại.")
+            )
         for name, content in files.items():
             (out / name).write_bytes(content)
         record_export(runtime, day, files=len(files), now=now)
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
-        output(done, as_json=as_json, says=f"Đã ghi {len(files)} tệp vào {out}.")
+        output(done, as_json=as_json, says=_("Đã ghi %(n)s tệp vào %(out)s.", n=len(files), out=out))
 
     @reports.command("status")
     @_which
@@ -77,7 +80,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     def run(as_json: bool) -> None:
         """Run the report's due actions once now, as the scheduler does."""
         done = [action.value for action in run_due_actions(runtime, now=datetime.now(UTC))]
-        says = f"Đã làm: {', '.join(done)}." if done else "Chưa có việc gì đến giờ."
+        says = _("Đã làm: %(done)s.", done=", ".join(done)) if done else _("Chưa có việc gì đến giờ.")
         output({"done": done}, as_json=as_json, says=says)
 
     @reports.command("verify")
@@ -88,7 +91,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
             checked, wrong = verify_issues(session)
         if wrong:
             raise Failure(LoaError("issues_differ", n=len(wrong), differences=wrong))
-        says = f"Đã dựng lại {checked} báo cáo đã phát hành, tất cả đều khớp."
+        says = _("Đã dựng lại %(checked)s báo cáo đã phát hành, tất cả đều khớp.", checked=checked)
         output({"issues": checked, "different": 0}, as_json=as_json, says=says)
 
     return [reports]

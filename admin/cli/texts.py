@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from flask_babel import gettext as _
 
 from admin.cli.base import Group, json_option, output, read_lines, write_line
 from campaigns.cases.handle_case import export_examples
@@ -50,7 +51,11 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         says = f"Đã đọc {done.rows} dòng: {done.new} câu trả lời mới, {done.known} câu đã có."
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))
-            says += f" Không đọc được dòng {lines}{'…' if len(done.unreadable) > 20 else ''}."
+            says += " " + _(
+                "Không đọc được dòng %(lines)s%(more)s.",
+                lines=lines,
+                more="…" if len(done.unreadable) > 20 else "",
+            )
         counts = {"rows": done.rows, "new": done.new, "known": done.known, "unreadable": done.unreadable}
         output(counts, as_json=as_json, says=says)
 

@@ -21,9 +21,9 @@ from tests.project.test_layout import ROOT
 ADMIN = ROOT / "admin"
 FOLDER = ADMIN / "translations" / "en" / "LC_MESSAGES"
 TEMPLATES = sorted((ADMIN / "templates").rglob("*.html"))
-# Commands speak Vietnamese to operators, and the interface to other systems; the demo's sentences are data.
+# The texts that the API carries are codes, and the demo's sentences are data.
 PYTHON = sorted(
-    path for path in ADMIN.rglob("*.py") if not {"cli", "api", "demo"} & {*path.parts[len(ADMIN.parts) :]}
+    path for path in ADMIN.rglob("*.py") if not {"api", "demo"} & {*path.parts[len(ADMIN.parts) :]}
 )
 WRAPPERS = {"_", "_l", "gettext", "lazy_gettext"}
 VIETNAMESE = re.compile("[À-ÃÈ-ÊÌÍÒ-ÕÙÚÝà-ãè-êìíò-õùúýĂăĐđĨĩŨũƠơƯưẠ-ỹ]")

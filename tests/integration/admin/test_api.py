@@ -191,6 +191,18 @@ def test_problems_are_told_in_one_form_and_in_vietnamese(other: Other) -> None:
         assert not problem["detail"].isascii()
 
 
+def test_a_problem_has_a_code_and_speaks_english_to_those_who_ask(other: Other) -> None:
+    headers = {"Authorization": f"Bearer {other.token}"}
+    told = {}
+    for language in ("vi", "en"):
+        answer = other.client.get("/api/v1/campaigns/99", headers={**headers, "Accept-Language": language})
+        told[language] = json.loads(answer.text)
+        assert told[language]["code"] == "campaign_id_not_visible"
+    assert told["vi"]["detail"] == "Không có chiến dịch số 99 mà bạn được xem."
+    assert told["en"]["detail"] == "There is no campaign 99 that you may see."
+    assert told["en"]["title"] == "Not found"
+
+
 def test_a_token_opens_what_it_was_made_for_until_it_ends(other: Other, world: World) -> None:
     reader = Other(other.client, world, Right.FIGURES_READ)
     assert reader.get("/api/v1/goals").status_code == 200

@@ -562,6 +562,27 @@ def test_vietnamese_comes_out_whatever_the_machine_s_language_is() -> None:
 # -- settings
 
 
+@one_database
+def test_a_command_speaks_the_language_that_it_is_told(
+    operator: Operator, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = ("campaigns", "status", 999)
+    assert operator.is_told(*unknown) == "Lỗi: Không có chiến dịch số 999.\n"
+    assert operator.types(*unknown, "--lang", "en").stderr == "Error: There is no campaign 999.\n"
+    missing = operator.types("campaigns", "status", "--lang", "en")
+    assert missing.stderr.startswith("Error: ID is missing. See: ")
+    current = operator.types("db", "upgrade", "--lang", "en")
+    assert current.stdout == "The database is at the newest version.\n"
+    monkeypatch.delenv("LOA_LANG")
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for locale, said in (("", "Lỗi"), ("C.UTF-8", "Lỗi"), ("vi_VN", "Lỗi"), ("en_US.UTF-8", "Error")):
+        monkeypatch.setenv("LANG", locale)
+        assert operator.types(*unknown).stderr.startswith(f"{said}: ")
+    monkeypatch.setenv("LOA_LANG", "vi")
+    assert operator.types(*unknown).stderr.startswith("Lỗi: ")
+
+
 def test_bad_settings_are_all_said_at_once_without_a_stack() -> None:
     done = run("campaigns", "status", "1", APP_ENV="production", SECRET_KEY="short", SWEEP_S="often")
     said = done.stderr.decode()

@@ -113,6 +113,18 @@ def test_pages_outside_are_english_too(office: Office, visitor: Visitor, path: s
     assert '<html lang="en">' in answer.text
 
 
+def test_a_refused_form_says_why_in_english(office: Office) -> None:
+    visitor = office.visitors[HERE, Role.ADMINISTRATOR]
+    for language, said in (
+        ("vi", "Tổ chức phải có mã và tên."),
+        ("en", "An organisation needs a code and a name."),
+    ):
+        answer = office.ask(
+            visitor, "POST", "/admin/organisations/", {"code": "", "name": ""}, language=language
+        )
+        assert said in answer.text
+
+
 def test_the_switch_changes_the_language_and_back(office: Office) -> None:
     browser = office.app.test_client()
     for language, said in (("en", "Sign in"), ("vi", "Đăng nhập"), ("xx", "Đăng nhập")):
