@@ -1,4 +1,6 @@
-"""The Vietnamese guides of docs/huong-dan as pages: what staff, approvers and leaders do, by task.
+"""The guides of docs/huong-dan as pages: what staff, approvers and leaders do, by task.
+
+They are Vietnamese; those in its folder `en` are read in English by who chose English.
 
 Also the map from each page of the admin site to its section in a guide.
 """
@@ -17,7 +19,9 @@ from urllib.parse import quote
 from flask import abort, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_babel import get_locale
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 
 from admin.views.base import AdminPage
@@ -34,7 +38,7 @@ class GuidesView(AdminPage):
 
     @expose("/<guide>")
     def show(self, guide: str) -> ResponseReturnValue:
-        found = read_guide(guide)
+        found = read_guide(guide, str(get_locale()))
         if found is None:
             abort(404)
         return self.render("home/guide.html", guide=found, is_index=guide == INDEX)
@@ -54,9 +58,10 @@ SECTIONS: Mapping[str, str] = tomllib.loads((_FOLDER / "pages.toml").read_text(e
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """A guide: its title, and the rest as HTML."""
+    """A guide: its title and language, and the rest as HTML."""
 
     title: str
+    language: str
     html: Markup
 
 
@@ -74,19 +79,21 @@ def names() -> list[str]:
 
 
 @cache
-def read_guide(name: str) -> Guide | None:
-    """Return a guide by its file name, None if there is none.
+def read_guide(name: str, language: str = "vi") -> Guide | None:
+    """Return a guide by its file name, None if there is none. In Vietnamese if the language has none.
 
-    Links between guides and to pictures are relative: they fit the URLs of `guides.show` and `guides.picture`.
+    A section has the same anchor in every language. Links between guides and to pictures are relative: they fit the URLs of `guides.show` and `guides.picture`.
     """
     if name not in names():
         return None
     parser = MarkdownIt("commonmark").enable("table")
-    tokens = parser.parse((_FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+    vietnamese = tokens = parser.parse((_FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+    translation = _FOLDER / language / f"{name}.md"
+    if is_translated := translation.is_file():
+        tokens = parser.parse(translation.read_text(encoding="utf-8"))
     title = tokens[1].content
-    for heading, text in pairwise(tokens):
-        if heading.type == "heading_open":
-            heading.attrSet("id", slug_of(text.content))
+    for (heading, _text), (_heading, text) in zip(_headings(tokens), _headings(vietnamese), strict=True):
+        heading.attrSet("id", slug_of(text.content))
     for token in tokens:
         for child in token.children or ():
             if child.type == "link_open":
@@ -95,7 +102,15 @@ def read_guide(name: str) -> Guide | None:
                 source = str(child.attrGet("src"))
                 child.attrSet("src", f"pictures/{Path(source).name}")
                 child.attrSet("loading", "lazy")
-    return Guide(title, Markup(parser.renderer.render(tokens[3:], parser.options, {})))  # noqa: S704 (our own files)
+    return Guide(
+        title,
+        language if is_translated else "vi",
+        Markup(parser.renderer.render(tokens[3:], parser.options, {})),
+    )  # noqa: S704 (our own files)
+
+
+def _headings(tokens: list[Token]) -> list[tuple[Token, Token]]:
+    return [(heading, text) for heading, text in pairwise(tokens) if heading.type == "heading_open"]
 
 
 def slug_of(title: str) -> str:

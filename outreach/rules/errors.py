@@ -50,7 +50,9 @@ def error_from_json(stored: str) -> LoaError | None:
 def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_plain, value))}]"
-    return f"({value})" if isinstance(value, LoaError) else ascii(value)
+    if isinstance(value, LoaError):
+        return f"({value})"
+    return ascii(value) if isinstance(value, str) else str(value)
 
 
 def _as_dict(error: Any) -> dict[str, Any]:

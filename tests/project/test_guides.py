@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,20 @@ def test_every_guide_can_be_read_with_its_pictures() -> None:
         for picture in re.findall(r'src="pictures/([^"]+)"', found.html):
             assert (PICTURES / picture).is_file()
     assert read_guide("../reference") is None
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs" / "huong-dan" / "en").glob("*.md")), ids=lambda path: path.stem
+)
+def test_an_english_guide_has_the_sections_and_the_words_of_the_english_pages(path: Path) -> None:
+    vietnamese, english = read_guide(path.stem), read_guide(path.stem, "en")
+    assert vietnamese
+    assert english
+    assert english.language == "en"
+    assert english.title != vietnamese.title
+    anchors = [re.findall(r'id="([^"]+)"', str(guide.html)) for guide in (vietnamese, english)]
+    assert anchors[0] == anchors[1]
+    shown = {str(message.string).strip(" .:") for message in catalogue() if isinstance(message.id, str)}
+    named = re.findall(r"\*\*([^*]+)\*\*", path.read_text(encoding="utf-8"))
+    assert [words for words in named if words not in shown] == []
+    assert len(named) == len(re.findall(r"\*\*([^*]+)\*\*", GUIDES[path.stem]))

@@ -394,5 +394,5 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
 
 
 def test_nobody_freezes_figures_that_are_not_there_yet(province: Province) -> None:
-    with pytest.raises(BadInput, match="template_hour_wrong"):
+    with pytest.raises(BadInput, match="report_before_freeze"):
         freeze(province.world.runtime, province.day, now=province.at("13:29"))

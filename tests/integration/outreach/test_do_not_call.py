@@ -178,7 +178,7 @@ def test_a_file_from_the_page_is_worked_on_once_and_then_gone(world: World, tmp_
         assert do_not_call.files_to_process(session, now=world.now + timedelta(days=1)) == []
     assert (done.state, done.counts["people"]) == (RegisterState.DONE, 1)
     assert failed.state is RegisterState.FAILED
-    assert "không có cột nào chứa số di động" in failed.error
+    assert "register_no_numbers" in failed.error
     assert on_register(world) == {number(1)}
     assert list((tmp_path / "uploads").iterdir()) == []
 
