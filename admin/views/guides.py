@@ -105,8 +105,8 @@ def read_guide(name: str, language: str = "vi") -> Guide | None:
     return Guide(
         title,
         language if is_translated else "vi",
-        Markup(parser.renderer.render(tokens[3:], parser.options, {})),
-    )  # noqa: S704 (our own files)
+        Markup(parser.renderer.render(tokens[3:], parser.options, {})),  # noqa: S704 (our own files)
+    )
 
 
 def _headings(tokens: list[Token]) -> list[tuple[Token, Token]]:

@@ -115,13 +115,12 @@ def test_pages_outside_are_english_too(office: Office, visitor: Visitor, path: s
 
 def test_a_refused_form_says_why_in_english(office: Office) -> None:
     visitor = office.visitors[HERE, Role.ADMINISTRATOR]
+    form = {"code": "", "name": "", "kind": "mass", "area_code": "", "parent_id": ""}
     for language, said in (
         ("vi", "Tổ chức phải có mã và tên."),
         ("en", "An organisation needs a code and a name."),
     ):
-        answer = office.ask(
-            visitor, "POST", "/admin/organisations/", {"code": "", "name": ""}, language=language
-        )
+        answer = office.ask(visitor, "POST", "/admin/organisations/", form, language=language)
         assert said in answer.text
 
 

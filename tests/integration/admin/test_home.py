@@ -106,7 +106,11 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
         )
     signed_in(client, AUTHOR)
     page = home(client)
-    for text in ("2 người cần giúp", "1 câu trả lời chờ xem", "Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã 20003)."):
+    for text in (
+        "2 người cần giúp",
+        "1 câu trả lời chờ xem",
+        "Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã 20003).",
+    ):
         assert text in page
 
 
