@@ -41,7 +41,7 @@ from outreach.accounts.permissions import require_role, visible_to
 from outreach.core.bulk import NO_SYNC
 from outreach.enqueue_jobs import enqueue_approval_mail, enqueue_sweep
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, use_case
 

@@ -18,6 +18,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from admin.api.problems import Malformed
 from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, read_page, ref, strict
+from admin.wording.errors import show_stored_error
 from outreach.contacts.lists import LONGEST_NAME
 from outreach.imports.issues import REASONS, IssueStatus
 from outreach.imports.process_upload import UploadContext, process_upload

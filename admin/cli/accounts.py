@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
+from flask_babel import gettext as _
 
 from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, read_password
 from admin.login_limits import clear_login_limits
@@ -53,7 +54,11 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
             user=None,
             now=datetime.now(UTC),
         )
-        output({"id": made.id, "code": made.code}, as_json=as_json, says=f"Đã tạo tổ chức {made.code}.")
+        output(
+            {"id": made.id, "code": made.code},
+            as_json=as_json,
+            says=_("Đã tạo tổ chức %(code)s.", code=made.code),
+        )
 
     @users.command("create")
     @click.argument("email")
@@ -89,7 +94,11 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
             user=None,
             now=datetime.now(UTC),
         )
-        output({"id": user.id, "email": user.email}, as_json=as_json, says=f"Đã tạo tài khoản {user.email}.")
+        output(
+            {"id": user.id, "email": user.email},
+            as_json=as_json,
+            says=_("Đã tạo tài khoản %(email)s.", email=user.email),
+        )
 
     add_entry_commands(users, runtime)
     return [organisations, users]
@@ -105,10 +114,18 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
         user, now = acting_user(runtime, email), datetime.now(UTC)
         if password_stdin:
             set_password(runtime, user.id, read_password(), now=now)
-            output({"id": user.id}, as_json=as_json, says=f"Đã đặt mật khẩu mới cho {user.email}.")
+            output(
+                {"id": user.id},
+                as_json=as_json,
+                says=_("Đã đặt mật khẩu mới cho %(email)s.", email=user.email),
+            )
         else:
             link = link_for(renew_invitation(runtime, user.id, user=None, now=now), runtime.settings)
-            says = f"Liên kết đặt mật khẩu cho {user.email}, dùng một lần trong 72 giờ:\n{link}"
+            says = _(
+                "Liên kết đặt mật khẩu cho %(email)s, dùng một lần trong 72 giờ:\n%(link)s",
+                email=user.email,
+                link=link,
+            )
             output({"id": user.id, "link": link}, as_json=as_json, says=says)
 
     @users.command("sessions")
@@ -156,7 +173,11 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
         """Remove the second factor of a user who lost phone and recovery codes and was recognised in person."""
         user = acting_user(runtime, email)
         remove_second_factor(runtime, user.id, user=None, now=datetime.now(UTC))
-        output({"id": user.id}, as_json=as_json, says=f"Đã bỏ xác thực hai lớp của {user.email}.")
+        output(
+            {"id": user.id},
+            as_json=as_json,
+            says=_("Đã bỏ xác thực hai lớp của %(email)s.", email=user.email),
+        )
 
     @users.command("unlock")
     @click.argument("email")
@@ -166,7 +187,9 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
         user = acting_user(runtime, email)
         unlock_user(runtime, user.id, now=datetime.now(UTC))
         clear_login_limits(runtime.redis, user.email)
-        output({"id": user.id}, as_json=as_json, says=f"{user.email} đăng nhập lại được ngay.")
+        output(
+            {"id": user.id}, as_json=as_json, says=_("%(email)s đăng nhập lại được ngay.", email=user.email)
+        )
 
 
 def token_commands(runtime: Runtime) -> list[click.Command]:
@@ -243,6 +266,10 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     def end(token_id: int, email: str, as_json: bool) -> None:
         """End a token; it can no longer be used."""
         end_token(runtime, token_id, user=acting_user(runtime, email), now=datetime.now(UTC))
-        output({"id": token_id}, as_json=as_json, says=f"Đã thu hồi mã truy cập số {token_id}.")
+        output(
+            {"id": token_id},
+            as_json=as_json,
+            says=_("Đã thu hồi mã truy cập số %(token_id)s.", token_id=token_id),
+        )
 
     return [tokens]

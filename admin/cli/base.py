@@ -17,6 +17,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from admin.wording.errors import LANGUAGE_KEY, show_error
 from outreach.accounts import audit
 from outreach.accounts.users import find_user
+from outreach.core.sentences import LANGUAGES
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
@@ -75,12 +76,15 @@ class _ErrorMessages:
             if error.errno == errno.EPIPE:  # the reader of our output is gone: click ends quietly
                 raise
             reason = _FILE_ERRORS.get(error.errno or 0, error.strerror)
-            raise Failure(f"Không đọc hoặc ghi được {error.filename or 'tệp'}: {reason}.") from error
+            name = error.filename or LoaError("a_file")
+            raise Failure(LoaError("file_not_usable", name=name, reason=reason)) from error
         if take_lost_jobs():
-            warn(
-                "Lưu ý: chưa kết nối được Redis. Lệnh đã được lưu và sẽ tự thực hiện khi Redis hoạt động trở lại."
-            )
+            warn(show_error(LoaError("redis_away_command_stored")))
         return result
+
+
+def _set_language(context: click.Context, _parameter: click.Parameter, language: str | None) -> None:
+    context.meta[LANGUAGE_KEY] = language
 
 
 class Command(_ErrorMessages, click.Command):

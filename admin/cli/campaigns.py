@@ -11,6 +11,7 @@ import click
 from flask_babel import gettext as _
 
 from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output
+from admin.wording.errors import show_error, show_stored_error
 from campaigns.analytics.campaign_status import read_status
 from campaigns.goals.goals import find_subject, import_denominators, set_goal
 from campaigns.goals.official_figures import import_official
@@ -46,7 +47,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         draft = read_draft(_read_toml(file), kinds=load_kinds())
         campaign = create_campaign(runtime, draft, user=acting_user(runtime, email), now=datetime.now(UTC))
         made = {"id": campaign.id, "name": campaign.name, "state": campaign.state.value}
-        output(made, as_json=as_json, says=f"Đã tạo chiến dịch số {made['id']} (bản nháp).")
+        output(made, as_json=as_json, says=_("Đã tạo chiến dịch số %(id)s (bản nháp).", id=made["id"]))
 
     def add_action(action: CampaignAction, help_text: str) -> None:
         @campaigns.command(action.value, help=help_text)
@@ -142,7 +143,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         """Import official figures from a CSV with the columns day, area, installed, source: all rows or none."""
         content = file.read_bytes()
         new, same = import_official(runtime, content, user=acting_user(runtime, email), now=datetime.now(UTC))
-        says = f"Đã nhập {new} số liệu chính thức; {same} số liệu đã có từ trước."
+        says = _("Đã nhập %(new)s số liệu chính thức; %(same)s số liệu đã có từ trước.", new=new, same=same)
         output({"new": new, "same": same}, as_json=as_json, says=says)
 
     goals = Group("goals", help="Goals and how many people they are shares of.")
@@ -178,7 +179,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
             user=acting_user(runtime, email),
             now=datetime.now(UTC),
         )
-        says = "Đã đặt mục tiêu." if is_new else "Không có gì thay đổi."
+        says = _("Đã đặt mục tiêu.") if is_new else _("Không có gì thay đổi.")
         output({"new": int(is_new)}, as_json=as_json, says=says)
 
     @goals.command("denominators")
@@ -193,7 +194,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         new, same = import_denominators(
             runtime, content, kind=kind, kinds=load_kinds(), user=user, now=datetime.now(UTC)
         )
-        says = f"Đã nhập {new} số liệu; {same} số liệu đã có từ trước."
+        says = _("Đã nhập %(new)s số liệu; %(same)s số liệu đã có từ trước.", new=new, same=same)
         output({"new": new, "same": same}, as_json=as_json, says=says)
 
     return [official, goals]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from flask_babel import gettext as _
 
 from admin.cli.base import Group, json_option, output
 from outreach.imports.do_not_call import import_do_not_call

@@ -63,7 +63,11 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def load(file: Path, as_json: bool) -> None:
         """Load areas from a CSV with the columns of kontum_units.csv."""
         communes = import_areas(runtime, file, now=datetime.now(UTC))
-        output({"communes": communes}, as_json=as_json, says=f"Đã nạp {communes} xã, phường, thị trấn.")
+        output(
+            {"communes": communes},
+            as_json=as_json,
+            says=_("Đã nạp %(communes)s xã, phường, thị trấn.", communes=communes),
+        )
 
     @demo.command("load")
     @click.option("--contacts", type=click.IntRange(1, 2_000_000), default=5000, show_default=True)

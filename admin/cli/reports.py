@@ -18,6 +18,7 @@ from campaigns.reports.documents import (
     verify_issues,
 )
 from campaigns.reports.run_schedule import run_due_actions
+from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
 

@@ -37,7 +37,11 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     def write_examples(file: Path, corrected: bool, as_json: bool) -> None:
         """Export replies with the labels from officers, for the classifier's test."""
         count = export_examples(runtime, file, corrected_only=corrected, now=datetime.now(UTC))
-        says = f"Đã ghi {count} câu trả lời có nhãn của cán bộ vào {file}. Tên người trong câu vẫn còn: hãy xem lại."
+        says = _(
+            "Đã ghi %(count)s câu trả lời có nhãn của cán bộ vào %(file)s. Tên người trong câu vẫn còn: hãy xem lại.",
+            count=count,
+            file=file,
+        )
         output({"examples": count}, as_json=as_json, says=says)
 
     @replies.command("import")
@@ -48,7 +52,12 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         settings = runtime.settings
         keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
         done = import_log(runtime, file, keys=keys, actor_id=None, now=datetime.now(UTC))
-        says = f"Đã đọc {done.rows} dòng: {done.new} câu trả lời mới, {done.known} câu đã có."
+        says = _(
+            "Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.",
+            rows=done.rows,
+            new=done.new,
+            known=done.known,
+        )
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))
             says += " " + _(

@@ -19,7 +19,6 @@ from flask_babel import lazy_gettext as _l
 from admin.forms import CheckField, ChoiceField, DayField, Form, RowField, TextField, labelled, today
 from admin.views.base import AdminPage
 from admin.wording.audit import ACTIONS
-from admin.wording.errors import show_error
 from admin.wording.filters import LABELS
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerSource

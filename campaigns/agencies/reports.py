@@ -27,7 +27,7 @@ from outreach.accounts.permissions import require_role, visible_to
 from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.use_cases import use_case
 
 _LONGEST_NOTE = 300

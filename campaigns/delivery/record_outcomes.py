@@ -46,6 +46,7 @@ from outreach.contacts.suppressions import lock_phone, suppress
 from outreach.core.bulk import NO_SYNC, rows_json, rows_table, values_subquery
 from outreach.core.db import Database, UtcDateTime
 from outreach.models.contacts import SuppressionReason
+from outreach.rules.errors import LoaError
 from outreach.rules.gateway import (
     Accepted,
     Outcome,

@@ -35,7 +35,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, NotAllowed
+from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from outreach.use_cases import use_case
 
 MAX_LENGTH = 200

@@ -22,7 +22,7 @@ from outreach.accounts.permissions import organisations_of, require_role
 from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Role, User
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput, NotAllowed
+from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from outreach.use_cases import use_case
 
 COLUMNS = ("day", "area", "installed", "source")

@@ -30,7 +30,7 @@ from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
 from outreach.use_cases import use_case
 

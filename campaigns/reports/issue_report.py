@@ -275,5 +275,5 @@ def share_report(session: Session, day: str, *, user: User, now: datetime) -> Re
     """Return a link to an issued report, valid for as long as the template says. Raises NotFound, NotAllowed."""
     require_province(session, user)
     if not read_issues(session, day):
-        raise NotFound("Chưa phát hành báo cáo của ngày này.")
+        raise NotFound("report_not_issued")
     return make_link(session, day, days=current_template(session).link_days, user=user, now=now)

@@ -35,6 +35,7 @@ from campaigns.web.asgi import Application, Receive, Scope, Send, resolve_all
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
+from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList
@@ -82,7 +83,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
                 record_page_answer(session, row.id, pressed, keys=context, now=datetime.now(UTC), given=given)
                 app = content_of(session, row.campaign_id).app if pressed == "install" else None
         except BadInput as error:
-            return public_page("bad_answer.html", 400, message=str(error), token=token)
+            return public_page("bad_answer.html", 400, message=word_error(error), token=token)
         enqueue_send(runtime)
         if app:
             return add_security_headers(

@@ -34,6 +34,7 @@ from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.web.asgi import Application, Receive, Scope, Send, resolve_all
 from outreach.core.db import Database
+from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage, Webhooks

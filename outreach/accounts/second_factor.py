@@ -139,7 +139,7 @@ def remove_second_factor(session: Session, user_id: int, *, user: User | None, n
         require_role(user)
     account = _lock(session, user_id)
     if not has_second_factor(account):
-        raise WrongState("Tài khoản này không có xác thực hai lớp.")
+        raise WrongState("second_factor_none")
     account.totp_nonce, account.wrong_codes = None, 0
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
     audit.record(session, "second_factor.remove", account, user, now)

@@ -227,7 +227,7 @@ def renew_invitation(session: Session, user_id: int, *, user: User | None, now: 
         require_role(user)
     invited = _lock(session, user_id)
     if not invited.is_active:
-        raise NotFound("Tài khoản đã bị khóa nên không tạo liên kết được.")
+        raise NotFound("account_locked_no_link")
     enqueue_after_commit(session, enqueue_invitation_mail, invited.id)
     audit.record(session, "user.link", invited, user, now)
     return invited

@@ -33,7 +33,7 @@ from outreach.imports.store_rows import lock_imports
 from outreach.imports.uploads import LARGEST, safe_file_name
 from outreach.models.accounts import User
 from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
-from outreach.rules.errors import BadList, LoaError
+from outreach.rules.errors import BadList, LoaError, error_from_json
 from outreach.rules.list_columns import Row
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason
@@ -276,9 +276,7 @@ def receive_file(
             shutil.copyfileobj(content, file)
         size = path.stat().st_size
         if user and not 0 < size <= LARGEST:
-            raise BadList(
-                "Tệp trống hoặc lớn hơn 30 MB. Tệp lớn hơn, hãy nhờ người quản trị nhập bằng lệnh trên máy chủ."
-            )
+            raise BadList("register_size_wrong")
     except BaseException:
         forget(register, folder)
         raise
@@ -299,7 +297,7 @@ def import_do_not_call(runtime: Runtime, path: Path, *, may_shrink: bool, now: d
     with runtime.db.read() as session:
         register = session.get_one(DoNotCallFile, register.id)
     if register.state is not RegisterState.DONE:
-        raise BadList(register.error)
+        raise BadList("file_refused", reason=error_from_json(register.error) or register.error)
     return register.counts
 
 

@@ -25,7 +25,7 @@ from outreach.imports.store_rows import digest, find_or_create_list
 from outreach.imports.uploads import ENDED, begin_storing, read_mappings, receive_upload
 from outreach.models.contacts import ListImport, Upload, UploadState
 from outreach.places.areas import load_areas
-from outreach.rules.errors import BadList, WrongState
+from outreach.rules.errors import BadList, WrongState, error_from_json
 from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import CheckedRow
 from outreach.runtime import Runtime
@@ -80,9 +80,9 @@ def import_file(
         with runtime.db.read() as session:
             upload = session.get_one(Upload, upload.id)
     if upload.state is UploadState.CANCELLED:
-        raise WrongState("Lần nhập này đã bị hủy trên trang của nó. Những gì tệp đã đưa vào đã được gỡ.")
+        raise WrongState("import_cancelled_on_page")
     if upload.state is UploadState.FAILED:
-        raise BadList(upload.error)
+        raise BadList("file_refused", reason=error_from_json(upload.error) or upload.error)
     with runtime.db.read() as session:
         return session.get_one(ListImport, upload.import_id)
 

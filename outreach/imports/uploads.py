@@ -89,7 +89,7 @@ def receive_upload(
     try:
         upload.size, upload.sha256 = _write(content, path, most=LARGEST if user else None)
         if user and upload.size > LARGEST:
-            raise BadList(f"Tệp “{name}” lớn hơn 30 MB. Hãy chia danh sách thành nhiều tệp nhỏ hơn.")
+            raise BadList("upload_large", name=name)
         if not upload.size:
             raise BadList("upload_empty", name=name)
     except BaseException:
@@ -232,7 +232,7 @@ def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetim
     """
     upload = _lock_ready(session, upload_id, user=user)
     if upload.preview.get("problem"):
-        raise BadInput("Chưa có cột nào là số điện thoại. Hãy chọn cột chứa số điện thoại.")
+        raise BadInput("phone_column_unset")
     begin_storing(session, upload, now=now)
     remember_mappings(session, upload)
     enqueue_after_commit(session, enqueue_import, upload.id)
@@ -295,7 +295,7 @@ def export_errors(
     """
     list_import = session.get(ListImport, import_id)
     if list_import is None:
-        raise NotFound(f"Không có lần nhập số {import_id}.")
+        raise NotFound("import_id_unknown", id=import_id)
     if user:
         find_list(session, list_import.list_id, user=user)
     rows = export_issues(session, import_id, out)
