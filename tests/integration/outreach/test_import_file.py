@@ -102,12 +102,12 @@ def test_a_file_that_turns_out_to_be_unreadable_leaves_nothing_behind(
     def breaks(path: Path, *more: object) -> Iterator[CheckedRow]:
         for row in check_list(path, *more):  # type: ignore[arg-type]
             if row.row == 5:
-                raise BadList("Tệp hỏng ở dòng 5.")
+                raise BadList("quote_not_closed", name="list.csv", line=5)
             yield row
 
     monkeypatch.setattr(process_upload, "CHUNK", 3)
     monkeypatch.setattr(command, "check_list", breaks)
-    with pytest.raises(BadList, match="hỏng ở dòng 5"):
+    with pytest.raises(BadList, match="quote_not_closed"):
         bring(world, tmp_path)
     assert upload(world).state is UploadState.FAILED
     assert count(world, Contact) == count(world, Phone) == 0
