@@ -23,6 +23,7 @@ from wtforms import Field, StringField
 from wtforms.fields import BooleanField
 from wtforms.validators import StopValidation, ValidationError
 
+from admin.wording.errors import show_error
 from admin.wording.filters import label_of
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.contacts.lists import read_names
@@ -71,11 +72,11 @@ class Form(FlaskForm):
 
     def refuse(self, error: LoaError) -> None:
         """Put a use case's error to the field that it is about, else to the form."""
-        code = getattr(error, "code", "")
         field = next(
-            (field for field in self if code in getattr(field, "codes", ())), self._fields.get(self.main)
+            (field for field in self if error.code in getattr(field, "codes", ())),
+            self._fields.get(self.main),
         )
-        (self.form_errors if field is None else field.errors).append(str(error))
+        (self.form_errors if field is None else field.errors).append(show_error(error))
 
     @property
     def faults(self) -> Iterator[tuple[str, str]]:

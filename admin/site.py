@@ -11,7 +11,17 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    g,
+    has_request_context,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
@@ -49,13 +59,14 @@ from admin.views.sending import SendingView
 from admin.views.users import UsersView
 from admin.views.visits import VisitsView
 from admin.wording import filters
+from admin.wording.errors import command_language, show_error
 from campaigns.emergency_stop import is_stopped
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import public_page
+from outreach.core.sentences import DEFAULT_LANGUAGE, LANGUAGES
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
-LANGUAGES = ("vi", "en")
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -74,7 +85,7 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
     is_https = runtime.settings.public_base_url.startswith("https:")
     app.url_map.converters["int"] = RowNumber
     app.config.update(
-        BABEL_DEFAULT_LOCALE="vi",
+        BABEL_DEFAULT_LOCALE=DEFAULT_LANGUAGE,
         BABEL_DEFAULT_TIMEZONE="Asia/Ho_Chi_Minh",
         WTF_CSRF_TIME_LIMIT=None,  # valid as long as the session: a page left open over lunch must still save
         WTF_CSRF_SSL_STRICT=is_https,
@@ -140,8 +151,13 @@ def create_views(runtime: Runtime) -> list[Any]:
 
 
 def _language() -> str:
+    """Return the language that the user of the pages chose, that the API's caller or the command asks for."""
+    if not has_request_context():
+        return command_language()
+    if is_api():
+        return request.accept_languages.best_match(LANGUAGES) or DEFAULT_LANGUAGE
     chosen = session.get("language")
-    return chosen if chosen in LANGUAGES else "vi"
+    return chosen if chosen in LANGUAGES else DEFAULT_LANGUAGE
 
 
 def _install_pages(app: Flask, runtime: Runtime) -> None:
@@ -210,7 +226,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
     @app.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:
-        return page(422, filters.refused_title(), str(error))
+        return page(422, filters.refused_title(), show_error(error))
 
 
 def _is_admin_path() -> bool:

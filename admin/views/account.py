@@ -18,6 +18,7 @@ from wtforms.validators import ValidationError
 from admin.forms import Form, SecretField, TextField
 from admin.login_limits import may_try_own_password
 from admin.views.base import AdminPage
+from admin.wording.errors import show_error
 from outreach.accounts.invitations import choose_password, find_invited
 from outreach.accounts.second_factor import (
     address_of,
@@ -127,7 +128,7 @@ class AccountView(AdminPage):
 def limit_attempts(runtime: Runtime, user_id: int) -> None:
     """Count an attempt at the user's own password. Raises BadInput after too many."""
     if not may_try_own_password(runtime.redis, user_id):
-        raise BadInput(_("Đã gõ sai quá nhiều lần. Hãy đợi 15 phút rồi thử lại."))
+        raise BadInput("too_many_attempts")
 
 
 def create_invitations(runtime: Runtime) -> Blueprint:
@@ -137,7 +138,7 @@ def create_invitations(runtime: Runtime) -> Blueprint:
 
     def refused(error: BadInput) -> ResponseReturnValue:
         title = _("Không dùng được liên kết này")
-        return render_template("layout/error.html", title=title, what_to_do=str(error)), 400
+        return render_template("layout/error.html", title=title, what_to_do=show_error(error)), 400
 
     @pages.get("/login/invitation/<token>")
     def show(token: str) -> ResponseReturnValue:
@@ -250,7 +251,7 @@ def _with_password(use_case: Callable[..., R]) -> Callable[..., R]:
         limit_attempts(runtime, user_id)
         with runtime.db.read() as db:
             if not check_password(db.get_one(User, user_id), password):
-                raise BadInput(_("Mật khẩu không đúng. Hãy gõ lại."))
+                raise BadInput("password_wrong")
         return use_case(runtime, *args, **values)
 
     return run

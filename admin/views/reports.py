@@ -15,6 +15,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from admin.views.base import AdminPage, refuse
+from admin.wording.errors import show_error
 from admin.wording.reports import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
 from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.kinds import load_kinds
@@ -183,7 +184,7 @@ class ReportView(AdminPage):
             try:
                 self.do(save_form, form_values)
             except LoaError as refused:
-                error = str(refused)
+                error = show_error(refused)
             else:
                 flash(_("Đã lưu. Báo cáo đã chốt giữ nguyên mẫu cũ của nó."), "success")
                 return redirect(url_for(".form"), code=303)
@@ -203,7 +204,7 @@ class ReportView(AdminPage):
     def _draft_document(self, session: Session, day: date) -> ReportDocument:
         now, form = datetime.now(UTC), current_template(session)
         if day > now.astimezone(VIETNAM).date():
-            raise NotFound(_("Ngày này chưa tới."))
+            raise NotFound("day_not_come")
         snapshot = take_snapshot(session, form, day=day, known_until=min(now, freezes_at(day, form)))
         return compose(snapshot, form)
 
@@ -223,7 +224,7 @@ class ReportView(AdminPage):
 def _issued_document(session: Session, day: date, n: int) -> ReportDocument:
     report_issue = next((row for row in read_issues(session, day.isoformat()) if row.n == n), None)
     if report_issue is None:
-        raise NotFound(_("Không có báo cáo này."))
+        raise NotFound("report_not_found")
     return document_of(report_issue)
 
 

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from admin.forms import Form
 from admin.views.base import AdminPage
+from admin.wording.errors import show_error
 from admin.wording.filters import number
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.delivery.reconcile import decide_unknown
@@ -51,7 +52,7 @@ class SendingView(AdminPage):
             try:
                 self.do(perform_action, campaign_id, CampaignAction(action))
             except LoaError as error:
-                return str(error), 422
+                return show_error(error), 422
             return "", 204
         undone = _("Đã thu hồi lệnh gửi. Chưa ai nhận tin; chiến dịch trở về “Đã duyệt”.")
         return self.submit_form(

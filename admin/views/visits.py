@@ -15,6 +15,7 @@ from wtforms.validators import ValidationError
 
 from admin.forms import CheckField, Form, RowField, TextField
 from admin.views.base import AdminPage
+from admin.wording.errors import show_error
 from campaigns.analytics.installs import list_launched
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.record_answer import AnswerContext
@@ -138,7 +139,7 @@ class VisitsView(AdminPage):
                         now=datetime.now(UTC),
                     )
                 except BadInput as refused:
-                    error = str(refused)
+                    error = show_error(refused)
             area_codes = {each.area_code for each in villages or ()}
             return self.render(
                 "progress/visit_sheets.html",

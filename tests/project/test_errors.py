@@ -124,3 +124,16 @@ def test_numbers_days_and_parts_are_shown_as_in_the_language() -> None:
         str(error)
         == "official_lines_wrong lines=[(official_line_wrong line=1234 reason=(official_day_future)), (official_more_lines lines=5678)]"
     )
+
+
+def test_the_fields_of_forms_name_errors_that_there_are() -> None:
+    named = {
+        (path.name, code.value)
+        for path, tree in trees().items()
+        for keyword in ast.walk(tree)
+        if isinstance(keyword, ast.keyword) and keyword.arg == "codes"
+        for code in ast.walk(keyword.value)
+        if isinstance(code, ast.Constant)
+    }
+    assert len(named) > 20
+    assert {code for _file, code in named} - used().keys() == set()
