@@ -74,6 +74,9 @@ def is_use_case(node: Node) -> bool:
     return function is not None and any(ast.unparse(mark) == "use_case" for mark in function.decorator_list)
 
 
+_under_way: set[Node] = set()  # functions that call each other are looked at once
+
+
 @cache
 def writes(node: Node) -> bool:
     """Return whether a function is a use case, or opens a transaction of its own."""
@@ -83,6 +86,7 @@ def writes(node: Node) -> bool:
         return False
     if is_use_case(node):
         return True
+    _under_way.add(node)
     for call in ast.walk(function):
         if not isinstance(call, ast.Call):
             continue
@@ -91,7 +95,7 @@ def writes(node: Node) -> bool:
             return True
         target = module.imports.get(called, (node[0], called))
         is_own = not call.args or ast.unparse(call.args[0]) != "session"
-        if is_own and target != node and writes(target):
+        if is_own and target not in _under_way and writes(target):
             return True
     return False
 
