@@ -6,6 +6,7 @@ The web over the same real parts as the flows have.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -81,7 +82,7 @@ def simulator(shared_simulator: RunningSimulator) -> RunningSimulator:
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str, simulator: RunningSimulator) -> Settings:
+def settings(database_url: str, redis_url: str, simulator: RunningSimulator, tmp_path: Path) -> Settings:
     """Short waits, so that what takes minutes in production takes seconds here.
 
     A gateway's answer may take long on a busy machine: else a test about other things meets unknown outcomes.
@@ -99,6 +100,7 @@ def settings(database_url: str, redis_url: str, simulator: RunningSimulator) -> 
             "RECONCILE_S": "0.2",
             "LIST_DELAY_S": "0",
             "SWEEP_S": "0.5",
+            "UPLOADS_DIR": str(tmp_path / "uploads"),
         }
     )
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
-from outreach.core.settings import Settings
 from outreach.imports import process_upload
 from outreach.imports.process_upload import UploadContext
 from outreach.models.contacts import Upload
@@ -20,11 +17,6 @@ from tests.support.world import World
 
 SAMPLE = Path(__file__).parents[1] / "data" / "contacts_sample.csv"
 PLAIN = "STT,Họ và tên,SĐT\n" + "".join(f"{i},A Thun {i},0905000{i:03d}\n" for i in range(1, 8))
-
-
-@pytest.fixture
-def settings(settings: Settings, tmp_path: Path) -> Settings:
-    return replace(settings, uploads_dir=str(tmp_path / "uploads"))
 
 
 def hand_in(client: FlaskClient, world: World, name: str, content: bytes) -> TestResponse:

@@ -26,10 +26,8 @@ from outreach.models.accounts import ApiToken, AuditEvent, Organisation, Organis
 from outreach.models.contacts import Contact, ImportIssue, ListImport, Phone, Upload
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.uploads import settings
 from tests.support.world import AUTHOR, World, number
 
-__all__ = ["settings"]  # a fixture
 ADMINISTRATOR = "quantri@loa.example"
 IMPORTS = "/api/v1/contacts/imports"
 PEOPLE = [

@@ -28,10 +28,8 @@ from outreach.models.contacts import (
 from tests.support.admin_client import post, signed_in
 from tests.support.list_files import write_xlsx
 from tests.support.servers import both_databases
-from tests.support.uploads import PLAIN, SAMPLE, count, files, hand_in, settings, upload, work_on
+from tests.support.uploads import PLAIN, SAMPLE, count, files, hand_in, upload, work_on
 from tests.support.world import AUTHOR, World
-
-__all__ = ["settings"]  # a fixture
 
 
 def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(

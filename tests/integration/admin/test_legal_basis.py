@@ -12,10 +12,8 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList, LegalBasis
 from tests.support.admin_client import post, signed_in, token
-from tests.support.uploads import PLAIN, hand_in, settings, work_on
+from tests.support.uploads import PLAIN, hand_in, work_on
 from tests.support.world import AUTHOR, LIST, TEXT, World
-
-__all__ = ["settings"]  # a fixture: files lie in the test's own folder
 
 
 @pytest.fixture

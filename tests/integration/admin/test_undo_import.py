@@ -22,10 +22,8 @@ from outreach.models.contacts import (
 )
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.uploads import PLAIN, count, files, hand_in, settings, upload, work_on
+from tests.support.uploads import PLAIN, count, files, hand_in, upload, work_on
 from tests.support.world import AUTHOR, World
-
-__all__ = ["settings"]  # a fixture
 
 
 def stored_by_half(client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

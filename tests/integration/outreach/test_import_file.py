@@ -19,10 +19,8 @@ from outreach.rules.errors import BadList
 from outreach.rules.list_rows import CheckedRow
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.uploads import PLAIN, count, files, settings, upload, work_on
+from tests.support.uploads import PLAIN, count, files, upload, work_on
 from tests.support.world import AUTHOR, World
-
-__all__ = ["settings"]  # a fixture
 
 
 def bring(world: World, tmp_path: Path) -> ListImport:

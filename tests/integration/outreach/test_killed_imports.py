@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count, islice
@@ -27,11 +26,6 @@ from tests.support.world import AUTHOR, World, number
 pytestmark = both_databases
 
 PEOPLE = 25_000  # three chunks
-
-
-@pytest.fixture
-def settings(settings: Settings, tmp_path: Path) -> Settings:
-    return replace(settings, uploads_dir=str(tmp_path / "uploads"))
 
 
 @pytest.fixture
