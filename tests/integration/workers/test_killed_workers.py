@@ -121,7 +121,7 @@ def test_a_worker_killed_while_its_database_process_starts_leaves_none_behind(
     world.add_people(1)
     world.launch()
     sender = processes.start("worker", "--queues", "send")
-    enqueue_send(world.runtime.job_queue)
+    enqueue_send(world.runtime)
     ends = time.monotonic() + 60
     while not (started := [pid for pid in children_of(sender.pid) if "spawn_main" in command_of(pid)]):
         assert time.monotonic() < ends
