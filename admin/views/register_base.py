@@ -159,6 +159,7 @@ class TableRegister(PageAccess, BaseModelView):
         url: str = super().get_url(endpoint.replace(".index_view", ".index"), **values)
         return url
 
+    # Written again without Flask-Admin's route: ours is `index`.
     def index_view(self) -> Any:
         return super().index_view()
 

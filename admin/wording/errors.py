@@ -18,7 +18,7 @@ def show_error(error: LoaError) -> str:
 
 
 def show_stored_error(stored: str) -> str:
-    """Return the sentence of an error that stands in a column: `{{ upload.error | stored_error }}`."""
+    """Return the sentence of an error that is stored in a column: `{{ upload.error | stored_error }}`."""
     return word_stored(stored, _language())
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.after_restore import backups_by_worker
 from campaigns.delivery.outbox import OutboxEntry, requeue
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports, owners_of
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.lifecycle import find_campaign
 from campaigns.models.messages import Attempt, Message
@@ -155,7 +155,9 @@ def _apply(
     list_delay = timedelta(seconds=runtime.settings.list_delay_s)
     result = ReconcileResult()
     with runtime.db.write() as session:
-        owners = _owners_of(session, lookups)
+        owners = owners_of(
+            session, {item.gateway_id for _row, listing in lookups if listing for item in listing[1]}
+        )
         absent: list[Any] = []
         postponed: list[int] = []
         reports: list[AttemptReport] = []
@@ -212,13 +214,6 @@ def _apply(
         )
         result.open = len(absent) + len(postponed) - result.away - result.requeued
     return result
-
-
-def _owners_of(session: Session, lookups: Sequence[tuple[Any, Listing | None]]) -> dict[str, int]:
-    """Return which attempts have the gateway ids that were listed."""
-    ids = {item.gateway_id for _, listing in lookups if listing for item in listing[1]}
-    rows = session.execute(select(Attempt.gateway_id, Attempt.id).where(Attempt.gateway_id.in_(ids)))
-    return {gateway_id: attempt_id for gateway_id, attempt_id in rows if gateway_id}
 
 
 def _count_absent(

@@ -169,7 +169,7 @@ def apply_reports(
         .order_by(Attempt.id)
         .with_for_update()
     ).all()
-    owners = _owners_of(
+    owners = owners_of(
         session, {r.gateway_id for group in by_attempt.values() for r in group if r.gateway_id}
     )
     for missing in by_attempt.keys() - {row.id for row in attempts}:
@@ -275,7 +275,7 @@ def _write_changes(
             )
 
 
-def _owners_of(session: Session, gateway_ids: set[str]) -> dict[str | None, int]:
+def owners_of(session: Session, gateway_ids: set[str]) -> dict[str, int]:
     """Return the attempts that already have these gateway ids."""
     if not gateway_ids:
         return {}
@@ -284,7 +284,7 @@ def _owners_of(session: Session, gateway_ids: set[str]) -> dict[str | None, int]
             Attempt.gateway_id.in_(values_subquery(session, gateway_ids, String))
         )
     )
-    return dict(rows.all())
+    return {gateway_id: attempt_id for gateway_id, attempt_id in rows if gateway_id}
 
 
 def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:

@@ -278,13 +278,16 @@ class MessageSender:
         try:
             while True:
                 with suppress(RedisError):
-                    await asyncio.to_thread(self._account.heartbeat)
-                    await asyncio.to_thread(self._faults.exchange, now=time.monotonic())
+                    await asyncio.to_thread(self._exchange)
                 await asyncio.sleep(HEARTBEAT_EVERY_S)
         finally:
             with suppress(RedisError):
                 self._account.leave()
                 self._faults.leave()
+
+    def _exchange(self) -> None:
+        self._account.heartbeat()
+        self._faults.exchange(now=time.monotonic())
 
     async def _watch_streams(self) -> None:
         """Drop streams that were paused, cancelled or closed, and note numbers that opted out."""

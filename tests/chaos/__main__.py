@@ -99,10 +99,7 @@ def run(folder: Path, *, messages: int, kills: int, seed: int) -> int:
             simulator,
             PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
             SEND_IN_FLIGHT=30,
-            SEND_TIMEOUT_S=3,
             LEASE_S=LEASE_S,
-            RECONCILE_S=2,
-            SWEEP_S=1,
         )
         runtime = open_runtime(settings)
         upgrade(runtime.db)

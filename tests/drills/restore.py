@@ -81,10 +81,6 @@ def run(folder: Path, *, messages: int) -> int:
             redis.url,
             simulator,
             SEND_IN_FLIGHT=50,
-            SEND_TIMEOUT_S=3,
-            LEASE_S=8,
-            RECONCILE_S=2,
-            SWEEP_S=1,
         )
         runtime = open_runtime(settings)
         upgrade(runtime.db)

@@ -44,10 +44,6 @@ def main() -> int:
                 redis.url,
                 simulator,
                 SEND_IN_FLIGHT=50,
-                SEND_TIMEOUT_S=3,
-                LEASE_S=8,
-                RECONCILE_S=2,
-                SWEEP_S=1,
             )
             return play(folder, settings, simulator, earlier=given.earlier.resolve(), messages=given.messages)
     finally:

@@ -34,7 +34,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def simulator_settings(
     database_url: str, redis_url: str, simulator: RunningSimulator, **variables: object
 ) -> Settings:
-    """Settings of an installation that sends to a simulator; `variables` are further environment variables."""
+    """Settings of an installation that sends to a simulator, with short waits; `variables` are further or other ones."""
     return Settings.from_env(
         {
             "DATABASE_URL": database_url,
@@ -44,6 +44,10 @@ def simulator_settings(
             "TWILIO_ACCOUNT_SID": simulator.account_sid,
             "TWILIO_AUTH_TOKEN": simulator.auth_token,
             "LIST_DELAY_S": "0",
+            "SEND_TIMEOUT_S": "3",
+            "LEASE_S": "8",
+            "RECONCILE_S": "2",
+            "SWEEP_S": "1",
             **{name: str(value) for name, value in variables.items()},
         }
     )

@@ -119,7 +119,9 @@ def test_the_forms_own_sentences_are_english_on_an_english_page(client: FlaskCli
         assert not [said for said in reader.said if VIETNAMESE.search(said)]
 
 
-def test_whoever_is_too_late_reads_it_on_the_page(client: FlaskClient, world: World, person: int) -> None:
+def test_an_officer_who_is_too_late_reads_it_on_the_page(
+    client: FlaskClient, world: World, person: int
+) -> None:
     signed_in(client, APPROVER)
     answer = post(client, "/admin/campaigns/1/approve")
     assert answer.status_code == 422
