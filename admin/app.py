@@ -62,7 +62,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     # Callers of these authenticate by a signature or a token, so they need no CSRF token.
     without_csrf = [
         create_health(runtime),
-        create_gateway_callbacks(runtime),
+        *([create_gateway_callbacks(runtime)] if settings.speaks_twilio else []),
         create_reply_channels(runtime),
         create_answer_page(runtime, answer_page),
         create_agency_page(runtime),
@@ -85,4 +85,6 @@ def create_front(app: Flask) -> Application:
     admin_site = WsgiBridge(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
     is_https = runtime.settings.public_base_url.startswith("https:")
     answer_pages = AnswerPageApp(runtime.db, app.extensions["desk"], others=admin_site, is_https=is_https)
+    if not runtime.settings.speaks_twilio:
+        return answer_pages
     return StatusCallbackApp(runtime, others=answer_pages, most_bytes=MAX_FORM_BYTES)

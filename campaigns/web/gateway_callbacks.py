@@ -2,7 +2,7 @@
 
 Stored callbacks are applied by a job.
 
-- `/webhooks/twilio/…`: Twilio's status callbacks and replies.
+- `/webhooks/twilio/…`: Twilio's status callbacks and replies, only while the gateway speaks Twilio's API (`admin/app.py`).
 - `/webhooks/push` and `/webhooks/phone`: replies from a short code's operator and from a phone.
 - `StatusCallbackApp`: Twilio's status callbacks where the server has an event loop. Callbacks that come at the same time
   wait for one commit, without a thread each. A request that is no status callback in the usual form goes on to the other

@@ -23,6 +23,7 @@ LOCAL_ENV = ROOT / "var" / "env"
 TWILIO_API = "https://api.twilio.com"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
+KNOWN_TOKEN = "simulator"  # noqa: S105 - refused in production: whoever reads this could sign webhooks
 
 
 class BadSettings(BadInput):
@@ -73,7 +74,7 @@ class Settings:
     )
     twilio_account_sid: str = _var("AC" + "0" * 32, formats.text, "Twilio's account")
     twilio_auth_token: str = _var(
-        "simulator", formats.text, "Twilio's token; also signs its webhooks", secret=True
+        KNOWN_TOKEN, formats.text, "Twilio's token; also signs its webhooks", secret=True
     )
     twilio_from: str = _var(
         "LOA",
@@ -224,12 +225,10 @@ class Settings:
         if self.app_env == "production" or self.is_live:
             if len(self.secret_key) < 32 or self.secret_key == WEAK_SECRET:
                 problems.append(LoaError("secret_key_weak"))
-            if self.sms_gateway == "twilio":
-                problems += [
-                    LoaError("twilio_setting_missing", name=name)
-                    for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
-                    if not environ.get(name, "").strip()
-                ]
+            if self.sms_gateway == "twilio" and not environ.get("TWILIO_ACCOUNT_SID", "").strip():
+                problems.append(LoaError("twilio_setting_missing", name="TWILIO_ACCOUNT_SID"))
+            if self.speaks_twilio and self.twilio_auth_token == KNOWN_TOKEN:
+                problems.append(LoaError("twilio_setting_missing", name="TWILIO_AUTH_TOKEN"))
         if self.sms_gateway == "phone":
             problems += [
                 LoaError("phone_setting_missing", name=name)
@@ -250,6 +249,11 @@ class Settings:
         if self.twilio_api_base_url:
             return self.twilio_api_base_url
         return TWILIO_API if self.sms_gateway == "twilio" else "http://127.0.0.1:8001"
+
+    @property
+    def speaks_twilio(self) -> bool:
+        """Whether the gateway speaks Twilio's API, so that its webhooks are taken."""
+        return self.sms_gateway in {"simulator", "twilio"}
 
     @property
     def requires_second_factor(self) -> bool:

@@ -241,11 +241,15 @@ class TwilioWebhooks:
 
     def __init__(self, settings: Settings) -> None:
         self._validator = RequestValidator(settings.twilio_auth_token)
+        self._account = settings.twilio_account_sid
         self._base = settings.public_base_url
 
     def is_genuine(self, *, url: str, form: Mapping[str, str], signature: str | None) -> bool:
-        """Check the signature. `url` is path and query; the public base URL is added, as Twilio signed it."""
-        if not signature:
+        """Check the signature and the account.
+
+        `url` is path and query; the public base URL is added, as Twilio signed it. A subaccount may share the token.
+        """
+        if not signature or form.get("AccountSid", self._account) != self._account:
             return False
         return bool(self._validator.validate(self._base + url, form, signature))
 

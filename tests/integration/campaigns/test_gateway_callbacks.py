@@ -102,6 +102,35 @@ def attempt_to(world: World, e164: str) -> Attempt:
         ).one()
 
 
+# -- who may call
+
+
+@one_database
+@pytest.mark.parametrize("kind", ["event loop", "threads"])
+def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(
+    world: World, settings: Settings, kind: str
+) -> None:
+    """The token's default stands in the source: with it a stranger could sign opt-outs and failed deliveries."""
+    phone = replace(
+        settings, sms_gateway="phone", phone_api_base_url="http://127.0.0.1:1", twilio_auth_token="simulator"
+    )
+    app = create_app(phone, runtime=replace(world.runtime, settings=phone))
+    with closing(AsgiClient(create_front(app))) as front:
+        stranger = Gateway(front if kind == "event loop" else app.test_client(), phone)
+        assert stranger.inbound(number(0), "STOP").status_code == 404
+        assert stranger.status(1, "failed", ErrorCode="21610").status_code == 404
+    assert stored(world) == (0, 0)
+
+
+@one_database
+def test_a_call_of_another_account_is_refused_whoever_signed_it(gateway: Gateway, world: World) -> None:
+    form = {"MessageSid": "SM1", "From": number(0), "To": "MTTQ", "Body": "STOP", "AccountSid": "AC" + "9" * 32}
+    assert gateway.post(INBOUND, form).status_code == 403
+    form = {"MessageSid": "SM1", "MessageStatus": "failed", "AccountSid": "AC" + "9" * 32}
+    assert gateway.post("/webhooks/twilio/status/1", form).status_code == 403
+    assert stored(world) == (0, 0)
+
+
 # -- status callbacks
 
 

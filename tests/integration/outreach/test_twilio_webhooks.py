@@ -45,6 +45,17 @@ def test_a_genuine_call_was_signed_for_the_public_address(base: str, path: str) 
         assert not webhooks.is_genuine(url=path, form=FORM, signature=forged)
 
 
+def test_a_right_signature_with_another_account_is_refused() -> None:
+    """A subaccount of the same owner signs with the same token."""
+    base, path, ours = "https://loa.example", "/webhooks/twilio/inbound", "AC" + "1" * 32
+    webhooks = TwilioWebhooks(
+        Settings(public_base_url=base, twilio_auth_token=TOKEN, twilio_account_sid=ours)
+    )
+    for account, is_taken in ((ours, True), ("AC" + "2" * 32, False), ("", False)):
+        form = {**FORM, "AccountSid": account}
+        assert webhooks.is_genuine(url=path, form=form, signature=signed(base + path, form)) is is_taken
+
+
 def test_the_query_belongs_to_what_was_signed() -> None:
     webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
     signature = signed("https://loa.example/webhooks/twilio/inbound", FORM)

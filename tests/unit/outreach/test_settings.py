@@ -123,6 +123,16 @@ def test_production_needs_the_gateways_credentials() -> None:
         for line in complaints(APP_ENV="production", SECRET_KEY=STRONG, SMS_GATEWAY="twilio")
     ]
     assert names == ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"]
+    # The default token stands in the source: whoever reads it could sign webhooks.
+    for gateway in ("twilio", "simulator"):
+        (line,) = complaints(
+            APP_ENV="production",
+            SECRET_KEY=STRONG,
+            SMS_GATEWAY=gateway,
+            TWILIO_ACCOUNT_SID="AC1",
+            TWILIO_AUTH_TOKEN="simulator",
+        )
+        assert line.startswith("TWILIO_AUTH_TOKEN")
     settings = read(
         APP_ENV="production",
         SECRET_KEY=STRONG,
@@ -174,6 +184,7 @@ def test_a_second_shell_finds_the_running_development(
     # Production never takes what a development left lying about, nor does who names every variable.
     monkeypatch.setenv("APP_ENV", "production")
     monkeypatch.setenv("SECRET_KEY", STRONG)
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "t" * 32)
     assert Settings.from_env().redis_url == "redis://127.0.0.1:6379/0"
     assert read().redis_url == "redis://127.0.0.1:6379/0"
 
