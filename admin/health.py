@@ -31,7 +31,7 @@ from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import is_anything_running
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
-from outreach.core.job_queue import QUEUES, RECOVERED_KEY
+from outreach.core.job_queue import QUEUES, RECOVERED_KEY, open_queue
 from outreach.core.schema import is_current, newest
 from outreach.models.backups import Backup
 from outreach.runtime import Runtime
@@ -187,7 +187,7 @@ def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
     jobs = Gauge("loa_queue_jobs", "Jobs that wait in a queue.", ["queue"], registry=registry)
     ages = Gauge("loa_queue_age_seconds", "For how long the oldest of them.", ["queue"], registry=registry)
     for name in QUEUES:
-        queue = Queue(name, connection=runtime.redis)
+        queue = open_queue(name, runtime.redis)
         jobs.labels(name).set(or_nan(lambda queue=queue: len(queue)))  # type: ignore[misc]
         ages.labels(name).set(or_nan(lambda queue=queue: _age_s(queue)))  # type: ignore[misc]
     recovered = Gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"], registry=registry)

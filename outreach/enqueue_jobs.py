@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND
+from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, SEND, allowed_jobs
 from outreach.runtime import Runtime
 
 # Longer than a job's time budget and the wait for the last request and its record.
@@ -19,13 +19,14 @@ def _job(
 ) -> Callable[..., bool]:
     """Return the function that enqueues a job with its ids. It returns False when Redis is unavailable.
 
-    Mail is left alone where there is no mail server.
+    Workers may run the job from now on. Mail is left alone where there is no mail server.
     """
+    dotted = f"workers.jobs.{name}"
+    allowed_jobs.add(dotted)
 
     def enqueue(runtime: Runtime, *ids: int) -> bool:
         if is_mail and not runtime.settings.smtp_url:
             return True
-        dotted = f"workers.jobs.{name}"
         return runtime.job_queue.enqueue(dotted, *ids, queue=queue, timeout_s=timeout_s, retries=retries)
 
     return enqueue

@@ -25,10 +25,11 @@ from redis import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
+from rq.serializers import JSONSerializer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from deploy.processes import die_with_parent, name_process
-from outreach.core.job_queue import QUEUES, pending_key
+from outreach.core.job_queue import QUEUES, AllowedJob, open_queue, pending_key
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
 from outreach.rules.errors import BadInput
@@ -97,15 +98,22 @@ def parse_queues(names: str | None) -> list[str]:
     return queues
 
 
+def create_worker(queue: str, redis: Redis) -> LoaWorker:
+    """Return a worker at a queue that runs our own jobs alone and unpickles nothing."""
+    return LoaWorker(
+        [open_queue(queue, redis)],
+        connection=redis,
+        job_class=AllowedJob,
+        serializer=JSONSerializer,
+        maintenance_interval=MAINTENANCE_S,
+    )
+
+
 def work(runtime: Runtime, queue: str) -> None:
     """Work on one queue until asked to stop, even if Redis is unavailable meanwhile."""
     logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
     _wait_for_redis(runtime.redis)
-    worker = LoaWorker(
-        [Queue(queue, connection=runtime.redis)],
-        connection=runtime.redis,
-        maintenance_interval=MAINTENANCE_S,
-    )
+    worker = create_worker(queue, runtime.redis)
     # RQ has set a longer timeout than ours, for waiting at the queue; open connections still have ours.
     runtime.redis.connection_pool.disconnect()
     with suppress(RedisError):

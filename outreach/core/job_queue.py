@@ -2,14 +2,22 @@
 
 The database holds the work that is due; a job is only a hint to look there. When Redis is unavailable the job is lost
 with a log entry, and the sweep finds the work.
+
+Redis is no way in: jobs are JSON, and of what stands in a queue only jobs of `allowed_jobs` with whole numbers as
+arguments are run. Anything else, such as RQ's own pickled jobs of an earlier version, is removed unread.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from redis import Redis, RedisError
 from rq import Queue, Retry
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import as_text
 
 log = logging.getLogger(__name__)
 # Imports have their own queue, as they take minutes and must not delay a sweep; webhooks too, for slow receivers.
@@ -35,6 +43,42 @@ def once_every(redis: Redis, key: str, *, every_s: int) -> bool:
         return False
 
 
+# Dotted names of the jobs that a worker may run; `outreach/enqueue_jobs.py` adds each.
+allowed_jobs: set[str] = set()
+# RQ imports and calls what these name, or sends requests there.
+_CALLBACKS = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "webhooks")
+
+
+class AllowedJob(Job):
+    """RQ job that can be read from Redis only if it is one of our own."""
+
+    def restore(self, raw_data: Any) -> Any:
+        """Read a job from Redis. One that is not ours is removed from it: raises NoSuchJobError."""
+        fields = {as_text(name): value for name, value in raw_data.items()}
+        is_ours = not any(fields.get(name) for name in _CALLBACKS)
+        if is_ours:
+            super().restore(raw_data)
+            try:
+                is_ours = (
+                    self.func_name in allowed_jobs
+                    and self.instance is None
+                    and not self.kwargs
+                    and all(type(argument) is int for argument in self.args)
+                )
+            except (DeserializationError, TypeError):
+                is_ours = False
+        if not is_ours:
+            log.warning("job_queue.discarded id=%s", ascii(self.id))
+            description = as_text(fields.get("description", b""))
+            self.connection.delete(self.key, pending_key(description))
+            raise NoSuchJobError("not one of our own jobs")
+
+
+def open_queue(name: str, redis: Redis) -> Queue:
+    """Return the RQ queue; every reader and writer of jobs uses it, so that none unpickles."""
+    return Queue(name, connection=redis, job_class=AllowedJob, serializer=JSONSerializer)
+
+
 class JobQueue:
     """Job queue on one Redis."""
 
@@ -51,7 +95,7 @@ class JobQueue:
         description = "-".join([job.rsplit(".", 1)[-1], *map(str, ids)])
         try:
             if self.redis.set(pending_key(description), 1, nx=True, ex=PENDING_TTL_S):
-                Queue(queue, connection=self.redis).enqueue(
+                open_queue(queue, self.redis).enqueue(
                     job,
                     args=ids,
                     job_timeout=timeout_s,
@@ -68,7 +112,7 @@ class JobQueue:
     def is_idle(self, queue: str) -> bool:
         """Check that a queue has neither a waiting nor a running job."""
         try:
-            rq_queue = Queue(queue, connection=self.redis)
+            rq_queue = open_queue(queue, self.redis)
             return not len(rq_queue) and not len(rq_queue.started_job_registry)
         except RedisError:
             return False

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 import pytest
 from flask.testing import FlaskClient
 from redis import Redis
-from rq import Queue
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -31,7 +30,7 @@ from tests.integration.admin.test_permission_matrix import SHOWS_NUMBERS, spelli
 from tests.support import hostile_requests
 from tests.support.hostile_requests import SCRIPT, Attack
 from tests.support.permission_world import BODY, HERE, NAME, NUMBER, THERE, Office, Visitor
-from workers.processes import LoaWorker
+from workers.processes import create_worker
 
 FEWEST_REQUESTS = 5000
 KEY = "tests-only-" + "k" * 32
@@ -254,7 +253,7 @@ def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
     enqueue_approval_mail(office.runtime, 7319)
     before = len(logged)
     redis = office.runtime.redis
-    LoaWorker([Queue(DEFAULT, connection=redis)], connection=redis).work(burst=True, logging_level="WARNING")
+    create_worker(DEFAULT, redis).work(burst=True, logging_level="WARNING")
     kept, said = read_all(redis), "\n".join(logged[before:])
     assert "job.failed job=approval_mail_job-7319 error=ValueError" in said
     assert "workers.jobs.approval_mail_job" in kept or "approval_mail_job-7319" in kept

@@ -11,7 +11,6 @@ import pyotp
 import pytest
 from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
-from rq import Queue
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
@@ -20,7 +19,7 @@ from admin.app import create_app
 from outreach.accounts.invitations import mail_reset
 from outreach.accounts.second_factor import WRONG_CODES
 from outreach.accounts.sessions import name_device
-from outreach.core.job_queue import DEFAULT
+from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.integration.outreach import test_approval_mail
 from tests.support.admin_client import signed_in, token
@@ -283,7 +282,7 @@ def forget(client: FlaskClient, email: str, host: str = "http://localhost") -> T
 
 def run_mail_jobs(world: World) -> int:
     """Run the jobs that were enqueued; how many mails went."""
-    queue, sent = Queue(DEFAULT, connection=world.runtime.redis), 0
+    queue, sent = open_queue(DEFAULT, world.runtime.redis), 0
     for job in queue.jobs:
         sent += mail_reset(world.runtime.db, world.runtime.settings, *job.args)
     queue.empty()

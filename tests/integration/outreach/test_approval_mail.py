@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from smtplib import SMTPRecipientsRefused
 
 import pytest
-from rq import Queue
 
 from campaigns.planning.approvals import (
     enqueue_overdue_approval_mail,
     send_approval_mail,
 )
 from campaigns.rules.states import CampaignAction
-from outreach.core.job_queue import DEFAULT
+from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
 from outreach.enqueue_jobs import enqueue_approval_mail
 from tests.support.mail_server import MailServer, running_mail_server
@@ -83,7 +82,7 @@ def test_a_mail_server_that_is_away_fails_the_job_and_the_next_run_sends(
 def test_without_a_mail_server_nothing_is_enqueued(world: World) -> None:
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
-    queue = Queue(DEFAULT, connection=world.runtime.redis)
+    queue = open_queue(DEFAULT, world.runtime.redis)
     enqueue_approval_mail(world.runtime, campaign_id)
     assert queue.count == 0
     with_mail(world, "smtp://127.0.0.1:1")
@@ -91,7 +90,7 @@ def test_without_a_mail_server_nothing_is_enqueued(world: World) -> None:
     [job] = queue.jobs
     assert (job.func_name, job.args, job.retries_left) == (
         "workers.jobs.approval_mail_job",
-        (campaign_id,),
+        [campaign_id],
         3,
     )
 
