@@ -7,14 +7,18 @@ unless `--where-found` is given.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import redis
 
 from deploy.redis_server import find_port, find_redis_program
 
@@ -85,19 +89,46 @@ def check_prometheus(_folder: Path) -> str:
 
 def check_redis(folder: Path) -> str:
     """Start Redis with the settings, on a free port."""
-    settings = [str(HERE / "redis" / "loa.conf"), "--port", str(find_port()), "--dir", str(folder)]
-    command = [str(find_redis_program()), *settings]
+    users, password = folder / "users.acl", secrets.token_hex(16)
+    users.write_text(
+        (HERE / "redis" / "users.acl")
+        .read_text()
+        .replace("SHA-256-OF-THE-PASSWORD", hashlib.sha256(password.encode()).hexdigest())
+    )
+    port = find_port()
+    settings = [HERE / "redis" / "loa.conf", "--port", port, "--dir", folder, "--aclfile", users]
+    command = [str(find_redis_program()), *map(str, settings)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         output, _ = process.communicate(timeout=SETTLES_S)
     except subprocess.TimeoutExpired:
         if not any(folder.glob("appendonlydir/*.aof")):
             raise Wrong("no append-only file was made") from None
-        return "starts, with its append-only file"
+        try_user(port, password)
+        return "starts, with its append-only file, for its one user"
     finally:
         process.terminate()
         process.wait()
     raise Wrong(output)
+
+
+def try_user(port: int, password: str) -> None:
+    """Try what a job needs and what nobody may do. Raises Wrong if either goes wrong."""
+    with (
+        redis.Redis(port=port, username="loa", password=password) as ours,
+        redis.Redis(port=port) as stranger,
+    ):
+        try:
+            ours.set("loa:try", 1)
+            ours.eval("return redis.call('get', KEYS[1])", 1, "loa:try")
+        except redis.RedisError as error:
+            raise Wrong(f"the user loa cannot work: {error}") from error
+        for refused in (stranger.ping, ours.flushall, ours.config_get, lambda: ours.get("other")):
+            try:
+                refused()
+            except redis.RedisError:
+                continue
+            raise Wrong("a stranger gets in, or the user loa may do too much")
 
 
 def check_compose(_folder: Path) -> str:

@@ -49,7 +49,10 @@ class Settings:
         "PostgreSQL (`postgresql://…`) or SQLite (`sqlite:///path`)",
     )
     redis_url: str = _var(
-        "redis://127.0.0.1:6379/0", formats.url("redis", "rediss", "unix"), "the queue's Redis"
+        "redis://127.0.0.1:6379/0",
+        formats.url("redis", "rediss", "unix"),
+        "the queue's Redis: `redis://user:password@host:6379/0`, with TLS `rediss://…?ssl_ca_certs=FILE`; in production one "
+        "on another machine needs a password",
     )
     secret_key: str = _var(
         WEAK_SECRET,
@@ -229,6 +232,10 @@ class Settings:
                 problems.append(LoaError("twilio_setting_missing", name="TWILIO_ACCOUNT_SID"))
             if self.speaks_twilio and self.twilio_auth_token == KNOWN_TOKEN:
                 problems.append(LoaError("twilio_setting_missing", name="TWILIO_AUTH_TOKEN"))
+        redis = urlsplit(self.redis_url)
+        if self.app_env == "production" and redis.hostname and not redis.password:
+            if redis.hostname not in THIS_MACHINE and "password=" not in redis.query:
+                problems.append(LoaError("redis_open"))
         if self.sms_gateway == "phone":
             problems += [
                 LoaError("phone_setting_missing", name=name)

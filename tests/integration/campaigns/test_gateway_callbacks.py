@@ -124,7 +124,13 @@ def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(
 
 @one_database
 def test_a_call_of_another_account_is_refused_whoever_signed_it(gateway: Gateway, world: World) -> None:
-    form = {"MessageSid": "SM1", "From": number(0), "To": "MTTQ", "Body": "STOP", "AccountSid": "AC" + "9" * 32}
+    form = {
+        "MessageSid": "SM1",
+        "From": number(0),
+        "To": "MTTQ",
+        "Body": "STOP",
+        "AccountSid": "AC" + "9" * 32,
+    }
     assert gateway.post(INBOUND, form).status_code == 403
     form = {"MessageSid": "SM1", "MessageStatus": "failed", "AccountSid": "AC" + "9" * 32}
     assert gateway.post("/webhooks/twilio/status/1", form).status_code == 403

@@ -102,6 +102,25 @@ def test_a_number_lies_between_its_bounds(name: str, good: list[str], bad: list[
         assert line.startswith(f"{name}: phải")
 
 
+@pytest.mark.parametrize(
+    ("url", "is_taken"),
+    [
+        ("redis://redis:6379/0", False),
+        ("rediss://redis.loa.example:6379/0", False),
+        ("redis://loa:word@redis:6379/0", True),
+        ("rediss://:word@redis.loa.example:6379/0?ssl_ca_certs=/etc/loa/redis-ca.crt", True),
+        ("redis://127.0.0.1:6379/0", True),
+        ("unix:///run/redis/redis.sock", True),
+    ],
+)
+def test_production_takes_no_open_redis_of_another_machine(url: str, is_taken: bool) -> None:
+    given = {"APP_ENV": "production", **SECRETS, "REDIS_URL": url}
+    if is_taken:
+        assert read(**given).redis_url == url
+    else:
+        assert complaints(**given)[0].startswith("REDIS_URL")
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert read(SEND_TIMEOUT_S=" ", DATABASE_URL="").send_timeout_s == 10
 
