@@ -233,9 +233,10 @@ class Settings:
             if self.speaks_twilio and self.twilio_auth_token == KNOWN_TOKEN:
                 problems.append(LoaError("twilio_setting_missing", name="TWILIO_AUTH_TOKEN"))
         redis = urlsplit(self.redis_url)
-        if self.app_env == "production" and redis.hostname and not redis.password:
-            if redis.hostname not in THIS_MACHINE and "password=" not in redis.query:
-                problems.append(LoaError("redis_open"))
+        is_elsewhere = bool(redis.hostname) and redis.hostname not in THIS_MACHINE
+        has_password = bool(redis.password) or "password=" in redis.query
+        if self.app_env == "production" and is_elsewhere and not has_password:
+            problems.append(LoaError("redis_open"))
         if self.sms_gateway == "phone":
             problems += [
                 LoaError("phone_setting_missing", name=name)
