@@ -197,10 +197,12 @@ def strange_fields(forms: list[tuple[str, Form]], dice: random.Random, times: in
         yield Attack(form.method, form.action, endpoint, {})
 
 
-def raw_bodies(rules: list[Rule], values: dict[str, Any]) -> Iterator[Attack]:
+def raw_bodies(
+    rules: list[Rule], values: dict[str, Any], dice: random.Random, times: int
+) -> Iterator[Attack]:
     for rule in rules:
         for method in sorted((rule.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}):
-            for body in BODIES:
+            for body in dice.sample(BODIES, times):
                 yield Attack(method, fill(rule, values), rule.endpoint, body=body)
 
 

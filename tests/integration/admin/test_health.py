@@ -157,7 +157,6 @@ def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(client: Flas
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
-@both_databases
 def test_a_program_refuses_a_database_of_another_version(settings: Settings, runtime: Runtime) -> None:
     require_current(runtime.db)
     downgrade(runtime.db, "-1")
