@@ -50,13 +50,13 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The way of a count from its last point to the goal, in positions on the axis of days.
+    """What is to come after the last point of a count, in positions on the axis of days.
 
-    `fan` is the earliest, the likely and the latest day of a forecast, each None if it cannot be told; None if
-    there is no forecast. `needed_by` is the deadline, while it lies ahead and the goal is not reached.
+    `fan` is the day that a forecast is for, and the count then: low, likely and high; None if there is no forecast.
+    `needed_by` is the deadline, while it lies ahead and the goal is not reached.
     """
 
-    fan: tuple[float | None, float | None, float | None] | None
+    fan: tuple[float, int, int, int] | None
     needed_by: float | None
 
 
@@ -112,8 +112,9 @@ def line_chart(
     last: float = max(len(points) - 1, deadline[0] if deadline else 0, 1)
     if ahead and goal and points:
         # A distant forecast must not squeeze the past days into a corner.
-        last = max(last, min((ahead.fan[2] or 2 * last) if ahead.fan else 0, 2 * last))
-    top = max([1, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
+        last = max(last, min(ahead.fan[0] if ahead.fan else 0, 2 * last))
+    reached = ahead.fan[3] if ahead and ahead.fan else 0
+    top = max([1, reached, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
 
     def at(place: float, count: float) -> tuple[str, str]:
         return _n(left + (right - left) * place / last), _n(low - (low - high) * count / top)
@@ -167,25 +168,21 @@ def _draw_ahead(
     last: float,
     at: Callable[[float, float], tuple[str, str]],
 ) -> list[Markup]:
-    """Draw from the last point the fan between earliest and latest day, the likely and the needed line."""
+    """Draw from the last point the fan of a forecast, its likely line, and the line that is needed."""
     start, count = len(points) - 1, points[-1][1]
 
-    def end(place: float | None) -> tuple[str, str]:
-        # A line that ends beyond the edge is cut off there; a line without an end stays level.
-        if place is None:
-            return at(last, count)
+    def end(place: float, value: float) -> tuple[str, str]:
+        # A line that ends beyond the edge is cut off there.
         if place <= last:
-            return at(place, goal.value)
-        return at(last, count + (goal.value - count) * (last - start) / (place - start))
+            return at(place, value)
+        return at(last, count + (value - count) * (last - start) / (place - start))
 
     first = at(start, count)
     parts = []
-    if ahead.fan:
-        soon, likely, late = (end(place) for place in ahead.fan)
-        # If the late line leaves the picture, the fan includes its corner.
-        top = at(last, goal.value)
-        corner = [top] if late[1] != top[1] else []
-        points_of_fan = " ".join(f"{x},{y}" for x, y in [first, soon, *corner, late])
+    if ahead.fan and ahead.fan[0] > start:
+        place, *counts = ahead.fan
+        low, likely, high = (end(place, value) for value in counts)
+        points_of_fan = " ".join(f"{x},{y}" for x, y in [first, high, low])
         parts = [
             Markup('<polygon class="fan" points="{}"/>').format(points_of_fan),
             _way("likely", first, likely),

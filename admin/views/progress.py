@@ -195,13 +195,12 @@ def _ahead(head: LeadGoal, today: date) -> Projection | None:
         return None
     first = head.days[0][0]
 
-    def place(day: date | None) -> float | None:
-        return (day - first).days if day else None
-
     deadline, forecast = head.goal.deadline if head.goal else None, head.ahead
     return Projection(
-        fan=(place(forecast.earliest), place(forecast.likely), place(forecast.latest)) if forecast else None,
-        needed_by=place(deadline) if deadline and deadline >= today else None,
+        fan=((forecast.until - first).days, forecast.low, forecast.likely, forecast.high)
+        if forecast
+        else None,
+        needed_by=(deadline - first).days if deadline and deadline >= today else None,
     )
 
 

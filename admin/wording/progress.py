@@ -19,9 +19,9 @@ from campaigns.rules.reach import ReachMeasure, ReachTotals
 # outlook: (colour of the badge, text)
 OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
     Outlook.REACHED: ("good", _l("Đã đạt")),
-    Outlook.ON_TRACK: ("good", _l("Kịp hạn theo đà này")),
-    Outlook.AT_RISK: ("warn", _l("Có thể trễ hạn")),
-    Outlook.OFF_TRACK: ("bad", _l("Không kịp hạn theo đà này")),
+    Outlook.ON_TRACK: ("good", _l("Dự kiến đạt mục tiêu")),
+    Outlook.AT_RISK: ("warn", _l("Chưa chắc kịp hạn")),
+    Outlook.OFF_TRACK: ("bad", _l("Dự kiến không kịp hạn")),
     Outlook.PAST: ("bad", _l("Đã quá hạn, chưa đạt")),
     Outlook.OPEN: ("info", _l("Chưa đặt hạn")),
     Outlook.UNKNOWN: ("", _l("Chưa đủ số liệu để dự báo")),
@@ -61,8 +61,8 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
     ConcernKind.TOO_MANY: (
         _l("Mẫu số"),
         "bad",
-        _l("Số báo đã xong nhiều hơn số người thuộc diện vận động"),
-        _l("Mẫu số đang dùng quá thấp. Cần kiểm tra lại."),
+        _l("Số người báo đã thực hiện lớn hơn tổng số thuộc diện vận động"),
+        _l("Tổng số thuộc diện vận động đang nhập thấp hơn thực tế. Cần kiểm tra lại."),
         "goals.index",
     ),
     ConcernKind.PAST: (
@@ -72,8 +72,14 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
         _l("Cần quyết định: gia hạn, hay dừng vận động."),
         "",
     ),
-    ConcernKind.OFF_TRACK: (_l("Tiến độ"), "bad", _l("Theo đà này thì không kịp hạn"), _PACE, ""),
-    ConcernKind.AT_RISK: (_l("Tiến độ"), "warn", _l("Có thể không kịp hạn"), _PACE, ""),
+    ConcernKind.OFF_TRACK: (
+        _l("Tiến độ"),
+        "bad",
+        _l("Với tiến độ hiện nay, không hoàn thành đúng hạn"),
+        _PACE,
+        "",
+    ),
+    ConcernKind.AT_RISK: (_l("Tiến độ"), "warn", _l("Chưa chắc hoàn thành đúng hạn"), _PACE, ""),
     ConcernKind.BEHIND: (
         _l("Đôn đốc"),
         "warn",

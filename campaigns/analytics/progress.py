@@ -24,22 +24,22 @@ from campaigns.goals.goals import read_goals
 from campaigns.goals.official_figures import Official, add_up_official, latest_official
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.agencies import StaffTotal
+from campaigns.rules.forecast import Forecast, Wave, forecast_goal
 from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject, people_for
 from campaigns.rules.progress import (
-    Forecast,
     Outlook,
     PlaceCounts,
     RankRow,
     RankTable,
     ShareBasis,
     find_outlook,
-    forecast,
     measure,
     measure_line,
     required_per_day,
 )
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList
@@ -156,8 +156,18 @@ def read_progress(
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(counts_by_place.values())
     days = count_days(session, scope, redis=redis, now=now)
+    unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
+
+    def waves_of(campaigns: Iterable[Campaign]) -> list[Wave]:
+        return [
+            wave
+            for each in campaigns
+            for wave in read_waves(session, each, seen=own_lists, unanswered=unanswered, now=now)
+        ]
+
     if place_goal:
-        head = _head(place_goal, total, ShareBasis.ENTERED, days, is_of_place=True, today=today)
+        waves = waves_of(campaigns)
+        head = _head(place_goal, total, ShareBasis.ENTERED, days, waves, is_of_place=True, today=today)
     else:
         if len(campaigns) > 1:
             own_scope = CountScope([chosen], chosen, seen, scope.name)
@@ -167,7 +177,8 @@ def read_progress(
             if own_goal and own_goal.denominator and is_own_whole
             else ShareBasis.RECIPIENTS
         )
-        head = _head(own_goal, total.of_the_campaign, basis, days, is_of_place=False, today=today)
+        waves = waves_of([chosen])
+        head = _head(own_goal, total.of_the_campaign, basis, days, waves, is_of_place=False, today=today)
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
     by_place = grouped(counts_by_place, lambda where: where.area)
@@ -214,6 +225,7 @@ def _head(
     total: PlaceCounts,
     basis: ShareBasis,
     days: list[tuple[date, int]],
+    waves: list[Wave],
     *,
     is_of_place: bool,
     today: date,
@@ -223,7 +235,15 @@ def _head(
     ahead = needed = None
     # There is no forecast for a campaign that has ended.
     if goal and line.denominator and days and days[-1][0] >= today:
-        ahead = forecast(days, denominator=line.denominator, goal=goal.share, today=today)
+        ahead = forecast_goal(
+            days,
+            waves,
+            people=line.denominator,
+            goal=goal.share,
+            today=today,
+            deadline=goal.deadline,
+            unanswered=max(0, total.recipients - total.answered),
+        )
         if goal.deadline:
             needed = required_per_day(
                 installed=total.installed,
@@ -240,6 +260,30 @@ def _head(
         ahead=ahead,
     )
     return LeadGoal(is_of_place, goal, line, basis, ahead, needed, outlook, days)
+
+
+def read_waves(
+    session: Session, campaign: Campaign, *, seen: set[int] | None, unanswered: float, now: datetime
+) -> list[Wave]:
+    """Return the messages of a campaign's steps by day, those to come as well while it is sending.
+
+    A step to come is taken to go to the share `unanswered` of those who got the first.
+    """
+    if campaign.launched_at is None:
+        return []
+    reach = read_reach(session, campaign, seen=seen, now=now)
+    launched = campaign.launched_at.astimezone(VIETNAM).date()
+    is_sending = campaign.state in (CampaignState.SENDING, CampaignState.PAUSED)
+    first = reach.steps.get(campaign.steps[0].id)
+    waves = []
+    for step in campaign.steps:
+        if step.opened_at is not None:
+            counts = reach.steps.get(step.id)
+            waves.append(Wave(step.opened_at.astimezone(VIETNAM).date(), counts.sent if counts else 0))
+        elif is_sending and first is not None:
+            day = max(launched + timedelta(days=step.after_days), now.astimezone(VIETNAM).date())
+            waves.append(Wave(day, round(first.sent * unanswered)))
+    return waves
 
 
 def _scope_key(organisations: set[int] | None) -> str:

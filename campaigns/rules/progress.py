@@ -1,20 +1,14 @@
-"""Progress toward goals: share, gap in people, rank, forecast, outlook, and concerns for leaders.
-
-The forecast: each day a share of the people who have not installed yet does so. The shares of the last days
-have a mean and a spread. Over n days to come, their sum is taken as Student's t around n times the mean, with
-the spread of n days and the uncertainty of the mean itself, which grows with n squared. The goal is reached
-on the first day on which the sum suffices.
-"""
+"""Progress toward goals: share, gap in people, rank, outlook, and concerns for leaders."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
-from itertools import pairwise
-from math import ceil, log, sqrt
+from math import ceil
 
+from campaigns.rules.forecast import Forecast
 from campaigns.rules.goals import Denominator, people_for
 
 
@@ -163,15 +157,18 @@ def _with_rank(line: RankRow, place: int) -> RankRow:
 
 
 class Outlook(StrEnum):
-    """Whether a goal will be reached by its deadline, judged by the last weeks."""
+    """Whether a goal will be reached by its deadline, by the forecast."""
 
     REACHED = "reached"
-    ON_TRACK = "on_track"  # the whole range of the forecast lies before the deadline
-    AT_RISK = "at_risk"  # the deadline lies within the range
-    OFF_TRACK = "off_track"  # the whole range lies after the deadline
+    ON_TRACK = "on_track"  # in at least 90 of 100 cases
+    AT_RISK = "at_risk"  # in between
+    OFF_TRACK = "off_track"  # in at most 10 of 100 cases
     PAST = "past"  # the deadline has passed without reaching the goal
     OPEN = "open"  # no deadline
     UNKNOWN = "unknown"
+
+
+_LIKELY, _UNLIKELY = 0.9, 0.1
 
 
 def find_outlook(
@@ -188,11 +185,9 @@ def find_outlook(
         return Outlook.PAST
     if ahead is None:
         return Outlook.UNKNOWN
-    if ahead.latest is not None and ahead.latest <= deadline:
+    if ahead.chance >= _LIKELY:
         return Outlook.ON_TRACK
-    if ahead.earliest is None or ahead.earliest > deadline:
-        return Outlook.OFF_TRACK
-    return Outlook.AT_RISK
+    return Outlook.AT_RISK if ahead.chance > _UNLIKELY else Outlook.OFF_TRACK
 
 
 def furthest_behind(lines: Sequence[RankRow], *, most: int) -> list[RankRow]:
@@ -279,33 +274,6 @@ def find_concerns(
     return concerns
 
 
-# Days; whole weeks, so that each weekday has the same weight.
-_WINDOW = 14
-# With fewer whole days there is no forecast.
-_FEWEST_DAYS = 5
-# The forecast looks at most this many days ahead.
-HORIZON = 365
-# Neighbouring days are correlated, so the variance of their sum is this many times that of independent days.
-# Chosen so that of 1,000 campaigns simulated in the tests 80 in 100 end within the range.
-_CORRELATION = 3.0
-# Student's t at 90% by degrees of freedom, from 4 on (any table; R: qt(0.9, df)).
-_T90 = (1.533, 1.476, 1.440, 1.415, 1.397, 1.383, 1.372, 1.363, 1.356, 1.350)
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """Day on which the goal is reached, and the days between which it falls in 80 of 100 campaigns.
-
-    None means no day within HORIZON. `per_day` are installs per day over the last `days` days.
-    """
-
-    likely: date | None
-    earliest: date | None
-    latest: date | None
-    per_day: float
-    days: int
-
-
 def required_per_day(
     *, installed: int, denominator: int, goal: float, today: date, deadline: date
 ) -> float | None:
@@ -316,43 +284,3 @@ def required_per_day(
     left = (deadline - today).days + 1
     missing = max(0, ceil(goal * denominator - 1e-9) - installed)
     return missing / left if left > 0 else None
-
-
-def forecast(
-    days: Sequence[tuple[date, int]], *, denominator: int, goal: float, today: date
-) -> Forecast | None:
-    """Forecast from the total of installs at the end of each day.
-
-    Returns None if too few whole days are over or nobody could install. A goal already reached gets the day on which
-    it was reached. Today is not over and is left out of the rate.
-    """
-    target = ceil(goal * denominator - 1e-9)
-    if denominator <= 0 or not days:
-        return None
-    past = [(day, total) for day, total in days if day < today]
-    steps = list(pairwise(past))[-_WINDOW:]
-    if days[-1][1] >= target:
-        first = next(day for day, total in days if total >= target)
-        return Forecast(first, first, first, _rate(steps), len(steps))
-    if len(steps) < _FEWEST_DAYS or goal >= 1:
-        return None
-    shares = [(after - before) / max(1, denominator - before) for (_, before), (_, after) in steps]
-    mean = sum(shares) / len(shares)
-    spread = sqrt(sum((share - mean) ** 2 for share in shares) / (len(shares) - 1))
-    installed = past[-1][1]
-    # The sum of daily shares that is needed: those left shrink by a share each day, so their logarithms add up.
-    needed = log((denominator - installed) / (denominator - target))
-    t90 = _T90[min(len(shares) - 1, 13) - 4]
-
-    def first_day(t: float) -> date | None:
-        for n in range(1, HORIZON + 1):
-            deviation = spread * sqrt(_CORRELATION * (n + n * n / len(shares)))
-            if n * mean + t * deviation >= needed:
-                return past[-1][0] + timedelta(days=n)
-        return None
-
-    return Forecast(first_day(0.0), first_day(t90), first_day(-t90), _rate(steps), len(steps))
-
-
-def _rate(steps: Sequence[tuple[tuple[date, int], tuple[date, int]]]) -> float:
-    return (steps[-1][1][1] - steps[0][0][1]) / len(steps) if steps else 0.0

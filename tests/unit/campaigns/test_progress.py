@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from campaigns.rules.forecast import Forecast
 from campaigns.rules.goals import Denominator
 from campaigns.rules.progress import (
     Concern,
     ConcernKind,
-    Forecast,
     Outlook,
     PlaceCounts,
     RankRow,
@@ -86,28 +86,26 @@ def test_the_largest_gap_in_people_comes_first() -> None:
     ] == ["a", "b"]
 
 
-def ahead(earliest: int | None, latest: int | None) -> Forecast:
-    first, last = (None if day is None else date(2020, 8, day) for day in (earliest, latest))
-    return Forecast(first, first, last, 10.0, 14)
+def ahead(chance: float) -> Forecast:
+    return Forecast(DAY, 100, 200, 300, chance, None, None, 10.0, 14)
 
 
 @pytest.mark.parametrize(
     ("share", "deadline", "forecast", "outlook"),
     [
         (0.5, DAY, None, Outlook.REACHED),
-        (0.2, DAY, ahead(17, 20), Outlook.ON_TRACK),
-        (0.2, DAY, ahead(17, 21), Outlook.AT_RISK),
-        (0.2, DAY, ahead(20, None), Outlook.AT_RISK),
-        (0.2, DAY, ahead(21, 25), Outlook.OFF_TRACK),
-        (0.2, DAY, ahead(None, None), Outlook.OFF_TRACK),
+        (0.2, DAY, ahead(0.9), Outlook.ON_TRACK),
+        (0.2, DAY, ahead(0.89), Outlook.AT_RISK),
+        (0.2, DAY, ahead(0.11), Outlook.AT_RISK),
+        (0.2, DAY, ahead(0.1), Outlook.OFF_TRACK),
         (0.2, DAY, None, Outlook.UNKNOWN),
         (0.2, date(2020, 8, 15), None, Outlook.UNKNOWN),  # the last day is not over
-        (0.2, date(2020, 8, 14), ahead(17, 18), Outlook.PAST),
-        (0.2, None, ahead(17, 18), Outlook.OPEN),
-        (None, DAY, ahead(17, 18), Outlook.UNKNOWN),
+        (0.2, date(2020, 8, 14), ahead(0.5), Outlook.PAST),
+        (0.2, None, ahead(0.5), Outlook.OPEN),
+        (None, DAY, ahead(0.5), Outlook.UNKNOWN),
     ],
 )
-def test_whether_it_will_be_reached_is_told_by_the_whole_range(
+def test_whether_it_will_be_reached_follows_from_the_chance(
     share: float | None, deadline: date | None, forecast: Forecast | None, outlook: Outlook
 ) -> None:
     today = date(2020, 8, 15)
