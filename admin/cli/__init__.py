@@ -18,6 +18,7 @@ from admin.cli.operations import (
     trail_commands,
 )
 from admin.cli.reports import report_commands
+from admin.cli.setup import setup_commands
 from admin.cli.texts import text_commands
 from outreach.runtime import Runtime
 
@@ -34,6 +35,7 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
         process_commands,
         report_commands,
         retention_commands,
+        setup_commands,
         text_commands,
         token_commands,
         trail_commands,

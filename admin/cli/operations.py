@@ -55,7 +55,9 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def upgrade_database(as_json: bool) -> None:
         """Create or update the tables."""
         upgrade(runtime.db)
-        output({"status": "current"}, as_json=as_json, says=_("Cơ sở dữ liệu đã ở phiên bản mới nhất."))
+        name = runtime.db.url.render_as_string()
+        says = _("Cơ sở dữ liệu đã ở phiên bản mới nhất: %(name)s", name=name)
+        output({"status": "current"}, as_json=as_json, says=says)
 
     @areas.command("load")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import random
+import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
+from campaigns.reports.settings import save_form
 from campaigns.rules.delivery import Renderer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.links import LinkCipher
@@ -50,6 +52,7 @@ from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
 UNITS = Path(__file__).resolve().parents[2] / "outreach" / "places" / "kontum_units.csv"
+REPORT_FORM = Path(__file__).with_name("kontum.toml")
 # Shown by `demo load` and by `make run`; a live gateway refuses the whole data set.
 PASSWORD = "loa-demo-2020"  # noqa: S105
 LOGINS = (
@@ -120,6 +123,12 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
             name=SENDER,
             registered_on=(now - timedelta(days=30)).date().isoformat(),
             note="Đăng ký giả định để tập huấn, gồm mẫu tin vận động cài Bluezone",
+            user=find_user(session, LOGINS[0][0]),
+            now=now,
+        )
+        save_form(
+            session,
+            tomllib.loads(REPORT_FORM.read_text(encoding="utf-8")),
             user=find_user(session, LOGINS[0][0]),
             now=now,
         )

@@ -1,4 +1,4 @@
-"""The report form in force: as last saved in the admin site, or the default that comes with Loa."""
+"""The report form in force: as last saved, or a neutral one with the province's name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.reports import ReportForm
 from campaigns.planning.kinds import load_kinds
-from campaigns.rules.reports.template import ReportTemplate, parse_template
+from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.reports.template import ReportTemplate, fill_default, parse_template
 from outreach.accounts import audit
+from outreach.accounts.organisations import find_province
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotAllowed
@@ -22,15 +24,26 @@ from outreach.use_cases import use_case
 
 
 @cache
-def default_template() -> ReportTemplate:
-    """Return the default form that comes with Loa."""
-    return parse_template(tomllib.loads((Path(__file__).parent / "kontum.toml").read_text(encoding="utf-8")))
+def _default_data() -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / "default.toml").read_text(encoding="utf-8"))
+
+
+def default_data(session: Session, *, kind: str = DEFAULT_KIND) -> dict[str, Any]:
+    """Return a form's data for a kind of campaign with the province's name; dots where no province is loaded."""
+    title = str(load_kinds()[kind]["title"])
+    province = find_province(session)
+    return fill_default(
+        _default_data(),
+        kind=kind,
+        action=title[:1].lower() + title[1:],
+        province=(province.kind, province.name) if province else None,
+    )
 
 
 def current_template(session: Session) -> ReportTemplate:
     """Return the form in force."""
     saved = session.scalar(select(ReportForm).order_by(ReportForm.id.desc()).limit(1))
-    return parse_template(saved.data) if saved else default_template()
+    return parse_template(saved.data if saved else default_data(session))
 
 
 @use_case

@@ -12,7 +12,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.accounts.users import check_scope
 from outreach.models.accounts import Organisation, OrganisationKind, User
-from outreach.models.places import Area
+from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadInput, NotFound
 from outreach.use_cases import use_case
@@ -24,6 +24,24 @@ def find_organisation(session: Session, code: str) -> Organisation:
     if organisation is None:
         raise NotFound("organisation_code_unknown", code=code)
     return organisation
+
+
+def find_province(session: Session) -> Area | None:
+    """Return the province of the Front committee above all others; without one, the first that is loaded."""
+    areas = {
+        area.code: area for area in session.scalars(select(Area).where(Area.level == AreaLevel.PROVINCE))
+    }
+    root = session.scalar(
+        select(Organisation.area_code)
+        .where(
+            Organisation.kind == OrganisationKind.FRONT,
+            Organisation.parent_id.is_(None),
+            Organisation.area_code.in_(areas),
+        )
+        .order_by(Organisation.id)
+        .limit(1)
+    )
+    return areas.get(root or "") or next((areas[code] for code in sorted(areas)), None)
 
 
 def check_identity(session: Session, *, code: str, name: str, own_id: int | None = None) -> None:

@@ -243,6 +243,10 @@ def _create_sqlite_engine(url: Any) -> Engine:
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # BEGIN is sent below
+        # A new file is its owner's alone, whatever the umask: it will hold names and numbers.
+        with suppress(OSError):
+            if url.database and Path(url.database).stat().st_size == 0:
+                Path(url.database).chmod(0o600)
         pragmas = ("synchronous=NORMAL", "foreign_keys=ON", f"cache_size=-{_SQLITE_CACHE_KB}")
         for pragma in (f"busy_timeout={SQLITE_BUSY_S * 1000}", *pragmas):
             connection.execute(f"PRAGMA {pragma}")

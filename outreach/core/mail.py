@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -49,11 +50,7 @@ def send_mail(
     parts = urlsplit(smtp_url)
     host, user = parts.hostname or "localhost", unquote(parts.username or "")
     sender = parse_qs(parts.query).get("from", [user if "@" in user else f"loa@{host}"])[0]
-    with _connect(parts.scheme, host, parts.port) as server:
-        if user:
-            if not isinstance(server.sock, ssl.SSLSocket):
-                raise smtplib.SMTPNotSupportedError("no encryption, so no password")
-            server.login(user, unquote(parts.password or ""))
+    with _open(smtp_url) as server:
         accepted, temporary_error = 0, None
         for address in to:
             mail = EmailMessage()
@@ -76,6 +73,25 @@ def send_mail(
         if temporary_error is not None and not accepted:
             raise temporary_error
         return accepted
+
+
+def check_server(smtp_url: str) -> None:
+    """Connect and sign in as for a mail, and send none. Raises smtplib.SMTPException or OSError."""
+    with _open(smtp_url) as server:
+        server.noop()
+
+
+@contextmanager
+def _open(smtp_url: str) -> Iterator[smtplib.SMTP]:
+    """Connect to the server of an URL and sign in."""
+    parts = urlsplit(smtp_url)
+    user = unquote(parts.username or "")
+    with _connect(parts.scheme, parts.hostname or "localhost", parts.port) as server:
+        if user:
+            if not isinstance(server.sock, ssl.SSLSocket):
+                raise smtplib.SMTPNotSupportedError("no encryption, so no password")
+            server.login(user, unquote(parts.password or ""))
+        yield server
 
 
 def is_about_one_mail(error: Exception) -> bool:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from campaigns.reports.settings import default_template
+import tomllib
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from admin.demo.load_demo import REPORT_FORM
+from campaigns.models.reports import ReportForm
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
@@ -15,10 +21,18 @@ from campaigns.rules.reports.snapshot import (
     Snapshot,
     Target,
 )
+from campaigns.rules.reports.template import parse_template
+from outreach.accounts.users import find_user
 
-FORM = default_template()
+FORM = parse_template(tomllib.loads(REPORT_FORM.read_text(encoding="utf-8")))
 DAY = "2020-08-05"
 SOURCE = "Sở Thông tin và Truyền thông"
+
+
+def save_sample_form(session: Session, email: str, now: datetime) -> None:
+    """Put Kon Tum's form of 2020 in force."""
+    author = find_user(session, email)
+    session.add(ReportForm(data=FORM.as_data(), saved_by=author.id, saved_at=now))
 
 
 def sample(day: str = DAY, *, communes: int = 60) -> Snapshot:

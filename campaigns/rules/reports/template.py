@@ -118,6 +118,25 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
     return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
 
 
+def fill_default(
+    data: Mapping[str, Any], *, kind: str, action: str, province: tuple[str, str] | None
+) -> dict[str, Any]:
+    """Return the default form's data for a kind of campaign and a province, which is its kind and its name.
+
+    The file has the fields `{place}` (Lâm Đồng), `{province}` (tỉnh Lâm Đồng), `{PROVINCE}` and `{action}`.
+    """
+    area_kind, place = province or ("tỉnh", "…")
+    named = f"{area_kind.lower()} {place}"
+    values = {"place": place, "province": named, "PROVINCE": named.upper(), "action": action}
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, list):
+            return [fill(line) for line in value]
+        return value.format_map(values) if isinstance(value, str) else value
+
+    return {**{name: fill(value) for name, value in data.items()}, "kind": kind}
+
+
 def _read_hours(data: Mapping[str, Any], errors: list[LoaError]) -> ReportHours:
     clocks = {name: str(data.get(name, "")).strip() for name in HOURS}
     invalid = [name for name, clock in clocks.items() if not is_clock(clock) or clock == "24:00"]

@@ -62,6 +62,7 @@ reports verify              operator
 retention run               operator
 retention show              operator
 scheduler                   operator
+setup                       operator
 sms measure                 operator
 users create                operator
 users remove-second-factor  operator

@@ -27,6 +27,7 @@ from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from tests.support.admin_client import post, signed_in
 from tests.support.mail_server import running_mail_server
+from tests.support.report_sample import save_sample_form
 from tests.support.world import AUTHOR, World, number
 
 YESTERDAY = (datetime.now(VIETNAM) - timedelta(days=1)).date()
@@ -45,6 +46,7 @@ def agency(world: World) -> int:
     campaign_id = world.launch()
     recipient = world.recipient(number(0), campaign_id)
     with world.runtime.db.write() as session:
+        save_sample_form(session, AUTHOR, world.now)
         record_page_answer(session, recipient.id, "installed", keys=world.keys, now=datetime.now(UTC))
         world.add_officer(session, "lanhdao@loa.example", Role.LEADER)
         made = create_organisation(session, code="SYT", name="Sở Y tế", kind=OrganisationKind.AGENCY)

@@ -42,6 +42,7 @@ from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
 from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.report_sample import save_sample_form
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -65,6 +66,7 @@ class Province:
         self.campaign_id = world.launch(deadline=world.in_hours(72))
         self.day = (world.now.astimezone(VIETNAM) + timedelta(days=1)).date()
         with world.runtime.db.write() as session:
+            save_sample_form(session, AUTHOR, world.now)
             session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
             session.flush()
             for code, name in (("608", "Kon Tum"), ("610", "Đắk Glei")):

@@ -1,0 +1,383 @@
+"""Command `setup`: what a new installation needs, from a file or by questions, step by step.
+
+Each step looks first whether it is done, so that the command may be interrupted and repeated. What somebody has entered
+since stays as it is.
+"""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from flask_babel import gettext as _
+from redis import RedisError
+from sqlalchemy import func, select
+
+from admin.cli.base import Command, json_option, output, read_password
+from admin.wording.errors import show_error
+from campaigns.goals.goals import about, enter_denominator, find_subject, set_goal
+from campaigns.models.campaigns import Sender
+from campaigns.models.figures import DenominatorEntry, GoalEntry
+from campaigns.models.reports import ReportForm
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.senders import register_sender
+from campaigns.reports.settings import default_data, save_form
+from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.installation import Installation, Row, front_name, read_installation
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.invitations import link_for
+from outreach.accounts.organisations import add_organisation, find_organisation
+from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation
+from outreach.core.mail import check_server
+from outreach.core.schema import upgrade
+from outreach.models.accounts import Organisation, OrganisationKind, Role, User
+from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import read_provinces
+from outreach.rules.errors import BadInput, LoaError
+from outreach.runtime import Runtime
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass
+class Step:
+    """What a step found and did: rows that are new, and rows that were there."""
+
+    name: str
+    says: str
+    new: int = 0
+    kept: int = 0
+
+
+@dataclass
+class Setup:
+    """One run of the command."""
+
+    runtime: Runtime
+    plan: Installation
+    password: str | None
+    now: datetime
+    steps: list[Step] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    link: str = ""
+
+    def run(self) -> None:
+        """Do every step that is not done yet. Each has a transaction of its own."""
+        for step in (
+            self.add_organisations,
+            self.add_administrator,
+            self.add_users,
+            self.add_senders,
+            self.save_report,
+            self.set_goals,
+            self.check_mail,
+            self.check_queue,
+        ):
+            done = step()
+            self.steps.append(done)
+            counts = _("%(new)s mới, %(kept)s đã có", new=done.new, kept=done.kept)
+            click.echo(f"- {done.says}{f' ({counts})' if done.new or done.kept else ''}", err=True)
+
+    def add_organisations(self) -> Step:
+        step = Step("organisations", _("Tổ chức"))
+        for row in self.plan.organisations:
+            with self.runtime.db.read() as session:
+                found = session.scalar(select(Organisation).where(Organisation.code == row["code"]))
+                parent = find_organisation(session, row["parent"]).id if row.get("parent") else None
+            if found:
+                step.kept += 1
+                if found.name != row["name"]:
+                    self.warn_kept("organisation", row["code"], found.name)
+                continue
+            kind = OrganisationKind(row.get("kind", OrganisationKind.MASS))
+            is_root = kind is OrganisationKind.FRONT and not parent
+            add_organisation(
+                self.runtime,
+                code=row["code"],
+                name=row["name"],
+                kind=kind,
+                area_code=row.get("area") or (self.plan.province if is_root else None),
+                parent_id=parent,
+                user=None,
+                now=self.now,
+            )
+            step.new += 1
+        return step
+
+    def add_administrator(self) -> Step:
+        step = Step("administrator", _("Người quản trị"))
+        row = {**self.plan.administrator, "role": Role.ADMINISTRATOR}
+        user = self.add_account(row, step, password=self.password)
+        if not has_password(user):
+            if step.kept:
+                user = renew_invitation(self.runtime, user.id, user=None, now=self.now)
+            self.link = link_for(user, self.runtime.settings)
+        return step
+
+    def add_users(self) -> Step:
+        step = Step("users", _("Tài khoản khác"))
+        for row in self.plan.users:
+            self.add_account(row, step)
+        return step
+
+    def add_account(self, row: Row, step: Step, *, password: str | None = None) -> User:
+        with self.runtime.db.read() as session:
+            found = find_by_email(session, row["email"])
+            code = row.get("organisation")
+            organisation_id = find_organisation(session, code).id if code else None
+        if found:
+            step.kept += 1
+            if found.role != row["role"]:
+                self.warn_kept("user", found.email, found.role.value)
+            return found
+        step.new += 1
+        return add_user(
+            self.runtime,
+            email=row["email"],
+            name=row.get("name", ""),
+            password=password,
+            role=Role(row["role"]),
+            organisation_id=organisation_id,
+            area_code=row.get("area") or None,
+            user=None,
+            now=self.now,
+        )
+
+    def add_senders(self) -> Step:
+        step = Step("senders", _("Tên người gửi"))
+        for row in self.plan.senders:
+            with self.runtime.db.read() as session:
+                found = session.get(Sender, row["name"])
+            if found:
+                step.kept += 1
+                continue
+            register_sender(
+                self.runtime,
+                name=row["name"],
+                registered_on=row.get("registered_on", ""),
+                pace=row.get("pace", ""),
+                note=row.get("note", ""),
+                user=self.administrator(),
+                now=self.now,
+            )
+            step.new += 1
+        return step
+
+    def save_report(self) -> Step:
+        step = Step("report", _("Mẫu báo cáo"))
+        with self.runtime.db.read() as session:
+            saved = session.scalar(select(func.count()).select_from(ReportForm))
+            data = default_data(session, kind=self.plan.report.get("kind", DEFAULT_KIND))
+        if saved:
+            step.kept = 1
+            return step
+        parts = dict(self.plan.report)
+        hours = {**data["hours"], **parts.pop("hours", {})}
+        save_form(self.runtime, {**data, **parts, "hours": hours}, user=self.administrator(), now=self.now)
+        step.new = 1
+        return step
+
+    def set_goals(self) -> Step:
+        step = Step("goals", _("Mục tiêu và mẫu số"))
+        for table, rows in ((DenominatorEntry, self.plan.denominators), (GoalEntry, self.plan.goals)):
+            for row in rows:
+                with self.runtime.db.read() as session:
+                    subject = find_subject(
+                        session,
+                        kind=row.get("kind", DEFAULT_KIND),
+                        scope=row.get("scope", "residents"),
+                        place=row.get("place") or self.plan.province,
+                        kinds=load_kinds(),
+                    )
+                    is_known = session.scalar(select(table.id).where(*about(table, subject)).limit(1))
+                if is_known:
+                    step.kept += 1
+                    continue
+                if table is GoalEntry:
+                    set_goal(
+                        self.runtime,
+                        subject,
+                        share=row["share"],
+                        deadline=row.get("deadline", ""),
+                        basis=row.get("basis", ""),
+                        user=self.administrator(),
+                        now=self.now,
+                    )
+                else:
+                    enter_denominator(
+                        self.runtime,
+                        subject,
+                        value=row["value"],
+                        as_of=row["as_of"],
+                        source=row["source"],
+                        user=self.administrator(),
+                        now=self.now,
+                    )
+                step.new += 1
+        return step
+
+    def check_mail(self) -> Step:
+        settings = self.runtime.settings
+        if not settings.smtp_url:
+            self.warnings.append(show_error(LoaError("setup_no_mail")))
+            return Step("mail", _("Thư: chưa khai báo"))
+        if not settings.report_recipients:
+            self.warnings.append(show_error(LoaError("setup_no_recipients")))
+        try:
+            check_server(settings.smtp_url)
+        except OSError as error:  # smtplib's errors are OSErrors, too
+            self.warnings.append(show_error(LoaError("setup_mail_away", reason=str(error))))
+            return Step("mail", _("Thư: máy chủ không nhận"))
+        return Step("mail", _("Thư: máy chủ nhận đăng nhập"))
+
+    def check_queue(self) -> Step:
+        try:
+            self.runtime.redis.ping()
+        except RedisError:
+            self.warnings.append(show_error(LoaError("setup_redis_away")))
+            return Step("redis", _("Redis: không trả lời"))
+        return Step("redis", _("Redis: trả lời"))
+
+    def administrator(self) -> User:
+        with self.runtime.db.read() as session:
+            user = find_by_email(session, self.plan.administrator["email"])
+            assert user is not None
+            return user
+
+    def warn_kept(self, part: str, name: str, value: str) -> None:
+        self.warnings.append(show_error(LoaError("setup_kept", part=part, name=name, value=value)))
+
+
+def setup_commands(runtime: Runtime) -> list[click.Command]:
+    @click.command("setup", cls=Command)
+    @click.option(
+        "--from",
+        "file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE.toml",
+        help="What the installation needs; without it the command asks.",
+    )
+    @click.option("--sqlite", is_flag=True, help="Production with an SQLite database, on one machine.")
+    @click.option("--password-stdin", is_flag=True, help="The administrator's password; else a link is made.")
+    @json_option
+    def setup(file: Path | None, sqlite: bool, password_stdin: bool, as_json: bool) -> None:
+        """Set up an installation; safe to repeat: what is there stays."""
+        now = datetime.now(UTC)
+        kinds, today = load_kinds(), now.astimezone(VIETNAM).date()
+        password = read_password() if password_stdin else None
+        plan = read_installation(read_toml(file), kinds=kinds, today=today) if file else None
+        check_database(runtime, allows_sqlite=sqlite or (plan is not None and plan.sqlite))
+        click.echo(describe(runtime), err=True)
+        upgrade(runtime.db)
+        if plan is None:
+            try:
+                plan = read_installation(dict(ask(runtime)), kinds=kinds, today=today)
+            except click.Abort as stopped:
+                raise BadInput("setup_no_terminal") from stopped
+        require_province(runtime, plan.province)
+        run = Setup(runtime, plan, password, now)
+        run.run()
+        for warning in run.warnings:
+            click.echo(f"! {warning}", err=True)
+        says = _("Đã thiết lập xong.")
+        if run.link:
+            says += "\n" + _(
+                "Người quản trị đặt mật khẩu tại liên kết này, dùng một lần trong 72 giờ:\n%(link)s",
+                link=run.link,
+            )
+        steps = [{"step": step.name, "new": step.new, "kept": step.kept} for step in run.steps]
+        output({"steps": steps, "warnings": run.warnings, "link": run.link}, as_json=as_json, says=says)
+
+    return [setup]
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """Return the data of a TOML file. Raises BadInput."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput("setup_file_unreadable", name=file.name, reason=str(error)) from error
+
+
+def check_database(runtime: Runtime, *, allows_sqlite: bool) -> None:
+    """Refuse, in production, an SQLite database that nobody chose, or one whose file others may read.
+
+    Raises BadInput.
+    """
+    if runtime.settings.app_env != "production" or runtime.db.is_postgresql:
+        return
+    file = Path(runtime.db.url.database or "")
+    if not allows_sqlite:
+        raise BadInput("setup_sqlite_not_chosen", file=str(file))
+    for path in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mode & OTHERS:
+                raise BadInput("setup_database_readable", file=str(file))
+
+
+def describe(runtime: Runtime) -> str:
+    """Return which database and which gateway these settings mean, so that a wrong one is seen at once."""
+    return _(
+        "Cơ sở dữ liệu: %(database)s\nChế độ: %(mode)s, nhà cung cấp tin nhắn: %(gateway)s (%(live)s)",
+        database=runtime.db.url.render_as_string(),
+        mode=runtime.settings.app_env,
+        gateway=runtime.settings.sms_gateway,
+        live=_("GỬI THẬT") if runtime.settings.is_live else _("TẬP HUẤN"),
+    )
+
+
+def require_province(runtime: Runtime, code: str) -> None:
+    """Raise BadInput unless the province's units are loaded."""
+    with runtime.db.read() as session:
+        area = session.get(Area, code)
+        if area is None or area.level is not AreaLevel.PROVINCE:
+            known = [f"{each} {name}" for each, name in read_provinces(session)]
+            raise BadInput("setup_province_unknown", code=code, provinces=known)
+
+
+def ask(runtime: Runtime) -> Iterator[tuple[str, Any]]:
+    """Ask for what no installation works without; all else is entered on pages later."""
+    with runtime.db.read() as session:
+        provinces = dict(read_provinces(session))
+    code = _ask(_("Mã tỉnh, thành phố"), next(iter(provinces), ""), lambda text: text in provinces)
+    name = provinces[code]
+    yield "province", code
+    front = {
+        "code": _ask(_("Mã của Ủy ban MTTQ cấp tỉnh trong hệ thống"), "MTTQ"),
+        "name": _ask(_("Tên đầy đủ"), front_name(name)),
+        "kind": "front",
+    }
+    yield "organisation", [front]
+    yield (
+        "administrator",
+        {
+            "email": _ask(_("E-mail của người quản trị"), "", lambda text: text.count("@") == 1),
+            "name": _ask(_("Họ và tên của người quản trị"), ""),
+        },
+    )
+    kind = _ask(
+        _("Loại chiến dịch của báo cáo ngày (%(kinds)s)", kinds=", ".join(load_kinds())),
+        DEFAULT_KIND,
+        lambda text: text in load_kinds(),
+    )
+    yield "report", {"kind": kind, "place": _ask(_("Địa danh trên văn bản"), name.split(" ", 1)[-1])}
+    sender = click.prompt(_("Tên người gửi đã đăng ký với nhà mạng (để trống nếu chưa có)"), "", err=True)
+    if sender.strip():
+        day = click.prompt(_("Ngày được chấp thuận, ví dụ 2026-11-20 (để trống nếu đang chờ)"), "", err=True)
+        yield "sender", [{"name": sender.strip(), "registered_on": day.strip()}]
+
+
+def _ask(question: str, default: str, fits: Callable[[str], bool] = bool) -> str:
+    """Ask until the answer fits."""
+    while True:
+        answer = str(click.prompt(question, default=default or None, err=True)).strip()
+        if fits(answer):
+            return answer
+        click.echo(show_error(LoaError("setup_answer_wrong", value=answer)), err=True)

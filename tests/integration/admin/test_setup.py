@@ -1,0 +1,157 @@
+"""`setup`: an installation from nothing, interrupted, repeated; and what it refuses."""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from admin.app import create_app
+from campaigns.models.campaigns import Sender
+from campaigns.models.figures import GoalEntry
+from campaigns.reports.settings import current_template
+from outreach.accounts.users import find_user
+from outreach.core.db import Database
+from outreach.models.accounts import Organisation, Role, User
+from outreach.runtime import Runtime
+from tests.integration.admin.test_commands import UNITS, Operator
+from tests.support.processes import ROOT
+
+PLAN = """
+province = "62"
+[administrator]
+email = "quantri@loa.example"
+[[organisation]]
+code = "MTTQ"
+name = "Ủy ban MTTQ Việt Nam tỉnh Kon Tum"
+kind = "front"
+[[user]]
+email = "canbo@loa.example"
+role = "staff"
+organisation = "MTTQ"
+[[sender]]
+name = "MTTQ"
+registered_on = "DAY"
+[report]
+kind = "bao-lu"
+[[goal]]
+share = 50
+"""
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
+def operator(runtime: Runtime) -> Operator:
+    operator = Operator(create_app(runtime.settings, runtime=runtime).test_cli_runner())
+    operator.gets("areas", "load", UNITS)
+    return operator
+
+
+def write(folder: Path, plan: str) -> Path:
+    file = folder / "setup.toml"
+    file.write_text(plan, encoding="utf-8")
+    return file
+
+
+def counts(runtime: Runtime) -> list[int]:
+    with runtime.db.read() as session:
+        tables = (Organisation, User, Sender, GoalEntry)
+        return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
+
+
+def test_an_interrupted_set_up_goes_on_where_it_was_and_a_repeat_changes_nothing(
+    operator: Operator, runtime: Runtime, tmp_path: Path
+) -> None:
+    wrong = operator.types("setup", "--from", write(tmp_path, PLAN))
+    assert wrong.exit_code == 1
+    assert counts(runtime) == [1, 2, 0, 0]  # up to the sender, whose day is wrong
+    file = write(tmp_path, PLAN.replace("DAY", "2026-11-02"))
+    done = operator.gets("setup", "--from", file)
+    steps = {step["step"]: (step["new"], step["kept"]) for step in done["steps"]}
+    assert steps["organisations"] == steps["users"] == (0, 1)
+    assert steps["senders"] == steps["report"] == steps["goals"] == (1, 0)
+    assert "/login/invitation/" in done["link"]
+    with runtime.db.read() as session:
+        form = current_template(session)
+        assert find_user(session, "quantri@loa.example").role is Role.ADMINISTRATOR
+    assert (form.kind, form.superior[1], form.place) == ("bao-lu", "TỈNH KON TUM", "Kon Tum")
+    assert form.bases == ()
+    again = operator.gets("setup", "--from", file)
+    assert [step["new"] for step in again["steps"]] == [0] * len(again["steps"])
+    assert counts(runtime) == [1, 2, 1, 1]
+
+
+def test_what_was_changed_since_stays_and_is_told(
+    operator: Operator, runtime: Runtime, tmp_path: Path
+) -> None:
+    plan = PLAN.replace("DAY", "2026-11-02")
+    operator.gets("setup", "--from", write(tmp_path, plan), "--password-stdin", stdin="mật khẩu dài\n")
+    again = operator.gets("setup", "--from", write(tmp_path, plan.replace('"staff"', '"leader"')))
+    assert again["link"] == ""  # the administrator has a password
+    assert any("canbo@loa.example" in warning for warning in again["warnings"])
+    with runtime.db.read() as session:
+        assert find_user(session, "canbo@loa.example").role is Role.STAFF
+
+
+def test_without_a_file_the_command_asks(operator: Operator, runtime: Runtime) -> None:
+    answers = ["99", "62", "", "", "quantri", "quantri@loa.example", "", "tiem-chung", "", ""]
+    answers[6] = "Trần Minh Đức"
+    done = operator.types("setup", stdin="\n".join([*answers, ""]))
+    assert done.exit_code == 0, done.stderr
+    with runtime.db.read() as session:
+        name = session.scalar(select(Organisation.name))
+        assert current_template(session).action == "tiêm vắc xin"
+    assert name == "Ủy ban MTTQ Việt Nam tỉnh Kon Tum"
+    assert operator.types("setup", stdin="62\n").exit_code == 1  # the answers ended
+
+
+def test_an_unknown_province_is_refused_with_those_that_are_known(operator: Operator, tmp_path: Path) -> None:
+    done = operator.types("setup", "--from", write(tmp_path, PLAN.replace('"62"', '"99"')))
+    assert done.exit_code == 1
+    assert "62 Tỉnh Kon Tum" in done.stderr
+
+
+def test_production_takes_no_sqlite_that_nobody_chose_and_no_file_that_others_read(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    settings = replace(runtime.settings, app_env="production")
+    operator = Operator(create_app(settings, runtime=replace(runtime, settings=settings)).test_cli_runner())
+    file = write(tmp_path, PLAN.replace("DAY", "2026-11-02"))
+    database = Path(runtime.db.url.database or "")
+    database.chmod(0o644)
+    assert "--sqlite" in operator.is_told("setup", "--from", file)
+    assert f"chmod 600 {database}" in operator.is_told("setup", "--from", file, "--sqlite")
+    assert counts(runtime) == [0, 0, 0, 0]
+    for path in tmp_path.glob("loa.db*"):
+        path.chmod(0o600)
+    operator.gets("areas", "load", UNITS)
+    assert operator.gets("setup", "--from", file, "--sqlite")["steps"]
+
+
+def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+    db = Database(f"sqlite:///{tmp_path}/new.db")
+    db.engine.connect().close()
+    db.close()
+    assert (tmp_path / "new.db").stat().st_mode & 0o077 == 0
+
+
+def test_loa_reads_the_variables_as_systemd_does(tmp_path: Path) -> None:
+    read_variables = runpy.run_path(str(ROOT / "deploy" / "loa"))["read_variables"]
+    lines = '# comment\nAPP_ENV="production"\n\nDATABASE_URL=postgresql://loa@/loa?host=/run\nSECRET_KEY=\n'
+    assert read_variables(lines) == {
+        "APP_ENV": "production",
+        "DATABASE_URL": "postgresql://loa@/loa?host=/run",
+        "SECRET_KEY": "",
+    }
+    variables = {"PATH": "/usr/bin:/bin", "LOA_ENV_FILE": str(tmp_path / "missing")}
+    told = subprocess.run([ROOT / "deploy" / "loa", "setup"], env=variables, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert "installation.vi.md" in told.stderr
