@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all test-unit test-integration pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ drill-upgrade: environment-dev  ## an earlier version replaced by this one in th
 
 bench: environment-dev  ## messages a second and what else is measured, beside others: ARGS="--only sending,pace"
 	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+places: environment-dev  ## how well all communes of the nation are recognised, in many spellings
+	$(VENV)/bin/python -m benchmarks.places
 
 lint: environment-dev  ## form and common mistakes
 	$(VENV)/bin/ruff format --check .

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 from typing import IO, Any
 
 import click
@@ -23,6 +25,7 @@ from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 from outreach.use_cases import take_lost_jobs
 
+_BLOCK = 1 << 20  # bytes read at once at most
 LARGEST_ID = 2**63 - 1  # largest database id
 _FILE_ERRORS = {
     errno.ENOENT: LoaError("folder_missing"),
@@ -152,6 +155,23 @@ def _valid_values(kind: Any) -> LoaError | str:
     return getattr(kind, "fits", "")  # a parameter type of our own
 
 
+class Day(click.ParamType[date]):
+    """A day as YYYY-MM-DD."""
+
+    name = "day"
+    fits = LoaError("valid_day")
+
+    def convert(self, value: Any, _parameter: click.Parameter | None, _context: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            if len(value) == 10:
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        self.fail(str(self.fits))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 acting_as = click.option("--as", "email", required=True, metavar="EMAIL", help="The user who does it.")
 
@@ -186,6 +206,27 @@ def read_lines() -> Iterator[str]:
     sys.stdin.reconfigure(encoding="utf-8-sig", errors="replace", newline="\n")  # type: ignore[union-attr]
     for line in sys.stdin:
         yield line.rstrip("\r\n")
+
+
+def answer_lines(answer: Callable[[str], str]) -> None:
+    """Write one line for each line of standard input, as soon as it is there; many at once if many are there."""
+    pending, is_first = b"", True
+    stdin: Any = sys.stdin.buffer
+    while block := stdin.read1(_BLOCK):
+        *lines, pending = (pending + block).split(b"\n")
+        if lines and is_first:
+            lines[0], is_first = lines[0].removeprefix(codecs.BOM_UTF8), False
+        _write_answers(lines, answer)
+    if pending:
+        _write_answers([pending.removeprefix(codecs.BOM_UTF8) if is_first else pending], answer)
+
+
+def _write_answers(lines: list[bytes], answer: Callable[[str], str]) -> None:
+    if lines:
+        sys.stdout.write(
+            "".join(f"{answer(line.decode('utf-8', 'replace').rstrip(chr(13)))}\n" for line in lines)
+        )
+        sys.stdout.flush()
 
 
 def write_line(line: str) -> None:

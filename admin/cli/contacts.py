@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 from flask_babel import gettext as _
 
-from admin.cli.base import Group, json_option, output
+from admin.cli.base import Day, Group, json_option, output
 from outreach.imports.do_not_call import import_do_not_call
 from outreach.imports.import_file import import_file
 from outreach.imports.list_reader import write_check
@@ -17,8 +17,8 @@ from outreach.imports.store_rows import ImportCounts
 from outreach.imports.undo_import import undo_import
 from outreach.imports.uploads import export_errors
 from outreach.models.contacts import LegalBasis
+from outreach.places.nation import gazetteer_of
 from outreach.rules.errors import BadInput
-from outreach.rules.gazetteer import default_gazetteer
 from outreach.runtime import Runtime
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -31,11 +31,15 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @contacts.command("check")
     @_file
     @click.option("--out", required=True, type=_RESULT)
+    @click.option(
+        "--province", default="62", show_default=True, metavar="CODE", help="Whose places are known."
+    )
+    @click.option("--on", type=Day(), default="2020-08-20", show_default=True, help="The day of the places.")
     @json_option
-    def check(file: Path, out: Path, as_json: bool) -> None:
+    def check(file: Path, out: Path, province: str, on: date, as_json: bool) -> None:
         """Check a list file and report each row; nothing is stored and no database is needed."""
         _check_output_path(file, out)
-        counts = write_check(file, out, default_gazetteer())
+        counts = write_check(file, out, gazetteer_of(frozenset((province,)), on))
         output(
             dict(counts),
             as_json=as_json,

@@ -7,14 +7,14 @@ stay paused until the gateway was asked about each message, so that nobody gets 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from admin.cli.base import Command, Failure, Group, json_option, output
+from admin.cli.base import Command, Day, Failure, Group, answer_lines, json_option, output
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
@@ -29,6 +29,7 @@ from campaigns.privacy.retention import (
     remove_expired,
 )
 from campaigns.rules.delivery import create_renderer
+from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit, read_anchor
 from outreach.backups.create_backup import create_backup
@@ -36,6 +37,7 @@ from outreach.backups.restore_backup import restore_backup
 from outreach.core.schema import require_current, upgrade
 from outreach.imports.import_file import import_areas
 from outreach.models.backups import Backup
+from outreach.places.nation import gazetteer_of
 from outreach.rules.audit_chain import ChainFault
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
@@ -70,6 +72,15 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
             as_json=as_json,
             says=_("Đã nạp %(communes)s xã, phường, thị trấn.", communes=communes),
         )
+
+    @areas.command("match")
+    @click.option("--province", metavar="CODE", help="Whose places are known; the whole nation's without it.")
+    @click.option("--on", type=Day(), metavar="YYYY-MM-DD", help="The day of the places; today without it.")
+    def match_lines(province: str | None, on: date | None) -> None:
+        """Recognise places: one per line in; a code, `ambiguous:CODE/CODE` or an empty line out."""
+        day = on or datetime.now(UTC).astimezone(VIETNAM).date()
+        gazetteer = gazetteer_of(frozenset((province,)) if province else frozenset(), day)
+        answer_lines(lambda line: gazetteer.match(line).as_text)
 
     @demo.command("load")
     @click.option("--contacts", type=click.IntRange(1, 2_000_000), default=5000, show_default=True)

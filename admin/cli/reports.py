@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from flask_babel import gettext as _
 
-from admin.cli.base import Failure, Group, json_option, output, warn
+from admin.cli.base import Day, Failure, Group, json_option, output, warn
 from campaigns.reports.day_status import read_day_status
 from campaigns.reports.documents import (
     build_without_issuing,
@@ -21,21 +21,7 @@ from campaigns.reports.run_schedule import run_due_actions
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
-
-class _Day(click.ParamType[date]):
-    name = "day"
-    fits = LoaError("valid_day")
-
-    def convert(self, value: str, _parameter: click.Parameter | None, _context: click.Context | None) -> date:
-        try:
-            if len(value) == 10:
-                return date.fromisoformat(value)
-        except ValueError:
-            pass
-        self.fail(str(self.fits))
-
-
-_which = click.option("--date", "day", type=_Day(), required=True, metavar="YYYY-MM-DD")
+_which = click.option("--date", "day", type=Day(), required=True, metavar="YYYY-MM-DD")
 
 
 def report_commands(runtime: Runtime) -> list[click.Command]:

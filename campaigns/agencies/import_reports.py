@@ -30,7 +30,7 @@ from outreach.imports.list_reader import check_list
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Phone
 from outreach.rules.errors import BadInput, BadList, LoaError, WrongState
-from outreach.rules.gazetteer import default_gazetteer
+from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.identity import name_key
 from outreach.rules.list_columns import Column, Row, cell_text
 from outreach.rules.list_rows import CheckedRow
@@ -192,7 +192,7 @@ def read_roster(path: Path) -> list[RosterPerson]:
     """
     people: list[RosterPerson] = []
     wrong: list[LoaError] = []
-    for row in check_list(path, default_gazetteer()):
+    for row in check_list(path, Gazetteer([])):
         if len(people) == MOST_PEOPLE:
             raise BadList("roster_long", most=MOST_PEOPLE)
         column = _column_of(row)

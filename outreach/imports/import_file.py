@@ -25,8 +25,8 @@ from outreach.imports.store_rows import digest, find_or_create_list
 from outreach.imports.uploads import ENDED, begin_storing, read_mappings, receive_upload
 from outreach.models.contacts import ListImport, Upload, UploadState
 from outreach.places.areas import load_areas
+from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadList, WrongState, error_from_json
-from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import CheckedRow
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction, use_case
@@ -51,7 +51,7 @@ def import_file(
     folder, key = Path(runtime.settings.uploads_dir), runtime.settings.secret_key
     with runtime.db.read() as session:
         owner = find_organisation(session, organisation)
-        rows = check_list(path, default_gazetteer(), read_mappings(session, owner.id))
+        rows = check_list(path, installation_gazetteer(session), read_mappings(session, owner.id))
     # A file that is no list is refused before anything is stored.
     opened: Iterator[CheckedRow] | None = chain(list(islice(rows, 1)), rows)
     with transaction(runtime) as session:

@@ -28,8 +28,8 @@ from outreach.imports.undo_import import undo_import_rows
 from outreach.imports.uploads import begin_undoing, end_upload, forget_file, path_of
 from outreach.models.contacts import ListImport, Upload, UploadState
 from outreach.models.places import Area
+from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
-from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import CheckedRow
 
 # Longer than it takes to open the largest workbook, and to store one chunk.
@@ -78,7 +78,7 @@ def process_upload(context: UploadContext, upload_id: int, rows: Iterator[Checke
             if upload.state is UploadState.CHECKING:
                 _check(context, upload, path)
             else:
-                _store(context, upload, rows or check_list(path, default_gazetteer(), upload.corrected))
+                _store(context, upload, rows or _read_rows(context, upload, path))
     except LoaError as error:
         _fail(context, upload, error)
     except _DATABASE_ERRORS:
@@ -126,7 +126,7 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
     preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), list[dict[str, Any]](), 0
     try:
-        for chunk in prefetch_chunks(check_list(path, default_gazetteer(), upload.corrected), CHUNK):
+        for chunk in prefetch_chunks(_read_rows(context, upload, path), CHUNK):
             with context.db.read() as session:
                 outcomes = preview.add(session, chunk)
             first = zip(chunk[: ROWS_SHOWN - len(shown)], outcomes, strict=False)
@@ -151,6 +151,12 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
         claimed.counts, claimed.total = dict(preview.counts), done
         claimed.preview = {**understood, "rows": shown}
         claimed.state, claimed.due_at = UploadState.READY, None
+
+
+def _read_rows(context: UploadContext, upload: Upload, path: Path) -> Iterator[CheckedRow]:
+    with context.db.read() as session:
+        gazetteer = installation_gazetteer(session)
+    return check_list(path, gazetteer, upload.corrected)
 
 
 def _ask_for_columns(

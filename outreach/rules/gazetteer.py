@@ -1,75 +1,200 @@
-"""Gazetteer: the code of a commune (General Statistics Office) for any spelling of its name. Pure.
+"""Gazetteer: the codes of communes for any spelling of a place, among the units of one day. Pure.
 
-Names of Kon Tum are written in many ways (Đắk, Đăk, Dak; Ngọk, Ngọc; Ia, Ya) and some are the same without accents.
-Such a name gives candidates, never a guess.
+Names are written in many ways (Đắk, Đăk, Dak; Hoà, Hòa; X., P., TT.; any order of commune, district and province), and
+lists still name units that ended. A unit that went whole into another gives its successor. What may mean several units
+gives candidates, never a guess: a unit that was split, names that repeat, and without a district a name that is both
+one of the day's units and a former one with other ground.
 """
 
-import csv
+from __future__ import annotations
+
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
-_NEXT_PLACE = re.compile(
-    r"[,;()\[\]/\n]|\s[-–—]\s"
-    r"|\s(?=(?:xã|phường|phuong|thị trấn|thi tran|huyện|huyen|thành phố|thanh pho|tp|tỉnh|tinh)[\s.]|h\.)",
-    re.IGNORECASE,
-)
-_KIND = re.compile(r"(xa|x|phuong|p|f|thi tran|tt|t t) (?=\w)")
-_KIND_IN_FULL = {"x": "xa", "p": "phuong", "f": "phuong", "tt": "thi tran", "t t": "thi tran"}
-_DISTRICT_KIND = re.compile(r"(huyen|h|thanh pho|tp|t p) (?=\w)")
 _COMMON_STARTS = ("dak", "ngok", "mang", "kon", "ia", "sa")
 # Of 100: one letter more or less in five, one wrong in seven; of shorter names ("Đắk Min") too many are alike.
 _MIN_RATIO = 85
 _MIN_LENGTH_TO_CORRECT = 4
 _MIN_LEAD = 8
-_CACHE_SIZE = 10_000
-_ODD_LETTERS = str.maketrans({"đ": "d", "ƀ": "b", "'": None, "’": None, "`": None})
+_MOST_NAMES_TO_CORRECT = 3000  # a nation's names are too many: most slips are near several
+_CACHE_SIZE = 100_000
+_LONGEST_TEXT = 400
+_LINE_END = re.compile(r"[\t\r\n\v\f]")
+_SEPARATOR = re.compile(r"[,;:()\[\]/|]+")
+_DASH = re.compile(r"\s*[-–—_]+\s*")
+_NUMBERED = re.compile(r"\b(phường|phuong|quận|quan|p|q|f)[.\s]*(\d+)")
+_ABBREVIATED = re.compile(r"\b(t\.\s?t|t\.\s?x|t\.\s?p|đ\.\s?k|[xphqtf]|tt|tx|tp|đk)\.\s*(?=\w)")
+# Where a level's word stands inside a part, the next place begins there.
+_NEXT_LEVEL = re.compile(
+    r"\s(?=(?:xã|phường|thị trấn|đặc khu|huyện|quận|thị xã|thành phố|tỉnh|tt|tx|tp|[xphqf](?= \d))\s)"
+)
+_NEXT_LEVEL_BARE = re.compile(
+    r"\s(?=(?:xa|phuong|thi tran|dac khu|huyen|quan|thi xa|thanh pho|tinh|tt|tx|tp|[xphqf](?= \d))\s)"
+)
+_OTHER_NAMES = (
+    (
+        re.compile(r"(?:\b(?:tp|t\.p|thành phố|thanh pho)[.\s]*|\b)(?:hcm|hồ chí minh|ho chi minh)\b"),
+        " tp hồ chí minh",
+    ),
+    (re.compile(r"\b(?:tp|t\.p|thành phố|thanh pho)[.\s]*(?:sài gòn|sai gon)\b"), " tp hồ chí minh"),
+    (re.compile(r"\b(?:thừa thiên|thua thien|t\.?\s?t\.?)[\s-]*(?=hu(?:ế|e)\b)"), " "),
+    (re.compile(r"\bbr\s*[-–]?\s*vt\b"), " bà rịa vũng tàu"),
+)
+_ONE_WORD_KINDS = {
+    **dict.fromkeys(("xã", "xa", "x"), "xa"),
+    **dict.fromkeys(("phường", "phuong", "p", "f"), "phuong"),
+    **dict.fromkeys(("tt",), "thi tran"),
+    **dict.fromkeys(("đk", "dk"), "dac khu"),
+    **dict.fromkeys(("huyện", "huyen", "h"), "huyen"),
+    **dict.fromkeys(("quận", "quan", "q"), "quan"),
+    **dict.fromkeys(("tx",), "thi xa"),
+    **dict.fromkeys(("tp",), "thanh pho"),
+    **dict.fromkeys(("tỉnh", "tinh", "t"), "tinh"),
+}
+_TWO_WORD_KINDS = {
+    **{"thi tran": "thi tran", "t t": "thi tran", "dac khu": "dac khu", "đ k": "dac khu"},
+    **{
+        "thi xa": "thi xa",
+        "t x": "thi xa",
+        "huyen dao": "huyen",
+        "thanh pho": "thanh pho",
+        "t p": "thanh pho",
+    },
+}
+_COMMUNE_KINDS = {"xa", "phuong", "thi tran", "dac khu"}
+_DISTRICT_KINDS = {"huyen", "quan", "thi xa"}
+_MAYBE_DISTRICT = {"", "thanh pho", *_DISTRICT_KINDS}
+_MAYBE_PROVINCE = {"", "tinh", "thanh pho"}
+_TONES = "\u0300\u0301\u0303\u0309\u0323"
+_ODD_LETTERS = str.maketrans({"ƀ": "b", "ð": "đ", "'": None, "’": None, "‘": None, "`": None, "´": None})
+_COMBINING = re.compile("[\u0300-\u036f]")
+_NO_WORD = re.compile(r"[^\w]+|_")
+_EXACT, _UNACCENTED, _ALIKE = 0.9, 0.6, 0.3  # how near the name is; less than any other evidence
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceMatch:
-    """Result of a look-up: `code` if the text names one commune, else the possible codes, ascending."""
+    """Result of a look-up: `code` if the text names one commune, else the possible codes, ascending.
+
+    `likely` is the candidate that most of a split unit became. `former` is the name of the unit that ended, where the
+    text names one.
+    """
 
     code: str | None = None
     candidates: tuple[str, ...] = ()
+    likely: str | None = field(default=None, compare=False)
+    former: str = field(default="", compare=False)
+
+    @property
+    def as_text(self) -> str:
+        """The code, "ambiguous:23368/23504", or ""."""
+        return f"ambiguous:{'/'.join(self.candidates)}" if self.candidates else self.code or ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Commune:
-    code: str
-    key: str
+class Unit:
+    """Commune that a text may name, and the codes of the day's units that it stands for.
+
+    `name` and the other names carry their kind ("Xã Đăk Hà"). A unit that ended has its district, and its successors
+    as `codes`, the likely one in `likely`; a unit of the day has the districts that its ground lay in. `provinces` are
+    those of its day and of today; the last is today's.
+    """
+
+    name: str
+    codes: tuple[str, ...]
+    districts: tuple[str, ...] = ()
+    provinces: tuple[str, ...] = ()
+    is_former: bool = False
+    likely: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Part of a text as a place: its kind if one is written, and its name, in three degrees of likeness."""
+
     kind: str
-    district: str
+    words: tuple[str, ...]
+    exact: str
+    bare: str
+    key: str
+
+
+# A part's readings: with its first word as a kind, if it may be one; the last is the part as a name without a kind.
+_Part = tuple[_Reading, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    unit: Unit
+    name: _Reading
+    districts: dict[str, set[str]]  # kinds by key
+    provinces: frozenset[str]
+    today: str  # key of today's province
+    is_renamed: bool = False  # a name of before, which counts with its district only
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    score: float
+    place: _Place
+    has_kind: bool
+    has_district: bool  # the text names its district
+    names_district: bool  # the text names some district
+    names_today: bool  # the text names its province of today
+
+    @property
+    def is_former(self) -> bool:
+        return self.place.unit.is_former
 
 
 class Gazetteer:
-    """Communes of a province, looked up by any spelling of their names."""
+    """Communes looked up by any spelling of their names."""
 
-    def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
-        """Index rows with the columns of `kontum_units.csv`."""
-        self._communes: dict[str, list[_Commune]] = {}
-        self._districts: set[str] = set()
+    def __init__(
+        self,
+        units: Iterable[Unit],
+        *,
+        provinces: Iterable[str] = (),
+        renamed: Iterable[tuple[str, str, str]] = (),
+    ) -> None:
+        """Index units. `provinces` are the names of all provinces, to tell a place of another one.
+
+        `renamed`: (former name, district, name since) of units that were called otherwise before.
+        """
+        self._places: dict[str, list[_Place]] = {}
+        self._districts: dict[str, set[str]] = {}
+        self._provinces: set[str] = set()
+        self._has_former = False
         self._cache: dict[tuple[str, str], PlaceMatch] = {}
-        for row in rows:
-            district = spelling_key(row["district_name"])
-            kind = _plain(row["commune_kind"])
-            commune = _Commune(row["commune_code"], spelling_key(row["commune_name"]), kind, district)
-            self._communes.setdefault(commune.key, []).append(commune)
-            self._districts.add(district)
+        formerly = {(spelling_key(since), spelling_key(district)): name for name, district, since in renamed}
+        for unit in units:
+            place = _place(unit, unit.name)
+            self._add(place)
+            if " - " in unit.name:
+                self._add(_place(unit, unit.name.split(" - ")[0]))
+            for district in place.districts:
+                if name := formerly.get((place.name.key, district)):
+                    self._add(replace(_place(unit, name), is_renamed=True))
+        self._foreign = {_readings(_lower(name))[0].key for name in provinces} - self._provinces
+        self._known = self._places.keys() | self._districts.keys() | self._provinces | self._foreign
+
+    def _add(self, place: _Place) -> None:
+        self._places.setdefault(place.name.key, []).append(place)
+        for district, kinds in place.districts.items():
+            self._districts.setdefault(district, set()).update(kinds)
+        self._provinces |= place.provinces
+        self._has_former = self._has_former or place.unit.is_former
 
     def match(self, commune: str, district: str | None = None) -> PlaceMatch:
         """Find the commune that a cell names; `district` is the text of the list's district column, if any."""
         key = (commune, district or "")
         match = self._cache.get(key)
-        if match is None:
-            if len(self._cache) >= _CACHE_SIZE:
-                self._cache.clear()
-            match = self._cache[key] = self._look_up(*key)
-        return match
+        return self._remember(key, self._look_up) if match is None else match
 
     def match_address(self, address: str, district: str | None = None) -> PlaceMatch:
         """Find the commune in an address such as "Thôn 4, X. Đắk La, Đắk Hà".
@@ -77,49 +202,230 @@ class Gazetteer:
         Where no part is marked as a commune, a part after the first counts if it is the exact name of a commune and of no
         district.
         """
-        parts = _parts_of(address)
-        if any(map(_KIND.match, parts)):
-            return self.match(address, district)
+        key = (f"{address}\0", district or "")  # no cell has this character
+        match = self._cache.get(key)
+        return self._remember(key, self._look_up_address) if match is None else match
+
+    def _remember(
+        self, key: tuple[str, str], look_up: Callable[[list[_Part], list[_Part]], PlaceMatch]
+    ) -> PlaceMatch:
+        if len(self._cache) >= _CACHE_SIZE:
+            self._cache.clear()
+        text, district = key
+        match = look_up(self._parts(text.rstrip("\0")), self._parts(district))
+        self._cache[key] = match
+        return match
+
+    def _look_up_address(self, parts: list[_Part], within: list[_Part]) -> PlaceMatch:
+        if any(part[0].kind in _COMMUNE_KINDS for part in parts):
+            return self._look_up(parts, within)
         for index, part in enumerate(parts[1:], 1):
-            key = spelling_key(part)
-            if key in self._communes and key not in self._districts:
-                return self.match(", ".join(parts[index:]), district)
+            key = part[-1].key
+            if key in self._places and key not in self._districts:
+                return self._look_up(parts[index:], within)
         return PlaceMatch()
 
-    def _look_up(self, text: str, district: str) -> PlaceMatch:
-        name, kind, others = _take_apart(text)
-        if not name:
+    def _look_up(self, parts: list[_Part], within: list[_Part]) -> PlaceMatch:
+        if not parts or self._is_foreign([*parts, *within]):
             return PlaceMatch()
-        within = self._district_among([district, *others])
-        name = _RENAMED.get((name, within), name)
-        communes = self._communes.get(name) or self._misspelt(name, within)
-        if len(communes) > 1 and kind:
-            communes = [commune for commune in communes if commune.kind == kind] or communes
-        if len(communes) > 1 and within:
-            communes = [commune for commune in communes if commune.district == within] or communes
-        codes = sorted(commune.code for commune in communes)
-        return PlaceMatch(codes[0]) if len(codes) == 1 else PlaceMatch(None, tuple(codes))
+        parts = [self._correct_district(part, "") for part in parts]
+        within = [self._correct_district(part, "thanh pho") for part in within]
+        for attempt in (parts, self._peel(parts)):
+            if attempt and (found := self._find(attempt, within)):
+                return self._settle(found)
+        if len(self._places) > _MOST_NAMES_TO_CORRECT:
+            return PlaceMatch()
+        at = next((at for at, part in enumerate(parts) if part[0].kind in _COMMUNE_KINDS), 0)
+        nearest = self._nearest(parts[at][0].key)
+        if not nearest:
+            return PlaceMatch()
+        corrected = (replace(parts[at][0], key=nearest),)
+        found = self._find([*parts[:at], corrected, *parts[at + 1 :]], within)
+        in_district = [each for each in found if each.has_district or not each.names_district]
+        return self._settle(in_district) if in_district else PlaceMatch()
 
-    def _district_among(self, texts: Iterable[str]) -> str:
-        keys = (spelling_key(_DISTRICT_KIND.sub("", _plain(text), count=1)) for text in texts)
-        return next((key for key in keys if key in self._districts), "")
+    def _is_foreign(self, parts: Sequence[_Part]) -> bool:
+        """Check whether a text names a province that has none of the places."""
+        for at, part in enumerate(parts):
+            for reading in part:
+                is_province = reading.kind in ("tinh", "thanh pho") or (
+                    not reading.kind and at and at == len(parts) - 1 and reading.key not in self._places
+                )
+                if is_province and reading.key in self._foreign and reading.key not in self._districts:
+                    return True
+        return False
 
-    def _misspelt(self, name: str, district: str) -> list[_Commune]:
-        """Return the communes of the most similar name; none if a second name is nearly as similar."""
-        scored = sorted(((_similarity(name, key), key) for key in self._communes), reverse=True)
-        (best, key), (second, _) = (*scored, (0.0, ""), (0.0, ""))[:2]
-        if best < _MIN_RATIO or best - second < _MIN_LEAD:
-            return []
-        near = self._communes[key]
-        return [commune for commune in near if commune.district == district] if district else near
+    def _find(self, parts: Sequence[_Part], within: Sequence[_Part]) -> list[_Candidate]:
+        """Return the best places among those that any part names, each judged by the other parts."""
+        marked = [at for at, part in enumerate(parts) if part[0].kind in _COMMUNE_KINDS]
+        # Without any accent "An Thanh" may be An Thành.
+        is_accented = any(each.exact != each.bare for part in (*parts, *within) for each in part)
+        found = list[_Candidate]()
+        for at in marked or range(len(parts)):
+            others = [*parts[:at], *parts[at + 1 :], *within]
+            for position, reading in enumerate(parts[at]):
+                for place in self._places.get(reading.key, ()):
+                    # An island district had no communes: it is the unit itself.
+                    if (
+                        reading.kind
+                        and reading.kind not in _COMMUNE_KINDS
+                        and reading.kind != place.name.kind
+                    ):
+                        continue
+                    candidate = self._judge(
+                        place, reading, others, is_whole=bool(position), is_accented=is_accented
+                    )
+                    if candidate is not None:
+                        found.append(candidate)
+        best = max((candidate.score for candidate in found), default=0.0)
+        return [candidate for candidate in found if candidate.score > best - 0.01]
 
+    def _judge(
+        self, place: _Place, reading: _Reading, others: Sequence[_Part], *, is_whole: bool, is_accented: bool
+    ) -> _Candidate | None:
+        """Weigh a place by its name and the other parts. None if they name another province."""
+        name = place.name
+        score = _ALIKE
+        if reading.bare == name.bare:
+            score = _EXACT if reading.exact == name.exact and is_accented else _UNACCENTED
+            score += 1.0 if is_whole else 0.0  # "Phường Đúc" is a name
+        has_kind = bool(reading.kind) and reading.kind == name.kind
+        if reading.kind:
+            score += 1.5 if has_kind else -0.5
+        has_district = names_district = names_province = names_today = False
+        for part in others:
+            is_seen, is_district, is_other_province = False, False, False
+            for other in part:
+                kind, key = other.kind, other.key
+                districts = place.districts.get(key, ()) if kind in _MAYBE_DISTRICT else ()
+                if kind in _MAYBE_PROVINCE and key in place.provinces and kind not in districts:
+                    # "Kon Tum" twice without a kind is the city and the province.
+                    if districts and names_province and not kind:
+                        has_district = True
+                        score += 4.0
+                    score += 0.0 if names_province else 2.0
+                    names_province = is_seen = True
+                    names_today = names_today or key == place.today
+                elif districts:
+                    has_district = is_seen = True
+                    score += 4.5 if kind in districts else 4.0
+                elif kind in _DISTRICT_KINDS or (kind in _MAYBE_DISTRICT and key in self._districts):
+                    is_district = is_district or key not in self._provinces or kind in _DISTRICT_KINDS
+                elif kind in ("tinh", "thanh pho") and key in self._provinces:
+                    is_other_province = True
+                if is_seen:
+                    break
+            if not is_seen:
+                if is_other_province:
+                    return None
+                names_district = names_district or is_district
+        if place.is_renamed and not has_district:
+            return None
+        return _Candidate(score, place, has_kind, has_district, names_district or has_district, names_today)
 
-def default_gazetteer() -> Gazetteer:
-    """Return the gazetteer of the communes of Kon Tum in 2020, from the file in this project."""
-    with (Path(__file__).parents[1] / "places" / "kontum_units.csv").open(
-        encoding="utf-8", newline=""
-    ) as file:
-        return Gazetteer(csv.DictReader(file))
+    def _settle(self, found: Sequence[_Candidate]) -> PlaceMatch:
+        """Decide between equally good places: the codes that are left, one or several."""
+        chosen = list(found)
+        if any(each.has_district for each in found):
+            chosen = [each for each in found if each.has_district and each.is_former] or chosen
+        elif any(each.names_district for each in found):
+            # The name is right and its district is not: of one day's units a single name is enough.
+            if self._has_former and len({each.place.unit.codes for each in found}) == 1:
+                return PlaceMatch()
+        elif any(each.has_kind and each.names_today and not each.is_former for each in found):
+            chosen = [each for each in found if not each.is_former]
+        codes = sorted({code for each in chosen for code in each.place.unit.codes})
+        formers = {each.place.unit.name for each in chosen if each.is_former}
+        former = formers.pop() if len(formers) == 1 and len(chosen) == 1 else ""
+        if len(codes) == 1:
+            return PlaceMatch(codes[0], former=former)
+        likely = {
+            each.place.unit.likely or ""
+            for each in chosen
+            if each.is_former or len(each.place.unit.codes) > 1
+        }
+        likely |= {each.place.unit.codes[0] for each in chosen if not each.is_former}
+        return PlaceMatch(None, tuple(codes), likely.pop() or None if len(likely) == 1 else None, former)
+
+    def _nearest(self, key: str) -> str:
+        """Return the most similar name; "" if a second one is nearly as similar."""
+        best, second, nearest = 0.0, 0.0, ""
+        for name in self._places:
+            similarity = _similarity(key, name)
+            if similarity > best:
+                best, second, nearest = similarity, best, name
+            elif similarity > second:
+                second = similarity
+        return nearest if best >= _MIN_RATIO and best - second >= _MIN_LEAD else ""
+
+    def _correct_district(self, part: _Part, kind: str) -> _Part:
+        """Return a part that names a district with the district's key, if it is misspelt.
+
+        `kind` is what a part without a kind is taken for.
+        """
+        first = part[0] if part[0].kind or not kind else replace(part[0], kind=kind)
+        if first.kind not in _DISTRICT_KINDS and first.kind != "thanh pho":
+            return part
+        if any(reading.key in self._known for reading in part):
+            return (first, *part[1:])
+        near = [key for key in self._districts if _similarity(first.key, key) >= _MIN_RATIO]
+        return (replace(first, key=near[0]),) if len(near) == 1 else (first, *part[1:])
+
+    def _parts(self, text: str) -> list[_Part]:
+        """Return the places that a text names, in its order."""
+        # Without runs of spaces, over which the patterns below would take long.
+        text = " ".join(_lower(_LINE_END.sub(",", text[:_LONGEST_TEXT])).split())
+        for pattern, name in _OTHER_NAMES:
+            text = pattern.sub(name, text)
+        text = _ABBREVIATED.sub(lambda match: f" , {match[1].replace('.', ' ')} ", text)
+        text = _NUMBERED.sub(r"\1 \2", text)
+        parts = list[_Part]()
+        for piece in _SEPARATOR.split(text):
+            pieces = [each for each in _DASH.split(piece) if each.strip(" .")]
+            while pieces:
+                # "Xuân Hương - Đà Lạt" is one name.
+                ends = range(len(pieces), 1, -1)
+                end = next((end for end in ends if self._is_known(" ".join(pieces[:end]))), 1)
+                self._split(" ".join(" ".join(pieces[:end]).split()), parts)
+                del pieces[:end]
+        return parts
+
+    def _is_known(self, text: str) -> bool:
+        return any(reading.key in self._known for reading in _readings(text))
+
+    def _split(self, text: str, parts: list[_Part]) -> None:
+        """Split a piece at the words that name a level, unless it is a name as a whole."""
+        readings = _readings(text)
+        if not readings:
+            return
+        pattern = _NEXT_LEVEL_BARE if text.isascii() else _NEXT_LEVEL
+        pieces = pattern.split(text)
+        if len(pieces) < 2 or any(each.key in self._places for each in readings):
+            parts.append(readings)
+        else:
+            parts += filter(None, map(_readings, pieces))
+
+    def _peel(self, parts: Sequence[_Part]) -> list[_Part]:
+        """Split off districts and provinces that stand behind a name without any mark. Empty if there are none."""
+        peeled, has_split = list[_Part](), False
+        for part in parts:
+            words, tail = part[0].words, list[_Part]()
+            while cut := next(
+                (cut for cut in range(1, len(words)) if self._is_around(words[cut:])),
+                0,
+            ):
+                tail.insert(0, _readings(" ".join(words[cut:])))
+                words = words[:cut]
+            if tail:
+                has_split = True
+                peeled += [_with_kind(part[0].kind, words), *tail]
+            else:
+                peeled.append(part)
+        return peeled if has_split else []
+
+    def _is_around(self, words: Sequence[str]) -> bool:
+        key = _key(words)
+        return key in self._districts or key in self._provinces
 
 
 def spelling_key(name: str) -> str:
@@ -127,40 +433,88 @@ def spelling_key(name: str) -> str:
 
     Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú, Blô/Plô have the same key.
     """
-    words = ("ia" if word == "ea" else word for word in _plain(name).split())
+    return _key(_words(_lower(name)))
+
+
+def _key(words: Sequence[str]) -> str:
     # After joining, so that "Rơ Ông" and "RơÔng" are one.
-    return "".join(_spell(word) for word in words).replace("oo", "o")
+    return "".join(map(_spell, words)).replace("oo", "o")
 
 
+@lru_cache(maxsize=50_000)
 def _spell(word: str) -> str:
+    word = _bare(word)
+    word = "ia" if word == "ea" else word
     word = word.replace("y", "i").replace("x", "s").replace("p", "b")
     word = re.sub(r"c(?!h)", "k", word)
     return f"{word[:-1]}k" if word.endswith("t") else word
 
 
-def _plain(text: str) -> str:
-    """Return the text in lower case, without accents and apostrophes, other marks as spaces."""
-    decomposed = unicodedata.normalize("NFD", text.lower().translate(_ODD_LETTERS))
-    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return " ".join(re.sub(r"[^\w]|_", " ", bare).split())
+@lru_cache(maxsize=50_000)
+def _bare(word: str) -> str:
+    """Return a word without accents."""
+    apart = unicodedata.normalize("NFD", word.replace("đ", "d"))
+    bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return (bare.lstrip("0") or "0") if bare.isdigit() else bare
 
 
-def _parts_of(text: str) -> list[str]:
-    return [plain for part in _NEXT_PLACE.split(text) if (plain := _plain(part))]
+@lru_cache(maxsize=50_000)
+def _exact(word: str) -> str:
+    """Return a word with its accents, the tone mark behind: "hoà" and "hòa" are one.
+
+    Đắk, Đăk and Đắc are written for one another and stay without.
+    """
+    bare = _bare(word)
+    if bare in ("dak", "dac"):
+        return "dak"
+    if bare.isdigit():
+        return bare
+    apart = unicodedata.normalize("NFD", word)
+    tones = "".join(letter for letter in apart if letter in _TONES)
+    return "".join(letter for letter in apart if letter not in _TONES) + tones
 
 
-def _take_apart(text: str) -> tuple[str, str, list[str]]:
-    """Return the commune's key, its kind if the text has it, and the other places in the text."""
-    parts = _parts_of(text)
-    if not parts:
-        return "", "", []
-    at = next((index for index, part in enumerate(parts) if _KIND.match(part)), 0)
-    prefix = _KIND.match(parts[at])
-    kind = _KIND_IN_FULL.get(prefix[1], prefix[1]) if prefix else ""
-    name = parts[at][prefix.end() :] if prefix else parts[at]
-    # "Kon Tum" alone after a commune is as likely the province as the city.
-    others = [part for index, part in enumerate(parts) if index != at and part != "kon tum"]
-    return spelling_key(name), kind, others
+def _lower(text: str) -> str:
+    """Return the text in lower case, composed, without apostrophes and the accents that Vietnamese does not have."""
+    text = unicodedata.normalize("NFC", text.lower()).translate(_ODD_LETTERS)
+    if not _COMBINING.search(text):
+        return text
+    return "".join(letter for letter in text if not unicodedata.combining(letter))
+
+
+def _words(text: str) -> list[str]:
+    return _NO_WORD.sub(" ", text).split()
+
+
+def _readings(text: str) -> _Part:
+    """Return the readings of a part, none if it has no word."""
+    words = _words(text)
+    if not words:
+        return ()
+    whole = _with_kind("", words)[0]
+    if len(words) > 2 and (kind := _TWO_WORD_KINDS.get(f"{_bare(words[0])} {_bare(words[1])}")):
+        return (*_with_kind(kind, words[2:]), whole)
+    if len(words) > 1 and (kind := _ONE_WORD_KINDS.get(words[0])):
+        return (*_with_kind(kind, words[1:]), whole)
+    return (whole,)
+
+
+def _with_kind(kind: str, words: Sequence[str]) -> _Part:
+    exact, bare = " ".join(map(_exact, words)), " ".join(map(_bare, words))
+    return (_Reading(kind, tuple(words), exact, bare, _key(words)),)
+
+
+def _place(unit: Unit, name: str) -> _Place:
+    districts: dict[str, set[str]] = {}
+    for district in map(_name, unit.districts):
+        districts.setdefault(district.key, set()).add(district.kind)
+    provinces = [_name(province).key for province in unit.provinces]
+    return _Place(unit, _name(name), districts, frozenset(provinces), provinces[-1] if provinces else "")
+
+
+@lru_cache(maxsize=20_000)
+def _name(name: str) -> _Reading:
+    return _readings(_lower(name).replace("-", " "))[0]
 
 
 def _similarity(name: str, key: str) -> float:
@@ -170,7 +524,3 @@ def _similarity(name: str, key: str) -> float:
             name, key = name.removeprefix(start), key.removeprefix(start)
             break
     return fuzz.ratio(name, key) if min(len(name), len(key)) >= _MIN_LENGTH_TO_CORRECT else 0
-
-
-# (former name, district): the name since. The whole commune became a town in 2019.
-_RENAMED = {(spelling_key("Đắk Long"), spelling_key("Kon Plông")): spelling_key("Măng Đen")}

@@ -87,9 +87,7 @@ class CheckedRow:
     @property
     def commune_code(self) -> str:
         """Code of the commune, "ambiguous:23368/23504", or ""."""
-        if self.place.candidates:
-            return f"ambiguous:{'/'.join(self.place.candidates)}"
-        return self.place.code or ""
+        return self.place.as_text
 
     def as_written(self) -> list[str]:
         """Return the cells as written in the file, for a file to correct.

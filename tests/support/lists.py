@@ -17,8 +17,8 @@ from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import ImportCounts, begin_import, digest, find_or_create_list
 from outreach.models.contacts import Contact, ContactList, ContactPhone, ListImport, Membership, Phone
 from outreach.models.places import Area
-from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import CheckedRow
+from tests.support.places import KONTUM_2020
 from tests.support.world import World, number
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
 EXPECTED = ROOT / "tests" / "data" / "contacts_sample_expected.csv"
 UNITS = ROOT / "outreach" / "places" / "kontum_units.csv"
 HEADER = "STT,Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT"
-GAZETTEER = default_gazetteer()
+GAZETTEER = KONTUM_2020
 
 
 def local(index: int) -> str:

@@ -41,6 +41,7 @@ tokens list                 A...U
 tokens end                  A....
 campaigns status            operator
 areas load                  operator
+areas match                 operator
 audit verify                operator
 backup create               operator
 backup restore              operator

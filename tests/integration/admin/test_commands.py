@@ -590,3 +590,23 @@ def test_bad_settings_are_all_said_at_once_without_a_stack() -> None:
     assert "SECRET_KEY" in said
     assert "SWEEP_S" in said
     assert "Traceback" not in said
+
+
+@one_database
+def test_places_are_recognised_line_by_line(operator: Operator) -> None:
+    lines = "Xã Đăk Hà, Tỉnh Quảng Ngãi\r\nxã Đăk Hà\n\nLý Sơn"
+    done = operator.types("areas", "match", "--province", "51", "--on", "2026-01-01", stdin=lines)
+    assert done.stdout.splitlines() == ["23500", "ambiguous:23425/23500", "", "21548"]
+    done = operator.types("areas", "match", "--province", "62", "--on", "2020-08-20", stdin="Dak Long\n")
+    assert done.stdout == "ambiguous:23368/23504\n"
+    assert "mã 999" in operator.is_told("areas", "match", "--province", "999")
+
+
+@one_database
+def test_a_list_is_checked_in_the_places_of_a_province_and_day(operator: Operator, tmp_path: Path) -> None:
+    file = write(tmp_path, "Họ và tên,Xã,SĐT\nA Lâu,Đăk Hring,0905000123\n", "list.csv")
+    out = tmp_path / "out.csv"
+    operator.gets("contacts", "check", file, "--out", out, "--province", "51", "--on", "2026-01-01")
+    assert out.read_text("utf-8").splitlines()[1].endswith(",23512")
+    operator.gets("contacts", "check", file, "--out", out)
+    assert out.read_text("utf-8").splitlines()[1].endswith(",23506")

@@ -19,10 +19,10 @@ from outreach.contacts.directory import ContactFilter, read_page
 from outreach.imports.list_reader import check_list
 from outreach.models.accounts import AuditEvent, AuditValues, OrganisationKind, Role
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
-from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.identity import given_key, name_key
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import import_rows
+from tests.support.places import KONTUM_2020
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
@@ -424,7 +424,7 @@ def test_a_number_taken_off_a_person_is_history_and_no_old_list_brings_it_back(
     with world.runtime.db.write() as session:
         _, counts = import_rows(
             session,
-            check_list(list_file, default_gazetteer()),
+            check_list(list_file, KONTUM_2020),
             into=session.get_one(ContactList, world.list_id),
             file=list_file,
             known_areas=set(),

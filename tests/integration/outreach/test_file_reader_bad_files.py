@@ -9,11 +9,11 @@ import pytest
 
 from outreach.imports.list_reader import check_list
 from outreach.rules.errors import BadList
-from outreach.rules.gazetteer import default_gazetteer
 from tests.support.errors import refuses
 from tests.support.list_files import ods_around, write_xlsx
+from tests.support.places import KONTUM_2020
 
-GAZETTEER = default_gazetteer()
+GAZETTEER = KONTUM_2020
 ROWS = [["STT", "Họ và tên", "SĐT"], [1, "Y Blưm", "0905000123"], [2, "A Lâu", "0913000248"]]
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from outreach.rules import gazetteer
-from outreach.rules.gazetteer import Gazetteer, PlaceMatch, default_gazetteer
+from outreach.places import nation
+from outreach.rules.gazetteer import Gazetteer, PlaceMatch
+from tests.support.places import KONTUM_2020
 
-UNITS = Path(gazetteer.__file__).parents[1] / "places" / "kontum_units.csv"
-GAZETTEER = default_gazetteer()
+UNITS = Path(nation.__file__).with_name("kontum_units.csv")
+GAZETTEER = KONTUM_2020
 DAK_LONG = PlaceMatch(None, ("23368", "23504"))
 DAK_HA = PlaceMatch(None, ("23425", "23500"))
 

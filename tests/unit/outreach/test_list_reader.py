@@ -10,14 +10,14 @@ from outreach.core.sentences import word_error
 from outreach.imports.file_reader import HiddenContent, read_sheets
 from outreach.imports.list_reader import SKIPPED, check_list, line_key, write_check
 from outreach.rules.errors import BadInput, BadList, NoPhoneColumn
-from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import Sex
 from outreach.rules.phone_numbers import PhoneStatus, Reason
 from tests.support.errors import refuses
 from tests.support.list_files import ods_around, write_ods, write_xlsx
+from tests.support.places import KONTUM_2020
 
 DATA = Path(__file__).resolve().parents[2] / "data"
-GAZETTEER = default_gazetteer()
+GAZETTEER = KONTUM_2020
 LIST = "STT,Họ và tên,Xã,SĐT\n1,Y Blưm,Đắk La,0905000123\n2,A Lâu,Đắk Long,không có\n"
 ROWS = [["STT", "Họ và tên", "SĐT"], [1, "Y Blưm", 905000123], [2, "A Lâu", "0913 000 248"]]
 

@@ -5,9 +5,9 @@ import csv
 import pytest
 
 from outreach.imports.list_reader import check_list
-from outreach.rules.gazetteer import default_gazetteer
 from outreach.rules.list_rows import LegacyEncoding, guess_legacy_encoding, to_unicode
 from tests.support.list_files import write_xlsx
+from tests.support.places import KONTUM_2020
 
 PLAIN = ["Nguyễn Văn An", "Trần Thị Ngọc Hoa", "Đỗ Thị Hường", "Huỳnh Quyết Thắng", "Y Blưm", "không có"]
 TCVN3 = [
@@ -70,7 +70,7 @@ def test_a_whole_list_in_an_old_font(tmp_path, font, names, kind):
             csv.writer(file).writerows(rows)
     else:
         write_xlsx(path, {"DS": rows})
-    read = list(check_list(path, default_gazetteer()))
+    read = list(check_list(path, KONTUM_2020))
     assert [each.name for each in read] == [*PLAIN[:5], PLAIN[0]]
     assert {each.commune_code for each in read} == {"23524"}
     assert read[5].phone.reason == "no_phone_stated"
@@ -80,7 +80,7 @@ def test_a_whole_list_in_an_old_font(tmp_path, font, names, kind):
 def test_columns_in_unicode_beside_columns_in_an_old_font(tmp_path):
     people = [[n, name, "Xã Hòa Bình", f"0905000{n:03}"] for n, name in enumerate(TCVN3[:5], 1)]
     path = write_xlsx(tmp_path / "list.xlsx", {"DS": [["STT", "Họ và tên", "Xã", "SĐT"], *people]})
-    read = list(check_list(path, default_gazetteer()))
+    read = list(check_list(path, KONTUM_2020))
     assert [(each.name, each.commune) for each in read] == [(name, "Xã Hòa Bình") for name in PLAIN[:5]]
 
 
@@ -109,7 +109,7 @@ def test_rows_in_an_old_font_pasted_among_others_are_converted_and_the_others_le
     ]
     people = [[*cells, f"0905000{n:03}"] for n, cells in enumerate([*others * 20, *pasted])]
     path = write_xlsx(tmp_path / "list.xlsx", {"DS": [["Họ và tên", "Dân tộc", "Xã", "SĐT"], *people]})
-    read = list(check_list(path, default_gazetteer()))
+    read = list(check_list(path, KONTUM_2020))
     assert [(each.name, each.commune) for each in read[:80]] == [(each[0], each[2]) for each in others * 20]
     assert [each.name for each in read[80:]] == ["Nguyễn Văn An", "Nguyễn Văn An", "Y Thu"]
     assert {each.commune_code for each in read[80:]} == {"23524"}

@@ -1,0 +1,40 @@
+"""The gazetteer of an installation: its own communes, with the former names that lists still have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import path_upwards
+from outreach.places.nation import RENAMED, TWO_LEVELS_SINCE, all_province_names, province_names, units_of
+from outreach.rules.gazetteer import Gazetteer, Unit, spelling_key
+
+
+def installation_gazetteer(session: Session) -> Gazetteer:
+    """Return the gazetteer of the communes in the table of areas.
+
+    Of provinces that the nation's files have it knows the former units, too. A commune that the files do not have, or not
+    by this name, is recognised by its name in the table.
+    """
+    areas = {area.code: area for area in session.scalars(select(Area))}
+    has_districts = any(area.level is AreaLevel.DISTRICT for area in areas.values())
+    day = date.min if has_districts else TWO_LEVELS_SINCE
+    provinces = {area.code for area in areas.values() if area.level is AreaLevel.PROVINCE}
+    known = frozenset(provinces & province_names(day).keys())
+    units = [
+        replace(unit, codes=codes)
+        for unit in (units_of(known, day) if known else ())
+        if (codes := tuple(code for code in unit.codes if code in areas))
+    ]
+    named = {(unit.codes[0], spelling_key(unit.name)) for unit in units if not unit.is_former}
+    for area in areas.values():
+        if area.level is AreaLevel.COMMUNE and (area.code, spelling_key(area.full_name)) not in named:
+            around = [areas[code] for code in path_upwards(areas, area.parent_code)]
+            districts = tuple(each.full_name for each in around if each.level is AreaLevel.DISTRICT)
+            above = tuple(each.full_name for each in around if each.level is AreaLevel.PROVINCE)
+            units.append(Unit(area.full_name, (area.code,), districts, above))
+    return Gazetteer(units, provinces=all_province_names(), renamed=RENAMED)

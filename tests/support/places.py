@@ -1,0 +1,9 @@
+"""Gazetteers that many tests share."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from outreach.places.nation import gazetteer_of
+
+KONTUM_2020 = gazetteer_of(frozenset(("62",)), date(2020, 8, 20))
