@@ -35,7 +35,7 @@ pictures: environment-dev chromium  ## the pictures in docs/pictures, taken on t
 
 check: lint types contracts test  ## all that must hold before a change goes in
 
-chaos: environment-dev  ## a large send while everything around it breaks: ARGS="--messages 20000 --kills 20"
+chaos: environment-dev  ## a large send while everything around it breaks: ARGS="--messages 20000 --kills 20 --seed 1 --no-callbacks"
 	$(VENV)/bin/python -m tests.chaos $(ARGS)
 
 check-deploy: environment-dev  ## systemd's units, nginx, alert rules, Redis and the compose file's schema, each by its own program

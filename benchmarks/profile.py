@@ -12,7 +12,7 @@ from benchmarks.measures import show
 PARTS = (
     ("personal link, text, segments", r"rules/links|rules/delivery|rules/sms_template|rules/segments"),
     ("claim: rate limits in Redis", r"delivery/streams"),
-    ("claim: PostgreSQL and its rows", r"delivery/claim_messages"),
+    ("claim: PostgreSQL and its rows", r"delivery/(claim_messages|message_data)"),
     ("record: PostgreSQL and its rows", r"delivery/(record_outcomes|outbox)"),
     ("to the database process and back", r"concurrent/futures/process|multiprocessing/"),
     ("look for pauses and opt-outs", r"_check_streams \("),

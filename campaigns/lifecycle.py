@@ -213,6 +213,7 @@ def change_campaign(
             "resumed_at": None,
             "recipients": None,
             "price_vnd": None,
+            "first_refusals": 0,
         }
     before = campaign.state
     if (

@@ -18,12 +18,8 @@ from campaigns.answer_totals import fold_answer_totals
 from campaigns.delivery.after_restore import mark_waiting_unknown, restored_since
 from campaigns.delivery.outbox import fold_attempt_totals
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
-from campaigns.delivery.record_outcomes import (
-    APPLY_LIMIT,
-    AttemptReport,
-    apply_reports,
-    apply_status_callbacks,
-)
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
 from campaigns.delivery.streams import open_streams
 from campaigns.lifecycle import change_state, hold_for_second_approval, pause_automatically
 from campaigns.models.campaigns import Campaign, Step

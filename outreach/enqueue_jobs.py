@@ -47,6 +47,6 @@ enqueue_import = _job("process_upload_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S
 enqueue_do_not_call_import = _job("process_register_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 enqueue_clear_campaign = _job("clear_campaign_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 enqueue_remove_expired = _job("remove_expired_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
-# In the imports queue as well: a sweep must not wait for the count, and a day of bills is hundreds of pages.
+# In the imports queue as well: a sweep must not wait for the count, and a day of the list is hundreds of pages.
 enqueue_count_reach = _job("count_reach_job", IMPORTS, timeout_s=_SEND_TIMEOUT_S)
-enqueue_read_bills = _job("read_bills_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
+enqueue_read_list = _job("read_list_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)

@@ -259,6 +259,7 @@ class Counters:
     server_errors: int = 0
     cuts: int = 0
     timeouts: int = 0
+    nonsense: int = 0
     in_flight: int = 0
     max_in_flight: int = 0
     posts: dict[PostPurpose, Posts] = field(

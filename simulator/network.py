@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from simulator.callbacks import Post, Poster, PostPurpose, show_as_public
 from simulator.messages import API_VERSION, FINAL, Direction, Journal, Sms, Status, Store, mint_sid
-from simulator.settings import CurrentSettings, fail_at_phone, fail_in_transit
+from simulator.settings import CurrentSettings, fail_at_phone, fail_in_transit, roll
 
 # The sender that a messaging service chooses.
 SERVICE_NUMBER = "+84900000000"
@@ -140,7 +140,7 @@ class Network:
             return
         if sms.from_ is None:
             sms.from_ = SERVICE_NUMBER
-            sms.num_segments = count_segments(sms.body)
+            sms.num_segments = count_segments(sms.body) * self._panel.faults.segments_factor
             self._store.senders.add(SERVICE_NUMBER)
         if sms.sent is None:
             sms.sent = time.time()
@@ -160,7 +160,8 @@ class Network:
         sms.status, sms.error_code, sms.updated = status, code, time.time()
         self._store.touch(sms)
         faults = self._panel.faults
-        if not sms.status_callback or faults.callbacks_off:
+        is_lost = roll(None) < faults.rate_callbacks_lost
+        if not sms.status_callback or faults.callbacks_off or is_lost:
             self._end_if_final(sms, status)
             return
         params = {**_common(sms), "MessageStatus": status.value, "SmsStatus": status.value}

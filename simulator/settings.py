@@ -77,8 +77,21 @@ class Faults:
         "Máy trung gian chặn (407)",
         "trang web của proxy thay cho trả lời của tổng đài",
     )
+    rate_refused: float = setting(
+        0.0, SettingKind.SHARE, "Từ chối tin", "lỗi 400 với mã ở ô sau, tin không vào sổ"
+    )
+    refused_code: int = setting(21211, SettingKind.WHOLE, "Mã từ chối", "mã lỗi của Twilio", high=99_999)
+    rate_nonsense: float = setting(
+        0.0, SettingKind.SHARE, "Trả lời vô nghĩa, đã nhận tin", "tin vẫn vào sổ, câu trả lời không đọc được"
+    )
+    segments_factor: int = setting(
+        1, SettingKind.WHOLE, "Tính cước gấp", "số lần so với số tin tính cước đúng", low=1, high=20
+    )
     reads_too: bool = setting(
-        False, SettingKind.FLAG, "Cả khi tra cứu", "429, 500 và đứt kết nối xảy ra cả khi xem danh sách tin"
+        False,
+        SettingKind.FLAG,
+        "Cả khi tra cứu",
+        "429, 500, đứt kết nối và trả lời vô nghĩa xảy ra cả khi xem danh sách tin",
     )
     callbacks_repeat: int = setting(
         1, SettingKind.WHOLE, "Số lần báo mỗi trạng thái", "bình thường là 1", low=1, high=20
@@ -88,6 +101,9 @@ class Faults:
     )
     callbacks_off: bool = setting(
         False, SettingKind.FLAG, "Không báo trạng thái", "tin vẫn đi nhưng hệ thống không được báo"
+    )
+    rate_callbacks_lost: float = setting(
+        0.0, SettingKind.SHARE, "Mất báo trạng thái", "trong số các lần báo; không báo lại"
     )
     rate_undelivered: float = setting(
         0.0, SettingKind.SHARE, "Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng"
@@ -132,9 +148,11 @@ class RequestFault(StrEnum):
     SERVER_ERROR = "server_error"
     PROBLEM = "problem"
     PROXY = "proxy"
+    REFUSED = "refused"
     SERVER_ERROR_AFTER = "server_error_after"
     CUT = "cut"
     SILENCE = "silence"
+    NONSENSE = "nonsense"
 
 
 def roll(seed: int | None, *key: object) -> float:
@@ -154,6 +172,7 @@ def fault_before_accept(faults: Faults, chance: float) -> RequestFault | None:
         (RequestFault.SERVER_ERROR, faults.rate_500),
         (RequestFault.PROBLEM, faults.rate_problem_json),
         (RequestFault.PROXY, faults.rate_407),
+        (RequestFault.REFUSED, faults.rate_refused),
     )
 
 
@@ -164,6 +183,7 @@ def fault_after_accept(faults: Faults, chance: float) -> RequestFault | None:
         (RequestFault.CUT, faults.rate_cut),
         (RequestFault.SERVER_ERROR_AFTER, faults.rate_500_after),
         (RequestFault.SILENCE, faults.rate_timeout),
+        (RequestFault.NONSENSE, faults.rate_nonsense),
     )
 
 

@@ -28,7 +28,7 @@ from simulator.callbacks import Counters
 from simulator.messages import API_VERSION, Direction, Sms, Status, Store, mint_sid, rfc2822, to_twilio
 from simulator.network import Network, count_segments
 from simulator.request_checks import ApiError, parse_form, refuse
-from simulator.settings import CurrentSettings, RequestFault, fault_after_accept, fault_before_accept
+from simulator.settings import CurrentSettings, RequestFault, fault_after_accept, fault_before_accept, roll
 
 ROOT = f"/{API_VERSION}/"
 
@@ -164,11 +164,13 @@ class TwilioApi:
             await asyncio.sleep(wait_ms / 1000)
 
     def _read_fault(self, request: web.Request) -> RequestFault | None:
-        if not self._panel.faults.reads_too:
+        faults = self._panel.faults
+        if not faults.reads_too:
             return None
-        return fault_before_accept(
-            self._panel.faults, self._panel.chance("read", request.query.get("To", ""))
-        )
+        number = request.query.get("To", "")
+        if roll(None) < faults.rate_nonsense:
+            return RequestFault.NONSENSE
+        return fault_before_accept(faults, self._panel.chance("read", number))
 
     def _accept(self, form: Mapping[str, str]) -> Sms:
         now = time.time()
@@ -183,7 +185,7 @@ class TwilioApi:
             body=body,
             status=Status.ACCEPTED if service else Status.QUEUED,
             # Twilio counts segments once the sender is known, and a service chooses it later.
-            num_segments=0 if service else count_segments(body),
+            num_segments=0 if service else count_segments(body) * self._panel.faults.segments_factor,
             created=now,
             updated=now,
             service_sid=service,
@@ -215,6 +217,13 @@ class TwilioApi:
                 counters.server_errors += 1
                 page = "<html><body>Proxy Authentication Required</body></html>"
                 return web.Response(text=page, status=407, content_type="text/html")
+            case RequestFault.REFUSED:
+                counters.rejected[faults.refused_code] += 1
+                return ApiError(400, faults.refused_code, "Refused").answer()
+            case RequestFault.NONSENSE:
+                counters.nonsense += 1
+                body = NONSENSE[counters.nonsense % len(NONSENSE)]
+                return web.Response(body=body, status=201, content_type="application/json")
             case RequestFault.SILENCE:
                 counters.timeouts += 1
             case _:
@@ -224,6 +233,36 @@ class TwilioApi:
         return web.Response(status=500)  # never sent: the connection is closed
 
 
+_SMS = {
+    "sid": "SM1",
+    "status": "queued",
+    "num_segments": "1",
+    "body": "",
+    "to": "",
+    "direction": "outbound-api",
+}
+_ODD: tuple[dict[str, Any], ...] = (
+    {"sid": None},
+    {"sid": {}},
+    {"sid": "SM" + "9" * 500},
+    {"sid": "SM\x00"},
+    {"sid": 7, "status": ["queued"]},
+    {"sid": "", "num_segments": "9" * 30},
+)
+# Bodies that are no answer of Twilio's, for a request and for the list alike.
+NONSENSE: tuple[bytes, ...] = (
+    b"",
+    b"null",
+    b"[]",
+    b'"ok"',
+    b"<html><body>It works!</body></html>",
+    b'{"sid": "SM12',
+    b"\xff\xfe\x00",
+    b"{}",
+    b'{"messages": null}',
+    b'{"messages": [null, 1]}',
+    *(json.dumps({**_SMS, **odd, "messages": [{**_SMS, **odd}]}).encode() for odd in _ODD),
+)
 DEFAULT_SIZE, LARGEST_SIZE = 50, 1000
 _DAY_S = 86_400
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from campaigns.analytics.reach_counts import campaigns_to_recount, store_reach
-from campaigns.delivery.billing import is_due as bills_are_due
-from campaigns.delivery.billing import read_bills
+from campaigns.delivery.read_list import days_due, read_list
 from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
@@ -26,13 +25,14 @@ from campaigns.webhooks.collect_events import collect_events, has_subscribers
 from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_events
 from outreach.accounts.invitations import mail_invitation as mail_link
 from outreach.accounts.invitations import mail_reset as mail_new_password
+from outreach.core.db import database_now
 from outreach.core.job_queue import SEND
 from outreach.enqueue_jobs import (
     enqueue_clear_campaign,
     enqueue_count_reach,
     enqueue_do_not_call_import,
     enqueue_import,
-    enqueue_read_bills,
+    enqueue_read_list,
     enqueue_reconcile,
     enqueue_send,
     enqueue_sweep,
@@ -82,7 +82,9 @@ def apply_callbacks_job() -> dict[str, int]:
 def sweep_job() -> dict[str, int]:
     """Run the sweep and enqueue jobs for everything that is due."""
     worker_runtime = runtime()
-    result = sweep_once(worker_runtime, now=datetime.now(UTC))
+    with worker_runtime.db.read() as session:
+        now = database_now(session)
+    result = sweep_once(worker_runtime, now=now)
     if result.has_to_send:
         result.lost_jobs = int(worker_runtime.job_queue.is_idle(SEND))
         enqueue_send(worker_runtime)
@@ -99,11 +101,15 @@ def sweep_job() -> dict[str, int]:
         due_campaigns = campaigns_due(
             session, days=worker_runtime.settings.retention_days, now=datetime.now(UTC)
         )
-        has_bills = worker_runtime.settings.sms_gateway != "phone" and bills_are_due(
-            session, worker_runtime.redis, is_live=worker_runtime.settings.is_live, now=datetime.now(UTC)
+        days = (
+            days_due(
+                session, worker_runtime.redis, is_live=worker_runtime.settings.is_live, now=datetime.now(UTC)
+            )
+            if worker_runtime.settings.sms_gateway != "phone"
+            else []
         )
-    if has_bills:
-        enqueue_read_bills(worker_runtime)
+    if days:
+        enqueue_read_list(worker_runtime, *(day.toordinal() for day in days))
     for register_id in registers:
         enqueue_do_not_call_import(worker_runtime, register_id)
     for upload_id in uploads:
@@ -202,9 +208,11 @@ def reconcile_job() -> dict[str, int]:
     return dict(total)
 
 
-def read_bills_job() -> dict[str, int]:
-    """Replace estimated prices by what the gateway has charged."""
-    reading = read_bills(runtime(), gateway(), stop_requested=stop_requested.is_set, now=datetime.now(UTC))
+def read_list_job(*days: int) -> dict[str, int]:
+    """Read the gateway's list of these days (proleptic ordinals): prices, and reports that no callback has brought."""
+    reading = read_list(
+        runtime(), gateway(), list(map(date.fromordinal, days)), stop_requested=stop_requested.is_set
+    )
     return asdict(run(reading))
 
 

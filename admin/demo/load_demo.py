@@ -198,9 +198,7 @@ def _pretend_to_send(
         service_sender=settings.twilio_from,
     )
     accepted = [(item, Accepted(f"SM{chance.getrandbits(128):032x}")) for item in batch.claims]
-    record_outcomes(
-        session, accepted, now=then, reconcile_s=settings.reconcile_s, secret_key=settings.secret_key
-    )
+    record_outcomes(session, accepted, now=then, settings=settings)
     reports = [
         AttemptReport(item.attempt_id, AttemptState.DELIVERED)
         if chance.random() < 0.96

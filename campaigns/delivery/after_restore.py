@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.claim_messages import create_attempts, select_send_data
+from campaigns.delivery.claim_messages import create_attempts
+from campaigns.delivery.message_data import select_send_data
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages
 from campaigns.emergency_stop import RESTORING

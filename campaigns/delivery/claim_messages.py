@@ -13,23 +13,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis, RedisError
-from sqlalchemy import (
-    BigInteger,
-    Select,
-    SmallInteger,
-    Subquery,
-    Text,
-    delete,
-    insert,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, SmallInteger, Text, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.message_data import recent_messages, select_send_data
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
     Stream,
@@ -39,19 +29,27 @@ from campaigns.delivery.streams import (
     sender_rate_limit,
 )
 from campaigns.lifecycle import pause_automatically
-from campaigns.models.campaigns import Campaign, Recipient, Sender, Step
+from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case
 from campaigns.planning.preview import segment_price
-from campaigns.rules.budget import Spending
-from campaigns.rules.delivery import Refusal, Renderer, content_of, create_renderer, daily_cap, refusal_reason
+from campaigns.rules.budget import Spending, expected_segments
+from campaigns.rules.delivery import (
+    MOST_FIRST_REFUSALS,
+    Refusal,
+    Renderer,
+    content_of,
+    create_renderer,
+    daily_cap,
+    refusal_reason,
+)
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState
 from outreach.contacts.suppressions import opted_out_contacts
 from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
-from outreach.core.db import UtcDateTime
+from outreach.core.db import UtcDateTime, database_now
 from outreach.core.fence import Fence
-from outreach.models.contacts import Contact, Phone, Suppression
+from outreach.models.contacts import Phone, Suppression
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
@@ -61,7 +59,12 @@ POSTPONE_FOR = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class Claim:
-    """A message that this worker owns until its lease ends. `n` is the number of the attempt."""
+    """A message that this worker owns until its lease ends. `n` is the number of the attempt.
+
+    `segments` are reserved, `counted` are those of its text by our own count, `factor` is the campaign's `segment_factor`.
+    `price_vnd` is what a segment is reserved for, None without a budget. `is_unproved`: the gateway has accepted no message of
+    its campaign yet, which has enough recipients to tell a refusal of all from one of some.
+    """
 
     attempt_id: int
     message_id: int
@@ -73,6 +76,10 @@ class Claim:
     sender: str
     body: str
     segments: int
+    counted: int
+    factor: float
+    price_vnd: int | None
+    is_unproved: bool
     closes_at: datetime
     kind: MessageKind
 
@@ -107,9 +114,10 @@ def claim(
 
     Returns an empty batch if none is due or the campaign was stopped. `segments` may be infinite.
     """
-    budget_left = _lock_stream(session, stream, price_vnd=price_vnd)
-    if budget_left is None:
+    terms = _lock_stream(session, stream, price_vnd=price_vnd)
+    if terms is None:
         return ClaimBatch([], 0)
+    budget_left = terms.left_vnd
     # No message has less than one segment: no more rows are locked than can be claimed.
     row_limit = limit if segments >= limit else max(1, math.ceil(segments))
     due = _lock_due(session, stream, limit=row_limit, now=now)
@@ -128,6 +136,7 @@ def claim(
     recent, contents = recent_messages(session, phones, now=now)
 
     taken: list[tuple[Any, str, int]] = []
+    counts: dict[int, int] = {}  # segments by our own count, by message
     refused: dict[Refusal, list[Any]] = {}
     over_budget = False
     for row in due:
@@ -147,7 +156,8 @@ def claim(
         if refusal:
             refused.setdefault(refusal, []).append(row)
             continue
-        body, size = renderer.render(row, unaccented=bool(row.unaccented))
+        body, counted = renderer.render(row, unaccented=bool(row.unaccented))
+        size = expected_segments(counted, factor=terms.factor)
         if size * price_vnd > budget_left:
             over_budget = True
             break
@@ -159,6 +169,7 @@ def claim(
         if content:
             contents.add((row.phone_id, content))
         taken.append((row, body, size))
+        counts[row.message_id] = counted
 
     skipped = _skip_or_postpone(session, refused, now=now)
     if taken and stream.id != TRANSACTIONAL_STREAM:
@@ -190,6 +201,10 @@ def claim(
             sender=row.sender or service_sender,
             body=body,
             segments=size,
+            counted=counts[row.message_id],
+            factor=terms.factor,
+            price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
+            is_unproved=terms.is_unproved,
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
             closes_at=min(
                 stream.closes_at, closing_times[campaign_hours(row, is_live=is_live)] or stream.closes_at
@@ -201,24 +216,43 @@ def claim(
     return ClaimBatch(claims, skipped, over_budget)
 
 
-def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> float | None:
-    """Return the money left in VND, and lock the campaign's row against pause and cancel.
+class _Terms(NamedTuple):
+    """What a claim of a stream goes by: the money left in VND, and what the gateway's answers have said so far."""
+
+    left_vnd: float
+    factor: float = 1.0
+    is_unproved: bool = False
+
+
+def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms | None:
+    """Return what a claim goes by, and lock the campaign's row against pause and cancel.
 
     Returns None if the campaign is not sending any more.
     """
     if stream.id == TRANSACTIONAL_STREAM:
-        return float("inf")
+        return _Terms(math.inf)
     # Not a share lock: new share locks would overtake a waiting pause for as long as several workers claim.
-    state, taken, priced, priced_vnd = session.execute(
-        select(Campaign.state, Campaign.segments_taken, Campaign.priced_segments, Campaign.priced_vnd)
+    row = session.execute(
+        select(
+            Campaign.state,
+            Campaign.segments_taken,
+            Campaign.priced_segments,
+            Campaign.priced_vnd,
+            Campaign.segment_factor,
+            Campaign.first_refusals,
+            Campaign.recipients,
+        )
         .where(Campaign.id == stream.id)
         .with_for_update(key_share=True)
     ).one()
-    if state is not CampaignState.SENDING:
+    if row.state is not CampaignState.SENDING:
         return None
-    if stream.budget_vnd is None:
-        return float("inf")
-    return stream.budget_vnd - Spending(taken, priced, priced_vnd, price_vnd).vnd
+    left_vnd = math.inf
+    if stream.budget_vnd is not None:
+        spending = Spending(row.segments_taken, row.priced_segments, row.priced_vnd, price_vnd)
+        left_vnd = stream.budget_vnd - spending.vnd
+    is_unproved = row.first_refusals is not None and (row.recipients or 0) >= MOST_FIRST_REFUSALS
+    return _Terms(left_vnd, row.segment_factor, is_unproved)
 
 
 def _recipients_with_open_case(session: Session, recipients: set[int]) -> set[int]:
@@ -301,7 +335,7 @@ class _StreamRotation:
 
     def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
         with self._runtime.db.read() as session:
-            streams = open_streams(session, now=datetime.now(UTC), is_live=self._settings.is_live)
+            streams = open_streams(session, now=database_now(session), is_live=self._settings.is_live)
         served = self._last_served() if len(streams) > 1 else {}
         streams.sort(key=lambda stream: (stream.id != TRANSACTIONAL_STREAM, served.get(stream.id, 0.0)))
         for stream in streams:
@@ -336,9 +370,10 @@ class _StreamRotation:
             return None  # enough is reserved ahead already
         # In this order, and anew for each stream: however long its transaction has to wait, the fence
         # comes before the end of the lease in the database.
+        claimed_at = time.monotonic()
         fence = Fence.after(settings.lease_s - settings.send_timeout_s)
-        now = datetime.now(UTC)
         with runtime.db.write() as session:
+            now = database_now(session)
             batch = claim(
                 session,
                 stream,
@@ -368,7 +403,7 @@ class _StreamRotation:
         tasks = []
         for item in batch.claims:
             starts_at = start_times.get(item.attempt_id, next_at)
-            tasks.append(SendTask(item, starts_at, fence, monotonic_of(item.closes_at)))
+            tasks.append(SendTask(item, claimed_at, starts_at, fence, monotonic_of(item.closes_at)))
             next_at += item.segments * gap_s
         return batch, tasks
 
@@ -387,79 +422,6 @@ def _reserve_start_times(session: Session, redis: Redis, batch: ClaimBatch) -> d
                 reservation = reserve_capacity(redis, [rate_limit], segments=item.segments)
                 start_times[item.attempt_id] = reservation.starts_at if reservation else 0.0
     return start_times
-
-
-def recent_messages(
-    session: Session, phones: Select[Any], *, now: datetime
-) -> tuple[dict[int, int], set[tuple[int, str]]]:
-    """Return the messages to each of these phones in the last 24 hours, and their contents.
-
-    Of all campaigns and organisations: the caps count them all.
-    """
-    attempts = session.execute(
-        select(Attempt.phone_id, Attempt.message_id, Message.step_id, Message.arm, Phone.language)
-        .join(Message, Message.id == Attempt.message_id)
-        .join(Phone, Phone.id == Attempt.phone_id)
-        .where(
-            Attempt.phone_id.in_(phones),
-            Attempt.claimed_at > now - timedelta(hours=24),
-            Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
-        )
-        .distinct()
-    ).all()
-    texts = select(Step.id, Step.number.label("step"), Step.text.label("step_text"), Step.text_b, Step.texts)
-    steps = {
-        step.id: step for step in session.execute(texts.where(Step.id.in_({row.step_id for row in attempts})))
-    }
-    recent: dict[int, int] = {}
-    contents = set()
-    for row in attempts:
-        recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
-        if step := steps.get(row.step_id):
-            contents.add((row.phone_id, content_of(step, language=row.language, arm=row.arm)))
-    return recent, contents
-
-
-def select_send_data(waiting: Subquery) -> Select[Any]:
-    """Select what decides on rows of the outbox and makes their texts, ordered by message.
-
-    `waiting` has message_id, n, throttled, refused.
-    """
-    return (
-        select(
-            waiting.c.message_id,
-            waiting.c.n,
-            waiting.c.throttled,
-            waiting.c.refused,
-            Message.kind,
-            Message.text,
-            Message.phone_id,
-            Message.recipient_id,
-            Message.step_id,
-            Step.number.label("step"),
-            Step.text.label("step_text"),
-            Step.text_b,
-            Step.texts,
-            Message.arm,
-            Phone.language,
-            Recipient.answer,
-            Recipient.contact_id,
-            Contact.name,
-            Phone.e164,
-            Campaign.sender,
-            Campaign.unaccented,
-            Campaign.cap_per_day,
-            Campaign.window_from,
-            Campaign.window_to,
-        )
-        .join(Message, Message.id == waiting.c.message_id)
-        .join(Phone, Phone.id == Message.phone_id)
-        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-        .outerjoin(Step, Step.id == Message.step_id)
-        .outerjoin(Recipient, Recipient.id == Message.recipient_id)
-        .outerjoin(Contact, Contact.id == Recipient.contact_id)
-        .order_by(waiting.c.message_id)
-    )
 
 
 def create_attempts(
@@ -530,12 +492,13 @@ def create_attempts(
 
 @dataclass(slots=True, eq=False)
 class SendTask:
-    """A claim in the send buffer: starts at `starts_at` at the earliest, before `fence` and `closes_at`.
+    """A claim of `claimed_at` in the send buffer: starts at `starts_at` at the earliest, before `fence` and `closes_at`.
 
     Times are monotonic seconds of this worker, but for the fence.
     """
 
     claim: Claim
+    claimed_at: float
     starts_at: float
     fence: Fence
     closes_at: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,7 @@ from campaigns.rules.lookups import (
 from campaigns.rules.states import AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
+from outreach.core.db import database_now
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
@@ -41,7 +42,7 @@ from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, use_case
 
 log = logging.getLogger(__name__)
-# When the gateway was asked, and what it listed.
+# A moment shortly before the gateway was asked, and what it listed.
 Listing = tuple[datetime, list[ListedMessage]]
 LOOKUP_LIMIT = 200  # attempts looked up in one round
 CONCURRENT_LOOKUPS = 20
@@ -86,7 +87,7 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
 
     See `campaigns.rules.lookups`.
     """
-    due, reserved_until, backups = await asyncio.to_thread(_reserve_due, runtime)
+    due, reserved_at, ahead, reserved_until, backups = await asyncio.to_thread(_reserve_due, runtime)
     slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
     # A phone gateway knows a message by its attempt alone. After a restore lost attempts have no id: a person has to
@@ -97,9 +98,11 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
         if row.worker in backups and not lists_by_number:
             return None
         async with slots:
-            asked_at = datetime.now(UTC)
             try:
-                return asked_at, await gateway.list_to(row.e164, attempt_id=row.id)
+                listed = await gateway.list_to(row.e164, attempt_id=row.id)
+                return reserved_at, [
+                    replace(item, created_at=item.created_at and item.created_at - ahead) for item in listed
+                ]
             except GatewayUnavailable as error:
                 log.warning("reconcile.list_unavailable error=%s", error)
                 return None
@@ -109,13 +112,17 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
     return await asyncio.to_thread(_apply, runtime, lookups, reserved_until, backups)
 
 
-def _reserve_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, datetime]]:
+def _reserve_due(
+    runtime: Runtime,
+) -> tuple[Sequence[Any], datetime, timedelta, datetime, dict[str, datetime]]:
     """Reserve the attempts to look up.
 
-    Returns them, until when they are reserved, and the restored backups. No other round looks them up before that moment.
+    Returns them, the moment by the database's clock, how much this host's clock is ahead of it, until when they are reserved, and
+    the restored backups. No other round looks them up before that moment.
     """
-    now = datetime.now(UTC)
     with runtime.db.write() as session:
+        now = database_now(session)
+        ahead = datetime.now(UTC) - now
         due = session.execute(
             select(
                 Attempt.id,
@@ -141,7 +148,7 @@ def _reserve_due(runtime: Runtime) -> tuple[Sequence[Any], datetime, dict[str, d
         session.execute(
             update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=reserved_until)
         )
-        return due, reserved_until, backups_by_worker(session)
+        return due, now, ahead, reserved_until, backups_by_worker(session)
 
 
 def _apply(
@@ -150,11 +157,11 @@ def _apply(
     reserved_until: datetime,
     backups: Mapping[str, datetime],
 ) -> ReconcileResult:
-    now = datetime.now(UTC)
-    again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
     list_delay = timedelta(seconds=runtime.settings.list_delay_s)
     result = ReconcileResult()
     with runtime.db.write() as session:
+        now = database_now(session)
+        again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
         owners = owners_of(
             session, {item.gateway_id for _row, listing in lookups if listing for item in listing[1]}
         )

@@ -1,9 +1,8 @@
-"""Outcomes and status callbacks: attempt states, message states and failure policies.
+"""Outcomes: attempt states, message states and failure policies.
 
 - Outcomes of requests, status callbacks and messages found in the gateway's list become attempt states, by rank. The
   states of messages follow from those of their attempts.
 - Failure policies: a failure may suppress the number or pause the campaign.
-- Status callbacks are stored raw as they come, and applied later in bulk.
 """
 
 from __future__ import annotations
@@ -11,15 +10,14 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Self
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, Insert, String, bindparam, case, cast, delete, insert, null, select, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import BigInteger, String, delete, null, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.billing import store_bills, store_factor
 from campaigns.delivery.claim_messages import Claim
 from campaigns.delivery.outbox import (
     FAILURES,
@@ -32,28 +30,33 @@ from campaigns.delivery.outbox import (
 )
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.lifecycle import pause_automatically
-from campaigns.models.messages import Attempt, Incident, Message, Outbox, StatusEvent
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Attempt, Incident, Message, Outbox
+from campaigns.rules.budget import next_factor
 from campaigns.rules.delivery import (
     FAILURE_WINDOW,
+    MOST_FIRST_REFUSALS,
     back_off_s,
     fails_too_often,
     failure_policy,
     is_charged,
     is_out_of_retries,
+    may_be_refused_to_all,
 )
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState, advance, message_state
 from outreach.contacts.suppressions import lock_phone, suppress
-from outreach.core.bulk import NO_SYNC, rows_json, rows_table, values_subquery
-from outreach.core.db import Database, UtcDateTime
+from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
+from outreach.core.db import database_now
+from outreach.core.settings import Settings
 from outreach.models.contacts import SuppressionReason
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import (
     Accepted,
+    BilledMessage,
     Outcome,
     OutcomeUnknown,
     Refused,
     RequestExpired,
-    StatusReport,
     Throttled,
 )
 from outreach.runtime import Runtime
@@ -80,13 +83,7 @@ class AttemptReport:
 def store_outcomes(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
     """Run `record_outcomes` in a transaction of its own. May be repeated. Raises SQLAlchemyError."""
     with runtime.db.write() as session:
-        record_outcomes(
-            session,
-            outcomes,
-            now=datetime.now(UTC),
-            reconcile_s=runtime.settings.reconcile_s,
-            secret_key=runtime.settings.secret_key,
-        )
+        record_outcomes(session, outcomes, now=database_now(session), settings=runtime.settings)
 
 
 def record_outcomes(
@@ -94,12 +91,13 @@ def record_outcomes(
     outcomes: Sequence[tuple[Claim, Outcome | None]],
     *,
     now: datetime,
-    reconcile_s: float,
-    secret_key: str,
+    settings: Settings,
 ) -> None:
     """Store the outcomes of a worker's requests. None stands for a request that was never started."""
+    unproved = _find_unproved(session, outcomes)
     reports: list[AttemptReport] = []
     unsent: list[UnsentClaim] = []
+    bills: list[BilledMessage] = []
     for claim, outcome in outcomes:
         match outcome:
             case None | RequestExpired():
@@ -108,19 +106,23 @@ def record_outcomes(
                 wait_s = back_off_s(claim.throttled, retry_after_s, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait_s)
                 unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
-            case Accepted(gateway_id, status, segments):
+            case Accepted(gateway_id, status, segments, price, unit):
+                if price is not None:
+                    bills.append(BilledMessage(gateway_id, price, unit, segments))
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
                 )
             case OutcomeUnknown(detail):
-                look_up_at = now + timedelta(seconds=reconcile_s)
+                look_up_at = now + timedelta(seconds=settings.reconcile_s)
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState.UNKNOWN, code=detail[:24], due_at=look_up_at)
                 )
-            case Refused(cause) if failure_policy(cause).pauses and not is_out_of_retries(
+            case Refused(cause) if (
+                failure_policy(cause).pauses or (claim.stream_id in unproved and may_be_refused_to_all(cause))
+            ) and not is_out_of_retries(
                 claim.refused + 1, is_transactional=claim.stream_id == TRANSACTIONAL_STREAM
             ):
-                # The account or the sender was refused, not this message: it waits until they are put right.
+                # Perhaps the account or the sender was refused, not this message: it waits until they are put right.
                 wait_s = back_off_s(claim.refused, None, seed=claim.message_id)
                 not_before = now + timedelta(seconds=wait_s)
                 unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused + 1))
@@ -128,14 +130,74 @@ def record_outcomes(
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
                 )
-    apply_reports(session, reports, now=now, secret_key=secret_key)
+    apply_reports(session, reports, now=now, secret_key=settings.secret_key)
     return_unsent(session, unsent)
+    store_bills(session, bills, usd_vnd=settings.usd_vnd, now=now)
+    _learn_factors(session, outcomes)
+    _note_first_answers(session, outcomes, unproved, now=now)
     refused = (
         (claim.stream_id, outcome.code)
         for claim, outcome in outcomes
         if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses
     )
     pause_refused(session, refused, now=now)
+
+
+def _find_unproved(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> set[int]:
+    """Return the campaigns with a refusal among these outcomes of which the gateway has still accepted nothing."""
+    unproved = [(claim.stream_id, outcome) for claim, outcome in outcomes if claim.is_unproved]
+    refused = {stream_id for stream_id, outcome in unproved if isinstance(outcome, Refused)}
+    refused -= {stream_id for stream_id, outcome in unproved if isinstance(outcome, Accepted)}
+    if not refused:
+        return refused
+    return set(
+        session.scalars(
+            select(Campaign.id).where(Campaign.id.in_(refused), Campaign.first_refusals.is_not(None))
+        )
+    )
+
+
+def _note_first_answers(
+    session: Session,
+    outcomes: Sequence[tuple[Claim, Outcome | None]],
+    unproved: set[int],
+    *,
+    now: datetime,
+) -> None:
+    """Pause the campaigns whose first messages are all refused, and note those that are past that."""
+    accepted: set[int] = set()
+    codes: dict[int, list[str]] = defaultdict(list)
+    for claim, outcome in outcomes:
+        if claim.is_unproved and isinstance(outcome, Accepted):
+            accepted.add(claim.stream_id)
+        elif claim.stream_id in unproved and isinstance(outcome, Refused):
+            codes[claim.stream_id] += [outcome.code] if may_be_refused_to_all(outcome.cause) else []
+    for stream_id in sorted(accepted | codes.keys()):
+        campaign = update(Campaign).where(Campaign.id == stream_id, Campaign.first_refusals.is_not(None))
+        if stream_id in accepted:
+            session.execute(campaign.values(first_refusals=None), execution_options=NO_SYNC)
+            continue
+        refusals = session.scalar(
+            campaign.values(first_refusals=Campaign.first_refusals + len(codes[stream_id]))
+            .returning(Campaign.first_refusals)
+            .execution_options(synchronize_session=False)
+        )
+        if refusals is not None and refusals >= MOST_FIRST_REFUSALS:
+            reason = LoaError("gateway_refuses_all", code=codes[stream_id][-1])
+            pause_automatically(session, stream_id, reason=reason, now=now)
+            # Once resumed, as many are tried again.
+            session.execute(campaign.values(first_refusals=0), execution_options=NO_SYNC)
+
+
+def _learn_factors(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
+    """Store how many segments the gateway charges for each of ours, where that has changed."""
+    answers: dict[tuple[int, float], list[tuple[int, int]]] = defaultdict(list)
+    for claim, outcome in outcomes:
+        if isinstance(outcome, Accepted) and outcome.segments and claim.stream_id != TRANSACTIONAL_STREAM:
+            answers[claim.stream_id, claim.factor].append((claim.counted, outcome.segments))
+    for (stream_id, factor), pairs in sorted(answers.items()):
+        if (learned := next_factor(factor, pairs)) != factor:
+            store_factor(session, stream_id, learned)
 
 
 def apply_reports(
@@ -400,135 +462,3 @@ def pause_refused(session: Session, refused: Iterable[tuple[int, str | None]], *
         {(stream_id, code or "") for stream_id, code in refused if stream_id != TRANSACTIONAL_STREAM}
     ):
         pause_automatically(session, stream_id, reason=LoaError("gateway_refuses", code=code), now=now)
-
-
-APPLY_LIMIT = 1000
-_CALLBACK_COLUMNS = {
-    "attempt_id": BigInteger,
-    "gateway_id": String,
-    "status": String,
-    "cause": String,
-    "code": String,
-}
-
-
-class StatusCallback(NamedTuple):
-    """A status callback as it is stored. `status` is empty if the gateway sent one that is new to us."""
-
-    attempt_id: int
-    gateway_id: str
-    status: str
-    cause: str | None
-    code: str | None
-
-    @classmethod
-    def of(cls, attempt_id: int, report: StatusReport) -> Self:
-        return cls(
-            attempt_id,
-            report.gateway_id[:64],
-            report.status.value if report.status else "",
-            report.cause.value if report.cause else None,
-            report.code[:24] if report.code else None,
-        )
-
-
-class StatusCallbackStore:
-    """Database connection for storing callbacks, opened at the first ones and kept until `close`.
-
-    For one thread at a time.
-    """
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._context: AbstractContextManager[Session] | None = None
-        self._session: Session
-        self._insertion: Insert
-
-    def store(self, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
-        """Store callbacks and return once they are durable.
-
-        Raises what the database raised, and then none is stored. A callback with a status that is new to us is kept too,
-        already applied: it changes nothing.
-        """
-        was_open = self._context is not None
-        try:
-            self._store(callbacks, now=now)
-        except OperationalError:
-            # A connection kept open may have been cut meanwhile, which shows only now.
-            if not was_open:
-                raise
-            self._store(callbacks, now=now)
-
-    def _store(self, callbacks: Sequence[StatusCallback], *, now: datetime) -> None:
-        try:
-            if self._context is None:
-                context = self._db.autocommit_session()
-                self._session, self._context = context.__enter__(), context
-                self._insertion = _insertion(self._session)
-            events = rows_json([callback._asdict() for callback in callbacks])
-            self._session.connection().execute(self._insertion, {"events": events, "now": now})
-            self._session.commit()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the connection. What was not committed is lost."""
-        context, self._context = self._context, None
-        if context:
-            context.__exit__(None, None, None)
-
-
-def _insertion(session: Session) -> Insert:
-    """Return the INSERT for callbacks.
-
-    Built once for many batches: to build it costs more than to run it.
-    """
-    new = rows_table(session, _CALLBACK_COLUMNS, bindparam("events", type_=String))
-    now = bindparam("now", type_=UtcDateTime)
-    values = {
-        **{name: new.c[name] for name in _CALLBACK_COLUMNS},
-        "received_at": cast(now, UtcDateTime),
-        "applied_at": case((new.c.status == "", cast(now, UtcDateTime))),
-    }
-    return insert(StatusEvent).from_select(list(values), select(*values.values()))
-
-
-def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) -> int:
-    """Apply up to APPLY_LIMIT stored callbacks, in any order. Returns how many there were."""
-    events = session.execute(
-        select(
-            StatusEvent.id,
-            StatusEvent.attempt_id,
-            StatusEvent.gateway_id,
-            StatusEvent.status,
-            StatusEvent.cause,
-            StatusEvent.code,
-        )
-        .where(StatusEvent.applied_at.is_(None))
-        .order_by(StatusEvent.id)
-        .limit(APPLY_LIMIT)
-        .with_for_update(skip_locked=True)
-    ).all()
-    apply_reports(
-        session,
-        [
-            AttemptReport(
-                event.attempt_id,
-                AttemptState(event.status),
-                event.gateway_id or None,
-                cause=event.cause,
-                code=event.code,
-            )
-            for event in events
-        ],
-        now=now,
-        secret_key=secret_key,
-    )
-    session.execute(
-        update(StatusEvent)
-        .where(StatusEvent.id.in_(values_subquery(session, [event.id for event in events], BigInteger)))
-        .values(applied_at=now),
-        execution_options=NO_SYNC,
-    )
-    return len(events)

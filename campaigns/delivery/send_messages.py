@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,8 +42,18 @@ from campaigns.delivery.streams import (
     streams_still_open,
     suppressed_attempts,
 )
+from campaigns.rules.budget import vnd_of
+from campaigns.rules.delivery import MOST_FIRST_REFUSALS, may_be_refused_to_all
 from campaigns.rules.states import MessageKind
-from outreach.rules.gateway import Accepted, Gateway, OutboundMessage, Outcome, OutcomeUnknown, Throttled
+from outreach.rules.gateway import (
+    Accepted,
+    Gateway,
+    OutboundMessage,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+)
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -110,7 +122,11 @@ class MessageSender:
         self._open_until: dict[int, float] = {}  # streams that may send, and until when (monotonic)
         self._buffered: set[int] = set()  # attempts in the buffer
         self._suppressed: set[int] = set()  # of these, those whose number was suppressed meanwhile
+        self._refused_first: Counter[int] = Counter()  # by stream, while the gateway has accepted none of it
+        # By stream: claims made before this moment may not start, as the gateway charges more than they reserved.
+        self._claims_from: dict[int, float] = {}
         self._in_flight = 0
+        self._under_way = 0  # of these, requests that have started
         self._recording = 0  # outcomes being stored: some may be messages to claim again
         self._is_finished = False
 
@@ -134,7 +150,6 @@ class MessageSender:
             self._outcomes += [(task.claim, None) for task in self._buffer.left_over()]
             self._is_finished = True
             self._watcher.cancel()
-            heartbeat.cancel()
             ended = await asyncio.gather(self._recorder, self._watcher, heartbeat, return_exceptions=True)
             await self._record_last()
         for error in ended:
@@ -229,30 +244,52 @@ class MessageSender:
         )
         outcome: Outcome
         asked_at = time.monotonic()
+        self._under_way += 1
         try:
             outcome = await self.gateway.send(message)
         except Exception as error:
             # A fault of ours must not end the sender task; whether the request left is not known.
             log.exception("send.fault attempt=%s", claim.attempt_id)
             outcome = OutcomeUnknown(type(error).__name__)
+        finally:
+            self._under_way -= 1
         if isinstance(outcome, Throttled):
             self._account.note_throttled(outcome.retry_after_s, now=time.monotonic())
-        elif isinstance(outcome, Accepted):
+        elif isinstance(outcome, Accepted | Refused):
             self._account.note_accepted(asked_at=asked_at)
         self._faults.note(outcome, asked_at=asked_at, now=time.monotonic())
+        self._note_for_stream(claim, outcome)
         self._outcomes.append((claim, outcome))
+
+    def _note_for_stream(self, claim: Claim, outcome: Outcome) -> None:
+        """Stop the stream's requests of this worker if the gateway refuses all, or charges more than was reserved.
+
+        What was claimed before that is stored goes back: storing it pauses the campaign, or lets it reserve more.
+        """
+        match outcome:
+            case Refused(cause) if claim.is_unproved and may_be_refused_to_all(cause):
+                self._refused_first[claim.stream_id] += 1
+            case Accepted(segments=segments, price=price, unit=unit):
+                self._refused_first.pop(claim.stream_id, None)
+                if claim.price_vnd is None:
+                    return
+                vnd = vnd_of(price, unit, usd_vnd=self._settings.usd_vnd)
+                charged_vnd = (segments or claim.segments) * claim.price_vnd if vnd is None else vnd
+                if charged_vnd > claim.segments * claim.price_vnd:
+                    self._claims_from[claim.stream_id] = math.inf
 
     async def _wait_for_start(self, task: SendTask) -> bool:
         """Wait while the account is halted. Returns whether the request may start now.
 
-        While the gateway has a fault one message waits for its turn to try, and the others go back at once.
+        After a halt one request at a time tries. While the gateway has a fault one message waits for its turn to try, and
+        the others go back at once.
         """
         while self._may_start(task):
-            if not self._is_halted():
+            if not self._is_halted() and not (self._account.is_trying and self._under_way):
                 if self._faults.may_start():
                     return True
-                if self._in_flight > 1:
-                    return False
+                if self._in_flight > 1 or self._buffer.is_ended:
+                    return False  # at the end of the job too: the next one tries
             await asyncio.sleep(0.02)
         return False
 
@@ -263,6 +300,8 @@ class MessageSender:
             or self.stop_requested()
             or self._is_broken()
             or claim.attempt_id in self._suppressed
+            or (claim.is_unproved and self._refused_first[claim.stream_id] >= MOST_FIRST_REFUSALS)
+            or task.claimed_at < self._claims_from.get(claim.stream_id, 0.0)
         ):
             return False
         closes_at = self._open_until.get(claim.stream_id)
@@ -275,15 +314,14 @@ class MessageSender:
 
         Without Redis each goes on with what it knew.
         """
-        try:
-            while True:
-                with suppress(RedisError):
-                    await asyncio.to_thread(self._exchange)
-                await asyncio.sleep(HEARTBEAT_EVERY_S)
-        finally:
+        # Never cancelled: the thread would go on, and take the next try after this worker had left.
+        while not self._is_finished:
             with suppress(RedisError):
-                self._account.leave()
-                self._faults.leave()
+                await asyncio.to_thread(self._exchange)
+            await asyncio.sleep(HEARTBEAT_EVERY_S)
+        with suppress(RedisError):
+            self._account.leave()
+            self._faults.leave()
 
     def _exchange(self) -> None:
         self._account.heartbeat()
@@ -307,6 +345,7 @@ class MessageSender:
                     self._open_until[stream_id] = monotonic_of(open_until[stream_id])
                 else:
                     self._open_until.pop(stream_id, None)
+                    self._refused_first.pop(stream_id, None)
 
     def _check_streams(
         self, stream_ids: list[int], buffered: list[int]
@@ -333,6 +372,7 @@ class MessageSender:
         if not outcomes:
             return True
         self._recording = len(outcomes)
+        dearer = [stream_id for stream_id, moment in self._claims_from.items() if moment == math.inf]
         try:
             await self.run_in_database(store_outcomes, outcomes)
         except BackendUnavailable as error:
@@ -341,6 +381,7 @@ class MessageSender:
             return False
         finally:
             self._recording = 0
+        self._claims_from.update(dict.fromkeys(dearer, time.monotonic()))
         return True
 
     async def _record_last(self) -> None:

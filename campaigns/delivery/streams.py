@@ -299,7 +299,7 @@ class AccountLimiter:
         self._workers_key, self._halt_key = f"loa:senders:{account}", f"loa:halt:{account}"
         self._refusals = 0
         self._unreported_halt_s = 0.0
-        self.halted_until = 0.0
+        self.halted_until = 0.0  # after it one request at a time tries, until one is not refused
         self.share: float = 0 if limit else float("inf")  # requests under way that this worker may have
         self._heartbeats = 0
 
@@ -317,6 +317,11 @@ class AccountLimiter:
         self.halted_until = max(self.halted_until, now + wait_s)
         self._unreported_halt_s = max(self._unreported_halt_s, wait_s)
 
+    @property
+    def is_trying(self) -> bool:
+        """Return whether only one request may be under way: since the last halt none was accepted."""
+        return self._refusals > 0
+
     def note_accepted(self, *, asked_at: float) -> None:
         """End the run of refusals if this request was made after the halt."""
         if self._refusals and asked_at >= self.halted_until:
@@ -332,6 +337,7 @@ class AccountLimiter:
         )
         if left_ms > 0:
             self.halted_until = max(self.halted_until, time.monotonic() + left_ms / 1000)
+            self._refusals = max(self._refusals, 1)
         if self._limit:
             # A worker that joins others begins at its third heartbeat: by then they have made room.
             self._heartbeats += 1

@@ -76,6 +76,10 @@ class Campaign(BaseWithId):
     # What the gateway has billed: how many of `segments_taken`, and for how much. Grows with the attempts' prices.
     priced_segments: Mapped[int] = mapped_column(default=0, server_default="0")
     priced_vnd: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    # Refusals while the gateway has accepted none of its messages; None from the first accepted one on.
+    first_refusals: Mapped[int | None] = mapped_column(default=0, server_default="0")
+    # Segments that the gateway lately charged for each of ours; at least 1. See campaigns.rules.budget.
+    segment_factor: Mapped[float] = mapped_column(default=1.0, server_default="1")
     starts_at: Mapped[datetime | None]
     deadline: Mapped[datetime | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))

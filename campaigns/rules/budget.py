@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from outreach.rules.errors import WrongState
+from outreach.rules.segments import MOST_SEGMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,32 @@ def reserve_of(steps: Iterable[tuple[int, float | None]], *, price_vnd: int) -> 
     return round(sum(messages * (segments or 0.0) for messages, segments in steps) * price_vnd)
 
 
+MOST_VND = 1_000_000_000  # a bill of more for one message is a mistake of the other side
+
+
+def expected_segments(counted: int, *, factor: float) -> int:
+    """Return the segments to reserve for a text that has `counted` of them by our own count."""
+    return min(MOST_SEGMENTS, math.ceil(counted * factor - 1e-6))
+
+
+def next_factor(factor: float, answers: Iterable[tuple[int, int]]) -> float:
+    """Return how many segments the gateway charges for each of ours, after its latest answers; at least 1.
+
+    `answers`: pairs of segments counted and charged. It rises to the dearest at once, and falls by halves: one odd answer is soon
+    forgotten, and what is dear now and then stays reserved.
+    """
+    dearest = max([1.0, *(charged / counted for counted, charged in answers)])
+    if dearest >= factor or factor - dearest < 0.1:
+        return dearest
+    return (factor + dearest) / 2
+
+
 def vnd_of(price: Decimal | None, unit: str, *, usd_vnd: float) -> int | None:
     """Convert a bill to whole đồng.
 
     Returns None if there is no bill yet or its currency has no known rate.
     """
     rate = {"VND": Decimal(1), "USD": Decimal(str(usd_vnd))}.get(unit.upper())
-    if price is None or rate is None:
+    if price is None or rate is None or abs(price * rate) > MOST_VND:
         return None
     return int((price * rate).quantize(Decimal(1), rounding=ROUND_HALF_UP))

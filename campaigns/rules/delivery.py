@@ -129,6 +129,8 @@ def failure_policy(cause: str | None) -> Policy:
 
 # So many answers in a row that are not the gateway's own stop all sending; then one message at a time tries.
 MOST_FAULTS = 20
+# So many refusals before a campaign's first accepted message pause it: nobody's number is at fault yet.
+MOST_FIRST_REFUSALS = 20
 FIRST_TRY_S, LONGEST_TRY_S = 1.0, 30.0  # between two such tries, doubling
 
 
@@ -146,6 +148,14 @@ def fault_of(outcome: Outcome) -> str | None:
             return None
         case _:
             return ""
+
+
+def may_be_refused_to_all(cause: Cause) -> bool:
+    """Return whether the gateway may refuse for this cause whatever it is sent.
+
+    Account and sender pause a campaign by themselves; sample numbers are refused by us.
+    """
+    return not failure_policy(cause).pauses and cause is not Cause.SAMPLE_NUMBER
 
 
 # A campaign pauses automatically if so many of its recent outcomes failed: too many to be chance, and

@@ -10,7 +10,7 @@ from enum import Enum
 from campaigns.rules.links import mask_tokens
 from outreach.rules.gateway import ListedMessage
 
-# The clocks of our own hosts may differ this much: one claims, another looks up.
+# The times compared are by the database's clock, the gateway's by its `Date`: they may be wrong by this much together.
 CLOCK_SLACK = timedelta(minutes=1)
 # The same text to the same number, owned by no attempt: ours, whatever a clock says. A repeat would be the second copy.
 SAME_TEXT_SLACK = timedelta(minutes=15)

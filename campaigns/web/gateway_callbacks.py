@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
-from campaigns.delivery.record_outcomes import APPLY_LIMIT, StatusCallback, StatusCallbackStore
+from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, StatusCallbackStore
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext

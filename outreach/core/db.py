@@ -34,6 +34,7 @@ from sqlalchemy import (
     create_engine,
     event,
     exists,
+    func,
     literal,
     make_url,
     or_,
@@ -196,6 +197,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def database_now(session: Session) -> datetime:
+    """Return the time by the database's clock: the one clock that all hosts share. SQLite's is this host's."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
 
 
 SQLITE_BUSY_S = 30

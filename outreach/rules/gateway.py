@@ -67,11 +67,13 @@ class OutboundMessage:
 
 @dataclass(slots=True)
 class Accepted:
-    """Outcome of an accepted message; `segments` are those billed, None if not known yet."""
+    """Outcome of an accepted message; `segments` are those billed, `price` in `unit` (USD, VND). None if not known yet."""
 
     gateway_id: str
     status: DeliveryStatus = DeliveryStatus.ACCEPTED
     segments: int | None = None
+    price: Decimal | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +131,18 @@ class ListedMessage:
 
 @dataclass(frozen=True, slots=True)
 class BilledMessage:
-    """Price of a message, in `unit` (USD, VND). `price` is None until the gateway has billed it.
+    """Message in the gateway's list of a day, with its price in `unit` (USD, VND), None until the gateway has billed it.
 
-    `segments` is None where it is not given.
+    `segments` and `status` are None where they are not given.
     """
 
     gateway_id: str
     price: Decimal | None
     unit: str
     segments: int | None
+    status: DeliveryStatus | None = None
+    cause: Cause | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +182,7 @@ class Gateway(Protocol):
         ...
 
     def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
-        """Yield pages of all messages sent on a day (UTC), with prices. Raises GatewayUnavailable."""
+        """Yield pages of all messages sent on a day (UTC), with prices and statuses. Raises GatewayUnavailable."""
         ...
 
     async def close(self) -> None: ...

@@ -44,6 +44,7 @@ class Encoding(StrEnum):
 
 # Units in a message of one part, and in each part of a longer one, whose header needs the rest.
 CAPACITY = {Encoding.GSM7: (160, 153), Encoding.UCS2: (70, 67)}
+MOST_SEGMENTS = 255  # of one message (3GPP TS 23.040, 9.2.3.24.1)
 
 
 class TextMeasure(NamedTuple):

@@ -13,7 +13,7 @@ import logging
 import math
 import re
 from collections.abc import AsyncIterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -23,6 +23,7 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
+from twilio.rest.api.v2010.account.message import MessageInstance
 
 from outreach.core.settings import Settings
 from outreach.rules.gateway import (
@@ -42,6 +43,7 @@ from outreach.rules.gateway import (
     Throttled,
     is_sample_number,
 )
+from outreach.rules.segments import MOST_SEGMENTS
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
 from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
 
@@ -153,10 +155,12 @@ class TwilioGateway:
         is_over.set(message.is_over)
         try:
             created = await self._client.messages.create_async(**fields)
-            if not created.sid:
+            if not _is_sid(created.sid):
                 return OutcomeUnknown("no_id")
             status = _status(created.status) or DeliveryStatus.ACCEPTED
-            return Accepted(created.sid, status, _segments(created.num_segments))
+            segments, price = _segments(created.num_segments), _price(created.price)
+            unit = "" if price is None else str(created.price_unit or "")
+            return Accepted(created.sid, status, segments, price, unit)
         except _ErrorResponse as error:
             if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
@@ -172,22 +176,23 @@ class TwilioGateway:
         """Return the newest messages to `number`, at most LIST_LIMIT. Raises GatewayUnavailable."""
         try:
             items = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
+            return [self._listed(item) for item in items if _is_outbound(item)]
         except (_ErrorResponse, RequestNotSent, TwilioException) as error:
             raise GatewayUnavailable(type(error).__name__) from error
         except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
             raise GatewayUnavailable(type(error).__name__) from error
-        return [
-            ListedMessage(
-                gateway_id=item.sid,
-                body=item.body or "",
-                created_at=item.date_created and item.date_created + self._transport.clock_offset,
-                status=_status(item.status) or DeliveryStatus.ACCEPTED,
-                cause=cause_of(str(item.error_code)) if item.error_code else None,
-                code=str(item.error_code) if item.error_code else None,
-            )
-            for item in items
-            if not str(item.direction or "outbound-api").startswith("inbound")
-        ]
+
+    def _listed(self, item: MessageInstance) -> ListedMessage:
+        # The library returns a date that it cannot read as the text that it is.
+        is_dated = isinstance(item.date_created, datetime)
+        return ListedMessage(
+            gateway_id=item.sid,
+            body=str(item.body or ""),
+            created_at=item.date_created + self._transport.clock_offset if is_dated else None,
+            status=_status(item.status) or DeliveryStatus.ACCEPTED,
+            cause=_cause(item),
+            code=_code(item),
+        )
 
     async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
         """Yield pages of up to BILLED_AT_ONCE messages. Raises GatewayUnavailable.
@@ -202,11 +207,14 @@ class TwilioGateway:
                     BilledMessage(
                         gateway_id=item.sid,
                         price=_price(item.price),
-                        unit=item.price_unit or "",
+                        unit=str(item.price_unit or ""),
                         segments=_segments(item.num_segments),
+                        status=_status(item.status),
+                        cause=_cause(item),
+                        code=_code(item),
                     )
                     for item in page
-                    if not str(item.direction or "outbound-api").startswith("inbound")
+                    if _is_outbound(item)
                 ]
                 page = await page.next_page_async()
         except (_ErrorResponse, RequestNotSent, TwilioException) as error:
@@ -218,9 +226,33 @@ class TwilioGateway:
         await self._transport.close()
 
 
-def _segments(number: str | None) -> int | None:
+# Twilio's have 34 characters. What the database could not store would keep all that is stored with it from being stored.
+_IS_SID = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+def _is_sid(value: Any) -> bool:
+    return isinstance(value, str) and _IS_SID.fullmatch(value) is not None
+
+
+def _is_outbound(item: MessageInstance) -> bool:
+    """Return whether an item of the list is a message of ours. Raises ValueError if it is no message at all."""
+    if not _is_sid(item.sid):
+        raise ValueError("no sid")
+    return not str(item.direction or "outbound-api").startswith("inbound")
+
+
+def _code(item: MessageInstance) -> str | None:
+    return str(item.error_code)[:24] if item.error_code else None
+
+
+def _cause(item: MessageInstance) -> Cause | None:
+    return cause_of(code) if (code := _code(item)) else None
+
+
+def _segments(number: Any) -> int | None:
     """Parse a number of segments. A messaging service returns 0 until it has chosen its sender."""
-    return int(number) or None if number and number.isascii() and number.isdigit() else None
+    count = int(number) if re.fullmatch(r"[0-9]{1,3}", str(number)) else 0
+    return count if 1 <= count <= MOST_SEGMENTS else None
 
 
 def _price(text: str | None) -> Decimal | None:
@@ -232,8 +264,8 @@ def _price(text: str | None) -> Decimal | None:
     return -price if price is not None and price.is_finite() else None
 
 
-def _status(value: str | None) -> DeliveryStatus | None:
-    return STATUSES.get(value or "")
+def _status(value: Any) -> DeliveryStatus | None:
+    return STATUSES.get(str(value))
 
 
 class TwilioWebhooks:

@@ -1,14 +1,18 @@
 """`make chaos`: a large send while everything around it breaks. Prints what was lost, sent twice or left unknown.
 
-PostgreSQL, Redis, the simulator, the web and every worker are real processes of this run's own. Workers are
-killed with -9 at random, one is stopped until its lease is long over and woken again, Redis is flushed and
-restarted, PostgreSQL is restarted, and the gateway cuts connections, answers 429 and 500 before and after it
-accepted, and repeats and shuffles its callbacks. Exit status 1 if anything was lost, sent twice or left unknown.
+PostgreSQL, Redis, the simulator, the web and every worker are real processes of this run's own. Workers are killed with -9 at
+random; a worker and its database process are stopped until their lease is long over, and woken; a host is suspended, so that its
+monotonic clock stands still; wall clocks step; Redis is flushed and restarted, PostgreSQL and the web are restarted. The gateway
+cuts connections, answers 429, 500 and what means nothing, before and after it accepted; its clock is wrong; its list is late, for a
+while shows other texts, and fails; callbacks are repeated, shuffled and lost, with `--no-callbacks` all of them.
+
+Exit status 1 if anything was lost, left unknown or without a report, or sent twice without an incident.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import signal
@@ -18,29 +22,39 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from redis import Redis
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
+from campaigns.models.messages import Incident
 from outreach.core.schema import upgrade
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
+from tests.chaos.clocks import Clocks, NoCompiler, build_clocks
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
 from tests.support.world import World
 
-LEASE_S = 8.0
+LEASE_S, RECONCILE_S, LIST_DELAY_S = 8.0, 2.0, 3.0
 ENDS_AFTER_S = 900.0
+REPORTED_AFTER_S = 90.0  # by the list, after the end
+ALTERED_S = 10.0
 FAULTS = {
     "latency_ms": 60,
     "rate_cut": 0.03,
     "rate_500": 0.03,
     "rate_500_after": 0.02,
     "rate_429": 0.02,
+    "rate_nonsense": 0.02,
+    "reads_too": True,
+    "list_delay_s": LIST_DELAY_S - 1,
     "callbacks_repeat": 2,
     "callbacks_shuffle": True,
+    "rate_callbacks_lost": 0.05,
 }
 
 
@@ -50,13 +64,27 @@ class Field:
 
     processes: Processes
     chance: random.Random
+    folder: Path
+    library: Path | None  # None where clocks cannot be moved
     senders: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    clocks: dict[int, Clocks] = field(default_factory=dict)  # by process id
     done: list[str] = field(default_factory=list)
     kills: int = 0
     decided: int = 0
 
     def start_sender(self) -> subprocess.Popen[bytes]:
+        clocks = (
+            Clocks(self.library, self.folder / f"clocks-{len(self.clocks)}-{self.kills}")
+            if self.library
+            else None
+        )
+        environment = self.processes.environment
+        if clocks:
+            self.processes.environment = {**environment, **clocks.environment}
         sender = self.processes.start("worker", "--queues", "send")
+        self.processes.environment = environment
+        if clocks:
+            self.clocks[sender.pid] = clocks
         self.senders.append(sender)
         return sender
 
@@ -67,12 +95,35 @@ class Field:
         self.kills += 1
         self.start_sender()
 
-    def stop_past_lease(self) -> None:
-        """SIGSTOP, longer than the lease and both looks into the list; then it wakes and finds itself late."""
+    def step_clock(self, seconds: float) -> None:
+        """Set the wall clock of a worker's host."""
+        self.clocks[self.chance.choice(self.senders).pid].step(seconds)
+
+    def stop_past_lease(self, *, is_suspended: bool = False) -> None:
+        """SIGSTOP to a worker and its database process, longer than lease and looks; they wake and find themselves late.
+
+        With `is_suspended` their monotonic clock has stood still meanwhile.
+        """
         sleeper = self.chance.choice(self.senders)
-        sleeper.send_signal(signal.SIGSTOP)
-        time.sleep(LEASE_S * 2)
-        sleeper.send_signal(signal.SIGCONT)
+        processes = [sleeper.pid, *children_of(sleeper.pid)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        slept_s = LEASE_S * 2 + LIST_DELAY_S
+        time.sleep(slept_s)
+        if is_suspended:
+            self.clocks[sleeper.pid].freeze(slept_s)
+        for process in self.chance.sample(processes, len(processes)):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
+
+
+def children_of(process: int) -> list[int]:
+    """The processes that this one has started, and theirs."""
+    children: list[int] = []
+    for listed in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in map(int, listed.read_text().split()):
+            children += [child, *children_of(child)]
+    return children
 
 
 def main() -> int:
@@ -80,15 +131,26 @@ def main() -> int:
     options.add_argument("--messages", type=int, default=20_000)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--no-callbacks", action="store_true", help="the gateway never calls back")
+    options.add_argument("--keep", action="store_true", help="leave the logs")
     given = options.parse_args()
     folder = make_folder()
     try:
-        return run(folder, messages=given.messages, kills=given.kills, seed=given.seed)
+        return run(folder, given)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if given.keep:
+            print(folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(folder: Path, *, messages: int, kills: int, seed: int) -> int:
+def run(folder: Path, given: argparse.Namespace) -> int:
+    chance = random.Random(given.seed)
+    try:
+        library = build_clocks(folder)
+    except NoCompiler as error:
+        library = None
+        print(f"without steps of clocks and suspended hosts: {error}")
     postgres, redis = start_postgres(folder), start_redis(folder)
     port = free_port()
     inbound = f"http://127.0.0.1:{port}/webhooks/twilio/inbound"
@@ -100,18 +162,28 @@ def run(folder: Path, *, messages: int, kills: int, seed: int) -> int:
             PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
             SEND_IN_FLIGHT=30,
             LEASE_S=LEASE_S,
+            RECONCILE_S=RECONCILE_S,
+            LIST_DELAY_S=LIST_DELAY_S,
         )
         runtime = open_runtime(settings)
         upgrade(runtime.db)
         world = World(runtime, simulator)
-        world.add_people(messages)
-        simulator.faults(**FAULTS, seed=seed)
-        stage = Field(Processes(settings, folder / "processes.log"), random.Random(seed))
-        web = f"gunicorn asgi:app --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --no-control-socket"
-        stage.processes.start_program(*web.split())
+        world.add_people(given.messages)
+        gateway_clock_s = chance.choice((-300, -90, 90, 300))
+        faults = {**FAULTS, "clock_s": gateway_clock_s, "callbacks_off": given.no_callbacks}
+        simulator.faults(**faults, seed=given.seed)
+        stage = Field(Processes(settings, folder / "processes.log"), chance, folder, library)
+
+        def start_web() -> subprocess.Popen[bytes]:
+            worker = "--worker-class deploy.web_worker.DrainingWorker --no-control-socket"
+            return stage.processes.start_program(
+                *f"gunicorn asgi:app --bind 127.0.0.1:{port} {worker}".split()
+            )
+
+        web = start_web()
         try:
             campaign = world.launch()
-            for queue in ("default", "inbound"):
+            for queue in ("default", "inbound", "imports"):
                 stage.processes.start("worker", "--queues", queue)
             stage.processes.start("scheduler")
             for _ in range(2):
@@ -128,18 +200,37 @@ def run(folder: Path, *, messages: int, kills: int, seed: int) -> int:
                 postgres.stop()
                 postgres = start_postgres(folder)
 
-            def flush_redis() -> None:
-                Redis.from_url(settings.redis_url).flushall()
+            def restart_web() -> None:
+                nonlocal web
+                for process in [web.pid, *children_of(web.pid)]:
+                    os.kill(process, signal.SIGKILL)
+                web.wait()
+                time.sleep(3)
+                web = start_web()
 
-            plan = {
-                0.2: ("redis flushed", flush_redis),
-                0.35: ("worker stopped past its lease and woken", stage.stop_past_lease),
+            def alter_list() -> None:
+                simulator.faults(list_alters=True)
+                time.sleep(ALTERED_S)
+                simulator.faults(list_alters=False)
+
+            plan: dict[float, tuple[str, Callable[[], None]]] = {
+                0.15: ("redis flushed", lambda: Redis.from_url(settings.redis_url).flushall()),
+                0.25: ("worker and database process stopped past their lease", stage.stop_past_lease),
+                0.4: ("list with other texts", alter_list),
                 0.5: ("redis restarted", restart_redis),
                 0.65: ("postgresql restarted", restart_postgres),
+                0.75: ("web killed and started", restart_web),
             }
-            calm_at = break_things(world, simulator, stage, plan, messages=messages, kills=kills)
+            if library:
+                plan |= {
+                    0.1: ("a worker's clock ahead by 120 s", lambda: stage.step_clock(120)),
+                    0.35: ("a worker's clock behind by 120 s", lambda: stage.step_clock(-120)),
+                    0.55: ("host suspended", lambda: stage.stop_past_lease(is_suspended=True)),
+                }
+            calm_at = break_things(world, simulator, stage, plan, given)
             ended_at = wait_for_end(world, campaign, stage)
-            return report(world, campaign, stage, messages=messages, recovery_s=ended_at - calm_at)
+            unreported = wait_for_reports(world, campaign)
+            return report(world, campaign, stage, given, recovery_s=ended_at - calm_at, unreported=unreported)
         finally:
             stage.processes.stop()
             runtime.close()
@@ -152,22 +243,21 @@ def break_things(
     simulator: RunningSimulator,
     stage: Field,
     plan: dict[float, tuple[str, Callable[[], None]]],
-    *,
-    messages: int,
-    kills: int,
+    given: argparse.Namespace,
 ) -> float:
     """Everything that is to happen, spread over the send. Returns when the last of it was over."""
     waiting = dict(plan)
     ends = time.monotonic() + ENDS_AFTER_S
-    while (stage.kills < kills or waiting) and time.monotonic() < ends:
-        share = simulator.stats()["accepted"] / messages
-        if stage.kills < kills and share > (stage.kills + 1) / (kills + 2):
+    while (stage.kills < given.kills or waiting) and time.monotonic() < ends:
+        share = simulator.stats()["accepted"] / given.messages
+        if stage.kills < given.kills and share > (stage.kills + 1) / (given.kills + 2):
             stage.kill_one()
-        for at, (name, happens) in list(waiting.items()):
+        for at, (name, happens) in sorted(waiting.items()):
             if share > at:
                 del waiting[at]
                 happens()
                 stage.done.append(name)
+                break
         time.sleep(0.1)
     return time.monotonic()
 
@@ -186,16 +276,47 @@ def wait_for_end(world: World, campaign: int, stage: Field) -> float:
     return time.monotonic()
 
 
-def report(world: World, campaign: int, stage: Field, *, messages: int, recovery_s: float) -> int:
+def wait_for_reports(world: World, campaign: int) -> int:
+    """Until each message has its report, by callback or by the list. Returns how many have none in the end."""
+    ends = time.monotonic() + REPORTED_AFTER_S
+    while unreported := sum(messages_of(world, campaign).get(state, 0) for state in ("accepted", "sent")):
+        if time.monotonic() > ends:
+            break
+        time.sleep(0.5)
+    return unreported
+
+
+def messages_of(world: World, campaign: int) -> dict[str, int]:
+    messages: dict[str, int] = world.status(campaign)["steps"][0]["messages"]
+    return messages
+
+
+def report(
+    world: World,
+    campaign: int,
+    stage: Field,
+    given: argparse.Namespace,
+    *,
+    recovery_s: float,
+    unreported: int,
+) -> int:
     sent = Counter(world.sent_to())
     twice = sum(times > 1 for times in sent.values())
-    counts = world.status(campaign)["steps"][0]["messages"]
+    with world.runtime.db.read() as session:
+        incidents = session.scalar(select(func.count()).select_from(Incident)) or 0
+    counts = messages_of(world, campaign)
     unknown = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
-    lost = messages - len(sent)
-    print(f"messages {messages}  sent {len(sent)}  lost {lost}  twice {twice}  unknown {unknown}")
+    lost = given.messages - len(sent)
+    print(
+        f"messages {given.messages}  seed {given.seed}  sent {len(sent)}  lost {lost}  twice {twice}  "
+        f"incidents {incidents}  unknown {unknown}  without a report {unreported}"
+    )
     print(f"workers killed {stage.kills}  {', '.join(stage.done)}  decided by a person {stage.decided}")
-    print(f"from the last disturbance to the end {recovery_s:.1f} s  states {counts}")
-    return 1 if lost or twice or unknown else 0
+    waits_s = LEASE_S + LIST_DELAY_S + 2 * RECONCILE_S
+    print(
+        f"from the last disturbance to the end {recovery_s:.1f} s, of which {waits_s:.0f} s are waits  {counts}"
+    )
+    return 1 if lost or unknown or unreported or twice > incidents else 0
 
 
 def free_port() -> int:

@@ -1,19 +1,20 @@
-"""What the gateway bills takes the estimate's place, once for each message, whatever happens meanwhile."""
+"""What the gateway's list brings, prices and reports, counts once for each message, whatever happens meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
-from campaigns.delivery.billing import BILLED_WITHIN, BillingResult, is_due, read_bills, store_bills
+from campaigns.delivery.billing import store_bills
 from campaigns.delivery.outbox import causes_and_segments
+from campaigns.delivery.read_list import LISTED_WITHIN, ListReading, days_due, read_list
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
@@ -24,13 +25,18 @@ from tests.support.servers import both_databases
 from tests.support.world import World, number
 
 
-def look(world: World, gateway: Any = None) -> BillingResult:
+def last_days() -> list[date]:
+    today = datetime.now(UTC).date()
+    return [today - timedelta(days=back) for back in range(LISTED_WITHIN.days + 1)]
+
+
+def look(world: World, gateway: Any = None) -> ListReading:
     """As the job does, with the simulator's list where no gateway is given."""
 
-    async def job() -> BillingResult:
+    async def job() -> ListReading:
         used = gateway or world.runtime.open_gateway()
         try:
-            return await read_bills(world.runtime, used, stop_requested=lambda: False, now=datetime.now(UTC))
+            return await read_list(world.runtime, used, last_days(), stop_requested=lambda: False)
         finally:
             await used.close()
 
@@ -92,8 +98,23 @@ def test_what_has_no_price_yet_or_one_in_other_money_stays_an_estimate(world: Wo
     world.send()
     first, second, third = attempts(world)
     assert bill(world, billed(first, None), billed(second, "0.01", unit="EUR")) == 0
-    assert bill(world, billed(third, "0.0302"), BilledMessage("SMof-another", Decimal(1), "USD", 1)) == 1
+    other = BilledMessage("SMof-another", Decimal(1), "USD", 1)
+    assert bill(world, billed(third, "0.0302", segments=2), other) == 1
     assert panel(world, campaign).spent_vnd == 2 * PRICE + 701
+
+
+def test_what_the_list_counts_is_reserved_for_the_rest(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch(**ONE_SEGMENT)
+    world.send()
+    # Without a price yet, but five segments where one was counted.
+    assert bill(world, *(billed(item, None, segments=5) for item in attempts(world))) == 0
+    found = campaign_of(world, campaign)
+    assert (found.segments_taken, found.segment_factor) == (15, 5)
+    # The price comes later, and is more than was estimated.
+    assert bill(world, *(billed(item, "0.1", segments=5) for item in attempts(world))) == 3
+    found = campaign_of(world, campaign)
+    assert (found.priced_segments, found.priced_vnd, found.price_vnd) == (15, 3 * 2320, 464)
 
 
 def test_a_service_that_counted_nothing_at_first_is_billed_by_its_own_count(world: World) -> None:
@@ -177,9 +198,8 @@ def test_a_list_that_breaks_off_keeps_what_it_brought_and_the_other_days_are_rea
     first, _second = attempts(world)
     gateway = Bills([billed(first, "0.0151")], away=True)
     done = look(world, gateway)
-    assert (done.priced, done.away) == (1, BILLED_WITHIN.days + 1)
-    today = datetime.now(UTC).date()
-    assert gateway.days == [today - timedelta(days=back) for back in range(BILLED_WITHIN.days + 1)]
+    assert (done.priced, done.away) == (1, LISTED_WITHIN.days + 1)
+    assert gateway.days == last_days()
 
 
 @both_databases
@@ -191,7 +211,7 @@ def test_two_looks_at_once_count_a_bill_once(world: World) -> None:
 
     async def both() -> None:
         looks = (
-            read_bills(world.runtime, gateway, stop_requested=lambda: False, now=datetime.now(UTC))  # type: ignore[arg-type]
+            read_list(world.runtime, gateway, last_days(), stop_requested=lambda: False)  # type: ignore[arg-type]
             for gateway in (Bills(page), Bills(page))
         )
         await asyncio.gather(*looks)
@@ -200,35 +220,68 @@ def test_two_looks_at_once_count_a_bill_once(world: World) -> None:
     assert campaign_of(world, campaign).priced_vnd == 20 * PRICE
 
 
-def test_bills_are_looked_at_while_a_campaign_of_the_last_days_lacks_some(world: World) -> None:
-    def due(hours: float = 0) -> bool:
-        with world.runtime.db.read() as session:
-            redis = world.runtime.redis
-            redis.delete("loa:bills")
-            return is_due(session, redis, is_live=True, now=world.in_hours(hours))
+def days_to_read(world: World, hours: float = 0) -> int:
+    """How many days are due when nothing has been read yet."""
+    world.runtime.redis.delete("loa:list:all", "loa:list:latest")
+    with world.runtime.db.read() as session:
+        return len(days_due(session, world.runtime.redis, is_live=True, now=world.in_hours(hours)))
 
+
+def deliver_all(world: World) -> None:
+    delivered = [AttemptReport(item.id, AttemptState.DELIVERED) for item in attempts(world)]
+    with world.runtime.db.write() as session:
+        apply_reports(session, delivered, now=datetime.now(UTC), secret_key=world.runtime.settings.secret_key)
+
+
+def test_the_list_is_read_while_a_campaign_of_the_last_days_lacks_prices(world: World) -> None:
     world.add_people(2)
-    assert not due()
+    assert days_to_read(world) == 0
     campaign = world.launch(**ONE_SEGMENT)
-    assert not due()
+    assert days_to_read(world) == 0
     world.send()
+    deliver_all(world)
     world.sweep()
     assert world.status(campaign)["state"] == "completed"
-    assert due()
-    assert not due(73)
+    assert days_to_read(world) == LISTED_WITHIN.days + 1
+    assert days_to_read(world, 73) == 0
     bill(world, *(billed(item, "0.0151") for item in attempts(world)))
-    assert not due()
+    assert days_to_read(world) == 0
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_between_two_looks_lies_an_hour(world: World) -> None:
-    world.add_people(1)
+def test_the_list_is_read_while_messages_lack_reports(world: World) -> None:
+    world.simulator.faults(callbacks_off=True)
+    world.add_people(2)
     world.launch(**ONE_SEGMENT)
     world.send()
-    with world.runtime.db.read() as session:
-        assert is_due(session, world.runtime.redis, is_live=True, now=world.now)
-        assert not is_due(session, world.runtime.redis, is_live=True, now=world.now)
-        assert 3500 < int(world.runtime.redis.ttl("loa:bills")) <= 3600  # type: ignore[arg-type]
+    bill(world, *(billed(item, "0.0151") for item in attempts(world)))
+    assert days_to_read(world) == 0
+    assert days_to_read(world, 0.5) == LISTED_WITHIN.days + 1
+    with world.runtime.db.read() as session:  # the hour is not over, but ten minutes are
+        redis, now = world.runtime.redis, world.in_hours(0.5)
+        redis.delete("loa:list:latest")
+        assert 1 <= len(days_due(session, redis, is_live=True, now=now)) <= 2
+        assert days_due(session, redis, is_live=True, now=now) == []
+        assert 3500 < int(redis.ttl("loa:list:all")) <= 3600  # type: ignore[arg-type]
+        assert 500 < int(redis.ttl("loa:list:latest")) <= 600  # type: ignore[arg-type]
+    deliver_all(world)
+    assert days_to_read(world, 0.5) == 0
+
+
+@both_databases
+def test_reports_that_no_callback_brought_are_fetched(world: World) -> None:
+    world.simulator.faults(
+        callbacks_off=True, sent_after_s=0, delivered_after_s=0.1, rate_undelivered=0.3, seed=1
+    )
+    world.add_people(30)
+    campaign = world.launch()
+    world.send()
+    while any(line["status"] in ("queued", "sent") for line in world.simulator.ledger()):
+        world.wait(0.1)
+    listed = Counter(line["status"] for line in world.simulator.ledger())
+    assert listed["undelivered"] > 0
+    assert look(world).reported == 30
+    assert world.status(campaign)["steps"][0]["messages"] == listed
+    assert look(world).reported == 0
 
 
 def test_an_answer_to_a_resident_keeps_its_price_without_a_campaigns_budget(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,9 +13,13 @@ from sqlalchemy import func, select
 
 from campaigns.delivery.gateway_faults import read_fault
 from campaigns.models.messages import Attempt
-from campaigns.rules.delivery import MOST_FAULTS
+from campaigns.rules.delivery import MOST_FAULTS, MOST_FIRST_REFUSALS
+from campaigns.rules.states import CampaignAction
 from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression
+from outreach.rules.gateway import Accepted, OutboundMessage, Outcome
+from outreach.sms.twilio import TwilioGateway
+from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE
 from tests.support.admin_client import signed_in
 from tests.support.world import AUTHOR, World, number
 
@@ -67,3 +72,95 @@ def test_sending_stops_at_the_twentieth_and_goes_on_when_it_works_again(
     world.send()
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
     assert read_fault(world.runtime.redis, world.runtime.settings.twilio_account_sid) == ""
+
+
+def rejected(world: World) -> int:
+    return sum(world.simulator.stats()["rejected"].values())
+
+
+def suppressed(world: World) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalar(select(func.count()).select_from(Suppression)) or 0
+
+
+@pytest.mark.parametrize("code", [21211, 20001])
+def test_one_refusal_to_everybody_pauses_the_campaign_and_fails_nobody(world: World, code: int) -> None:
+    world.add_people(PEOPLE)
+    campaign = world.launch()
+    world.simulator.faults(callbacks_off=True, rate_refused=1, refused_code=code)
+    with ThreadPoolExecutor() as pool:
+        for job in [pool.submit(world.send, 2, worker=name) for name in ("one", "two")]:
+            job.result()
+    status = world.status(campaign)
+    assert status["state"] == "paused"
+    assert f"từ chối mọi tin đầu tiên của chiến dịch (mã {code})" in status["pause_reason"]
+    assert MOST_FIRST_REFUSALS <= rejected(world) <= 2 * (MOST_FIRST_REFUSALS + IN_FLIGHT)
+    assert status["steps"][0]["messages"] == {"queued": PEOPLE}
+    assert suppressed(world) == 0
+    world.simulator.faults(callbacks_off=True, rate_refused=0)
+    world.act(campaign, CampaignAction.RESUME)
+    world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+    assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
+
+
+def test_numbers_that_are_refused_among_others_fail_as_ever(world: World) -> None:
+    world.add_people(60)
+    campaign = world.launch()
+    world.simulator.faults(callbacks_off=True, rate_refused=0.15, seed=3)
+    world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+    messages = world.status(campaign)["steps"][0]["messages"]
+    assert messages["accepted"] + messages["failed"] == 60
+    assert suppressed(world) == messages["failed"] > 0
+    assert world.status(campaign)["state"] == "sending"
+
+
+def test_after_too_many_requests_one_at_a_time_tries(world: World) -> None:
+    world.add_people(PEOPLE)
+    world.launch()
+    world.simulator.faults(callbacks_off=True, rate_429=1)
+    world.send(3)
+    # All that were under way, then one after each halt: 0.25, 0.5, 1, 2 seconds.
+    assert world.simulator.stats()["throttled"] <= IN_FLIGHT + 4
+    world.simulator.faults(callbacks_off=True, rate_429=0)
+    world.send_until(lambda: len(world.sent_to()) == PEOPLE)
+
+
+BUDGET = 200 * PRICE
+
+
+def spend(world: World) -> int:
+    """Send with a budget for 200 segments until the campaign pauses; how many messages the gateway took."""
+    world.add_people(PEOPLE)
+    campaign = world.launch(**ONE_SEGMENT, budget_vnd=BUDGET)
+    with ThreadPoolExecutor() as pool:
+        for job in [pool.submit(world.send, 4, worker=name) for name in ("one", "two")]:
+            job.result()
+    status = world.status(campaign)
+    assert status["state"] == "paused"
+    assert "ngân sách" in status["pause_reason"]
+    return len(world.sent_to())
+
+
+def test_a_gateway_that_counts_more_segments_ends_it_at_the_budget(world: World) -> None:
+    world.simulator.faults(callbacks_off=True, segments_factor=5)
+    messages = spend(world)
+    assert 40 <= messages <= 40 + 2 * IN_FLIGHT
+
+
+def test_a_gateway_that_names_a_higher_price_ends_it_at_the_budget(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = TwilioGateway.send
+
+    async def send_and_price(self: TwilioGateway, message: OutboundMessage) -> Outcome:
+        outcome = await send(self, message)
+        return (
+            replace(outcome, price=Decimal(5 * PRICE), unit="VND")
+            if isinstance(outcome, Accepted)
+            else outcome
+        )
+
+    monkeypatch.setattr(TwilioGateway, "send", send_and_price)
+    world.simulator.faults(callbacks_off=True)
+    messages = spend(world)
+    assert 40 <= messages <= 40 + 2 * IN_FLIGHT

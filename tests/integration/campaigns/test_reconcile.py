@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from sqlalchemy import select, update
 
+import campaigns.delivery.reconcile
+import outreach.sms.http_client
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
 from campaigns.models.messages import Attempt
 from campaigns.rules.states import AttemptState
@@ -68,6 +71,25 @@ def test_a_clock_that_is_wrong_hides_no_message(world: World, clock_s: float) ->
     look_now(world)
     assert "unknown" not in states(world, campaign)
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
+
+
+class TwentyMinutesBehind(datetime):
+    """The clock of a host that looks up what another has sent."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) - timedelta(minutes=20)
+
+
+def test_the_clock_of_the_host_that_looks_up_hides_no_message(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = cut_all(world)
+    for module in (campaigns.delivery.reconcile, outreach.sms.http_client):
+        monkeypatch.setattr(module, "datetime", TwentyMinutesBehind)
+    look_now(world)
+    assert "unknown" not in states(world, campaign)
+    assert len(world.sent_to()) == PEOPLE
 
 
 def test_a_list_that_shows_messages_late_is_waited_for(world: World, simulator: RunningSimulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,6 +19,7 @@ from outreach.rules.gateway import (
     DeliveryStatus,
     GatewayUnavailable,
     ListedMessage,
+    OutcomeUnknown,
 )
 from outreach.sms.twilio import LIST_LIMIT
 from simulator.testing import RunningSimulator
@@ -161,24 +163,47 @@ def test_a_second_page_that_fails_is_no_short_list() -> None:
 DAY = date(2020, 8, 18)
 
 
-def test_bills_are_read_page_by_page_and_cost_what_leaves_the_account() -> None:
+def test_a_day_is_read_page_by_page_and_costs_what_leaves_the_account() -> None:
     server = pages(
         [
-            entry(1, price="-0.07250", price_unit="USD", num_segments="2"),
-            entry(2, price=None, price_unit="USD", num_segments="0"),
+            entry(1, price="-0.07250", price_unit="USD", num_segments="2", status="delivered"),
+            entry(2, price=None, price_unit="USD", num_segments="0", status="queued"),
         ],
         [
-            entry(3, price="-1.5", price_unit="EUR", num_segments="1"),
+            entry(3, price="-1.5", price_unit="EUR", num_segments="1", status="failed", error_code=30007),
             entry(4, direction="inbound", price="-0.0075", price_unit="USD", num_segments="1"),
-            entry(5, price="NaN", price_unit=None, num_segments="1"),
+            entry(5, price="NaN", price_unit=None, num_segments="1", status="teleported"),
         ],
     )
     assert server.list_billed(DAY) == [
-        [BilledMessage("SM1", Decimal("0.07250"), "USD", 2), BilledMessage("SM2", None, "USD", None)],
-        [BilledMessage("SM3", Decimal("1.5"), "EUR", 1), BilledMessage("SM5", None, "", 1)],
+        [
+            BilledMessage("SM1", Decimal("0.07250"), "USD", 2, DeliveryStatus.DELIVERED),
+            BilledMessage("SM2", None, "USD", None, DeliveryStatus.ACCEPTED),
+        ],
+        [
+            BilledMessage("SM3", Decimal("1.5"), "EUR", 1, DeliveryStatus.FAILED, Cause.BLOCKED, "30007"),
+            BilledMessage("SM5", None, "", 1),
+        ],
     ]
     # A whole day: of a date the library would make its first second.
     assert (server.asked[0].query["DateSent"], server.asked[0].query["PageSize"]) == ("2020-08-18", "1000")
+
+
+ODD_IDS = ["SM" + "9" * 500, "SM\x00", "", None, 7, {}]
+
+
+@pytest.mark.parametrize("odd", ODD_IDS)
+def test_an_id_that_could_not_be_stored_makes_no_answer_and_no_list(odd: object) -> None:
+    """It would keep all that is stored together with it from being stored."""
+    assert isinstance(answering(201, json.dumps({"sid": odd, "status": "queued"})).send()[0], OutcomeUnknown)
+    with pytest.raises(GatewayUnavailable):
+        answering(200, json.dumps({"messages": [entry(1), {"sid": odd}]})).list_to()
+
+
+@pytest.mark.parametrize("segments", ["0", "256", "9" * 30, "-1", "1.5", ["1"], True, None])
+def test_a_count_of_segments_that_cannot_be_is_none(segments: object) -> None:
+    outcome = answering(201, json.dumps({"sid": "SM1", "status": "queued", "num_segments": segments})).send()
+    assert outcome == [Accepted("SM1")]
 
 
 @pytest.mark.parametrize(("status", "text"), [(401, ""), (500, ""), (200, "<html>"), (200, "{}")])

@@ -171,7 +171,14 @@ def test_control_page_saves_percentages_and_explains_mistakes(simulator: Running
 
     wrong = post(simulator, "/dieu-khien/loi", rate_cut="nhiều", callbacks_repeat="1")
     assert "“Đứt kết nối, đã nhận tin” phải là số từ 0 đến 100%" in wrong.text
-    post(simulator, "/dieu-khien/loi", rate_cut="5", callbacks_repeat="1", callbacks_off="1")
+    post(
+        simulator,
+        "/dieu-khien/loi",
+        rate_cut="5",
+        callbacks_repeat="1",
+        segments_factor="1",
+        callbacks_off="1",
+    )
     faults = simulator.faults()
     assert (faults["rate_cut"], faults["callbacks_off"], faults["seed"]) == (0.05, True, None)
     post(simulator, "/dieu-khien/loi", reset="1")

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from campaigns.rules.budget import Spending, refusal_of, reserve_of, vnd_of
+from campaigns.rules.budget import Spending, expected_segments, next_factor, refusal_of, reserve_of, vnd_of
 from outreach.core.sentences import word_error
 from outreach.rules.formats import format_number
 
@@ -85,3 +85,30 @@ def test_what_is_billed_counts_as_billed_and_the_rest_by_the_estimate(
 def test_a_segment_costs_its_share_of_what_was_spent() -> None:
     assert Spending(10, 10, 2500, price_vnd=350).each_vnd == 250
     assert Spending(0, 0, 0, price_vnd=350).each_vnd == 350
+
+
+@pytest.mark.parametrize(
+    ("factor", "answers", "expected"),
+    [
+        (1.0, [], 1.0),
+        (1.0, [(1, 1), (2, 2)], 1.0),
+        (1.0, [(1, 1), (1, 5)], 5.0),
+        (1.0, [(2, 3)], 1.5),
+        (2.0, [(2, 1)], 1.5),  # never less than our own count
+        (5.0, [(1, 1)], 3.0),
+        (1.05, [(1, 1)], 1.0),
+        (5.0, [(1, 5), (1, 1)], 5.0),
+    ],
+)
+def test_what_is_reserved_follows_the_gateways_count(
+    factor: float, answers: list[tuple[int, int]], expected: float
+) -> None:
+    assert next_factor(factor, answers) == expected
+
+
+@pytest.mark.parametrize(
+    ("counted", "factor", "expected"),
+    [(1, 1.0, 1), (3, 1.0, 3), (1, 5.0, 5), (2, 1.5, 3), (3, 4 / 3, 4), (9, 99, 255)],
+)
+def test_segments_to_reserve(counted: int, factor: float, expected: int) -> None:
+    assert expected_segments(counted, factor=factor) == expected

@@ -1,0 +1,88 @@
+"""What decides on waiting messages and makes their texts, and what their numbers have had lately."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, Subquery, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.messages import Attempt, Message
+from campaigns.rules.delivery import content_of
+from campaigns.rules.states import AttemptState
+from outreach.models.contacts import Contact, Phone
+
+
+def recent_messages(
+    session: Session, phones: Select[Any], *, now: datetime
+) -> tuple[dict[int, int], set[tuple[int, str]]]:
+    """Return the messages to each of these phones in the last 24 hours, and their contents.
+
+    Of all campaigns and organisations: the caps count them all.
+    """
+    attempts = session.execute(
+        select(Attempt.phone_id, Attempt.message_id, Message.step_id, Message.arm, Phone.language)
+        .join(Message, Message.id == Attempt.message_id)
+        .join(Phone, Phone.id == Attempt.phone_id)
+        .where(
+            Attempt.phone_id.in_(phones),
+            Attempt.claimed_at > now - timedelta(hours=24),
+            Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
+        )
+        .distinct()
+    ).all()
+    texts = select(Step.id, Step.number.label("step"), Step.text.label("step_text"), Step.text_b, Step.texts)
+    steps = {
+        step.id: step for step in session.execute(texts.where(Step.id.in_({row.step_id for row in attempts})))
+    }
+    recent: dict[int, int] = {}
+    contents = set()
+    for row in attempts:
+        recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
+        if step := steps.get(row.step_id):
+            contents.add((row.phone_id, content_of(step, language=row.language, arm=row.arm)))
+    return recent, contents
+
+
+def select_send_data(waiting: Subquery) -> Select[Any]:
+    """Select what decides on rows of the outbox and makes their texts, ordered by message.
+
+    `waiting` has message_id, n, throttled, refused.
+    """
+    return (
+        select(
+            waiting.c.message_id,
+            waiting.c.n,
+            waiting.c.throttled,
+            waiting.c.refused,
+            Message.kind,
+            Message.text,
+            Message.phone_id,
+            Message.recipient_id,
+            Message.step_id,
+            Step.number.label("step"),
+            Step.text.label("step_text"),
+            Step.text_b,
+            Step.texts,
+            Message.arm,
+            Phone.language,
+            Recipient.answer,
+            Recipient.contact_id,
+            Contact.name,
+            Phone.e164,
+            Campaign.sender,
+            Campaign.unaccented,
+            Campaign.cap_per_day,
+            Campaign.window_from,
+            Campaign.window_to,
+        )
+        .join(Message, Message.id == waiting.c.message_id)
+        .join(Phone, Phone.id == Message.phone_id)
+        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
+        .outerjoin(Step, Step.id == Message.step_id)
+        .outerjoin(Recipient, Recipient.id == Message.recipient_id)
+        .outerjoin(Contact, Contact.id == Recipient.contact_id)
+        .order_by(waiting.c.message_id)
+    )
