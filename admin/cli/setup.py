@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,10 @@ from outreach.accounts.organisations import add_organisation, find_organisation
 from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation
 from outreach.core.mail import check_server
 from outreach.core.schema import upgrade
+from outreach.imports.load_province import load_province
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import read_provinces
+from outreach.places.nation import province_names
 from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
@@ -71,6 +72,7 @@ class Setup:
     def run(self) -> None:
         """Do every step that is not done yet. Each has a transaction of its own."""
         for step in (
+            self.add_province,
             self.add_organisations,
             self.add_administrator,
             self.add_users,
@@ -84,6 +86,16 @@ class Setup:
             self.steps.append(done)
             counts = _("%(new)s mới, %(kept)s đã có", new=done.new, kept=done.kept)
             click.echo(f"- {done.says}{f' ({counts})' if done.new or done.kept else ''}", err=True)
+
+    def add_province(self) -> Step:
+        step = Step("province", _("Xã, phường, đặc khu của tỉnh"))
+        with self.runtime.db.read() as session:
+            found = session.get(Area, self.plan.province)
+        if found is not None and found.level is AreaLevel.PROVINCE:
+            step.kept = 1
+        else:
+            step.new = load_province(self.runtime, self.plan.province, now=self.now)
+        return step
 
     def add_organisations(self) -> Step:
         step = Step("organisations", _("Tổ chức"))
@@ -278,10 +290,9 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
         upgrade(runtime.db)
         if plan is None:
             try:
-                plan = read_installation(dict(ask(runtime)), kinds=kinds, today=today)
+                plan = read_installation(dict(ask(today)), kinds=kinds, today=today)
             except click.Abort as stopped:
                 raise BadInput("setup_no_terminal") from stopped
-        require_province(runtime, plan.province)
         run = Setup(runtime, plan, password, now)
         run.run()
         for warning in run.warnings:
@@ -333,20 +344,11 @@ def describe(runtime: Runtime) -> str:
     )
 
 
-def require_province(runtime: Runtime, code: str) -> None:
-    """Raise BadInput unless the province's units are loaded."""
-    with runtime.db.read() as session:
-        area = session.get(Area, code)
-        if area is None or area.level is not AreaLevel.PROVINCE:
-            known = [f"{each} {name}" for each, name in read_provinces(session)]
-            raise BadInput("setup_province_unknown", code=code, provinces=known)
-
-
-def ask(runtime: Runtime) -> Iterator[tuple[str, Any]]:
+def ask(today: date) -> Iterator[tuple[str, Any]]:
     """Ask for what no installation works without; all else is entered on pages later."""
-    with runtime.db.read() as session:
-        provinces = dict(read_provinces(session))
-    code = _ask(_("Mã tỉnh, thành phố"), next(iter(provinces), ""), lambda text: text in provinces)
+    provinces = province_names(today)
+    click.echo(", ".join(f"{each} {name}" for each, name in sorted(provinces.items())), err=True)
+    code = _ask(_("Mã tỉnh, thành phố"), "", lambda text: text in provinces)
     name = provinces[code]
     yield "province", code
     front = {

@@ -16,6 +16,7 @@ from campaigns.models.figures import GoalEntry
 from campaigns.reports.settings import current_template
 from outreach.accounts.users import find_user
 from outreach.core.db import Database
+from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import Organisation, Role, User
 from outreach.runtime import Runtime
 from tests.integration.admin.test_commands import UNITS, Operator
@@ -102,21 +103,23 @@ def test_what_was_changed_since_stays_and_is_told(
 
 
 def test_without_a_file_the_command_asks(operator: Operator, runtime: Runtime) -> None:
-    answers = ["99", "62", "", "", "quantri", "quantri@loa.example", "", "tiem-chung", "", ""]
+    answers = ["99", "68", "", "", "quantri", "quantri@loa.example", "", "tiem-chung", "", ""]
     answers[6] = "Trần Minh Đức"
     done = operator.types("setup", stdin="\n".join([*answers, ""]))
     assert done.exit_code == 0, done.stderr
     with runtime.db.read() as session:
         name = session.scalar(select(Organisation.name))
         assert current_template(session).action == "tiêm vắc xin"
-    assert name == "Ủy ban MTTQ Việt Nam tỉnh Kon Tum"
-    assert operator.types("setup", stdin="62\n").exit_code == 1  # the answers ended
+    assert name == "Ủy ban MTTQ Việt Nam tỉnh Lâm Đồng"
+    assert operator.types("setup", stdin="68\n").exit_code == 1  # the answers ended
 
 
-def test_an_unknown_province_is_refused_with_those_that_are_known(operator: Operator, tmp_path: Path) -> None:
-    done = operator.types("setup", "--from", write(tmp_path, PLAN.replace('"62"', '"99"')))
-    assert done.exit_code == 1
-    assert "62 Tỉnh Kon Tum" in done.stderr
+def test_an_unknown_province_is_refused_before_anything_else(
+    operator: Operator, runtime: Runtime, tmp_path: Path
+) -> None:
+    plan = PLAN.replace('"62"', '"99"').replace("DAY", "2026-11-02")
+    assert "68 Tỉnh Lâm Đồng" in operator.types("setup", "--from", write(tmp_path, plan)).stderr
+    assert counts(runtime) == [0, 0, 0, 0]
 
 
 def test_production_takes_no_sqlite_that_nobody_chose_and_no_file_that_others_read(
@@ -134,6 +137,23 @@ def test_production_takes_no_sqlite_that_nobody_chose_and_no_file_that_others_re
         path.chmod(0o600)
     operator.gets("areas", "load", UNITS)
     assert operator.gets("setup", "--from", file, "--sqlite")["steps"]
+
+
+def test_an_installation_of_kon_tum_keeps_the_report_form_that_it_used_unsaved(runtime: Runtime) -> None:
+    downgrade(runtime.db, "0056_report_form-1")
+    with runtime.db.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO areas (code, name, kind, level) VALUES ('62', 'Kon Tum', 'Tỉnh', 'province')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO users (email, role, password_hash, is_active, created_at)"
+            " VALUES ('quantri@loa.example', 'administrator', '!', 1, '2026-01-01 00:00:00')"
+        )
+    upgrade(runtime.db)
+    with runtime.db.read() as session:
+        form = current_template(session)
+    assert form.place == "Kon Tum"
+    assert "3104/BTTTT-THH" in form.bases[0]
 
 
 def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
