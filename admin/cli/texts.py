@@ -11,9 +11,11 @@ from flask_babel import gettext as _
 
 from admin.cli.base import Group, json_option, output, read_lines, write_line
 from campaigns.cases.handle_case import export_examples
+from campaigns.planning.kinds import load_kinds
 from campaigns.replies.import_reply_log import import_log
 from campaigns.replies.record_answer import AnswerContext
-from campaigns.rules.replies.classifier import classify
+from campaigns.rules.content import read_content
+from campaigns.rules.replies.understand import understand
 from outreach.rules.errors import BadInput
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
@@ -24,11 +26,17 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     sms = Group("sms", help="Measure message texts.")
 
     @replies.command("classify")
-    def classify_lines() -> None:
-        """Classify replies: one per line in, one `label<TAB>confidence` per line out."""
+    @click.option(
+        "--kind", type=click.Choice(sorted(load_kinds())), default="bluezone", help="Kind of campaign."
+    )
+    def classify_lines(kind: str) -> None:
+        """Classify replies: one per line in; label, confidence, `automatic` or `person`, and `urgent` or nothing out."""
+        vocabulary = read_content(load_kinds()[kind]).vocabulary
         for line in read_lines():
-            label, confidence = classify(line)
-            write_line(f"{label.value}\t{confidence:.2f}")
+            reply = understand(line, vocabulary)
+            acts = "automatic" if reply.is_automatic else "person"
+            urgent = "urgent" if reply.is_urgent else ""
+            write_line(f"{reply.label.value}\t{reply.confidence:.2f}\t{acts}\t{urgent}")
 
     @replies.command("examples")
     @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))

@@ -1,0 +1,181 @@
+"""Learned model of replies: scores of every label and of urgency, from the words of a reply.
+
+It is linear: a feature (a word, two neighbours, a piece of up to five letters, up to three meanings in a row) has a weight for each label, and
+the weights of a reply's features are added up. The action of the campaign is one placeholder, so that what was learned from one kind of
+campaign holds for another. `make replies-train` writes the weights; nothing here learns.
+
+Ten weights are one integer, 32 bits for each, so that one addition adds all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+
+from campaigns.rules.replies.danger import features_of_danger, find_danger
+from campaigns.rules.replies.labels import SURE, Label
+from campaigns.rules.replies.spelling import unaccent_word
+
+LABELS = tuple(Label)
+LANES = len(LABELS) + 1
+"""Weights of a feature: one for each label, and one for urgency."""
+_WIDTH = 32
+_HALF = 1 << (_WIDTH - 1)
+_OFFSET = sum(_HALF << (_WIDTH * lane) for lane in range(LANES))
+_MASK = (1 << _WIDTH) - 1
+SCALE = 256
+"""A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
+_BYTES = 2 * LANES
+WEIGHTS = Path(__file__).parent / "weights.bin"
+AUTOMATIC = "t"
+"""Row of the file that holds thresholds in ten-thousandths instead of weights."""
+START, END = "^", "$"
+LONGEST_PIECE = 5
+
+
+def features_of_pair(before: str, word: str) -> Iterator[str]:
+    """Yield the features of a word and of its border with the word before it."""
+    plain = unaccent_word(word)
+    yield "w" + word
+    if plain != word:
+        yield "w" + plain
+    yield f"b{before} {word}"
+    if before != START:
+        yield f"b{unaccent_word(before)} {plain}"
+    padded = f" {plain} "
+    for size in range(3, LONGEST_PIECE + 1):
+        for at in range(len(padded) - size + 1):
+            yield "c" + padded[at : at + size]
+    left = unaccent_word(before)[-3:] + " "
+    for size in range(1, len(left)):
+        yield f"c{left[-size - 1 :]}{plain[:3]}"
+
+
+def features_of_meanings(names: Sequence[str]) -> Iterator[str]:
+    """Yield the features of meanings: each alone, and up to three in a row."""
+    padded = (START, *names, END)
+    for at, name in enumerate(padded):
+        yield "m" + name
+        if at:
+            yield f"m{padded[at - 1]} {name}"
+        if at > 1:
+            yield f"m{padded[at - 2]} {padded[at - 1]} {name}"
+
+
+def features_of(words: Sequence[str], meanings: Sequence[str]) -> Iterator[str]:
+    """Yield all features of a reply: `words` with the campaign's own replaced, and its meanings."""
+    padded = (START, *words, END)
+    for at in range(1, len(padded)):
+        yield from features_of_pair(padded[at - 1], padded[at])
+    yield f"n{min(len(words), 12)}"
+    yield from features_of_meanings(meanings)
+    yield from features_of_danger(find_danger(words))
+
+
+def rule_feature(label: Label, confidence: float) -> str:
+    """Return the feature of what the rules say; its weight is added undivided."""
+    return f"r{label.value} {'sure' if confidence >= SURE else 'unsure'}"
+
+
+def size_of(words: Sequence[str]) -> float:
+    """Return what sums are divided by, so that long replies are not surer than short ones."""
+    return math.sqrt(len(words) + 2)
+
+
+def pack(weights: Sequence[int]) -> int:
+    """Return ten signed weights as one integer."""
+    return sum(weight << (_WIDTH * lane) for lane, weight in enumerate(weights))
+
+
+def unpack(total: int) -> list[int]:
+    """Return the sums that one integer holds."""
+    total += _OFFSET
+    return [((total >> (_WIDTH * lane)) & _MASK) - _HALF for lane in range(LANES)]
+
+
+def write_weights(path: Path, weights: dict[str, Sequence[int]]) -> None:
+    """Write a file of weights: the names of the features, then their weights."""
+    names = "\n".join(weights).encode()
+    numbers = b"".join(
+        weight.to_bytes(2, "little", signed=True) for row in weights.values() for weight in row
+    )
+    path.write_bytes(zlib.compress(len(names).to_bytes(4, "little") + names + numbers, 9))
+
+
+@cache
+def load_weights(path: Path = WEIGHTS) -> dict[str, int]:
+    """Return the packed weights of each feature."""
+    data = zlib.decompress(path.read_bytes())
+    start = 4 + int.from_bytes(data[:4], "little")
+    names = data[4:start].decode().split("\n")
+    wide = bytearray(len(names) * LANES * 4)
+    numbers = memoryview(data)[start:]
+    # Each weight of 16 bits becomes one of 32 bits, with its sign taken away as an offset.
+    wide[0::4], wide[1::4] = numbers[0::2], numbers[1::2]
+    size = LANES * 4
+    signs = sum(0x8000 << (_WIDTH * lane) for lane in range(LANES))
+    read = int.from_bytes
+    return {
+        name: (read(wide[at : at + size], "little") ^ signs) - signs
+        for name, at in zip(names, range(0, len(wide), size), strict=True)
+    }
+
+
+@lru_cache(maxsize=50_000)
+def _weigh_pair(before: str, word: str) -> int:
+    weights = load_weights()
+    return sum(weights.get(name, 0) for name in features_of_pair(before, word))
+
+
+@lru_cache(maxsize=20_000)
+def _weigh_danger(groups: tuple[str, ...]) -> int:
+    weights = load_weights()
+    return sum(weights.get(name, 0) for name in features_of_danger(groups))
+
+
+@lru_cache(maxsize=50_000)
+def _weigh_meaning(two_before: str, before: str, name: str) -> int:
+    weights = load_weights()
+    total = weights.get("m" + name, 0)
+    if before:
+        total += weights.get(f"m{before} {name}", 0)
+    if two_before:
+        total += weights.get(f"m{two_before} {before} {name}", 0)
+    return total
+
+
+def weigh(words: Sequence[str], meanings: Sequence[str], label: Label, confidence: float) -> list[float]:
+    """Return the scores of the labels, in the order of `Label`, and of urgency.
+
+    `label` and `confidence` are what the rules say.
+    """
+    weights = load_weights()
+    total = weights.get(f"n{min(len(words), 12)}", 0)
+    before = START
+    for word in words:
+        total += _weigh_pair(before, word)
+        before = word
+    total += _weigh_pair(before, END)
+    two_before, before = "", ""
+    for name in (START, *meanings, END):
+        total += _weigh_meaning(two_before, before, name)
+        two_before, before = before, name
+    total += _weigh_danger(find_danger(words))
+    size = 1 / (size_of(words) * SCALE)
+    said = _weights_of_rules(label, confidence)
+    return [score * size + more for score, more in zip(unpack(total), said, strict=True)]
+
+
+@lru_cache(maxsize=256)
+def _weights_of_rules(label: Label, confidence: float) -> tuple[float, ...]:
+    packed = load_weights().get(rule_feature(label, confidence), 0)
+    return tuple(weight / SCALE for weight in unpack(packed))
+
+
+@cache
+def load_thresholds() -> tuple[float, ...]:
+    """Return from which probability each label stands without an officer's look, and at last from which a reply is a cry for help."""
+    return tuple(value / 10_000 for value in unpack(load_weights()[AUTOMATIC]))

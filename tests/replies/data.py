@@ -1,0 +1,68 @@
+"""Invented replies: who wrote them, for which kind of campaign, with which label, and whether they are a cry for help.
+
+`tests/data/replies/*.txt` hold them by author. A line `# name | kind | who it is, where, how they type` begins an author, `#= name | …` one whose
+replies are for measuring only, a third of all; each line below is `label: reply | reply | …`, or `label!: …` for cries.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.content import read_content
+from campaigns.rules.replies.classifier import Vocabulary
+from campaigns.rules.replies.labels import Label
+
+DATA = Path(__file__).parents[1] / "data"
+FIRST_KIND = "bluezone"
+
+
+class Example(NamedTuple):
+    """One invented reply."""
+
+    text: str
+    label: Label
+    kind: str
+    author: str
+    is_urgent: bool
+    is_held_out: bool
+
+
+@cache
+def vocabulary_of(kind: str) -> Vocabulary:
+    """Return the words of a kind that comes with Loa."""
+    return read_content(load_kinds()[kind]).vocabulary
+
+
+def read_authors() -> list[Example]:
+    """Return the replies of all authors."""
+    found: list[Example] = []
+    for path in sorted((DATA / "replies").glob("*.txt")):
+        author, kind, is_held_out = "", "", False
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if line.startswith("#"):
+                is_held_out = line.startswith("#=")
+                author, kind = (part.strip(" #=") for part in line.split("|")[:2])
+                assert kind in load_kinds(), (path, number, kind)
+            elif line.strip():
+                label, replies = line.split(":", 1)
+                is_urgent = label.endswith("!")
+                found += (
+                    Example(text.strip(), Label(label.strip("! ")), kind, author, is_urgent, is_held_out)
+                    for text in replies.split(" | ")
+                    if text.strip(" -")
+                )
+    return found
+
+
+def read_earlier() -> list[Example]:
+    """Return the replies that the rules were made with, all of the first kind. None is a cry for help."""
+    with (DATA / "replies_invented.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [
+        Example(row["text"], Label(row["label"]), FIRST_KIND, f"earlier {row['part']}", False, False)
+        for row in rows
+    ]
