@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,18 @@ bench: environment-dev  ## messages a second and what else is measured, beside o
 
 places: environment-dev  ## how well all communes of the nation are recognised, in many spellings
 	$(VENV)/bin/python -m benchmarks.places
+
+# What trains is not needed to run or to test, so no other target installs it.
+replies-train: environment-dev  ## train how replies are understood, from tests/data: writes campaigns/rules/replies/weights.bin
+	$(VENV)/bin/uv pip install -q scikit-learn==1.7.2
+	$(VENV)/bin/python -m tests.replies.train
+
+replies-report: environment-dev  ## how well replies of authors not trained on are understood
+	$(VENV)/bin/python -m tests.replies.report
+
+replies-left-out: environment-dev  ## the same for each kind of campaign by a model trained without it
+	$(VENV)/bin/uv pip install -q scikit-learn==1.7.2
+	$(VENV)/bin/python -m tests.replies.left_out
 
 lint: environment-dev  ## form and common mistakes
 	$(VENV)/bin/ruff format --check .

@@ -43,6 +43,8 @@ enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retries=_MAIL_RET
 enqueue_reset_mail = _job("reset_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 enqueue_approval_mail = _job("approval_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 
+enqueue_alert = _job("alert_job", DEFAULT)
+
 enqueue_import = _job("process_upload_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 enqueue_do_not_call_import = _job("process_register_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)
 enqueue_clear_campaign = _job("clear_campaign_job", IMPORTS, timeout_s=_IMPORT_TIMEOUT_S)

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from campaigns.analytics.reach_counts import campaigns_to_recount, store_reach
+from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
 from campaigns.delivery.read_list import days_due, read_list
 from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
@@ -125,9 +126,15 @@ def sweep_job() -> dict[str, int]:
     remove_unconfirmed(worker_runtime.db, folder, keep=keep, now=datetime.now(UTC))
     remove_ended(worker_runtime.db, folder, now=datetime.now(UTC))
     enqueue_expired(worker_runtime)
+    enqueue_due_alerts(worker_runtime, now=datetime.now(UTC))
     enqueue_overdue_approval_mail(worker_runtime, now=datetime.now(UTC))
     enqueue_due_report(worker_runtime, now=datetime.now(UTC))
     return asdict(result)
+
+
+def alert_job(case_id: int) -> dict[str, int]:
+    """Tell officers of an urgent case."""
+    return {"told": alert_officers(runtime(), case_id, now=datetime.now(UTC))}
 
 
 def clear_campaign_job(campaign_id: int) -> dict[str, int]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.cases.handle_case import cases_visible_to
@@ -154,13 +155,26 @@ def _matching_ids(
         query = query.where(Case.area_code.in_(within))
     if filters.taken_by is not None:
         query = query.where(Case.taken_by == filters.taken_by)
+    # What is urgent stands above all else, the longest waiting first.
+    rank = case_when((and_(Case.urgent_at.is_not(None), Case.done_at.is_(None)), 0), else_=1)
     if filters.after is not None:
-        last = session.execute(select(Case.opened_at, Case.id).where(Case.id == filters.after)).first()
+        last = session.execute(select(rank, Case.opened_at, Case.id).where(Case.id == filters.after)).first()
         if last:
-            key = tuple_(Case.opened_at, Case.id)
-            query = query.where(key < tuple_(*last) if filters.newest_first else key > tuple_(*last))
-    sort_key: list[Any] = [Case.opened_at, Case.id]
-    order = [column.desc() for column in sort_key] if filters.newest_first else sort_key
+            at, *rest = last
+            key, end = tuple_(Case.opened_at, Case.id), tuple_(*rest)
+            beyond = key < end if filters.newest_first and at else key > end
+            query = query.where(or_(rank > at, and_(rank == at, beyond)))
+    newest_first = filters.newest_first
+    order: list[Any] = [rank]
+    if newest_first:
+        order += [
+            case_when((rank == 0, Case.opened_at)),
+            case_when((rank == 0, Case.id)),
+            Case.opened_at.desc(),
+            Case.id.desc(),
+        ]
+    else:
+        order += [Case.opened_at, Case.id]
     return list(session.scalars(query.order_by(*order).limit(ON_A_PAGE + 1)))
 
 

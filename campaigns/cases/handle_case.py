@@ -335,7 +335,15 @@ def undo_reply_label(
         raise WrongState("case_ended")
     reply = session.get_one(Reply, handling.reply_id)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
-    kind = kind_of(reply.label, reply.confidence, is_matched=recipient is not None) or case.kind
+    kind = (
+        kind_of(
+            reply.label,
+            is_sure=reply.is_sure,
+            is_matched=recipient is not None,
+            is_urgent=reply.is_urgent,
+        )
+        or case.kind
+    )
     another = find_open_help(session, recipient.id) if recipient and kind is CaseKind.HELP else None
     if another and another.id != case.id:
         raise WrongState("case_other_open")

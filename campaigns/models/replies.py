@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, false
+from sqlalchemy import ForeignKey, Index, String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -62,6 +62,12 @@ class Reply(BaseWithId):
     body: Mapped[str] = mapped_column(Text)
     label: Mapped[Label] = mapped_column(enum_type(Label))
     confidence: Mapped[float]
+    # Its label stands without an officer's check.
+    is_sure: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # A cry for help, whatever its label.
+    is_urgent: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The emergency answer that it got.
+    emergency_id: Mapped[int | None] = mapped_column(BigId)
     state: Mapped[ReplyState] = mapped_column(enum_type(ReplyState))
     received_at: Mapped[datetime]
     channel: Mapped[ReplyChannel] = mapped_column(
@@ -186,6 +192,7 @@ class Case(BaseWithId):
     __tablename__ = "cases"
     __table_args__ = (
         partial_index("ix_cases_open", "opened_at", "id", where="done_at IS NULL"),
+        partial_index("ix_cases_urgent", "urgent_at", where="urgent_at IS NOT NULL AND done_at IS NULL"),
         # A resident who asks twice, by page and by SMS, gets one case.
         partial_index(
             "uq_cases_help", "recipient_id", where="kind = 'help' AND done_at IS NULL", unique=True
@@ -201,6 +208,10 @@ class Case(BaseWithId):
     reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"), unique=True)
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))  # the answer that asked for help
     opened_at: Mapped[datetime]
+    # Since when it is urgent; when the officer on duty was told, and those who stand in when nobody took it.
+    urgent_at: Mapped[datetime | None]
+    alerted_at: Mapped[datetime | None]
+    escalated_at: Mapped[datetime | None]
     taken_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     taken_at: Mapped[datetime | None]
     done_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))

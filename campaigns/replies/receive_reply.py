@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.replies import AnswerSource, Reply, ReplyChannel, ReplyState
+from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.open_case import open_case, open_help_case
-from campaigns.replies.record_answer import AnswerContext, record_answer
+from campaigns.replies.record_answer import AnswerContext, queue_emergency_answer, record_answer
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
 from campaigns.rules.content import read_content
-from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary, classify
+from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.labels import Label, counts_as_answer
+from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
@@ -62,22 +63,24 @@ def receive_reply(
     recipient = _latest_recipient(session, phone, now=now, within=same_within) if phone else None
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     if inbound.is_opt_out:
-        label, confidence = Label.OPT_OUT, 1.0
+        meant = Understanding.by_gateway(Label.OPT_OUT)
     elif inbound.is_help_request:
-        label, confidence = Label.NEED_HELP, 1.0
+        meant = Understanding.by_gateway(Label.NEED_HELP)
     else:
-        label, confidence = classify(inbound.body, vocabulary_of(campaign))
+        meant = understand(inbound.body, vocabulary_of(campaign))
+    label, is_urgent = meant.label, meant.is_urgent
+    is_sure = meant.is_automatic or (is_urgent and label is Label.NEED_HELP)
     # An opt-out counts even for a number that is in no list.
     is_known = phone is not None or is_mobile_number(inbound.sender)
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
-    is_answer = counts_as_answer(label, confidence) and is_matched
-    kind = kind_of(label, confidence, is_matched=is_matched)
+    is_answer = counts_as_answer(label, is_sure=is_sure) and is_matched
+    kind = kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=is_urgent)
     at = now
     if recipient and recipient.answered_at and recipient.answered_at > now:
         if label is Label.OPT_OUT:
             at = recipient.answered_at  # it is the current answer from now on, so it must be undone first
         else:
-            is_answer, kind = False, None
+            is_answer, kind = False, kind if is_urgent else None
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=phone.id if phone else None,
@@ -86,14 +89,16 @@ def receive_reply(
         campaign_id=campaign.id if campaign else None,
         body=inbound.body,
         label=label,
-        confidence=confidence,
+        confidence=meant.confidence,
+        is_sure=is_sure,
+        is_urgent=is_urgent,
         state=ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
         received_at=now,
         channel=channel,
     )
     session.add(reply)
     session.flush()
-    if is_answer and phone is None:
+    if phone is None and is_known and (is_answer or is_urgent):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
         reply.phone_id = phone.id
@@ -107,13 +112,22 @@ def receive_reply(
             keys=keys,
             now=at,
             reply_id=reply.id,
-            acknowledge=acknowledge and not (inbound.is_opt_out or inbound.is_help_request),
+            acknowledge=acknowledge
+            and not (inbound.is_opt_out or inbound.is_help_request)
+            and not (is_urgent and label is Label.NEED_HELP),
         )
+    if is_urgent and acknowledge and phone:
+        queue_emergency_answer(session, reply, phone, campaign, now=now)
+    case: Case | None = None
     if kind is CaseKind.HELP and recipient:
         # Also if it repeats the current answer: a new request after help was given needs a new case.
-        open_help_case(session, recipient, reply=reply, now=now)
+        case = open_help_case(session, recipient, reply=reply, now=now)
     elif kind:
-        open_case(session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now)
+        case = open_case(
+            session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now
+        )
+    if case and is_urgent and case.urgent_at is None:
+        case.urgent_at = now
     return reply
 
 

@@ -24,6 +24,7 @@ from campaigns.models.replies import (
     AnswerSource,
     InstallReport,
     OfficerEntry,
+    Reply,
     SmartphoneChange,
 )
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
@@ -367,6 +368,45 @@ def queue_acknowledgement(
             not_before=now if is_opt_out else opens_at(now, hours),
         )
     )
+
+
+# Whom to call, at once: the campaign's own number, then those of the state, which take calls from anywhere at any hour.
+EMERGENCY_REPLY = (
+    "Neu dang nguy hiem, hay goi ngay{phone} 112 (cuu nan), 114 (chua chay, cuu ho), 115 (cap cuu), 113 (cong an). "
+    "Tin cua ong/ba da duoc bao cho can bo truc."
+)
+EMERGENCY_EVERY = timedelta(hours=24)
+
+
+def queue_emergency_answer(
+    session: Session, reply: Reply, phone: Phone, campaign: Campaign | None, *, now: datetime
+) -> None:
+    """Queue the one answer to a cry for help: whom to call. It leaves at once, whatever the hour, to a number that opted out as well.
+
+    At most one a number in 24 hours. The phone's row must be locked or new.
+    """
+    earlier = select(Reply.id).where(
+        Reply.phone_id == phone.id,
+        Reply.emergency_id.is_not(None),
+        Reply.received_at > now - EMERGENCY_EVERY,
+    )
+    if session.execute(earlier).first():
+        return
+    own = read_content(campaign.content).phone if campaign else ""
+    message = Message(
+        kind=MessageKind.CONFIRMATION,
+        campaign_id=campaign.id if campaign else None,
+        recipient_id=reply.recipient_id,
+        phone_id=phone.id,
+        text=measure(
+            EMERGENCY_REPLY.format(phone=f" {own}," if own and own != "112" else ""), unaccented=True
+        ).text,
+        state=MessageState.QUEUED,
+    )
+    session.add(message)
+    session.flush()
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
+    reply.emergency_id = message.id
 
 
 def cancel_acknowledgement(session: Session, answer: Answer) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from campaigns.rules.replies.labels import Label, is_sure
+from campaigns.rules.replies.labels import Label
 
 
 class CaseKind(StrEnum):
@@ -46,12 +46,18 @@ WAITS_FOR_LABEL = frozenset({CaseKind.UNCLEAR, CaseKind.OPT_OUT, CaseKind.UNMATC
 ASSIGNED_FOR = timedelta(minutes=15)
 
 
-def kind_of(label: Label, confidence: float, *, is_matched: bool) -> CaseKind | None:
+# An urgent case that nobody has taken after this time is told to those who stand in for the officer on duty.
+URGENT_WAITS = timedelta(minutes=10)
+
+
+def kind_of(label: Label, *, is_sure: bool, is_matched: bool, is_urgent: bool = False) -> CaseKind | None:
     """Return the kind of case a reply opens, or None if it needs no officer.
 
-    `is_matched`: the reply belongs to a recipient, or is an opt-out of a known number.
+    `is_matched`: the reply belongs to a recipient, or is an opt-out of a known number. An urgent reply always opens one.
     """
-    if not is_sure(label, confidence):
+    if is_urgent and label is Label.NEED_HELP:
+        return CaseKind.HELP
+    if is_urgent or not is_sure:
         return CaseKind.OPT_OUT if label is Label.OPT_OUT else CaseKind.UNCLEAR
     if label is Label.UNCLEAR:
         return CaseKind.UNCLEAR

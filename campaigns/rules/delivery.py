@@ -50,7 +50,8 @@ def refusal_reason(
     `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else. `answered`: the resident
     has answered or waits for an officer. `repeated`: the number had the same content in the last 24 hours, from any
     campaign (Decree 90/2008 with 77/2012). `recent`: how many messages it had in that time. `is_open`: the sending
-    hours allow it. The confirmation of an opt-out is exempt from all rules (Decree 91/2020: confirmed once, at once).
+    hours allow it. The confirmation of an opt-out (Decree 91/2020: once, at once) and
+    the one answer to a cry for help are exempt from all rules.
     A test goes to the tester's own number: only suppression stops it.
     """
     if kind is MessageKind.CONFIRMATION:

@@ -140,7 +140,8 @@ class MessageKind(StrEnum):
 
     STEP = "step"
     ACKNOWLEDGEMENT = "acknowledgement"
-    CONFIRMATION = "confirmation"  # of an opt-out: the one message that ignores suppression and window
+    # Of an opt-out, and the one answer to a cry for help: they ignore suppression and window.
+    CONFIRMATION = "confirmation"
     TEST = "test"
 
 

@@ -134,6 +134,14 @@ class Settings:
     report_recipients: tuple[str, ...] = _var(
         (), formats.addresses, "who gets the daily report, separated by commas"
     )
+    duty_contacts: tuple[str, ...] = _var(
+        (),
+        formats.contacts,
+        "who is told of a cry for help, within seconds: mail addresses and mobile numbers, separated by commas",
+    )
+    stand_in_contacts: tuple[str, ...] = _var(
+        (), formats.contacts, "who is told when nobody has taken it within ten minutes"
+    )
     price_per_segment_vnd: int = _var(
         350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.phone_cells import read_phone_cell
 
 
 def text(value: str) -> str:
@@ -97,6 +98,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 def addresses(value: str) -> tuple[str, ...]:
     """Parse addresses separated by commas."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def contacts(value: str) -> tuple[str, ...]:
+    """Parse mail addresses and mobile numbers separated by commas; a number as +84 and nine digits. Raises BadInput."""
+    found: list[str] = []
+    for part in addresses(value):
+        numbers = (part,) if "@" in part else read_phone_cell(part).numbers
+        if len(numbers) != 1:
+            raise BadInput("contact_wrong", contact=part)
+        found += numbers
+    return tuple(found)
 
 
 def read_lines(content: str) -> dict[str, str]:

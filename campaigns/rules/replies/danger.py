@@ -1,81 +1,199 @@
-"""Words of danger in replies: water, fire, illness, people trapped, lost or dying (data).
+"""Cries for help in replies: water, fire, illness, violence, people trapped, lost or dying, in any kind of campaign (rules and data).
 
-Groups of phrases without accents. What a reply's groups mean together is learned (`campaigns.rules.replies.model`): "nước" and "cổ" are
-nothing alone. `a/b` is either word; a phrase may stand anywhere in a reply.
+Recall before precision: a reply is a cry if one phrase of `STRONG` stands in it, or phrases of two different groups of `WEAK`. What is only
+said (`HARMLESS`, "cười chết") is taken out before. A word written with accents matches only itself, one without accents any ("chay": cháy, chạy).
+`a/b` is either word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from itertools import product
 
-from campaigns.rules.replies.spelling import unaccent_word
+from campaigns.rules.replies.spelling import read_keystrokes, unaccent_word
 
-_GROUPS = {
-    "RESCUE": """
-        cuu | cuu voi/toi/em/minh/me/tui/con/nguoi/mang/ba/gap/lay | cuu ho/nan | keu cuu | sos | cap cuu | khan cap | nguy cap/kich | nguy hiem | save me/us | rescue | emergency | ambulance
-        goi 114/115/113/112 | 114 | 115 | 113 | 112 | xe cap cuu | keu xe | goi xe | ho danh | hay den/toi ngay | giup gap | gap gap | gap lam | mau len | nhanh len | le len | xuong ngay | toi ngay
-    """,
-    "BOAT": "xuong | ghe | cano | ca no | ao phao | thuyen cuu | truc thang | tau cuu",
-    "WATER": "nuoc | nac | lu | lut | lu quet/ong | ngap | ngap lut | trieu | song | suoi | de vo | vo de | be de/dap | vo dap | water | flood",
-    "RISES": "dang | len | lenh | vo | vao | tran | tran vao | ngap | xiet | chay xiet | ao ao | cao | bung | cuon | keo | rising | zo | zo nha | len nhanh | dang nhanh | bao vay | co lap",
-    "HEIGHT": "co | nguc | dau | bung | cam | nach | mui | hong | lung | noc | noc nha | mai nha | tren mai | mai ton | gac | tren gac | giuong | guong | cua so | ban tho | tren cay | cot dien | xa nha | toi noc | nua nha | 2m | tran nha | roof",
-    "TRAPPED": "ket | mac ket | bi ket | nhot | ket lai | khong ra duoc | khong ve duoc | k ra duoc | ko ra duoc | bi de | de len | de nha | de trung | de nguoi | vui | lap | chon | bi lap | bi vui | trapped | stuck | bam | bam phao/cot | deo bam | khong thoat | co lap | bi vay",
-    "SWEPT": "cuon | cuon troi | bi cuon | troi | troi mat | nuoc cuon/keo/lay | tuot tay | rot xuong | roi xuong | te xuong | nga xuong | duoi | duoi nuoc | chet duoi | chim | lat | lat xe/ghe/thuyen/tau | drown | drowning | sinking | dut neo | thung | nhay cau/lau/song | mac can",
-    "SLIDE": "sat lo | sat | lo dat | lo nui | dat do | nui do | nui lo | nui nut | dat nut | nut nha | da lan | sap | sap nha | do nha | do sap | nghieng | tuong do | cay do | cay nga | nha nghieng | ton bay | toc mai | bay mai | bay noc | loc | cau troi/sap | lan",
-    "LOST": "mat tich | mat lien lac | khong lien lac duoc | chua thay | khong thay | tim khong thay | lac | bi lac | di lac | mat tieu | chua ve | khong ve | bo di | missing | lost | bat coc | khong nghe may",
-    "FAINT": "ngat | xiu | ngat xiu | bat tinh | hon me | me man | lim | lim di | khong tinh | goi khong tinh/day | khong day duoc/nua | khong day | nam im | nam bat dong | bat dong | nam thin thit | guc | dot quy | tai bien | lan ra | te xiu | unconscious | fainted | collapsed | khong noi nua | khong khoc | cung nguoi | cung do",
-    "BREATH": "tho | kho tho | khong tho | ngat | ngat tho | ngop | nghet tho | tho khong | ngung tho | het oxy | oxy | tim tai | tim moi | tim ngat | tim tai di | moi tim | hen | tuc nguc | dau nguc | dau tim | nhoi mau | con dau tim | tim dap | breathe | breathing | chest pain",
-    "FIT": "co giat | giat | dong kinh | sui bot | tron mat | mat tron | tron len | me sang | soc | soc phan ve | phan ve | sot cao | sot 40/41/39 | bon muoi do | liet | sung len | sung vu | phu mat | noi me day | hoc | nuot | hoc di vat | lanh run | run cam cap",
-    "BLOOD": "mau | chay mau | ra mau | mat mau | mau me | bi thuong | thuong nang | gay chan/tay/xuong/co | dut | cua dut | cat tay | ra huyet | bang huyet | vo oi | dau de | sap sinh | de rot | sinh con | chuyen da | sap de | dau bung | lan lon | bleeding | injured | bi nguoi | dap vao dau | trung dau",
-    "DEATH": "chet | chet nguoi | nguoi chet | chet mat | sap chet | dang chet | hap hoi | sap di | tu vong | dying | dead | die | giet | doa giet | chet duoi | xac",
-    "SELFHARM": "tu tu | tu sat | tu van | muon chet | khong muon song | khong thiet song | chan song | uong thuoc sau/co/ngu/tru/chuot | treo co | cat tay | nhay lau/cau | kill myself | uong nham",
-    "FIRE": "chay | bi chay | chay nha | chay lon | chay rung/cho | no | no ga | gas | bi no | khoi | boc khoi | hoa hoan | fire | chap dien | tia lua | lua",
-    "SHOCK": "dien giat | giat | ro dien | dien roi | day dien | set danh | set | can | ran | ran can | cho can | cho dai | ong dot | ngo doc | soc thuoc | trung doc",
-    "ATTACK": "cuop | danh | danh dap | dao | hung khi | doa | dam | chem | hiep | nhot | bat coc | dot nhap | bi danh | bao hanh | trom | bi bat | bi lua sang | campuchia | nguoi ta danh | bao luc",
-    "CRASH": "tai nan | tong | dam xe | xe tong/dam/can/lat | lat xe | va cham | crash | accident | xe lat",
-    "WHO": "tre | be | em be | con | con nit | dua nho | chau | me | ma | ba | bo | cha | ong | vo | chong | ba bau | mang bau/thai | cu | cu gia | ong ba | gia yeu | hang xom | nguoi | may nguoi | so sinh | thang be | 2/3/4/5/6/7/8/10/hai/ba/bon/nam/may nguoi | kid | child | wife | son | mother | ban em/toi | cong nhan | em trai/gai",
-    "HUNGER": "doi | doi qua | doi va lanh | khat | het gao | het nuoc | khong con gi an | lanh | khong an | la di | het pin | sap het pin",
-    "SEA": "tau chim | chet may | hong may | giua bien | ngoai khoi | ngoai bien | hai ly | toa do | song to | song danh | troi tu do | be dut",
-    "MEAN": "may/app/dien/dth/mang/pin chet | chet cuoi | cuoi chet | nong/met/chan/buon chet | chet me/cha/quen/that | chet roi | chay tui | chay hang/pin | chay lut/lu/cho/xe/an/show/deadline | danh may/chu/dau/gia | no lam | no may | ba bon | nuoc ngoai/ta/minh/mam/uong/sach | ngap dau | sot ruot | dau dau",
+HARMLESS = """
+    máy/app/điện/đt/mạng/pin/sim/link/wifi/nguồn chết | điện thoại chết | chết máy/pin/app/mạng/cười/mệt/cha/mẹ/quên/thật/rồi/bà/lên/mê | chết mẹ mày | cười/nóng/mệt/chán/buồn/đói/lạnh/lo/thèm/sợ chết | vợ ơi | vo oi | còn đang chạy | đang chạy xe | chết vì nóng/lạnh/đói/mệt/buồn | sắp chết vì_nóng/vì_mệt/vì_đói/đói/nóng | hay ngất | buồn/sợ/mệt/đói muốn chết | sống chết | chết sống
+    chết thì chôn/thôi | thà chết | mới chết | nào chết | có chết không/đâu/hông | chết tiệt | chết dở | chết già/chết/trẻ | đến chết | chết cũng ở/không | ai chết | chết vì tiêm | tôi chết rồi hãy
+    cháy túi/hàng/pin/máy/show/deadline/màn | màn hình cháy | chưa cháy nhà | phòng cháy | chạy lụt/lũ/bão/xe/chợ/ăn/app/show/hàng/pin/được/ngon/ổn/vô/về/đi/lên/qua | đang/bị chạy xe | đánh máy/chữ/dấu/giá/răng/bắt/bài/liều/số
+    nước mắm/ngoài/ta/mình/uống/sạch/ngọt/nào/mắt/đá/lọc | nước còn xa | nước chưa vào/lên/tới | nước mới ngoài | nước rút | nước xuống | khi/chừng/bao nào/giờ nước | ngập đầu | sốt ruột/sắng/giá/nhẹ | đau đầu/lưng/tay/chân/vai/khớp/bụng/họng/ví | đau tay/lưng/chân quá/lắm/thôi
+    cứu trợ/đói/nạn/vãn | khẩn trương | trôi chảy/qua | chìm đắm | gà/vịt/chó/heo/lợn/bò/trâu chết | gà chết đuối | mất/đã/qua lâu/mất/đời | liệt nửa người_đề/không | tai biến cũ/năm | lạc đề/hậu/quan | mất liên lạc zalo | kẹt xe/tiền/việc/lịch/quá/cứng/ca
+    nổ máy/tung/não/lực/inbox | inbox mình nổ | bão nổ | lật kèo | lật đật | thở dài/phào | khó thở không | tim/trái tim yêu | nguy hiểm không/hả/lắm/nữa/quá/cấp | có nguy hiểm | hết/đang nguy hiểm | ướt/chết/ngập đồng/ruộng | ngất ngây | số/gọi 112/113/114/115 là | 112/113/114/115 là
+    đang cấp cứu máy | dị ứng tôm | bị thương binh | thương binh | vết thương tái | té ra | giật mình/cục/gân/giải/lag/màn | gió giật | giật cấp | giật tít | điên cuồng | đứt mạng/cáp/kết | lở mồm
+    sắp hết pin/data/mạng | sập web/mạng/app/nguồn/bẫy/sàn | web/app/mạng/trang sập | mưa lũ | lũ lụt nào | nhà dột | nhà/nhỏ dột
+"""
+STRONG = """
+    cứu với/tôi/em/mình/tui/con/người/mạng/ba/bà/mẹ/má/gấp/lấy/chúng/cháu/nhà/choa/nó/anh/chị/ông/giúp/dùm/giùm/ngay | cứu cứu | kêu cứu | cấp cứu | nguy kịch | nguy cấp | sos | cầu cứu | xin cứu | cần cứu hộ | cứu hộ gấp/ngay/mau | cứu nạn | hô/kêu hoán | save me/us/my | rescue | ambulance | emergency | need help now | help help | dying | i am dying
+    gọi 114/115/113/112 | 114/115/113/112 không/bận/ko/k | xe cấp cứu | kêu/gọi/xin/cho xe cấp | tới/đến cứu | công an tới/đến/đâu gấp/ngay/lẹ | công an đâu
+    nước lên tới/đến/nhanh/quá/cao/ngực/cổ/bụng/hoài/ào/nóc/mái/giường/gác/mãi/khắp/cuồn | nước tới/đến ngực/cổ/bụng/rốn/nóc/mái/hông/nách/đầu/cằm/lưng/ngang/giường/trần/gối/háng/bậu | nước dâng | nước đang dâng/lên/cao/tràn/vô/vào/chảy | nước tràn | nước ngập | nước vô/vào/dzô/zô nhà/giường/phòng/tới/bếp/hầm/rồi/hết/ngập/trạm | nước xiết | nước chảy xiết/mạnh/nhanh | nước cuốn/kéo/lấy/đẩy | nước bao | nước vây | bị nước | nước không ngừng | nước mỗi lúc | nác vô/vào/lên/ngập/tới | nước vẫn/còn/cứ lên/dâng/tràn | nước cao | nước đen
+    ngập nóc/mái/cổ/ngực/nửa/sâu/nặng/tới/hết/tận/lút/trần/giường/lé/nhà | lút nhà/đầu/mái | lũ về/ống/quét/cuốn/lên/dữ/tràn | lũ quét | lũ ống | lũ bất ngờ | vỡ đê/đập | vỡ bờ_ao | đê/đập/hồ vỡ/nứt/tràn | đê bể_rồi/hết | bể đê/đập/hồ | nước tràn đê | flood | water rising | water is
+    nóc/mái nhà người | trên nóc/mái | leo lên nóc | leo lên tủ/cây/nóc/mái | nóc tủ | đứng/ngồi trên bàn/tủ/mái/nóc/gác | trên gác xép | bám phao/cây/cột/mạn/mảng/cành/ván | đang bám | ôm phao/cây/cột/nhau | trên cây | ngồi trên mái
+    mắc kẹt | bị kẹt trong/ở_trong/trên/dưới/lại_trong/giữa/ngoài/bên/trong_nhà | kẹt trong/lại_trong/trên/bên/dưới/giữa/trển/trỏng/lại/ở_trường/ở_trển/ở_trên/ở_rẫy | còn kẹt | người kẹt | chân kẹt | bị/đang cô lập | cô lập | bao vây | bị vây/nhốt/lấp/vùi/chôn/đè/bắt_cóc | bắt cóc | nhốt trong/em/tôi | không thoát/ra được ra | không ra được | k ra dc | không còn đường | không về được đói/nước/lũ | trapped | đè lên/trúng/nhà/chân/người/vào/bể | cây/tường/tôn/cột/dừa/đá đè | vùi lấp/nhà/mất/người | đất lấp/vùi/đè/chạy | bùn vùi | rút không ra | cửa không mở | mở cửa không/ko/k
+    lũ/nước/sóng/dòng cuốn | bị/đang cuốn | cuốn trôi/đi/mất/phăng | trôi mất_rồi/sông/biển/theo/người/tự/nhà_rồi | nhà trôi | người trôi | trôi rồi | bị trôi | người trôi | trôi dưới/ngang/đi | tuột tay | rớt/rơi/té/ngã xuống/sông/biển/giếng/ao/hồ/suối/hố/ruộng/mạn/cầu | rơi khỏi | đuối nước | đuối | chết đuối | chìm tàu/ghe/thuyền/xuồng/rồi/đò | tàu/ghe/thuyền/xuồng/đò/bè chìm/lật/úp/thủng/trôi/mắc/vỡ/hỏng/đứt | đang chìm | chìm | lật tàu/ghe/thuyền/xe/xuồng | ghe/tàu/xe/xuồng/thuyền/đò/khách lật | úp rồi/ghe/tàu | phá nước | thủng nước | đứt neo | đứt bánh | mắc cạn | trôi tự | trôi dạt | sóng đánh | drown | drowning | sinking | mất hút
+    sạt lở | sạt rồi/đường/xuống | đường sạt/đứt/mất/lở | lở đất/núi | núi lở/đổ/nứt/sập/nó | đất đá/chạy/trượt/nứt/sạt/lở/đổ | đá lăn/lở/đè | bị đá | nứt đất/núi/nhà/tường | bị sập | đè/đổ trúng nhà | mất hai/ba/2/3/4/bốn người | sập nhà/tường/rồi/mái/cầu/hết/xuống/hầm | nhà sập/đổ/nghiêng/trôi/cháy/bay/tốc/bị | tường sập/đổ/nứt | cầu sập/trôi | đổ sập | nghiêng muốn | tốc mái | mái bay | bay nóc/mái | nóc bay | cây đổ/ngã/đè trúng/nhà/đè/người/lên | tôn/tấm bay trúng | lốc | sụp hố/nhà/xuống | rắc rắc | kêu răng | núi sập
+    mất tích | mất liên lạc | không liên lạc được_với | chưa tìm thấy | không thấy người/thằng/ảnh | chưa thấy ra/về/xác/người | bị lạc | đi lạc | lạc mẹ/rừng/đường/mất/trong/ở | chưa về gọi/suối/từ | bỏ đi mấy/rồi/từ | missing | is lost | lạc ở
+    ngất_xỉu | ngất rồi/đi/lịm/tại/ngoài/gọi/xuống | bị_ngất | ngất | xỉu | bất tỉnh | hôn mê | mê man | lịm | lịm dần/đi | không tỉnh | gọi không/ko/hông dậy/thưa/tỉnh/nghe/biết/trả | kêu không/hông/ko dậy/thưa/biết/nghe | không dậy được/nổi/nữa | dậy không được/nổi | nằm im/bất/thin/gục/lăn | bất động | nhúc nhích | gục xuống/ngã/rồi | lăn ra/đùng | bị/lên đột_quỵ | đột tử | méo miệng | lăn lộn | không thưa/thở/nói_nữa/khóc_nữa | không còn mạch/thở | hết thở | ngã quỵ | unconscious | collapsed | fainted | not breathing | can t breathe | cannot breathe | heart attack | having a | cant breathe | cứng người/đờ | lạnh ngắt | mềm nhũn | lả đi | mệt lả | kiệt sức | yếu lắm rồi | sắp đi rồi | không qua nổi | qua nổi đêm
+    khó thở | thở không/hông/ko/k/hổn/rít/dốc/yếu | không thở | ngạt | nghẹt thở | nghẹn cổ/thở | ngộp | ngừng thở/tim | hết oxy | tím tái/ngắt/môi/lại/mặt/người/rồi | môi tím/thâm/sưng | hen lên/suyễn | lên cơn/con | cơn hen/đau/co | tức/đau ngực/tim/thắt | ngực tức/đau | nhồi máu | đau tim | tim đập/loạn | sắp ngất | chest pain | choáng rồi/té | tụt huyết | huyết áp tụt/220/cao_quá | huyết tụt
+    co giật | giật tay/đùng/dat/giật/cứng/mắt/mép | đang giật | động kinh | sùi bọt | trợn mắt/lên/ngược | mắt trợn/đứng | mê sảng | phản vệ | sốc phản/thuốc/nhiệt | sốt cao/co/mê/li/40/41/bốn/39/cao_không | 40/41 độ/do | bốn mươi độ | liệt hết/rồi | liệt nửa người_rồi | té xỉu/xíu | bị/bác ngã | ngã từ/nằm/trong/cầu | nằm dưới nền | nghe hong_nghe | sắp không xong | không mở cửa | mấy ngày không | ba ngày không_thấy | nhà văn hóa thôn_7 | lấy nhà | tê liệt | sưng cổ/lưỡi | mặt/mắt sưng/phù | phù mặt | nổi mẩn/ban/mề_đay khắp/toàn/đỏ/đầy | nổi mề đay | khắp người ngứa/nổi | hóc xương/dị/đồ/hạt | nuốt phải/pin/nhầm | sặc | dị vật | lạnh run tím | run tím | không nói được/nữa | rối loạn nhịp | loạn nhịp | nôn ra máu | đau dữ/quặn/đớn/quá_không | đau đầu nôn | đau bụng quặn/dữ/lăn/lắm/đẻ/ra | đau quặn | dữ dội
+    chảy máu | ra máu | mất máu | nhiều máu | máu nhiều/chảy/me/ra/không/cam | băng huyết | ra huyết | ộc máu | bị thương | thương nặng | gãy chân/tay/cổ/xương/sườn/lưng | chân/tay gãy | đứt tay/chân/lìa | vỡ ối | ra nước ối | nước ối | đau đẻ | đẻ rớt/rơi/rồi/ngoài | sắp sinh/đẻ | đang đẻ | chuyển dạ | sinh con rớt | bleeding | injured | đập đầu | bể đầu | trúng đầu | nhiễm trùng sốt | bỏng nước/nặng/cả | nguy hiểm tính
+    chết người/mất/đến/ngất/sắp/thật/thảm/trôi | người chết/chêt | có chết | sắp chết | đang chết | hấp hối | tử vong | dọa giết | giết | thi thể | xác người/chết | treo cổ | hết hơi | nguy hiểm rồi/lắm | không ổn rồi/tôi/ba
+    tự tử/sát/vẫn | muốn chết | không muốn sống | không thiết sống | chán sống | chết cho xong | uống thuốc sâu/cỏ/trừ/diệt/chuột/ngủ_nhiều/độc | uống nhầm thuốc/hóa/xăng | cắt tay | cắt cổ | nhảy lầu/cầu/sông/lâu | đòi chết/nhảy/tự | vĩnh biệt | quá liều | lớn liều | để lại thư | kill myself | suicide
+    cháy nhà/lớn/rừng/chợ/rồi/sạp/to/kho/bếp/xe | nhà/đang/bị/bên/rừng/rông/chợ/sạp cháy | có cháy | chập điện | nổ ga/gas/bình/bếp/lớn | ga/gas/bình nổ/xì/rò/nồng | mùi/khí ga/gas/khí | ga/gas xì/xi | chóng mặt cả | cả nhà chóng | xì ga/gas | bốc khói/cháy | khói đen/mù/nhiều | hỏa hoạn | lửa cháy/lan/to | on fire | fire in
+    điện giật | rò điện | bị giật | điện rơi/rớt/xuống | dây điện đứt/rơi/xuống/rớt | trụ/cột điện ngã/đổ | tia lửa | sét đánh | sét trúng | rắn cắn | bị rắn | chó cắn/dại | bị chó | ong đốt | ngộ độc | trúng độc | sốc thuốc | trâu/bò húc
+    cướp | bị đánh/đâm/chém/bắt/giết/hiếp/dọa/tống/bắn/trói | đánh tôi/em/mẹ/vợ/đập/chảy/con/ngất/gần/dã/người | đánh đập | bạo hành | đâm chém/bị/rồi | hung khí | cầm dao/rựa | dao rượt/chém/đâm | đột nhập | hãm hiếp | xâm hại | lừa sang | sang campuchia | bạo lực | cứu tui | rượt
+    tai nạn | tông xe/em/bé/chết/gãy/trúng/nhau | xe tông/đâm/cán/lật/đụng/trôi/tải_lật | bị tông/đụng/xe | bị xe | lật dưới | xe lao | accident | hit by
+    hết gạo hết/nước/ăn/rồi_đói | không còn gì ăn | đói ba/hai/mấy/hai_ngày | đói rồi/lả/và/khát | ngày chưa/không ăn | đói lắm | trẻ con khóc_đói | hết sữa nước/ngập | chạy thận | hết thuốc mà | không có thuốc
+    xuồng tới/ngay/cứu/đến/đâu/giùm | cho/xin/kêu/cần xuồng/cano/ca_nô | kêu/cho ghe_giùm | kêu ghe | xuồng lật | ca nô | cano | phao cứu | trực thăng | áo phao tới/gấp | hải lý | tọa độ | ngoài khơi chết/hỏng/trôi | chết máy giữa/ngoài/trôi/đang | hỏng máy trôi/giữa | máy chết đang | giữa biển
+    gấp gấp | gấp lắm | khẩn | khẩn cấp | mau lên | nhanh lên | lẹ lên | tới/đến/xuống lẹ/mau/ngay | hãy đến | đến ngay | tới gấp | please help my
+"""
+WEAK = {
+    "water": "nước | nác | lũ | lụt | ngập | triều | suối | sông | biển | bè | water | mưa to",
+    "rise": "dâng | tràn | xiết | ào ào | lênh láng | lên nhanh | bưng | bủa | quanh | tứ phía | vây",
+    "body": "cổ | ngực | bụng | nóc | mái | gác | giường | trần | tủ | rốn",
+    "harm": "kẹt | cuốn | trôi | chìm | lật | đè | vùi | sụp | nứt | nghiêng | đổ | thủng | mắc cạn | lạc | mất | hỏng máy | đứt | té | ngã | trượt | tông | đâm | cháy | nổ | giật | cắn | đánh | thương | gãy | rách | sưng | nóng quá | nghẹn",
+    "life": "thở | máu | tim | sốt | đẻ | thai | bầu | ốm nặng | yếu | lả | mệt quá | tái | lạnh | run | đói | khát | xỉu | mạch | đau quá | đau | không chịu nổi | chịu không nổi | mê",
+    "who": "trẻ em | em bé | con nhỏ | đứa nhỏ | cháu bé | bé | cụ già | ông bà già | bà bầu | mang thai | mẹ già | người già | bệnh nhân | hai mẹ con | mẹ con | ba mẹ con | con nít | người ở trong | người bên trong | sơ sinh | sản phụ | 2/3/4/5/6/7/8/10/20/hai/ba/bốn/năm/sáu/bảy/mấy người",
+    "now": "tới ngay | xuống ngay | lẹ | mau | gấp | nhanh | sợ quá | sợ lắm | run quá | hoảng loạn | trời ơi | lo quá | ai giúp | có ai không | có ai | làm ơn | không được nữa | không nghe máy | gọi không được",
+    "alone": "một mình | ở nhà một mình | hết pin | phần trăm | tối thui | trong đêm | không ai ở nhà | mất điện | cửa kẹt",
 }
+_PAIRS = (
+    {"water", "body"}, {"water", "harm"}, {"water", "rise"}, {"water", "who"}, {"water", "now"}, {"water", "life"}, {"harm", "who"}, {"harm", "life"}, {"harm", "now"},
+    {"life", "now"}, {"life", "who"}, {"life", "alone"}, {"who", "now"},
+)  # fmt: skip
+# Without their accents these words of `WEAK` are other words far more often ("de": để, đẻ, đè).
+_NEED_ACCENTS = frozenset(
+    [
+        "bung",
+        "be",
+        "bien",
+        "bo",
+        "cam",
+        "can",
+        "cap",
+        "co",
+        "con",
+        "chim",
+        "danh",
+        "dau",
+        "day",
+        "de",
+        "do",
+        "doi",
+        "dut",
+        "giat",
+        "gay",
+        "gac",
+        "ho",
+        "lac",
+        "lanh",
+        "lat",
+        "lu",
+        "mach",
+        "mai",
+        "mat",
+        "mau",
+        "me",
+        "no",
+        "nac",
+        "rach",
+        "run",
+        "sap",
+        "song",
+        "suoi",
+        "hoc",
+        "xiu",
+        "loc",
+        "duoi",
+        "sot",
+        "sung",
+        "te",
+        "than",
+        "tim",
+        "tu",
+        "tran",
+        "trien",
+        "trieu",
+        "troi",
+        "vay",
+        "vo",
+        "yeu",
+        "ai_giup",
+        "tai",
+        "lam_on",
+        "rung",
+        "sang",
+        "ban",
+        "lon",
+    ]
+)
+_SHORT = {
+    "k": "không", "ko": "không", "hk": "không", "hok": "không", "hong": "không", "hông": "không", "kh": "không", "hổng": "không", "hem": "không", "nỏ": "không", "chẳng": "không",
+    "dc": "được", "đc": "được", "dk": "được", "r": "rồi", "rùi": "rồi", "gồi": "rồi", "rui": "rồi", "roi": "roi", "vs": "với", "zới": "với", "jup": "giúp", "zô": "vô", "zo": "vo", "dzô": "vô", "ng": "người", "e": "em", "m": "mình",
+}  # fmt: skip
+_words = re.compile(r"[^\W_]+").findall
 
 
 @cache
-def _index() -> dict[str, dict[tuple[str, ...], tuple[str, ...]]]:
-    """Return first word -> phrase -> groups."""
-    found: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {}
-    for group, table in _GROUPS.items():
-        for phrase in table.replace("\n", "|").split("|"):
-            for words in product(*(word.split("/") for word in phrase.split())):
-                if words:
-                    phrases = found.setdefault(words[0], {})
-                    if group not in phrases.get(words, ()):
-                        phrases[words] = (*phrases.get(words, ()), group)
+def _index() -> tuple[dict[tuple[str, ...], frozenset[str]], dict[str, tuple[int, ...]]]:
+    """Return phrase -> what it is, and first word -> lengths of its phrases, the longest first."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for name, table in {"harmless": HARMLESS, "strong": STRONG, **WEAK}.items():
+        for phrase in re.split(r"[|\n]", table):
+            for choice in product(*(word.split("/") for word in phrase.split())):
+                words = [part for word in choice for part in word.split("_")]
+                spellings = [{word, unaccent_word(word)} for word in words]
+                if len(words) == 1 and name != "harmless":
+                    spellings = [
+                        {each for each in spellings[0] if each == words[0] or each not in _NEED_ACCENTS}
+                    ]
+                for spelled in product(*spellings) if words else ():
+                    found.setdefault(spelled, set()).add(name)
+    lengths: dict[str, set[int]] = {}
+    for spelled in found:
+        lengths.setdefault(spelled[0], set()).add(len(spelled))
+    return (
+        {spelled: frozenset(names) for spelled, names in found.items()},
+        {word: tuple(sorted(sizes, reverse=True)) for word, sizes in lengths.items()},
+    )
+
+
+@lru_cache(maxsize=20_000)
+def _spell(word: str) -> str:
+    return _SHORT.get(word) or read_keystrokes(word) or word
+
+
+def find_danger(text: str) -> frozenset[str]:
+    """Return the names of what stands in a reply: "strong", and groups of `WEAK`."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    words = tuple(map(_spell, _words(text.lower())))
+    phrases, lengths = _index()
+    found: frozenset[str] = frozenset()
+    at = 0
+    while at < len(words):
+        step = 1
+        for length in lengths.get(words[at], ()):
+            names = phrases.get(words[at : at + length])
+            if names:
+                if "harmless" in names:
+                    step = length
+                    break
+                found |= names
+        at += step
     return found
 
 
-def find_danger(words: Sequence[str]) -> tuple[str, ...]:
-    """Return the groups of the phrases in a reply, each once, in the order of their names."""
-    plain: tuple[str, ...] | None = None
-    index = _index()
-    groups: set[str] = set()
-    for at, word in enumerate(words):
-        phrases = index.get(unaccent_word(word))
-        if phrases:
-            if plain is None:
-                plain = tuple(map(unaccent_word, words))
-            for phrase, named in phrases.items():
-                if plain[at : at + len(phrase)] == phrase:
-                    groups.update(named)
-    return tuple(sorted(groups))
+def is_cry(found: frozenset[str]) -> bool:
+    """Return whether what stands in a reply makes it a cry for help."""
+    return "strong" in found or any(pair <= found for pair in _PAIRS)
 
 
-def features_of_danger(groups: Sequence[str]) -> Iterator[str]:
-    """Yield the features of groups: each, each two together, and how many."""
-    for at, group in enumerate(groups):
-        yield "d" + group
-        for other in groups[:at]:
-            yield f"d{other} {group}"
-    yield f"d{min(len(groups), 5)}"
+def features_of_danger(found: frozenset[str]) -> Iterator[str]:
+    """Yield what the learned model reads of it."""
+    for name in found:
+        yield "d" + name
+    if is_cry(found):
+        yield "dcry"

@@ -32,10 +32,6 @@ Rule = tuple[Label, float, str, str]
 UNDOES_INSTALL = frozenset({Label.NOT_YET, Label.REFUSE, Label.NO_SMARTPHONE, Label.WRONG_NUMBER})
 # Labels that do not answer the question: an officer checks the reply, and reminders go on.
 NON_ANSWERS = frozenset({Label.QUESTION, Label.UNCLEAR})
-# Below this confidence an officer checks a reply before it counts. An opt-out always counts at once and is checked too.
-SURE = 0.7
-# Installs are reported to leaders, so they need a higher confidence.
-_SURER = {Label.INSTALLED: 0.8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +60,6 @@ def fold_answers(labels: Sequence[Label]) -> AnswerState:
     return AnswerState(label, installed_by)
 
 
-def is_sure(label: Label, confidence: float) -> bool:
-    """Return whether a reply's label is certain enough without a check by an officer."""
-    return confidence >= _SURER.get(label, SURE)
-
-
-def counts_as_answer(label: Label, confidence: float) -> bool:
-    """Return whether a reply counts as an answer without a check by an officer."""
-    return label is Label.OPT_OUT or (label not in NON_ANSWERS and is_sure(label, confidence))
+def counts_as_answer(label: Label, *, is_sure: bool) -> bool:
+    """Return whether a reply counts as an answer without a check by an officer. An opt-out always does, and is checked if it is not sure."""
+    return label is Label.OPT_OUT or (is_sure and label not in NON_ANSWERS)

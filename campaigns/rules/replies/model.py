@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
-from campaigns.rules.replies.danger import features_of_danger, find_danger
-from campaigns.rules.replies.labels import SURE, Label
+from campaigns.rules.replies.danger import features_of_danger
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.spelling import unaccent_word
 
 LABELS = tuple(Label)
@@ -30,8 +30,10 @@ SCALE = 256
 """A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
 _BYTES = 2 * LANES
 WEIGHTS = Path(__file__).parent / "weights.bin"
-AUTOMATIC = "t"
-"""Row of the file that holds thresholds in ten-thousandths instead of weights."""
+RULES_SURE = 0.7
+"""From this confidence of the rules on, what they say has a weight of its own."""
+RISK = "t"
+"""Row of the file that holds, first, the risk of `load_risk` in ten-thousandths instead of weights."""
 START, END = "^", "$"
 LONGEST_PIECE = 5
 
@@ -65,19 +67,19 @@ def features_of_meanings(names: Sequence[str]) -> Iterator[str]:
             yield f"m{padded[at - 2]} {padded[at - 1]} {name}"
 
 
-def features_of(words: Sequence[str], meanings: Sequence[str]) -> Iterator[str]:
-    """Yield all features of a reply: `words` with the campaign's own replaced, and its meanings."""
+def features_of(words: Sequence[str], meanings: Sequence[str], danger: frozenset[str]) -> Iterator[str]:
+    """Yield all features of a reply: `words` with the campaign's own replaced, its meanings, and what `find_danger` finds."""
     padded = (START, *words, END)
     for at in range(1, len(padded)):
         yield from features_of_pair(padded[at - 1], padded[at])
     yield f"n{min(len(words), 12)}"
     yield from features_of_meanings(meanings)
-    yield from features_of_danger(find_danger(words))
+    yield from features_of_danger(danger)
 
 
 def rule_feature(label: Label, confidence: float) -> str:
     """Return the feature of what the rules say; its weight is added undivided."""
-    return f"r{label.value} {'sure' if confidence >= SURE else 'unsure'}"
+    return f"r{label.value} {'sure' if confidence >= RULES_SURE else 'unsure'}"
 
 
 def size_of(words: Sequence[str]) -> float:
@@ -106,9 +108,9 @@ def write_weights(path: Path, weights: dict[str, Sequence[int]]) -> None:
 
 
 @cache
-def load_weights(path: Path = WEIGHTS) -> dict[str, int]:
+def load_weights() -> dict[str, int]:
     """Return the packed weights of each feature."""
-    data = zlib.decompress(path.read_bytes())
+    data = zlib.decompress(WEIGHTS.read_bytes())
     start = 4 + int.from_bytes(data[:4], "little")
     names = data[4:start].decode().split("\n")
     wide = bytearray(len(names) * LANES * 4)
@@ -131,9 +133,9 @@ def _weigh_pair(before: str, word: str) -> int:
 
 
 @lru_cache(maxsize=20_000)
-def _weigh_danger(groups: tuple[str, ...]) -> int:
+def _weigh_danger(danger: frozenset[str]) -> int:
     weights = load_weights()
-    return sum(weights.get(name, 0) for name in features_of_danger(groups))
+    return sum(weights.get(name, 0) for name in features_of_danger(danger))
 
 
 @lru_cache(maxsize=50_000)
@@ -147,7 +149,13 @@ def _weigh_meaning(two_before: str, before: str, name: str) -> int:
     return total
 
 
-def weigh(words: Sequence[str], meanings: Sequence[str], label: Label, confidence: float) -> list[float]:
+def weigh(
+    words: Sequence[str],
+    meanings: Sequence[str],
+    danger: frozenset[str],
+    label: Label,
+    confidence: float,
+) -> list[float]:
     """Return the scores of the labels, in the order of `Label`, and of urgency.
 
     `label` and `confidence` are what the rules say.
@@ -163,7 +171,7 @@ def weigh(words: Sequence[str], meanings: Sequence[str], label: Label, confidenc
     for name in (START, *meanings, END):
         total += _weigh_meaning(two_before, before, name)
         two_before, before = before, name
-    total += _weigh_danger(find_danger(words))
+    total += _weigh_danger(danger)
     size = 1 / (size_of(words) * SCALE)
     said = _weights_of_rules(label, confidence)
     return [score * size + more for score, more in zip(unpack(total), said, strict=True)]
@@ -176,6 +184,14 @@ def _weights_of_rules(label: Label, confidence: float) -> tuple[float, ...]:
 
 
 @cache
-def load_thresholds() -> tuple[float, ...]:
-    """Return from which probability each label stands without an officer's look, and at last from which a reply is a cry for help."""
-    return tuple(value / 10_000 for value in unpack(load_weights()[AUTOMATIC]))
+def load_risk() -> float:
+    """Return the risk of an error that a label may have and still stand without an officer's look."""
+    return unpack(load_weights()[RISK])[0] / 10_000
+
+
+def use_weights(path: Path) -> None:
+    """Let another file's weights count, for measuring."""
+    global WEIGHTS
+    WEIGHTS = path
+    for cached in (load_weights, load_risk, _weigh_pair, _weigh_danger, _weigh_meaning, _weights_of_rules):
+        cached.cache_clear()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary, read_reply
+from campaigns.rules.replies.classifier import BLUEZONE, LONGEST, Classification, Vocabulary, read_reply
+from campaigns.rules.replies.danger import find_danger, is_cry
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.model import LABELS, load_thresholds, weigh
+from campaigns.rules.replies.model import LABELS, load_risk, weigh
 
 
 class Understanding(NamedTuple):
@@ -22,36 +23,62 @@ class Understanding(NamedTuple):
     is_urgent: bool
     by_rules: Label
 
+    @classmethod
+    def by_gateway(cls, label: Label) -> Understanding:
+        """Return what the gateway itself has understood: its own stop and help words."""
+        return cls(label, 1.0, True, False, label)
 
-def score_reply(text: str, vocabulary: Vocabulary) -> tuple[list[float], float, Label, float]:
-    """Return the probabilities of the labels and of a cry for help, and what the rules say."""
+
+class Scores(NamedTuple):
+    """What the rules and the learned model say of a reply: the labels' probabilities, in the order of `LABELS`."""
+
+    likely: list[float]
+    is_cry: bool
+    by_rules: Classification
+
+
+def score_reply(text: str, vocabulary: Vocabulary) -> Scores:
+    """Return the scores of a reply, before anything is decided."""
     reading = read_reply(text, vocabulary)
-    by_rules, confidence = reading.reply
-    scores = weigh(reading.words, reading.meanings, by_rules, confidence)
-    top = max(scores[:-1])
-    likely = [math.exp(score - top) for score in scores[:-1]]
+    danger = find_danger(text[:LONGEST])
+    scores = weigh(reading.words, reading.meanings, danger, *reading.reply)
+    cry = scores.pop()
+    top = max(scores)
+    likely = [math.exp(score - top) for score in scores]
     whole = sum(likely)
-    return [each / whole for each in likely], 1 / (1 + math.exp(-scores[-1])), by_rules, confidence
+    return Scores([each / whole for each in likely], is_cry(danger) or cry >= CRY_FROM, reading.reply)
 
 
-OPT_OUT_FROM = 0.12
-"""An opt-out missed is some seven times as bad as one read into a reply, which an officer sees and takes back."""
-CRY_FROM = 0.5
-"""From this probability a cry for help needs help, whatever else it says."""
-_OPT_OUT, _NEED_HELP, _UNCLEAR = (
-    LABELS.index(each) for each in (Label.OPT_OUT, Label.NEED_HELP, Label.UNCLEAR)
-)
+CRY_FROM = 0.0
+"""Score of the learned model from which a reply is a cry for help, though none of the words of danger stands in it: a chance of one half."""
+OPT_OUT_FROM = 0.15
+"""An opt-out missed is some six times as bad as one read into a reply, which an officer sees and takes back."""
+BEYOND_DOUBT = 0.97
+"""Confidence of the rules for the menu's numbers and for what can be nothing but a wish to be left alone: they decide alone."""
+COSTS = {Label.INSTALLED: 2.0, Label.WRONG_NUMBER: 2.0, Label.OPT_OUT: 0.7}
+"""How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
+_OPT_OUT, _NEED_HELP = LABELS.index(Label.OPT_OUT), LABELS.index(Label.NEED_HELP)
+
+
+def is_sure_enough(label: Label, confidence: float, *, by_rules: Label, risk: float) -> bool:
+    """Return whether a label stands without an officer's look: what is at stake times the chance of an error is at most `risk`.
+
+    Where the rules say something else, the risk must be a third of that.
+    """
+    at_stake = COSTS.get(label, 1.0) * (1 - confidence) * (1 if label is by_rules else 3)
+    return at_stake <= risk
 
 
 def understand(text: str, vocabulary: Vocabulary = BLUEZONE) -> Understanding:
     """Return what a reply means, in any spelling. Never raises; a reply without words is unclear."""
-    likely, cry, by_rules, _ = score_reply(text, vocabulary)
-    *thresholds, cry_from = load_thresholds()
+    likely, is_urgent, (by_rules, confidence) = score_reply(text, vocabulary)
+    if confidence >= BEYOND_DOUBT:
+        return Understanding(by_rules, confidence, not is_urgent, is_urgent, by_rules)
     at = likely.index(max(likely))
-    is_urgent = cry >= cry_from
     if likely[_OPT_OUT] >= OPT_OUT_FROM:
         at = _OPT_OUT
-    elif cry >= CRY_FROM:
+    elif is_urgent and likely[_NEED_HELP] >= 0.05:
         at = _NEED_HELP
-    is_automatic = likely[at] >= thresholds[at] and not is_urgent
-    return Understanding(LABELS[at], likely[at], is_automatic, is_urgent, by_rules)
+    label = LABELS[at]
+    is_sure = is_sure_enough(label, likely[at], by_rules=by_rules, risk=load_risk())
+    return Understanding(label, likely[at], is_sure and not is_urgent, is_urgent, by_rules)

@@ -38,7 +38,7 @@ MEANINGS: dict[str, str] = {
     "NAMED": """
         huy/dung/dừng/hủy/ngừng/chặn nè | dừng/hủy/ngừng/chặn đây | là chặn
     """,
-    "KEYWORD": "stop | tc | unsubscribe | unsub",
+    "KEYWORD": "stop | tc | unsubscribe | unsub | tuchoi | huytin | dungnhan | khongnhan | ngungnhan",
     "HALT": """
         dừng | ngừng | ngưng | hủy | optout | opt out | quit | cancel | end | off | kết thúc | chấm dứt
         thôi/nghỉ/bớt/hết nhắn/gửi/gởi/spam/nhắc/gọi
@@ -55,6 +55,7 @@ MEANINGS: dict[str, str] = {
         remove/delete me/my/this | take me/my/this off | take my number | opt me out | leave me alone | tha cho | danh sách đen | go away
         để/cho tôi/em/tui/mình/tao/tau/anh/chị/bác/cô/chú/ông/bà/con yên | để yên | người ta yên | yên thân
         báo công an | báo nhà mạng | báo tổng đài | báo cáo spam/số | tố cáo | report spam | tôi/tui/đi kiện | kiện cho/đó
+        cút | cút đi/mẹ/xéo/khỏi | cut di/lien/me/xeo | biến | biến đi/mẹ/hộ/liền/cho | bien di/me | xéo đi/ngay | phắn | lượn đi | câm | câm mồm/miệng/mẹ/đi/họng | cam mom/mieng/hong | im đi/mồm/mẹ/miệng/lặng/giùm/giúp/liền | ngậm mồm/miệng/mỏ | nín đi/giùm | bớt làm_phiền/nhắn/gửi/spam/bớt/xàm | đủ rồi đấy/cảm/nha/đừng | không cần thêm/gửi/ai_nhắc | xin kiếu | tha cho/tao/tôi/em/tui/e/con | xin tha | out kèo/ra/list/ds/danh_sách | rút khỏi/lui/tên | miễn nhận | tắt tin/thông_báo/tin_nhắn/giúp_tin | mute | yên tĩnh | không đồng_ý/cho_phép nhận/gửi/nhắn/dùng_số/sử_dụng_số/cho_dùng_số | làm sao/cách_nào/thế_nào để/khỏi/mà không/ngừng/hủy/tắt nhận/tin | khỏi/không_còn nhận tin
         không/chưa đăng ký nhận/tin | không_có/đâu_có/có_đâu đăng ký nhận/mà/tin | ai cho/cho_phép/khiến nhắn/gửi | blacklist | đừng điện | no more | no sms/text/message/messages | chớ nhắn/gửi
     """,
     "DROP": "bỏ | loại | rút | gạch | cắt | khóa | ngắt | tắt | delete | dẹp cái/mấy/tin",

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaigns.rules.cases import CaseKind, assigned_until, kind_of
-from campaigns.rules.replies.classifier import classify
-from campaigns.rules.replies.labels import SURE, AnswerState, Label, counts_as_answer, fold_answers
+from campaigns.rules.replies.labels import AnswerState, Label, counts_as_answer, fold_answers
 
 L = Label
 NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
@@ -51,63 +50,45 @@ def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(
     )
 
 
-BELOW = SURE - 0.01
-
-
 @pytest.mark.parametrize(
-    ("label", "confidence", "is_counted", "kind"),
+    ("label", "is_sure", "is_counted", "kind"),
     [
-        ("installed", 1.0, True, None),
-        ("installed", 0.8, True, None),
-        ("installed", 0.79, False, "unclear"),  # "có cài" may as well ask
-        ("not_yet", SURE, True, None),
-        ("not_yet", BELOW, False, "unclear"),
-        ("no_smartphone", SURE, True, None),
-        ("no_smartphone", BELOW, False, "unclear"),
-        ("refuse", SURE, True, None),
-        ("wrong_number", SURE, True, None),
-        ("wrong_number", BELOW, False, "unclear"),
+        ("installed", True, True, None),
+        ("installed", False, False, "unclear"),  # "có cài" may as well ask
+        ("not_yet", True, True, None),
+        ("not_yet", False, False, "unclear"),
+        ("wrong_number", False, False, "unclear"),
         # Counted, and a person calls.
-        ("need_help", 1.0, True, "help"),
-        ("need_help", BELOW, False, "unclear"),
+        ("need_help", True, True, "help"),
+        ("need_help", False, False, "unclear"),
         # Whoever may have asked to be left alone is; a doubtful case is looked at as well.
-        ("opt_out", 1.0, True, None),
-        ("opt_out", BELOW, True, "opt_out"),
-        ("opt_out", 0.0, True, "opt_out"),
-        ("question", 1.0, False, "question"),
-        ("question", BELOW, False, "unclear"),
-        ("unclear", 1.0, False, "unclear"),
+        ("opt_out", True, True, None),
+        ("opt_out", False, True, "opt_out"),
+        ("question", True, False, "question"),
+        ("question", False, False, "unclear"),
+        ("unclear", True, False, "unclear"),
     ],
 )
 def test_what_counts_by_itself_and_what_a_person_looks_at(
-    label: str, confidence: float, is_counted: bool, kind: str | None
+    label: str, is_sure: bool, is_counted: bool, kind: str | None
 ) -> None:
-    assert counts_as_answer(L(label), confidence) is is_counted
-    assert kind_of(L(label), confidence, is_matched=True) == (CaseKind(kind) if kind else None)
+    assert counts_as_answer(L(label), is_sure=is_sure) is is_counted
+    assert kind_of(L(label), is_sure=is_sure, is_matched=True) == (CaseKind(kind) if kind else None)
 
 
-@pytest.mark.parametrize(
-    ("text", "is_counted", "kind"),
-    [
-        ("phiền quá", True, "opt_out"),
-        ("tu choi nhan tin", True, None),
-        ("co cai", False, "unclear"),
-        ("da cai roi", True, None),
-    ],
-)
-def test_a_doubtful_opt_out_counts_and_is_looked_at_and_a_doubtful_install_waits(
-    text: str, is_counted: bool, kind: str | None
-) -> None:
-    label, confidence = classify(text)
-    assert counts_as_answer(label, confidence) is is_counted
-    assert kind_of(label, confidence, is_matched=True) == (CaseKind(kind) if kind else None)
+def test_a_cry_for_help_is_a_case_whatever_else_it_says() -> None:
+    assert kind_of(L.NEED_HELP, is_sure=False, is_matched=False, is_urgent=True) is CaseKind.HELP
+    assert kind_of(L.OPT_OUT, is_sure=True, is_matched=True, is_urgent=True) is CaseKind.OPT_OUT
+    assert kind_of(L.INSTALLED, is_sure=True, is_matched=True, is_urgent=True) is CaseKind.UNCLEAR
 
 
 def test_no_reply_falls_between_counting_and_looking() -> None:
     for label in L:
-        for confidence in (0.0, BELOW, SURE, 1.0):
-            assert counts_as_answer(label, confidence) or kind_of(label, confidence, is_matched=True)
-            assert kind_of(label, confidence, is_matched=False)
+        for is_sure in (False, True):
+            assert counts_as_answer(label, is_sure=is_sure) or kind_of(
+                label, is_sure=is_sure, is_matched=True
+            )
+            assert kind_of(label, is_sure=is_sure, is_matched=False)
 
 
 def test_a_case_is_its_takers_alone_for_a_quarter_of_an_hour() -> None:

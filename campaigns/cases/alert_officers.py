@@ -1,0 +1,131 @@
+"""Alerts about urgent cases: mail and SMS to the officer on duty, and to those who stand in while nobody has taken the case.
+
+The settings name both. A cry for help is found here within one sweep. A message names the case and where to look, never a number, a name or what
+was written. Where nothing could be told, the next sweep tries again, for a day.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from smtplib import SMTPException
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message, Outbox
+from campaigns.models.replies import Case
+from campaigns.rules.cases import URGENT_WAITS
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import MessageKind, MessageState
+from outreach.contacts.phones import find_or_create_phones
+from outreach.core.mail import send_mail
+from outreach.enqueue_jobs import enqueue_alert, enqueue_send
+from outreach.models.places import Area
+from outreach.rules.segments import measure
+from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit, transaction
+
+log = logging.getLogger(__name__)
+_TRIED_FOR = timedelta(days=1)
+_SMS = "Loa: co nguoi keu cuu luc {at}, {place}. Nhan viec va goi ngay: {link}"
+_MAIL = """Kính gửi đồng chí,
+
+Lúc {at} có tin trả lời được hiểu là kêu cứu ({place}; chiến dịch: {campaign}).
+{waiting}
+Đề nghị đồng chí mở việc này, bấm “Nhận việc” và gọi ngay cho người gửi:
+{link}
+
+Người gửi đã được nhắn các số 112, 113, 114, 115.
+"""
+_WAITING = "Đã {minutes} phút mà chưa có cán bộ nào nhận việc.\n"
+
+
+def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
+    """Enqueue an alert for each urgent case that needs one. Returns how many."""
+    settings = runtime.settings
+    if not (settings.duty_contacts or settings.stand_in_contacts):
+        return 0
+    with runtime.db.read() as session:
+        due = session.scalars(select(Case.id).where(_is_due(now)).order_by(Case.urgent_at).limit(200)).all()
+    for case_id in due:
+        enqueue_alert(runtime, case_id)
+    return len(due)
+
+
+def _is_due(now: datetime):  # type: ignore[no-untyped-def]
+    return and_(
+        Case.urgent_at > now - _TRIED_FOR,
+        Case.done_at.is_(None),
+        or_(
+            Case.alerted_at.is_(None),
+            and_(Case.taken_at.is_(None), Case.escalated_at.is_(None), Case.urgent_at <= now - URGENT_WAITS),
+        ),
+    )
+
+
+def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
+    """Tell the officer on duty of an urgent case, or those who stand in if nobody has taken it in time. Returns how many were told.
+
+    A mail server that is away costs the mail alone where an SMS goes out too; else its error is raised, and the next sweep tries again.
+    """
+    settings = runtime.settings
+    with runtime.db.read() as session:
+        case = session.scalar(select(Case).where(Case.id == case_id, _is_due(now)))
+        if case is None:
+            return 0
+        is_first = case.alerted_at is None
+        words = _describe(session, case, base=settings.public_base_url, now=now, is_first=is_first)
+    contacts = settings.duty_contacts if is_first else settings.stand_in_contacts
+    numbers = [each for each in contacts if "@" not in each]
+    addresses = [each for each in contacts if "@" in each]
+    if addresses and settings.smtp_url:
+        try:
+            send_mail(
+                settings.smtp_url,
+                to=addresses,
+                subject=f"KHẨN: có người kêu cứu, việc số {case_id}",
+                body=_MAIL.format(**words),
+                message_id=f"loa-urgent-{case_id}-{is_first:d}",
+            )
+        except (OSError, SMTPException):
+            if not numbers:
+                raise
+            log.warning("alert.mail_failed case=%s", case_id, exc_info=True)
+    with transaction(runtime) as session:
+        case = session.scalar(select(Case).where(Case.id == case_id, _is_due(now)).with_for_update())
+        if case is None or (case.alerted_at is None) != is_first:
+            return 0
+        if is_first:
+            case.alerted_at = now
+        else:
+            case.escalated_at = now
+        phones = find_or_create_phones(session, numbers, secret_key=settings.secret_key, now=now)
+        for phone_id in phones.values():
+            message = Message(
+                kind=MessageKind.CONFIRMATION,
+                phone_id=phone_id,
+                text=measure(_SMS.format(**words), unaccented=True).text,
+                state=MessageState.QUEUED,
+            )
+            session.add(message)
+            session.flush()
+            session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
+        enqueue_after_commit(session, enqueue_send)
+    return len(contacts)
+
+
+def _describe(session: Session, case: Case, *, base: str, now: datetime, is_first: bool) -> dict[str, str]:
+    campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
+    area = session.get(Area, case.area_code) if case.area_code else None
+    urgent_at = case.urgent_at or now
+    minutes = int((now - urgent_at).total_seconds() // 60)
+    return {
+        "at": f"{urgent_at.astimezone(VIETNAM):%H:%M %d/%m}",
+        "place": area.full_name if area else "chưa rõ địa bàn",
+        "campaign": campaign.name if campaign else "không rõ",
+        "waiting": "" if is_first else _WAITING.format(minutes=minutes),
+        "link": f"{base}/admin/inbox/{case.id}/",
+    }

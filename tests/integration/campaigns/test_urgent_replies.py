@@ -1,0 +1,117 @@
+"""Cries for help: on top of the inbox, answered once with whom to call, told to the officer on duty and to those who stand in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
+from campaigns.cases.case_list import CaseFilter, read_case_list
+from campaigns.models.messages import Message, Outbox
+from campaigns.models.replies import Case, Reply
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.cases import URGENT_WAITS, CaseKind
+from campaigns.rules.replies.labels import Label
+from tests.support.world import AUTHOR, World, number
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+CRY = "nước lên tới ngực rồi, cứu với"
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    world.add_people(3, first=15)
+    campaign = world.launch(content=load_kinds()["bao-lu"])
+    world.send()
+    return campaign
+
+
+def say(world: World, body: str, *, sender: str | None = None, at: datetime | None = None) -> Reply:
+    with world.runtime.db.read() as session:
+        count = session.scalar(select(func.count()).select_from(Reply))
+    reply = world.reply(sender or number(15), body, gateway_id=f"said-{count}", now=at or world.now)
+    assert reply
+    return reply
+
+
+def emergency_answers(world: World) -> list[tuple[str, datetime]]:
+    with world.runtime.db.read() as session:
+        rows = session.execute(
+            select(Message.text, Outbox.not_before)
+            .join(Outbox, Outbox.message_id == Message.id)
+            .where(Message.id.in_(select(Reply.emergency_id)))
+        )
+        return [(text, at) for text, at in rows]
+
+
+def test_a_cry_for_help_is_on_top_of_the_inbox_and_answered_at_once_at_any_hour(
+    world: World, campaign: int
+) -> None:
+    say(world, "bão vào lúc mấy giờ", sender=number(16))
+    night = world.now + timedelta(hours=14)
+    reply = say(world, CRY, at=night)
+    assert (reply.label, reply.is_urgent) == (Label.NEED_HELP, True)
+    ((text, leaves_at),) = emergency_answers(world)
+    assert "112" in text
+    assert leaves_at == night
+    officer = world.user(AUTHOR)
+    with world.runtime.db.read() as session:
+        for order in (False, True):
+            shown = read_case_list(session, officer, CaseFilter(newest_first=order), now=night)
+            assert [line.case.kind for line in shown.lines] == [CaseKind.HELP, CaseKind.QUESTION]
+
+
+def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(
+    world: World, campaign: int
+) -> None:
+    say(world, "TC")
+    say(world, CRY)
+    say(world, "cứu với", at=world.now + timedelta(hours=23))
+    assert len(emergency_answers(world)) == 1
+    say(world, "cứu với", at=world.now + timedelta(hours=25))
+    assert len(emergency_answers(world)) == 2
+
+
+def test_a_cry_from_a_number_in_no_list_is_a_case_too(world: World, campaign: int) -> None:
+    say(world, CRY, sender=number(99))
+    with world.runtime.db.read() as session:
+        (case,) = session.scalars(select(Case)).all()
+        assert case.urgent_at
+    assert len(emergency_answers(world)) == 1
+
+
+def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes_it(
+    world: World, campaign: int
+) -> None:
+    settings = replace(
+        world.runtime.settings, duty_contacts=(number(70),), stand_in_contacts=(number(71), number(72))
+    )
+    world.runtime = replace(world.runtime, settings=settings)
+    say(world, CRY)
+    with world.runtime.db.read() as session:
+        case_id = session.scalars(select(Case.id)).one()
+    assert enqueue_due_alerts(world.runtime, now=world.now) == 1
+    assert alert_officers(world.runtime, case_id, now=world.now) == 1
+    assert alert_officers(world.runtime, case_id, now=world.now) == 0
+    late = world.now + URGENT_WAITS
+    assert alert_officers(world.runtime, case_id, now=late) == 2
+    assert enqueue_due_alerts(world.runtime, now=late) == 0
+    with world.runtime.db.read() as session:
+        texts = session.scalars(select(Message.text).where(Message.text.like("Loa:%"))).all()
+    assert len(texts) == 3
+    assert all(
+        f"/admin/inbox/{case_id}/" in (text or "") and number(15) not in (text or "") for text in texts
+    )
+
+
+def test_a_case_that_was_taken_is_not_escalated(world: World, campaign: int) -> None:
+    settings = replace(world.runtime.settings, duty_contacts=(number(70),), stand_in_contacts=(number(71),))
+    world.runtime = replace(world.runtime, settings=settings)
+    say(world, CRY)
+    with world.runtime.db.write() as session:
+        case = session.scalars(select(Case)).one()
+        case.alerted_at = case.taken_at = world.now
+    assert enqueue_due_alerts(world.runtime, now=world.now + URGENT_WAITS) == 0

@@ -1,0 +1,27 @@
+"""How well a kind of campaign is understood that nothing was trained on: `make replies-left-out`, minutes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from campaigns.rules.replies import model
+from tests.replies.data import read_authors, read_earlier
+from tests.replies.report import KINDS, measure
+from tests.replies.train import train
+
+
+def main() -> None:
+    everything = [*read_earlier(), *read_authors()]
+    for kind in KINDS:
+        known = [each for each in everything if not each.is_held_out and each.kind != kind]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "weights.bin"
+            model.write_weights(path, train(known))
+            model.use_weights(path)
+            lines = measure([each for each in everything if each.is_held_out and each.kind == kind])
+            print(f"{kind}, trained without it:", *lines, sep="\n  ", flush=True)
+
+
+if __name__ == "__main__":
+    main()

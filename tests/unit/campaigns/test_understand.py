@@ -1,0 +1,109 @@
+"""Replies as the rules and the learned model understand them together."""
+
+import time
+
+import pytest
+
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.content import read_content
+from campaigns.rules.replies.danger import find_danger, is_cry
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.model import pack, unpack
+from campaigns.rules.replies.understand import understand
+from tests.replies.data import read_authors, vocabulary_of
+from tests.replies.report import macro_f1
+
+HELD_OUT = [each for each in read_authors() if each.is_held_out]
+READ = [(each, understand(each.text, vocabulary_of(each.kind))) for each in HELD_OUT]
+
+
+def test_authors_who_were_not_trained_on_are_understood() -> None:
+    automatic = [(each, found) for each, found in READ if found.is_automatic]
+    wrong = sum(each.label is not found.label for each, found in automatic)
+    assert macro_f1(READ) > 0.87
+    assert wrong / len(automatic) < 0.04
+
+
+def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
+    missed = [each.text for each, found in READ if each.label is Label.OPT_OUT is not found.label]
+    unheard = [each.text for each, found in READ if each.is_urgent and not found.is_urgent]
+    assert len(missed) <= 9
+    assert len(unheard) <= 12
+
+
+@pytest.mark.parametrize("kind", sorted(load_kinds()))
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("1", "installed"),
+        ("2", "not_yet"),
+        ("3", "no_smartphone"),
+        ("4", "need_help"),
+        ("TC", "opt_out"),
+        ("đừng nhắn nữa", "opt_out"),
+        ("cút", "opt_out"),
+        ("câm mồm", "opt_out"),
+        ("biến đi", "opt_out"),
+    ],
+)
+def test_the_menu_and_the_stop_words_mean_the_same_in_every_kind(kind: str, text: str, label: str) -> None:
+    found = understand(text, read_content(load_kinds()[kind]).vocabulary)
+    assert found.label == label
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nước lên tới cổ rồi",
+        "nuoc dang vao nha, me toi khong di duoc",
+        "con tôi co giật sau khi tiêm",
+        "kho tho qua",
+        "co nguoi bi dien giat",
+        "thằng bé bị lạc từ sáng",
+        "tàu chết máy giữa biển",
+        "cháy nhà",
+        "chồng đánh tôi, cứu tôi với",
+        "khong muon song nua",
+        "SOS",
+        "cuwsu vowis",
+    ],
+)
+def test_a_cry_for_help_is_heard_in_every_kind(text: str) -> None:
+    assert all(understand(text, vocabulary_of(kind)).is_urgent for kind in load_kinds())
+    assert not understand(text).is_automatic
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "máy chết rồi",
+        "cười chết mất",
+        "chạy lụt xong rồi",
+        "nước mắm",
+        "nước rút rồi",
+        "sốt ruột quá",
+        "đang chạy xe",
+        "điện thoại hết pin",
+    ],
+)
+def test_what_only_sounds_like_danger_is_none(text: str) -> None:
+    assert not is_cry(find_danger(text))
+
+
+def test_nothing_without_words_is_anything() -> None:
+    for text in ("", " ", "...", "\ud83d", "\x00"):
+        found = understand(text)
+        assert (found.label, found.is_urgent) == (Label.UNCLEAR, False)
+
+
+def test_no_text_takes_long() -> None:
+    for text in ("xin cài " * 20_000, "nước " * 20_000, "a" * 100_000, "đừng " * 500):
+        understand(text)
+        started = time.process_time()
+        understand(text)
+        assert time.process_time() - started < 0.1
+
+
+def test_ten_weights_are_added_as_one_number() -> None:
+    one, two = [-3, 0, 7, 32767, -32768, 1, 2, 3, 4, -5], [1, -1, 1, 1, -1, 0, 0, 0, 0, 5]
+    assert unpack(pack(one) + pack(two)) == [a + b for a, b in zip(one, two, strict=True)]
