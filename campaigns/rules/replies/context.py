@@ -1,0 +1,49 @@
+"""Replies in a conversation: corrections of what was just said, answers to what we just asked, and a second meaning in one message."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from campaigns.rules.replies.classifier import Vocabulary, classify
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.spelling import split_words, unaccent_word
+
+AMENDS_WITHIN = timedelta(minutes=10)
+"""How long after an answer a bare "nhầm" takes it back."""
+# A whole reply that only says that the last one was wrong.
+_TAKEN_BACK = re.compile(
+    r"(?:(?:da|a|ah|oi|u|ua|xin loi|sorry|em|toi|minh|con|chau|lo) )*(?:bam|nhan|an|ghi|gui|go)? ?(?:nham|lon|sai)(?: (?:tin|nut|phim|roi|nha|nhe|a|em|chi|anh|xin loi|sorry|ban nay|luc nay|hoi nay))*"
+)
+_YES = re.compile(
+    r"(?:da |vang |u )?(?:co|can|muon|vang|dung|phai|ok|duoc|da co|co chu|co can|u|uh|um|yes)(?: (?:a|nha|nhe|em|chi|anh|ban|can bo|nghe|nghen|lam))*"
+)
+# A question of ours about help or a call: "Ông/bà có cần giúp không?", "Gọi lại cho ông/bà được không?"
+_OFFERS_HELP = re.compile(
+    r"(?:giup|ho tro|goi lai|goi dien|den nha|huong dan)[^?]*(?:khong|chua)[^?]{0,20}\?"
+)
+_SURE_CLAUSE = 0.85
+
+
+def _plain(text: str) -> str:
+    return " ".join(word for word in split_words(text, frozenset()) if word not in (",", "?"))
+
+
+def takes_back(text: str) -> bool:
+    """Return whether a reply only says that the one before was a mistake: "nhầm", "em bấm nhầm ạ"."""
+    return _TAKEN_BACK.fullmatch(_plain(text)) is not None
+
+
+def accepts_help(text: str, *, asked: str) -> bool:
+    """Return whether a reply is a bare yes to our last message, and that offered help."""
+    offered = " ".join(unaccent_word(word) for word in asked.lower().split())
+    return _OFFERS_HELP.search(offered) is not None and _YES.fullmatch(_plain(text)) is not None
+
+
+def reports_install_too(text: str, vocabulary: Vocabulary) -> bool:
+    """Return whether one clause of a reply, by itself, clearly says that it is done: "cài rồi, đừng nhắn nữa"."""
+    clauses = re.split(r"[,.;!\n]+|\b(?:nên|nen|nhưng|nhung)\b", text)
+    return len(clauses) > 1 and any(
+        reply.label is Label.INSTALLED and reply.confidence >= _SURE_CLAUSE
+        for reply in (classify(clause, vocabulary) for clause in clauses)
+    )
