@@ -12,10 +12,24 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.open_case import open_case, open_help_case
-from campaigns.replies.record_answer import AnswerContext, queue_emergency_answer, record_answer
+from campaigns.replies.record_answer import (
+    AnswerContext,
+    give_back,
+    latest_answer,
+    queue_emergency_answer,
+    record_answer,
+    undo_answer,
+)
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
+from campaigns.rules.replies.context import (
+    AMENDS_WITHIN,
+    accepts_help,
+    reports_install_too,
+    starts_again,
+    takes_back,
+)
 from campaigns.rules.replies.labels import Label, counts_as_answer
 from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.states import AttemptState
@@ -68,13 +82,22 @@ def receive_reply(
         meant = Understanding.by_gateway(Label.NEED_HELP)
     else:
         meant = understand(inbound.body, vocabulary_of(campaign))
+        if phone and recipient and meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
+            meant = _read_in_conversation(session, inbound.body, meant, phone, recipient, now=now)
     label, is_urgent = meant.label, meant.is_urgent
     is_sure = meant.is_automatic or (is_urgent and label is Label.NEED_HELP)
     # An opt-out counts even for a number that is in no list.
     is_known = phone is not None or is_mobile_number(inbound.sender)
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
     is_answer = counts_as_answer(label, is_sure=is_sure) and is_matched
-    kind = kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=is_urgent)
+    is_start = (
+        label is not Label.OPT_OUT and not is_urgent and phone is not None and starts_again(inbound.body)
+    )
+    if is_start and phone and give_back(session, phone.id, now=now):
+        is_answer = False
+    else:
+        is_start = False
+    kind = None if is_start else kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=is_urgent)
     at = now
     if recipient and recipient.answered_at and recipient.answered_at > now:
         if label is Label.OPT_OUT:
@@ -102,6 +125,18 @@ def receive_reply(
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
         reply.phone_id = phone.id
+    if label is Label.OPT_OUT and recipient and reports_install_too(inbound.body, vocabulary_of(campaign)):
+        # Both count: that it is done, and that the number gets no more.
+        record_answer(
+            session,
+            phone_id=recipient.phone_id or reply.phone_id or 0,
+            recipient=recipient,
+            label=Label.INSTALLED,
+            source=AnswerSource.SMS,
+            keys=keys,
+            now=at,
+            acknowledge=False,
+        )
     if is_answer and phone:
         record_answer(
             session,
@@ -129,6 +164,27 @@ def receive_reply(
     if case and is_urgent and case.urgent_at is None:
         case.urgent_at = now
     return reply
+
+
+def _read_in_conversation(
+    session: Session, body: str, meant: Understanding, phone: Phone, recipient: Recipient, *, now: datetime
+) -> Understanding:
+    """Return what a reply means after what was said: a bare yes to an offer of help, or a mistake, whose answer it takes back."""
+    if takes_back(body):
+        answer = latest_answer(session, recipient)
+        if answer and answer.source is AnswerSource.SMS and answer.at > now - AMENDS_WITHIN:
+            undo_answer(session, recipient, now=now)
+        return meant._replace(label=Label.UNCLEAR, is_automatic=False)
+    asked = session.scalar(
+        select(Message.text)
+        .join(Attempt, Attempt.message_id == Message.id)
+        .where(Attempt.phone_id == phone.id, Attempt.claimed_at.between(now - REPLY_WINDOW, now))
+        .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())
+        .limit(1)
+    )
+    if asked and accepts_help(body, asked=asked):
+        return Understanding.by_gateway(Label.NEED_HELP)
+    return meant
 
 
 def _is_duplicate(

@@ -183,6 +183,26 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given:
             _undo(session, last, list(answers), recipient, now=now)
 
 
+def give_back(session: Session, phone_id: int, *, now: datetime) -> bool:
+    """Undo the opt-outs by which a resident's own replies and page stopped the messages to a number. Returns whether there was one.
+
+    What an officer entered or a register holds stays. The phone must be locked.
+    """
+    own = session.scalars(
+        select(Answer.id)
+        .where(
+            Answer.phone_id == phone_id,
+            Answer.label == Label.OPT_OUT,
+            Answer.source.in_(_OWN_SOURCES),
+            Answer.undone_at.is_(None),
+        )
+        .order_by(Answer.id.desc())
+    ).all()
+    for answer_id in own:
+        undo_answer_by_id(session, answer_id, now=now, is_mistaken=True)
+    return bool(own)
+
+
 def undo_answer_by_id(session: Session, answer_id: int, *, now: datetime, is_mistaken: bool = False) -> bool:
     """Undo one answer, also of a phone in no campaign.
 

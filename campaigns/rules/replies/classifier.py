@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -37,6 +37,15 @@ class Vocabulary:
     """Names of the app or the vaccine. Near misspellings of names of five letters or more are recognised."""
     other_things: tuple[str, ...] = ()
     """Names of what is often done instead and does not count."""
+    _hash: int = field(init=False, repr=False, compare=False, default=0)
+
+    def __post_init__(self) -> None:
+        # Once, as every word of a reply is looked up by it.
+        words = (self.verbs, self.done, self.things, self.other_things)
+        object.__setattr__(self, "_hash", hash(words))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 BLUEZONE = Vocabulary(

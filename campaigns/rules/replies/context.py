@@ -22,6 +22,11 @@ _YES = re.compile(
 _OFFERS_HELP = re.compile(
     r"(?:giup|ho tro|goi lai|goi dien|den nha|huong dan)[^?]*(?:khong|chua)[^?]{0,20}\?"
 )
+# What gives back what STOP took.
+_STARTS = re.compile(
+    r"(?:start|unstop|dang ky|dang ki|nhan lai|nhan tin lai|dang ky lai|bat lai|(?:cho )?(?:(?:em|toi|minh|con|chau) )?(?:(?:muon|xin|cho|dang ky) )?nhan (?:lai )?(?:tin|tin nhan|thong bao)(?: lai| tro lai)?)"
+    r"(?: (?:a|nha|nhe|em|lai|tin|giup|gium|di))*"
+)
 _SURE_CLAUSE = 0.85
 
 
@@ -32,6 +37,11 @@ def _plain(text: str) -> str:
 def takes_back(text: str) -> bool:
     """Return whether a reply only says that the one before was a mistake: "nhầm", "em bấm nhầm ạ"."""
     return _TAKEN_BACK.fullmatch(_plain(text)) is not None
+
+
+def starts_again(text: str) -> bool:
+    """Return whether a reply only asks to get messages again: START, DK, "cho tôi nhận tin lại"."""
+    return text.strip(" .!").upper() in ("DK", "ĐK") or _STARTS.fullmatch(_plain(text)) is not None
 
 
 def accepts_help(text: str, *, asked: str) -> bool:

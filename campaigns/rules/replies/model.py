@@ -10,6 +10,7 @@ Ten weights are one integer, 32 bits for each, so that one addition adds all of 
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
@@ -25,7 +26,7 @@ LANES = len(LABELS) + 1
 _WIDTH = 32
 _HALF = 1 << (_WIDTH - 1)
 _OFFSET = sum(_HALF << (_WIDTH * lane) for lane in range(LANES))
-_MASK = (1 << _WIDTH) - 1
+_lanes = struct.Struct(f"<{LANES}I").unpack
 SCALE = 256
 """A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
 _BYTES = 2 * LANES
@@ -94,8 +95,8 @@ def pack(weights: Sequence[int]) -> int:
 
 def unpack(total: int) -> list[int]:
     """Return the sums that one integer holds."""
-    total += _OFFSET
-    return [((total >> (_WIDTH * lane)) & _MASK) - _HALF for lane in range(LANES)]
+    lanes = _lanes((total + _OFFSET).to_bytes(4 * LANES, "little"))
+    return [lane - _HALF for lane in lanes]
 
 
 def write_weights(path: Path, weights: dict[str, Sequence[int]]) -> None:
@@ -132,6 +133,11 @@ def _weigh_pair(before: str, word: str) -> int:
     return sum(weights.get(name, 0) for name in features_of_pair(before, word))
 
 
+@cache
+def _weigh_count(count: int) -> int:
+    return load_weights().get(f"n{count}", 0)
+
+
 @lru_cache(maxsize=20_000)
 def _weigh_danger(danger: frozenset[str]) -> int:
     weights = load_weights()
@@ -160,8 +166,7 @@ def weigh(
 
     `label` and `confidence` are what the rules say.
     """
-    weights = load_weights()
-    total = weights.get(f"n{min(len(words), 12)}", 0)
+    total = _weigh_count(min(len(words), 12))
     before = START
     for word in words:
         total += _weigh_pair(before, word)
@@ -193,5 +198,13 @@ def use_weights(path: Path) -> None:
     """Let another file's weights count, for measuring."""
     global WEIGHTS
     WEIGHTS = path
-    for cached in (load_weights, load_risk, _weigh_pair, _weigh_danger, _weigh_meaning, _weights_of_rules):
+    for cached in (
+        load_weights,
+        load_risk,
+        _weigh_pair,
+        _weigh_count,
+        _weigh_danger,
+        _weigh_meaning,
+        _weights_of_rules,
+    ):
         cached.cache_clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from campaigns.rules.replies.classifier import BLUEZONE, LONGEST, Classification, Vocabulary, read_reply
@@ -40,7 +41,7 @@ class Scores(NamedTuple):
 def score_reply(text: str, vocabulary: Vocabulary) -> Scores:
     """Return the scores of a reply, before anything is decided."""
     reading = read_reply(text, vocabulary)
-    danger = find_danger(text[:LONGEST])
+    danger = find_danger(text)
     scores = weigh(reading.words, reading.meanings, danger, *reading.reply)
     cry = scores.pop()
     top = max(scores)
@@ -49,10 +50,12 @@ def score_reply(text: str, vocabulary: Vocabulary) -> Scores:
     return Scores([each / whole for each in likely], is_cry(danger) or cry >= CRY_FROM, reading.reply)
 
 
-CRY_FROM = 0.0
-"""Score of the learned model from which a reply is a cry for help, though none of the words of danger stands in it: a chance of one half."""
+CRY_FROM = -1.4
+"""Score of the learned model from which a reply is a cry for help, though none of the words of danger stands in it: a chance of one fifth."""
 OPT_OUT_FROM = 0.15
 """An opt-out missed is some six times as bad as one read into a reply, which an officer sees and takes back."""
+OPT_OUT_FROM_RULES = 0.03
+"""The same where the rules read a wish to be left alone."""
 BEYOND_DOUBT = 0.97
 """Confidence of the rules for the menu's numbers and for what can be nothing but a wish to be left alone: they decide alone."""
 COSTS = {Label.INSTALLED: 2.0, Label.WRONG_NUMBER: 2.0, Label.OPT_OUT: 0.7}
@@ -70,12 +73,22 @@ def is_sure_enough(label: Label, confidence: float, *, by_rules: Label, risk: fl
 
 
 def understand(text: str, vocabulary: Vocabulary = BLUEZONE) -> Understanding:
-    """Return what a reply means, in any spelling. Never raises; a reply without words is unclear."""
+    """Return what a reply means, in any spelling. Never raises; a reply without words is unclear.
+
+    Only the first LONGEST characters are read.
+    """
+    return _understand(text[:LONGEST], vocabulary)
+
+
+# Most replies are among the few thousand that others have written before.
+@lru_cache(maxsize=10_000)
+def _understand(text: str, vocabulary: Vocabulary) -> Understanding:
     likely, is_urgent, (by_rules, confidence) = score_reply(text, vocabulary)
     if confidence >= BEYOND_DOUBT:
         return Understanding(by_rules, confidence, not is_urgent, is_urgent, by_rules)
     at = likely.index(max(likely))
-    if likely[_OPT_OUT] >= OPT_OUT_FROM:
+    from_rules = by_rules is Label.OPT_OUT and likely[_OPT_OUT] >= OPT_OUT_FROM_RULES
+    if likely[_OPT_OUT] >= OPT_OUT_FROM or from_rules:
         at = _OPT_OUT
     elif is_urgent and likely[_NEED_HELP] >= 0.05:
         at = _NEED_HELP

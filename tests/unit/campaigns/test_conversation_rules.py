@@ -3,7 +3,7 @@
 import pytest
 
 from campaigns.rules.replies.classifier import BLUEZONE
-from campaigns.rules.replies.context import accepts_help, reports_install_too, takes_back
+from campaigns.rules.replies.context import accepts_help, reports_install_too, starts_again, takes_back
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,21 @@ def test_a_bare_yes_answers_what_we_asked_last(text: str, asked: str, is_yes: bo
 )
 def test_done_is_heard_beside_a_stop(text: str, is_told: bool) -> None:
     assert reports_install_too(text, BLUEZONE) is is_told
+
+
+@pytest.mark.parametrize(
+    ("text", "is_start"),
+    [
+        ("START", True),
+        ("DK", True),
+        ("đăng ký", True),
+        ("cho tôi nhận tin lại", True),
+        ("em muốn nhận lại tin nhắn ạ", True),
+        ("không muốn nhận tin", False),
+        ("hủy đăng ký", False),
+        ("đăng ký tiêm ở đâu", False),
+        ("cài rồi", False),
+    ],
+)
+def test_start_is_heard_only_alone(text: str, is_start: bool) -> None:
+    assert starts_again(text) is is_start

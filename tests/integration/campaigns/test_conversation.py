@@ -1,0 +1,80 @@
+"""What was said before changes what a reply means: a mistake taken back, a yes to an offer of help, two meanings at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from campaigns.cases.sms_answers import answer_by_sms
+from campaigns.models.replies import InstallReport
+from outreach.models.contacts import Suppression
+from tests.support.world import AUTHOR, World, number
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    world.add_people(3, first=15)
+    campaign = world.launch()
+    world.send()
+    return campaign
+
+
+def test_a_mistake_takes_back_the_answer_of_the_last_minutes_and_an_officer_looks(
+    world: World, campaign: int
+) -> None:
+    world.reply(number(15), "1", gateway_id="first", now=world.now)
+    world.reply(number(15), "nhầm", gateway_id="second", now=world.now + timedelta(minutes=3))
+    assert world.recipient(number(15), campaign).answer is None
+    assert [case.kind for case in world.cases()] == ["unclear"]
+
+
+def test_a_mistake_much_later_takes_nothing_back_and_silences_nobody(world: World, campaign: int) -> None:
+    world.reply(number(15), "1", gateway_id="first", now=world.now)
+    world.reply(number(15), "nhầm", gateway_id="second", now=world.now + timedelta(hours=3))
+    assert world.recipient(number(15), campaign).answer == "installed"
+
+
+def test_a_second_message_corrects_the_first(world: World, campaign: int) -> None:
+    world.reply(number(15), "1", gateway_id="first", now=world.now)
+    world.reply(number(15), "2", gateway_id="second", now=world.now + timedelta(minutes=1))
+    assert world.recipient(number(15), campaign).answer == "not_yet"
+
+
+def test_yes_to_our_offer_of_help_asks_for_help(world: World, campaign: int) -> None:
+    world.reply(number(15), "cài ở đâu", gateway_id="first")
+    (case,) = world.cases()
+    answer_by_sms(
+        world.runtime,
+        case.id,
+        "Ông/bà có cần cán bộ đến nhà giúp không?",
+        is_done=True,
+        user=world.user(AUTHOR),
+        keys=world.keys,
+        now=world.now,
+    )
+    world.send()
+    world.reply(number(15), "dạ có", gateway_id="second")
+    assert world.recipient(number(15), campaign).answer == "need_help"
+
+
+def test_done_and_stop_in_one_message_both_count(world: World, campaign: int) -> None:
+    world.reply(number(15), "cài rồi, đừng nhắn nữa", gateway_id="first")
+    assert world.recipient(number(15), campaign).answer == "opt_out"
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(InstallReport)) == 1
+
+
+@pytest.mark.parametrize("word", ["START", "DK", "cho tôi nhận tin lại"])
+def test_start_gives_back_what_stop_took(world: World, campaign: int, word: str) -> None:
+    world.reply(number(15), "TC", gateway_id="first")
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).where(Suppression.lifted_at.is_(None))) == 1
+    world.reply(number(15), word, gateway_id="second")
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).where(Suppression.lifted_at.is_(None))) == 0
+    assert world.recipient(number(15), campaign).answer is None
+    assert world.cases() == []
