@@ -16,6 +16,7 @@ from campaigns.replies.record_answer import (
     AnswerContext,
     give_back,
     latest_answer,
+    queue_doubt_answer,
     queue_emergency_answer,
     record_answer,
     undo_answer,
@@ -153,6 +154,8 @@ def receive_reply(
         )
     if is_urgent and acknowledge and phone:
         queue_emergency_answer(session, reply, phone, campaign, now=now)
+    elif acknowledge and phone and campaign and kind is CaseKind.QUESTION:
+        queue_doubt_answer(session, reply, phone, campaign, is_live=keys.is_live, now=now)
     case: Case | None = None
     if kind is CaseKind.HELP and recipient:
         # Also if it repeats the current answer: a new request after help was given needs a new case.

@@ -30,6 +30,7 @@ from campaigns.models.replies import (
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.content import PAGE_LABELS, Content, read_content, render_reply
 from campaigns.rules.delivery import LINK
+from campaigns.rules.replies.doubts import answer_doubt, find_doubt
 from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
@@ -427,6 +428,32 @@ def queue_emergency_answer(
     session.flush()
     session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
     reply.emergency_id = message.id
+
+
+def queue_doubt_answer(
+    session: Session, reply: Reply, phone: Phone, campaign: Campaign, *, is_live: bool, now: datetime
+) -> None:
+    """Queue the short answer to a doubt about the message, once a recipient, within the sending hours and the cap. The case stays open."""
+    doubt = find_doubt(reply.body)
+    if doubt is None:
+        return
+    content = read_content(campaign.content)
+    text = measure(answer_doubt(doubt, issuer=content.issuer, contact=content.contact), unaccented=True).text
+    sent = select(Message.id).where(Message.recipient_id == reply.recipient_id, Message.text == text)
+    if session.execute(sent).first():
+        return
+    message = Message(
+        kind=MessageKind.ACKNOWLEDGEMENT,
+        campaign_id=campaign.id,
+        recipient_id=reply.recipient_id,
+        phone_id=phone.id,
+        text=text,
+        state=MessageState.QUEUED,
+    )
+    session.add(message)
+    session.flush()
+    opens = opens_at(now, campaign_hours(campaign, is_live=is_live))
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=opens))
 
 
 def cancel_acknowledgement(session: Session, answer: Answer) -> None:

@@ -20,8 +20,8 @@ from sklearn.linear_model import LogisticRegression
 from campaigns.rules.replies.classifier import Reading, read_reply
 from campaigns.rules.replies.danger import find_danger
 from campaigns.rules.replies.model import (
+    COLUMNS,
     LABELS,
-    LANES,
     RISK,
     SCALE,
     WEIGHTS,
@@ -30,8 +30,8 @@ from campaigns.rules.replies.model import (
     size_of,
     write_weights,
 )
-from campaigns.rules.replies.spelling import unaccent_word
 from campaigns.rules.replies.understand import is_sure_enough
+from campaigns.rules.replies.words import unaccent_word
 from tests.replies.data import Example, read_authors, read_earlier, vocabulary_of
 
 FOLDS = 3
@@ -208,7 +208,7 @@ def train(examples: Sequence[Example]) -> dict[str, list[int]]:
     counted = np.array(corpus.is_written)[mixed] & ~corpus.urgent[mixed]
     readings = [reading for reading, is_counted in zip(readings, counted, strict=True) if is_counted]
     risk = choose_risk(likely[counted], readings, corpus.labels[mixed][counted])
-    found[RISK] = [risk, *[0] * (LANES - 1)]
+    found[RISK] = [risk, *[0] * (COLUMNS - 1)]
     return {name: [max(-32768, min(32767, weight)) for weight in row] for name, row in found.items()}
 
 

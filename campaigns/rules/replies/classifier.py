@@ -12,8 +12,8 @@ from rapidfuzz.distance import Levenshtein
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.patterns import COURTESY, GROUPS, RULES
-from campaigns.rules.replies.spelling import is_vietnamese, split_words, unaccent_word
 from campaigns.rules.replies.vocabulary import HARD, MEANINGS
+from campaigns.rules.replies.words import is_vietnamese, split_words, unaccent_word
 
 __all__ = ["BLUEZONE", "Classification", "Explanation", "Label", "Vocabulary", "classify", "explain"]
 

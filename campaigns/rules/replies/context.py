@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from campaigns.rules.replies.classifier import Vocabulary, classify
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.spelling import split_words, unaccent_word
+from campaigns.rules.replies.words import split_words, unaccent_word
 
 AMENDS_WITHIN = timedelta(minutes=10)
 """How long after an answer a bare "nhầm" takes it back."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import product
 
-from campaigns.rules.replies.spelling import read_keystrokes, unaccent_word
+from campaigns.rules.replies.words import read_keystrokes, unaccent_word
 
 HARMLESS = """
     máy/app/điện/đt/mạng/pin/sim/link/wifi/nguồn chết | điện thoại chết | chết máy/pin/app/mạng/cười/mệt/cha/mẹ/quên/thật/rồi/bà/lên/mê | chết mẹ mày | cười/nóng/mệt/chán/buồn/đói/lạnh/lo/thèm/sợ chết | vợ ơi | vo oi | còn đang chạy | đang chạy xe | chết vì nóng/lạnh/đói/mệt/buồn | sắp chết vì_nóng/vì_mệt/vì_đói/đói/nóng | hay ngất | buồn/sợ/mệt/đói muốn chết | sống chết | chết sống

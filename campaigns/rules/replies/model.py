@@ -18,18 +18,17 @@ from pathlib import Path
 
 from campaigns.rules.replies.danger import features_of_danger
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.spelling import unaccent_word
+from campaigns.rules.replies.words import unaccent_word
 
 LABELS = tuple(Label)
-LANES = len(LABELS) + 1
+COLUMNS = len(LABELS) + 1
 """Weights of a feature: one for each label, and one for urgency."""
 _WIDTH = 32
 _HALF = 1 << (_WIDTH - 1)
-_OFFSET = sum(_HALF << (_WIDTH * lane) for lane in range(LANES))
-_lanes = struct.Struct(f"<{LANES}I").unpack
+_OFFSET = sum(_HALF << (_WIDTH * column) for column in range(COLUMNS))
+_columns = struct.Struct(f"<{COLUMNS}I").unpack
 SCALE = 256
 """A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
-_BYTES = 2 * LANES
 WEIGHTS = Path(__file__).parent / "weights.bin"
 RULES_SURE = 0.7
 """From this confidence of the rules on, what they say has a weight of its own."""
@@ -90,13 +89,13 @@ def size_of(words: Sequence[str]) -> float:
 
 def pack(weights: Sequence[int]) -> int:
     """Return ten signed weights as one integer."""
-    return sum(weight << (_WIDTH * lane) for lane, weight in enumerate(weights))
+    return sum(weight << (_WIDTH * column) for column, weight in enumerate(weights))
 
 
 def unpack(total: int) -> list[int]:
     """Return the sums that one integer holds."""
-    lanes = _lanes((total + _OFFSET).to_bytes(4 * LANES, "little"))
-    return [lane - _HALF for lane in lanes]
+    columns = _columns((total + _OFFSET).to_bytes(4 * COLUMNS, "little"))
+    return [column - _HALF for column in columns]
 
 
 def write_weights(path: Path, weights: dict[str, Sequence[int]]) -> None:
@@ -114,12 +113,12 @@ def load_weights() -> dict[str, int]:
     data = zlib.decompress(WEIGHTS.read_bytes())
     start = 4 + int.from_bytes(data[:4], "little")
     names = data[4:start].decode().split("\n")
-    wide = bytearray(len(names) * LANES * 4)
+    wide = bytearray(len(names) * COLUMNS * 4)
     numbers = memoryview(data)[start:]
     # Each weight of 16 bits becomes one of 32 bits, with its sign taken away as an offset.
     wide[0::4], wide[1::4] = numbers[0::2], numbers[1::2]
-    size = LANES * 4
-    signs = sum(0x8000 << (_WIDTH * lane) for lane in range(LANES))
+    size = COLUMNS * 4
+    signs = sum(0x8000 << (_WIDTH * column) for column in range(COLUMNS))
     read = int.from_bytes
     return {
         name: (read(wide[at : at + size], "little") ^ signs) - signs

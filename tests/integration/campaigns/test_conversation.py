@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from campaigns.cases.sms_answers import answer_by_sms
+from campaigns.models.messages import Message
 from campaigns.models.replies import InstallReport
 from outreach.models.contacts import Suppression
 from tests.support.world import AUTHOR, World, number
@@ -78,3 +79,12 @@ def test_start_gives_back_what_stop_took(world: World, campaign: int, word: str)
         assert session.scalar(select(func.count()).where(Suppression.lifted_at.is_(None))) == 0
     assert world.recipient(number(15), campaign).answer is None
     assert world.cases() == []
+
+
+def test_a_doubt_gets_one_short_answer_and_the_case_stays_open(world: World, campaign: int) -> None:
+    world.reply(number(15), "tin này có phải lừa đảo không", gateway_id="first")
+    world.reply(number(15), "có phải lừa đảo không?", gateway_id="second")
+    with world.runtime.db.read() as session:
+        answers = session.scalars(select(Message.text).where(Message.text.like("%OTP%"))).all()
+    assert len(answers) == 1
+    assert {case.kind for case in world.cases()} == {"question"}
