@@ -521,9 +521,11 @@ def test_replies_are_classified_one_by_one_as_they_come() -> None:
     assert talk.say(b"").split("\t")[0] == "unclear"
     assert talk.say(b"TC").split("\t")[0] == "opt_out"
     for odd in (b"\xff\xfe\xfd", b"da cai\rroi", b"\0", b"x" * 100_000, "\u2028a\x85b\x0bc".encode()):
-        label, confidence = talk.say(odd).split("\t")
+        label, confidence, acts, urgent = talk.say(odd).split("\t")
         assert label
         assert 0 <= float(confidence) <= 1
+        assert (acts, urgent) in (("automatic", ""), ("person", ""))
+    assert talk.say("nước lên tới cổ rồi, cứu với".encode()).split("\t")[2:] == ["person", "urgent"]
     assert talk.end() == (0, "")
 
 
