@@ -119,6 +119,8 @@ LABELS: dict[str, Any] = {
     for kind, (done, not_done) in {
         "tiem-chung": (_l("Đã tiêm"), _l("Chưa tiêm")),
         "bao-lu": (_l("Đã xong"), _l("Chưa xong")),
+        "giay-to": (_l("Đã làm giấy tờ"), _l("Chưa làm giấy tờ")),
+        "khao-sat": (_l("Đã trả lời phiếu"), _l("Chưa trả lời phiếu")),
     }.items()
     for label, word in ((Label.INSTALLED, done), (Label.NOT_YET, not_done))
     for family in ("answer", "found")

@@ -156,7 +156,7 @@ def test_a_sender_that_gateways_refuse(sender: str) -> None:
     ("changes", "says"),
     [
         ({"nmae": "x"}, "“nmae”"),
-        ({"kind": "bluzone"}, "bluezone, tiem-chung"),
+        ({"kind": "bluzone"}, "bluezone, giay-to, khao-sat, tiem-chung"),
         ({"text": 5}, "“text”"),
         ({"lists": "Tổ 1"}, "“lists”"),
         ({"unaccented": "true"}, "“unaccented”"),
