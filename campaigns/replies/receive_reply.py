@@ -77,12 +77,16 @@ def receive_reply(
         return None
     recipient = _latest_recipient(session, phone, now=now, within=same_within) if phone else None
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
+    is_start = False
     if inbound.is_opt_out:
         meant = Understanding.by_gateway(Label.OPT_OUT)
     elif inbound.is_help_request:
         meant = Understanding.by_gateway(Label.NEED_HELP)
     else:
         meant = understand(inbound.body, vocabulary_of(campaign))
+        is_start = starts_again(inbound.body)
+        if is_start:
+            meant = meant._replace(label=Label.UNCLEAR, is_automatic=True, is_urgent=False)
         if phone and recipient and meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
             meant = _read_in_conversation(session, inbound.body, meant, phone, recipient, now=now)
     label, is_urgent = meant.label, meant.is_urgent
@@ -91,13 +95,8 @@ def receive_reply(
     is_known = phone is not None or is_mobile_number(inbound.sender)
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
     is_answer = counts_as_answer(label, is_sure=is_sure) and is_matched
-    is_start = (
-        label is not Label.OPT_OUT and not is_urgent and phone is not None and starts_again(inbound.body)
-    )
-    if is_start and phone and give_back(session, phone.id, now=now):
-        is_answer = False
-    else:
-        is_start = False
+    # Nothing more is to be done where the number gets messages again.
+    is_start = is_start and phone is not None and give_back(session, phone.id, now=now)
     kind = None if is_start else kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=is_urgent)
     at = now
     if recipient and recipient.answered_at and recipient.answered_at > now:

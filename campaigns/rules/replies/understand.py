@@ -52,8 +52,8 @@ def score_reply(text: str, vocabulary: Vocabulary) -> Scores:
 
 CRY_FROM = -1.4
 """Score of the learned model from which a reply is a cry for help, though none of the words of danger stands in it: a chance of one fifth."""
-OPT_OUT_FROM = 0.15
-"""An opt-out missed is some six times as bad as one read into a reply, which an officer sees and takes back."""
+OPT_OUT_FROM = 0.08
+"""An opt-out missed is some twelve times as bad as one read into a reply, which an officer sees and takes back."""
 OPT_OUT_FROM_RULES = 0.03
 """The same where the rules read a wish to be left alone."""
 BEYOND_DOUBT = 0.97

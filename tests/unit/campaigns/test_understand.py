@@ -20,7 +20,7 @@ READ = [(each, understand(each.text, vocabulary_of(each.kind))) for each in HELD
 def test_authors_who_were_not_trained_on_are_understood() -> None:
     automatic = [(each, found) for each, found in READ if found.is_automatic]
     wrong = sum(each.label is not found.label for each, found in automatic)
-    assert macro_f1(READ) > 0.87
+    assert macro_f1(READ) > 0.9
     assert wrong / len(automatic) < 0.04
 
 
@@ -28,7 +28,7 @@ def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
     missed = [each.text for each, found in READ if each.label is Label.OPT_OUT is not found.label]
     unheard = [each.text for each, found in READ if each.is_urgent and not found.is_urgent]
     assert len(missed) <= 9
-    assert len(unheard) <= 12
+    assert len(unheard) <= 6
 
 
 @pytest.mark.parametrize("kind", sorted(load_kinds()))
