@@ -11,13 +11,12 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
+from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.open_case import open_case, open_help_case
 from campaigns.replies.record_answer import (
     AnswerContext,
     give_back,
     latest_answer,
-    queue_doubt_answer,
-    queue_emergency_answer,
     record_answer,
     undo_answer,
 )

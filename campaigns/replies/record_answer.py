@@ -24,13 +24,11 @@ from campaigns.models.replies import (
     AnswerSource,
     InstallReport,
     OfficerEntry,
-    Reply,
     SmartphoneChange,
 )
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.content import PAGE_LABELS, Content, read_content, render_reply
 from campaigns.rules.delivery import LINK
-from campaigns.rules.replies.doubts import answer_doubt, find_doubt
 from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
@@ -389,71 +387,6 @@ def queue_acknowledgement(
             not_before=now if is_opt_out else opens_at(now, hours),
         )
     )
-
-
-# Whom to call, at once: the campaign's own number, then those of the state, which take calls from anywhere at any hour.
-EMERGENCY_REPLY = (
-    "Neu dang nguy hiem, hay goi ngay{phone} 112 (cuu nan), 114 (chua chay, cuu ho), 115 (cap cuu), 113 (cong an). "
-    "Tin cua ong/ba da duoc bao cho can bo truc."
-)
-EMERGENCY_EVERY = timedelta(hours=24)
-
-
-def queue_emergency_answer(
-    session: Session, reply: Reply, phone: Phone, campaign: Campaign | None, *, now: datetime
-) -> None:
-    """Queue the one answer to a cry for help: whom to call. It leaves at once, whatever the hour, to a number that opted out as well.
-
-    At most one a number in 24 hours. The phone's row must be locked or new.
-    """
-    earlier = select(Reply.id).where(
-        Reply.phone_id == phone.id,
-        Reply.emergency_id.is_not(None),
-        Reply.received_at > now - EMERGENCY_EVERY,
-    )
-    if session.execute(earlier).first():
-        return
-    own = read_content(campaign.content).phone if campaign else ""
-    message = Message(
-        kind=MessageKind.CONFIRMATION,
-        campaign_id=campaign.id if campaign else None,
-        recipient_id=reply.recipient_id,
-        phone_id=phone.id,
-        text=measure(
-            EMERGENCY_REPLY.format(phone=f" {own}," if own and own != "112" else ""), unaccented=True
-        ).text,
-        state=MessageState.QUEUED,
-    )
-    session.add(message)
-    session.flush()
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
-    reply.emergency_id = message.id
-
-
-def queue_doubt_answer(
-    session: Session, reply: Reply, phone: Phone, campaign: Campaign, *, is_live: bool, now: datetime
-) -> None:
-    """Queue the short answer to a doubt about the message, once a recipient, within the sending hours and the cap. The case stays open."""
-    doubt = find_doubt(reply.body)
-    if doubt is None:
-        return
-    content = read_content(campaign.content)
-    text = measure(answer_doubt(doubt, issuer=content.issuer, contact=content.contact), unaccented=True).text
-    sent = select(Message.id).where(Message.recipient_id == reply.recipient_id, Message.text == text)
-    if session.execute(sent).first():
-        return
-    message = Message(
-        kind=MessageKind.ACKNOWLEDGEMENT,
-        campaign_id=campaign.id,
-        recipient_id=reply.recipient_id,
-        phone_id=phone.id,
-        text=text,
-        state=MessageState.QUEUED,
-    )
-    session.add(message)
-    session.flush()
-    opens = opens_at(now, campaign_hours(campaign, is_live=is_live))
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=opens))
 
 
 def cancel_acknowledgement(session: Session, answer: Answer) -> None:
