@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 
 from campaigns.rules.replies.classifier import Reading, read_reply
 from campaigns.rules.replies.danger import find_danger
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.model import (
     COLUMNS,
     LABELS,
@@ -158,16 +159,16 @@ WRONG = 0.03
 """Share of what is done automatically that may be wrong, by models that have seen two thirds of the authors; the one of all authors has fewer errors."""
 
 
-def choose_risk(likely: np.ndarray, readings: Sequence[Reading], labels: np.ndarray) -> int:
+def choose_risk(likely: np.ndarray, labels: np.ndarray) -> int:
     """Return the highest risk, in ten-thousandths, with which few enough of the automatic labels are wrong, for authors not seen."""
     said = likely.argmax(axis=1)
     sure = likely.max(axis=1)
     best = 1
-    for risk in range(10, 5000, 10):
+    for risk in range(10, 10_000, 10):
         automatic = np.array(
             [
-                is_sure_enough(LABELS[at], float(p), by_rules=reading.reply.label, risk=risk / 10_000)
-                for at, p, reading in zip(said, sure, readings, strict=True)
+                is_sure_enough(LABELS[at], float(p), risk=risk / 10_000)
+                for at, p in zip(said, sure, strict=True)
             ]
         )
         wrong = (said != labels) & automatic
@@ -175,6 +176,14 @@ def choose_risk(likely: np.ndarray, readings: Sequence[Reading], labels: np.ndar
             best = risk
             told = f"risk {risk / 10_000}: {automatic.mean():.1%} automatic, {wrong.sum() / automatic.sum():.2%} wrong"
     print(told, file=sys.stderr)
+    stop = LABELS.index(Label.OPT_OUT)
+    for chance in (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5):
+        taken = likely[:, stop] >= chance
+        found = (taken & (labels == stop)).sum() / (labels == stop).sum()
+        print(
+            f"opt-out from {chance}: found {found:.2%}, others taken for one {(taken & (labels != stop)).sum()}",
+            file=sys.stderr,
+        )
     return best
 
 
@@ -206,8 +215,7 @@ def train(examples: Sequence[Example]) -> dict[str, list[int]]:
         found[name] = [*(round(SCALE * weight) for weight in row), 0]
     # As people wrote them, and without the cries for help, which are never automatic.
     counted = np.array(corpus.is_written)[mixed] & ~corpus.urgent[mixed]
-    readings = [reading for reading, is_counted in zip(readings, counted, strict=True) if is_counted]
-    risk = choose_risk(likely[counted], readings, corpus.labels[mixed][counted])
+    risk = choose_risk(likely[counted], corpus.labels[mixed][counted])
     found[RISK] = [risk, *[0] * (COLUMNS - 1)]
     return {name: [max(-32768, min(32767, weight)) for weight in row] for name, row in found.items()}
 

@@ -63,13 +63,9 @@ COSTS = {Label.INSTALLED: 2.0, Label.WRONG_NUMBER: 2.0, Label.OPT_OUT: 0.7}
 _OPT_OUT, _NEED_HELP = LABELS.index(Label.OPT_OUT), LABELS.index(Label.NEED_HELP)
 
 
-def is_sure_enough(label: Label, confidence: float, *, by_rules: Label, risk: float) -> bool:
-    """Return whether a label stands without an officer's look: what is at stake times the chance of an error is at most `risk`.
-
-    Where the rules say something else, the risk must be a third of that.
-    """
-    at_stake = COSTS.get(label, 1.0) * (1 - confidence) * (1 if label is by_rules else 3)
-    return at_stake <= risk
+def is_sure_enough(label: Label, confidence: float, *, risk: float) -> bool:
+    """Return whether a label stands without an officer's look: what is at stake times the chance of an error is at most `risk`."""
+    return COSTS.get(label, 1.0) * (1 - confidence) <= risk
 
 
 def understand(text: str, vocabulary: Vocabulary = BLUEZONE) -> Understanding:
@@ -93,5 +89,5 @@ def _understand(text: str, vocabulary: Vocabulary) -> Understanding:
     elif is_urgent and likely[_NEED_HELP] >= 0.05:
         at = _NEED_HELP
     label = LABELS[at]
-    is_sure = is_sure_enough(label, likely[at], by_rules=by_rules, risk=load_risk())
+    is_sure = is_sure_enough(label, likely[at], risk=load_risk())
     return Understanding(label, likely[at], is_sure and not is_urgent, is_urgent, by_rules)
