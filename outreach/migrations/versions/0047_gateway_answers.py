@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0047_gateway_answers"
-down_revision = "0056_report_form"
+down_revision = "0046_command_uploads"
 
 
 def upgrade() -> None:
