@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy drill-restore drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ chaos: environment-dev  ## a large send while everything around it breaks: ARGS=
 
 check-deploy: environment-dev  ## systemd's units, nginx, alert rules, Redis and the compose file's schema, each by its own program
 	$(VENV)/bin/python -m deploy.check
+
+fuzz-uploads: environment-dev  ## damaged files for every upload, none of which may end a process: ARGS="--files 10000"
+	$(VENV)/bin/python -m tests.drills.fuzz_uploads $(ARGS)
 
 drill-restore: environment-dev  ## lose the database in the middle of a send, restore a backup, send on: ARGS="--messages 4000"
 	$(VENV)/bin/python -m tests.drills.restore $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 from flask import Flask, Request, request
@@ -9,9 +10,12 @@ from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from admin.api.document import create_api
+from admin.api.routing import is_known_bearer
 from admin.cli import register_commands
 from admin.health import create_health
-from admin.site import install_admin
+from admin.refusals import note_refusals
+from admin.site import install_admin, long_form_limit
+from admin.views.imports import upload_limit
 from campaigns.web.answer_page import AnswerPageApp, AnswerPageService, create_answer_page
 from campaigns.web.asgi import Application, WsgiBridge
 from campaigns.web.gateway_callbacks import StatusCallbackApp, create_gateway_callbacks, create_reply_channels
@@ -57,6 +61,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     set_up_logs(settings)
     app.before_request(lambda: audit.set_origin(request.remote_addr or ""))
+    note_refusals(app, runtime)
     register_error_pages(app)
     answer_page = app.extensions["desk"] = AnswerPageService(runtime)
     # Callers of these authenticate by a signature or a token, so they need no CSRF token.
@@ -76,13 +81,27 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     return app
 
 
+def _most_bytes(app: Flask, runtime: Runtime, environ: dict[str, Any]) -> int:
+    """Return how large a request may be, before its body is read: large ones are for who may upload, on those paths."""
+    with app.request_context({**environ, "wsgi.input": BytesIO()}):
+        if request.endpoint == "api.import_contacts":
+            return LARGEST if is_known_bearer(runtime) else MAX_FORM_BYTES
+        return max(MAX_FORM_BYTES, upload_limit(), long_form_limit())
+
+
 def create_front(app: Flask) -> Application:
     """Return the ASGI application: `app` in threads, the busiest addresses in the event loop.
 
     Those are status callbacks and residents' pages.
     """
     runtime: Runtime = app.extensions["runtime"]
-    admin_site = WsgiBridge(app, threads=THREADS, most_bytes=LARGEST + MAX_FORM_BYTES)
+    admin_site = WsgiBridge(
+        app,
+        threads=THREADS,
+        usual_bytes=MAX_FORM_BYTES,
+        most_bytes=lambda environ: _most_bytes(app, runtime, environ),
+        is_slow=lambda environ: (environ["REQUEST_METHOD"], environ["PATH_INFO"]) == ("POST", "/login"),
+    )
     is_https = runtime.settings.public_base_url.startswith("https:")
     answer_pages = AnswerPageApp(runtime.db, app.extensions["desk"], others=admin_site, is_https=is_https)
     if not runtime.settings.speaks_twilio:

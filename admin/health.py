@@ -31,6 +31,7 @@ from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import is_anything_running
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
+from outreach.accounts.security_events import SecurityEvent, count_events
 from outreach.core.job_queue import QUEUES, RECOVERED_KEY, open_queue
 from outreach.core.schema import is_current, newest
 from outreach.models.backups import Backup
@@ -190,6 +191,15 @@ def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
         queue = open_queue(name, runtime.redis)
         jobs.labels(name).set(or_nan(lambda queue=queue: len(queue)))  # type: ignore[misc]
         ages.labels(name).set(or_nan(lambda queue=queue: _age_s(queue)))  # type: ignore[misc]
+    refusals = Gauge(
+        "loa_security_events", "Security events since Redis was started.", ["event"], registry=registry
+    )
+    try:
+        events = count_events(runtime.redis)
+    except RedisError:
+        events = None
+    for event in SecurityEvent:
+        refusals.labels(event.value).set(math.nan if events is None else events[event])
     recovered = Gauge("loa_sweep_rescues", "Work that only the sweep found.", ["kind"], registry=registry)
     for kind in ("leases", "callbacks", "bells"):
         recovered.labels(kind).set(

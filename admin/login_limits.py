@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 from enum import StrEnum
 
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from redis import Redis
 
+from admin.known_devices import email_digest
 from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
+from outreach.rules.addresses import network_of
 
 FAILURES_PER_EMAIL = RateLimitItemPerMinute(10, 15, "login:email")
 FAILURES_PER_ADDRESS = RateLimitItemPerMinute(30, 15, "login:address")  # many colleagues share one
+FAILURES_PER_DEVICE = RateLimitItemPerMinute(10, 15, "login:device")  # of one that is known
 FAILURES_AT_OWN_PASSWORD = RateLimitItemPerMinute(10, 15, "login:own")
 REQUESTS_PER_EMAIL = RateLimitItemPerHour(3, 1, "login:link:email")
 REQUESTS_PER_ADDRESS = RateLimitItemPerHour(20, 1, "login:link:address")
 _AWAY = "login.limits_away"
 
 
-def hit_login(redis: Redis, *, email: str, address: str) -> int:
+def hit_login(redis: Redis, *, email: str, address: str, device: str = "") -> int:
     """Count an attempt before its password is checked, so that parallel attempts all count.
 
     Returns the seconds to wait, 0 if the attempt may go on. An attempt refused for its e-mail does not count
-    against the IP address. If Redis is unavailable, all may pass: staff must get in, and argon2 is slow by itself.
+    against the IP address. A known device has a limit of its own: strangers lock nobody out of their own computer. If Redis is unavailable, all may pass: staff must get in, and argon2 is slow by itself.
     """
     with nothing_limited_without_redis(_AWAY):
-        return hit(redis, FAILURES_PER_EMAIL, _digest(email)) or hit(redis, FAILURES_PER_ADDRESS, address)
+        if device:
+            return hit(redis, FAILURES_PER_DEVICE, device)
+        return hit(redis, FAILURES_PER_EMAIL, email_digest(email)) or hit(
+            redis, FAILURES_PER_ADDRESS, network_of(address)
+        )
     return 0
 
 
@@ -38,9 +44,9 @@ class ResetRequestDecision(StrEnum):
 def count_request(redis: Redis, *, email: str, address: str) -> ResetRequestDecision:
     """Count a request for a reset mail: no mailbox is flooded, and no IP address asks for everybody."""
     with nothing_limited_without_redis(_AWAY):
-        if hit(redis, REQUESTS_PER_ADDRESS, address):
+        if hit(redis, REQUESTS_PER_ADDRESS, network_of(address)):
             return ResetRequestDecision.WAIT
-        if hit(redis, REQUESTS_PER_EMAIL, _digest(email)):
+        if hit(redis, REQUESTS_PER_EMAIL, email_digest(email)):
             return ResetRequestDecision.SILENTLY_NOT
     return ResetRequestDecision.YES
 
@@ -54,16 +60,15 @@ def may_try_own_password(redis: Redis, user_id: int) -> bool:
 
 def clear_login_limits(redis: Redis, email: str) -> None:
     """Let an account try again at once. Raises redis.RedisError."""
-    limiter(redis).clear(FAILURES_PER_EMAIL, _digest(email))
+    limiter(redis).clear(FAILURES_PER_EMAIL, email_digest(email))
 
 
-def refund_login(redis: Redis, *, email: str, address: str) -> None:
-    """Undo the count after a right password: reset the e-mail's, take one attempt off the IP address's."""
+def refund_login(redis: Redis, *, email: str, address: str, device: str = "") -> None:
+    """Undo the count after a right password: reset the device's, or the e-mail's and take one off the IP address's."""
     with nothing_limited_without_redis(_AWAY):
+        if device:
+            limiter(redis).clear(FAILURES_PER_DEVICE, device)
+            return
         clear_login_limits(redis, email)
         limit = FAILURES_PER_ADDRESS
-        limiter(redis).storage.incr(limit.key_for(address), limit.get_expiry(), amount=-1)
-
-
-def _digest(email: str) -> str:
-    return hashlib.sha256(email.strip().lower().encode()).hexdigest()
+        limiter(redis).storage.incr(limit.key_for(network_of(address)), limit.get_expiry(), amount=-1)

@@ -10,14 +10,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Request, flash, redirect, render_template, request, session, url_for
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask import (
+    Blueprint,
+    Flask,
+    Request,
+    Response,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from admin.known_devices import device_of, remember_device
 from admin.login_limits import ResetRequestDecision, count_request, hit_login, refund_login
 from outreach.accounts.second_factor import (
     MUST_HAVE_ONE,
@@ -67,21 +80,30 @@ class SignedIn(UserMixin):
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Session interface that skips requests without a cookie.
+    """Session interface that skips requests without a cookie, and remembers the device that somebody signed in on.
 
-    Residents have none, and it costs a fifth of their page.
+    Residents have no cookie, and it costs a fifth of their page.
     """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._key = runtime.settings.secret_key
+        self._is_https = runtime.settings.public_base_url.startswith("https:")
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if self.get_cookie_name(app) not in request.cookies:
             return self.session_class()
         return super().open_session(app, request)
 
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        super().save_session(app, session, response)
+        if email := g.pop("signed_in_as", None):  # after the session's cookie, which is the one to look for
+            remember_device(response, email, secret_key=self._key, is_https=self._is_https)
+
 
 def install_login(app: Flask, runtime: Runtime) -> None:
     """Set up sessions and the lookup of the signed-in user."""
     app.config["PERMANENT_SESSION_LIFETIME"] = ENDS_AFTER
-    app.session_interface = _Sessions()
+    app.session_interface = _Sessions(runtime)
     manager = LoginManager(app)
     manager.session_protection = "basic"
 
@@ -155,6 +177,7 @@ def start_session(runtime: Runtime, user_id: int) -> ResponseReturnValue:
         signed_in = _signed_in(db, db.get_one(User, user_id), user_session, runtime)
     login_user(signed_in)
     session.permanent = True
+    g.signed_in_as = signed_in.email
     return redirect(safe_target(request.args.get("next")), code=303)
 
 
@@ -204,7 +227,8 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
     @pages.post("/login")
     def sign_in() -> ResponseReturnValue:
         email, address = request.form.get("email", ""), request.remote_addr or ""
-        if wait := hit_login(runtime.redis, email=email, address=address):
+        device = device_of(request, email, secret_key=runtime.settings.secret_key)
+        if wait := hit_login(runtime.redis, email=email, address=address, device=device):
             minutes = -(-wait // 60)
             error = _(
                 "Đã thử sai quá nhiều lần. Vì an toàn, hãy đợi %(minutes)s phút rồi đăng nhập lại.",
@@ -216,10 +240,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             user = find_by_email(db, email)
             # An unknown address takes as long as a wrong password and gets the same answer.
             if not check_password(user, request.form.get("password", "")) or user is None:
-                log.warning("login.refused user=%s", user.id if user else None)
+                g.refused_user = user.id if user else None
                 error = _("Địa chỉ thư điện tử hoặc mật khẩu không đúng. Hãy thử lại.")
                 return render_template("sign_in/login.html", error=error, email=email), 401
-        refund_login(runtime.redis, email=email, address=address)
+        refund_login(runtime.redis, email=email, address=address, device=device)
         reset_session()
         if has_second_factor(user):
             session[_PENDING_LOGIN] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
@@ -246,11 +270,11 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             secret_key=runtime.settings.secret_key,
             now=datetime.now(UTC),
         )
+        g.refused_user = user_id
         if verdict is CodeCheck.WAIT:
             error = _("Đã gõ sai mã quá nhiều lần. Vì an toàn, hãy đợi 15 phút rồi thử lại.")
             return render_template("sign_in/code.html", error=error), 429
         if verdict is CodeCheck.WRONG:
-            log.warning("login.code_refused user=%s", user_id)
             error = _("Mã không đúng hoặc đã dùng rồi. Hãy đợi mã tiếp theo hiện trên điện thoại và gõ lại.")
             return render_template("sign_in/code.html", error=error), 401
         reset_session()

@@ -55,6 +55,7 @@ from admin.views.progress import ProgressView
 from admin.views.reach import InstallsView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
 from admin.views.reports import ReportView
+from admin.views.security import SecurityView
 from admin.views.sending import SendingView
 from admin.views.users import UsersView
 from admin.views.visits import VisitsView
@@ -134,6 +135,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         OrganisationsView(runtime),
         UsersView(runtime),
         AuditView(runtime),
+        SecurityView(runtime),
         TokensView(runtime),
         WebhooksView(runtime),
         AccountView(runtime),
@@ -295,10 +297,14 @@ def allow_long_forms(app: Flask) -> None:
 
     @app.before_request
     def allow() -> None:
-        endpoint = request.endpoint
-        if (
-            endpoint in _LONG_FORMS
-            and current_user.is_authenticated
-            and may_open(current_user.role, endpoint)
-        ):
-            request.max_content_length = request.max_form_memory_size = LONGEST
+        if limit := long_form_limit():
+            request.max_content_length = request.max_form_memory_size = limit
+
+
+def long_form_limit() -> int:
+    """Return the size limit of this request if it is a campaign form of a user who may send it, else 0."""
+    endpoint = request.endpoint
+    is_allowed = (
+        endpoint in _LONG_FORMS and current_user.is_authenticated and may_open(current_user.role, endpoint)
+    )
+    return LONGEST if is_allowed else 0

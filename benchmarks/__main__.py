@@ -13,7 +13,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import answer_pages, callbacks, claims, imports, launch, leaders, pace, pages, send_rates
+from benchmarks import (
+    answer_pages,
+    callbacks,
+    claims,
+    imports,
+    launch,
+    leaders,
+    logins,
+    pace,
+    pages,
+    send_rates,
+)
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
 
@@ -27,6 +38,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "claiming": claims.main,
     "pages": pages.main,
     "leaders": leaders.main,
+    "logins": logins.main,
     "importing": imports.main,
 }
 SMALL: dict[str, dict[str, Any]] = {
@@ -38,6 +50,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "claiming": {"small": 6_000, "large": 60_000},
     "pages": {"people": 10_000, "times": 10},
     "leaders": {"people": 20_000, "seconds": 10},
+    "logins": {"people": 1_000, "logins": 8, "rounds": 1},
     "importing": {"count": 5_000, "large": 20_000},
 }
 

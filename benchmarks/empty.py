@@ -18,4 +18,6 @@ def page(token: str) -> str:
     return ""
 
 
-served = WsgiBridge(app, threads=THREADS, most_bytes=MAX_FORM_BYTES)
+served = WsgiBridge(
+    app, threads=THREADS, usual_bytes=MAX_FORM_BYTES, most_bytes=lambda _environ: MAX_FORM_BYTES
+)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import delete_totals
 from campaigns.models.activities import VisitSheet
-from campaigns.models.campaigns import Campaign, CampaignAuthor, Recipient, Step
+from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Answer, Reply
@@ -22,17 +22,22 @@ from campaigns.planning.approvals import (
     LaunchTerms,
     approvers_of,
     compute_terms,
-    is_waiting_for_second_approval,
+    is_waiting_for_approval,
+    outgrown_approval,
 )
 from campaigns.planning.audience import has_sent_any
 from campaigns.planning.drafts import (
     describe_campaign,
+    is_campaign_author,
+    newest_version,
+    read_versions,
     record_decision,
     resend_decision_mail,
     save_draft,
     store_version,
 )
 from campaigns.planning.kinds import load_kinds
+from campaigns.rules.approvals import has_outgrown, unread_version
 from campaigns.rules.budget import refusal_of
 from campaigns.rules.draft import Draft
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
@@ -56,6 +61,12 @@ STATE_NAMES = {
     CampaignState.CANCELLED: LoaError("state_cancelled"),
 }
 NEEDS_TERMS = (CampaignAction.APPROVE, CampaignAction.LAUNCH)
+_NO_APPROVAL: dict[str, object] = {
+    "approved_at": None,
+    "approved_by": None,
+    "approved_recipients": None,
+    "approved_bases": None,
+}
 _ALLOWED_ROLES = {
     CampaignAction.SUBMIT: (Role.STAFF, Role.APPROVER),
     CampaignAction.RETURN: (Role.STAFF, Role.APPROVER),
@@ -133,10 +144,13 @@ def perform_action(
     user: User,
     now: datetime,
     reason: str = "",
+    version: int | None = None,
+    recipients: int | None = None,
 ) -> Campaign:
     """Submit, return, approve, launch, pause, resume, cancel or undo a campaign.
 
-    `reason` belongs to a return; an approver must give one (else BadInput). Raises NotFound, NotAllowed, WrongState.
+    `reason` belongs to a return; an approver must give one (else BadInput). An approval may name what was read: the
+    number of the submission and of the recipients. Raises NotFound, NotAllowed, WrongState.
     """
     terms = None
     if action in NEEDS_TERMS:
@@ -144,7 +158,20 @@ def perform_action(
         with runtime.db.read() as session:
             campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
             terms = compute_terms(session, campaign, settings=runtime.settings, now=now)
-    return change_campaign(runtime, campaign_id, action, terms=terms, user=user, now=now, reason=reason)
+    campaign = change_campaign(
+        runtime,
+        campaign_id,
+        action,
+        terms=terms,
+        user=user,
+        now=now,
+        reason=reason,
+        version=version,
+        recipients=recipients,
+    )
+    if action is CampaignAction.LAUNCH and campaign.state is CampaignState.SUBMITTED:
+        raise WrongState("launch_needs_new_approval")
+    return campaign
 
 
 @use_case
@@ -157,15 +184,21 @@ def change_campaign(
     user: User,
     now: datetime,
     reason: str = "",
+    version: int | None = None,
+    recipients: int | None = None,
 ) -> Campaign:
     """Change a campaign as `perform_action` does, with terms that were computed before.
 
-    `terms`: how many approvals are needed (the campaign stays submitted until the last one), and the estimated
-    cost, which the budget must cover at a launch. An approval and a launch need them.
+    `terms`: how many approvals are needed (the campaign stays submitted until the last one), the audience that is
+    approved or launched, and the estimated cost, which the budget must cover at a launch. An approval and a launch need
+    them. A launch of an audience that has outgrown its approval submits the campaign again.
     """
     campaign = find_campaign(session, campaign_id, user=user)
     require_role(user, *_ALLOWED_ROLES[action])
-    is_author = _is_author(session, campaign, user)
+    if action in NEEDS_TERMS:
+        # Locked until the end: what is compared here is what is approved or sent.
+        session.refresh(campaign, with_for_update=True)
+    is_author = is_campaign_author(session, campaign, user)
     if action in (CampaignAction.SUBMIT, CampaignAction.RETURN, CampaignAction.APPROVE):
         enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
     if action not in (CampaignAction.SUBMIT, CampaignAction.RETURN):
@@ -179,19 +212,26 @@ def change_campaign(
             require_role(user, Role.APPROVER)
             if not reason.strip():
                 raise BadInput("return_reason_missing")
-        values = {"submitted_at": None, "approved_at": None, "approved_by": None}
+        values = {"submitted_at": None, **_NO_APPROVAL}
     elif action is CampaignAction.APPROVE:
         # No author may approve, administrators included.
         if is_author:
             raise NotAllowed("own_campaign_approval")
-        if is_waiting_for_second_approval(campaign):
-            return _approve_second(session, campaign_id, user=user, now=now)
         assert terms is not None
+        _refuse_unread(session, campaign, terms, version=version, recipients=recipients)
+        approved: dict[str, object] = {
+            "approved_recipients": terms.recipients if recipients is None else recipients,
+            "approved_bases": terms.bases,
+        }
+        if is_waiting_for_approval(campaign):
+            return _approve_held(session, campaign_id, terms, approved, user=user, now=now)
         if _record_earlier_approval(session, campaign_id, terms.approvals, user=user, now=now):
             return campaign
-        values = {"approved_at": now, "approved_by": user.id}
+        values = {"approved_at": now, "approved_by": user.id, **approved}
     elif action is CampaignAction.LAUNCH:
         assert terms is not None
+        if campaign.state is CampaignState.APPROVED and outgrown_approval(campaign, terms):
+            return _submit_again(session, campaign, user=user, now=now)
         if terms.approvals > 1 and len(approvers_of(session, campaign_id)) < terms.approvals:
             raise WrongState("second_approval_now_needed")
         if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
@@ -228,8 +268,7 @@ def change_campaign(
         raise WrongState("campaign_state_changed", state=STATE_NAMES[before])
     campaign = session.get_one(Campaign, campaign_id)
     if action is CampaignAction.SUBMIT:
-        description = describe_campaign(session, campaign, kinds=load_kinds())
-        store_version(session, campaign_id, description, user_id=user.id, now=now)
+        _store_submission(session, campaign, user_id=user.id, now=now)
     elif action is CampaignAction.APPROVE or (action is CampaignAction.RETURN and not is_author):
         record_decision(
             session,
@@ -260,15 +299,60 @@ def _record_earlier_approval(
     return True
 
 
-def _approve_second(session: Session, campaign_id: int, *, user: User, now: datetime) -> Campaign:
-    """Store the second approval of a campaign whose audience had grown at its start, and resume it."""
-    _refuse_repeated_approval(session, campaign_id, user)
-    if not change_state(
-        session, campaign_id, CampaignAction.RESUME, now=now, pause_reason="", launched_at=now, resumed_at=now
+def _refuse_unread(
+    session: Session, campaign: Campaign, terms: LaunchTerms, *, version: int | None, recipients: int | None
+) -> None:
+    """Raise WrongState if the approver has not read what would be approved: the draft, and the number of people."""
+    current = describe_campaign(session, campaign, kinds=load_kinds())
+    submitted = [each.data for each in read_versions(session, campaign.id)]
+    if refusal := unread_version(submitted, current, read=version):
+        raise refusal
+    if has_outgrown(recipients, terms.recipients, margin_percent=terms.growth_percent):
+        raise WrongState("audience_grew_since_read", read=recipients, now=terms.recipients)
+
+
+def _submit_again(session: Session, campaign: Campaign, *, user: User, now: datetime) -> Campaign:
+    """Give a campaign back to the approver, as its audience is no longer the approved one."""
+    campaign_id = campaign.id
+    change_state(session, campaign_id, CampaignAction.RESUBMIT, now=now, submitted_at=now, **_NO_APPROVAL)
+    campaign = session.get_one(Campaign, campaign_id)
+    _store_submission(session, campaign, user_id=user.id, now=now)
+    _record(session, campaign_id, user.id, CampaignAction.RESUBMIT.value, now)
+    enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
+    return campaign
+
+
+def _store_submission(session: Session, campaign: Campaign, *, user_id: int, now: datetime) -> None:
+    description = describe_campaign(session, campaign, kinds=load_kinds())
+    store_version(session, campaign.id, description, user_id=user_id, now=now)
+
+
+def _approve_held(
+    session: Session,
+    campaign_id: int,
+    terms: LaunchTerms,
+    approved: dict[str, object],
+    *,
+    user: User,
+    now: datetime,
+) -> Campaign:
+    """Store an approval of a campaign whose audience had changed at its start; the last one resumes it."""
+    approvers = _refuse_repeated_approval(session, campaign_id, user)
+    is_last = len(approvers) + 1 >= terms.approvals
+    if is_last and not change_state(
+        session,
+        campaign_id,
+        CampaignAction.RESUME,
+        now=now,
+        pause_reason="",
+        launched_at=now,
+        resumed_at=now,
+        **approved,
     ):
         raise WrongState("no_second_approval_wanted")
     record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
-    _record(session, campaign_id, user.id, CampaignAction.APPROVE.value, now)
+    action = CampaignAction.APPROVE.value if is_last else "approve_first"
+    _record(session, campaign_id, user.id, action, now)
     return session.get_one(Campaign, campaign_id)
 
 
@@ -280,24 +364,29 @@ def _refuse_repeated_approval(session: Session, campaign_id: int, user: User) ->
     return approvers
 
 
-def hold_for_second_approval(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Pause a campaign whose frozen audience needs another approval; it counts as not launched.
+def hold_for_approval(session: Session, campaign_id: int, *, reason: LoaError, now: datetime) -> None:
+    """Pause a campaign whose frozen audience needs an approval that it does not have; it counts as not launched.
 
-    The mail about its last approval is due again, to those who may give the second.
+    For a second approval the mail about the first is due again. Where the approved audience no longer holds, the
+    campaign counts as submitted once more, and every approval has to be given anew.
     """
-    reason = WAITING_FOR_SECOND_APPROVAL.as_json()
-    if change_state(
-        session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=reason, launched_at=None
+    if not change_state(
+        session,
+        campaign_id,
+        CampaignAction.PAUSE,
+        now=now,
+        pause_reason=reason.as_json(),
+        launched_at=None,
     ):
-        _record(session, campaign_id, None, "pause", now, reason=reason)
+        return
+    _record(session, campaign_id, None, "pause", now, reason=reason.as_json())
+    if reason.code == WAITING_FOR_SECOND_APPROVAL.code:
         resend_decision_mail(session, campaign_id)
-        enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
-
-
-def _is_author(session: Session, campaign: Campaign, user: User) -> bool:
-    """Return whether the user has written on the campaign."""
-    wrote = session.get(CampaignAuthor, (campaign.id, user.id))
-    return wrote is not None or campaign.created_by == user.id
+    elif approvers_of(session, campaign_id):
+        campaign, newest = session.get_one(Campaign, campaign_id), newest_version(session, campaign_id)
+        by = newest.submitted_by if newest else campaign.created_by
+        _store_submission(session, campaign, user_id=by, now=now)
+    enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
 
 
 def pause_automatically(session: Session, campaign_id: int, *, reason: LoaError, now: datetime) -> None:

@@ -21,10 +21,15 @@ from campaigns.delivery.reconcile import expire_leases, has_unknown_due
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
 from campaigns.delivery.streams import open_streams
-from campaigns.lifecycle import change_state, hold_for_second_approval, pause_automatically
+from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.planning.approvals import approvers_of, compute_terms
+from campaigns.planning.approvals import (
+    WAITING_FOR_SECOND_APPROVAL,
+    approvers_of,
+    compute_terms,
+    outgrown_approval,
+)
 from campaigns.planning.audience import freeze_audience, queue_step, sample_names
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.rules.delivery import create_renderer
@@ -131,29 +136,34 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
                     result.steps_opened += 1
         except _NotApproved as missing:
             with transaction(runtime) as session:
-                hold_for_second_approval(session, missing.campaign_id, now=now)
+                hold_for_approval(session, missing.campaign_id, reason=missing.reason, now=now)
         except DBAPIError as error:
             result.failed += 1
             log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
 
 
 class _NotApproved(Exception):
-    def __init__(self, campaign_id: int) -> None:
+    def __init__(self, campaign_id: int, reason: LoaError) -> None:
         super().__init__(campaign_id)
         self.campaign_id = campaign_id
+        self.reason = reason
 
 
 def _require_approvals(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
-    """Raise _NotApproved if the frozen audience needs more approvals than the campaign has.
+    """Raise _NotApproved if the frozen audience needs more approvals than it has, or is not the approved one.
 
     Lists may have grown since the approval, until this moment.
     """
     step = session.get_one(Step, step_id)
     if step.number > 1:
         return
-    needed = compute_terms(session, step.campaign, settings=runtime.settings, now=now).approvals
-    if needed > 1 and len(approvers_of(session, step.campaign_id)) < needed:
-        raise _NotApproved(step.campaign_id)
+    terms = compute_terms(session, step.campaign, settings=runtime.settings, now=now)
+    approvals, reason = len(approvers_of(session, step.campaign_id)), outgrown_approval(step.campaign, terms)
+    if terms.approvals > 1 and terms.approvals > approvals:
+        awaited = WAITING_FOR_SECOND_APPROVAL if approvals or reason is None else reason
+        raise _NotApproved(step.campaign_id, awaited)
+    if reason:
+        raise _NotApproved(step.campaign_id, reason)
 
 
 def _mark_unknown_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:

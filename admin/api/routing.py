@@ -171,6 +171,15 @@ def authenticate(runtime: Runtime, right: Right) -> Response | None:
     return None
 
 
+def is_known_bearer(runtime: Runtime) -> bool:
+    """Return whether the request has a valid token; nothing is counted."""
+    scheme, _space, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return False
+    with runtime.db.read() as session:
+        return authenticate_token(session, text.strip(), now=datetime.now(UTC)) is not None
+
+
 def bearer() -> Bearer:
     """Return the authenticated bearer of this request."""
     token_bearer: Bearer = g.bearer

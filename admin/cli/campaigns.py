@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,16 @@ _ACTIONS = {
     CampaignAction.UNDO: "Take a launch back, as long as no message has left.",
 }
 _which = click.argument("campaign_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")
+_version = click.option(
+    "--version",
+    type=click.IntRange(1, LARGEST_ID),
+    metavar="N",
+    help="Number of the submission that was read.",
+)
+
+
+def _no_version(command: Callable[..., None]) -> Callable[..., None]:
+    return command
 
 
 def campaign_commands(runtime: Runtime) -> list[click.Command]:
@@ -53,10 +64,11 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @campaigns.command(action.value, help=help_text)
         @_which
         @acting_as
+        @(_version if action is CampaignAction.APPROVE else _no_version)
         @json_option
-        def run(campaign_id: int, email: str, as_json: bool) -> None:
+        def run(campaign_id: int, email: str, as_json: bool, version: int | None = None) -> None:
             user, now = acting_user(runtime, email), datetime.now(UTC)
-            state = perform_action(runtime, campaign_id, action, user=user, now=now).state
+            state = perform_action(runtime, campaign_id, action, user=user, now=now, version=version).state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
             output(
                 {"id": campaign_id, "state": state.value},

@@ -39,7 +39,6 @@ from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.models.campaigns import (
     Campaign,
-    CampaignAuthor,
     CampaignDecision,
     CampaignList,
     CampaignVersion,
@@ -50,10 +49,15 @@ from campaigns.models.replies import InstallReport
 from campaigns.planning.approvals import (
     approvals_needed,
     approvers_of,
-    is_waiting_for_second_approval,
+    is_waiting_for_approval,
 )
-from campaigns.planning.correct_texts import may_be_corrected
-from campaigns.planning.drafts import compare_versions, describe_campaign
+from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected
+from campaigns.planning.drafts import (
+    VersionChange,
+    compare_versions,
+    describe_campaign,
+    is_campaign_author,
+)
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, Preview, build_preview
 from campaigns.rules.content import Content, read_content
@@ -76,6 +80,13 @@ class ReturnForm(Form):
     reason = LongTextField(_l("Trả lại để sửa, vì"), rows=2, required=True)
 
 
+class ApproveForm(Form):
+    """Approval of what the page showed: the number of the submission and of the recipients."""
+
+    version = NumberField(_l("Lần trình"), type="hidden", default=None)
+    recipients = NumberField(_l("Số người nhận"), type="hidden", default=None)
+
+
 class TrialForm(Form):
     """A test message; `step` is the step whose text it has."""
 
@@ -84,6 +95,12 @@ class TrialForm(Form):
         _l("Gửi thử đến số của bạn"), name="trial_number", type="tel", autocomplete="tel", class_="short"
     )
     step_number = NumberField(name="step", default=1)
+
+
+_FORMS: dict[CampaignAction, type[Form]] = {
+    CampaignAction.RETURN: ReturnForm,
+    CampaignAction.APPROVE: ApproveForm,
+}
 
 
 class CampaignsView(CampaignTextPages):
@@ -126,7 +143,10 @@ class CampaignsView(CampaignTextPages):
             "campaigns/sheet.html",
             sheet=shown,
             panel=panel,
-            may_correct=may_open(user.role, "campaigns.texts") and may_be_corrected(campaign),
+            may_correct=may_open(user.role, "campaigns.texts")
+            and may_be_corrected(campaign)
+            and not campaign.correction,
+            correction=_read_correction(session, campaign, user),
             own_texts=own_texts(shown.description.get("content", {}), campaign.kind),
             lifts=_read_lifts(session, campaign, user) if shown.was_launched else [],
             languages=OTHER_LANGUAGES,
@@ -176,7 +196,7 @@ class CampaignsView(CampaignTextPages):
                 return _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
             return message
 
-        form = ReturnForm() if action is CampaignAction.RETURN else Form()
+        form: Form = _FORMS.get(action, Form)()
         page = url_for("campaigns.sheet", campaign_id=campaign_id)
         return self.submit_form(form, page, perform_action, campaign_id, action, message=told)
 
@@ -197,6 +217,36 @@ class CampaignsView(CampaignTextPages):
             campaign_id=campaign_id,
             then=url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial"),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCorrection:
+    """A proposed correction, and what the user may do about it."""
+
+    by: str
+    at: datetime
+    changes: list[ShownChange]
+    may_confirm: bool
+    may_drop: bool
+
+
+def _read_correction(session: Session, campaign: Campaign, user: User) -> ShownCorrection | None:
+    if not campaign.correction:
+        return None
+    by = campaign.correction["by"]
+    content = apply_corrections(campaign.content, campaign.correction["texts"])
+    changes = [
+        VersionChange(f"content.{path}", before, after)
+        for path, (before, after) in changed_texts(campaign.content, content).items()
+    ]
+    is_approver = user.role in _APPROVERS
+    return ShownCorrection(
+        by=_user_name(session.get_one(User, by)),
+        at=datetime.fromisoformat(campaign.correction["at"]),
+        changes=show_changes(changes, areas={}, organisations={}),
+        may_confirm=is_approver and user.id != by and not is_campaign_author(session, campaign, user),
+        may_drop=is_approver or user.id == by,
+    )
 
 
 def _read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownLift]:
@@ -248,7 +298,8 @@ class CampaignSheet:
     is_author: bool
     approvals: int  # number needed
     approved_by: list[str]  # names of those who approved the last submission
-    is_held: bool  # waits for a second approval
+    is_held: bool  # launched, and waits for an approval
+    version: int | None  # number of the last submission
     may: frozenset[str]
     was_launched: bool
     is_over: bool
@@ -278,18 +329,16 @@ def read_sheet(
         session.execute(select(Area.code, Area.kind + " " + Area.name).order_by(Area.code)).all()
     )
     compared, changes = _compare(campaign, description, list(versions))
-    is_author = (
-        campaign.created_by == user.id or session.get(CampaignAuthor, (campaign.id, user.id)) is not None
-    )
+    is_author = is_campaign_author(session, campaign, user)
     organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
     approver = session.get(User, campaign.approved_by) if campaign.approved_by else None
     shown = build_preview(session, draft, audience, settings=settings, now=now)
     approver_ids = approvers_of(session, campaign.id)
-    waits_for_second = is_waiting_for_second_approval(campaign)
+    waits = is_waiting_for_approval(campaign)
     may = _allowed_actions(
-        CampaignState.SUBMITTED if waits_for_second else campaign.state, user.role, is_author=is_author
+        CampaignState.SUBMITTED if waits else campaign.state, user.role, is_author=is_author
     )
-    if waits_for_second:
+    if waits:
         may -= {"discard", "withdraw", "return"}
     return CampaignSheet(
         id=campaign.id,
@@ -313,7 +362,8 @@ def read_sheet(
         is_author=is_author,
         approvals=approvals_needed(shown, settings),
         approved_by=[_user_name(session.get_one(User, number)) for number in approver_ids],
-        is_held=waits_for_second,
+        is_held=waits,
+        version=versions[-1].n if versions else None,
         may=may - {"approve"} if user.id in approver_ids else may,
         was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
         is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled
 from admin.permissions import may_open
+from admin.refusals import within_quota
 from admin.views.base import AdminPage
 from admin.views.inbox import labels_of
 from admin.views.privacy_requests import REQUEST_FORMS, RequestForm
@@ -38,13 +39,14 @@ from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.privacy.requests import read_requests
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.labels import Label
+from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
+    MAY_LIFT,
     PhoneRow,
     correct_contact,
-    find_contact,
     lift_suppression,
+    read_contact,
     read_origins,
-    read_phones,
     reveal_number,
     suppress_number,
 )
@@ -263,7 +265,7 @@ class ContactsView(AdminPage):
         return self.submit_form(
             form,
             _url(contact_id),
-            reveal_number,
+            within_quota(reveal_number),
             contact_id,
             show=lambda number: self._show(contact_id, numbers={form.phone_id.data: number}),
         )
@@ -327,12 +329,11 @@ class ContactsView(AdminPage):
 
     def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None) -> str:
         with self.reading() as (session, user):
-            person = find_contact(session, contact_id, user=user)
+            person, phones = read_contact(session, contact_id, user=user)
             area = session.get(Area, person.area_code) if person.area_code else None
             district = session.get(Area, area.parent_code) if area and area.parent_code else None
-            phones = read_phones(session, contact_id)
             context = {
-                "removed": read_removed(session, contact_id),
+                "removed": [] if person.is_partial else read_removed(session, contact_id),
                 "origins": read_origins(session, contact_id, user=user),
                 "talks": read_conversations(session, contact_id, user=user),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
@@ -362,6 +363,7 @@ class ContactsView(AdminPage):
             answer_form=_answer_form,
             request_form=RequestForm.on_page(),
             may_change=may_open(current_user.role, "contacts.correct"),
+            may_lift=[reason for reason, roles in MAY_LIFT.items() if has_role(current_user, *roles)],
             **REQUEST_FORMS,
             **context,
         )

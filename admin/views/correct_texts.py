@@ -1,4 +1,4 @@
-"""Preview of a campaign's answer page, and corrections to a launched campaign's texts by approvers."""
+"""Preview of a campaign's answer page, and corrections to a launched campaign's texts that one person proposes and another confirms."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from admin.forms import Form as BaseForm
+from admin.forms import TextField
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.text_fields import Form, add_language, fill_texts, show_languages, show_texts, typed_texts
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from campaigns.lifecycle import find_campaign
-from campaigns.planning.correct_texts import apply_corrections, correct_texts, may_be_corrected
+from campaigns.planning.correct_texts import (
+    apply_corrections,
+    confirm_correction,
+    drop_correction,
+    may_be_corrected,
+    propose_correction,
+)
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.replies.labels import Label
@@ -26,6 +34,12 @@ from campaigns.web.answer_page import BUTTONS, PagePreview, PageState, write_pag
 from campaigns.web.responses import HEADERS
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError
+
+
+class ProposedForm(BaseForm):
+    """A decision on a proposed correction, named by its time."""
+
+    proposed_at = TextField(type="hidden")
 
 
 class CampaignTextPages(CampaignFormPages):
@@ -62,13 +76,13 @@ class CampaignTextPages(CampaignFormPages):
 
     @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])
     def texts(self, campaign_id: int) -> ResponseReturnValue:
-        """Correct the texts of the answer page and of replies; a draft's are edited in the campaign form."""
+        """Propose new texts of the answer page and of replies; a draft's are edited in the campaign form."""
         form: Form = MultiDict(request.form)
         if request.method == "POST":
             return self._correct(campaign_id, form)
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
-            if not may_be_corrected(campaign):
+            if not may_be_corrected(campaign) or campaign.correction:
                 return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
             fill_texts(form, campaign.content)
             form["since"] = campaign.corrected_at.isoformat() if campaign.corrected_at else ""
@@ -85,16 +99,36 @@ class CampaignTextPages(CampaignFormPages):
             add_language(form, form.get("add_language", ""))
         if is_save and not errors:
             try:
-                n = self.do(correct_texts, campaign_id, texts, since=_read_since(form.get("since", "")))
+                n = self.do(propose_correction, campaign_id, texts, since=_read_since(form.get("since", "")))
             except LoaError as error:
                 errors["form"] = show_error(error)
             else:
-                message = _("Đã sửa %(n)s câu.", n=n) if n else _("Không có gì thay đổi.")
+                message = (
+                    _("Đã ghi %(n)s câu sửa. Chờ người khác xác nhận.", n=n)
+                    if n
+                    else _("Không có gì thay đổi.")
+                )
                 flash(message, "success")
                 return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
         with self.reading() as (session, user):
             page = self._show_texts(session, user, campaign_id, form, errors)
         return page, 422 if errors else 200
+
+    @expose("/<int:campaign_id>/texts/confirm", methods=["POST"])
+    def confirm_texts(self, campaign_id: int) -> ResponseReturnValue:
+        return self.submit_form(
+            ProposedForm(),
+            url_for("campaigns.sheet", campaign_id=campaign_id),
+            confirm_correction,
+            campaign_id,
+            message=lambda n: _("Đã sửa %(n)s câu.", n=n),
+        )
+
+    @expose("/<int:campaign_id>/texts/drop", methods=["POST"])
+    def drop_texts(self, campaign_id: int) -> ResponseReturnValue:
+        page = url_for("campaigns.sheet", campaign_id=campaign_id)
+        message = _("Đã bỏ các câu sửa.")
+        return self.submit_form(ProposedForm(), page, drop_correction, campaign_id, message=message)
 
     def _show_texts(
         self, session: Session, user: User, campaign_id: int, form: Form, errors: Mapping[str, str]

@@ -136,6 +136,11 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     tasks += _report_tasks(session, user, now)
     for campaign in open_tasks.read_submitted(session, user):
         tasks.append(_approval_task(campaign, user))
+    if may_open(user.role, "campaigns.confirm_texts"):
+        tasks += [
+            Task(name, _("Có câu sửa chờ xác nhận."), _sheet_url(user, campaign_id), "warn", _("Chờ duyệt"))
+            for campaign_id, name in open_tasks.read_corrections(session, user)
+        ]
     for campaign in open_tasks.read_decided(session, user):
         more = _("Mở ra và bấm gửi.") if may_open(user.role, "campaigns.launch") else _("Chờ cán bộ bấm gửi.")
         tasks.append(Task(campaign.name, more, _sheet_url(user, campaign.id), "good", _("Đã duyệt")))

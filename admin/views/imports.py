@@ -34,6 +34,7 @@ from outreach.imports.uploads import (
     find_upload,
     forget_file,
     may_be_undone,
+    preview_for,
     receive_upload,
     receive_upload_for_new_list,
     undo_upload,
@@ -55,25 +56,26 @@ _MOST_SHEET_DIGITS = 4  # digits: a workbook has no ten thousand sheets
 _IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 
 
+def upload_limit() -> int:
+    """Return the size limit of this request if it is an upload by a user who may make it, else 0."""
+    endpoint = request.endpoint
+    is_allowed = (
+        endpoint in _UPLOAD_LIMITS and current_user.is_authenticated and may_open(current_user.role, endpoint)
+    )
+    return _UPLOAD_LIMITS[endpoint or ""] + _FORM_BYTES if is_allowed else 0
+
+
 def allow_large_uploads(app: Flask) -> None:
     """Raise the size limit of uploads for users who may make them. Call before CSRFProtect reads forms."""
 
-    def may_upload() -> bool:
-        endpoint = request.endpoint
-        return (
-            endpoint in _UPLOAD_LIMITS
-            and current_user.is_authenticated
-            and may_open(current_user.role, endpoint)
-        )
-
     @app.before_request
     def allow() -> None:
-        if may_upload():
-            request.max_content_length = _UPLOAD_LIMITS[request.endpoint or ""] + _FORM_BYTES
+        if limit := upload_limit():
+            request.max_content_length = limit
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
-        if not may_upload():
+        if not upload_limit():
             return error.get_response(), 413
         endpoint = request.endpoint or ""
         form = Form(is_sent=False)
@@ -231,11 +233,13 @@ class ImportsView(AdminPage):
             contact_list = session.get_one(ContactList, upload.list_id)
             uploader = session.get(User, upload.uploaded_by) if upload.uploaded_by else None
             list_import = session.get(ListImport, upload.import_id) if upload.import_id else None
-            rows = upload.preview.get("rows", [])
+            preview = preview_for(session, upload, user=user)
+            rows = preview.get("rows", [])
             codes = {row["area_code"] for row in rows if row["area_code"]}
             areas = session.execute(select(Area.code, Area.kind, Area.name).where(Area.code.in_(codes)))
             return {
                 "upload": upload,
+                "preview": preview,
                 "list_name": contact_list.name,
                 "organisation": session.get_one(Organisation, contact_list.organisation_id).name,
                 "may_undo": may_be_undone(session, upload),

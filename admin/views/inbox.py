@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, FileField, Form, LongTextField, RowField, TextField, labelled
 from admin.permissions import may_open
+from admin.refusals import within_quota
 from admin.views.base import AdminPage
 from admin.wording.filters import label_of, moment, number
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
@@ -203,7 +204,7 @@ class InboxView(CasePages):
             shown = {case_id: number}
             return self.show_case(case_id, numbers=shown) if _is_on_page() else self._show(shown)
 
-        return self.submit_form(Form(), form_url(case_id), number_to_call, case_id, show=show)
+        return self.submit_form(Form(), form_url(case_id), within_quota(number_to_call), case_id, show=show)
 
     def _show(self, numbers: dict[int, str] | None = None) -> str:
         values = request.values

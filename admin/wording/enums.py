@@ -1,7 +1,7 @@
 """Labels of enum values.
 
 Cases and their outcomes, places where an answer was heard, API rights, webhook events, states of uploads, meanings of
-columns, reasons for issues and suppressions, kinds of activities, reasons and outcomes of visits.
+columns, reasons for issues and suppressions, kinds of activities, reasons and outcomes of visits, security events.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from campaigns.rules.activities import ActivityKind
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.visits import VisitOutcome, VisitReason
 from campaigns.rules.webhooks import EventKind
+from outreach.accounts.security_events import SecurityEvent
 from outreach.imports.issues import IssueStatus
 from outreach.models.accounts import Right
 from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
@@ -25,6 +26,16 @@ from outreach.rules.phone_numbers import PhoneStatus
 
 # Labels by family, as templates name it, and value.
 FAMILIES: dict[str, dict[Any, Any]] = {
+    "security": {
+        SecurityEvent.LOGIN_REFUSED: _l("Sai mật khẩu hoặc tài khoản"),
+        SecurityEvent.CODE_REFUSED: _l("Sai mã xác thực"),
+        SecurityEvent.LOGIN_BRAKED: _l("Đăng nhập quá nhiều lần"),
+        SecurityEvent.FORBIDDEN: _l("Mở trang không được phép"),
+        SecurityEvent.API_REFUSED: _l("API bị từ chối"),
+        SecurityEvent.WEBHOOK_REFUSED: _l("Thông báo sai chữ ký"),
+        SecurityEvent.LINKS_GUESSED: _l("Dò liên kết cá nhân"),
+        SecurityEvent.NUMBERS_QUOTA: _l("Xem quá nhiều số điện thoại"),
+    },
     "case": {
         CaseKind.HELP: _l("Cần giúp"),
         CaseKind.QUESTION: _l("Câu hỏi"),

@@ -25,8 +25,8 @@ from campaigns.rules.replies.labels import UNDOES_INSTALL, Label
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.bulk import values_subquery
-from outreach.imports.file_reader import read_sheets
 from outreach.imports.list_reader import check_list
+from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Phone
 from outreach.rules.errors import BadInput, BadList, LoaError, WrongState
@@ -82,7 +82,7 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
     wrong: list[LoaError] = []
     line_of_agency: dict[int, int] = {}
     reporter = Reporter(ReportChannel.FILE, user_id=user.id)
-    for line in _read_lines(path):
+    for line in read_lines(path):
         try:
             agency_id = _find(line, by_code, by_name)
             if agency_id in line_of_agency:
@@ -115,7 +115,8 @@ def _first_of(wrong: list[LoaError]) -> list[LoaError]:
     return [*wrong[:_MAX_LISTED], LoaError("agency_more_rows", rows=more)] if more > 0 else wrong
 
 
-def _read_lines(path: Path) -> Iterator[_Line]:
+def read_lines(path: Path) -> Iterator[_Line]:
+    """Yield the rows of a file of many agencies that are about one of them. Raises BadList."""
     for sheet in read_sheets(path):
         columns: dict[int, str] = {}
         for number, row in enumerate(sheet.rows, 1):

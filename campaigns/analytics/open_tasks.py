@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, or_, select, true, update
+from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, null, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
@@ -59,6 +59,15 @@ def read_submitted(session: Session, user: User) -> list[CampaignTask]:
     """Return the campaigns that wait for an approver, oldest first."""
     seen = visible_to(session, user, Campaign.organisation_id)
     return _in_state(session, user, CampaignState.SUBMITTED, seen, by=Campaign.submitted_at)
+
+
+def read_corrections(session: Session, user: User) -> list[tuple[int, str]]:
+    """Return (id, name) of the campaigns with a correction of texts that waits to be confirmed, oldest first."""
+    query = select(Campaign.id, Campaign.name).where(
+        Campaign.correction.is_not(null()), visible_to(session, user, Campaign.organisation_id)
+    )
+    rows = session.execute(query.order_by(Campaign.id).limit(MAX_ROWS))
+    return [(campaign_id, name) for campaign_id, name in rows]
 
 
 def read_decided(session: Session, user: User) -> list[CampaignTask]:

@@ -84,6 +84,9 @@ class Campaign(BaseWithId):
     deadline: Mapped[datetime | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    # Of what was approved: the number of recipients, and each list's legal basis by the list's id ("": none recorded).
+    approved_recipients: Mapped[int | None]
+    approved_bases: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
     approved_at: Mapped[datetime | None]
@@ -92,6 +95,8 @@ class Campaign(BaseWithId):
     ended_at: Mapped[datetime | None]
     # Last correction of its texts after the launch.
     corrected_at: Mapped[datetime | None]
+    # A correction that waits for another person: `texts` by path, who proposed it (`by`, a user's id) and when (`at`).
+    correction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     cleared_at: Mapped[datetime | None]  # personal data removed
     # Seed of the buckets by which people are held out of a step and texts assigned; see campaigns.rules.experiments.
     seed: Mapped[int | None]

@@ -9,7 +9,7 @@ Without SMTP_URL nothing is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select, update
@@ -20,27 +20,25 @@ from campaigns.planning.audience import audience_query, load_audience_counter, s
 from campaigns.planning.drafts import describe_campaign, newest_version
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, Preview, build_preview
+from campaigns.rules.approvals import count_approvals, has_other_basis, has_outgrown
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.states import CampaignState, Exclusion
 from outreach.accounts.permissions import organisations_of
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
-from outreach.core.sentences import word_error, word_stored
+from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import Organisation, Role, User
-from outreach.rules.errors import LoaError
+from outreach.models.contacts import ContactList
+from outreach.rules.errors import LoaError, error_from_json
 from outreach.runtime import Runtime
 
 # Pause reason of a campaign that had one approval when its audience was frozen, and needs two.
 WAITING_FOR_SECOND_APPROVAL = LoaError("second_approval_awaited")
-
-
-def count_approvals(recipients: int, vnd: int, *, from_people: int, from_vnd: int) -> int:
-    """Return 2 from so many people or so much money on, else 1. A limit of 0 means no limit."""
-    is_large = bool(from_people) and recipients >= from_people
-    is_expensive = bool(from_vnd) and vnd >= from_vnd
-    return 2 if is_large or is_expensive else 1
+_AWAITED = frozenset(
+    {WAITING_FOR_SECOND_APPROVAL.code, "approval_of_growth_awaited", "approval_of_basis_awaited"}
+)
 
 
 def approvals_needed(preview: Preview, settings: Settings) -> int:
@@ -51,13 +49,16 @@ def approvals_needed(preview: Preview, settings: Settings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LaunchTerms:
-    """Terms checked at an approval or a launch.
+    """Terms checked at an approval or a launch: the approvals needed, the cost, the audience and its legal bases.
 
-    `estimate_vnd` is None if the cost was not needed and not computed.
+    `bases` holds each list's, by the list's id. What is None was not computed, and is not checked or kept.
     """
 
     approvals: int
     estimate_vnd: int | None
+    recipients: int | None = None
+    bases: dict[str, str] | None = None
+    growth_percent: float = 0.0
 
 
 def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> LaunchTerms:
@@ -65,26 +66,53 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
 
     Lists grow between writing and sending. Once the audience is frozen, it counts.
     """
-    if not (settings.two_approvals_people or settings.two_approvals_vnd) and campaign.budget_vnd is None:
-        return LaunchTerms(approvals=1, estimate_vnd=None)
-    kinds = load_kinds()
-    draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
     query = audience_query(session, campaign)
+    has_limits = (
+        settings.two_approvals_people or settings.two_approvals_vnd or campaign.budget_vnd is not None
+    )
+    sample = SAMPLE_SIZE if has_limits else 0
     counts: tuple[int, dict[Exclusion, int], list[str]] = (0, {}, [])
     if campaign.recipients is not None:
-        names = sample_names(session, campaign.id, recipients=campaign.recipients, most=SAMPLE_SIZE)
-        counts = campaign.recipients, {}, names
+        recipients = campaign.recipients
+        names = sample_names(session, campaign.id, recipients=recipients, most=sample) if sample else []
+        counts = recipients, {}, names
     elif query.lists:
-        counts = load_audience_counter(session, campaign.kind).count(query, names=SAMPLE_SIZE)
+        counts = load_audience_counter(session, campaign.kind).count(query, names=sample)
+    bases = select(ContactList.id, ContactList.basis).where(ContactList.id.in_(query.lists))
+    terms = LaunchTerms(
+        approvals=1,
+        estimate_vnd=None,
+        recipients=counts[0],
+        bases={str(list_id): basis or "" for list_id, basis in session.execute(bases)},
+        growth_percent=settings.approved_growth_percent,
+    )
+    if not has_limits:
+        return terms
+    kinds = load_kinds()
+    draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
     preview = build_preview(session, draft, AudiencePreview(*counts), settings=settings, now=now)
-    return LaunchTerms(approvals_needed(preview, settings), preview.vnd)
+    return replace(terms, approvals=approvals_needed(preview, settings), estimate_vnd=preview.vnd)
 
 
-def is_waiting_for_second_approval(campaign: Campaign) -> bool:
-    """Return whether the campaign would be sent if a second person approved it."""
-    # Compared as sentences: an earlier version stored the Vietnamese one.
-    reason, awaited = word_stored(campaign.pause_reason), word_error(WAITING_FOR_SECOND_APPROVAL)
-    return campaign.state is CampaignState.PAUSED and reason == awaited
+def outgrown_approval(campaign: Campaign, terms: LaunchTerms) -> LoaError | None:
+    """Return why a campaign needs approval again: its audience has outgrown the approved one, or its basis changed."""
+    if has_outgrown(campaign.approved_recipients, terms.recipients, margin_percent=terms.growth_percent):
+        return LoaError(
+            "approval_of_growth_awaited", approved=campaign.approved_recipients, now=terms.recipients
+        )
+    if has_other_basis(campaign.approved_bases, terms.bases):
+        return LoaError("approval_of_basis_awaited")
+    return None
+
+
+def is_waiting_for_approval(campaign: Campaign) -> bool:
+    """Return whether the campaign would be sent if somebody approved it, who has not approved it yet."""
+    if campaign.state is not CampaignState.PAUSED:
+        return False
+    stored = error_from_json(campaign.pause_reason)
+    # An earlier version stored the Vietnamese sentence.
+    is_sentence = campaign.pause_reason == word_error(WAITING_FOR_SECOND_APPROVAL)
+    return is_sentence or (stored is not None and stored.code in _AWAITED)
 
 
 def approvers_of(session: Session, campaign_id: int) -> list[int]:
@@ -161,7 +189,7 @@ def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
             .where(
                 or_(
                     and_(
-                        Campaign.state == CampaignState.SUBMITTED,
+                        Campaign.state.in_((CampaignState.SUBMITTED, CampaignState.PAUSED)),
                         CampaignVersion.mailed_at.is_(None),
                         CampaignVersion.submitted_at > since,
                     ),
@@ -218,15 +246,14 @@ def _due_mails(session: Session, campaign_id: int, *, base: str) -> list[DueMail
         .limit(1)
     )
     if decision is None:
-        if campaign.state is not CampaignState.SUBMITTED or version.mailed_at:
+        is_asked = campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)
+        if not is_asked or version.mailed_at:
             return []
         to = _approvers(session, campaign, authors)
         return [(CampaignVersion, version.id, to, f"Chờ duyệt: {campaign.name}", _REQUEST.format(**values))]
     if decision.mailed_at:
         return []
-    if decision.approved and (
-        campaign.state is CampaignState.SUBMITTED or is_waiting_for_second_approval(campaign)
-    ):
+    if decision.approved and (campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)):
         to = _approvers(session, campaign, authors | set(approvers_of(session, campaign_id)))
         subject = f"Chờ người thứ hai duyệt: {campaign.name}"
         return [(CampaignDecision, decision.id, to, subject, _SECOND.format(**values))]

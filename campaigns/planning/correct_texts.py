@@ -1,7 +1,8 @@
 """Corrections of texts that residents still read while a campaign runs.
 
-The texts are those of the page and of acknowledgements. Pages show them at once, as do acknowledgements that are yet to be queued. The question that was asked and the app's
-addresses stay as they were approved.
+The texts are those of the page and of acknowledgements. One person proposes them, another one confirms them, who wrote
+neither the campaign nor the correction. Then pages show them at once, as do acknowledgements that are yet to be queued.
+The app's addresses stay as they were approved.
 """
 
 from __future__ import annotations
@@ -14,24 +15,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
+from campaigns.planning.drafts import is_campaign_author
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import check_texts, is_correctable, join_content, split_content
 from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import NotFound, WrongState
+from outreach.rules.errors import NotAllowed, NotFound, WrongState
 from outreach.use_cases import use_case
 
-_LAUNCHED = frozenset(
-    {CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED}
-)
+_LAUNCHED = frozenset({CampaignState.SENDING, CampaignState.PAUSED, CampaignState.COMPLETED})
 
 
 def may_be_corrected(campaign: Campaign) -> bool:
     """Return whether people may have a link to its page.
 
-    Before that a campaign is withdrawn and edited as a whole.
+    Before that, also while it is scheduled, a campaign is withdrawn, edited as a whole and approved again.
     """
     return campaign.state in _LAUNCHED or (
         campaign.state is CampaignState.CANCELLED and campaign.launched_at is not None
@@ -46,7 +46,7 @@ def apply_corrections(content: Mapping[str, Any], new_texts: Mapping[str, str]) 
 
 
 @use_case
-def correct_texts(
+def propose_correction(
     session: Session,
     campaign_id: int,
     new_texts: Mapping[str, str],
@@ -55,12 +55,72 @@ def correct_texts(
     user: User,
     now: datetime,
 ) -> int:
-    """Correct a launched campaign's texts. Returns how many changed.
+    """Propose new texts for a launched campaign; another person confirms them. Returns how many would change.
 
     `since`: its `corrected_at` when the texts were read. Raises NotFound, NotAllowed, BadCampaign, and WrongState before the
-    launch or if somebody else has corrected them since.
+    launch, while it is scheduled, if somebody else has corrected them since, or if a correction waits already.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = _lock(session, campaign_id, user)
+    if campaign.correction:
+        raise WrongState("correction_waits")
+    if campaign.corrected_at != since:
+        raise WrongState("texts_changed_meanwhile")
+    content = apply_corrections(campaign.content, new_texts)
+    read_content(content)
+    check_texts(content)
+    texts = {path: after for path, (_before, after) in changed_texts(campaign.content, content).items()}
+    if texts:
+        campaign.correction = {"texts": texts, "by": user.id, "at": now.isoformat()}
+        audit.record(session, "campaign.propose_correction", f"campaigns:{campaign_id}", user, now)
+    return len(texts)
+
+
+@use_case
+def confirm_correction(
+    session: Session, campaign_id: int, *, proposed_at: str, user: User, now: datetime
+) -> int:
+    """Apply the texts that another person has proposed. Returns how many changed.
+
+    `proposed_at`: the time of the proposal that was read. Raises NotFound, NotAllowed for an author of the campaign or
+    of the correction, WrongState if there is no such proposal any more.
     """
     require_role(user, Role.APPROVER)
+    campaign = _lock(session, campaign_id, user)
+    correction = _find_correction(campaign, proposed_at)
+    if correction["by"] == user.id or is_campaign_author(session, campaign, user):
+        raise NotAllowed("own_correction")
+    content = apply_corrections(campaign.content, correction["texts"])
+    changes = {f"content.{path}": texts for path, texts in changed_texts(campaign.content, content).items()}
+    campaign.content, campaign.correction, campaign.corrected_at = content, None, now
+    audit.record_change(session, "campaign.correct", f"campaigns:{campaign_id}", user, now, changes)
+    return len(changes)
+
+
+@use_case
+def drop_correction(
+    session: Session, campaign_id: int, *, proposed_at: str, user: User, now: datetime
+) -> None:
+    """Remove a proposed correction: its author, or an approver. Raises NotFound, NotAllowed, WrongState."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = _lock(session, campaign_id, user)
+    if _find_correction(campaign, proposed_at)["by"] != user.id:
+        require_role(user, Role.APPROVER)
+    campaign.correction = None
+    audit.record(session, "campaign.drop_correction", f"campaigns:{campaign_id}", user, now)
+
+
+def changed_texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return the texts that differ between two contents, by path: before and after."""
+    old, new = split_content(before)[0], split_content(after)[0]
+    return {
+        path: (old.get(path, ""), new.get(path, ""))
+        for path in {**old, **new}
+        if old.get(path, "") != new.get(path, "")
+    }
+
+
+def _lock(session: Session, campaign_id: int, user: User) -> Campaign:
     campaign = session.scalar(
         select(Campaign)
         .where(Campaign.id == campaign_id, visible_to(session, user, Campaign.organisation_id))
@@ -69,20 +129,14 @@ def correct_texts(
     )
     if campaign is None:
         raise NotFound("campaign_id_not_visible", id=campaign_id)
+    if campaign.state is CampaignState.SCHEDULED:
+        raise WrongState("correction_while_scheduled")
     if not may_be_corrected(campaign):
         raise WrongState("campaign_not_sent")
-    if campaign.corrected_at != since:
-        raise WrongState("texts_changed_meanwhile")
-    content = apply_corrections(campaign.content, new_texts)
-    read_content(content)
-    check_texts(content)
-    before, after = split_content(campaign.content)[0], split_content(content)[0]
-    changes = {
-        f"content.{path}": (before.get(path, ""), after.get(path, ""))
-        for path in {**before, **after}
-        if before.get(path, "") != after.get(path, "")
-    }
-    if changes:
-        campaign.content, campaign.corrected_at = content, now
-        audit.record_change(session, "campaign.correct", f"campaigns:{campaign_id}", user, now, changes)
-    return len(changes)
+    return campaign
+
+
+def _find_correction(campaign: Campaign, proposed_at: str) -> dict[str, Any]:
+    if not campaign.correction or campaign.correction["at"] != proposed_at:
+        raise WrongState("correction_changed_meanwhile")
+    return campaign.correction

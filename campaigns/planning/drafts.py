@@ -346,6 +346,18 @@ def resend_decision_mail(session: Session, campaign_id: int) -> None:
         )
 
 
+def read_versions(session: Session, campaign_id: int) -> list[CampaignVersion]:
+    """Return the submitted versions, the oldest first."""
+    query = select(CampaignVersion).where(CampaignVersion.campaign_id == campaign_id)
+    return list(session.scalars(query.order_by(CampaignVersion.n)))
+
+
+def is_campaign_author(session: Session, campaign: Campaign, user: User) -> bool:
+    """Return whether the user has written on the campaign."""
+    wrote = session.get(CampaignAuthor, (campaign.id, user.id))
+    return wrote is not None or campaign.created_by == user.id
+
+
 def newest_version(session: Session, campaign_id: int) -> CampaignVersion | None:
     """Return the version submitted last, or None."""
     return session.scalar(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -68,7 +68,8 @@ class StepPreview:
     """One message as people will read it.
 
     `marked`: the example in runs, true where accents are removed. `is_marked`: the draft is unaccented, so they are removed.
-    `saved_vnd`: what that saves, or would save.
+    `saved_vnd`: what that saves, or would save. `text_b` and `texts` are its other texts, `hold_out` the share of the
+    audience that gets none of them.
     """
 
     text: str
@@ -80,6 +81,9 @@ class StepPreview:
     after_days: int
     at: str | None
     is_marked: bool
+    text_b: str = ""
+    texts: dict[str, str] = field(default_factory=dict)  # by language
+    hold_out: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,13 @@ def build_preview(
     price = settings.price_per_segment_vnd
     steps = []
     for step in draft.steps:
-        template = Template.parse(step.text, allowed=FIELDS)
-        example = template.render({"name": _example_name(audience), "link": link})
+        fields = {"name": _example_name(audience), "link": link}
+
+        def as_read(text: str, fields: dict[str, str] = fields) -> str:
+            example = Template.parse(text, allowed=FIELDS).render(fields)
+            return measure(example, unaccented=draft.unaccented).text
+
+        example = Template.parse(step.text, allowed=FIELDS).render(fields)
         measured = measure(example, unaccented=draft.unaccented)
         written = unicodedata.normalize("NFC", example)
         costs = {
@@ -131,6 +140,9 @@ def build_preview(
                 after_days=step.after_days,
                 at=step.at,
                 is_marked=draft.unaccented,
+                text_b=as_read(step.text_b) if step.text_b else "",
+                texts={code: as_read(text) for code, text in step.texts.items()},
+                hold_out=step.hold_out,
             )
         )
     hours = common_hours(draft.hours, is_live=settings.is_live)

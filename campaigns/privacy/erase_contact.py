@@ -36,7 +36,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import AttemptState, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import find_contact
+from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.bulk import NO_SYNC, values_subquery
 from outreach.imports.erasures import erase_import_rows, record_erasure
@@ -70,7 +70,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     request = lock_request(session, request_id, user=user)
     if request.kind is not RequestKind.ERASE or request.contact_id is None:
         raise BadInput("request_not_erasure")
-    person = find_contact(session, request.contact_id, user=user)
+    person = find_recorded_contact(session, request.contact_id, user=user)
     contact_id, name = person.id, person.name
     lock_imports(session)
     numbers = _numbers(session, contact_id)

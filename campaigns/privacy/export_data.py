@@ -27,7 +27,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import line_code
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import find_contact, origins_in
+from outreach.contacts.contact import find_recorded_contact, origins_in
 from outreach.contacts.phones import read_removed
 from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Role, User
@@ -49,7 +49,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
     request = lock_request(session, request_id, user=user)
     if request.kind is not RequestKind.EXPORT or request.contact_id is None:
         raise BadInput("request_not_access")
-    person = find_contact(session, request.contact_id, user=user)
+    person = find_recorded_contact(session, request.contact_id, user=user)
     audit.record(session, "contact.export", person, user, now)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == person.id)).all()
     return [

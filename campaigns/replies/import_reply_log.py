@@ -25,7 +25,7 @@ from outreach.accounts import audit
 from outreach.contacts.phones import find_phones
 from outreach.core.bulk import values_subquery
 from outreach.enqueue_jobs import enqueue_send
-from outreach.imports.file_reader import read_sheets
+from outreach.imports.sheet_process import read_sheets
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadList
 from outreach.rules.gateway import InboundMessage

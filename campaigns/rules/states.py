@@ -28,6 +28,7 @@ class CampaignAction(StrEnum):
 
     SUBMIT = "submit"
     RETURN = "return"
+    RESUBMIT = "resubmit"
     APPROVE = "approve"
     SCHEDULE = "schedule"
     LAUNCH = "launch"
@@ -45,6 +46,8 @@ CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignSta
     # The approver returns it with a reason; a change of the text voids an approval.
     CampaignAction.RETURN: (frozenset({_C.SUBMITTED, _C.APPROVED}), _C.DRAFT),
     CampaignAction.APPROVE: (frozenset({_C.SUBMITTED}), _C.APPROVED),
+    # Its audience is no longer the approved one.
+    CampaignAction.RESUBMIT: (frozenset({_C.APPROVED}), _C.SUBMITTED),
     # From paused: a campaign stopped before its start time waits for that time again.
     CampaignAction.SCHEDULE: (frozenset({_C.APPROVED, _C.PAUSED}), _C.SCHEDULED),
     CampaignAction.LAUNCH: (frozenset({_C.APPROVED, _C.SCHEDULED}), _C.SENDING),

@@ -16,6 +16,7 @@ from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
+from outreach.contacts.directory import people_recorded_for
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import (
@@ -101,6 +102,7 @@ def find_candidates(
     conditions += [
         visible_to(session, user, ContactList.organisation_id),
         within_area(session, user, Contact.area_code),
+        people_recorded_for(session, user),
     ]
     if area_code:
         conditions.append(Contact.area_code == area_code)

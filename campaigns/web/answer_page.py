@@ -31,7 +31,7 @@ from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.links import LENGTH, LinkCipher
 from campaigns.rules.replies.labels import Label
-from campaigns.web.asgi import Application, Receive, Scope, Send, resolve_all
+from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
@@ -56,7 +56,8 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
         recipient_id = service.cipher.recipient_id(token)
         row = service.lookup.find(recipient_id) if recipient_id else None
         address = request.remote_addr or ""
-        if wait_s := service.token_guard.hit(address) if row else service.token_guard.miss(address):
+        guard = service.token_guard
+        if wait_s := guard.hit(address, row.id) if row else guard.miss(address):
             refused = public_page("too_many_requests.html", 429)
             refused.headers["Retry-After"] = str(wait_s)
             return refused
@@ -296,7 +297,7 @@ class AnswerPageApp:
 
     async def _find(self, scope: Scope) -> bytes | None:
         recipient_id = self._service.cipher.recipient_id(scope["path"][1:])
-        if not recipient_id or self._service.token_guard.is_watched(_client_address(scope)):
+        if not recipient_id or self._service.token_guard.is_watched(client_address(scope)):
             return None
         try:
             row = await self._lookups.find(recipient_id)
@@ -359,10 +360,3 @@ def _is_simple(scope: Scope) -> bool:
         and not scope["query_string"]
         and not any(name == b"cookie" for name, _ in scope["headers"])
     )
-
-
-def _client_address(scope: Scope) -> str:
-    """Return the address that the proxy in front names, as ProxyFix reads it for the other application."""
-    named = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    last = b",".join(named).decode("latin-1").rpartition(",")[2].strip()
-    return last or (scope.get("client") or ("",))[0]

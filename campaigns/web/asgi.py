@@ -12,6 +12,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -33,13 +34,24 @@ class ClientDisconnected(Exception):
 class WsgiBridge:
     """ASGI application that answers as the WSGI application `app` does."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], *, threads: int, most_bytes: int) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        *,
+        threads: int,
+        usual_bytes: int,
+        most_bytes: Callable[[dict[str, Any]], int],
+        is_slow: Callable[[dict[str, Any]], bool] = lambda _environ: False,
+    ) -> None:
         """Create the bridge.
 
-        `most_bytes`: the largest request; of a larger one `app` sees only its declared length.
+        `usual_bytes`: the largest request; for a larger one `most_bytes` is asked in a thread, by its environment without
+        the body, how large it may be. Of one beyond that `app` sees only its declared length. Requests that are slow
+        on purpose have one thread of their own, so that many of them at once leave the others to the pages.
         """
-        self._app, self._most_bytes = app, most_bytes
+        self._app, self._usual_bytes, self._most_bytes, self._is_slow = app, usual_bytes, most_bytes, is_slow
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
+        self._slow_thread = ThreadPoolExecutor(1, thread_name_prefix="web-slow")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -63,13 +75,19 @@ class WsgiBridge:
         def send_now(message: Message) -> None:
             asyncio.run_coroutine_threadsafe(_send(send, message), loop).result(SENT_WITHIN_S)
 
-        for message in await loop.run_in_executor(self._threads, self._run_app, environ, send_now):
+        threads = self._slow_thread if self._is_slow(environ) else self._threads
+        for message in await loop.run_in_executor(threads, self._run_app, environ, send_now):
             await send(message)
 
     async def _read(self, environ: dict[str, Any], into: IO[bytes], receive: Receive) -> int:
         """Read the request's body. Returns its length, or the declared length if that is too much."""
         declared = environ.get("CONTENT_LENGTH", "")
-        if declared.isdigit() and int(declared) > self._most_bytes:
+        most = self._usual_bytes
+        if "HTTP_TRANSFER_ENCODING" in environ or (declared.isdigit() and int(declared) > most):
+            with suppress(Exception):  # the application meets what went wrong as well
+                loop = asyncio.get_running_loop()
+                most = await loop.run_in_executor(self._threads, self._most_bytes, environ)
+        if declared.isdigit() and int(declared) > most:
             return int(declared)
         length, more = 0, True
         while more:
@@ -78,7 +96,7 @@ class WsgiBridge:
                 raise ClientDisconnected
             piece = message.get("body", b"")
             length += len(piece)
-            if length <= self._most_bytes:
+            if length <= most:
                 into.write(piece)
             more = message.get("more_body", False)
         into.seek(0)
@@ -165,6 +183,13 @@ def _environ(scope: Scope) -> dict[str, Any]:
         separator = "; " if key == "HTTP_COOKIE" else ","
         environ[key] = f"{environ[key]}{separator}{text}" if key in environ else text
     return environ
+
+
+def client_address(scope: Scope) -> str:
+    """Return the address that the proxy in front names, as ProxyFix reads it for the other application."""
+    named = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    last = b",".join(named).decode("latin-1").rpartition(",")[2].strip()
+    return last or (scope.get("client") or ("",))[0]
 
 
 T = TypeVar("T")

@@ -32,7 +32,8 @@ from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, Sta
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
-from campaigns.web.asgi import Application, Receive, Scope, Send, resolve_all
+from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
+from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
@@ -262,6 +263,7 @@ class StatusCallbackApp:
     def __init__(self, runtime: Runtime, *, others: Application, most_bytes: int) -> None:
         """Create the application. `most_bytes`: the largest form of a callback; a larger one is refused."""
         self._webhooks, self._others, self._most_bytes = runtime.webhooks, others, most_bytes
+        self._redis = runtime.redis
         self._writer = StatusWriter(runtime.db, stored=lambda: enqueue_apply_callbacks(runtime))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -309,7 +311,10 @@ class StatusCallbackApp:
         signature = headers.get(b"x-twilio-signature", b"").decode("latin-1")
         url = f"{path}?{query}" if query else path
         if not self._webhooks.is_genuine(url=url, form=form, signature=signature):
-            log.warning("webhook.bad_signature hook=status bytes=%s", len(body))
+            address = client_address(scope)
+            await asyncio.to_thread(
+                note_event, self._redis, SecurityEvent.WEBHOOK_REFUSED, address=address, who="status"
+            )
             return 403
         callback = read_status_call(self._webhooks, attempt, form)
         if callback is None:

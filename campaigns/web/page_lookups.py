@@ -5,8 +5,9 @@
 - `OpenTracker`: records whose page was opened, a moment later and many at a time, so that opening costs nothing.
   Unverified: programs that check links ask for pages as well. What a killed process had not stored is lost.
 - `TokenGuard`: limits guessing of links. A carrier puts thousands of phones behind one address, and none of them may pay
-  for another's guesses: an address is refused only if most of its tokens open nothing, and then as a whole, lest the one
-  guess that hits be answered.
+  for another's guesses: an address is refused only if most of its tokens open nothing, and then every link that it has
+  not opened before, lest the one guess that hits be answered. A link counts once: one's own, opened a thousand times,
+  buys no guesses. An IPv6 network of 64 bits is one address.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import logging
 import time
 from collections import OrderedDict, deque
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Lock, Thread
@@ -27,9 +29,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.bulk import rows_table, values_parameter
 from outreach.core.db import Database, UtcDateTime
 from outreach.models.contacts import Phone, Suppression, SuppressionReason
+from outreach.rules.addresses import network_of
 
 _RECIPIENTS = (
     select(
@@ -193,15 +197,17 @@ def _insert(session: Session) -> Any:
 
 WINDOW_S = 10 * 60
 MOST = 60  # an honest mistake is made once or twice; of 60 guesses one in 14,000 series hits
+MOST_OF_ALL = 600  # however many links an address opens
 # A Redis that hangs is not used again for this time: the page must not wait for it each time.
 REDIS_RETRY_S = 30.0
 MAX_WATCHED = 10_000  # addresses; one that is forgotten here is watched again from its next miss on
-_MISSES, _HITS = "misses", "hits"
+_MISSES, _OPENED = "misses", "opened"
+_NOBODY = 0  # the id of no recipient: the set of opened links is never empty
 
 
 def is_guessing(misses: int, hits: int) -> bool:
-    """Return whether so many tokens that opened nothing, against so many hits, exceed honest mistakes."""
-    return misses > MOST and misses > hits
+    """Return whether so many tokens that opened nothing exceed honest mistakes, against so many links that opened."""
+    return misses > MOST_OF_ALL or (misses > MOST and misses > hits)
 
 
 class TokenGuard:
@@ -218,43 +224,66 @@ class TokenGuard:
 
     def is_watched(self, address: str) -> bool:
         """Return whether a hit of this address has to be counted."""
-        return address in self._watched
+        return network_of(address) in self._watched
 
     def miss(self, address: str) -> int:
         """Count a token that opened nothing."""
-        now = time.monotonic()
+        now, network = time.monotonic(), network_of(address)
         if len(self._watched) >= MAX_WATCHED:
             self._watched.clear()
-        self._watched[address] = now + WINDOW_S
-        return self._count(address, _MISSES, now)
+        self._watched[network] = now + WINDOW_S
+        counts = self._count(network, None, now)
+        if counts is None:
+            return 0
+        misses, hits, _is_new, wait_s = counts
+        if is_guessing(misses, hits) and not is_guessing(misses - 1, hits):
+            note_event(self._redis, SecurityEvent.LINKS_GUESSED, address=address)
+        return wait_s if is_guessing(misses, hits) else 0
 
-    def hit(self, address: str) -> int:
+    def hit(self, address: str, recipient_id: int) -> int:
         """Count a token that opens something. To be called before it does."""
-        until = self._watched.get(address)
+        network = network_of(address)
+        until = self._watched.get(network)
         if until is None:
             return 0
         now = time.monotonic()
         if now > until:
-            self._watched.pop(address, None)
+            self._watched.pop(network, None)
             return 0
-        return self._count(address, _HITS, now)
+        counts = self._count(network, recipient_id, now)
+        if counts is None:
+            return 0
+        misses, hits, is_new, wait_s = counts
+        if not is_new or not is_guessing(misses, hits - 1):
+            return 0
+        with suppress(RedisError):  # what was refused was not opened
+            self._redis.srem(_key(network, _OPENED), recipient_id)
+        return wait_s
 
-    def _count(self, address: str, field: str, now: float) -> int:
+    def _count(self, network: str, opened: int | None, now: float) -> tuple[int, int, bool, int] | None:
+        """Count a miss, or a link that was opened.
+
+        Returns the misses, the links opened, whether this one is new, and the seconds to the window's end; None without Redis.
+        """
         if now < self._redis_away_until:
-            return 0
-        key = f"loa:tokens:{address}"
+            return None
+        misses_key, opened_key = _key(network, _MISSES), _key(network, _OPENED)
         try:
             with self._redis.pipeline() as pipe:
-                pipe.hincrby(key, field, 1)
-                pipe.expire(key, WINDOW_S, nx=True)
-                pipe.hmget(key, _MISSES, _HITS)
-                pipe.ttl(key)
-                _, _, totals, ttl_s = pipe.execute()
+                pipe.incrby(misses_key, 1 if opened is None else 0)
+                pipe.expire(misses_key, WINDOW_S, nx=True)
+                pipe.sadd(opened_key, _NOBODY)
+                pipe.sadd(opened_key, _NOBODY if opened is None else opened)
+                pipe.expire(opened_key, WINDOW_S, nx=True)
+                pipe.scard(opened_key)
+                pipe.ttl(misses_key)
+                misses, _, _, is_new, _, links, ttl_s = pipe.execute()
         except RedisError as error:
             self._redis_away_until = time.monotonic() + REDIS_RETRY_S
             log.warning("answer_page.guard_away error=%s", type(error).__name__)
-            return 0
-        misses, hits = (int(total or 0) for total in totals)
-        if field is _MISSES and misses == MOST + 1:
-            log.warning("answer_page.guessing tokens=%s hits=%s", misses, hits)
-        return max(1, int(ttl_s)) if is_guessing(misses, hits) else 0
+            return None
+        return int(misses), int(links) - 1, bool(is_new), max(1, int(ttl_s))
+
+
+def _key(network: str, field: str) -> str:
+    return f"loa:tokens:{network}:{field}"

@@ -12,8 +12,13 @@ from outreach.rules.errors import NotAllowed
 
 def require_role(user: User, *roles: Role) -> None:
     """Raise NotAllowed unless the user has one of the roles; administrators have all of them."""
-    if user.role not in (*roles, Role.ADMINISTRATOR):
+    if not has_role(user, *roles):
         raise NotAllowed("not_permitted")
+
+
+def has_role(user: User, *roles: Role) -> bool:
+    """Return whether the user has one of the roles; administrators have all of them."""
+    return user.role in (*roles, Role.ADMINISTRATOR)
 
 
 def organisations_of(session: Session, user: User) -> set[int] | None:

@@ -5,9 +5,11 @@ Actions of administrators on accounts, and of users on their own password, are r
 
 from __future__ import annotations
 
+import os
 import secrets
 from datetime import datetime
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -26,6 +28,8 @@ from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import enqueue_after_commit, use_case
 
 _hasher = PasswordHasher()
+# A hash takes 64 MB and all processors for a moment: others wait, so that many logins at once do not stop the pages.
+_hashing = BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
 SHORTEST_PASSWORD = 10
 NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
 
@@ -49,7 +53,8 @@ def _dummy_hash() -> str:
 
     Created when first needed: it is expensive on purpose, and commands and workers never need it.
     """
-    return _hasher.hash("nobody")
+    with _hashing:
+        return _hasher.hash("nobody")
 
 
 def check_password(user: User | None, password: str) -> bool:
@@ -58,11 +63,10 @@ def check_password(user: User | None, password: str) -> bool:
     It takes as long if there is no user, or none with a password.
     """
     can_sign_in = user is not None and has_password(user)
+    expected = user.password_hash if user and can_sign_in else _dummy_hash()
     try:
-        return (
-            _hasher.verify(user.password_hash if user and can_sign_in else _dummy_hash(), password)
-            and can_sign_in
-        )
+        with _hashing:
+            return _hasher.verify(expected, password) and can_sign_in
     except (VerificationError, InvalidHashError):
         return False
 
@@ -106,7 +110,8 @@ def hash_password(password: str) -> str:
     """Return the hash of a password. Raises BadInput if it is too short."""
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput("password_short", least=SHORTEST_PASSWORD)
-    return _hasher.hash(password)
+    with _hashing:
+        return _hasher.hash(password)
 
 
 def no_password() -> str:

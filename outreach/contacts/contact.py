@@ -6,7 +6,7 @@ The origins of a contact are the lists that contain it, each with its file, its 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.directory import people_visible_to, visible_lists
+from outreach.contacts.directory import people_visible_to, read_stated, visible_lists
 from outreach.contacts.suppressions import lift_suppressions, lock_phone, suppress
 from outreach.core.bulk import NO_SYNC
 from outreach.models.accounts import Organisation, Role, User
@@ -31,10 +31,15 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import NAMES, given_key, name_key
 from outreach.use_cases import use_case
 
+MAY_LIFT = {
+    SuppressionReason.OPT_OUT: (Role.APPROVER,),
+    SuppressionReason.WRONG_NUMBER: (Role.STAFF, Role.APPROVER),
+    SuppressionReason.DO_NOT_CALL: (),
+}
 _MAX_NOTE = 300
 _MIN_BIRTH_YEAR = 1900
 
@@ -71,6 +76,64 @@ def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
     if contact is None:
         raise NotFound("contact_not_found")
     return contact
+
+
+def find_recorded_contact(session: Session, contact_id: int, *, user: User) -> Contact:
+    """Return a contact of whom the user may see and change all that is recorded.
+
+    Raises NotFound, and NotAllowed if the user's lists only name them, and another organisation recorded them.
+    """
+    contact = find_contact(session, contact_id, user=user)
+    if read_stated(session, [contact_id], user=user):
+        raise NotAllowed("contact_recorded_by_others")
+    return contact
+
+
+@dataclass(frozen=True, slots=True)
+class ShownContact:
+    """Contact as a user may see it. `is_partial`: only what the user's own lists say of them."""
+
+    id: int
+    name: str
+    birth_year: int | None
+    sex: str | None
+    area_code: str | None
+    village: str
+    has_smartphone: bool | None
+    updated_at: datetime | None
+    is_partial: bool
+
+
+def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[ShownContact, list[PhoneRow]]:
+    """Return a contact and their phones, as far as the user may see them. Raises NotFound."""
+    contact, phones = find_contact(session, contact_id, user=user), read_phones(session, contact_id)
+    stated = read_stated(session, [contact_id], user=user).get(contact_id)
+    facts: dict[str, Any] = {
+        name: getattr(contact, name)
+        for name in ("birth_year", "sex", "area_code", "village", "has_smartphone")
+    }
+    if stated is not None:
+        facts = {**dict.fromkeys(facts), "village": "", **stated.facts}
+        phones = [
+            replace(phone, suppressions=[_without_note(each) for each in phone.suppressions])
+            for phone in phones
+            if phone.id in stated.phones
+        ]
+    updated_at = None if stated else contact.updated_at
+    shown = ShownContact(
+        contact.id, contact.name, **facts, updated_at=updated_at, is_partial=stated is not None
+    )
+    return shown, phones
+
+
+def _without_note(suppression: Suppression) -> Suppression:
+    return Suppression(
+        reason=suppression.reason,
+        source=suppression.source,
+        note="",
+        created_at=suppression.created_at,
+        lifted_at=suppression.lifted_at,
+    )
 
 
 def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
@@ -121,7 +184,7 @@ def correct_contact(
     `sex` is m, f or "". `language` is the code for all of the contact's phones: "" for none, None leaves it.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    person = find_contact(session, contact_id, user=user)
+    person = find_recorded_contact(session, contact_id, user=user)
     name, village = " ".join(name.split())[:120], " ".join(village.split())[:120]
     if not name:
         raise BadInput("name_missing")
@@ -222,9 +285,11 @@ def lift_suppression(
 ) -> None:
     """Lift a suppression, at the person's own wish.
 
-    Only administrators may lift one of the do-not-call register. Raises BadInput without a note, WrongState.
+    An opt-out is lifted by an approver, one of the do-not-call register by an administrator, and none by who has the
+    person only by naming them in a list. Raises BadInput without a note, NotAllowed, WrongState.
     """
-    require_role(user, *([] if reason is SuppressionReason.DO_NOT_CALL else [Role.STAFF, Role.APPROVER]))
+    require_role(user, *MAY_LIFT[reason])
+    find_recorded_contact(session, contact_id, user=user)
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
     lock_phone(session, phone.id)
@@ -245,7 +310,8 @@ def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) 
         .join(ContactPhone, ContactPhone.phone_id == Phone.id)
         .where(ContactPhone.contact_id == contact_id, Phone.id == phone_id)
     )
-    if phone is None:
+    stated = read_stated(session, [contact_id], user=user).get(contact_id)
+    if phone is None or (stated is not None and phone_id not in stated.phones):
         raise NotFound("contact_without_number")
     return phone
 

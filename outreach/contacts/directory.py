@@ -10,12 +10,12 @@ numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, or_, select, true
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, null, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
@@ -146,6 +146,55 @@ def is_in(lists: set[int]) -> ColumnElement[bool]:
     )
 
 
+def is_recorded_in(lists: set[int]) -> ColumnElement[bool]:
+    """Return the condition that a contact is in one of these lists, and not only because its file named them."""
+    recorded = aliased(Membership)  # the query around it may have its own
+    return exists(
+        select(literal(1)).where(
+            recorded.contact_id == Contact.id, recorded.list_id.in_(lists), recorded.stated.is_(null())
+        )
+    )
+
+
+def people_recorded_for(session: Session, user: User) -> ColumnElement[bool]:
+    """Return the condition on Contact for those of whom the user may see all that is recorded.
+
+    It is used together with `people_visible_to`, for what tells more of a person than the user's own lists say.
+    """
+    lists = visible_lists(session, user)
+    return true() if lists is None else is_recorded_in(lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the user's lists say of a person whom they see only because those lists name them."""
+
+    facts: dict[str, Any]
+    phones: set[int]
+
+
+def read_stated(session: Session, ids: Sequence[int], *, user: User) -> dict[int, Stated]:
+    """Return what the user may see of those contacts whom another organisation recorded. The others have no entry."""
+    lists = visible_lists(session, user)
+    if lists is None:
+        return {}
+    stated: dict[int, Stated] = {}
+    recorded: set[int] = set()
+    rows = session.execute(
+        select(Membership.contact_id, Membership.stated)
+        .where(Membership.contact_id.in_(ids), Membership.list_id.in_(lists))
+        .order_by(Membership.list_id)
+    )
+    for contact_id, said in rows:
+        if said is None:
+            recorded.add(contact_id)
+            continue
+        known = stated.setdefault(contact_id, Stated({}, set()))
+        known.facts.update(said["facts"])
+        known.phones.update(said["phones"])
+    return {contact_id: known for contact_id, known in stated.items() if contact_id not in recorded}
+
+
 def people_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     """Return the scope condition on Contact: in a list that the user may see, and within their area."""
     lists = visible_lists(session, user)
@@ -189,7 +238,10 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
     if filters.list_id is not None:
         lists = {filters.list_id} if lists is None else lists & {filters.list_id}
     if lists is not None:
-        conditions.append(is_in(lists))
+        # Who asks for a quality of a person learns it: only of those whom these lists recorded.
+        tells = filters.area_code or filters.smartphone or filters.suppressed or is_number_text(filters.text)
+        is_scoped = tells and visible_lists(session, user) is not None
+        conditions.append(is_recorded_in(lists) if is_scoped else is_in(lists))
     if filters.area_code:
         within = areas_within(session, [filters.area_code])
         if not _is_everywhere(session, within):
@@ -269,6 +321,14 @@ def _count(
 
 
 def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
+    stated = read_stated(session, ids, user=user)
+    communes = {each.facts["area_code"] for each in stated.values() if each.facts.get("area_code")}
+    places = {
+        code: f"{kind} {name}"
+        for code, kind, name in session.execute(
+            select(Area.code, Area.kind, Area.name).where(Area.code.in_(communes))
+        )
+    }
     lines = {
         contact.id: ContactRow(
             contact.id,
@@ -288,13 +348,22 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
         select(literal(1)).where(Suppression.phone_id == Phone.id, Suppression.lifted_at.is_(None))
     )
     phones: Any = session.execute(
-        select(ContactPhone.contact_id, Phone.e164, suppressed)
+        select(ContactPhone.contact_id, Phone.id, Phone.e164, suppressed)
         .join(Phone, Phone.id == ContactPhone.phone_id)
         .where(ContactPhone.contact_id.in_(ids))
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     )
-    for contact_id, e164, is_suppressed in phones:
-        lines[contact_id].phones.append((mask_number(e164), is_suppressed))
+    for contact_id, phone_id, e164, is_suppressed in phones:
+        if contact_id not in stated or phone_id in stated[contact_id].phones:
+            lines[contact_id].phones.append((mask_number(e164), is_suppressed))
+    for contact_id, each in stated.items():
+        lines[contact_id] = replace(
+            lines[contact_id],
+            birth_year=each.facts.get("birth_year"),
+            place=places.get(each.facts.get("area_code") or "", ""),
+            village=each.facts.get("village", ""),
+            has_smartphone=each.facts.get("has_smartphone"),
+        )
     visible = visible_lists(session, user)
     for contact_id, list_id, name in session.execute(
         select(Membership.contact_id, ContactList.id, ContactList.name)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import find_contact, find_phone, read_note
+from outreach.contacts.contact import find_phone, find_recorded_contact, read_note
 from outreach.contacts.suppressions import (
     carry_opt_outs,
     has_suppression,
@@ -50,7 +50,7 @@ def add_number(
     A campaign uses the first number that may be messaged.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    person = find_contact(session, contact_id, user=user)
+    person = find_recorded_contact(session, contact_id, user=user)
     cell = read_phone_cell(number)
     if cell.status is not PhoneStatus.OK or len(cell.numbers) != 1:
         raise BadInput("number_wrong")
@@ -95,6 +95,7 @@ def remove_number(
     somebody else's. Raises BadInput without a note.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
+    find_recorded_contact(session, contact_id, user=user)
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
     phone_ids = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)

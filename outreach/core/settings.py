@@ -130,6 +130,11 @@ class Settings:
         formats.whole(1, 100_000),
         "requests of one token to /api/v1 in a minute",
     )
+    full_numbers_per_hour: int = _var(
+        60,
+        formats.whole(1, 100_000),
+        "full phone numbers that one user may open in an hour, on the pages of people and cases",
+    )
     smtp_url: str = _var("", formats.url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(
         (), formats.addresses, "who gets the daily report, separated by commas"
@@ -159,6 +164,11 @@ class Settings:
         0,
         formats.whole(0, 1_000_000_000),
         "from such a cost on, in VND, a campaign takes two people's approval; 0 is never",
+    )
+    approved_growth_percent: float = _var(
+        5.0,
+        formats.number(0, 1000),
+        "percent by which an audience may grow after its approval; beyond that the campaign goes back to the approver",
     )
     send_in_flight: int = _var(
         100, formats.whole(1, 10_000), "requests under way at once in one sending worker"

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.directory import read_stated
 from outreach.contacts.phones import carry_over_opt_outs, find_or_create_phones, remember_languages
 from outreach.imports.issues import (
     IS_WAITING,
@@ -24,6 +25,7 @@ from outreach.imports.issues import (
     Decision,
     IssueStatus,
     find_issue,
+    issues_within_area,
     save_issues,
 )
 from outreach.imports.merge_contacts import ContactMerger
@@ -31,7 +33,7 @@ from outreach.imports.store_rows import lock_imports, questions_about
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gazetteer import PlaceMatch
 from outreach.rules.identity import given_key, name_key
 from outreach.rules.list_columns import Header
@@ -80,18 +82,21 @@ def decide_issue(
         raise BadInput("decision_unfit")
     if and_alike and phone.strip():
         raise BadInput("typed_number_for_one")
-    issues = [issue, *(_alike(session, issue, decision) if and_alike else ())]
+    issues = [issue, *(_alike(session, issue, decision, user) if and_alike else ())]
     list_import = session.get_one(ListImport, issue.import_id, with_for_update=True)
     if decision is Decision.ANSWERED:
         if issue.reason != OTHER_COMMUNE:
             answer_birth(session, issues, birth_year, now=now)
         elif has_moved:
+            _require_recorded(session, issues, user)
             move_contacts(session, issues, now=now)
     elif decision is Decision.DROPPED:
         _count(list_import, "rejected", len(issues))
         if issue.reason == WAS_ERASED:
             _clear_erased(session, issues, user=user, now=now)
     else:
+        if decision is Decision.RENAMED:
+            _require_recorded(session, issues, user)
         _store(session, issues, list_import, decision, phone=phone, secret_key=secret_key, user=user, now=now)
     for decided in issues:
         decided.decision, decided.decided_by, decided.decided_at = decision.value, user.id, now
@@ -108,7 +113,7 @@ def decide_issue(
     return len(issues)
 
 
-def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[ImportIssue]:
+def _alike(session: Session, issue: ImportIssue, decision: Decision, user: User) -> list[ImportIssue]:
     alike = session.scalars(
         select(ImportIssue)
         .where(
@@ -116,6 +121,7 @@ def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[Imp
             ImportIssue.reason == issue.reason,
             ImportIssue.status == issue.status,
             ImportIssue.id != issue.id,
+            issues_within_area(session, user),
             *IS_WAITING,
         )
         .order_by(ImportIssue.id)
@@ -127,6 +133,13 @@ def _alike(session: Session, issue: ImportIssue, decision: Decision) -> list[Imp
     if decision is Decision.TAKEN:
         return [other for other in alike if other.cells["numbers"]]
     return list(alike)
+
+
+def _require_recorded(session: Session, issues: Sequence[ImportIssue], user: User) -> None:
+    """Raise NotAllowed if another organisation recorded one of the contacts that a decision would change."""
+    ids = [issue.contact_id for issue in issues if issue.contact_id is not None]
+    if read_stated(session, ids, user=user):
+        raise NotAllowed("contact_recorded_by_others")
 
 
 def _clear_erased(session: Session, issues: Sequence[ImportIssue], *, user: User, now: datetime) -> None:

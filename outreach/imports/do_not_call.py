@@ -28,7 +28,7 @@ from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import NO_SYNC, chunks, full_scan, gc_paused, insert_rows, rows_table, values_subquery
 from outreach.core.db import Database
 from outreach.enqueue_jobs import enqueue_do_not_call_import
-from outreach.imports.file_reader import read_sheets
+from outreach.imports.sheet_process import read_sheets
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.uploads import LARGEST, safe_file_name
 from outreach.models.accounts import User

@@ -3,7 +3,7 @@
 Workbooks are read by calamine, text files as a stream. The first bytes of a file say what it is; a file whose
 name says otherwise is refused, as the sender may have picked the wrong file. Before a workbook is loaded into
 memory as a whole, from its first cell to its last, it is checked how far its sheets reach; hidden rows are
-counted on the way.
+counted on the way. Who needs the rows calls `read_sheets` of `sheet_process`, which reads in a process with limits.
 
 The encoding and separator of a text file are guessed. Excel in Vietnam saves CSV as UTF-8, as UTF-16
 ("Unicode text") or in windows-1258, a list in an old font in windows-1252, separated by commas, semicolons or
@@ -48,6 +48,7 @@ _MAX_WORKBOOK_BYTES = 50 * 2**20  # bytes; a list of 100,000 people takes about 
 _MAX_UNPACKED_BYTES = 600 * 2**20
 _MAX_TEXT_BYTES = 500 * 2**20
 _MAX_MERGED_ROWS = 1000  # rows; a longer merged cell is no village of a list
+_MAX_MERGED_CELLS = 1_000_000
 _HEAD_BYTES = 1 << 16
 _MAX_TYPE_BYTES = 100  # bytes; that of a spreadsheet is 46
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError)
@@ -69,7 +70,7 @@ class HiddenContent:
     rows: int = 0
 
 
-def read_sheets(path: Path, unseen: HiddenContent | None = None) -> Iterator[RawSheet]:
+def read_file(path: Path, unseen: HiddenContent | None = None) -> Iterator[RawSheet]:
     """Yield each visible sheet of the file with its rows, blank ones too.
 
     A text file is one sheet without a name. Hidden content is reported in `unseen`; hidden rows of an old
@@ -175,13 +176,23 @@ def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
 
 
 def _merged_below(sheet: CalamineSheet) -> frozenset[tuple[int, int]]:
-    first_column = sheet.start[1] if sheet.start else 0  # rows begin with the first column that is used
-    return frozenset(
-        (row + 1, column - first_column)
+    """Return the cells that a merged cell above them covers, as far as the sheet has cells."""
+    if not sheet.start or not sheet.end:
+        return frozenset()
+    first_column = sheet.start[1]  # rows begin with the first column that is used
+    last_row, last_column = sheet.end
+    ranges = [
+        (
+            range(top + 1, min(bottom, last_row) + 1),
+            range(max(left, first_column), min(right, last_column) + 1),
+        )
         for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
         if bottom - top < _MAX_MERGED_ROWS
-        for row in range(top + 1, bottom + 1)
-        for column in range(left, right + 1)
+    ]
+    if sum(len(rows) * len(columns) for rows, columns in ranges) > _MAX_MERGED_CELLS:
+        raise BadList("merged_cells_many", sheet=sheet.name[:40])
+    return frozenset(
+        (row + 1, column - first_column) for rows, columns in ranges for row in rows for column in columns
     )
 
 
@@ -202,12 +213,13 @@ _SCAN_BYTES = 1 << 20
 _XLSX_BOOK, _XLSX_RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _XLSX_HIDDEN_SHEET = re.compile(rb'<(?:\w+:)?sheet (?=[^>]*state="(?:hidden|veryHidden)")[^>]*>')
 _XLSX_RELATION = re.compile(rb"<(?:\w+:)?Relationship [^>]*>")
+# Tags as spreadsheet programs write them. Others, made to pass this check, end at the limits of the reading process.
 # In each pattern the row is group 1, the column group 2.
-_XLSX_ROW = re.compile(rb'<row [^>]*?r="(\d{1,7})"')
+_XLSX_ROW = re.compile(rb'<row [^<>]*?r="(\d{1,7})"')
 _XLSX_FAR_COLUMN = re.compile(rb'r="()([A-Z]{2,3})\d')  # in any tag: ten times as fast
-_XLSX_HIDDEN_ROW = re.compile(rb'<row (?=[^>]*[^/]>)[^>]*?hidden="(?:1|true)"')
-_XLSX_CELL = re.compile(rb'<c (?=[^>]*[^/]>)[^>]*?r="(?=[A-Z]{1,3}(\d{1,7})")([A-Z]{1,3})')
-_ODS_ROW_OR_CELL = re.compile(rb"<table:table-row([^>]*)>|<table:table-cell([^>]*[^/>])>")
+_XLSX_HIDDEN_ROW = re.compile(rb'<row (?=[^<>]*[^/]>)[^<>]*?hidden="(?:1|true)"')
+_XLSX_CELL = re.compile(rb'<c (?=[^<>]*[^/]>)[^<>]*?r="(?=[A-Z]{1,3}(\d{1,7})")([A-Z]{1,3})')
+_ODS_ROW_OR_CELL = re.compile(rb"<table:table-row([^<>]*)>|<table:table-cell([^<>]*[^/<>])>")
 _ODS_HIDDEN = re.compile(rb'table:visibility="(?:collapse|filter)"')
 _ODS_REPEATED = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d{1,9})"')
 
@@ -296,6 +308,8 @@ def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
     with archive.open(name) as file:
         while chunk := file.read(_SCAN_BYTES):
             text = rest + chunk
+            if b"<!ENTITY" in text:  # which no spreadsheet program writes
+                raise zipfile.BadZipFile
             end = text.rfind(b"<")
             yield text[:end] if end > 0 else b""
             rest = text[end:] if end > 0 else text[-_SCAN_BYTES:]

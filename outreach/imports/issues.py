@@ -16,17 +16,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.permissions import visible_to
+from outreach.accounts.permissions import areas_of, visible_to
+from outreach.contacts.directory import read_stated
 from outreach.core.bulk import NO_SYNC, insert_rows, values_subquery
 from outreach.core.spreadsheets import escape_formula, write_workbook
 from outreach.imports.merge_contacts import record_sighting
@@ -248,7 +249,11 @@ def read_open_issues(
         .join(ContactList, ContactList.id == ListImport.list_id)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .outerjoin(Contact, Contact.id == ImportIssue.contact_id)
-        .where(visible_to(session, user, ContactList.organisation_id), *IS_WAITING)
+        .where(
+            visible_to(session, user, ContactList.organisation_id),
+            issues_within_area(session, user),
+            *IS_WAITING,
+        )
     )
     if list_id is not None:
         query = query.where(ContactList.id == list_id)
@@ -256,7 +261,13 @@ def read_open_issues(
         select(func.count()).select_from(query.with_only_columns(ImportIssue.id).subquery())
     )
     rows = session.execute(query.order_by(ImportIssue.id).limit(limit))
-    return [OpenIssue(*row) for row in rows], count or 0
+    issues = [OpenIssue(*row) for row in rows]
+    # Where somebody lives whom another organisation recorded is not told by naming them in a list.
+    ids = [each.issue.contact_id for each in issues if each.issue.contact_id is not None]
+    others = read_stated(session, ids, user=user)
+    return [
+        replace(each, lives_in=None) if each.issue.contact_id in others else each for each in issues
+    ], count or 0
 
 
 @use_case
@@ -270,13 +281,26 @@ def see_open_issues(
     return rows, count
 
 
+def issues_within_area(session: Session, user: User | None) -> ColumnElement[bool]:
+    """Return the scope condition for issues: rows of the user's area, and those without a commune."""
+    areas = areas_of(session, user) if user else None
+    if areas is None:
+        return true()
+    commune = ImportIssue.cells["area_code"].as_string()
+    return or_(commune.is_(None), commune.in_(areas))
+
+
 def find_issue(session: Session, issue_id: int, *, user: User) -> ImportIssue:
     """Return an issue in a list that the user may see. Raises NotFound."""
     issue = session.scalar(
         select(ImportIssue)
         .join(ListImport, ListImport.id == ImportIssue.import_id)
         .join(ContactList, ContactList.id == ListImport.list_id)
-        .where(ImportIssue.id == issue_id, visible_to(session, user, ContactList.organisation_id))
+        .where(
+            ImportIssue.id == issue_id,
+            visible_to(session, user, ContactList.organisation_id),
+            issues_within_area(session, user),
+        )
     )
     if issue is None:
         raise NotFound("row_not_found")
@@ -323,22 +347,26 @@ _ADDED_COLUMNS = ("Tình trạng", "Lý do", "Dòng trong tệp gốc", "Mã dò
 _FETCH_ROWS = 1000
 
 
-def export_issues(session: Session, import_id: int, out: Path) -> int:
-    """Write an import's rows that are not stored to a file to correct. Returns how many.
+def export_issues(session: Session, import_id: int, out: Path, *, user: User | None = None) -> int:
+    """Write an import's rows that are not stored, of the user's area, to a file to correct. Returns how many.
 
     By the suffix of `out` a workbook with a sheet for each sheet of the source, or a CSV file, in which the
     columns of several sheets are combined and formulas are escaped.
     """
     list_import = session.get_one(ListImport, import_id)
     headers = {sheet: [*labels] for sheet, labels in list_import.headers.items()} or {"": []}
+    rows = _not_stored(import_id).where(issues_within_area(session, user))
     if out.suffix.lower() == ".xlsx":
         write_workbook(
             out,
-            {sheet: _export_rows(session, list_import, sheet, labels) for sheet, labels in headers.items()},
+            {
+                sheet: _export_rows(session, list_import, rows, sheet, labels)
+                for sheet, labels in headers.items()
+            },
         )
     else:
-        _write_csv(session, list_import, headers, out)
-    return session.scalar(select(func.count()).select_from(_not_stored(import_id).subquery())) or 0
+        _write_csv(session, list_import, rows, headers, out)
+    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
 def count_reasons(session: Session, import_id: int) -> list[tuple[str, str, int]]:
@@ -363,16 +391,18 @@ def _not_stored(import_id: int) -> Select[ImportIssue]:
 
 
 def _export_rows(
-    session: Session, list_import: ListImport, sheet: str | None, labels: Sequence[str]
+    session: Session,
+    list_import: ListImport,
+    rows: Select[ImportIssue],
+    sheet: str | None,
+    labels: Sequence[str],
 ) -> Iterator[list[str]]:
     """Yield the header and each row: the sheet's cells and the added columns.
 
     Rows of every sheet if `sheet` is None.
     """
     yield [*labels, *_ADDED_COLUMNS]
-    issues = session.scalars(
-        _not_stored(list_import.id).order_by(ImportIssue.row).execution_options(yield_per=_FETCH_ROWS)
-    )
+    issues = session.scalars(rows.order_by(ImportIssue.row).execution_options(yield_per=_FETCH_ROWS))
     for issue in issues:
         issue_sheet, cells = issue.cells.get("sheet", ""), issue.cells.get("source", [])
         if sheet is None:
@@ -389,7 +419,13 @@ def _export_rows(
         ]
 
 
-def _write_csv(session: Session, list_import: ListImport, headers: dict[str, list[str]], out: Path) -> None:
+def _write_csv(
+    session: Session,
+    list_import: ListImport,
+    rows: Select[ImportIssue],
+    headers: dict[str, list[str]],
+    out: Path,
+) -> None:
     sheets = list(headers.values())
     combined = sheets[0]
     for labels in sheets[1:]:
@@ -397,7 +433,7 @@ def _write_csv(session: Session, list_import: ListImport, headers: dict[str, lis
     # The byte-order mark makes Excel read Vietnamese.
     with out.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        for row in _export_rows(session, list_import, None, combined):
+        for row in _export_rows(session, list_import, rows, None, combined):
             writer.writerow(map(escape_formula, row))
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from outreach.imports.file_reader import HiddenContent, read_sheets
+from outreach.imports.file_reader import HiddenContent
+from outreach.imports.sheet_process import read_sheets
 from outreach.rules.errors import BadInput, BadList
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.list_columns import (

@@ -7,6 +7,7 @@ the values and phones that an import added: so each import can be undone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +55,9 @@ class ContactMerger:
         self._created: list[ImportedContact] = []
         self._given_keys: list[str] = []  # `given_key` of each new contact
         self._memberships: list[tuple[ImportedContact, CheckedRow]] = []
+        # Of contacts of other organisations: what this list's files state, and those of whom this chunk states more.
+        self._stated: dict[int, dict[str, Any]] = {}
+        self._states_more: set[int] = set()
         self._seen_again: set[int] = set()
         # What other imports added to existing contacts: values and phones.
         self._other_changes: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
@@ -141,6 +145,7 @@ class ContactMerger:
             person.confirm(*other_change, facts=facts, on=self._phones_of(row))
         if person.is_new:  # further up in this chunk
             return person, "merged"
+        self._note_stated(person, facts, self._phones_of(row))
         if person.id not in self._members:
             self._members[person.id] = self._list_import.id
             self._memberships.append((person, row))
@@ -149,6 +154,23 @@ class ContactMerger:
             return person, "merged"
         self._seen_again.add(person.id)
         return person, "updated" if changed else "unchanged"
+
+    def _note_stated(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
+        """Note what a row states of a contact whom another organisation recorded."""
+        if person.id not in self._stated:
+            if person.id in self._members or person.id in self._recorded_contacts:
+                return
+            self._stated[person.id] = {"facts": {}, "phones": []}
+        known = self._stated[person.id]
+        said = {name: value for name, value in facts.items() if value not in (None, "")}
+        stated = {
+            "facts": {**known["facts"], **said},
+            "phones": [*known["phones"], *(each for each in phones if each not in known["phones"])],
+        }
+        if stated != known:
+            self._stated[person.id] = stated
+            if person.id in self._members:
+                self._states_more.add(person.id)
 
     def numbers_added(self) -> dict[int, list[int]]:
         """Return the ids of existing contacts, with the ids of phones that were added to them."""
@@ -184,10 +206,20 @@ class ContactMerger:
         insert_rows(
             self._session,
             Membership.__table__,
-            ("contact_id", "row", "unit"),
-            [(person.id, row.row, row.unit[:120]) for person, row in self._memberships],
+            ("contact_id", "row", "unit", "stated"),
+            [
+                (person.id, row.row, row.unit[:120], self._stated_json(person))
+                for person, row in self._memberships
+            ],
             always={"list_id": self._list_import.list_id, "import_id": self._list_import.id},
         )
+        for contact_id in sorted(self._states_more):
+            self._session.execute(
+                update(Membership)
+                .where(Membership.list_id == self._list_import.list_id, Membership.contact_id == contact_id)
+                .values(stated=self._stated[contact_id]),
+                execution_options=NO_SYNC,
+            )
         record_sighting(self._session, self._seen_again, list_import=self._list_import)
         if extended:
             self._write_facts(extended)
@@ -216,13 +248,14 @@ class ContactMerger:
         ):
             self._people[contact_id].phones.append(phone_id)
             self._on_phone.setdefault(phone_id, []).append(self._people[contact_id])
-        self._members |= dict(
-            self._session.execute(
-                select(Membership.contact_id, Membership.import_id).where(
-                    Membership.list_id == self._list_import.list_id, Membership.contact_id.in_(people)
-                )
-            ).all()
-        )
+        for contact_id, import_id, stated in self._session.execute(
+            select(Membership.contact_id, Membership.import_id, Membership.stated).where(
+                Membership.list_id == self._list_import.list_id, Membership.contact_id.in_(people)
+            )
+        ):
+            self._members[contact_id] = import_id
+            if stated is not None:
+                self._stated[contact_id] = stated
 
         for contact_id, fields, phones in self._session.execute(
             select(ImportChange.contact_id, ImportChange.fields, ImportChange.phones).where(
@@ -231,12 +264,26 @@ class ContactMerger:
         ):
             self._other_changes.setdefault(contact_id, []).append((fields, phones))
 
+    def _stated_json(self, person: ImportedContact) -> str | None:
+        stated = self._stated.get(person.id)
+        return None if stated is None else json.dumps(stated)
+
     @cached_property
     def _organisation_contacts(self) -> set[int]:
+        """Contacts that are in lists of this organisation."""
+        return {contact_id for contact_id, _stated in self._organisation_memberships}
+
+    @cached_property
+    def _recorded_contacts(self) -> set[int]:
+        """Those whom one of these lists recorded, not only named."""
+        return {contact_id for contact_id, stated in self._organisation_memberships if stated is None}
+
+    @cached_property
+    def _organisation_memberships(self) -> list[tuple[int, dict[str, Any] | None]]:
         owner = select(ContactList.organisation_id).where(ContactList.id == self._list_import.list_id)
-        return set(
-            self._session.scalars(
-                select(Membership.contact_id)
+        return list(
+            self._session.execute(
+                select(Membership.contact_id, Membership.stated)
                 .join(ContactList, ContactList.id == Membership.list_id)
                 .where(
                     ContactList.organisation_id == owner.scalar_subquery(),

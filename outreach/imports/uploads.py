@@ -23,7 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import areas_of, require_role, visible_to
 from outreach.contacts.lists import create_list
 from outreach.core.db import Database
 from outreach.enqueue_jobs import enqueue_import
@@ -130,6 +130,29 @@ def find_upload(session: Session, upload_id: int, *, user: User) -> Upload:
     if upload is None:
         raise NotFound("import_not_found")
     return upload
+
+
+def preview_for(session: Session, upload: Upload, *, user: User) -> dict[str, Any]:
+    """Return an upload's preview as a user may see it.
+
+    Of a file that somebody else handed in, users with an area see the rows of their area and no examples of cells.
+    """
+    preview: dict[str, Any] = upload.preview
+    areas = areas_of(session, user)
+    if areas is None or upload.uploaded_by == user.id or not preview:
+        return preview
+    sheets = [
+        {
+            **sheet,
+            "columns": [
+                [position, label, meaning, []] for position, label, meaning, _texts in sheet["columns"]
+            ],
+            "lines": [[line, ""] for line, _beginning in sheet["lines"]],
+        }
+        for sheet in preview.get("sheets", [])
+    ]
+    rows = [row for row in preview.get("rows", []) if row["area_code"] is None or row["area_code"] in areas]
+    return {**preview, "sheets": sheets, "rows": rows}
 
 
 def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
@@ -298,7 +321,7 @@ def export_errors(
         raise NotFound("import_id_unknown", id=import_id)
     if user:
         find_list(session, list_import.list_id, user=user)
-    rows = export_issues(session, import_id, out)
+    rows = export_issues(session, import_id, out, user=user)
     audit.record(session, "import.see_errors", list_import, user, now, rows=rows)
     return list_import
 

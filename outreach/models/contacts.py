@@ -176,7 +176,11 @@ class ColumnMapping(Base):
 
 
 class Membership(Base):
-    """Membership of a person in a list, with the first import and its row, and the last import."""
+    """Membership of a person in a list, with the first import and its row, and the last import.
+
+    `stated` is what the list's files say of a person whom another organisation had recorded before: `facts` by name, and
+    the ids of `phones`. Through this membership nothing else about them is seen. None: the organisation recorded them.
+    """
 
     __tablename__ = "memberships"
 
@@ -189,6 +193,7 @@ class Membership(Base):
     last_import_id: Mapped[int | None] = mapped_column(BigId)
     row: Mapped[int | None]
     unit: Mapped[str] = mapped_column(String(120), default="")
+    stated: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ImportIssue(BaseWithId):

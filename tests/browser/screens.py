@@ -112,6 +112,7 @@ SCREENS = [
     Screen("login.forgotten", "/login/forgotten", None),
     Screen("invitation.show", "/login/invitation/{invitation}", None),
     Screen("audit.index", "/admin/audit/", AUDITOR),
+    Screen("security.index", "/admin/security/"),
     # Refusals.
     Screen("admin.index", "/admin/campaigns/", LEADER, status=403),
     Screen("admin.index", "/admin/campaigns/999999/", AUTHOR, status=404),

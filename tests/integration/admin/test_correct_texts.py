@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
-from outreach.models.accounts import AuditEvent, AuditValues
+from outreach.models.accounts import AuditEvent, AuditValues, Role
 from tests.integration.admin.test_campaigns import form_of
 from tests.integration.campaigns.test_answer_page import press as press_button
 from tests.integration.campaigns.test_answer_page import read, token_of
 from tests.support.admin_client import post, signed_in
+from tests.support.admin_client import token as session_token
 from tests.support.world import APPROVER, AUTHOR, World, number
+
+SECOND = "duyet2@loa.example"
 
 
 @pytest.fixture
@@ -25,6 +30,8 @@ def database_url(sqlite_url: str) -> str:
 @pytest.fixture
 def running(world: World) -> int:
     world.add_people(3)
+    with world.runtime.db.write() as session:
+        world.add_officer(session, SECOND, Role.APPROVER)
     campaign = world.launch(content={"vocabulary": {"verbs": ["cài"]}, "phone": "1022"})
     world.send(3)  # a reply belongs to what was sent
     return campaign
@@ -54,6 +61,8 @@ def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_
         "c.app.page": "https://example.vn/gia-mao",
     }
     assert post(client, path, **typed).status_code == 303
+    assert "Cảm ơn ông bà." not in read(client, token)
+    confirm(client, running)
     page = read(client, token)
     assert "Cảm ơn ông bà." in page
     assert "Xin bấm lại nếu cần" in page
@@ -76,6 +85,18 @@ def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_
     assert "Cảm ơn ông bà." in client.get(f"/admin/campaigns/{running}/").text
 
 
+def confirm(client: FlaskClient, campaign: int) -> None:
+    """Confirm the proposed texts as another approver, and sign in as the first again."""
+    sheet = f"/admin/campaigns/{campaign}/"
+    assert 'class="primary">Xác nhận sửa' not in client.get(sheet).text, "its author may not confirm"
+    signed_in(client, SECOND)
+    assert "Có câu sửa chờ xác nhận." in client.get("/admin/").text
+    page = client.get(sheet).text
+    (proposed_at,) = set(re.findall(r'name="proposed_at" value="([^"]+)"', page))
+    assert post(client, f"{sheet}texts/confirm", proposed_at=proposed_at).status_code == 303
+    signed_in(client, APPROVER)
+
+
 def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_typed(
     client: FlaskClient, world: World, running: int
 ) -> None:
@@ -92,20 +113,20 @@ def test_who_corrects_after_somebody_else_or_wrongly_is_told_and_keeps_what_was_
     added = post(client, path, **{**seen, "wish": "language", "add_language": "sed"})
     assert 'name="c.languages.sed.title"' in added.text
     assert post(client, path, **{**seen, "c.why": "Vì sức khỏe."}).status_code == 303
-    late = post(client, path, **{**seen, "c.why": "Vì mọi người."})
+    confirm(client, running)
+    late = post(client, path, **{**seen, "csrf_token": session_token(client), "c.why": "Vì mọi người."})
     assert late.status_code == 422
     assert "Người khác vừa sửa" in late.text
     assert "Vì mọi người." in late.text
 
 
-def test_only_whoever_may_approve_corrects_and_only_what_was_launched(
+def test_an_author_may_propose_but_not_confirm_and_only_for_what_was_launched(
     client: FlaskClient, world: World, running: int
 ) -> None:
     draft = world.draft()
     signed_in(client, AUTHOR)
-    assert "Sửa câu chữ" not in client.get(f"/admin/campaigns/{running}/").text
-    assert client.get(f"/admin/campaigns/{running}/texts").status_code == 403
-    signed_in(client, APPROVER)
+    assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text
+    assert post(client, f"/admin/campaigns/{running}/texts/confirm", proposed_at="").status_code == 403
     assert "Sửa câu chữ" in client.get(f"/admin/campaigns/{running}/").text
     assert "Sửa câu chữ" not in client.get(f"/admin/campaigns/{draft}/").text
     assert client.get(f"/admin/campaigns/{draft}/texts").status_code == 302

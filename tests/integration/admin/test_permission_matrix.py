@@ -43,8 +43,10 @@ POST campaigns.create       ASP..
 GET  campaigns.edit         ASP..
 POST campaigns.edit         ASP..
 GET  campaigns.page         ASP.U
-GET  campaigns.texts        A.P..
-POST campaigns.texts        A.P..
+GET  campaigns.texts        ASP..
+POST campaigns.texts        ASP..
+POST campaigns.confirm_texts A.P..
+POST campaigns.drop_texts   ASP..
 POST campaigns.preview      ASP..
 POST campaigns.send_test      ASP..
 POST campaigns.submit       ASP..
@@ -159,6 +161,7 @@ POST second_factor.confirm  ASPLU
 POST second_factor.renew    ASPLU
 POST second_factor.remove   ASPLU
 GET  audit.index            A...U
+GET  security.index         A....
 GET  organisations.index    A...U
 GET  organisations.show     A...U
 GET  organisations.export   A...U
@@ -236,6 +239,8 @@ ABOUT_WHAT = {
     "reach.file": "launched_id",
     "sending.act": "launched_id",
     "campaigns.texts": "launched_id",
+    "campaigns.confirm_texts": "launched_id",
+    "campaigns.drop_texts": "launched_id",
     "sending.decide": "launched_id",
 }  # else the draft
 OF_THE_AGENCY = {"agencies.show", "agencies.submit", "agencies.roster", "agencies.link", "agencies.end"}
@@ -310,7 +315,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "contacts.remove_number": {**phone, "number": NUMBER},  # taken off and given back
         "contacts.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "contacts.suppress": phone,
-        "contacts.lift": phone,
+        "contacts.lift": {**phone, "reason": "wrong_number"},  # an opt-out is for approvers
         "agencies.submit": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},
         "agencies.roster": {
             "day": office.now.strftime("%Y-%m-%d"),

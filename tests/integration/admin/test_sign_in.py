@@ -104,7 +104,7 @@ def test_a_refused_address_and_password_stand_in_no_log(
 ) -> None:
     caplog.set_level(logging.INFO)
     sign_in(client, NOBODY)
-    assert "login.refused" in caplog.text
+    assert "security.login_refused address=127.0.0.1 who=-" in caplog.text
     assert NOBODY not in caplog.text
     assert "sai mật khẩu" not in caplog.text
 

@@ -64,13 +64,19 @@ def answers(body: Iterable[dict[str, Any]], asked: dict[str, Any]) -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(WsgiBridge(app, threads=1, most_bytes=10_000)(asked, receive, send))
+    asyncio.run(
+        WsgiBridge(app, threads=1, usual_bytes=10_000, most_bytes=lambda _environ: 10_000)(
+            asked, receive, send
+        )
+    )
     return sent
 
 
 def test_a_request_arrives_whole_and_a_header_cannot_pass_for_the_proxys() -> None:
     headers = {"X-Forwarded-For": "192.0.2.1", "Cookie": "a=1; b=2"}
-    with closing(AsgiClient(WsgiBridge(app, threads=1, most_bytes=10_000))) as client:
+    with closing(
+        AsgiClient(WsgiBridge(app, threads=1, usual_bytes=10_000, most_bytes=lambda _environ: 10_000))
+    ) as client:
         told = client.post("/told?chữ=có", data="Kon Rơ Bàng", headers=headers).json
         assert client.post("/làng/Kon Rơ").get_data(as_text=True) == "Kon Rơ"
     assert told == {

@@ -442,7 +442,7 @@ def test_the_log_knows_no_numbers_texts_or_tokens(
     log = log_of_all.text
     assert "web.database_away" in log
     assert "web.fault" in log
-    assert "webhook.bad_signature" in log
+    assert "security.webhook_refused" in log
     for planted in (sender, sender[3:], stranger[3:], SECRET_TEXT, "Kon-Ro", page_token(world, campaign)):
         assert planted not in log
 

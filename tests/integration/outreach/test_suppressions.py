@@ -13,9 +13,10 @@ from outreach.contacts.contact import lift_suppression, suppress_number
 from outreach.contacts.phones import add_number, remove_number
 from outreach.imports.undo_import import undo_import_rows
 from outreach.models.contacts import ListImport, Phone, Suppression, SuppressionReason
+from outreach.rules.errors import NotAllowed
 from tests.support.lists import bring, local, people, write
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 FIRST, SECOND, THIRD = number(1), number(2), number(3)
 
@@ -25,9 +26,9 @@ def phone_id(world: World, e164: str) -> int:
         return session.scalars(select(Phone.id).where(Phone.e164 == e164)).one()
 
 
-def do(world: World, operation: Any, *args: Any, **more: Any) -> None:
+def do(world: World, operation: Any, *args: Any, by: str = AUTHOR, **more: Any) -> None:
     with world.runtime.db.write() as session:
-        operation(session, *args, user=world.user(AUTHOR), now=datetime.now(UTC), **more)
+        operation(session, *args, user=world.user(by), now=datetime.now(UTC), **more)
 
 
 def say_stop(world: World, person: int, e164: str) -> None:
@@ -103,7 +104,10 @@ def test_a_number_that_comes_later_is_left_alone_until_the_person_says_otherwise
     add(world, person, SECOND)
     assert opted_out(world) == {FIRST, SECOND}
     reason = SuppressionReason.OPT_OUT
-    do(world, lift_suppression, person, phone_id(world, SECOND), reason=reason, note="bà gọi lại")
+    note = "bà gọi lại"
+    with pytest.raises(NotAllowed):
+        do(world, lift_suppression, person, phone_id(world, SECOND), reason=reason, note=note)
+    do(world, lift_suppression, person, phone_id(world, SECOND), reason=reason, note=note, by=APPROVER)
     add(world, person, THIRD)
     assert opted_out(world) == {FIRST}
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from outreach.core.sentences import word_error
-from outreach.imports.file_reader import HiddenContent, read_sheets
+from outreach.imports.file_reader import HiddenContent
 from outreach.imports.list_reader import SKIPPED, check_list, line_key, write_check
+from outreach.imports.sheet_process import read_sheets
 from outreach.rules.errors import BadInput, BadList, NoPhoneColumn
 from outreach.rules.list_rows import Sex
 from outreach.rules.phone_numbers import PhoneStatus, Reason

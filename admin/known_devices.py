@@ -1,0 +1,53 @@
+"""Devices on which somebody has signed in: they pass a lock on their e-mail address that strangers have caused.
+
+A device has a signed cookie for each e-mail address, with a random name under which its own attempts are counted
+(https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from flask import Request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response
+
+_KNOWN_FOR_S = 365 * 24 * 3600
+
+
+def device_of(request: Request, email: str, *, secret_key: str) -> str:
+    """Return the device's random name, "" if nobody with this address has signed in on it."""
+    digest = email_digest(email)
+    try:
+        known = _serializer(secret_key).loads(request.cookies.get(_cookie(digest), ""), max_age=_KNOWN_FOR_S)
+    except BadSignature:
+        return ""
+    is_theirs = isinstance(known, list) and len(known) == 2 and known[0] == digest
+    return str(known[1]) if is_theirs else ""
+
+
+def remember_device(response: Response, email: str, *, secret_key: str, is_https: bool) -> None:
+    """Let the device be known for a year as one of this address."""
+    digest = email_digest(email)
+    response.set_cookie(
+        _cookie(digest),
+        _serializer(secret_key).dumps([digest, secrets.token_hex(16)]),
+        max_age=_KNOWN_FOR_S,
+        httponly=True,
+        secure=is_https,
+        samesite="Lax",
+        path="/login",
+    )
+
+
+def email_digest(email: str) -> str:
+    return hashlib.sha256(email.strip().lower().encode()).hexdigest()
+
+
+def _cookie(digest: str) -> str:
+    return f"device-{digest[:12]}"
+
+
+def _serializer(secret_key: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(secret_key, salt="known-device")

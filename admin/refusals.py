@@ -1,0 +1,67 @@
+"""What the web refuses: noted as security events, and the quota on opening full numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, g, request
+from flask_login import current_user
+from limits import RateLimitItemPerHour
+
+from outreach.accounts.security_events import SecurityEvent, note_event
+from outreach.core.rate_limits import hit, nothing_limited_without_redis
+from outreach.rules.errors import WrongState
+from outreach.runtime import Runtime
+
+R = TypeVar("R")
+_BY_ENDPOINT = {
+    ("login.sign_in", 401): SecurityEvent.LOGIN_REFUSED,
+    ("login.sign_in", 429): SecurityEvent.LOGIN_BRAKED,
+    ("login.check", 401): SecurityEvent.CODE_REFUSED,
+    ("login.check", 429): SecurityEvent.LOGIN_BRAKED,
+    ("login.ask_for_link", 429): SecurityEvent.LOGIN_BRAKED,
+}
+_API_REFUSALS = (401, 403, 429)
+
+
+def note_refusals(app: Flask, runtime: Runtime) -> None:
+    """Note refused requests after they were answered. A view may say whom it is about in `g.refused_user`."""
+
+    @app.after_request
+    def note(response: Response) -> Response:
+        if response.status_code in (401, 403, 429):
+            endpoint = request.endpoint or ""
+            event = _BY_ENDPOINT.get((endpoint, response.status_code))
+            who = f"users:{g.refused_user}" if g.get("refused_user") else ""
+            if event is None and endpoint.startswith("api."):
+                event = SecurityEvent.API_REFUSED
+                who = f"api_tokens:{g.bearer.token_id}" if g.get("bearer") else ""
+            elif event is None and response.status_code == 403:
+                if endpoint.startswith(("gateway_callbacks.", "reply_channels.")):
+                    event = SecurityEvent.WEBHOOK_REFUSED
+                elif current_user.is_authenticated:
+                    event, who = SecurityEvent.FORBIDDEN, f"users:{current_user.id}"
+            if event is not None:
+                note_event(runtime.redis, event, address=request.remote_addr or "", who=who)
+        return response
+
+
+def within_quota(use_case: Callable[..., R]) -> Callable[..., R]:
+    """Return a use case that opens a full number, within its user's quota of an hour.
+
+    It raises WrongState beyond. Without Redis nothing is limited; every number that is opened is in the audit log.
+    """
+
+    def run(runtime: Runtime, *args: Any, user: Any, **values: Any) -> R:
+        limit = RateLimitItemPerHour(runtime.settings.full_numbers_per_hour, 1, "numbers")
+        wait = 0
+        with nothing_limited_without_redis("numbers.limits_away"):
+            wait = hit(runtime.redis, limit, str(user.id))
+        if wait:
+            address = request.remote_addr or ""
+            note_event(runtime.redis, SecurityEvent.NUMBERS_QUOTA, address=address, who=f"users:{user.id}")
+            raise WrongState("numbers_quota_used", minutes=-(-wait // 60))
+        return use_case(runtime, *args, user=user, **values)
+
+    return run

@@ -1,0 +1,21 @@
+"""Network addresses as limits count them."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+
+def network_of(address: str) -> str:
+    """Return what is counted as one caller: an IPv4 address, the /64 network of an IPv6 address, else the text itself.
+
+    Whoever has an IPv6 connection has 2^64 addresses of one network, and may use another for each request.
+    """
+    try:
+        parsed = ip_address(address.strip())
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(ip_network((int(parsed), 64), strict=False))
+    return str(parsed)

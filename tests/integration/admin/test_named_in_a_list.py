@@ -1,0 +1,248 @@
+"""Naming a person whom another organisation recorded opens nothing of what that organisation knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.privacy.export_data import find_recorded_contact as of_exports
+from outreach.accounts.organisations import create_organisation
+from outreach.contacts.contact import (
+    correct_contact,
+    find_contact,
+    lift_suppression,
+    reveal_number,
+    suppress_number,
+)
+from outreach.contacts.directory import ContactFilter, read_page
+from outreach.contacts.phones import add_number, remove_number
+from outreach.core.sentences import word_error
+from outreach.imports.issues import export_issues, read_open_issues
+from outreach.imports.list_reader import check_list
+from outreach.imports.store_rows import find_or_create_list
+from outreach.imports.uploads import preview_for
+from outreach.models.accounts import Organisation, OrganisationKind, Role
+from outreach.models.contacts import (
+    Contact,
+    ContactPhone,
+    ImportIssue,
+    ListImport,
+    Phone,
+    SuppressionReason,
+    Upload,
+)
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import LoaError, NotAllowed
+from outreach.rules.identity import mask_number
+from tests.support.admin_client import post, signed_in
+from tests.support.lists import GAZETTEER, import_rows, local
+from tests.support.world import World, number
+
+HEADER = "Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT,Điện thoại thông minh"
+NOSY, THEIR_APPROVER, PROVINCE = "pn@loa.example", "pn-duyet@loa.example", "tinh@loa.example"
+OPT_OUT = SuppressionReason.OPT_OUT
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+def bring(world: World, folder: Path, code: str, list_name: str, *rows: str) -> int:
+    """Import rows into a list of an organisation; the import's id."""
+    file = folder / f"{code}-{list_name}.csv"
+    file.write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+    with world.runtime.db.write() as session:
+        owner = session.scalars(select(Organisation.id).where(Organisation.code == code)).one()
+        into = find_or_create_list(session, organisation_id=owner, name=list_name, now=world.now)
+        areas = set(session.scalars(select(Area.code)))
+        brought, _counts = import_rows(
+            session,
+            check_list(file, GAZETTEER),
+            into=into,
+            file=file,
+            known_areas=areas,
+            secret_key=world.keys.secret_key,
+            now=world.now,
+        )
+        return brought.id
+
+
+@pytest.fixture
+def person(world: World, tmp_path: Path) -> int:
+    """A person of the farmers' union with two numbers, one opted out, whom the women's union then names; the id."""
+    with world.runtime.db.write() as session:
+        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+        session.flush()
+        session.add(Area(code="615", name="Đắk Hà", kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
+        session.add(Area(code="608", name="Kon Tum", kind="TP", level=AreaLevel.DISTRICT, parent_code="62"))
+        session.flush()
+        for area, district in (("23500", "615"), ("23281", "608")):
+            session.add(
+                Area(code=area, name=f"Xã {area}", kind="Xã", level=AreaLevel.COMMUNE, parent_code=district)
+            )
+        for code in ("ND", "PN"):
+            made = create_organisation(session, code=code, name=f"Hội {code}", kind=OrganisationKind.MASS)
+            if code == "PN":
+                world.add_officer(session, NOSY, Role.STAFF, made.id)
+                world.add_officer(session, THEIR_APPROVER, Role.APPROVER, made.id)
+        world.add_officer(session, PROVINCE, Role.APPROVER)
+    bring(world, tmp_path, "ND", "Nông dân", f"A Thun,1961,Làng Kà,,{local(1)}; {local(2)},có")
+    with world.runtime.db.write() as session:
+        found = session.scalars(select(Contact)).one()
+        found.area_code = "23500"
+        contact_id = found.id
+    suppress_number(
+        world.runtime,
+        contact_id,
+        phone_id(world, 2),
+        reason=OPT_OUT,
+        note="gọi điện xin thôi",
+        secret_key=world.keys.secret_key,
+        user=world.user(PROVINCE),
+        now=world.now,
+    )
+    # Twice, as the second list of an organisation must not open what the first did not.
+    for name in ("Tên lạ", "Tên lạ 2"):
+        bring(world, tmp_path, "PN", name, f"A Thun,,,,{local(1)},")
+    return contact_id
+
+
+def phone_id(world: World, index: int) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(Phone.id).where(Phone.e164 == number(index))).one()
+
+
+def test_the_page_and_the_directory_show_what_the_file_itself_brought(
+    client: FlaskClient, world: World, person: int
+) -> None:
+    secrets = ("1961", "Làng Kà", "Xã 23500", mask_number(number(2)), "gọi điện xin thôi")
+    pages = [f"/admin/people/{person}/", "/admin/people/"]
+    signed_in(client, NOSY)
+    for page in pages:
+        shown = client.get(page).text
+        assert "A Thun" in shown
+        assert mask_number(number(1)) in shown
+        assert not [secret for secret in secrets if secret in shown.split("</form>")[-1]]
+    assert "do tổ chức khác ghi nhận" in client.get(pages[0]).text
+    signed_in(client, PROVINCE)
+    shown = client.get(pages[0]).text
+    assert all(secret in shown for secret in secrets)
+
+
+def test_a_filter_or_a_search_does_not_tell_either(world: World, person: int) -> None:
+    with world.runtime.db.read() as session:
+        nosy, province = world.user(NOSY), world.user(PROVINCE)
+        for asked in (
+            ContactFilter(smartphone="yes"),
+            ContactFilter(suppressed=True),
+            ContactFilter(area_code="615"),
+            ContactFilter(text=number(2)[-3:]),
+        ):
+            assert [line.id for line in read_page(session, province, asked).lines] == [person]
+            assert read_page(session, nosy, asked).lines == []
+        assert [line.id for line in read_page(session, nosy, ContactFilter(text="thun")).lines] == [person]
+
+
+def test_whoever_only_names_a_person_changes_nothing_and_lifts_no_opt_out(world: World, person: int) -> None:
+    key = {"secret_key": world.keys.secret_key}
+    lift = {"reason": OPT_OUT, "note": "ông muốn nhận tin lại"}
+    profile: dict[str, Any] = {
+        "name": "A Thun", "birth_year": "", "sex": "", "village": "", "area_code": "", "has_smartphone": None,
+    }  # fmt: skip
+    known, hidden = phone_id(world, 1), phone_id(world, 2)
+
+    def attempt(use_case: Any, *arguments: Any, by: str, **values: Any) -> str:
+        try:
+            use_case(world.runtime, person, *arguments, user=world.user(by), now=world.now, **values)
+        except LoaError as error:
+            return word_error(error) and type(error).__name__
+        return "done"
+
+    for by in (NOSY, THEIR_APPROVER):
+        assert attempt(reveal_number, hidden, by=by) == "NotFound"
+        assert attempt(correct_contact, by=by, **profile) == "NotAllowed"
+        assert attempt(add_number, local(3), by=by, **key) == "NotAllowed"
+        assert attempt(remove_number, known, by=by, note="x", **key) == "NotAllowed"
+        assert attempt(lift_suppression, hidden, by=by, **lift) == "NotAllowed"
+        assert attempt(reveal_number, known, by=by) == "done"
+    with world.runtime.db.read() as session:
+        with pytest.raises(NotAllowed):
+            of_exports(session, person, user=world.user(THEIR_APPROVER))
+        assert find_contact(session, person, user=world.user(NOSY)).birth_year == 1961
+    assert attempt(lift_suppression, hidden, by=PROVINCE, reason=OPT_OUT, note=" ") == "BadInput"
+    assert attempt(lift_suppression, hidden, by=PROVINCE, **lift) == "done"
+
+
+def test_staff_lift_no_opt_out_of_their_own_people(client: FlaskClient, world: World, person: int) -> None:
+    with world.runtime.db.write() as session:
+        farmers = session.scalars(select(Organisation.id).where(Organisation.code == "ND")).one()
+        world.add_officer(session, "nd@loa.example", Role.STAFF, farmers)
+    signed_in(client, "nd@loa.example")
+    page = f"/admin/people/{person}/"
+    assert f'action="{page}lift"' not in client.get(page).text
+    answer = post(client, f"{page}lift", phone=phone_id(world, 2), reason="opt_out", note="x")
+    assert answer.status_code in (403, 422)
+    signed_in(client, PROVINCE)
+    assert f'action="{page}lift"' in client.get(page).text
+
+
+def test_what_a_later_file_states_is_added_and_the_next_of_the_organisation_too(
+    world: World, person: int, tmp_path: Path
+) -> None:
+    bring(world, tmp_path, "PN", "Tên lạ", f"A Thun,,Thôn 9,,{local(1)}; {local(4)},")
+    with world.runtime.db.read() as session:
+        [line] = read_page(session, world.user(NOSY), ContactFilter()).lines
+        assert (line.village, line.birth_year, len(line.phones)) == ("Thôn 9", None, 2)
+        phones = session.scalars(select(ContactPhone.phone_id)).all()
+    assert len(phones) == 3
+
+
+def test_rows_for_review_previews_and_error_files_keep_to_the_area(
+    world: World, person: int, tmp_path: Path
+) -> None:
+    limited = "dakha@loa.example"
+    with world.runtime.db.write() as session:
+        women = session.scalars(select(Organisation.id).where(Organisation.code == "PN")).one()
+        made = world.add_officer(session, limited, Role.STAFF, women)
+        made.area_code = "615"
+        [one] = session.scalars(select(ListImport).where(ListImport.list_id == 3).limit(1))
+        for row, area in ((1, "23500"), (2, "23281"), (3, None)):
+            cells = {"area_code": area, "source": [f"row {row}"], "sheet": "", "line": row, "numbers": []}
+            session.add(
+                ImportIssue(
+                    import_id=one.id, row=row, status="review", reason="too_short", key=f"k{row}", cells=cells
+                )
+            )
+        upload = Upload(
+            list_id=one.list_id,
+            file_name="x.csv",
+            size=1,
+            sha256="0",
+            uploaded_by=session.get_one(type(made), made.id).id,
+            uploaded_at=world.now,
+            preview={
+                "sheets": [{"columns": [[0, "Tên", "name", ["A Bí"]]], "lines": [[1, "A Bí"]]}],
+                "rows": [{"area_code": "23500"}, {"area_code": "23281"}, {"area_code": None}],
+            },
+        )
+        session.add(upload)
+        session.flush()
+        import_id, upload_id = one.id, upload.id
+    with world.runtime.db.read() as session:
+        for email, rows in ((limited, [1, 3]), (NOSY, [1, 2, 3])):
+            user = world.user(email)
+            seen, count = read_open_issues(session, user)
+            assert ([each.issue.row for each in seen], count) == (rows, len(rows))
+            assert export_issues(session, import_id, tmp_path / "errors.csv", user=user) == len(rows)
+        upload = session.get_one(Upload, upload_id)
+        assert len(preview_for(session, upload, user=world.user(limited))["rows"]) == 3, "their own file"
+        upload.uploaded_by = world.user(NOSY).id
+        shown = preview_for(session, upload, user=world.user(limited))
+        assert [row["area_code"] for row in shown["rows"]] == ["23500", None]
+        assert "A Bí" not in str(shown)
+        session.expunge(upload)

@@ -1,0 +1,62 @@
+"""Files made to exhaust their reader are refused in words, and neither this process nor the next file feels them."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from outreach.core.sentences import word_error
+from outreach.imports import sheet_process
+from outreach.imports.sheet_process import read_sheets
+from outreach.rules.errors import BadList
+from tests.drills.fuzz_uploads import fuzz, readers
+from tests.support.errors import refuses
+from tests.support.hostile_files import HOSTILE, ROWS
+from tests.support.list_files import write_xlsx
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_by_every_upload_and_harms_nobody(tmp_path: Path, name: str) -> None:
+    suffix, make = HOSTILE[name]
+    path, good = make(tmp_path / f"bad{suffix}"), write_xlsx(tmp_path / "good.xlsx", {"DS": ROWS})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for read in [*readers().values()][: 1 if name in ("many strings", "wide merges") else None]:  # slow ones
+        with pytest.raises(BadList) as refused:
+            read(path)
+        assert word_error(refused.value) != refused.value.code
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "in kilobytes"
+    assert [len([*sheet.rows]) for sheet in read_sheets(good)] == [2]
+
+
+def test_damaged_files_of_every_upload_are_read_or_refused() -> None:
+    outcomes = fuzz(60)
+    assert sum(count for name, count in outcomes.items() if name.startswith("files")) == 60
+
+
+def test_a_server_that_was_ended_is_started_again(tmp_path: Path) -> None:
+    good = write_xlsx(tmp_path / "good.xlsx", {"DS": ROWS})
+    assert [*read_sheets(good)]
+    pid = sheet_process.server_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    sheet_process._server[0].wait()  # type: ignore[index]
+    assert [*read_sheets(good)]
+
+
+def test_more_files_at_once_than_may_be_read_are_told_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = write_xlsx(tmp_path / "good.xlsx", {"DS": ROWS})
+    monkeypatch.setattr(sheet_process, "_slots", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(sheet_process, "WAIT_S", 0)
+    first = read_sheets(good)
+    next(first)
+    with refuses(BadList, says="Hãy thử lại"):
+        next(read_sheets(good))
+    first.close()
+    assert [*read_sheets(good)]

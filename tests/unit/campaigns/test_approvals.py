@@ -1,0 +1,99 @@
+"""What an approval is bound to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from campaigns.rules.approvals import (
+    count_approvals,
+    has_other_basis,
+    has_outgrown,
+    is_same_draft,
+    unread_version,
+)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "vnd", "limits", "needed"),
+    [
+        (1_000_000, 10**9, (0, 0), 1),
+        (49_999, 0, (50_000, 0), 1),
+        (50_000, 0, (50_000, 0), 2),
+        (10, 5_000_000, (50_000, 5_000_000), 2),
+        (10, 4_999_999, (50_000, 5_000_000), 1),
+    ],
+)
+def test_how_many_it_takes(recipients: int, vnd: int, limits: tuple[int, int], needed: int) -> None:
+    assert count_approvals(recipients, vnd, from_people=limits[0], from_vnd=limits[1]) == needed
+
+
+A, B = {"text": "một", "lists": ["x"]}, {"text": "hai", "lists": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("versions", "current", "read", "refused"),
+    [
+        ([A], A, None, ""),
+        ([A], A, 1, ""),
+        ([A, A], A, None, ""),
+        ([A, B], B, None, "version_not_named"),
+        ([A, B], B, 1, "version_not_newest"),
+        ([A, A], A, 1, "version_not_newest"),
+        ([A, B], B, 2, ""),
+        ([A], A, 2, "version_not_newest"),
+        ([A], A, 0, "version_not_newest"),
+        ([A], B, 1, "draft_changed_since_submitted"),
+        ([A], B, None, "draft_changed_since_submitted"),
+        ([A], {**A, "lists": ["renamed"], "goal": {"share": 0.5}}, None, ""),
+        ([], A, None, ""),
+    ],
+)
+def test_only_what_was_read_is_approved(
+    versions: list[dict[str, Any]], current: dict[str, Any], read: int | None, refused: str
+) -> None:
+    found = unread_version(versions, current, read=read)
+    assert (found.code if found else "") == refused
+
+
+def test_a_part_that_is_gone_makes_another_draft() -> None:
+    assert not is_same_draft({**A, "budget_vnd": 1}, A)
+    assert not is_same_draft(A, {**A, "budget_vnd": 1})
+
+
+@pytest.mark.parametrize(
+    ("approved", "now", "margin", "outgrown"),
+    [
+        (1000, 1050, 5.0, False),
+        (1000, 1051, 5.0, True),
+        (1000, 10, 5.0, False),
+        (0, 1, 5.0, True),
+        (0, 0, 5.0, False),
+        (100, 101, 0.0, True),
+        (None, 10**6, 5.0, False),
+        (10, None, 5.0, False),
+    ],
+)
+def test_how_far_an_audience_may_grow(
+    approved: int | None, now: int | None, margin: float, outgrown: bool
+) -> None:
+    assert has_outgrown(approved, now, margin_percent=margin) is outgrown
+
+
+@pytest.mark.parametrize(
+    ("approved", "now", "is_other"),
+    [
+        ({"1": "duty"}, {"1": "duty"}, False),
+        ({"1": "duty"}, {"1": "consent"}, True),
+        ({"1": "duty", "2": "consent"}, {"1": "consent", "2": "consent"}, True),
+        ({"1": "duty"}, {"1": "duty", "2": "duty"}, False),
+        ({"1": "duty"}, {"1": "duty", "2": ""}, True),
+        ({"1": "duty", "2": ""}, {"1": "duty"}, False),
+        (None, {"1": "duty"}, False),
+    ],
+)
+def test_a_basis_that_was_not_approved(
+    approved: dict[str, str] | None, now: dict[str, str], is_other: bool
+) -> None:
+    assert has_other_basis(approved, now) is is_other
