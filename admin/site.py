@@ -43,6 +43,7 @@ from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
 from admin.views.connections import TokensView, WebhooksView
 from admin.views.contacts import ContactsView
+from admin.views.data_protection import DataProtectionView
 from admin.views.goals import GoalsView
 from admin.views.guides import GuidesView, section_of
 from admin.views.home import HomeView
@@ -130,6 +131,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         GoalsView(runtime),
         ContactsView(runtime),
         PrivacyRequestsView(runtime),
+        DataProtectionView(runtime),
         ListsView(runtime),
         ImportsView(runtime),
         OrganisationsView(runtime),

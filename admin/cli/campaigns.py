@@ -18,7 +18,7 @@ from campaigns.goals.goals import find_subject, import_denominators, set_goal
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import load_kinds, office_kinds
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.rules.errors import BadCampaign, NotFound
@@ -55,7 +55,9 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def create(file: Path, email: str, as_json: bool) -> None:
         """Create a draft from a TOML file."""
-        draft = read_draft(_read_toml(file), kinds=load_kinds())
+        with runtime.db.read() as session:
+            kinds = office_kinds(session)
+        draft = read_draft(_read_toml(file), kinds=kinds)
         campaign = create_campaign(runtime, draft, user=acting_user(runtime, email), now=datetime.now(UTC))
         made = {"id": campaign.id, "name": campaign.name, "state": campaign.state.value}
         output(made, as_json=as_json, says=_("Đã tạo chiến dịch số %(id)s (bản nháp).", id=made["id"]))

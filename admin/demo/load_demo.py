@@ -28,7 +28,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.planning.approvals import LaunchTerms
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import office_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
@@ -157,7 +157,7 @@ def _run_campaign(
             "goal": {"share": 0.5},
             "step": [{"after_days": 5, "at": "18:00", "text": f"Nhắc lại: {TEXT}"}],
         },
-        kinds=load_kinds(),
+        kinds=office_kinds(session),
     )
     author, approver = (find_user(session, email) for email, *_ in LOGINS[1:3])
     terms = LaunchTerms(approvals=1, estimate_vnd=None)

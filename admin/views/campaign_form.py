@@ -56,7 +56,7 @@ from campaigns.planning.drafts import (
     find_organisations,
     suggest_text,
 )
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import office_kinds
 from campaigns.planning.preview import EXAMPLE_NAME, SAMPLE_SIZE, AudiencePreview, build_preview
 from campaigns.planning.segments import PARTS, find_segment, remove_segment, save_segment
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
@@ -86,7 +86,7 @@ class CampaignFormPages(AdminPage):
             form = self._copied_form(session, user, copied_id) if copied_id else self._new_form(session, user)
             if list_id := request.args.get("list", type=int):
                 form.setlist("lists", [list_key(session, user, list_id)])
-            return self._show(session, user, read_form(form, kinds=load_kinds()), campaign=None, fresh=True)
+            return self._show(session, user, read_form(form, kinds=self._kinds()), campaign=None, fresh=True)
 
     @expose("/<int:campaign_id>/edit", methods=["GET", "POST"])
     def edit(self, campaign_id: int) -> ResponseReturnValue:
@@ -96,8 +96,8 @@ class CampaignFormPages(AdminPage):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.state is not CampaignState.DRAFT:
                 return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
-            form = fill_form(describe_campaign(session, campaign, kinds=load_kinds()), kinds=load_kinds())
-            return self._show(session, user, read_form(form, kinds=load_kinds()), campaign=campaign)
+            form = fill_form(describe_campaign(session, campaign, kinds=self._kinds()), kinds=self._kinds())
+            return self._show(session, user, read_form(form, kinds=self._kinds()), campaign=campaign)
 
     @expose("/preview", methods=["POST"])
     def preview(self) -> ResponseReturnValue:
@@ -105,7 +105,7 @@ class CampaignFormPages(AdminPage):
 
         `?quick` does not wait for a count.
         """
-        filled = read_form(request.form, kinds=load_kinds())
+        filled = read_form(request.form, kinds=self._kinds())
         with self.reading() as (session, user):
             shown = self._preview_context(session, user, filled, may_count="quick" not in request.args)
         return self.render("campaigns/preview.html", filled=filled, **shown)
@@ -113,7 +113,7 @@ class CampaignFormPages(AdminPage):
     # -- posting -----------------------------------------------------------------------------------
 
     def _post(self, campaign_id: int | None) -> ResponseReturnValue:
-        kinds = load_kinds()
+        kinds = self._kinds()
         form: Form = MultiDict(request.form)
         wish = form.get("wish", "look")
         if form.get("kind") in kinds and form.get("content_of", form["kind"]) != form["kind"]:
@@ -152,7 +152,7 @@ class CampaignFormPages(AdminPage):
         return page, 422 if wish == "save" else 200
 
     def _save(self, campaign_id: int | None, filled: CampaignFormData) -> ResponseReturnValue:
-        draft = read_draft(filled.data, kinds=load_kinds())
+        draft = read_draft(filled.data, kinds=self._kinds())
         if campaign_id is None:
             campaign_id = self.do(create_campaign, draft).id
         else:
@@ -167,7 +167,7 @@ class CampaignFormPages(AdminPage):
         except BadInput as error:
             filled.errors["segment"] = show_error(error)
             return "", filled
-        return message, read_form(filled.form, kinds=load_kinds())
+        return message, read_form(filled.form, kinds=self._kinds())
 
     def _send_test(self, filled: CampaignFormData) -> str:
         """Send a test message of the first text. Returns the success message; an error goes into the form."""
@@ -213,7 +213,7 @@ class CampaignFormPages(AdminPage):
                 if not fresh or filled.form.get(k) or k in ("trial", "segment")
             },
             campaign={"id": campaign.id, "name": campaign.name} if campaign else None,
-            kinds={name: kind["title"] for name, kind in load_kinds().items()},
+            kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=read_choices(session, user),
             senders=[sender.name for sender in senders],
             texts=show_texts(filled.form, filled.errors, kind=kind),
@@ -268,11 +268,15 @@ class CampaignFormPages(AdminPage):
             filled.errors.setdefault("areas", show_error(error))
         return build_audience_query(session, filled.draft.kind, lists, areas, conditions)
 
+    def _kinds(self) -> dict[str, dict[str, Any]]:
+        with self.reading() as (session, _user):
+            return office_kinds(session)
+
     # -- new forms ---------------------------------------------------------------------------------
 
     def _new_form(self, session: Session, user: User) -> Form:
         """Return a form with the values that officers of the Front use most often."""
-        content = load_kinds()[DEFAULT_KIND]
+        content = self._kinds()[DEFAULT_KIND]
         return fill_form(
             {
                 "sender": usual_sender(session, user),
@@ -285,17 +289,17 @@ class CampaignFormPages(AdminPage):
                 "cap_per_day": 3,
                 "goal": {"share": 0.5},
             },
-            kinds=load_kinds(),
+            kinds=self._kinds(),
         )
 
     def _copied_form(self, session: Session, user: User, campaign_id: int) -> Form:
         """Return a form like an earlier campaign, without its dates; the lists' present contents count."""
         description: Mapping[str, Any] = describe_campaign(
-            session, find_campaign(session, campaign_id, user=user), kinds=load_kinds()
+            session, find_campaign(session, campaign_id, user=user), kinds=self._kinds()
         )
         values = {key: value for key, value in description.items() if key not in ("starts_at", "deadline")}
         return fill_form(
-            {**values, "name": _("%(name)s (bản sao)", name=description["name"])}, kinds=load_kinds()
+            {**values, "name": _("%(name)s (bản sao)", name=description["name"])}, kinds=self._kinds()
         )
 
 

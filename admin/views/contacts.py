@@ -23,7 +23,7 @@ from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage
 from admin.views.inbox import labels_of
-from admin.views.privacy_requests import REQUEST_FORMS, RequestForm
+from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.campaigns import LANGUAGES
 from admin.wording.filters import label_of
 from campaigns.cases.conversation import (
@@ -36,9 +36,13 @@ from campaigns.cases.conversation import (
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import HEARD, AnswerPlace
-from campaigns.privacy.requests import read_requests
+from campaigns.planning.kinds import load_kinds
+from campaigns.privacy.consents import read_consents
+from campaigns.privacy.requests import load_clocks, read_requests
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.privacy import childhood, clocks_on
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,
@@ -337,6 +341,7 @@ class ContactsView(AdminPage):
                 "origins": read_origins(session, contact_id, user=user),
                 "talks": read_conversations(session, contact_id, user=user),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
+                "consents": read_consents(session, contact_id),
             }
             correct_form = CorrectForm.on_page(
                 name=person.name,
@@ -348,6 +353,7 @@ class ContactsView(AdminPage):
                 language=(phones[0].language if phones else None) or "",
             )
             correct_form.area_code.choices = communes(session)
+        today = datetime.now(VIETNAM).date()
         return self.render(
             "contacts/contact.html",
             person=person,
@@ -362,6 +368,11 @@ class ContactsView(AdminPage):
             lift_form=LiftForm.on_page,
             answer_form=_answer_form,
             request_form=RequestForm.on_page(),
+            consent_form=ConsentForm.on_page(),
+            kinds=load_kinds(),
+            childhood=childhood(
+                person.birth_year, today=today, age=clocks_on(load_clocks(), today).child_age
+            ),
             may_change=may_open(current_user.role, "contacts.correct"),
             may_lift=[reason for reason, roles in MAY_LIFT.items() if has_role(current_user, *roles)],
             **REQUEST_FORMS,

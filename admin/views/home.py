@@ -28,6 +28,7 @@ from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
+from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.requests import count_urgent
 from campaigns.reports.day_status import Alarm, read_alarm
 from campaigns.rules.cases import CaseKind
@@ -160,6 +161,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     unknown = open_tasks.read_unknown(session, user, now=now)
     tasks += [_decision_task(campaign, user) for campaign in unknown if campaign.undecided]
     tasks += _privacy_tasks(session, user, now)
+    tasks += _breach_tasks(session, user, now)
     open_cases = count_open(session, user) if may_open(user.role, "inbox.index") else {}
     if help_count := open_cases.pop(CaseKind.HELP, 0):
         tasks.append(
@@ -218,7 +220,9 @@ def _privacy_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         return []
     overdue, soon = count_urgent(session, user, now=now)
     url = url_for("privacy_requests.index")
-    more = _("Xem, sửa, xóa hoặc phản đối: luật cho hai ngày làm việc.")
+    more = _(
+        "Phải phản hồi trong 02 ngày làm việc; thực hiện trong 10-20 ngày tùy yêu cầu (Nghị định 356/2025/NĐ-CP)."
+    )
     tasks = []
     if overdue:
         text = _("%(count)s yêu cầu về dữ liệu cá nhân đã quá hạn", count=overdue)
@@ -227,6 +231,19 @@ def _privacy_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         text = _("%(count)s yêu cầu về dữ liệu cá nhân đến hạn", count=soon)
         tasks.append(Task(text, more, url, "warn", _("Đến hạn")))
     return tasks
+
+
+def _breach_tasks(session: Session, user: User, now: datetime) -> list[Task]:
+    """Return a task while a breach is not reported to the authority."""
+    if not may_open(user.role, "data_protection.record"):
+        return []
+    waiting, late = count_unreported(session, now=now)
+    if not waiting:
+        return []
+    text = _("%(n)s vi phạm dữ liệu cá nhân chưa thông báo cho cơ quan chuyên trách", n=waiting)
+    more = _("Luật cho 72 giờ kể từ lúc phát hiện.")
+    url = url_for("data_protection.index")
+    return [Task(text, more, url, "bad", _("Quá hạn") if late else _("Đến hạn"))]
 
 
 def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:

@@ -16,16 +16,37 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.forms import CheckField, ChoiceField, DayField, Form, RowField, TextField, labelled, today
+from admin.forms import (
+    CheckField,
+    ChoiceField,
+    DayField,
+    Form,
+    RadioField,
+    RowField,
+    TextField,
+    labelled,
+    today,
+)
 from admin.views.base import AdminPage
 from admin.wording.audit import ACTIONS
 from admin.wording.filters import LABELS
-from campaigns.models.privacy import RequestKind
+from campaigns.models.privacy import STOPPING, RequestKind
 from campaigns.models.replies import AnswerSource
+from campaigns.planning.kinds import load_kinds
+from campaigns.privacy.consents import record_consent
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
-from campaigns.privacy.requests import finish_request, load_calendar, read_requests, record_request
+from campaigns.privacy.requests import (
+    extend_request,
+    finish_request,
+    load_calendar,
+    load_clocks,
+    read_requests,
+    record_request,
+    respond_to_request,
+)
 from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.privacy import clocks_on
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
@@ -70,6 +91,49 @@ class RequestForm(Form):
         codes=("requester_missing",),
     )
     asked_on = DayField(_l("Ngày yêu cầu, nếu không phải hôm nay"), max=today, codes=("request_day_wrong",))
+    has_processor = CheckField(_l("Phải có bên xử lý dữ liệu hoặc bên thứ ba cùng làm"))
+
+
+class ConsentForm(Form):
+    """A consent to record, on the contact's page."""
+
+    ids = "consent"
+
+    purpose = ChoiceField(
+        _l("Đồng ý nhận tin về"),
+        lambda: [(kind, str(content["title"])) for kind, content in load_kinds().items()],
+        empty=_l("mọi nội dung"),
+        codes=("consent_purpose_unknown",),
+    )
+    is_given = RadioField(
+        _l("Người này"),
+        [("yes", _l("đồng ý")), ("no", _l("rút lại sự đồng ý"))],
+        coerce={"yes": True, "no": False}.get,
+        name="given",
+        default=True,
+        required=True,
+    )
+    on = DayField(_l("Ngày, nếu không phải hôm nay"), max=today, codes=("consent_day_wrong",))
+    evidence = TextField(
+        _l("Nói bằng cách nào, chứng cứ ở đâu"),
+        maxlength=300,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: phiếu ký ngày 05/11/2026, lưu tại Hội Phụ nữ xã"),
+        codes=("consent_evidence_missing",),
+    )
+    guardian = TextField(
+        _l("Người đại diện, nếu là trẻ em"),
+        maxlength=120,
+        autocomplete="off",
+        codes=("consent_guardian_missing",),
+    )
+
+
+class ExtendForm(Form):
+    reason = TextField(
+        _l("Vì sao phải gia hạn"), maxlength=300, required=True, codes=("extension_reason_missing",)
+    )
 
 
 class _OpenRequestForm(Form):
@@ -109,7 +173,11 @@ class ExportForm(_OpenRequestForm):
     format = ChoiceField(_l("Tệp"), [(each, each) for each in FORMATS], default="xlsx")
 
 
-REQUEST_FORMS = {"erase_form": EraseForm.on_page, "finish_form": FinishForm.on_page}
+REQUEST_FORMS = {
+    "erase_form": EraseForm.on_page,
+    "finish_form": FinishForm.on_page,
+    "extend_form": ExtendForm.on_page,
+}
 
 
 class PrivacyRequestsView(AdminPage):
@@ -130,6 +198,7 @@ class PrivacyRequestsView(AdminPage):
                 lines=requests,
                 is_done=is_done,
                 known_until=calendar.known_until,
+                clocks=clocks_on(load_clocks(), datetime.now(VIETNAM).date()),
                 **REQUEST_FORMS,
                 is_running_out=calendar.is_running_out(datetime.now(VIETNAM).date()),
             )
@@ -137,8 +206,35 @@ class PrivacyRequestsView(AdminPage):
     @expose("/of/<int:contact_id>", methods=["POST"])
     def record(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
+        form, key = RequestForm(), self.runtime.settings.secret_key
         message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
-        return self.submit_form(RequestForm(), url, record_request, contact_id, message=message)
+        if form.kind.data in STOPPING:
+            message += " " + _("Từ bây giờ người này không nhận tin nữa.")
+        return self.submit_form(form, url, record_request, contact_id, secret_key=key, message=message)
+
+    @expose("/of/<int:contact_id>/consent", methods=["POST"])
+    def consent(self, contact_id: int) -> ResponseReturnValue:
+        url = url_for("contacts.show", contact_id=contact_id, _anchor="consents")
+        age = clocks_on(load_clocks(), datetime.now(VIETNAM).date()).child_age
+        return self.submit_form(
+            ConsentForm(),
+            url,
+            record_consent,
+            contact_id,
+            purposes=load_kinds(),
+            child_age=age,
+            message=_("Đã ghi."),
+        )
+
+    @expose("/<int:request_id>/respond", methods=["POST"])
+    def respond(self, request_id: int) -> ResponseReturnValue:
+        message = _("Đã ghi là đã phản hồi. Hãy thực hiện trước hạn.")
+        return self.do_and_tell(url_for(".index"), message, respond_to_request, request_id)
+
+    @expose("/<int:request_id>/extend", methods=["POST"])
+    def extend(self, request_id: int) -> ResponseReturnValue:
+        form, message = ExtendForm(request_id), _("Đã gia hạn. Hãy báo cho người yêu cầu biết vì sao.")
+        return self.submit_form(form, url_for(".index"), extend_request, request_id, message=message)
 
     @expose("/<int:request_id>/finish", methods=["POST"])
     def finish(self, request_id: int) -> ResponseReturnValue:

@@ -15,6 +15,7 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.privacy import Childhood
 from campaigns.rules.visits import VisitOutcome, VisitReason
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.security_events import SecurityEvent
@@ -63,6 +64,12 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         RequestKind.CORRECT: _l("Sửa dữ liệu"),
         RequestKind.OBJECT: _l("Phản đối việc xử lý dữ liệu"),
         RequestKind.ERASE: _l("Xóa dữ liệu"),
+        RequestKind.WITHDRAW: _l("Rút lại sự đồng ý"),
+        RequestKind.RESTRICT: _l("Hạn chế xử lý dữ liệu"),
+    },
+    "childhood": {
+        Childhood.CHILD: _l("trẻ em"),
+        Childhood.PERHAPS: _l("có thể là trẻ em"),
     },
     "channel": {
         ReportChannel.FORM: _l("cán bộ nhập"),

@@ -103,6 +103,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         .where(PersonRequest.contact_id == contact_id)
         .values(
             asked_by="",
+            extension_reason="",
             answer="",
             done_by=func.coalesce(PersonRequest.done_by, user.id),
             done_at=func.coalesce(PersonRequest.done_at, now, type_=PersonRequest.done_at.type),

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer, AnswerSource, Case, OfficerEntry, Reply
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.links import mask_tokens
@@ -63,6 +63,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _visits(session, person.id),
         _import_issues(session, person),
         _requests(session, person.id),
+        _consents(session, person.id),
         _audit_entries(session, person.id, now),
     ]
 
@@ -290,6 +291,26 @@ def _requests(session: Session, contact_id: int) -> ExportPart:
         "Yêu cầu về dữ liệu",
         ("Yêu cầu lúc", "Loại", "Người yêu cầu", "Trả lời lúc", "Trả lời"),
         [(_at(asked), kind, by, _at(done), answer) for asked, kind, by, done, answer in rows],
+    )
+
+
+def _consents(session: Session, contact_id: int) -> ExportPart:
+    rows = session.scalars(
+        select(ConsentEvent).where(ConsentEvent.contact_id == contact_id).order_by(ConsentEvent.id)
+    )
+    return ExportPart(
+        "Sự đồng ý",
+        ("Ngày", "Việc", "Đồng ý", "Chứng cứ", "Người đại diện"),
+        [
+            (
+                each.on,
+                each.purpose or "mọi nội dung",
+                "có" if each.is_given else "đã rút lại",
+                each.evidence,
+                each.guardian,
+            )
+            for each in rows
+        ],
     )
 
 

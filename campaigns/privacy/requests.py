@@ -8,18 +8,30 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.models.privacy import PersonRequest, RequestKind
-from campaigns.rules.privacy import Urgency, WorkCalendar, due_at, read_calendar, urgency
+from campaigns.models.privacy import STOPPING, PersonRequest, RequestKind
+from campaigns.privacy.consents import withdraw_all
+from campaigns.rules.privacy import (
+    Clocks,
+    Urgency,
+    WorkCalendar,
+    carry_out_by,
+    clocks_on,
+    due_at,
+    read_calendar,
+    read_clocks,
+    urgency,
+)
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import people_visible_to
+from outreach.contacts.suppressions import lock_phones, suppress
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact
+from outreach.models.contacts import Contact, ContactPhone, SuppressionReason
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import use_case
 
@@ -55,8 +67,31 @@ class RequestRow:
 
     @property
     def last_day(self) -> str:
-        """Return the day, as YYYY-MM-DD, by whose end it must be answered."""
-        return f"{self.request.due_at.astimezone(VIETNAM) - timedelta(seconds=1):%Y-%m-%d}"
+        """Return the day, as YYYY-MM-DD, by whose end it must be responded to."""
+        return _last_day(self.request.due_at)
+
+    @property
+    def carry_out_day(self) -> str:
+        """Return the day, as YYYY-MM-DD, by whose end it must be carried out; "" if that is not recorded."""
+        return _last_day(self.request.carry_out_by) if self.request.carry_out_by else ""
+
+    @property
+    def may_extend(self) -> bool:
+        """Return whether the time for carrying it out may be extended."""
+        asked = self.request
+        allowed = clocks_on(load_clocks(), asked.asked_at.astimezone(VIETNAM).date()).extensions
+        return not asked.done_at and bool(asked.carry_out_by and allowed and not asked.extended_at)
+
+
+def _last_day(end: datetime) -> str:
+    return f"{end.astimezone(VIETNAM) - timedelta(seconds=1):%Y-%m-%d}"
+
+
+def _next_end() -> ColumnElement[datetime]:
+    """Return the end of the clock that runs: to respond, then to carry out."""
+    is_waiting = PersonRequest.responded_at.is_(None)
+    later = func.coalesce(PersonRequest.carry_out_by, PersonRequest.due_at)
+    return case((is_waiting, PersonRequest.due_at), else_=later)
 
 
 @cache
@@ -64,6 +99,13 @@ def load_calendar() -> WorkCalendar:
     """Return the country's working days, from `holidays.toml`."""
     text = (Path(__file__).parent / "holidays.toml").read_text(encoding="utf-8")
     return read_calendar(tomllib.loads(text))
+
+
+@cache
+def load_clocks() -> tuple[Clocks, ...]:
+    """Return the rules of `clocks.toml`."""
+    text = (Path(__file__).parent / "clocks.toml").read_text(encoding="utf-8")
+    return read_clocks(tomllib.loads(text))
 
 
 @use_case
@@ -74,10 +116,15 @@ def record_request(
     *,
     asked_by: str,
     asked_on: date | None,
+    secret_key: str,
     user: User,
     now: datetime,
+    has_processor: bool = False,
 ) -> PersonRequest:
     """Store a request that an officer received; `asked_on` is its day if it was not today.
+
+    `has_processor`: a processor or third party must take part, which may give more time. Somebody who objects,
+    withdraws consent or wants processing restricted is not written to from now on.
 
     Raises BadInput for a day in the future or long past, WrongState where the same request is open, NotFound,
     NotAllowed.
@@ -99,19 +146,75 @@ def record_request(
     )
     if session.execute(same).first():
         raise WrongState("request_waiting")
+    rule = clocks_on(load_clocks(), asked_at.astimezone(VIETNAM).date())
     request = PersonRequest(
         kind=kind,
         contact_id=contact_id,
         organisation_id=user.organisation_id,
         asked_by=asked_by,
         asked_at=asked_at,
-        due_at=due_at(asked_at, load_calendar()),
+        due_at=due_at(asked_at, load_calendar(), working_days=rule.respond_working_days),
+        has_processor=has_processor,
+        carry_out_by=carry_out_by(asked_at, rule.days_for(kind, has_processor=has_processor)),
         recorded_by=user.id,
         recorded_at=now,
     )
     session.add(request)
     session.flush()
+    if kind in STOPPING:
+        phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+        for phone in lock_phones(session, session.scalars(phones).all()):
+            suppress(
+                session,
+                phone,
+                reason=SuppressionReason.OPT_OUT,
+                source="officer",
+                secret_key=secret_key,
+                now=now,
+            )
+    if kind is RequestKind.WITHDRAW:
+        withdraw_all(session, contact_id, on=asked_at.astimezone(VIETNAM).date(), user=user, now=now)
     _record(session, "request.write_down", request, user=user, now=now)
+    return request
+
+
+@use_case
+def respond_to_request(session: Session, request_id: int, *, user: User, now: datetime) -> PersonRequest:
+    """Record that the person was told what will be done and by when: the first clock stops.
+
+    Raises WrongState, NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    request = lock_request(session, request_id, user=user)
+    if request.responded_at is not None:
+        raise WrongState("request_responded_before")
+    request.responded_by, request.responded_at = user.id, now
+    _record(session, "request.respond", request, user=user, now=now)
+    return request
+
+
+@use_case
+def extend_request(
+    session: Session, request_id: int, *, reason: str, user: User, now: datetime
+) -> PersonRequest:
+    """Extend the time for carrying a request out, once, by as many days again; the person is told why.
+
+    Raises BadInput, WrongState, NotFound, NotAllowed.
+    """
+    require_role(user, Role.APPROVER)
+    request = lock_request(session, request_id, user=user)
+    reason = " ".join(reason.split())[:_LONGEST_ANSWER]
+    if not reason:
+        raise BadInput("extension_reason_missing")
+    rule = clocks_on(load_clocks(), request.asked_at.astimezone(VIETNAM).date())
+    if request.carry_out_by is None or request.extended_at is not None or not rule.extensions:
+        raise WrongState("request_extended_before")
+    if now >= request.carry_out_by:
+        raise WrongState("request_extension_late")
+    days = rule.days_for(request.kind, has_processor=request.has_processor)
+    request.carry_out_by += timedelta(days=days)
+    request.extended_at, request.extension_reason = now, reason
+    _record(session, "request.extend", request, user=user, now=now)
     return request
 
 
@@ -129,6 +232,8 @@ def finish_request(
     if not answer:
         raise BadInput("request_answer_missing")
     request.answer, request.done_by, request.done_at = answer, user.id, now
+    if request.responded_at is None:
+        request.responded_by, request.responded_at = user.id, now
     _record(session, "request.finish", request, user=user, now=now)
     return request
 
@@ -178,7 +283,7 @@ def read_requests(
     elif is_done:
         query = query.where(PersonRequest.done_at.is_not(None)).order_by(PersonRequest.done_at.desc())
     else:
-        query = query.where(PersonRequest.done_at.is_(None)).order_by(PersonRequest.due_at, PersonRequest.id)
+        query = query.where(PersonRequest.done_at.is_(None)).order_by(_next_end(), PersonRequest.id)
     return [
         RequestRow(
             request,
@@ -186,7 +291,10 @@ def read_requests(
             (person or "") if is_seen else "",
             recorder_name or recorder_email,
             closer_name or closer_email or "",
-            urgency(request.due_at, now=now),
+            urgency(
+                request.carry_out_by if request.responded_at and request.carry_out_by else request.due_at,
+                now=now,
+            ),
         )
         for request, is_seen, person, recorder_name, recorder_email, closer_name, closer_email in session.execute(
             query
@@ -196,15 +304,15 @@ def read_requests(
 
 def count_urgent(session: Session, user: User, *, now: datetime) -> tuple[int, int]:
     """Return how many open requests are overdue, and how many are on their last day."""
-    due_times = session.scalars(
-        select(PersonRequest.due_at).where(
+    ends = session.scalars(
+        select(_next_end()).where(
             PersonRequest.done_at.is_(None),
-            PersonRequest.due_at <= now + timedelta(days=1),
+            _next_end() <= now + timedelta(days=1),
             visible_to(session, user, PersonRequest.organisation_id),
         )
     ).all()
-    overdue = sum(urgency(due, now=now) is Urgency.OVERDUE for due in due_times)
-    return overdue, len(due_times) - overdue
+    overdue = sum(urgency(end, now=now) is Urgency.OVERDUE for end in ends)
+    return overdue, len(ends) - overdue
 
 
 def _record(session: Session, action: str, request: PersonRequest, *, user: User, now: datetime) -> None:

@@ -459,7 +459,7 @@ def _erase_expired_numbers(cutoff: datetime, session: Session, ids: Sequence[int
 
 
 def _erase_requests(session: Session, ids: Sequence[int], _now: datetime) -> int:
-    return _empty(session, PersonRequest, ids, asked_by="", answer="")
+    return _empty(session, PersonRequest, ids, asked_by="", answer="", extension_reason="")
 
 
 def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str) -> int:

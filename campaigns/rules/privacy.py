@@ -1,7 +1,6 @@
-"""Deadlines of privacy requests, in working days.
+"""Clocks of privacy requests and breaches, from the files `clocks.toml` and `holidays.toml`; who is a child.
 
-Two working days (Decree 356/2025); by the Civil Code, articles 147 and 148, the day of the request does not
-count and the last day ends at its midnight.
+By the Civil Code, articles 147 and 148, the day of a request does not count and the last day ends at its midnight.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from typing import Any
 
 from campaigns.rules.sending_hours import VIETNAM
 
-WORKING_DAYS = 2
 NOTICE = timedelta(days=61)
 _SATURDAY = 5
 
@@ -29,6 +27,11 @@ class WorkCalendar:
     every_year: frozenset[tuple[int, int]]
     off: frozenset[date]
     worked: frozenset[date]
+    sources: tuple[tuple[date, str], ...] = ()  # by the day on which each came into force
+
+    def source_on(self, day: date) -> str:
+        """Return the source in force on a day; "" if none is named."""
+        return max((each for each in self.sources if each[0] <= day), default=(day, ""))[1]
 
     @property
     def known_until(self) -> int:
@@ -64,10 +67,68 @@ def read_calendar(data: Mapping[str, Any]) -> WorkCalendar:
         every_year=frozenset((int(day[:2]), int(day[3:])) for day in data["every_year"]),
         off=frozenset(_days(data["off"])),
         worked=frozenset(_days(data["worked"])),
+        sources=tuple((each["effective"], each["source"]) for each in data.get("sources", ())),
     )
 
 
-def due_at(asked_at: datetime, calendar: WorkCalendar, *, working_days: int = WORKING_DAYS) -> datetime:
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Clocks in force from a day on, by a source.
+
+    `carry_out_days` and `with_processor_days` are calendar days by kind of request; the latter where a processor or
+    third party takes part. `child_age` in years.
+    """
+
+    effective: date
+    source: str
+    respond_working_days: int
+    extensions: int
+    breach_hours: int
+    child_age: int
+    carry_out_days: Mapping[str, int]
+    with_processor_days: Mapping[str, int]
+
+    def days_for(self, kind: str, *, has_processor: bool) -> int:
+        """Return the calendar days in which a kind of request is carried out."""
+        days = self.carry_out_days[kind]
+        return max(days, self.with_processor_days.get(kind, 0)) if has_processor else days
+
+
+def read_clocks(data: Mapping[str, Any]) -> tuple[Clocks, ...]:
+    """Read the rules of a clocks file, oldest first. Raises KeyError or TypeError for one that is not whole."""
+    rules = [Clocks(**{"with_processor_days": {}, **rule}) for rule in data["rule"]]
+    return tuple(sorted(rules, key=lambda rule: rule.effective))
+
+
+def clocks_on(rules: tuple[Clocks, ...], day: date) -> Clocks:
+    """Return the rule in force on a day, the first one for an earlier day."""
+    return [rule for rule in rules if rule.effective <= day or rule is rules[0]][-1]
+
+
+def carry_out_by(asked_at: datetime, days: int) -> datetime:
+    """Return the midnight, in Vietnam, that ends the last of so many calendar days after the day of the request."""
+    day = asked_at.astimezone(VIETNAM).date() + timedelta(days=days + 1)
+    return datetime(day.year, day.month, day.day, tzinfo=VIETNAM)
+
+
+class Childhood(StrEnum):
+    """Whether a person is a child, as far as the year of birth tells."""
+
+    CHILD = "child"
+    PERHAPS = "perhaps"  # the birthday decides
+    ADULT = "adult"
+    UNKNOWN = "unknown"
+
+
+def childhood(birth_year: int | None, *, today: date, age: int) -> Childhood:
+    """Return whether somebody born in a year is below an age."""
+    if birth_year is None:
+        return Childhood.UNKNOWN
+    years = today.year - birth_year
+    return Childhood.CHILD if years < age else Childhood.PERHAPS if years == age else Childhood.ADULT
+
+
+def due_at(asked_at: datetime, calendar: WorkCalendar, *, working_days: int) -> datetime:
     """Return the midnight, in Vietnam, that ends the last working day after the day of the request."""
     day = asked_at.astimezone(VIETNAM).date()
     left = working_days

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
-from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
@@ -149,7 +149,7 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
 
 
 def _opted_out_or_objected(session: Session, contacts: Sequence[int]) -> set[int]:
-    """Return the contacts who opted out by phone or at the door, or objected to processing."""
+    """Return the contacts who opted out by phone or at the door, or objected to processing, restricted it or withdrew consent."""
     among = values_subquery(session, contacts, BigInteger)
     opted_out = (
         select(ContactPhone.contact_id)
@@ -161,7 +161,7 @@ def _opted_out_or_objected(session: Session, contacts: Sequence[int]) -> set[int
         )
     )
     objected = select(PersonRequest.contact_id).where(
-        PersonRequest.contact_id.in_(among), PersonRequest.kind == RequestKind.OBJECT
+        PersonRequest.contact_id.in_(among), PersonRequest.kind.in_(STOPPING)
     )
     at_the_door = (
         select(VisitLine.contact_id)

@@ -26,22 +26,22 @@ def find_organisation(session: Session, code: str) -> Organisation:
     return organisation
 
 
-def find_province(session: Session) -> Area | None:
-    """Return the province of the Front committee above all others; without one, the first that is loaded."""
-    areas = {
-        area.code: area for area in session.scalars(select(Area).where(Area.level == AreaLevel.PROVINCE))
-    }
-    root = session.scalar(
-        select(Organisation.area_code)
-        .where(
-            Organisation.kind == OrganisationKind.FRONT,
-            Organisation.parent_id.is_(None),
-            Organisation.area_code.in_(areas),
-        )
-        .order_by(Organisation.id)
-        .limit(1)
+def find_office(session: Session) -> Organisation | None:
+    """Return the Front committee above all other organisations, whose installation this is."""
+    root = select(Organisation).where(
+        Organisation.kind == OrganisationKind.FRONT, Organisation.parent_id.is_(None)
     )
-    return areas.get(root or "") or next((areas[code] for code in sorted(areas)), None)
+    return session.scalar(root.order_by(Organisation.id).limit(1))
+
+
+def find_province(session: Session) -> Area | None:
+    """Return the office's province; without one, the first that is loaded."""
+    provinces = session.scalars(
+        select(Area).where(Area.level == AreaLevel.PROVINCE).order_by(Area.code)
+    ).all()
+    office = find_office(session)
+    own = [area for area in provinces if office and area.code == office.area_code]
+    return next(iter([*own, *provinces]), None)
 
 
 def check_identity(session: Session, *, code: str, name: str, own_id: int | None = None) -> None:

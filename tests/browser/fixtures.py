@@ -288,6 +288,7 @@ def _ask(session: Session, contact_id: int, now: datetime) -> None:
             kind,
             asked_by="chính bà, tại nhà",
             asked_on=(now - timedelta(days=days)).date(),
+            secret_key="no secret",
             user=author,
             now=now,
         )

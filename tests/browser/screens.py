@@ -91,6 +91,8 @@ SCREENS = [
     Screen("contacts.index", "/admin/people/?area=00", AUTHOR),
     Screen("contacts.show", "/admin/people/{person}/", AUTHOR),
     Screen("privacy_requests.index", "/admin/requests/", APPROVER),
+    Screen("data_protection.index", "/admin/data-protection/"),
+    Screen("data_protection.impact", "/admin/data-protection/impact", AUDITOR),
     Screen("lists.index", "/admin/lists/", AUTHOR),
     Screen("lists.show", "/admin/lists/{list}/", AUTHOR),
     Screen("lists.waiting", "/admin/lists/waiting", AUTHOR),

@@ -23,7 +23,7 @@ from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.activities import VisitLine, VisitSheet
 from campaigns.models.campaigns import Recipient, Sender
 from campaigns.models.figures import AgencyLink
-from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
 from campaigns.models.reports import ReportLink
 from campaigns.models.webhooks import DeliveryState, Subscription
@@ -320,6 +320,12 @@ class Office:
             )
             db.add(kept)
             db.flush()
+            breach = Breach(
+                found_at=self.now, due_at=self.now, what=MARK, recorded_by=staff.id, recorded_at=self.now
+            )
+            db.add(breach)
+            db.flush()
+            self.values["breach_id"] = breach.id
             asked = PersonRequest(
                 kind=RequestKind.CORRECT,
                 contact_id=self.values["contact_id"],

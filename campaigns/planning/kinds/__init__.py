@@ -7,6 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
+from outreach.accounts.organisations import find_office
+
 
 def needs_smartphone(kind: str) -> bool:
     """Return whether campaigns of a kind are about an app. Assumed for an unknown kind."""
@@ -19,4 +23,13 @@ def load_kinds() -> dict[str, dict[str, Any]]:
     return {
         path.stem: tomllib.loads(path.read_text(encoding="utf-8"))
         for path in sorted(Path(__file__).parent.glob("*.toml"))
+    }
+
+
+def office_kinds(session: Session) -> dict[str, dict[str, Any]]:
+    """Return every kind's content with this installation's Front committee as who writes."""
+    office = find_office(session)
+    return {
+        name: {**content, "issuer": office.name} if office else content
+        for name, content in load_kinds().items()
     }

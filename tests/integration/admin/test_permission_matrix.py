@@ -123,6 +123,13 @@ POST contacts.lift            ASP..
 GET  privacy_requests.index           ASP.U
 POST privacy_requests.record      ASP..
 POST privacy_requests.finish          ASP..
+POST privacy_requests.respond         ASP..
+POST privacy_requests.extend          A.P..
+POST privacy_requests.consent         ASP..
+GET  data_protection.index            A...U
+POST data_protection.record           A....
+POST data_protection.report           A....
+GET  data_protection.impact           A...U
 POST privacy_requests.erase           A.P..
 POST privacy_requests.export          A.P..
 GET  lists.index            ASP.U
@@ -329,6 +336,10 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "activities.withdraw": {"version": values["entry_id"]},
         "privacy_requests.record": {"kind": "export", "asked_by": MARK},
         "privacy_requests.finish": {"answer": MARK},
+        "privacy_requests.extend": {"reason": MARK},
+        "privacy_requests.consent": {"given": "yes", "evidence": MARK},
+        "data_protection.record": {"what": MARK},
+        "data_protection.report": {"notice": MARK},
         "privacy_requests.erase": {
             "understood": "1"
         },  # of a request for something else: refused, and the person stays

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.models.privacy import PersonRequest
-from outreach.models.accounts import AuditEvent
-from outreach.models.contacts import Contact
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.contacts import Contact, ContactList, LegalBasis
 from tests.support.admin_client import post, signed_in
 from tests.support.world import APPROVER, AUTHOR, World, number
 
@@ -95,6 +95,90 @@ def test_erasing_asks_twice_and_ends_the_persons_page(world: World, client: Flas
     assert "(đã xóa)" in client.get("/admin/requests/?state=done").text
     with world.runtime.db.read() as session:
         assert session.scalars(select(Contact.id)).all() == []
+
+
+def test_both_clocks_are_kept_and_the_second_is_extended_once(
+    world: World, client: FlaskClient, person: int
+) -> None:
+    signed_in(client, APPROVER)
+    ask(client, person, "export")
+    (made,) = requests(world)
+    assert post(client, f"/admin/requests/{made.id}/respond").status_code == 303
+    assert post(client, f"/admin/requests/{made.id}/respond").status_code == 422
+    (responded,) = requests(world)
+    assert responded.responded_at
+    assert responded.carry_out_by == made.carry_out_by
+    with world.runtime.db.write() as session:
+        session.execute(update(PersonRequest).values(due_at=world.now))  # the first clock no longer counts
+    assert "dữ liệu cá nhân đã quá hạn" not in client.get("/admin/").text
+    assert post(client, f"/admin/requests/{made.id}/extend", reason="").status_code == 422
+    assert post(client, f"/admin/requests/{made.id}/extend", reason="chờ nhà mạng").status_code == 303
+    (extended,) = requests(world)
+    assert made.carry_out_by
+    assert extended.carry_out_by == made.carry_out_by + timedelta(days=10)
+    assert post(client, f"/admin/requests/{made.id}/extend", reason="lần nữa").status_code == 422
+    assert "chờ nhà mạng" in client.get("/admin/requests/").text
+
+
+@pytest.mark.parametrize("kind", ["withdraw", "restrict", "object"])
+def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(
+    world: World, client: FlaskClient, person: int, kind: str
+) -> None:
+    signed_in(client, AUTHOR)
+    consent = f"/admin/requests/of/{person}/consent"
+    assert post(client, consent, given="yes", evidence="phiếu ký").status_code == 303
+    ask(client, person, kind)
+    campaign = world.launch()
+    assert world.status(campaign)["excluded"] == {"opted_out": 1}
+    shown = client.get(f"/admin/people/{person}/").text
+    assert ("đã rút lại" in shown) == (kind == "withdraw")
+
+
+def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(
+    world: World, client: FlaskClient, person: int
+) -> None:
+    signed_in(client, AUTHOR)
+    path = f"/admin/requests/of/{person}/consent"
+    assert post(client, path, given="yes", evidence=" ").status_code == 422
+    with world.runtime.db.write() as session:
+        session.execute(update(Contact).values(birth_year=world.now.year - 9))
+    assert "trẻ em" in client.get(f"/admin/people/{person}/").text
+    assert post(client, path, given="yes", evidence="phiếu").status_code == 422
+    done = post(client, path, given="yes", evidence="phiếu", guardian="mẹ, bà Y Hlan", purpose="tiem-chung")
+    assert done.status_code == 303
+    assert "bà Y Hlan" in client.get(f"/admin/people/{person}/").text
+    assert post(client, path, given="yes", evidence="phiếu", purpose="x").status_code == 422
+
+
+def test_a_breach_counts_down_until_the_authority_has_notice(world: World, client: FlaskClient) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    signed_in(client, "quantri@loa.example")
+    path = "/admin/data-protection/"
+    assert post(client, f"{path}record", what="mất máy tính", found_time="25:00").status_code == 422
+    assert post(client, f"{path}record", what="mất máy tính có một danh sách").status_code == 303
+    assert "còn 71 giờ" in client.get(path).text
+    assert "1 vi phạm dữ liệu cá nhân chưa thông báo" in client.get("/admin/").text
+    assert post(client, f"{path}1/report", notice="A05, số 12, 26/11/2026").status_code == 303
+    assert post(client, f"{path}1/report", notice="lần nữa").status_code == 422
+    assert "vi phạm" not in client.get("/admin/").text
+
+
+def test_the_impact_assessment_follows_the_settings_and_the_data(
+    world: World, client: FlaskClient, person: int
+) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+        session.execute(update(ContactList).values(basis=LegalBasis.CONSENT))
+    signed_in(client, "quantri@loa.example")
+    page = client.get("/admin/data-protection/impact").text
+    assert "Ủy ban MTTQ" in page
+    assert "1 người trong danh sách dựa trên sự đồng ý chưa có bản ghi" in page
+    assert "không: đang ở chế độ tập huấn" in page
+    signed_in(client, AUTHOR)
+    post(client, f"/admin/requests/of/{person}/consent", given="yes", evidence="phiếu")
+    signed_in(client, "quantri@loa.example")
+    assert "chưa có bản ghi" not in client.get("/admin/data-protection/impact").text
 
 
 @pytest.mark.parametrize("form", [{"kind": "all"}, {"kind": "erase", "asked_on": "hôm qua"}])

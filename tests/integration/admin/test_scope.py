@@ -206,6 +206,7 @@ def test_a_request_names_its_person_to_those_who_may_see_them(office: World, cli
                 RequestKind.EXPORT,
                 asked_by=f"con gái của {name}",
                 asked_on=None,
+                secret_key=office.keys.secret_key,
                 user=find_user(session, WHOLE),
                 now=datetime.now(UTC),
             )

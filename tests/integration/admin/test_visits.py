@@ -81,6 +81,7 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
             RequestKind.OBJECT,
             asked_by="chính ông",
             asked_on=None,
+            secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),
             now=world.now,
         )

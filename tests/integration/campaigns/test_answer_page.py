@@ -200,7 +200,7 @@ def test_a_page_says_who_why_with_which_data_and_how_to_object(
     page = read(client, f"{token}?about")
     assert everything(world) == before
     for said in (
-        "Ủy ban MTTQ Việt Nam tỉnh Kon Tum gửi tin nhắn",
+        "Ủy ban MTTQ Việt Nam gửi tin nhắn",
         "Ủy ban nhân dân tỉnh vận động",
         "năm sinh, giới tính, số điện thoại",
         "nếu danh sách của Ủy ban MTTQ có ghi;",

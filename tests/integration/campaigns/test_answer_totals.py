@@ -146,6 +146,7 @@ def _erase(world: World, recipient_id: int) -> None:
             RequestKind.ERASE,
             asked_by="chính họ",
             asked_on=None,
+            secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),
             now=world.now,
         )

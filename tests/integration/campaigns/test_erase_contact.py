@@ -49,6 +49,7 @@ def ask(world: World, contact_id: int, kind: RequestKind = RequestKind.ERASE) ->
             kind,
             asked_by=f"chính {NAME}",
             asked_on=None,
+            secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),
             now=world.now,
         ).id

@@ -9,11 +9,26 @@ from pathlib import Path
 import pytest
 
 import campaigns.privacy
-from campaigns.rules.privacy import Urgency, WorkCalendar, due_at, read_calendar, urgency
+from campaigns.models.privacy import RequestKind
+from campaigns.rules.privacy import (
+    Childhood,
+    Urgency,
+    WorkCalendar,
+    carry_out_by,
+    childhood,
+    clocks_on,
+    due_at,
+    read_calendar,
+    read_clocks,
+    urgency,
+)
 from campaigns.rules.sending_hours import VIETNAM
 
 DATA = (Path(campaigns.privacy.__file__).parent / "holidays.toml").read_text(encoding="utf-8")
 CALENDAR = read_calendar(tomllib.loads(DATA))
+CLOCKS = read_clocks(
+    tomllib.loads((Path(campaigns.privacy.__file__).parent / "clocks.toml").read_text(encoding="utf-8"))
+)
 
 
 def at(text: str) -> datetime:
@@ -37,12 +52,12 @@ def at(text: str) -> datetime:
     ],
 )
 def test_an_answer_is_due_when_the_second_working_day_ends(asked: str, last_day: str) -> None:
-    assert due_at(at(asked), CALENDAR) == at(f"{last_day} 00:00") + timedelta(days=1)
+    assert due_at(at(asked), CALENDAR, working_days=2) == at(f"{last_day} 00:00") + timedelta(days=1)
 
 
 def test_the_day_is_vietnams_wherever_the_clock_stands() -> None:
     late = datetime.fromisoformat("2020-08-03T18:00:00+00:00")  # 1 in the morning of the 4th
-    assert due_at(late, CALENDAR) == at("07/08/2020 00:00")
+    assert due_at(late, CALENDAR, working_days=2) == at("07/08/2020 00:00")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +70,7 @@ def test_the_day_is_vietnams_wherever_the_clock_stands() -> None:
     ],
 )
 def test_a_request_presses_from_the_morning_of_its_last_day(now: str, expected: Urgency) -> None:
-    assert urgency(due_at(at("03/08/2020 09:00"), CALENDAR), now=at(now)) is expected
+    assert urgency(due_at(at("03/08/2020 09:00"), CALENDAR, working_days=2), now=at(now)) is expected
 
 
 def test_days_worked_in_exchange_are_weekends() -> None:
@@ -82,3 +97,41 @@ def test_next_years_days_off_are_asked_for_two_months_before_it_begins(
 
 def test_a_calendar_without_days_off_is_always_asked_about() -> None:
     assert WorkCalendar(frozenset(), frozenset(), frozenset()).is_running_out(date(2026, 1, 1))
+
+
+def test_every_rule_has_a_source_and_a_time_for_each_kind() -> None:
+    assert [rule.effective for rule in CLOCKS] == sorted(rule.effective for rule in CLOCKS)
+    for rule in CLOCKS:
+        assert rule.source
+        assert set(rule.carry_out_days) == set(RequestKind)
+        assert set(rule.with_processor_days) <= set(RequestKind)
+    assert all(CALENDAR.source_on(date(year, 1, 1)) for year in range(2020, 2027))
+    assert CALENDAR.source_on(date(2000, 1, 1)) == ""
+
+
+@pytest.mark.parametrize(
+    ("day", "kind", "has_processor", "days"),
+    [
+        ("2026-11-26", "export", False, 10),
+        ("2026-11-26", "export", True, 10),
+        ("2026-11-26", "withdraw", False, 15),
+        ("2026-11-26", "restrict", True, 20),
+        ("2026-11-26", "erase", False, 20),
+        ("2025-12-31", "object", True, 15),  # the rule of its own day
+        ("2019-05-01", "object", False, 15),  # before every rule: the first one
+    ],
+)
+def test_the_time_to_carry_out_follows_from_the_kind_and_the_day(
+    day: str, kind: str, has_processor: bool, days: int
+) -> None:
+    rule = clocks_on(CLOCKS, date.fromisoformat(day))
+    assert rule.days_for(kind, has_processor=has_processor) == days
+    assert carry_out_by(at("26/11/2026 23:30"), days) == at("27/11/2026 00:00") + timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("born", "expected"),
+    [(None, Childhood.UNKNOWN), (2011, Childhood.CHILD), (2010, Childhood.PERHAPS), (2009, Childhood.ADULT)],
+)
+def test_who_is_a_child_follows_from_the_year_of_birth(born: int | None, expected: Childhood) -> None:
+    assert childhood(born, today=date(2026, 11, 26), age=16) is expected

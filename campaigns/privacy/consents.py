@@ -1,0 +1,98 @@
+"""Consents: a record of its own for each person and purpose, with its proof; the last event about a purpose counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.models.privacy import ConsentEvent
+from campaigns.rules.privacy import Childhood, childhood
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.contact import find_contact
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import BadInput
+from outreach.use_cases import use_case
+
+ALL_MESSAGES = ""
+_WITHDRAWN = "rút lại theo yêu cầu về dữ liệu cá nhân"
+
+
+@use_case
+def record_consent(
+    session: Session,
+    contact_id: int,
+    *,
+    purpose: str,
+    is_given: bool,
+    on: date | None,
+    evidence: str,
+    guardian: str,
+    purposes: Collection[str],
+    child_age: int,
+    user: User,
+    now: datetime,
+) -> ConsentEvent:
+    """Record that a person consented to a purpose, or withdrew that.
+
+    `purposes` are the known ones. Raises BadInput for an unknown purpose, a day in the future, no proof, or a child
+    without somebody who consents for them; NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    person = find_contact(session, contact_id, user=user)
+    today = now.astimezone(VIETNAM).date()
+    evidence, guardian = " ".join(evidence.split())[:300], " ".join(guardian.split())[:120]
+    if purpose not in purposes and purpose != ALL_MESSAGES:
+        raise BadInput("consent_purpose_unknown")
+    if on is not None and on > today:
+        raise BadInput("consent_day_wrong")
+    if not evidence:
+        raise BadInput("consent_evidence_missing")
+    is_child = childhood(person.birth_year, today=today, age=child_age) is Childhood.CHILD
+    if is_given and is_child and not guardian:
+        raise BadInput("consent_guardian_missing", age=child_age)
+    made = ConsentEvent(
+        contact_id=contact_id,
+        purpose=purpose,
+        is_given=is_given,
+        on=(on or today).isoformat(),
+        evidence=evidence,
+        guardian=guardian,
+        recorded_by=user.id,
+        recorded_at=now,
+    )
+    session.add(made)
+    action = "consent.give" if is_given else "consent.withdraw"
+    audit.record(session, action, person, user, now, purpose=purpose)
+    return made
+
+
+def read_consents(session: Session, contact_id: int) -> list[ConsentEvent]:
+    """Return all events about a person, the latest first.
+
+    Without a scope check: the caller must have found the contact for the user.
+    """
+    query = select(ConsentEvent).where(ConsentEvent.contact_id == contact_id)
+    return list(session.scalars(query.order_by(ConsentEvent.id.desc())))
+
+
+def withdraw_all(session: Session, contact_id: int, *, on: date, user: User, now: datetime) -> None:
+    """Withdraw each consent that a person has given and not withdrawn."""
+    latest = {event.purpose: event.is_given for event in reversed(read_consents(session, contact_id))}
+    session.add_all(
+        ConsentEvent(
+            contact_id=contact_id,
+            purpose=purpose,
+            is_given=False,
+            on=on.isoformat(),
+            evidence=_WITHDRAWN,
+            recorded_by=user.id,
+            recorded_at=now,
+        )
+        for purpose, is_given in latest.items()
+        if is_given
+    )

@@ -1,0 +1,165 @@
+"""Facts for the assessment of the processing's impact: what is kept of whom, on what basis, and where it goes.
+
+They are read from the settings and the database each time, so that the page is never older than the installation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import Campaign
+from campaigns.models.privacy import ConsentEvent, PersonRequest
+from campaigns.models.webhooks import Subscription
+from campaigns.privacy.breaches import count_unreported
+from campaigns.privacy.requests import load_clocks
+from campaigns.rules.privacy import Clocks, clocks_on
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.organisations import find_office
+from outreach.accounts.permissions import require_role
+from outreach.core.settings import TWILIO_API, Settings
+from outreach.models.accounts import ApiToken, Role, User
+from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone, Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class ListsOfBasis:
+    """Lists with the same legal basis (None: not recorded), and the people in them."""
+
+    basis: LegalBasis | None
+    lists: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImpactFacts:
+    """What the assessment says; hosts without scheme and login, "" where there is none."""
+
+    office: str
+    people: int
+    phones: int
+    children: int
+    perhaps_children: int
+    by_basis: list[ListsOfBasis]
+    without_consent: int  # people in lists based on consent who have no consent of their own on record
+    suppressed: int
+    kinds: list[str]
+    gateway: str
+    gateway_host: str
+    is_live: bool
+    is_abroad: bool
+    mail_host: str
+    faults_host: str
+    receivers: list[str]  # other systems that are told of events
+    tokens: int
+    users: Mapping[Role, int]
+    has_second_factor: bool
+    is_encrypted: bool
+    database: str
+    retention_days: int
+    upload_keep_days: int
+    requests: int
+    open_breaches: int
+    clocks: Clocks
+
+
+def read_impact(session: Session, settings: Settings, *, user: User, now: datetime) -> ImpactFacts:
+    """Return the facts as of now. Raises NotAllowed for anyone but administrators and auditors."""
+    require_role(user, Role.AUDITOR)
+    today = now.astimezone(VIETNAM).date()
+    clocks, office = clocks_on(load_clocks(), today), find_office(session)
+    return ImpactFacts(
+        office=office.name if office else "",
+        people=_count(session, Contact),
+        phones=_count(session, Phone),
+        children=_born_after(session, today, clocks.child_age),
+        perhaps_children=_born_in(session, today.year - clocks.child_age),
+        by_basis=_by_basis(session),
+        without_consent=_without_consent(session),
+        suppressed=session.scalar(
+            select(func.count(func.distinct(Suppression.number_hash))).where(Suppression.lifted_at.is_(None))
+        )
+        or 0,
+        kinds=sorted(session.scalars(select(Campaign.kind).distinct())),
+        gateway=settings.sms_gateway,
+        gateway_host=_host(settings.api_base_url),
+        is_live=settings.is_live,
+        is_abroad=_host(settings.api_base_url).endswith(_host(TWILIO_API).removeprefix("api")),
+        mail_host=_host(settings.smtp_url),
+        faults_host=_host(settings.sentry_dsn),
+        receivers=sorted(
+            {
+                _host(url)
+                for url in session.scalars(select(Subscription.url).where(Subscription.ended_at.is_(None)))
+            }
+        ),
+        tokens=session.scalar(
+            select(func.count())
+            .select_from(ApiToken)
+            .where(ApiToken.ended_at.is_(None), ApiToken.expires_at > now)
+        )
+        or 0,
+        users=dict(
+            session.execute(select(User.role, func.count()).where(User.is_active).group_by(User.role)).all()
+        ),
+        has_second_factor=settings.requires_second_factor,
+        is_encrypted=settings.public_base_url.startswith("https:"),
+        database=settings.database_url.partition(":")[0].partition("+")[0],
+        retention_days=settings.retention_days,
+        upload_keep_days=settings.upload_keep_days,
+        requests=_count(session, PersonRequest),
+        open_breaches=count_unreported(session, now=now)[0],
+        clocks=clocks,
+    )
+
+
+def _count(session: Session, table: type[Contact] | type[Phone] | type[PersonRequest]) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _born_after(session: Session, today: date, age: int) -> int:
+    return (
+        session.scalar(select(func.count()).select_from(Contact).where(Contact.birth_year > today.year - age))
+        or 0
+    )
+
+
+def _born_in(session: Session, year: int) -> int:
+    return session.scalar(select(func.count()).select_from(Contact).where(Contact.birth_year == year)) or 0
+
+
+def _by_basis(session: Session) -> list[ListsOfBasis]:
+    lists = dict(session.execute(select(ContactList.basis, func.count()).group_by(ContactList.basis)).all())
+    people = dict(
+        session.execute(
+            select(ContactList.basis, func.count(func.distinct(Membership.contact_id)))
+            .join(Membership, Membership.list_id == ContactList.id)
+            .group_by(ContactList.basis)
+        ).all()
+    )
+    return [
+        ListsOfBasis(basis, lists[basis], people.get(basis, 0))
+        for basis in (*LegalBasis, None)
+        if basis in lists
+    ]
+
+
+def _without_consent(session: Session) -> int:
+    has_event = exists().where(ConsentEvent.contact_id == Membership.contact_id, ConsentEvent.is_given)
+    return (
+        session.scalar(
+            select(func.count(func.distinct(Membership.contact_id)))
+            .join(ContactList, ContactList.id == Membership.list_id)
+            .where(ContactList.basis == LegalBasis.CONSENT, ~has_event)
+        )
+        or 0
+    )
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
