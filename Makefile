@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock translations clean environment environment-dev chromium
+.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,8 +86,15 @@ format: environment-dev  ## put the code into form
 	$(VENV)/bin/ruff format .
 
 lock: environment-dev  ## pin the newest versions of what requirements*.in name
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 requirements.in -o requirements.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile -q -U --universal --python-version 3.11 --generate-hashes requirements-dev.in -c requirements.txt -o requirements-dev.txt
+
+sbom: environment-dev  ## what is installed with which version, as CycloneDX in var/sbom.json
+	@mkdir -p var
+	$(VENV)/bin/uv tool run -q --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt --of JSON -o var/sbom.json
+
+audit: environment-dev  ## known vulnerabilities of the locked packages; asks the vulnerability service of the package index
+	$(VENV)/bin/uv tool run -q --from pip-audit==2.10.1 pip-audit --requirement requirements.txt --no-deps --disable-pip
 
 translations: environment-dev  ## take new texts of the pages into the English catalogue, and compile all catalogues
 	@mkdir -p var

@@ -25,6 +25,7 @@ from outreach.accounts import audit
 from outreach.core.logs import set_up_logs
 from outreach.core.settings import Settings
 from outreach.imports.uploads import LARGEST
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime, open_runtime
 
 # A webhook or an answer is a few hundred bytes; uploads of lists have their own limit.
@@ -55,7 +56,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app = Flask("admin", static_folder=None)
     app.extensions["runtime"] = runtime
     app.request_class = _Request
-    app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=MAX_FORM_BYTES)
+    app.config.update(SECRET_KEY=settings.keys_of(Purpose.SESSIONS), MAX_CONTENT_LENGTH=MAX_FORM_BYTES)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     # In production there is one proxy in front; URLs in texts and signatures use PUBLIC_BASE_URL.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]

@@ -174,6 +174,20 @@ ROUTES: dict[str, frozenset[Role]] = {
 }
 
 
+# Endpoints that ask for the password again unless it was given lately: files with personal data, and the second factor.
+CONFIRMED = frozenset(
+    {
+        "do_not_call.export",
+        "imports.errors",
+        "privacy_requests.export",
+        "second_factor.confirm",
+        "second_factor.index",
+        "users.export",
+        "visits.sheet",
+    }
+)
+
+
 def may_open(role: Role, endpoint: str | None) -> bool:
     """Return whether a role may use an endpoint."""
     return role in ROUTES.get(endpoint or "", frozenset())

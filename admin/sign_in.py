@@ -26,12 +26,18 @@ from flask import (
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from admin.known_devices import device_of, remember_device
-from admin.login_limits import ResetRequestDecision, count_request, hit_login, refund_login
+from admin.login_limits import (
+    ResetRequestDecision,
+    count_request,
+    hit_login,
+    may_try_own_password,
+    refund_login,
+)
 from outreach.accounts.second_factor import (
     MUST_HAVE_ONE,
     CodeCheck,
@@ -43,13 +49,16 @@ from outreach.accounts.sessions import (
     ENDS_AFTER,
     NOTED_EVERY,
     begin_session,
+    confirm_session,
     find_session,
+    is_confirmed,
     note_seen,
     sign_out_of,
 )
 from outreach.accounts.users import check_password, find_by_email
 from outreach.enqueue_jobs import enqueue_reset_mail
 from outreach.models.accounts import Organisation, Role, User, UserSession
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -70,6 +79,7 @@ class SignedIn(UserMixin):
     session_id: int
     has_second_factor: bool
     must_set_up: bool  # must set up a second factor before anything else
+    is_confirmed: bool  # has given the password lately
 
     @property
     def shown_name(self) -> str:
@@ -157,6 +167,7 @@ def _signed_in(db: Session, user: User, user_session: UserSession, runtime: Runt
         must_set_up=runtime.settings.requires_second_factor
         and user.role in MUST_HAVE_ONE
         and not has_second_factor(user),
+        is_confirmed=is_confirmed(user_session, now=datetime.now(UTC)),
     )
 
 
@@ -267,7 +278,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             runtime,
             user_id,
             request.form.get("code", "")[:40],
-            secret_key=runtime.settings.secret_key,
+            secret_key=runtime.settings.keys_of(Purpose.SECOND_FACTORS),
             now=datetime.now(UTC),
         )
         g.refused_user = user_id
@@ -289,6 +300,29 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
                 "warning",
             )
         return start_session(runtime, user_id)
+
+    @pages.get("/login/confirm")
+    @login_required
+    def ask_password() -> ResponseReturnValue:
+        """Ask for the password again before an export or a change of the second factor."""
+        return render_template("sign_in/confirm.html", error="")
+
+    @pages.post("/login/confirm")
+    @login_required
+    def confirm() -> ResponseReturnValue:
+        if not may_try_own_password(runtime.redis, current_user.id):
+            error = _(
+                "Đã thử sai quá nhiều lần. Vì an toàn, hãy đợi %(minutes)s phút rồi thử lại.", minutes=15
+            )
+            return render_template("sign_in/confirm.html", error=error), 429
+        with runtime.db.read() as db:
+            is_right = check_password(db.get(User, current_user.id), request.form.get("password", ""))
+        if not is_right:
+            log.warning("login.confirm_refused user=%s", current_user.id)
+            error = _("Mật khẩu không đúng. Hãy thử lại.")
+            return render_template("sign_in/confirm.html", error=error), 401
+        confirm_session(runtime, current_user.session_id, now=datetime.now(UTC))
+        return redirect(safe_target(request.args.get("next")), code=303)
 
     @pages.get("/login/forgotten")
     def forgotten() -> ResponseReturnValue:

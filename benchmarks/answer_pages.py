@@ -14,6 +14,7 @@ from benchmarks.measures import middle, target
 from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
+from outreach.rules.keys import Purpose
 
 PEOPLE = 100_000
 SECONDS = 5
@@ -57,7 +58,7 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS, rounds: in
     with campaign_of(on, people, sent_of=1, state="delivered") as (_, runtime):
         settings = runtime.settings
         runtime.close()
-        cipher = LinkCipher(settings.secret_key)
+        cipher = LinkCipher(settings.keys_of(Purpose.LINKS))
         links = on.folder / "links"
         links.write_text("".join(f"{cipher.token(i)}\n" for i in range(1, people + 1)))
         script = on.folder / "links.lua"

@@ -12,6 +12,7 @@ from campaigns.delivery.claim_messages import claim
 from campaigns.delivery.streams import open_streams
 from campaigns.rules.delivery import Renderer
 from campaigns.rules.links import LinkCipher
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 SMALL, LARGE = 30_000, 3_000_000
@@ -22,7 +23,9 @@ WARM_UP = 5
 def time_claim(runtime: Runtime) -> float:
     """Return the milliseconds to look up the streams, claim CLAIM messages and commit."""
     settings = runtime.settings
-    renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
+    renderer = Renderer(
+        public_base_url=settings.public_base_url, cipher=LinkCipher(settings.keys_of(Purpose.LINKS))
+    )
     now = datetime.now(UTC)
     started = time.perf_counter()
     with runtime.db.read() as session:

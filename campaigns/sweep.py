@@ -44,6 +44,7 @@ from campaigns.rules.states import (
 )
 from outreach.core.settings import Settings
 from outreach.rules.errors import LoaError
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
 
@@ -74,7 +75,7 @@ UNREPORTED_LIMIT = 2000
 
 def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
     """Run all parts, each in its own transaction: a part that fails does not stop the others."""
-    db, result, key = runtime.db, SweepResult(), runtime.settings.secret_key
+    db, result, key = runtime.db, SweepResult(), runtime.settings.keys_of(Purpose.SUPPRESSIONS)
 
     def start() -> None:
         with db.write() as session:
@@ -188,7 +189,9 @@ def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
     total = 0
     while True:
         with runtime.db.write() as session:
-            applied = apply_status_callbacks(session, now=now, secret_key=runtime.settings.secret_key)
+            applied = apply_status_callbacks(
+                session, now=now, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+            )
         total += applied
         if applied < APPLY_LIMIT:
             return total

@@ -37,10 +37,12 @@ enqueue_apply_callbacks = _job("apply_callbacks_job", INBOUND)
 enqueue_sweep = _job("sweep_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_reconcile = _job("reconcile_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_report_schedule = _job("report_schedule_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
+enqueue_audit_head = _job("audit_head_job", DEFAULT)
 enqueue_webhooks = _job("webhooks_job", HOOKS)
 
 enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 enqueue_reset_mail = _job("reset_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
+enqueue_notice_mail = _job("notice_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 enqueue_approval_mail = _job("approval_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 
 enqueue_alert = _job("alert_job", DEFAULT)

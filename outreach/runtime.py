@@ -14,6 +14,7 @@ from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
 from outreach.rules.gateway import Gateway, Webhooks
+from outreach.rules.keys import Purpose
 from outreach.sms.android import AndroidGateway
 from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
 
@@ -66,7 +67,7 @@ def open_runtime(settings: Settings) -> Runtime:
     )
     return Runtime(
         settings=settings,
-        db=Database(settings.database_url),
+        db=Database(settings.database_url, audit_keys=settings.keys_of(Purpose.AUDIT)),
         redis=redis,
         job_queue=JobQueue(redis),
         webhooks=TwilioWebhooks(settings),

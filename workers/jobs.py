@@ -24,11 +24,15 @@ from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from campaigns.webhooks.collect_events import collect_events, has_subscribers
 from campaigns.webhooks.deliver_events import delete_old_deliveries, deliver_events
+from outreach.accounts.audit_head import is_due as audit_head_is_due
+from outreach.accounts.audit_head import send_head
 from outreach.accounts.invitations import mail_invitation as mail_link
 from outreach.accounts.invitations import mail_reset as mail_new_password
+from outreach.accounts.notices import mail_notice
 from outreach.core.db import database_now
-from outreach.core.job_queue import SEND
+from outreach.core.job_queue import SEND, once_every
 from outreach.enqueue_jobs import (
+    enqueue_audit_head,
     enqueue_clear_campaign,
     enqueue_count_reach,
     enqueue_do_not_call_import,
@@ -43,6 +47,7 @@ from outreach.imports import do_not_call
 from outreach.imports.process_upload import UploadContext, uploads_to_process
 from outreach.imports.process_upload import process_upload as run_upload
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
+from outreach.rules.keys import Purpose
 from workers.context import database_process, gateway, run, runtime, stop_requested, worker_name
 
 # Time budgets of jobs, well under their time limits: RQ's alarm must never interrupt the event loop. Between two
@@ -102,6 +107,7 @@ def sweep_job() -> dict[str, int]:
         due_campaigns = campaigns_due(
             session, days=worker_runtime.settings.retention_days, now=datetime.now(UTC)
         )
+        has_audit_head = audit_head_is_due(session, worker_runtime.settings, now=datetime.now(UTC))
         days = (
             days_due(
                 session, worker_runtime.redis, is_live=worker_runtime.settings.is_live, now=datetime.now(UTC)
@@ -109,6 +115,8 @@ def sweep_job() -> dict[str, int]:
             if worker_runtime.settings.sms_gateway != "phone"
             else []
         )
+    if has_audit_head and once_every(worker_runtime.redis, "loa:audit-head", every_s=600):
+        enqueue_audit_head(worker_runtime)
     if days:
         enqueue_read_list(worker_runtime, *(day.toordinal() for day in days))
     for register_id in registers:
@@ -160,7 +168,7 @@ def process_upload_job(upload_id: int) -> dict[str, int]:
     upload_context = UploadContext(
         worker_runtime.db,
         Path(worker_runtime.settings.uploads_dir),
-        worker_runtime.settings.secret_key,
+        worker_runtime.settings.keys_of(Purpose.SUPPRESSIONS),
         stop_requested.is_set,
     )
     return {"worked": int(run_upload(upload_context, upload_id))}
@@ -169,7 +177,10 @@ def process_upload_job(upload_id: int) -> dict[str, int]:
 def process_register_job(register_id: int) -> dict[str, int]:
     """Replace the do-not-call register by a received file."""
     worker_runtime = runtime()
-    folder, key = Path(worker_runtime.settings.uploads_dir), worker_runtime.settings.secret_key
+    folder, key = (
+        Path(worker_runtime.settings.uploads_dir),
+        worker_runtime.settings.keys_of(Purpose.SUPPRESSIONS),
+    )
     return {"worked": int(do_not_call.process_file(worker_runtime.db, folder, register_id, secret_key=key))}
 
 
@@ -188,6 +199,16 @@ def reset_mail_job(user_id: int) -> dict[str, int]:
     """Mail a link to a user who has forgotten the password; 0 mailed if there is no such user."""
     worker_runtime = runtime()
     return {"mailed": mail_new_password(worker_runtime.db, worker_runtime.settings, user_id)}
+
+
+def notice_mail_job(user_id: int, notice: int) -> dict[str, int]:
+    """Mail a user a notice of a change to what they sign in with."""
+    worker_runtime = runtime()
+    return {
+        "mailed": mail_notice(
+            worker_runtime.db, worker_runtime.settings, user_id, notice, now=datetime.now(UTC)
+        )
+    }
 
 
 def webhooks_job() -> dict[str, int]:
@@ -226,6 +247,11 @@ def read_list_job(*days: int) -> dict[str, int]:
 def approval_mail_job(campaign_id: int) -> dict[str, int]:
     """Mail what is due about a campaign's approval."""
     return {"told": send_approval_mail(runtime(), campaign_id, now=datetime.now(UTC))}
+
+
+def audit_head_job() -> dict[str, int]:
+    """Send the end of the audit log's chain to the places outside, once a day."""
+    return {"reached": send_head(runtime(), now=datetime.now(UTC))}
 
 
 def report_schedule_job() -> dict[str, int]:

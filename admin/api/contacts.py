@@ -34,6 +34,7 @@ from outreach.imports.store_rows import ImportCounts
 from outreach.imports.uploads import LARGEST
 from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList, ImportIssue, ListImport, Upload, UploadState
+from outreach.rules.keys import Purpose
 
 LONGEST_KEY = 100
 
@@ -125,7 +126,7 @@ _KEY: dict[str, Any] = {
 def add_contact_routes(api: Api) -> None:
     runtime = api.runtime
     folder = Path(runtime.settings.uploads_dir)
-    context = UploadContext(runtime.db, folder, runtime.settings.secret_key, lambda: False)
+    context = UploadContext(runtime.db, folder, runtime.settings.keys_of(Purpose.SUPPRESSIONS), lambda: False)
 
     @api.blueprint.before_request
     def allow_many() -> None:

@@ -10,6 +10,7 @@ from flask import Flask
 from admin.cli.accounts import access_commands, token_commands
 from admin.cli.campaigns import campaign_commands, figure_commands
 from admin.cli.contacts import contact_commands
+from admin.cli.keys import key_commands
 from admin.cli.operations import (
     backup_commands,
     data_commands,
@@ -32,6 +33,7 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
         contact_commands,
         data_commands,
         figure_commands,
+        key_commands,
         process_commands,
         report_commands,
         retention_commands,

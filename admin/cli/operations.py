@@ -32,6 +32,7 @@ from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit, read_anchor
+from outreach.accounts.audit_head import read_outside_heads
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
 from outreach.core.schema import require_current, upgrade
@@ -57,6 +58,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     def upgrade_database(as_json: bool) -> None:
         """Create or update the tables."""
         upgrade(runtime.db)
+        audit.begin_keyed_chain(runtime, now=datetime.now(UTC))
         name = runtime.db.url.render_as_string()
         says = _("Cơ sở dữ liệu đã ở phiên bản mới nhất: %(name)s", name=name)
         output({"status": "current"}, as_json=as_json, says=says)
@@ -179,8 +181,15 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     @json_option
     def create(folder: Path, keep: int | None, as_json: bool) -> None:
         """Write a backup into DIR while the system is running."""
-        key = runtime.settings.secret_key
-        made = create_backup(runtime.db, folder, secret_key=key, keep=keep, now=datetime.now(UTC))
+        key = runtime.settings.backup_keys
+        made = create_backup(
+            runtime.db,
+            folder,
+            secret_key=key,
+            keep=keep,
+            now=datetime.now(UTC),
+            recipients=runtime.settings.backup_recipients,
+        )
         output(
             {
                 "file": str(made.path),
@@ -200,8 +209,13 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     @backup.command("restore")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @click.option("--replace", is_flag=True, help="Also where the database holds data, which is lost.")
+    @click.option(
+        "--identity",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The file with the age secret key of an encrypted backup.",
+    )
     @json_option
-    def restore(file: Path, replace: bool, as_json: bool) -> None:
+    def restore(file: Path, replace: bool, identity: Path | None, as_json: bool) -> None:
         """Replace the database by a backup; campaigns pause until the gateway was asked about each message."""
         settings, results = runtime.settings, []
 
@@ -212,7 +226,14 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
             )
             results.append((backup_row.taken_at, restored))
 
-        restore_backup(runtime.db, file, secret_key=settings.secret_key, replace=replace, settle=settle)
+        restore_backup(
+            runtime.db,
+            file,
+            secret_key=settings.backup_keys,
+            replace=replace,
+            settle=settle,
+            identity=identity,
+        )
         [(taken_at, restored)] = results
         output(
             {"taken_at": taken_at.isoformat(), **asdict(restored)},
@@ -313,6 +334,8 @@ _FAULTS = {
     ChainFault.VALUES: LoaError("audit_values_changed"),
     ChainFault.REMOVED: LoaError("audit_removed"),
     ChainFault.INSERTED: LoaError("audit_inserted"),
+    ChainFault.UNKNOWN_KEY: LoaError("audit_key_unknown"),
+    ChainFault.UNKEYED: LoaError("audit_unkeyed"),
 }
 
 
@@ -331,17 +354,24 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
     def verify_audit(anchors: tuple[str, ...], as_json: bool) -> None:
         """Check the whole audit log; fails and names the first entry that is not as it was written."""
         with runtime.db.read() as session:
-            verdict = check_audit(session, [read_anchor(anchor) for anchor in anchors])
+            outside = read_outside_heads(runtime.settings)
+            verdict = check_audit(session, [*outside, *map(read_anchor, anchors)])
         if verdict.broken is not None:
             broken = verdict.broken
             if as_json:
                 click.echo(f'{{"broken": {broken.id}, "fault": "{broken.fault.value}"}}')
             raise Failure(LoaError("audit_broken", id=broken.id, fault=_FAULTS[broken.fault]))
         output(
-            {"entries": verdict.entries, "emptied": verdict.emptied, "head": str(verdict.head)},
+            {
+                "entries": verdict.entries,
+                "emptied": verdict.emptied,
+                "head": str(verdict.head),
+                "compared": len(outside) + len(anchors),
+            },
             as_json=as_json,
             says=_(
-                "Nhật ký nguyên vẹn: %(entries)s mục, trong đó %(emptied)s mục đã xóa giá trị theo yêu cầu.\nMốc cuối, nên ghi lại ở nơi khác: %(head)s",
+                "Nhật ký nguyên vẹn: %(entries)s mục, trong đó %(emptied)s mục đã xóa giá trị theo yêu cầu; khớp với %(compared)s mốc giữ ở nơi khác.\nMốc cuối, nên ghi lại ở nơi khác: %(head)s",
+                compared=len(outside) + len(anchors),
                 entries=verdict.entries,
                 emptied=verdict.emptied,
                 head=verdict.head,

@@ -17,6 +17,7 @@ from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.understand import understand
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
@@ -58,7 +59,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     def import_replies(file: Path, as_json: bool) -> None:
         """Import a reply log (CSV, Excel) of an operator or a phone; importing it again changes nothing."""
         settings = runtime.settings
-        keys = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
+        keys = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=settings.is_live)
         done = import_log(runtime, file, keys=keys, actor_id=None, now=datetime.now(UTC))
         says = _(
             "Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.",

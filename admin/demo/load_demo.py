@@ -48,6 +48,7 @@ from outreach.models.places import Area
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import Accepted, Cause, InboundMessage
+from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
@@ -96,8 +97,11 @@ _KEPT = (
 def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
     """Fill an empty database in one transaction. Returns the number of people.
 
-    Raises BadInput if there is data already, or if messages would reach real people.
+    Raises BadInput in production, as the passwords are known, if there is data already, or if messages would reach
+    real people.
     """
+    if runtime.settings.app_env == "production":
+        raise BadInput("demo_in_production")
     if runtime.settings.is_live:
         raise BadInput("demo_when_live")
     chance = random.Random(62)  # noqa: S311 - the same invented people every time
@@ -166,7 +170,7 @@ def _run_campaign(
     change_campaign(session, campaign_id, CampaignAction.APPROVE, terms=terms, user=approver, now=then)
     change_campaign(session, campaign_id, CampaignAction.LAUNCH, terms=terms, user=author, now=then)
     open_step(session, steps_due(session, now=then)[0], settings=settings, now=then)
-    keys = AnswerContext(secret_key=settings.secret_key, is_live=False)
+    keys = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=False)
     first = min(contacts // 2, _ONE_BY_ONE)
     for sent in range(0, first, 500):
         most = min(500, first - sent)
@@ -183,7 +187,9 @@ def _pretend_to_send(
     session: Session, settings: Settings, stream_id: int, *, most: int, chance: random.Random, then: datetime
 ) -> int:
     """Do what a worker and the gateway would have done with one batch. Returns its number of messages."""
-    renderer = Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
+    renderer = Renderer(
+        public_base_url=settings.public_base_url, cipher=LinkCipher(settings.keys_of(Purpose.LINKS))
+    )
     batch = claim(
         session,
         Stream(id=stream_id, closes_at=then),
@@ -205,7 +211,7 @@ def _pretend_to_send(
         else AttemptReport(item.attempt_id, AttemptState.UNDELIVERED, cause=chance.choices(*_LOST)[0].value)
         for item in batch.claims
     ]
-    apply_reports(session, reports, now=then, secret_key=settings.secret_key)
+    apply_reports(session, reports, now=then, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
     return len(batch.claims) + batch.skipped
 
 

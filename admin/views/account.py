@@ -30,9 +30,11 @@ from outreach.accounts.second_factor import (
     set_up,
 )
 from outreach.accounts.sessions import end_other_sessions, end_session, read_sessions
-from outreach.accounts.users import SHORTEST_PASSWORD, change_password, check_password
+from outreach.accounts.users import change_password, check_password
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
+from outreach.rules.password_strength import SHORTEST_PASSWORD
 from outreach.runtime import Runtime
 
 R = TypeVar("R")
@@ -52,7 +54,7 @@ class PasswordForm(Form):
         autocomplete="new-password",
         minlength=SHORTEST_PASSWORD,
         required=True,
-        codes=("password_short", "password_same"),
+        codes=("password_short", "password_common", "password_same"),
     )
     again = SecretField(
         _l("Gõ lại mật khẩu mới"), autocomplete="new-password", minlength=SHORTEST_PASSWORD, required=True
@@ -134,7 +136,7 @@ def limit_attempts(runtime: Runtime, user_id: int) -> None:
 def create_invitations(runtime: Runtime) -> Blueprint:
     """Return the blueprint of `/login/invitation/<token>`, open to holders of the link."""
     pages = Blueprint("invitation", __name__)
-    secret_key = runtime.settings.secret_key
+    secret_key = runtime.settings.keys_of(Purpose.LINKS)
 
     def refused(error: BadInput) -> ResponseReturnValue:
         title = _("Không dùng được liên kết này")
@@ -195,7 +197,7 @@ class SecondFactorView(AdminPage):
             url_for(".index"),
             set_up,
             nonce=str(session.get(_NONCE, "")),
-            secret_key=self.runtime.settings.secret_key,
+            secret_key=self.runtime.settings.keys_of(Purpose.SECOND_FACTORS),
             show=show,
         )
 
@@ -205,7 +207,7 @@ class SecondFactorView(AdminPage):
             OwnPasswordForm("codes"),
             url_for(".index"),
             _with_password(renew_recovery_codes),
-            secret_key=self.runtime.settings.secret_key,
+            secret_key=self.runtime.settings.keys_of(Purpose.SECOND_FACTORS),
             show=lambda codes: self.render("settings/second_factor.html", codes=codes, is_new=False),
         )
 
@@ -228,7 +230,9 @@ class SecondFactorView(AdminPage):
                 context["left"] = count_recovery_codes(db, user.id)
             else:
                 nonce = session.setdefault(_NONCE, new_nonce())
-                secret = secret_of(user.id, nonce, secret_key=self.runtime.settings.secret_key)
+                secret = secret_of(
+                    user.id, nonce, secret_key=self.runtime.settings.keys_of(Purpose.SECOND_FACTORS)
+                )
                 qr_code = segno.make(address_of(secret, user.email), error="m", micro=False)
                 context["picture"] = qr_code.svg_inline(scale=5, border=2, omitsize=True)
                 context["secret"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))

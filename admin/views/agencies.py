@@ -28,6 +28,7 @@ from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.link_pages import read_day
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 _NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV.")
@@ -106,7 +107,9 @@ class AgenciesView(AdminPage):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="agencies", url="/admin/agencies")
-        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._keys = AnswerContext(
+            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
+        )
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

@@ -16,7 +16,7 @@ from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from admin.forms import Form
-from admin.permissions import may_open
+from admin.permissions import CONFIRMED, may_open
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
@@ -45,6 +45,7 @@ class PageAccess:
             current_user.is_authenticated
             and may_open(current_user.role, request.endpoint)
             and (not current_user.must_set_up or self.endpoint in _OPEN_BEFORE_SET_UP)
+            and (current_user.is_confirmed or request.endpoint not in CONFIRMED)
         )
 
     def is_visible(self) -> bool:
@@ -57,8 +58,18 @@ class PageAccess:
     def inaccessible_callback(self, name: str, **kwargs: Any) -> ResponseReturnValue:
         if not current_user.is_authenticated:
             return current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
-        if current_user.must_set_up and may_open(current_user.role, request.endpoint):
+        if not may_open(current_user.role, request.endpoint):
+            abort(403)
+        if current_user.must_set_up and self.endpoint not in _OPEN_BEFORE_SET_UP:
             return redirect(url_for("second_factor.index"), code=303)
+        if not current_user.is_confirmed:
+            # A form is sent again from its own page.
+            back = (
+                request.full_path.rstrip("?")
+                if request.method == "GET"
+                else urlsplit(request.referrer or "").path
+            )
+            return redirect(url_for("login.confirm", next=back), code=303)
         abort(403)
 
     @contextmanager

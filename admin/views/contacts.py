@@ -60,6 +60,7 @@ from outreach.contacts.phones import add_number, read_removed, remove_number
 from outreach.models.contacts import SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 _NUMBER_EXAMPLE = "0905 000 123"
@@ -200,7 +201,9 @@ _KEPT = {*_FILTERS, "s"}
 class ContactsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Người dân"), endpoint="contacts", url="/admin/people")
-        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._keys = AnswerContext(
+            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
+        )
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

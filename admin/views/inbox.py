@@ -55,6 +55,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import User
 from outreach.models.places import Area
+from outreach.rules.keys import Purpose
 from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 
@@ -64,8 +65,10 @@ class CasePages(AdminPage):
 
     def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str) -> None:
         super().__init__(runtime, name=name, endpoint=endpoint, url=url)
-        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
-        self._cipher = LinkCipher(runtime.settings.secret_key)
+        self._keys = AnswerContext(
+            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
+        )
+        self._cipher = LinkCipher(runtime.settings.keys_of(Purpose.LINKS))
 
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
@@ -368,7 +371,9 @@ class ReplyLogView(AdminPage):
 
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name="", endpoint="reply_log", url="/admin/reply-log")
-        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._keys = AnswerContext(
+            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
+        )
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

@@ -28,6 +28,7 @@ from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, coun
 from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_place_names
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 _BASES = labelled(LegalBasis, "basis")
@@ -176,7 +177,7 @@ class ListsView(AdminPage):
         def told(rows: int) -> str:
             return _("Đã quyết định như nhau cho %(n)s dòng.", n=rows) if form.and_alike.data else ""
 
-        form, key = DecideForm(issue_id), self.runtime.settings.secret_key
+        form, key = DecideForm(issue_id), self.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
         return self.submit_form(form, self._next(), decide_issue, issue_id, secret_key=key, message=told)
 
     @expose("/waiting/<int:issue_id>/retract", methods=["POST"])
@@ -187,7 +188,7 @@ class ListsView(AdminPage):
             self._next(),
             retract_decision,
             issue_id,
-            secret_key=self.runtime.settings.secret_key,
+            secret_key=self.runtime.settings.keys_of(Purpose.SUPPRESSIONS),
             message=lambda n: _("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n),
         )
 

@@ -51,6 +51,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.models.contacts import LegalBasis, SuppressionReason
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 _LABEL_GROUPS: dict[type[StrEnum], str] = {
@@ -206,7 +207,7 @@ class PrivacyRequestsView(AdminPage):
     @expose("/of/<int:contact_id>", methods=["POST"])
     def record(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
-        form, key = RequestForm(), self.runtime.settings.secret_key
+        form, key = RequestForm(), self.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
         message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
         if form.kind.data in STOPPING:
             message += " " + _("Từ bây giờ người này không nhận tin nữa.")
@@ -250,7 +251,7 @@ class PrivacyRequestsView(AdminPage):
             form.page,
             erase_contact,
             request_id,
-            secret_key=self.runtime.settings.secret_key,
+            secret_key=self.runtime.settings.keys_of(Purpose.SUPPRESSIONS),
             then=url_for(".index"),
             message=_("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."),
         )

@@ -18,6 +18,7 @@ from campaigns.delivery.reconcile import decide_unknown
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.rules.states import CampaignAction
 from outreach.rules.errors import LoaError
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 SHEET = "/admin/campaigns/{}/"
@@ -74,7 +75,7 @@ class SendingView(AdminPage):
 def decide_unknown_messages(view: AdminPage, campaign_id: int | None, choice: str) -> None:
     """Resend messages of unknown outcome or count them as sent, and flash how many there were."""
     is_resend = choice == "resend"
-    key = view.runtime.settings.secret_key
+    key = view.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     count = view.do(decide_unknown, campaign_id, resend=is_resend, secret_key=key)
     if not count:
         flash(_("Không còn tin nào cần quyết định."), "info")

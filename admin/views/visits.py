@@ -35,6 +35,7 @@ from campaigns.visits.sheets import (
 from outreach.contacts.lists import read_names
 from outreach.places.areas import read_districts, read_place_names
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 _ALL_VILLAGES = "*"  # in the form: all villages on one sheet
@@ -113,7 +114,9 @@ class ResultsForm(Form):
 class VisitsView(AdminPage):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(runtime, name=_l("Đến từng nhà"), endpoint="visits", url="/admin/rounds")
-        self._keys = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+        self._keys = AnswerContext(
+            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
+        )
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

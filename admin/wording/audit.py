@@ -136,6 +136,8 @@ ACTIONS: dict[str, Any] = {
     "campaign.clear": _l("Xóa dữ liệu cá nhân hết hạn lưu giữ"),
     "retention.expire": _l("Xóa dữ liệu cá nhân hết hạn ngoài các chiến dịch"),
     "backup.create": _l("Sao lưu dữ liệu"),
+    "keys.rehash": _l("Chuyển số bị chặn sang khóa mới"),
+    "audit.keyed": _l("Bắt đầu ghi nhật ký có khóa"),
     "backup.restore": _l("Khôi phục từ bản sao lưu"),
 }
 SUBJECTS: dict[str, Any] = {
@@ -164,6 +166,8 @@ SUBJECTS: dict[str, Any] = {
     "segments": _l("nhóm người nhận"),
     "incidents": _l("sự cố"),
     "api_tokens": _l("mã truy cập"),
+    "audit_head": _l("mốc cuối của nhật ký"),
+    "suppressions": _l("số bị chặn"),
     "webhook_subscriptions": _l("nơi nhận tin báo"),
     "switches": _l("công tắc"),
     "sessions": _l("phiên đăng nhập"),

@@ -15,6 +15,7 @@ from outreach.accounts.permissions import require_role
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import use_case
 
 LONGEST_DAYS = 60
@@ -65,7 +66,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Ag
 
 def address_of(link: AgencyLink, settings: Settings) -> str:
     """Return the link's full address."""
-    return f"{settings.public_base_url}/agency/{_serializer(settings.secret_key).dumps(link.id)}"
+    return f"{settings.public_base_url}/agency/{_serializer(settings.keys_of(Purpose.LINKS)).dumps(link.id)}"
 
 
 def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -> AgencyLink | None:
@@ -97,7 +98,7 @@ def read_links(session: Session, organisation_id: int, *, now: datetime) -> list
 
 
 def _serializer(secret_key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(secret_key, salt="agency")
+    return URLSafeSerializer(oldest_first(secret_key), salt="agency")
 
 
 def _record(session: Session, action: str, link: AgencyLink, *, user: User, now: datetime) -> None:

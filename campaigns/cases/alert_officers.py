@@ -24,6 +24,7 @@ from outreach.contacts.phones import find_or_create_phones
 from outreach.core.mail import send_mail
 from outreach.enqueue_jobs import enqueue_alert, enqueue_send
 from outreach.models.places import Area
+from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction
@@ -102,7 +103,9 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
             case.alerted_at = now
         else:
             case.escalated_at = now
-        phones = find_or_create_phones(session, numbers, secret_key=settings.secret_key, now=now)
+        phones = find_or_create_phones(
+            session, numbers, secret_key=settings.keys_of(Purpose.SUPPRESSIONS), now=now
+        )
         for phone_id in phones.values():
             message = Message(
                 kind=MessageKind.CONFIRMATION,

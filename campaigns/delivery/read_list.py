@@ -26,6 +26,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from outreach.core.bulk import values_subquery
 from outreach.core.job_queue import once_every
 from outreach.rules.gateway import BilledMessage, Gateway, GatewayUnavailable
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,9 @@ def _store(runtime: Runtime, page: Sequence[BilledMessage]) -> tuple[int, int]:
     now, settings = datetime.now(UTC), runtime.settings
     with runtime.db.write() as session:
         priced = store_bills(session, page, usd_vnd=settings.usd_vnd, now=now)
-        return priced, store_reports(session, page, secret_key=settings.secret_key, now=now)
+        return priced, store_reports(
+            session, page, secret_key=settings.keys_of(Purpose.SUPPRESSIONS), now=now
+        )
 
 
 def store_reports(session: Session, page: Sequence[BilledMessage], *, secret_key: str, now: datetime) -> int:

@@ -38,6 +38,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import Gateway, GatewayUnavailable, ListedMessage
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -209,7 +210,7 @@ def _apply(
                         code=match.code,
                     )
                 )
-        key = runtime.settings.secret_key
+        key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
         apply_reports(session, reports, now=now, secret_key=key)
         session.execute(
             update(Attempt)

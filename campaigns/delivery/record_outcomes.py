@@ -59,6 +59,7 @@ from outreach.rules.gateway import (
     RequestExpired,
     Throttled,
 )
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def record_outcomes(
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
                 )
-    apply_reports(session, reports, now=now, secret_key=settings.secret_key)
+    apply_reports(session, reports, now=now, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
     return_unsent(session, unsent)
     store_bills(session, bills, usd_vnd=settings.usd_vnd, now=now)
     _learn_factors(session, outcomes)

@@ -16,12 +16,13 @@ from campaigns.rules.states import MessageKind, MessageState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_or_create_phones
-from outreach.contacts.suppressions import hash_number
+from outreach.contacts.suppressions import hashes_of
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import Phone, Suppression
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.sms_template import Template
 from outreach.use_cases import enqueue_after_commit, use_case
@@ -68,13 +69,14 @@ def send_test_message(
     if (sent or 0) >= MAX_PER_HOUR:
         raise BadInput("test_limit", most=MAX_PER_HOUR)
     e164 = cell.numbers[0]
+    keys = settings.keys_of(Purpose.SUPPRESSIONS)
     suppression = select(Suppression.id).where(
-        Suppression.number_hash == hash_number(e164, secret_key=settings.secret_key),
+        Suppression.number_hash.in_(hashes_of(e164, secret_key=keys)),
         Suppression.lifted_at.is_(None),
     )
     if session.execute(suppression).first():
         raise BadInput("test_number_opted_out")
-    phone_id = find_or_create_phones(session, [e164], secret_key=settings.secret_key, now=now)[e164]
+    phone_id = find_or_create_phones(session, [e164], secret_key=keys, now=now)[e164]
     # Locked until the message exists: so an import that is undone at this moment keeps the phone.
     session.execute(
         select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)

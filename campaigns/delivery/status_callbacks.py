@@ -7,7 +7,18 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from sqlalchemy import BigInteger, Insert, String, bindparam, case, cast, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Insert,
+    String,
+    bindparam,
+    case,
+    cast,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -101,11 +112,13 @@ def _insertion(session: Session) -> Insert:
     Built once for many batches: to build it costs more than to run it.
     """
     new = rows_table(session, _CALLBACK_COLUMNS, bindparam("events", type_=String))
-    now = bindparam("now", type_=UtcDateTime)
+    now: ColumnElement[datetime] = bindparam("now", type_=UtcDateTime)
+    if session.get_bind().dialect.name == "postgresql":
+        now = cast(now, UtcDateTime)  # SQLite would make the number 2026 of it
     values = {
         **{name: new.c[name] for name in _CALLBACK_COLUMNS},
-        "received_at": cast(now, UtcDateTime),
-        "applied_at": case((new.c.status == "", cast(now, UtcDateTime))),
+        "received_at": now,
+        "applied_at": case((new.c.status == "", now)),
     }
     return insert(StatusEvent).from_select(list(values), select(*values.values()))
 

@@ -14,6 +14,7 @@ from outreach.accounts import audit
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import NotFound, WrongState
+from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import use_case
 
 
@@ -49,7 +50,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Re
 
 def address_of(link: ReportLink, settings: Settings) -> str:
     """Return the link's full address."""
-    return f"{settings.public_base_url}/report/{_serializer(settings.secret_key).dumps(link.id)}"
+    return f"{settings.public_base_url}/report/{_serializer(settings.keys_of(Purpose.LINKS)).dumps(link.id)}"
 
 
 def find_link(session: Session, token: str, *, secret_key: str) -> ReportLink | None:
@@ -78,4 +79,4 @@ def read_links(session: Session, day: str, *, now: datetime) -> list[ReportLink]
 
 
 def _serializer(secret_key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(secret_key, salt="report")
+    return URLSafeSerializer(oldest_first(secret_key), salt="report")

@@ -14,6 +14,7 @@ from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
 from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, RequestExpired, Throttled
+from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure, unaccent
 from outreach.rules.sms_template import Template
 
@@ -195,8 +196,10 @@ def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
 
 
 def create_renderer(settings: Any) -> Renderer:
-    """Return a renderer for the settings `public_base_url` and `secret_key`."""
-    return Renderer(public_base_url=settings.public_base_url, cipher=LinkCipher(settings.secret_key))
+    """Return a renderer for the settings `public_base_url` and the keys of links."""
+    return Renderer(
+        public_base_url=settings.public_base_url, cipher=LinkCipher(settings.keys_of(Purpose.LINKS))
+    )
 
 
 class Renderer:

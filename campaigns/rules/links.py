@@ -1,7 +1,11 @@
 """Personal links: a recipient's id encrypted to a token of eight letters.
 
 Nothing is stored and no two recipients can share a token. Without the key a token cannot be told from chance: of 31**8
-(8.5e11) tokens a million are in use, so one guess in 850,000 hits.
+(8.5e11) tokens a million recipients have three each, of which one is made, so one guess in 280,000 hits.
+
+A former key still opens the links that were made with it. A token must never open another recipient's page under a
+former key, so the newest key passes over tokens that would be a recipient's under a former one: it enciphers the id
+plus 2**32, or plus twice as much, instead.
 The alphabet leaves out 0 o 1 l i, which people mistake for one another when they copy a link by hand;
 every letter is in GSM-7.
 """
@@ -10,6 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+
+from outreach.rules.keys import split_keys
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 LENGTH = 8
@@ -26,26 +32,28 @@ def mask_tokens(text: str) -> str:
     return _TOKEN_IN_LINK.sub("•" * LENGTH, text)
 
 
-class LinkCipher:
-    """Keyed permutation of the numbers below 31**8: a Feistel network, repeated until in range."""
+# Ids of recipients under a key that is followed by another one are below this; more than a province ever has.
+_MOST_IDS = 1 << 30
+_NEXT = 1 << 32  # what is added to an id whose token is passed over
+_TRIES = 3  # each passes over a token in 800; the third is taken as it is
 
-    def __init__(self, secret_key: str) -> None:
-        # One keyed hash per round: copying it costs less than building a new one.
-        self._keyed = [
-            hashlib.blake2b(
-                key=hashlib.blake2b(f"link/{round_number}/{secret_key}".encode(), digest_size=32).digest(),
-                digest_size=3,
-            )
-            for round_number in range(_ROUNDS)
-        ]
+
+class LinkCipher:
+    """Tokens of the newest of `keys` (as in `outreach.rules.keys`), and ids of tokens of any of them."""
+
+    def __init__(self, keys: str) -> None:
+        newest, *former = map(_Permutation, split_keys(keys))
+        # Oldest first: each key has passed over the tokens of those before it.
+        self._newest, self._former = newest, former[::-1]
 
     def token(self, recipient_id: int) -> str:
         """Return the token of a recipient. Raises ValueError if the id is out of range."""
-        if not 0 < recipient_id < _SPACE:
+        if not 0 < recipient_id < _NEXT:
             raise ValueError("recipient number out of range")
-        number = self._encipher(recipient_id)
-        while number >= _SPACE:
-            number = self._encipher(number)
+        for attempt in range(_TRIES):
+            number = self._newest.encipher(recipient_id + attempt * _NEXT)
+            if self._former_id(number) is None:
+                break
         letters = []
         for _ in range(LENGTH):
             number, value = divmod(number, len(ALPHABET))
@@ -60,10 +68,46 @@ class LinkCipher:
         number = 0
         for letter in reversed(token):
             number = number * len(ALPHABET) + _VALUES[letter]
+        return self._former_id(number) or _id_in(self._newest.decipher(number))
+
+    def _former_id(self, number: int) -> int | None:
+        for key in self._former:
+            recipient_id = _id_in(key.decipher(number))
+            if recipient_id and recipient_id < _MOST_IDS:
+                return recipient_id
+        return None
+
+
+def _id_in(number: int) -> int | None:
+    """Return the id that was enciphered as this number, without what was added to it."""
+    added, recipient_id = divmod(number, _NEXT)
+    return recipient_id or None if added < _TRIES else None
+
+
+class _Permutation:
+    """Keyed permutation of the numbers below 31**8: a Feistel network, repeated until in range."""
+
+    def __init__(self, secret_key: str) -> None:
+        # One keyed hash per round: copying it costs less than building a new one.
+        self._keyed = [
+            hashlib.blake2b(
+                key=hashlib.blake2b(f"link/{round_number}/{secret_key}".encode(), digest_size=32).digest(),
+                digest_size=3,
+            )
+            for round_number in range(_ROUNDS)
+        ]
+
+    def encipher(self, number: int) -> int:
+        number = self._encipher(number)
+        while number >= _SPACE:
+            number = self._encipher(number)
+        return number
+
+    def decipher(self, number: int) -> int:
         number = self._decipher(number)
         while number >= _SPACE:
             number = self._decipher(number)
-        return number or None
+        return number
 
     def _mix(self, round_number: int, half: int) -> int:
         mixed = self._keyed[round_number].copy()

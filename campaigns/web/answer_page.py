@@ -40,6 +40,7 @@ from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 # `GET /<token>?about` shows who sends this, why, with which data, and how to object.
@@ -49,7 +50,9 @@ ABOUT = "about"
 def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprint:
     """Create the routes: `GET /<token>` changes nothing, `POST /<token>` takes `answer=…`, answers 303."""
     page = Blueprint("answer_page", __name__, template_folder="templates")
-    context = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+    context = AnswerContext(
+        secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
+    )
 
     def find(token: str) -> Row[Any] | Response:
         """Return the row of the link's recipient, or the page that says why nothing opens."""
@@ -99,7 +102,7 @@ class AnswerPageService:
     """Shared parts of the answer page: link cipher, lookups, page opens, guard and cached pages."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.cipher = LinkCipher(runtime.settings.secret_key)
+        self.cipher = LinkCipher(runtime.settings.keys_of(Purpose.LINKS))
         self.lookup = RecipientLookup(runtime.db)
         self.token_guard = TokenGuard(runtime.redis)
         self._page_opens = OpenTracker(runtime.db)

@@ -39,6 +39,7 @@ from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage, Webhooks
+from outreach.rules.keys import Purpose
 from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
 from outreach.runtime import Runtime
 from outreach.sms.android import MessageIds, read_event
@@ -58,7 +59,9 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
     403 on a bad signature with nothing stored, 2xx only once stored.
     """
     callbacks_blueprint = Blueprint("gateway_callbacks", __name__, url_prefix="/webhooks/twilio")
-    context = AnswerContext(secret_key=runtime.settings.secret_key, is_live=runtime.settings.is_live)
+    context = AnswerContext(
+        secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
+    )
 
     @callbacks_blueprint.before_request
     def check_signature() -> None:
@@ -149,7 +152,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
     """
     channels = Blueprint("reply_channels", __name__, url_prefix="/webhooks")
     settings = runtime.settings
-    context = AnswerContext(secret_key=settings.secret_key, is_live=settings.is_live)
+    context = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=settings.is_live)
     message_ids = MessageIds(settings.secret_key)
 
     @channels.errorhandler(HTTPException)

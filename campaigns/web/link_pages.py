@@ -27,6 +27,7 @@ from campaigns.web.responses import add_security_headers, public_page
 from outreach.core.sentences import word_error
 from outreach.models.accounts import Organisation
 from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 FIELDS = ("day", "staff", "with_smartphone", "installed", "note")
@@ -38,7 +39,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
     `POST` answers 303, or 422 with what is to be corrected.
     """
     page = Blueprint("agency_page", __name__, template_folder="templates")
-    secret_key = runtime.settings.secret_key
+    secret_key = runtime.settings.keys_of(Purpose.LINKS)
 
     def show(
         session: Session, link: AgencyLink, form_values: dict[str, str], error: str, today: date
@@ -119,7 +120,7 @@ def create_report_page(runtime: Runtime) -> Blueprint:
     page.add_app_template_filter(cell, "paper_cell")
 
     def find(session: Session, token: str) -> ReportLink | ResponseReturnValue:
-        link = find_link(session, token, secret_key=runtime.settings.secret_key)
+        link = find_link(session, token, secret_key=runtime.settings.keys_of(Purpose.LINKS))
         if link is None:
             return public_page("no_such_link.html", 404)
         if not is_open(link, now=datetime.now(UTC)):

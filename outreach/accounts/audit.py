@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, event, func, select, update
+from sqlalchemy import Select, event, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import BaseWithId
+from outreach.core.db import AUDIT_KEYS, BaseWithId
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
 from outreach.rules.audit_chain import (
     GENESIS,
@@ -34,6 +34,8 @@ from outreach.rules.audit_chain import (
     hash_entry,
 )
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import key_id, newest_key, split_keys
+from outreach.runtime import Runtime
 
 COMMAND = "command"
 _PENDING = "audit.pending"
@@ -155,7 +157,7 @@ def _append_pending(session: Session) -> None:
     head = _lock_head(session)
     # If a row was inserted behind the last one by other means, actions must still be possible.
     last_id = max(head.last_id, session.scalar(select(func.max(AuditEvent.id))) or 0)
-    previous, values = head.hash, []
+    previous, values, key = head.hash, [], newest_key(session.info.get(AUDIT_KEYS, ""))
     for entry in entries:
         last_id += 1
         salt = secrets.token_hex(16)
@@ -169,8 +171,10 @@ def _append_pending(session: Session) -> None:
             "details": entry.details,
             "values_digest": digest(salt, entry.changes) if entry.changes else "",
         }
-        entry_hash = hash_entry(previous, **parts)
-        session.add(AuditEvent(**parts, previous=previous, hash=entry_hash))
+        entry_hash = hash_entry(previous, key=key, **parts)
+        session.add(
+            AuditEvent(**parts, previous=previous, hash=entry_hash, key_id=key_id(key) if key else "")
+        )
         if entry.changes:
             values.append(AuditValues(event_id=last_id, salt=salt, changes=entry.changes))
         previous = entry_hash
@@ -239,6 +243,15 @@ def read_head(session: Session) -> Anchor:
     return Anchor(head.last_id, head.hash) if head else Anchor(0, GENESIS)
 
 
+def begin_keyed_chain(runtime: Runtime, *, now: datetime) -> None:
+    """Record that entries are keyed from here on, once, after an upgrade: so the chain of before has a keyed end."""
+    with runtime.db.write() as session:
+        head = read_head(session)
+        has_keyed = session.scalar(select(exists(select(AuditEvent.id).where(AuditEvent.key_id != ""))))
+        if head.id and not has_keyed:
+            record(session, "audit.keyed", "audit_head:1", None, now, entries=head.id, head=head.hash)
+
+
 def read_anchor(text: str) -> Anchor:
     """Parse an anchor: `120:3f9a…`, at least 16 characters of the hash. Raises BadInput."""
     number, _sep, start = text.strip().lower().partition(":")
@@ -250,7 +263,8 @@ def read_anchor(text: str) -> Anchor:
 def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditCheck:
     """Verify the whole audit log against its chain and these anchors, in constant memory."""
     head = read_head(session)
-    broken = find_break(_read_chain(session), last_id=head.id, last_hash=head.hash)
+    keys = {key_id(key): key for key in split_keys(session.info.get(AUDIT_KEYS, "")) if key}
+    broken = find_break(_read_chain(session), last_id=head.id, last_hash=head.hash, keys=keys)
     for anchor in sorted(anchors, key=lambda anchor: anchor.id):
         if broken is not None and broken.id <= anchor.id:
             break
@@ -278,6 +292,7 @@ def _read_chain(session: Session) -> Iterator[ChainEntry]:
             AuditEvent.values_digest,
             AuditEvent.previous,
             AuditEvent.hash,
+            AuditEvent.key_id,
             AuditValues.salt,
             AuditValues.changes,
         )

@@ -13,6 +13,7 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.accounts.notices import Notice, notify
 from outreach.accounts.sessions import end_sessions
 from outreach.accounts.users import hash_password
 from outreach.core.db import Database
@@ -20,6 +21,7 @@ from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import use_case
 
 VALID_FOR = timedelta(hours=72)
@@ -72,6 +74,7 @@ def choose_password(session: Session, token: str, password: str, *, secret_key: 
     user = find_invited(session, token, secret_key=secret_key, is_locked=True)
     user.password_hash = hash_password(password)
     end_sessions(session, user.id, now=now)
+    notify(session, user.id, Notice.PASSWORD)
     audit.record(session, "user.password", user, user, now)
     return user
 
@@ -104,7 +107,7 @@ def _mail(db: Database, settings: Settings, user_id: int, kind: str) -> int:
 
 
 def _link(user: User, settings: Settings, kind: str) -> str:
-    token = _serializer(settings.secret_key, kind).dumps([user.id, _fingerprint(user)])
+    token = _serializer(settings.keys_of(Purpose.LINKS), kind).dumps([user.id, _fingerprint(user)])
     return f"{settings.public_base_url}/login/invitation/{token}"
 
 
@@ -125,7 +128,7 @@ def _read(token: str, secret_key: str) -> tuple[int, str]:
 
 
 def _serializer(secret_key: str, kind: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret_key, salt=kind)
+    return URLSafeTimedSerializer(oldest_first(secret_key), salt=kind)
 
 
 def _fingerprint(user: User) -> str:

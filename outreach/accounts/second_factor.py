@@ -17,16 +17,19 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
 from outreach.models.accounts import RecoveryCode, Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.keys import newest_key, split_keys
 from outreach.use_cases import use_case
 
 STEP_S = 30
 WRONG_CODES = 5
 WAIT = timedelta(minutes=15)
 RECOVERY_CODES = 10
-MUST_HAVE_ONE = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
+# Everybody who may see full numbers.
+MUST_HAVE_ONE = frozenset({Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER})
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 _GROUPS = (4, 4, 4)
 
@@ -47,8 +50,8 @@ def new_nonce() -> str:
 
 
 def secret_of(user_id: int, nonce: str, *, secret_key: str) -> str:
-    """Return the secret that the authenticator app stores, in base32."""
-    mac = hmac.new(secret_key.encode(), f"totp:{user_id}:{nonce}".encode(), hashlib.sha256)
+    """Return the secret that the authenticator app stores, in base32: of the newest key."""
+    mac = hmac.new(newest_key(secret_key).encode(), f"totp:{user_id}:{nonce}".encode(), hashlib.sha256)
     return base64.b32encode(mac.digest()[:20]).decode()
 
 
@@ -72,6 +75,7 @@ def set_up(
     if step is None:
         raise BadInput("second_factor_code_wrong")
     user.totp_nonce, user.totp_step, user.wrong_codes = nonce, step, 0
+    notify(session, user.id, Notice.FACTOR_SET_UP)
     audit.record(session, "second_factor.set_up", user, user, now)
     return _renew_codes(session, user, secret_key=secret_key)
 
@@ -91,21 +95,22 @@ def check_code(session: Session, user_id: int, code: str, *, secret_key: str, no
     if user.wrong_codes >= WRONG_CODES:
         return CodeCheck.WAIT
     code = "".join(code.split()).lower().replace("-", "")
-    step = _find_step(
-        secret_of(user.id, user.totp_nonce, secret_key=secret_key), code, after=user.totp_step, now=now
-    )
-    if step is not None:
+    # An app that was set up under a former key keeps its secret.
+    secrets_of_app = [secret_of(user.id, user.totp_nonce, secret_key=key) for key in split_keys(secret_key)]
+    steps = [_find_step(secret, code, after=user.totp_step, now=now) for secret in secrets_of_app]
+    if step := next(filter(None, steps), None):
         user.totp_step, user.wrong_codes = step, 0
         return CodeCheck.RIGHT
     recovery_code = session.scalar(
         select(RecoveryCode).where(
             RecoveryCode.user_id == user.id,
-            RecoveryCode.code_hash == _hash(code, user.id, secret_key),
+            RecoveryCode.code_hash.in_([_hash(code, user.id, key) for key in split_keys(secret_key)]),
             RecoveryCode.used_at.is_(None),
         )
     )
     if recovery_code is not None:
         recovery_code.used_at, user.wrong_codes = now, 0
+        notify(session, user.id, Notice.CODE_USED)
         audit.record(session, "second_factor.recover", user, user, now)
         return CodeCheck.RECOVERED
     user.wrong_codes, user.wrong_code_at = user.wrong_codes + 1, now
@@ -124,6 +129,7 @@ def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: 
     user = _lock(session, user.id)
     if not has_second_factor(user):
         raise WrongState("second_factor_not_set")
+    notify(session, user.id, Notice.CODES_RENEWED)
     audit.record(session, "second_factor.renew_codes", user, user, now)
     return _renew_codes(session, user, secret_key=secret_key)
 
@@ -142,6 +148,7 @@ def remove_second_factor(session: Session, user_id: int, *, user: User | None, n
         raise WrongState("second_factor_none")
     account.totp_nonce, account.wrong_codes = None, 0
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    notify(session, account.id, Notice.FACTOR_REMOVED)
     audit.record(session, "second_factor.remove", account, user, now)
 
 
@@ -164,7 +171,7 @@ def _renew_codes(session: Session, user: User, *, secret_key: str) -> list[str]:
         for _ in range(RECOVERY_CODES)
     ]
     session.add_all(
-        RecoveryCode(user_id=user.id, code_hash=_hash(code.replace("-", ""), user.id, secret_key))
+        RecoveryCode(user_id=user.id, code_hash=_hash(code.replace("-", ""), user.id, newest_key(secret_key)))
         for code in codes
     )
     return codes

@@ -18,6 +18,8 @@ from outreach.rules.errors import NotFound
 from outreach.use_cases import use_case
 
 ENDS_AFTER = timedelta(hours=12)  # since the last page
+ENDS_AT_LATEST = timedelta(hours=16)  # since signing in, whatever was done meanwhile
+CONFIRMED_FOR = timedelta(minutes=15)  # since the password was given
 NOTED_EVERY = timedelta(minutes=10)
 KEPT_FOR = timedelta(days=90)
 
@@ -50,6 +52,19 @@ def find_session(session: Session, user_id: int, key: str, *, now: datetime) -> 
         select(UserSession).where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
     )
     return user_session
+
+
+@use_case
+def confirm_session(session: Session, session_id: int, *, now: datetime) -> None:
+    """Store that the session's user has given the password again."""
+    session.execute(update(UserSession).where(UserSession.id == session_id).values(confirmed_at=now))
+
+
+def is_confirmed(user_session: UserSession, *, now: datetime) -> bool:
+    """Return whether the password was given lately: to sign in, or again."""
+    return (
+        max(user_session.began_at, user_session.confirmed_at or user_session.began_at) > now - CONFIRMED_FOR
+    )
 
 
 @use_case
@@ -113,7 +128,11 @@ def end_other_sessions(session: Session, *, key: str, user: User, now: datetime)
 
 
 def _open(now: datetime) -> tuple:  # type: ignore[type-arg]
-    return (UserSession.ended_at.is_(None), UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY)
+    return (
+        UserSession.ended_at.is_(None),
+        UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY,
+        UserSession.began_at > now - ENDS_AT_LATEST,
+    )
 
 
 # A user agent also names the browsers it claims to be compatible with; the first match in this order is right.

@@ -19,18 +19,19 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
+from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
 from outreach.accounts.sessions import end_sessions
 from outreach.enqueue_jobs import enqueue_invitation_mail
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.password_strength import check_strength
 from outreach.use_cases import enqueue_after_commit, use_case
 
 _hasher = PasswordHasher()
 # A hash takes 64 MB and all processors for a moment: others wait, so that many logins at once do not stop the pages.
 _hashing = BoundedSemaphore(max(1, (os.cpu_count() or 1) // 2))
-SHORTEST_PASSWORD = 10
 NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
 
 
@@ -107,9 +108,8 @@ def create_user(
 
 
 def hash_password(password: str) -> str:
-    """Return the hash of a password. Raises BadInput if it is too short."""
-    if len(password) < SHORTEST_PASSWORD:
-        raise BadInput("password_short", least=SHORTEST_PASSWORD)
+    """Return the hash of a password. Raises BadInput if it is too short or too common."""
+    check_strength(password)
     with _hashing:
         return _hasher.hash(password)
 
@@ -244,6 +244,7 @@ def set_password(session: Session, user_id: int, password: str, *, now: datetime
     account = _lock(session, user_id)
     account.password_hash = hash_password(password)
     end_sessions(session, account.id, now=now)
+    notify(session, account.id, Notice.PASSWORD)
     audit.record(session, "user.password", account, None, now)
 
 
@@ -275,6 +276,7 @@ def change_password(session: Session, *, current: str, new: str, user: User, now
         raise BadInput("password_same")
     user.password_hash = hash_password(new)
     end_sessions(session, user.id, now=now)
+    notify(session, user.id, Notice.PASSWORD)
     audit.record(session, "user.password", user, user, now)
 
 

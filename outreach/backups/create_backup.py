@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +22,18 @@ from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.backups.backup_files import (
+    ENCRYPTED,
+    UNFINISHED,
+    checksum_file,
+    encrypt,
+    remove_unfinished,
+    write_checksum,
+)
 from outreach.core.db import Database
 from outreach.models.backups import Backup, check_of
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.keys import newest_key
 
 ENDINGS = {True: ".dump", False: ".sqlite"}  # for PostgreSQL, and for SQLite
 
@@ -38,43 +48,61 @@ class Made:
     removed: int  # older files deleted
 
 
-def create_backup(db: Database, folder: Path, *, secret_key: str, keep: int | None, now: datetime) -> Made:
+def create_backup(
+    db: Database,
+    folder: Path,
+    *,
+    secret_key: str,
+    keep: int | None,
+    now: datetime,
+    recipients: Sequence[str] = (),
+) -> Made:
     """Write `loa-YYYYMMDDTHHMMSSZ` into the folder while the system runs; the newest `keep` files stay.
 
-    The file is one snapshot: data committed after its start is not in it. Raises BadInput, OSError.
+    The file is one snapshot: data committed after its start is not in it. It is read once before it counts, and its
+    checksum is stored beside it. With `recipients` it is encrypted for the holders of these age keys. Raises BadInput,
+    OSError.
     """
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"loa-{now:%Y%m%dT%H%M%SZ}{ENDINGS[db.is_postgresql]}"
+    remove_unfinished(folder)
+    ending = ENDINGS[db.is_postgresql] + (ENCRYPTED if recipients else "")
+    path = folder / f"loa-{now:%Y%m%dT%H%M%SZ}{ending}"
     if path.exists():
         raise BadInput("backup_exists", path=str(path))
     with db.write() as session:
-        backup = Backup(taken_at=now, key_check=check_of(secret_key))
+        backup = Backup(taken_at=now, key_check=check_of(newest_key(secret_key)))
         session.add(backup)
         session.flush()
         backup_id = backup.id
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.touch(mode=0o600)
+    unfinished = path.with_name(path.name + UNFINISHED)
+    plain = path.with_name(path.name + ".plain" + UNFINISHED) if recipients else unfinished
+    for file in {unfinished, plain}:
+        file.touch(mode=0o600)
     try:
         if db.is_postgresql:
-            _dump(db, unfinished)
+            _dump(db, plain)
         else:
-            _copy(db, unfinished)
+            _copy(db, plain)
+        if recipients:
+            encrypt(plain, unfinished, recipients)
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
         size = unfinished.stat().st_size
         unfinished.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        for file in {unfinished, plain}:
+            file.unlink(missing_ok=True)
+    digest = write_checksum(path)
     with db.write() as session:
-        _record_end(session, backup_id, size=size, now=now)
+        _record_end(session, backup_id, size=size, digest=digest, now=now)
     return Made(path, size, time.monotonic() - began, _remove_older(folder, path, keep))
 
 
-def _record_end(session: Session, backup_id: int, *, size: int, now: datetime) -> None:
+def _record_end(session: Session, backup_id: int, *, size: int, digest: str, now: datetime) -> None:
     backup = session.get_one(Backup, backup_id)
     backup.size, backup.finished_at = size, now
-    audit.record(session, "backup.create", f"backups:{backup_id}", None, now, bytes=size)
+    audit.record(session, "backup.create", f"backups:{backup_id}", None, now, bytes=size, sha256=digest)
 
 
 def server_version(db: Database) -> int:
@@ -97,25 +125,49 @@ def _dump(db: Database, path: Path) -> None:
     )
     if done.returncode:
         raise BadInput("backup_failed", reason=explain(done.stderr))
+    read_through(programs, path)
+
+
+def read_through(programs: Path, path: Path) -> None:
+    """Read a dump to its end without loading it. Raises BadInput if it is cut short or damaged."""
+    done = subprocess.run(  # noqa: S603 - PostgreSQL's own program
+        [programs / "pg_restore", "--file=/dev/null", path], capture_output=True
+    )
+    if done.returncode:
+        raise BadInput("backup_cut_short", reason=explain(done.stderr))
 
 
 def _copy(db: Database, path: Path) -> None:
     with sqlite3.connect(str(db.url.database)) as source, sqlite3.connect(path) as target:
         source.backup(target, pages=2000, sleep=0.01)
-        result = target.execute("PRAGMA quick_check").fetchone()
     source.close()
     target.close()
-    if result != ("ok",):
+    if not is_intact(path):
         raise BadInput("backup_unreadable")
+
+
+def is_intact(path: Path) -> bool:
+    """Check every page and index of an SQLite file."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
+    try:
+        return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
 
 
 def _remove_older(folder: Path, newest: Path, keep: int | None) -> int:
     if keep is None:
         return 0
     # Sorted by name, which is by time.
-    older = sorted(folder.glob(f"loa-*Z{newest.suffix}"), reverse=True)[keep:]
+    older = sorted(
+        (path for path in folder.glob("loa-*Z.*") if path.suffix in {*ENDINGS.values(), ENCRYPTED}),
+        reverse=True,
+    )[keep:]
     for path in older:
         path.unlink()
+        checksum_file(path).unlink(missing_ok=True)
     return len(older)
 
 
@@ -157,13 +209,23 @@ def _version(folder: Path) -> int:
 
 def environment_for(url: URL) -> dict[str, str]:
     """Return the programs' environment, with the password, which must not be in the process list."""
-    password = {"PGPASSWORD": str(url.password)} if url.password else {}
+    word = url.password or url.query.get("password")
+    password = {"PGPASSWORD": str(word)} if word else {}
     return {**os.environ, **password, "PGOPTIONS": "", "PGAPPNAME": "loa backup"}
 
 
 def address_of(url: URL) -> str:
-    """Return the database's URL without its password."""
-    return url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    """Return the database's URL without its password, which may also stand behind the question mark."""
+    # Made anew: `URL.set` takes a password of None for "as it is".
+    plain = URL.create(
+        "postgresql",
+        username=url.username,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query={name: value for name, value in url.query.items() if name not in ("password", "sslpassword")},
+    )
+    return plain.render_as_string(hide_password=False)
 
 
 def explain(error: bytes | str) -> str | LoaError:

@@ -14,26 +14,53 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from outreach.backups.create_backup import address_of, environment_for, explain, find_programs, server_version
+from outreach.backups.backup_files import check_checksum, decrypted
+from outreach.backups.create_backup import (
+    address_of,
+    environment_for,
+    explain,
+    find_programs,
+    is_intact,
+    read_through,
+    server_version,
+)
 from outreach.core.db import Database
 from outreach.core.schema import is_known, newest, upgrade
 from outreach.models.accounts import User
 from outreach.models.backups import Backup, check_of
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.keys import split_keys
 
 _POSTGRESQL, _SQLITE = b"PGDMP", b"SQLite format 3\0"
 Settle = Callable[[Session, Backup], None]
 
 
-def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, settle: Settle) -> None:
+def restore_backup(
+    db: Database,
+    path: Path,
+    *,
+    secret_key: str,
+    replace: bool,
+    settle: Settle,
+    identity: Path | None = None,
+) -> None:
     """Load the file, upgrade it, and call `settle` in one transaction before anything can be sent.
 
-    Raises BadInput if the file is no backup, of the other kind or of a newer program, if the database has data and
-    `replace` is False, or if the SECRET_KEY is another; the database is then unchanged. Raises OSError.
+    `identity` is the file with the age secret key of an encrypted backup. Raises BadInput if the file is no backup, is
+    damaged, of the other kind or of a newer program, if the database has data and `replace` is False, or if the
+    SECRET_KEY is another; the database is then unchanged. Raises OSError.
     """
+    check_checksum(path)
+    folder = path.parent if db.is_postgresql else Path(str(db.url.database)).parent
+    with decrypted(path, identity, folder) as plain:
+        _restore(db, plain, secret_key=secret_key, replace=replace, settle=settle)
+
+
+def _restore(db: Database, path: Path, *, secret_key: str, replace: bool, settle: Settle) -> None:
     with path.open("rb") as file:
         head = file.read(16)
     if not head.startswith(_POSTGRESQL if db.is_postgresql else _SQLITE):
@@ -41,8 +68,16 @@ def restore_backup(db: Database, path: Path, *, secret_key: str, replace: bool, 
     if not replace and _has_data(db):
         raise BadInput("database_not_empty")
     if db.is_postgresql:
-        _load_dump(db, path, secret_key=secret_key)
-        _upgrade_and_settle(db, settle=settle)
+        programs = find_programs(server_version(db))
+        _put_back(db)  # of an earlier restore that was interrupted
+        _load_dump(db, path, programs, secret_key=secret_key)
+        try:
+            _upgrade_and_settle(db, settle=settle)
+        except BaseException:
+            db.close()
+            _put_back(db)
+            raise
+        _run_sql(db, f"DROP SCHEMA {_BEFORE} CASCADE")
     else:
         _load_file(db, path, secret_key=secret_key, settle=settle)
 
@@ -68,8 +103,26 @@ def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> N
         raise BadInput(
             "backup_of_later_version", revision=revision or LoaError("revision_none"), newest=newest()
         )
-    if key_check != check_of(secret_key):
+    if key_check not in [check_of(key) for key in split_keys(secret_key)]:
         raise BadInput("backup_of_other_key")
+
+
+# Where the former data stand until those of the backup are upgraded and settled.
+_BEFORE = "loa_before_restore"
+
+
+def _put_back(db: Database) -> None:
+    """Put the former data back in place of a backup's that could not be brought to their end."""
+    with db.engine.connect() as connection:
+        is_there = connection.scalar(text("SELECT to_regnamespace(:name) IS NOT NULL"), {"name": _BEFORE})
+    if is_there:
+        _run_sql(db, "DROP SCHEMA IF EXISTS public CASCADE", f"ALTER SCHEMA {_BEFORE} RENAME TO public")
+
+
+def _run_sql(db: Database, *statements: str) -> None:
+    with db.engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
 
 
 # No particular user sets this switch; the first user is entered for the installation.
@@ -79,21 +132,18 @@ _STOP = (
 )
 
 
-def _load_dump(db: Database, path: Path, *, secret_key: str) -> None:
-    programs = find_programs(server_version(db))
+def _load_dump(db: Database, path: Path, programs: Path, *, secret_key: str) -> None:
     db.close()
     read = [str(programs / "pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(path)]
     write = [
         *(str(programs / "psql"), "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
         *("--dbname", address_of(db.url), "--output=/dev/null"),
-        *("--command=DROP SCHEMA IF EXISTS public CASCADE", "--command=CREATE SCHEMA public"),
+        *(f"--command=ALTER SCHEMA public RENAME TO {_BEFORE}", "--command=CREATE SCHEMA public"),
         *("--file=-", f"--command={_STOP}"),
     ]
     environment = environment_for(db.url)
     # Read the whole file first: psql would take a truncated file for a complete one.
-    trial = subprocess.run([*read[:-2], "--file=/dev/null", str(path)], capture_output=True)  # noqa: S603
-    if trial.returncode:
-        raise BadInput("backup_cut_short", reason=explain(trial.stderr))
+    read_through(programs, path)
     backups, versions = _rows_of(programs, path, "backups"), _rows_of(programs, path, "alembic_version")
     newest_backup = max(backups, key=lambda row: int(row["id"]), default={})
     revision = versions[0]["version_num"] if versions else None
@@ -120,6 +170,8 @@ def _rows_of(programs: Path, path: Path, table: str) -> list[dict[str, str]]:
 
 
 def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> None:
+    if not is_intact(path):
+        raise BadInput("backup_damaged", reason=LoaError("backup_pages_damaged"))
     _check(
         _value_in(path, "SELECT key_check FROM backups ORDER BY id DESC LIMIT 1"),
         _value_in(path, "SELECT version_num FROM alembic_version"),
@@ -133,11 +185,13 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
         leftover.unlink(missing_ok=True)
     new.touch(mode=0o600)
     shutil.copyfile(path, new)
-    restored = Database(f"sqlite:///{new}")
+    restored = Database(f"sqlite:///{new}", audit_keys=db.audit_keys)
     try:
         _upgrade_and_settle(restored, settle=settle)
         with restored.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    except DatabaseError as error:
+        raise BadInput("backup_damaged", reason=LoaError("backup_pages_damaged")) from error
     finally:
         restored.close()
     for file in _files_of(target)[1:]:

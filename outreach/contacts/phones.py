@@ -19,7 +19,7 @@ from outreach.contacts.contact import find_phone, find_recorded_contact, read_no
 from outreach.contacts.suppressions import (
     carry_opt_outs,
     has_suppression,
-    hash_number,
+    hashes_of,
     lock_phones,
     opted_out_contacts,
     suppress,
@@ -303,7 +303,11 @@ def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_k
     without_phone = Suppression.phone_id.is_(None)
     if not session.scalar(select(exists(select(literal(1)).where(without_phone)))):
         return
-    by_hash = {hash_number(e164, secret_key=secret_key): phone_id for e164, phone_id in phones.items()}
+    by_hash = {
+        number_hash: phone_id
+        for e164, phone_id in phones.items()
+        for number_hash in hashes_of(e164, secret_key=secret_key)
+    }
     known = session.scalars(
         select(Suppression.number_hash).where(
             Suppression.number_hash.in_(values_subquery(session, by_hash, String)), without_phone

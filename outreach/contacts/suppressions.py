@@ -13,19 +13,25 @@ from sqlalchemy.orm import Session
 from outreach.core.bulk import values_subquery
 from outreach.models.contacts import ContactPhone, Phone, Suppression, SuppressionReason
 from outreach.rules.identity import ERASED
+from outreach.rules.keys import key_id, newest_key, split_keys
 
 
 def hash_number(e164: str, *, secret_key: str) -> str:
-    """Return the keyed hash of a number.
+    """Return the keyed hash of a number under the newest key.
 
     A number that returns is recognised; the table alone does not allow guessing it.
     """
     return number_hasher(secret_key)(e164)
 
 
+def hashes_of(e164: str, *, secret_key: str) -> list[str]:
+    """Return the hashes by which a number may be known: under the newest key and all former ones."""
+    return [hash_number(e164, secret_key=key) for key in split_keys(secret_key)]
+
+
 def number_hasher(secret_key: str) -> Callable[[str], str]:
     """Return `hash_number` for many numbers; the key is processed once."""
-    keyed_hash = hmac.new(f"suppression/{secret_key}".encode(), digestmod=hashlib.sha256)
+    keyed_hash = hmac.new(f"suppression/{newest_key(secret_key)}".encode(), digestmod=hashlib.sha256)
 
     def hashed(e164: str) -> str:
         digest = keyed_hash.copy()
@@ -66,6 +72,7 @@ def suppress(
     session.add(
         Suppression(
             number_hash=hash_number(phone.e164, secret_key=secret_key),
+            key_id=key_id(newest_key(secret_key)),
             phone_id=phone.id,
             reason=reason,
             source=source,

@@ -144,10 +144,16 @@ def is_referenced(table: TableClause, *, but: Collection[str] = ()) -> ColumnEle
     )
 
 
+AUDIT_KEYS = "audit.keys"  # in a session's `info`
+
+
 class Database:
     """Database engine of a process. Open no connection before a fork."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, audit_keys: str = "") -> None:
+        """Create the engine. `audit_keys`: keys of the audit log's chain, which the database does not hold."""
+        self.audit_keys = audit_keys
+        self._info = {AUDIT_KEYS: audit_keys}
         self.url = make_url(url)
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
         if self.is_postgresql:
@@ -167,13 +173,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction: committed at the end of the block, rolled back by an exception."""
-        with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
+        with Session(self._write_engine, expire_on_commit=False, info=self._info) as session, session.begin():
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session on one snapshot; changes are not committed."""
-        with Session(self.engine) as session:
+        with Session(self.engine, info=self._info) as session:
             if self.is_postgresql:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session

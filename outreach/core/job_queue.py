@@ -14,7 +14,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 from rq import Queue, Retry
-from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
@@ -57,15 +57,17 @@ class AllowedJob(Job):
         fields = {as_text(name): value for name, value in raw_data.items()}
         is_ours = not any(fields.get(name) for name in _CALLBACKS)
         if is_ours:
-            super().restore(raw_data)
             try:
+                super().restore(raw_data)
                 is_ours = (
                     self.func_name in allowed_jobs
                     and self.instance is None
                     and not self.kwargs
                     and all(type(argument) is int for argument in self.args)
                 )
-            except (DeserializationError, TypeError):
+            except (
+                Exception
+            ):  # whatever RQ raises over fields that are not as it writes them; nothing is asked of Redis
                 is_ours = False
         if not is_ours:
             log.warning("job_queue.discarded id=%s", ascii(self.id))

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from outreach.rules import formats
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.formats import DEFAULT_FIELDS, PushFields, parse_push_fields
+from outreach.rules.keys import Purpose, join_keys, split_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_ENV = ROOT / "var" / "env"
@@ -57,14 +58,37 @@ class Settings:
     secret_key: str = _var(
         WEAK_SECRET,
         formats.text,
-        "at least 32 characters in production; signs sessions, keys the personal links and the hashes of "
-        "suppressed numbers, so changing it ends all links already sent",
+        "at least 32 characters in production; the key of every purpose below that has none of its own, and of webhooks",
         secret=True,
+    )
+    session_key: str = _var("", formats.text, "signs sessions; a new one signs everybody out", secret=True)
+    link_keys: tuple[str, ...] = _var(
+        (),
+        formats.keys,
+        "keys of links, newest first, separated by commas: the first makes new links, the others open those under way",
+        secret=True,
+    )
+    second_factor_keys: tuple[str, ...] = _var(
+        (), formats.keys, "keys of second factors, newest first: all of them check codes", secret=True
+    )
+    suppression_keys: tuple[str, ...] = _var(
+        (),
+        formats.keys,
+        "keys of the hashes of numbers, newest first: the first makes hashes, the others are for comparison only",
+        secret=True,
+    )
+    audit_keys: tuple[str, ...] = _var(
+        (), formats.keys, "keys of the audit log's chain, newest first: the others verify", secret=True
+    )
+    audit_head_to: tuple[str, ...] = _var(
+        (),
+        formats.outside_places,
+        "where the end of the audit log's chain goes each day, outside the database: `file:/path`, `mail:address`, `syslog`",
     )
     second_factor: str = _var(
         "",
         formats.choice("required", "optional"),
-        "whether administrators and approvers must have a second factor; `required` in production where nothing is set, "
+        "whether everybody who may see full numbers must have a second factor; `required` in production where nothing is set, "
         "else `optional`, so that the demo's logins open with a password alone",
     )
     public_base_url: str = _var(
@@ -201,6 +225,11 @@ class Settings:
     sweep_s: float = _var(
         5.0, formats.number(0.2, 600), "seconds between two sweeps for work that should be moving"
     )
+    backup_recipients: tuple[str, ...] = _var(
+        (),
+        formats.addresses,
+        "age keys (`age1…`), separated by commas, whose holders can read backups; without one they are not encrypted",
+    )
     retention_days: int = _var(
         90,
         formats.whole(1, 3650),
@@ -246,6 +275,11 @@ class Settings:
         if self.app_env == "production" or self.is_live:
             if len(self.secret_key) < 32 or self.secret_key == WEAK_SECRET:
                 problems.append(LoaError("secret_key_weak"))
+            problems += [
+                LoaError("purpose_key_weak", name=purpose.variable)
+                for purpose in Purpose
+                if any(len(key) < 32 or key == WEAK_SECRET for key in self._own_keys_of(purpose))
+            ]
             if self.sms_gateway == "twilio" and not environ.get("TWILIO_ACCOUNT_SID", "").strip():
                 problems.append(LoaError("twilio_setting_missing", name="TWILIO_ACCOUNT_SID"))
             if self.speaks_twilio and self.twilio_auth_token == KNOWN_TOKEN:
@@ -267,6 +301,22 @@ class Settings:
             problems.append(LoaError("lease_short"))
         return problems
 
+    def keys_of(self, purpose: Purpose) -> str:
+        """Return the keys of a purpose as `outreach.rules.keys` has them: its own, or SECRET_KEY."""
+        return join_keys(self._own_keys_of(purpose) or (self.secret_key,))
+
+    @property
+    def backup_keys(self) -> str:
+        """Return what a backup's check is made of: the keys without which hashes and links in it are lost."""
+        links, hashes = (split_keys(self.keys_of(each)) for each in (Purpose.LINKS, Purpose.SUPPRESSIONS))
+        return join_keys(
+            tuple(hashed if hashed == link else f"{hashed} {link}" for hashed in hashes for link in links)
+        )
+
+    def _own_keys_of(self, purpose: Purpose) -> tuple[str, ...]:
+        given = getattr(self, purpose.variable.lower())
+        return given if isinstance(given, tuple) else (given,) if given else ()
+
     @property
     def api_base_url(self) -> str:
         """Base URL of the gateway's API: the phone's, Twilio's, the simulator's, or another configured."""
@@ -283,7 +333,7 @@ class Settings:
 
     @property
     def requires_second_factor(self) -> bool:
-        """Whether administrators and approvers must set up a second factor before anything else."""
+        """Whether everybody who may see full numbers must set up a second factor before anything else."""
         return self.second_factor == "required" or (not self.second_factor and self.app_env == "production")
 
     @property

@@ -34,6 +34,7 @@ from outreach.imports.uploads import LARGEST, safe_file_name
 from outreach.models.accounts import User
 from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
 from outreach.rules.errors import BadList, LoaError, error_from_json
+from outreach.rules.keys import Purpose, key_id, newest_key
 from outreach.rules.list_columns import Row
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason
@@ -56,8 +57,8 @@ WHERE reason = 'do_not_call' AND source = 'register' AND lifted_at IS NULL
 """
 # A number that an officer entered is not added again, and stays when the register drops it.
 _ADD = """
-INSERT INTO suppressions (number_hash, phone_id, reason, source, note, created_at)
-SELECT r.number_hash, MAX(r.phone_id), 'do_not_call', 'register', '', :now FROM register_numbers r
+INSERT INTO suppressions (number_hash, key_id, phone_id, reason, source, note, created_at)
+SELECT r.number_hash, :key_id, MAX(r.phone_id), 'do_not_call', 'register', '', :now FROM register_numbers r
 WHERE NOT EXISTS (
     SELECT 1 FROM suppressions s
     WHERE s.number_hash = r.number_hash AND s.reason = 'do_not_call' AND s.lifted_at IS NULL
@@ -101,7 +102,7 @@ def replace_register(
             # From here to the end no import creates a number that this transaction does not see.
             lock_imports(session)
             _add_new_phones(session, last_phone_id, hashed)
-            _replace(session, counts, now, may_shrink=may_shrink)
+            _replace(session, counts, now, key_id=key_id(newest_key(secret_key)), may_shrink=may_shrink)
             record(session, counts)
     return counts
 
@@ -116,7 +117,9 @@ def _stage(session: Session, hashes: IO[str]) -> None:
         insert_rows(session, _STAGED, ("number_hash", "phone_id"), chunk)
 
 
-def _replace(session: Session, counts: RegisterCounts, now: datetime, *, may_shrink: bool) -> None:
+def _replace(
+    session: Session, counts: RegisterCounts, now: datetime, *, key_id: str, may_shrink: bool
+) -> None:
     for column_name in ("number_hash", "phone_id"):
         session.execute(text(f"CREATE INDEX register_{column_name} ON register_numbers ({column_name})"))
     _lock_phones(session)
@@ -126,7 +129,7 @@ def _replace(session: Session, counts: RegisterCounts, now: datetime, *, may_shr
         counts.removed = _run_update(session, _REMOVE, now)
         if not may_shrink and counts.removed > current * _MAX_REMOVED_SHARE:
             raise too_few_left(counts.removed, current)
-        counts.added = _run_update(session, _ADD, now)
+        counts.added = _run_update(session, _ADD, now, key_id=key_id)
         counts.people = session.scalar(text(_COUNT_PEOPLE)) or 0
     session.execute(text("DROP TABLE register_numbers"))
 
@@ -163,9 +166,9 @@ def _lock_phones(session: Session) -> None:
     ).all()
 
 
-def _run_update(session: Session, statement: str, now: datetime) -> int:
+def _run_update(session: Session, statement: str, now: datetime, **more: str) -> int:
     moment = bindparam("now", now, type_=Suppression.created_at.type)
-    return session.execute(text(statement).bindparams(moment)).rowcount  # type: ignore[attr-defined]
+    return session.execute(text(statement).bindparams(moment), more).rowcount  # type: ignore[attr-defined]
 
 
 _ROWS_SEARCHED = 200
@@ -293,7 +296,7 @@ def import_do_not_call(runtime: Runtime, path: Path, *, may_shrink: bool, now: d
         register = receive_file(
             runtime, content, file_name=path.name, folder=folder, user=None, now=now, may_shrink=may_shrink
         )
-    process_file(runtime.db, folder, register.id, secret_key=runtime.settings.secret_key)
+    process_file(runtime.db, folder, register.id, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS))
     with runtime.db.read() as session:
         register = session.get_one(DoNotCallFile, register.id)
     if register.state is not RegisterState.DONE:

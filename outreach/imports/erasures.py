@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, literal, or_, select
 from sqlalchemy.orm import Session
 
-from outreach.contacts.suppressions import hash_number
+from outreach.contacts.suppressions import hash_number, hashes_of
 from outreach.core.bulk import values_subquery
 from outreach.imports.issues import Decision, IssueStatus
 from outreach.models.contacts import (
@@ -26,6 +26,7 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.rules.identity import mask_number, name_key
+from outreach.rules.keys import key_id, newest_key
 from outreach.rules.list_rows import CheckedRow
 
 
@@ -45,7 +46,8 @@ def record_erasure(
         session.add(
             Erasure(
                 number_hash=hash_number(e164, secret_key=secret_key),
-                person_hash=_hash_person(e164, name, secret_key=secret_key),
+                person_hash=hash_number(_person(e164, name), secret_key=secret_key),
+                key_id=key_id(newest_key(secret_key)),
                 is_gone=is_gone,
                 erased_at=now,
             )
@@ -63,8 +65,9 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
     hashes: dict[str, set[int]] = {}
     for row in rows:
         for e164 in row.phone.numbers:
-            hashes.setdefault(hash_number(e164, secret_key=secret_key), set()).add(row.row)
-            hashes.setdefault(_hash_person(e164, row.name, secret_key=secret_key), set()).add(row.row)
+            for known_as in (e164, _person(e164, row.name)):
+                for hashed in hashes_of(known_as, secret_key=secret_key):
+                    hashes.setdefault(hashed, set()).add(row.row)
     hash_values = values_subquery(session, hashes, String)
     erasures = session.execute(
         select(Erasure.number_hash, Erasure.person_hash, Erasure.is_gone).where(
@@ -79,8 +82,8 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
     )
 
 
-def _hash_person(e164: str, name: str, *, secret_key: str) -> str:
-    return hash_number(f"{e164}/{name_key(name)}", secret_key=secret_key)
+def _person(e164: str, name: str) -> str:
+    return f"{e164}/{name_key(name)}"
 
 
 def erase_import_rows(

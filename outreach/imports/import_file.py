@@ -27,6 +27,7 @@ from outreach.models.contacts import ListImport, Upload, UploadState
 from outreach.places.areas import load_areas
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadList, WrongState, error_from_json
+from outreach.rules.keys import Purpose
 from outreach.rules.list_rows import CheckedRow
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction, use_case
@@ -48,7 +49,7 @@ def import_file(
 
     Raises NotFound for the organisation, BadList, BadInput for the basis, WrongState if it was cancelled meanwhile.
     """
-    folder, key = Path(runtime.settings.uploads_dir), runtime.settings.secret_key
+    folder, key = Path(runtime.settings.uploads_dir), runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     with runtime.db.read() as session:
         owner = find_organisation(session, organisation)
         rows = check_list(path, installation_gazetteer(session), read_mappings(session, owner.id))

@@ -33,6 +33,7 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.rules.errors import NotFound, WrongState
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
 
@@ -211,7 +212,7 @@ def undo_import(runtime: Runtime, import_id: int) -> int:
 
     Raises NotFound, WrongState.
     """
-    key, people = runtime.settings.secret_key, 0
+    key, people = runtime.settings.keys_of(Purpose.SUPPRESSIONS), 0
     while True:
         with transaction(runtime) as session:
             now = datetime.now(UTC)

@@ -86,6 +86,7 @@ class UserSession(BaseWithId):
     key: Mapped[str] = mapped_column(String(32), unique=True)  # in the signed cookie
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     began_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]  # when the password was last given again
     seen_at: Mapped[datetime]  # accurate to some minutes
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(60))
@@ -112,6 +113,7 @@ class AuditEvent(Base):
     values_digest: Mapped[str] = mapped_column(String(64))  # salted; "" where there are no values
     previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+    key_id: Mapped[str] = mapped_column(String(8), default="", server_default="")  # "" from before keys
 
 
 class AuditValues(Base):
@@ -132,6 +134,7 @@ class AuditHead(BaseWithId):
 
     last_id: Mapped[int] = mapped_column(BigId)
     hash: Mapped[str] = mapped_column(String(64))
+    sent_at: Mapped[datetime | None]  # when it last went to a place outside
 
 
 class Right(StrEnum):

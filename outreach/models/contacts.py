@@ -244,6 +244,8 @@ class Suppression(BaseWithId):
     )
 
     number_hash: Mapped[str] = mapped_column(String(64))
+    # The key of the hash, by `key_id` of outreach/rules/keys.py; empty where it was made before keys had ids.
+    key_id: Mapped[str] = mapped_column(String(8), default="", server_default="")
     phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id", ondelete="SET NULL"), index=True)
     reason: Mapped[SuppressionReason] = mapped_column(enum_type(SuppressionReason))
     source: Mapped[str] = mapped_column(String(20))  # sms, page, officer, gateway, import, register
@@ -262,6 +264,7 @@ class Erasure(BaseWithId):
 
     number_hash: Mapped[str] = mapped_column(String(64), index=True)
     person_hash: Mapped[str] = mapped_column(String(64), index=True)
+    key_id: Mapped[str] = mapped_column(String(8), default="", server_default="")
     is_gone: Mapped[bool]
     erased_at: Mapped[datetime]
 

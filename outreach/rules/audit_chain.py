@@ -1,5 +1,8 @@
 """Hash chain of the audit log: each entry's hash covers the hash of the entry before it. Pure.
 
+Entries are keyed (HMAC-SHA256) under a key that the database does not hold, so that nobody who can only write to the
+database can chain them anew. Those from before keys have a plain SHA-256; after the first keyed entry there are none.
+
 The values before and after a change may be personal data, which an erasure must be able to delete: the chain
 covers only their salted digest. The salt is deleted with them; without it no number can be guessed from its digest.
 """
@@ -7,11 +10,13 @@ covers only their salted digest. The salt is deleted with them; without it no nu
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 GENESIS = "0" * 64  # `previous` of the first entry
@@ -31,6 +36,7 @@ class ChainEntry:
     values_digest: str
     previous: str
     hash: str
+    key_id: str = ""
     salt: str | None = None
     values: dict[str, Any] | None = None
 
@@ -40,6 +46,8 @@ class ChainFault(StrEnum):
     VALUES = "values"  # the entry is intact, its values before and after are not
     REMOVED = "removed"
     INSERTED = "inserted"
+    UNKNOWN_KEY = "unknown_key"  # it cannot be verified
+    UNKEYED = "unkeyed"  # no entry is keyed, though there is a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +69,14 @@ def hash_entry(
     subject: str,
     details: dict[str, Any],
     values_digest: str,
+    key: str = "",
 ) -> str:
-    """Return the hash of an entry that follows the one with the hash `previous`."""
+    """Return the hash of an entry that follows the one with the hash `previous`; without a key a plain one."""
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
-    return _sha256([previous, id, moment, actor_id, origin, action, subject, details, values_digest])
+    parts = [previous, id, moment, actor_id, origin, action, subject, details, values_digest]
+    if not key:
+        return _sha256(parts)
+    return hmac.new(f"audit/{key}".encode(), _as_bytes(parts), hashlib.sha256).hexdigest()
 
 
 def digest(salt: str, values: dict[str, Any]) -> str:
@@ -72,14 +84,23 @@ def digest(salt: str, values: dict[str, Any]) -> str:
     return _sha256([salt, values])
 
 
-def find_break(links: Iterable[ChainEntry], *, last_id: int, last_hash: str) -> ChainBreak | None:
+def find_break(
+    links: Iterable[ChainEntry],
+    *,
+    last_id: int,
+    last_hash: str,
+    keys: Mapping[str, str] = MappingProxyType({}),
+) -> ChainBreak | None:
     """Return the first break of the chain, or None if it is intact.
 
-    `links` are in the order of ids; the last entry ever written was `last_id` with `last_hash`.
+    `links` are in the order of ids; the last entry ever written was `last_id` with `last_hash`. `keys`: by `key_id`.
     """
-    before_id, before_hash = 0, GENESIS
+    before_id, before_hash, is_keyed = 0, GENESIS, False
     for link, following in _with_next(links):
-        is_unchanged = link.hash == _expected_hash(link)
+        if link.key_id and link.key_id not in keys:
+            return ChainBreak(link.id, ChainFault.UNKNOWN_KEY)
+        is_unchanged = link.hash == _expected_hash(link, keys) and bool(link.key_id or not is_keyed)
+        is_keyed |= bool(link.key_id)
         if not is_unchanged or link.previous != before_hash:
             return ChainBreak(*_classify(link, following, is_unchanged, before_id, before_hash, last_id))
         if link.values is not None and digest(link.salt or "", link.values) != link.values_digest:
@@ -91,7 +112,7 @@ def find_break(links: Iterable[ChainEntry], *, last_id: int, last_hash: str) -> 
             if before_id < last_id
             else ChainBreak(before_id, ChainFault.INSERTED)
         )
-    return None
+    return ChainBreak(before_id, ChainFault.UNKEYED) if keys and before_id and not is_keyed else None
 
 
 def _classify(
@@ -113,9 +134,10 @@ def _classify(
     return (before_id + 1 if link.id > before_id + 1 else link.id), ChainFault.REMOVED
 
 
-def _expected_hash(link: ChainEntry) -> str:
+def _expected_hash(link: ChainEntry, keys: Mapping[str, str]) -> str:
     return hash_entry(
         link.previous,
+        key=keys[link.key_id] if link.key_id else "",
         id=link.id,
         at=link.at,
         actor_id=link.actor_id,
@@ -138,5 +160,9 @@ def _with_next(links: Iterable[ChainEntry]) -> Iterator[tuple[ChainEntry, ChainE
 
 
 def _sha256(parts: list[Any]) -> str:
+    return hashlib.sha256(_as_bytes(parts)).hexdigest()
+
+
+def _as_bytes(parts: list[Any]) -> bytes:
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text.encode("utf-8", "surrogatepass")

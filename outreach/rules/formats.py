@@ -95,6 +95,22 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return check
 
 
+def keys(value: str) -> tuple[str, ...]:
+    """Parse keys separated by commas, newest first."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def outside_places(value: str) -> tuple[str, ...]:
+    """Parse places outside the database, separated by commas: `file:/path`, `mail:address`, `syslog`."""
+    places = addresses(value)
+    for place in places:
+        kind, _, where = place.partition(":")
+        is_right = {"file": where.startswith("/"), "mail": "@" in where, "syslog": not where}
+        if not is_right.get(kind):
+            raise BadInput("setting_outside_places")
+    return places
+
+
 def addresses(value: str) -> tuple[str, ...]:
     """Parse addresses separated by commas."""
     return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -40,7 +40,7 @@ def as_number(sender: str) -> str:
     return numbers[0] if len(numbers) == 1 else sender
 
 
-_VIETNAM = timezone(timedelta(hours=7))
+VIETNAM = timezone(timedelta(hours=7))
 _EPOCH = re.compile(r"\d{9,13}(\.\d*)?")
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds it would be the year 5138
 _FIRST_YEAR = 2000  # an earlier time comes from a wrong clock
@@ -60,7 +60,7 @@ def parse_timestamp(text: str) -> datetime | None:
             )
         else:
             moment = datetime.fromisoformat(value)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=_VIETNAM)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
     return moment if moment.year >= _FIRST_YEAR else None

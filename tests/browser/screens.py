@@ -111,6 +111,7 @@ SCREENS = [
     Screen("webhook_subscriptions.show", "/admin/hooks/{hook}/"),
     Screen("account.index", "/admin/account/", LEADER),
     Screen("second_factor.index", "/admin/account/second-factor/", LEADER),
+    Screen("login.ask_password", "/login/confirm", AUTHOR),
     Screen("login.forgotten", "/login/forgotten", None),
     Screen("invitation.show", "/login/invitation/{invitation}", None),
     Screen("audit.index", "/admin/audit/", AUDITOR),

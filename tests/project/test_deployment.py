@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -22,6 +23,45 @@ def test_its_own_program_takes_the_file(name: str, tmp_path: Path) -> None:
         CHECKS[name](tmp_path)
     except Missing as missing:
         pytest.skip(f"not checked on this machine: {missing}")
+
+
+def goes_into_the_image(path: str, lines: list[str]) -> bool:
+    """Whether Docker takes a file, by its rule: the last pattern that fits the path or a folder above it decides."""
+    parts = PurePosixPath(path)
+    names = [str(parts), *(str(above) for above in parts.parents if str(above) != ".")]
+    is_taken = True
+    for line in lines:
+        pattern = line.removeprefix("!")
+        fits = any(
+            fnmatch.fnmatchcase(name, pattern.removeprefix("**/"))
+            or (pattern.startswith("**/") and fnmatch.fnmatchcase(name.rsplit("/", 1)[-1], pattern[3:]))
+            for name in names
+        )
+        is_taken = line.startswith("!") if fits else is_taken
+    return is_taken
+
+
+@pytest.mark.parametrize(
+    ("path", "is_taken"),
+    [
+        ("admin/app.py", True),
+        ("outreach/translations/vi/LC_MESSAGES/errors.mo", True),
+        ("requirements.txt", True),
+        ("var/env", False),
+        ("var/loa.db", False),
+        ("var/uploads/danh-sach.xlsx", False),
+        (".git/config", False),
+        ("deploy/docker/env", False),
+        ("deploy/docker/database-password", False),
+        ("deploy/docker/redis-users.acl", False),
+        ("loa-20261101T021500Z.dump", False),
+        ("admin/.env", False),
+        ("deploy/tls/privkey.pem", False),
+    ],
+)
+def test_no_secret_and_no_persons_data_go_into_an_image(path: str, is_taken: bool) -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert goes_into_the_image(path, [line for line in lines if line and line[0] != "#"]) is is_taken
 
 
 def test_postgresql_starts_with_the_settings() -> None:

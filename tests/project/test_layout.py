@@ -110,7 +110,9 @@ def test_no_file_grows_past_550_lines() -> None:
 
 
 def test_no_real_number_is_committed() -> None:
-    refuse({name: strange_numbers(text) for name, text in texts().items()})
+    # The hashes of locked packages are 64 hexadecimal digits each: some look like a number.
+    hashes = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+    refuse({name: strange_numbers(hashes.sub("", text)) for name, text in texts().items()})
 
 
 def test_nothing_of_one_machine_or_registry_is_committed() -> None:

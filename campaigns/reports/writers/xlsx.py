@@ -35,12 +35,16 @@ _COLUMNS = 9  # of the first sheet
 _LETTERS_A_LINE = 112  # of the first sheet, at 13 points
 
 
+# Also what `merge_range` writes: no name that begins with "=" is run as a formula, no text becomes a link or a number.
+_TEXT_AS_TEXT = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+
+
 class _Book:
     """The workbook being written, with its formats."""
 
     def __init__(self, report: ReportDocument, made_at: datetime) -> None:
         self.buffer = BytesIO()
-        self.book = xlsxwriter.Workbook(self.buffer, {"in_memory": True})
+        self.book = xlsxwriter.Workbook(self.buffer, {"in_memory": True, **_TEXT_AS_TEXT})
         self.book.set_properties(
             {"title": report.title, "author": report.issuer, "created": made_at.replace(tzinfo=None)}
         )

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0051_approved_audience"
-down_revision = "0047_gateway_answers"
+down_revision = "0050_keyed_audit"
 
 
 def upgrade() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -17,6 +18,7 @@ from flask.testing import FlaskCliRunner
 from sqlalchemy import func, select, text
 
 from admin.app import create_app
+from admin.demo.load_demo import load_demo
 from campaigns.models.campaigns import Campaign
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, User
@@ -29,6 +31,7 @@ from outreach.models.contacts import (
     ListImport,
     RegisterState,
 )
+from outreach.rules.errors import BadInput
 from outreach.rules.list_columns import PHONE, Header
 from tests.support.list_files import write_xlsx
 from tests.support.processes import ROOT
@@ -240,7 +243,7 @@ def test_audit_verify_says_where_the_chain_ends_and_names_the_first_break(
     operator.types("organisations", "create", "B", "Hội B")
     whole = operator.gets("audit", "verify")
     assert (whole["entries"], whole["emptied"]) == (int(whole["head"].split(":")[0]), 0)
-    assert operator.gets("audit", "verify", "--anchor", whole["head"]) == whole
+    assert operator.gets("audit", "verify", "--anchor", whole["head"]) == {**whole, "compared": 1}
     assert "Mốc" in operator.is_told("audit", "verify", "--anchor", "1:abc")
     with world.runtime.db.write() as session:
         last = whole["entries"]
@@ -253,8 +256,8 @@ def test_audit_verify_says_where_the_chain_ends_and_names_the_first_break(
 def test_a_user_that_cannot_be_is_refused(operator: Operator, world: World) -> None:
     before = count(world, User)
     create = ("users", "create", "moi@loa.example", "--role", "staff", "--password-stdin")
-    assert "ít nhất 10 ký tự" in operator.is_told(*create, stdin="ngắn\n")
-    assert "ít nhất 10 ký tự" in operator.is_told(*create, stdin="")
+    assert "ít nhất 12 ký tự" in operator.is_told(*create, stdin="ngắn\n")
+    assert "ít nhất 12 ký tự" in operator.is_told(*create, stdin="")
     assert "UTF-8" in operator.is_told(*create, stdin=b"m\xe2t kh\xff\xffu d\xe0i\n")
     assert "Không có tổ chức mã XX" in operator.is_told(*create, "--organisation", "XX", stdin="mật khẩu dài")
     assert "Không có địa bàn này" in operator.is_told(*create, "--area", "99", stdin="mật khẩu dài")
@@ -478,6 +481,9 @@ def test_demo_data_come_into_an_empty_database_only(operator: Operator, world: W
     with world.runtime.db.read() as session:
         before = session.scalar(select(func.count()).select_from(User))
     operator.is_told("demo", "load", "--contacts", 10)
+    settings = replace(world.runtime.settings, app_env="production")
+    with pytest.raises(BadInput, match="demo_in_production"):
+        load_demo(replace(world.runtime, settings=settings), contacts=10, now=world.now)
     assert count(world, User) == before
 
 
@@ -574,7 +580,7 @@ def test_a_command_speaks_the_language_that_it_is_told(
     missing = operator.types("campaigns", "status", "--lang", "en")
     assert missing.stderr.startswith("Error: ID is missing. See: ")
     current = operator.types("db", "upgrade", "--lang", "en")
-    assert current.stdout == "The database is at the newest version.\n"
+    assert current.stdout.startswith("The database has the newest version: ")
     monkeypatch.delenv("LOA_LANG")
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)

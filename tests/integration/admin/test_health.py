@@ -17,12 +17,14 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import text, update
 
 from admin.app import create_app
+from campaigns.delivery.status_callbacks import StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Outbox, StatusEvent
 from outreach.core.schema import downgrade, newest, require_current, upgrade
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.backups import Backup
 from outreach.rules.errors import WrongState
+from outreach.rules.gateway import DeliveryStatus, StatusReport
 from outreach.runtime import Runtime, open_runtime
 from tests.support.errors import refuses
 from tests.support.processes import ROOT, Processes
@@ -107,6 +109,11 @@ def test_metrics_follow_what_waits(client: FlaskClient, world: World) -> None:
     world.send()
     after = metrics(client)
     assert (after["loa_outbox_waiting"], after["loa_attempts_unknown"]) == (0, 3)
+    store, now = StatusCallbackStore(world.runtime.db), datetime.now(UTC)
+    report = StatusReport("SM1", DeliveryStatus.SENT)
+    store.store([StatusCallback.of(1, report)], now=now - timedelta(minutes=5))
+    store.close()
+    assert 300 <= metrics(client)["loa_callback_lag_seconds"] < 360
 
 
 def test_metrics_without_redis_leave_out_what_is_not_known(settings: Settings, runtime: Runtime) -> None:

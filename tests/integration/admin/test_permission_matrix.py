@@ -200,6 +200,8 @@ GET  login.show             open 200 302
 POST login.sign_in          open 401 401
 GET  login.ask_code         open 302 302
 POST login.check            open 303 303
+GET  login.ask_password     open 302 200
+POST login.confirm          open 302 401
 GET  login.forgotten        open 200 200
 POST login.ask_for_link     open 200 200
 POST login.sign_out         open 303 303

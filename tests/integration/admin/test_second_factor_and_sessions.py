@@ -17,8 +17,9 @@ from werkzeug.test import TestResponse
 from admin import login_limits
 from admin.app import create_app
 from outreach.accounts.invitations import mail_reset
+from outreach.accounts.notices import mail_notice
 from outreach.accounts.second_factor import WRONG_CODES
-from outreach.accounts.sessions import name_device
+from outreach.accounts.sessions import CONFIRMED_FOR, ENDS_AT_LATEST, name_device
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.integration.outreach import test_approval_mail
@@ -141,9 +142,9 @@ def test_the_time_between_password_and_code_is_short_and_belongs_to_one_browser(
     assert not is_in(client)
 
 
-def test_where_it_is_required_administrators_and_approvers_get_no_further_without(world: World) -> None:
+def test_where_it_is_required_whoever_may_see_numbers_gets_no_further_without(world: World) -> None:
     client = browser(world, second_factor="required")
-    for email, must in ((ADMINISTRATOR, True), (APPROVER, True), (AUTHOR, False), (LEADER, False)):
+    for email, must in ((ADMINISTRATOR, True), (APPROVER, True), (AUTHOR, True), (LEADER, False)):
         signed_in(client, email)
         for path in ("/admin/", "/admin/progress/"):
             answer = client.get(path)
@@ -284,6 +285,8 @@ def run_mail_jobs(world: World) -> int:
     """Run the jobs that were enqueued; how many mails went."""
     queue, sent = open_queue(DEFAULT, world.runtime.redis), 0
     for job in queue.jobs:
+        if job.func_name == "workers.jobs.notice_mail_job":
+            continue
         sent += mail_reset(world.runtime.db, world.runtime.settings, *job.args)
     queue.empty()
     world.runtime.redis.delete(*(world.runtime.redis.keys("loa:pending:*") or ["-"]))
@@ -354,3 +357,49 @@ def test_commands_help_who_cannot_get_in(client: FlaskClient, world: World) -> N
     link = re.search(r"/login/invitation/\S+", types("reset-password", APPROVER))
     assert link
     assert APPROVER in client.get(link[0]).text
+
+
+def test_a_session_ends_after_a_day_of_work_however_busy(client: FlaskClient, world: World) -> None:
+    """Whoever has copied a cookie cannot keep it alive by calling now and then."""
+    signed_in(client, APPROVER)
+    with world.runtime.db.write() as session:
+        began = datetime.now(UTC) - ENDS_AT_LATEST
+        session.execute(update(UserSession).values(began_at=began, seen_at=datetime.now(UTC)))
+    assert not is_in(client)
+
+
+def test_exports_and_the_second_factor_ask_for_the_password_again(client: FlaskClient, world: World) -> None:
+    """A browser that was left open gives away no file."""
+    signed_in(client, ADMINISTRATOR)
+    export = "/admin/users/export.csv"
+    assert client.get(export).status_code == 200
+    with world.runtime.db.write() as session:
+        earlier = datetime.now(UTC) - CONFIRMED_FOR
+        session.execute(update(UserSession).values(began_at=earlier))
+    form = {"code": "000000", "csrf_token": token(client, "/admin/account/")}
+    for asked in (client.get(export), client.get("/admin/account/second-factor/")):
+        assert asked.location.startswith("/login/confirm?next=")
+    assert client.post("/admin/account/second-factor/", data=form).location.startswith("/login/confirm")
+    asked = client.get(export).location
+    for password, status in (("sai mật khẩu", 401), (PASSWORD, 303)):
+        form = {"password": password, "csrf_token": token(client, asked)}
+        answer = client.post(asked, data=form)
+        assert answer.status_code == status
+    assert answer.location == export
+    assert client.get(export).status_code == 200
+
+
+def test_who_signs_in_otherwise_than_before_is_told_by_mail(
+    office_with_mail: tuple[FlaskClient, MailServer], world: World
+) -> None:
+    client, box = office_with_mail
+    signed_in(client, APPROVER)
+    set_up(client)
+    post(client, "/admin/account/second-factor/codes", password=PASSWORD)
+    post(client, "/admin/account/second-factor/remove", password=PASSWORD)
+    new = "trâu đỏ bay ngược"
+    post(client, "/admin/account/password", current=PASSWORD, new=new, again=new)
+    for job in open_queue(DEFAULT, world.runtime.redis).jobs:
+        if job.func_name == "workers.jobs.notice_mail_job":
+            mail_notice(world.runtime.db, world.runtime.settings, *job.args, now=datetime.now(UTC))
+    assert [to for to, _letter in box.mails] == [APPROVER] * 4

@@ -225,6 +225,23 @@ def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind
     assert defined.count("_xlnm.Print_Titles") == 5
 
 
+def test_no_text_of_a_report_is_run_or_linked() -> None:
+    """Whoever may fill in the template would else have a leader's spreadsheet call out."""
+    form = replace(
+        FORM,
+        issuer='=HYPERLINK("http://evil.example";"x")',
+        subject="=1+1",
+        proposals=("http://evil.example/a", "+1"),
+        copies=("=1+1", "http://evil.example/b"),
+    )
+    book = build_files(compose(sample(), form), made_at=NOW)[FileKind.XLSX]
+    with zipfile.ZipFile(BytesIO(book)) as archive:
+        for name in archive.namelist():
+            part = archive.read(name).decode("utf-8", "replace")
+            assert not re.search(r"<f[ >]", part), name
+            assert "evil.example" not in part or name.startswith(("docProps/", "xl/sharedStrings")), name
+
+
 def test_a_fresh_build_says_the_same(files: dict[FileKind, bytes]) -> None:
     kept = read_snapshot(json.loads(json.dumps(sample().as_data())))
     assert kept.digest == sample().digest

@@ -5,17 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
 
 from outreach.accounts import audit
 from outreach.accounts.audit import Anchor, check_audit, read_head
+from outreach.accounts.audit_head import is_due, read_outside_heads, send_head
 from outreach.core.db import Database
 from outreach.core.schema import downgrade, upgrade
+from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.rules.audit_chain import ChainBreak, ChainFault
+from outreach.rules.errors import BadInput
+from outreach.runtime import Runtime, open_runtime
 from tests.support.servers import both_databases
 
 NOW = datetime(2020, 8, 12, 3, 4, 5, 678, tzinfo=UTC)
@@ -195,6 +201,50 @@ def test_erasing_the_values_leaves_the_chain_whole_and_no_way_to_guess_them(db: 
     assert kept[2] == (None, None)
     assert kept[3][1] == {"name": ["Y Blốc", "Y Blôk"]}
     assert len(set(digests)) == 2  # the same values, salted
+
+
+@pytest.fixture
+def keyed(settings: Settings, tmp_path: Path) -> Iterator[Runtime]:
+    """An installation whose log's end goes into a file."""
+    opened = open_runtime(replace(settings, audit_head_to=(f"file:{tmp_path / 'heads.txt'}",)))
+    yield opened
+    opened.close()
+
+
+def verify(runtime: Runtime) -> ChainBreak | None:
+    """What `audit verify` finds."""
+    with runtime.db.read() as session:
+        return check_audit(session, read_outside_heads(runtime.settings)).broken
+
+
+@both_databases
+def test_who_holds_the_database_alone_can_neither_chain_anew_nor_cut_off_the_end(keyed: Runtime) -> None:
+    plain = Database(keyed.db.url.render_as_string(hide_password=False))
+    note(plain, times=3)  # from before keys
+    audit.begin_keyed_chain(keyed, now=NOW)
+    audit.begin_keyed_chain(keyed, now=NOW)  # at each upgrade; recorded once
+    note(keyed.db, times=2)
+    assert send_head(keyed, now=NOW) == 1
+    note(keyed.db, times=2)
+    assert verify(keyed) is None
+    with keyed.db.read() as session:
+        assert not is_due(session, keyed.settings, now=NOW)
+        assert is_due(session, keyed.settings, now=NOW + timedelta(days=1))
+        assert [anchor.id for anchor in read_outside_heads(keyed.settings)] == [6]
+    with plain.write() as session:  # who has no key writes an entry that fits the chain as it was before keys
+        audit.record(session, "login", "users:7", 7, NOW)
+    assert verify(keyed) == ChainBreak(9, ChainFault.CHANGED)
+    tamper(
+        keyed.db,
+        "DELETE FROM audit_values WHERE event_id > 5",
+        "DELETE FROM audit_events WHERE id > 5",
+        "UPDATE audit_head SET last_id = 5, hash = (SELECT hash FROM audit_events WHERE id = 5)",
+    )
+    assert verify(keyed) == ChainBreak(6, ChainFault.REMOVED)
+    plain.close()
+    Path(keyed.settings.audit_head_to[0].removeprefix("file:")).unlink()
+    with pytest.raises(BadInput, match="audit_file_missing"):
+        verify(keyed)
 
 
 def test_entries_from_before_the_chain_are_chained(empty_database_url: str) -> None:

@@ -80,6 +80,7 @@ def test_what_a_stranger_puts_into_redis_is_not_run(redis_url: str, tmp_path: Pa
         for field in ("success_callback_name", "failure_callback_name", "webhooks"):
             job = strangers.enqueue(ours)
             redis.hset(Job.key_for(job.id), field, "os.system")
+        redis.hset(Job.key_for(strangers.enqueue(ours).id), mapping={"status": "đang chạy", "timeout": "x"})
         pickled = Queue(DEFAULT, connection=redis).enqueue(ours, meta={"x": WritesWhenRead(trap)})
         # A job whose worker is said to have ended: what cleans up after it reads it, too.
         redis.hset(Job.key_for(pickled.id), "status", "started")

@@ -12,10 +12,10 @@ from campaigns.rules.links import ALPHABET, LENGTH, LinkCipher
 from outreach.rules.segments import measure
 
 CIPHER = LinkCipher("k" * 32)
-SPACE = len(ALPHABET) ** LENGTH
+IDS = 2**32
 
 
-@given(st.integers(1, SPACE - 1))
+@given(st.integers(1, IDS - 1))
 @settings(max_examples=100, deadline=None)
 def test_a_token_leads_back_to_its_recipient(recipient_id: int) -> None:
     token = CIPHER.token(recipient_id)
@@ -24,12 +24,12 @@ def test_a_token_leads_back_to_its_recipient(recipient_id: int) -> None:
     assert CIPHER.recipient_id(token) == recipient_id
 
 
-@pytest.mark.parametrize("recipient_id", [1, 2, SPACE - 2, SPACE - 1])
+@pytest.mark.parametrize("recipient_id", [1, 2, IDS - 2, IDS - 1])
 def test_the_first_and_the_last_number_have_a_token(recipient_id: int) -> None:
     assert CIPHER.recipient_id(CIPHER.token(recipient_id)) == recipient_id
 
 
-@pytest.mark.parametrize("recipient_id", [-1, 0, SPACE, SPACE + 1])
+@pytest.mark.parametrize("recipient_id", [-1, 0, IDS, IDS + 1])
 def test_a_number_that_does_not_fit_has_none(recipient_id: int) -> None:
     with pytest.raises(ValueError, match="range"):
         CIPHER.token(recipient_id)
@@ -51,6 +51,23 @@ def test_another_key_gives_other_tokens() -> None:
     other = LinkCipher("l" * 32)
     assert not {CIPHER.token(n) for n in range(1, 201)} & {other.token(n) for n in range(1, 201)}
     assert other.recipient_id(CIPHER.token(1)) != 1
+
+
+def test_after_a_change_of_keys_old_and_new_links_open_and_none_opens_anothers_page() -> None:
+    """Each key passes over tokens that the former ones have given; among 4,000 there are some five of each."""
+    keys = ["c" * 32, "b" * 32, "a" * 32]
+    first, second, third = (LinkCipher("\n".join(keys[at:])) for at in (2, 1, 0))
+    ids = range(1, 4_001)
+    for recipient_id in ids:
+        assert third.recipient_id(third.token(recipient_id)) == recipient_id
+    for recipient_id in ids[::20]:
+        for earlier in (first, second):
+            assert third.recipient_id(earlier.token(recipient_id)) == recipient_id
+    assert any(third.token(number) != LinkCipher(keys[0]).token(number) for number in ids)
+    # A former key that is taken out ends its own links and no others.
+    alone = LinkCipher(keys[0])
+    assert all(alone.recipient_id(third.token(number)) == number for number in ids)
+    assert not [number for number in ids[::20] if alone.recipient_id(first.token(number)) == number]
 
 
 def test_a_guess_hardly_ever_hits_a_recipient() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +44,26 @@ def chain(*ids: int) -> list[ChainEntry]:
 
 
 WHOLE = chain(1, 2, 3, 4, 5)
+KEYS = {"aaaaaaaa": "a" * 32, "bbbbbbbb": "b" * 32}
+
+
+def keyed(id: int, previous: str, name: str, **more: Any) -> ChainEntry:
+    """An entry under one of KEYS; `previous` as a hash."""
+    plain = make(id, previous, **more)
+    parts = {item.name: getattr(plain, item.name) for item in fields(ChainEntry)}
+    for item in ("previous", "hash", "key_id", "salt", "values"):
+        del parts[item]
+    return replace(plain, key_id=name, hash=hash_entry(previous, key=KEYS[name], **parts))
+
+
+def mixed() -> list[ChainEntry]:
+    """Two entries from before keys, two under a key, one under the next."""
+    links = chain(1, 2)
+    for id, name in ((3, "aaaaaaaa"), (4, "aaaaaaaa"), (5, "bbbbbbbb")):
+        links.append(keyed(id, links[-1].hash, name))
+    return links
+
+
 END = WHOLE[-1].hash
 
 
@@ -108,3 +128,35 @@ def test_values_are_held_against_their_digest_as_long_as_they_are_kept() -> None
         ({"salt": "other", "values": {"name": ["A", "B"]}}, ChainBreak(1, ChainFault.VALUES)),
     ):
         assert find_break([replace(link, **kept)], last_id=1, last_hash=link.hash) == found  # type: ignore[arg-type]
+
+
+def test_old_and_keyed_entries_are_one_chain() -> None:
+    links = mixed()
+    assert find_break(links, last_id=5, last_hash=links[-1].hash, keys=KEYS) is None
+
+
+@pytest.mark.parametrize(
+    ("attack", "found"),
+    [
+        # Whoever holds the database and no key chains anew, as entries were before keys.
+        ("all anew", ChainBreak(5, ChainFault.UNKEYED)),
+        ("the end anew", ChainBreak(4, ChainFault.CHANGED)),
+        ("cut back to before keys", ChainBreak(2, ChainFault.UNKEYED)),
+        ("under a key of one's own", ChainBreak(3, ChainFault.UNKNOWN_KEY)),
+        ("a keyed entry changed", ChainBreak(4, ChainFault.CHANGED)),
+    ],
+)
+def test_without_the_key_nobody_chains_anew(attack: str, found: ChainBreak) -> None:
+    links = mixed()
+    if attack == "all anew":
+        links = chain(1, 2, 3, 4, 5)
+    elif attack == "the end anew":
+        links = [*links[:3], make(4, links[2].hash)]
+        links.append(make(5, links[3].hash))
+    elif attack == "cut back to before keys":
+        links = links[:2]
+    elif attack == "under a key of one's own":
+        links[2] = replace(links[2], key_id="cccccccc")
+    else:
+        links[3] = replace(links[3], action="logout")
+    assert find_break(links, last_id=links[-1].id, last_hash=links[-1].hash, keys=KEYS) == found

@@ -1,0 +1,175 @@
+"""Keys that are changed in the middle of a running campaign: nothing that was promised under a former one is lost."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyotp
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, update
+
+from admin.app import create_app
+from campaigns.agencies.links import address_of as agency_address
+from campaigns.agencies.links import open_link
+from campaigns.models.figures import AgencyLink
+from campaigns.models.messages import Outbox
+from campaigns.models.replies import Answer
+from outreach.accounts.invitations import find_invited, link_for
+from outreach.contacts.hash_keys import count_hashes
+from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.suppressions import has_suppression, suppress
+from outreach.core.settings import Settings
+from outreach.imports.erasures import record_erasure
+from outreach.models.accounts import Organisation
+from outreach.models.contacts import Phone, SuppressionReason
+from outreach.rules.keys import Purpose, key_id, split_keys
+from tests.support.admin_client import post, signed_in, token
+from tests.support.processes import environment_of
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, PASSWORD, World, number
+
+PEOPLE = 6
+OPTED_OUT, ERASED_NUMBER, AGAIN = number(0), number(50), number(51)
+
+
+def command(app: Flask, *words: str) -> Any:
+    done = app.test_cli_runner().invoke(args=[*words, "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def erase_after_opt_out(world: World, e164: str) -> None:
+    """Somebody who opted out and was erased: the hashes alone remember them."""
+    key = world.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    with world.runtime.db.write() as session:
+        phone = session.get_one(
+            Phone, find_or_create_phones(session, [e164], secret_key=key, now=world.now)[e164]
+        )
+        suppress(
+            session, phone, reason=SuppressionReason.OPT_OUT, source="page", secret_key=key, now=world.now
+        )
+        record_erasure(session, "Y Hlan", [(e164, True)], secret_key=key, now=world.now)
+        session.flush()
+        session.delete(phone)
+
+
+def set_up_second_factor(client: FlaskClient) -> tuple[pyotp.TOTP, list[str]]:
+    page = client.get("/admin/account/second-factor/").text
+    secret = re.search(r'class="secret">([^<]+)<', page)
+    assert secret
+    totp = pyotp.TOTP(secret[1].replace(" ", ""))
+    done = post(client, "/admin/account/second-factor/", code=totp.now())
+    return totp, re.findall(r"<li><code>([^<]+)</code>", done.text)
+
+
+def rotate(world: World, app: Flask, file: Path) -> Flask:
+    """What an operator does: new keys into the file of variables, all processes started again, `keys rehash`."""
+    given = environment_of(world.runtime.settings)
+    file.write_text("".join(f"{name}={value}\n" for name, value in given.items() if "\n" not in value))
+    file.chmod(0o640)
+    former = world.runtime.settings
+    assert len(
+        command(app, "keys", "rotate", *(each.value for each in Purpose), "--file", str(file))["changed"]
+    ) == len(Purpose)
+    assert file.stat().st_mode & 0o777 == 0o640
+    settings = Settings.from_env(dict(line.split("=", 1) for line in file.read_text().splitlines()))
+    for purpose in Purpose:
+        newest, *others = split_keys(settings.keys_of(purpose))
+        known = split_keys(former.keys_of(purpose))
+        assert newest not in known
+        assert others == ([] if purpose is Purpose.SESSIONS else known)
+    world.runtime = replace(world.runtime, settings=settings)
+    world.keys = replace(world.keys, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
+    return create_app(settings, runtime=world.runtime)
+
+
+@both_databases
+def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_work(
+    world: World, tmp_path: Path
+) -> None:
+    app = create_app(world.runtime.settings, runtime=world.runtime)
+    officer = signed_in(app.test_client(), APPROVER)
+    totp, codes = set_up_second_factor(officer)
+    world.add_people(PEOPLE)
+    campaign = world.launch()
+    with world.runtime.db.write() as session:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        session.execute(update(Outbox).where(Outbox.message_id % 2 == 0).values(not_before=later))
+    world.send(5)
+    first_half = set(world.sent_to())
+    assert len(first_half) == PEOPLE / 2
+    opted_out = next(iter(first_half))
+    world.reply(opted_out, "TC", gateway_id="SM1")
+    erase_after_opt_out(world, ERASED_NUMBER)
+    with world.runtime.db.write() as session:
+        front = session.scalars(select(Organisation)).one()
+        link = AgencyLink(
+            organisation_id=front.id,
+            made_by=world.user(AUTHOR).id,
+            made_at=world.now,
+            holder="Phòng Nội vụ",
+            expires_at=world.in_hours(1),
+        )
+        session.add(link)
+        session.flush()
+        agency = agency_address(link, world.runtime.settings).rsplit("/", 1)[1]
+    invitation = link_for(world.user(AUTHOR), world.runtime.settings).rsplit("/", 1)[1]
+
+    for _round in range(2):  # a second change, too: keys of two generations stand behind the newest
+        app = rotate(world, app, tmp_path / "env")
+        assert officer.application is not app
+        officer_now = app.test_client()
+        officer_now.set_cookie("session", officer.get_cookie("session").value)  # type: ignore[union-attr]
+        assert officer_now.get("/admin/account/").status_code == 302, "sessions end"
+        command(app, "keys", "rehash")
+        assert command(app, "audit", "verify")["entries"] > 0, "entries under former keys are verified, too"
+
+    settings, browser = world.runtime.settings, app.test_client()
+    with world.runtime.db.write() as session:
+        session.execute(update(Outbox).values(not_before=datetime.now(UTC)))
+    world.send(5)
+    sent = [line for line in world.simulator.ledger() if f"{settings.public_base_url}/" in line["Body"]]
+    assert len({line["To"] for line in sent}) == PEOPLE
+    for line in sent:  # links of both halves, each answered by the one it was sent to
+        path = line["Body"].rsplit("/", 1)[1]
+        assert browser.get(f"/{path}").status_code == 200
+        assert browser.post(f"/{path}", data={"answer": "no_smartphone"}).status_code == 303
+        recipient = world.recipient(line["To"], campaign)
+        with world.runtime.db.read() as session:
+            assert session.scalar(
+                select(func.count()).where(
+                    Answer.recipient_id == recipient.id, Answer.label == "no_smartphone"
+                )
+            )
+    with world.runtime.db.read() as session:
+        phones = dict(session.execute(select(Phone.e164, Phone.id)).all())
+        assert has_suppression(session, phones[opted_out], SuppressionReason.OPT_OUT)
+        keys = settings.keys_of(Purpose.LINKS)
+        assert open_link(session, agency, secret_key=keys, now=world.now)
+        assert find_invited(session, invitation, secret_key=keys).email == AUTHOR
+
+    keys = settings.keys_of(Purpose.SUPPRESSIONS)
+    with world.runtime.db.write() as session:
+        # Known numbers are under the newest key; the erased one is recognised by a former one.
+        counts = count_hashes(session)
+        assert counts[key_id(split_keys(keys)[0])] == 1
+        assert counts[key_id(split_keys(keys)[-1])] == 2
+        back = find_or_create_phones(session, [ERASED_NUMBER], secret_key=keys, now=world.now)[ERASED_NUMBER]
+        assert has_suppression(session, back, SuppressionReason.OPT_OUT)
+
+    form = {"email": APPROVER, "password": PASSWORD, "csrf_token": token(browser, "/login")}
+    for code, is_right in (("000000", False), (codes[0], True)):
+        browser.post("/login", data={**form, "csrf_token": token(browser, "/login")})
+        answer = browser.post("/login/code", data={"code": code, "csrf_token": token(browser, "/login/code")})
+        assert (answer.status_code == 303) is is_right
+    browser.delete_cookie("session")
+    browser.post("/login", data={**form, "csrf_token": token(browser, "/login")})
+    fresh = totp.at(datetime.now(UTC) + timedelta(seconds=30))
+    answer = browser.post("/login/code", data={"code": fresh, "csrf_token": token(browser, "/login/code")})
+    assert answer.status_code == 303
