@@ -84,6 +84,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "lists.basis": _STAFF,
     "lists.waiting": _STAFF,
     "lists.decide": _STAFF,
+    "lists.places": _STAFF,
+    "lists.answer_place": _STAFF,
     "lists.retract": _STAFF,
     "lists.show": _READERS,
     "organisations.index": _OVERSEERS,

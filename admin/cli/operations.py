@@ -6,6 +6,7 @@ stay paused until the gateway was asked about each message, so that nobody gets 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -35,12 +36,13 @@ from outreach.accounts.audit import check_audit, read_anchor
 from outreach.accounts.audit_head import read_outside_heads
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
+from outreach.contacts.move_people import Tried, UnitMove, apply_reform, load_units, move_people, plan_moves
 from outreach.core.schema import require_current, upgrade
 from outreach.imports.import_file import import_areas
 from outreach.models.backups import Backup
 from outreach.places.nation import gazetteer_of
 from outreach.rules.audit_chain import ChainFault
-from outreach.rules.errors import LoaError
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 from workers.processes import parse_queues, run_scheduler, supervise_queues, work
 
@@ -64,16 +66,60 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         output({"status": "current"}, as_json=as_json, says=says)
 
     @areas.command("load")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+    @click.option(
+        "--province",
+        "provinces",
+        multiple=True,
+        metavar="CODE",
+        help="Today's units of a province, or several.",
+    )
     @json_option
-    def load(file: Path, as_json: bool) -> None:
-        """Load areas from a CSV with the columns of kontum_units.csv."""
-        communes = import_areas(runtime, file, now=datetime.now(UTC))
-        output(
-            {"communes": communes},
-            as_json=as_json,
-            says=_("Đã nạp %(communes)s xã, phường, thị trấn.", communes=communes),
+    def load(file: Path | None, provinces: tuple[str, ...], as_json: bool) -> None:
+        """Load areas: today's of a province, or those of a CSV with the columns of kontum_units.csv. Nobody is moved."""
+        if (file is None) is not bool(provinces):
+            raise BadInput("areas_file_or_province")
+        now = datetime.now(UTC)
+        if file is not None:
+            communes = import_areas(runtime, file, now=now)
+            says = _("Đã nạp %(communes)s xã, phường, thị trấn.", communes=communes)
+            output({"communes": communes}, as_json=as_json, says=says)
+            return
+        loaded = load_units(runtime, provinces, now=now)
+        says = _(
+            "Đã nạp %(communes)s xã, phường, đặc khu; %(ended)s đơn vị cũ đã kết thúc.",
+            communes=loaded.communes,
+            ended=loaded.ended,
         )
+        output({"communes": loaded.communes, "ended": loaded.ended}, as_json=as_json, says=says)
+
+    @areas.command("move")
+    @click.option("--dry-run", is_flag=True, help="Only say whom it would move.")
+    @json_option
+    def move_to_successors(dry_run: bool, as_json: bool) -> None:
+        """Move the people of communes that went whole into another; those of split ones are asked about."""
+        now = datetime.now(UTC)
+        if dry_run:
+            with runtime.db.read() as session:
+                moves = plan_moves(session)
+        else:
+            moves = move_people(runtime, now=now)
+        _show_moves(moves, is_plan=dry_run, as_json=as_json)
+
+    @areas.command("change")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option(
+        "--on", type=Day(), required=True, metavar="YYYY-MM-DD", help="The day since when it holds."
+    )
+    @click.option("--dry-run", is_flag=True, help="Only say whom `areas move` would then move.")
+    @json_option
+    def change(file: Path, on: date, dry_run: bool, as_json: bool) -> None:
+        """Split, merge or rename communes, from a CSV: old_code, new_code, new_name, main. Nobody is moved."""
+        try:
+            _loaded, moves = apply_reform(runtime, file, day=on, dry_run=dry_run, now=datetime.now(UTC))
+        except Tried as tried:
+            moves = tried.moves
+        _show_moves(moves, is_plan=True, as_json=as_json)
 
     @areas.command("match")
     @click.option("--province", metavar="CODE", help="Whose places are known; the whole nation's without it.")
@@ -131,6 +177,32 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         )
 
     return [db, areas, counters, demo]
+
+
+def _show_moves(moves: Sequence[UnitMove], *, is_plan: bool, as_json: bool) -> None:
+    moved = sum(each.people for each in moves if each.is_whole)
+    left = sum(each.people for each in moves if not each.is_whole)
+    lines = [
+        f"{each.old.full_name} ({each.old.code}) → "
+        + ", ".join(f"{new.full_name} ({new.code})" for new in each.new)
+        + f": {each.people}"
+        for each in moves
+    ]
+    summary = (
+        _("Sẽ chuyển %(moved)s người; %(left)s người phải hỏi.", moved=moved, left=left)
+        if is_plan
+        else _("Đã chuyển %(moved)s người; %(left)s người phải hỏi.", moved=moved, left=left)
+    )
+    units = [
+        {
+            "from": each.old.code,
+            "name": each.old.full_name,
+            "to": [new.code for new in each.new],
+            "people": each.people,
+        }
+        for each in moves
+    ]
+    output({"moved": moved, "left": left, "units": units}, as_json=as_json, says="\n".join((*lines, summary)))
 
 
 def _describe_difference(difference: Difference) -> LoaError:

@@ -35,9 +35,9 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import add_organisation, find_organisation
 from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation
+from outreach.contacts.move_people import load_units
 from outreach.core.mail import check_server
 from outreach.core.schema import upgrade
-from outreach.imports.load_province import load_province
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.nation import province_names
@@ -94,7 +94,7 @@ class Setup:
         if found is not None and found.level is AreaLevel.PROVINCE:
             step.kept = 1
         else:
-            step.new = load_province(self.runtime, self.plan.province, now=self.now)
+            step.new = load_units(self.runtime, [self.plan.province], now=self.now).communes
         return step
 
     def add_organisations(self) -> Step:

@@ -30,7 +30,8 @@ from outreach.accounts.permissions import areas_of, visible_to
 from outreach.imports.uploads import find_list
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList, LegalBasis, Membership
-from outreach.models.places import Area, AreaLevel
+from outreach.models.places import Area
+from outreach.places.areas import read_districts
 from outreach.rules.errors import BadInput
 
 Form = MultiDict[str, str]
@@ -429,26 +430,23 @@ def _own_area(session: Session, user: User) -> str:
 
 
 def _districts(session: Session, user: User) -> list[dict[str, Any]]:
-    """Return the districts of the user's area by name, with their communes.
+    """Return what the communes of the user's area lie in, a district or the province, by name, with these communes.
 
     `is_whole`: it may be chosen itself.
     """
     seen = areas_of(session, user)
-    areas = session.scalars(select(Area).order_by(Area.name)).all()
-    within = {area.code for area in areas} if seen is None else seen
     districts = [
         {
-            "code": district.code,
-            "is_whole": district.code in within,
-            "name": f"{district.kind} {district.name}",
+            "code": code,
+            "is_whole": seen is None or code in seen,
+            "name": name,
             "communes": [
-                {"code": area.code, "name": f"{area.kind} {area.name}"}
-                for area in areas
-                if area.parent_code == district.code and area.code in within
+                {"code": commune, "name": title}
+                for commune, title in communes
+                if seen is None or commune in seen
             ],
         }
-        for district in areas
-        if district.level is AreaLevel.DISTRICT
+        for code, name, communes in read_districts(session)
     ]
     return [district for district in districts if district["is_whole"] or district["communes"]]
 

@@ -57,7 +57,8 @@ from outreach.contacts.contact import (
 from outreach.contacts.directory import ContactFilter, read_page, record_search
 from outreach.contacts.lists import read_names, read_organisations
 from outreach.contacts.phones import add_number, read_removed, remove_number
-from outreach.models.contacts import SuppressionReason
+from outreach.contacts.place_questions import read_former_places
+from outreach.models.contacts import PlaceQuestion, SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
 from outreach.rules.keys import Purpose
@@ -356,11 +357,18 @@ class ContactsView(AdminPage):
                 language=(phones[0].language if phones else None) or "",
             )
             correct_form.area_code.choices = communes(session)
+            if area and area.valid_to:
+                before = {str(_("Đơn vị cũ")): [(area.code, area.full_name)]}
+                correct_form.area_code.choices = before | correct_form.area_code.choices
+            former = [] if person.is_partial else read_former_places(session, contact_id)
+            question = session.get(PlaceQuestion, person.place_question_id or 0)
         today = datetime.now(VIETNAM).date()
         return self.render(
             "contacts/contact.html",
             person=person,
             place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
+            former=former,
+            written=question.text if question and not area else "",
             phones=phones,
             languages=LANGUAGES,
             numbers=numbers or {},

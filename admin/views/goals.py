@@ -32,6 +32,7 @@ from campaigns.rules.goals import Denominator, Goal, GoalScope, GoalSubject
 from outreach.accounts.permissions import is_province_staff, visible_to
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import IS_CURRENT
 from outreach.runtime import Runtime
 
 _LEVELS = list(AreaLevel)
@@ -178,7 +179,7 @@ def _read_places(session: Session, user: User) -> list[GoalChoice]:
             GoalSubject(kind, GoalScope.RESIDENTS, area=area.code),
             (0, _LEVELS.index(area.level), area.code),
         )
-        for area in session.scalars(select(Area))
+        for area in session.scalars(select(Area).where(IS_CURRENT))
     ]
     places.append(
         GoalChoice(

@@ -15,6 +15,7 @@ from wtforms.validators import ValidationError
 
 from admin.forms import CheckField, ChoiceField, Form, TextField, labelled, row_id
 from admin.views.base import AdminPage
+from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.lists import (
     create_list,
     read_imports,
@@ -23,11 +24,12 @@ from outreach.contacts.lists import (
     read_uploads,
     record_basis,
 )
+from outreach.contacts.place_questions import answer_place, read_questions
 from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
 from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_similar, see_open_issues
 from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
-from outreach.places.areas import read_place_names
+from outreach.places.areas import read_districts, read_place_names
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
@@ -59,6 +61,12 @@ class BasisForm(Form):
         codes=("basis_note_long", "basis_document_missing"),
     )
     since = TextField(_l("Từ ngày"), type="date", codes=("basis_day_wrong", "basis_day_future"))
+
+
+class PlaceForm(Form):
+    area_code = ChoiceField(
+        _l("Xã, phường hiện nay"), name="area", empty=_l("Chọn"), required=True, codes=("commune_unknown",)
+    )
 
 
 class DecideForm(Form):
@@ -100,7 +108,8 @@ class ListsView(AdminPage):
             lists = read_lists(session, user)
             form = ListForm.on_page(organisation_id=user.organisation_id or 0)
             form.organisation_id.choices = read_organisations(session, user)
-        return self.render("contacts/lists.html", lists=lists, form=form)
+            _questions, open_places = read_questions(session, user)
+        return self.render("contacts/lists.html", lists=lists, form=form, open_places=open_places)
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
@@ -171,6 +180,32 @@ class ListsView(AdminPage):
             communes=communes,
             decide_form=DecideForm.on_page,
         )
+
+    @expose("/places")
+    def places(self) -> ResponseReturnValue:
+        """Show the spellings of places that name no commune for sure, each to be settled for all its people."""
+        with self.reading() as (session, user):
+            questions, count = read_questions(session, user)
+            groups = [(title, communes) for _code, title, communes in read_districts(session)]
+            may_answer = is_province_staff(session, user)
+        forms = {each.id: PlaceForm.on_page(each.id) for each in questions}
+        for each in questions:
+            own = [(area.code, area.full_name) for area in each.candidates]
+            likely = {str(_("Có thể là")): own} if own else {}
+            forms[each.id].area_code.choices = likely | dict(groups)
+        return self.render(
+            "contacts/places.html", questions=questions, count=count, forms=forms, may_answer=may_answer
+        )
+
+    @expose("/places/<int:place_question_id>", methods=["POST"])
+    def answer_place(self, place_question_id: int) -> ResponseReturnValue:
+        """Settle a spelling for all people with it, and for later lists."""
+
+        def told(people: int) -> str:
+            return _("Đã xác định nơi ở của %(n)s người. Lần nhập sau sẽ hiểu cách viết này.", n=people)
+
+        form = PlaceForm(place_question_id)
+        return self.submit_form(form, url_for(".places"), answer_place, place_question_id, message=told)
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:

@@ -19,6 +19,7 @@ from outreach.accounts.permissions import visible_to
 from outreach.contacts.lists import read_lists
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import IS_CURRENT
 
 
 def tree_places() -> Any:
@@ -47,7 +48,7 @@ def organisation_choices() -> list[tuple[int, str]]:
 def area_choices() -> list[tuple[str, str]]:
     """Return (code, name) of the province, districts and communes, each after the area it lies in."""
     with current_app.extensions["runtime"].db.read() as session:
-        areas = session.scalars(select(Area).order_by(Area.name)).all()
+        areas = session.scalars(select(Area).where(IS_CURRENT).order_by(Area.name)).all()
     below: dict[str | None, list[Area]] = {}
     for area in areas:
         below.setdefault(area.parent_code, []).append(area)

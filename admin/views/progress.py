@@ -35,7 +35,7 @@ class OfficialForm(Form):
     main = "installed"
     ids = "official"
     day = TextField(_l("Đến hết ngày"), default=today, type="date", required=True, max=today)
-    area = ChoiceField(_l("Huyện, thành phố"), required=True)
+    area = ChoiceField(_l("Địa bàn"), required=True)
     installed = TextField(_l("Tổng số máy đã cài"), inputmode="numeric", required=True)
     source = TextField(_l("Nguồn"), maxlength=200, required=True)
 
@@ -117,6 +117,9 @@ TILE_PLACES = {
 }
 
 
+_FEW_TILES = 18  # with more, a row has more than three
+
+
 def draw_charts(leaders: ProgressPage, *, today: date) -> dict[str, Markup]:
     """Draw the charts: the days with a forecast, and the districts as tiles."""
     head = leaders.head
@@ -136,7 +139,7 @@ def draw_charts(leaders: ProgressPage, *, today: date) -> dict[str, Markup]:
         "days": _draw_days(head, today),
         "tiles": tile_grid(
             "tiles",
-            _("Các huyện, thành phố trên sơ đồ ô"),
+            _("Các nơi trên sơ đồ ô"),
             about,
             _tiles(leaders.districts.lines),
             goal=goal,
@@ -151,14 +154,15 @@ def _tiles(lines: Sequence[RankRow]) -> list[Tile]:
     if not any(line.code in TILE_PLACES for line in with_code):
         free_row = 0
     unplaced = [line.code for line in with_code if line.code not in TILE_PLACES]
+    columns = 3 if len(unplaced) <= _FEW_TILES else 8
     tiles = []
     for line in with_code:
         code = line.code or ""
         place = TILE_PLACES.get(code)
         if place is None:
             index = unplaced.index(code)
-            place = (index % 3, free_row + index // 3)
-        name = line.name.split(" ", 2 if line.name.startswith("Thành phố") else 1)[-1]
+            place = (index % columns, free_row + index // columns)
+        name = line.name.split(" ", 2 if line.name.startswith(("Thành phố", "Thị", "Đặc khu")) else 1)[-1]
         tiles.append(Tile(name, line.share, percent(line.share) if line.share is not None else "?", *place))
     return tiles
 

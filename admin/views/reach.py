@@ -30,6 +30,7 @@ from outreach.core.spreadsheets import escape_formula, write_workbook
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.models.accounts import Organisation
 from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import below_province, is_below_province, read_level_name
 from outreach.runtime import Runtime
 
 _TYPES = {
@@ -91,6 +92,7 @@ class ReachView(AdminPage):
                 ),
                 organisations=_by_organisation(session, reach.organisations),
                 districts=districts,
+                level_name=read_level_name(session),
                 district=district,
                 communes=communes.get(district.code, []) if district else [],
                 lifts=show_lifts(step_lifts(campaign, reach)),
@@ -113,6 +115,7 @@ class ReachView(AdminPage):
                 steps={step.id: step.number for step in campaign.steps},
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
                 places=_places(session),
+                level=read_level_name(session),
                 price=campaign_spending(campaign, self.runtime.settings).each_vnd,
                 kind=campaign.kind,
             )
@@ -134,13 +137,13 @@ def _by_organisation(session: Session, counts: Mapping[int | None, ReachTotals])
 def _by_place(
     session: Session, counts: Mapping[str | None, ReachTotals]
 ) -> tuple[list[ReachRow], dict[str, list[ReachRow]]]:
-    """Return the districts, and the communes by district code; the largest first."""
+    """Return the areas below the province, and the communes within each by its code; the largest first."""
     areas = {area.code: area for area in session.scalars(select(Area))}
     districts: dict[str, ReachRow] = {}
     communes: dict[str, list[ReachRow]] = {}
     for code, each in counts.items():
         area = areas.get(code or "")
-        district = areas.get(area.parent_code or "") if area and area.level is AreaLevel.COMMUNE else area
+        district = areas.get(below_province(areas, code) or "") or area
         key = district.code if district else ""
         line = districts.setdefault(key, ReachRow(key, _name(district), ReachTotals()))
         line.counts.merge(each)
@@ -155,7 +158,7 @@ def _places(session: Session) -> dict[str, tuple[str, str]]:
     areas = {area.code: area for area in session.scalars(select(Area))}
     return {
         code: (_name(areas.get(area.parent_code or "")), _name(area))
-        if area.level is AreaLevel.COMMUNE
+        if area.level is AreaLevel.COMMUNE and not is_below_province(areas, area)
         else (_name(area), "")
         for code, area in areas.items()
     }

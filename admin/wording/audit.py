@@ -70,6 +70,8 @@ ACTIONS: dict[str, Any] = {
     "import.retract": _l("Hoàn tác quyết định về dòng chờ"),
     "list.create": _l("Tạo danh sách"),
     "areas.load": _l("Nạp địa bàn"),
+    "place.answer": _l("Xác định nơi ở theo cách viết"),
+    "areas.move": _l("Chuyển người theo đơn vị hành chính mới"),
     "reply.import": _l("Nhập nhật ký tin trả lời"),
     "contact.see_number": _l("Xem số điện thoại"),
     "contact.search_number": _l("Tìm theo số điện thoại"),
@@ -174,6 +176,7 @@ SUBJECTS: dict[str, Any] = {
     "backups": _l("bản sao lưu"),
     "breaches": _l("vi phạm dữ liệu cá nhân"),
     "areas": _l("địa bàn"),
+    "place_questions": _l("địa danh"),
     "retention": _l("lưu giữ dữ liệu cá nhân"),
 }
 DETAILS: dict[str, Any] = {
@@ -216,6 +219,9 @@ DETAILS: dict[str, Any] = {
     "file": _l("tệp"),
     "tokens": _l("số mã truy cập"),
     "communes": _l("số xã, phường"),
+    "ended": _l("số đơn vị đã kết thúc"),
+    "moved": _l("số người đã chuyển"),
+    "left": _l("số người phải hỏi"),
     "kind": _l("loại yêu cầu"),
     "correction": _l("lần đính chính"),
     "mails": _l("số thư"),

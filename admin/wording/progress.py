@@ -11,7 +11,7 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.wording.filters import LABELS, label_of, number
+from admin.wording.filters import LABELS, label_of, name_of_level, number
 from campaigns.analytics.progress import LeadGoal
 from campaigns.rules.progress import Concern, ConcernKind, Outlook
 from campaigns.rules.reach import ReachMeasure, ReachTotals
@@ -94,18 +94,18 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
         "",
         "#agencies",
     ),
-    ConcernKind.NOT_STARTED: (_l("Địa bàn"), "warn", _l("%(n)s huyện chưa có ai nhận tin"), "", "#districts"),
+    ConcernKind.NOT_STARTED: (_l("Địa bàn"), "warn", _l("%(n)s nơi chưa có ai nhận tin"), "", "#districts"),
     ConcernKind.OFFICIAL_MISSING: (
         _l("Số chính thức"),
         "info",
-        _l("%(n)s huyện chưa có số chính thức"),
+        _l("%(n)s nơi chưa có số chính thức"),
         "",
         "#sources",
     ),
     ConcernKind.MORE_THAN_OFFICIAL: (
         _l("Số chính thức"),
         "warn",
-        _l("%(n)s huyện có số tự báo cao hơn số chính thức"),
+        _l("%(n)s nơi có số tự báo cao hơn số chính thức"),
         _l("%(names)s. Số chính thức có thể đã cũ, hoặc có người báo nhầm."),
         "#sources",
     ),
@@ -195,12 +195,13 @@ def file_rows(
     steps: Mapping[int, int],
     organisations: Mapping[int, str],
     places: Mapping[str, tuple[str, str]],
+    level: str,
     price: float,
     kind: str = "",
 ) -> list[list[str | int]]:
     """Return a header and a row per step, organisation and place.
 
-    `steps`: number by id, `places`: (district, commune) by code.
+    `steps`: number by id, `places`: (area below the province, commune within it or "") by code; `level`: what the former are called.
     """
     present = sorted(
         {
@@ -215,7 +216,7 @@ def file_rows(
     head: list[str | int] = [
         _("Bước"),
         _("Tổ chức"),
-        _("Huyện, thành phố"),
+        name_of_level(level),
         _("Xã, phường, thị trấn"),
         _("Mã địa bàn"),
     ]

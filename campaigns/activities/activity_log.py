@@ -21,7 +21,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import areas_within
+from outreach.places.areas import areas_within, below_province
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import use_case
 
@@ -293,13 +293,11 @@ def _read_rows(
 
 
 def by_district(session: Session, summary: Summary) -> list[tuple[str, ActivityTotals]]:
-    """Group a summary's areas by district: (name, total), with the entries for the whole province first."""
+    """Group a summary's areas by those below the province: (name, total), entries for the whole province first."""
     areas = {area.code: area for area in session.scalars(select(Area))}
     totals: dict[str, ActivityTotals] = {}
     for code, total in summary.areas.items():
-        area = areas[code]
-        if area.level is AreaLevel.COMMUNE and area.parent_code:
-            area = areas[area.parent_code]
+        area = areas[below_province(areas, code) or code]
         district_total = totals.setdefault(area.code, ActivityTotals())
         district_total.entries += total.entries
         district_total.times += total.times

@@ -44,7 +44,7 @@ from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import path_upwards
+from outreach.places.areas import below_province, is_below_province, name_level, path_upwards
 from outreach.rules.errors import NotFound
 
 
@@ -118,6 +118,7 @@ class ProgressPage:
     head: LeadGoal
     goals: Goals
     total: PlaceCounts
+    level_name: str  # what the areas of `districts` are called
     districts: RankTable
     communes: dict[str, RankTable]
     organisations: RankTable
@@ -198,6 +199,7 @@ def read_progress(
         head=head,
         goals=goals,
         total=total,
+        level_name=places.level_name,
         districts=places.table(
             by_district,
             entered,
@@ -211,6 +213,7 @@ def read_progress(
                 default_goal,
             )
             for district in dict.fromkeys(filter(None, map(places.district_of, by_place)))
+            if places.areas[district].level is AreaLevel.DISTRICT
         },
         organisations=organisations,
         rolled_up=rolled_up,
@@ -304,21 +307,19 @@ class PlaceTree:
         self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
         self.goals, self.kind = goals, kind
         self._districts: dict[str | None, str | None] = {None: None}
-        tops = [area.code for area in self.areas.values() if area.level is AreaLevel.PROVINCE]
+        current = [area for area in self.areas.values() if area.valid_to is None]
+        tops = [area.code for area in current if area.level is AreaLevel.PROVINCE]
         self.top = tops[0] if len(tops) == 1 else None
-        self.districts = [area.code for area in self.areas.values() if area.level is AreaLevel.DISTRICT]
+        self.districts = [area.code for area in current if is_below_province(self.areas, area)]
+        self.level_name = name_level(self.areas[code] for code in self.districts)
 
     def subject(self, code: str) -> GoalSubject:
         return GoalSubject(self.kind, GoalScope.RESIDENTS, area=code)
 
     def district_of(self, code: str | None) -> str | None:
+        """Return the area of the level below the province: a district, or since 1/7/2025 the commune itself."""
         if code not in self._districts:
-            districts = (
-                parent
-                for parent in path_upwards(self.areas, code)
-                if self.areas[parent].level is AreaLevel.DISTRICT
-            )
-            self._districts[code] = next(districts, None)
+            self._districts[code] = below_province(self.areas, code)
         return self._districts[code]
 
     def table(

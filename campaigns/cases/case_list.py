@@ -235,7 +235,7 @@ class _Choices:
         counts = self._counts("area_code")
         communes: dict[str, list[FilterOption]] = {}
         for area in sorted(self._areas.values(), key=lambda area: area.name):
-            if counts[area.code] and area.parent_code:
+            if counts[area.code] and area.parent_code and area.level is AreaLevel.COMMUNE:
                 name = area.full_name
                 communes.setdefault(area.parent_code, []).append(
                     FilterOption(area.code, name, counts[area.code])
@@ -248,7 +248,7 @@ class _Choices:
                 communes[area.code],
             )
             for area in sorted(self._areas.values(), key=lambda area: area.name)
-            if area.level is AreaLevel.DISTRICT and area.code in communes
+            if area.code in communes
         ]
 
 

@@ -22,6 +22,7 @@ from outreach.accounts.permissions import organisations_of, require_role
 from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Role, User
 from outreach.models.places import Area, AreaLevel
+from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from outreach.use_cases import use_case
 
@@ -132,7 +133,7 @@ def add_up_official(known: Mapping[str, Official], places: Iterable[str]) -> Off
 def _areas(session: Session) -> set[str]:
     """Return the codes of areas that figures are entered for. The province's is the sum of its districts."""
     levels = (AreaLevel.DISTRICT, AreaLevel.COMMUNE)
-    return set(session.scalars(select(Area.code).where(Area.level.in_(levels))))
+    return set(session.scalars(select(Area.code).where(Area.level.in_(levels), IS_CURRENT)))
 
 
 def _lines(content: bytes) -> list[tuple[int | None, tuple[str, ...]]]:

@@ -33,6 +33,7 @@ from outreach.accounts.permissions import areas_of, visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area
+from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import BadCampaign
 
 
@@ -147,8 +148,15 @@ def find_list(session: Session, user: User, name: str) -> ContactList:
 def find_areas(session: Session, user: User, codes: Sequence[str]) -> list[str]:
     """Return the areas of a user's campaign: those named, or if none are named the user's own.
 
-    An empty result means everywhere. Raises BadCampaign for an area that does not exist, or outside the user's.
+    A code means today's unit where there is one. An empty result means everywhere. Raises BadCampaign for an area that does
+    not exist, or outside the user's.
     """
+    today = dict(
+        session.execute(
+            select(Area.official_code, Area.code).where(Area.official_code.in_(codes), IS_CURRENT)
+        ).all()
+    )
+    codes = [today.get(code, code) for code in codes]
     known = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
     if missing := [code for code in codes if code not in known]:
         raise BadCampaign("area_codes_unknown", codes=missing)

@@ -29,9 +29,18 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact, origins_in
 from outreach.contacts.phones import read_removed
+from outreach.contacts.place_questions import read_former_places
 from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Role, User
-from outreach.models.contacts import Contact, ContactPhone, ImportIssue, ListImport, Phone, Suppression
+from outreach.models.contacts import (
+    Contact,
+    ContactPhone,
+    ImportIssue,
+    ListImport,
+    Phone,
+    PlaceQuestion,
+    Suppression,
+)
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import NAMES, name_key
@@ -71,12 +80,16 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
 def _about(session: Session, person: Contact) -> ExportPart:
     area = session.get(Area, person.area_code) if person.area_code else None
     district = session.get(Area, area.parent_code) if area and area.parent_code else None
+    question = session.get(PlaceQuestion, person.place_question_id) if person.place_question_id else None
+    former = [f"{place} (đến {_at(moved_at)})" for place, moved_at in read_former_places(session, person.id)]
     values = {
         "Họ tên": person.name,
         "Năm sinh": person.birth_year,
         "Giới tính": {"m": "Nam", "f": "Nữ"}.get(person.sex or "", ""),
         "Thôn, tổ dân phố": person.village,
         "Xã, phường": ", ".join(f"{place.kind} {place.name}" for place in (area, district) if place),
+        "Nơi ở ghi trong danh sách": question.text if question else "",
+        "Xã, phường trước đây": "; ".join(former),
         "Có điện thoại thông minh": {True: "Có", False: "Không"}.get(person.has_smartphone, "Chưa biết"),  # type: ignore[arg-type]
         "Có trong hệ thống từ": _at(person.created_at),
         "Sửa lần cuối": _at(person.updated_at),

@@ -7,7 +7,7 @@ are left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -44,7 +44,7 @@ from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import path_upwards
+from outreach.places.areas import is_below_province, name_level, path_upwards, whole_successors
 
 # Default goal: everybody with a smartphone (the letter of the People's Committee, 1).
 STAFF_GOAL = 1.0
@@ -70,9 +70,12 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
     official = read_official(session, day=day, known_until=known_until)
     goals, owners = read_owners(session, kind=form.kind, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-    places = _Places(areas, self_reports, official, owners)
-    districts = places.of(AreaLevel.DISTRICT)
-    top = next((area for area in areas.values() if area.level is AreaLevel.PROVINCE), None)
+    places = _Places(areas, self_reports, official, owners, whole_successors(session, day), day)
+    districts = places.below_province()
+    of_day = [area for area in areas.values() if area.is_valid_on(day.isoformat())]
+    top = next((area for area in of_day if area.level is AreaLevel.PROVINCE), None)
+    below = [areas[place.code] for place in districts]
+    has_districts = any(area.level is AreaLevel.DISTRICT for area in below)
     code = top.code if top else ""
     goal = goals.goals.get(GoalSubject(form.kind, GoalScope.RESIDENTS, area=code))
     since = outreach_since(day, form.since)
@@ -90,7 +93,8 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
             owners.get(code),
         ),
         districts=districts,
-        communes=places.of(AreaLevel.COMMUNE),
+        communes=places.of(AreaLevel.COMMUNE) if has_districts or not below else (),
+        level="" if has_districts else name_level(below),
         bodies=_organisations(session, self_reports),
         agencies=read_agencies(session, day=day, known_until=known_until),
         campaigns=read_sent(session, campaigns, as_of=as_of),
@@ -118,15 +122,24 @@ class _Places:
         self_reports: Mapping[Where, SelfReported],
         official: Mapping[str, OfficialInstallFigure],
         owners: Mapping[str, SmartphoneOwners],
+        successors: Mapping[str, str],
+        day: date,
     ) -> None:
-        self.areas, self.official, self.owners = areas, official, owners
+        self.areas, self.official, self.owners, self.day = areas, official, owners, day.isoformat()
         self.self_reports: dict[str, list[SelfReported]] = {}
         for (code, _organisation), reported in self_reports.items():
-            for place in path_upwards(self.areas, code):
+            for place in path_upwards(self.areas, successors.get(code or "", code)):
                 self.self_reports.setdefault(place, []).append(reported)
 
+    def below_province(self) -> tuple[PlaceFigures, ...]:
+        """Return the places of the level below the province on that day, by code."""
+        return self._figures(lambda area: is_below_province(self.areas, area))
+
     def of(self, level: AreaLevel) -> tuple[PlaceFigures, ...]:
-        """Return all places of a level, by district and code."""
+        """Return all places of a level on that day, by district and code."""
+        return self._figures(lambda area: area.level is level)
+
+    def _figures(self, is_wanted: Callable[[Area], bool]) -> tuple[PlaceFigures, ...]:
         return tuple(
             PlaceFigures(
                 area.code,
@@ -134,10 +147,10 @@ class _Places:
                 add_up(self.self_reports.get(area.code, [])),
                 self.official.get(area.code),
                 self.owners.get(area.code),
-                area.parent_code or "" if level is AreaLevel.COMMUNE else "",
+                area.parent_code or "" if area.level is AreaLevel.COMMUNE else "",
             )
             for area in sorted(self.areas.values(), key=lambda area: (area.parent_code or "", area.code))
-            if area.level is level
+            if area.is_valid_on(self.day) and is_wanted(area)
         )
 
 

@@ -101,6 +101,7 @@ class ShownContact:
     village: str
     has_smartphone: bool | None
     updated_at: datetime | None
+    place_question_id: int | None
     is_partial: bool
 
 
@@ -121,7 +122,12 @@ def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[Show
         ]
     updated_at = None if stated else contact.updated_at
     shown = ShownContact(
-        contact.id, contact.name, **facts, updated_at=updated_at, is_partial=stated is not None
+        contact.id,
+        contact.name,
+        **facts,
+        updated_at=updated_at,
+        place_question_id=None if stated else contact.place_question_id,
+        is_partial=stated is not None,
     )
     return shown, phones
 

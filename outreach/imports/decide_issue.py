@@ -17,6 +17,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import read_stated
 from outreach.contacts.phones import carry_over_opt_outs, find_or_create_phones, remember_languages
+from outreach.contacts.place_questions import follow_answers
 from outreach.imports.issues import (
     IS_WAITING,
     OTHER_COMMUNE,
@@ -179,12 +180,13 @@ def _store(
             raise BadInput("typed_number_wrong")
         numbers[issues[0].id] = list(cell.numbers)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
-    codes = {issue.cells["area_code"] for issue in issues} - {None}
+    rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
+    follow_answers(session, rows.values())
+    codes = {row.place.code for row in rows.values()} - {None}
     known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
     merger = ContactMerger(
         session, list_import, phones=phones, in_use=phones.values(), known_areas=known_areas, now=now
     )
-    rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
     remember_languages(
         session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
     )
@@ -289,6 +291,7 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         corrects="",
         header=Header((), 0),
         cells=cells["source"],
+        place_question=cells.get("place_question"),  # not stored in issues of earlier versions
     )
 
 

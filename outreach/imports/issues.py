@@ -171,6 +171,7 @@ def describe_row(row: CheckedRow) -> dict[str, Any]:
         "village": row.village,
         "commune": row.commune,
         "area_code": row.place.code,
+        "place_question": row.place_question,
         "unit": row.unit,
         "language": row.language,
         "has_smartphone": row.has_smartphone,

@@ -77,6 +77,13 @@ def read_list_sheets(
         )
 
 
+def _title_of(sheet: ListSheet) -> str:
+    """Return the sheet's name and what stands above its header, as one text."""
+    above = sheet.first[: max(sheet.header.first_row - 1, 0)] if sheet.header else []
+    cells = (cell_text(cell) for _line, row in above for cell in row)
+    return ", ".join(dict.fromkeys(filter(None, (sheet.name, *cells))))
+
+
 def line_key(sheet: str) -> str:
     """Return the key of a sheet's header line among the corrections."""
     return f"line of {sheet}"
@@ -166,7 +173,9 @@ def check_list(
             if not sheet.name:  # a text file has no other sheet
                 break
         has_phones = has_phones or bool(sheet.header.phones)
-        reader = RowReader(sheet.header, gazetteer, sheet=sheet.name, merged=sheet.merged)
+        reader = RowReader(
+            sheet.header, gazetteer, sheet=sheet.name, merged=sheet.merged, title=_title_of(sheet)
+        )
         for line, row in sheet.rows:
             person = reader.read(row, line=line, number=count + 1)
             if person is not None:

@@ -358,7 +358,7 @@ class ContactMerger:
 
 
 _SEX_CODES: dict[Sex | None, str | None] = {None: None, Sex.MALE: "m", Sex.FEMALE: "f"}
-FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone")
+FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id")
 
 
 @dataclass(slots=True, eq=False)
@@ -389,6 +389,8 @@ class ImportedContact:
         has_grown = False
         for name, value in facts.items():
             known = self.facts[name]
+            if name == "place_question_id" and self.facts["area_code"]:
+                continue  # there is nothing to ask
             if value not in (None, "", known) and (known in (None, "") or name in newer):
                 self.facts[name] = value
                 self.added[name] = [self.added[name][0] if name in self.added else known, value]
@@ -437,6 +439,7 @@ def facts_of(row: CheckedRow, known_areas: Collection[str]) -> dict[str, Any]:
         "area_code": row.place.code if row.place.code in known_areas else None,
         "village": row.village[:120],
         "has_smartphone": row.has_smartphone,
+        "place_question_id": row.place_question,
     }
 
 

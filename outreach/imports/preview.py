@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import find_phones
+from outreach.contacts.place_questions import apply_answers
 from outreach.imports.erasures import find_erased
 from outreach.imports.file_reader import HiddenContent
 from outreach.imports.issues import OTHER_COMMUNE, IssueStatus, count_issues
@@ -109,6 +110,7 @@ def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
         "village": _masked_text(row.village),
         "commune": _masked_text(row.commune),
         "area_code": row.place.code,
+        "former": row.place.former,
         "phones": [mask_number(number) for number in row.phone.numbers],
         "status": status,
         "reason": reason,
@@ -138,6 +140,7 @@ class PreviewCounts:
         duplicates: the same person on the same phone further up in this file. known: in the directory
         already. moved: known, but with another commune.
         """
+        apply_answers(session, rows)
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
         erased = find_erased(session, good, secret_key=self._secret_key)
         known = find_phones(session, {number for row in good for number in row.phone.numbers})

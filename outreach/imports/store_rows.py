@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import carry_over_opt_outs, create_phones, find_phones, remember_languages
+from outreach.contacts.place_questions import ask_about_places
 from outreach.imports.erasures import find_erased
 from outreach.imports.issues import (
     BIRTH_UNCLEAR,
@@ -94,6 +95,7 @@ def store_rows(
 ) -> None:
     """Store one chunk of an import's rows and add to its counts, in the caller's transaction."""
     lock_imports(session)
+    ask_about_places(session, rows)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
     erased = find_erased(session, good, secret_key=secret_key)
     numbers = {number for row in good for number in row.phone.numbers}

@@ -56,8 +56,28 @@ class Contact(BaseWithId):
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     village: Mapped[str] = mapped_column(String(120), default="")
     has_smartphone: Mapped[bool | None]
+    # The place as a list has it, while it is not known which commune that is, or which of those a split one became.
+    # Questions are never deleted, so that no foreign key is needed.
+    place_question_id: Mapped[int | None] = mapped_column(BigId, index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class PlaceQuestion(BaseWithId):
+    """Spelling of a place that names no commune, or one of several; one answer settles all people with it, and later ones.
+
+    Where there are candidates, each village is a question of its own. `candidates`: area codes, the likely one first.
+    """
+
+    __tablename__ = "place_questions"
+
+    key: Mapped[str] = mapped_column(String(32), unique=True)
+    text: Mapped[str] = mapped_column(String(250))
+    village: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    candidates: Mapped[list[str]] = mapped_column(JSON, default=list)
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))  # the answer
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime | None]
 
 
 class ContactPhone(Base):

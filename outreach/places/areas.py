@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
-from outreach.models.places import Area, AreaLevel
+from outreach.models.places import Area, AreaLevel, AreaSuccessor
 from outreach.rules.errors import BadInput
 
+IS_CURRENT = Area.valid_to.is_(None)
 Key = TypeVar("Key", int, str)
 
 
@@ -41,37 +44,114 @@ def path_upwards(areas: Mapping[str, Area], code: str | None) -> list[str]:
 
 
 def areas_within(session: Session, codes: Iterable[str]) -> set[str]:
-    """Return the codes of these areas and of all areas within them."""
-    return descendants(session.execute(select(Area.code, Area.parent_code)), codes)
+    """Return the codes of these areas, of all areas within them, and of the units that these became.
+
+    A later unit is included if all the ground that it came from is: nobody's scope grows by a reform.
+    """
+    within = descendants(session.execute(select(Area.code, Area.parent_code)), codes)
+    return with_successors(session, within)
+
+
+def with_successors(session: Session, codes: set[str]) -> set[str]:
+    """Return the codes and those of the units that came from nothing else than them."""
+    origins: dict[str, set[str]] = {}
+    for old, new in session.execute(select(AreaSuccessor.old_code, AreaSuccessor.new_code)):
+        origins.setdefault(new, set()).add(old)
+    return codes | {new for new, olds in origins.items() if olds <= codes}
+
+
+def read_successors(session: Session) -> dict[str, list[str]]:
+    """Return the successors of each ended unit, the likely one first."""
+    successors: dict[str, list[str]] = {}
+    for old, new in session.execute(
+        select(AreaSuccessor.old_code, AreaSuccessor.new_code).order_by(
+            AreaSuccessor.old_code, AreaSuccessor.is_likely.desc(), AreaSuccessor.new_code
+        )
+    ):
+        successors.setdefault(old, []).append(new)
+    return successors
+
+
+def whole_successors(session: Session, day: date) -> dict[str, str]:
+    """Return what became of each unit that had ended by a day and went whole into one other, through all reforms."""
+    ended = select(Area.code).where(Area.valid_to <= day.isoformat())
+    successors: dict[str, list[str]] = {}
+    for old, new in session.execute(
+        select(AreaSuccessor.old_code, AreaSuccessor.new_code).where(AreaSuccessor.old_code.in_(ended))
+    ):
+        successors.setdefault(old, []).append(new)
+    whole = {old: news[0] for old, news in successors.items() if len(news) == 1}
+    for old in whole:
+        while whole[old] in whole:
+            whole[old] = whole[whole[old]]
+    return {old: new for old, new in whole.items() if new not in successors}
+
+
+def below_province(areas: Mapping[str, Area], code: str | None) -> str | None:
+    """Return the area of the level below the province that an area is or lies in. None for a province.
+
+    That level is the district until 30/6/2025, the commune since.
+    """
+    path = path_upwards(areas, code)
+    levels = [areas[each].level for each in path]
+    if AreaLevel.DISTRICT in levels:
+        return path[levels.index(AreaLevel.DISTRICT)]
+    return path[0] if levels[:2] == [AreaLevel.COMMUNE, AreaLevel.PROVINCE] else None
+
+
+def is_below_province(areas: Mapping[str, Area], area: Area) -> bool:
+    """Return whether an area is of the level below the province."""
+    return below_province(areas, area.code) == area.code
+
+
+def name_level(areas: Iterable[Area]) -> str:
+    """Return what areas of one level are called together, the most frequent first: "Xã, phường, đặc khu"."""
+    kinds = Counter(area.kind.lower() for area in areas)
+    return ", ".join(sorted(kinds, key=lambda kind: (-kinds[kind], kind))).capitalize()
+
+
+def read_level_name(session: Session) -> str:
+    """Return what the level below the province is called today: "Huyện, thành phố" or "Xã, phường, đặc khu"."""
+    areas = {area.code: area for area in session.scalars(select(Area).where(IS_CURRENT))}
+    return name_level(area for area in areas.values() if is_below_province(areas, area))
 
 
 def read_districts(session: Session) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Return (code, name, communes) of each district, for a select field; a commune is (code, name)."""
+    """Return today's communes by what they lie in, a district or since 1/7/2025 the province, for a select field.
+
+    Each is (code, name, communes); a commune is (code, name).
+    """
     areas = session.execute(
-        select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code).order_by(Area.name)
+        select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code)
+        .where(IS_CURRENT)
+        .order_by(Area.name)
     ).all()
+    communes: dict[str, list[tuple[str, str]]] = {}
+    for area in areas:
+        if area.level is AreaLevel.COMMUNE and area.parent_code:
+            communes.setdefault(area.parent_code, []).append((area.code, f"{area.kind} {area.name}"))
     return [
-        (
-            district.code,
-            f"{district.kind} {district.name}",
-            [(area.code, f"{area.kind} {area.name}") for area in areas if area.parent_code == district.code],
-        )
-        for district in areas
-        if district.level is AreaLevel.DISTRICT
+        (area.code, f"{area.kind} {area.name}", communes.get(area.code, []))
+        for area in areas
+        if area.code in communes or area.level is AreaLevel.DISTRICT
     ]
 
 
 def read_place_names(session: Session, codes: Iterable[str | None]) -> dict[str, str]:
     """Return names with the district, as some are the same: "Xã Đắk Long (Đắk Glei)"."""
     district = aliased(Area)
-    query = select(Area, district.name).outerjoin(district, district.code == Area.parent_code)
+    query = select(Area, district.name).outerjoin(
+        district, and_(district.code == Area.parent_code, district.level == AreaLevel.DISTRICT)
+    )
     rows = session.execute(query.where(Area.code.in_({code for code in codes if code})))
     return {area.code: area.full_name + (f" ({parent})" if parent else "") for area, parent in rows}
 
 
 def read_provinces(session: Session) -> list[tuple[str, str]]:
-    """Return (code, name) of each province."""
-    provinces = session.scalars(select(Area).where(Area.level == AreaLevel.PROVINCE).order_by(Area.code))
+    """Return (code, name) of each province of today."""
+    provinces = session.scalars(
+        select(Area).where(Area.level == AreaLevel.PROVINCE, IS_CURRENT).order_by(Area.code)
+    )
     return [(area.code, f"{area.kind} {area.name}") for area in provinces]
 
 

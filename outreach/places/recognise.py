@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import path_upwards
+from outreach.places.areas import IS_CURRENT, path_upwards
 from outreach.places.nation import RENAMED, TWO_LEVELS_SINCE, all_province_names, province_names, units_of
 from outreach.rules.gazetteer import Gazetteer, Unit, spelling_key
 
@@ -20,15 +20,16 @@ def installation_gazetteer(session: Session) -> Gazetteer:
     Of provinces that the nation's files have it knows the former units, too. A commune that the files do not have, or not
     by this name, is recognised by its name in the table.
     """
-    areas = {area.code: area for area in session.scalars(select(Area))}
+    areas = {area.code: area for area in session.scalars(select(Area).where(IS_CURRENT))}
+    keys = {area.official_code: area.code for area in areas.values()}
     has_districts = any(area.level is AreaLevel.DISTRICT for area in areas.values())
     day = date.min if has_districts else TWO_LEVELS_SINCE
-    provinces = {area.code for area in areas.values() if area.level is AreaLevel.PROVINCE}
+    provinces = {area.official_code for area in areas.values() if area.level is AreaLevel.PROVINCE}
     known = frozenset(provinces & province_names(day).keys())
     units = [
         replace(unit, codes=codes)
         for unit in (units_of(known, day) if known else ())
-        if (codes := tuple(code for code in unit.codes if code in areas))
+        if (codes := tuple(keys[code] for code in unit.codes if code in keys))
     ]
     named = {(unit.codes[0], spelling_key(unit.name)) for unit in units if not unit.is_former}
     for area in areas.values():

@@ -31,19 +31,19 @@ _NUMBERED = re.compile(r"\b(phường|phuong|quận|quan|p|q|f)[.\s]*(\d+)")
 _ABBREVIATED = re.compile(r"\b(t\.\s?t|t\.\s?x|t\.\s?p|đ\.\s?k|[xphqtf]|tt|tx|tp|đk)\.\s*(?=\w)")
 # Where a level's word stands inside a part, the next place begins there.
 _NEXT_LEVEL = re.compile(
-    r"\s(?=(?:xã|phường|thị trấn|đặc khu|huyện|quận|thị xã|thành phố|tỉnh|tt|tx|tp|[xphqf](?= \d))\s)"
+    r"\s(?=(?:xã|phường|thị trấn|đặc khu|huyện|quận|thị xã|thành phố|tỉnh|tt|tx|tp|q|[xphf](?= \d))\s)"
 )
 _NEXT_LEVEL_BARE = re.compile(
-    r"\s(?=(?:xa|phuong|thi tran|dac khu|huyen|quan|thi xa|thanh pho|tinh|tt|tx|tp|[xphqf](?= \d))\s)"
+    r"\s(?=(?:xa|phuong|thi tran|dac khu|huyen|quan|thi xa|thanh pho|tinh|tt|tx|tp|q|[xphf](?= \d))\s)"
 )
 _OTHER_NAMES = (
     (
         re.compile(r"(?:\b(?:tp|t\.p|thành phố|thanh pho)[.\s]*|\b)(?:hcm|hồ chí minh|ho chi minh)\b"),
-        " tp hồ chí minh",
+        " tp ho chi minh",
     ),
-    (re.compile(r"\b(?:tp|t\.p|thành phố|thanh pho)[.\s]*(?:sài gòn|sai gon)\b"), " tp hồ chí minh"),
+    (re.compile(r"\b(?:tp|t\.p|thành phố|thanh pho)[.\s]*(?:sài gòn|sai gon)\b"), " tp ho chi minh"),
     (re.compile(r"\b(?:thừa thiên|thua thien|t\.?\s?t\.?)[\s-]*(?=hu(?:ế|e)\b)"), " "),
-    (re.compile(r"\bbr\s*[-–]?\s*vt\b"), " bà rịa vũng tàu"),
+    (re.compile(r"\bbr\s*[-–]?\s*vt\b"), " ba ria vung tau"),
 )
 _ONE_WORD_KINDS = {
     **dict.fromkeys(("xã", "xa", "x"), "xa"),
@@ -66,9 +66,11 @@ _TWO_WORD_KINDS = {
         "t p": "thanh pho",
     },
 }
+_KINDS_OF_TWO_WORDS = {"thị trấn", "đặc khu", "thị xã", "thành phố"}
 _COMMUNE_KINDS = {"xa", "phuong", "thi tran", "dac khu"}
 _DISTRICT_KINDS = {"huyen", "quan", "thi xa"}
-_MAYBE_DISTRICT = {"", "thanh pho", *_DISTRICT_KINDS}
+_OF_COLUMN = "district"  # the kind of what the district's column has without a kind
+_MAYBE_DISTRICT = {"", "thanh pho", _OF_COLUMN, *_DISTRICT_KINDS}
 _MAYBE_PROVINCE = {"", "tinh", "thanh pho"}
 _TONES = "\u0300\u0301\u0303\u0309\u0323"
 _ODD_LETTERS = str.maketrans({"ƀ": "b", "ð": "đ", "'": None, "’": None, "‘": None, "`": None, "´": None})
@@ -206,6 +208,26 @@ class Gazetteer:
         match = self._cache.get(key)
         return self._remember(key, self._look_up_address) if match is None else match
 
+    def match_title(self, title: str) -> tuple[str, PlaceMatch]:
+        """Find the commune in a title such as "UBND XÃ ĐẮK LA - HUYỆN ĐẮK HÀ, NĂM 2020": its name there, and the match.
+
+        The commune must be marked as one. ("", no match) if there is none.
+        """
+        parts = [self._cut(part) for part in self._parts(title)]
+        named = next((part[0] for part in parts if part[0].kind in _COMMUNE_KINDS), None)
+        if named is None or named.key not in self._places:
+            return "", PlaceMatch()
+        around = [part for part in parts if part[0].kind and part[0].kind not in _COMMUNE_KINDS]
+        return " ".join(named.words), self._look_up([(named,), *around], [])
+
+    def _cut(self, part: _Part) -> _Part:
+        """Cut off what stands behind the longest known name of a part with a kind."""
+        kind, words = part[0].kind, part[0].words
+        around = self._places if kind in _COMMUNE_KINDS else self._districts
+        ends = (end for end in range(len(words), 0, -1) if kind and _key(words[:end]) in around)
+        end = next(ends, 0)
+        return _with_kind(kind, words[:end]) if end else part
+
     def _remember(
         self, key: tuple[str, str], look_up: Callable[[list[_Part], list[_Part]], PlaceMatch]
     ) -> PlaceMatch:
@@ -229,11 +251,14 @@ class Gazetteer:
         if not parts or self._is_foreign([*parts, *within]):
             return PlaceMatch()
         parts = [self._correct_district(part, "") for part in parts]
-        within = [self._correct_district(part, "thanh pho") for part in within]
+        within = [self._correct_district(part, _OF_COLUMN) for part in within]
+        is_named = False
         for attempt in (parts, self._peel(parts)):
-            if attempt and (found := self._find(attempt, within)):
-                return self._settle(found)
-        if len(self._places) > _MOST_NAMES_TO_CORRECT:
+            found = self._find(attempt, within) if attempt else []
+            is_named = is_named or bool(found)
+            if found and (match := self._settle(found)) != PlaceMatch():
+                return match
+        if is_named or len(self._places) > _MOST_NAMES_TO_CORRECT:
             return PlaceMatch()
         at = next((at for at, part in enumerate(parts) if part[0].kind in _COMMUNE_KINDS), 0)
         nearest = self._nearest(parts[at][0].key)
@@ -298,6 +323,8 @@ class Gazetteer:
             for other in part:
                 kind, key = other.kind, other.key
                 districts = place.districts.get(key, ()) if kind in _MAYBE_DISTRICT else ()
+                if kind not in districts and kind in self._districts.get(key, ()):
+                    districts = ()  # thị xã Kỳ Anh is not huyện Kỳ Anh
                 if kind in _MAYBE_PROVINCE and key in place.provinces and kind not in districts:
                     # "Kon Tum" twice without a kind is the city and the province.
                     if districts and names_province and not kind:
@@ -310,7 +337,9 @@ class Gazetteer:
                     has_district = is_seen = True
                     score += 4.5 if kind in districts else 4.0
                 elif kind in _DISTRICT_KINDS or (kind in _MAYBE_DISTRICT and key in self._districts):
-                    is_district = is_district or key not in self._provinces or kind in _DISTRICT_KINDS
+                    is_district = (
+                        is_district or key not in self._provinces or kind in {*_DISTRICT_KINDS, _OF_COLUMN}
+                    )
                 elif kind in ("tinh", "thanh pho") and key in self._provinces:
                     is_other_province = True
                 if is_seen:
@@ -364,7 +393,7 @@ class Gazetteer:
         `kind` is what a part without a kind is taken for.
         """
         first = part[0] if part[0].kind or not kind else replace(part[0], kind=kind)
-        if first.kind not in _DISTRICT_KINDS and first.kind != "thanh pho":
+        if first.kind not in {*_DISTRICT_KINDS, _OF_COLUMN, "thanh pho"}:
             return part
         if any(reading.key in self._known for reading in part):
             return (first, *part[1:])
@@ -434,6 +463,13 @@ def spelling_key(name: str) -> str:
     Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú, Blô/Plô have the same key.
     """
     return _key(_words(_lower(name)))
+
+
+def split_kind(name: str) -> tuple[str, str]:
+    """Return kind and name of a unit whose kind is written in full: ("Thị trấn", "Đăk Hà")."""
+    words = name.split()
+    count = 2 if " ".join(words[:2]).lower() in _KINDS_OF_TWO_WORDS else 1
+    return " ".join(words[:count]), " ".join(words[count:])
 
 
 def _key(words: Sequence[str]) -> str:

@@ -62,6 +62,9 @@ NAMES = {
 _OTHER_SPELLINGS = {
     "kinh": "vi",
     "sedang": "sed",
+    "xedang": "sed",
+    "sodang": "sed",
+    "rongao": "bdq",
     "bahnar": "bdq",
     "gietrieng": "jeh",
     "jeh": "jeh",

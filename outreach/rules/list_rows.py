@@ -83,6 +83,7 @@ class CheckedRow:
     corrects: str
     header: Header = field(repr=False)
     cells: Row = field(repr=False)
+    place_question: int | None = None  # the question about the place, once it is stored
 
     @property
     def commune_code(self) -> str:
@@ -117,7 +118,10 @@ class RowReader:
         *,
         sheet: str,
         merged: frozenset[tuple[int, int]] = frozenset(),
+        title: str = "",
     ) -> None:
+        """`title` is what stands above the header; a commune named there, or in a row between people, is theirs."""
+        self._section, self._place_of_section = gazetteer.match_title(title)
         self._header, self._gazetteer, self._sheet, self._merged = header, gazetteer, sheet, merged
         self._columns = header.columns
         self._above = dict.fromkeys(_PLACES, "")
@@ -137,6 +141,7 @@ class RowReader:
             texts = self._texts(row)
         phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
         if self._header.is_repeated_in(row) if phones else not self._is_person(row, texts):
+            self._note_section(row)
             return None
         if phones and not name and Column.NAME in self._columns and _is_signature(row, phones):
             return None
@@ -150,6 +155,11 @@ class RowReader:
                 above[column] = ""
         village, commune, district = above[Column.VILLAGE], above[Column.COMMUNE], above[Column.DISTRICT]
         places = self._gazetteer
+        found = (
+            places.match(commune, district) if self._has_commune else places.match_address(village, district)
+        )
+        if not commune and self._section and not found.code and not found.candidates:
+            commune, found = self._section, self._place_of_section
         birth_year, birth_doubt = self._birth(row)
         family, name = text(Column.FAMILY_NAME), text(Column.NAME, "")
         if family:
@@ -166,9 +176,7 @@ class RowReader:
             village=village,
             commune=commune,
             district=district,
-            place=places.match(commune, district)
-            if self._has_commune
-            else places.match_address(village, district),
+            place=found,
             unit=above[Column.UNIT],
             note=text(Column.NOTE, ""),
             language=text(Column.LANGUAGE, ""),
@@ -181,6 +189,14 @@ class RowReader:
             header=self._header,
             cells=row,
         )
+
+    def _note_section(self, row: Row) -> None:
+        """Remember the commune that a row between people names, as in "II. Xã Đắk La"."""
+        section, place = self._gazetteer.match_title(
+            ", ".join(dict.fromkeys(filter(None, map(cell_text, row))))
+        )
+        if section:
+            self._section, self._place_of_section = section, place
 
     def _texts(self, row: Row) -> dict[Column, str]:
         width = len(row)

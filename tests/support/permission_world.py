@@ -265,6 +265,7 @@ class Office:
             "upload_id": upload.id,
             "issue_id": issue.id,
             "incident_id": 1,
+            "place_question_id": 1,
             "action": "pause",
             "choice": "keep",
             "filename": "admin.css",

@@ -184,7 +184,7 @@ def _communes(snapshot: Snapshot, communes: list[PlaceFigures]) -> tuple[Block, 
     columns = (
         Column("TT", 5, Alignment.CENTER),
         Column("Xã, phường, thị trấn", 19, Alignment.LEFT),
-        Column("Huyện, thành phố", 17, Alignment.LEFT),
+        Column(snapshot.level_name, 17, Alignment.LEFT),
         Column("Số chính thức", 10),
         Column("Tính đến ngày", 11, Alignment.CENTER),
         Column("Người có ĐTTM", 11),

@@ -60,17 +60,17 @@ def results(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
 
 def shortcomings(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     """Return part II: missing reports and figures, and gaps to the goals."""
-    lines = []
+    lines, level = [], _lower(snapshot.level_name)
     if snapshot.missing:
         lines.append(
             f"{said(len(snapshot.missing))}/{said(len(snapshot.agencies))} cơ quan, đơn vị chưa gửi số liệu trong ngày: "
             f"{'; '.join(snapshot.missing)}."
         )
     if snapshot.without_official and len(snapshot.without_official) == len(snapshot.districts):
-        lines.append("Chưa có số liệu chính thức của các huyện, thành phố.")
+        lines.append(f"Chưa có số liệu chính thức của các {level}.")
     elif snapshot.without_official:
         lines.append(
-            f"{said(len(snapshot.without_official))}/{said(len(snapshot.districts))} huyện, thành phố chưa có số liệu "
+            f"{said(len(snapshot.without_official))}/{said(len(snapshot.districts))} {level} chưa có số liệu "
             f"chính thức: {', '.join(map(_lower, snapshot.without_official))}."
         )
     if snapshot.whole.owners is None:
@@ -230,7 +230,7 @@ def residents(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
 
 def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
     known = [place.official for place in snapshot.districts if place.official]
-    whole = snapshot.whole
+    whole, level = snapshot.whole, _lower(snapshot.level_name)
     if whole.official is None and not known:
         return "chưa có số liệu được công bố."
     sources = "; ".join(sorted({figure.source for figure in known}))
@@ -242,9 +242,9 @@ def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
     )
     if whole.official is None:
         return (
-            f"{said(len(known))}/{said(len(snapshot.districts))} huyện, thành phố đã có số liệu, cộng "
+            f"{said(len(known))}/{said(len(snapshot.districts))} {level} đã có số liệu, cộng "
             f"{said(sum(figure.installed for figure in known))} máy đã {template.done} ({days}; nguồn: {sources}). "
-            "Chưa đủ số liệu của tất cả các huyện, thành phố để tính tỷ lệ chung của tỉnh."
+            f"Chưa đủ số liệu của tất cả các {level} để tính tỷ lệ chung của tỉnh."
         )
     text = f"{said(whole.official.installed)} máy đã {template.done} ({days}; nguồn: {whole.official.source})"
     if whole.owners and whole.official_share is not None:
@@ -281,7 +281,7 @@ def _change(difference: int) -> str:
 def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
     columns = (
         Column("TT", 5, Alignment.CENTER),
-        Column("Huyện, thành phố", 22, Alignment.LEFT),
+        Column(snapshot.level_name, 22, Alignment.LEFT),
         Column("Số chính thức", 11),
         Column("Tính đến ngày", 16, Alignment.CENTER),  # a bold date in one line
         Column("Người có ĐTTM", 12),
@@ -293,8 +293,8 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
     rows = [place_row(str(n), place.name, place) for n, place in enumerate(snapshot.districts, 1)]
     rows.append(place_row("", "Toàn tỉnh", snapshot.whole))
     return Table(
-        "Huyện, thành phố",
-        f"Bảng 1. Kết quả {template.done} theo huyện, thành phố",
+        snapshot.level_name,
+        f"Bảng 1. Kết quả {template.done} theo {_lower(snapshot.level_name)}",
         columns,
         tuple(rows),
         has_total=True,
@@ -327,11 +327,16 @@ def reported_cells(reported: SelfReported) -> tuple[Cell, ...]:
     return (reported.reported, reported.could, ShareCell(share) if share is not None else None)
 
 
+_MOST_BARS = 30
+
+
 def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
     charts = []
-    if any(place.official_share is not None for place in snapshot.districts):
+    # More bars than that are no chart; the table has them.
+    places = snapshot.districts if len(snapshot.districts) <= _MOST_BARS else ()
+    if any(place.official_share is not None for place in places):
         goal = snapshot.residents.share if snapshot.residents else None
-        bars = _bars([(place.name, place.official_share) for place in snapshot.districts])
+        bars = _bars([(place.name, place.official_share) for place in places])
         charts.append(
             Chart(
                 "official",
@@ -342,8 +347,8 @@ def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
                 goal_text=f"mục tiêu {percent(goal, is_exact=True)}" if goal else "",
             )
         )
-    if any(place.reported.share is not None for place in snapshot.districts):
-        bars = _bars([(place.name, place.reported.share) for place in snapshot.districts])
+    if any(place.reported.share is not None for place in places):
+        bars = _bars([(place.name, place.reported.share) for place in places])
         charts.append(
             Chart(
                 "reported",

@@ -160,6 +160,12 @@ class Snapshot:
     since: str  # the first day of the counted activities
     before: int | None
     days: tuple[tuple[str, int], ...]
+    level: str = ""  # what the places of `districts` are called, where they are no districts
+
+    @property
+    def level_name(self) -> str:
+        """Return what the level below the province is called, as a heading."""
+        return self.level or "Huyện, thành phố"
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -177,6 +183,8 @@ class Snapshot:
         for entry in (*data["bodies"], *data["campaigns"]):
             if entry["id"] is None:  # as in the frozen data, else the digest would differ
                 del entry["id"]
+        if not self.level:
+            del data["level"]
         return data
 
     @property
@@ -209,6 +217,7 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         since=data["since"],
         before=data["before"],
         days=tuple((day, count) for day, count in data["days"]),
+        level=data.get("level", ""),
     )
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0056_report_form"
-down_revision = "0052_stated"
+down_revision = "0054_place_questions"
 
 # What stood in campaigns/reports/kontum.toml until now.
 _FORM = {

@@ -40,8 +40,10 @@ tokens create               A....
 tokens list                 A...U
 tokens end                  A....
 campaigns status            operator
+areas change                operator
 areas load                  operator
 areas match                 operator
+areas move                  operator
 audit verify                operator
 backup create               operator
 backup restore              operator

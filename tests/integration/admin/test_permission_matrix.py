@@ -138,6 +138,8 @@ POST lists.create           ASP..
 POST lists.basis            ASP..
 GET  lists.waiting          ASP..
 POST lists.decide           ASP..
+GET  lists.places           ASP..
+POST lists.answer_place     ASP..
 POST lists.retract          ASP..
 GET  imports.index          ASP.U
 POST imports.receive        ASP..
@@ -240,7 +242,8 @@ WITHOUT_TOKEN = (
     "agency_page.",
     "api.",
 )  # their callers prove themselves otherwise
-OF_ALL = {"incident_id", "report_link_id"}  # objects that belong to the installation, not to an organisation
+# Objects that belong to the installation, not to an organisation.
+OF_ALL = {"incident_id", "place_question_id", "report_link_id"}
 ABOUT_WHAT = {
     "sending.panel": "launched_id",
     "installs.index": "launched_id",
@@ -259,6 +262,7 @@ OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 422}}  # a refused form is 
 REFUSED_WITHIN = {
     "report.file": {404},  # nothing is issued yet
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
+    "lists.answer_place": {404},  # no place is open
     "saved_texts.remove": {404},  # gone since the first of them removed it
 }
 FEWEST_CELLS = 750
@@ -346,6 +350,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
             "understood": "1"
         },  # of a request for something else: refused, and the person stays
         "lists.decide": {"decision": "dropped"},
+        "lists.answer_place": {"area": "62"},
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
         "lists.basis": {"basis": "consent", "basis_note": MARK},
         "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},

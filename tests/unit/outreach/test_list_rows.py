@@ -1,6 +1,7 @@
 """Lists in the fonts of before Unicode, as they stand in the file when the font is gone."""
 
 import csv
+from pathlib import Path
 
 import pytest
 
@@ -113,3 +114,30 @@ def test_rows_in_an_old_font_pasted_among_others_are_converted_and_the_others_le
     assert [(each.name, each.commune) for each in read[:80]] == [(each[0], each[2]) for each in others * 20]
     assert [each.name for each in read[80:]] == ["Nguyễn Văn An", "Nguyễn Văn An", "Y Thu"]
     assert {each.commune_code for each in read[80:]} == {"23524"}
+
+
+def test_a_title_or_a_row_between_people_gives_the_commune_where_the_row_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "HỘI LHPN XÃ ĐẮK LA - HUYỆN ĐẮK HÀ NĂM 2020,,\n"
+        "STT,Họ và tên,SĐT\n"
+        "1,Y Blưm,0905000123\n"
+        "II,Xã Đắk Hring,\n"
+        "2,Y Hlan,0905000124\n"
+        "III,Thôn 4,\n"
+        "3,A Lâu,0905000125\n",
+        encoding="utf-8",
+    )
+    read = list(check_list(path, KONTUM_2020))
+    assert [row.place.code for row in read] == ["23524", "23506", "23506"]
+
+
+def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "DANH SÁCH XÃ ĐẮK LA,,,\nSTT,Họ và tên,Xã,SĐT\n1,Y Blưm,Đắk Hring,0905000123\n2,A Lâu,Lạ Hoắc,0905000124\n"
+        "3,Y Hlan,,0905000125\n",
+        encoding="utf-8",
+    )
+    read = list(check_list(path, KONTUM_2020))
+    assert [row.place.code for row in read] == ["23506", None, "23524"]

@@ -51,6 +51,7 @@ def test_no_commune_is_taken_for_another_or_lost(title, cases):
         ("X. Đăk Hring, H. Đăk Ha, T. Kon Tum", PlaceMatch("23512")),
         ("xã Đăk Hà, huyện Tu Mơ Rôngg", PlaceMatch("23425")),  # the district is misspelt
         ("xã Đăk Hring, huyện Tu Mơ Rông", PlaceMatch()),  # it never lay there
+        ("Đăk Hring H.Đăk Hà KonTum", PlaceMatch("23512")),
         ("Đặc khu Lý Sơn", PlaceMatch("21548")),
         ("ĐK. Lý Sơn", PlaceMatch("21548")),
         ("huyện đảo Lý Sơn", PlaceMatch("21548")),
@@ -73,7 +74,10 @@ def test_places_of_quang_ngai_today(text, expected):
         ("01", "Phường Văn Miếu - Quốc Tử Giám, Hà Nội", "00226"),
         ("79", "P.2, Q.3, TP.HCM", "27154"),
         ("79", "Phường 02, Quận 3, TPHCM", "27154"),
+        ("79", "Phuong Ben Nghe Quan 1 TPHCM", "26740"),
+        ("79", "F12 Q Gò Vấp", "26882"),
         ("79", "Phường Sài Gòn", "26740"),
+        ("42", "xã Kỳ Hà, thị xã Kỳ Anh", "18781"),
         ("", "xã Mỹ Hưng, huyện Quảng Hòa, Cao Bằng", "01648"),
         ("", "xã Phú Thịnh, huyện Yên Sơn, Tuyên Quang", "02494"),
         ("", "huyện Côn Đảo, Bà Rịa - Vũng Tàu", "26732"),
@@ -108,3 +112,17 @@ def test_an_unknown_province_is_an_error():
 def test_a_hostile_text_costs_no_time():
     for text in (" " * 100_000, "-" * 100_000, "xã " * 50_000, "a, " * 50_000, "tt." * 50_000):
         assert QUANG_NGAI.match(text) == PlaceMatch()
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("UBND XÃ ĐĂK HRING, HUYỆN ĐĂK HÀ NĂM 2024", ("đăk hring", PlaceMatch("23512"))),
+        ("Hội LHPN phường Kon Tum tỉnh Quảng Ngãi", ("kon tum", PlaceMatch("23293"))),
+        ("DANH SÁCH HỘI VIÊN", ("", PlaceMatch())),
+        ("xã hội hóa giáo dục", ("", PlaceMatch())),
+        ("", ("", PlaceMatch())),
+    ],
+)
+def test_a_title_names_a_commune_only_where_it_is_marked_as_one(title, expected):
+    assert QUANG_NGAI.match_title(title) == expected

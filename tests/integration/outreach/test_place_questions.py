@@ -1,0 +1,105 @@
+"""Places that are not recognised are kept as written and settled once for all people with that spelling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from outreach.contacts.move_people import load_units, move_people
+from outreach.contacts.place_questions import answer_place, read_questions
+from outreach.imports.list_reader import check_list
+from outreach.models.accounts import Role
+from outreach.models.contacts import Contact, PlaceQuestion
+from outreach.models.places import Area, AreaSuccessor
+from outreach.places.recognise import installation_gazetteer
+from outreach.rules.errors import BadInput, NotFound
+from tests.integration.outreach.test_units import load_kon_tum
+from tests.support.admin_client import post, signed_in
+from tests.support.lists import bring, local, write
+from tests.support.world import AUTHOR, LIST, World
+
+SPLIT = "23287"  # as if Quyết Thắng had been split: no commune of Kon Tum was
+
+
+def bring_lines(world: World, tmp_path: Path, *lines: str, name: str = "list.csv") -> None:
+    file = write(tmp_path, *lines, name=name)
+    with world.runtime.db.read() as session:
+        gazetteer = installation_gazetteer(session)
+    bring(world, file, LIST, rows=check_list(file, gazetteer))
+
+
+def places(world: World) -> dict[str, str | None]:
+    with world.runtime.db.read() as session:
+        return dict(session.execute(select(Contact.name, Contact.area_code)).all())
+
+
+def test_one_answer_settles_all_rows_of_a_spelling_and_later_ones(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    load_units(world.runtime, ["51"], now=world.now)
+    bring_lines(
+        world,
+        tmp_path,
+        f"1,A Lâu,,Thôn 1,xã Đăk Hring mới,{local(1)}",
+        f"2,A Thun,,Thôn 2,xã  Đăk Hring Mới,{local(2)}",
+        f"3,Y Hlan,,,xã Đăk Mar,{local(3)}",
+    )
+    assert places(world) == {"A Lâu": None, "A Thun": None, "Y Hlan": "23512"}
+    signed_in(client, AUTHOR)
+    assert "1 cách viết" in client.get("/admin/lists/").text
+    page = client.get("/admin/lists/places").text
+    assert "xã Đăk Hring mới" in page
+    assert "2 người" in page
+    assert post(client, "/admin/lists/places/1", area="62").status_code == 422  # no commune
+    answer = post(client, "/admin/lists/places/1", area="23512")
+    assert "Không có địa danh nào chờ" in client.get(answer.location).text
+    assert places(world) == dict.fromkeys(("A Lâu", "A Thun", "Y Hlan"), "23512")
+    bring_lines(world, tmp_path, f"1,A Brui,,,xã Đăk Hring mới,{local(4)}", name="later.csv")
+    assert places(world)["A Brui"] == "23512"
+
+
+def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_first(world: World) -> None:
+    load_kon_tum(world)
+    with world.runtime.db.write() as session:
+        for name, village in (("A Lâu", "Thôn 1"), ("A Thun", "thôn 1"), ("Y Hlan", "Thôn 2")):
+            session.add(
+                Contact(
+                    name=name, village=village, area_code=SPLIT, created_at=world.now, updated_at=world.now
+                )
+            )
+    load_units(world.runtime, ["51"], now=world.now)
+    with world.runtime.db.write() as session:
+        session.add(AreaSuccessor(old_code=SPLIT, new_code="21548", is_likely=False))
+    move_people(world.runtime, now=world.now)
+    assert set(places(world).values()) == {SPLIT}
+    with world.runtime.db.read() as session:
+        questions = session.scalars(select(PlaceQuestion).order_by(PlaceQuestion.village)).all()
+        assert sorted(each.village for each in questions) == ["Thôn 1", "Thôn 2"]
+        first = session.get_one(Area, questions[0].candidates[0])
+        assert len(questions[0].candidates) > 1
+    with world.runtime.db.write() as session:
+        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    people = answer_place(world.runtime, questions[0].id, area_code=first.code, user=officer, now=world.now)
+    assert people == 2
+    assert places(world) == {"A Lâu": first.code, "A Thun": first.code, "Y Hlan": SPLIT}
+    move_people(world.runtime, now=world.now)
+    assert places(world)["Y Hlan"] == SPLIT
+
+
+def test_who_does_not_see_the_province_may_not_answer(world: World, tmp_path: Path) -> None:
+    load_units(world.runtime, ["51"], now=world.now)
+    bring_lines(world, tmp_path, f"1,A Lâu,,,xã Lạ Hoắc,{local(1)}")
+    with world.runtime.db.write() as session:
+        officer = world.add_officer(session, "xa@loa.example", Role.STAFF)
+        officer.area_code = "23512"
+    with world.runtime.db.read() as session:
+        assert read_questions(session, officer) == ([], 0)
+    with pytest.raises(NotFound):
+        answer_place(world.runtime, 1, area_code="23512", user=officer, now=world.now)
+    with world.runtime.db.write() as session:
+        officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
+    with pytest.raises(BadInput):
+        answer_place(world.runtime, 1, area_code="51", user=officer, now=world.now)

@@ -1,0 +1,182 @@
+"""Units with their days: today's beside those that ended, and the people who lived in these."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from outreach.accounts.permissions import areas_of
+from outreach.contacts.move_people import Tried, apply_reform, load_units, move_people, plan_moves
+from outreach.models.accounts import User
+from outreach.models.contacts import Contact
+from outreach.models.places import Area, AreaLevel, ContactMove
+from outreach.places.areas import areas_within, load_areas, read_districts, read_level_name, whole_successors
+from outreach.places.nation import TWO_LEVELS_SINCE, former_units
+from outreach.places.recognise import installation_gazetteer
+from outreach.rules.errors import BadInput
+from tests.support.lists import UNITS
+from tests.support.world import World
+
+KON_TUM = [unit for unit in former_units().values() if unit.province_code == "62"]
+
+
+def load_kon_tum(world: World) -> None:
+    with world.runtime.db.write() as session:
+        load_areas(session, Path(UNITS))
+
+
+def settle(world: World) -> dict[str, int]:
+    """One person in each commune of Kon Tum. Returns their ids by commune."""
+    with world.runtime.db.write() as session:
+        people = [
+            Contact(name=unit.name, area_code=unit.code, created_at=world.now, updated_at=world.now)
+            for unit in KON_TUM
+        ]
+        session.add_all(people)
+        session.flush()
+        return {person.area_code or "": person.id for person in people}
+
+
+def test_a_new_installation_has_its_province_in_two_levels(world: World) -> None:
+    with world.runtime.db.read() as session:
+        before = {code for code, _name, _communes in read_districts(session)}
+    loaded = load_units(world.runtime, ["68"], now=world.now)
+    assert (loaded.communes, loaded.ended) == (124, 0)
+    with world.runtime.db.read() as session:
+        offered = {code: communes for code, _name, communes in read_districts(session)}
+        assert len(offered["68"]) == 124
+        assert {*offered} - before == {"68"}
+        match = installation_gazetteer(session).match("P. Xuân Hương - Đà Lạt")
+        assert match.code == "24781"
+
+
+def test_todays_units_end_those_that_became_them_and_move_nobody(world: World) -> None:
+    load_kon_tum(world)
+    people = settle(world)
+    loaded = load_units(world.runtime, ["51"], now=world.now)
+    assert loaded.communes == 96
+    assert load_units(world.runtime, ["51"], now=world.now).ended == 0  # again: nothing changes
+    with world.runtime.db.read() as session:
+        lives_in = dict(
+            session.execute(
+                select(Contact.id, Contact.area_code).where(Contact.id.in_(people.values()))
+            ).all()
+        )
+        assert lives_in == {person: code for code, person in people.items()}
+        # Duy Tân's code is Đăk Cấm's today: two units.
+        assert session.get_one(Area, "23284").full_name == "Phường Duy Tân"
+        today = session.get_one(Area, "23284-2025")
+        assert (today.full_name, today.official_code, today.valid_to) == ("Phường Đăk Cấm", "23284", None)
+        old = session.scalars(
+            select(Area).where(Area.official_code.in_(people), Area.valid_from.is_(None))
+        ).all()
+        assert {area.valid_to for area in old} == {"2025-07-01"}
+        assert session.get_one(Area, "62").valid_to == "2025-07-01"
+        assert len(next(name for code, _, name in read_districts(session) if code == "51")) == 96
+        assert "đặc khu" in read_level_name(session)
+
+
+def test_people_of_whole_units_are_moved_as_the_dry_run_says_and_those_of_split_ones_stay(
+    world: World,
+) -> None:
+    load_kon_tum(world)
+    people = settle(world)
+    load_units(world.runtime, ["51"], now=world.now)
+    with world.runtime.db.read() as session:
+        planned = plan_moves(session)
+    moves = move_people(world.runtime, now=world.now)
+    assert [(move.old.code, move.people, len(move.new)) for move in moves] == [
+        (move.old.code, move.people, len(move.new)) for move in planned
+    ]
+    split = {unit.code for unit in KON_TUM if len(unit.successors) > 1}
+    assert sum(move.people for move in moves) == len(KON_TUM)
+    with world.runtime.db.read() as session:
+        now_in = dict(
+            session.execute(
+                select(Contact.id, Area.official_code)
+                .join(Area, Area.code == Contact.area_code)
+                .where(Contact.id.in_(people.values()))
+            ).all()
+        )
+        assert len(now_in) == len(KON_TUM)  # nobody is lost
+        for unit in KON_TUM:
+            expected = unit.code if unit.code in split else unit.successors[0]
+            assert now_in[people[unit.code]] == expected
+        moved = session.scalar(select(func.count()).select_from(ContactMove))
+        assert moved == len(KON_TUM) - len(split)
+        assert whole_successors(session, TWO_LEVELS_SINCE)["23287"] != "23287"
+    assert sum(move.people for move in move_people(world.runtime, now=world.now)) == len(split)
+
+
+def test_a_scope_keeps_its_ground_and_gets_no_other(world: World) -> None:
+    load_kon_tum(world)
+    load_units(world.runtime, ["51"], now=world.now)
+    with world.runtime.db.read() as session:
+        user = User(email="a@b.vn", name="", role="staff", area_code="62")
+        seen = areas_of(session, user) or set()
+        names = {area.full_name for area in session.scalars(select(Area).where(Area.code.in_(seen)))}
+        assert {"Phường Kon Tum", "Xã Đăk Hà"} <= names
+        assert "Đặc khu Lý Sơn" not in names
+        # A unit with ground from two districts is in neither of them alone.
+        district = areas_within(session, ["615"])
+        assert all(
+            {unit.district_code for unit in KON_TUM if code in unit.successors} == {"615"}
+            for code in {
+                session.get_one(Area, each).official_code
+                for each in district
+                if session.get_one(Area, each).valid_from
+            }
+        )
+
+
+def test_an_installation_recognises_its_own_units(world: World) -> None:
+    load_kon_tum(world)
+    with world.runtime.db.read() as session:
+        assert installation_gazetteer(session).match("Phường Duy Tân").code == "23284"
+    load_units(world.runtime, ["51"], now=world.now)
+    with world.runtime.db.read() as session:
+        gazetteer = installation_gazetteer(session)
+        assert gazetteer.match("Phường Đăk Cấm").code == "23284-2025"
+        key = gazetteer.match("phường Duy Tân, thành phố Kon Tum").code
+        assert session.get_one(Area, key).valid_to is None
+        assert session.get_one(Area, key).level is AreaLevel.COMMUNE
+
+
+def test_an_unknown_province_is_refused(world: World) -> None:
+    with pytest.raises(BadInput):
+        load_units(world.runtime, ["62"], now=world.now)
+
+
+def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world: World, tmp_path: Path) -> None:
+    load_units(world.runtime, ["51"], now=world.now)
+    with world.runtime.db.write() as session:
+        for code in ("23512", "23500"):
+            session.add(Contact(name=code, area_code=code, created_at=world.now, updated_at=world.now))
+    file = tmp_path / "reform.csv"
+    file.write_text(
+        "old_code,new_code,new_name,main\n"
+        "23512,23512,Phường Đăk Mar,\n"
+        "23500,23500,Xã Đăk Hà,x\n23500,39999,Xã Hà Mòn,\n",
+        encoding="utf-8",
+    )
+    day = date(2026, 1, 1)
+    with pytest.raises(Tried) as tried:
+        apply_reform(world.runtime, file, day=day, dry_run=True, now=world.now)
+    assert [(move.old.code, move.people, len(move.new)) for move in tried.value.moves] == [
+        ("23500", 1, 2),
+        ("23512", 1, 1),
+    ]
+    with world.runtime.db.read() as session:
+        assert session.get_one(Area, "23512").valid_to is None
+    apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
+    move_people(world.runtime, now=world.now)
+    with world.runtime.db.read() as session:
+        lives_in = dict(session.execute(select(Contact.name, Contact.area_code)).all())
+        assert lives_in == {"23512": "23512-2026", "23500": "23500"}
+        assert session.get_one(Area, "23512-2026").full_name == "Phường Đăk Mar"
+    file.write_text("old_code,new_code,new_name,main\n99999,1,Xã,\n", encoding="utf-8")
+    with pytest.raises(BadInput):
+        apply_reform(world.runtime, file, day=day, dry_run=True, now=world.now)
