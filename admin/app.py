@@ -18,7 +18,12 @@ from admin.site import install_admin, long_form_limit
 from admin.views.imports import upload_limit
 from campaigns.web.answer_page import AnswerPageApp, AnswerPageService, create_answer_page
 from campaigns.web.asgi import Application, WsgiBridge
-from campaigns.web.gateway_callbacks import StatusCallbackApp, create_gateway_callbacks, create_reply_channels
+from campaigns.web.gateway_callbacks import (
+    StatusCallbackApp,
+    create_aggregator_callbacks,
+    create_gateway_callbacks,
+    create_reply_channels,
+)
 from campaigns.web.link_pages import create_agency_page, create_report_page
 from campaigns.web.responses import register_error_pages
 from outreach.accounts import audit
@@ -69,6 +74,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     without_csrf = [
         create_health(runtime),
         *([create_gateway_callbacks(runtime)] if settings.speaks_twilio else []),
+        *([create_aggregator_callbacks(runtime)] if settings.sms_gateway == "aggregator" else []),
         create_reply_channels(runtime),
         create_answer_page(runtime, answer_page),
         create_agency_page(runtime),

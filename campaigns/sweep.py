@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.answer_totals import fold_answer_totals
 from campaigns.delivery.after_restore import mark_waiting_unknown, restored_since
 from campaigns.delivery.outbox import fold_attempt_totals
+from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
@@ -186,12 +187,16 @@ def _mark_unknown_after_restore(runtime: Runtime, session: Session, step_id: int
 
 def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
     """Apply status callbacks until none waits, each round in its own transaction. Returns how many."""
-    total = 0
+    total, key = 0, runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     while True:
         with runtime.db.write() as session:
-            applied = apply_status_callbacks(
-                session, now=now, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS)
-            )
+            matched = match_receipts(session, now=now, secret_key=key)
+        total += matched
+        if matched < MATCH_LIMIT:
+            break
+    while True:
+        with runtime.db.write() as session:
+            applied = apply_status_callbacks(session, now=now, secret_key=key)
         total += applied
         if applied < APPLY_LIMIT:
             return total

@@ -13,13 +13,19 @@ from redis.retry import Retry
 from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
-from outreach.rules.gateway import Gateway, Webhooks
+from outreach.rules.gateway import Gateway, Inbox, InboxItem, Webhooks
 from outreach.rules.keys import Purpose
+from outreach.sms.aggregator import AggregatorGateway
 from outreach.sms.android import AndroidGateway
+from outreach.sms.smpp import SmppGateway
 from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
 
 # A Redis that hangs must not block a webhook, whose caller waits 15 seconds.
 REDIS_TIMEOUT_S = 3.0
+
+
+async def _no_inbox(items: list[InboxItem]) -> None:
+    raise NotImplementedError("a gateway that was opened for sending alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,15 @@ class Runtime:
     job_queue: JobQueue
     webhooks: Webhooks
 
-    def open_gateway(self) -> Gateway:
+    def open_gateway(self, inbox: Inbox = _no_inbox) -> Gateway:
         """Open the gateway in the running event loop; the caller closes it.
 
-        The simulator uses Twilio's API.
+        The simulator uses Twilio's API. `inbox` stores what comes in over the gateway's own connection, where it has one.
         """
+        if self.settings.sms_gateway == "smpp":
+            return SmppGateway(self.settings, inbox)
+        if self.settings.sms_gateway == "aggregator":
+            return AggregatorGateway(self.settings)
         if self.settings.sms_gateway == "phone":
             return AndroidGateway(self.settings)
         return TwilioGateway(self.settings)

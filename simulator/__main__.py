@@ -33,6 +33,7 @@ def main() -> int:
         public_url=args.public_url.rstrip("/"),
         data=args.data,
         keep=args.keep,
+        smpp_port=args.smpp_port,
     )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -77,6 +78,9 @@ def _read_arguments() -> argparse.Namespace:
         help="public address of the system under test: signed as such, carried to the inbound URL's port",
     )
     parser.add_argument("--keep", type=int, default=2_000_000, help="messages held in memory")
+    parser.add_argument(
+        "--smpp-port", type=int, help="also speak SMPP on this port of this machine; 0 takes a free one"
+    )
     args = parser.parse_args()
     if args.inbound_url and not is_this_machine(args.inbound_url):
         parser.error("--inbound-url must lie on this machine")

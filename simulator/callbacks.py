@@ -53,10 +53,11 @@ class Post:
     finished: Callable[[bool], None]
     tries: int = 0
     generation: int = 0
+    method: str = "POST"  # GET: an aggregator's, with its fields in the address
 
     @property
     def is_signed(self) -> bool:
-        return self.purpose is not PostPurpose.LINK
+        return self.purpose is not PostPurpose.LINK and self.method == "POST"
 
     def was_accepted(self, status: int) -> bool:
         """Check whether a response with this status means that the POST was accepted."""
@@ -152,9 +153,11 @@ class Poster:
             headers["X-Twilio-Signature"] = sign(post.url, post.params, auth_token=self._auth_token)
             headers["User-Agent"] = "TwilioProxy/1.1"
         try:
-            async with session.post(
-                URL(destination.url, encoded=True),
-                data=urlencode(post.params).encode("ascii"),
+            fields, is_get = urlencode(post.params), post.method == "GET"
+            async with session.request(
+                post.method,
+                URL(f"{destination.url}?{fields}" if is_get else destination.url, encoded=True),
+                data=None if is_get else fields.encode("ascii"),
                 headers=headers,
                 allow_redirects=False,
             ) as response:

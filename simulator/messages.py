@@ -194,6 +194,7 @@ class Store:
         self.phones: dict[str, TrainingPhone] = {}  # the most recently active one is last
         self.senders: set[str] = set()
         self.opted_out: set[str] = set()
+        self.request_ids: set[str] = set()  # of an aggregator's requests
         self.forgotten = 0
         self.forgotten_ledger = 0
         self.version = 0

@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from simulator.callbacks import Post, Poster, PostPurpose, show_as_public
 from simulator.messages import API_VERSION, FINAL, Direction, Journal, Sms, Status, Store, mint_sid
@@ -22,6 +23,16 @@ SHUFFLE_S = 3.0
 # Source: Twilio, "Support for opt-out keywords": the default English ones.
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
+
+
+class Operator(Protocol):
+    """Way to and from the system under test that is no HTTP: SMPP."""
+
+    def report(self, sms: Sms) -> None: ...
+
+    def receive(self, sms: Sms) -> bool: ...
+
+    def forget(self) -> None: ...
 
 
 class Network:
@@ -45,11 +56,14 @@ class Network:
         self._public_url = public_url
         self._generation = 0
         self.on_arrival: Callable[[Sms], None] = lambda sms: None
+        self.smpp: Operator | None = None
 
     def forget(self) -> None:
         """Drop all messages and callbacks on their way."""
         self._generation += 1
         self._poster.forget()
+        if self.smpp:
+            self.smpp.forget()
 
     def resume(self) -> None:
         """Continue with messages that a former process accepted and did not finish."""
@@ -107,6 +121,8 @@ class Network:
         return {}
 
     def _post_inbound(self, sms: Sms, extra: dict[str, str]) -> None:
+        if self.smpp and self.smpp.receive(sms):
+            return self._end(sms, True)
         if not self._panel.inbound_url:
             return
         params = {
@@ -161,7 +177,17 @@ class Network:
         self._store.touch(sms)
         faults = self._panel.faults
         is_lost = roll(None) < faults.rate_callbacks_lost
-        if not sms.status_callback or faults.callbacks_off or is_lost:
+        if self.smpp and sms.account_sid == "smpp":
+            if sms.status_callback and not faults.callbacks_off and not is_lost:
+                self.smpp.report(sms)
+            return self._end_if_final(sms, status)
+        is_aggregator = sms.account_sid == AGGREGATOR
+        if (
+            not sms.status_callback
+            or faults.callbacks_off
+            or is_lost
+            or (is_aggregator and status not in FINAL)
+        ):
             self._end_if_final(sms, status)
             return
         params = {**_common(sms), "MessageStatus": status.value, "SmsStatus": status.value}
@@ -175,8 +201,9 @@ class Network:
             post = Post(
                 PostPurpose.CALLBACK,
                 sms.status_callback,
-                params,
+                aggregator_fields(sms) if is_aggregator else params,
                 finished=lambda accepted: self._end_if_final(sms, status),
+                method="GET" if is_aggregator else "POST",
             )
             self._poster.post(post, after_s=random.uniform(0, SHUFFLE_S) if faults.callbacks_shuffle else 0.0)  # noqa: S311
 
@@ -191,6 +218,24 @@ class Network:
             sms.status = Status.FAILED
         self._journal.write_end(sms)
         self._store.touch(sms)
+
+
+# Account of messages that came by the aggregator's interface.
+AGGREGATOR = "aggregator"
+
+
+def aggregator_fields(sms: Sms) -> dict[str, str]:
+    """Return what an aggregator of eSMS's kind says of a message."""
+    is_done = sms.status in (Status.SENT, *FINAL) and sms.status is not Status.FAILED
+    return {
+        "SMSID": sms.sid,
+        "SendStatus": "4" if sms.status is Status.FAILED else "5" if is_done else "2",
+        "SendSuccess": str(int(sms.status is Status.DELIVERED)),
+        "SendFailed": str(int(sms.status is Status.UNDELIVERED)),
+        "TotalPrice": f"{350 * sms.num_segments:.4f}",
+        "TypeId": "2",
+        "phonenumber": "0" + sms.to.removeprefix("+84"),
+    }
 
 
 def _common(sms: Sms) -> dict[str, str]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from simulator import pages
+from simulator.aggregator import PREFIX, AggregatorApi
 from simulator.callbacks import is_this_machine
 from simulator.messages import to_ledger
 from simulator.request_checks import MOBILE, SENDER
@@ -36,6 +37,14 @@ def create_app(simulation: Simulation) -> web.Application:
         auth_token=simulation.options.auth_token,
     )
     api.add_routes(app)
+    options = simulation.options
+    AggregatorApi(
+        simulation.store,
+        simulation.network,
+        simulation.panel,
+        simulation.counters,
+        login=(options.account_sid, options.auth_token),
+    ).add_routes(app)
     add_routes(app, simulation)
     pages.add_routes(app, simulation)
     app.on_startup.append(lambda app: simulation.start())
@@ -46,7 +55,7 @@ def create_app(simulation: Simulation) -> web.Application:
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests from pages of other sites, as there is no login that would stop them."""
-    if request.method != "GET" and not request.path.startswith(ROOT):
+    if request.method != "GET" and not request.path.startswith((ROOT, PREFIX)):
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
             raise web.HTTPForbidden(text="cross-site request refused")
@@ -71,6 +80,7 @@ def add_routes(app: web.Application, simulation: Simulation) -> None:
     app.router.add_get("/_ledger", endpoints.write_ledger)
     app.router.add_get("/_stats", endpoints.show_stats)
     app.router.add_post("/_reset", endpoints.reset)
+    app.router.add_post("/_smpp/cut", endpoints.cut_smpp)
 
 
 class _Endpoints:
@@ -111,7 +121,13 @@ class _Endpoints:
         return await self.show_habits(request)
 
     async def show_settings(self, request: web.Request) -> web.Response:
-        return web.json_response({"inbound_url": self._panel.inbound_url})
+        return web.json_response(
+            {
+                "inbound_url": self._panel.inbound_url,
+                "smpp_port": self._simulation.smpp.port,
+                "smpp_receivers": len(self._simulation.smpp.receivers),
+            }
+        )
 
     async def change_settings(self, request: web.Request) -> web.Response:
         changes = await _read_json(request)
@@ -153,6 +169,9 @@ class _Endpoints:
 
     async def show_stats(self, request: web.Request) -> web.Response:
         return web.json_response(self._simulation.count())
+
+    async def cut_smpp(self, request: web.Request) -> web.Response:
+        return web.json_response({"cut": self._simulation.smpp.cut()})
 
     async def reset(self, request: web.Request) -> web.Response:
         self._simulation.reset()

@@ -13,6 +13,9 @@ from simulator.messages import Journal, Store
 from simulator.network import Network
 from simulator.residents import Residents
 from simulator.settings import CurrentSettings
+from simulator.smpp import SmppServer
+
+SMPP_NAME = "loa"  # the system id of SMPP; its password is the account's token
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Options:
     public_url: str
     data: Path | None
     keep: int
+    smpp_port: int | None = None
 
 
 class Simulation:
@@ -45,6 +49,9 @@ class Simulation:
             account_sid=options.account_sid,
             public_url=options.public_url,
         )
+        self.smpp = SmppServer(
+            self.store, self.network, self.panel, self.counters, login=(SMPP_NAME, options.auth_token)
+        )
         self.residents = Residents(
             self.store,
             panel=self.panel,
@@ -61,6 +68,8 @@ class Simulation:
         """Read the journal and continue from there. Raises OSError when its directory cannot be used."""
         self.journal.load(self.store)
         await self.poster.start()
+        if self.options.smpp_port is not None:
+            await self.smpp.start("127.0.0.1", self.options.smpp_port)
         self.network.resume()
         self._flushing = asyncio.create_task(self.journal.keep_flushing())
 
@@ -69,6 +78,7 @@ class Simulation:
             self._flushing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._flushing
+        await self.smpp.stop()
         await self.poster.stop()
         self.journal.close()
 

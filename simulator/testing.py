@@ -53,6 +53,21 @@ class RunningSimulator:
         """Set the URL to which residents' SMS are posted; '' for none."""
         self._json("POST", "/_settings", {"inbound_url": url})
 
+    @property
+    def smpp_url(self) -> str:
+        """Where it speaks SMPP, with its login."""
+        return f"smpp://loa:{self.auth_token}@127.0.0.1:{self._json('GET', '/_settings')['smpp_port']}"
+
+    def smpp_receivers(self) -> int:
+        """Return how many SMPP connections take receipts and replies."""
+        count: int = self._json("GET", "/_settings")["smpp_receivers"]
+        return count
+
+    def cut_smpp(self) -> int:
+        """Cut all SMPP connections. Returns how many there were."""
+        cut: int = self._json("POST", "/_smpp/cut", {})["cut"]
+        return cut
+
     def reset(self) -> None:
         """Delete messages, faults, residents' settings and counts."""
         self._json("POST", "/_reset", {})
@@ -98,7 +113,7 @@ def running_simulator(
 
     Raises RuntimeError with the process's output when it does not start.
     """
-    command = [sys.executable, "-m", "simulator", "--host", host, "--port", "0"]
+    command = [sys.executable, "-m", "simulator", "--host", host, "--port", "0", "--smpp-port", "0"]
     command += ["--inbound-url", inbound_url, "--public-url", public_url]
     command += ["--data", str(data)] if data else []
     command += ["--keep", str(keep)] if keep else []

@@ -23,6 +23,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import uvloop
 
 from campaigns.delivery.send_messages import BackendUnavailable, call_backend
+from campaigns.replies.gateway_inbox import GatewayInbox
 from deploy.processes import follow_parent
 from outreach.core.settings import Settings
 from outreach.rules.gateway import Gateway
@@ -50,24 +51,39 @@ def runtime() -> Runtime:
 
 @cache
 def _loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop, which runs in a thread of its own: a gateway's connection must answer between jobs, too."""
     # Other threads of this process must not keep the event loop waiting for long.
     sys.setswitchinterval(0.001)
-    return uvloop.new_event_loop()
+    loop = uvloop.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="event-loop", daemon=True).start()
+    return loop
 
 
 @cache
 def gateway() -> Gateway:
-    """Return the gateway, whose connection pool outlives the jobs."""
+    """Return the gateway, whose connections outlive the jobs."""
 
     async def open_gateway() -> Gateway:
-        return runtime().open_gateway()
+        return runtime().open_gateway(GatewayInbox(runtime()))
 
     return run(open_gateway())
 
 
+def close_gateway() -> None:
+    """Close the gateway's connections before the process ends, so that nothing more is sent to it."""
+    if gateway.cache_info().currsize:
+        run(gateway().close())
+        gateway.cache_clear()
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the process's own event loop."""
-    return _loop().run_until_complete(coroutine)
+    future = asyncio.run_coroutine_threadsafe(coroutine, _loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()  # RQ's alarm has ended the job
+        raise
 
 
 # Niceness: if processors are short the event loop goes first, as the database process works ahead of it and

@@ -19,6 +19,7 @@ from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
 from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
+from campaigns.replies.gateway_inbox import join_parts
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
@@ -97,8 +98,10 @@ def sweep_job() -> dict[str, int]:
     worker_runtime.job_queue.count_recovered(
         leases=result.leases_expired, callbacks=result.statuses, bells=result.lost_jobs
     )
-    if result.has_unknown:
+    if result.has_unknown and worker_runtime.settings.can_look_up:
         enqueue_reconcile(worker_runtime)
+    with worker_runtime.db.write() as session:
+        join_parts(session, worker_runtime, now=datetime.now(UTC))
     with worker_runtime.db.read() as session:
         uploads = uploads_to_process(session, now=datetime.now(UTC))
         registers = do_not_call.files_to_process(session, now=datetime.now(UTC))
@@ -112,7 +115,7 @@ def sweep_job() -> dict[str, int]:
             days_due(
                 session, worker_runtime.redis, is_live=worker_runtime.settings.is_live, now=datetime.now(UTC)
             )
-            if worker_runtime.settings.sms_gateway != "phone"
+            if worker_runtime.settings.speaks_twilio
             else []
         )
     if has_audit_head and once_every(worker_runtime.redis, "loa:audit-head", every_s=600):

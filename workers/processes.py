@@ -29,7 +29,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from deploy.processes import die_with_parent, name_process
-from outreach.core.job_queue import QUEUES, AllowedJob, open_queue, pending_key
+from outreach.core.job_queue import QUEUES, SEND, AllowedJob, open_queue, pending_key
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
 from outreach.rules.errors import BadInput
@@ -113,11 +113,14 @@ def work(runtime: Runtime, queue: str) -> None:
     """Work on one queue until asked to stop, even if Redis is unavailable meanwhile."""
     logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
     _wait_for_redis(runtime.redis)
+    if queue == SEND and runtime.settings.sms_gateway == "smpp":
+        context.gateway()  # the centre's receipts and replies come on its connection, also while nothing is sent
     worker = create_worker(queue, runtime.redis)
     # RQ has set a longer timeout than ours, for waiting at the queue; open connections still have ours.
     runtime.redis.connection_pool.disconnect()
     with suppress(RedisError):
         worker.work(logging_level="WARNING")
+    context.close_gateway()
     database_process().end()  # before the interpreter ends: it waits for its children first
     if not context.stop_requested.is_set():
         # RQ gives up if Redis is unavailable when a job ends. The same process starts again.

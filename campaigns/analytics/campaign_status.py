@@ -164,7 +164,7 @@ def read_sending_panel(
             unknown=unknown,
             first_due_at=first_due_at,
             is_throttled=throttled_count > 0,
-            fault=read_fault(runtime.redis, settings.twilio_account_sid),
+            fault=read_fault(runtime.redis, settings.account),
             last_claim_at=batches[-1][0] if batches else None,
             opened_at=max((step.opened_at for step in steps if step.opened_at), default=None),
             next_step_at=next_step_at,

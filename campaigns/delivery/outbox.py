@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, delete, func, insert, select, update
+from sqlalchemy import BigInteger, String, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claim_messages import Claim
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
+from campaigns.models.messages import Attempt, AttemptTotal, Message, MessagePart, Outbox
 from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import NO_SYNC, values_subquery
@@ -320,3 +320,21 @@ def causes_and_segments(session: Session, stream_id: int) -> tuple[dict[str, int
             causes[cause or "other"] += int(n)
     charged = [(int(n), int(segments)) for state, _cause, n, segments in rows if is_charged(state)]
     return dict(causes), sum(segments for _n, segments in charged), sum(n for n, _segments in charged)
+
+
+def add_parts(session: Session, parts: Sequence[dict[str, object]]) -> None:
+    """Store the ids of messages' parts; those that are stored already stay as they are."""
+    if not parts:
+        return
+    known = set(
+        session.scalars(
+            select(MessagePart.gateway_id).where(
+                MessagePart.gateway_id.in_(
+                    values_subquery(session, {str(part["gateway_id"]) for part in parts}, String)
+                )
+            )
+        )
+    )
+    new = {part["gateway_id"]: part for part in parts if part["gateway_id"] not in known}
+    if new:
+        session.execute(insert(MessagePart), list(new.values()))

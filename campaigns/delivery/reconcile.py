@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.after_restore import backups_by_worker
 from campaigns.delivery.outbox import OutboxEntry, requeue
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports, owners_of
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM, streams_still_open, suppressed_attempts
 from campaigns.lifecycle import find_campaign
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.lookups import (
     TIMES_ABSENT,
@@ -33,11 +34,19 @@ from campaigns.rules.states import AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
 from outreach.core.db import database_now
+from outreach.core.fence import Fence
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import NotAllowed
-from outreach.rules.gateway import Gateway, GatewayUnavailable, ListedMessage
+from outreach.rules.gateway import (
+    Accepted,
+    Gateway,
+    GatewayUnavailable,
+    ListedMessage,
+    OutboundMessage,
+    Outcome,
+)
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, use_case
@@ -89,6 +98,8 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
     See `campaigns.rules.lookups`.
     """
     due, reserved_at, ahead, reserved_until, backups = await asyncio.to_thread(_reserve_due, runtime)
+    if gateway.repeats_safely:
+        return await _repeat_all(runtime, gateway, due, reserved_at, reserved_until)
     slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
     # A phone gateway knows a message by its attempt alone. After a restore lost attempts have no id: a person has to
@@ -111,6 +122,65 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
     lists = await asyncio.gather(*map(list_messages, due))
     lookups = list(zip(due, lists, strict=True))
     return await asyncio.to_thread(_apply, runtime, lookups, reserved_until, backups)
+
+
+async def _repeat_all(
+    runtime: Runtime, gateway: Gateway, due: Sequence[Any], reserved_at: datetime, reserved_until: datetime
+) -> ReconcileResult:
+    """Make requests again whose outcome nobody saw, to a gateway that takes none twice.
+
+    Only what may still be sent; the rest waits for its callback or for a person.
+    """
+    fence = Fence.after((reserved_until - reserved_at).total_seconds() - runtime.settings.send_timeout_s)
+    allowed = await asyncio.to_thread(_may_repeat_now, runtime, due, now=reserved_at)
+    slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
+
+    async def repeat(row: Any) -> Outcome | None:
+        if row.id not in allowed:
+            return None
+        async with slots:
+            sender = row.sender or runtime.settings.twilio_from
+            return await gateway.send(
+                OutboundMessage(row.id, row.e164, sender, row.body, is_over=fence.is_over)
+            )
+
+    outcomes = await asyncio.gather(*map(repeat, due))
+    reports = [
+        AttemptReport(row.id, AttemptState.ACCEPTED, outcome.gateway_id or None)
+        for row, outcome in zip(due, outcomes, strict=True)
+        if isinstance(outcome, Accepted)
+    ]
+    return await asyncio.to_thread(_apply_repeats, runtime, [row.id for row in due], reports, reserved_until)
+
+
+def _may_repeat_now(runtime: Runtime, due: Sequence[Any], *, now: datetime) -> set[int]:
+    with runtime.db.read() as session:
+        is_live = runtime.settings.is_live
+        streams = streams_still_open(session, list({row.stream_id for row in due}), now=now, is_live=is_live)
+        suppressed = suppressed_attempts(session, [row.id for row in due])
+    return {
+        row.id
+        for row in due
+        if row.stream_id in streams and row.id not in suppressed and row.claimed_at > now - DECIDE_AFTER
+    }
+
+
+def _apply_repeats(
+    runtime: Runtime, attempt_ids: list[int], reports: list[AttemptReport], reserved_until: datetime
+) -> ReconcileResult:
+    with runtime.db.write() as session:
+        now = database_now(session)
+        apply_reports(session, reports, now=now, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS))
+        session.execute(
+            update(Attempt)
+            .where(
+                Attempt.id.in_(attempt_ids),
+                Attempt.state == AttemptState.UNKNOWN,
+                Attempt.due_at == reserved_until,
+            )
+            .values(due_at=now + timedelta(seconds=runtime.settings.reconcile_s))
+        )
+    return ReconcileResult(adopted=len(reports), open=len(attempt_ids) - len(reports))
 
 
 def _reserve_due(
@@ -136,8 +206,11 @@ def _reserve_due(
                 Attempt.worker,
                 Attempt.gateway_id,
                 Phone.e164,
+                Campaign.sender,
             )
             .join(Phone, Phone.id == Attempt.phone_id)
+            .join(Message, Message.id == Attempt.message_id)
+            .outerjoin(Campaign, Campaign.id == Message.campaign_id)
             .where(Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now)
             .order_by(Attempt.due_at)
             .limit(LOOKUP_LIMIT)

@@ -24,6 +24,7 @@ from campaigns.delivery.outbox import (
     ChangeTotals,
     StateChange,
     UnsentClaim,
+    add_parts,
     add_totals,
     recent_outcomes,
     return_unsent,
@@ -99,6 +100,7 @@ def record_outcomes(
     reports: list[AttemptReport] = []
     unsent: list[UnsentClaim] = []
     bills: list[BilledMessage] = []
+    parts: list[dict[str, object]] = []
     for claim, outcome in outcomes:
         match outcome:
             case None | RequestExpired():
@@ -113,6 +115,7 @@ def record_outcomes(
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
                 )
+                parts += [{"gateway_id": part, "attempt_id": claim.attempt_id} for part in outcome.parts]
             case OutcomeUnknown(detail):
                 look_up_at = now + timedelta(seconds=settings.reconcile_s)
                 reports.append(
@@ -132,6 +135,7 @@ def record_outcomes(
                     AttemptReport(claim.attempt_id, AttemptState.FAILED, cause=cause.value, code=code[:24])
                 )
     apply_reports(session, reports, now=now, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
+    add_parts(session, parts)
     return_unsent(session, unsent)
     store_bills(session, bills, usd_vnd=settings.usd_vnd, now=now)
     _learn_factors(session, outcomes)

@@ -110,13 +110,11 @@ class MessageSender:
         self._settings = settings
         self._account = AccountLimiter(
             self.runtime.redis,
-            account=settings.twilio_account_sid,
+            account=settings.account,
             worker=self.worker,
             limit=settings.account_in_flight or None,
         )
-        self._faults = GatewayFaults(
-            self.runtime.redis, account=settings.twilio_account_sid, worker=self.worker
-        )
+        self._faults = GatewayFaults(self.runtime.redis, account=settings.account, worker=self.worker)
         self._buffer = SendBuffer()
         self._outcomes: list[tuple[Claim, Outcome | None]] = []
         self._open_until: dict[int, float] = {}  # streams that may send, and until when (monotonic)
@@ -135,7 +133,7 @@ class MessageSender:
         ends_at = time.monotonic() + seconds
         with suppress(RedisError):  # a fault that is known already
             await asyncio.to_thread(self._faults.exchange, now=time.monotonic())
-        senders = [asyncio.create_task(self._send_all(i)) for i in range(self._settings.send_in_flight)]
+        senders = [asyncio.create_task(self._send_all(i)) for i in range(self._settings.requests_at_once)]
         self._watcher = asyncio.create_task(self._watch_streams())
         heartbeat = asyncio.create_task(self._heartbeat())
         self._recorder = asyncio.create_task(self._record_all())

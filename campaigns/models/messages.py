@@ -125,6 +125,36 @@ class StatusEvent(BaseWithId):
     applied_at: Mapped[datetime | None]
 
 
+class MessagePart(Base):
+    """A part of a message that the gateway took in several parts and reports on one by one."""
+
+    __tablename__ = "message_parts"
+
+    gateway_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"), index=True)
+    status: Mapped[str | None] = mapped_column(String(20))  # of its receipt; None until then
+
+
+class WaitingReceipt(BaseWithId):
+    """A delivery report that names no attempt of ours, until its attempt is found or it is too old.
+
+    `tags` are keyed hashes of the number. See `campaigns.delivery.receipts`.
+    """
+
+    __tablename__ = "waiting_receipts"
+    __table_args__ = (Index("ix_waiting_receipts_due", "next_try_at"),)
+
+    message_ids: Mapped[list[str]] = mapped_column(JSON)
+    tags: Mapped[list[str]] = mapped_column(JSON)
+    status: Mapped[str] = mapped_column(String(20))
+    cause: Mapped[str | None] = mapped_column(String(24))
+    code: Mapped[str | None] = mapped_column(String(24))
+    reference: Mapped[int | None]
+    text: Mapped[str] = mapped_column(String(20))
+    received_at: Mapped[datetime]
+    next_try_at: Mapped[datetime]
+
+
 class Incident(BaseWithId):
     """An event that must never happen and that a person has to see. Never hidden, never removed."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, false, true
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -29,7 +29,7 @@ class ReplyChannel(StrEnum):
     """Channel by which a reply came."""
 
     TWILIO = "twilio"
-    PUSH = "push"  # a domestic short code's operator
+    PUSH = "push"  # a domestic operator: pushed by HTTP, or over SMPP
     PHONE = "phone"  # an Android phone with a SIM
     LOG = "log"  # a file that an operator or a phone exported
 
@@ -73,6 +73,21 @@ class Reply(BaseWithId):
     channel: Mapped[ReplyChannel] = mapped_column(
         enum_type(ReplyChannel, name="road"), default=ReplyChannel.TWILIO, server_default="twilio"
     )
+
+
+class ReplyPart(BaseWithId):
+    """A part of a long reply, until the others have come. Parts may arrive at different workers."""
+
+    __tablename__ = "reply_parts"
+    __table_args__ = (UniqueConstraint("sender", "recipient", "reference", "number"),)
+
+    sender: Mapped[str] = mapped_column(String(32))
+    recipient: Mapped[str] = mapped_column(String(32))
+    reference: Mapped[int]
+    total: Mapped[int]
+    number: Mapped[int]
+    body: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime]
 
 
 class Handling(BaseWithId):

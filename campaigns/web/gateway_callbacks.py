@@ -3,6 +3,7 @@
 Stored callbacks are applied by a job.
 
 - `/webhooks/twilio/…`: Twilio's status callbacks and replies, only while the gateway speaks Twilio's API (`admin/app.py`).
+- `/webhooks/aggregator/…`: an aggregator's status callbacks, only while the gateway is one.
 - `/webhooks/push` and `/webhooks/phone`: replies from a short code's operator and from a phone.
 - `StatusCallbackApp`: Twilio's status callbacks where the server has an event loop. Callbacks that come at the same time
   wait for one commit, without a thread each. A request that is no status callback in the usual form goes on to the other
@@ -37,11 +38,13 @@ from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
+from outreach.rules.aggregator import AttemptNames, read_report
 from outreach.rules.errors import BadInput
-from outreach.rules.gateway import InboundMessage, Webhooks
+from outreach.rules.gateway import DeliveryStatus, GatewayUnavailable, InboundMessage, StatusReport, Webhooks
 from outreach.rules.keys import Purpose
 from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
 from outreach.runtime import Runtime
+from outreach.sms.aggregator import AggregatorGateway, load_profile
 from outreach.sms.android import MessageIds, read_event
 
 log = logging.getLogger(__name__)
@@ -230,6 +233,51 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
         return "", 204
 
     return channels
+
+
+def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
+    """Create `GET /webhooks/aggregator/<name>`, whose address is the proof: nobody signs these calls.
+
+    404 for an address that is none of ours, 2xx only once stored. That a message did not arrive is believed when the
+    aggregator says so again, asked by us.
+    """
+    callbacks_blueprint = Blueprint("aggregator_callbacks", __name__, url_prefix="/webhooks/aggregator")
+    names = AttemptNames(runtime.settings.secret_key)
+    profile = load_profile(runtime.settings.aggregator_profile)
+
+    @callbacks_blueprint.route("/<name>", methods=["GET", "POST"])
+    def status(name: str) -> ResponseReturnValue:
+        attempt_id = names.attempt_id(name)
+        if attempt_id is None:
+            log.warning("webhook.no_such_attempt")
+            return "", 404
+        content = request.get_json(silent=True) if request.is_json else request.values.to_dict()
+        report = read_report(profile, content)
+        if report.status in (DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED):
+            try:
+                report = asyncio.run(_confirm(runtime, report))
+            except GatewayUnavailable as error:
+                log.warning("webhook.not_confirmed attempt=%s error=%s", attempt_id, error)
+                return "", 503  # it is repeated
+        if report.status is None:
+            log.warning("webhook.unknown_status attempt=%s", attempt_id)
+        store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
+        return "", 204
+
+    return callbacks_blueprint
+
+
+async def _confirm(runtime: Runtime, report: StatusReport) -> StatusReport:
+    gateway = AggregatorGateway(runtime.settings)
+    try:
+        answer = await gateway.ask(report.gateway_id)
+    finally:
+        await gateway.close()
+    return (
+        report
+        if answer is None
+        else StatusReport(report.gateway_id, answer.status, answer.cause, answer.code)
+    )
 
 
 def _read_object(content: bytes) -> dict[str, object]:

@@ -21,6 +21,7 @@ from outreach.rules.keys import Purpose, join_keys, split_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_ENV = ROOT / "var" / "env"
+PROFILES = ROOT / "outreach" / "sms" / "aggregators"
 TWILIO_API = "https://api.twilio.com"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
@@ -97,7 +98,15 @@ class Settings:
         "under which residents and the gateway reach the web; stands in links and signatures",
     )
     sms_gateway: str = _var(
-        "simulator", formats.choice("simulator", "twilio", "phone"), "who carries the messages"
+        "simulator",
+        formats.choice("simulator", "twilio", "phone", "smpp", "aggregator"),
+        "who carries the messages",
+    )
+    sms_live: str = _var(
+        "",
+        formats.choice("yes", "no"),
+        "whether messages reach real phones; by default `no` for the simulator and for another server at "
+        "TWILIO_API_BASE_URL, else `yes`; Twilio's own host is always `yes`",
     )
     twilio_account_sid: str = _var("AC" + "0" * 32, formats.text, "Twilio's account")
     twilio_auth_token: str = _var(
@@ -122,6 +131,34 @@ class Settings:
     phone_login: str = _var("", formats.text, "the app's login")
     phone_password: str = _var("", formats.text, "the app's password", secret=True)
     phone_webhook_key: str = _var("", formats.text, "the app's signing key; signs what it calls", secret=True)
+    smpp_url: str = _var(
+        "",
+        formats.url("smpp", "smpps"),
+        "the operator's centre: `smpp://SYSTEM_ID:PASSWORD@HOST:PORT`, `smpps://` with TLS",
+        secret=True,
+    )
+    smpp_window: int = _var(
+        10, formats.whole(1, 10_000), "messages under way at once on one connection, as the operator allows"
+    )
+    smpp_bind: str = _var(
+        "auto",
+        formats.choice("auto", "transceiver", "pair"),
+        "one connection for both directions, or a transmitter and a receiver; `auto` is a pair where the centre knows no "
+        "transceiver",
+    )
+    smpp_long: str = _var(
+        "udh",
+        formats.choice("udh", "payload"),
+        "a long message goes in parts with headers, or whole in `message_payload`",
+    )
+    aggregator_profile: str = _var(
+        "", formats.text, "`esms`, `speedsms`, `vietguys`, or the path of a profile: see docs/gateways.md"
+    )
+    aggregator_url: str = _var(
+        "", formats.url("http", "https"), "where the aggregator's interface is; by default the profile's"
+    )
+    aggregator_key: str = _var("", formats.text, "the account's key")
+    aggregator_secret: str = _var("", formats.text, "the account's secret", secret=True)
     push_secret: str = _var(
         "",
         formats.text,
@@ -295,6 +332,26 @@ class Settings:
                 for name in ("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
                 if not environ.get(name, "").strip()
             ]
+        if self.sms_gateway == "smpp":
+            parts = urlsplit(self.smpp_url)
+            if not (parts.hostname and parts.username and parts.password):
+                problems.append(LoaError("smpp_url_missing"))
+        if self.sms_gateway == "aggregator":
+            problems += [
+                LoaError("aggregator_setting_missing", name=name)
+                for name in ("AGGREGATOR_PROFILE", "AGGREGATOR_KEY")
+                if not environ.get(name, "").strip()
+            ]
+            profiles = sorted(path.stem for path in PROFILES.glob("*.toml"))
+            if (
+                self.aggregator_profile
+                and "/" not in self.aggregator_profile
+                and self.aggregator_profile not in profiles
+            ):
+                reason = LoaError("setting_choice", choices=profiles)
+                problems.append(LoaError("setting_wrong", name="AGGREGATOR_PROFILE", reason=reason))
+        if self.sms_live == "no" and self._is_twilio:
+            problems.append(LoaError("twilio_is_live"))
         if self.push_secret and len(self.push_secret) < 16:
             problems.append(LoaError("push_secret_short"))
         if self.lease_s <= self.send_timeout_s:
@@ -339,19 +396,47 @@ class Settings:
     @property
     def takes_replies(self) -> bool:
         """Whether residents' SMS replies can reach us: Twilio delivers none from Vietnam."""
-        return self.sms_gateway == "simulator" or bool(self.push_secret or self.phone_webhook_key)
+        return self.sms_gateway in ("simulator", "smpp") or bool(self.push_secret or self.phone_webhook_key)
+
+    @property
+    def can_look_up(self) -> bool:
+        """Whether the gateway can be asked what became of a message that it gave no id for."""
+        return self.sms_gateway != "smpp"
+
+    @property
+    def account(self) -> str:
+        """Name of the gateway's account, under which workers share limits and faults."""
+        if self.sms_gateway == "aggregator":
+            return f"{self.aggregator_profile}:{self.aggregator_url}"
+        return self.smpp_url.rpartition("@")[2] if self.sms_gateway == "smpp" else self.twilio_account_sid
+
+    @property
+    def requests_at_once(self) -> int:
+        """How many messages a sending worker has in hand at once: enough to keep the gateway's window full."""
+        return 2 * self.smpp_window if self.sms_gateway == "smpp" else self.send_in_flight
+
+    @property
+    def _is_twilio(self) -> bool:
+        host = (urlsplit(self.api_base_url).hostname or "").rstrip(".")
+        return self.sms_gateway in ("twilio", "simulator") and (
+            host == "twilio.com" or host.endswith(".twilio.com")
+        )
 
     @property
     def is_live(self) -> bool:
-        """Whether messages reach real people: by Twilio's own host, and by every phone.
+        """Whether messages reach real people, as SMS_LIVE declares, or by the kind of gateway.
 
         The server of a phone may run on this machine, so its host decides nothing. Only with `APP_ENV=test` is a phone
         on this machine a simulated one.
         """
-        host = (urlsplit(self.api_base_url).hostname or "").rstrip(".")
+        if self._is_twilio:
+            return True
+        if self.sms_live:
+            return self.sms_live == "yes"
         if self.sms_gateway == "phone":
+            host = urlsplit(self.api_base_url).hostname
             return not (self.app_env == "test" and host in THIS_MACHINE)
-        return host == "twilio.com" or host.endswith(".twilio.com")
+        return self.sms_gateway not in ("twilio", "simulator")
 
 
 def _read_local_env() -> dict[str, str]:

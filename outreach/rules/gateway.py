@@ -15,7 +15,7 @@ Also here: the sample numbers of this project. Real subscribers may have them, s
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -67,13 +67,17 @@ class OutboundMessage:
 
 @dataclass(slots=True)
 class Accepted:
-    """Outcome of an accepted message; `segments` are those billed, `price` in `unit` (USD, VND). None if not known yet."""
+    """Outcome of an accepted message; `segments` are those billed, `price` in `unit` (USD, VND). None if not known yet.
+
+    `parts` are the ids of all its parts, where the gateway reports on each by itself.
+    """
 
     gateway_id: str
     status: DeliveryStatus = DeliveryStatus.ACCEPTED
     segments: int | None = None
     price: Decimal | None = None
     unit: str = ""
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +176,55 @@ class InboundMessage:
     received_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Delivery report that does not name our attempt.
+
+    `message_ids` are the gateway's, as it writes them; `tags` stand for the number, `reference` is the last 16 bits of
+    the attempt's id where the gateway gives it back, `text` the beginning of the message.
+    """
+
+    message_ids: tuple[str, ...]
+    tags: tuple[str, ...]
+    status: DeliveryStatus
+    cause: Cause | None = None
+    code: str | None = None
+    reference: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """Answer to a request that came when the attempt's outcome was unknown already: it was accepted."""
+
+    attempt_id: int
+    gateway_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundPart:
+    """One part of a resident's long reply, for which the gateway has no id."""
+
+    sender: str
+    recipient: str
+    reference: int
+    total: int
+    number: int
+    body: str
+
+
+InboxItem = Receipt | LateAnswer | InboundPart | InboundMessage
+# Stores what came in over a connection of our own, and returns once it is durable; raises if it is not.
+Inbox = Callable[[list[InboxItem]], Awaitable[None]]
+
+
 class Gateway(Protocol):
     """Client of a gateway for sending. Belongs to one event loop, with one connection pool."""
+
+    @property
+    def repeats_safely(self) -> bool:
+        """Whether `send` may be called again for the same attempt: no second message comes of it."""
+        ...
 
     async def send(self, message: OutboundMessage) -> Outcome: ...
 

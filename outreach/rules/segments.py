@@ -11,7 +11,7 @@ BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-EXTENSION = "[]{}^~\\|€"  # two units each: an escape and the character
+EXTENSION = "[]{}^~\\|€\f"  # two units each: an escape and the character
 # Characters that word processors put in place of the keyboard's quotes, dashes and spaces.
 TYPOGRAPHIC = str.maketrans(
     dict.fromkeys("‘’‚‛′‹›", "'")
@@ -110,14 +110,27 @@ def _count_parts(text: str, units: int, encoding: Encoding, simple: bool) -> int
     alone, part = CAPACITY[encoding]
     if units <= alone:
         return 1 if units else 0
-    if simple:
-        return -(-units // part)
-    parts, used = 1, 0
+    return -(-units // part) if simple else len(_pack(text, encoding))
+
+
+def split(measured: TextMeasure) -> list[str]:
+    """Return the parts of a measured text, as many as its segments."""
+    if measured.segments <= 1:
+        return [measured.text] if measured.text else []
+    return _pack(measured.text, measured.encoding)
+
+
+def _pack(text: str, encoding: Encoding) -> list[str]:
+    """Split a text that needs several parts, filled in order, grapheme by grapheme."""
+    part = CAPACITY[encoding][1]
+    parts, used = [""], 0
     for grapheme in _graphemes(text):
-        size = _units(grapheme, encoding)
         # A grapheme longer than a part has to break somewhere: between characters, never inside one.
-        for piece in [size] if size <= part else [_units(character, encoding) for character in grapheme]:
-            if used + piece > part:
-                parts, used = parts + 1, 0
-            used += piece
+        for piece in [grapheme] if _units(grapheme, encoding) <= part else grapheme:
+            size = _units(piece, encoding)
+            if used + size > part:
+                parts.append("")
+                used = 0
+            parts[-1] += piece
+            used += size
     return parts

@@ -103,6 +103,8 @@ class _HttpClient:
 class AndroidGateway:
     """Gateway by the app's API. Create it inside the event loop that will use it."""
 
+    repeats_safely = False
+
     def __init__(self, settings: Settings) -> None:
         self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
         self._client = AsyncAPIClient(

@@ -116,7 +116,7 @@ class HttpClient:
                 method,
                 target,
                 data=encode_form(form) if form else body,
-                headers={**headers, "Authorization": authorization},
+                headers={**headers, "Authorization": authorization} if authorization else headers,
                 allow_redirects=False,
             ) as response:
                 text = (await response.read()).decode("utf-8", "replace")

@@ -125,6 +125,8 @@ def _seconds(value: str | None) -> float | None:
 class TwilioGateway:
     """Gateway by Twilio's REST API. Create it inside the event loop that will use it."""
 
+    repeats_safely = False
+
     def __init__(self, settings: Settings) -> None:
         self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
         self._client = Client(

@@ -21,6 +21,7 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
+from campaigns.replies.gateway_inbox import GatewayInbox
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.draft import read_draft
@@ -158,11 +159,26 @@ class World:
         """What a sending worker does until there is nothing to send."""
 
         async def job() -> None:
-            gateway = self.runtime.open_gateway()
+            gateway = self.runtime.open_gateway(GatewayInbox(self.runtime))
             try:
                 await MessageSender(
                     self.runtime, gateway, self.run_in_database, worker, lambda: False, lambda: None
                 ).run(seconds)
+            finally:
+                await gateway.close()
+
+        asyncio.run(job())
+
+    def listen_until(self, holds: Callable[[], bool], seconds: float = 20) -> None:
+        """What a worker's connection takes in while nothing is sent, until it holds."""
+
+        async def job() -> None:
+            gateway = self.runtime.open_gateway(GatewayInbox(self.runtime))
+            ends = time.monotonic() + seconds
+            try:
+                while not await asyncio.to_thread(holds):
+                    assert time.monotonic() < ends, "it has not come to hold"
+                    await asyncio.sleep(0.02)
             finally:
                 await gateway.close()
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0060_urgent"
-down_revision = "0057_data_protection"
+down_revision = "0058_receipts"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _OPEN = sa.text("urgent_at IS NOT NULL AND done_at IS NULL")

@@ -218,3 +218,56 @@ def test_report_recipients_are_separated_by_commas() -> None:
 def test_every_variable_is_explained() -> None:
     for item in fields(Settings):
         assert item.metadata["help"], item.name
+
+
+SMPP = {"SMS_GATEWAY": "smpp", "SMPP_URL": "smpp://loa:p%40ss@10.0.0.1:2775", "SECRET_KEY": STRONG}
+AGGREGATOR = {
+    "SMS_GATEWAY": "aggregator",
+    "AGGREGATOR_PROFILE": "esms",
+    "AGGREGATOR_KEY": "k",
+    "SECRET_KEY": STRONG,
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_live"),
+    [
+        ({}, False),
+        ({"SMS_LIVE": "yes", "SECRET_KEY": STRONG, "TWILIO_AUTH_TOKEN": "t" * 32}, True),
+        (SMPP, True),
+        ({**SMPP, "SMS_LIVE": "no"}, False),
+        (AGGREGATOR, True),
+        ({**AGGREGATOR, "SMS_LIVE": "no"}, False),
+        ({**SECRETS, "SMS_GATEWAY": "twilio", "TWILIO_API_BASE_URL": "http://127.0.0.1:1"}, False),
+        (
+            {
+                **SECRETS,
+                "SMS_GATEWAY": "twilio",
+                "TWILIO_API_BASE_URL": "http://127.0.0.1:1",
+                "SMS_LIVE": "yes",
+            },
+            True,
+        ),
+    ],
+)
+def test_live_is_declared_or_follows_from_the_gateway(environ: dict[str, str], is_live: bool) -> None:
+    assert read(**environ).is_live is is_live
+
+
+def test_twilio_itself_cannot_be_declared_a_training() -> None:
+    assert complaints(**SECRETS, SMS_GATEWAY="twilio", SMS_LIVE="no")[0].startswith("SMS_LIVE:")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "smpp://10.0.0.1:2775", "smpp://loa@10.0.0.1", "http://loa:x@10.0.0.1", "smpp://loa:x@h:port"]
+)
+def test_smpp_needs_its_login_and_host(url: str) -> None:
+    assert complaints(SMS_GATEWAY="smpp", SMPP_URL=url, SECRET_KEY=STRONG)[0].startswith("SMPP_URL:")
+
+
+def test_an_aggregator_needs_a_profile_that_there_is() -> None:
+    assert [line.split(":")[0] for line in complaints(SMS_GATEWAY="aggregator", SECRET_KEY=STRONG)] == [
+        "AGGREGATOR_PROFILE",
+        "AGGREGATOR_KEY",
+    ]
+    assert "esms" in complaints(**{**AGGREGATOR, "AGGREGATOR_PROFILE": "nobody"})[0]

@@ -1,0 +1,165 @@
+"""Aggregators by HTTP: a profile says how one of them is asked and what its answers mean. Pure.
+
+A profile is a TOML file: see docs/gateways.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outreach.rules.gateway import (
+    Accepted,
+    Cause,
+    DeliveryStatus,
+    OutboundMessage,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    StatusReport,
+    Throttled,
+)
+from outreach.rules.segments import Encoding, measure
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Interface of one aggregator, as its file describes it."""
+
+    name: str
+    url: str
+    send: Mapping[str, Any]
+    answer: Mapping[str, Any]
+    report: tuple[Mapping[str, Any], ...]
+    status: Mapping[str, Any] | None = None
+    tested: str = ""
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same request may be made again: a second message is refused by its id."""
+        return bool(self.answer.get("repeated"))
+
+
+def read_profile(data: Mapping[str, Any]) -> Profile:
+    """Return the profile of a file. Raises TypeError, KeyError or ValueError for one that is wrong."""
+    profile = Profile(**{**data, "report": tuple(data["report"])})
+    for rule in profile.report:
+        DeliveryStatus(rule["status"])
+    for cause in profile.answer.get("causes", {}):
+        Cause(cause)
+    return profile
+
+
+def fill(template: Any, values: Mapping[str, str]) -> Any:
+    """Return a field's template with its values; a list is filled item by item."""
+    if isinstance(template, list):
+        return [fill(item, values) for item in template]
+    if not isinstance(template, str):
+        return template
+    for name, value in values.items():
+        if template == f"{{{name}}}":
+            return value
+    return template.format_map(values) if "{" in template else template
+
+
+def values_of(
+    message: OutboundMessage, profile: Profile, *, key: str, secret: str, request: str, callback: str
+) -> dict[str, str]:
+    """Return what may stand in the fields of a request."""
+    digits = message.to.lstrip("+")
+    numbers = {"e164": message.to, "84": digits, "local": "0" + digits.removeprefix("84")}
+    measured = measure(message.body)
+    return {
+        "key": key,
+        "secret": secret,
+        "number": numbers[profile.send.get("number", "84")],
+        "body": measured.text,
+        "sender": message.sender,
+        "unicode": "1" if measured.encoding is Encoding.UCS2 else "0",
+        "request": request,
+        "callback": callback,
+    }
+
+
+def read_answer(profile: Profile, status: int, answer: Any) -> Outcome:
+    """Return the outcome of a request, from HTTP's status and the answer as JSON, None if it is none.
+
+    A repeated request is accepted without an id: its callback brings it.
+    """
+    if status == 429:
+        return Throttled()
+    code = _find(answer, profile.answer["code"])
+    if code is None:
+        return (
+            Refused(Cause.ACCOUNT, str(status))
+            if status in (401, 403, 404)
+            else OutcomeUnknown(f"http_{status}")
+        )
+    rules = profile.answer
+    if code in rules["accepted"]:
+        gateway_id = _find(answer, rules["id"])
+        return Accepted(gateway_id[:64]) if gateway_id else OutcomeUnknown("no_id")
+    if code in rules.get("repeated", ()):
+        return Accepted("")
+    if code in rules.get("throttled", ()):
+        return Throttled()
+    if status >= 500:
+        return OutcomeUnknown(f"http_{status}")
+    causes = rules.get("causes", {})
+    cause = next((cause for cause, codes in causes.items() if code in codes), Cause.OTHER)
+    return Refused(Cause(cause), code[:24])
+
+
+def read_report(profile: Profile, fields: Any) -> StatusReport:
+    """Return what a callback or an answered question says; its status is None where no rule fits."""
+    gateway_id = _find(fields, (profile.status or profile.answer)["id"]) or ""
+    for rule in profile.report:
+        if all(_fits(_find(fields, name), wanted) for name, wanted in rule["when"].items()):
+            cause = Cause(rule["cause"]) if "cause" in rule else None
+            code = ",".join(str(_find(fields, name)) for name in rule["when"])[:24] if cause else None
+            return StatusReport(gateway_id[:64], DeliveryStatus(rule["status"]), cause, code)
+    return StatusReport(gateway_id[:64], None)
+
+
+def _find(answer: Any, path: str) -> str | None:
+    """Return a field's text, by names with dots between; letters may be large or small."""
+    for name in path.split("."):
+        if not isinstance(answer, Mapping):
+            return None
+        answer = next((value for key, value in answer.items() if str(key).lower() == name.lower()), None)
+    return None if answer is None or isinstance(answer, Mapping | list) else str(answer).strip()
+
+
+def _fits(value: str | None, wanted: str) -> bool:
+    if wanted == ">0":
+        return value is not None and value.isascii() and value.isdigit() and int(value) > 0
+    return value == wanted
+
+
+class AttemptNames:
+    """Names of attempts for the aggregator: the request's id, and the callback's address that nobody can guess."""
+
+    def __init__(self, secret_key: str) -> None:
+        self._key = hashlib.sha256(f"aggregator/{secret_key}".encode()).digest()
+        self._installation = hashlib.sha256(self._key).hexdigest()[:8]
+
+    def request(self, attempt_id: int) -> str:
+        """Return the id of the request, the same each time that it is made."""
+        return f"loa-{self._installation}-{attempt_id}"
+
+    def callback(self, attempt_id: int) -> str:
+        """Return what stands in the callback's address."""
+        return f"{attempt_id}-{self._proof(attempt_id)}"
+
+    def attempt_id(self, name: str) -> int | None:
+        """Return the attempt of a callback's address, or None if it is not one of ours."""
+        number, _, proof = name.partition("-")
+        if not (number.isascii() and number.isdigit() and len(number) <= 18):
+            return None
+        return int(number) if hmac.compare_digest(proof.encode(), self._proof(int(number)).encode()) else None
+
+    def _proof(self, attempt_id: int) -> str:
+        return hmac.new(self._key, str(attempt_id).encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,302 @@
+"""SMPP 3.4: texts as octets, statuses as outcomes, receipts in the operators' dialects, ids. Pure.
+
+Numbers of sections are those of the SMPP Protocol Specification v3.4, issue 1.2. A session is `outreach.sms.smpp`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+from outreach.rules.gateway import (
+    Accepted,
+    Cause,
+    DeliveryStatus,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+)
+from outreach.rules.segments import BASIC, Encoding, measure, split
+from outreach.rules.sms_inbound import keyed_id
+
+UCS2, LATIN1, ASCII = 8, 3, 1  # data_coding (5.2.19); 0 is the centre's default alphabet, GSM 03.38
+HAS_HEADER = 0x40  # in esm_class: the text begins with a user data header (5.2.12)
+RECEIPTED_ID, MESSAGE_STATE, PAYLOAD, OUR_REFERENCE = (
+    0x001E,
+    0x0427,
+    0x0424,
+    0x0204,
+)  # optional parameters (5.3.2)
+SAR_REFERENCE, SAR_TOTAL, SAR_NUMBER = 0x020C, 0x020E, 0x020F
+_ESCAPE = 0x1B
+_FROM_GSM = {i if i < _ESCAPE else i + 1: letter for i, letter in enumerate(BASIC)}
+_FROM_GSM_EXTENSION = {
+    0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\", 0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
+}  # fmt: skip
+_TO_GSM = str.maketrans(
+    {letter: chr(code) for code, letter in _FROM_GSM.items()}
+    | {letter: chr(_ESCAPE) + chr(code) for code, letter in _FROM_GSM_EXTENSION.items()}
+)
+
+
+class SubmitPart(NamedTuple):
+    """One `submit_sm` of a message: its octets, their data_coding, and esm_class."""
+
+    octets: bytes
+    data_coding: int
+    esm_class: int = 0
+
+
+def encode_text(text: str, encoding: Encoding) -> bytes:
+    """Return a text in GSM-7, a septet an octet, or in UCS-2."""
+    return (
+        text.translate(_TO_GSM).encode("latin-1") if encoding is Encoding.GSM7 else text.encode("utf-16-be")
+    )
+
+
+def encode_parts(body: str, *, reference: int) -> list[SubmitPart]:
+    """Return the parts of a body; several carry a header with `reference` (3GPP TS 23.040, 9.2.3.24.1)."""
+    measured = measure(body)
+    data_coding = 0 if measured.encoding is Encoding.GSM7 else UCS2
+    texts = split(measured)
+    if len(texts) <= 1:
+        return [SubmitPart(encode_text(measured.text, measured.encoding), data_coding)]
+    return [
+        SubmitPart(
+            bytes((5, 0, 3, reference & 0xFF, len(texts), number)) + encode_text(text, measured.encoding),
+            data_coding,
+            HAS_HEADER,
+        )
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+def whole_part(body: str) -> SubmitPart:
+    """Return a body as one part, for `message_payload`: the centre splits it."""
+    measured = measure(body)
+    return SubmitPart(
+        encode_text(measured.text, measured.encoding), 0 if measured.encoding is Encoding.GSM7 else UCS2
+    )
+
+
+def decode_text(octets: bytes, data_coding: int) -> str:
+    """Return a received text; what cannot be read becomes U+FFFD. Without NUL, which no database stores."""
+    if data_coding & 0xEC == UCS2:  # also with a message class
+        text = octets.decode("utf-16-be", "replace")
+    elif data_coding in (ASCII, LATIN1):
+        text = octets.decode("latin-1")
+    elif octets.isascii():
+        text = _decode_gsm(octets)
+    else:  # not GSM-7, whatever the centre says
+        try:
+            text = octets.decode("utf-8")
+        except UnicodeDecodeError:
+            text = octets.decode("latin-1")
+    return text.replace("\0", "")
+
+
+def _decode_gsm(octets: bytes) -> str:
+    letters, escaped = [], False
+    for octet in octets:
+        if octet == _ESCAPE and not escaped:
+            escaped = True
+            continue
+        table = _FROM_GSM_EXTENSION if escaped else _FROM_GSM
+        letters.append(table.get(octet) or _FROM_GSM.get(octet, "\ufffd"))
+        escaped = False
+    return "".join(letters)
+
+
+class Concatenation(NamedTuple):
+    """Place of a received part in its message."""
+
+    reference: int
+    total: int
+    number: int
+
+
+def split_header(octets: bytes) -> tuple[Concatenation | None, bytes]:
+    """Take the user data header off a text. Returns the part's place, or None, and the text's octets."""
+    length = octets[0] if octets else 0
+    header, text, place = octets[1 : length + 1], octets[length + 1 :], None
+    while len(header) >= 2:
+        element, size = header[0], header[1]
+        data, header = header[2 : size + 2], header[size + 2 :]
+        if element == 0 and len(data) == 3:
+            place = Concatenation(data[0], data[1], data[2])
+        elif element == 8 and len(data) == 4:
+            place = Concatenation(data[0] << 8 | data[1], data[2], data[3])
+    return (place if place and 1 <= place.number <= place.total and place.total > 1 else None), text
+
+
+# Statuses of `submit_sm_resp` (5.1.3). The operators' own begin at 0x400.
+_THROTTLED = {0x14, 0x58, 0x64}  # queue full, throttled, temporary error
+# The centre failed while it worked on the message: it may have it all the same.
+_UNCLEAR = {0x08, 0xFE, 0xFF}
+_CAUSES = {
+    0x01: Cause.BAD_TEXT,  # length
+    0x04: Cause.ACCOUNT,  # not bound in a way that may send
+    0x0A: Cause.BAD_SENDER,
+    # No BAD_NUMBER, which would silence the number: centres also say so of numbers that they have no route to.
+    0x0B: Cause.UNREACHABLE,
+    0x0C: Cause.OTHER,
+    0x0D: Cause.ACCOUNT,  # bind failed
+    0x0E: Cause.ACCOUNT,  # password
+    0x0F: Cause.ACCOUNT,  # system id
+    0x48: Cause.BAD_SENDER,  # type of number
+    0x49: Cause.BAD_SENDER,
+    0x50: Cause.UNREACHABLE,
+    0x51: Cause.UNREACHABLE,
+    0x61: Cause.OTHER,  # scheduled time
+    0x62: Cause.EXPIRED,  # validity period
+    0x66: Cause.BLOCKED,  # rejected for good
+}
+
+
+def read_status(status: int) -> Outcome:
+    """Return the outcome of a request that was answered with a status other than 0."""
+    if status in _THROTTLED:
+        return Throttled()
+    if status in _UNCLEAR:
+        return OutcomeUnknown(f"smpp_{status:#x}")
+    return Refused(_CAUSES.get(status, Cause.OTHER), f"{status:#x}")
+
+
+ALREADY_BOUND = 0x05
+# A centre that knows no transceiver: unknown command, wrong state, bind failed.
+NO_TRANSCEIVER = {0x03, 0x04, 0x0D}
+
+
+def is_refused_login(status: int) -> bool:
+    """Return whether a bind was refused because of the account, not because the centre is busy."""
+    return _CAUSES.get(status) is Cause.ACCOUNT
+
+
+def join_outcomes(results: Sequence[Outcome]) -> Outcome:
+    """Return the outcome of a message from those of its parts.
+
+    If only some parts were accepted the phone may show a piece: a person has to decide.
+    """
+    accepted = [outcome for outcome in results if isinstance(outcome, Accepted)]
+    if len(accepted) == len(results):
+        ids = tuple(outcome.gateway_id for outcome in accepted)
+        return Accepted(ids[0], DeliveryStatus.ACCEPTED, parts=ids if len(ids) > 1 else ())
+    for outcome in results:
+        if isinstance(outcome, OutcomeUnknown):
+            return outcome
+    if accepted:
+        return OutcomeUnknown("parts")
+    # The first that is final: the others will fail likewise.
+    return next((outcome for outcome in results if isinstance(outcome, Refused)), results[0])
+
+
+_STATES: Mapping[str, tuple[DeliveryStatus | None, Cause | None]] = {
+    "ENROUTE": (DeliveryStatus.SENT, None),
+    "DELIVRD": (DeliveryStatus.DELIVERED, None),
+    "EXPIRED": (DeliveryStatus.UNDELIVERED, Cause.EXPIRED),
+    "DELETED": (DeliveryStatus.FAILED, Cause.OTHER),
+    "UNDELIV": (DeliveryStatus.UNDELIVERED, Cause.UNREACHABLE),
+    "ACCEPTD": (DeliveryStatus.ACCEPTED, None),
+    "UNKNOWN": (None, None),  # the centre does not know: no report
+    "REJECTD": (DeliveryStatus.FAILED, Cause.BLOCKED),
+}
+_LONG_NAMES = {"DELIVERED": "DELIVRD", "UNDELIVERABLE": "UNDELIV", "UNDELIVERED": "UNDELIV", "ACCEPTED": "ACCEPTD",
+               "REJECTED": "REJECTD", "FAILED": "REJECTD"}  # fmt: skip
+_BY_NUMBER = dict(enumerate(_STATES, start=1))  # message_state (5.2.28)
+# Appendix B; operators differ in case, in spaces, and in which of the fields there are.
+_FIELDS = re.compile(r"\b(id|stat|err)\s*:\s*([^\s:]+)", re.IGNORECASE)
+_TEXT = re.compile(r"\btext\s*:\s?(.*)", re.IGNORECASE | re.DOTALL)
+
+
+class ReceiptText(NamedTuple):
+    """Receipt as it was read; `status` is None where the centre itself does not know."""
+
+    message_ids: tuple[str, ...]
+    status: DeliveryStatus | None
+    cause: Cause | None
+    code: str | None
+    text: str
+
+
+def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) -> ReceiptText | None:
+    """Read a receipt from its text and its optional parameters. Returns None for a message of a resident.
+
+    `is_marked`: esm_class says that it is one. Without that it needs an id and a state.
+    """
+    fields = {name.lower(): value for name, value in reversed(_FIELDS.findall(text))}
+    by_option = options.get(RECEIPTED_ID, b"").split(b"\0")[0].decode("latin-1").strip()
+    number = options.get(MESSAGE_STATE, b"")
+    state = _BY_NUMBER.get(number[0]) if number else None
+    if state is None and (named := fields.get("stat", "").upper()):
+        state = _LONG_NAMES.get(named, named[:7])
+    message_ids = tuple(dict.fromkeys(filter(None, (by_option, fields.get("id", "").strip()))))
+    if not is_marked and not (message_ids and state in _STATES):
+        return None
+    status, cause = _STATES.get(state or "", (None, None))
+    error = fields.get("err", "").lstrip("0")
+    quoted = _TEXT.search(text)
+    return ReceiptText(message_ids, status, cause, error[:24] or (state if cause else None),
+                       quoted[1].strip()[:20] if quoted else "")  # fmt: skip
+
+
+def number_tag(number: str, *, secret_key: str) -> str:
+    """Return a keyed hash of a number in E.164, by which a receipt is told from another with the same id."""
+    return hmac.new(f"smpp/{secret_key}".encode(), number.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def gateway_id(message_id: str, tag: str) -> str:
+    """Return the id under which an attempt is kept: centres count from 1 again, so theirs is not unique."""
+    return f"{message_id[:51]}#{tag}"
+
+
+def possible_ids(message_ids: Sequence[str], tags: Sequence[str]) -> list[str]:
+    """Return the gateway ids that a receipt may mean, the likeliest first.
+
+    Some centres answer `submit_sm` in hexadecimal and write decimal into the receipt, or the other way round, with
+    zeros in front or without.
+    """
+    spellings = list(message_ids)
+    for message_id in message_ids:
+        if re.fullmatch(r"[0-9]{1,20}", message_id):
+            number = int(message_id)
+            spellings += [
+                str(number),
+                f"{number:x}",
+                f"{number:X}",
+                f"{number:08x}",
+                f"{number:08X}",
+                f"{number:010}",
+            ]
+        if re.fullmatch(r"[0-9A-Fa-f]{1,16}", message_id):
+            number = int(message_id, 16)
+            spellings += [
+                f"{number:x}",
+                f"{number:X}",
+                str(number),
+                f"{number:010}",
+                f"{number:08x}",
+                f"{number:08X}",
+            ]
+    return [gateway_id(spelling, tag) for spelling in dict.fromkeys(spellings) for tag in tags]
+
+
+def is_same_text(quoted: str, body: str) -> bool:
+    """Return whether a receipt's quotation may be of this body: equal as far as both are plain letters."""
+    plain, of_body = (re.sub(r"[^0-9a-z]", "", text.lower()) for text in (quoted, body[:60]))
+    return not plain or of_body.startswith(plain)
+
+
+# Several replies of one sender with the same text within this time are one: a centre repeats what was not answered.
+SAME_REPLY = timedelta(minutes=10)
+
+
+def reply_id(sender: str, recipient: str, text: str, *, secret_key: str, now: float) -> str:
+    """Return an id for a reply, which has none in SMPP: the same for the same text within SAME_REPLY."""
+    return "smpp:" + keyed_id(
+        sender, recipient, text, str(int(now // SAME_REPLY.total_seconds())), secret_key=secret_key
+    )

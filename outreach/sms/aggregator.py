@@ -1,0 +1,170 @@
+"""Gateway for an aggregator by HTTP, as its profile describes it (`outreach.rules.aggregator`)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+
+from outreach.core.settings import PROFILES, Settings
+from outreach.rules.aggregator import (
+    AttemptNames,
+    Profile,
+    fill,
+    read_answer,
+    read_profile,
+    read_report,
+    values_of,
+)
+from outreach.rules.gateway import (
+    BilledMessage,
+    Cause,
+    GatewayUnavailable,
+    ListedMessage,
+    OutboundMessage,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    RequestExpired,
+    StatusReport,
+    Throttled,
+    is_sample_number,
+)
+from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
+
+log = logging.getLogger(__name__)
+_TYPES = {
+    "json": {"Content-Type": "application/json"},
+    "form": {"Content-Type": "application/x-www-form-urlencoded"},
+}
+
+
+@cache
+def load_profile(name: str) -> Profile:
+    """Return a profile that ships with Loa, or of a file where `name` is a path. Raises OSError, ValueError."""
+    path = Path(name) if "/" in name else PROFILES / f"{name}.toml"
+    return read_profile(tomllib.loads(path.read_text("utf-8")))
+
+
+class AggregatorGateway:
+    """Gateway by an aggregator's interface. Create it inside the event loop that will use it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.profile = load_profile(settings.aggregator_profile)
+        self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
+        # Whoever pastes the address of a request, or of the host alone, means the interface.
+        given = settings.aggregator_url.removesuffix(self.profile.send["path"].rstrip("/"))
+        self._base = given or self.profile.url
+        self._other_base = (
+            given + urlsplit(self.profile.url).path if given and not urlsplit(given).path else ""
+        )
+        self._key, self._secret = settings.aggregator_key, settings.aggregator_secret
+        self._names = AttemptNames(settings.secret_key)
+        self._callback = f"{settings.public_base_url}/webhooks/aggregator/"
+        self._is_live = settings.is_live
+
+    @property
+    def repeats_safely(self) -> bool:
+        """Whether `send` may be called again for the same attempt: no second message comes of it."""
+        return self.profile.is_repeatable
+
+    async def send(self, message: OutboundMessage) -> Outcome:
+        """Send a message by one request. Repeated for the same attempt it has the same id."""
+        if self._is_live and is_sample_number(message.to):
+            return Refused(Cause.SAMPLE_NUMBER, "sample")
+        values = values_of(
+            message,
+            self.profile,
+            key=self._key,
+            secret=self._secret,
+            request=self._names.request(message.attempt_id),
+            callback=self._callback + self._names.callback(message.attempt_id),
+        )
+        fields = {name: fill(template, values) for name, template in self.profile.send["fields"].items()}
+        is_over.set(message.is_over)
+        try:
+            status, answer = await self._request(self.profile.send, fields, values)
+        except TooLate:
+            return RequestExpired()
+        except RequestNotSent as error:
+            return Throttled(fault=str(error))
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            return OutcomeUnknown(type(error).__name__)
+        outcome = read_answer(self.profile, status, answer)
+        if isinstance(outcome, Refused) and outcome.cause is Cause.OTHER:
+            log.warning("aggregator.new_refusal code=%s", outcome.code)
+        return outcome
+
+    async def ask(self, gateway_id: str) -> StatusReport | None:
+        """Ask what became of a message; None where the interface has no such question. Raises GatewayUnavailable."""
+        question = self.profile.status
+        if question is None:
+            return None
+        values = {"id": gateway_id, "key": self._key, "secret": self._secret}
+        fields = {name: fill(template, values) for name, template in question.get("fields", {}).items()}
+        is_over.set(None)
+        try:
+            status, answer = await self._request({"body": "query", **question}, fields, values)
+        except (RequestNotSent, TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise GatewayUnavailable(type(error).__name__) from error
+        if status // 100 != 2 or answer is None:
+            raise GatewayUnavailable(f"http_{status}")
+        return read_report(self.profile, answer)
+
+    async def _request(
+        self, how: Mapping[str, Any], fields: Mapping[str, Any], values: Mapping[str, str]
+    ) -> tuple[int, Any]:
+        used = self._base
+        status, answer = await self._request_at(used, how, fields, values)
+        if status != 404:
+            self._other_base = ""
+            return status, answer
+        if self._other_base:
+            self._base, self._other_base = self._other_base, ""
+        return (
+            (status, answer)
+            if self._base == used
+            else await self._request_at(self._base, how, fields, values)
+        )
+
+    async def _request_at(
+        self, base: str, how: Mapping[str, Any], fields: Mapping[str, Any], values: Mapping[str, str]
+    ) -> tuple[int, Any]:
+        path = fill(how["path"], {name: quote(value, safe="") for name, value in values.items()})
+        basic = fill(how.get("basic", ""), values)
+        kind = how["body"]
+        status, text, _ = await self._transport.request(
+            "GET" if kind == "query" else "POST",
+            base + path,
+            params=fields if kind == "query" else None,
+            form=fields if kind == "form" else None,
+            body=json.dumps(fields, ensure_ascii=False).encode() if kind == "json" else None,
+            headers=_TYPES.get(kind, {}),
+            authorization="Basic " + base64.b64encode(basic.encode()).decode() if basic else "",
+        )
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, None
+
+    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
+        """Raise GatewayUnavailable: messages cannot be listed by number. See `repeats_safely`."""
+        raise GatewayUnavailable("aggregator")
+
+    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
+        """Yield nothing: prices come with the callbacks."""
+        pages: tuple[list[BilledMessage], ...] = ()
+        for page in pages:
+            yield page
+
+    async def close(self) -> None:
+        await self._transport.close()

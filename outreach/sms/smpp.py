@@ -1,0 +1,418 @@
+"""Gateway for an operator's short message centre by SMPP 3.4.
+
+The only module that uses `smpp34`, for its codec. The session is our own: the library's acknowledges a receipt or a
+reply before anybody has stored it, and cannot tell a cut connection from an answer (both are status 0x08). Here
+
+- a `deliver_sm` is answered once it is stored, so that the centre repeats what a killed worker had in hand;
+- nothing is asked between `is_over` and the write, and what was written and not answered is OutcomeUnknown;
+- the connection is kept for the life of the process, also while no campaign is sending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import date
+from urllib.parse import unquote, urlsplit
+
+from smpp34 import DeliverSm, SmppError, SubmitSm, Tlv, decode
+
+from outreach.core.settings import Settings
+from outreach.rules.gateway import (
+    Accepted,
+    BilledMessage,
+    Cause,
+    GatewayUnavailable,
+    InboundMessage,
+    InboundPart,
+    Inbox,
+    InboxItem,
+    LateAnswer,
+    ListedMessage,
+    OutboundMessage,
+    Outcome,
+    OutcomeUnknown,
+    Receipt,
+    Refused,
+    RequestExpired,
+    Throttled,
+    is_sample_number,
+)
+from outreach.rules.smpp import (
+    ALREADY_BOUND,
+    HAS_HEADER,
+    NO_TRANSCEIVER,
+    OUR_REFERENCE,
+    PAYLOAD,
+    SAR_NUMBER,
+    SAR_REFERENCE,
+    SAR_TOTAL,
+    Concatenation,
+    SubmitPart,
+    decode_text,
+    encode_parts,
+    gateway_id,
+    is_refused_login,
+    join_outcomes,
+    number_tag,
+    read_receipt,
+    read_status,
+    reply_id,
+    split_header,
+    whole_part,
+)
+from outreach.rules.sms_inbound import as_number
+from outreach.sms.smpp_session import DELIVER, ENQUIRE, UNBIND, ConnectionCut, Session
+
+log = logging.getLogger(__name__)
+_BINDS = {"receiver": 0x01, "transmitter": 0x02, "transceiver": 0x09}
+ENQUIRE_EVERY_S = 20.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0  # between two tries to connect
+WAIT_FOR_BIND_S = 3.0  # a request waits this long for a connection that is being made again
+THROTTLED_WAIT_S = 0.5  # for a part, when other parts of its message were accepted
+STORE_FOR_S = 30.0  # a centre repeats what was not answered in such a time
+TEMPORARY, PERMANENT = 0x64, 0x65
+LATE_ANSWERS = 10_000
+
+
+class NotBound(Exception):
+    """No connection, or a refused login; `status` is the centre's, 0 without a connection."""
+
+    def __init__(self, status: int = 0, fault: str = "connection") -> None:
+        super().__init__(f"{status:#x}")
+        self.status, self.fault = status, fault
+
+
+class SmppGateway:
+    """Gateway by SMPP. Create it inside the event loop that will use it; it connects at once.
+
+    `inbox` stores what the centre sends.
+    """
+
+    repeats_safely = False
+
+    def __init__(self, settings: Settings, inbox: Inbox) -> None:
+        url = urlsplit(settings.smpp_url)
+        self._host, self._port = url.hostname or "", url.port or (3550 if url.scheme == "smpps" else 2775)
+        self._login = unquote(url.username or ""), unquote(url.password or "")
+        self._tls = ssl.create_default_context() if url.scheme == "smpps" else None
+        self._inbox, self._secret_key = inbox, settings.secret_key
+        self._is_live, self._timeout_s = settings.is_live, settings.send_timeout_s
+        self._long = settings.smpp_long
+        self._window = asyncio.Semaphore(settings.smpp_window)
+        self._sessions: dict[str, Session] = {}
+        self._problem = NotBound()
+        self._bound = asyncio.Event()
+        self._late: OrderedDict[int, tuple[int, str]] = OrderedDict()  # by sequence: attempt and number's tag
+        self._arrived: list[tuple[Session | None, int, InboxItem]] = []
+        self._storing: asyncio.Task[None] | None = None
+        self._may_split = settings.smpp_bind == "auto"
+        self._keepers: list[asyncio.Task[None]] = []
+        self._keep(*(("transmitter", "receiver") if settings.smpp_bind == "pair" else ("transceiver",)))
+
+    # -- connections ---------------------------------------------------------------------------------
+
+    def _keep(self, *modes: str) -> None:
+        self._sender = modes[0]
+        self._keepers += [asyncio.create_task(self._keep_bound(mode)) for mode in modes]
+
+    async def _keep_bound(self, mode: str) -> None:
+        """Keep one connection, until cancelled: bind, enquire, bind again."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                session = await self._bind(mode)
+            except NotBound as error:
+                log.warning("smpp.not_bound mode=%s status=%#x fault=%s", mode, error.status, error.fault)
+                if self._may_split and mode == "transceiver" and error.status in NO_TRANSCEIVER:
+                    return self._keep("transmitter", "receiver")
+                if mode == self._sender:
+                    self._problem = error
+                await asyncio.sleep(wait_s * (1 + random.random() / 2))  # noqa: S311 - not a secret
+                wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+                continue
+            log.info("smpp.bound mode=%s", mode)
+            wait_s, self._sessions[mode], self._problem = FIRST_WAIT_S, session, NotBound()
+            if mode == self._sender:
+                self._late.clear()
+                self._bound.set()
+            try:
+                await self._watch(session)
+            finally:
+                if mode == self._sender:
+                    self._bound.clear()
+                session.close()
+                del self._sessions[mode]
+            log.warning("smpp.connection_ended mode=%s", mode)
+
+    async def _bind(self, mode: str) -> Session:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                _, session = await loop.create_connection(
+                    lambda: Session(self._take_delivered, self._take_late),
+                    self._host,
+                    self._port,
+                    ssl=self._tls,
+                    server_hostname=self._host if self._tls else None,
+                )
+        except ssl.SSLCertVerificationError as error:
+            raise NotBound(fault="certificate") from error
+        except (OSError, TimeoutError) as error:
+            raise NotBound from error
+        # system_id, password, system_type, interface_version, addr_ton, addr_npi, address_range (4.1.1)
+        fields = b"\0".join(text.encode("latin-1", "replace") for text in self._login) + b"\0\0\x34\0\0\0"
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                status, _ = await session.request(_BINDS[mode], fields)
+        except (ConnectionCut, TimeoutError) as error:
+            session.close()
+            raise NotBound from error
+        if status:
+            session.close()
+            raise NotBound(status)
+        return session
+
+    async def _watch(self, session: Session) -> None:
+        """Return when the connection has ended; end it when the centre does not answer."""
+        while session.is_open:
+            await asyncio.wait([session.ended], timeout=ENQUIRE_EVERY_S)
+            if not session.is_open or time.monotonic() - session.heard_at < ENQUIRE_EVERY_S:
+                continue
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await session.request(ENQUIRE)
+            except (ConnectionCut, TimeoutError):
+                session.close()
+                return
+
+    async def close(self) -> None:
+        """Unbind, so that the centre sends nothing more to us, and close."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        sessions = list(self._sessions.values())
+        with suppress(ConnectionCut, TimeoutError):
+            async with asyncio.timeout(1.0):
+                if self._storing:
+                    await self._storing
+                await asyncio.gather(*(session.request(UNBIND) for session in sessions))
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for session in sessions:
+            session.close()
+
+    # -- messages ------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> Outcome:
+        """Send a message as one `submit_sm` or, in parts, as several that are written together."""
+        if self._is_live and is_sample_number(message.to):
+            return Refused(Cause.SAMPLE_NUMBER, "sample")
+        is_over = message.is_over or (lambda: False)
+        parts = encode_parts(message.body, reference=message.attempt_id)
+        if len(parts) > 1 and self._long == "payload":
+            parts = [whole_part(message.body)]
+        tag = number_tag(message.to, secret_key=self._secret_key)
+        if len(parts) == 1:
+            return await self._submit(message, parts[0], tag, is_over)
+        results: list[Outcome] = [RequestExpired()] * len(parts)
+        left = list(range(len(parts)))
+        while left:
+            answers = await asyncio.gather(*(self._submit(message, parts[i], tag, is_over) for i in left))
+            for i, outcome in zip(left, answers, strict=True):
+                results[i] = outcome
+            left = [i for i in left if isinstance(results[i], Throttled)]
+            if len(left) == len(parts) or not left or is_over():
+                break
+            await asyncio.sleep(THROTTLED_WAIT_S)
+        return join_outcomes(results)
+
+    async def _submit(
+        self, message: OutboundMessage, part: SubmitPart, tag: str, is_over: Callable[[], bool]
+    ) -> Outcome:
+        async with self._window:
+            if not self._bound.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._bound.wait(), WAIT_FOR_BIND_S)
+            session = self._sessions.get(self._sender)
+            if session is None or not session.is_open:
+                if is_refused_login(self._problem.status):
+                    return Refused(Cause.ACCOUNT, f"bind_{self._problem.status:#x}")
+                if self._problem.status == ALREADY_BOUND:
+                    return RequestExpired()  # another worker has the connection, and sends
+                return Throttled(fault=self._problem.fault)
+            sequence = session.next_sequence()
+            pdu = _submit_sm(message, part, sequence)
+            if is_over():
+                return RequestExpired()
+            answer = session.write(sequence, pdu)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    status, body = await answer
+            except TimeoutError as error:
+                session.forget(sequence)
+                self._note_late(sequence, message.attempt_id, tag, part)
+                return OutcomeUnknown(type(error).__name__)
+            except ConnectionCut as error:
+                return OutcomeUnknown(type(error).__name__)
+        if status:
+            outcome = read_status(status)
+            if isinstance(outcome, Refused) and outcome.cause is Cause.OTHER:
+                log.warning("smpp.new_refusal status=%#x", status)
+            return outcome
+        message_id = body.split(b"\0")[0].decode("latin-1").strip()
+        return Accepted(gateway_id(message_id, tag)) if message_id else OutcomeUnknown("no_id")
+
+    def _note_late(self, sequence: int, attempt_id: int, tag: str, part: SubmitPart) -> None:
+        if not part.esm_class & HAS_HEADER:  # of a message in parts the others are missing
+            self._late[sequence] = attempt_id, tag
+            if len(self._late) > LATE_ANSWERS:
+                self._late.popitem(last=False)
+
+    def _take_late(self, status: int, sequence: int, pdu: bytes) -> None:
+        attempt_id, tag = self._late.pop(sequence, (0, ""))
+        message_id = pdu[16:].split(b"\0")[0].decode("latin-1").strip()
+        if attempt_id and not status and message_id:
+            self._store(None, 0, LateAnswer(attempt_id, gateway_id(message_id, tag)))
+
+    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
+        """Raise GatewayUnavailable: `query_sm` needs an id, and what is unknown has none."""
+        raise GatewayUnavailable("smpp")
+
+    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
+        """Yield nothing: SMPP has no prices."""
+        pages: tuple[list[BilledMessage], ...] = ()
+        for page in pages:
+            yield page
+
+    # -- receipts and replies ------------------------------------------------------------------------
+
+    def _take_delivered(self, session: Session, sequence: int, pdu: bytes) -> None:
+        try:
+            delivered = decode(pdu)
+            assert isinstance(delivered, DeliverSm)
+        except SmppError as error:
+            log.warning("smpp.unreadable_delivery error=%s bytes=%d", error, len(pdu))
+            return session.answer(DELIVER, sequence, PERMANENT)
+        item = read_delivered(delivered, secret_key=self._secret_key, now=time.time())
+        if item is None:
+            return session.answer(DELIVER, sequence)
+        self._store(session, sequence, item)
+
+    def _store(self, session: Session | None, sequence: int, item: InboxItem) -> None:
+        self._arrived.append((session, sequence, item))
+        if self._storing is None:
+            self._storing = asyncio.create_task(self._store_all())
+
+    async def _store_all(self) -> None:
+        """Store what has arrived, in batches, and answer each once it is durable."""
+        try:
+            while self._arrived:
+                batch, self._arrived = self._arrived, []
+                status = await self._store_batch([item for _, _, item in batch])
+                for session, sequence, _ in batch:
+                    if session:
+                        session.answer(DELIVER, sequence, status)
+        finally:
+            self._storing = None
+
+    async def _store_batch(self, items: list[InboxItem]) -> int:
+        """Return the status to answer with: 0 once all are stored."""
+        gives_up_at = time.monotonic() + STORE_FOR_S
+        while True:
+            try:
+                await self._inbox(items)
+                return 0
+            except Exception as error:
+                # The error's message stays out of the log: SQLAlchemy quotes a statement's values in it.
+                log.error("smpp.not_stored count=%d error=%s", len(items), type(error).__name__)
+            if time.monotonic() > gives_up_at:
+                return TEMPORARY
+            await asyncio.sleep(1.0)
+
+
+def _submit_sm(message: OutboundMessage, part: SubmitPart, sequence: int) -> bytes:
+    sender, is_name = message.sender, not message.sender.lstrip("+").isdigit()
+    ton = 5 if is_name else 1 if sender.startswith("+") or len(sender) > 8 else 3  # 5.2.5
+    options = [Tlv(OUR_REFERENCE, (message.attempt_id & 0xFFFF).to_bytes(2, "big"))]
+    is_long = len(part.octets) > 254
+    if is_long:
+        options.append(Tlv(PAYLOAD, part.octets))
+    pdu: bytes = SubmitSm(
+        sender.lstrip("+"),
+        message.to.lstrip("+"),
+        b"" if is_long else part.octets,
+        source_addr_ton=ton,
+        source_addr_npi=0 if is_name else 1,
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        esm_class=part.esm_class,
+        validity_period=_relative(message.validity_s),
+        registered_delivery=1,
+        data_coding=part.data_coding,
+        tlvs=options,
+        sequence_number=sequence,
+    ).encode()
+    return pdu
+
+
+def _relative(seconds: int | None) -> str:
+    """Return a time from now on (7.1.1.1), or nothing."""
+    if seconds is None:
+        return ""
+    days, rest = divmod(max(60, seconds), 86_400)
+    return f"0000{min(days, 30):02}{rest // 3600:02}{rest % 3600 // 60:02}{rest % 60:02}000R"
+
+
+def read_delivered(
+    delivered: DeliverSm, *, secret_key: str, now: float
+) -> Receipt | InboundPart | InboundMessage | None:
+    """Read a `deliver_sm`. Returns None for a receipt that says nothing. `now` is in seconds since 1970."""
+    options = {option.tag: bytes(option.value) for option in delivered.tlvs}
+    octets: bytes = options.get(PAYLOAD) or delivered.short_message
+    place: Concatenation | None = None
+    if delivered.esm_class & HAS_HEADER:
+        place, octets = split_header(octets)
+    elif SAR_TOTAL in options and (total := int.from_bytes(options[SAR_TOTAL], "big")) > 1:
+        place = Concatenation(
+            int.from_bytes(options.get(SAR_REFERENCE, b""), "big"),
+            total,
+            int.from_bytes(options.get(SAR_NUMBER, b""), "big"),
+        )
+    text = decode_text(octets, delivered.data_coding)
+    receipt = read_receipt(text, options, is_marked=bool(delivered.esm_class & 0x24))
+    if receipt is not None:
+        if receipt.status is None:
+            return None
+        numbers = [e164(delivered.source_addr), e164(delivered.destination_addr)]
+        tags = [number_tag(number, secret_key=secret_key) for number in numbers]
+        reference = options.get(OUR_REFERENCE)
+        return Receipt(
+            receipt.message_ids,
+            tuple(tags),
+            receipt.status,
+            receipt.cause,
+            receipt.code,
+            int.from_bytes(reference, "big") if reference else None,
+            receipt.text,
+        )
+    sender, recipient = e164(delivered.source_addr), delivered.destination_addr
+    if place:
+        return InboundPart(sender, recipient, *place, text)
+    return InboundMessage(
+        reply_id(sender, recipient, text, secret_key=secret_key, now=now),
+        sender,
+        recipient,
+        text,
+        is_opt_out=False,
+    )
+
+
+def e164(number: str) -> str:
+    """Return a number as a centre writes it in E.164; a short code stays."""
+    digits = number.lstrip("+")
+    return f"+{digits}" if len(digits) == 11 and digits.startswith("84") else as_number(number)

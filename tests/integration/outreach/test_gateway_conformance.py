@@ -1,0 +1,113 @@
+"""One table of cases that every gateway has to pass: what a campaign of three comes to, and what the gateway took."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from werkzeug.serving import make_server
+
+from admin.app import create_app
+from campaigns.delivery import receipts
+from campaigns.models.messages import Attempt, Incident
+from campaigns.rules.states import AttemptState
+from outreach.rules.gateway import Cause
+from outreach.sms.twilio import TwilioWebhooks
+from tests.support.world import World, number
+
+LONG = "Kính mời ông/bà cài đặt ứng dụng Bluezone để bảo vệ bản thân, gia đình và cộng đồng. Chi tiết: {link}"
+ALL = {"twilio", "smpp", "aggregator"}
+
+
+def settings_of(gateway: str, world: World) -> dict[str, Any]:
+    simulator = world.simulator
+    return {
+        "twilio": {"sms_gateway": "twilio"},
+        "smpp": {"sms_gateway": "smpp", "smpp_url": simulator.smpp_url, "send_timeout_s": 1.0},
+        "aggregator": {
+            "sms_gateway": "aggregator",
+            "aggregator_profile": "esms",
+            "aggregator_url": f"{simulator.url}/aggregator",
+            "aggregator_key": simulator.account_sid,
+            "aggregator_secret": simulator.auth_token,
+        },
+    }[gateway]
+
+
+@pytest.fixture
+def gateway(world: World, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The gateway's name; the world sends by it, and the web takes its callbacks."""
+    monkeypatch.setattr(receipts, "ANSWER_IS_RECORDED_IN", receipts.timedelta(0))
+    web = make_server("127.0.0.1", 0, lambda environ, respond: app(environ, respond), threaded=True)
+    settings = replace(
+        world.runtime.settings,
+        public_base_url=f"http://127.0.0.1:{web.server_port}",
+        sms_live="no",
+        **settings_of(request.param, world),
+    )
+    world.runtime = replace(world.runtime, settings=settings, webhooks=TwilioWebhooks(settings))
+    app = create_app(settings, runtime=world.runtime)
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    world.simulator.faults(sent_after_s=0, delivered_after_s=0, callbacks_off=False)
+    yield request.param
+    web.shutdown()
+    thread.join()
+
+
+DELIVERED = {AttemptState.DELIVERED: 3}
+# What is done to the gateway while it takes the messages, the states in the end, and for which gateways.
+CASES: dict[str, tuple[dict[str, Any], dict[AttemptState, int], set[str]]] = {
+    "accepted, reports doubled and before the record": ({"callbacks_repeat": 2}, DELIVERED, ALL),
+    "not delivered": ({"rate_undelivered": 1.0}, {AttemptState.UNDELIVERED: 3}, ALL),
+    "not sent": ({"rate_failed": 1.0}, {AttemptState.FAILED: 3}, ALL),
+    "throttled": ({"rate_429": 0.5, "seed": 3}, DELIVERED, ALL),
+    "cut after acceptance": ({"rate_cut": 1.0}, DELIVERED, {"twilio", "aggregator"}),
+    # A cut takes all that is under way on the connection with it: `make chaos` with `--gateway smpp` counts.
+    "silent after acceptance": ({"rate_timeout": 1.0, "timeout_s": 1}, DELIVERED, {"smpp"}),
+    "error after acceptance": ({"rate_500_after": 1.0}, DELIVERED, ALL),
+    # Found absent, or asked again under the same id; by SMPP a person decides.
+    "cut before acceptance": ({"rate_cut_before": 1.0}, DELIVERED, {"aggregator"}),
+    "cut before acceptance, for a person": ({"rate_cut_before": 1.0}, {AttemptState.UNKNOWN: 3}, {"smpp"}),
+}
+
+
+def states(world: World) -> dict[AttemptState, int]:
+    world.sweep()
+    with world.runtime.db.read() as session:
+        return dict(session.execute(select(Attempt.state, func.count()).group_by(Attempt.state)).all())
+
+
+@pytest.mark.parametrize(
+    ("gateway", "case"),
+    [(gateway, case) for case, (_, _, gateways) in CASES.items() for gateway in sorted(gateways)],
+    indirect=["gateway"],
+)
+def test_gateway_passes_the_case(world: World, gateway: str, case: str) -> None:
+    faults, expected, _ = CASES[case]
+    world.add_people(3)
+    world.launch(text=LONG)
+    world.simulator.faults(**faults)
+    world.send()
+    world.simulator.faults(rate_cut=0, rate_cut_before=0, rate_500_after=0, rate_timeout=0)
+
+    def has_ended() -> bool:
+        if case == "throttled":
+            world.send()
+        if "before" in case and gateway == "aggregator":
+            world.reconcile()
+        return states(world) == expected
+
+    world.listen_until(has_ended)
+    sent = Counter(world.sent_to())
+    assert sent == ({} if AttemptState.UNKNOWN in expected else {number(i): 1 for i in range(3)})
+    assert {line["Body"][:60] for line in world.simulator.ledger()} <= {LONG[:60]}
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(Incident)) == 0
+        causes = set(session.scalars(select(Attempt.cause)))
+    assert (Cause.UNREACHABLE.value in causes) == (case == "not delivered") or gateway == "twilio"

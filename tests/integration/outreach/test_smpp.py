@@ -1,0 +1,191 @@
+"""SMPP, against the simulator's centre: messages, receipts and replies over one connection that is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select
+
+from campaigns.models.messages import Attempt, Incident, WaitingReceipt
+from campaigns.models.replies import Reply, ReplyPart
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import AttemptState
+from outreach.rules.gateway import (
+    Accepted,
+    Cause,
+    InboundMessage,
+    InboxItem,
+    OutboundMessage,
+    Refused,
+    Throttled,
+)
+from outreach.sms import smpp
+from outreach.sms.smpp import SmppGateway
+from tests.support.world import World, number
+
+LONG = "Kính mời ông/bà cài đặt ứng dụng Bluezone để bảo vệ bản thân, gia đình và cộng đồng. Chi tiết: {link}"
+
+
+@pytest.fixture
+def over_smpp(world: World) -> World:
+    settings = replace(
+        world.runtime.settings,
+        sms_gateway="smpp",
+        sms_live="no",
+        smpp_url=world.simulator.smpp_url,
+        send_timeout_s=1.0,
+    )
+    world.runtime = replace(world.runtime, settings=settings)
+    world.simulator.faults(sent_after_s=0, delivered_after_s=0, callbacks_off=False)
+    return world
+
+
+def states(world: World) -> dict[AttemptState, int]:
+    world.sweep()
+    with world.runtime.db.read() as session:
+        counts = session.execute(select(Attempt.state, func.count()).group_by(Attempt.state)).all()
+    return dict(counts)
+
+
+def gateway_of(world: World, **settings: object) -> SmppGateway:
+    async def take(items: list[InboxItem]) -> None:
+        return None
+
+    return SmppGateway(replace(world.runtime.settings, **settings), take)  # type: ignore[arg-type]
+
+
+def test_messages_are_delivered_by_receipts_in_another_base(over_smpp: World) -> None:
+    over_smpp.add_people(4)
+    over_smpp.launch()
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 4})
+    assert sorted(over_smpp.sent_to()) == [number(i) for i in range(4)]
+    with over_smpp.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(WaitingReceipt)) == 0
+        assert session.scalar(select(func.count()).select_from(Incident)) == 0
+
+
+def test_long_message_goes_in_parts_and_is_delivered_with_the_last(over_smpp: World) -> None:
+    over_smpp.add_people(2)
+    over_smpp.launch(text=LONG)
+    over_smpp.simulator.faults(callbacks_repeat=2)
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 2})
+    bodies = [line["Body"] for line in over_smpp.simulator.ledger()]
+    assert len(bodies) == 2
+    assert all(body.startswith(LONG[:80]) for body in bodies)
+
+
+def test_what_never_arrived_is_put_to_a_person_and_not_sent_again(over_smpp: World) -> None:
+    over_smpp.add_people(3)
+    campaign = over_smpp.launch()
+    over_smpp.simulator.faults(rate_cut_before=1.0)
+    over_smpp.send()
+    over_smpp.simulator.faults(rate_cut_before=0.0)
+    over_smpp.send()
+    assert states(over_smpp) == {AttemptState.UNKNOWN: 3}
+    assert over_smpp.sent_to() == []
+    over_smpp.lose_sight()
+    assert over_smpp.decide_unresolved(campaign) == 3
+    over_smpp.send()
+    assert sorted(over_smpp.sent_to()) == [number(i) for i in range(3)]
+
+
+def test_replies_are_taken_in_while_nothing_is_sent(over_smpp: World) -> None:
+    over_smpp.add_people(2)
+    over_smpp.launch()
+    over_smpp.send()
+    replies: list[tuple[str, Label]] = []
+
+    def have_come() -> bool:
+        with over_smpp.runtime.db.read() as session:
+            replies[:] = [
+                tuple(row) for row in session.execute(select(Reply.body, Reply.label).order_by(Reply.id))
+            ]
+            return len(replies) == 2 and not session.scalar(select(func.count()).select_from(ReplyPart))
+
+    long_reply = (
+        "Tôi đã cài ứng dụng rồi nhưng mở lên thì máy báo lỗi, nhờ cán bộ xuống giúp tôi với, nhà ở thôn 2. "
+        * 2
+    )
+    written: list[str] = []
+
+    def write_when_bound() -> bool:
+        if not written and over_smpp.simulator.smpp_receivers():
+            written.append(over_smpp.simulator.reply(number(0), "TC"))
+            written.append(over_smpp.simulator.reply(number(1), long_reply))
+        return have_come()
+
+    over_smpp.listen_until(write_when_bound)
+    assert {body for body, _ in replies} == {"TC", long_reply}
+    assert ("TC", Label.OPT_OUT) in replies
+
+
+def test_what_could_not_be_stored_is_not_answered_and_comes_again(over_smpp: World) -> None:
+    taken: list[InboxItem] = []
+    tries: list[int] = []
+
+    async def take(items: list[InboxItem]) -> None:
+        tries.append(len(items))
+        if len(tries) == 1:
+            over_smpp.simulator.cut_smpp()
+            raise OSError
+        taken.extend(items)
+
+    async def job() -> None:
+        gateway = SmppGateway(over_smpp.runtime.settings, take)
+        await asyncio.wait_for(gateway._bound.wait(), 5)
+        await asyncio.to_thread(over_smpp.simulator.reply, number(1), "TC")
+        while over_smpp.simulator.stats()["inbound_pending"]:
+            await asyncio.sleep(0.05)
+        await gateway.close()
+
+    asyncio.run(job())
+    assert {type(item) for item in taken} == {InboundMessage}
+    assert len({item.gateway_id for item in taken if isinstance(item, InboundMessage)}) == 1
+
+
+def test_outcomes_of_requests(over_smpp: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smpp, "WAIT_FOR_BIND_S", 0.2)
+    message = OutboundMessage(1, number(1), "LOA", "xin chao")
+
+    async def ask(**settings: object) -> object:
+        gateway = gateway_of(over_smpp, **settings)
+        try:
+            return await gateway.send(message)
+        finally:
+            await gateway.close()
+
+    assert isinstance(asyncio.run(ask()), Accepted)
+    over_smpp.simulator.faults(rate_429=1.0)
+    assert asyncio.run(ask()) == Throttled()
+    wrong = over_smpp.simulator.smpp_url.replace(":simulator@", ":wrong@")
+    refused = asyncio.run(ask(smpp_url=wrong))
+    assert isinstance(refused, Refused)
+    assert refused.cause is Cause.ACCOUNT
+    assert asyncio.run(ask(smpp_url="smpp://loa:x@127.0.0.1:1")) == Throttled(fault="connection")
+    assert asyncio.run(ask(sms_live="yes")) == Refused(Cause.SAMPLE_NUMBER, "sample")
+    assert len(over_smpp.simulator.ledger()) == 1
+
+
+def test_transmitter_and_receiver_are_two_connections(over_smpp: World) -> None:
+    over_smpp.runtime = replace(
+        over_smpp.runtime, settings=replace(over_smpp.runtime.settings, smpp_bind="pair")
+    )
+    over_smpp.add_people(2)
+    over_smpp.launch()
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 2})
+
+
+def test_long_message_goes_whole_where_the_centre_splits_it(over_smpp: World) -> None:
+    over_smpp.runtime = replace(
+        over_smpp.runtime, settings=replace(over_smpp.runtime.settings, smpp_long="payload")
+    )
+    over_smpp.add_people(1)
+    over_smpp.launch(text=LONG)
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 1})
+    assert over_smpp.simulator.ledger()[0]["Body"].startswith(LONG[:80])

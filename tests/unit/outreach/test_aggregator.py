@@ -1,0 +1,105 @@
+"""Profiles of aggregators: what is asked, what answers and callbacks mean, addresses that nobody can guess."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outreach.rules.aggregator import (
+    AttemptNames,
+    Profile,
+    fill,
+    read_answer,
+    read_profile,
+    read_report,
+    values_of,
+)
+from outreach.rules.gateway import (
+    Accepted,
+    Cause,
+    DeliveryStatus,
+    OutboundMessage,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+)
+
+FILES = sorted((Path(__file__).resolve().parents[3] / "outreach" / "sms" / "aggregators").glob("*.toml"))
+
+
+def profile(name: str) -> Profile:
+    return read_profile(tomllib.loads(next(path for path in FILES if path.stem == name).read_text("utf-8")))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_shipped_profile_says_that_nobody_has_tested_it(path: Path) -> None:
+    shipped = profile(path.stem)
+    assert shipped.tested == ""
+    assert "untested against" in path.read_text("utf-8")
+    message = OutboundMessage(7, "+84905000123", "LOA", "Mời ông/bà")
+    values = values_of(message, shipped, key="K", secret="S", request="r-7", callback="https://loa.example/x")
+    fields = json.dumps({name: fill(field, values) for name, field in shipped.send["fields"].items()})
+    assert "{" not in fields[1:-1]
+    assert "905000123" in fields
+
+
+def test_request_has_the_fields_of_the_interface() -> None:
+    esms = profile("esms")
+    message = OutboundMessage(7, "+84905000123", "MTTQ", "Mời {ông}/bà")
+    values = values_of(message, esms, key="K", secret="S", request="r-7", callback="https://loa.example/x")
+    fields = {name: fill(field, values) for name, field in esms.send["fields"].items()}
+    assert (fields["Phone"], fields["Content"], fields["IsUnicode"]) == ("0905000123", "Mời {ông}/bà", "1")
+    assert (fields["RequestId"], fields["CallbackUrl"]) == ("r-7", "https://loa.example/x")
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "outcome"),
+    [
+        (200, {"CodeResult": "100", "SMSID": "abc"}, Accepted("abc")),
+        (200, {"codeResult": 100, "smsid": "abc"}, Accepted("abc")),
+        (200, {"CodeResult": "100"}, OutcomeUnknown("no_id")),
+        (200, {"CodeResult": "124"}, Accepted("")),  # taken before
+        (200, {"CodeResult": "146"}, Refused(Cause.BAD_TEXT, "146")),
+        (200, {"CodeResult": "103"}, Refused(Cause.ACCOUNT, "103")),
+        (200, {"CodeResult": "104"}, Refused(Cause.BAD_SENDER, "104")),
+        (200, {"CodeResult": "999"}, Refused(Cause.OTHER, "999")),
+        (200, None, OutcomeUnknown("http_200")),  # a proxy's page
+        (200, [], OutcomeUnknown("http_200")),
+        (429, None, Throttled()),
+        (502, None, OutcomeUnknown("http_502")),
+        (500, {"CodeResult": "999"}, OutcomeUnknown("http_500")),
+        (401, None, Refused(Cause.ACCOUNT, "401")),
+        (404, None, Refused(Cause.ACCOUNT, "404")),  # a wrong address
+    ],
+)
+def test_answer_becomes_an_outcome(status: int, answer: Any, outcome: object) -> None:
+    assert read_answer(profile("esms"), status, answer) == outcome
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"SendStatus": "5", "SendSuccess": "1", "SendFailed": "0"}, DeliveryStatus.DELIVERED),
+        ({"SendStatus": 5, "SendSuccess": 0, "SendFailed": 1}, DeliveryStatus.UNDELIVERED),
+        ({"SendStatus": "4"}, DeliveryStatus.FAILED),
+        ({"SendStatus": "5"}, DeliveryStatus.SENT),
+        ({"SendStatus": "1"}, DeliveryStatus.ACCEPTED),
+        ({"SendStatus": "new"}, None),
+        ({}, None),
+    ],
+)
+def test_callback_becomes_a_report(fields: dict[str, Any], status: object) -> None:
+    report = read_report(profile("esms"), {"SMSID": "abc", **fields})
+    assert (report.gateway_id, report.status) == ("abc", status)
+
+
+def test_address_of_a_callback_cannot_be_guessed() -> None:
+    names, other = AttemptNames("a" * 32), AttemptNames("b" * 32)
+    assert names.attempt_id(names.callback(12)) == 12
+    guesses = ["12", "12-", "13" + names.callback(12)[2:], other.callback(12), "x-y", "12-é", "9" * 40 + "-a"]
+    assert [names.attempt_id(guess) for guess in guesses] == [None] * len(guesses)
+    assert names.request(12) == names.request(12) != other.request(12)

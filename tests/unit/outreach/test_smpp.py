@@ -1,0 +1,181 @@
+"""SMPP: texts as octets, statuses, receipts in the dialects of operators, ids."""
+
+from __future__ import annotations
+
+import pytest
+
+from outreach.rules.gateway import (
+    Accepted,
+    Cause,
+    DeliveryStatus,
+    Outcome,
+    OutcomeUnknown,
+    Refused,
+    RequestExpired,
+    Throttled,
+)
+from outreach.rules.segments import measure
+from outreach.rules.smpp import (
+    MESSAGE_STATE,
+    RECEIPTED_ID,
+    UCS2,
+    decode_text,
+    encode_parts,
+    gateway_id,
+    is_same_text,
+    join_outcomes,
+    possible_ids,
+    read_receipt,
+    read_status,
+    split_header,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "data_coding", "lengths"),
+    [
+        ("Moi ong/ba cai Bluezone @ 5$ {1_2} €", 0, [39]),
+        ("trang 1\ftrang 2", 0, [16]),  # a form feed is GSM-7, two units
+        ("Mời ông/bà cài đặt", UCS2, [36]),
+        ("x" * 160, 0, [160]),
+        ("x" * 161, 0, [6 + 153, 6 + 8]),
+        ("x" * 152 + "€" + "y" * 10, 0, [6 + 152, 6 + 12]),  # an escape and its character stay together
+        ("đ" * 66 + "😀" + "đ" * 10, UCS2, [6 + 132, 6 + 24]),
+    ],
+)
+def test_text_is_encoded_in_parts_and_read_again(body: str, data_coding: int, lengths: list[int]) -> None:
+    parts = encode_parts(body, reference=0x1FF)
+    assert [len(part.octets) for part in parts] == lengths
+    assert {part.data_coding for part in parts} == {data_coding}
+    assert len(parts) == measure(body).segments
+    places = [split_header(part.octets) if part.esm_class else (None, part.octets) for part in parts]
+    assert "".join(decode_text(octets, data_coding) for _, octets in places) == body
+    if len(parts) > 1:
+        assert [place and tuple(place) for place, _ in places] == [
+            (0xFF, len(parts), number + 1) for number in range(len(parts))
+        ]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (0x58, Throttled()),
+        (0x14, Throttled()),
+        (0x08, OutcomeUnknown("smpp_0x8")),  # the centre failed while it worked on it
+        (0x0A, Refused(Cause.BAD_SENDER, "0xa")),
+        (0x0B, Refused(Cause.UNREACHABLE, "0xb")),  # silences no number
+        (0x0E, Refused(Cause.ACCOUNT, "0xe")),
+        (0x45, Refused(Cause.OTHER, "0x45")),
+        (0x4FF, Refused(Cause.OTHER, "0x4ff")),  # an operator's own
+    ],
+)
+def test_status_of_an_answer(status: int, outcome: object) -> None:
+    assert read_status(status) == outcome
+
+
+NORM = "id:{id} sub:001 dlvrd:001 submit date:2011261830 done date:2011261831 stat:{stat} err:{err} text:Kinh moi"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "is_marked", "ids", "status", "code"),
+    [
+        (NORM.format(id="17", stat="DELIVRD", err="000"), {}, True, ("17",), DeliveryStatus.DELIVERED, None),
+        (
+            NORM.format(id="17", stat="UNDELIV", err="027"),
+            {},
+            True,
+            ("17",),
+            DeliveryStatus.UNDELIVERED,
+            "27",
+        ),
+        ("ID:AB12 STAT:EXPIRED ERR:000", {}, True, ("AB12",), DeliveryStatus.UNDELIVERED, "EXPIRED"),
+        ("id: 0017 stat: REJECTD", {}, True, ("0017",), DeliveryStatus.FAILED, "REJECTD"),
+        ("id:5 stat:DELIVERED", {}, True, ("5",), DeliveryStatus.DELIVERED, None),
+        ("", {RECEIPTED_ID: b"a1\0", MESSAGE_STATE: b"\2"}, False, ("a1",), DeliveryStatus.DELIVERED, None),
+        ("id:161 stat:ENROUTE", {RECEIPTED_ID: b"a1\0"}, True, ("a1", "161"), DeliveryStatus.SENT, None),
+        (NORM.format(id="9", stat="DELIVRD", err="0"), {}, False, ("9",), DeliveryStatus.DELIVERED, None),
+        (NORM.format(id="9", stat="UNKNOWN", err="0"), {}, True, ("9",), None, None),  # proves nothing
+        ("nonsense", {}, True, (), None, None),
+    ],
+)
+def test_receipt_is_read_in_the_dialects_of_operators(
+    text: str,
+    options: dict[int, bytes],
+    is_marked: bool,
+    ids: tuple[str, ...],
+    status: object,
+    code: str | None,
+) -> None:
+    receipt = read_receipt(text, options, is_marked=is_marked)
+    assert receipt is not None
+    assert (receipt.message_ids, receipt.status, receipt.code) == (ids, status, code)
+
+
+@pytest.mark.parametrize("text", ["TC", "da cai roi", "id: 233000000 toi la Hoa", "stat"])
+def test_reply_is_no_receipt(text: str) -> None:
+    assert read_receipt(text, {}, is_marked=False) is None
+
+
+@pytest.mark.parametrize(
+    ("answered", "receipt"),
+    [
+        ("17", "17"),
+        ("1A2B", "6699"),
+        ("1a2b", "0000006699"),
+        ("6699", "1A2B"),
+        ("00001a2b", "6699"),
+        ("42", "0042"),
+    ],
+)
+def test_id_is_found_in_whatever_base_the_receipt_writes_it(answered: str, receipt: str) -> None:
+    assert gateway_id(answered, "t") in possible_ids([receipt], ["t"])
+    assert gateway_id(answered, "other") not in possible_ids([receipt], ["t"])
+
+
+@pytest.mark.parametrize(
+    ("quoted", "body", "same"),
+    [
+        ("Kinh moi ong", "Kinh moi ong/ba", True),
+        ("M?i ?ng", "Mời ông", True),
+        ("", "x", True),
+        ("TB: mai", "Kinh", False),
+    ],
+)
+def test_quotation_is_compared_by_plain_letters(quoted: str, body: str, same: bool) -> None:
+    assert is_same_text(quoted, body) is same
+
+
+@pytest.mark.parametrize(
+    ("octets", "data_coding", "text"),
+    [
+        (b"TC", 0, "TC"),
+        ("đã cài".encode("utf-16-be"), 8, "đã cài"),
+        ("đã cài".encode(), 0, "đã cài"),  # a centre that passes on UTF-8
+        ("dã".encode("latin-1"), 0, "dã"),
+        (b"a\x00b", 3, "ab"),  # no database stores NUL
+        (b"1 \x1b\x65", 0, "1 €"),
+    ],
+)
+def test_reply_is_read_in_the_coding_that_it_has(octets: bytes, data_coding: int, text: str) -> None:
+    assert decode_text(octets, data_coding) == text
+
+
+A, B = Accepted("a"), Accepted("b")
+
+
+@pytest.mark.parametrize(
+    ("results", "outcome"),
+    [
+        ([A], A),
+        ([A, B], Accepted("a", parts=("a", "b"))),
+        ([A, OutcomeUnknown("ConnectionCut")], OutcomeUnknown("ConnectionCut")),
+        ([A, Throttled()], OutcomeUnknown("parts")),  # the phone may show a piece
+        ([A, Refused(Cause.OTHER, "0x45")], OutcomeUnknown("parts")),
+        ([Throttled(), Refused(Cause.OTHER, "0x45")], Refused(Cause.OTHER, "0x45")),
+        ([Throttled(), Throttled()], Throttled()),
+        ([RequestExpired(), RequestExpired()], RequestExpired()),
+        ([Throttled(), OutcomeUnknown("TimeoutError")], OutcomeUnknown("TimeoutError")),
+    ],
+)
+def test_message_in_parts_has_one_outcome(results: list[Outcome], outcome: Outcome) -> None:
+    assert join_outcomes(results) == outcome
