@@ -27,7 +27,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident, Outbox, StatusEvent
 from campaigns.models.reports import ReportIssue
-from campaigns.reports.settings import current_template
+from campaigns.reports.settings import current_template, drives_with_report
 from campaigns.reports.take_snapshot import is_anything_running
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
@@ -153,13 +153,19 @@ def _database_gauges(session: Session, *, now: datetime) -> dict[str, tuple[str,
 
 def _report_late_s(session: Session, *, now: datetime) -> float:
     local = now.astimezone(VIETNAM)
-    settings = current_template(session)
-    hour, minute = map(int, settings.hours.deadline.split(":"))
+    drives = drives_with_report(session)
+    return max((_drive_late_s(session, drive, local) for drive in drives), default=0.0)
+
+
+def _drive_late_s(session: Session, drive: int, local: datetime) -> float:
+    hour, minute = map(int, current_template(session, drive).hours.deadline.split(":"))
     late_s = (local - local.replace(hour=hour, minute=minute, second=0, microsecond=0)).total_seconds()
-    if late_s <= 0 or not is_anything_running(session, kind=settings.kind, day=local.date()):
+    if late_s <= 0 or not is_anything_running(session, drive, day=local.date()):
         return 0.0
     issued = select(ReportIssue.id).where(
-        ReportIssue.day == local.date().isoformat(), ReportIssue.issued_at.is_not(None)
+        ReportIssue.drive_id == drive,
+        ReportIssue.day == local.date().isoformat(),
+        ReportIssue.issued_at.is_not(None),
     )
     return 0.0 if session.execute(issued.limit(1)).first() else late_s
 

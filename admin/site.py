@@ -44,6 +44,7 @@ from admin.views.campaigns import CampaignsView
 from admin.views.connections import TokensView, WebhooksView
 from admin.views.contacts import ContactsView
 from admin.views.data_protection import DataProtectionView
+from admin.views.drives import DrivesView
 from admin.views.goals import GoalsView
 from admin.views.guides import GuidesView, section_of
 from admin.views.home import HomeView
@@ -128,6 +129,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         ReportView(runtime),
         ActivitiesView(runtime),
         VisitsView(runtime),
+        DrivesView(runtime),
         GoalsView(runtime),
         ContactsView(runtime),
         PrivacyRequestsView(runtime),

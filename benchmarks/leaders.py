@@ -20,6 +20,7 @@ from benchmarks.province import province_of
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
+from campaigns.planning.drives import open_drive_of
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import GoalScope, GoalSubject
@@ -181,8 +182,9 @@ def add_figures(db: Database) -> None:
         for n in range(READERS):
             _add_reader(session, f"lanhdao{n}@loa.example", now)
         user = find_user(session, APPROVER)
-        province = GoalSubject(DEFAULT_KIND, GoalScope.RESIDENTS, area="62")
-        for subject, share in ((province, "50"), (GoalSubject(DEFAULT_KIND, GoalScope.STAFF), "100")):
+        drive = open_drive_of(session, DEFAULT_KIND, now=now).id
+        province = GoalSubject(drive, GoalScope.RESIDENTS, area="62")
+        for subject, share in ((province, "50"), (GoalSubject(drive, GoalScope.STAFF), "100")):
             deadline = (today + timedelta(days=5)).isoformat()
             set_goal(session, subject, share=share, deadline=deadline, basis="", user=user, now=now)
         areas = session.scalars(select(Area)).all()
@@ -202,6 +204,7 @@ def add_figures(db: Database) -> None:
                 if area.level is AreaLevel.DISTRICT:
                     enter_official(
                         session,
+                        drive=drive,
                         day=day,
                         area=area.code,
                         installed=str(9_000 - 100 * ago),

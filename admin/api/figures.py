@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +10,10 @@ from flask import Response, jsonify
 
 from admin.api.campaigns import COUNT, MOMENT, SHARE, moment
 from admin.api.routing import ID, Api, bearer, ref, strict
-from campaigns.analytics.progress import ProgressPage, read_progress
+from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.goals.goals import read_goals
 from campaigns.goals.official_figures import latest_official
+from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.rules.goals import Goal, GoalScope
 from campaigns.rules.progress import RankRow, RankTable, ShareBasis
 from campaigns.rules.sending_hours import VIETNAM
@@ -23,11 +25,8 @@ _DAY: dict[str, Any] = {"type": "string", "format": "date", "description": "in V
 _LINE: dict[str, Any] = {
     "code": {"type": ["string", "null"], "description": "null for those of whom it is not known"},
     "name": {"type": "string"},
-    "installed": {
-        **COUNT,
-        "description": "of the people that the share is of: on the basis `recipients` what they said in this campaign",
-    },
-    "recipients": {**COUNT, "description": "people of this campaign"},
+    "installed": COUNT,
+    "recipients": {**COUNT, "description": "of all campaigns of the drive, each number once"},
     "no_smartphone": COUNT,
     "answered": COUNT,
     "denominator": {"type": ["integer", "null"]},
@@ -50,11 +49,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Figures": strict(
         {
             "campaign": ID,
+            "drive": strict({"id": ID, "name": {"type": "string"}}),
             "kind": {"type": "string"},
             "as_of": MOMENT,
             "campaigns": {
                 **COUNT,
-                "description": "of this kind; on the basis `entered` of a place installs are over all of them, each phone once",
+                "description": "of the campaign's drive; all figures are over all of them, each number once",
             },
             "is_whole": {
                 "type": "boolean",
@@ -69,7 +69,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                     "target": {"type": ["integer", "null"]},
                     "is_of_place": {
                         "type": "boolean",
-                        "description": "the goal is residents' of the whole province; else the campaign's own",
+                        "description": "the goal is residents' of the whole province; else that of the newest campaign",
                     },
                 }
             ),
@@ -89,7 +89,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
     "Goal": strict(
         {
-            "kind": {"type": "string", "description": "of campaigns"},
+            "drive": ID,
+            "kind": {"type": "string", "description": "of the drive"},
             "scope": {"enum": [each.value for each in GoalScope if each is not GoalScope.AUDIENCE]},
             "area": {"type": ["string", "null"]},
             "organisation": {"type": ["integer", "null"]},
@@ -108,6 +109,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Goals": strict({"as_of": MOMENT, "goals": {"type": "array", "items": ref("Goal")}}),
     "Official": strict(
         {
+            "drive": {**COUNT, "description": "the chosen one; 0 before the first"},
             "as_of": _DAY,
             "areas": {
                 "type": "array",
@@ -139,10 +141,11 @@ def add_figure_routes(api: Api) -> None:
     def show_figures(campaign_id: int) -> Response:
         now = datetime.now(UTC)
         with runtime.db.read() as session:
-            progress = read_progress(
-                session, campaign_id, user=bearer().as_user(), redis=runtime.redis, now=now
-            )
-        return jsonify(_describe(progress, now))
+            user = bearer().as_user()
+            drive = drive_of_campaign(session, campaign_id, user=user)
+            progress = read_progress(session, drive, user=user, redis=runtime.redis, now=now)
+            assert progress is not None  # the campaign itself was launched
+        return jsonify(_describe(progress, campaign_id, now))
 
     @api.route(
         "GET",
@@ -155,12 +158,13 @@ def add_figure_routes(api: Api) -> None:
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             seen = organisations_of(session, bearer().as_user())
+            kinds = {drive.id: drive.kind for drive in list_drives(session)}
             goals = [
                 goal
                 for subject, goal in read_goals(session, at=now).goals.items()
                 if subject.organisation is None or seen is None or subject.organisation in seen
             ]
-        return jsonify(as_of=moment(now), goals=[_describe_goal(goal) for goal in goals])
+        return jsonify(as_of=moment(now), goals=[_describe_goal(goal, kinds) for goal in goals])
 
     @api.route(
         "GET",
@@ -174,8 +178,10 @@ def add_figure_routes(api: Api) -> None:
         with runtime.db.read() as session:
             if organisations_of(session, bearer().as_user()) is not None:
                 raise NotAllowed("official_figures_token")
-            known = latest_official(session, today=today)
+            drive = current_drive_id(session)
+            known = latest_official(session, drive, today=today)
         return jsonify(
+            drive=drive,
             as_of=today.isoformat(),
             areas=[
                 {
@@ -190,14 +196,15 @@ def add_figure_routes(api: Api) -> None:
         )
 
 
-def _describe(progress: ProgressPage, now: datetime) -> dict[str, Any]:
+def _describe(progress: ProgressPage, campaign_id: int, now: datetime) -> dict[str, Any]:
     head = progress.head
     return {
-        "campaign": progress.chosen.id,
-        "kind": progress.chosen.kind,
+        "campaign": campaign_id,
+        "drive": {"id": progress.drive.id, "name": progress.drive.name},
+        "kind": progress.drive.kind,
         # To the minute: a repeated read within it gets 304.
         "as_of": moment(now.replace(second=0, microsecond=0)),
-        "campaigns": progress.campaigns,
+        "campaigns": len(progress.campaigns),
         "is_whole": progress.is_whole,
         "self_reported": {
             **_describe_line(head.line),
@@ -234,10 +241,11 @@ def _describe_line(line: RankRow) -> dict[str, Any]:
     }
 
 
-def _describe_goal(goal: Goal) -> dict[str, Any]:
+def _describe_goal(goal: Goal, kinds: Mapping[int, str]) -> dict[str, Any]:
     denominator = goal.denominator
     return {
-        "kind": goal.subject.kind,
+        "drive": goal.subject.drive,
+        "kind": kinds[goal.subject.drive],
         "scope": goal.subject.scope.value,
         "area": goal.subject.area,
         "organisation": goal.subject.organisation,

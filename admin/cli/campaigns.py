@@ -18,10 +18,11 @@ from campaigns.goals.goals import find_subject, import_denominators, set_goal
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign
+from campaigns.planning.drives import drive_for_figures, open_drive_of
 from campaigns.planning.kinds import load_kinds, office_kinds
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
-from outreach.rules.errors import BadCampaign, NotFound
+from outreach.rules.errors import BadCampaign, BadInput, NotFound
 from outreach.runtime import Runtime
 
 _ACTIONS = {
@@ -137,13 +138,19 @@ def _describe(status: dict[str, Any]) -> list[str]:
         lines.append(
             "  "
             + _(
-                "Tự báo đã cài: %(installed)s/%(denominator)s (%(share)s)",
+                "Tự báo đã thực hiện: %(installed)s/%(denominator)s (%(share)s)",
                 installed=reported["installed"],
                 denominator=reported["denominator"],
                 share=share,
             )
         )
     return lines
+
+
+def _drive_of(runtime: Runtime, kind: str) -> int:
+    if kind not in load_kinds():
+        raise BadInput("kind_unknown_in_file", kind=kind[:40], kinds=sorted(load_kinds()))
+    return open_drive_of(runtime, kind, now=datetime.now(UTC)).id
 
 
 def figure_commands(runtime: Runtime) -> list[click.Command]:
@@ -154,9 +161,11 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def bring(file: Path, email: str, as_json: bool) -> None:
-        """Import official figures from a CSV with the columns day, area, installed, source: all rows or none."""
+        """Import official figures of the chosen drive from a CSV with the columns day, area, installed, source: all rows or none."""
         content = file.read_bytes()
-        new, same = import_official(runtime, content, user=acting_user(runtime, email), now=datetime.now(UTC))
+        user, now = acting_user(runtime, email), datetime.now(UTC)
+        drive = drive_for_figures(runtime, now=now).id
+        new, same = import_official(runtime, content, drive=drive, user=user, now=now)
         says = _("Đã nhập %(new)s số liệu chính thức; %(same)s số liệu đã có từ trước.", new=new, same=same)
         output({"new": new, "same": same}, as_json=as_json, says=says)
 
@@ -168,7 +177,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--share", required=True, help="Percent; empty ends the goal.")
     @click.option("--deadline", default="", help="The last day, YYYY-MM-DD.")
     @click.option("--basis", default="", help="The paper that asks for it.")
-    @click.option("--kind", default=DEFAULT_KIND)
+    @click.option("--kind", default=DEFAULT_KIND, help="Of the drive: the open one of this kind.")
     @acting_as
     @json_option
     def put(
@@ -182,8 +191,9 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
         as_json: bool,
     ) -> None:
         """Set a goal for an area's residents, the staff of one or all agencies, or an organisation's members."""
+        drive = _drive_of(runtime, kind)
         with runtime.db.read() as session:
-            subject = find_subject(session, kind=kind, scope=scope, place=place, kinds=load_kinds())
+            subject = find_subject(session, drive=drive, scope=scope, place=place)
         is_new = set_goal(
             runtime,
             subject,
@@ -198,16 +208,15 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
 
     @goals.command("denominators")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--kind", default=DEFAULT_KIND)
+    @click.option("--kind", default=DEFAULT_KIND, help="Of the drive: the open one of this kind.")
     @acting_as
     @json_option
     def count(file: Path, kind: str, email: str, as_json: bool) -> None:
         """Import denominators from a CSV with columns scope, place, value, as_of, source: all rows or none."""
         content = file.read_bytes()
         user = acting_user(runtime, email)
-        new, same = import_denominators(
-            runtime, content, kind=kind, kinds=load_kinds(), user=user, now=datetime.now(UTC)
-        )
+        drive = _drive_of(runtime, kind)
+        new, same = import_denominators(runtime, content, drive=drive, user=user, now=datetime.now(UTC))
         says = _("Đã nhập %(new)s số liệu; %(same)s số liệu đã có từ trước.", new=new, same=same)
         output({"new": new, "same": same}, as_json=as_json, says=says)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from flask_babel import gettext as _
 
-from admin.cli.base import Day, Failure, Group, json_option, output, warn
+from admin.cli.base import LARGEST_ID, Day, Failure, Group, json_option, output, warn
+from campaigns.planning.drives import current_drive_id, find_drive
 from campaigns.reports.day_status import read_day_status
 from campaigns.reports.documents import (
     build_without_issuing,
@@ -21,6 +22,9 @@ from campaigns.reports.run_schedule import run_due_actions
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
+_drive = click.option(
+    "--drive", type=click.IntRange(1, LARGEST_ID), metavar="ID", help="The chosen one by default."
+)
 _which = click.option("--date", "day", type=Day(), required=True, metavar="YYYY-MM-DD")
 
 
@@ -29,19 +33,21 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
 
     @reports.command("daily")
     @_which
+    @_drive
     @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
     @json_option
-    def daily(day: date, out: Path, as_json: bool) -> None:
+    def daily(day: date, drive: int | None, out: Path, as_json: bool) -> None:
         """Write a day's documents: as issued, with corrections, or built now if none was issued."""
         now = datetime.now(UTC)
         out.mkdir(parents=True, exist_ok=True)
         with runtime.db.read() as session:
-            files = read_files(session, day.isoformat())
+            drive_id = find_drive(session, drive).id if drive else current_drive_id(session)
+            files = read_files(session, drive_id, day.isoformat())
         is_issued = bool(files)
         if not is_issued:
             files = {
                 file_name(day.isoformat(), 0, kind): content
-                for kind, content in build_without_issuing(runtime, day, now=now).items()
+                for kind, content in build_without_issuing(runtime, drive_id, day, now=now).items()
             }
             warn(
                 _("Ngày này chưa phát hành báo cáo; văn bản được dựng từ số liệu hiện có, chưa được lưu lại.")
@@ -54,11 +60,13 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
 
     @reports.command("status")
     @_which
+    @_drive
     @json_option
-    def status(day: date, as_json: bool) -> None:
+    def status(day: date, drive: int | None, as_json: bool) -> None:
         """Show the status of a day's report."""
         with runtime.db.read() as session:
-            standing = read_day_status(session, day, runtime.settings, now=datetime.now(UTC))
+            drive_id = find_drive(session, drive).id if drive else current_drive_id(session)
+            standing = read_day_status(session, drive_id, day, runtime.settings, now=datetime.now(UTC))
         data = standing.as_data()
         output(data, as_json=as_json, says="\n".join(f"{name}: {value}" for name, value in data.items()))
 

@@ -26,6 +26,7 @@ from campaigns.goals.goals import about, enter_denominator, find_subject, set_go
 from campaigns.models.campaigns import Sender
 from campaigns.models.figures import DenominatorEntry, GoalEntry
 from campaigns.models.reports import ReportForm
+from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.reports.settings import default_data, save_form
@@ -186,13 +187,16 @@ class Setup:
         step = Step("report", _("Mẫu báo cáo"))
         with self.runtime.db.read() as session:
             saved = session.scalar(select(func.count()).select_from(ReportForm))
-            data = default_data(session, kind=self.plan.report.get("kind", DEFAULT_KIND))
+            kind = self.plan.report.get("kind", DEFAULT_KIND)
+            data = default_data(session, kind=kind)
         if saved:
             step.kept = 1
             return step
         parts = dict(self.plan.report)
         hours = {**data["hours"], **parts.pop("hours", {})}
-        save_form(self.runtime, {**data, **parts, "hours": hours}, user=self.administrator(), now=self.now)
+        drive = open_drive_of(self.runtime, kind, now=self.now).id
+        form = {**data, **parts, "hours": hours}
+        save_form(self.runtime, drive, form, user=self.administrator(), now=self.now)
         step.new = 1
         return step
 
@@ -200,13 +204,13 @@ class Setup:
         step = Step("goals", _("Mục tiêu và mẫu số"))
         for table, rows in ((DenominatorEntry, self.plan.denominators), (GoalEntry, self.plan.goals)):
             for row in rows:
+                drive = open_drive_of(self.runtime, row.get("kind", DEFAULT_KIND), now=self.now).id
                 with self.runtime.db.read() as session:
                     subject = find_subject(
                         session,
-                        kind=row.get("kind", DEFAULT_KIND),
+                        drive=drive,
                         scope=row.get("scope", "residents"),
                         place=row.get("place") or self.plan.province,
-                        kinds=load_kinds(),
                     )
                     is_known = session.scalar(select(table.id).where(*about(table, subject)).limit(1))
                 if is_known:

@@ -28,13 +28,14 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.planning.approvals import LaunchTerms
+from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import office_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.reports.settings import save_form
 from campaigns.rules.delivery import Renderer
-from campaigns.rules.draft import read_draft
+from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, CampaignAction, MessageState
@@ -132,6 +133,7 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
         )
         save_form(
             session,
+            open_drive_of(session, DEFAULT_KIND, now=now - timedelta(days=4)).id,
             tomllib.loads(REPORT_FORM.read_text(encoding="utf-8")),
             user=find_user(session, LOGINS[0][0]),
             now=now,

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.goals.official_figures import enter_official
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.drives import open_drive_of
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import GoalScope, GoalSubject
@@ -210,8 +210,9 @@ def invent_figures(session: Session, contacts: int, *, under: str, user: User, n
     """Goals, denominators, official installs and agencies' counts for a demo of so many people."""
     today = now.astimezone(VIETNAM).date()
     then = now - timedelta(days=4)
+    drive = open_drive_of(session, DEFAULT_KIND, now=then).id
     for scope, place, share in ((GoalScope.RESIDENTS, "62", "50"), (GoalScope.STAFF, "", "100")):
-        subject = find_subject(session, kind=DEFAULT_KIND, scope=scope, place=place, kinds=load_kinds())
+        subject = find_subject(session, drive=drive, scope=scope, place=place)
         deadline = (today + timedelta(days=12)).isoformat()
         set_goal(session, subject, share=share, deadline=deadline, basis=LETTER, user=user, now=then)
     whole = sum(RESIDENTS.values())
@@ -222,7 +223,7 @@ def invent_figures(session: Session, contacts: int, *, under: str, user: User, n
     for code, count in {"62": sum(owners.values()), **owners}.items():
         enter_denominator(
             session,
-            GoalSubject(DEFAULT_KIND, GoalScope.RESIDENTS, area=code),
+            GoalSubject(drive, GoalScope.RESIDENTS, area=code),
             value=str(count),
             as_of=then.astimezone(VIETNAM).date().isoformat(),
             source=EXAMPLE,
@@ -232,6 +233,7 @@ def invent_figures(session: Session, contacts: int, *, under: str, user: User, n
     for (code, count), share_of_them in zip(owners.items(), _OFFICIAL_OF, strict=True):
         enter_official(
             session,
+            drive=drive,
             day=(today - timedelta(days=1)).isoformat(),
             area=code,
             installed=str(round(count * share_of_them)),

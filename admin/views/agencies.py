@@ -24,7 +24,11 @@ from campaigns.agencies.reports import (
 )
 from campaigns.cases.conversation import visible_campaigns
 from campaigns.goals.goals import read_staff_goal
+from campaigns.planning.drives import current_drive
+from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.reports.settings import current_template
+from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.link_pages import read_day
 from outreach.rules.errors import BadInput
@@ -44,15 +48,14 @@ class ReportForm(Form):
         autocomplete="off",
         codes=("staff_total_missing", "figures_impossible", "figure_not_number"),
     )
-    with_smartphone = TextField(
-        _l("Dùng điện thoại thông minh"), inputmode="numeric", autocomplete="off", hint=_UNKNOWN
-    )
-    installed = TextField(_l("Đã cài"), inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
+    with_smartphone = TextField(inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
+    installed = TextField(_l("Đã thực hiện"), inputmode="numeric", autocomplete="off", hint=_UNKNOWN)
     note = TextField(_l("Ghi chú"), maxlength=300, autocomplete="off", codes=("figures_doubtful",))
 
     def values(self) -> dict[str, Any]:
         values = super().values()
-        counts = read_counts(*(values.pop(name) for name in ("staff", "with_smartphone", "installed")))
+        typed = (values.pop(name, "") for name in ("staff", "with_smartphone", "installed"))
+        counts = read_counts(*typed)
         return values | {"counts": counts}
 
 
@@ -65,7 +68,7 @@ class RosterForm(Form):
         codes=("roster_long", "roster_marks_wrong", "roster_empty", "done_column_missing"),
     )
     campaign_id = ChoiceField(
-        _l("Ghi người đã cài vào chiến dịch"),
+        _l("Ghi kết quả vào chiến dịch"),
         name="campaign",
         coerce=row_id,
         empty=_l("Không ghi, chỉ lấy số liệu"),
@@ -119,12 +122,16 @@ class AgenciesView(AdminPage):
         except BadInput:
             day = _today()
         with self.reading() as (session, user):
-            overview = read_overview(session, user, day=day)
-            goal = read_staff_goal(session, at=datetime.now(UTC))
+            drive = current_drive(session)
+            drive_id = drive.id if drive else 0
+            overview = read_overview(session, user, drive_id, day=day)
+            goal = read_staff_goal(session, drive_id, at=datetime.now(UTC))
         return self.render(
             "reports/agencies.html",
             overview=overview,
             goal=goal,
+            drive=drive,
+            words=words_of(drive.kind if drive else DEFAULT_KIND),
             today=today(),
             day=day.isoformat(),
             form=FiguresForm.on_page(day=_today()),
@@ -135,6 +142,9 @@ class AgenciesView(AdminPage):
         now = datetime.now(UTC)
         with self.reading() as (session, user):
             agency = find_agency(session, organisation_id, user=user)
+            drive = current_drive(session)
+            drive_id, kind = (drive.id, drive.kind) if drive else (0, DEFAULT_KIND)
+            report_form = _report_form(kind)
             roster_form = RosterForm.on_page(day=_today())
             roster_form.campaign_id.choices = visible_campaigns(session, user)
             if not roster_form.campaign_id.choices:
@@ -142,12 +152,16 @@ class AgenciesView(AdminPage):
             return self.render(
                 "reports/agency.html",
                 agency=agency,
-                history=read_history(session, organisation_id),
+                drive=drive,
+                words=words_of(kind),
+                has_app=needs_smartphone(kind),
+                freeze=current_template(session, drive_id).hours.freeze,
+                history=read_history(session, drive_id, organisation_id),
                 links=[
                     (link, address_of(link, self.runtime.settings))
-                    for link in read_links(session, organisation_id, now=now)
+                    for link in read_links(session, drive_id, organisation_id, now=now)
                 ],
-                report_form=ReportForm.on_page(day=_today()),
+                report_form=report_form,
                 roster_form=roster_form,
                 link_form=LinkForm.on_page(),
                 end_form=Form(),
@@ -206,8 +220,12 @@ class AgenciesView(AdminPage):
 def _roster_message(result: RosterResult) -> str:
     report = result.report
     sentences = [
-        _("Đã ghi: %(staff)s người, %(count)s người đã cài.", staff=report.staff, count=report.installed),
-        _("Trong chiến dịch, %(count)s người được ghi là đã cài.", count=result.marked)
+        _(
+            "Đã ghi: %(staff)s người, %(count)s người đã thực hiện.",
+            staff=report.staff,
+            count=report.installed,
+        ),
+        _("Trong chiến dịch, %(count)s người được ghi là đã thực hiện.", count=result.marked)
         if result.marked
         else "",
         _("%(count)s người không còn được tính.", count=result.taken_back) if result.taken_back else "",
@@ -225,6 +243,17 @@ def _roster_message(result: RosterResult) -> str:
         else "",
     ]
     return " ".join(filter(None, sentences))
+
+
+def _report_form(kind: str) -> ReportForm:
+    """Return the form with the words of a kind; where all staff count, it asks for no part of them."""
+    form, words = ReportForm.on_page(day=_today()), words_of(kind)
+    form.installed.label.text = _("Đã %(done)s", done=words.done)
+    if words.owners:
+        form.with_smartphone.label.text = words.counted_heading
+    else:
+        del form.with_smartphone
+    return form
 
 
 def _today() -> date:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form
 from admin.permissions import CONFIRMED, may_open
+from campaigns.planning.drives import current_drive_id, find_drive
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
@@ -140,6 +141,12 @@ class AdminPage(PageAccess, BaseView):
     def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str, category: Any = None) -> None:
         super().__init__(name=name, endpoint=endpoint, url=url, category=category)
         self.runtime = runtime
+
+
+def requested_drive_id(session: Session) -> int:
+    """Return the id of the drive that `?drive=` names, else of the chosen one; 0 before the first. Raises NotFound."""
+    drive_id = request.values.get("drive", type=int)
+    return current_drive_id(session) if drive_id is None else find_drive(session, drive_id).id
 
 
 def refuse(error: LoaError, page: str) -> Response:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, TextField, today
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, requested_drive_id
 from admin.wording.filters import label_of
 from campaigns.goals.goals import (
     enter_denominator,
@@ -26,8 +26,7 @@ from campaigns.goals.goals import (
     read_history,
     set_goal,
 )
-from campaigns.planning.kinds import load_kinds
-from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.planning.drives import drive_for_figures, find_drive, list_drives
 from campaigns.rules.goals import Denominator, Goal, GoalScope, GoalSubject
 from outreach.accounts.permissions import is_province_staff, visible_to
 from outreach.models.accounts import Organisation, OrganisationKind, User
@@ -93,12 +92,13 @@ class GoalsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """Show goals. `?kind=` of campaign; `?subject=` has its history shown and is chosen in the forms."""
+        """Show goals. `?drive=`; `?subject=` has its history shown and is chosen in the forms."""
         now = datetime.now(UTC)
         key = request.values.get("subject", "")
         with self.reading() as (session, user):
-            current = read_goals(session, at=now, kind=_kind())
-            places = _read_places(session, user)
+            drive = requested_drive_id(session)
+            current = read_goals(session, at=now, drive=drive)
+            places = _read_places(session, user, drive)
             with_figures = [
                 place for place in places if place.subject in {*current.goals, *current.denominators}
             ]
@@ -121,8 +121,8 @@ class GoalsView(AdminPage):
             }
             return self.render(
                 "progress/goals.html",
-                kinds={name: content["title"] for name, content in load_kinds().items()},
-                kind=_kind(),
+                drives=list_drives(session),
+                drive=drive,
                 stands=current,
                 with_goal=[place for place in with_figures if place.subject in current.goals],
                 without_goal=[place for place in with_figures if place.subject not in current.goals],
@@ -150,13 +150,17 @@ class GoalsView(AdminPage):
 
         def write(runtime: Runtime, *, subject: str, **values: Any) -> bool:
             scope, _colon, place = subject.partition(":")
+            drive_id = (
+                request.values.get("drive", type=int) or drive_for_figures(runtime, now=datetime.now(UTC)).id
+            )
             with runtime.db.read() as session:
-                found = find_subject(session, kind=_kind(), scope=scope, place=place, kinds=load_kinds())
+                drive = find_drive(session, drive_id).id
+                found = find_subject(session, drive=drive, scope=scope, place=place)
             return action(runtime, found, **values)
 
         return self.submit_form(
             form,
-            url_for(".index", kind=_kind(), subject=key, _anchor="history"),
+            url_for(".index", drive=request.values.get("drive"), subject=key, _anchor="history"),
             write,
             message=lambda is_new: (
                 message if is_new else _("Không có gì thay đổi: điều này đã được ghi từ trước.")
@@ -164,26 +168,23 @@ class GoalsView(AdminPage):
         )
 
 
-def _kind() -> str:
-    kind = request.values.get("kind", "")
-    return kind if kind in load_kinds() else DEFAULT_KIND
-
-
-def _read_places(session: Session, user: User) -> list[GoalChoice]:
+def _read_places(session: Session, user: User, drive: int) -> list[GoalChoice]:
     """Return the subjects whose goals the user may see: areas (largest first), agencies, organisations."""
-    kind = _kind()
     places = [
         GoalChoice(
             f"{GoalScope.RESIDENTS}:{area.code}",
             f"{area.kind} {area.name}",
-            GoalSubject(kind, GoalScope.RESIDENTS, area=area.code),
+            GoalSubject(drive, GoalScope.RESIDENTS, area=area.code),
             (0, _LEVELS.index(area.level), area.code),
         )
         for area in session.scalars(select(Area).where(IS_CURRENT))
     ]
     places.append(
         GoalChoice(
-            f"{GoalScope.STAFF}:", _("Tất cả cơ quan, đơn vị"), GoalSubject(kind, GoalScope.STAFF), (1, 0, "")
+            f"{GoalScope.STAFF}:",
+            _("Tất cả cơ quan, đơn vị"),
+            GoalSubject(drive, GoalScope.STAFF),
+            (1, 0, ""),
         )
     )
     for organisation in session.scalars(
@@ -195,7 +196,7 @@ def _read_places(session: Session, user: User) -> list[GoalChoice]:
             GoalChoice(
                 f"{scope}:{organisation.code}",
                 organisation.name,
-                GoalSubject(kind, scope, organisation=organisation.id),
+                GoalSubject(drive, scope, organisation=organisation.id),
                 (1 if is_agency else 2, 1, organisation.name),
             )
         )

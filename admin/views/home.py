@@ -22,23 +22,24 @@ from admin.wording.filters import number
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
-from campaigns.analytics.installs import list_launched, read_total
 from campaigns.analytics.open_tasks import count_incidents
+from campaigns.analytics.progress import DriveFigures, read_drive_figures
 from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
+from campaigns.planning.drives import current_drive, current_drive_id
+from campaigns.planning.kinds import words_of
 from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.requests import count_urgent
 from campaigns.reports.day_status import Alarm, read_alarm
+from campaigns.reports.settings import drives_with_report
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList
 from outreach.runtime import Runtime
-
-GOALS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,13 @@ class HomeView(AdminPage):
     def index(self) -> ResponseReturnValue:
         now = datetime.now(UTC)
         with self.reading() as (session, user):
-            launched = list_launched(session, user, limit=GOALS_SHOWN, cancelled=False)
+            figures = self._figures(session, user, now)
             return self.render(
                 "home/home.html",
                 tasks=_read_tasks(session, user, now) if user.role is not Role.LEADER else [],
                 panels=self._panels(session, user, now),
-                goals=[read_total(session, campaign_id, user=user) for campaign_id, *_more in launched],
+                figures=figures,
+                done=words_of(figures.drive.kind).done if figures else "",
                 stopped=open_tasks.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
                 may_release=may_resume_sending(session, user),
@@ -76,6 +78,13 @@ class HomeView(AdminPage):
                 to_campaign=_url_if_open(user, "campaigns.create"),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
+
+    def _figures(self, session: Session, user: User, now: datetime) -> DriveFigures | None:
+        """Return the chosen drive's figures, as the leaders' page has them."""
+        drive = current_drive(session)
+        if drive is None:
+            return None
+        return read_drive_figures(session, drive, user=user, redis=self.runtime.redis, now=now)
 
     @expose("/running")
     def running(self) -> ResponseReturnValue:
@@ -198,7 +207,10 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
             )
         )
     today = now.astimezone(VIETNAM).date()
-    if has_any_report(session, user) and (missing := read_overview(session, user, day=today).missing):
+    drive = current_drive_id(session)
+    if has_any_report(session, user, drive) and (
+        missing := read_overview(session, user, drive, day=today).missing
+    ):
         tasks.append(
             Task(
                 _("%(count)s cơ quan chưa nộp số liệu hôm nay", count=len(missing)),
@@ -275,16 +287,22 @@ def _lookup_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
 
 
 def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
-    """Return a task if today's report raised an alarm and the user may issue it."""
-    alarm = read_alarm(session, now.astimezone(VIETNAM).date()) if is_province_staff(session, user) else None
-    if alarm is None:
+    """Return a task for each report of today that raised an alarm, if the user may issue it."""
+    if not is_province_staff(session, user):
         return []
+    today = now.astimezone(VIETNAM).date()
+    drives = drives_with_report(session)
+    alarms = [(drive, alarm) for drive in drives if (alarm := read_alarm(session, drive, today))]
+    return [_report_task(user, drive, alarm) for drive, alarm in alarms]
+
+
+def _report_task(user: User, drive: int, alarm: Alarm) -> Task:
     if alarm is Alarm.UNDELIVERED:
         text, look = _("Báo cáo ngày chưa đến được tất cả nơi nhận"), "bad"
     else:
         text, look = _("Còn nơi chưa nộp số liệu cho báo cáo ngày"), "warn"
     more = _("Mở ra để xem lý do và việc cần làm.")
-    return [Task(text, more, _url_if_open(user, "report.index"), look, _("Báo cáo ngày"))]
+    return Task(text, more, _url_if_open(user, "report.index", drive=drive), look, _("Báo cáo ngày"))
 
 
 def _approval_task(campaign: open_tasks.CampaignTask, user: User) -> Task:

@@ -14,14 +14,15 @@ from markupsafe import Markup
 
 from admin.forms import ChoiceField, Form, TextField, today
 from admin.rules.charts import Goal, Projection, Tile, line_chart, tile_grid
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, requested_drive_id
 from admin.wording.filters import number, percent
 from admin.wording.progress import OUTLOOKS, show_concern
 from campaigns.analytics import open_tasks
-from campaigns.analytics.installs import list_launched
-from campaigns.analytics.progress import LeadGoal, ProgressPage, read_progress
+from campaigns.analytics.progress import LeadGoal, ProgressPage, drive_of_campaign, read_progress
 from campaigns.goals.official_figures import enter_official
-from campaigns.planning.kinds import needs_smartphone
+from campaigns.models.campaigns import Drive
+from campaigns.planning.drives import find_drive, list_drives
+from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.rules.progress import Outlook, RankRow, ShareBasis, find_concerns, furthest_behind
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
@@ -36,7 +37,7 @@ class OfficialForm(Form):
     ids = "official"
     day = TextField(_l("Đến hết ngày"), default=today, type="date", required=True, max=today)
     area = ChoiceField(_l("Địa bàn"), required=True)
-    installed = TextField(_l("Tổng số máy đã cài"), inputmode="numeric", required=True)
+    installed = TextField(_l("Tổng số đã thực hiện"), inputmode="numeric", required=True)
     source = TextField(_l("Nguồn"), maxlength=200, required=True)
 
 
@@ -46,22 +47,27 @@ class ProgressView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """Show the progress of `?campaign=` (default: the newest), with the communes of `?district=`."""
+        """Show the progress of `?drive=`, of a `?campaign=`'s or the chosen one, with the communes of `?district=`."""
         now = datetime.now(UTC)
         redis = self.runtime.redis
         with self.reading() as (session, user):
-            campaigns = list_launched(session, user)
-            chosen = request.args.get("campaign", type=int) or (campaigns[0][0] if campaigns else None)
-            if not chosen:
-                return self.render("progress/empty.html")
-            leaders = read_progress(session, chosen, user=user, redis=redis, now=now)
+            drives, campaign_id = list_drives(session), request.args.get("campaign", type=int)
+            if campaign_id:
+                drive = drive_of_campaign(session, campaign_id, user=user)
+            else:
+                drive = session.get(Drive, requested_drive_id(session)) or Drive(name="")
+            leaders = read_progress(session, drive, user=user, redis=redis, now=now) if drive.id else None
+            if leaders is None:
+                return self.render("progress/empty.html", drives=drives, drive=drive)
             may_enter_official = leaders.official is not None and is_province_staff(session, user)
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
         if leaders.reach.is_due:
-            enqueue_count_reach(self.runtime, chosen)
+            enqueue_count_reach(self.runtime, leaders.campaigns[0].id)
         head = leaders.head
         official_form = OfficialForm.on_page()
+        done = words_of(leaders.drive.kind).done
+        official_form.installed.label.text = _("Tổng số đã %(done)s", done=done)
         official_form.area.choices = [(line.code, line.name) for line in leaders.districts.lines if line.code]
         concerns = find_concerns(
             has_goal=head.goal is not None,
@@ -81,13 +87,14 @@ class ProgressView(AdminPage):
         )
         return self.render(
             "progress/progress.html",
-            campaigns=campaigns,
+            drives=drives,
             leaders=leaders,
             head=head,
             outlook=OUTLOOKS[head.outlook],
             concerns=[show_concern(concern, head) for concern in concerns],
             as_of=now,
-            has_app=leaders.agencies is not None,
+            has_app=needs_smartphone(leaders.drive.kind),
+            words=words_of(leaders.drive.kind),
             enters=may_enter_official,
             official_form=official_form,
             district=district,
@@ -98,8 +105,11 @@ class ProgressView(AdminPage):
     @expose("/official", methods=["POST"])
     def official(self) -> ResponseReturnValue:
         """Enter an official figure of a district; for staff of the province's committee."""
-        page = url_for(".index", campaign=request.args.get("campaign", type=int), _anchor="sources")
-        return self.submit_form(OfficialForm(), page, enter_official, message=_("Đã ghi số liệu."))
+        with self.reading() as (session, _user):
+            drive = find_drive(session, request.args.get("drive", type=int)).id
+        page = url_for(".index", drive=drive, _anchor="sources")
+        message = _("Đã ghi số liệu.")
+        return self.submit_form(OfficialForm(), page, enter_official, drive=drive, message=message)
 
 
 # Position of Kon Tum's districts in the tile chart: column and row by GSO code. No map is needed.
@@ -132,7 +142,7 @@ def draw_charts(leaders: ProgressPage, *, today: date) -> dict[str, Markup]:
         else _(
             "Số tự báo, chia cho số người trong danh sách nhận tin chưa báo là không có điện thoại thông minh."
         )
-        if needs_smartphone(leaders.chosen.kind)
+        if needs_smartphone(leaders.drive.kind)
         else _("Số tự báo, chia cho số người trong danh sách nhận tin.")
     )
     return {

@@ -14,11 +14,11 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.views.base import AdminPage, refuse
+from admin.views.base import AdminPage, refuse, requested_drive_id
 from admin.wording.errors import show_error
 from admin.wording.reports import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
 from campaigns.models.reports import FileKind, ReportLink
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.drives import list_drives
 from campaigns.reports.day_status import DayStatus, read_day_status, read_history
 from campaigns.reports.documents import MIME, document_of, download_file, file_name
 from campaigns.reports.issue_report import (
@@ -55,13 +55,16 @@ class ReportView(AdminPage):
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
-            status = read_day_status(session, day, self.runtime.settings, now=now)
+            drive = requested_drive_id(session)
+            status = read_day_status(session, drive, day, self.runtime.settings, now=now)
             return self.render(
                 "reports/report.html",
                 mails=mail_lines(status),
-                history=read_history(session),
+                history=read_history(session, drive),
+                drives=list_drives(session),
                 may_act=is_province_staff(session, user),
                 kinds=[kind.value for kind in FileKind],
+                drive=drive,
                 **_status_context(status, now),
             )
 
@@ -72,8 +75,9 @@ class ReportView(AdminPage):
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
-            status = read_day_status(session, day, self.runtime.settings, now=now)
-            return self.render("reports/day_status.html", **_status_context(status, now))
+            drive = requested_drive_id(session)
+            status = read_day_status(session, drive, day, self.runtime.settings, now=now)
+            return self.render("reports/day_status.html", drive=drive, **_status_context(status, now))
 
     @expose("/preview")
     def preview(self) -> ResponseReturnValue:
@@ -82,10 +86,13 @@ class ReportView(AdminPage):
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
+            drive = requested_drive_id(session)
             document = (
-                _issued_document(session, day, n) if n is not None else self._draft_document(session, day)
+                _issued_document(session, drive, day, n)
+                if n is not None
+                else self._draft_document(session, drive, day)
             )
-        return self.render("reports/preview.html", paper=document, day=day.isoformat(), n=n)
+        return self.render("reports/preview.html", paper=document, day=day.isoformat(), n=n, drive=drive)
 
     @expose("/file")
     def file(self) -> ResponseReturnValue:
@@ -94,11 +101,12 @@ class ReportView(AdminPage):
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
+            drive = requested_drive_id(session)
         try:
             kind = FileKind(request.args.get("kind", ""))
         except ValueError:
             abort(404)
-        content = self.do(download_file, day, n=n, kind=kind)
+        content = self.do(download_file, drive, day, n=n, kind=kind)
         name = file_name(day.isoformat(), n, kind)
         return send_file(io.BytesIO(content), MIME[kind], as_attachment=True, download_name=name)
 
@@ -106,9 +114,9 @@ class ReportView(AdminPage):
     def issue(self) -> ResponseReturnValue:
         """Freeze and issue by hand: for a missed day, or one without running campaigns."""
 
-        def act(user: User, day: date, now: datetime) -> str:
-            is_new = freeze(self.runtime, day, now=now, user=user)
-            issue(self.runtime, day, now=now)
+        def act(user: User, drive: int, day: date, now: datetime) -> str:
+            is_new = freeze(self.runtime, drive, day, now=now, user=user)
+            issue(self.runtime, drive, day, now=now)
             return _("Đã chốt số liệu và phát hành báo cáo.") if is_new else _("Báo cáo này đã có từ trước.")
 
         return self._run(act)
@@ -117,11 +125,11 @@ class ReportView(AdminPage):
     def correct(self) -> ResponseReturnValue:
         """Issue a correction now, before its scheduled hour."""
 
-        def act(user: User, day: date, now: datetime) -> str:
-            changes = correct(self.runtime, day, now=now, user=user)
+        def act(user: User, drive: int, day: date, now: datetime) -> str:
+            changes = correct(self.runtime, drive, day, now=now, user=user)
             if not changes:
                 return _("Không có số liệu nào thay đổi so với báo cáo đã phát hành.")
-            issue(self.runtime, day, now=now)
+            issue(self.runtime, drive, day, now=now)
             return _("Đã phát hành báo cáo đính chính: %(count)s số liệu.", count=len(changes))
 
         return self._run(act)
@@ -130,8 +138,8 @@ class ReportView(AdminPage):
     def look(self) -> ResponseReturnValue:
         """Look for figures that arrived after the freeze."""
 
-        def act(_user: User, day: date, now: datetime) -> str:
-            count = note_pending_changes(self.runtime, day, now=now)
+        def act(_user: User, drive: int, day: date, now: datetime) -> str:
+            count = note_pending_changes(self.runtime, drive, day, now=now)
             return (
                 _("Có %(count)s số liệu đến sau khi chốt.", count=count)
                 if count
@@ -142,31 +150,33 @@ class ReportView(AdminPage):
 
     @expose("/send", methods=["POST"])
     def send(self) -> ResponseReturnValue:
-        def act(user: User, day: date, now: datetime) -> str:
-            count = send_again(self.runtime, day.isoformat(), self.runtime.settings, user=user, now=now)
+        def act(user: User, drive: int, day: date, now: datetime) -> str:
+            count = send_again(
+                self.runtime, drive, day.isoformat(), self.runtime.settings, user=user, now=now
+            )
             return _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
 
         return self._run(act)
 
     @expose("/by-hand", methods=["POST"])
     def by_hand(self) -> ResponseReturnValue:
-        def act(user: User, day: date, now: datetime) -> str:
-            note_by_hand(self.runtime, day.isoformat(), user=user, now=now)
+        def act(user: User, drive: int, day: date, now: datetime) -> str:
+            note_by_hand(self.runtime, drive, day.isoformat(), user=user, now=now)
             return _("Đã ghi: báo cáo đã gửi bằng cách khác.")
 
         return self._run(act)
 
     @expose("/link", methods=["POST"])
     def link(self) -> ResponseReturnValue:
-        def act(user: User, day: date, now: datetime) -> str:
-            share_report(self.runtime, day.isoformat(), user=user, now=now)
+        def act(user: User, drive: int, day: date, now: datetime) -> str:
+            share_report(self.runtime, drive, day.isoformat(), user=user, now=now)
             return _("Liên kết đã sẵn sàng để gửi.")
 
         return self._run(act)
 
     @expose("/link/<int:report_link_id>/end", methods=["POST"])
     def end_link(self, report_link_id: int) -> ResponseReturnValue:
-        def act(user: User, _day: date, now: datetime) -> str:
+        def act(user: User, _drive: int, _day: date, now: datetime) -> str:
             end_link(self.runtime, report_link_id, user=user, now=now)
             return _("Đã ngừng liên kết. Ai đang giữ sẽ không xem được nữa.")
 
@@ -177,52 +187,58 @@ class ReportView(AdminPage):
 
     @expose("/form", methods=["GET", "POST"])
     def form(self) -> ResponseReturnValue:
-        """Show and save the report's settings: letterhead, texts, hours."""
+        """Show and save the settings of a drive's report: letterhead, texts, hours, recipients. `?drive=`"""
         error, form_values = "", None
+        with self.reading() as (session, user):
+            drive = requested_drive_id(session)
         if request.method == "POST":
             form_values = typed_form(request.form)
             try:
-                self.do(save_form, form_values)
+                self.do(save_form, drive, form_values)
             except LoaError as refused:
                 error = show_error(refused)
             else:
                 flash(_("Đã lưu. Báo cáo đã chốt giữ nguyên mẫu cũ của nó."), "success")
-                return redirect(url_for(".form"), code=303)
+                return redirect(url_for(".form", drive=drive), code=303)
         with self.reading() as (session, user):
-            form: ReportTemplate = current_template(session)
+            form: ReportTemplate = current_template(session, drive)
             page = self.render(
                 "reports/template_form.html",
                 values=form_values or form.as_data(),
                 fields=FIELDS,
                 hours=HOUR_FIELDS,
-                kinds=sorted(load_kinds()),
+                drive=drive,
+                drives=list_drives(session),
                 may_act=is_province_staff(session, user),
                 error=error,
             )
         return (page, 422) if error else page
 
-    def _draft_document(self, session: Session, day: date) -> ReportDocument:
-        now, form = datetime.now(UTC), current_template(session)
+    def _draft_document(self, session: Session, drive: int, day: date) -> ReportDocument:
+        now, form = datetime.now(UTC), current_template(session, drive)
         if day > now.astimezone(VIETNAM).date():
             raise NotFound("day_not_come")
-        snapshot = take_snapshot(session, form, day=day, known_until=min(now, freezes_at(day, form)))
+        known_until = min(now, freezes_at(day, form))
+        snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=known_until)
         return compose(snapshot, form)
 
-    def _run(self, act: Callable[[User, date, datetime], str]) -> ResponseReturnValue:
+    def _run(self, act: Callable[[User, int, date, datetime], str]) -> ResponseReturnValue:
         """Run an action for the form's day, flash its message and redirect to that day."""
         day, now = _requested_day(), datetime.now(UTC)
-        page = url_for(".index", day=day.isoformat())
+        with self.reading() as (session, _user):
+            drive = requested_drive_id(session)
+        page = url_for(".index", day=day.isoformat(), drive=drive)
         try:
             with self.reading() as (session, user):
                 require_province(session, user)
-            flash(act(user, day, now), "success")
+            flash(act(user, drive, day, now), "success")
         except LoaError as error:
             return refuse(error, page)
         return redirect(page, code=303)
 
 
-def _issued_document(session: Session, day: date, n: int) -> ReportDocument:
-    report_issue = next((row for row in read_issues(session, day.isoformat()) if row.n == n), None)
+def _issued_document(session: Session, drive: int, day: date, n: int) -> ReportDocument:
+    report_issue = next((row for row in read_issues(session, drive, day.isoformat()) if row.n == n), None)
     if report_issue is None:
         raise NotFound("report_not_found")
     return document_of(report_issue)

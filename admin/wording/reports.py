@@ -50,8 +50,11 @@ PURPOSES: dict[Purpose, Any] = {
 }
 
 HURDLES: dict[MailObstacle, Any] = {
+    MailObstacle.NO_FORM: _l(
+        "Chưa lưu mẫu báo cáo của đợt này: chưa có gì được chốt, phát hành. Hãy mở “Mẫu báo cáo”, kiểm tra từng phần rồi lưu."
+    ),
     MailObstacle.NO_SERVER: _l("Chưa khai báo máy chủ thư (SMTP_URL): báo cáo không tự gửi đi được."),
-    MailObstacle.NO_RECIPIENTS: _l("Chưa khai báo nơi nhận báo cáo (REPORT_RECIPIENTS)."),
+    MailObstacle.NO_RECIPIENTS: _l("Chưa ghi địa chỉ nhận báo cáo ở “Mẫu báo cáo” của đợt này."),
 }
 
 
@@ -133,7 +136,18 @@ FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
     ("signature", _l("Thẩm quyền và chức vụ ký (mỗi dòng một dòng)"), 3, ""),
     ("copies", _l("Nơi nhận (mỗi nơi một dòng)"), 5, ""),
     ("filed", _l("Lưu"), 0, ""),
-    ("since", _l("Chỉ tính các đợt từ ngày"), 0, _l("Viết như 2020-07-31; để trống là tất cả các đợt.")),
+    (
+        "recipients",
+        _l("Địa chỉ thư nhận báo cáo (mỗi địa chỉ một dòng)"),
+        3,
+        _l("Để trống: đợt đầu tiên gửi đến các địa chỉ của REPORT_RECIPIENTS, đợt khác không gửi thư."),
+    ),
+    (
+        "since",
+        _l("Tính hoạt động tuyên truyền từ ngày"),
+        0,
+        _l("Viết như 2020-07-31; để trống là 60 ngày gần nhất."),
+    ),
     ("link_days", _l("Liên kết xem báo cáo dùng được (ngày)"), 0, ""),
 )
 HOUR_FIELDS: tuple[tuple[str, Any], ...] = (
@@ -148,7 +162,7 @@ HOUR_FIELDS: tuple[tuple[str, Any], ...] = (
 
 def typed_form(form: Mapping[str, str]) -> dict[str, Any]:
     """Return the submitted values, as `save_form` takes them."""
-    data: dict[str, Any] = {"kind": form.get("kind", "")}
+    data: dict[str, Any] = {}
     for name, _label, lines, _hint in FIELDS:
         text = form.get(name, "")
         data[name] = text.splitlines() if lines else text

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from campaigns.analytics.installs import list_launched
 from campaigns.models.activities import Activity
 from campaigns.models.campaigns import Campaign
+from campaigns.planning.drives import drive_for_figures
 from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTotals, Summary, summarise
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
@@ -49,7 +50,10 @@ def add_activity(
     scope = _check_scope(
         session, area=area, organisation_id=organisation_id, campaign_id=campaign_id, user=user
     )
-    activity = _row(entry, **scope, form_key=form_key or None, entered_by=user.id, entered_at=now)
+    drive_id = _drive_of(session, campaign_id) or drive_for_figures(session, now=now).id
+    activity = _row(
+        entry, **scope, drive_id=drive_id, form_key=form_key or None, entered_by=user.id, entered_at=now
+    )
     session.add(activity)
     session.flush()
     activity.entry_id = activity.id
@@ -78,7 +82,10 @@ def correct_activity(
     scope = _check_scope(
         session, area=area, organisation_id=organisation_id, campaign_id=campaign_id, user=user
     )
-    activity = _row(entry, **scope, entry_id=before.entry_id, entered_by=user.id, entered_at=now)
+    drive_id = _drive_of(session, campaign_id) or before.drive_id
+    activity = _row(
+        entry, **scope, drive_id=drive_id, entry_id=before.entry_id, entered_by=user.id, entered_at=now
+    )
     session.add(activity)
     session.flush()
     _record_change(session, activity, action="publicity.correct", user=user, now=now)
@@ -136,6 +143,10 @@ def _check_scope(
     return {"area_code": area, "organisation_id": organisation_id, "campaign_id": campaign_id}
 
 
+def _drive_of(session: Session, campaign_id: int | None) -> int | None:
+    return session.get_one(Campaign, campaign_id).drive_id if campaign_id is not None else None
+
+
 def _row(entry: ActivityEntry, **more: Any) -> Activity:
     return Activity(
         kind=entry.kind,
@@ -161,7 +172,7 @@ ON_A_PAGE = 50
 class ActivityFilter:
     """Filter of entries that overlap the days from `first` to `last`.
 
-    `area` is a code and includes the areas below it.
+    `area` is a code and includes the areas below it. `drive` is an id; None is all drives.
     """
 
     first: date
@@ -170,6 +181,7 @@ class ActivityFilter:
     area: str = ""
     organisation_id: int | None = None
     campaign_id: int | None = None
+    drive: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +280,8 @@ def _select_entries(
         conditions.append(Activity.area_code.in_(sorted(areas_within(session, [filters.area]))))
     if filters.organisation_id is not None:
         conditions.append(Activity.organisation_id == filters.organisation_id)
+    if filters.drive is not None:
+        conditions.append(Activity.drive_id == filters.drive)
     if filters.campaign_id is not None:
         conditions.append(Activity.campaign_id == filters.campaign_id)
     return select(Activity).where(*conditions)

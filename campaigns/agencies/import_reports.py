@@ -19,6 +19,7 @@ from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Recipient
 from campaigns.models.figures import AgencyReport, ReportChannel
 from campaigns.models.replies import AnswerPlace, AnswerSource
+from campaigns.planning.drives import drive_for_figures
 from campaigns.replies.record_answer import AnswerContext, latest_answer, record_officer_answer, undo_answer
 from campaigns.rules.agencies import RosterPerson, StaffCounts, by_number, count, find_heading, read_mark
 from campaigns.rules.replies.labels import UNDOES_INSTALL, Label
@@ -81,6 +82,7 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
         by_name.setdefault(name_key(name), []).append(agency_id)
     wrong: list[LoaError] = []
     line_of_agency: dict[int, int] = {}
+    drive = drive_for_figures(session, now=now)
     reporter = Reporter(ReportChannel.FILE, user_id=user.id)
     for line in read_lines(path):
         try:
@@ -95,6 +97,7 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
                 session,
                 agency_id,
                 counts,
+                drive=drive.id,
                 day=day,
                 note=line.cells.get("note", ""),
                 reporter=reporter,
@@ -144,7 +147,8 @@ def _header(row: Row) -> dict[int, str]:
         for name, keywords in _COLUMNS:
             if name in columns.values() or key.startswith(_IGNORED):
                 continue
-            if any(word in key for word in keywords) or (name == "code" and key == "ma"):
+            is_done = name == "installed" and key.startswith("da")  # "Đã tiêm", "Đã nhận giấy"
+            if is_done or any(word in key for word in keywords) or (name == "code" and key == "ma"):
                 columns[position] = name
                 break
     names = set(columns.values())
@@ -241,8 +245,10 @@ def submit_roster(
     campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
     if campaign and campaign.launched_at is None:
         raise WrongState("campaign_without_recipients")
+    drive_id = campaign.drive_id if campaign else drive_for_figures(session, now=now).id
     is_latest = not session.execute(
         select(AgencyReport.id).where(
+            AgencyReport.drive_id == drive_id,
             AgencyReport.organisation_id == organisation_id,
             AgencyReport.channel == ReportChannel.ROSTER,
             AgencyReport.day > day.isoformat(),
@@ -250,7 +256,14 @@ def submit_roster(
     ).first()
     reporter = Reporter(ReportChannel.ROSTER, user_id=user.id)
     report = submit_report(
-        session, organisation_id, count(people), day=day, note=note, reporter=reporter, now=now
+        session,
+        organisation_id,
+        count(people),
+        drive=drive_id,
+        day=day,
+        note=note,
+        reporter=reporter,
+        now=now,
     )
     if campaign is None or not is_latest:
         return RosterResult(report)

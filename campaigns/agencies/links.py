@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import find_agency
 from campaigns.models.figures import AgencyLink
+from campaigns.planning.drives import drive_for_figures
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.core.settings import Settings
@@ -37,6 +38,7 @@ def make_link(
     if not 1 <= days <= LONGEST_DAYS:
         raise BadInput("link_days_wrong", most=LONGEST_DAYS)
     link = AgencyLink(
+        drive_id=drive_for_figures(session, now=now).id,
         organisation_id=organisation_id,
         holder=holder,
         expires_at=now + timedelta(days=days),
@@ -82,12 +84,13 @@ def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -
     return link if link and link.ended_at is None and now < link.expires_at else None
 
 
-def read_links(session: Session, organisation_id: int, *, now: datetime) -> list[AgencyLink]:
-    """Return an agency's open links, latest first."""
+def read_links(session: Session, drive: int, organisation_id: int, *, now: datetime) -> list[AgencyLink]:
+    """Return an agency's open links for a drive, latest first."""
     return list(
         session.scalars(
             select(AgencyLink)
             .where(
+                AgencyLink.drive_id == drive,
                 AgencyLink.organisation_id == organisation_id,
                 AgencyLink.ended_at.is_(None),
                 AgencyLink.expires_at > now,

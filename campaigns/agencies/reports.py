@@ -5,13 +5,15 @@ Rows are only added, so earlier figures can still be read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.figures import AgencyLink, AgencyReport, ReportChannel
+from campaigns.planning.drives import drive_for_figures, find_drive
+from campaigns.planning.kinds import words_of
 from campaigns.rules.agencies import (
     StaffCounts,
     StaffDoubt,
@@ -64,12 +66,13 @@ def submit_report(
     organisation_id: int,
     counts: StaffCounts,
     *,
+    drive: int,
     day: date,
     note: str,
     reporter: Reporter,
     now: datetime,
 ) -> AgencyReport:
-    """Store an agency's figures of a day. Earlier ones are kept.
+    """Store an agency's figures of a day in a drive. Earlier ones are kept.
 
     The caller checks that the reporter may. Raises BadInput for figures or a day that are not possible,
     NeedsExplanation for a sudden change without a note.
@@ -80,11 +83,14 @@ def submit_report(
     problem = find_problem(counts)
     if problem:
         raise BadInput("figures_impossible", problem=PROBLEMS[problem])
+    if not words_of(find_drive(session, drive).kind).owners:
+        counts = replace(counts, with_smartphone=counts.staff)  # all of its staff count
     note = " ".join(note.split())[:_LONGEST_NOTE]
-    doubts = find_doubts(counts, _latest_counts(session, organisation_id, day))
+    doubts = find_doubts(counts, _latest_counts(session, drive, organisation_id, day))
     if doubts and not note:
         raise NeedsExplanation("figures_doubtful", questions=[DOUBTS[doubt] for doubt in doubts])
     report = AgencyReport(
+        drive_id=drive,
         organisation_id=organisation_id,
         day=day.isoformat(),
         staff=counts.staff,
@@ -125,7 +131,10 @@ def submit_by_officer(
     require_role(user, Role.STAFF, Role.APPROVER)
     find_agency(session, organisation_id, user=user)
     reporter = Reporter(ReportChannel.FORM, user_id=user.id)
-    return submit_report(session, organisation_id, counts, day=day, note=note, reporter=reporter, now=now)
+    drive = drive_for_figures(session, now=now)
+    return submit_report(
+        session, organisation_id, counts, drive=drive.id, day=day, note=note, reporter=reporter, now=now
+    )
 
 
 def submit_by_link(
@@ -134,7 +143,14 @@ def submit_by_link(
     """Store a report by the holder of a link, which the caller has found."""
     reporter = Reporter(ReportChannel.LINK, link_id=link.id)
     return submit_report(
-        session, link.organisation_id, counts, day=day, note=note, reporter=reporter, now=now
+        session,
+        link.organisation_id,
+        counts,
+        drive=link.drive_id,
+        day=day,
+        note=note,
+        reporter=reporter,
+        now=now,
     )
 
 
@@ -177,11 +193,15 @@ def _number(text: str) -> int | None:
     return int(digits)
 
 
-def _latest_counts(session: Session, organisation_id: int, day: date) -> StaffCounts | None:
+def _latest_counts(session: Session, drive: int, organisation_id: int, day: date) -> StaffCounts | None:
     """Return the latest counts for that day or an earlier one. Returns None if there are none."""
     report = session.scalar(
         select(AgencyReport)
-        .where(AgencyReport.organisation_id == organisation_id, AgencyReport.day <= day.isoformat())
+        .where(
+            AgencyReport.drive_id == drive,
+            AgencyReport.organisation_id == organisation_id,
+            AgencyReport.day <= day.isoformat(),
+        )
         .order_by(AgencyReport.day.desc(), AgencyReport.id.desc())
         .limit(1)
     )
@@ -227,13 +247,13 @@ class ReportEntry:
 
 
 def read_latest_reports(
-    session: Session, *, day: date, known_until: datetime | None = None
+    session: Session, drive: int, *, day: date, known_until: datetime | None = None
 ) -> dict[int, AgencyReport]:
-    """Return by agency the report in force as of a day.
+    """Return by agency the report of a drive in force as of a day.
 
     `known_until` leaves out reports submitted later.
     """
-    conditions = [AgencyReport.day <= day.isoformat()]
+    conditions = [AgencyReport.drive_id == drive, AgencyReport.day <= day.isoformat()]
     if known_until:
         conditions.append(AgencyReport.reported_at <= known_until)
     by = (AgencyReport.day, AgencyReport.id)
@@ -242,13 +262,15 @@ def read_latest_reports(
     return {report.organisation_id: report for report in reports}
 
 
-def read_overview(session: Session, user: User, *, day: date, with_rosters: bool = True) -> Overview:
-    """Return the agencies of the user's scope as of a day, by name.
+def read_overview(
+    session: Session, user: User, drive: int, *, day: date, with_rosters: bool = True
+) -> Overview:
+    """Return the agencies of the user's scope with a drive's figures as of a day, by name.
 
     Without rosters no lists are read.
     """
     conditions = (Organisation.kind == OrganisationKind.AGENCY, visible_to(session, user, Organisation.id))
-    reports = read_latest_reports(session, day=day)
+    reports = read_latest_reports(session, drive, day=day)
     rosters = _count_rosters(session, conditions) if with_rosters else {}
     agencies = []
     for agency_id, name in session.execute(
@@ -274,8 +296,10 @@ def _count_rosters(session: Session, conditions: tuple[ColumnElement[bool], ...]
     )
 
 
-def read_history(session: Session, organisation_id: int, *, limit: int = 100) -> list[ReportEntry]:
-    """Return an agency's reports: latest day first, and the last one of a day first.
+def read_history(
+    session: Session, drive: int, organisation_id: int, *, limit: int = 100
+) -> list[ReportEntry]:
+    """Return an agency's reports of a drive: latest day first, and the last one of a day first.
 
     The caller checks that the user may see it.
     """
@@ -283,7 +307,7 @@ def read_history(session: Session, organisation_id: int, *, limit: int = 100) ->
         select(AgencyReport, User.name, User.email, AgencyLink.holder)
         .outerjoin(User, User.id == AgencyReport.user_id)
         .outerjoin(AgencyLink, AgencyLink.id == AgencyReport.link_id)
-        .where(AgencyReport.organisation_id == organisation_id)
+        .where(AgencyReport.drive_id == drive, AgencyReport.organisation_id == organisation_id)
         .order_by(AgencyReport.day.desc(), AgencyReport.id.desc())
         .limit(limit)
     )
@@ -294,11 +318,11 @@ def read_history(session: Session, organisation_id: int, *, limit: int = 100) ->
     return entries
 
 
-def has_any_report(session: Session, user: User) -> bool:
-    """Return whether an agency of the user's scope has ever reported."""
+def has_any_report(session: Session, user: User, drive: int) -> bool:
+    """Return whether an agency of the user's scope has reported for a drive."""
     reports = (
         select(AgencyReport.id)
         .join(Organisation, Organisation.id == AgencyReport.organisation_id)
-        .where(visible_to(session, user, Organisation.id))
+        .where(AgencyReport.drive_id == drive, visible_to(session, user, Organisation.id))
     )
     return session.execute(reports.limit(1)).first() is not None

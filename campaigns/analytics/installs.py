@@ -1,4 +1,4 @@
-"""Self-reported installs: a campaign's share, and the single reports behind it.
+"""Self-reported installs: the single reports behind the figures.
 
 Also which campaigns' figures a user may see.
 
@@ -16,10 +16,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
-from campaigns.models.replies import AnswerSource, AnswerTotal, InstallReport
-from campaigns.rules.goals import Denominator, Goal
-from campaigns.rules.reach import InstallShare, share_of
-from campaigns.rules.replies.labels import Label
+from campaigns.models.replies import AnswerSource, InstallReport
+from campaigns.rules.goals import Goal
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.models.accounts import Organisation, User
@@ -28,32 +26,6 @@ from outreach.models.places import Area
 from outreach.places.areas import areas_within
 from outreach.rules.errors import NotFound
 from outreach.rules.identity import mask_number
-
-
-@dataclass(slots=True)
-class RecipientCounts:
-    """Counts of recipients; `installed` counts the reports that are in force."""
-
-    recipients: int = 0
-    no_smartphone: int = 0
-    answered: int = 0
-    installed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignFigures:
-    """A campaign's self-reported share and its own goal.
-
-    `known` is the entered denominator of the share. It is None where there is none, or where the user does
-    not see all lists of the campaign.
-    """
-
-    campaign_id: int
-    name: str
-    goal: float | None
-    share: InstallShare
-    known: Denominator | None
-    total: RecipientCounts
 
 
 def list_launched(
@@ -68,20 +40,6 @@ def list_launched(
         .limit(limit)
     )
     return [(row.id, row.name, row.launched_at) for row in rows]
-
-
-def read_total(session: Session, campaign_id: int, *, user: User) -> CampaignFigures:
-    """Return the campaign's share alone. Raises NotFound."""
-    campaign, goal, is_whole = find_visible_campaign(session, campaign_id, user=user)
-    total = _read_total(session, campaign_id, user=user)
-    known = goal.denominator if goal and is_whole else None
-    share = share_of(
-        installed=total.installed,
-        recipients=total.recipients,
-        no_smartphone=total.no_smartphone,
-        entered=known.value if known else None,
-    )
-    return CampaignFigures(campaign.id, campaign.name, goal.share if goal else None, share, known, total)
 
 
 def takes_part(session: Session, user: User) -> ColumnElement[bool]:
@@ -118,22 +76,6 @@ def hides_lists(session: Session, campaigns: Sequence[int], *, user: User) -> bo
         select(CampaignList.list_id).join(ContactList).where(CampaignList.campaign_id.in_(campaigns), ~seen)
     )
     return session.execute(hidden.limit(1)).first() is not None
-
-
-def _read_total(session: Session, campaign_id: int, *, user: User) -> RecipientCounts:
-    seen = visible_to(session, user, ContactList.organisation_id)
-    counts = RecipientCounts()
-    for answer, people, installed in session.execute(
-        select(AnswerTotal.answer, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed))
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id == campaign_id, seen)
-        .group_by(AnswerTotal.answer)
-    ):
-        counts.recipients += int(people)
-        counts.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
-        counts.answered += int(people) if answer else 0
-        counts.installed += int(installed)
-    return counts
 
 
 PAGE = 50

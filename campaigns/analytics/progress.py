@@ -7,7 +7,7 @@ still missing, the change since yesterday, and whether they have reported today.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -18,11 +18,18 @@ from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import AgencyStatus, read_overview
 from campaigns.analytics.installs import find_visible_campaign, hides_lists, takes_part
-from campaigns.analytics.progress_counts import CountScope, Where, count_days, count_places
+from campaigns.analytics.progress_counts import (
+    CountScope,
+    Where,
+    count_days,
+    count_places,
+    count_reached,
+)
 from campaigns.analytics.reach import Reach, read_reach
-from campaigns.goals.goals import read_goals
+from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import Official, add_up_official, latest_official
-from campaigns.models.campaigns import Campaign
+from campaigns.models.campaigns import Campaign, Drive
+from campaigns.planning.kinds import words_of
 from campaigns.rules.agencies import StaffTotal
 from campaigns.rules.forecast import Forecast, Wave, forecast_goal
 from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject, people_for
@@ -52,8 +59,8 @@ from outreach.rules.errors import NotFound
 class LeadGoal:
     """The main goal of the page.
 
-    With `is_of_place` it is the goal of the whole province's residents, over all campaigns of the kind; else
-    the goal of the one campaign, if it has any. `missing` and `needed` (a day) count people; None is not
+    With `is_of_place` it is the goal of the whole province's residents; else the goal of the newest campaign
+    that has one, held against the drive's recipients. `missing` and `needed` (a day) count people; None is not
     known.
     """
 
@@ -104,16 +111,15 @@ class AgencyRanking:
 
 @dataclass(frozen=True, slots=True)
 class ProgressPage:
-    """Figures of the progress page as of now, for one reader.
+    """Figures of a drive as of now, for one reader: over all its campaigns, each number once.
 
-    `chosen` is the campaign whose messages are counted; `campaigns` is the number of all campaigns of its
-    kind. `total` is over all of them, as are the totals of its parts. `official` and `agencies` are None
-    where the kind has nothing to install.
+    `campaigns` are those launched that the reader may see, oldest first. `official` and `agencies` are None
+    where agencies do not report on the kind.
     """
 
-    chosen: Campaign
+    drive: Drive
+    campaigns: Sequence[Campaign]
     reach: Reach
-    campaigns: int
     is_whole: bool
     head: LeadGoal
     goals: Goals
@@ -128,58 +134,87 @@ class ProgressPage:
     agencies: AgencyRanking | None
 
 
-def read_progress(
-    session: Session, campaign_id: int, *, user: User, redis: Redis, now: datetime
-) -> ProgressPage:
-    """Return the progress page of a campaign. Call it inside one `db.read()`.
-
-    Raises NotFound for a campaign that the user may not see, or that was never launched.
-    """
-    chosen, own_goal, is_own_whole = find_visible_campaign(session, campaign_id, user=user)
-    if chosen.launched_at is None:
+def drive_of_campaign(session: Session, campaign_id: int, *, user: User) -> Drive:
+    """Return the drive of a launched campaign. Raises NotFound for one that the user may not see."""
+    campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
+    if campaign.launched_at is None:
         raise NotFound("campaign_id_without_figures", id=campaign_id)
+    return session.get_one(Drive, campaign.drive_id)
+
+
+def launched_in(session: Session, drive: Drive, *, user: User) -> Sequence[Campaign]:
+    """Return a drive's launched campaigns that the user may see, oldest first."""
+    return session.scalars(
+        select(Campaign)
+        .where(Campaign.drive_id == drive.id, Campaign.launched_at.is_not(None), takes_part(session, user))
+        .order_by(Campaign.launched_at, Campaign.id)
+    ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class DriveFigures:
+    """What residents report in a drive, and the goal that it is held against."""
+
+    drive: Drive
+    campaigns: Sequence[Campaign]
+    is_whole: bool
+    head: LeadGoal
+    goals: Goals
+    places: PlaceTree
+    counts_by_place: Mapping[Where, PlaceCounts]
+    total: PlaceCounts
+    scope: CountScope
+
+
+def read_drive_figures(
+    session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime
+) -> DriveFigures | None:
+    """Return a drive's figures for a reader. Returns None while no campaign that they may see was launched."""
     today = now.astimezone(VIETNAM).date()
-    campaigns = list(
-        session.scalars(
-            select(Campaign).where(
-                Campaign.kind == chosen.kind, Campaign.launched_at.is_not(None), takes_part(session, user)
-            )
-        )
-    )
+    campaigns = launched_in(session, drive, user=user)
+    if not campaigns:
+        return None
     is_whole = not hides_lists(session, [campaign.id for campaign in campaigns], user=user)
     seen = visible_to(session, user, ContactList.organisation_id)
     own_lists = organisations_of(session, user)
-    scope = CountScope(campaigns, chosen, seen, _scope_key(own_lists))
-    reach = read_reach(session, chosen, seen=own_lists, now=now)
+    scope = CountScope(campaigns, seen, _scope_key(own_lists))
     counts_by_place = count_places(session, scope, redis=redis, now=now)
-    goals = read_goals(session, at=now, kind=chosen.kind)
-    places = PlaceTree(session, goals, chosen.kind)
+    goals = read_goals(session, at=now, drive=drive.id)
+    places = PlaceTree(session, goals, drive.id)
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(counts_by_place.values())
     days = count_days(session, scope, redis=redis, now=now)
     unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
-
-    def waves_of(campaigns: Iterable[Campaign]) -> list[Wave]:
-        return [
-            wave
-            for each in campaigns
-            for wave in read_waves(session, each, seen=own_lists, unanswered=unanswered, now=now)
-        ]
-
+    waves = [
+        wave
+        for each in campaigns
+        for wave in read_waves(session, each, seen=own_lists, unanswered=unanswered, now=now)
+    ]
     if place_goal:
-        waves = waves_of(campaigns)
         head = _head(place_goal, total, ShareBasis.ENTERED, days, waves, is_of_place=True, today=today)
     else:
-        if len(campaigns) > 1:
-            own_scope = CountScope([chosen], chosen, seen, scope.name)
-            days = count_days(session, own_scope, redis=redis, now=now)
-        basis = (
-            ShareBasis.ENTERED
-            if own_goal and own_goal.denominator and is_own_whole
-            else ShareBasis.RECIPIENTS
-        )
-        waves = waves_of([chosen])
-        head = _head(own_goal, total.of_the_campaign, basis, days, waves, is_of_place=False, today=today)
+        own_goals = read_campaign_goals(session, scope.ids, at=now)
+        under_way = [each for each in campaigns if each.state is not CampaignState.CANCELLED]
+        own_goal = next((own_goals[each.id] for each in reversed(under_way) if each.id in own_goals), None)
+        # The number entered with a campaign is of its own audience: it is no base of several.
+        is_own = len(campaigns) == 1 and own_goal and own_goal.denominator and is_whole
+        basis = ShareBasis.ENTERED if is_own else ShareBasis.RECIPIENTS
+        head = _head(own_goal, total, basis, days, waves, is_of_place=False, today=today)
+    return DriveFigures(drive, campaigns, is_whole, head, goals, places, counts_by_place, total, scope)
+
+
+def read_progress(
+    session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime
+) -> ProgressPage | None:
+    """Return the progress page of a drive; None before its first launch. Call it inside one `db.read()`."""
+    figures = read_drive_figures(session, drive, user=user, redis=redis, now=now)
+    if figures is None:
+        return None
+    today = now.astimezone(VIETNAM).date()
+    campaigns, is_whole, head = figures.campaigns, figures.is_whole, figures.head
+    goals, places, total = figures.goals, figures.places, figures.total
+    counts_by_place = figures.counts_by_place
+    reach = _read_reach(session, figures.scope, user=user, redis=redis, now=now)
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
     by_place = grouped(counts_by_place, lambda where: where.area)
@@ -187,14 +222,14 @@ def read_progress(
     by_district = grouped(counts_by_place, lambda where: places.district_of(where.area))
     add_reach(by_district, reach, reach.areas, places.district_of)
     organisations, rolled_up = organisations_table(
-        session, user, counts_by_place, reach, goals, chosen.kind, default_goal
+        session, user, counts_by_place, reach, goals, drive.id, default_goal
     )
-    has_app = bool(chosen.content.get("app"))
-    official = latest_official(session, today=today) if has_app and is_whole else None
+    has_figures = words_of(drive.kind).agencies
+    official = latest_official(session, drive.id, today=today) if has_figures and is_whole else None
     return ProgressPage(
-        chosen=chosen,
+        drive=drive,
+        campaigns=campaigns,
         reach=reach,
-        campaigns=len(campaigns),
         is_whole=is_whole,
         head=head,
         goals=goals,
@@ -219,8 +254,25 @@ def read_progress(
         rolled_up=rolled_up,
         official=official,
         official_whole=add_up_official(official, places.districts) if official else None,
-        agencies=read_agencies(session, user, goals, chosen.kind, today=today) if has_app else None,
+        agencies=read_agencies(session, user, goals, drive.id, today=today) if has_figures else None,
     )
+
+
+def _read_reach(session: Session, scope: CountScope, *, user: User, redis: Redis, now: datetime) -> Reach:
+    """Return whom the drive's messages have left for and reached, each number once."""
+    if len(scope.campaigns) == 1:
+        return read_reach(session, scope.campaigns[0], seen=organisations_of(session, user), now=now)
+    counted_at, counts = count_reached(session, scope, redis=redis, now=now)
+    reach = Reach(counted_at)
+    for organisation, area, counted, n in counts:
+        parts = (
+            reach.total,
+            reach.organisations.setdefault(organisation, ReachTotals()),
+            reach.areas.setdefault(area, ReachTotals()),
+        )
+        for part in parts:
+            part.add(counted, "", n)
+    return reach
 
 
 def _head(
@@ -303,9 +355,9 @@ Counted = TypeVar("Counted", bound=Hashable)
 class PlaceTree:
     """The tree of areas, with the goals and denominators of each."""
 
-    def __init__(self, session: Session, goals: Goals, kind: str) -> None:
+    def __init__(self, session: Session, goals: Goals, drive: int) -> None:
         self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-        self.goals, self.kind = goals, kind
+        self.goals, self.drive = goals, drive
         self._districts: dict[str | None, str | None] = {None: None}
         current = [area for area in self.areas.values() if area.valid_to is None]
         tops = [area.code for area in current if area.level is AreaLevel.PROVINCE]
@@ -314,7 +366,7 @@ class PlaceTree:
         self.level_name = name_level(self.areas[code] for code in self.districts)
 
     def subject(self, code: str) -> GoalSubject:
-        return GoalSubject(self.kind, GoalScope.RESIDENTS, area=code)
+        return GoalSubject(self.drive, GoalScope.RESIDENTS, area=code)
 
     def district_of(self, code: str | None) -> str | None:
         """Return the area of the level below the province: a district, or since 1/7/2025 the commune itself."""
@@ -359,7 +411,7 @@ def organisations_table(
     counts_by_place: Mapping[Where, PlaceCounts],
     reach: Reach,
     goals: Goals,
-    kind: str,
+    drive: int,
     default_goal: float | None,
 ) -> tuple[RankTable, frozenset[str]]:
     """Rank the organisations at the top of the user's scope, and those one level below.
@@ -385,7 +437,7 @@ def organisations_table(
     counted = grouped(counts_by_place, lambda where: shown(where.organisation))
     add_reach(counted, reach, reach.organisations, shown)
     subjects = {
-        code: GoalSubject(kind, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
+        code: GoalSubject(drive, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
     }
     entered = {
         code: goals.denominators[subject]
@@ -447,17 +499,19 @@ def add_up(parts: Iterable[PlaceCounts]) -> PlaceCounts:
     return total
 
 
-def read_agencies(session: Session, user: User, goals: Goals, kind: str, *, today: date) -> AgencyRanking:
+def read_agencies(session: Session, user: User, goals: Goals, drive: int, *, today: date) -> AgencyRanking:
     """Return the agencies of the user's scope as of today."""
-    overview = read_overview(session, user, day=today, with_rosters=False)
+    overview = read_overview(session, user, drive, day=today, with_rosters=False)
     installed_yesterday = {
         agency.id: agency.counts.installed if agency.counts else None
-        for agency in read_overview(session, user, day=today - timedelta(days=1), with_rosters=False).agencies
+        for agency in read_overview(
+            session, user, drive, day=today - timedelta(days=1), with_rosters=False
+        ).agencies
     }
-    common = goals.goals.get(GoalSubject(kind, GoalScope.STAFF))
+    common = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
     lines = []
     for agency in overview.agencies:
-        own = goals.goals.get(GoalSubject(kind, GoalScope.STAFF, organisation=agency.id)) or common
+        own = goals.goals.get(GoalSubject(drive, GoalScope.STAFF, organisation=agency.id)) or common
         counts = agency.counts
         target = people_for(own.share, counts.with_smartphone) if own and counts else None
         installed = counts.installed if counts else None

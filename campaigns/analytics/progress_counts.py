@@ -1,30 +1,36 @@
-"""Self-reported installs of all campaigns of one kind, by place, organisation and day.
+"""What residents report over the campaigns of a drive, by place, organisation and day, each number once.
 
-Each phone counts once. The figures are sums over stored counters: a phone that reports an install in two
-campaigns would count twice, so the later report is subtracted.
+A drive of one campaign is read from stored counters. Where a number may be in several campaigns, the numbers are counted:
+each belongs to the place and organisation of its first recipient; its answer is the last one given in any of the campaigns,
+and it has reported an install while a report in any of them is in force.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from redis import Redis
-from sqlalchemy import ColumnElement, Executable, case, exists, func, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, true
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import Subquery
 
-from campaigns.answer_totals import day_sql
-from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import AnswerTotal, InstallReport
+from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from campaigns.models.messages import Message
+from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.rules.progress import PlaceCounts
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.reach import TAKEN, ReachMeasure
+from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import MessageState
+from outreach.core.bulk import newest_of_each
 from outreach.core.cache import cached_count
 from outreach.models.contacts import ContactList
 
-# Minimum lifetime of the cached count of phones that reported twice.
+# Minimum lifetime of the cached counts of a drive with several campaigns.
 MIN_TTL_S = 5.0
 
 
@@ -37,63 +43,100 @@ class Where(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CountScope:
-    """The scope of a count: campaigns, the chosen one, and what the reader may see.
+    """The scope of a count: the campaigns, and what the reader may see.
 
-    Installs are counted over `campaigns`, people over `chosen`. `seen` is the condition on
-    ContactList.organisation_id under which a row may be read; readers with the same `name` see the same rows,
-    so they share a cache entry.
+    `seen` is the condition on ContactList.organisation_id under which a row may be read; readers with the same `name` see
+    the same rows, so they share a cache entry.
     """
 
     campaigns: Sequence[Campaign]
-    chosen: Campaign
     seen: ColumnElement[bool]
     name: str
 
     @property
     def ids(self) -> list[int]:
-        return [campaign.id for campaign in self.campaigns]
+        return sorted(campaign.id for campaign in self.campaigns)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedCounts:
+    """Numbers of one place and organisation: recipients, those without a smartphone, answered, reported."""
+
+    recipients: int = 0
+    no_smartphone: int = 0
+    answered: int = 0
+    reported: int = 0
 
 
 def count_places(
     session: Session, scope: CountScope, *, redis: Redis, now: datetime
 ) -> dict[Where, PlaceCounts]:
-    """Count answers and installs by place and organisation, and people of the chosen campaign."""
-    today = _day_of(now).isoformat()
-    is_chosen = AnswerTotal.campaign_id == scope.chosen.id
+    """Count recipients, answers and installs by place and organisation."""
+    if len(scope.ids) == 1:
+        return _read_counters(session, scope, now=now)
+    midnight = datetime.combine(_day_of(now), time(), VIETNAM)
+
+    def count() -> dict[str, Any]:
+        counted = count_reported(session, scope.ids, as_of=now, seen=scope.seen)
+        before = count_reported(
+            session, scope.ids, as_of=midnight - timedelta(microseconds=1), seen=scope.seen
+        )
+        return {
+            "rows": [
+                [
+                    *where,
+                    counts.recipients,
+                    counts.no_smartphone,
+                    counts.answered,
+                    counts.reported,
+                    counts.reported - before.get(where, ReportedCounts()).reported,
+                ]
+                for where, counts in counted.items()
+            ]
+        }
+
+    return {
+        Where(area, organisation): PlaceCounts(
+            recipients=recipients,
+            no_smartphone=without,
+            answered=answered,
+            installed=installed,
+            today=today,
+        )
+        for area, organisation, recipients, without, answered, installed, today in _cached(
+            redis, scope, f"places:{midnight:%d}", count
+        )["rows"]
+    }
+
+
+def _read_counters(session: Session, scope: CountScope, *, now: datetime) -> dict[Where, PlaceCounts]:
+    is_new = AnswerTotal.day == _day_of(now).isoformat()
     rows = session.execute(
         select(
             AnswerTotal.area_code,
             ContactList.organisation_id,
             AnswerTotal.answer,
-            func.sum(case((is_chosen, AnswerTotal.people), else_=0)),
-            func.sum(case((is_chosen, AnswerTotal.installed), else_=0)),
+            func.sum(AnswerTotal.people),
             func.sum(AnswerTotal.installed),
-            func.sum(case((AnswerTotal.day == today, AnswerTotal.installed), else_=0)),
-            func.sum(case((is_chosen & (AnswerTotal.day == today), AnswerTotal.installed), else_=0)),
+            func.sum(case((is_new, AnswerTotal.installed), else_=0)),
         )
         .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
         .where(AnswerTotal.campaign_id.in_(scope.ids), scope.seen)
         .group_by(AnswerTotal.area_code, ContactList.organisation_id, AnswerTotal.answer)
     )
     counts_by_place: dict[Where, PlaceCounts] = {}
-    for area, organisation, answer, people, own, installed, new, own_new in rows:
+    for area, organisation, answer, people, installed, new in rows:
         counts = counts_by_place.setdefault(Where(area, organisation), PlaceCounts())
         counts.recipients += int(people)
         counts.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
         counts.answered += int(people) if answer else 0
-        counts.own_installed += int(own)
         counts.installed += int(installed)
         counts.today += int(new)
-        counts.own_today += int(own_new)
-    for area, organisation, day, count in _repeated_reports(session, scope, redis=redis):
-        counts = counts_by_place.setdefault(Where(area, organisation), PlaceCounts())
-        counts.installed -= count
-        counts.today -= count if day == today else 0
     return counts_by_place
 
 
 def count_days(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[tuple[date, int]]:
-    """Count the reports in force at the end of each day, in Vietnam's time.
+    """Count the numbers with a report in force at the end of each day, in Vietnam's time.
 
     From the first launch to today, or to the last end.
     """
@@ -105,8 +148,10 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
         .group_by(AnswerTotal.day)
     ):
         changes[date.fromisoformat(changed_on or "")] = int(count)
-    for _area, _organisation, changed_on, count in _repeated_reports(session, scope, redis=redis):
-        changes[date.fromisoformat(changed_on)] = changes.get(date.fromisoformat(changed_on), 0) - count
+    if len(scope.ids) > 1:
+        corrections = _cached(redis, scope, "days", lambda: _count_repeated(session, scope))
+        for changed_on, count in corrections.items():
+            changes[date.fromisoformat(changed_on)] = changes.get(date.fromisoformat(changed_on), 0) + count
     launches = [_day_of(campaign.launched_at) for campaign in scope.campaigns if campaign.launched_at]
     day = min([*launches, *changes])
     last = max([max(_day_of(campaign.ended_at or now) for campaign in scope.campaigns), *changes])
@@ -118,55 +163,220 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
     return days
 
 
+def _count_repeated(session: Session, scope: CountScope) -> dict[str, int]:
+    """Return by day what the sum over the campaigns has too many (below 0), as a number reported in several of them."""
+    in_scope = (InstallReport.campaign_id.in_(scope.ids), scope.seen)
+    several = (
+        select(InstallReport.phone_id)
+        .where(InstallReport.campaign_id.in_(scope.ids))
+        .group_by(InstallReport.phone_id)
+        .having(func.count() > 1)
+    )
+    reports = session.execute(
+        select(InstallReport.phone_id, InstallReport.reported_at, InstallReport.withdrawn_at)
+        .join(Recipient, Recipient.id == InstallReport.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(*in_scope, InstallReport.phone_id.in_(several))
+        .order_by(InstallReport.phone_id)
+    )
+    corrections: dict[str, int] = {}
+
+    def change(moment: datetime, count: int) -> None:
+        day = _day_of(moment).isoformat()
+        corrections[day] = corrections.get(day, 0) + count
+
+    for _phone, of_phone in groupby(reports, key=lambda row: row.phone_id):
+        moments: list[tuple[datetime, int]] = []
+        for _id, reported_at, withdrawn_at in of_phone:
+            moments.append((reported_at, 1))
+            if withdrawn_at:
+                moments.append((withdrawn_at, -1))
+        in_force = 0
+        # At one moment a report comes before a withdrawal, so that a number that changes campaigns stays counted.
+        for moment, step in sorted(moments, key=lambda each: (each[0], -each[1])):
+            before, in_force = in_force, in_force + step
+            change(moment, (in_force > 0) - (before > 0) - step)
+    return corrections
+
+
 def _day_of(moment: datetime) -> date:
     return moment.astimezone(VIETNAM).date()
 
 
-def _repeated_reports(
-    session: Session, scope: CountScope, *, redis: Redis
-) -> list[tuple[Any, Any, Any, Any]]:
-    """Return the reports in force whose phone has an earlier one in another of the campaigns."""
-    if len(scope.ids) < 2:
-        return []
-    earlier = aliased(InstallReport)
-    before = select(earlier.id).where(
-        earlier.phone_id == InstallReport.phone_id,
-        earlier.campaign_id.in_(scope.ids),
-        earlier.withdrawn_at.is_(None),
-        earlier.id < InstallReport.id,
-    )
-    if not scope.seen.compare(true()):
-        # An earlier report that the reader may not see does not replace one that they see.
-        earlier_recipient = aliased(Recipient)
-        before = (
-            before.join(earlier_recipient, earlier_recipient.id == earlier.recipient_id)
-            .join(ContactList, ContactList.id == earlier_recipient.list_id)
-            .where(scope.seen)
+def count_reported(
+    session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None = None
+) -> dict[Where, ReportedCounts]:
+    """Count numbers of the audiences by area and organisation, with answers and install reports as of a moment.
+
+    Counted by event time, so that a later count of the same moment gives the same. Without `seen` all lists are read.
+    """
+    if not campaigns:
+        return {}
+    first_recipients = _first_recipients(campaigns, seen)
+    totals = {
+        Where(area, organisation): [count, 0, 0, 0]
+        for area, organisation, count in session.execute(
+            by_place(first_recipients, func.count()).group_by(*_PLACE)
         )
-    day = day_sql(session, InstallReport.reported_at)
-    query = (
-        select(Recipient.area_code, ContactList.organisation_id, day, func.count())
-        .select_from(InstallReport)
-        .join(Recipient, Recipient.id == InstallReport.recipient_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(
-            InstallReport.campaign_id.in_(scope.ids),
-            InstallReport.withdrawn_at.is_(None),
+    }
+    answers = _answers_in_force(campaigns, as_of, seen)
+    query = by_place(first_recipients, answers.c.label, func.count()).join(
+        answers, answers.c.phone_id == first_recipients.c.phone_id
+    )
+    for area, organisation, label, count in session.execute(query.group_by(*_PLACE, answers.c.label)):
+        total = totals[Where(area, organisation)]
+        total[1] += count if label == Label.NO_SMARTPHONE else 0
+        total[2] += count
+    reports = select(InstallReport.phone_id).where(*_reports_in_force(campaigns, as_of))
+    reports = _as_seen(reports, InstallReport.recipient_id, seen)
+    phones = reports.distinct().subquery()
+    query = by_place(first_recipients, func.count()).join(
+        phones, phones.c.phone_id == first_recipients.c.phone_id
+    )
+    for area, organisation, count in session.execute(query.group_by(*_PLACE)):
+        totals[Where(area, organisation)][3] += count
+    return {where: ReportedCounts(*total) for where, total in totals.items()}
+
+
+def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:
+    """Return how many numbers had an install report in force at a moment."""
+    query = select(func.count(InstallReport.phone_id.distinct())).where(*_reports_in_force(campaigns, as_of))
+    return session.scalar(query) or 0
+
+
+def count_reached(
+    session: Session, scope: CountScope, *, redis: Redis, now: datetime
+) -> tuple[datetime, list[tuple[int | None, str | None, ReachMeasure, int]]]:
+    """Count the numbers that a message of any campaign has left for, by organisation and area, and when that was counted.
+
+    Of them: those whom one has reached, those without a smartphone, and those with an install report in force. Also the
+    numbers that opened a page, and those that pressed "install" there.
+    """
+
+    def count() -> dict[str, Any]:
+        first_recipients = _first_recipients(scope.ids, scope.seen)
+        written = _as_seen(
+            select(
+                Message.phone_id,
+                func.max(case((Message.state == MessageState.DELIVERED, 1), else_=0)).label("arrived"),
+            ).where(
+                Message.campaign_id.in_(scope.ids), Message.step_id.is_not(None), Message.state.in_(TAKEN)
+            ),
+            Message.recipient_id,
             scope.seen,
-            exists(before),
         )
-        .group_by(Recipient.area_code, ContactList.organisation_id, day)
-    )
-    return _cached_rows(session, query, f"again:{'-'.join(map(str, scope.ids))}", scope, redis)
+        phones = written.group_by(Message.phone_id).subquery()
+        answers = _answers_in_force(scope.ids, now, scope.seen)
+        reports = _as_seen(
+            select(InstallReport.phone_id).where(*_reports_in_force(scope.ids, now)),
+            InstallReport.recipient_id,
+            scope.seen,
+        )
+        installed = reports.distinct().subquery()
+        query = (
+            by_place(
+                first_recipients,
+                func.count(),
+                func.sum(phones.c.arrived),
+                func.sum(case((answers.c.label == Label.NO_SMARTPHONE, 1), else_=0)),
+                func.count(installed.c.phone_id),
+            )
+            .join(phones, phones.c.phone_id == first_recipients.c.phone_id)
+            .outerjoin(answers, answers.c.phone_id == first_recipients.c.phone_id)
+            .outerjoin(installed, installed.c.phone_id == first_recipients.c.phone_id)
+            .group_by(*_PLACE)
+        )
+        rows = [
+            [row[1], row[0], measure.value, int(n)]
+            for row in session.execute(query)
+            for measure, n in zip(_WRITTEN, row[2:], strict=True)
+        ]
+        opened = select(Recipient.phone_id).join(PageOpen, PageOpen.recipient_id == Recipient.id)
+        clicked = select(Recipient.phone_id).where(Recipient.clicked_at.is_not(None))
+        for measure, did in ((ReachMeasure.OPENED, opened), (ReachMeasure.CLICKED, clicked)):
+            who = did.where(Recipient.campaign_id.in_(scope.ids)).distinct().subquery()
+            counted = by_place(first_recipients, func.count()).join(
+                who, who.c.phone_id == first_recipients.c.phone_id
+            )
+            for area, organisation, n in session.execute(counted.group_by(*_PLACE)):
+                rows.append([organisation, area, measure.value, n])
+        return {"at": now.isoformat(), "rows": rows}
+
+    counted = _cached(redis, scope, "reached", count)
+    return datetime.fromisoformat(counted["at"]), [
+        (organisation, area, ReachMeasure(measure), n) for organisation, area, measure, n in counted["rows"]
+    ]
 
 
-def _cached_rows(
-    session: Session, query: Executable, name: str, scope: CountScope, redis: Redis
-) -> list[tuple[Any, Any, Any, Any]]:
-    cached = cached_count(
-        redis,
-        f"loa:progress:{name}:{scope.name}",
-        lambda: {"rows": [list(row) for row in session.execute(query)]},
-        min_ttl_s=MIN_TTL_S,
+_WRITTEN = (
+    ReachMeasure.WRITTEN,
+    ReachMeasure.ARRIVED,
+    ReachMeasure.WRITTEN_WITHOUT,
+    ReachMeasure.WRITTEN_INSTALLED,
+)
+_PLACE = (Recipient.area_code, ContactList.organisation_id)
+
+
+def _as_seen(query: Any, recipient: Any, seen: ColumnElement[bool] | None) -> Any:
+    """Limit a query to rows whose recipient came from a list that the reader sees."""
+    if seen is None or seen.compare(true()):
+        return query
+    return (
+        query.join(Recipient, Recipient.id == recipient)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(seen)
     )
-    return [tuple(row) for row in cached["rows"]]
+
+
+def _first_recipients(campaigns: Sequence[int], seen: ColumnElement[bool] | None) -> Subquery:
+    """Select each number of the audiences, with the recipient that says where it belongs."""
+    query = select(Recipient.phone_id, func.min(Recipient.id).label("recipient_id")).where(
+        Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_(None)
+    )
+    if seen is not None and not seen.compare(true()):
+        query = query.outerjoin(ContactList, ContactList.id == Recipient.list_id).where(seen)
+    return query.group_by(Recipient.phone_id).subquery()
+
+
+def by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
+    """Select columns by the area and organisation of the numbers' first recipients."""
+    return (
+        select(*_PLACE, *more)
+        .select_from(first_recipients)
+        .join(Recipient, Recipient.id == first_recipients.c.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+    )
+
+
+def _answers_in_force(
+    campaigns: Sequence[int], as_of: datetime, seen: ColumnElement[bool] | None
+) -> Subquery:
+    """Select each number's last answer that counts as one, as of a moment."""
+    in_force: list[ColumnElement[bool]] = [
+        Answer.campaign_id.in_(campaigns),
+        Answer.label.not_in(sorted(NON_ANSWERS)),
+        Answer.at <= as_of,
+        or_(Answer.undone_at.is_(None), Answer.undone_at > as_of),
+    ]
+    if seen is not None and not seen.compare(true()):
+        visible = (
+            select(Recipient.id)
+            .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+            .where(Recipient.campaign_id.in_(campaigns), seen)
+        )
+        in_force.append(Answer.recipient_id.in_(visible))
+    columns = (Answer.phone_id, Answer.label)
+    return newest_of_each(Answer.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
+
+
+def _reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        InstallReport.campaign_id.in_(campaigns),
+        InstallReport.reported_at <= as_of,
+        or_(InstallReport.withdrawn_at.is_(None), InstallReport.withdrawn_at > as_of),
+    )
+
+
+def _cached(redis: Redis, scope: CountScope, what: str, count: Any) -> dict[str, Any]:
+    key = f"loa:progress:{what}:{'-'.join(map(str, scope.ids))}:{scope.name}"
+    return cached_count(redis, key, count, min_ttl_s=MIN_TTL_S)

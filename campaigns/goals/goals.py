@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -102,29 +102,25 @@ def require_province(session: Session, user: User) -> None:
         raise NotAllowed("goals_not_allowed")
 
 
-def find_subject(
-    session: Session, *, kind: str, scope: str, place: str, kinds: Collection[str]
-) -> GoalSubject:
+def find_subject(session: Session, *, drive: int, scope: str, place: str) -> GoalSubject:
     """Return the subject that a form or a file names. Raises BadInput.
 
     `place` is an area's or an organisation's code.
     """
-    if kind not in kinds:
-        raise BadInput("kind_unknown_in_file", kind=kind[:40], kinds=sorted(kinds))
     if scope not in (GoalScope.RESIDENTS, GoalScope.STAFF, GoalScope.MEMBERS):
         raise BadInput("scope_unknown", scope=scope[:40])
     if scope == GoalScope.RESIDENTS:
         if session.get(Area, place) is None:
             raise BadInput("place_code_unknown", code=place[:20])
-        return GoalSubject(kind, GoalScope.RESIDENTS, area=place)
+        return GoalSubject(drive, GoalScope.RESIDENTS, area=place)
     if scope == GoalScope.STAFF and not place:
-        return GoalSubject(kind, GoalScope.STAFF)
+        return GoalSubject(drive, GoalScope.STAFF)
     organisation = session.scalar(select(Organisation).where(Organisation.code == place))
     if organisation is None or (organisation.kind is OrganisationKind.AGENCY) != (scope == GoalScope.STAFF):
         if scope == GoalScope.STAFF:
             raise BadInput("goal_agency_unknown", code=place[:40])
         raise BadInput("goal_organisation_unknown", code=place[:40])
-    return GoalSubject(kind, GoalScope(scope), organisation=organisation.id)
+    return GoalSubject(drive, GoalScope(scope), organisation=organisation.id)
 
 
 def append_goal(
@@ -191,7 +187,7 @@ def append_denominator(
 
 def _columns(subject: GoalSubject) -> dict[str, object]:
     return {
-        "kind": subject.kind,
+        "drive_id": subject.drive,
         "scope": subject.scope,
         "area_code": subject.area,
         "organisation_id": subject.organisation,
@@ -208,14 +204,14 @@ def _add(session: Session, row: GoalEntry | DenominatorEntry, *, user: User, now
         audit.record(session, "goal.denominator", row, user, now)
 
 
-def read_goals(session: Session, *, at: datetime, kind: str | None = None) -> Goals:
+def read_goals(session: Session, *, at: datetime, drive: int | None = None) -> Goals:
     """Return all goals and denominators in force at a moment, except campaigns' own.
 
-    Of one kind of campaign, or of all. Rows entered later, even about an earlier day, are not included: a
+    Of one drive, or of all. Rows entered later, even about an earlier day, are not included: a
     figure can be computed again as it was.
     """
     conditions = [
-        (table.scope != GoalScope.AUDIENCE, *([table.kind == kind] if kind else ()))
+        (table.scope != GoalScope.AUDIENCE, *([] if drive is None else [table.drive_id == drive]))
         for table in (GoalEntry, DenominatorEntry)
     ]
     return _in_force(session, *conditions, at=at)
@@ -237,22 +233,14 @@ def read_campaign_goals(
     return {subject.campaign: goal for subject, goal in goals.items() if subject.campaign is not None}
 
 
-def read_staff_goal(session: Session, *, at: datetime) -> Goal | None:
-    """Return the goal of all agencies' staff that was set last, of whichever kind.
-
-    Agencies report for one kind at a time.
-    """
-    goals = [
-        goal
-        for subject, goal in read_goals(session, at=at).goals.items()
-        if subject.scope is GoalScope.STAFF and subject.organisation is None
-    ]
-    return max(goals, key=lambda goal: goal.entered_at, default=None)
+def read_staff_goal(session: Session, drive: int, *, at: datetime) -> Goal | None:
+    """Return the goal of all agencies' staff in a drive."""
+    return read_goals(session, at=at, drive=drive).goals.get(GoalSubject(drive, GoalScope.STAFF))
 
 
 def campaign_subject(campaign: Campaign) -> GoalSubject:
     """Return the subject of a campaign's own goal: its audience."""
-    return GoalSubject(campaign.kind, GoalScope.AUDIENCE, campaign=campaign.id)
+    return GoalSubject(campaign.drive_id, GoalScope.AUDIENCE, campaign=campaign.id)
 
 
 def read_history(session: Session, subject: GoalSubject) -> tuple[list[Goal | None], list[Denominator]]:
@@ -315,7 +303,7 @@ def about(
     """Return the condition that a row is about a subject."""
     # IS NOT DISTINCT FROM: most of a subject's columns are NULL.
     return (
-        table.kind == subject.kind,
+        table.drive_id == subject.drive,
         table.scope == subject.scope,
         table.area_code.is_not_distinct_from(subject.area),
         table.organisation_id.is_not_distinct_from(subject.organisation),
@@ -340,7 +328,7 @@ MAX_LISTED = 20  # wrong lines that are listed
 
 @use_case
 def import_denominators(
-    session: Session, content: bytes, *, kind: str, kinds: Collection[str], user: User, now: datetime
+    session: Session, content: bytes, *, drive: int, user: User, now: datetime
 ) -> tuple[int, int]:
     """Import denominators from a CSV. Returns how many are new, and how many were in force already.
 
@@ -352,7 +340,7 @@ def import_denominators(
     wrong: list[LoaError] = []
     for n, line in enumerate(_lines(content), start=2):
         try:
-            subject = find_subject(session, kind=kind, scope=line["scope"], place=line["place"], kinds=kinds)
+            subject = find_subject(session, drive=drive, scope=line["scope"], place=line["place"])
             form_values = {name: line[name] for name in ("value", "as_of", "source")}
             is_new = enter_denominator(session, subject, **form_values, user=user, now=now)
         except BadInput as error:

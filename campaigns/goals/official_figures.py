@@ -47,28 +47,43 @@ class Official:
 
 
 @use_case
-def import_official(session: Session, content: bytes, *, user: User, now: datetime) -> tuple[int, int]:
+def import_official(
+    session: Session, content: bytes, *, drive: int, user: User, now: datetime
+) -> tuple[int, int]:
     """Import figures from a CSV. Returns how many are new, and how many were in force already.
 
     The CSV is in UTF-8 with COLUMNS; it is imported whole or not at all. Raises BadInput with the wrong
     lines; NotAllowed for a user who does not see the whole province.
     """
-    return _store(session, _lines(content), user=user, now=now)
+    return _store(session, _lines(content), drive=drive, user=user, now=now)
 
 
 @use_case
 def enter_official(
-    session: Session, *, day: str, area: str, installed: str, source: str, user: User, now: datetime
+    session: Session,
+    *,
+    drive: int,
+    day: str,
+    area: str,
+    installed: str,
+    source: str,
+    user: User,
+    now: datetime,
 ) -> bool:
     """Enter one figure from form values. Returns False if it is in force already.
 
     Raises as `import_official`.
     """
-    return _store(session, [(None, (day, area, installed, source))], user=user, now=now)[0] == 1
+    return _store(session, [(None, (day, area, installed, source))], drive=drive, user=user, now=now)[0] == 1
 
 
 def _store(
-    session: Session, lines: Sequence[tuple[int | None, tuple[str, ...]]], *, user: User, now: datetime
+    session: Session,
+    lines: Sequence[tuple[int | None, tuple[str, ...]]],
+    *,
+    drive: int,
+    user: User,
+    now: datetime,
 ) -> tuple[int, int]:
     require_role(user, Role.STAFF, Role.APPROVER)
     if organisations_of(session, user) is not None:
@@ -76,12 +91,20 @@ def _store(
     rows = _check(lines, today=now.astimezone(VIETNAM).date(), areas=_areas(session))
     in_force = {
         (row.area_code, row.day): (row.installed, row.source)
-        for row in session.scalars(select(OfficialInstalls).order_by(OfficialInstalls.id))
+        for row in session.scalars(
+            select(OfficialInstalls).where(OfficialInstalls.drive_id == drive).order_by(OfficialInstalls.id)
+        )
     }
     new = [row for row in rows if in_force.get((row[1], row[0])) != row[2:]]
     session.add_all(
         OfficialInstalls(
-            area_code=area, day=day, installed=installed, source=source, entered_by=user.id, entered_at=now
+            drive_id=drive,
+            area_code=area,
+            day=day,
+            installed=installed,
+            source=source,
+            entered_by=user.id,
+            entered_at=now,
         )
         for day, area, installed, source in new
     )
@@ -92,13 +115,13 @@ def _store(
 
 
 def latest_official(
-    session: Session, *, today: date, known_until: datetime | None = None
+    session: Session, drive: int, *, today: date, known_until: datetime | None = None
 ) -> dict[str, Official]:
-    """Return the latest known figures until today, by area. A place without one is not included.
+    """Return a drive's latest known figures until today, by area. A place without one is not included.
 
     `known_until` leaves out figures entered later.
     """
-    conditions = [OfficialInstalls.day <= today.isoformat()]
+    conditions = [OfficialInstalls.drive_id == drive, OfficialInstalls.day <= today.isoformat()]
     if known_until:
         conditions.append(OfficialInstalls.entered_at <= known_until)
     by = (OfficialInstalls.day, OfficialInstalls.id)

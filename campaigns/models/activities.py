@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, SmallInteger, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from campaigns.models.campaigns import OfDrive
 from campaigns.models.replies import SmartphoneChange
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.visits import VisitOutcome, VisitReason
@@ -68,7 +69,7 @@ class VisitResult(SmartphoneChange, BaseWithId):
     undone_at: Mapped[datetime | None]
 
 
-class Activity(BaseWithId):
+class Activity(OfDrive, BaseWithId):
     """A version of an activity. `entry_id` is the id of its first version, by which people know it.
 
     An activity entered in error is replaced by a withdrawn version. `form_key` is the page's: a form that is sent twice is

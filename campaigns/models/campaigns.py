@@ -1,4 +1,4 @@
-"""Tables of campaigns: steps, lists, the frozen audience, versions, approvals, senders and switches."""
+"""Tables of campaigns: drives, steps, lists, the frozen audience, versions, approvals, senders and switches."""
 
 from __future__ import annotations
 
@@ -19,6 +19,30 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState, Exclusion
 from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
+
+
+class Drive(BaseWithId):
+    """A drive: a kind and a period, with the campaigns in it. Goals, figures, activities and reports belong to one.
+
+    The drive chosen last is the one that the home page, the leaders' page, the agencies' forms and mail read.
+    """
+
+    __tablename__ = "drives"
+
+    kind: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    starts_on: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
+    ends_on: Mapped[str | None] = mapped_column(String(10))  # its last day; None: not known yet
+    chosen_at: Mapped[datetime | None]
+    # None: made with the first campaign or figure, or by a migration.
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+
+
+class OfDrive:
+    """Column that says to which drive a row belongs."""
+
+    drive_id: Mapped[int] = mapped_column(ForeignKey("drives.id"))
 
 
 class Step(BaseWithId):
@@ -47,7 +71,7 @@ class Step(BaseWithId):
     campaign: Mapped[Campaign] = relationship(back_populates="steps")
 
 
-class Campaign(BaseWithId):
+class Campaign(OfDrive, BaseWithId):
     """A campaign. `content` is all that a resident reads and is asked; see campaigns.rules.content."""
 
     __tablename__ = "campaigns"

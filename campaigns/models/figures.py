@@ -12,15 +12,15 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from campaigns.models.campaigns import OfDrive
 from campaigns.rules.goals import GoalScope, GoalSubject
 from campaigns.rules.reach import ReachMeasure
 from outreach.core.db import Base, BaseWithId, BigId, enum_type
 
 
-class AboutSubject:
+class AboutSubject(OfDrive):
     """Columns that say what a row is about; see campaigns.rules.goals."""
 
-    kind: Mapped[str] = mapped_column(String(40))
     scope: Mapped[GoalScope] = mapped_column(enum_type(GoalScope, name="scope"))
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
@@ -28,14 +28,14 @@ class AboutSubject:
 
     @property
     def subject(self) -> GoalSubject:
-        return GoalSubject(self.kind, self.scope, self.area_code, self.organisation_id, self.campaign_id)
+        return GoalSubject(self.drive_id, self.scope, self.area_code, self.organisation_id, self.campaign_id)
 
 
 class GoalEntry(AboutSubject, BaseWithId):
     """A goal as a user set it. Without a share, the goal was removed."""
 
     __tablename__ = "goals"
-    __table_args__ = (Index(None, "kind", "scope"), Index(None, "campaign_id"))
+    __table_args__ = (Index(None, "drive_id", "scope"), Index(None, "campaign_id"))
 
     share: Mapped[float | None]
     deadline: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
@@ -52,7 +52,7 @@ class DenominatorEntry(AboutSubject, BaseWithId):
     """
 
     __tablename__ = "denominators"
-    __table_args__ = (Index(None, "kind", "scope"), Index(None, "campaign_id"))
+    __table_args__ = (Index(None, "drive_id", "scope"), Index(None, "campaign_id"))
 
     value: Mapped[int | None]
     as_of: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
@@ -70,7 +70,7 @@ class ReportChannel(StrEnum):
     ROSTER = "roster"  # a list of its people by name
 
 
-class AgencyLink(BaseWithId):
+class AgencyLink(OfDrive, BaseWithId):
     """A personal link for submitting one agency's figures, until it expires or is ended."""
 
     __tablename__ = "agency_links"
@@ -83,11 +83,11 @@ class AgencyLink(BaseWithId):
     made_at: Mapped[datetime]
 
 
-class AgencyReport(BaseWithId):
+class AgencyReport(OfDrive, BaseWithId):
     """An agency's figures of one day. A correction is a new row: of a day's rows the last one counts."""
 
     __tablename__ = "agency_reports"
-    __table_args__ = (Index(None, "organisation_id", "day", "id"),)
+    __table_args__ = (Index(None, "drive_id", "organisation_id", "day", "id"),)
 
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"))
     day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam
@@ -130,14 +130,14 @@ class ReachSnapshot(Base):
     took_s: Mapped[float]
 
 
-class OfficialInstalls(BaseWithId):
+class OfficialInstalls(OfDrive, BaseWithId):
     """An official figure: installs in a place until the end of a day, by the app's maker or a department.
 
     Rows are only added: of a place's rows for a day the last one counts. Never added to what residents report.
     """
 
     __tablename__ = "official_installs"
-    __table_args__ = (Index(None, "area_code", "day", "id"),)
+    __table_args__ = (Index(None, "drive_id", "area_code", "day", "id"),)
 
     area_code: Mapped[str] = mapped_column(ForeignKey("areas.code"))
     day: Mapped[str] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from campaigns.models.campaigns import OfDrive
 from outreach.core.db import Base, BaseWithId, enum_type
 
 
-class ReportForm(BaseWithId):
-    """Letterhead, wording and hours as a user saved them; the last row counts.
+class ReportForm(OfDrive, BaseWithId):
+    """Letterhead, wording and hours as a user saved them; the last row of a drive counts.
 
     See campaigns.rules.reports.template.
     """
@@ -29,13 +30,14 @@ class ReportForm(BaseWithId):
 
 
 class ReportDay(Base):
-    """State of one day's report, and the lock under which each of its actions happens once.
+    """State of one day's report of a drive, and the lock under which each of its actions happens once.
 
     `marks` are the newest rows checked for late figures, `pending` the changes found that are not in an issue yet.
     """
 
     __tablename__ = "report_days"
 
+    drive_id: Mapped[int] = mapped_column(ForeignKey("drives.id"), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)  # YYYY-MM-DD, in Vietnam
     chased_at: Mapped[datetime | None]
     alarmed_at: Mapped[datetime | None]  # alarm that figures are missing
@@ -48,11 +50,11 @@ class ReportDay(Base):
     pending: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
 
-class ReportIssue(BaseWithId):
+class ReportIssue(OfDrive, BaseWithId):
     """A report (`n` is 0) or one of its corrections (1, 2 …), with all that its documents are built from."""
 
     __tablename__ = "report_issues"
-    __table_args__ = (UniqueConstraint("day", "n"),)
+    __table_args__ = (UniqueConstraint("drive_id", "day", "n"),)
 
     day: Mapped[str] = mapped_column(String(10))
     n: Mapped[int]
@@ -95,7 +97,7 @@ class Purpose(StrEnum):
     CORRECTION = "correction"
 
 
-class ReportMail(BaseWithId):
+class ReportMail(OfDrive, BaseWithId):
     """A mail to one address. `key` says what it is about, so that it is written only once.
 
     `next_at`: not before. The sender moves it on before sending, so that two never send a mail at once.
@@ -119,7 +121,7 @@ class ReportMail(BaseWithId):
     sent_at: Mapped[datetime | None]
 
 
-class ReportLink(BaseWithId):
+class ReportLink(OfDrive, BaseWithId):
     """A link by which anybody who has it sees a day's report, until it expires or is ended."""
 
     __tablename__ = "report_links"

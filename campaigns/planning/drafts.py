@@ -24,6 +24,7 @@ from campaigns.models.campaigns import (
     Step,
 )
 from campaigns.planning.audience import add_lists
+from campaigns.planning.drives import drive_named, open_drive_of
 from campaigns.rules.content import Content
 from campaigns.rules.draft import Draft, GoalDraft
 from campaigns.rules.replies.labels import Label
@@ -52,6 +53,10 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
         or (lists[0].organisation_id if lists else organisations[0].id)
     )
     campaign.sender = draft.sender
+    if draft.drive:
+        campaign.drive_id = drive_named(session, draft.drive, kind=draft.kind).id
+    elif campaign.drive_id is None or campaign.kind != draft.kind:
+        campaign.drive_id = open_drive_of(session, draft.kind, now=now).id
     campaign.kind = draft.kind
     campaign.content = dict(draft.content)
     campaign.unaccented = draft.unaccented

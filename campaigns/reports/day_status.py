@@ -16,7 +16,7 @@ from campaigns.reports.issue_report import read_issues
 from campaigns.reports.links import address_of, read_links
 from campaigns.reports.report_mail import end_of, is_delivered
 from campaigns.reports.run_schedule import find_addressees
-from campaigns.reports.settings import current_template
+from campaigns.reports.settings import current_template, has_form, recipients_of
 from campaigns.reports.take_snapshot import freezes_at, is_anything_running, read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.snapshot import AgencyFigures
@@ -37,8 +37,9 @@ class DayState(StrEnum):
 
 
 class MailObstacle(StrEnum):
-    """A missing setting that keeps mail from being sent."""
+    """What is missing so that the report is issued and mailed."""
 
+    NO_FORM = "no_form"
     NO_SERVER = "no_server"
     NO_RECIPIENTS = "no_recipients"
 
@@ -111,24 +112,28 @@ class DayStatus:
         }
 
 
-def read_day_status(session: Session, day: date, settings: Settings, *, now: datetime) -> DayStatus:
-    """Return the status of a day's report. Call it inside one `db.read()`."""
-    iso, form = day.isoformat(), current_template(session)
-    report_day = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
-    issues = read_issues(session, iso)
+def read_day_status(
+    session: Session, drive: int, day: date, settings: Settings, *, now: datetime
+) -> DayStatus:
+    """Return the status of a drive's report of a day. Call it inside one `db.read()`."""
+    iso, form = day.isoformat(), current_template(session, drive)
+    report_day = session.get(ReportDay, (drive, iso)) or ReportDay(day=iso, marks={}, pending=[])
+    issues = read_issues(session, drive, iso)
     known_until = freezes_at(day, form) if issues else None
-    agencies = read_agencies(session, day=day, known_until=known_until)
+    agencies = read_agencies(session, drive, day=day, known_until=known_until)
     missing = [each for each in agencies if each.is_missing]
-    mails = session.scalars(select(ReportMail).where(ReportMail.day == iso).order_by(ReportMail.id)).all()
-    addressees = find_addressees(session, [each.id for each in missing], now=now)
-    hurdles = []
+    mails = session.scalars(
+        select(ReportMail).where(ReportMail.drive_id == drive, ReportMail.day == iso).order_by(ReportMail.id)
+    ).all()
+    addressees = find_addressees(session, drive, [each.id for each in missing], now=now)
+    hurdles = [] if has_form(session, drive) else [MailObstacle.NO_FORM]
     if not settings.smtp_url:
         hurdles.append(MailObstacle.NO_SERVER)
-    if not settings.report_recipients:
+    if not recipients_of(session, drive, settings):
         hurdles.append(MailObstacle.NO_RECIPIENTS)
     return DayStatus(
         day=day,
-        state=_state(session, day, report_day, issues, form=form, now=now),
+        state=_state(session, drive, day, report_day, issues, now=now),
         form=form,
         freezes_at=freezes_at(day, form),
         deadline=end_of(iso, form.hours.deadline),
@@ -138,7 +143,7 @@ def read_day_status(session: Session, day: date, settings: Settings, *, now: dat
         held=report_day,
         issues=issues,
         mails=mails,
-        links=[(link, address_of(link, settings)) for link in read_links(session, iso, now=now)],
+        links=[(link, address_of(link, settings)) for link in read_links(session, drive, iso, now=now)],
         hurdles=hurdles,
     )
 
@@ -150,14 +155,14 @@ class Alarm(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-def read_alarm(session: Session, day: date) -> Alarm | None:
-    """Return the alarm that is on for a day, by a few reads of single rows. Returns None if there is none."""
+def read_alarm(session: Session, drive: int, day: date) -> Alarm | None:
+    """Return the alarm that is on for a drive's report of a day, by a few reads of single rows. Returns None if there is none."""
     iso = day.isoformat()
-    report_day = session.get(ReportDay, iso)
+    report_day = session.get(ReportDay, (drive, iso))
     if report_day is None:
         return None
-    issues = read_issues(session, iso)
-    if report_day.undelivered_at and report_day.by_hand_at is None and not is_delivered(session, iso):
+    issues = read_issues(session, drive, iso)
+    if report_day.undelivered_at and report_day.by_hand_at is None and not is_delivered(session, drive, iso):
         return Alarm.UNDELIVERED
     return Alarm.MISSING if report_day.alarmed_at and not issues else None
 
@@ -171,10 +176,11 @@ class PastReport:
     corrections: int
 
 
-def read_history(session: Session, *, limit: int = 60) -> list[PastReport]:
+def read_history(session: Session, drive: int, *, limit: int = 60) -> list[PastReport]:
     """Return the reports of the last days, newest first."""
     rows = session.execute(
         select(ReportIssue.day, func.min(ReportIssue.issued_at), func.max(ReportIssue.n))
+        .where(ReportIssue.drive_id == drive)
         .group_by(ReportIssue.day)
         .order_by(ReportIssue.day.desc())
         .limit(limit)
@@ -184,18 +190,18 @@ def read_history(session: Session, *, limit: int = 60) -> list[PastReport]:
 
 def _state(
     session: Session,
+    drive: int,
     day: date,
     report_day: ReportDay,
     issues: Sequence[ReportIssue],
     *,
-    form: ReportTemplate,
     now: datetime,
 ) -> DayState:
     if issues:
         if any(issue.issued_at is None for issue in issues):
             return DayState.FROZEN
-        is_done = report_day.by_hand_at is not None or is_delivered(session, day.isoformat())
+        is_done = report_day.by_hand_at is not None or is_delivered(session, drive, day.isoformat())
         return DayState.DELIVERED if is_done else DayState.ISSUED
-    if not is_anything_running(session, kind=form.kind, day=day):
+    if not is_anything_running(session, drive, day=day):
         return DayState.NOT_WANTED
     return DayState.COLLECTING if day >= now.astimezone(VIETNAM).date() else DayState.MISSED

@@ -72,23 +72,28 @@ _TEXT_PARTS = {
 }
 
 
-def read_files(session: Session, day: str) -> dict[str, bytes]:
+def read_files(session: Session, drive: int, day: str) -> dict[str, bytes]:
     """Return the files of a day's report and its corrections, by name; empty where none was issued."""
     rows = session.execute(
         select(ReportIssue.n, ReportFile.kind, ReportFile.content)
         .join(ReportFile, ReportFile.issue_id == ReportIssue.id)
-        .where(ReportIssue.day == day)
+        .where(ReportIssue.drive_id == drive, ReportIssue.day == day)
         .order_by(ReportIssue.n, ReportFile.kind)
     )
     return {file_name(day, n, kind): content for n, kind, content in rows}
 
 
-def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
+def read_file(session: Session, drive: int, day: str, *, n: int, kind: FileKind) -> bytes:
     """Return one file as it was issued. Raises NotFound."""
     content = session.scalar(
         select(ReportFile.content)
         .join(ReportIssue, ReportIssue.id == ReportFile.issue_id)
-        .where(ReportIssue.day == day, ReportIssue.n == n, ReportFile.kind == kind)
+        .where(
+            ReportIssue.drive_id == drive,
+            ReportIssue.day == day,
+            ReportIssue.n == n,
+            ReportFile.kind == kind,
+        )
     )
     if content is None:
         raise NotFound("document_not_found")
@@ -96,10 +101,12 @@ def read_file(session: Session, day: str, *, n: int, kind: FileKind) -> bytes:
 
 
 @use_case
-def download_file(session: Session, day: date, *, n: int, kind: FileKind, user: User, now: datetime) -> bytes:
+def download_file(
+    session: Session, drive: int, day: date, *, n: int, kind: FileKind, user: User, now: datetime
+) -> bytes:
     """Return a file as it was issued; recorded. Raises NotFound."""
-    content = read_file(session, day.isoformat(), n=n, kind=kind)
-    record_download(session, day.isoformat(), n=n, kind=kind, actor_id=user.id, now=now)
+    content = read_file(session, drive, day.isoformat(), n=n, kind=kind)
+    record_download(session, day.isoformat(), n=n, kind=kind, actor_id=user.id, now=now, drive=drive)
     return content
 
 
@@ -118,7 +125,7 @@ def record_download(
     )
 
 
-def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict[FileKind, bytes]:
+def build_without_issuing(runtime: Runtime, drive: int, day: date, *, now: datetime) -> dict[FileKind, bytes]:
     """Build a day's documents without storing them, as of its hour of freezing, or of now before it.
 
     Raises BadInput for a day in the future.
@@ -126,16 +133,18 @@ def build_without_issuing(runtime: Runtime, day: date, *, now: datetime) -> dict
     if day > now.astimezone(VIETNAM).date():
         raise BadInput("report_day_future", day=day)
     with runtime.db.read() as session:
-        form = current_template(session)
+        form = current_template(session, drive)
         known_until = min(freezes_at(day, form), now)
-        document = compose(take_snapshot(session, form, day=day, known_until=known_until), form)
+        document = compose(take_snapshot(session, form, drive=drive, day=day, known_until=known_until), form)
     return build_files(document, made_at=now)
 
 
 def verify_issues(session: Session) -> tuple[int, list[LoaError]]:
     """Build every issue again. Returns how many there are, and an error for each that differs."""
     issues = session.scalars(
-        select(ReportIssue).where(ReportIssue.issued_at.is_not(None)).order_by(ReportIssue.day, ReportIssue.n)
+        select(ReportIssue)
+        .where(ReportIssue.issued_at.is_not(None))
+        .order_by(ReportIssue.day, ReportIssue.drive_id, ReportIssue.n)
     ).all()
     differences = []
     for issue in issues:

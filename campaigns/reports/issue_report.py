@@ -21,7 +21,7 @@ from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue
 from campaigns.reports.documents import build_files, document_of
 from campaigns.reports.links import make_link
 from campaigns.reports.report_mail import queue_mail
-from campaigns.reports.settings import current_template, require_province
+from campaigns.reports.settings import current_template, has_form, recipients_of, require_province
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.changes import FigureChange, find_changes
 from campaigns.rules.reports.snapshot import read_snapshot
@@ -36,30 +36,33 @@ from outreach.runtime import Runtime
 from outreach.use_cases import transaction, use_case
 
 
-def lock_day(session: Session, day: str) -> ReportDay:
+def lock_day(session: Session, drive: int, day: str) -> ReportDay:
     """Return a day's row, created if missing, and locked.
 
     So the steps of one day run one after the other.
     """
-    insert_missing(session, ReportDay, [{"day": day, "marks": {}, "pending": []}])
-    return session.get_one(ReportDay, day, with_for_update=True, populate_existing=True)
+    insert_missing(session, ReportDay, [{"drive_id": drive, "day": day, "marks": {}, "pending": []}])
+    return session.get_one(ReportDay, (drive, day), with_for_update=True, populate_existing=True)
 
 
-def freeze(runtime: Runtime, day: date, *, now: datetime, user: User | None = None) -> bool:
-    """Store the day's snapshot as of its hour of freezing. Returns False if it was stored before.
+def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User | None = None) -> bool:
+    """Store a drive's snapshot of the day as of its hour of freezing. Returns False if it was stored before.
 
-    Raises BadInput before that hour, as figures would be missing.
+    Raises BadInput before that hour, as figures would be missing; WrongState where no form was saved.
     """
     with runtime.db.write() as session:
-        report_day = lock_day(session, day.isoformat())
-        form = current_template(session)
+        report_day = lock_day(session, drive, day.isoformat())
+        if not has_form(session, drive):
+            raise WrongState("report_form_missing")
+        form = current_template(session, drive)
         as_of = freezes_at(day, form)
         if now < as_of:
             raise BadInput("report_before_freeze", day=day, freeze=form.hours.freeze)
-        if newest_issue(session, report_day.day) is not None:
+        if newest_issue(session, drive, report_day.day) is not None:
             return False
-        snapshot = take_snapshot(session, form, day=day, known_until=as_of)
+        snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=as_of)
         issue = ReportIssue(
+            drive_id=drive,
             day=report_day.day,
             n=0,
             snapshot=snapshot.as_data(),
@@ -76,20 +79,20 @@ def freeze(runtime: Runtime, day: date, *, now: datetime, user: User | None = No
         return True
 
 
-def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
+def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
     """Issue the day's newest snapshot: store its documents, make its link, queue its mail.
 
     Returns False if there is nothing to issue.
     """
     with runtime.db.read() as session:
-        to_issue = newest_issue(session, day.isoformat())
+        to_issue = newest_issue(session, drive, day.isoformat())
         if to_issue is None or to_issue.issued_at is not None:
             return False
         document = document_of(to_issue)
     # Outside any lock: it takes a second or two. Another process that builds them meanwhile builds the same.
     files = build_files(document, made_at=to_issue.frozen_at)
     with transaction(runtime) as session:
-        lock_day(session, day.isoformat())
+        lock_day(session, drive, day.isoformat())
         issued = session.get_one(ReportIssue, to_issue.id, populate_existing=True)
         if issued.issued_at is not None:
             return False
@@ -101,11 +104,12 @@ def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
         )
         issued.issued_at = now
         form = parse_template(issued.form)
-        make_link(session, issued.day, days=form.link_days, user=None, now=now)
+        make_link(session, drive, issued.day, days=form.link_days, user=None, now=now)
         queue_mail(
             session,
-            runtime.settings.report_recipients,
+            recipients_of(session, drive, runtime.settings),
             Purpose.CORRECTION if issued.n else Purpose.REPORT,
+            drive=drive,
             day=issued.day,
             issue_id=issued.id,
             now=now,
@@ -114,27 +118,30 @@ def issue(runtime: Runtime, day: date, *, now: datetime) -> bool:
         return True
 
 
-def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = None) -> list[FigureChange]:
+def correct(
+    runtime: Runtime, drive: int, day: date, *, now: datetime, user: User | None = None
+) -> list[FigureChange]:
     """Store a correction with what has changed since the newest issue. Returns the changes, empty if none.
 
     Raises WrongState while the report itself, or a correction of it, is still being issued; NotFound without
     a report.
     """
     with runtime.db.write() as session:
-        report_day = lock_day(session, day.isoformat())
-        last_issue = newest_issue(session, report_day.day)
+        report_day = lock_day(session, drive, day.isoformat())
+        last_issue = newest_issue(session, drive, report_day.day)
         if last_issue is None:
             raise NotFound("no_report_to_correct")
         if last_issue.issued_at is None:
             raise WrongState("report_being_issued")
         marks = read_marks(session)
         before_snapshot, form = read_snapshot(last_issue.snapshot), parse_template(last_issue.form)
-        snapshot = take_snapshot(session, form, day=day, known_until=now)
-        changes = find_changes(before_snapshot, snapshot, done=form.done)
+        snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=now)
+        changes = find_changes(before_snapshot, snapshot, done=form.done, owners=form.owners)
         report_day.marks, report_day.pending = marks, []
         if not changes:
             return []
         correction = ReportIssue(
+            drive_id=drive,
             day=report_day.day,
             n=last_issue.n + 1,
             snapshot=snapshot.as_data(),
@@ -151,14 +158,14 @@ def correct(runtime: Runtime, day: date, *, now: datetime, user: User | None = N
         return changes
 
 
-def note_pending_changes(runtime: Runtime, day: date, *, now: datetime) -> int:
+def note_pending_changes(runtime: Runtime, drive: int, day: date, *, now: datetime) -> int:
     """Note the changes that are in no issue yet. Returns how many figures changed.
 
     Costs little while nothing was entered.
     """
     with runtime.db.write() as session:
-        report_day = lock_day(session, day.isoformat())
-        issued = newest_issue(session, report_day.day)
+        report_day = lock_day(session, drive, day.isoformat())
+        issued = newest_issue(session, drive, report_day.day)
         if issued is None or issued.issued_at is None:
             return 0
         marks = read_marks(session)
@@ -168,22 +175,29 @@ def note_pending_changes(runtime: Runtime, day: date, *, now: datetime) -> int:
             report_day.marks = marks
             return len(report_day.pending)
         form = parse_template(issued.form)
-        snapshot = take_snapshot(session, form, day=day, known_until=now)
-        changes = find_changes(read_snapshot(issued.snapshot), snapshot, done=form.done)
+        snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=now)
+        changes = find_changes(read_snapshot(issued.snapshot), snapshot, done=form.done, owners=form.owners)
         report_day.marks, report_day.pending = marks, [change.as_data() for change in changes]
         return len(changes)
 
 
-def newest_issue(session: Session, day: str) -> ReportIssue | None:
+def newest_issue(session: Session, drive: int, day: str) -> ReportIssue | None:
     """Return the day's report as last corrected. Returns None if there is none."""
     return session.scalar(
-        select(ReportIssue).where(ReportIssue.day == day).order_by(ReportIssue.n.desc()).limit(1)
+        select(ReportIssue)
+        .where(ReportIssue.drive_id == drive, ReportIssue.day == day)
+        .order_by(ReportIssue.n.desc())
+        .limit(1)
     )
 
 
-def read_issues(session: Session, day: str) -> Sequence[ReportIssue]:
+def read_issues(session: Session, drive: int, day: str) -> Sequence[ReportIssue]:
     """Return the day's report and its corrections, in order."""
-    return session.scalars(select(ReportIssue).where(ReportIssue.day == day).order_by(ReportIssue.n)).all()
+    return session.scalars(
+        select(ReportIssue)
+        .where(ReportIssue.drive_id == drive, ReportIssue.day == day)
+        .order_by(ReportIssue.n)
+    ).all()
 
 
 _APPEND_ONLY: dict[str, Any] = {
@@ -228,22 +242,26 @@ def _record(
 
 
 @use_case
-def send_again(session: Session, day: str, settings: Settings, *, user: User, now: datetime) -> int:
+def send_again(
+    session: Session, drive: int, day: str, settings: Settings, *, user: User, now: datetime
+) -> int:
     """Queue the newest issue's mail to all recipients once more. Returns how many.
 
     Raises WrongState where mail cannot be sent, NotFound, NotAllowed.
     """
     require_province(session, user)
-    lock_day(session, day)
-    newest = newest_issue(session, day)
+    lock_day(session, drive, day)
+    newest = newest_issue(session, drive, day)
     if newest is None or newest.issued_at is None:
         raise NotFound("report_not_issued")
-    if not settings.smtp_url or not settings.report_recipients:
+    recipients = recipients_of(session, drive, settings)
+    if not settings.smtp_url or not recipients:
         raise WrongState("mail_not_set_up")
     count = queue_mail(
         session,
-        settings.report_recipients,
+        recipients,
         Purpose.CORRECTION if newest.n else Purpose.REPORT,
+        drive=drive,
         day=day,
         issue_id=newest.id,
         again=now.isoformat(timespec="seconds"),
@@ -254,14 +272,14 @@ def send_again(session: Session, day: str, settings: Settings, *, user: User, no
 
 
 @use_case
-def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> None:
+def note_by_hand(session: Session, drive: int, day: str, *, user: User, now: datetime) -> None:
     """Note that the report was delivered another way, which ends the alarm.
 
     Raises NotFound, NotAllowed, WrongState if it was noted before.
     """
     require_province(session, user)
-    report_day = lock_day(session, day)
-    newest = newest_issue(session, day)
+    report_day = lock_day(session, drive, day)
+    newest = newest_issue(session, drive, day)
     if newest is None or newest.issued_at is None:
         raise NotFound("report_not_issued")
     if report_day.by_hand_at is not None:
@@ -271,9 +289,9 @@ def note_by_hand(session: Session, day: str, *, user: User, now: datetime) -> No
 
 
 @use_case
-def share_report(session: Session, day: str, *, user: User, now: datetime) -> ReportLink:
+def share_report(session: Session, drive: int, day: str, *, user: User, now: datetime) -> ReportLink:
     """Return a link to an issued report, valid for as long as the template says. Raises NotFound, NotAllowed."""
     require_province(session, user)
-    if not read_issues(session, day):
+    if not read_issues(session, drive, day):
         raise NotFound("report_not_issued")
-    return make_link(session, day, days=current_template(session).link_days, user=user, now=now)
+    return make_link(session, drive, day, days=current_template(session, drive).link_days, user=user, now=now)

@@ -18,16 +18,20 @@ from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import use_case
 
 
-def make_link(session: Session, day: str, *, days: int, user: User | None, now: datetime) -> ReportLink:
-    """Return a link to the day's report, valid for so many days from now.
+def make_link(
+    session: Session, drive: int, day: str, *, days: int, user: User | None, now: datetime
+) -> ReportLink:
+    """Return a link to a drive's report of a day, valid for so many days from now.
 
     An existing link is returned while it is valid for long enough; otherwise a new one is made.
     """
     expires_at = now + timedelta(days=days)
-    for existing in read_links(session, day, now=now):
+    for existing in read_links(session, drive, day, now=now):
         if existing.expires_at >= expires_at - timedelta(hours=12):
             return existing
-    link = ReportLink(day=day, expires_at=expires_at, made_by=user.id if user else None, made_at=now)
+    link = ReportLink(
+        drive_id=drive, day=day, expires_at=expires_at, made_by=user.id if user else None, made_at=now
+    )
     session.add(link)
     session.flush()
     audit.record(session, "report.link", link, user, now)
@@ -67,12 +71,17 @@ def is_open(link: ReportLink, *, now: datetime) -> bool:
     return link.ended_at is None and now < link.expires_at
 
 
-def read_links(session: Session, day: str, *, now: datetime) -> list[ReportLink]:
+def read_links(session: Session, drive: int, day: str, *, now: datetime) -> list[ReportLink]:
     """Return a day's open links, the one valid longest first."""
     return list(
         session.scalars(
             select(ReportLink)
-            .where(ReportLink.day == day, ReportLink.ended_at.is_(None), ReportLink.expires_at > now)
+            .where(
+                ReportLink.drive_id == drive,
+                ReportLink.day == day,
+                ReportLink.ended_at.is_(None),
+                ReportLink.expires_at > now,
+            )
             .order_by(ReportLink.expires_at.desc(), ReportLink.id)
         )
     )

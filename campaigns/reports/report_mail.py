@@ -21,6 +21,8 @@ from sqlalchemy.orm import Session
 from campaigns.agencies.links import address_of as agency_address
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportFile, ReportIssue, ReportMail
+from campaigns.planning.drives import find_drive
+from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import MIME, file_name
 from campaigns.reports.links import address_of, read_links
 from campaigns.reports.settings import current_template
@@ -52,6 +54,7 @@ def queue_mail(
     addresses: Iterable[str],
     purpose: Purpose,
     *,
+    drive: int,
     day: str,
     now: datetime,
     issue_id: int | None = None,
@@ -65,9 +68,11 @@ def queue_mail(
     After `until` the mail is no longer sent. `again` tells a mail that is sent once more from the first one.
     """
     enqueue_after_commit(session, enqueue_report_schedule)
+    about = str(issue_id or f"{drive}.{organisation_id or 0}")
     rows = [
         {
-            "key": f"{day}:{purpose}:{issue_id or organisation_id or 0}:{again}:{address.lower()}",
+            "key": f"{day}:{purpose}:{about}:{again}:{address.lower()}",
+            "drive_id": drive,
             "day": day,
             "purpose": purpose,
             "issue_id": issue_id,
@@ -86,9 +91,10 @@ def queue_mail(
     return len(rows)
 
 
-def due_mail(day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
+def due_mail(drive: int, day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Return the condition for a day's mails that may be sent now."""
     return (
+        ReportMail.drive_id == drive,
         ReportMail.day == day,
         ReportMail.sent_at.is_(None),
         ReportMail.refused_at.is_(None),
@@ -97,13 +103,13 @@ def due_mail(day: str, *, now: datetime) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def is_delivered(session: Session, day: str) -> bool:
+def is_delivered(session: Session, drive: int, day: str) -> bool:
     """Return whether every recipient was mailed the report, at whichever try; False without recipients.
 
     A correction counts too, as it contains the whole report.
     """
     address = func.lower(ReportMail.address)
-    of_day = select(address).where(ReportMail.day == day)
+    of_day = select(address).where(ReportMail.drive_id == drive, ReportMail.day == day)
     recipients = set(session.scalars(of_day.where(ReportMail.purpose == Purpose.REPORT)))
     reached = session.scalars(
         of_day.where(
@@ -113,7 +119,7 @@ def is_delivered(session: Session, day: str) -> bool:
     return bool(recipients) and recipients <= set(reached)
 
 
-def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
+def send_due_mail(runtime: Runtime, drive: int, day: str, *, now: datetime) -> int:
     """Send a day's due mails, the report first. Returns how many were sent.
 
     If the server is away, all mails wait; if it postpones one mail, the others are still tried.
@@ -123,7 +129,7 @@ def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
     sent = 0
     while True:
         with runtime.db.write() as session:
-            mail = _claim(session, day, now=now)
+            mail = _claim(session, drive, day, now=now)
         if mail is None:
             return sent
         try:
@@ -138,7 +144,9 @@ def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
                 if is_about_one_mail(error):
                     continue
                 # The others would fail at the same server, so they wait too.
-                session.execute(update(ReportMail).where(*due_mail(day, now=now)).values(next_at=now + PAUSE))
+                session.execute(
+                    update(ReportMail).where(*due_mail(drive, day, now=now)).values(next_at=now + PAUSE)
+                )
             return sent
         outcome = {"sent_at": now, "error": ""} if accepted else {"refused_at": now, "error": "refused"}
         with runtime.db.write() as session:
@@ -146,11 +154,11 @@ def send_due_mail(runtime: Runtime, day: str, *, now: datetime) -> int:
         sent += accepted
 
 
-def _claim(session: Session, day: str, *, now: datetime) -> ReportMail | None:
+def _claim(session: Session, drive: int, day: str, *, now: datetime) -> ReportMail | None:
     """Claim the next mail, and postpone its next try in the same transaction."""
     mail = session.scalar(
         select(ReportMail)
-        .where(*due_mail(day, now=now))
+        .where(*due_mail(drive, day, now=now))
         .order_by(ReportMail.purpose.desc(), ReportMail.tries, ReportMail.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -199,7 +207,7 @@ Kính đề nghị gửi trước {freeze} hôm nay để kịp tổng hợp bá
 
 {link}
 
-Số liệu gồm: tổng số người, số người có điện thoại thông minh, số người đã {done}. Số nào chưa rõ thì để trống."""
+Số liệu gồm: {parts}. Số nào chưa rõ thì để trống."""
 _MISSING = """Kính gửi đồng chí,
 
 Còn {count} cơ quan, đơn vị chưa gửi số liệu ngày {day}:
@@ -247,12 +255,14 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
     if mail.issue_id is not None:
         issue = session.get_one(ReportIssue, mail.issue_id)
         return _issued(session, issue, settings)
-    form, day = current_template(session), short_day(mail.day)
+    form, day = current_template(session, mail.drive_id), short_day(mail.day)
     hours = form.hours
+    words = words_of(find_drive(session, mail.drive_id).kind)
+    owners = f"số {words.owners}, " if words.owners else ""
     facts = {
         "day": day,
         "action": form.action,
-        "done": form.done,
+        "parts": f"tổng số người, {owners}số người đã {form.done}",
         "freeze": hours.freeze,
         "undelivered": hours.undelivered,
         "deadline": hours.deadline,
@@ -265,7 +275,7 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
         body = _CHASE.format(agency=agency.name, link=address, **facts)
         return Letter(f"Đề nghị gửi số liệu ngày {day}", body + _END)
     if mail.purpose is Purpose.ALARM_MISSING:
-        missing = _missing(session, mail.day)
+        missing = _missing(session, mail.drive_id, mail.day)
         names = "\n".join(f"- {name}" for name in missing)
         body = _MISSING.format(count=said(len(missing)), names=names, link=f"{base}/admin/agencies/", **facts)
         return Letter(f"Còn {said(len(missing))} nơi chưa gửi số liệu ngày {day}", body + _END)
@@ -273,11 +283,11 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
     return Letter(f"Báo cáo ngày {day} chưa gửi được", body + _END)
 
 
-def _missing(session: Session, day: str) -> list[str]:
+def _missing(session: Session, drive: int, day: str) -> list[str]:
     report_date = date.fromisoformat(day)
     missing = [
         agency.name
-        for agency in read_agencies(session, day=report_date, known_until=None)
+        for agency in read_agencies(session, drive, day=report_date, known_until=None)
         if agency.is_missing
     ]
     if not missing:
@@ -288,7 +298,7 @@ def _missing(session: Session, day: str) -> list[str]:
 def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
     form, day = parse_template(issue.form), short_day(issue.day)
     assert issue.issued_at is not None
-    link = next(iter(read_links(session, issue.day, now=issue.issued_at)), None)
+    link = next(iter(read_links(session, issue.drive_id, issue.day, now=issue.issued_at)), None)
     facts = {
         "day": day,
         "link": address_of(link, settings) if link else "(liên kết đã bị ngừng)",
@@ -337,7 +347,7 @@ def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
     whole, reported = snapshot.whole, snapshot.whole.reported
     official = "chưa đủ số liệu của toàn tỉnh"
     if whole.official:
-        official = f"{said(whole.official.installed)} máy"
+        official = f"{said(whole.official.installed)} {'máy' if form.is_about_smartphones else 'người'}"
         if whole.official_share is not None:
             official += f", đạt {percent(whole.official_share)}"
     own = "chưa rõ"

@@ -27,10 +27,9 @@ from campaigns.reports.issue_report import (
     note_pending_changes,
 )
 from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
-from campaigns.reports.settings import current_template
+from campaigns.reports.settings import current_template, drives_with_report
 from campaigns.reports.take_snapshot import is_anything_running, read_agencies
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
-from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.job_queue import once_every
@@ -51,7 +50,7 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
     """Enqueue the schedule job where something is due. Checks at most once in 20 seconds."""
     if not once_every(runtime.redis, "loa:report", every_s=_CHECK_EVERY_S):
         return False
-    if any(find_due_action(runtime, day, now=now) for day in _days(runtime, now)):
+    if any(find_due_action(runtime, drive, day, now=now) for drive, day in _days(runtime, now)):
         return enqueue_report_schedule(runtime)
     return False
 
@@ -59,47 +58,46 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
 def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
     """Do all that is due at `now`, in order. Returns the actions done."""
     done: list[ReportAction] = []
-    for day in _days(runtime, now):
-        while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, day, now=now)):
+    for drive, day in _days(runtime, now):
+        while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, drive, day, now=now)):
             done.append(action)
             try:
-                _do(runtime, action, day, now=now)
+                _do(runtime, action, drive, day, now=now)
             except Exception:
                 # Whatever failed, the alarm must still be sent, and the step tried again.
-                log.exception("report.failed action=%s day=%s", action, day)
+                log.exception("report.failed action=%s drive=%s day=%s", action, drive, day)
                 with runtime.db.write() as session:
-                    lock_day(session, day.isoformat()).failed_at = now
+                    lock_day(session, drive, day.isoformat()).failed_at = now
                 if action not in (ReportAction.FREEZE, ReportAction.ISSUE):
                     break
     return done
 
 
-def find_due_action(runtime: Runtime, day: date, *, now: datetime) -> ReportAction | None:
-    """Return the next due action for a day's report. Returns None if nothing is due."""
+def find_due_action(runtime: Runtime, drive: int, day: date, *, now: datetime) -> ReportAction | None:
+    """Return the next due action for a drive's report of a day. Returns None if nothing is due."""
     local = now.astimezone(VIETNAM)
     with runtime.db.read() as session:
-        form = current_template(session)
-        events = read_day_events(session, day, form=form, has_server=bool(runtime.settings.smtp_url), now=now)
+        form = current_template(session, drive)
+        has_server = bool(runtime.settings.smtp_url)
+        events = read_day_events(session, drive, day, has_server=has_server, now=now)
     if events.is_issued and f"{local:%H:%M}" >= form.hours.correct and not events.has_changed:
         # Checked only from the hour of corrections on; it costs little unless something was entered.
-        if note_pending_changes(runtime, day, now=now):
+        if note_pending_changes(runtime, drive, day, now=now):
             return ReportAction.CORRECT
         return next_action(f"{local:%H:%M}", events, form.hours)
     return next_action(f"{local:%H:%M}", events, form.hours)
 
 
-def read_day_events(
-    session: Session, day: date, *, form: ReportTemplate, has_server: bool, now: datetime
-) -> DayEvents:
+def read_day_events(session: Session, drive: int, day: date, *, has_server: bool, now: datetime) -> DayEvents:
     """Return what has happened on a day, from the database. Call it inside one `db.read()`."""
     iso = day.isoformat()
-    report_day = session.get(ReportDay, iso) or ReportDay(day=iso, marks={}, pending=[])
-    newest = newest_issue(session, iso)
+    report_day = session.get(ReportDay, (drive, iso)) or ReportDay(day=iso, marks={}, pending=[])
+    newest = newest_issue(session, drive, iso)
     is_today = day == now.astimezone(VIETNAM).date()
-    is_wanted = is_today and is_anything_running(session, kind=form.kind, day=day)
+    is_wanted = is_today and is_anything_running(session, drive, day=day)
     missing = 0
     if is_wanted and newest is None:
-        missing = sum(each.is_missing for each in read_agencies(session, day=day, known_until=None))
+        missing = sum(each.is_missing for each in read_agencies(session, drive, day=day, known_until=None))
     return DayEvents(
         is_wanted=is_wanted,
         missing=missing,
@@ -108,42 +106,48 @@ def read_day_events(
         is_frozen=newest is not None,
         is_issued=newest is not None and newest.issued_at is not None,
         may_deliver=has_server
-        and bool(session.execute(select(ReportMail.id).where(*due_mail(iso, now=now)).limit(1)).first()),
-        is_delivered=report_day.by_hand_at is not None or is_delivered(session, iso),
+        and bool(
+            session.execute(select(ReportMail.id).where(*due_mail(drive, iso, now=now)).limit(1)).first()
+        ),
+        is_delivered=report_day.by_hand_at is not None or is_delivered(session, drive, iso),
         is_undelivered_alarmed=report_day.undelivered_at is not None,
         has_changed=bool(report_day.pending),
         has_just_failed=report_day.failed_at is not None and now < report_day.failed_at + TRY_AGAIN,
     )
 
 
-def _days(runtime: Runtime, now: datetime) -> Sequence[date]:
-    """Return today, and the earlier days whose report may still be sent or corrected."""
+def _days(runtime: Runtime, now: datetime) -> Sequence[tuple[int, date]]:
+    """Return by drive today, and the earlier days whose report may still be sent or corrected."""
     today = now.astimezone(VIETNAM).date()
     first = (today - timedelta(days=CORRECTED_FOR)).isoformat()
     with runtime.db.read() as session:
-        earlier = session.scalars(
-            select(ReportIssue.day)
+        drives = drives_with_report(session)
+        earlier = session.execute(
+            select(ReportIssue.drive_id, ReportIssue.day)
             .where(ReportIssue.day >= first, ReportIssue.day < today.isoformat())
             .distinct()
-            .order_by(ReportIssue.day.desc())
+            .order_by(ReportIssue.day.desc(), ReportIssue.drive_id)
         ).all()
-    return [today, *(date.fromisoformat(day) for day in earlier)]
+    return [
+        *((drive, today) for drive in drives),
+        *((drive, date.fromisoformat(day)) for drive, day in earlier),
+    ]
 
 
-def _do(runtime: Runtime, action: ReportAction, day: date, *, now: datetime) -> None:
+def _do(runtime: Runtime, action: ReportAction, drive: int, day: date, *, now: datetime) -> None:
     match action:
         case ReportAction.CHASE:
-            remind_agencies(runtime, day, now=now)
+            remind_agencies(runtime, drive, day, now=now)
         case ReportAction.ALARM_MISSING | ReportAction.ALARM_UNDELIVERED:
-            send_alarm(runtime, day, action, now=now)
+            send_alarm(runtime, drive, day, action, now=now)
         case ReportAction.FREEZE:
-            freeze(runtime, day, now=now)
+            freeze(runtime, drive, day, now=now)
         case ReportAction.ISSUE:
-            issue(runtime, day, now=now)
+            issue(runtime, drive, day, now=now)
         case ReportAction.DELIVER:
-            send_due_mail(runtime, day.isoformat(), now=now)
+            send_due_mail(runtime, drive, day.isoformat(), now=now)
         case ReportAction.CORRECT:
-            correct(runtime, day, now=now)
+            correct(runtime, drive, day, now=now)
 
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -158,23 +162,25 @@ class Addressee:
     link_id: int | None = None
 
 
-def remind_agencies(runtime: Runtime, day: date, *, now: datetime) -> None:
+def remind_agencies(runtime: Runtime, drive: int, day: date, *, now: datetime) -> None:
     """Queue reminders to the agencies that have not reported, once a day.
 
     Agencies without an address are listed on the page.
     """
     with runtime.db.write() as session:
-        report_day = lock_day(session, day.isoformat())
+        report_day = lock_day(session, drive, day.isoformat())
         if report_day.chased_at is not None:
             return
         report_day.chased_at = now
-        until = end_of(report_day.day, current_template(session).hours.freeze)
-        missing = [each.id for each in read_agencies(session, day=day, known_until=None) if each.is_missing]
-        for each in find_addressees(session, missing, now=now):
+        until = end_of(report_day.day, current_template(session, drive).hours.freeze)
+        agencies = read_agencies(session, drive, day=day, known_until=None)
+        missing = [each.id for each in agencies if each.is_missing]
+        for each in find_addressees(session, drive, missing, now=now):
             queue_mail(
                 session,
                 [each.address],
                 Purpose.CHASE,
+                drive=drive,
                 day=report_day.day,
                 organisation_id=each.organisation_id,
                 link_id=each.link_id,
@@ -183,14 +189,14 @@ def remind_agencies(runtime: Runtime, day: date, *, now: datetime) -> None:
             )
 
 
-def send_alarm(runtime: Runtime, day: date, action: ReportAction, *, now: datetime) -> None:
+def send_alarm(runtime: Runtime, drive: int, day: date, action: ReportAction, *, now: datetime) -> None:
     """Note an alarm, and queue mail to the officers of the province, once.
 
     The admin site shows the alarm from then on.
     """
     with runtime.db.write() as session:
-        report_day = lock_day(session, day.isoformat())
-        hours = current_template(session).hours
+        report_day = lock_day(session, drive, day.isoformat())
+        hours = current_template(session, drive).hours
         if action is ReportAction.ALARM_MISSING:
             if report_day.alarmed_at is not None:
                 return
@@ -203,11 +209,21 @@ def send_alarm(runtime: Runtime, day: date, action: ReportAction, *, now: dateti
             if report_day.undelivered_at is not None:
                 return
             report_day.undelivered_at, purpose, until = now, Purpose.ALARM_UNDELIVERED, None
-        queue_mail(session, report_officers(session), purpose, day=report_day.day, until=until, now=now)
+        queue_mail(
+            session,
+            report_officers(session),
+            purpose,
+            drive=drive,
+            day=report_day.day,
+            until=until,
+            now=now,
+        )
 
 
-def find_addressees(session: Session, agencies: Iterable[int], *, now: datetime) -> list[Addressee]:
-    """Return the addresses of agencies: their own users, and holders of links with an address."""
+def find_addressees(
+    session: Session, drive: int, agencies: Iterable[int], *, now: datetime
+) -> list[Addressee]:
+    """Return the addresses of agencies: their own users, and holders of links for the drive with an address."""
     agency_ids = sorted(agencies)
     addressees = [
         Addressee(user.organisation_id, user.email)
@@ -225,6 +241,7 @@ def find_addressees(session: Session, agencies: Iterable[int], *, now: datetime)
     for link in session.scalars(
         select(AgencyLink)
         .where(
+            AgencyLink.drive_id == drive,
             AgencyLink.organisation_id.in_(agency_ids),
             AgencyLink.ended_at.is_(None),
             AgencyLink.expires_at > now,

@@ -1,25 +1,29 @@
-"""The report form in force: as last saved, or a neutral one with the province's name."""
+"""The report form of a drive: as last saved, or a neutral one with the province's name."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from campaigns.models.campaigns import Drive
 from campaigns.models.reports import ReportForm
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.drives import find_drive
+from campaigns.planning.kinds import load_kinds, words_of
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.reports.template import ReportTemplate, fill_default, parse_template
 from outreach.accounts import audit
 from outreach.accounts.organisations import find_province
 from outreach.accounts.permissions import is_province_staff, require_role
+from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import BadInput, NotAllowed
+from outreach.rules.errors import NotAllowed
 from outreach.use_cases import use_case
 
 
@@ -30,30 +34,54 @@ def _default_data() -> dict[str, Any]:
 
 def default_data(session: Session, *, kind: str = DEFAULT_KIND) -> dict[str, Any]:
     """Return a form's data for a kind of campaign with the province's name; dots where no province is loaded."""
-    title = str(load_kinds()[kind]["title"])
+    title, words = str(load_kinds()[kind]["title"]), words_of(kind)
     province = find_province(session)
-    return fill_default(
+    data = fill_default(
         _default_data(),
         kind=kind,
         action=title[:1].lower() + title[1:],
         province=(province.kind, province.name) if province else None,
     )
+    return data | {"done": words.done, "owners": words.counted}
 
 
-def current_template(session: Session) -> ReportTemplate:
-    """Return the form in force."""
-    saved = session.scalar(select(ReportForm).order_by(ReportForm.id.desc()).limit(1))
-    return parse_template(saved.data if saved else default_data(session))
+def current_template(session: Session, drive: int) -> ReportTemplate:
+    """Return the form of a drive."""
+    saved = session.scalar(
+        select(ReportForm).where(ReportForm.drive_id == drive).order_by(ReportForm.id.desc()).limit(1)
+    )
+    if saved:
+        return parse_template(saved.data)
+    found = session.get(Drive, drive)
+    return parse_template(default_data(session, kind=found.kind if found else DEFAULT_KIND))
+
+
+def recipients_of(session: Session, drive: int, settings: Settings) -> Sequence[str]:
+    """Return the addresses that a drive's report is mailed to: its form's, or REPORT_RECIPIENTS for the first drive."""
+    own = current_template(session, drive).recipients
+    is_first = drive == session.scalar(select(func.min(Drive.id)))
+    return own or (settings.report_recipients if is_first else ())
+
+
+def has_form(session: Session, drive: int) -> bool:
+    """Return whether a form was saved for a drive: without one nothing is frozen or issued."""
+    return session.scalar(select(exists().where(ReportForm.drive_id == drive))) or False
+
+
+def drives_with_report(session: Session) -> list[int]:
+    """Return the drives that have a report: those whose form was saved."""
+    return list(session.scalars(select(ReportForm.drive_id).distinct().order_by(ReportForm.drive_id)))
 
 
 @use_case
-def save_form(session: Session, data: dict[str, Any], *, user: User, now: datetime) -> ReportTemplate:
-    """Store a new form; frozen reports keep their own. Raises BadInput, NotAllowed."""
+def save_form(
+    session: Session, drive: int, data: dict[str, Any], *, user: User, now: datetime
+) -> ReportTemplate:
+    """Store a new form of a drive; frozen reports keep their own. Raises BadInput, NotAllowed."""
     require_province(session, user)
-    form = parse_template(data)
-    if form.kind not in load_kinds():
-        raise BadInput("report_kind_unknown", kind=form.kind, kinds=list(load_kinds()))
-    saved = ReportForm(data=form.as_data(), saved_by=user.id, saved_at=now)
+    kind = find_drive(session, drive).kind
+    form = parse_template(data | {"kind": kind, "owners": words_of(kind).counted})
+    saved = ReportForm(drive_id=drive, data=form.as_data(), saved_by=user.id, saved_at=now)
     session.add(saved)
     session.flush()
     audit.record(session, "report.form", saved, user, now)

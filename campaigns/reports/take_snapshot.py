@@ -1,6 +1,6 @@
-"""Snapshot of a day's figures from all sources, as of the hour of freezing.
+"""Snapshot of a day's figures of a drive from all sources, as of the hour of freezing.
 
-The sources are residents' own answers (each phone once, over all campaigns it answered), official figures,
+The sources are residents' own answers (each number once, over the campaigns of the drive), official figures,
 agency reports, messages sent, and activities. Each is as of a day, and as known at a moment: later entries
 are left out.
 """
@@ -9,22 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql import Subquery
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
+from campaigns.analytics.progress_counts import Where, count_installs, count_reported
 from campaigns.goals.goals import read_goals
 from campaigns.goals.official_figures import latest_official
-from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Attempt
-from campaigns.models.replies import Answer, InstallReport
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.goals import Goals, GoalScope, GoalSubject
-from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
@@ -40,9 +37,7 @@ from campaigns.rules.reports.snapshot import (
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
-from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind
-from outreach.models.contacts import ContactList
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import is_below_province, name_level, path_upwards, whole_successors
 
@@ -56,19 +51,21 @@ def freezes_at(day: date, form: ReportTemplate) -> datetime:
     return datetime.combine(day, time.fromisoformat(form.hours.freeze), VIETNAM)
 
 
-def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_until: datetime) -> Snapshot:
-    """Return the figures of a day as of its hour of freezing, and as known at `known_until`.
+def take_snapshot(
+    session: Session, form: ReportTemplate, *, drive: int, day: date, known_until: datetime
+) -> Snapshot:
+    """Return the figures of a drive on a day as of its hour of freezing, and as known at `known_until`.
 
     If `known_until` is that hour, the result is the same whenever it is counted; if it is later, late entries
     are included; if it is earlier, the figures are as of then. Call it inside one `db.read()` or
     `db.write()`.
     """
     as_of = min(freezes_at(day, form), known_until.astimezone(VIETNAM))
-    campaigns = find_campaigns(session, kind=form.kind, since=form.since, as_of=as_of)
+    campaigns = find_campaigns(session, drive, as_of=as_of)
     ids = [campaign.id for campaign in campaigns]
     self_reports = count_self_reports(session, ids, as_of=as_of)
-    official = read_official(session, day=day, known_until=known_until)
-    goals, owners = read_owners(session, kind=form.kind, day=day, as_of=as_of, known_until=known_until)
+    official = read_official(session, drive, day=day, known_until=known_until)
+    goals, owners = read_owners(session, drive, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
     places = _Places(areas, self_reports, official, owners, whole_successors(session, day), day)
     districts = places.below_province()
@@ -77,14 +74,14 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
     below = [areas[place.code] for place in districts]
     has_districts = any(area.level is AreaLevel.DISTRICT for area in below)
     code = top.code if top else ""
-    goal = goals.goals.get(GoalSubject(form.kind, GoalScope.RESIDENTS, area=code))
+    goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=code))
     since = outreach_since(day, form.since)
     total = add_up(list(self_reports.values()))
     return Snapshot(
         day=day.isoformat(),
         as_of=as_of.isoformat(),
         residents=Target(goal.share, goal.deadline.isoformat() if goal.deadline else None) if goal else None,
-        staff=Target(staff_share(goals, kind=form.kind, default=STAFF_GOAL), None),
+        staff=Target(staff_share(goals, drive, default=STAFF_GOAL), None),
         whole=PlaceFigures(
             code,
             top.full_name if top else form.place,
@@ -96,9 +93,9 @@ def take_snapshot(session: Session, form: ReportTemplate, *, day: date, known_un
         communes=places.of(AreaLevel.COMMUNE) if has_districts or not below else (),
         level="" if has_districts else name_level(below),
         bodies=_organisations(session, self_reports),
-        agencies=read_agencies(session, day=day, known_until=known_until),
+        agencies=read_agencies(session, drive, day=day, known_until=known_until),
         campaigns=read_sent(session, campaigns, as_of=as_of),
-        outreach=read_outreach(session, day=day, since=since, known_until=known_until),
+        outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
         since=since.isoformat(),
         before=count_installs(session, ids, as_of=as_of - timedelta(days=1)) if ids else None,
         days=tuple(
@@ -169,47 +166,14 @@ def _organisations(
     return tuple(sorted(organisations, key=lambda row: (row.name, row.id)))
 
 
-Where = tuple[str | None, int | None]  # area, organisation
-
-
 def count_self_reports(
     session: Session, campaigns: Sequence[int], *, as_of: datetime
 ) -> dict[Where, SelfReported]:
-    """Count answers and install reports by area and organisation of the audiences.
-
-    Counted by event time, so that a later count of the same moment gives the same. A phone in several
-    campaigns belongs to the area and organisation of its first recipient.
-    """
-    if not campaigns:
-        return {}
-    first_recipients = _first_recipients(campaigns)
-    written: dict[Where, int] = {}
-    for area, organisation, count in session.execute(
-        _by_place(first_recipients, func.count()).group_by(*_PLACE)
-    ):
-        written[area, organisation] = count
-    totals_by_place = {where: [count, 0, 0, 0] for where, count in written.items()}
-    answers = _answers_in_force(campaigns, as_of)
-    query = _by_place(first_recipients, answers.c.label, func.count()).join(
-        answers, answers.c.phone_id == first_recipients.c.phone_id
-    )
-    for area, organisation, label, count in session.execute(query.group_by(*_PLACE, answers.c.label)):
-        totals = totals_by_place[area, organisation]
-        totals[1] += count if label == Label.NO_SMARTPHONE else 0
-        totals[2] += count
-    reports = select(InstallReport.phone_id).where(*_reports_in_force(campaigns, as_of)).distinct().subquery()
-    query = _by_place(first_recipients, func.count()).join(
-        reports, reports.c.phone_id == first_recipients.c.phone_id
-    )
-    for area, organisation, count in session.execute(query.group_by(*_PLACE)):
-        totals_by_place[area, organisation][3] += count
-    return {where: SelfReported(*totals) for where, totals in totals_by_place.items()}
-
-
-def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:
-    """Return how many phones had an install report in force at a moment."""
-    query = select(func.count(InstallReport.phone_id.distinct())).where(*_reports_in_force(campaigns, as_of))
-    return session.scalar(query) or 0
+    """Count answers and install reports by area and organisation, each number once."""
+    return {
+        where: SelfReported(counts.recipients, counts.no_smartphone, counts.answered, counts.reported)
+        for where, counts in count_reported(session, campaigns, as_of=as_of).items()
+    }
 
 
 def add_up(parts: Sequence[SelfReported]) -> SelfReported:
@@ -222,74 +186,28 @@ def add_up(parts: Sequence[SelfReported]) -> SelfReported:
     )
 
 
-_PLACE = (Recipient.area_code, ContactList.organisation_id)
-
-
-def _first_recipients(campaigns: Sequence[int]) -> Subquery:
-    """Select each phone of the audiences, with the recipient that says where it belongs."""
-    return (
-        select(Recipient.phone_id, func.min(Recipient.id).label("recipient_id"))
-        .where(Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_(None))
-        .group_by(Recipient.phone_id)
-        .subquery()
-    )
-
-
-def _by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
-    return (
-        select(*_PLACE, *more)
-        .select_from(first_recipients)
-        .join(Recipient, Recipient.id == first_recipients.c.recipient_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-    )
-
-
-def _answers_in_force(campaigns: Sequence[int], as_of: datetime) -> Subquery:
-    """Select each phone's last answer that counts as one, as of a moment."""
-    in_force = (
-        Answer.campaign_id.in_(campaigns),
-        Answer.label.not_in(sorted(NON_ANSWERS)),
-        Answer.at <= as_of,
-        or_(Answer.undone_at.is_(None), Answer.undone_at > as_of),
-    )
-    columns = (Answer.phone_id, Answer.label)
-    return newest_of_each(Answer.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
-
-
-def _reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        InstallReport.campaign_id.in_(campaigns),
-        InstallReport.reported_at <= as_of,
-        or_(InstallReport.withdrawn_at.is_(None), InstallReport.withdrawn_at > as_of),
-    )
-
-
 _OUTREACH_FOR = timedelta(days=60)  # unless the form gives a day
 
 
-def find_campaigns(session: Session, *, kind: str, since: str, as_of: datetime) -> list[Campaign]:
-    """Return the campaigns of a kind that had an open step by then, the first launch first.
-
-    `since` is YYYY-MM-DD, or empty.
-    """
+def find_campaigns(session: Session, drive: int, *, as_of: datetime) -> Sequence[Campaign]:
+    """Return the campaigns of a drive that had an open step by then, the first launch first."""
     opened = select(Step.campaign_id).where(Step.opened_at <= as_of)
-    campaigns = session.scalars(
+    return session.scalars(
         select(Campaign)
-        .where(Campaign.kind == kind, Campaign.launched_at <= as_of, Campaign.id.in_(opened))
+        .where(Campaign.drive_id == drive, Campaign.launched_at <= as_of, Campaign.id.in_(opened))
         .order_by(Campaign.launched_at, Campaign.id)
-    )
-    return [campaign for campaign in campaigns if not since or _day(campaign.launched_at) >= since]
+    ).all()
 
 
-def is_anything_running(session: Session, *, kind: str, day: date) -> bool:
-    """Return whether a report is due: a campaign of the kind is under way, or a goal's deadline not over.
+def is_anything_running(session: Session, drive: int, *, day: date) -> bool:
+    """Return whether a report is due: a campaign of the drive is under way, or a goal's deadline not over.
 
     A campaign is under way from its launch until its deadline, or until its last message where it has none.
     """
     end = datetime.combine(day, datetime.max.time(), VIETNAM)
     for campaign in session.scalars(
         select(Campaign).where(
-            Campaign.kind == kind, Campaign.launched_at <= end, Campaign.state != CampaignState.CANCELLED
+            Campaign.drive_id == drive, Campaign.launched_at <= end, Campaign.state != CampaignState.CANCELLED
         )
     ):
         until = campaign.deadline or campaign.ended_at
@@ -297,26 +215,28 @@ def is_anything_running(session: Session, *, kind: str, day: date) -> bool:
             return True
     return any(
         goal.deadline is not None and goal.deadline >= day
-        for goal in read_goals(session, at=end, kind=kind).goals.values()
+        for goal in read_goals(session, at=end, drive=drive).goals.values()
     )
 
 
-def read_official(session: Session, *, day: date, known_until: datetime) -> dict[str, OfficialInstallFigure]:
+def read_official(
+    session: Session, drive: int, *, day: date, known_until: datetime
+) -> dict[str, OfficialInstallFigure]:
     """Return the latest known official figures by area."""
     return {
         code: OfficialInstallFigure(figure.installed, figure.day, figure.source, figure.is_sum)
-        for code, figure in latest_official(session, today=day, known_until=known_until).items()
+        for code, figure in latest_official(session, drive, today=day, known_until=known_until).items()
     }
 
 
 def read_owners(
-    session: Session, *, kind: str, day: date, as_of: datetime, known_until: datetime
+    session: Session, drive: int, *, day: date, as_of: datetime, known_until: datetime
 ) -> tuple[Goals, dict[str, SmartphoneOwners]]:
     """Return the goals as of the hour of freezing, and by area how many people have a smartphone.
 
     Figures entered later count if they are about the day or an earlier one.
     """
-    at_freeze, at_known = (read_goals(session, at=moment, kind=kind) for moment in (as_of, known_until))
+    at_freeze, at_known = (read_goals(session, at=moment, drive=drive) for moment in (as_of, known_until))
     owners = {}
     for goals in (at_freeze, at_known):
         for subject, denominator in goals.denominators.items():
@@ -332,15 +252,17 @@ def read_owners(
     return at_freeze, owners
 
 
-def staff_share(goals: Goals, *, kind: str, default: float) -> float:
+def staff_share(goals: Goals, drive: int, *, default: float) -> float:
     """Return the goal of all agencies' staff, or the default where none is set."""
-    goal = goals.goals.get(GoalSubject(kind, GoalScope.STAFF))
+    goal = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
     return goal.share if goal else default
 
 
-def read_agencies(session: Session, *, day: date, known_until: datetime | None) -> tuple[AgencyFigures, ...]:
-    """Return every agency by name, with its figures in force."""
-    reports = read_latest_reports(session, day=day, known_until=known_until)
+def read_agencies(
+    session: Session, drive: int, *, day: date, known_until: datetime | None
+) -> tuple[AgencyFigures, ...]:
+    """Return every agency by name, with its figures of a drive in force."""
+    reports = read_latest_reports(session, drive, day=day, known_until=known_until)
     agencies = []
     for agency_id, name in session.execute(
         select(Organisation.id, Organisation.name)
@@ -414,10 +336,12 @@ def outreach_since(day: date, since: str) -> date:
     return date.fromisoformat(since) if since else day - _OUTREACH_FOR
 
 
-def read_outreach(session: Session, *, day: date, since: date, known_until: datetime) -> tuple[Outreach, ...]:
-    """Return the activities by kind: since a day, and on the day itself."""
-    whole = read_summary(session, ActivityFilter(since, day), as_of=known_until)
-    today = read_summary(session, ActivityFilter(day, day), as_of=known_until)
+def read_outreach(
+    session: Session, drive: int, *, day: date, since: date, known_until: datetime
+) -> tuple[Outreach, ...]:
+    """Return the activities of a drive by kind: since a day, and on the day itself."""
+    whole = read_summary(session, ActivityFilter(since, day, drive=drive), as_of=known_until)
+    today = read_summary(session, ActivityFilter(day, day, drive=drive), as_of=known_until)
     return tuple(
         Outreach(kind.value, total.times, today.kinds[kind].times if kind in today.kinds else 0, total.people)
         for kind in ActivityKind

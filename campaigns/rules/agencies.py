@@ -138,11 +138,13 @@ def _fell(now: int | None, before: int | None) -> bool:
     return before - now > max(2, _LARGE_FALL * before)
 
 
-# Heading of the column that marks who is done: "Đã cài Bluezone", "Cài đặt ứng dụng", "Đã tiêm".
-_HEADING = re.compile(
-    r"^da (?:cai|tiem|lam|thuc hien|hoan thanh)\b|\bcai (?:dat|bluezone|app|ung dung)\b|^(?:cai|bluezone)$"
+# Verbs of what kinds ask for, unaccented.
+_DONE = "cai|tiem|lam|nhan|den|du|hop|tra loi|dien|gop y|so tan|chuan bi|thuc hien|hoan thanh"
+# Heading of the column that marks who is done: "Đã cài Bluezone", "Cài đặt ứng dụng", "Đã tiêm", "Đã nhận giấy".
+_HEADING = re.compile(rf"^da (?:{_DONE})\b|\bcai (?:dat|bluezone|app|ung dung)\b|^(?:cai|bluezone)$")
+_YES = re.compile(
+    rf"da|da cai\b.*|cai (?:roi|xong)\b.*|xong|da (?:{_DONE})\b.*|hoan thanh|da hoan thanh|da xong"
 )
-_YES = re.compile(r"da|da cai\b.*|cai (?:roi|xong)\b.*|xong|da tiem\b.*|hoan thanh|da hoan thanh|da xong")
 _NO = {"-", "–"}
 
 

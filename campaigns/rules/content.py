@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from campaigns.rules.kind_words import read_words
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate
@@ -65,6 +66,21 @@ PAGE_WORDS = {
 }
 
 
+_PARTS = frozenset(
+    {
+        "title",
+        "question",
+        "issuer",
+        "why",
+        "contact",
+        "phone",
+        "app",
+        "answers",
+        "vocabulary",
+        "page",
+        "words",
+    }
+)
 # Fields of an acknowledgement SMS, and of the page's sentences and steps.
 REPLY_FIELDS = frozenset({"name", "link", "time"})
 PAGE_FIELDS = frozenset({"said", "app", "installed", "contact", "phone", "issuer", "organisation"})
@@ -189,9 +205,9 @@ def _without_blank(table: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
 
 
 def _read(data: Mapping[str, Any], language: str) -> Content:
-    known = {"title", "question", "issuer", "why", "contact", "phone", "app", "answers", "vocabulary", "page"}
-    if unknown := sorted(set(data) - known):
+    if unknown := sorted(set(data) - _PARTS):
         raise BadCampaign("content_parts_unknown", parts=unknown)
+    read_words(data)
     for name in ("title", "question", "issuer"):
         if not str(data.get(name, "")).strip():
             raise BadCampaign("content_part_missing", name=name)

@@ -31,6 +31,7 @@ _KNOWN: dict[str, Any] = {
     "lists": list,
     "sender": str,
     "kind": str,
+    "drive": str,
     "areas": list,
     "organisations": list,
     "languages": list,
@@ -88,6 +89,7 @@ class Draft:
     content: Mapping[str, Any]
     steps: tuple[StepDraft, ...]
     kind: str = DEFAULT_KIND
+    drive: str = ""  # its name; empty: the open one of the kind
     areas: tuple[str, ...] = ()
     conditions: AudienceConditions = field(default_factory=AudienceConditions)
     pace: float | None = None
@@ -134,6 +136,7 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
             *map(_step, data.get("step", ())),
         ),
         kind=kind,
+        drive=data.get("drive", ""),
         areas=tuple(map(str, data.get("areas", ()))),
         conditions=read_conditions(data),
         pace=_limit(data, "pace", 0.1),

@@ -27,9 +27,9 @@ class GoalScope(StrEnum):
 
 
 class GoalSubject(NamedTuple):
-    """Group of people that a goal or a denominator is about, in campaigns of one kind ("bluezone")."""
+    """Group of people that a goal or a denominator is about, in one drive, by its id."""
 
-    kind: str
+    drive: int
     scope: GoalScope
     area: str | None = None
     organisation: int | None = None

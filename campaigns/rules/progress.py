@@ -21,9 +21,8 @@ class ShareBasis(StrEnum):
 
 @dataclass(slots=True)
 class PlaceCounts:
-    """Counts of one place or organisation.
+    """Counts of one place or organisation over all campaigns of a drive, each number once.
 
-    `installed` and `today` cover all campaigns of a kind, each phone once; the others count people of one campaign.
     `sent` and `delivered` are None while unknown.
     """
 
@@ -32,8 +31,6 @@ class PlaceCounts:
     recipients: int = 0
     no_smartphone: int = 0
     answered: int = 0
-    own_installed: int = 0  # of the one campaign, like `own_today`
-    own_today: int = 0
     sent: int | None = None
     delivered: int | None = None
 
@@ -44,13 +41,6 @@ class PlaceCounts:
         self.recipients += other.recipients
         self.no_smartphone += other.no_smartphone
         self.answered += other.answered
-        self.own_installed += other.own_installed
-        self.own_today += other.own_today
-
-    @property
-    def of_the_campaign(self) -> PlaceCounts:
-        """Return a copy whose installs are those of the one campaign alone."""
-        return replace(self, installed=self.own_installed, today=self.own_today)
 
     @property
     def could_install(self) -> int:
@@ -67,9 +57,7 @@ class PlaceCounts:
 class RankRow:
     """One place or organisation of a ranking; `code` is None for people whose place is unknown.
 
-    `installed` and `today` count the people of the denominator: over all campaigns of a kind if it is the people of a
-    place, of the one campaign if it is its recipients. `denominator`, `share` and `missing` (people short of the goal,
-    0 once it is reached) are None if unknown. `rank` counts from 1 among the rows with a known share.
+    `denominator`, `share` and `missing` (people short of the goal, 0 once it is reached) are None if unknown. `rank` counts from 1 among the rows with a known share.
     """
 
     code: str | None
@@ -138,14 +126,15 @@ def measure_line(
     basis: ShareBasis,
 ) -> RankRow:
     """Compute one row on a basis. Without anybody who could install the share is unknown, never 0."""
+    installed = counts.installed
     if basis is ShareBasis.ENTERED:
-        installed, today, denominator = counts.installed, counts.today, entered.value if entered else None
+        denominator = entered.value if entered else None
     else:
-        installed, today, denominator = counts.own_installed, counts.own_today, counts.could_install or None
+        denominator = counts.could_install or None
     share = installed / denominator if denominator else None
     target = people_for(goal, denominator) if goal else None
     missing = max(0, target - installed) if target is not None else None
-    return RankRow(code, name, counts, installed, today, denominator, entered, share, missing)
+    return RankRow(code, name, counts, installed, counts.today, denominator, entered, share, missing)
 
 
 def _furthest_first(line: RankRow) -> tuple[bool, bool, float, str]:

@@ -17,6 +17,8 @@ from campaigns.agencies.links import open_link
 from campaigns.agencies.reports import ReportEntry, read_counts, read_history, submit_by_link
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import FileKind, ReportIssue, ReportLink
+from campaigns.planning.drives import find_drive
+from campaigns.planning.kinds import words_of
 from campaigns.reports.documents import MIME, document_of, file_name, read_file, record_download
 from campaigns.reports.issue_report import read_issues
 from campaigns.reports.links import find_link, is_open
@@ -44,12 +46,15 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
     def show(
         session: Session, link: AgencyLink, form_values: dict[str, str], error: str, today: date
     ) -> object:
-        history = read_history(session, link.organisation_id, limit=20)
+        drive = find_drive(session, link.drive_id)
+        history = read_history(session, link.drive_id, link.organisation_id, limit=20)
         return public_page(
             "agency.html",
             422 if error else 200,
             agency=session.get_one(Organisation, link.organisation_id).name,
             holder=link.holder,
+            drive=drive.name,
+            words=words_of(drive.kind),
             until=link.expires_at.astimezone(VIETNAM).strftime("%d/%m/%Y"),
             typed=form_values or _initial_values(history, today),
             history=[entry for entry in history if entry.stands][:7],
@@ -133,7 +138,7 @@ def create_report_page(runtime: Runtime) -> Blueprint:
             link = find(session, token)
             if not isinstance(link, ReportLink):
                 return link
-            issues = [issue for issue in read_issues(session, link.day) if issue.issued_at]
+            issues = [issue for issue in read_issues(session, link.drive_id, link.day) if issue.issued_at]
             n = request.args.get("n", issues[-1].n if issues else 0, type=int)
             chosen = next((issue for issue in issues if issue.n == n), None)
             if chosen is None:
@@ -161,7 +166,7 @@ def create_report_page(runtime: Runtime) -> Blueprint:
                 return public_page("no_such_link.html", 404)
             file_kind = FileKind(kind)
             try:
-                content = read_file(session, link.day, n=n, kind=file_kind)
+                content = read_file(session, link.drive_id, link.day, n=n, kind=file_kind)
             except NotFound:
                 return public_page("no_such_link.html", 404)
             now = datetime.now(UTC)

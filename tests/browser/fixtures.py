@@ -24,6 +24,7 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Case, Reply
 from campaigns.models.webhooks import DeliveryState
 from campaigns.planning.approvals import LaunchTerms
+from campaigns.planning.drives import current_drive_id
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.segments import save_segment
 from campaigns.privacy.requests import finish_request, record_request
@@ -101,13 +102,15 @@ def _report(runtime: Runtime, now: datetime) -> dict[str, str]:
     """Yesterday's report, corrected, and the links to it; the day before's link has been ended."""
     yesterday = now.astimezone(VIETNAM).date() - timedelta(days=1)
     before = yesterday - timedelta(days=1)
-    freeze(runtime, yesterday, now=now)
-    issue(runtime, yesterday, now=now)
-    correct(runtime, yesterday, now=now)
-    issue(runtime, yesterday, now=now)
+    with runtime.db.read() as session:
+        drive = current_drive_id(session)
+    freeze(runtime, drive, yesterday, now=now)
+    issue(runtime, drive, yesterday, now=now)
+    correct(runtime, drive, yesterday, now=now)
+    issue(runtime, drive, yesterday, now=now)
     with runtime.db.write() as session:
         [ended, shown] = (
-            make_report_link(session, day.isoformat(), days=7, user=None, now=now)
+            make_report_link(session, drive, day.isoformat(), days=7, user=None, now=now)
             for day in (before, yesterday)
         )
         end_report_link(session, ended.id, user=find_user(session, AUTHOR), now=now)

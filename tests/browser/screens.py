@@ -43,6 +43,8 @@ SCREENS = [
     Screen("agencies.show", "/admin/agencies/{agency}/", AUTHOR),
     Screen("goals.index", "/admin/goals/?subject=residents:62", AUTHOR),
     Screen("goals.index", "/admin/goals/", LEADER),
+    Screen("drives.index", "/admin/drives/", AUTHOR),
+    Screen("drives.index", "/admin/drives/?edit=1", AUTHOR),
     Screen("guides.index", "/admin/huong-dan/", LEADER),
     Screen("guides.show", "/admin/huong-dan/can-bo", AUTHOR),
     Screen("guides.show", "/admin/huong-dan/quan-tri"),

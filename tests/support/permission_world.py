@@ -21,7 +21,7 @@ from campaigns.activities.activity_log import add_activity
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.activities import VisitLine, VisitSheet
-from campaigns.models.campaigns import Recipient, Sender
+from campaigns.models.campaigns import Drive, Recipient, Sender
 from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
@@ -191,7 +191,13 @@ class Office:
         db.add(agency)
         db.flush()
         self.values["agency_id"] = agency.id
-        report_link = ReportLink(day="2020-08-20", expires_at=self.now + timedelta(days=9), made_at=self.now)
+        drive = Drive(kind="bluezone", name="Đợt của tỉnh", starts_on="2020-08-01", created_at=self.now)
+        db.add(drive)
+        db.flush()
+        self.values["drive_id"] = drive.id
+        report_link = ReportLink(
+            drive_id=drive.id, day="2020-08-20", expires_at=self.now + timedelta(days=9), made_at=self.now
+        )
         db.add(report_link)
         db.flush()
         self.values |= {"report_link_id": report_link.id, "n": 0, "kind": "pdf"}
@@ -338,6 +344,7 @@ class Office:
                 recorded_at=self.now,
             )
             link = AgencyLink(
+                drive_id=self.values["drive_id"],
                 organisation_id=self.values["agency_id"],
                 holder=MARK,
                 expires_at=self.now + timedelta(days=1),

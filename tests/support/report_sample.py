@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from admin.demo.load_demo import REPORT_FORM
 from campaigns.models.reports import ReportForm
+from campaigns.planning.drives import open_drive_of
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
@@ -32,7 +33,8 @@ SOURCE = "Sở Thông tin và Truyền thông"
 def save_sample_form(session: Session, email: str, now: datetime) -> None:
     """Put Kon Tum's form of 2020 in force."""
     author = find_user(session, email)
-    session.add(ReportForm(data=FORM.as_data(), saved_by=author.id, saved_at=now))
+    drive = open_drive_of(session, FORM.kind, now=now)
+    session.add(ReportForm(drive_id=drive.id, data=FORM.as_data(), saved_by=author.id, saved_at=now))
 
 
 def sample(day: str = DAY, *, communes: int = 60) -> Snapshot:

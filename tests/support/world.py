@@ -20,6 +20,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.approvals import LaunchTerms
+from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.gateway_inbox import GatewayInbox
 from campaigns.replies.receive_reply import receive_reply
@@ -113,6 +114,11 @@ class World:
             return person.id
 
     # -- campaigns
+
+    def drive(self, kind: str = "bluezone") -> int:
+        """The open drive of a kind, opened where there is none; its id."""
+        with self.runtime.db.write() as session:
+            return open_drive_of(session, kind, now=self.now).id
 
     def draft(self, **changes: Any) -> int:
         """A draft campaign; its id."""

@@ -9,12 +9,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from campaigns.rules.kind_words import KindWords, read_words
 from outreach.accounts.organisations import find_office
 
 
 def needs_smartphone(kind: str) -> bool:
     """Return whether campaigns of a kind are about an app. Assumed for an unknown kind."""
     return bool(load_kinds().get(kind, {"app": True}).get("app"))
+
+
+def words_of(kind: str) -> KindWords:
+    """Return the words of a kind; of an unknown one, words that fit any action."""
+    return read_words(load_kinds().get(kind, {}))
 
 
 @cache

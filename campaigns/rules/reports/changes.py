@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any, TypeVar
 
 from campaigns.rules.activities import ActivityKind
+from campaigns.rules.kind_words import SMARTPHONE_OWNERS
 from campaigns.rules.reports.document import ACTIVITY_NAMES, Cell, cell, short_day
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
@@ -56,16 +57,18 @@ def describe_change(change: FigureChange) -> str:
     return f"{change.what}: {cell(change.after)} (đã báo cáo: {before})"
 
 
-def find_changes(issued: Snapshot, now: Snapshot, *, done: str) -> list[FigureChange]:
+def find_changes(
+    issued: Snapshot, now: Snapshot, *, done: str, owners: str = SMARTPHONE_OWNERS
+) -> list[FigureChange]:
     """Return the changes of printed figures since the issued snapshot.
 
-    `now` is a snapshot of the same hour with what is known now. `done` is the template's verb. Other
+    `now` is a snapshot of the same hour with what is known now. `done` is the template's verb, `owners` its people who count. Other
     differences, such as names, are summed up in one change named OTHER.
     """
     pairs = [
-        *_places(issued, now),
+        *_places(issued, now, owners),
         *_organisations(issued, now),
-        *_agencies(issued, now, done=done),
+        *_agencies(issued, now, done=done, owners=owners),
         *_campaigns(issued, now, done=done),
         *_outreach(issued, now),
         *_days(issued, now),
@@ -87,8 +90,8 @@ def _pairs(
         yield gone, None
 
 
-def _places(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
-    yield from _place(issued.whole, now.whole, has_source=True, is_whole=True)
+def _places(issued: Snapshot, now: Snapshot, owners: str) -> Iterator[FigureChange]:
+    yield from _place(issued.whole, now.whole, owners, has_source=True, is_whole=True)
     districts = {place.code for place in (*issued.districts, *now.districts)}
     for was, are in ((issued.districts, now.districts), (issued.communes, now.communes)):
         for before, after in _pairs(was, are, lambda place: place.code):
@@ -97,11 +100,11 @@ def _places(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
             nothing = PlaceFigures(either.code, either.name, SelfReported())
             # Districts' sources are printed if the province has no figure of its own.
             is_named = either.code in districts and now.whole.official is None
-            yield from _place(before or nothing, after or nothing, has_source=is_named)
+            yield from _place(before or nothing, after or nothing, owners, has_source=is_named)
 
 
 def _place(
-    before: PlaceFigures, after: PlaceFigures, *, has_source: bool, is_whole: bool = False
+    before: PlaceFigures, after: PlaceFigures, owners: str, *, has_source: bool, is_whole: bool = False
 ) -> Iterator[FigureChange]:
     name = after.name
     was, is_now = before.official, after.official
@@ -113,14 +116,11 @@ def _place(
         if has_source:
             yield FigureChange(f"Số chính thức, {name}: nguồn", was.source, is_now.source)
     had, has = before.owners, after.owners
-    yield FigureChange(
-        f"Người có điện thoại thông minh, {name}", had.count if had else None, has.count if has else None
-    )
+    who = f"{owners[:1].upper()}{owners[1:]}"
+    yield FigureChange(f"{who}, {name}", had.count if had else None, has.count if has else None)
     if is_whole and was and is_now and had and has:
-        yield FigureChange(
-            f"Người có điện thoại thông minh, {name}: số liệu ngày", short_day(had.day), short_day(has.day)
-        )
-        yield FigureChange(f"Người có điện thoại thông minh, {name}: nguồn", had.source, has.source)
+        yield FigureChange(f"{who}, {name}: số liệu ngày", short_day(had.day), short_day(has.day))
+        yield FigureChange(f"{who}, {name}: nguồn", had.source, has.source)
     yield FigureChange(f"Số tự báo, {name}", _reported(before.reported), _reported(after.reported))
     yield FigureChange(
         f"Số thuộc diện nhắn tin, {name}", _could_install(before.reported), _could_install(after.reported)
@@ -155,7 +155,7 @@ def _paired_organisations(
     return _pairs(issued.bodies, now.bodies, lambda body: body.id if is_known else body.name)
 
 
-def _agencies(issued: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureChange]:
+def _agencies(issued: Snapshot, now: Snapshot, *, done: str, owners: str) -> Iterator[FigureChange]:
     for was, after in _pairs(issued.agencies, now.agencies, lambda agency: agency.id):
         either = after or was
         assert either is not None
@@ -167,7 +167,7 @@ def _agencies(issued: Snapshot, now: Snapshot, *, done: str) -> Iterator[FigureC
             FigureChange(f"{either.name}: {what}", None if is_late and new is not None else old, new)
             for what, old, new in (
                 ("tổng số người", before.staff, known.staff),
-                ("người có điện thoại thông minh", before.with_smartphone, known.with_smartphone),
+                (owners, before.with_smartphone, known.with_smartphone),
                 (f"số người đã {done}", before.installed, known.installed),
             )
         ]

@@ -24,6 +24,7 @@ from campaigns.rules.reports.document import (
 from campaigns.rules.reports.sections import (
     ending,
     opening,
+    owners_heading,
     place_row,
     reported_cells,
     results,
@@ -137,7 +138,11 @@ def appendices(snapshot: Snapshot, template: ReportTemplate, *, reference: str) 
     ]
     if communes := [place for place in snapshot.communes if place.official or place.reported.recipients]:
         parts.append(
-            (f"Kết quả {template.done} theo xã, phường, thị trấn", _communes(snapshot, communes), True)
+            (
+                f"Kết quả {template.done} theo xã, phường, thị trấn",
+                _communes(snapshot, template, communes),
+                True,
+            )
         )
     if snapshot.bodies:
         parts.append(("Số liệu tự báo theo danh sách của các tổ chức", _bodies(snapshot), False))
@@ -154,7 +159,7 @@ def _agencies(snapshot: Snapshot, template: ReportTemplate) -> tuple[Block, ...]
         Column("TT", 6, Alignment.CENTER),
         Column("Cơ quan, đơn vị", 32, Alignment.LEFT),
         Column("Tổng số người", 11),
-        Column("Có điện thoại thông minh", 13),
+        Column("Có điện thoại thông minh" if template.is_about_smartphones else "Thuộc diện", 13),
         Column(f"Đã {template.done}", 10),
         Column("Tỷ lệ", 10),
         Column("Số liệu ngày", 18, Alignment.LEFT),
@@ -180,14 +185,16 @@ def _agencies(snapshot: Snapshot, template: ReportTemplate) -> tuple[Block, ...]
     return (Table("Cơ quan, đơn vị", "", columns, tuple(rows)),)
 
 
-def _communes(snapshot: Snapshot, communes: list[PlaceFigures]) -> tuple[Block, ...]:
+def _communes(
+    snapshot: Snapshot, template: ReportTemplate, communes: list[PlaceFigures]
+) -> tuple[Block, ...]:
     columns = (
         Column("TT", 5, Alignment.CENTER),
         Column("Xã, phường, thị trấn", 19, Alignment.LEFT),
         Column(snapshot.level_name, 17, Alignment.LEFT),
         Column("Số chính thức", 10),
         Column("Tính đến ngày", 11, Alignment.CENTER),
-        Column("Người có ĐTTM", 11),
+        Column(owners_heading(template), 11),
         Column("Tỷ lệ", 8),
         Column("Tự báo", 8),
         Column("Trên tổng số", 9),
@@ -199,7 +206,7 @@ def _communes(snapshot: Snapshot, communes: list[PlaceFigures]) -> tuple[Block, 
         first, name, *rest = place_row(str(n), place.name, place)
         rows.append((first, name, names.get(place.district, ""), *rest))
     note = (
-        "Ghi chú: ĐTTM là điện thoại thông minh; “Số chính thức” và “Tự báo” là hai nguồn riêng, không cộng gộp; "
+        f"Ghi chú: {'ĐTTM là điện thoại thông minh; ' if template.is_about_smartphones else ''}“Số chính thức” và “Tự báo” là hai nguồn riêng, không cộng gộp; "
         "xã, phường, thị trấn chưa có số liệu nào không nêu trong bảng."
     )
     return (Table("Xã, phường, thị trấn", "", columns, tuple(rows)), Paragraph(note, Style.NOTE))

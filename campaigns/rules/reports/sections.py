@@ -75,7 +75,7 @@ def shortcomings(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
         )
     if snapshot.whole.owners is None:
         lines.append(
-            "Chưa có số liệu về số người có điện thoại thông minh trên địa bàn, nên chưa tính được tỷ lệ chung của tỉnh."
+            f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung của tỉnh."
         )
     lines += _gaps(snapshot, template)
     if not lines:
@@ -133,8 +133,8 @@ def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     if owners:
         gap = owners - installed
         lines.append(
-            f"Tại {said(len(known))} cơ quan, đơn vị đã có đủ số liệu, {said(installed)}/{said(owners)} người có "
-            f"điện thoại thông minh đã {template.done}, đạt {percent(installed / owners)}"
+            f"Tại {said(len(known))} cơ quan, đơn vị đã có đủ số liệu, {said(installed)}/{said(owners)} "
+            f"{template.owners} đã {template.done}, đạt {percent(installed / owners)}"
             + (f"; còn {said(gap)} người chưa {template.done}." if gap else ".")
         )
     if len(known) < len(agencies):
@@ -243,13 +243,13 @@ def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
     if whole.official is None:
         return (
             f"{said(len(known))}/{said(len(snapshot.districts))} {level} đã có số liệu, cộng "
-            f"{said(sum(figure.installed for figure in known))} máy đã {template.done} ({days}; nguồn: {sources}). "
+            f"{said(sum(figure.installed for figure in known))} {_unit(template)} đã {template.done} ({days}; nguồn: {sources}). "
             f"Chưa đủ số liệu của tất cả các {level} để tính tỷ lệ chung của tỉnh."
         )
-    text = f"{said(whole.official.installed)} máy đã {template.done} ({days}; nguồn: {whole.official.source})"
+    text = f"{said(whole.official.installed)} {_unit(template)} đã {template.done} ({days}; nguồn: {whole.official.source})"
     if whole.owners and whole.official_share is not None:
         text += (
-            f", đạt {percent(whole.official_share)} so với {said(whole.owners.count)} người có điện thoại thông minh "
+            f", đạt {percent(whole.official_share)} so với {said(whole.owners.count)} {template.owners} "
             f"(số liệu ngày {short_day(whole.owners.day)}; nguồn: {whole.owners.source})"
         )
     return f"{text}."
@@ -261,14 +261,16 @@ def _self_reported(snapshot: Snapshot, template: ReportTemplate) -> str:
         return "chưa nhắn tin vận động."
     text = (
         f"{said(total.reported)} người tự báo đã {template.done}, trong số {said(total.could)} số điện thoại thuộc diện "
-        "nhắn tin (không tính những người báo không có điện thoại thông minh)"
+        "nhắn tin"
     )
+    if template.is_about_smartphones:
+        text += " (không tính những người báo không có điện thoại thông minh)"
     if total.share is not None:
         text += f", đạt {percent(total.share)}"
     if snapshot.before is not None:
         text += f"; {_change(total.reported - snapshot.before)} so với kỳ báo cáo trước"
     if snapshot.whole.owners:
-        text += f"; bằng {percent(total.reported / snapshot.whole.owners.count)} số người có điện thoại thông minh"
+        text += f"; bằng {percent(total.reported / snapshot.whole.owners.count)} số {template.owners}"
     return f"{text}."
 
 
@@ -284,7 +286,7 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
         Column(snapshot.level_name, 22, Alignment.LEFT),
         Column("Số chính thức", 11),
         Column("Tính đến ngày", 16, Alignment.CENTER),  # a bold date in one line
-        Column("Người có ĐTTM", 12),
+        Column(owners_heading(template), 12),
         Column("Tỷ lệ", 10),
         Column("Tự báo", 9),
         Column("Trên tổng số", 10),
@@ -299,6 +301,15 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
         tuple(rows),
         has_total=True,
     )
+
+
+def owners_heading(template: ReportTemplate) -> str:
+    """Return the heading of the column with how many people count."""
+    return "Người có ĐTTM" if template.is_about_smartphones else "Thuộc diện"
+
+
+def _unit(template: ReportTemplate) -> str:
+    return "máy" if template.is_about_smartphones else "người"
 
 
 def place_row(n: str, name: str, place: PlaceFigures) -> tuple[Cell, ...]:
@@ -340,7 +351,7 @@ def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
         charts.append(
             Chart(
                 "official",
-                f"Hình 1. Tỷ lệ {template.done} trên số người có điện thoại thông minh (số chính thức)",
+                f"Hình 1. Tỷ lệ {template.done} trên số {template.owners} (số chính thức)",
                 bars,
                 _describe(bars),
                 goal=goal,

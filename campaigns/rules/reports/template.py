@@ -9,6 +9,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any
 
+from campaigns.rules.kind_words import SMARTPHONE_OWNERS
 from campaigns.rules.reports.schedule import ReportHours
 from campaigns.rules.sending_hours import is_clock
 from outreach.rules.errors import BadInput, LoaError
@@ -33,6 +34,8 @@ NAMES = {
     "copies": LoaError("part_copies"),
     "filed": LoaError("part_filed"),
     "link_days": LoaError("part_link_days"),
+    "recipients": LoaError("part_recipients"),
+    "owners": LoaError("part_owners"),
 }
 HOURS = {
     "chase": LoaError("hour_chase"),
@@ -44,10 +47,11 @@ HOURS = {
 }
 # Keys in templates stored by earlier versions.
 FORMER_NAMES = {"action": "deed"}
-MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals"})
+MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals", "recipients", "owners"})
 LONGEST_LINE, MOST_LINES, MOST_LINK_DAYS = 400, 20, 60
 # Characters per line in the two columns of the letterhead.
 _LONGEST_HEAD = 36
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,13 @@ class ReportTemplate:
     filed: str
     link_days: int
     hours: ReportHours
+    recipients: tuple[str, ...] = ()  # mail addresses
+    owners: str = SMARTPHONE_OWNERS  # who counts, as the kind has it
+
+    @property
+    def is_about_smartphones(self) -> bool:
+        """Return whether those who have a smartphone count, for whom tables have room for an abbreviation only."""
+        return self.owners == SMARTPHONE_OWNERS
 
     def as_data(self) -> dict[str, Any]:
         """Return the data that `parse_template` reads."""
@@ -105,10 +116,16 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
                 errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
             if len(text) > LONGEST_LINE:
                 errors.append(LoaError("template_part_long", part=NAMES[item.name]))
+    values["owners"] = values["owners"] or SMARTPHONE_OWNERS
     if values["since"] and not _is_day(values["since"]):
         errors.append(LoaError("template_day_wrong", part=NAMES["since"]))
     heads = (*values["superior"], values["issuer"])
     errors += [LoaError("template_head_long", text=line) for line in heads if len(line) > _LONGEST_HEAD]
+    errors += [
+        LoaError("template_address_wrong", address=line)
+        for line in values["recipients"]
+        if not _ADDRESS.fullmatch(line)
+    ]
     days = data.get("link_days")
     if not isinstance(days, int) or not 1 <= days <= MOST_LINK_DAYS:
         errors.append(LoaError("template_days_wrong", part=NAMES["link_days"], most=MOST_LINK_DAYS))

@@ -104,7 +104,7 @@ def test_a_correction_counts_and_leaves_what_it_replaced(
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"installed": "91"}, "không thể lớn hơn số người có điện thoại thông minh"),
+        ({"installed": "91"}, "không thể lớn hơn số người thuộc diện vận động"),
         ({"with_smartphone": "101", "installed": ""}, "không thể lớn hơn tổng số người"),
         ({"staff": ""}, "Hãy ghi tổng số người"),
         ({"staff": "một trăm"}, "không phải là một số"),
@@ -128,7 +128,7 @@ def test_a_sudden_fall_is_asked_about(world: World, client: FlaskClient, agencie
     hand_in(client, agencies[0], "100", "90", "80")
     answer = hand_in(client, agencies[0], "100", "90", "8")
     assert answer.status_code == 422
-    assert "Xin kiểm tra lại: số người đã cài giảm nhiều" in answer.text
+    assert "Xin kiểm tra lại: số người đã thực hiện giảm nhiều" in answer.text
     assert hand_in(client, agencies[0], "100", "90", "8", note="gõ thừa số 0 hôm trước").status_code == 303
     assert reports(world)[-1] == (100, 90, 8, "form")
 
@@ -242,7 +242,9 @@ def test_a_roster_is_counted_and_its_marks_are_its_peoples_reports(
     answer = hand_in_roster(client, agencies[0], *rows, campaign=str(campaign))
     assert answer.status_code == 303
     page = client.get(f"/admin/agencies/{agencies[0]}/").text
-    assert "Đã ghi: 6 người, 4 người đã cài. Trong chiến dịch, 2 người được ghi là đã cài." in page
+    assert (
+        "Đã ghi: 6 người, 4 người đã thực hiện. Trong chiến dịch, 2 người được ghi là đã thực hiện." in page
+    )
     assert "1 người đã tự trả lời khác; câu trả lời của họ được giữ nguyên." in page
     assert "1 số trong danh sách không nhận tin của chiến dịch" in page
     assert reports(world) == [(6, 5, 4, "roster")]
@@ -286,5 +288,5 @@ def test_a_roster_without_a_column_of_marks_says_which_it_needs(
     file = (BytesIO("Họ và tên,SĐT\nAn,0905000001\n".encode()), "can bo.csv")
     answer = post(client, f"/admin/agencies/{agencies[0]}/roster", file=file, day=today().isoformat())
     assert answer.status_code == 422
-    assert "Hãy đặt tên cột đó là “Đã cài”" in answer.text
+    assert "Hãy đặt tên cột đó bắt đầu bằng chữ “Đã”" in answer.text
     assert reports(world) == []

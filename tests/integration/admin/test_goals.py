@@ -8,7 +8,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from campaigns.goals.goals import import_denominators, read_goals
-from campaigns.planning.kinds import load_kinds
 from outreach.rules.errors import BadInput
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, places
 from tests.support.admin_client import signed_in
@@ -38,12 +37,12 @@ def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_k
         "basis": "Công văn của UBND tỉnh",
         "csrf_token": token(page),
     }
-    refused = client.post("/admin/goals/set?kind=bluezone", data={**goal, "share": "nửa"})
+    refused = client.post("/admin/goals/set", data={**goal, "share": "nửa"})
     assert refused.status_code == 422
     assert "số phần trăm trên 0" in refused.text
     assert 'value="nửa"' in refused.text
     assert 'value="Công văn của UBND tỉnh"' in refused.text
-    assert client.post("/admin/goals/set?kind=bluezone", data=goal).status_code == 303
+    assert client.post("/admin/goals/set", data=goal).status_code == 303
     assert "chưa rõ" in client.get("/admin/goals/").text  # of how many people nobody knows yet
     people = {
         "subject": "residents:62",
@@ -52,11 +51,11 @@ def test_a_goal_and_its_people_are_set_on_the_page_and_what_was_typed_wrong_is_k
         "source": "Sở TT&TT",
         "csrf_token": goal["csrf_token"],
     }
-    assert client.post("/admin/goals/denominator?kind=bluezone", data=people).status_code == 303
+    assert client.post("/admin/goals/denominator", data=people).status_code == 303
     page = client.get("/admin/goals/?subject=residents:62").text
     for said in ("50,0%", "hết ngày 20/8/2020", "120.001", "ngày 1/8/2020, nguồn: Sở TT&amp;TT", "60.001"):
         assert said in page, said
-    assert client.get("/admin/goals/?kind=tiem-chung").text.count("120.001") == 0
+    assert client.get(f"/admin/goals/?drive={places.drive('tiem-chung')}").text.count("120.001") == 0
 
 
 def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) -> None:
@@ -66,7 +65,7 @@ def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) 
         assert page.status_code == 200
         assert 'id="share"' not in page.text
     form = {"subject": "staff:", "share": "100", "csrf_token": token(page.text)}
-    refused = client.post("/admin/goals/set?kind=bluezone", data=form)
+    refused = client.post("/admin/goals/set", data=form)
     assert refused.status_code == 422
     assert "Chỉ cán bộ của cấp tỉnh" in refused.text
     with places.runtime.db.read() as session:
@@ -75,13 +74,14 @@ def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places: World) -> None:
+    drive = places.drive()
+
     def bring(lines: str) -> tuple[int, int]:
         with places.runtime.db.write() as session:
             return import_denominators(
                 session,
                 (HEAD + lines).encode(),
-                kind="bluezone",
-                kinds=load_kinds(),
+                drive=drive,
                 user=places.user(AUTHOR),
                 now=places.now,
             )

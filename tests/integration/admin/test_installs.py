@@ -8,11 +8,9 @@ from datetime import timedelta
 import pytest
 from flask.testing import FlaskClient
 
-from campaigns.analytics.installs import read_total
 from campaigns.models.replies import AnswerSource
 from campaigns.replies.record_answer import record_answer
 from campaigns.rules.replies.labels import Label
-from outreach.accounts.users import find_user
 from tests.integration.admin import test_progress
 from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
@@ -65,10 +63,7 @@ def test_a_figure_leads_to_as_many_reports_as_it_says(
     for link, figure in links:
         assert rows(client.get(link.replace("&amp;", "&")).text) == int(figure), link
     page = client.get(f"/admin/campaigns/{campaign}/installs/").text
-    with places.runtime.db.read() as session:
-        user = find_user(session, AUTHOR)
-        figures = read_total(session, campaign, user=user)
-    assert rows(page) == figures.total.installed == 4
+    assert rows(page) == 4
     for said in ("tin nhắn", "trang trả lời", "cán bộ"):
         assert said in page.lower()
     assert number(0) not in page

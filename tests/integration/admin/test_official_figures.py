@@ -24,13 +24,15 @@ TODAY = date(2020, 8, 20)
 
 
 def bring(world: World, lines: str, *, head: str = HEAD, email: str = AUTHOR) -> tuple[int, int]:
+    drive = world.drive()
     with world.runtime.db.write() as session:
-        return import_official(session, (head + lines).encode(), user=world.user(email), now=world.now)
+        user = world.user(email)
+        return import_official(session, (head + lines).encode(), drive=drive, user=user, now=world.now)
 
 
 def known(world: World, *, today: date = TODAY) -> dict[str, Official]:
     with world.runtime.db.read() as session:
-        return latest_official(session, today=today)
+        return latest_official(session, 1, today=today)
 
 
 def test_of_a_place_the_latest_day_and_of_a_day_the_last_row_counts(places: World) -> None:

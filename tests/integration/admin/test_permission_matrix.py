@@ -94,6 +94,10 @@ POST activities.enter        ASP..
 GET  activities.show         ASPLU
 POST activities.correct      ASP..
 POST activities.withdraw     ASP..
+GET  drives.index           ASPLU
+POST drives.create          ASP..
+POST drives.edit            ASP..
+POST drives.choose          ASP..
 GET  goals.index            ASPLU
 POST goals.set_goal         ASP..
 POST goals.enter            ASP..
@@ -243,7 +247,7 @@ WITHOUT_TOKEN = (
     "api.",
 )  # their callers prove themselves otherwise
 # Objects that belong to the installation, not to an organisation.
-OF_ALL = {"incident_id", "place_question_id", "report_link_id"}
+OF_ALL = {"drive_id", "incident_id", "place_question_id", "report_link_id"}
 ABOUT_WHAT = {
     "sending.panel": "launched_id",
     "installs.index": "launched_id",

@@ -65,15 +65,15 @@ def agency(world: World) -> int:
 @pytest.fixture
 def issued(world: World, agency: int) -> int:
     now = datetime.now(UTC)
-    assert freeze(world.runtime, YESTERDAY, now=now)
-    assert issue(world.runtime, YESTERDAY, now=now)
+    assert freeze(world.runtime, 1, YESTERDAY, now=now)
+    assert issue(world.runtime, 1, YESTERDAY, now=now)
     return agency
 
 
 def link(world: World) -> str:
     """The path of the report's link."""
     with world.runtime.db.read() as session:
-        [found] = read_links(session, YESTERDAY.isoformat(), now=datetime.now(UTC))
+        [found] = read_links(session, 1, YESTERDAY.isoformat(), now=datetime.now(UTC))
     return address_of(found, world.runtime.settings).removeprefix(world.runtime.settings.public_base_url)
 
 
@@ -98,7 +98,7 @@ def test_a_day_that_was_missed_is_frozen_by_hand_and_read(
     assert f"report-{YESTERDAY}.docx" in taken.headers["Content-Disposition"]
     assert "BÁO CÁO" in [line.text for line in Document(BytesIO(taken.data)).paragraphs]
     assert client.get(f"/admin/report/file?day={YESTERDAY}&n=7&kind=docx").status_code == 404
-    said = {"day": YESTERDAY.isoformat(), "correction": 0, "file": "docx"}
+    said = {"day": YESTERDAY.isoformat(), "correction": 0, "file": "docx", "drive": 1}
     assert downloads(world) == [(world.user(AUTHOR).id, said)]
     read = client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
     assert "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM" in read

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from admin.app import create_app
 from campaigns.models.campaigns import Sender
 from campaigns.models.figures import GoalEntry
+from campaigns.planning.drives import current_drive_id
 from campaigns.reports.settings import current_template
 from outreach.accounts.users import find_user
 from outreach.core.db import Database
@@ -81,7 +82,7 @@ def test_an_interrupted_set_up_goes_on_where_it_was_and_a_repeat_changes_nothing
     assert steps["senders"] == steps["report"] == steps["goals"] == (1, 0)
     assert "/login/invitation/" in done["link"]
     with runtime.db.read() as session:
-        form = current_template(session)
+        form = current_template(session, current_drive_id(session))
         assert find_user(session, "quantri@loa.example").role is Role.ADMINISTRATOR
     assert (form.kind, form.superior[1], form.place) == ("bao-lu", "TỈNH KON TUM", "Kon Tum")
     assert form.bases == ()
@@ -109,7 +110,7 @@ def test_without_a_file_the_command_asks(operator: Operator, runtime: Runtime) -
     assert done.exit_code == 0, done.stderr
     with runtime.db.read() as session:
         name = session.scalar(select(Organisation.name))
-        assert current_template(session).action == "tiêm vắc xin"
+        assert current_template(session, current_drive_id(session)).action == "tiêm vắc xin"
     assert name == "Ủy ban MTTQ Việt Nam tỉnh Lâm Đồng"
     assert operator.types("setup", stdin="68\n").exit_code == 1  # the answers ended
 
@@ -151,7 +152,7 @@ def test_an_installation_of_kon_tum_keeps_the_report_form_that_it_used_unsaved(r
         )
     upgrade(runtime.db)
     with runtime.db.read() as session:
-        form = current_template(session)
+        form = current_template(session, current_drive_id(session))
     assert form.place == "Kon Tum"
     assert "3104/BTTTT-THH" in form.bases[0]
 

@@ -15,8 +15,9 @@ from sqlalchemy import func, select, update
 
 from campaigns.activities.activity_log import add_activity, correct_activity
 from campaigns.agencies.links import make_link
-from campaigns.agencies.reports import Reporter, submit_report
+from campaigns.agencies.reports import Reporter, read_latest_reports, submit_report
 from campaigns.goals.official_figures import enter_official
+from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Attempt
 from campaigns.models.reports import FileKind, ReportMail
@@ -38,6 +39,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
+from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
@@ -103,6 +105,7 @@ class Province:
                 session,
                 agency,
                 StaffCounts(120, 100, installed),
+                drive=1,
                 day=self.day,
                 note=note,
                 reporter=Reporter(ReportChannel.FORM),
@@ -117,13 +120,13 @@ class Province:
 
     def snapshot(self) -> Snapshot:
         with self.world.runtime.db.read() as session:
-            found = newest_issue(session, self.day.isoformat())
+            found = newest_issue(session, 1, self.day.isoformat())
             assert found is not None
             return read_snapshot(found.snapshot)
 
     def files(self) -> dict[str, bytes]:
         with self.world.runtime.db.read() as session:
-            return read_files(session, self.day.isoformat())
+            return read_files(session, 1, self.day.isoformat())
 
 
 @pytest.fixture
@@ -205,8 +208,8 @@ def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
     province.answer(1, "13:31")
     province.hand_in(province.schools, "13:40", installed=70)
     with province.world.runtime.db.read() as session:
-        form = current_template(session)
-        on_time = take_snapshot(session, form, day=province.day, known_until=province.at("13:30"))
+        form = current_template(session, 1)
+        on_time = take_snapshot(session, form, drive=1, day=province.day, known_until=province.at("13:30"))
     assert province.tick("13:50") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == sorted(LEADERS)
     # What came after 13:30 is not in it: it says what it would have said on time.
@@ -259,7 +262,7 @@ def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting
     assert province.tick("13:47") == [D.DELIVER]
     assert addressees(box.take()) == [LEADERS[0]]
     with province.world.runtime.db.read() as session:
-        assert is_delivered(session, province.day.isoformat())
+        assert is_delivered(session, 1, province.day.isoformat())
 
 
 def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: MailServer) -> None:
@@ -270,11 +273,11 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: M
     with province.world.runtime.db.write() as session:
         user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
         iso = province.day.isoformat()
-        send_again(session, iso, province.world.runtime.settings, user=user, now=province.at("13:50"))
-        assert read_alarm(session, province.day) is Alarm.UNDELIVERED
+        send_again(session, 1, iso, province.world.runtime.settings, user=user, now=province.at("13:50"))
+        assert read_alarm(session, 1, province.day) is Alarm.UNDELIVERED
     province.tick("13:51")
     with province.world.runtime.db.read() as session:
-        assert read_alarm(session, province.day) is None
+        assert read_alarm(session, 1, province.day) is None
 
 
 @both_databases
@@ -284,7 +287,7 @@ def test_two_schedulers_at_once_send_once(province: Province, box: MailServer) -
     province.tick("13:31")
     assert addressees(box.take()) == sorted(LEADERS)
     with province.world.runtime.db.read() as session:
-        assert len(read_issues(session, province.day.isoformat())) == 1
+        assert len(read_issues(session, 1, province.day.isoformat())) == 1
         assert session.scalar(select(func.count()).select_from(ReportMail)) == len(LEADERS)
 
 
@@ -311,6 +314,7 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
         user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
         enter_official(
             session,
+            drive=1,
             day=province.day.isoformat(),
             area="608",
             installed="12.500",
@@ -322,7 +326,7 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
     with province.world.runtime.db.read() as session:
         changes = {
             each["what"]: (each["before"], each["after"])
-            for each in read_issues(session, province.day.isoformat())[1].changes
+            for each in read_issues(session, 1, province.day.isoformat())[1].changes
         }
     assert changes == {
         "Số chính thức, Huyện Kon Tum": (None, 12500),
@@ -358,7 +362,7 @@ def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(provin
         )
     assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
     with province.world.runtime.db.read() as session:
-        changes = read_issues(session, province.day.isoformat())[1].changes
+        changes = read_issues(session, 1, province.day.isoformat())[1].changes
     assert [(each["what"], each["before"], each["after"]) for each in changes] == [
         ("Phát thanh: số lượt", 3, 0),
         ("Phát thanh: số lượt trong ngày", 3, 0),
@@ -370,7 +374,7 @@ def test_a_day_without_anything_under_way_has_no_report_of_itself(
 ) -> None:
     after = province.day + timedelta(days=9)
     assert [province.tick(clock, day=after) for clock in ("11:00", "13:00", "13:50")] == [[], [], []]
-    freeze(province.world.runtime, after, now=province.at("14:10", day=after))
+    freeze(province.world.runtime, 1, after, now=province.at("14:10", day=after))
     assert province.tick("14:11", day=after) == [D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == sorted(LEADERS)
 
@@ -385,8 +389,8 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
 
     def line() -> tuple[int, int]:
         with world.runtime.db.read() as session:
-            form, as_of = current_template(session), province.at("13:30")
-            [sent] = take_snapshot(session, form, day=province.day, known_until=as_of).campaigns
+            form, as_of = current_template(session, 1), province.at("13:30")
+            [sent] = take_snapshot(session, form, drive=1, day=province.day, known_until=as_of).campaigns
             return sent.recipients, sent.sent
 
     assert line() == (6, 6)
@@ -397,4 +401,19 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
 
 def test_nobody_freezes_figures_that_are_not_there_yet(province: Province) -> None:
     with pytest.raises(BadInput, match="report_before_freeze"):
-        freeze(province.world.runtime, province.day, now=province.at("13:29"))
+        freeze(province.world.runtime, 1, province.day, now=province.at("13:29"))
+
+
+@both_databases
+def test_issued_files_and_figures_stay_through_the_migration_to_drives(province: Province) -> None:
+    province.hand_in(province.health, "10:59", installed=90)
+    province.tick("13:30")
+    before, db = province.files(), province.world.runtime.db
+    assert len(before) == 3
+    downgrade(db, "0056_report_form")
+    upgrade(db)
+    assert province.files() == before
+    with db.read() as session:
+        assert verify_issues(session) == (1, [])
+        assert read_latest_reports(session, 1, day=province.day)[province.health].installed == 90
+        assert session.get_one(Campaign, province.campaign_id).drive_id == 1

@@ -31,11 +31,12 @@ from outreach.rules.errors import BadInput, NotAllowed
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, TEXT, World
 
-PROVINCE = GoalSubject("bluezone", GoalScope.RESIDENTS, area="62")
+PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
 
 
 @pytest.fixture
 def province(world: World) -> World:
+    assert world.drive() == PROVINCE.drive
     with world.runtime.db.write() as session:
         session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
         for code, kind in (("STTTT", OrganisationKind.AGENCY), ("PN", OrganisationKind.MASS)):
@@ -77,7 +78,7 @@ def test_what_stood_at_a_moment_stays_so_whatever_is_entered_later(province: Wor
     assert people(province, "130.000", "2020-08-09", at=later)  # of an earlier day, known later
     assert goal(province, "60", at=later)
     with province.runtime.db.read() as session:
-        then = read_goals(session, at=first, kind="bluezone").goals[PROVINCE]
+        then = read_goals(session, at=first, drive=1).goals[PROVINCE]
         now = read_goals(session, at=later).goals[PROVINCE]
         goals, entered = read_history(session, PROVINCE)
         assert read_goals(session, at=first - timedelta(seconds=1)).goals == {}
@@ -107,11 +108,9 @@ def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(provinc
     with pytest.raises(NotAllowed):
         goal(province, email="pn@loa.example", at=province.now)
     with province.runtime.db.read() as session:
-        find = {"kinds": load_kinds(), "kind": "bluezone"}
+        find = {"drive": 1}
         assert find_subject(session, **find, scope="residents", place="62") == PROVINCE
-        assert find_subject(session, **find, scope="staff", place="") == GoalSubject(
-            "bluezone", GoalScope.STAFF
-        )
+        assert find_subject(session, **find, scope="staff", place="") == GoalSubject(1, GoalScope.STAFF)
         assert find_subject(session, **find, scope="staff", place="STTTT").organisation
         for scope, place in (
             ("residents", "99"),
@@ -123,8 +122,6 @@ def test_only_staff_of_the_province_set_goals_and_subjects_must_be_there(provinc
         ):
             with pytest.raises(BadInput):
                 find_subject(session, **find, scope=scope, place=place)
-        with pytest.raises(BadInput):
-            find_subject(session, kind="bao-so-5", scope="staff", place="", kinds=load_kinds())
 
 
 def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) -> None:
@@ -173,7 +170,7 @@ def test_goals_of_before_keep_their_meaning_through_the_migration(province: Worl
     upgrade(db)
     with db.read() as session:
         goals = read_campaign_goals(session, campaigns)
-        staff = read_staff_goal(session, at=datetime(2020, 8, 1, tzinfo=UTC))
+        staff = read_staff_goal(session, 1, at=datetime(2020, 8, 1, tzinfo=UTC))
     first, second = (goals[campaign] for campaign in campaigns)
     assert first.denominator
     assert (first.share, first.deadline, first.target) == (0.5, date(2020, 8, 20), 30)

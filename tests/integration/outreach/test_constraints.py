@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.models.replies import Answer, AnswerSource, InstallReport, Reply, ReplyState
 from campaigns.rules.replies.labels import Label
@@ -43,9 +43,9 @@ class Rows:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.user = self.add(User(email="a@loa.example", role=Role.STAFF, password_hash="x", created_at=NOW))
-        self.campaign = self.add(
-            Campaign(name="c", sender="MTTQ", content={}, created_by=self.user.id, created_at=NOW)
-        )
+        drive = self.add(Drive(kind="bluezone", name="d", starts_on="2020-08-01", created_at=NOW))
+        campaign = {"name": "c", "sender": "MTTQ", "content": {}, "created_by": self.user.id}
+        self.campaign = self.add(Campaign(drive_id=drive.id, **campaign, created_at=NOW))
         self.step = self.add(Step(campaign_id=self.campaign.id, number=1, text="x"))
         self.phone, self.other_phone = (self.add(Phone(e164=number(i), created_at=NOW)) for i in (1, 2))
         self.contact = self.add(Contact(created_at=NOW, updated_at=NOW))

@@ -24,7 +24,7 @@ from campaigns.rules.goals import (
 from outreach.rules.errors import BadInput
 
 NOW = datetime(2020, 8, 15, 3, tzinfo=UTC)
-PROVINCE = GoalSubject("bluezone", GoalScope.RESIDENTS, area="62")
+PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
 DISTRICT = PROVINCE._replace(area="608")
 
 
@@ -69,7 +69,7 @@ def test_a_place_is_measured_by_the_nearest_goal_and_its_own_people() -> None:
     commune = goals.nearest(PROVINCE._replace(area="23281"), ["608", "62"])
     assert commune
     assert (commune.share, commune.target) == (0.5, None)  # nobody knows of how many
-    assert goals.nearest(PROVINCE._replace(kind="tiem-chung"), []) is None
+    assert goals.nearest(PROVINCE._replace(drive=2), []) is None
     stricter = replace(goal, subject=DISTRICT, share=0.6)
     own = Goals({**goals.goals, DISTRICT: stricter}, goals.denominators).nearest(DISTRICT, ["62"])
     assert own

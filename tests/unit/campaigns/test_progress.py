@@ -42,10 +42,10 @@ def table(
 
 
 COUNTED = {
-    "608": PlaceCounts(installed=30, own_installed=25, recipients=100, no_smartphone=20),
-    "615": PlaceCounts(installed=30, own_installed=30, recipients=60),
+    "608": PlaceCounts(installed=30, recipients=100, no_smartphone=20),
+    "615": PlaceCounts(installed=30, recipients=60),
     "618": PlaceCounts(),
-    None: PlaceCounts(installed=9, own_installed=9, recipients=10),
+    None: PlaceCounts(installed=9, recipients=10),
 }
 
 
@@ -60,12 +60,12 @@ def test_places_are_measured_on_entered_figures_once_each_with_people_has_one() 
     ]
 
 
-def test_until_then_all_of_them_are_measured_on_recipients_and_on_what_these_said() -> None:
+def test_until_then_all_of_them_are_measured_on_recipients() -> None:
     found = table(COUNTED, {"608": 100})
     assert (found.basis, found.entered) == (ShareBasis.RECIPIENTS, 1)
     assert [(line.code, line.installed, line.denominator, line.missing) for line in found.lines] == [
         ("615", 30, 60, 0),
-        ("608", 25, 80, 15),
+        ("608", 30, 80, 10),
         ("618", 0, None, None),
         (None, 9, 10, 0),
     ]
@@ -78,7 +78,7 @@ def test_without_a_goal_there_is_a_share_and_no_gap() -> None:
 
 def test_the_largest_gap_in_people_comes_first() -> None:
     counted = {
-        code: PlaceCounts(own_installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))
+        code: PlaceCounts(installed=n, recipients=of) for code, n, of in (("a", 10, 200), ("b", 0, 40))
     }
     assert [
         line.code
@@ -153,7 +153,7 @@ def test_districts_that_fall_behind_or_say_more_than_the_official_figure_are_nam
     lines: list[RankRow] = table(COUNTED, {}).lines
     found = concerns(districts=lines, official={"608": 29, "615": 30})
     assert found == [
-        Concern(ConcernKind.BEHIND, 15, ("Huyện 608",)),
+        Concern(ConcernKind.BEHIND, 10, ("Huyện 608",)),
         Concern(ConcernKind.NOT_STARTED, 1, ("Huyện 618",)),
         Concern(ConcernKind.OFFICIAL_MISSING, 1, ("Huyện 618",)),
         Concern(ConcernKind.MORE_THAN_OFFICIAL, 1, ("Huyện 608",)),

@@ -1,0 +1,179 @@
+"""Drives: found, opened, edited, and the one chosen that pages, reports and mail read.
+
+A campaign goes into the open drive of its kind; the first campaign or figure opens one where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import Campaign, Drive
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.accounts.permissions import is_province_staff, require_role
+from outreach.core.bulk import insert_missing
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
+from outreach.use_cases import use_case
+
+_NEWEST_CHOICE = (Drive.chosen_at.desc().nulls_last(), Drive.id.desc())
+
+
+def current_drive(session: Session) -> Drive | None:
+    """Return the drive chosen last, which pages, reports and mail read. Returns None before the first one."""
+    return session.scalar(select(Drive).order_by(*_NEWEST_CHOICE).limit(1))
+
+
+def current_drive_id(session: Session) -> int:
+    """Return the id of the drive chosen last, 0 before the first one: nothing belongs to that."""
+    drive = current_drive(session)
+    return drive.id if drive else 0
+
+
+def find_drive(session: Session, drive_id: int | None) -> Drive:
+    """Return a drive, the chosen one where the id is None. Raises NotFound."""
+    drive = current_drive(session) if drive_id is None else session.get(Drive, drive_id)
+    if drive is None:
+        raise NotFound("drive_not_found", id=drive_id or 0)
+    return drive
+
+
+def drive_named(session: Session, name: str, *, kind: str) -> Drive:
+    """Return the drive of this name for a campaign of a kind. Raises BadCampaign."""
+    drive = session.scalar(select(Drive).where(Drive.name == " ".join(name.split())))
+    if drive is None:
+        raise BadCampaign("campaign_drive_unknown", name=name[:120])
+    if drive.kind != kind:
+        raise BadCampaign("campaign_drive_other_kind", name=drive.name)
+    return drive
+
+
+def list_drives(session: Session) -> Sequence[Drive]:
+    """Return all drives, the chosen one first."""
+    return session.scalars(select(Drive).order_by(*_NEWEST_CHOICE)).all()
+
+
+def count_campaigns(session: Session) -> dict[int, int]:
+    """Return by drive how many campaigns are in it."""
+    query = select(Campaign.drive_id, func.count()).group_by(Campaign.drive_id)
+    return dict(session.execute(query).all())
+
+
+@use_case
+def open_drive_of(session: Session, kind: str, *, now: datetime) -> Drive:
+    """Return the drive that a campaign or a figure of a kind goes into.
+
+    It is the one of this kind chosen last that has not ended; where there is none, a new one is opened.
+    """
+    today = now.astimezone(VIETNAM).date()
+    drive = session.scalar(
+        select(Drive)
+        .where(Drive.kind == kind, or_(Drive.ends_on.is_(None), Drive.ends_on >= today.isoformat()))
+        .order_by(*_NEWEST_CHOICE)
+        .limit(1)
+    )
+    if drive is not None:
+        return drive
+    title = str(load_kinds().get(kind, {}).get("title", kind))
+    is_first = current_drive(session) is None
+    name = title
+    if session.scalar(select(Drive.id).where(Drive.name == name)) is not None:
+        name = f"{title} ({today:%d/%m/%Y})"
+    row = {
+        "kind": kind,
+        "name": name[:120],
+        "starts_on": today.isoformat(),
+        "chosen_at": now if is_first else None,
+        "created_at": now,
+    }
+    insert_missing(session, Drive, [row])  # of two that open it at once, one does
+    return session.scalars(select(Drive).where(Drive.name == row["name"])).one()
+
+
+@use_case
+def drive_for_figures(session: Session, *, now: datetime) -> Drive:
+    """Return the chosen drive, for figures that somebody enters now; before the first one, a new one."""
+    return current_drive(session) or open_drive_of(session, DEFAULT_KIND, now=now)
+
+
+@use_case
+def create_drive(
+    session: Session,
+    *,
+    kind: str,
+    name: str,
+    starts_on: date,
+    ends_on: date | None,
+    user: User,
+    now: datetime,
+) -> Drive:
+    """Open a drive. Raises BadInput, NotAllowed."""
+    _require(session, user)
+    drive = Drive(kind=kind, created_by=user.id, created_at=now)
+    _write(session, drive, kind=kind, name=name, starts_on=starts_on, ends_on=ends_on)
+    session.add(drive)
+    session.flush()
+    audit.record(session, "drive.create", drive, user, now)
+    return drive
+
+
+@use_case
+def edit_drive(
+    session: Session,
+    drive_id: int,
+    *,
+    kind: str,
+    name: str,
+    starts_on: date,
+    ends_on: date | None,
+    user: User,
+    now: datetime,
+) -> Drive:
+    """Change a drive's name, period, and, before its first campaign, its kind. Raises BadInput, NotFound, NotAllowed."""
+    _require(session, user)
+    drive = find_drive(session, drive_id)
+    if kind != drive.kind and session.scalar(select(exists().where(Campaign.drive_id == drive.id))):
+        raise BadInput("drive_kind_fixed")
+    _write(session, drive, kind=kind, name=name, starts_on=starts_on, ends_on=ends_on)
+    session.flush()
+    audit.record(session, "drive.edit", drive, user, now)
+    return drive
+
+
+@use_case
+def choose_drive(session: Session, drive_id: int, *, user: User, now: datetime) -> Drive:
+    """Have home page, leaders' page, agencies' forms and mail read this drive. Raises NotFound, NotAllowed."""
+    _require(session, user)
+    drive = find_drive(session, drive_id)
+    drive.chosen_at = now
+    audit.record(session, "drive.choose", drive, user, now)
+    return drive
+
+
+def _require(session: Session, user: User) -> None:
+    require_role(user, Role.STAFF, Role.APPROVER)
+    if not is_province_staff(session, user):
+        raise NotAllowed("drives_not_allowed")
+
+
+def _write(
+    session: Session, drive: Drive, *, kind: str, name: str, starts_on: date, ends_on: date | None
+) -> None:
+    if kind not in load_kinds():
+        raise BadInput("drive_kind_unknown", kind=kind[:40])
+    name = " ".join(name.split())
+    if not 0 < len(name) <= 120:
+        raise BadInput("drive_name_wrong")
+    taken = session.scalar(select(Drive.id).where(Drive.name == name))
+    if taken not in (None, drive.id):
+        raise BadInput("drive_name_taken", name=name)
+    if ends_on is not None and ends_on < starts_on:
+        raise BadInput("drive_ends_before_start")
+    drive.kind, drive.name = kind, name
+    drive.starts_on, drive.ends_on = starts_on.isoformat(), ends_on.isoformat() if ends_on else None

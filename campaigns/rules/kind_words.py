@@ -1,0 +1,53 @@
+"""Words by which pages, forms, mail and reports call what a kind of campaign asks for.
+
+A kind's file has them in its table `words`; without it the words fit any action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from outreach.rules.errors import BadCampaign
+
+DONE = "thực hiện"
+# Who counts in reports stored before forms named it, and in kinds about an app.
+SMARTPHONE_OWNERS = "người có điện thoại thông minh"
+EVERYBODY = "người thuộc diện vận động"
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class KindWords:
+    """Words of a kind.
+
+    `done` stands after "đã" and "chưa". `owners` are the people who count ("người có điện thoại thông minh") where an
+    agency has to say how many of its staff they are; empty where all of its staff count. `agencies`: whether agencies
+    report, and figures are published by authorities.
+    """
+
+    done: str = DONE
+    owners: str = ""
+    agencies: bool = False
+
+    @property
+    def counted(self) -> str:
+        """Return the people who count, whoever they are."""
+        return self.owners or EVERYBODY
+
+    @property
+    def counted_heading(self) -> str:
+        """Return the same with a capital letter, for a column or a field."""
+        return self.counted[:1].upper() + self.counted[1:]
+
+
+def read_words(content: Mapping[str, Any]) -> KindWords:
+    """Read the words of a kind's content. Raises BadCampaign for a wrong part."""
+    table = content.get("words", {})
+    if not isinstance(table, Mapping) or set(table) - {"done", "owners", "agencies"}:
+        raise BadCampaign("content_words_table_wrong")
+    done, owners = (" ".join(str(table.get(name, "")).split()) for name in ("done", "owners"))
+    if max(len(done), len(owners)) > _LONGEST:
+        raise BadCampaign("content_words_table_wrong")
+    return KindWords(done or DONE, owners, bool(table.get("agencies", False)))

@@ -1,0 +1,418 @@
+"""Two drives at once: no figure of one is in the other, and each is what a count of the rows by hand gives."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from python_calamine import load_workbook
+from sqlalchemy import select, text, update
+
+from campaigns.activities.activity_log import add_activity
+from campaigns.agencies.reports import Reporter, submit_report
+from campaigns.analytics.progress import ProgressPage, read_progress
+from campaigns.goals.goals import enter_denominator, find_subject, set_goal
+from campaigns.goals.official_figures import enter_official
+from campaigns.models.campaigns import Campaign, Drive, Recipient
+from campaigns.models.figures import ReportChannel
+from campaigns.models.messages import Message
+from campaigns.models.replies import AnswerSource
+from campaigns.planning.drives import choose_drive, create_drive, edit_drive
+from campaigns.replies.record_answer import record_answer, undo_answer
+from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.reports.writers.xlsx import write_xlsx
+from campaigns.rules.activities import ActivityEntry, ActivityKind
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.compose import compose
+from campaigns.rules.reports.snapshot import Snapshot
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import MessageState
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.imports.store_rows import find_or_create_list
+from outreach.models.accounts import OrganisationKind
+from outreach.models.contacts import Contact, Membership, Phone
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadInput, LoaError, NotAllowed
+from tests.support.admin_client import post, signed_in
+from tests.support.report_sample import FORM
+from tests.support.world import AUTHOR, LIST, TEXT, World, number
+
+APP, VACCINE = "Cài đặt ứng dụng Bluezone", "Tiêm vắc xin"
+DISTRICTS = {"608": "Kon Tum", "610": "Đắk Glei", "615": "Đắk Hà"}
+COMMUNES = {"23281": "608", "23284": "608", "23368": "610", "23500": "615", "23504": "615"}
+AGENCIES = ("SYT", "SGD", "STC")
+PEOPLE = 40
+# So that a report is as of now at whatever hour the tests run.
+UNTIL_MIDNIGHT = replace(FORM, hours=replace(FORM.hours, freeze="23:59"))
+
+
+@pytest.fixture
+def places(world: World) -> World:
+    """Forty people in five communes, in lists of two organisations; three agencies."""
+    with world.runtime.db.write() as session:
+        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+        session.flush()
+        for code, name in DISTRICTS.items():
+            session.add(Area(code=code, name=name, kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
+        session.flush()
+        for code, parent in COMMUNES.items():
+            session.add(
+                Area(code=code, name=f"Xã {code}", kind="Xã", level=AreaLevel.COMMUNE, parent_code=parent)
+            )
+        women = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        for code in AGENCIES:
+            create_organisation(
+                session, code=code, name=f"Sở {code}", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
+            )
+        theirs = find_or_create_list(session, organisation_id=women.id, name="Phụ nữ", now=world.now).id
+    world.add_people(PEOPLE)
+    with world.runtime.db.write() as session:
+        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
+        for n, contact_id in enumerate(people):
+            code = list(COMMUNES)[n % len(COMMUNES)]
+            session.execute(update(Contact).where(Contact.id == contact_id).values(area_code=code))
+            if n % 3 == 0:
+                session.execute(
+                    update(Membership).where(Membership.contact_id == contact_id).values(list_id=theirs)
+                )
+    return world
+
+
+def tell(world: World, campaign_id: int, labels: dict[int, Label], at: datetime) -> None:
+    """The n-th people say these in a campaign."""
+    with world.runtime.db.write() as session:
+        query = select(Phone.e164, Recipient).join(Recipient, Recipient.phone_id == Phone.id)
+        recipients = dict(session.execute(query.where(Recipient.campaign_id == campaign_id)).all())
+        for n, label in labels.items():
+            recipient = recipients[number(n)]
+            assert recipient.phone_id
+            record_answer(
+                session,
+                phone_id=recipient.phone_id,
+                recipient=recipient,
+                label=label,
+                source=AnswerSource.PAGE,
+                keys=world.keys,
+                now=at,
+            )
+
+
+def add_figures(world: World, drive: int, *, factor: int, today: Any) -> None:
+    """Goals, denominators, official figures, agencies' figures and activities of one drive."""
+    with world.runtime.db.write() as session:
+        user, now = find_user(session, AUTHOR), world.now
+        for scope, place, share in (("residents", "62", str(40 + factor)), ("staff", "", str(90 + factor))):
+            subject = find_subject(session, drive=drive, scope=scope, place=place)
+            set_goal(session, subject, share=share, deadline="", basis="", user=user, now=now)
+        for n, code in enumerate(("62", *DISTRICTS, *COMMUNES)):
+            enter_denominator(
+                session,
+                find_subject(session, drive=drive, scope="residents", place=code),
+                value=str(100 * factor + 10 * n),
+                as_of=today.isoformat(),
+                source="Sở",
+                user=user,
+                now=now,
+            )
+        for n, code in enumerate(DISTRICTS):
+            enter_official(
+                session,
+                drive=drive,
+                day=today.isoformat(),
+                area=code,
+                installed=str(7 * factor + n),
+                source="Sở",
+                user=user,
+                now=now,
+            )
+        ids = session.scalars(text("SELECT id FROM organisations WHERE kind = 'agency' ORDER BY code")).all()
+        for n, organisation_id in enumerate(ids[: 1 + factor]):
+            submit_report(
+                session,
+                organisation_id,
+                StaffCounts(60 * factor, 50 * factor, 20 * factor + n),
+                drive=drive,
+                day=today,
+                note="mới",
+                reporter=Reporter(ReportChannel.FORM, user_id=user.id),
+                now=now,
+            )
+        campaign_id = session.scalars(select(Campaign.id).where(Campaign.drive_id == drive)).first()
+        entry = ActivityEntry(ActivityKind.RADIO, today, today, times=factor, people=9 * factor)
+        add_activity(
+            session,
+            entry,
+            area="62",
+            organisation_id=user.organisation_id or 0,
+            campaign_id=campaign_id,
+            form_key=f"k{drive}",
+            user=user,
+            now=now,
+        )
+
+
+@pytest.fixture
+def drives(places: World) -> tuple[int, int]:
+    """A drive with two campaigns, the second to more people, and one of another kind with one to all of them."""
+    now = datetime.now(UTC)
+    noon = datetime.now(VIETNAM).replace(hour=0, minute=0) - timedelta(hours=12)
+    first = places.launch(lists=[LIST])
+    second = places.launch(lists=[LIST, "Phụ nữ"], name="Đợt sau")
+    other = places.launch(lists=[LIST, "Phụ nữ"], name="Tiêm", kind="tiem-chung", text="Mời ông/bà tiêm.")
+    every = [n for n in range(PEOPLE) if n % 3]
+    tell(places, first, dict.fromkeys(every[:9], Label.INSTALLED), noon)
+    tell(places, first, dict.fromkeys(every[9:14], Label.NO_SMARTPHONE), noon)
+    tell(places, second, dict.fromkeys((*every[5:11], 0, 3, 6), Label.INSTALLED), now)
+    tell(places, second, dict.fromkeys((*every[:2], 9, 12), Label.NOT_YET), now)
+    tell(places, second, {every[15]: Label.NO_SMARTPHONE, every[16]: Label.QUESTION}, now)
+    tell(places, other, dict.fromkeys(range(20, 40), Label.INSTALLED), now)
+    with places.runtime.db.write() as session:
+        # One who said it in both takes the first back, one in the first alone: the number of the former stays.
+        for n in (every[5], every[8]):
+            undo_answer(session, session.get_one(Recipient, places.recipient(number(n), first).id), now=now)
+        for remainder, state in enumerate((MessageState.DELIVERED, MessageState.SENT, MessageState.FAILED)):
+            session.execute(update(Message).where(Message.id % 4 == remainder).values(state=state))
+        ids = (session.get_one(Campaign, each).drive_id for each in (first, other))
+        drive_ids = (next(ids), next(ids))
+        assert session.get_one(Campaign, second).drive_id == drive_ids[0]
+    today = datetime.now(VIETNAM).date()
+    for factor, drive in enumerate(drive_ids, start=1):
+        add_figures(places, drive, factor=factor, today=today)
+    return drive_ids
+
+
+# By commune and organisation, each number where its first recipient is; nothing of this is the program's.
+COUNT = """
+WITH mine AS (
+    SELECT r.* FROM recipients r JOIN campaigns c ON c.id = r.campaign_id
+    WHERE c.drive_id = :drive AND r.exclusion IS NULL),
+firsts AS (SELECT DISTINCT ON (phone_id) phone_id, area_code, list_id FROM mine ORDER BY phone_id, id),
+said AS (
+    SELECT DISTINCT ON (a.phone_id) a.phone_id, a.label FROM answers a JOIN campaigns c ON c.id = a.campaign_id
+    WHERE c.drive_id = :drive AND a.undone_at IS NULL AND a.label NOT IN ('question', 'unclear')
+    ORDER BY a.phone_id, a.at DESC, a.id DESC),
+reports AS (SELECT i.* FROM install_reports i JOIN campaigns c ON c.id = i.campaign_id WHERE c.drive_id = :drive),
+done AS (SELECT DISTINCT phone_id FROM reports WHERE withdrawn_at IS NULL),
+yesterday AS (
+    SELECT DISTINCT phone_id FROM reports
+    WHERE reported_at < :midnight AND (withdrawn_at IS NULL OR withdrawn_at >= :midnight)),
+sent AS (
+    SELECT m.phone_id, max(CASE WHEN m.state = 'delivered' THEN 1 ELSE 0 END) AS arrived
+    FROM messages m JOIN campaigns c ON c.id = m.campaign_id
+    WHERE c.drive_id = :drive AND m.step_id IS NOT NULL
+      AND m.state IN ('accepted', 'sent', 'delivered', 'undelivered', 'no_report') GROUP BY m.phone_id)
+SELECT f.area_code, l.organisation_id, count(*),
+    sum(CASE WHEN said.label = 'no_smartphone' THEN 1 ELSE 0 END), count(said.phone_id),
+    count(done.phone_id), count(done.phone_id) - count(yesterday.phone_id), count(sent.phone_id), sum(sent.arrived)
+FROM firsts f JOIN contact_lists l ON l.id = f.list_id
+    LEFT JOIN said ON said.phone_id = f.phone_id LEFT JOIN done ON done.phone_id = f.phone_id
+    LEFT JOIN yesterday ON yesterday.phone_id = f.phone_id LEFT JOIN sent ON sent.phone_id = f.phone_id
+GROUP BY f.area_code, l.organisation_id
+"""
+Figures = dict[str, tuple[int, ...]]
+
+
+def count_by_hand(world: World, drive: int) -> Figures:
+    """By area's code, `o` and an organisation's id, and `all`: recipients, without, answered, done, today, sent, arrived."""
+    midnight = datetime.now(VIETNAM).replace(hour=0, minute=0, second=0, microsecond=0)
+    sums: dict[str, list[int]] = {code: [0] * 7 for code in (*DISTRICTS, *COMMUNES)}
+    with world.runtime.db.read() as session:
+        for area, organisation, *counts in session.execute(
+            text(COUNT), {"drive": drive, "midnight": midnight}
+        ):
+            for key in ("all", area, COMMUNES[area], f"o{organisation}"):
+                line = sums.setdefault(key, [0] * 7)
+                for n, count in enumerate(counts):
+                    line[n] += int(count or 0)
+    return {key: tuple(line) for key, line in sums.items()}
+
+
+def read_page(world: World, drive: int) -> ProgressPage:
+    with world.runtime.db.read() as session:
+        found = session.get_one(Drive, drive)
+        user, now = find_user(session, AUTHOR), datetime.now(UTC)
+        page = read_progress(session, found, user=user, redis=world.runtime.redis, now=now)
+    assert page is not None
+    return page
+
+
+def figures_of_page(page: ProgressPage) -> Figures:
+    tables = [page.districts, *page.communes.values()]
+    lines = {line.code: line for table in tables for line in table.lines}
+    lines |= {f"o{line.code}": line for line in page.organisations.lines}
+    found = {
+        code or "": (
+            line.counts.recipients,
+            line.counts.no_smartphone,
+            line.counts.answered,
+            line.counts.installed,
+            line.counts.today,
+            line.counts.sent or 0,
+            line.counts.delivered or 0,
+        )
+        for code, line in lines.items()
+    }
+    total, reach = page.total, page.reach.total
+    shares = (total.recipients, total.no_smartphone, total.answered, total.installed, total.today)
+    return found | {"all": (*shares, reach.written, reach.arrived)}
+
+
+def figures_of_report(snapshot: Snapshot) -> Figures:
+    lines = {each.code: each.reported for each in (*snapshot.districts, *snapshot.communes)}
+    lines |= {f"o{each.id}": each.reported for each in snapshot.bodies} | {"all": snapshot.whole.reported}
+    return {
+        code: (line.recipients, line.no_smartphone, line.answered, line.reported)
+        for code, line in lines.items()
+    }
+
+
+def rows_of(content: bytes) -> list[list[Any]]:
+    """The rows of all sheets of a workbook."""
+    book = load_workbook(BytesIO(content))
+    return [row for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python()]
+
+
+def without(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def dotted(count: int) -> str:
+    return f"{count:,}".replace(",", ".")
+
+
+def test_every_figure_of_two_drives_equals_a_count_of_the_rows(
+    places: World, drives: tuple[int, int], client: FlaskClient
+) -> None:
+    signed_in(client, AUTHOR)
+    compared = 0
+    now, today = datetime.now(UTC), datetime.now(VIETNAM).date()
+    for factor, drive in enumerate(drives, start=1):
+        expected = count_by_hand(places, drive)
+        page = read_page(places, drive)
+        assert figures_of_page(page) == expected
+        compared += 7 * len(expected)
+        assert page.head.days[-1][1] == expected["all"][3]
+        assert page.head.days[-1][1] - page.head.days[-2][1] == expected["all"][4]
+        with places.runtime.db.read() as session:
+            snapshot = take_snapshot(session, UNTIL_MIDNIGHT, drive=drive, day=today, known_until=now)
+            agencies = session.execute(
+                text(
+                    "SELECT o.name, a.staff, a.with_smartphone, a.installed FROM organisations o LEFT JOIN"
+                    " agency_reports a ON a.organisation_id = o.id AND a.drive_id = :drive"
+                    " WHERE o.kind = 'agency' ORDER BY o.name"
+                ),
+                {"drive": drive},
+            ).all()
+        of_report = figures_of_report(snapshot)
+        assert of_report == {code: line[:4] for code, line in expected.items()}
+        compared += 4 * len(of_report)
+        # Agencies, official figures, goals and activities: those of this drive alone, on the page and in the report.
+        assert page.agencies is None or {
+            line.agency.name: (line.agency.counts.staff, line.agency.counts.with_smartphone)
+            for line in page.agencies.lines
+            if line.agency.counts
+        } == {name: (staff, owners) for name, staff, owners, _installed in agencies if staff}
+        assert [
+            (each.name, each.staff, each.with_smartphone, each.installed) for each in snapshot.agencies
+        ] == [tuple(row) for row in agencies]
+        assert {each.code: each.official and each.official.installed for each in snapshot.districts} == {
+            code: 7 * factor + n for n, code in enumerate(DISTRICTS)
+        }
+        assert snapshot.residents is not None
+        assert snapshot.residents.share == (40 + factor) / 100
+        assert snapshot.staff.share == (90 + factor) / 100
+        assert [(each.times, each.people) for each in snapshot.outreach] == [(factor, 9 * factor)]
+        assert {line.code: line.denominator for line in page.districts.lines} == {
+            code: 100 * factor + 10 * n for n, code in enumerate(DISTRICTS, start=1)
+        }
+        compared += 3 * len(agencies) + 2 * len(DISTRICTS) + 4
+        document = compose(snapshot, UNTIL_MIDNIGHT)
+        names = {code: f"Huyện {name}" for code, name in DISTRICTS.items()}
+        names |= {code: f"Xã Xã {code}" for code in COMMUNES}
+        rows = rows_of(write_xlsx(document, made_at=now))
+        for code, name in names.items():
+            recipients, no_smartphone, _answered, done, *_more = expected[code]
+            of_place = [row for row in rows if name in row[:2]]
+            assert any({done, recipients - no_smartphone} <= set(row) for row in of_place), (code, of_place)
+            compared += 2
+        # As people see it: the leaders' page, home, and the report's table.
+        html = client.get(f"/admin/progress/?drive={drive}").text
+        table = html.split('id="districts"')[1].split("</section>")[0]
+        for code, name in DISTRICTS.items():
+            row = table.split(f"Huyện {name}</a>")[1].split("</tr>")[0]
+            cells = [
+                without(cell).split(" ")[0] for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)
+            ]
+            recipients, _without, answered, done, new, sent, arrived = expected[code]
+            assert cells[2:4] == [f"+{new}" if new else "0", dotted(done)]
+            assert cells[-4:] == [str(recipients), str(sent), str(arrived), str(answered)]
+            compared += 6
+    assert compared >= 150, compared
+    # Home, the leaders' page and the agencies' page read the drive that is chosen.
+    for drive, name, staff in ((drives[0], APP, "60"), (drives[1], VACCINE, "120")):
+        if drive != drives[0]:
+            assert post(client, f"/admin/drives/{drive}/choose").status_code == 303
+        line = without(client.get("/admin/").text.split('id="goals"')[1].split("</section>")[0])
+        assert name in line
+        assert f"{count_by_hand(places, drive)['all'][3]} người tự báo đã" in line
+        assert name in client.get("/admin/progress/").text
+        assert staff in without(client.get("/admin/agencies/").text)
+    assert sum(count_by_hand(places, drive)["all"][3] for drive in drives) > 20
+
+
+def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_names(places: World) -> None:
+    now = datetime.now(UTC)
+    first = places.draft()
+    with places.runtime.db.write() as session:
+        user = find_user(session, AUTHOR)
+        started = datetime.now(VIETNAM).date()
+        later = create_drive(
+            session,
+            kind="bluezone",
+            name="Bluezone, lần hai",
+            starts_on=started,
+            ends_on=None,
+            user=user,
+            now=now,
+        ).id
+    named = places.draft(drive="Bluezone, lần hai")
+    same = places.draft()
+    with places.runtime.db.read() as session:
+        ids = [session.get_one(Campaign, each).drive_id for each in (first, named, same)]
+    assert ids[1] == later
+    assert ids[2] == ids[0] != later
+    for wrong, code in (
+        ({"drive": "Không có"}, "campaign_drive_unknown"),
+        ({"drive": APP, "kind": "tiem-chung", "text": TEXT}, "campaign_drive_other_kind"),
+    ):
+        with pytest.raises(LoaError, match=code):
+            places.draft(**wrong)
+    with places.runtime.db.write() as session:  # an ended drive takes no more
+        session.get_one(Drive, ids[0]).ends_on = "2020-08-20"
+    third = places.draft()
+    with places.runtime.db.read() as session:
+        assert session.get_one(Campaign, third).drive_id == later
+
+
+def test_a_drive_s_kind_stays_once_it_has_a_campaign_and_only_the_province_chooses(places: World) -> None:
+    campaign_id = places.draft()
+    with places.runtime.db.write() as session:
+        drive = session.get_one(Drive, session.get_one(Campaign, campaign_id).drive_id)
+        user, now = find_user(session, AUTHOR), datetime.now(UTC)
+        given = {"name": drive.name, "starts_on": datetime.now(VIETNAM).date(), "ends_on": None}
+        with pytest.raises(BadInput, match="drive_kind_fixed"):
+            edit_drive(session, drive.id, kind="tiem-chung", **given, user=user, now=now)
+        edit_drive(session, drive.id, kind="bluezone", **given | {"name": "Tên mới"}, user=user, now=now)
+        women = session.scalars(text("SELECT id FROM organisations WHERE code = 'PN'")).one()
+        officer = places.add_officer(session, "pn@loa.example", user.role, women)
+        with pytest.raises(NotAllowed, match="drives_not_allowed"):
+            choose_drive(session, drive.id, user=officer, now=now)

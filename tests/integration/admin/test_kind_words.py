@@ -1,0 +1,123 @@
+"""Pages, agencies' forms, mail and the report speak of what a drive's kind asks for, and of nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.agencies.links import address_of, make_link
+from campaigns.agencies.reports import read_counts, submit_by_officer
+from campaigns.goals.official_figures import enter_official
+from campaigns.models.figures import AgencyReport
+from campaigns.models.reports import FileKind, Purpose, ReportMail
+from campaigns.planning.drives import current_drive_id
+from campaigns.planning.kinds import load_kinds, needs_smartphone, words_of
+from campaigns.reports.documents import words_of as words_of_file
+from campaigns.reports.report_mail import compose_letter
+from campaigns.reports.settings import current_template
+from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.reports.writers.docx import write_docx
+from campaigns.reports.writers.pdf import draw_charts
+from campaigns.reports.writers.xlsx import write_xlsx
+from campaigns.rules.reports.compose import compose
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import OrganisationKind
+from outreach.models.places import Area, AreaLevel
+from tests.support.admin_client import signed_in
+from tests.support.world import AUTHOR, World
+
+
+def shown(html: str) -> str:
+    """The text of a page's own part, without the menu."""
+    main = re.search(r"<main.*</main>", html, re.DOTALL)
+    text = re.sub(r"<(script|style|option).*?</\1>", " ", main[0] if main else html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+
+def add_agency(world: World, kind: str, today: date) -> tuple[int, str]:
+    """An agency with figures of today in the kind's drive, and the path of its link."""
+    with world.runtime.db.write() as session:
+        session.add(Area(code="62", name="Miền", kind="Tỉnh", level=AreaLevel.PROVINCE))
+        session.flush()
+        session.add(Area(code="608", name="Một", kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
+        session.flush()
+        agency = create_organisation(session, code="SYT", name="Sở Một", kind=OrganisationKind.AGENCY).id
+        user, now = find_user(session, AUTHOR), datetime.now(UTC)
+        counts = read_counts("120", "100" if words_of(kind).owners else "", "90")
+        submit_by_officer(session, agency, counts, day=today, note="", user=user, now=now)
+        drive = current_drive_id(session)
+        enter_official(
+            session,
+            drive=drive,
+            day=today.isoformat(),
+            area="608",
+            installed="7",
+            source="Sở",
+            user=user,
+            now=now,
+        )
+        link = make_link(session, agency, holder="chị Hoa", days=9, user=user, now=now)
+        address = address_of(link, world.runtime.settings)
+    return agency, address.removeprefix(world.runtime.settings.public_base_url)
+
+
+@pytest.mark.parametrize("kind", sorted(load_kinds()))
+def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kind: str) -> None:
+    world.add_people(3)
+    campaign_id = world.launch(kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
+    now, today = datetime.now(UTC), datetime.now(VIETNAM).date()
+    agency, link = add_agency(world, kind, today)
+    signed_in(client, AUTHOR)
+    said = {
+        path: shown(client.get(path).text)
+        for path in (
+            "/admin/",
+            "/admin/progress/",
+            "/admin/agencies/",
+            f"/admin/agencies/{agency}/",
+            link,
+            f"/admin/report/preview?day={today}",
+            f"/admin/progress/?campaign={campaign_id}",
+        )
+    }
+    with world.runtime.db.read() as session:
+        drive = current_drive_id(session)
+        form = current_template(session, drive)
+        form = replace(form, hours=replace(form.hours, freeze="23:59"))
+        snapshot = take_snapshot(
+            session, form, drive=drive, day=today, known_until=now + timedelta(seconds=1)
+        )
+        document = compose(snapshot, form)
+        for each, content in (
+            (FileKind.DOCX, write_docx(document, draw_charts(document), made_at=now)),
+            (FileKind.XLSX, write_xlsx(document, made_at=now)),
+        ):
+            said[each] = " ".join(words_of_file(content, each))
+        mail = ReportMail(
+            drive_id=drive, day=today.isoformat(), purpose=Purpose.CHASE, organisation_id=agency
+        )
+        said["mail"] = compose_letter(session, mail, world.runtime.settings).body
+        [report] = session.scalars(select(AgencyReport)).all()
+    # Of 120 people 100 have a smartphone; where everybody counts, all 120 do.
+    assert report.with_smartphone == (100 if words_of(kind).owners else 120)
+    own = words_of(kind).done
+    for place in ("/admin/progress/", "/admin/agencies/", link, FileKind.DOCX, "mail"):
+        assert f"đã {own}" in said[place].lower(), (place, said[place])
+    others = {words_of(other).done for other in load_kinds() if other != kind} - {own}
+    foreign = [rf"(?:đã|chưa) {re.escape(word)}\b" for word in others if not own.startswith(word)]
+    if not needs_smartphone(kind):
+        foreign += ["điện thoại thông minh", "đtth?m", "bluezone", r"\bcài\b"]
+    wrong = [
+        (place, found[0])
+        for place, text in said.items()
+        for word in foreign
+        if (found := re.search(word, text.lower()))
+    ]
+    assert wrong == []
