@@ -65,7 +65,7 @@ def next_factor(factor: float, answers: Iterable[tuple[int, int]]) -> float:
     `answers`: pairs of segments counted and charged. It rises to the dearest at once, and falls by halves: one odd answer is soon
     forgotten, and what is dear now and then stays reserved.
     """
-    dearest = max([1.0, *(charged / counted for counted, charged in answers)])
+    dearest = max([1.0, *(charged / max(1, counted) for counted, charged in answers)])
     if dearest >= factor or factor - dearest < 0.1:
         return dearest
     return (factor + dearest) / 2

@@ -98,6 +98,7 @@ def test_a_segment_costs_its_share_of_what_was_spent() -> None:
         (5.0, [(1, 1)], 3.0),
         (1.05, [(1, 1)], 1.0),
         (5.0, [(1, 5), (1, 1)], 5.0),
+        (1.0, [(0, 2)], 2.0),  # a text that is nothing by our count
     ],
 )
 def test_what_is_reserved_follows_the_gateways_count(
