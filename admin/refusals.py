@@ -22,7 +22,6 @@ _BY_ENDPOINT = {
     ("login.check", 429): SecurityEvent.LOGIN_BRAKED,
     ("login.ask_for_link", 429): SecurityEvent.LOGIN_BRAKED,
 }
-_API_REFUSALS = (401, 403, 429)
 
 
 def note_refusals(app: Flask, runtime: Runtime) -> None:

@@ -96,7 +96,7 @@ class _Sessions(SecureCookieSessionInterface):
     """
 
     def __init__(self, runtime: Runtime) -> None:
-        self._key = runtime.settings.secret_key
+        self._key = runtime.settings.keys_of(Purpose.SESSIONS)
         self._is_https = runtime.settings.public_base_url.startswith("https:")
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
@@ -238,7 +238,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
     @pages.post("/login")
     def sign_in() -> ResponseReturnValue:
         email, address = request.form.get("email", ""), request.remote_addr or ""
-        device = device_of(request, email, secret_key=runtime.settings.secret_key)
+        device = device_of(request, email, secret_key=runtime.settings.keys_of(Purpose.SESSIONS))
         if wait := hit_login(runtime.redis, email=email, address=address, device=device):
             minutes = -(-wait // 60)
             error = _(
