@@ -190,7 +190,8 @@ def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
     total, key = 0, runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     while True:
         with runtime.db.write() as session:
-            matched = match_receipts(session, now=now, secret_key=key)
+            tag_key = runtime.settings.secret_key
+            matched = match_receipts(session, now=now, tag_key=tag_key, secret_key=key)
         total += matched
         if matched < MATCH_LIMIT:
             break

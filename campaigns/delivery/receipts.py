@@ -48,8 +48,11 @@ def store_receipts(session: Session, receipts: Sequence[Receipt], *, now: dateti
     )
 
 
-def match_receipts(session: Session, *, now: datetime, secret_key: str) -> int:
-    """Find the attempts of up to MATCH_LIMIT due receipts and apply them. Returns how many were found."""
+def match_receipts(session: Session, *, now: datetime, tag_key: str, secret_key: str) -> int:
+    """Find the attempts of up to MATCH_LIMIT due receipts and apply them. Returns how many were found.
+
+    `tag_key` is what the gateway made the tags with, `secret_key` that of suppressed numbers.
+    """
     due = session.scalars(
         select(WaitingReceipt)
         .where(WaitingReceipt.next_try_at <= now)
@@ -84,9 +87,9 @@ def match_receipts(session: Session, *, now: datetime, secret_key: str) -> int:
         else:
             reports.append(_report(receipt, attempt_id, found))
     waiting = [receipt for receipt in unmatched if now - receipt.received_at >= ANSWER_IS_RECORDED_IN]
-    for receipt, attempt in _match_unknown(session, waiting, secret_key=secret_key):
+    for receipt, attempt in _match_unknown(session, waiting, tag_key=tag_key):
         done.append(receipt.id)
-        tag = number_tag(attempt.e164, secret_key=secret_key)
+        tag = number_tag(attempt.e164, secret_key=tag_key)
         adopted = next((gateway_id(message_id, tag) for message_id in receipt.message_ids), None)
         if attempt.segments == 1:
             reports.append(_report(receipt, attempt.id, adopted))
@@ -144,7 +147,7 @@ def _report(receipt: WaitingReceipt, attempt_id: int, known_as: str | None) -> A
 
 
 def _match_unknown(
-    session: Session, receipts: Sequence[WaitingReceipt], *, secret_key: str
+    session: Session, receipts: Sequence[WaitingReceipt], *, tag_key: str
 ) -> list[tuple[WaitingReceipt, Any]]:
     """Return pairs of a receipt and the one unknown attempt that it can be about.
 
@@ -158,7 +161,7 @@ def _match_unknown(
         .join(Phone, Phone.id == Attempt.phone_id)
         .where(Attempt.state == AttemptState.UNKNOWN, Attempt.gateway_id.is_(None))
     ):
-        by_tag.setdefault(number_tag(attempt.e164, secret_key=secret_key), []).append(attempt)
+        by_tag.setdefault(number_tag(attempt.e164, secret_key=tag_key), []).append(attempt)
     pairs: list[tuple[WaitingReceipt, Any]] = []
     taken: set[int] = set()
     for receipt in receipts:

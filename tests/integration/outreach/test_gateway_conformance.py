@@ -48,6 +48,7 @@ def gateway(world: World, request: pytest.FixtureRequest, monkeypatch: pytest.Mo
         world.runtime.settings,
         public_base_url=f"http://127.0.0.1:{web.server_port}",
         sms_live="no",
+        suppression_keys=("suppressions-" + "k" * 32,),
         **settings_of(request.param, world),
     )
     world.runtime = replace(world.runtime, settings=settings, webhooks=TwilioWebhooks(settings))
