@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ fuzz-uploads: environment-dev  ## damaged files for every upload, none of which 
 
 drill-restore: environment-dev  ## lose the database in the middle of a send, restore a backup, send on: ARGS="--messages 4000"
 	$(VENV)/bin/python -m tests.drills.restore $(ARGS)
+
+drill-gateways: environment-dev  ## a large send over SMPP or an aggregator, connections cut, workers killed: ARGS="--gateway smpp --messages 20000"
+	$(VENV)/bin/python -m tests.drills.gateways $(ARGS)
 
 drill-hosts: environment-dev  ## one host and two with workers, one of them cut off in the middle of a send: as root, ARGS="--messages 20000"
 	$(VENV)/bin/python -m tests.drills.hosts $(ARGS)

@@ -69,7 +69,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[AttemptState, int], set[str]]] = {
     "not sent": ({"rate_failed": 1.0}, {AttemptState.FAILED: 3}, ALL),
     "throttled": ({"rate_429": 0.5, "seed": 3}, DELIVERED, ALL),
     "cut after acceptance": ({"rate_cut": 1.0}, DELIVERED, {"twilio", "aggregator"}),
-    # A cut takes all that is under way on the connection with it: `make chaos` with `--gateway smpp` counts.
+    # A cut takes all that is under way on the connection with it: `make drill-gateways` counts.
     "silent after acceptance": ({"rate_timeout": 1.0, "timeout_s": 1}, DELIVERED, {"smpp"}),
     "error after acceptance": ({"rate_500_after": 1.0}, DELIVERED, ALL),
     # Found absent, or asked again under the same id; by SMPP a person decides.

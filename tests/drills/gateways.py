@@ -1,0 +1,139 @@
+"""`make drill-gateways`: a large send over SMPP or an aggregator while connections are cut and workers are killed.
+
+PostgreSQL, Redis, the simulator, the web and every worker are real processes of this run's own; reports are repeated and
+shuffled. Over SMPP all connections are cut as often as workers are killed; what no answer was seen for is matched by its
+receipt, or left for a person and then missing at the gateway, or there in part. Over the aggregator nothing is left. Exit status 1 if
+anything was lost or sent twice, or left unknown over the aggregator.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from campaigns.models.messages import Attempt, WaitingReceipt
+from campaigns.rules.states import AttemptState
+from deploy.redis_server import find_port
+from outreach.core.schema import upgrade
+from outreach.models.contacts import Phone
+from outreach.runtime import open_runtime
+from simulator.testing import RunningSimulator, running_simulator
+from tests.support.processes import Processes, simulator_settings
+from tests.support.servers import create_database, make_folder, start_postgres, start_redis
+from tests.support.world import World
+
+ENDS_AFTER_S = 900.0
+FAULTS = {"latency_ms": 60, "rate_429": 0.02, "callbacks_repeat": 2, "callbacks_shuffle": True}
+FAULTS_OF_HTTP = {"rate_cut": 0.03, "rate_cut_before": 0.02, "rate_500": 0.02, "rate_500_after": 0.02}
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.drills.gateways")
+    options.add_argument("--gateway", choices=("smpp", "aggregator"), default="smpp")
+    options.add_argument("--messages", type=int, default=20_000)
+    options.add_argument("--kills", type=int, default=20)
+    given = options.parse_args()
+    folder = make_folder()
+    try:
+        return run(folder, given.gateway, messages=given.messages, kills=given.kills)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run(folder: Path, gateway: str, *, messages: int, kills: int) -> int:
+    postgres, redis, port = start_postgres(folder), start_redis(folder), find_port()
+    with running_simulator() as simulator:
+        settings = simulator_settings(
+            create_database(postgres.url),
+            redis.url,
+            simulator,
+            PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
+            SMS_GATEWAY=gateway,
+            SMS_LIVE="no",
+            SMPP_URL=simulator.smpp_url,
+            SMPP_WINDOW=50,
+            AGGREGATOR_PROFILE="esms",
+            AGGREGATOR_URL=f"{simulator.url}/aggregator",
+            AGGREGATOR_KEY=simulator.account_sid,
+            AGGREGATOR_SECRET=simulator.auth_token,
+        )
+        runtime = open_runtime(settings)
+        upgrade(runtime.db)
+        world, processes = World(runtime, simulator), Processes(settings, folder / "processes.log")
+        world.add_people(messages)
+        simulator.faults(**FAULTS, **(FAULTS_OF_HTTP if gateway == "aggregator" else {}), seed=1)
+        try:
+            web = f"gunicorn asgi:app --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --no-control-socket"
+            processes.start_program(*web.split())
+            campaign = world.launch()
+            for queue in ("default", "inbound"):
+                processes.start("worker", "--queues", queue)
+            processes.start("scheduler")
+            cuts = break_things(simulator, processes, messages=messages, kills=kills)
+            wait_for_end(world, campaign)
+            print(f"workers killed {kills}  connections cut {cuts} times")
+            return report(world, campaign, messages=messages, may_be_unknown=gateway == "smpp")
+        finally:
+            processes.stop()
+            runtime.close()
+            redis.stop()
+            postgres.stop()
+
+
+def break_things(simulator: RunningSimulator, processes: Processes, *, messages: int, kills: int) -> int:
+    """Kill a worker and cut all SMPP connections, `kills` times over the send. Returns how often there were some."""
+    senders = [processes.start("worker", "--queues", "send") for _ in range(2)]
+    chance, killed, cuts, ends = random.Random(1), 0, 0, time.monotonic() + ENDS_AFTER_S
+    while killed < kills and time.monotonic() < ends:
+        if simulator.stats()["accepted"] / messages > (killed + 1) / (kills + 2):
+            cuts += simulator.cut_smpp() > 0
+            victim = senders.pop(chance.randrange(len(senders)))
+            processes.kill(victim)
+            senders.append(processes.start("worker", "--queues", "send"))
+            killed += 1
+        time.sleep(0.1)
+    return cuts
+
+
+def wait_for_end(world: World, campaign: int) -> None:
+    """Wait until nothing is under way and no report waits at the gateway or to be matched."""
+    ends = time.monotonic() + ENDS_AFTER_S
+    while time.monotonic() < ends:
+        counts = world.status(campaign)["steps"][0]["messages"]
+        under_way = sum(counts.get(state, 0) for state in ("sending", "queued", "accepted", "sent"))
+        if world.runtime.settings.sms_gateway == "aggregator":
+            under_way += counts.get("unknown", 0)
+        with world.runtime.db.read() as session:
+            waiting = session.scalar(select(func.count()).select_from(WaitingReceipt)) or 0
+        if not (under_way or waiting or world.simulator.stats()["callbacks_pending"]):
+            return
+        time.sleep(0.5)
+
+
+def report(world: World, campaign: int, *, messages: int, may_be_unknown: bool) -> int:
+    sent = Counter(world.sent_to())
+    counts = world.status(campaign)["steps"][0]["messages"]
+    with world.runtime.db.read() as session:
+        unknown = set(
+            session.scalars(
+                select(Phone.e164)
+                .join(Attempt, Attempt.phone_id == Phone.id)
+                .where(Attempt.state == AttemptState.UNKNOWN)
+            )
+        )
+    twice = sum(times > 1 for times in sent.values())
+    lost = messages - len(sent.keys() | unknown)
+    print(f"messages {messages}  sent {len(sent)}  lost {lost}  twice {twice}  states {counts}")
+    print(f"unknown, for a person: {len(unknown)}, of which the gateway has {len(unknown & sent.keys())}")
+    return 1 if lost or twice or (unknown and not may_be_unknown) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
