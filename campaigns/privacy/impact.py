@@ -73,6 +73,8 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
     require_role(user, Role.AUDITOR)
     today = now.astimezone(VIETNAM).date()
     clocks, office = clocks_on(load_clocks(), today), find_office(session)
+    addresses = {"smpp": settings.smpp_url, "aggregator": settings.aggregator_url}
+    gateway_host = _host(addresses.get(settings.sms_gateway, settings.api_base_url))
     return ImpactFacts(
         office=office.name if office else "",
         people=_count(session, Contact),
@@ -87,9 +89,9 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         or 0,
         kinds=sorted(session.scalars(select(Campaign.kind).distinct())),
         gateway=settings.sms_gateway,
-        gateway_host=_host(settings.api_base_url),
+        gateway_host=gateway_host,
         is_live=settings.is_live,
-        is_abroad=_host(settings.api_base_url).endswith(_host(TWILIO_API).removeprefix("api")),
+        is_abroad=gateway_host.endswith(_host(TWILIO_API).removeprefix("api")),
         mail_host=_host(settings.smtp_url),
         faults_host=_host(settings.sentry_dsn),
         receivers=sorted(
