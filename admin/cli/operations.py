@@ -15,7 +15,7 @@ import click
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from admin.cli.base import Command, Day, Failure, Group, answer_lines, json_option, output
+from admin.cli.base import Command, Day, Failure, Group, answer_lines, json_option, output, warn
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
@@ -36,7 +36,15 @@ from outreach.accounts.audit import check_audit, read_anchor
 from outreach.accounts.audit_head import read_outside_heads
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
-from outreach.contacts.move_people import Tried, UnitMove, apply_reform, load_units, move_people, plan_moves
+from outreach.contacts.move_people import (
+    Tried,
+    UnitMove,
+    apply_reform,
+    find_users_without_ground,
+    load_units,
+    move_people,
+    plan_moves,
+)
 from outreach.core.schema import require_current, upgrade
 from outreach.imports.import_file import import_areas
 from outreach.models.backups import Backup
@@ -104,6 +112,15 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
                 moves = plan_moves(session)
         else:
             moves = move_people(runtime, now=now)
+        with runtime.db.read() as session:
+            users = find_users_without_ground(session)
+        if users:
+            warn(
+                _(
+                    "Địa bàn của các tài khoản này nay chỉ là một phần của đơn vị mới, nên họ không thấy ai; hãy chọn lại địa bàn cho họ: %(users)s",
+                    users=", ".join(users),
+                )
+            )
         _show_moves(moves, is_plan=dry_run, as_json=as_json)
 
     @areas.command("change")

@@ -20,9 +20,9 @@ from outreach.accounts import audit
 from outreach.contacts.place_questions import ask_about_split_units, move_contacts
 from outreach.core.bulk import NO_SYNC
 from outreach.models.accounts import Organisation, User
-from outreach.models.contacts import Contact
+from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area
-from outreach.places.areas import read_successors
+from outreach.places.areas import IS_CURRENT, areas_within, read_successors
 from outreach.places.load_units import LoadedUnits, change_units, load_provinces
 from outreach.rules.errors import BadInput
 from outreach.use_cases import use_case
@@ -68,6 +68,18 @@ def plan_moves(session: Session) -> list[UnitMove]:
     ]
 
 
+def find_users_without_ground(session: Session) -> list[str]:
+    """Return the emails of users whose place ended and is a part of a larger unit today: they see nobody.
+
+    An administrator gives them a place; a reform alone shows nobody more people than before.
+    """
+    current = set(session.scalars(select(Area.code).where(IS_CURRENT)))
+    users = session.execute(
+        select(User.email, User.area_code).where(User.area_code.is_not(None)).order_by(User.email)
+    )
+    return [email for email, code in users.all() if not areas_within(session, [code or ""]) & current]
+
+
 @use_case
 def load_units(session: Session, provinces: Collection[str], *, now: datetime) -> LoadedUnits:
     """Load today's units of provinces, as a command. Nobody is moved. Raises BadInput for an unknown code."""
@@ -103,9 +115,10 @@ def apply_reform(
 
 @use_case
 def move_people(session: Session, *, now: datetime) -> list[UnitMove]:
-    """Move the people of units that went whole into another, as a command; with them users' and organisations' places.
+    """Move the people of units that went whole into another, as a command; with them organisations and answers about places.
 
-    Returns the moves with the people who stay as questions. Doing it again moves nobody.
+    Users keep their place: a merged unit is more than they may see (`find_users_without_ground`). Returns the moves with the
+    people who stay as questions. Doing it again moves nobody.
     """
     moves = plan_moves(session)
     for move in moves:
@@ -113,12 +126,19 @@ def move_people(session: Session, *, now: datetime) -> list[UnitMove]:
             move_contacts(session, move.old.code, move.new[0].code, now=now)
     ask_about_split_units(session)
     for old, new in read_successors(session).items():
-        if len(new) == 1:
-            for table in (Organisation, User):
-                session.execute(
-                    update(table).where(table.area_code == old).values(area_code=new[0]),
-                    execution_options=NO_SYNC,
-                )
+        is_whole = len(new) == 1
+        if is_whole:
+            session.execute(
+                update(Organisation).where(Organisation.area_code == old).values(area_code=new[0]),
+                execution_options=NO_SYNC,
+            )
+        # What was answered with a unit that was split since is asked again.
+        session.execute(
+            update(PlaceQuestion)
+            .where(PlaceQuestion.area_code == old)
+            .values(area_code=new[0] if is_whole else None),
+            execution_options=NO_SYNC,
+        )
     audit.record(
         session,
         "areas.move",

@@ -177,7 +177,10 @@ def read_questions(session: Session, user: User) -> tuple[list[OpenQuestion], in
     ).all()
     shown = rows[:ON_A_PAGE]
     codes = {code for question, _people in shown for code in question.candidates}
-    areas = {area.code: area for area in session.scalars(select(Area).where(Area.code.in_(codes)))}
+    areas = {
+        area.code: area
+        for area in session.scalars(select(Area).where(Area.code.in_(codes), Area.valid_to.is_(None)))
+    }
     return [
         OpenQuestion(
             question.id,

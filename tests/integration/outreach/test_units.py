@@ -9,8 +9,16 @@ import pytest
 from sqlalchemy import func, select
 
 from outreach.accounts.permissions import areas_of
-from outreach.contacts.move_people import Tried, apply_reform, load_units, move_people, plan_moves
-from outreach.models.accounts import User
+from outreach.accounts.users import find_user
+from outreach.contacts.move_people import (
+    Tried,
+    apply_reform,
+    find_users_without_ground,
+    load_units,
+    move_people,
+    plan_moves,
+)
+from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel, ContactMove
 from outreach.places.areas import areas_within, load_areas, read_districts, read_level_name, whole_successors
@@ -130,6 +138,20 @@ def test_a_scope_keeps_its_ground_and_gets_no_other(world: World) -> None:
                 if session.get_one(Area, each).valid_from
             }
         )
+
+
+def test_an_officer_of_a_merged_commune_sees_no_more_people_and_is_named(world: World) -> None:
+    load_kon_tum(world)
+    with world.runtime.db.write() as session:
+        world.add_officer(
+            session, "xa@loa.example", Role.STAFF
+        ).area_code = "23551"  # Ya Tăng, merged into Ya Ly
+        world.add_officer(session, "tinh@loa.example", Role.STAFF).area_code = "62"
+    load_units(world.runtime, ["51"], now=world.now)
+    move_people(world.runtime, now=world.now)
+    with world.runtime.db.read() as session:
+        assert find_users_without_ground(session) == ["xa@loa.example"]
+        assert find_user(session, "xa@loa.example").area_code == "23551"
 
 
 def test_an_installation_recognises_its_own_units(world: World) -> None:
