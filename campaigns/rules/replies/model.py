@@ -38,20 +38,25 @@ START, END = "^", "$"
 LONGEST_PIECE = 5
 
 
-def features_of_pair(before: str, word: str) -> Iterator[str]:
-    """Yield the features of a word and of its border with the word before it."""
+def features_of_word(word: str) -> Iterator[str]:
+    """Yield the features of a word alone: with and without accents, and its pieces."""
     plain = unaccent_word(word)
     yield "w" + word
     if plain != word:
         yield "w" + plain
-    yield f"b{before} {word}"
-    if before != START:
-        yield f"b{unaccent_word(before)} {plain}"
     padded = f" {plain} "
     for size in range(3, LONGEST_PIECE + 1):
         for at in range(len(padded) - size + 1):
             yield "c" + padded[at : at + size]
-    left = unaccent_word(before)[-3:] + " "
+
+
+def features_of_border(before: str, word: str) -> Iterator[str]:
+    """Yield the features of two neighbours, and the pieces over their border."""
+    yield f"b{before} {word}"
+    plain, plain_before = unaccent_word(word), unaccent_word(before)
+    if before != START:
+        yield f"b{plain_before} {plain}"
+    left = plain_before[-3:] + " "
     for size in range(1, len(left)):
         yield f"c{left[-size - 1 :]}{plain[:3]}"
 
@@ -71,7 +76,8 @@ def features_of(words: Sequence[str], meanings: Sequence[str], danger: frozenset
     """Yield all features of a reply: `words` with the campaign's own replaced, its meanings, and what `find_danger` finds."""
     padded = (START, *words, END)
     for at in range(1, len(padded)):
-        yield from features_of_pair(padded[at - 1], padded[at])
+        yield from features_of_word(padded[at])
+        yield from features_of_border(padded[at - 1], padded[at])
     yield f"n{min(len(words), 12)}"
     yield from features_of_meanings(meanings)
     yield from features_of_danger(danger)
@@ -126,10 +132,17 @@ def load_weights() -> dict[str, int]:
     }
 
 
+@lru_cache(maxsize=20_000)
+def _weigh_word(word: str) -> int:
+    weights = load_weights()
+    return sum(weights.get(name, 0) for name in features_of_word(word))
+
+
 @lru_cache(maxsize=50_000)
 def _weigh_pair(before: str, word: str) -> int:
     weights = load_weights()
-    return sum(weights.get(name, 0) for name in features_of_pair(before, word))
+    border = sum(weights.get(name, 0) for name in features_of_border(before, word))
+    return _weigh_word(word) + border
 
 
 @cache
@@ -200,6 +213,7 @@ def use_weights(path: Path) -> None:
     for cached in (
         load_weights,
         load_risk,
+        _weigh_word,
         _weigh_pair,
         _weigh_count,
         _weigh_danger,

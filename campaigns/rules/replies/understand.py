@@ -77,7 +77,7 @@ def understand(text: str, vocabulary: Vocabulary = BLUEZONE) -> Understanding:
 
 
 # Most replies are among the few thousand that others have written before.
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=20_000)
 def _understand(text: str, vocabulary: Vocabulary) -> Understanding:
     likely, is_urgent, (by_rules, confidence) = score_reply(text, vocabulary)
     if confidence >= BEYOND_DOUBT:
