@@ -63,7 +63,7 @@ class DataProtectionView(AdminPage):
             day = now.astimezone(VIETNAM).date()
             return self.render(
                 "settings/breaches.html",
-                lines=read_breaches(session, now=now),
+                lines=read_breaches(session, user, now=now),
                 clocks=clocks_on(load_clocks(), day),
                 may_record=may_open(user.role, "data_protection.record"),
                 form=BreachForm.on_page(),

@@ -13,7 +13,7 @@ from campaigns.privacy.requests import load_clocks
 from campaigns.rules.privacy import Urgency, clocks_on, urgency
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role
+from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import use_case
@@ -97,9 +97,14 @@ def report_breach(session: Session, breach_id: int, *, notice: str, user: User, 
     return breach
 
 
-def read_breaches(session: Session, *, now: datetime) -> list[BreachRow]:
-    """Return all breaches, those that are not reported first."""
-    rows = session.scalars(select(Breach).order_by(Breach.reported_at.is_not(None), Breach.id.desc()))
+def read_breaches(session: Session, user: User, *, now: datetime) -> list[BreachRow]:
+    """Return the breaches that were recorded within a user's scope, those that are not reported first."""
+    rows = session.scalars(
+        select(Breach)
+        .join(User, User.id == Breach.recorded_by)
+        .where(visible_to(session, user, User.organisation_id))
+        .order_by(Breach.reported_at.is_not(None), Breach.id.desc())
+    )
     return [
         BreachRow(row, urgency(row.due_at, now=now), int((row.due_at - now) / timedelta(hours=1)))
         for row in rows

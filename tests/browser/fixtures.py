@@ -24,7 +24,7 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Case, Reply
 from campaigns.models.webhooks import DeliveryState
 from campaigns.planning.approvals import LaunchTerms
-from campaigns.planning.drives import current_drive_id
+from campaigns.planning.drives import current_drive_id, drive_for_figures
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.segments import save_segment
 from campaigns.privacy.requests import finish_request, record_request
@@ -320,7 +320,8 @@ def _hand_in_figures(session: Session, runtime: Runtime, now: datetime) -> dict[
         day = today - timedelta(days=days)
         submit_by_officer(session, agency, counts, day=day, note="", user=author, now=now)
     lines = "day,area,installed,source\n2020-08-20,608,31.250,Sở Thông tin và Truyền thông\n2020-08-19,610,16,Bộ TT&TT\n"
-    import_official(session, lines.encode(), user=author, now=now)
+    drive = drive_for_figures(session, now=now).id
+    import_official(session, lines.encode(), drive=drive, user=author, now=now)
     link = make_link(session, ids[0], holder="chị Hoa, văn phòng Sở", days=14, user=author, now=now)
     for entry, area in (
         (

@@ -10,13 +10,11 @@ down_revision = "0046_command_uploads"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("campaigns") as campaigns:
-        campaigns.add_column(sa.Column("first_refusals", sa.Integer(), nullable=True, server_default="0"))
-        campaigns.add_column(sa.Column("segment_factor", sa.Float(), nullable=False, server_default="1"))
+    op.add_column("campaigns", sa.Column("first_refusals", sa.Integer(), nullable=True, server_default="0"))
+    op.add_column("campaigns", sa.Column("segment_factor", sa.Float(), nullable=False, server_default="1"))
     op.execute("UPDATE campaigns SET first_refusals = NULL WHERE launched_at IS NOT NULL")
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("campaigns") as campaigns:
-        campaigns.drop_column("segment_factor")
-        campaigns.drop_column("first_refusals")
+    op.drop_column("campaigns", "segment_factor")
+    op.drop_column("campaigns", "first_refusals")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from admin.views.inbox import labels_of
 from admin.wording.filters import LABELS
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.kinds import load_kinds, needs_smartphone
+from campaigns.planning.kinds import load_kinds, needs_smartphone, office_kinds
 from campaigns.rules.replies.labels import Label
 from tests.integration.admin.test_campaigns import filled, form_of, save
 from tests.integration.campaigns.test_answer_page import everything
@@ -112,4 +112,4 @@ def test_a_kind_is_kept(client: FlaskClient, world: World) -> None:
     campaign_id = save(client, **typed)
     with world.runtime.db.read() as session:
         kept = session.scalars(select(Campaign).where(Campaign.id == campaign_id)).one()
-        assert (kept.kind, kept.content) == ("bao-lu", load_kinds()["bao-lu"])
+        assert (kept.kind, kept.content) == ("bao-lu", office_kinds(session)["bao-lu"])

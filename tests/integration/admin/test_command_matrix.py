@@ -53,6 +53,9 @@ contacts import             operator
 contacts undo               operator
 counters verify             operator
 db upgrade                  operator
+keys rehash                 operator
+keys rotate                 operator
+keys show                   operator
 demo load                   operator
 organisations create        operator
 replies classify            operator

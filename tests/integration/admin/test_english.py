@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_NAME
+from campaigns.privacy.requests import load_calendar, load_clocks
 from outreach.core.db import Base
 from outreach.models.accounts import Role
 from tests.integration.admin.test_permission_matrix import GUARDED, NOBODY, address, office
@@ -60,9 +61,14 @@ def leaves(value: Any) -> Iterator[str]:
 
 
 def entered(db: Session) -> set[str]:
-    """Every text of the database and of the kinds, in the parts in which a page may show it."""
+    """Every text of the database, the kinds and the law's data, in the parts in which a page may show it."""
     rows = [list(row) for table in Base.metadata.sorted_tables for row in db.execute(select(table))]
     texts = {*leaves(rows), *leaves(json.loads(json.dumps(load_kinds(), default=str))), EXAMPLE_NAME}
+    texts |= {
+        *(source for _, source in load_calendar().sources),
+        *(clocks.source for clocks in load_clocks()),
+    }
+    texts |= {text[:1].upper() + text[1:] for text in texts}
     return texts | {part.strip() for text in texts for part in re.split(r"\[|\]|\{\w+\}", text)}
 
 

@@ -20,5 +20,7 @@ def test_the_groups_of_a_comparison_are_called_what_they_are(arm: str, name: str
     app = Flask(__name__)
     Babel(app, default_locale="vi")
     with app.test_request_context():
-        head, _row = file_rows({(1, None, None): counts}, steps={1: 1}, organisations={}, places={}, price=0)
+        head, _row = file_rows(
+            {(1, None, None): counts}, steps={1: 1}, organisations={}, places={}, level="Huyện", price=0
+        )
     assert head[5:7] == [f"Rút thăm vào nhóm: {name}", f"Tự báo đã xong, nhóm: {name}"]

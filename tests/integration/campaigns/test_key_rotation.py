@@ -20,6 +20,7 @@ from campaigns.agencies.links import open_link
 from campaigns.models.figures import AgencyLink
 from campaigns.models.messages import Outbox
 from campaigns.models.replies import Answer
+from campaigns.planning.drives import drive_for_figures
 from outreach.accounts.invitations import find_invited, link_for
 from outreach.contacts.hash_keys import count_hashes
 from outreach.contacts.phones import find_or_create_phones
@@ -110,6 +111,7 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
     with world.runtime.db.write() as session:
         front = session.scalars(select(Organisation)).one()
         link = AgencyLink(
+            drive_id=drive_for_figures(session, now=world.now).id,
             organisation_id=front.id,
             made_by=world.user(AUTHOR).id,
             made_at=world.now,

@@ -22,6 +22,8 @@ from tests.support.world import World
 class EmptyList:
     """A gateway whose list is empty, and held back where it is told so."""
 
+    repeats_safely = False
+
     def __init__(self, *, is_held: bool = False) -> None:
         self.may_answer = asyncio.Event()
         if not is_held:
