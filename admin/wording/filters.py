@@ -204,23 +204,24 @@ def gateway_fault(fault: str) -> str:
     )
 
 
-_UNIT_KINDS = {
-    "huyện": _l("huyện"),
-    "thành phố": _l("thành phố"),
-    "thị xã": _l("thị xã"),
-    "quận": _l("quận"),
-    "xã": _l("xã"),
-    "phường": _l("phường"),
-    "thị trấn": _l("thị trấn"),
-    "đặc khu": _l("đặc khu"),
-    "tỉnh": _l("tỉnh"),
-}
+# What areas are called, for the catalogue; other kinds stay as they are written.
+_UNIT_KINDS = (
+    _l("huyện"),
+    _l("thành phố"),
+    _l("thị xã"),
+    _l("quận"),
+    _l("xã"),
+    _l("phường"),
+    _l("thị trấn"),
+    _l("đặc khu"),
+    _l("tỉnh"),
+)
 
 
 def name_of_level(kinds: str) -> str:
     """Return the name of a level of areas, from its kinds as `name_level` puts them: "Xã, phường, đặc khu"."""
     words = kinds.lower().split(", ")
-    name = ", ".join(str(_UNIT_KINDS.get(kind, kind)) for kind in words)
+    name = ", ".join(_(kind) for kind in words)
     return name[:1].upper() + name[1:]
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
 from outreach.places.nation import TWO_LEVELS_SINCE, former_units, province_names, units_of_today
 from outreach.rules.errors import BadInput, LoaError
-from outreach.rules.gazetteer import split_kind
+from outreach.rules.place_words import split_kind
 
 _SINCE = TWO_LEVELS_SINCE.isoformat()
 

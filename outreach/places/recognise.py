@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT, path_upwards
 from outreach.places.nation import RENAMED, TWO_LEVELS_SINCE, all_province_names, province_names, units_of
-from outreach.rules.gazetteer import Gazetteer, Unit, spelling_key
+from outreach.rules.gazetteer import Gazetteer, Unit
+from outreach.rules.place_words import spelling_key
 
 
 def installation_gazetteer(session: Session) -> Gazetteer:

@@ -9,12 +9,20 @@ one of the day's units and a former one with other ground.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from rapidfuzz import fuzz
+
+from outreach.rules.place_words import (
+    bare_word,
+    exact_word,
+    key_of,
+    lower_text,
+    spelling_key,
+    words_of,
+)
 
 _COMMON_STARTS = ("dak", "ngok", "mang", "kon", "ia", "sa")
 # Of 100: one letter more or less in five, one wrong in seven; of shorter names ("Đắk Min") too many are alike.
@@ -66,16 +74,11 @@ _TWO_WORD_KINDS = {
         "t p": "thanh pho",
     },
 }
-_KINDS_OF_TWO_WORDS = {"thị trấn", "đặc khu", "thị xã", "thành phố"}
 _COMMUNE_KINDS = {"xa", "phuong", "thi tran", "dac khu"}
 _DISTRICT_KINDS = {"huyen", "quan", "thi xa"}
 _OF_COLUMN = "district"  # the kind of what the district's column has without a kind
 _MAYBE_DISTRICT = {"", "thanh pho", _OF_COLUMN, *_DISTRICT_KINDS}
 _MAYBE_PROVINCE = {"", "tinh", "thanh pho"}
-_TONES = "\u0300\u0301\u0303\u0309\u0323"
-_ODD_LETTERS = str.maketrans({"ƀ": "b", "ð": "đ", "'": None, "’": None, "‘": None, "`": None, "´": None})
-_COMBINING = re.compile("[\u0300-\u036f]")
-_NO_WORD = re.compile(r"[^\w]+|_")
 _EXACT, _UNACCENTED, _ALIKE = 0.9, 0.6, 0.3  # how near the name is; less than any other evidence
 
 
@@ -182,7 +185,7 @@ class Gazetteer:
             for district in place.districts:
                 if name := formerly.get((place.name.key, district)):
                     self._add(replace(_place(unit, name), is_renamed=True))
-        self._foreign = {_readings(_lower(name))[0].key for name in provinces} - self._provinces
+        self._foreign = {_readings(lower_text(name))[0].key for name in provinces} - self._provinces
         self._known = self._places.keys() | self._districts.keys() | self._provinces | self._foreign
 
     def _add(self, place: _Place) -> None:
@@ -224,7 +227,7 @@ class Gazetteer:
         """Cut off what stands behind the longest known name of a part with a kind."""
         kind, words = part[0].kind, part[0].words
         around = self._places if kind in _COMMUNE_KINDS else self._districts
-        ends = (end for end in range(len(words), 0, -1) if kind and _key(words[:end]) in around)
+        ends = (end for end in range(len(words), 0, -1) if kind and key_of(words[:end]) in around)
         end = next(ends, 0)
         return _with_kind(kind, words[:end]) if end else part
 
@@ -403,7 +406,7 @@ class Gazetteer:
     def _parts(self, text: str) -> list[_Part]:
         """Return the places that a text names, in its order."""
         # Without runs of spaces, over which the patterns below would take long.
-        text = " ".join(_lower(_LINE_END.sub(",", text[:_LONGEST_TEXT])).split())
+        text = " ".join(lower_text(_LINE_END.sub(",", text[:_LONGEST_TEXT])).split())
         for pattern, name in _OTHER_NAMES:
             text = pattern.sub(name, text)
         text = _ABBREVIATED.sub(lambda match: f" , {match[1].replace('.', ' ')} ", text)
@@ -453,82 +456,17 @@ class Gazetteer:
         return peeled if has_split else []
 
     def _is_around(self, words: Sequence[str]) -> bool:
-        key = _key(words)
+        key = key_of(words)
         return key in self._districts or key in self._provinces
-
-
-def spelling_key(name: str) -> str:
-    """Return one key for all spellings of a name, without spaces and accents.
-
-    Đắk/Đăk/Dak/Đắc, Ngọk/Ngọc, Ia/Ya/Ea, Buk/But, Krong/Kroong, Xú/Sú, Blô/Plô have the same key.
-    """
-    return _key(_words(_lower(name)))
-
-
-def split_kind(name: str) -> tuple[str, str]:
-    """Return kind and name of a unit whose kind is written in full: ("Thị trấn", "Đăk Hà")."""
-    words = name.split()
-    count = 2 if " ".join(words[:2]).lower() in _KINDS_OF_TWO_WORDS else 1
-    return " ".join(words[:count]), " ".join(words[count:])
-
-
-def _key(words: Sequence[str]) -> str:
-    # After joining, so that "Rơ Ông" and "RơÔng" are one.
-    return "".join(map(_spell, words)).replace("oo", "o")
-
-
-@lru_cache(maxsize=50_000)
-def _spell(word: str) -> str:
-    word = _bare(word)
-    word = "ia" if word == "ea" else word
-    word = word.replace("y", "i").replace("x", "s").replace("p", "b")
-    word = re.sub(r"c(?!h)", "k", word)
-    return f"{word[:-1]}k" if word.endswith("t") else word
-
-
-@lru_cache(maxsize=50_000)
-def _bare(word: str) -> str:
-    """Return a word without accents."""
-    apart = unicodedata.normalize("NFD", word.replace("đ", "d"))
-    bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return (bare.lstrip("0") or "0") if bare.isdigit() else bare
-
-
-@lru_cache(maxsize=50_000)
-def _exact(word: str) -> str:
-    """Return a word with its accents, the tone mark behind: "hoà" and "hòa" are one.
-
-    Đắk, Đăk and Đắc are written for one another and stay without.
-    """
-    bare = _bare(word)
-    if bare in ("dak", "dac"):
-        return "dak"
-    if bare.isdigit():
-        return bare
-    apart = unicodedata.normalize("NFD", word)
-    tones = "".join(letter for letter in apart if letter in _TONES)
-    return "".join(letter for letter in apart if letter not in _TONES) + tones
-
-
-def _lower(text: str) -> str:
-    """Return the text in lower case, composed, without apostrophes and the accents that Vietnamese does not have."""
-    text = unicodedata.normalize("NFC", text.lower()).translate(_ODD_LETTERS)
-    if not _COMBINING.search(text):
-        return text
-    return "".join(letter for letter in text if not unicodedata.combining(letter))
-
-
-def _words(text: str) -> list[str]:
-    return _NO_WORD.sub(" ", text).split()
 
 
 def _readings(text: str) -> _Part:
     """Return the readings of a part, none if it has no word."""
-    words = _words(text)
+    words = words_of(text)
     if not words:
         return ()
     whole = _with_kind("", words)[0]
-    if len(words) > 2 and (kind := _TWO_WORD_KINDS.get(f"{_bare(words[0])} {_bare(words[1])}")):
+    if len(words) > 2 and (kind := _TWO_WORD_KINDS.get(f"{bare_word(words[0])} {bare_word(words[1])}")):
         return (*_with_kind(kind, words[2:]), whole)
     if len(words) > 1 and (kind := _ONE_WORD_KINDS.get(words[0])):
         return (*_with_kind(kind, words[1:]), whole)
@@ -536,8 +474,8 @@ def _readings(text: str) -> _Part:
 
 
 def _with_kind(kind: str, words: Sequence[str]) -> _Part:
-    exact, bare = " ".join(map(_exact, words)), " ".join(map(_bare, words))
-    return (_Reading(kind, tuple(words), exact, bare, _key(words)),)
+    exact, bare = " ".join(map(exact_word, words)), " ".join(map(bare_word, words))
+    return (_Reading(kind, tuple(words), exact, bare, key_of(words)),)
 
 
 def _place(unit: Unit, name: str) -> _Place:
@@ -550,7 +488,7 @@ def _place(unit: Unit, name: str) -> _Place:
 
 @lru_cache(maxsize=20_000)
 def _name(name: str) -> _Reading:
-    return _readings(_lower(name).replace("-", " "))[0]
+    return _readings(lower_text(name).replace("-", " "))[0]
 
 
 def _similarity(name: str, key: str) -> float:

@@ -164,13 +164,13 @@ def answer_by_sms(phones: Visit, path: str) -> None:
 
 def share_at_home(author: Visit) -> str:
     page = author.open("/admin/")
-    return page.locator(".goal-line").filter(has_text=CAMPAIGN).locator(".goal-share").inner_text()
+    return page.locator(".goal-share").first.inner_text()  # of the drive that is chosen
 
 
 def read_it_as_leader(leader: Visit, share: str) -> None:
     page = leader.open("/admin/")
-    page.get_by_role("link", name=CAMPAIGN).first.click()
-    # The head of the page is the province; the campaign that was chosen stands step by step below.
+    page.locator(".goal-name a").first.click()
+    # The head of the page is the province; the campaign stands step by step below.
     expect(page.locator("table.reach tbody tr").last).to_contain_text(share)
     expect(page.get_by_role("main")).to_contain_text(ORGANISATION)
 
