@@ -19,7 +19,7 @@ from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
 from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
-from campaigns.replies.gateway_inbox import join_parts
+from campaigns.replies.gateway_inbox import has_parts, join_parts
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
@@ -100,9 +100,8 @@ def sweep_job() -> dict[str, int]:
     )
     if result.has_unknown and worker_runtime.settings.can_look_up:
         enqueue_reconcile(worker_runtime)
-    with worker_runtime.db.write() as session:
-        join_parts(session, worker_runtime, now=datetime.now(UTC))
     with worker_runtime.db.read() as session:
+        parts_wait = has_parts(session)
         uploads = uploads_to_process(session, now=datetime.now(UTC))
         registers = do_not_call.files_to_process(session, now=datetime.now(UTC))
         uncounted = campaigns_to_recount(session, now=datetime.now(UTC))
@@ -118,6 +117,9 @@ def sweep_job() -> dict[str, int]:
             if worker_runtime.settings.speaks_twilio
             else []
         )
+    if parts_wait:
+        with worker_runtime.db.write() as session:
+            join_parts(session, worker_runtime, now=datetime.now(UTC))
     if has_audit_head and once_every(worker_runtime.redis, "loa:audit-head", every_s=600):
         enqueue_audit_head(worker_runtime)
     if days:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -61,17 +61,17 @@ class LeadGoal:
 
     With `is_of_place` it is the goal of the whole province's residents; else the goal of the newest campaign
     that has one, held against the drive's recipients. `missing` and `needed` (a day) count people; None is not
-    known.
+    known. `ahead`, `needed` and `outlook` are known on the progress page alone.
     """
 
     is_of_place: bool
     goal: Goal | None
     line: RankRow
     basis: ShareBasis
-    ahead: Forecast | None
-    needed: float | None
-    outlook: Outlook
     days: list[tuple[date, int]]
+    ahead: Forecast | None = None
+    needed: float | None = None
+    outlook: Outlook = Outlook.UNKNOWN
 
     @property
     def target(self) -> int | None:
@@ -170,28 +170,20 @@ def read_drive_figures(
     session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime
 ) -> DriveFigures | None:
     """Return a drive's figures for a reader. Returns None while no campaign that they may see was launched."""
-    today = now.astimezone(VIETNAM).date()
     campaigns = launched_in(session, drive, user=user)
     if not campaigns:
         return None
     is_whole = not hides_lists(session, [campaign.id for campaign in campaigns], user=user)
     seen = visible_to(session, user, ContactList.organisation_id)
-    own_lists = organisations_of(session, user)
-    scope = CountScope(campaigns, seen, _scope_key(own_lists))
+    scope = CountScope(campaigns, seen, _scope_key(organisations_of(session, user)))
     counts_by_place = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, drive=drive.id)
     places = PlaceTree(session, goals, drive.id)
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(counts_by_place.values())
     days = count_days(session, scope, redis=redis, now=now)
-    unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
-    waves = [
-        wave
-        for each in campaigns
-        for wave in read_waves(session, each, seen=own_lists, unanswered=unanswered, now=now)
-    ]
     if place_goal:
-        head = _head(place_goal, total, ShareBasis.ENTERED, days, waves, is_of_place=True, today=today)
+        head = _head(place_goal, total, ShareBasis.ENTERED, days, is_of_place=True)
     else:
         own_goals = read_campaign_goals(session, scope.ids, at=now)
         under_way = [each for each in campaigns if each.state is not CampaignState.CANCELLED]
@@ -199,7 +191,7 @@ def read_drive_figures(
         # The number entered with a campaign is of its own audience: it is no base of several.
         is_own = len(campaigns) == 1 and own_goal and own_goal.denominator and is_whole
         basis = ShareBasis.ENTERED if is_own else ShareBasis.RECIPIENTS
-        head = _head(own_goal, total, basis, days, waves, is_of_place=False, today=today)
+        head = _head(own_goal, total, basis, days, is_of_place=False)
     return DriveFigures(drive, campaigns, is_whole, head, goals, places, counts_by_place, total, scope)
 
 
@@ -211,10 +203,23 @@ def read_progress(
     if figures is None:
         return None
     today = now.astimezone(VIETNAM).date()
-    campaigns, is_whole, head = figures.campaigns, figures.is_whole, figures.head
+    campaigns, is_whole = figures.campaigns, figures.is_whole
     goals, places, total = figures.goals, figures.places, figures.total
     counts_by_place = figures.counts_by_place
     reach = _read_reach(session, figures.scope, user=user, redis=redis, now=now)
+    unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
+    own_lists = organisations_of(session, user)
+    waves = [
+        wave
+        for each in campaigns
+        for wave in waves_of(
+            each,
+            reach if len(campaigns) == 1 else read_reach(session, each, seen=own_lists, now=now),
+            unanswered=unanswered,
+            now=now,
+        )
+    ]
+    head = _with_forecast(figures.head, waves, today=today)
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
     by_place = grouped(counts_by_place, lambda where: where.area)
@@ -280,13 +285,16 @@ def _head(
     total: PlaceCounts,
     basis: ShareBasis,
     days: list[tuple[date, int]],
-    waves: list[Wave],
     *,
     is_of_place: bool,
-    today: date,
 ) -> LeadGoal:
     entered = goal.denominator if goal else None
     line = measure_line("", "", total, goal=goal.share if goal else None, entered=entered, basis=basis)
+    return LeadGoal(is_of_place, goal, line, basis, days)
+
+
+def _with_forecast(head: LeadGoal, waves: list[Wave], *, today: date) -> LeadGoal:
+    goal, line, days, total = head.goal, head.line, head.days, head.line.counts
     ahead = needed = None
     # There is no forecast for a campaign that has ended.
     if goal and line.denominator and days and days[-1][0] >= today:
@@ -314,19 +322,16 @@ def _head(
         today=today,
         ahead=ahead,
     )
-    return LeadGoal(is_of_place, goal, line, basis, ahead, needed, outlook, days)
+    return replace(head, ahead=ahead, needed=needed, outlook=outlook)
 
 
-def read_waves(
-    session: Session, campaign: Campaign, *, seen: set[int] | None, unanswered: float, now: datetime
-) -> list[Wave]:
+def waves_of(campaign: Campaign, reach: Reach, *, unanswered: float, now: datetime) -> list[Wave]:
     """Return the messages of a campaign's steps by day, those to come as well while it is sending.
 
-    A step to come is taken to go to the share `unanswered` of those who got the first.
+    `reach` is the campaign's own. A step to come is taken to go to the share `unanswered` of those who got the first.
     """
     if campaign.launched_at is None:
         return []
-    reach = read_reach(session, campaign, seen=seen, now=now)
     launched = campaign.launched_at.astimezone(VIETNAM).date()
     is_sending = campaign.state in (CampaignState.SENDING, CampaignState.PAUSED)
     first = reach.steps.get(campaign.steps[0].id)

@@ -112,6 +112,11 @@ def _add_part(session: Session, part: InboundPart, *, now: datetime) -> None:
         session.flush()
 
 
+def has_parts(session: Session) -> bool:
+    """Return whether parts of long replies wait for the others."""
+    return session.scalar(select(ReplyPart.id).limit(1)) is not None
+
+
 def join_parts(session: Session, runtime: Runtime, *, now: datetime) -> int:
     """Receive the replies whose parts are complete, or have waited for PARTS_WAIT_FOR. Returns how many."""
     groups: dict[tuple[str, str, int], list[ReplyPart]] = {}
