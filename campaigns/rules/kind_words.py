@@ -33,7 +33,7 @@ class KindWords:
 
     @property
     def counted(self) -> str:
-        """Return the people who count, whoever they are."""
+        """Return the words for the people who count; where everybody counts, for everybody."""
         return self.owners or EVERYBODY
 
     @property

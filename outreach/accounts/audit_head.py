@@ -1,6 +1,6 @@
 """The end of the audit log's chain, outside the database: in a file, a mail or the system's log, each day.
 
-Whoever cuts off the log's end together with the chain's end is found out by an end that was noted before. `audit verify`
+That the log's end was cut off together with the chain's end is found by an end that was noted before. `audit verify`
 compares with the files.
 """
 

@@ -3,7 +3,7 @@
 The database holds the work that is due; a job is only a hint to look there. When Redis is unavailable the job is lost
 with a log entry, and the sweep finds the work.
 
-Redis is no way in: jobs are JSON, and of what stands in a queue only jobs of `allowed_jobs` with whole numbers as
+Redis is no way in: jobs are JSON, and of a queue's content only jobs of `allowed_jobs` with whole numbers as
 arguments are run. Anything else, such as RQ's own pickled jobs of an earlier version, is removed unread.
 """
 

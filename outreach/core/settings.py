@@ -25,7 +25,7 @@ PROFILES = ROOT / "outreach" / "sms" / "aggregators"
 TWILIO_API = "https://api.twilio.com"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
-KNOWN_TOKEN = "simulator"  # noqa: S105 - refused in production: whoever reads this could sign webhooks
+KNOWN_TOKEN = "simulator"  # noqa: S105 - refused in production: anybody who reads this could sign webhooks
 
 
 class BadSettings(BadInput):

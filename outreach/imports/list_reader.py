@@ -78,7 +78,7 @@ def read_list_sheets(
 
 
 def _title_of(sheet: ListSheet) -> str:
-    """Return the sheet's name and what stands above its header, as one text."""
+    """Return the sheet's name and the text above its header, as one text."""
     above = sheet.first[: max(sheet.header.first_row - 1, 0)] if sheet.header else []
     cells = (cell_text(cell) for _line, row in above for cell in row)
     return ", ".join(dict.fromkeys(filter(None, (sheet.name, *cells))))

@@ -1,6 +1,6 @@
 """Reading of handed-in files in a child process with limits on memory, CPU and wall time.
 
-A file from outside may be made to exhaust whoever parses it. So no process of Loa parses one itself: a small server of
+A file from outside may be made to exhaust the process that parses it. So no process of Loa parses one itself: a small server of
 its own, started once with an empty environment, forks a child for each file. The child sends the rows as lines of JSON
 through a pipe and ends; one that goes beyond a limit is ended by the kernel, and the file is refused.
 
@@ -181,7 +181,7 @@ def serve(fd: int) -> None:
 
 def _read_and_end(path: Path, fd: int) -> NoReturn:
     """Send a file's sheets within the limits, then end this process."""
-    with suppress(BaseException):  # whoever waits sees the end of the pipe
+    with suppress(BaseException):  # the process that waits sees the end of the pipe
         set_limits()
         with os.fdopen(fd, "wb", buffering=0) as pipe:
             try:

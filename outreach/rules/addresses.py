@@ -8,7 +8,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 def network_of(address: str) -> str:
     """Return what is counted as one caller: an IPv4 address, the /64 network of an IPv6 address, else the text itself.
 
-    Whoever has an IPv6 connection has 2^64 addresses of one network, and may use another for each request.
+    An IPv6 connection has 2^64 addresses of one network, and may use another for each request.
     """
     try:
         parsed = ip_address(address.strip())

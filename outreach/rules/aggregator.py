@@ -151,7 +151,7 @@ class AttemptNames:
         return f"loa-{self._installation}-{attempt_id}"
 
     def callback(self, attempt_id: int) -> str:
-        """Return what stands in the callback's address."""
+        """Return the attempt's name in the callback's address."""
         return f"{attempt_id}-{self._proof(attempt_id)}"
 
     def attempt_id(self, name: str) -> int | None:

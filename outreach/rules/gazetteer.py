@@ -224,7 +224,7 @@ class Gazetteer:
         return " ".join(named.words), self._look_up([(named,), *around], [])
 
     def _cut(self, part: _Part) -> _Part:
-        """Cut off what stands behind the longest known name of a part with a kind."""
+        """Cut off what follows the longest known name of a part with a kind."""
         kind, words = part[0].kind, part[0].words
         around = self._places if kind in _COMMUNE_KINDS else self._districts
         ends = (end for end in range(len(words), 0, -1) if kind and key_of(words[:end]) in around)

@@ -120,7 +120,7 @@ class RowReader:
         merged: frozenset[tuple[int, int]] = frozenset(),
         title: str = "",
     ) -> None:
-        """`title` is what stands above the header; a commune named there, or in a row between people, is theirs."""
+        """`title` is the text above the header; a commune named there, or in a row between people, is theirs."""
         self._section, self._place_of_section = gazetteer.match_title(title)
         self._header, self._gazetteer, self._sheet, self._merged = header, gazetteer, sheet, merged
         self._columns = header.columns

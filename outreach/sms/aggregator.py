@@ -61,7 +61,7 @@ class AggregatorGateway:
     def __init__(self, settings: Settings) -> None:
         self.profile = load_profile(settings.aggregator_profile)
         self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
-        # Whoever pastes the address of a request, or of the host alone, means the interface.
+        # An address of a request, or of the host alone, is taken as the interface's.
         given = settings.aggregator_url.removesuffix(self.profile.send["path"].rstrip("/"))
         self._base = given or self.profile.url
         self._other_base = (

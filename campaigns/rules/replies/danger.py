@@ -172,7 +172,7 @@ def _spell(word: str) -> str:
 
 
 def find_danger(text: str) -> frozenset[str]:
-    """Return the names of what stands in a reply: "strong", and groups of `WEAK`."""
+    """Return the names of what was found in a reply: "strong", and groups of `WEAK`."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     words = tuple(map(_spell, _words(text.lower())))
@@ -193,7 +193,7 @@ def find_danger(text: str) -> frozenset[str]:
 
 
 def is_cry(found: frozenset[str]) -> bool:
-    """Return whether what stands in a reply makes it a cry for help."""
+    """Return whether what was found in a reply makes it a cry for help."""
     return "strong" in found or any(pair <= found for pair in _PAIRS)
 
 
