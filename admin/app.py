@@ -25,6 +25,7 @@ from campaigns.web.gateway_callbacks import (
     create_reply_channels,
 )
 from campaigns.web.link_pages import create_agency_page, create_report_page
+from campaigns.web.public_page import create_public_page
 from campaigns.web.responses import register_error_pages
 from outreach.accounts import audit
 from outreach.core.logs import set_up_logs
@@ -77,6 +78,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
         *([create_aggregator_callbacks(runtime)] if settings.sms_gateway == "aggregator" else []),
         create_reply_channels(runtime),
         create_answer_page(runtime, answer_page),
+        create_public_page(runtime),
         create_agency_page(runtime),
         create_api(runtime),
         create_report_page(runtime),

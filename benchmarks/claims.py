@@ -23,9 +23,7 @@ WARM_UP = 5
 def time_claim(runtime: Runtime) -> float:
     """Return the milliseconds to look up the streams, claim CLAIM messages and commit."""
     settings = runtime.settings
-    renderer = Renderer(
-        public_base_url=settings.public_base_url, cipher=LinkCipher(settings.keys_of(Purpose.LINKS))
-    )
+    renderer = Renderer(link_base=settings.link_base, cipher=LinkCipher(settings.keys_of(Purpose.LINKS)))
     now = datetime.now(UTC)
     started = time.perf_counter()
     with runtime.db.read() as session:

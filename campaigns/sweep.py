@@ -358,7 +358,7 @@ def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Se
     """
     recipients, price = campaign.recipients or 0, settings.price_per_segment_vnd
     names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE) if recipients else []
-    audience, link = AudiencePreview(recipients, {}, names), f"{settings.public_base_url}/{EXAMPLE_TOKEN}"
+    audience, link = AudiencePreview(recipients, {}, names), f"{settings.link_base}/{EXAMPLE_TOKEN}"
     campaign.price_vnd = price
     total = 0
     for step in campaign.steps:

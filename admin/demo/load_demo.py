@@ -189,9 +189,7 @@ def _pretend_to_send(
     session: Session, settings: Settings, stream_id: int, *, most: int, chance: random.Random, then: datetime
 ) -> int:
     """Do what a worker and the gateway would have done with one batch. Returns its number of messages."""
-    renderer = Renderer(
-        public_base_url=settings.public_base_url, cipher=LinkCipher(settings.keys_of(Purpose.LINKS))
-    )
+    renderer = Renderer(link_base=settings.link_base, cipher=LinkCipher(settings.keys_of(Purpose.LINKS)))
     batch = claim(
         session,
         Stream(id=stream_id, closes_at=then),

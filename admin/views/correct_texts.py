@@ -27,10 +27,10 @@ from campaigns.planning.correct_texts import (
     may_be_corrected,
     propose_correction,
 )
-from campaigns.rules.content import read_content
+from campaigns.rules.content import PAGE_LABELS, read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.replies.labels import Label
-from campaigns.web.answer_page import BUTTONS, PagePreview, PageState, write_page
+from campaigns.web.answer_page import MESSAGES, SENT, PagePreview, PageState, site_of, write_page
 from campaigns.web.responses import HEADERS
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError
@@ -56,9 +56,11 @@ class CampaignTextPages(CampaignFormPages):
             launched_at=None,
             corrected_at=None,
             language=language,
-            given=Label(answer) if answer in BUTTONS else None,
+            given=Label(answer) if answer in PAGE_LABELS else None,
             has_clicked=answer == "install",
             is_left_alone=False,
+            wants_reminder=answer == Label.NOT_YET,
+            sent=SENT[0] if answer in MESSAGES else "",
             is_about="about" in request.args,
         )
         preview = PagePreview(
@@ -67,9 +69,8 @@ class CampaignTextPages(CampaignFormPages):
             way_back=url_for("campaigns.sheet", campaign_id=campaign_id),
             back=_("Về chiến dịch"),
         )
-        replies = self.runtime.settings.takes_replies
         return Response(
-            write_page(state, content, "", takes_replies=replies, preview=preview),
+            write_page(state, content, "", site_of(self.runtime.settings), preview=preview),
             headers=HEADERS,
             mimetype="text/html",
         )

@@ -120,7 +120,7 @@ class CasePages(AdminPage):
     def _fill(self, chosen: SavedText | None, case_row: CaseRow) -> str:
         if chosen is None or case_row.case.recipient_id is None:
             return ""
-        link = f"{self.runtime.settings.public_base_url}/{self._cipher.token(case_row.case.recipient_id)}"
+        link = f"{self.runtime.settings.link_base}/{self._cipher.token(case_row.case.recipient_id)}"
         values = {"name": case_row.person, "link": link}
         return Template.parse(chosen.text, allowed=FIELDS).render(values)
 

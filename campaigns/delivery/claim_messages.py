@@ -147,7 +147,8 @@ def claim(
             # A recipient without a contact was erased, perhaps while the step was being opened.
             suppressed=row.phone_id in suppressed
             or (row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)),
-            answered=row.answer is not None or row.recipient_id in with_open_case,
+            answered=(row.answer is not None and not row.wants_reminder)
+            or row.recipient_id in with_open_case,
             repeated=(row.phone_id, content) in contents,
             recent=recent.get(row.phone_id, 0),
             cap=daily_cap(row.cap_per_day, is_live=is_live),

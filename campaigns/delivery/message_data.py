@@ -69,6 +69,7 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Message.arm,
             Phone.language,
             Recipient.answer,
+            Recipient.wants_reminder,
             Recipient.contact_id,
             Contact.name,
             Phone.e164,

@@ -84,7 +84,7 @@ def send_test_message(
     rendered = measure_for(
         Template.parse(text, allowed=FIELDS),
         user.name or EXAMPLE_NAME,
-        link=f"{settings.public_base_url}/{EXAMPLE_TOKEN}",
+        link=f"{settings.link_base}/{EXAMPLE_TOKEN}",
         unaccented=unaccented,
     )
     message = Message(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     true,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -182,6 +183,8 @@ class Recipient(BaseWithId):
     bucket: Mapped[int | None]  # see campaigns.rules.experiments
     answer: Mapped[Label | None] = mapped_column(enum_type(Label))
     answered_at: Mapped[datetime | None]
+    # "Not yet, remind me later": the answer is no reason to leave out a reminder.
+    wants_reminder: Mapped[bool] = mapped_column(default=False, server_default=false())
     clicked_at: Mapped[datetime | None]  # when "install" was pressed on the page
 
 

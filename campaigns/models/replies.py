@@ -32,6 +32,7 @@ class ReplyChannel(StrEnum):
     PUSH = "push"  # a domestic operator: pushed by HTTP, or over SMPP
     PHONE = "phone"  # an Android phone with a SIM
     LOG = "log"  # a file that an operator or a phone exported
+    PAGE = "page"  # written on the answer page, or on the page for everybody
 
 
 class ReplyState(StrEnum):

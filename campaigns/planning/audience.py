@@ -59,7 +59,7 @@ FROM (
     SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
            CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL  -- the person was erased, or the number opted out
                 THEN 'suppressed'
-                WHEN :number > 1 AND (r.answer IS NOT NULL OR EXISTS (  -- or asked us something and still waits
+                WHEN :number > 1 AND (r.answer IS NOT NULL AND NOT r.wants_reminder OR EXISTS (  -- or asked us something and still waits
                     SELECT 1 FROM cases c WHERE c.recipient_id = r.id AND c.done_at IS NULL
                 )) THEN 'answered'
                 WHEN :number > 1 AND EXISTS (

@@ -112,7 +112,7 @@ def build_preview(
     session: Session, draft: Draft, audience: AudiencePreview, *, settings: Settings, now: datetime
 ) -> Preview:
     """Build the preview of a draft for this audience."""
-    link = f"{settings.public_base_url}/{EXAMPLE_TOKEN}"
+    link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
     price = settings.price_per_segment_vnd
     steps = []
     for step in draft.steps:

@@ -58,11 +58,14 @@ def receive_reply(
     channel: ReplyChannel = ReplyChannel.TWILIO,
     same_within: timedelta = DUPLICATE_WINDOW,
     acknowledge: bool = True,
+    written_by: Recipient | None = None,
+    meant: Understanding | None = None,
 ) -> Reply | None:
     """Store and apply one reply, received at `now`. Returns None if it is already stored, by any channel.
 
     A gateway repeats a callback if it is unsure of its delivery. `same_within` is the precision of `now`. A late reply
-    does not override a newer answer, except for an opt-out.
+    does not override a newer answer, except for an opt-out. `written_by` is the recipient on whose page it was written;
+    `meant` its meaning where it is known.
     """
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
         return None
@@ -74,10 +77,15 @@ def receive_reply(
             phone = None  # erased while waiting for the lock: the sender is unknown now
     if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
-    recipient = _latest_recipient(session, phone, now=now, within=same_within) if phone else None
+    recipient = written_by
+    if recipient is None and phone:
+        recipient = latest_recipient(session, phone, now=now, within=same_within)
+    source = AnswerSource.PAGE if channel is ReplyChannel.PAGE else AnswerSource.SMS
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     is_start = False
-    if inbound.is_opt_out:
+    if meant:
+        pass
+    elif inbound.is_opt_out:
         meant = Understanding.by_gateway(Label.OPT_OUT)
     elif inbound.is_help_request:
         meant = Understanding.by_gateway(Label.NEED_HELP)
@@ -131,7 +139,7 @@ def receive_reply(
             phone_id=recipient.phone_id or reply.phone_id or 0,
             recipient=recipient,
             label=Label.INSTALLED,
-            source=AnswerSource.SMS,
+            source=source,
             keys=keys,
             now=at,
             acknowledge=False,
@@ -142,7 +150,7 @@ def receive_reply(
             phone_id=phone.id,
             recipient=recipient,
             label=label,
-            source=AnswerSource.SMS,
+            source=source,
             keys=keys,
             now=at,
             reply_id=reply.id,
@@ -173,7 +181,11 @@ def _read_in_conversation(
     """Return what a reply means after what was said: a bare yes to an offer of help, or a mistake, whose answer it takes back."""
     if takes_back(body):
         answer = latest_answer(session, recipient)
-        if answer and answer.source is AnswerSource.SMS and answer.at > now - AMENDS_WITHIN:
+        if (
+            answer
+            and answer.source in (AnswerSource.SMS, AnswerSource.PAGE)
+            and answer.at > now - AMENDS_WITHIN
+        ):
             undo_answer(session, recipient, now=now)
         return meant._replace(label=Label.UNCLEAR, is_automatic=False)
     asked = session.scalar(
@@ -216,8 +228,8 @@ def vocabulary_of(campaign: Campaign | None) -> Vocabulary:
     return BLUEZONE if campaign is None else read_content(campaign.content).vocabulary
 
 
-def _latest_recipient(
-    session: Session, phone: Phone, *, now: datetime, within: timedelta
+def latest_recipient(
+    session: Session, phone: Phone, *, now: datetime, within: timedelta = DUPLICATE_WINDOW
 ) -> Recipient | None:
     """Return the recipient of the latest campaign message to this phone before the reply.
 

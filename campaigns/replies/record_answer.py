@@ -142,7 +142,7 @@ def record_page_answer(
     now: datetime,
     given: str | None = None,
 ) -> Recipient:
-    """Record a button press on the answer page: a label, `install` (the click) or `undo`.
+    """Record a button press on the answer page: a label, `install` (the click) or `undo`. After "not yet" reminders go on.
 
     `given` is the label shown by the page that offered the undo: a repeated press then undoes only once. Raises
     BadInput for any other `word` or if the link is no longer valid.
@@ -154,7 +154,7 @@ def record_page_answer(
         recipient.clicked_at = recipient.clicked_at or now
     elif word == "undo":
         undo_answer(session, recipient, given=given, now=now)
-    elif word in [*PAGE_LABELS, Label.NOT_YET]:
+    elif word in PAGE_LABELS:
         record_answer(
             session,
             phone_id=recipient.phone_id,
@@ -164,6 +164,7 @@ def record_page_answer(
             keys=keys,
             now=now,
         )
+        recipient.wants_reminder = word == Label.NOT_YET
     else:
         raise BadInput("choice_not_understood")
     return recipient
@@ -301,7 +302,7 @@ def _update_recipient(
     """Update the recipient's row, the install report and the totals from the current answers."""
     state = fold_answers([answer.label for answer in answers])
     former = recipient.answer
-    recipient.answer = state.label
+    recipient.answer, recipient.wants_reminder = state.label, False
     recipient.answered_at = answers[-1].at if state.label else None
     report = session.scalar(
         select(InstallReport).where(

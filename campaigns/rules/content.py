@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +31,16 @@ PAGE_WORDS = {
     "store": "Nút này mở trang tải chính thức của {app}.",
     "come_back": "Cài xong, xin ông/bà quay lại đây và bấm “{installed}”.",
     "again": "Nếu có thay đổi, xin chọn lại",
+    "remind": "Chưa, nhắc tôi sau",
+    "remind_next": "Ông/bà được nhắc trong lần nhắn tin sau, nếu còn. Khi nào xong, xin mở lại trang này và bấm “{installed}”.",
+    "trust": "Trang chính thức của {issuer}: {domain}. Không thu tiền, không hỏi mã OTP, mật khẩu hay số tài khoản.",
+    "other": "Điều khác",
+    "call_me": "Gọi cho tôi",
+    "own_question": "Ông/bà muốn hỏi hoặc nói gì?",
+    "send_question": "Gửi cho cán bộ",
+    "asked": "Đã gửi cho cán bộ. Cán bộ sẽ gọi điện hoặc nhắn tin lại cho ông/bà.",
+    "urgent": "Nếu đang nguy hiểm, xin gọi ngay số dưới đây. Tin của ông/bà đã được báo cho cán bộ trực.",
+    "wrong_number": "Nhầm số, tôi không phải người được nhắn",
     "next": "Tiếp theo",
     "next_installed": "Ông/bà không phải làm gì thêm và không nhận tin nhắc nữa.",
     "next_not_yet": "Chúng tôi không nhắc lại nữa. Khi nào xong, xin mở lại trang này và bấm “{installed}”.",
@@ -83,10 +93,19 @@ _PARTS = frozenset(
 )
 # Fields of an acknowledgement SMS, and of the page's sentences and steps.
 REPLY_FIELDS = frozenset({"name", "link", "time"})
-PAGE_FIELDS = frozenset({"said", "app", "installed", "contact", "phone", "issuer", "organisation"})
+PAGE_FIELDS = frozenset({"said", "app", "installed", "contact", "phone", "issuer", "organisation", "domain"})
 APP_BUTTON = "Cài đặt ứng dụng"
-# The page's buttons, in this order; the other labels come only by SMS.
-PAGE_LABELS = (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+# Labels that a button of the page may give; the others come only by SMS.
+PAGE_LABELS = (
+    Label.INSTALLED,
+    Label.NOT_YET,
+    Label.NEED_HELP,
+    Label.NO_SMARTPHONE,
+    Label.WRONG_NUMBER,
+    Label.OPT_OUT,
+)
+# Of these, the answers to the campaign's question, in the page's order.
+_CHOICES = PAGE_LABELS[:4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +156,8 @@ class Content:
     vocabulary: Vocabulary = BLUEZONE
     page: Mapping[str, str] = field(default_factory=lambda: PAGE_WORDS)
     language: str = "vi"
+    languages: tuple[str, ...] = ("vi",)  # into which the texts are translated
+    vietnamese: frozenset[str] = frozenset()  # texts that a page in another language shows in Vietnamese
 
     @property
     def dialled(self) -> str:
@@ -146,6 +167,21 @@ class Content:
     def wording(self, label: Label) -> AnswerWording:
         """Return the texts of an answer, empty if there are none."""
         return self.answers.get(label, AnswerWording())
+
+
+@dataclass(frozen=True, slots=True)
+class PageChoice:
+    """Answer to the campaign's question that the page offers: the value that its button sends, and the button's text."""
+
+    value: str
+    text: str
+
+
+def page_choices(content: Content) -> tuple[PageChoice, ...]:
+    """Return the answers that a campaign's page offers to its question, in their order."""
+    texts = {label: content.wording(label).button for label in _CHOICES}
+    texts[Label.NOT_YET] = texts[Label.NOT_YET] or content.page["remind"]
+    return tuple(PageChoice(label.value, text) for label, text in texts.items() if text)
 
 
 def render_reply(text: str, values: Mapping[str, str]) -> str:
@@ -180,12 +216,24 @@ def read_content(data: Mapping[str, Any], language: str | None = None) -> Conten
     if unknown := sorted(set(languages) - set(LANGUAGES)):
         raise BadCampaign("content_language_unknown", language=unknown[0], codes=list(LANGUAGES))
     plain = {key: value for key, value in data.items() if key != "languages"}
-    content = _read(plain, "vi")
+    vietnamese = content = _read(plain, "vi")
     for code in languages:
         translated = _read(merge(plain, _translation_of(plain, _table(languages, code))), code)
         if code == language:
-            content = translated
-    return content
+            content = replace(translated, vietnamese=_texts_of(vietnamese))
+    return replace(content, languages=("vi", *languages))
+
+
+def _texts_of(content: Content) -> frozenset[str]:
+    wordings = content.answers.values()
+    return frozenset(
+        {
+            *(content.title, content.question, content.issuer, content.why, content.contact),
+            *content.page.values(),
+            content.app.button if content.app else "",
+            *(text for wording in wordings for text in (wording.button, wording.thanks, *wording.steps)),
+        }
+    )
 
 
 def _translation_of(plain: Mapping[str, Any], language: Mapping[str, Any]) -> dict[str, Any]:

@@ -196,17 +196,15 @@ def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
 
 
 def create_renderer(settings: Any) -> Renderer:
-    """Return a renderer for the settings `public_base_url` and the keys of links."""
-    return Renderer(
-        public_base_url=settings.public_base_url, cipher=LinkCipher(settings.keys_of(Purpose.LINKS))
-    )
+    """Return a renderer for the settings `link_base` and the keys of links."""
+    return Renderer(link_base=settings.link_base, cipher=LinkCipher(settings.keys_of(Purpose.LINKS)))
 
 
 class Renderer:
     """Renderer of message texts. It keeps at most about 100 parsed templates."""
 
-    def __init__(self, *, public_base_url: str, cipher: LinkCipher) -> None:
-        self._base = public_base_url
+    def __init__(self, *, link_base: str, cipher: LinkCipher) -> None:
+        self._base = link_base
         self._cipher = cipher
         self._templates: dict[str, Template] = {}
 

@@ -19,16 +19,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
+from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
-from campaigns.rules.content import Content, read_content
+from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.links import LENGTH, LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
@@ -36,15 +39,19 @@ from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
+from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadInput
+from outreach.rules.identity import NAMES as LANGUAGES
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 # `GET /<token>?about` shows who sends this, why, with which data, and how to object.
 ABOUT = "about"
+# What stands after a link in a sentence, and what some phones take for a part of it.
+AFTER_LINKS = ".,;:!?)]}>'\"…”’"
 
 
 def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprint:
@@ -73,7 +80,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
             return row
         if request.method == "GET":
             service.record_open(row)
-        state = page_state(row, is_about=ABOUT in request.args)
+        state = page_state(row, request.args)
         return Response(service.pages.show(state), headers=HEADERS, mimetype="text/html")
 
     @page.post(f"/<string(length={LENGTH}):token>")
@@ -82,10 +89,18 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
         row = find(token)
         if isinstance(row, Response):
             return row
+        app, then = None, {"lang": request.args["lang"]} if "lang" in request.args else {}
         try:
             with runtime.db.write() as session:
-                record_page_answer(session, row.id, pressed, keys=context, now=datetime.now(UTC), given=given)
-                app = content_of(session, row.campaign_id).app if pressed == "install" else None
+                now = datetime.now(UTC)
+                if pressed in MESSAGES:
+                    text = CALL_ME if pressed == "call" else request.form.get("text", "")
+                    if sent := receive_page_message(session, row.id, text, keys=context, now=now):
+                        then["sent"] = sent
+                else:
+                    record_page_answer(session, row.id, pressed, keys=context, now=now, given=given)
+                if pressed == "install":
+                    app = content_of(session, row.campaign_id).app
         except BadInput as error:
             return public_page("bad_answer.html", 400, message=word_error(error), token=token)
         enqueue_send(runtime)
@@ -93,7 +108,16 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
             return add_security_headers(
                 redirect(app.address_for(request.headers.get("User-Agent", "")), code=303)
             )
-        return add_security_headers(redirect(f"/{token}", code=303))
+        query = f"?{urlencode(then)}" if then else ""
+        return add_security_headers(redirect(f"/{token}{query}", code=303))
+
+    @page.route(f"/<string(minlength={LENGTH + 1},maxlength={LENGTH + 4}):text>", methods=["GET", "POST"])
+    def show_with_rest(text: str) -> ResponseReturnValue:
+        """Show the page of a link that a phone has opened with the full stop behind it."""
+        token = text.rstrip(AFTER_LINKS)
+        if len(token) != LENGTH or service.cipher.recipient_id(token) is None:
+            return public_page("no_such_link.html", 404)
+        return add_security_headers(redirect(f"/{token}", code=302))
 
     return page
 
@@ -112,23 +136,29 @@ class AnswerPageService:
                 content = content_of(session, state.campaign_id, state.language)
                 return content, _organisation(session, state.list_id)
 
-        self.pages = PageCache(load, takes_replies=runtime.settings.takes_replies)
+        self.pages = PageCache(load, site_of(runtime.settings))
 
     def record_open(self, row: Row[Any]) -> None:
         """Record that a recipient's page was opened, by a person or a program."""
         self._page_opens.record(row.campaign_id, row.id, now=datetime.now(UTC))
 
 
-def page_state(row: Row[Any], *, is_about: bool) -> PageState:
-    """Return the state of the page that a recipient sees now: the question, or the page behind it."""
+def page_state(row: Row[Any], query: Mapping[str, str]) -> PageState:
+    """Return the state of the page that a recipient sees now: the question, or the page behind it.
+
+    `query` may ask for another page or language, and says what was sent a moment ago.
+    """
+    is_about, language, sent = ABOUT in query, query.get("lang", ""), query.get("sent", "")
     return PageState(
         campaign_id=row.campaign_id,
         launched_at=row.launched_at,
         corrected_at=row.corrected_at,
-        language=row.language,
+        language=language if language in LANGUAGES else row.language,
         given=row.answer,
         has_clicked=row.clicked_at is not None,
         is_left_alone=row.left_alone is not None,
+        wants_reminder=row.wants_reminder,
+        sent=sent if sent in SENT else "",
         is_about=is_about,
         list_id=row.list_id if is_about else None,
     )
@@ -157,8 +187,10 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# Labels that have a button if the campaign gives it a text.
-BUTTONS = (Label.INSTALLED, Label.NOT_YET, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+# Buttons that send words to an officer, and what the page says then.
+MESSAGES = ("call", "ask")
+SENT = ("asked", "urgent")
+EMERGENCY_NUMBERS = ("112", "113", "114", "115")
 # After these answers the page does not offer the app any more.
 NOT_INSTALLING = frozenset({Label.INSTALLED, Label.NO_SMARTPHONE, Label.OPT_OUT, Label.WRONG_NUMBER})
 
@@ -177,6 +209,8 @@ class PageState:
     given: Label | None
     has_clicked: bool
     is_left_alone: bool
+    wants_reminder: bool = False
+    sent: str = ""  # one of SENT
     is_about: bool = False
     list_id: int | None = None  # the person's list; only on the page that names its organisation
 
@@ -194,16 +228,32 @@ class PagePreview:
     back: str  # text of that link
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all pages of an installation have in common.
+
+    `takes_replies`: whether a reply by SMS comes back to us; only then a page asks for one. `domain`: of the addresses in
+    messages.
+    """
+
+    takes_replies: bool
+    domain: str
+
+
+def site_of(settings: Settings) -> Site:
+    """Return the facts about the site that pages name."""
+    return Site(settings.takes_replies, urlsplit(settings.link_base).netloc)
+
+
 class PageCache:
     """Cache of pages, which it writes when they are first shown.
 
-    `load` returns a campaign's content in a language, and an organisation's name. `takes_replies`: whether a reply by SMS
-    comes back to us; only then a page asks for one.
+    `load` returns a campaign's content in a language, and an organisation's name.
     """
 
-    def __init__(self, load: Callable[[PageState], tuple[Content, str]], *, takes_replies: bool) -> None:
+    def __init__(self, load: Callable[[PageState], tuple[Content, str]], site: Site) -> None:
         self._load = load
-        self._takes_replies = takes_replies
+        self._site = site
         self._lock = Lock()
         self._pages: OrderedDict[PageState, bytes] = OrderedDict()
 
@@ -223,54 +273,73 @@ class PageCache:
 
     def _write_page(self, state: PageState) -> bytes:
         content, organisation = self._load(state)
-        return write_page(state, content, organisation, takes_replies=self._takes_replies)
+        return write_page(state, content, organisation, self._site)
 
 
 def write_page(
     state: PageState,
     content: Content,
     organisation: str,
+    site: Site,
     *,
-    takes_replies: bool,
     preview: PagePreview | None = None,
 ) -> bytes:
     """Write one page as it is sent; with `preview` as it is tried out on the admin site."""
-    buttons = {label: content.wording(label).button for label in BUTTONS if content.wording(label).button}
     words, given = content.page, state.given
+    choices = page_choices(content)
+    texts = {choice.value: choice.text for choice in choices}
+    texts[Label.WRONG_NUMBER] = words["wrong_number"]
+    texts[Label.OPT_OUT] = content.wording(Label.OPT_OUT).button or words["said_opt_out"]
     values = {
-        "said": (buttons.get(given) or words.get(f"said_{given}", "")) if given else "",
+        "said": (texts.get(given) or words.get(f"said_{given}", "")) if given else "",
         "app": content.app.name if content.app else "",
-        "installed": buttons.get(Label.INSTALLED) or words["said_installed"],
+        "installed": texts.get(Label.INSTALLED) or words["said_installed"],
         "contact": content.contact or words["issuer_contact"],
         "phone": content.phone,
         "issuer": content.issuer,
         "organisation": organisation or content.issuer,
+        "domain": site.domain,
     }
 
-    def fill(sentence: str) -> str:
+    def mark(text: str) -> Markup:
+        """Return a text to be shown, in the language that it is in if that is not the page's."""
+        filled = text
         for field, value in values.items():
-            sentence = sentence.replace(f"{{{field}}}", value)
-        return sentence
+            filled = filled.replace(f"{{{field}}}", value)
+        if text in content.vietnamese:
+            return Markup('<span lang="vi">{}</span>').format(filled)
+        return escape(filled)
 
-    def say(name: str) -> str:
-        return fill(words.get(name, ""))
+    def say(name: str) -> Markup:
+        return mark(words.get(name, ""))
 
+    is_next = given is Label.NOT_YET and state.wants_reminder
     template = _TEMPLATES.get_template("about.html" if state.is_about else "answer.html")
     return template.render(
         lang=content.language,
+        languages={code: LANGUAGES[code] for code in content.languages if code != content.language},
         content=content,
+        mark=mark,
         say=say,
         given=given,
-        thanks=content.wording(given).thanks if given else "",
-        steps=[fill(step) for step in content.wording(given).steps] if given else [],
-        buttons=buttons,
+        next=say("remind_next" if is_next else f"next_{given}"),
+        choices=[choice for choice in choices if choice.value != given or not is_final(state)],
+        stop=texts[Label.OPT_OUT],
         offers_app=content.app is not None and given not in NOT_INSTALLING,
         has_clicked=state.has_clicked and given is None,
-        takes_replies=takes_replies,
+        takes_replies=site.takes_replies,
         is_left_alone=state.is_left_alone and given is not Label.OPT_OUT,
+        sent=state.sent,
+        emergency_numbers=EMERGENCY_NUMBERS,
+        longest=LONGEST_MESSAGE,
         method="get" if preview else "post",
         preview=preview,
     ).encode()
+
+
+def is_final(state: PageState) -> bool:
+    """Return whether the answer given has nothing to add: a "not yet" by SMS may still ask for a reminder."""
+    return state.given is not Label.NOT_YET or state.wants_reminder
 
 
 MAX_BATCH = 500
@@ -306,7 +375,7 @@ class AnswerPageApp:
             row = await self._lookups.find(recipient_id)
         except Exception:
             return None  # the other application meets it as well, and shows an error page
-        page = self._service.pages.cached(page_state(row, is_about=False)) if row else None
+        page = self._service.pages.cached(page_state(row, {})) if row else None
         if row and page:
             self._service.record_open(row)
         return page

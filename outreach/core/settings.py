@@ -97,6 +97,11 @@ class Settings:
         formats.url("http", "https"),
         "under which residents and the gateway reach the web; stands in links and signatures",
     )
+    link_base_url: str = _var(
+        "",
+        formats.url("http", "https"),
+        "a shorter host that serves the residents' pages as well; personal links in texts begin with it instead",
+    )
     sms_gateway: str = _var(
         "simulator",
         formats.choice("simulator", "twilio", "phone", "smpp", "aggregator"),
@@ -392,6 +397,11 @@ class Settings:
     def requires_second_factor(self) -> bool:
         """Whether everybody who may see full numbers must set up a second factor before anything else."""
         return self.second_factor == "required" or (not self.second_factor and self.app_env == "production")
+
+    @property
+    def link_base(self) -> str:
+        """What personal links begin with."""
+        return self.link_base_url or self.public_base_url
 
     @property
     def takes_replies(self) -> bool:

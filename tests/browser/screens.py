@@ -55,6 +55,8 @@ SCREENS = [
     Screen("report_page.show", "/report/{report_token}", None),
     Screen("report_page.show", "/report/{ended_token}", None, status=410),
     Screen("agency_page.form", "/agency/{agency_token}", None),
+    Screen("public_page.index", "/hoi", None),
+    Screen("public_page.poster", "/hoi/to-roi", None),
     Screen("activities.index", "/admin/publicity/", AUTHOR),
     Screen("activities.create", "/admin/publicity/new", AUTHOR),
     Screen("activities.show", "/admin/publicity/{entry}/", AUTHOR),
@@ -146,6 +148,7 @@ NO_SCREENS = {
     "users.export",
     "static_files.static",
     "guides.picture",
+    "answer_page.show_with_rest",  # leads to the next one
     "answer_page.show",  # a resident's: looked at in test_residents.py
     "health.healthz",
     "health.readyz",

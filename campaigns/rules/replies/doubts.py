@@ -39,3 +39,8 @@ def find_doubt(text: str) -> DoubtKind | None:
 def answer_doubt(doubt: DoubtKind, *, issuer: str, contact: str) -> str:
     """Return the short answer to a doubt."""
     return _ANSWERS[doubt].format(issuer=issuer, contact=contact or "can bo dia phuong")
+
+
+def doubt_answers(*, issuer: str, contact: str) -> list[str]:
+    """Return the short answers to all doubts."""
+    return [answer_doubt(doubt, issuer=issuer, contact=contact) for doubt in DoubtKind]

@@ -231,6 +231,14 @@ GET  report_page.show       open 404 404
 GET  report_page.file       open 404 404
 GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
+GET  answer_page.show_with_rest open 404 404
+POST answer_page.show_with_rest open 404 404
+GET  public_page.index      open 200 200
+GET  public_page.poster     open 200 200
+POST public_page.check      open 400 400
+POST public_page.code       open 400 400
+POST public_page.confirm    open 400 400
+POST public_page.note       open 400 400
 POST gateway_callbacks.inbound       open 403 403
 POST gateway_callbacks.status        open 403 403
 POST reply_channels.phone            open 404 404
@@ -243,6 +251,7 @@ WITHOUT_TOKEN = (
     "gateway_callbacks.",
     "reply_channels.",
     "answer_page.",
+    "public_page.",
     "agency_page.",
     "api.",
 )  # their callers prove themselves otherwise

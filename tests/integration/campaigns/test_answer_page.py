@@ -23,11 +23,12 @@ from admin.app import create_app
 from campaigns.analytics.reach import read_reach
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.replies import Answer
+from campaigns.rules.content import PAGE_LABELS
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.web import page_lookups
-from campaigns.web.answer_page import BUTTONS
+from campaigns.web.answer_page import SENT
 from campaigns.web.page_lookups import MOST, WINDOW_S
 from outreach.contacts.suppressions import has_suppression
 from outreach.core.job_queue import JobQueue
@@ -39,6 +40,8 @@ from tests.support.world import World, number
 ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
 DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/79.0"
+ANSWERS_TO_BLUEZONE = ("install", "installed", "not_yet", "need_help", "no_smartphone")
+ALWAYS = ("call", "ask", "wrong_number", "opt_out")
 NO_APP = ("no_smartphone", "installed", "opt_out")
 # What a page looks like does not depend on the database.
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -283,10 +286,12 @@ def test_every_page_weighs_at_most_14_kb_over_the_wire(
     app = create_app(settings, runtime=world.runtime)
     with running_web(app) as port:
         weights = {}
-        for word in ("", "install", *(label for label in BUTTONS if label is not Label.NOT_YET)):
+        for word in ("", "install", *PAGE_LABELS):
             if word:
                 fetch(port, f"POST /{token} HTTP/1.0\r\n", f"answer={word}")
             weights[word or "fresh"] = fetch(port, f"GET /{token} HTTP/1.0\r\n")
+            for sent in SENT:
+                weights[f"{word} {sent}"] = fetch(port, f"GET /{token}?sent={sent} HTTP/1.0\r\n")
         weights["about"] = fetch(port, f"GET /{token}?about HTTP/1.0\r\n")
         weights["no such link"] = fetch(port, "GET /zzzzzzzz HTTP/1.0\r\n")
     heaviest = max(weights.values(), key=len)
@@ -326,7 +331,7 @@ def until(holds: Callable[[], bool]) -> None:
 def test_a_fresh_page_asks_and_offers_every_answer(client: FlaskClient, world: World, campaign: int) -> None:
     page = read(client, token_of(world, campaign))
     assert "Ông/bà đã cài Bluezone trên điện thoại này chưa?" in page
-    assert buttons(page) == ["install", "installed", "need_help", "no_smartphone", "opt_out"]
+    assert buttons(page) == [*ANSWERS_TO_BLUEZONE, *ALWAYS]
 
 
 def test_undo_takes_back_one_answer_after_the_other(client: FlaskClient, world: World, campaign: int) -> None:
@@ -476,7 +481,7 @@ def test_a_campaign_without_an_app_offers_no_install(client: FlaskClient, world:
     world.add_people(1)
     token = token_of(world, world.launch(kind="tiem-chung", text="Mời ông/bà đi tiêm"))
     page = read(client, token)
-    assert buttons(page) == ["installed", "not_yet", "need_help", "opt_out"]
+    assert buttons(page) == ["installed", "not_yet", "need_help", *ALWAYS]
     assert "Bluezone" not in page
     press(client, token, "not_yet")
     assert "Ông/bà đã trả lời: Tôi chưa tiêm" in read(client, token)

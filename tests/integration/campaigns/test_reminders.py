@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -11,6 +11,7 @@ from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.models.replies import Case
+from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import MessageState, SkipReason
 from outreach.accounts.users import find_user
@@ -126,6 +127,24 @@ def test_an_answer_between_the_reminders_queue_and_its_sending_still_stops_it(wo
     world.send()
     assert world.status(campaign)["steps"][1]["messages"] == {"accepted": 1, "skipped": 1}
     assert skipped(world, campaign, 2) == {SkipReason.ANSWERED: 1}
+
+
+def test_whoever_asked_on_the_page_to_be_reminded_is_and_only_until_another_answer(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch(step=REMINDERS)
+    world.send()
+    keys = AnswerContext(secret_key=world.runtime.settings.secret_key, is_live=False)
+    with world.runtime.db.write() as session:
+        for index in range(2):
+            id_ = world.recipient(number(index), campaign).id
+            record_page_answer(session, id_, "not_yet", keys=keys, now=datetime.now(UTC))
+    world.reply(number(2), "2", gateway_id="SM2")
+    later(world, campaign, days=3)
+    assert skipped(world, campaign, 2) == {SkipReason.ANSWERED: 1}
+    world.reply(number(1), "1", gateway_id="SM1")
+    world.send()
+    assert skipped(world, campaign, 2) == {SkipReason.ANSWERED: 2}
+    assert [line["To"] for line in world.simulator.ledger() if line["Body"].startswith("Nhắc")] == [number(0)]
 
 
 @pytest.mark.parametrize("words", ["hỏi ai vậy?", "asdf qwer"])

@@ -1,0 +1,71 @@
+"""What residents write on the answer page: a question of their own, or the wish to be called. Read as replies are."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import Recipient
+from campaigns.models.replies import Reply, ReplyChannel
+from campaigns.replies.receive_reply import receive_reply
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.replies.labels import NON_ANSWERS, Label
+from campaigns.rules.replies.understand import Understanding
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.contacts.suppressions import lock_phone
+from outreach.models.contacts import Phone
+from outreach.rules.errors import BadInput
+from outreach.rules.gateway import InboundMessage
+
+LONGEST_MESSAGE = 500
+MOST_A_DAY = 5
+CALL_ME = "Xin gọi điện cho tôi."
+
+
+def receive_page_message(
+    session: Session, recipient_id: int, text: str, *, keys: AnswerContext, now: datetime
+) -> str:
+    """Store and apply what a resident wrote on their page; CALL_ME opens a case for a call.
+
+    Returns what the page says next: `urgent`, `asked` where an officer has to look, else nothing. The same text counts once
+    a day. Raises BadInput if it is empty, too long or one of too many, or if the link is no longer valid.
+    """
+    recipient = session.get_one(Recipient, recipient_id)
+    if recipient.phone_id is None:
+        raise BadInput("personal_link_ended")
+    text = " ".join(text.split())
+    if not text:
+        raise BadInput("page_message_empty")
+    if len(text) > LONGEST_MESSAGE:
+        raise BadInput("page_message_long", most=LONGEST_MESSAGE)
+    lock_phone(session, recipient.phone_id)
+    key = hashlib.sha256(f"{now.astimezone(VIETNAM):%Y%m%d} {text.casefold()}".encode()).hexdigest()[:24]
+    gateway_id = f"page-{recipient_id}-{key}"
+    reply = session.scalar(select(Reply).where(Reply.gateway_id == gateway_id))
+    if reply is None:
+        written = select(func.count()).where(
+            Reply.recipient_id == recipient_id,
+            Reply.channel == ReplyChannel.PAGE,
+            Reply.received_at > now - timedelta(days=1),
+        )
+        if session.scalar(written) >= MOST_A_DAY:  # type: ignore[operator]
+            raise BadInput("page_messages_full", most=MOST_A_DAY)
+        number = session.get_one(Phone, recipient.phone_id).e164
+        reply = receive_reply(
+            session,
+            InboundMessage(gateway_id, number, "", text, is_opt_out=False),
+            keys=keys,
+            now=now,
+            channel=ReplyChannel.PAGE,
+            written_by=recipient,
+            meant=Understanding.by_gateway(Label.QUESTION) if text == CALL_ME else None,
+        )
+    if reply is None:
+        return "asked"  # the same words came by SMS a moment ago
+    if reply.is_urgent:
+        return "urgent"
+    waits = not reply.is_sure or reply.label in NON_ANSWERS or reply.label is Label.NEED_HELP
+    return "asked" if waits else ""

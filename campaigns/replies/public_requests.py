@@ -1,0 +1,178 @@
+"""Requests on the page for everybody: is a message ours, stop or take part by a code sent to the number, a note to an officer.
+
+Nothing that is returned depends on whether a number is known here, has opted out or was written to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.models.campaigns import Campaign, Step
+from campaigns.models.messages import Message, Outbox
+from campaigns.models.replies import AnswerSource, ReplyChannel
+from campaigns.replies.answer_at_once import EMERGENCY_REPLY
+from campaigns.replies.receive_reply import latest_recipient, receive_reply
+from campaigns.replies.record_answer import OPT_OUT_REPLY, AnswerContext, give_back, record_answer
+from campaigns.rules.content import read_content
+from campaigns.rules.genuine import MessageMatch, compare_message, hosts_of
+from campaigns.rules.replies.doubts import doubt_answers
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import Understanding, understand
+from campaigns.rules.sending_hours import VIETNAM, opens_at
+from campaigns.rules.states import MessageKind, MessageState
+from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.suppressions import lock_phone
+from outreach.core.settings import Settings
+from outreach.models.accounts import Organisation
+from outreach.rules.errors import BadInput
+from outreach.rules.gateway import InboundMessage
+from outreach.rules.keys import split_keys
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.segments import measure
+
+SENT_WITHIN = timedelta(days=60)
+"""How long a message is compared after its campaign was launched."""
+LONGEST_NOTE = 500
+CODE_SMS = "Ma xac nhan cua ong/ba: {code}. Nhap tren trang {host}/hoi de {wish}. Neu khong phai ong/ba yeu cau, xin bo qua tin nay."
+
+
+class Wish(StrEnum):
+    """What somebody wants for a number."""
+
+    STOP = "stop"
+    JOIN = "join"
+
+
+_WISHES = {Wish.STOP: "ngung nhan tin", Wish.JOIN: "tham gia"}
+_JOINED = "Muốn tham gia, nhận tin. (Trang thông tin chung; đã xác nhận bằng mã gửi đến số này.)"
+_NOTE = "(Trang thông tin chung; số này do người viết tự ghi, chưa xác minh.) {note}"
+
+
+def read_senders(session: Session) -> list[str]:
+    """Return the names of the organisations at the top: who answers for what is sent."""
+    query = select(Organisation.name).where(Organisation.parent_id.is_(None)).order_by(Organisation.id)
+    return list(session.scalars(query.limit(3)))
+
+
+def compare_with_sent(session: Session, text: str, *, settings: Settings, now: datetime) -> MessageMatch:
+    """Return whether a message has the words of one that was sent of late, and leads nowhere else."""
+    hosts = hosts_of(settings.link_base, settings.public_base_url)
+    return compare_message(text, _sent_texts(session, now=now), hosts)
+
+
+def _sent_texts(session: Session, *, now: datetime) -> Iterator[str]:
+    yield from (OPT_OUT_REPLY, EMERGENCY_REPLY, CODE_SMS)
+    recent = select(Campaign.id).where(Campaign.launched_at > now - SENT_WITHIN)
+    for text, text_b, texts in session.execute(
+        select(Step.text, Step.text_b, Step.texts).where(Step.campaign_id.in_(recent))
+    ):
+        yield from filter(None, (text, text_b, *texts.values()))
+    for data in session.scalars(select(Campaign.content).where(Campaign.id.in_(recent))):
+        content = read_content(data)
+        for code in content.languages:
+            translated = read_content(data, code)
+            yield from (wording.reply for wording in translated.answers.values() if wording.reply)
+        yield from doubt_answers(issuer=content.issuer, contact=content.contact)
+
+
+def read_number(text: str) -> str:
+    """Return the mobile number that somebody typed, in E.164. Raises BadInput if it is none."""
+    numbers = read_phone_cell(text[:40]).numbers
+    if len(numbers) != 1:
+        raise BadInput("own_number_wrong")
+    return numbers[0]
+
+
+def send_code(
+    session: Session, number: str, wish: Wish, *, settings: Settings, key: str, now: datetime
+) -> None:
+    """Queue the code that proves that somebody holds a number: within the hours and the caps, never to a number that opted out."""
+    phones = find_or_create_phones(session, [number], secret_key=key, now=now)
+    host = settings.link_base.split("://", 1)[-1]
+    text = CODE_SMS.format(code=code_of(number, wish, key=key, now=now), host=host, wish=_WISHES[wish])
+    message = Message(
+        kind=MessageKind.ACKNOWLEDGEMENT,
+        phone_id=phones[number],
+        text=measure(text, unaccented=True).text,
+        state=MessageState.QUEUED,
+    )
+    session.add(message)
+    session.flush()
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=opens_at(now, None)))
+
+
+def code_of(number: str, wish: Wish, *, key: str, now: datetime) -> str:
+    """Return the code of a number, a wish and a day. Nothing is stored."""
+    day = f"{now.astimezone(VIETNAM):%Y-%m-%d}"
+    digest = hashlib.blake2b(
+        f"{number} {wish} {day}".encode(), key=split_keys(key)[0].encode()[:64], digest_size=8
+    ).digest()
+    return f"{int.from_bytes(digest) % 1_000_000:06d}"
+
+
+def confirm_code(
+    session: Session, number: str, wish: Wish, code: str, *, keys: AnswerContext, now: datetime
+) -> None:
+    """Do what was wished for a number, by the code of today or yesterday. Raises BadInput if it is another."""
+    typed = "".join(code.split())
+    codes = (code_of(number, wish, key=keys.secret_key, now=now - timedelta(days=ago)) for ago in (0, 1))
+    if not any(hmac.compare_digest(typed.encode(), each.encode()) for each in codes):
+        raise BadInput("code_wrong")
+    phone_id = find_or_create_phones(session, [number], secret_key=keys.secret_key, now=now)[number]
+    phone = lock_phone(session, phone_id)
+    recipient = latest_recipient(session, phone, now=now)
+    if wish is Wish.STOP:
+        record_answer(
+            session,
+            phone_id=phone_id,
+            recipient=recipient,
+            label=Label.OPT_OUT,
+            source=AnswerSource.PAGE,
+            keys=keys,
+            now=now,
+        )
+        return
+    give_back(session, phone_id, now=now)
+    # An officer puts the number on a list: only they know on which, and with which consent.
+    _tell_officer(session, number, _JOINED, Understanding.by_gateway(Label.QUESTION), keys=keys, now=now)
+
+
+def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext, now: datetime) -> bool:
+    """Open a case for what somebody writes about a number that nobody has verified. Returns whether it sounds like a cry for help.
+
+    It is no answer: whoever writes may be another than the number's owner. Raises BadInput if it is empty or too long.
+    """
+    note = " ".join(note.split())
+    if not note:
+        raise BadInput("page_message_empty")
+    if len(note) > LONGEST_NOTE:
+        raise BadInput("page_message_long", most=LONGEST_NOTE)
+    is_urgent = understand(note).is_urgent
+    meant = Understanding(Label.UNCLEAR, 0.0, False, is_urgent, Label.UNCLEAR)
+    _tell_officer(session, number, _NOTE.format(note=note), meant, keys=keys, now=now)
+    return is_urgent
+
+
+def _tell_officer(
+    session: Session, number: str, text: str, meant: Understanding, *, keys: AnswerContext, now: datetime
+) -> None:
+    """Store a text as a reply of this number and open its case; the same text once a day."""
+    day = f"{now.astimezone(VIETNAM):%Y%m%d}"
+    key = hashlib.sha256(f"{keys.secret_key} {number} {day} {text}".encode()).hexdigest()[:32]
+    receive_reply(
+        session,
+        InboundMessage(f"hoi-{key}", number, "", text, is_opt_out=False),
+        keys=keys,
+        now=now,
+        channel=ReplyChannel.PAGE,
+        acknowledge=False,
+        meant=meant,
+    )

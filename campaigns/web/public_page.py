@@ -1,0 +1,184 @@
+"""The page for everybody at `/hoi`, for posters and loudspeakers: who sends, is a message ours, stop or take part.
+
+No token, no script, no login. It says nothing about a number: each answer is the same for a number that is known and one
+that is not. Every form has limits by address, by number and for all together; a code and a note are refused while they
+cannot be counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import segno
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour
+from redis import RedisError
+
+from campaigns.replies.public_requests import (
+    LONGEST_NOTE,
+    Wish,
+    compare_with_sent,
+    confirm_code,
+    leave_note,
+    read_number,
+    read_senders,
+    send_code,
+)
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.genuine import LONGEST
+from campaigns.web.answer_page import EMERGENCY_NUMBERS
+from campaigns.web.responses import RETRY_AFTER_S, public_page
+from outreach.core.rate_limits import hit, nothing_limited_without_redis
+from outreach.core.sentences import word_error
+from outreach.enqueue_jobs import enqueue_send
+from outreach.rules.addresses import network_of
+from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose, split_keys
+from outreach.runtime import Runtime
+
+# A carrier puts thousands of phones behind one address.
+CHECKS_PER_ADDRESS = RateLimitItemPerHour(120, 1, "public:check")
+CODES_PER_NUMBER = RateLimitItemPerDay(1, 1, "public:code:number")
+CODES_PER_ADDRESS = RateLimitItemPerHour(20, 1, "public:code:address")
+CODES_IN_ALL = RateLimitItemPerDay(500, 1, "public:code")
+TRIES_PER_NUMBER = RateLimitItemPerDay(5, 1, "public:try:number")
+TRIES_PER_ADDRESS = RateLimitItemPerHour(60, 1, "public:try:address")
+NOTES_PER_NUMBER = RateLimitItemPerDay(1, 1, "public:note:number")
+NOTES_PER_ADDRESS = RateLimitItemPerHour(10, 1, "public:note:address")
+NOTES_IN_ALL = RateLimitItemPerDay(200, 1, "public:note")
+
+
+def create_public_page(runtime: Runtime) -> Blueprint:
+    """Create `/hoi` with its forms, and `/hoi/to-roi`, a poster to print."""
+    page = Blueprint("public_page", __name__, url_prefix="/hoi", template_folder="templates")
+    settings = runtime.settings
+    context = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=settings.is_live)
+    key = split_keys(context.secret_key)[0].encode()
+
+    def show(status: int = 200, **values: object) -> Response:
+        with runtime.db.read() as session:
+            senders = read_senders(session)
+        return public_page(
+            "everybody.html",
+            status,
+            senders=senders,
+            domain=urlsplit(settings.link_base).netloc,
+            takes_replies=settings.takes_replies,
+            longest=LONGEST,
+            longest_note=LONGEST_NOTE,
+            emergency_numbers=EMERGENCY_NUMBERS,
+            **values,
+        )
+
+    def wait_s(*limits: tuple[RateLimitItem, str]) -> int:
+        """Count a request under these limits. Returns the seconds to wait."""
+        return max(hit(runtime.redis, limit, name) for limit, name in limits)
+
+    def refuse(wait: int) -> Response:
+        refused = public_page("too_many_requests.html", 429)
+        refused.headers["Retry-After"] = str(wait)
+        return refused
+
+    def by_number(do: Callable[[str, str], Response]) -> ResponseReturnValue:
+        """Read the number of a form and do something with it and its hash; what is wrong is said in words."""
+        try:
+            number = read_number(request.form.get("number", ""))
+            name = hmac.new(key, number.encode(), hashlib.sha256).hexdigest()[:24]
+            return do(number, name)
+        except BadInput as error:
+            return show(400, error=word_error(error), typed=request.form)
+        except RedisError:
+            away = public_page("try_later.html", 503)
+            away.headers["Retry-After"] = str(RETRY_AFTER_S)
+            return away
+
+    @page.get("")
+    def index() -> ResponseReturnValue:
+        return show()
+
+    @page.get("/to-roi")
+    def poster() -> ResponseReturnValue:
+        address = f"{settings.link_base}/hoi"
+        picture = segno.make(address, error="m", micro=False).svg_inline(scale=8, border=2, omitsize=True)
+        with runtime.db.read() as session:
+            senders = read_senders(session)
+        return public_page(
+            "poster.html", senders=senders, picture=picture, address=address.split("://", 1)[-1]
+        )
+
+    @page.post("/kiem-tra")
+    def check() -> ResponseReturnValue:
+        with nothing_limited_without_redis("public_page.unlimited"):
+            if wait := wait_s((CHECKS_PER_ADDRESS, network_of(request.remote_addr or ""))):
+                return refuse(wait)
+        text = request.form.get("text", "")
+        if not text.strip():
+            return show(400, error=word_error(BadInput("page_message_empty")), typed=request.form)
+        with runtime.db.read() as session:
+            verdict = compare_with_sent(session, text, settings=settings, now=datetime.now(UTC))
+        return show(verdict=verdict.value)
+
+    @page.post("/ma")
+    def code() -> ResponseReturnValue:
+        wish = Wish.JOIN if request.form.get("wish") == Wish.JOIN else Wish.STOP
+
+        def do(number: str, name: str) -> Response:
+            if wait := wait_s((CODES_PER_ADDRESS, network_of(request.remote_addr or ""))):
+                return refuse(wait)
+            # The page is the same where a code was sent today, or too many to all: it says nothing of the number.
+            if not wait_s((CODES_PER_NUMBER, name)) and not wait_s((CODES_IN_ALL, "all")):
+                with runtime.db.write() as session:
+                    now = datetime.now(UTC)
+                    send_code(session, number, wish, settings=settings, key=context.secret_key, now=now)
+                enqueue_send(runtime)
+            return show(asked=wish.value, number=number)
+
+        return by_number(do)
+
+    @page.post("/xac-nhan")
+    def confirm() -> ResponseReturnValue:
+        wish = Wish.JOIN if request.form.get("wish") == Wish.JOIN else Wish.STOP
+
+        def do(number: str, name: str) -> Response:
+            address = network_of(request.remote_addr or "")
+            if wait := wait_s((TRIES_PER_NUMBER, name), (TRIES_PER_ADDRESS, address)):
+                return refuse(wait)
+            try:
+                with runtime.db.write() as session:
+                    confirm_code(
+                        session,
+                        number,
+                        wish,
+                        request.form.get("code", ""),
+                        keys=context,
+                        now=datetime.now(UTC),
+                    )
+            except BadInput as error:
+                return show(400, error=word_error(error), asked=wish.value, number=number)
+            enqueue_send(runtime)
+            return show(done=wish.value)
+
+        return by_number(do)
+
+    @page.post("/nhan")
+    def note() -> ResponseReturnValue:
+        def do(number: str, name: str) -> Response:
+            address = network_of(request.remote_addr or "")
+            if not request.form.get("note", "").strip():
+                raise BadInput("page_message_empty")
+            if wait := wait_s((NOTES_PER_ADDRESS, address), (NOTES_IN_ALL, "all")):
+                return refuse(wait)
+            text, is_urgent = request.form.get("note", ""), False
+            if not wait_s((NOTES_PER_NUMBER, name)):
+                with runtime.db.write() as session:
+                    is_urgent = leave_note(session, number, text, keys=context, now=datetime.now(UTC))
+            return show(done="urgent" if is_urgent else "note")
+
+        return by_number(do)
+
+    return page

@@ -1,0 +1,153 @@
+"""What residents write on their page reaches an officer, a wish for a reminder is kept, and the page says who sends."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.models.campaigns import Recipient
+from campaigns.models.replies import Case, Reply, ReplyChannel
+from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.links import LinkCipher
+from outreach.contacts.suppressions import has_suppression
+from outreach.models.contacts import Phone, SuppressionReason
+from tests.support.world import World, number
+
+one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    world.add_people(2)
+    return world.launch()
+
+
+@pytest.fixture
+def link(world: World, campaign: int) -> str:
+    cipher = LinkCipher(world.runtime.settings.secret_key)
+    return f"/{cipher.token(world.recipient(number(0), campaign).id)}"
+
+
+def cases(world: World) -> list[tuple[CaseKind, bool, str]]:
+    with world.runtime.db.read() as session:
+        rows = session.execute(
+            select(Case.kind, Case.urgent_at, Reply.body)
+            .outerjoin(Reply, Reply.id == Case.reply_id)
+            .order_by(Case.id)
+        )
+        return [(kind, urgent_at is not None, body) for kind, urgent_at, body in rows]
+
+
+def test_a_question_and_a_wish_to_be_called_become_cases_once(
+    client: FlaskClient, world: World, link: str
+) -> None:
+    for _ in range(2):
+        asked = client.post(link, data={"answer": "ask", "text": "Cài có mất tiền không?"})
+        client.post(link, data={"answer": "call"})
+    assert (asked.status_code, asked.headers["Location"]) == (303, f"{link}?sent=asked")
+    assert cases(world) == [
+        (CaseKind.QUESTION, False, "Cài có mất tiền không?"),
+        (CaseKind.QUESTION, False, "Xin gọi điện cho tôi."),
+    ]
+    assert "Đã gửi cho cán bộ" in client.get(f"{link}?sent=asked").get_data(as_text=True)
+
+
+def test_a_cry_for_help_on_the_page_is_urgent_and_is_told_whom_to_call(
+    client: FlaskClient, world: World, link: str
+) -> None:
+    answer = client.post(link, data={"answer": "ask", "text": "Nước ngập tới nóc rồi cứu với"})
+    assert answer.headers["Location"] == f"{link}?sent=urgent"
+    assert [(kind, is_urgent) for kind, is_urgent, _body in cases(world)] == [(CaseKind.HELP, True)]
+    assert 'href="tel:112"' in client.get(f"{link}?sent=urgent").get_data(as_text=True)
+
+
+@one_database
+def test_what_is_written_counts_as_a_reply_does(client: FlaskClient, world: World, link: str) -> None:
+    answer = client.post(link, data={"answer": "ask", "text": "đừng nhắn cho tôi nữa"})
+    assert answer.headers["Location"] == link
+    page = client.get(link).get_data(as_text=True)
+    assert "Ông/bà đã trả lời: Không nhận tin nữa" in page
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Reply.channel)).all() == [ReplyChannel.PAGE]
+
+
+@one_database
+def test_empty_long_and_too_many_messages_are_refused_in_words(client: FlaskClient, link: str) -> None:
+    for text, words in ((" ", "còn trống"), ("a" * (LONGEST_MESSAGE + 1), str(LONGEST_MESSAGE))):
+        refused = client.post(link, data={"answer": "ask", "text": text})
+        assert refused.status_code == 400
+        assert words in refused.get_data(as_text=True)
+    for n in range(MOST_A_DAY):
+        assert client.post(link, data={"answer": "ask", "text": f"câu hỏi {n}?"}).status_code == 303
+    refused = client.post(link, data={"answer": "ask", "text": "thêm một câu?"})
+    assert refused.status_code == 400
+    assert f"{MOST_A_DAY} tin" in refused.get_data(as_text=True)
+
+
+def test_whoever_wants_to_be_reminded_gets_the_next_step_and_others_who_answered_do_not(
+    client: FlaskClient, world: World, campaign: int, link: str
+) -> None:
+    client.post(link, data={"answer": "not_yet"})
+    assert "Ông/bà được nhắc trong lần nhắn tin sau" in client.get(link).get_data(as_text=True)
+    with world.runtime.db.read() as session:
+        recipients = session.scalars(select(Recipient).order_by(Recipient.id)).all()
+        assert [each.wants_reminder for each in recipients] == [True, False]
+    client.post(link, data={"answer": "installed"})
+    assert not world.recipient(number(0), campaign).wants_reminder
+
+
+@one_database
+def test_a_wrong_number_is_said_by_a_person_and_taken_back(
+    client: FlaskClient, world: World, link: str
+) -> None:
+    def is_wrong() -> bool:
+        with world.runtime.db.read() as session:
+            phone = session.scalars(select(Phone).where(Phone.e164 == number(0))).one()
+            return has_suppression(session, phone.id, SuppressionReason.WRONG_NUMBER)
+
+    client.post(link, data={"answer": "wrong_number"})
+    assert is_wrong()
+    client.post(link, data={"answer": "undo", "given": "wrong_number"})
+    assert not is_wrong()
+
+
+@one_database
+@pytest.mark.parametrize("rest", [".", ",", ").", "”"])
+def test_a_link_that_was_opened_with_the_sentences_end_still_opens(
+    client: FlaskClient, link: str, rest: str
+) -> None:
+    answer = client.get(link + rest)
+    assert (answer.status_code, answer.headers["Location"]) == (302, link)
+    assert client.get("/zzzzzzzz" + rest).status_code == 404
+
+
+@one_database
+def test_the_page_names_its_domain_and_a_chat_s_preview_has_no_token(client: FlaskClient, link: str) -> None:
+    page = client.get(link).get_data(as_text=True)
+    assert "Không thu tiền, không hỏi mã OTP" in page
+    assert "127.0.0.1" in page
+    previews = re.findall(r'<meta property="og:\w+" content="([^"]+)">', page)
+    assert len(previews) == 3
+    assert link[1:] not in page.split("</head>")[0]
+
+
+@one_database
+def test_the_language_can_be_changed_and_what_is_not_translated_is_marked(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(1)
+    content = {"languages": {"jra": {"question": "Ih dui mơ̆?", "page": {"other": "Tơlơi pơkŏn"}}}}
+    campaign = world.launch(content=content)
+    link = "/" + LinkCipher(world.runtime.settings.secret_key).token(world.recipient(number(0), campaign).id)
+    assert 'href="?lang=jra" lang="jra"' in client.get(link).get_data(as_text=True)
+    page = client.get(f"{link}?lang=jra").get_data(as_text=True)
+    assert '<html lang="jra">' in page
+    assert "<h2>Ih dui mơ̆?</h2>" in page
+    assert '<span lang="vi">Gọi cho tôi</span>' in page
+    answer = client.post(f"{link}?lang=jra", data={"answer": "installed"})
+    assert answer.headers["Location"] == f"{link}?lang=jra"
+    assert client.get(f"{link}?lang=xx").status_code == 200

@@ -1,0 +1,140 @@
+"""The page for everybody: it compares texts, proves a number by a code, and says nothing about anybody."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.models.messages import Message
+from campaigns.models.replies import Case, Reply
+from campaigns.web import public_page
+from outreach.contacts.suppressions import has_suppression
+from outreach.models.contacts import Phone, SuppressionReason
+from tests.support.world import World, number
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+UNKNOWN = "+84905000999"
+KNOWN = number(5)  # the first of the sample numbers looks like a placeholder
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    world.runtime.redis.flushdb()
+    world.add_people(6)
+    return world.launch(text="UBMTTQ tinh moi ong/ba cai Bluezone: {link} Da cai tra loi 1.")
+
+
+def code_sent_to(world: World, e164: str) -> str:
+    with world.runtime.db.read() as session:
+        query = select(Message.text).join(Phone, Phone.id == Message.phone_id).where(Phone.e164 == e164)
+        texts = session.scalars(query.where(Message.step_id.is_(None)).order_by(Message.id)).all()
+    (code,) = [found[1] for text in texts if (found := re.search(r"Ma xac nhan.*?(\d{6})", text or ""))]
+    return code
+
+
+def is_stopped(world: World, e164: str) -> bool:
+    with world.runtime.db.read() as session:
+        phone_id = session.scalars(select(Phone.id).where(Phone.e164 == e164)).one()
+        return has_suppression(session, phone_id, SuppressionReason.OPT_OUT)
+
+
+def test_a_message_is_compared_by_its_words_alone(client: FlaskClient, world: World, campaign: int) -> None:
+    world.send()
+    sent = world.simulator.ledger()[0]["Body"]
+    for text, words in (
+        (sent, "Lời tin giống tin của chúng tôi"),
+        (sent.replace("http://", "http://evil.example/"), "Cẩn thận: tin có liên kết lạ"),
+        ("Ban da trung thuong", "Không giống tin nào"),
+    ):
+        page = client.post("/hoi/kiem-tra", data={"text": text}).get_data(as_text=True)
+        assert words in page, text
+    assert client.post("/hoi/kiem-tra", data={"text": " "}).status_code == 400
+
+
+@pytest.mark.parametrize("e164", [KNOWN, UNKNOWN])
+def test_a_number_stops_by_the_code_that_only_its_phone_gets(
+    client: FlaskClient, world: World, campaign: int, e164: str
+) -> None:
+    local = "0" + e164[3:]
+    for _ in range(2):  # a code a day
+        assert "Nhập mã để ngừng" in client.post("/hoi/ma", data={"number": local, "wish": "stop"}).get_data(
+            as_text=True
+        )
+    code = code_sent_to(world, e164)
+    wrong = client.post("/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": "x" + code[1:]})
+    assert wrong.status_code == 400
+    # The code for one wish is none for another.
+    other = client.post("/hoi/xac-nhan", data={"number": local, "wish": "join", "code": code})
+    assert other.status_code == 400
+    assert not is_stopped(world, e164)
+    done = client.post(
+        "/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": f" {code[:3]} {code[3:]}"}
+    )
+    assert "Đã ghi nhận" in done.get_data(as_text=True)
+    assert is_stopped(world, e164)
+
+
+def test_known_and_unknown_numbers_get_the_same_pages(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    world.reply(KNOWN, "TC", gateway_id="SM1")
+    pages = set()
+    for e164 in (KNOWN, UNKNOWN):
+        local = "0" + e164[3:]
+        parts = [client.post("/hoi/ma", data={"number": local, "wish": "join"}) for _ in range(2)]
+        parts.append(client.post("/hoi/xac-nhan", data={"number": local, "wish": "join", "code": "000000"}))
+        parts.append(client.post("/hoi/nhan", data={"number": local, "note": "Gọi lại cho tôi"}))
+        pages.add("\n".join(part.get_data(as_text=True).replace(e164, "N") for part in parts))
+    assert len(pages) == 1
+
+
+def test_whoever_takes_part_and_whoever_leaves_a_note_is_a_case_for_an_officer(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    client.post("/hoi/ma", data={"number": UNKNOWN, "wish": "join"})
+    code = code_sent_to(world, UNKNOWN)
+    client.post("/hoi/xac-nhan", data={"number": UNKNOWN, "wish": "join", "code": code})
+    client.post("/hoi/nhan", data={"number": KNOWN, "note": "Đừng nhắn cho tôi nữa"})
+    client.post("/hoi/nhan", data={"number": KNOWN, "note": "Thêm một lời"})
+    with world.runtime.db.read() as session:
+        bodies = session.scalars(
+            select(Reply.body).join(Case, Case.reply_id == Reply.id).order_by(Case.id)
+        ).all()
+    assert len(bodies) == 2
+    assert "đã xác nhận bằng mã" in bodies[0]
+    assert "chưa xác minh" in bodies[1]
+    # Somebody else may have written it: an officer decides.
+    assert not is_stopped(world, KNOWN)
+
+
+def test_tries_and_requests_are_limited_and_a_bad_number_is_said(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    bad = client.post("/hoi/ma", data={"number": "123", "wish": "stop"})
+    assert bad.status_code == 400
+    assert "Số điện thoại chưa đúng" in bad.get_data(as_text=True)
+    data = {"number": UNKNOWN, "wish": "stop", "code": "000000"}
+    tries = [
+        client.post("/hoi/xac-nhan", data=data).status_code
+        for _ in range(public_page.TRIES_PER_NUMBER.amount + 1)
+    ]
+    assert tries == [400] * public_page.TRIES_PER_NUMBER.amount + [429]
+    for path, limit, form in (
+        ("/hoi/kiem-tra", public_page.CHECKS_PER_ADDRESS, {"text": "x"}),
+        ("/hoi/ma", public_page.CODES_PER_ADDRESS, {"number": UNKNOWN, "wish": "stop"}),
+    ):
+        codes = [client.post(path, data=form).status_code for _ in range(limit.amount + 1)]
+        assert codes[-1] == 429, path
+
+
+def test_the_page_and_the_poster_are_light_and_load_nothing(client: FlaskClient, campaign: int) -> None:
+    for path in ("/hoi", "/hoi/to-roi"):
+        page = client.get(path)
+        assert page.status_code == 200
+        assert len(page.data) < 14 * 1024
+        assert "<script" not in page.get_data(as_text=True)
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "<svg" in client.get("/hoi/to-roi").get_data(as_text=True)

@@ -1,0 +1,60 @@
+"""Whether a message may be ours: its words and its links, never a person."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.rules.genuine import LONGEST, MessageMatch, compare_message
+
+STEP = "[{name}, ]UBMTTQ tinh moi ong/ba cai Bluezone: {link} Tra loi 1 neu da cai. Tu choi: TC"
+WITH_ADDRESS = "Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4."
+ONLY_FIELDS = "{name} {link}"
+TEMPLATES = (STEP, WITH_ADDRESS, ONLY_FIELDS)
+HOSTS = {"loa.example.vn", "vd.vn"}
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (
+            "Nguyen Thi A, UBMTTQ tinh moi ong/ba cai Bluezone: https://loa.example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
+            MessageMatch.SAME,
+        ),
+        (
+            "UBMTTQ tỉnh mời ông/bà cài Bluezone: https://vd.vn/abcd2345. Trả lời 1 nếu đã cài. Từ chối: TC",
+            MessageMatch.SAME,
+        ),
+        (
+            "ubmttq tinh moi ong/ba  cai bluezone vd.vn/abcd2345 tra loi 1 neu da cai tu choi TC",
+            MessageMatch.SAME,
+        ),
+        ("Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4.", MessageMatch.SAME),
+        # The words are ours, the link is not.
+        (
+            "UBMTTQ tinh moi ong/ba cai Bluezone: https://loa-example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
+            MessageMatch.FOREIGN_LINK,
+        ),
+        ("Nhan qua tai bit.ly/3abc", MessageMatch.FOREIGN_LINK),
+        ("Tai http://1.2.3.4/a.apk", MessageMatch.FOREIGN_LINK),
+        ("dang nhap vietcombank.com.top de nhan tien", MessageMatch.FOREIGN_LINK),
+        # Something was added, before, after or where the name stands.
+        (
+            "UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC Chuyen tien vao 0123",
+            MessageMatch.DIFFERENT,
+        ),
+        (
+            "Chuyen 0011 2233 4455, UBMTTQ tinh moi ong/ba cai Bluezone: vd.vn/a Tra loi 1 neu da cai. Tu choi: TC",
+            MessageMatch.DIFFERENT,
+        ),
+        ("UBMTTQ tinh moi ong/ba cai Bluezone:", MessageMatch.DIFFERENT),
+        ("Ban xong.Xin cam on", MessageMatch.DIFFERENT),
+        ("", MessageMatch.DIFFERENT),
+        ("a" * 100_000, MessageMatch.DIFFERENT),
+    ],
+)
+def test_a_message_is_told_from_others_by_its_words_and_links(text: str, verdict: MessageMatch) -> None:
+    assert compare_message(text, TEMPLATES, HOSTS) is verdict
+
+
+def test_only_the_beginning_is_compared() -> None:
+    assert compare_message("a" * LONGEST + " bit.ly/abc", TEMPLATES, HOSTS) is MessageMatch.DIFFERENT
