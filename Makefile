@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ drill-gateways: environment-dev  ## a large send over SMPP or an aggregator, con
 
 drill-hosts: environment-dev  ## one host and two with workers, one of them cut off in the middle of a send: as root, ARGS="--messages 20000"
 	$(VENV)/bin/python -m tests.drills.hosts $(ARGS)
+
+drill-visits: environment-dev chromium  ## two officers' phones, three days without a network, and what their page costs: ARGS="--houses 300"
+	$(VENV)/bin/python -m tests.drills.visit_phones $(ARGS)
 
 drill-upgrade: environment-dev  ## an earlier version replaced by this one in the middle of a send: ARGS="--earlier ../loa-before --messages 4000"
 	$(VENV)/bin/python -m tests.drills.upgrade $(ARGS)

@@ -16,6 +16,7 @@ from admin.health import create_health
 from admin.refusals import note_refusals
 from admin.site import install_admin, long_form_limit
 from admin.views.imports import upload_limit
+from admin.visits_app.routes import create_visits_app
 from campaigns.web.answer_page import AnswerPageApp, AnswerPageService, create_answer_page
 from campaigns.web.asgi import Application, WsgiBridge
 from campaigns.web.gateway_callbacks import (
@@ -82,6 +83,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
         create_agency_page(runtime),
         create_api(runtime),
         create_report_page(runtime),
+        create_visits_app(runtime),
     ]
     for blueprint in without_csrf:
         app.register_blueprint(blueprint)

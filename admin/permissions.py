@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from outreach.models.accounts import Role
 
-_ALL = frozenset(Role)
+_ALL = frozenset(Role) - {Role.VILLAGE}  # who opens no page of the office
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _STAFF = frozenset({Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER})
 _APPROVER = frozenset({Role.ADMINISTRATOR, Role.APPROVER})
@@ -145,6 +145,12 @@ ROUTES: dict[str, frozenset[Role]] = {
     "visits.enter": _STAFF,
     "visits.undo": _STAFF,
     "visits.sheet": _STAFF,
+    "visits.assign": _STAFF,
+    "visits.take_back": _STAFF,
+    "visit_officers.index": _READERS,
+    "visit_officers.create": _STAFF,
+    "visit_officers.invite": _STAFF,
+    "visit_officers.shut_out": _STAFF,
     "reach.index": _ALL,
     "reach.file": _ALL,
     "reply_log.index": _ADMINISTRATOR,

@@ -60,6 +60,7 @@ from admin.views.reports import ReportView
 from admin.views.security import SecurityView
 from admin.views.sending import SendingView
 from admin.views.users import UsersView
+from admin.views.visit_officers import VisitOfficersView
 from admin.views.visits import VisitsView
 from admin.wording import filters
 from admin.wording.errors import command_language, show_error
@@ -129,6 +130,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         ReportView(runtime),
         ActivitiesView(runtime),
         VisitsView(runtime),
+        VisitOfficersView(runtime),
         DrivesView(runtime),
         GoalsView(runtime),
         ContactsView(runtime),

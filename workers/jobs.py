@@ -30,6 +30,7 @@ from outreach.accounts.audit_head import send_head
 from outreach.accounts.invitations import mail_invitation as mail_link
 from outreach.accounts.invitations import mail_reset as mail_new_password
 from outreach.accounts.notices import mail_notice
+from outreach.accounts.village_officers import mail_code
 from outreach.core.db import database_now
 from outreach.core.job_queue import SEND, once_every
 from outreach.enqueue_jobs import (
@@ -204,6 +205,12 @@ def reset_mail_job(user_id: int) -> dict[str, int]:
     """Mail a link to a user who has forgotten the password; 0 mailed if there is no such user."""
     worker_runtime = runtime()
     return {"mailed": mail_new_password(worker_runtime.db, worker_runtime.settings, user_id)}
+
+
+def code_mail_job(officer_id: int) -> dict[str, int]:
+    """Mail a village officer the code of an invitation."""
+    worker_runtime = runtime()
+    return {"mailed": mail_code(worker_runtime.db, worker_runtime.settings, officer_id)}
 
 
 def notice_mail_job(user_id: int, notice: int) -> dict[str, int]:

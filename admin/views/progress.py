@@ -25,6 +25,8 @@ from campaigns.planning.drives import find_drive, list_drives
 from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.rules.progress import Outlook, RankRow, ShareBasis, find_concerns, furthest_behind
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.visits.checks import read_corrected
+from campaigns.visits.progress import read_totals
 from outreach.accounts.permissions import is_province_staff
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.runtime import Runtime
@@ -62,6 +64,8 @@ class ProgressView(AdminPage):
             may_enter_official = leaders.official is not None and is_province_staff(session, user)
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
+            visits = read_totals(session, drive.id, user, now=now)
+            corrected = read_corrected(session, drive.id, user)
         if leaders.reach.is_due:
             enqueue_count_reach(self.runtime, leaders.campaigns[0].id)
         head = leaders.head
@@ -99,6 +103,8 @@ class ProgressView(AdminPage):
             official_form=official_form,
             district=district,
             behind=furthest_behind(all_communes, most=COMMUNES_SHOWN),
+            visits=visits,
+            corrected=corrected,
             charts=draw_charts(leaders, today=now.astimezone(VIETNAM).date()),
         )
 

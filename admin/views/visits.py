@@ -6,21 +6,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, request, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from wtforms.validators import ValidationError
 
-from admin.forms import CheckField, Form, RowField, TextField
+from admin.forms import CheckField, ChoiceField, DayField, Form, NumberField, RowField, TextField, row_id
 from admin.views.base import AdminPage
 from admin.wording.errors import show_error
 from campaigns.analytics.installs import list_launched
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.random_checks import DEFAULT_PERCENT, MOST_PERCENT
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_keys
+from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_code, read_keys
+from campaigns.visits.assignments import MOST_TARGET, assign_sheet, read_assignments, take_back_sheet
 from campaigns.visits.candidates import CandidateVillage, find_candidates
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
 from campaigns.visits.sheets import (
@@ -32,9 +35,11 @@ from campaigns.visits.sheets import (
     read_lines,
     read_sheet,
 )
+from outreach.accounts.village_officers import list_officers
 from outreach.contacts.lists import read_names
+from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_place_names
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
@@ -56,7 +61,30 @@ class SheetForm(Form):
         autocomplete="off",
         placeholder=_l("Ví dụ: ông A Thun, Ban công tác Mặt trận thôn 3"),
     )
+    check_percent = NumberField(
+        _l("Kiểm tra ngẫu nhiên (phần trăm số người tự báo)"),
+        name="check",
+        max=MOST_PERCENT,
+        default=DEFAULT_PERCENT,
+        codes=("check_percent_wrong",),
+        hint=_l("Những người này có trong phiếu như mọi người khác, không đánh dấu."),
+    )
     again = CheckField(_l("Cả người đang có trong phiếu khác"))
+
+    def values(self) -> dict[str, Any]:
+        return {**super().values(), "check_percent": self.check_percent.data or 0}
+
+
+class AssignForm(Form):
+    """A sheet for one village officer; the page sets the choices."""
+
+    officer_id = ChoiceField(
+        _l("Cán bộ thôn"), name="officer", coerce=row_id, empty=_l("Hãy chọn"), required=True
+    )
+    day = DayField(_l("Ngày đi"), hint=_l("Để trống: đi sớm nhất có thể."))
+    target = NumberField(
+        _l("Số người mỗi ngày"), max=MOST_TARGET, default=None, codes=("visit_target_wrong",)
+    )
 
 
 class ResultsForm(Form):
@@ -70,6 +98,11 @@ class ResultsForm(Form):
         codes=("visit_in_future", "visit_before_sheet"),
     )
     wrong_lines: list[int] = []  # noqa: RUF012 - a constant
+
+    @property
+    def changed(self) -> set[int]:
+        """Return the lines whose key differs from the one that the page showed: others may have come since."""
+        return {n for n, key in self.keys.items() if key.strip() != request.form.get(f"w{n}", "\0")}
 
     @property
     def keys(self) -> dict[int, str]:
@@ -102,7 +135,8 @@ class ResultsForm(Form):
         return datetime.fromisoformat(text).replace(tzinfo=VIETNAM) if text else None
 
     def values(self) -> dict[str, Any]:
-        return {"outcomes": read_keys(self.keys)[0], "visited_at": self._moment()}
+        outcomes = read_keys({n: key for n, key in self.keys.items() if n in self.changed})[0]
+        return {"outcomes": outcomes, "visited_at": self._moment()}
 
     @property
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -122,9 +156,12 @@ class VisitsView(AdminPage):
     def index(self) -> ResponseReturnValue:
         """List visit sheets.
 
-        `?campaign=`, `?list=`, `?area=` also show the people there whom nothing has reached, by village.
+        `?campaign=`, `?list=`, `?area=` also show the people there whom nothing has reached, by village. `?code=` opens the
+        sheet of a printed code, at the line that it names.
         """
         values = request.values
+        if (code := request.args.get("code")) and (url := self._find(code)):
+            return redirect(url)
         campaign_id, list_id = values.get("campaign", type=int), values.get("list", type=int)
         area = values.get("area", "").replace("\0", "")[:10]
         villages: list[CandidateVillage] | None = None
@@ -140,6 +177,7 @@ class VisitsView(AdminPage):
                         area_code=area or None,
                         user=user,
                         now=datetime.now(UTC),
+                        check_percent=DEFAULT_PERCENT,
                     )
                 except BadInput as refused:
                     error = show_error(refused)
@@ -159,6 +197,17 @@ class VisitsView(AdminPage):
                 form=SheetForm.on_page(campaign_id=campaign_id, list_id=list_id, area_code=area),
                 error=error,
             )
+
+    def _find(self, code: str) -> str:
+        """Return the URL of the sheet of a printed code, "" with a message where there is none."""
+        sheet_id, line = read_code(code.replace("\0", "")[:40]) or (0, 0)
+        with self.runtime.db.read() as session:
+            try:
+                find_sheet(session, sheet_id, user=session.get_one(User, current_user.id))
+            except NotFound:
+                flash(_("Không có phiếu nào mang mã này trong phạm vi của bạn."), "warning")
+                return ""
+        return url_for(".show", round_id=sheet_id, _anchor=f"k{line}" if line else None)
 
     @expose("/", methods=["POST"])
     def make(self) -> ResponseReturnValue:
@@ -189,7 +238,20 @@ class VisitsView(AdminPage):
                 },
                 form=ResultsForm.on_page(visited_at=f"{_last_visit(lines):%Y-%m-%dT%H:%M}"),
                 undo_form=Form(),
+                given=read_assignments(session, [round_id]).get(round_id, []),
+                assign_form=_assign_form([(each.id, each.name) for each in list_officers(session, user)]),
             )
+
+    @expose("/<int:round_id>/assign", methods=["POST"])
+    def assign(self, round_id: int) -> ResponseReturnValue:
+        """Give the sheet to a village officer, for a day."""
+        page, message = url_for(".show", round_id=round_id), _("Đã giao phiếu.")
+        return self.submit_form(AssignForm(), page, assign_sheet, round_id, message=message)
+
+    @expose("/<int:round_id>/take-back/<int:officer_id>", methods=["POST"])
+    def take_back(self, round_id: int, officer_id: int) -> ResponseReturnValue:
+        page, message = url_for(".show", round_id=round_id), _("Đã thu lại phiếu.")
+        return self.do_and_tell(page, message, take_back_sheet, round_id, officer_id=officer_id)
 
     @expose("/<int:round_id>/enter", methods=["POST"])
     def enter(self, round_id: int) -> ResponseReturnValue:
@@ -237,6 +299,12 @@ class VisitsView(AdminPage):
                 _("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count),
                 "warning",
             )
+
+
+def _assign_form(officers: list[tuple[int, str]]) -> AssignForm:
+    form = AssignForm.on_page()
+    form.officer_id.choices = officers
+    return form
 
 
 def _last_visit(lines: list[SheetRow]) -> datetime:

@@ -16,7 +16,7 @@ from campaigns.models.replies import AnswerPlace
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.privacy import Childhood
-from campaigns.rules.visits import VisitOutcome, VisitReason
+from campaigns.rules.visits import VisitFate, VisitOutcome, VisitReason
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.security_events import SecurityEvent
 from outreach.imports.issues import IssueStatus
@@ -170,7 +170,8 @@ FAMILIES: dict[str, dict[Any, Any]] = {
     "why_visit": {
         VisitReason.NO_PHONE: _l("Chưa có số điện thoại"),
         VisitReason.FAILED: _l("Tin không đến được"),
-        VisitReason.NO_ANSWER: _l("Chưa trả lời"),
+        VisitReason.NO_ANSWER: _l("Cần hỏi tại nhà"),
+        VisitReason.CHECK: _l("Cần hỏi tại nhà"),
     },
     "found": {
         VisitOutcome.INSTALLED: _l("Đã cài"),
@@ -180,6 +181,15 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         VisitOutcome.REFUSE: _l("Không đồng ý"),
         VisitOutcome.OPT_OUT: _l("Xin đừng nhắn, đừng đến nữa"),
         VisitOutcome.ABSENT: _l("Không gặp"),
+        VisitOutcome.CALL: _l("Muốn được gọi lại"),
+    },
+    "fate": {
+        VisitFate.REPLACED: _l("Kết quả này thay kết quả của cán bộ khác."),
+        VisitFate.OPTED_OUT: _l("Người này đã từ chối nhận tin. Xin đừng đến nữa."),
+        VisitFate.ANSWERED: _l("Người này đã tự trả lời sau đó. Câu trả lời của họ được giữ."),
+        VisitFate.VISITED: _l("Cán bộ khác đã ghi kết quả. Kết quả ấy được giữ."),
+        VisitFate.GONE: _l("Dữ liệu của người này đã xóa hoặc họ phản đối. Không ghi gì."),
+        VisitFate.UNKNOWN: _l("Phiếu này không giao cho đồng chí. Không ghi gì."),
     },
     "right": {
         Right.CONTACTS_WRITE: _l("gửi danh sách người vào"),

@@ -96,6 +96,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Role.APPROVER: _l("Người duyệt"),
         Role.LEADER: _l("Lãnh đạo"),
         Role.AUDITOR: _l("Kiểm tra"),
+        Role.VILLAGE: _l("Cán bộ thôn"),
     },
     "kind": {
         OrganisationKind.FRONT: _l("Ủy ban Mặt trận"),

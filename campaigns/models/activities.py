@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from campaigns.models.campaigns import OfDrive
 from campaigns.models.replies import SmartphoneChange
 from campaigns.rules.activities import ActivityKind
-from campaigns.rules.visits import VisitOutcome, VisitReason
+from campaigns.rules.visits import VisitFate, VisitOutcome, VisitReason
 from outreach.core.db import BaseWithId, BigId, enum_type, partial_index
 
 
@@ -52,11 +52,14 @@ class VisitResult(SmartphoneChange, BaseWithId):
 
     `answer_id`: the answer that the result gave. None if it repeated the current answer, nobody was at home, there is no
     phone to count an answer for, or the person has answered otherwise since `visited_at`. `entry`: one saving of the page,
-    which is undone as a whole.
+    which is undone as a whole; 0: it came from a village officer's phone, which gave it its `key` and was told its `fate`.
     """
 
     __tablename__ = "round_results"
-    __table_args__ = (Index(None, "line_id", "id"),)
+    __table_args__ = (
+        Index(None, "line_id", "id"),
+        Index("uq_round_results_key", "key", unique=True),  # sent again, it is still one result
+    )
 
     line_id: Mapped[int] = mapped_column(ForeignKey("round_lines.id"))
     # None: withdraws the result entered before.
@@ -67,6 +70,24 @@ class VisitResult(SmartphoneChange, BaseWithId):
     entered_at: Mapped[datetime]
     visited_at: Mapped[datetime | None]  # None: the form did not ask for it then
     undone_at: Mapped[datetime | None]
+    key: Mapped[str | None] = mapped_column(String(36))
+    note: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    fate: Mapped[VisitFate | None] = mapped_column(enum_type(VisitFate, name="fate"))
+
+
+class SheetOfficer(BaseWithId):
+    """A sheet given to a village officer. It stays when it is taken back, as results may still come from the phone."""
+
+    __tablename__ = "round_officers"
+    __table_args__ = (UniqueConstraint("round_id", "user_id"),)
+
+    round_id: Mapped[int] = mapped_column(ForeignKey("rounds.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    day: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD, in Vietnam: when to go
+    target: Mapped[int | None] = mapped_column(SmallInteger)  # people a day
+    assigned_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    assigned_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class Activity(OfDrive, BaseWithId):

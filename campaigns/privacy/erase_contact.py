@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import PersonRequest, RequestKind
@@ -110,6 +111,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         ),
         execution_options=NO_SYNC,
     )
+    erase_visit_notes(session, VisitLine.contact_id == contact_id)
     session.execute(delete(Contact).where(Contact.id == contact_id), execution_options=NO_SYNC)
     session.expire_all()
     audit.erase_values(session, [f"contacts:{contact_id}"], now=now)
@@ -184,6 +186,15 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
         session.execute(update(Message).where(*condition).values(values), execution_options=NO_SYNC)
     session.execute(
         update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body=""), execution_options=NO_SYNC
+    )
+
+
+def erase_visit_notes(session: Session, condition: ColumnElement[bool]) -> None:
+    """Empty what officers noted at the door, on the lines of sheets that meet a condition."""
+    lines = select(VisitLine.id).where(condition)
+    session.execute(
+        update(VisitResult).where(VisitResult.line_id.in_(lines), VisitResult.note != "").values(note=""),
+        execution_options=NO_SYNC,
     )
 
 

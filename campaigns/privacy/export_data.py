@@ -244,6 +244,7 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
             VisitLine.why,
             VisitResult.outcome,
             VisitResult.entered_at,
+            VisitResult.note,
         )
         .join(VisitLine, VisitLine.round_id == VisitSheet.id)
         .outerjoin(VisitResult, and_(VisitResult.line_id == VisitLine.id, VisitResult.undone_at.is_(None)))
@@ -252,10 +253,10 @@ def _visits(session: Session, contact_id: int) -> ExportPart:
     )
     return ExportPart(
         "Phiếu đến nhà",
-        ("Lập lúc", "Mã dòng", "Vì", "Kết quả", "Ghi lúc"),
+        ("Lập lúc", "Mã dòng", "Vì", "Kết quả", "Ghi lúc", "Ghi chú"),
         [
-            (_at(made), line_code(round_id, n), why, outcome, _at(entered))
-            for made, round_id, n, why, outcome, entered in rows
+            (_at(made), line_code(round_id, n), why, outcome, _at(entered), note or "")
+            for made, round_id, n, why, outcome, entered, note in rows
         ],
     )
 

@@ -39,11 +39,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
+from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
-from campaigns.privacy.erase_contact import IN_FLIGHT, erase_messages, erase_numbers
+from campaigns.privacy.erase_contact import IN_FLIGHT, erase_messages, erase_numbers, erase_visit_notes
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
 from outreach.accounts import audit
@@ -243,6 +244,7 @@ def _erase_people(session: Session, people: Sequence[int], *, now: datetime) -> 
     )
     erase_messages(session, session.scalars(waiting).all())
     audit.erase_values(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
+    erase_visit_notes(session, VisitLine.contact_id.in_(contact_ids))
     session.execute(delete(Contact).where(Contact.id.in_(contact_ids)), execution_options=NO_SYNC)
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
@@ -284,6 +286,10 @@ def _erase_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
     session.execute(
         update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""),
         execution_options=NO_SYNC,
+    )
+    erase_visit_notes(
+        session,
+        VisitLine.recipient_id.in_(select(Recipient.id).where(Recipient.campaign_id == campaign_id)),
     )
     session.execute(
         update(Case)

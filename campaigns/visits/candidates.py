@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, select
 from sqlalchemy.orm import Session
@@ -13,7 +14,9 @@ from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
 from campaigns.models.privacy import STOPPING, PersonRequest
-from campaigns.rules.states import MessageState
+from campaigns.models.replies import AnswerSource, InstallReport
+from campaigns.rules.random_checks import is_drawn
+from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.contacts.directory import people_recorded_for
@@ -75,10 +78,11 @@ def find_candidates(
     area_code: str | None,
     user: User,
     now: datetime,
+    check_percent: int = 0,
 ) -> list[CandidateVillage]:
     """Find the people to visit, of a list or a commune or both, by village.
 
-    Only people within the user's scope are found. Raises BadInput if neither is given or there are too many people.
+    `check_percent` of those who reported by themselves that it is done are among them, for a random check. Only people within the user's scope are found. Raises BadInput if neither is given or there are too many people.
     """
     if list_id is None and not area_code:
         raise BadInput("visit_place_missing")
@@ -111,19 +115,25 @@ def find_candidates(
         raise BadInput("visit_people_many", most=_MOST_PEOPLE)
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
-    unwilling, in_hand = (
-        _opted_out_or_objected(session, contacts),
-        _in_hand(session, campaign_id, contacts, now=now),
-    )
-    villages: dict[str, CandidateVillage] = {}
-    for recipient_id, exclusion, answer, contact_id, given_key, village, commune in rows:
-        reason = visit_reason(
+    unwilling = find_opted_out(session, contacts) | find_objecting(session, contacts)
+    in_hand = _in_hand(session, campaign_id, contacts, now=now)
+    reasons = {
+        contact_id: visit_reason(
             exclusion=exclusion,
             answer=answer,
             states=states.get(recipient_id, []),
             is_unwilling=contact_id in unwilling,
         )
-        if reason:
+        for recipient_id, exclusion, answer, contact_id, *_place in rows
+    }
+    reasons |= dict.fromkeys(
+        _drawn(session, campaign_id, rows, check_percent, but=unwilling), VisitReason.CHECK
+    )
+    shared = [row[3] for row in rows if row[1] is Exclusion.SHARED_PHONE and row[3] not in unwilling]
+    reasons |= _reasons_of_housemates(session, shared, reasons)
+    villages: dict[str, CandidateVillage] = {}
+    for recipient_id, _exclusion, _answer, contact_id, given_key, village, commune in rows:
+        if reason := reasons[contact_id]:
             key = f"{commune or ''}.{name_key(village)}"
             group = villages.setdefault(key, CandidateVillage(key, village, commune, []))
             group.people.append(
@@ -134,6 +144,57 @@ def find_candidates(
     return sorted(
         villages.values(), key=lambda village: (not village.name, village.area_code or "", village.name)
     )
+
+
+def _drawn(
+    session: Session, campaign_id: int, rows: Sequence[Any], percent: int, *, but: Collection[int]
+) -> list[int]:
+    """Return the contacts drawn for a random check: they reported it themselves, and were not checked before."""
+    drawn = {row[0]: row[3] for row in rows if is_drawn(campaign_id, row[0], percent) and row[3] not in but}
+    if not drawn:
+        return []
+    among = values_subquery(session, list(drawn), BigInteger)
+    was_checked = (
+        select(VisitResult.id)
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .where(
+            VisitLine.recipient_id == InstallReport.recipient_id,
+            VisitLine.why == VisitReason.CHECK,
+            VisitResult.undone_at.is_(None),
+            VisitResult.outcome.is_not(None),
+        )
+        .exists()
+    )
+    own = select(InstallReport.recipient_id).where(
+        InstallReport.recipient_id.in_(among),
+        InstallReport.withdrawn_at.is_(None),
+        InstallReport.source.in_((AnswerSource.SMS, AnswerSource.PAGE)),
+        ~was_checked,
+    )
+    return [drawn[recipient_id] for recipient_id in session.scalars(own)]
+
+
+def _reasons_of_housemates(
+    session: Session, shared: Sequence[int], reasons: Mapping[int, VisitReason | None]
+) -> dict[int, VisitReason]:
+    """Return a reason for those who got no message as they share a phone with somebody who is visited: one house."""
+    if not shared:
+        return {}
+    among = values_subquery(
+        session, [*shared, *(key for key, reason in reasons.items() if reason)], BigInteger
+    )
+    phones: dict[int, list[int]] = {}
+    for contact_id, phone_id in session.execute(
+        select(ContactPhone.contact_id, ContactPhone.phone_id).where(ContactPhone.contact_id.in_(among))
+    ):
+        phones.setdefault(phone_id, []).append(contact_id)
+    return {
+        contact_id: reason
+        for together in phones.values()
+        if (reason := next(filter(None, map(reasons.get, together)), None))
+        for contact_id in together
+        if contact_id in set(shared)
+    }
 
 
 def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[MessageState]]:
@@ -148,10 +209,10 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
     return states
 
 
-def _opted_out_or_objected(session: Session, contacts: Sequence[int]) -> set[int]:
-    """Return the contacts who opted out by phone or at the door, or objected to processing, restricted it or withdrew consent."""
+def find_opted_out(session: Session, contacts: Sequence[int]) -> set[int]:
+    """Return the contacts who opted out by phone or at the door."""
     among = values_subquery(session, contacts, BigInteger)
-    opted_out = (
+    by_phone = (
         select(ContactPhone.contact_id)
         .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
         .where(
@@ -159,9 +220,6 @@ def _opted_out_or_objected(session: Session, contacts: Sequence[int]) -> set[int
             Suppression.reason == SuppressionReason.OPT_OUT,
             Suppression.lifted_at.is_(None),
         )
-    )
-    objected = select(PersonRequest.contact_id).where(
-        PersonRequest.contact_id.in_(among), PersonRequest.kind.in_(STOPPING)
     )
     at_the_door = (
         select(VisitLine.contact_id)
@@ -173,11 +231,17 @@ def _opted_out_or_objected(session: Session, contacts: Sequence[int]) -> set[int
         )
     )
     return {
-        contact_id
-        for query in (opted_out, objected, at_the_door)
-        for contact_id in session.scalars(query)
-        if contact_id
+        contact_id for query in (by_phone, at_the_door) for contact_id in session.scalars(query) if contact_id
     }
+
+
+def find_objecting(session: Session, contacts: Sequence[int]) -> set[int]:
+    """Return the contacts who objected to the processing of their data, restricted it or withdrew consent."""
+    objected = select(PersonRequest.contact_id).where(
+        PersonRequest.contact_id.in_(values_subquery(session, contacts, BigInteger)),
+        PersonRequest.kind.in_(STOPPING),
+    )
+    return {contact_id for contact_id in session.scalars(objected) if contact_id}
 
 
 def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> set[int]:

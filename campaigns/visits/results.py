@@ -73,7 +73,7 @@ def enter_results(
         before = current.get(line.id)
         if line.n not in outcomes or outcomes[line.n] is (before.outcome if before else None):
             continue
-        is_undone = before is None or _undo_result(session, before, line, recipient, now=now)
+        is_undone = before is None or undo_result(session, before, line, recipient, now=now)
         result = VisitResult(
             line_id=line.id,
             outcome=outcomes[line.n],
@@ -84,7 +84,7 @@ def enter_results(
         )
         session.add(result)
         if _is_answer(result):
-            outdated += not _record_result(session, result, line, recipient, user=user, keys=keys, now=now)
+            outdated += not record_result(session, result, line, recipient, user=user, keys=keys, now=now)
         else:
             outdated += not is_undone
         saved += 1
@@ -121,7 +121,7 @@ def undo_entry(
         result = current.get(line.id)
         if result is None or result.entry != entry:
             continue
-        outdated += not _undo_result(session, result, line, recipient, now=now)
+        outdated += not undo_result(session, result, line, recipient, now=now)
         result.undone_at = now
         session.flush()
         saved += 1
@@ -132,7 +132,7 @@ def undo_entry(
             .limit(1)
         )
         if earlier and _is_answer(earlier):
-            _record_result(session, earlier, line, recipient, user=user, keys=keys, now=now)
+            record_result(session, earlier, line, recipient, user=user, keys=keys, now=now)
     audit.record(session, "round.undo", f"rounds:{round_id}", user, now, rows=saved)
     return SaveResult(saved, outdated)
 
@@ -168,10 +168,17 @@ def _last_entry(session: Session, round_id: int) -> int:
 
 
 def _is_answer(result: VisitResult) -> bool:
-    return result.outcome not in (None, VisitOutcome.ABSENT)
+    return result.outcome is not None and result.outcome.label is not None
 
 
-def _record_result(
+def _label_of(result: VisitResult) -> Label:
+    """Return the label of a result that is an answer."""
+    label = result.outcome.label if result.outcome else None
+    assert label is not None
+    return label
+
+
+def record_result(
     session: Session,
     result: VisitResult,
     line: VisitLine,
@@ -187,7 +194,7 @@ def _record_result(
     """
     result.answer_id = None
     result.changed_smartphone, result.had_smartphone = False, None
-    label = Label(str(result.outcome))
+    label = _label_of(result)
     if recipient.phone_id is None or recipient.exclusion is not None:
         if label is Label.NO_SMARTPHONE:
             note_smartphone(session, line.contact_id, label, result, now=now)
@@ -202,7 +209,15 @@ def _record_result(
     contact = session.get(Contact, recipient.contact_id) if recipient.contact_id else None
     had = contact.has_smartphone if contact else None
     answer = record_officer_answer(
-        session, recipient, label, place=AnswerPlace.HOME, note="", user=user, keys=keys, now=now, at=at
+        session,
+        recipient,
+        label,
+        place=AnswerPlace.HOME,
+        note=result.note or "",
+        user=user,
+        keys=keys,
+        now=now,
+        at=at,
     )
     result.answer_id = answer.id if answer else None
     if contact and contact.has_smartphone is not had:
@@ -210,12 +225,12 @@ def _record_result(
     return True
 
 
-def _undo_result(
+def undo_result(
     session: Session, result: VisitResult, line: VisitLine, recipient: Recipient, *, now: datetime
 ) -> bool:
     """Undo the answer recorded from a result. Returns False if the person has given another one since."""
     is_undone = result.answer_id is None or undo_answer_by_id(session, result.answer_id, now=now)
     if _is_answer(result):
         contact_id = recipient.contact_id or line.contact_id
-        restore_smartphone(session, contact_id, Label(str(result.outcome)), result, now=now)
+        restore_smartphone(session, contact_id, _label_of(result), result, now=now)
     return is_undone

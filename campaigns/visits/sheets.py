@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.analytics.installs import find_visible_campaign
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.rules.random_checks import MOST_PERCENT
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import VisitOutcome, line_code
 from campaigns.visits.candidates import find_candidates
@@ -48,6 +49,7 @@ class SheetRow:
     visited_at: datetime | None
     answer: Label | None
     answered_at: datetime | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,29 @@ def create_sheet(
     village: str | None,
     officer: str,
     again: bool,
+    check_percent: int = 0,
     user: User,
     now: datetime,
 ) -> VisitSheet:
     """Create a sheet of the people to visit in one village (by its key), or in all if `village` is None.
 
-    People on another sheet are left out unless `again`. Raises NotAllowed, NotFound, BadInput.
+    People on another sheet are left out unless `again`. `check_percent` of those who reported by themselves that it is done
+    are put on it unmarked, among the others. Raises NotAllowed, NotFound, BadInput.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
+    if not 0 <= check_percent <= MOST_PERCENT:
+        raise BadInput("check_percent_wrong", most=MOST_PERCENT)
     campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
     villages = [
         candidates
         for candidates in find_candidates(
-            session, campaign_id, list_id=list_id, area_code=area_code, user=user, now=now
+            session,
+            campaign_id,
+            list_id=list_id,
+            area_code=area_code,
+            user=user,
+            now=now,
+            check_percent=check_percent,
         )
         if village is None or candidates.key == village
     ]
@@ -215,6 +227,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 visited_at=result.visited_at if result else None,
                 answer=recipient.answer,
                 answered_at=recipient.answered_at,
+                note=result.note if result else "",
             )
         )
     return sheet_rows

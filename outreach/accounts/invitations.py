@@ -19,7 +19,7 @@ from outreach.accounts.users import hash_password
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.models.accounts import User
+from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import use_case
@@ -63,7 +63,7 @@ def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bo
     except (BadSignature, ValueError, TypeError) as error:
         raise BadInput("link_cut") from error
     user = session.get(User, user_id, with_for_update={"of": User} if is_locked else None)
-    if user is None or not user.is_active or _fingerprint(user) != fingerprint:
+    if user is None or not _may_choose(user) or _fingerprint(user) != fingerprint:
         raise BadInput("link_used")
     return user
 
@@ -99,7 +99,7 @@ def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
 def _mail(db: Database, settings: Settings, user_id: int, kind: str) -> int:
     with db.read() as session:
         user = session.get(User, user_id)
-        if user is None or not user.is_active or not settings.smtp_url:
+        if user is None or not _may_choose(user) or not settings.smtp_url:
             return 0
         to, link = user.email, _link(user, settings, kind)
     subject, body = (_SUBJECT, _BODY) if kind == "invitation" else (_RESET_SUBJECT, _RESET_BODY)
@@ -129,6 +129,11 @@ def _read(token: str, secret_key: str) -> tuple[int, str]:
 
 def _serializer(secret_key: str, kind: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(oldest_first(secret_key), salt=kind)
+
+
+def _may_choose(user: User) -> bool:
+    """Return whether a user may have a password; a village officer's phone is signed in otherwise."""
+    return user.is_active and user.role is not Role.VILLAGE
 
 
 def _fingerprint(user: User) -> str:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -130,8 +130,14 @@ def end_other_sessions(session: Session, *, key: str, user: User, now: datetime)
 def _open(now: datetime) -> tuple:  # type: ignore[type-arg]
     return (
         UserSession.ended_at.is_(None),
-        UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY,
-        UserSession.began_at > now - ENDS_AT_LATEST,
+        or_(
+            UserSession.kept_until > now,
+            and_(
+                UserSession.kept_until.is_(None),
+                UserSession.seen_at > now - ENDS_AFTER - NOTED_EVERY,
+                UserSession.began_at > now - ENDS_AT_LATEST,
+            ),
+        ),
     )
 
 

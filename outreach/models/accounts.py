@@ -42,6 +42,7 @@ class Role(StrEnum):
     APPROVER = "approver"
     LEADER = "leader"
     AUDITOR = "auditor"
+    VILLAGE = "village"  # a village officer: home visits on a phone of their own, no page of the office
 
 
 class User(BaseWithId):
@@ -62,6 +63,8 @@ class User(BaseWithId):
     totp_step: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     wrong_codes: Mapped[int] = mapped_column(default=0, server_default="0")
     wrong_code_at: Mapped[datetime | None]
+    # A village officer's own number in E.164, to which the code of an invitation goes.
+    phone: Mapped[str | None] = mapped_column(String(16))
 
     organisation: Mapped[Organisation | None] = relationship()
     area: Mapped[Area | None] = relationship()
@@ -91,6 +94,8 @@ class UserSession(BaseWithId):
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(60))
     ended_at: Mapped[datetime | None]
+    # A village officer's phone: open until then, however long it has no network. None: a browser in the office.
+    kept_until: Mapped[datetime | None]
 
 
 class AuditEvent(Base):

@@ -81,6 +81,9 @@ SCREENS = [
     Screen("visits.index", "/admin/rounds/?campaign={demo}&list={list}", AUTHOR),
     Screen("visits.index", "/admin/rounds/", AUDITOR),
     Screen("visits.show", "/admin/rounds/{round}/", AUTHOR),
+    Screen("visit_officers.index", "/admin/rounds/officers/", AUTHOR),
+    Screen("visit_officers.index", "/admin/rounds/officers/", AUDITOR),
+    Screen("visits_app.page", "/visits/", None),
     Screen("visits.sheet", "/admin/rounds/{round}/sheet?numbers=1", AUTHOR),
     Screen("senders.index", "/admin/senders/"),
     Screen("reply_log.index", "/admin/reply-log/"),
@@ -127,6 +130,7 @@ SCREENS = [
 ]
 # Answers that are no page of their own: a part of one, a file, or for machines.
 NO_SCREENS = {
+    "visits_app.file",
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
     "admin.running",
     "api.list_campaigns",

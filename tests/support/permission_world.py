@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 from campaigns.activities.activity_log import add_activity
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.lifecycle import change_campaign, create_campaign
-from campaigns.models.activities import VisitLine, VisitSheet
+from campaigns.models.activities import SheetOfficer, VisitLine, VisitSheet
 from campaigns.models.campaigns import Drive, Recipient, Sender
 from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
@@ -384,7 +384,23 @@ class Office:
                 why=VisitReason.NO_ANSWER,
             )
             db.add(line)
-            self.values["round_id"] = sheet.id
+            officer = User(
+                email=f"thon.{MARK}@loa.example",
+                name=MARK,
+                phone="+84912000798",
+                role=Role.VILLAGE,
+                organisation_id=self.values[HERE],
+                password_hash="officer".rjust(12, "-"),
+                created_at=self.now,
+            )
+            db.add(officer)
+            db.flush()
+            db.add(
+                SheetOfficer(
+                    round_id=sheet.id, user_id=officer.id, assigned_by=staff.id, assigned_at=self.now
+                )
+            )
+            self.values |= {"round_id": sheet.id, "officer_id": officer.id}
             self.values["link_id"] = link.id
             self.values |= {
                 "request_id": asked.id,

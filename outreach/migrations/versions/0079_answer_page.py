@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0079_answer_page"
-down_revision = "0062_drives"
+down_revision = "0074_village_officers"
 
 _CHANNELS = ("twilio", "push", "phone", "log")
 

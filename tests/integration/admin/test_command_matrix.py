@@ -77,7 +77,7 @@ users sessions              operator
 users unlock                operator
 worker                      operator
 """
-LETTERS = dict(zip("ASPLU", Role, strict=True))
+LETTERS = dict(zip("ASPLUV", Role, strict=True))
 ROWS = {line[:28].strip(): line[28:].strip() for line in TABLE.strip().splitlines()}
 ACTING = {name: who for name, who in ROWS.items() if who != "operator"}
 OF_A_CAMPAIGN = {name for name in ACTING if name.startswith("campaigns ") and name != "campaigns create"}

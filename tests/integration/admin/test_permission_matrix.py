@@ -26,7 +26,7 @@ from outreach.models.accounts import Role
 from outreach.runtime import open_runtime
 from tests.support.permission_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
 
-# Administrator, Staff, aPprover, Leader, aUditor; a dot where the door stays closed.
+# Administrator, Staff, aPprover, Leader, aUditor, and a Village officer, who opens none of them; a dot where the door stays closed.
 # `open` is for everybody: the status for nobody, then for who is signed in.
 TABLE = """
 GET  admin.index            ASPLU
@@ -86,6 +86,12 @@ GET  visits.show            ASP.U
 POST visits.enter           ASP..
 POST visits.undo            ASP..
 GET  visits.sheet           ASP..
+POST visits.assign          ASP..
+POST visits.take_back       ASP..
+GET  visit_officers.index    ASP.U
+POST visit_officers.create   ASP..
+POST visit_officers.invite   ASP..
+POST visit_officers.shut_out ASP..
 GET  reach.index            ASPLU
 POST reach.file             ASPLU
 GET  activities.index        ASPLU
@@ -243,10 +249,14 @@ POST gateway_callbacks.inbound       open 403 403
 POST gateway_callbacks.status        open 403 403
 POST reply_channels.phone            open 404 404
 POST reply_channels.push             open 404 404
+GET  visits_app.page        open 200 200
+GET  visits_app.file        open 404 404
+POST visits_app.join        open 422 422
+POST visits_app.sync        open 401 401
 """
-LETTERS = dict(zip("ASPLU", Role, strict=True))
+LETTERS = dict(zip("ASPLUV", Role, strict=True))
 NOBODY = Visitor("nobody")
-ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR]
+ROLES = [Role.ADMINISTRATOR, Role.STAFF, Role.APPROVER, Role.LEADER, Role.AUDITOR, Role.VILLAGE]
 WITHOUT_TOKEN = (
     "gateway_callbacks.",
     "reply_channels.",
@@ -254,6 +264,7 @@ WITHOUT_TOKEN = (
     "public_page.",
     "agency_page.",
     "api.",
+    "visits_app.",
 )  # their callers prove themselves otherwise
 # Objects that belong to the installation, not to an organisation.
 OF_ALL = {"drive_id", "incident_id", "place_question_id", "report_link_id"}
@@ -350,6 +361,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "agencies.link": {"holder": MARK, "days": "3"},
         "visits.make": {"campaign": values["launched_id"], "list": values["list_id"]},
         "visits.enter": {"k1": "2"},
+        "visits.assign": {"officer": values["officer_id"]},
+        "visit_officers.create": {"name": MARK, "number": f"0912000{next(_NEW):03}"},
         "activities.enter": {"kind": "radio", "area": "62", "organisation": values[HERE]},
         "activities.correct": {"kind": "radio", "version": values["entry_id"]},
         "activities.withdraw": {"version": values["entry_id"]},

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
-from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, VisitReason, line_code, read_keys, visit_reason
+from campaigns.rules.visits import (
+    RESULT_KEYS,
+    CountedResult,
+    VisitFate,
+    VisitOutcome,
+    VisitReason,
+    group_houses,
+    line_code,
+    read_code,
+    read_keys,
+    settle,
+    visit_moment,
+    visit_reason,
+)
 
 _M = MessageState
 
@@ -58,8 +73,99 @@ def test_keys_are_those_that_residents_know_and_a_wrong_one_is_named() -> None:
     read, wrong = read_keys({1: " 1 ", 2: "", 3: "9", 4: "0", 12: "x"})
     assert read == {1: VisitOutcome.INSTALLED, 2: None, 4: VisitOutcome.ABSENT}
     assert wrong == [3, 12]
-    assert set(RESULT_KEYS.values()) == set(VisitOutcome)
+    assert set(RESULT_KEYS.values()) == set(VisitOutcome) - {VisitOutcome.CALL}  # only on a phone
 
 
 def test_a_line_s_code_names_its_sheet() -> None:
     assert (line_code(12, 7), line_code(3, 120)) == ("12-07", "3-120")
+
+
+_NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+_O, _F = VisitOutcome, VisitFate
+
+
+def _counted(outcome: VisitOutcome, hours: int, *, is_own: bool = False) -> CountedResult:
+    return CountedResult(outcome, _NOON + timedelta(hours=hours), is_own)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counted", "fate"),
+    [
+        (_O.INSTALLED, None, _F.RECORDED),
+        (_O.INSTALLED, _counted(_O.NOT_YET, -1), _F.REPLACED),
+        (_O.NOT_YET, _counted(_O.NOT_YET, -1), _F.RECORDED),  # both found the same
+        (_O.INSTALLED, _counted(_O.NOT_YET, 1), _F.VISITED),
+        (_O.INSTALLED, _counted(_O.NOT_YET, 1, is_own=True), _F.VISITED),
+        (_O.ABSENT, _counted(_O.NOT_YET, -1), _F.VISITED),
+        (_O.ABSENT, _counted(_O.ABSENT, -1), _F.RECORDED),
+        (_O.ABSENT, _counted(_O.NOT_YET, -1, is_own=True), _F.RECORDED),  # a slip, put right
+        (_O.INSTALLED, _counted(_O.OPT_OUT, -1), _F.VISITED),
+        (_O.INSTALLED, _counted(_O.OPT_OUT, -1, is_own=True), _F.RECORDED),
+        (_O.OPT_OUT, _counted(_O.INSTALLED, 1), _F.REPLACED),  # whatever came since
+    ],
+)
+def test_of_two_results_the_later_visit_counts_and_a_wish_to_be_left_alone_always(
+    outcome: VisitOutcome, counted: CountedResult | None, fate: VisitFate
+) -> None:
+    assert settle(outcome, _NOON, counted=counted, is_gone=False, is_opted_out=False) is fate
+
+
+def test_who_is_gone_gets_no_result_and_who_opted_out_is_told() -> None:
+    assert settle(_O.INSTALLED, _NOON, counted=None, is_gone=True, is_opted_out=True) is _F.GONE
+    assert settle(_O.INSTALLED, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.OPTED_OUT
+    assert settle(_O.OPT_OUT, _NOON, counted=None, is_gone=False, is_opted_out=True) is _F.RECORDED
+
+
+@pytest.mark.parametrize(
+    ("touched", "sent", "known", "hours"),
+    [
+        (-5, 0, -24, -5),
+        (-5 - 9000, -9000, -24, -5),  # a clock a year behind
+        (9000 - 5, 9000, -24, -5),
+        (-9000, 0, -24, -24),  # put right between touch and sending: not before the list
+        (9000, 0, -24, 0),
+        (-5, 0, 3, 0),  # a list from the future
+    ],
+)
+def test_a_visit_is_when_it_was_by_the_server_whatever_the_phones_clock_says(
+    touched: int, sent: int, known: int, hours: int
+) -> None:
+    def at(hour: int) -> datetime:
+        return _NOON + timedelta(hours=hour)
+
+    assert visit_moment(at(touched), sent_at=at(sent), known_since=at(known), now=_NOON) == at(hours)
+
+
+@pytest.mark.parametrize(
+    ("people", "houses"),
+    [
+        ([], []),
+        ([("a", [1]), ("a", [2]), ("a", [])], [0, 1, 2]),
+        ([("a", [1]), ("a", [2, 1]), ("a", [2])], [0, 0, 0]),
+        ([("a", [1]), ("b", [1])], [0, 1]),  # another village
+        ([("a", [1]), ("a", [2]), ("a", [3]), ("a", [1, 3])], [0, 1, 0, 0]),
+    ],
+)
+def test_people_of_a_village_who_share_a_phone_are_one_house(
+    people: list[tuple[str, list[int]]], houses: list[int]
+) -> None:
+    assert group_houses(people) == houses
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("12", (12, 0)),
+        ("12-07", (12, 7)),
+        (" phiếu 12 – 7 ", (12, 7)),
+        ("12/7", (12, 7)),
+        ("", None),
+        ("mười hai", None),
+        ("12-07-3", None),
+        ("9" * 30, None),
+    ],
+)
+def test_a_sheet_is_found_by_the_code_on_it_however_it_is_typed(
+    typed: str, found: tuple[int, int] | None
+) -> None:
+    assert read_code(typed) == found

@@ -1,0 +1,90 @@
+"""Village officers: added and invited, their phones signed out, and how far their sheets are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import session, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from admin.forms import Form, TextField
+from admin.views.base import AdminPage
+from campaigns.visits.assignments import invite_officer
+from campaigns.visits.progress import read_officers
+from outreach.accounts.village_officers import add_officer, has_mail, link_of, shut_out
+from outreach.models.accounts import User
+from outreach.runtime import Runtime
+
+# Session key of an invitation's link until the one page that shows it.
+_LINK = "visits-link"
+
+
+class OfficerForm(Form):
+    name = TextField(
+        _l("Họ tên"), maxlength=120, required=True, autocomplete="off", codes=("officer_name_missing",)
+    )
+    number = TextField(
+        _l("Số điện thoại"),
+        type="tel",
+        maxlength=20,
+        autocomplete="off",
+        hint=_l("Mã mở phiếu được gửi đến số này."),
+        codes=("officer_number_wrong", "officer_unreachable"),
+    )
+    email = TextField(
+        _l("Hoặc thư điện tử"),
+        type="email",
+        maxlength=254,
+        autocomplete="off",
+        codes=("email_wrong", "email_taken"),
+    )
+
+
+class VisitOfficersView(AdminPage):
+    under = "visits"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="visit_officers", url="/admin/rounds/officers")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List the village officers with their progress; after an invitation, its link once."""
+        invited_id, link = session.pop(_LINK, (0, ""))
+        with self.reading() as (db, user):
+            officers = read_officers(db, user, now=datetime.now(UTC))
+            return self.render(
+                "progress/visit_officers.html",
+                officers=officers,
+                invited=next((each.officer for each in officers if each.officer.id == invited_id), None),
+                link=link,
+                has_mail=has_mail,
+                form=OfficerForm.on_page(),
+            )
+
+    @expose("/", methods=["POST"])
+    def create(self) -> ResponseReturnValue:
+        message = _("Đã thêm. Hãy bấm “Mời” để gửi mã và lấy liên kết.")
+        return self.submit_form(OfficerForm(), url_for(".index"), add_officer, message=message)
+
+    @expose("/<int:officer_id>/invite", methods=["POST"])
+    def invite(self, officer_id: int) -> ResponseReturnValue:
+        def keep(officer: User) -> str:
+            session[_LINK] = [officer.id, link_of(officer, self.runtime.settings)]
+            return ""
+
+        return self.submit_form(
+            Form(),
+            url_for(".index"),
+            invite_officer,
+            officer_id,
+            settings=self.runtime.settings,
+            message=keep,
+        )
+
+    @expose("/<int:officer_id>/shut-out", methods=["POST"])
+    def shut_out(self, officer_id: int) -> ResponseReturnValue:
+        message = _("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")
+        return self.do_and_tell(url_for(".index"), message, shut_out, officer_id)

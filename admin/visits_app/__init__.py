@@ -1,0 +1,1 @@
+"""Visits for village officers: a web application that their phones install, and that works without a network."""

@@ -1,0 +1,421 @@
+// Visits at the door on an officer's own phone: join, unlock, the list of houses, a house, and sending.
+// A touch is stored on the phone before anything else happens; it is sent when there is a network, and again until the
+// server has said what became of it.
+
+import { Store } from "./store.js";
+
+const SEND_EVERY = 30_000, RENEW_AFTER = 600_000, LOCK_AFTER = 300_000, AT_ONCE = 25; // ms; results
+const DAY = 86_400_000, HELPED = ["need_help", "call"];
+const main = document.getElementById("main"), title = document.getElementById("title");
+const state = document.getElementById("state");
+let store, data = null, secrets = null, told = [], people = new Map(), shown = null;
+const pending = new Map(); // numbers of results that may still be replaced, by line: none while they are being sent
+let unsent = 0, isSending = false, hiddenAt = 0, network = "";
+
+// -- elements
+
+function make(tag, values = {}, ...inside) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(values)) {
+    if (name === "on") element.addEventListener(tag === "form" ? "submit" : "click", value);
+    else if (name in element && name !== "list") element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...inside.filter((one) => one !== null && one !== ""));
+  return element;
+}
+
+function show(heading, ...inside) {
+  title.textContent = heading;
+  document.title = `${heading} · Loa`;
+  main.replaceChildren(...inside.filter(Boolean));
+  scrollTo(0, 0);
+}
+
+function field(id, label, values) {
+  return [make("label", { htmlFor: id }, label), make("input", { id, autocomplete: "off", required: true, ...values })];
+}
+
+function describeAge() {
+  if (!data) return "";
+  const minutes = Math.max(0, Math.round((Date.now() + data.ahead - data.now) / 60_000));
+  const age = minutes < 2 ? "vừa xong" : minutes < 60 ? `${minutes} phút trước`
+    : minutes < 2880 ? `${Math.round(minutes / 60)} giờ trước` : `${Math.round(minutes / 1440)} ngày trước`;
+  return `Danh sách: ${age} (${new Date(data.now).toLocaleString("vi-VN", { hour: "2-digit", minute: "2-digit", day: "numeric", month: "numeric" })})`;
+}
+
+function showState() {
+  if (!store?.isOpen) { state.textContent = ""; return; }
+  const waiting = unsent ? `${unsent} kết quả chưa gửi` : "Đã gửi hết";
+  state.textContent = [describeAge(), waiting, network].filter(Boolean).join(" · ");
+}
+
+// -- join and unlock
+
+function isWeak(code) {
+  return !/^[0-9]{8,20}$/.test(code) || /^(.{1,4})\1+$/.test(code)
+    || "01234567890123456789".includes(code) || "98765432109876543210".includes(code);
+}
+
+// A text field, as browsers offer to keep what is typed into a password field.
+const SECRET = { className: "secret", inputMode: "numeric", maxLength: 20, spellcheck: false };
+
+function complain(error) {
+  document.getElementById("error").textContent = error;
+}
+
+function showJoin(token) {
+  show("Mở phiếu đến nhà",
+    make("p", {}, "Nhập mã 6 chữ số vừa gửi cho đồng chí, rồi tự đặt mã mở khóa cho máy này."),
+    make("form", { on: (event) => join(event, token) },
+      ...field("code", "Mã 6 chữ số", { inputMode: "numeric", maxLength: 12 }),
+      ...field("own", "Mã mở khóa, ít nhất 8 chữ số", SECRET),
+      ...field("again", "Nhập lại mã mở khóa", SECRET),
+      make("p", { className: "hint" },
+        "Mã mở khóa chỉ đồng chí biết, không ai lấy lại được. Quên mã thì nhờ cán bộ mời lại."),
+      make("p", { id: "error", className: "error", role: "alert" }),
+      make("button", { className: "main wide" }, "Mở phiếu")));
+}
+
+async function join(event, token) {
+  event.preventDefault();
+  const [code, own, again] = ["code", "own", "again"].map((id) => document.getElementById(id).value.trim());
+  if (isWeak(own)) return complain("Mã mở khóa cần ít nhất 8 chữ số, không lặp lại và không theo thứ tự.");
+  if (own !== again) return complain("Hai lần nhập mã mở khóa không giống nhau.");
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  try {
+    const { status, body } = await post("join", { token, code });
+    if (status !== 200) return complain(body.error ?? "Chưa mở được. Hãy thử lại.");
+    await store.begin(own);
+    secrets = { phone: body.phone, officer: body.officer };
+    await store.write("secrets", secrets);
+    history.replaceState(null, "", location.pathname);
+    await load();
+    await send({ renew: true });
+    showList();
+    navigator.storage?.persist?.();
+  } catch {
+    complain("Không có mạng. Lần đầu cần có mạng để mở phiếu.");
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function showUnlock() {
+  data = null;
+  people.clear();
+  state.textContent = "";
+  show("Mở khóa",
+    make("form", { on: unlock },
+      ...field("own", "Mã mở khóa", SECRET),
+      make("p", { id: "error", className: "error", role: "alert" }),
+      make("button", { className: "main wide" }, "Mở")),
+    make("p", { className: "hint" }, "Quên mã thì nhờ cán bộ gửi liên kết mới."));
+}
+
+async function unlock(event) {
+  event.preventDefault();
+  const button = event.target.querySelector("button");
+  button.disabled = true;
+  const isRight = await store.unlock(document.getElementById("own").value.trim());
+  button.disabled = false;
+  if (!isRight) return complain("Mã mở khóa không đúng.");
+  if (await endStorage()) return showEnd();
+  await load();
+  showList();
+  send({ renew: true });
+}
+
+async function load() {
+  secrets = await store.read("secrets");
+  told = (await store.read("told")) ?? [];
+  data = await store.read("data");
+  fill();
+  const waiting = await store.results();
+  pending.clear();
+  for (const [number, result] of waiting) {
+    apply(result);
+    pending.set(result.line, number);
+  }
+  unsent = waiting.length;
+}
+
+function fill() {
+  people = new Map((data?.people ?? []).map((person) => [person.line, person]));
+}
+
+function apply({ line, outcome, at, note }) {
+  const person = people.get(line);
+  if (person) Object.assign(person, { outcome, at, note, own: true });
+}
+
+// -- the list
+
+function housesOf() {
+  const houses = new Map(), today = new Date().toLocaleDateString("sv-SE", { timeZone: "Asia/Ho_Chi_Minh" });
+  for (const person of people.values()) {
+    const key = `${person.sheet}.${person.house}`;
+    if (!houses.has(key)) houses.set(key, { key, people: [], village: person.village, sheet: data.sheets[person.sheet] });
+    houses.get(key).people.push(person);
+  }
+  for (const house of houses.values()) {
+    house.isLater = house.sheet.day > today;
+    house.isDone = house.people.every((one) => one.outcome && one.outcome !== "absent");
+    house.isSeen = house.people.every((one) => one.outcome);
+    house.first = Math.min(...house.people.filter((one) => !one.outcome).map((one) => one.first), house.isSeen ? 8 : 9);
+    house.needsHelp = house.people.some((one) => HELPED.includes(one.outcome));
+  }
+  return [...houses.values()];
+}
+
+function countToday() {
+  const start = new Date().setHours(0, 0, 0, 0);
+  return [...people.values()].filter((one) => one.own && one.outcome && one.outcome !== "absent" && one.at >= start).length;
+}
+
+function houseRow(house) {
+  const names = house.people.map((one) => one.name || "(chưa có tên)").join(", ");
+  const buttons = Object.fromEntries(data.buttons[house.sheet.kind]);
+  const about = house.isSeen ? house.people.map((one) => buttons[one.outcome] ?? one.outcome)
+    : house.people.map((one) => one.outcome ? buttons[one.outcome] : one.why);
+  return make("li", {}, make("button", { className: "house", on: () => showHouse(house.key) },
+    make("b", {}, names), make("span", {}, [...new Set(about)].join("; "))));
+}
+
+function byVillage(houses) {
+  const groups = new Map();
+  for (const house of houses) {
+    const name = house.village || "Chưa rõ thôn";
+    groups.set(name, [...groups.get(name) ?? [], house]);
+  }
+  return [...groups].flatMap(([name, group]) => [
+    make("h2", {}, `${name} (${group.length} nhà)`),
+    make("ul", { className: "houses" }, ...group.map(houseRow))]);
+}
+
+function folded(heading, houses) {
+  if (!houses.length) return null;
+  const part = make("details", {}, make("summary", {}, `${heading} (${houses.length} nhà)`));
+  part.addEventListener("toggle", () => part.childElementCount === 1 && part.append(...byVillage(houses)));
+  return part;
+}
+
+function showList() {
+  shown = null;
+  showState();
+  if (!data) {
+    return show("Phiếu đến nhà", toldNote(), make("p", {}, unsent
+      ? "Đợt vận động đã kết thúc, danh sách đã xóa khỏi máy. Hãy để máy có mạng để gửi nốt kết quả."
+      : "Chưa có danh sách. Hãy bật mạng rồi bấm “Cập nhật”."), foot(["Cập nhật", renew, true]));
+  }
+  const houses = housesOf().sort((a, b) => a.village.localeCompare(b.village, "vi") || a.first - b.first);
+  const left = houses.filter((house) => !house.isSeen && !house.isLater);
+  const again = houses.filter((house) => house.isSeen && !house.isDone);
+  const target = Math.max(0, ...Object.values(data.sheets).map((sheet) => sheet.target ?? 0));
+  const done = countToday();
+  show("Phiếu đến nhà", toldNote(),
+    make("p", {}, target ? `Hôm nay: ${done}/${target} người.` : `Hôm nay: ${done} người.`, ` Còn lại: ${left.length} nhà.`),
+    houses.length ? null : make("p", {}, "Chưa có phiếu nào giao cho đồng chí."),
+    ...byVillage(left),
+    folded("Không gặp, cần đến lại", again),
+    folded("Để ngày sau", houses.filter((house) => house.isLater && !house.isSeen)),
+    folded("Đã xong", houses.filter((house) => house.isDone)),
+    foot(["Cập nhật", renew], ["Khóa máy", lock]));
+}
+
+function foot(...buttons) {
+  return make("nav", { className: "foot", "aria-label": "Thao tác" }, make("div", {},
+    ...buttons.map(([label, on, isMain]) => make("button", { className: isMain ? "main" : "", on }, label))));
+}
+
+function toldNote() {
+  if (!told.length) return null;
+  return make("section", { className: "note", "aria-label": "Cần biết" },
+    make("b", {}, "Cần biết"),
+    make("ul", {}, ...told.map((one) => make("li", {}, `${one.who}: ${one.what}`))),
+    make("button", { on: async () => { told = []; await store.write("told", told); showList(); } }, "Đã đọc"));
+}
+
+// -- a house
+
+function showHouse(key) {
+  shown = key;
+  const house = housesOf().find((one) => one.key === key);
+  if (!house) return showList();
+  const open = house.people.filter((one) => !one.outcome);
+  const absent = data.buttons[house.sheet.kind].find(([outcome]) => outcome === "absent");
+  show(house.people[0].name || "Nhà chưa có tên",
+    make("p", { className: "muted" }, [house.village, house.sheet.place, house.sheet.campaign].filter(Boolean).join(" · ")),
+    house.people.length > 1 && open.length && absent
+      ? make("button", { className: "wide", on: () => record(open, "absent") }, "Cả nhà không có ai") : null,
+    ...house.people.map((person) => personCard(person, house.sheet.kind)),
+    foot(["Danh sách", showList], ["Nhà tiếp theo", () => showNext(key), true]));
+}
+
+function personCard(person, kind) {
+  const id = `note${person.line}`, name = person.name || "(chưa có tên)";
+  return make("section", { className: "person", "aria-labelledby": `p${person.line}` },
+    make("h2", { id: `p${person.line}` }, person.born ? `${name}, ${person.born}` : name),
+    make("p", { className: "muted" }, `${person.code} · ${person.why}`),
+    person.earlier ? make("p", {}, `Trước đây: ${person.earlier}`) : null,
+    person.phone ? make("p", {}, make("a", { href: `tel:${person.phone}` }, `Gọi ${person.phone}`)) : null,
+    make("div", { className: "chips", role: "group", "aria-label": `Kết quả của ${name}` },
+      ...data.buttons[kind].map(([outcome, label]) => make("button", {
+        type: "button", "aria-pressed": String(person.outcome === outcome), "data-outcome": outcome,
+        on: () => record([person], outcome) }, label))),
+    make("label", { htmlFor: id }, "Ghi chú"),
+    noteField(id, person));
+}
+
+function noteField(id, person) {
+  const input = make("input", { id, maxLength: 300, value: person.note ?? "", autocomplete: "off", disabled: !person.outcome });
+  input.addEventListener("change", () => record([person], person.outcome, input.value.trim()));
+  return input;
+}
+
+async function record(chosen, outcome, note) {
+  const at = Date.now();
+  for (const person of chosen) {
+    const result = { key: crypto.randomUUID?.() ?? makeKey(), line: person.line, outcome, note: note ?? person.note ?? "", at, since: data.now };
+    const number = await store.addResult(result, () => pending.get(result.line)); // on the phone before the screen says so
+    if (!isSending) pending.set(result.line, number);
+    apply(result);
+    unsent = await store.countResults();
+  }
+  if (note === undefined && shown) {
+    const top = scrollY;
+    showHouse(shown);
+    scrollTo(0, top);
+    document.querySelector(`[aria-labelledby="p${chosen[0].line}"] [data-outcome="${outcome}"]`)?.focus({ preventScroll: true });
+  }
+  showState();
+  send();
+}
+
+function makeKey() { // where the page is not on https and has no randomUUID
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function showNext(key) {
+  const left = housesOf().filter((house) => !house.isSeen && !house.isLater && house.key !== key)
+    .sort((a, b) => a.village.localeCompare(b.village, "vi") || a.first - b.first);
+  const here = people.size && housesOf().find((house) => house.key === key)?.village;
+  const next = left.find((house) => house.village === here) ?? left[0];
+  if (next) { showHouse(next.key); title.focus(); } else showList();
+}
+
+// -- sending
+
+async function post(path, body) {
+  const headers = { "Content-Type": "application/json" };
+  if (secrets) headers.Authorization = `Bearer ${secrets.phone}`;
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(30_000) });
+  if (response.status >= 500) throw new Error("server");
+  return { status: response.status, body: await response.json() };
+}
+
+async function renew() {
+  await send({ renew: true });
+  if (store.isOpen && !shown) showList();
+}
+
+async function send({ renew: isWanted = false } = {}) {
+  if (isSending || !store.isOpen || !secrets) return;
+  isSending = true;
+  pending.clear();
+  try {
+    for (let isFirst = true; ; isFirst = false) {
+      const waiting = await store.results(AT_ONCE);
+      const isLast = waiting.length < AT_ONCE;
+      if (!isFirst && !waiting.length) break;
+      const wants = isLast && (isWanted || !data || Date.now() + data.ahead - data.now > RENEW_AFTER);
+      const before = Date.now();
+      const { status, body } = await post("sync", {
+        sent: before, results: waiting.map(([, result]) => result), want: wants, have: data?.digest ?? "" });
+      if (status === 401) return await wipe();
+      if (status !== 200) { network = body.error ?? "Chưa gửi được"; break; }
+      network = "";
+      await take(waiting, body, before, wants);
+      if (isLast) break;
+    }
+  } catch {
+    network = navigator.onLine ? "Chưa gửi được, sẽ thử lại" : "Không có mạng";
+  } finally {
+    isSending = false;
+    if (store.isOpen) { unsent = await store.countResults(); showState(); }
+  }
+}
+
+async function take(waiting, body, before, wanted) {
+  for (const [, result] of waiting) {
+    const what = data?.fates?.[body.told[result.key]];
+    if (what) {
+      told = told.filter((one) => one.line !== result.line);
+      told.push({ line: result.line, who: people.get(result.line)?.name || people.get(result.line)?.code || "Một người", what });
+    }
+  }
+  await store.write("told", told);
+  await store.dropResults(waiting.map(([number]) => number)); // only now: a touch is never nowhere
+  if (!wanted) return;
+  if (body.data === undefined) return;
+  data = { ...(body.data ?? data), now: body.now, ahead: body.now - before };
+  await store.write("data", data);
+  await store.setPlain("keep", Math.max(0, ...Object.values(data.sheets).map((sheet) => sheet.keep)));
+  const notes = new Map([...people.values()].map((one) => [one.line, one.note]));
+  fill();
+  for (const person of people.values()) person.note ??= notes.get(person.line);
+  for (const [, result] of await store.results()) apply(result);
+  if (!shown && store.isOpen && main.querySelector("nav")) showList();
+}
+
+// -- the end
+
+async function wipe() {
+  data = secrets = null;
+  people.clear();
+  told = [];
+  await store.destroy();
+  show("Máy này đã khóa", make("p", {}, "Phiếu đã bị thu lại và dữ liệu đã xóa khỏi máy. Hỏi cán bộ nếu cần mở lại."));
+  state.textContent = "";
+}
+
+// After the drive the people go; results that have not been sent stay until they are.
+async function endStorage() {
+  const seen = Math.max(Date.now(), (await store.plain("seen")) ?? 0), keep = await store.plain("keep");
+  await store.setPlain("seen", seen);
+  if (!keep || seen < keep) return false;
+  await store.drop("data");
+  if (await store.countResults()) return false;
+  await store.destroy();
+  return true;
+}
+
+function showEnd() {
+  show("Đã kết thúc", make("p", {}, "Đợt vận động đã kết thúc. Dữ liệu đã xóa khỏi máy này."));
+}
+
+function lock() {
+  store.lock();
+  secrets = null;
+  showUnlock();
+}
+
+async function start() {
+  navigator.serviceWorker?.register("worker.js").catch(() => {});
+  store = await Store.open();
+  const token = location.hash.slice(1);
+  if (await store.plain("lock") && await endStorage()) return showEnd();
+  if (token.length > 20) showJoin(token);
+  else if (await store.plain("lock")) showUnlock();
+  else show("Phiếu đến nhà", make("p", {}, "Mở bằng liên kết mà cán bộ gửi cho đồng chí."));
+}
+
+addEventListener("online", () => send());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) { hiddenAt = Date.now(); return; }
+  if (store?.isOpen && hiddenAt && Math.abs(Date.now() - hiddenAt) > LOCK_AFTER) lock();
+  else send();
+});
+setInterval(() => { showState(); send(); }, SEND_EVERY);
+start();

@@ -1,0 +1,165 @@
+"""Sheets given to village officers, and the code with which an officer signs in a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.models.activities import SheetOfficer
+from campaigns.models.messages import Message, Outbox
+from campaigns.rules.sending_hours import closes_at, common_hours
+from campaigns.rules.states import MessageKind, MessageState
+from campaigns.visits.sheets import find_sheet
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.accounts.village_officers import code_of, find_officer, has_mail, invite_phone
+from outreach.contacts.phones import find_or_create_phones
+from outreach.contacts.suppressions import hashes_of
+from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_code_mail, enqueue_send
+from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.contacts import Phone, Suppression
+from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.keys import Purpose, newest_key
+from outreach.rules.segments import measure
+from outreach.use_cases import enqueue_after_commit, use_case
+
+# Invitations that one user may send in an hour: a commune's villages, and no flood of messages.
+MAX_PER_HOUR = 60
+MOST_TARGET = 200  # people a day
+_CODE_TEXT = (
+    "Loa: ma mo phieu den nha la {code}. Mo lien ket can bo da gui roi nhap ma. Khong dua ma cho nguoi khac."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A sheet's officer, with the day and the target that were set."""
+
+    officer: User
+    row: SheetOfficer
+
+
+@use_case
+def invite_officer(
+    session: Session, officer_id: int, *, settings: Settings, user: User, now: datetime
+) -> User:
+    """Make a link and a code for an officer's phone, and send the code to their number, else by mail.
+
+    Raises NotFound, NotAllowed, and BadInput where no code would arrive: at night with a live gateway, to a number that
+    takes no messages, without number and mail server; and beyond `MAX_PER_HOUR`.
+    """
+    officer = invite_phone(session, officer_id, user=user, now=now)
+    sent = select(func.count()).where(
+        AuditEvent.actor_id == user.id,
+        AuditEvent.action == "officer.invite",
+        AuditEvent.at > now - timedelta(hours=1),
+    )
+    if (session.scalar(sent) or 0) > MAX_PER_HOUR:
+        raise BadInput("officer_invitations_many", most=MAX_PER_HOUR)
+    if officer.phone:
+        code = code_of(officer, newest_key(settings.keys_of(Purpose.LINKS)))
+        _text_code(session, officer.phone, code, settings=settings, now=now)
+    elif has_mail(officer) and settings.smtp_url:
+        enqueue_after_commit(session, enqueue_code_mail, officer.id)
+    else:
+        raise BadInput("officer_without_mail_server")
+    return officer
+
+
+def _text_code(session: Session, e164: str, code: str, *, settings: Settings, now: datetime) -> None:
+    if closes_at(now, common_hours(None, is_live=settings.is_live)) is None:
+        raise BadInput("officer_code_at_night")
+    keys = settings.keys_of(Purpose.SUPPRESSIONS)
+    suppressed = select(Suppression.id).where(
+        Suppression.number_hash.in_(hashes_of(e164, secret_key=keys)), Suppression.lifted_at.is_(None)
+    )
+    if session.execute(suppressed.limit(1)).first():
+        raise BadInput("officer_number_opted_out")
+    phone_id = find_or_create_phones(session, [e164], secret_key=keys, now=now)[e164]
+    # Locked until the message exists: so an import that is undone at this moment keeps the phone.
+    session.execute(
+        select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)
+    ).one()
+    message = Message(
+        kind=MessageKind.TEST,
+        phone_id=phone_id,
+        text=measure(_CODE_TEXT.format(code=code)).text,
+        state=MessageState.QUEUED,
+    )
+    session.add(message)
+    session.flush()
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
+    enqueue_after_commit(session, enqueue_send)
+
+
+@use_case
+def assign_sheet(
+    session: Session,
+    round_id: int,
+    *,
+    officer_id: int,
+    day: date | None,
+    target: int | None,
+    user: User,
+    now: datetime,
+) -> SheetOfficer:
+    """Give a sheet to an officer, for a day or as soon as possible; again, to change day or target.
+
+    Several officers may share a sheet. `target` is in people a day. Raises BadInput, NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    if target is not None and not 0 < target <= MOST_TARGET:
+        raise BadInput("visit_target_wrong", most=MOST_TARGET)
+    find_sheet(session, round_id, user=user, hold=True)
+    officer = find_officer(session, officer_id, user=user)
+    given = _find(session, round_id, officer.id)
+    if given is None:
+        given = SheetOfficer(round_id=round_id, user_id=officer.id, assigned_by=user.id, assigned_at=now)
+        session.add(given)
+    if given.ended_at is not None:
+        given.assigned_by, given.assigned_at, given.ended_at = user.id, now, None
+    given.day, given.target = day.isoformat() if day else None, target
+    session.flush()
+    audit.record(session, "round.assign", f"rounds:{round_id}", user, now, officer=officer.id)
+    return given
+
+
+@use_case
+def take_back_sheet(session: Session, round_id: int, *, officer_id: int, user: User, now: datetime) -> None:
+    """Take a sheet back from an officer. Results that are still on the phone are accepted when they come.
+
+    Raises NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    find_sheet(session, round_id, user=user, hold=True)
+    given = _find(session, round_id, officer_id)
+    if given is None:
+        raise NotFound("officer_not_found")
+    given.ended_at = given.ended_at or now
+    audit.record(session, "round.take_back", f"rounds:{round_id}", user, now, officer=officer_id)
+
+
+def read_assignments(session: Session, round_ids: Sequence[int]) -> dict[int, list[Assignment]]:
+    """Return by sheet the officers who have it now."""
+    rows = session.execute(
+        select(SheetOfficer, User)
+        .join(User, User.id == SheetOfficer.user_id)
+        .where(SheetOfficer.round_id.in_(round_ids), SheetOfficer.ended_at.is_(None))
+        .order_by(SheetOfficer.id)
+    )
+    found: dict[int, list[Assignment]] = {}
+    for row, officer in rows:
+        found.setdefault(row.round_id, []).append(Assignment(officer, row))
+    return found
+
+
+def _find(session: Session, round_id: int, officer_id: int) -> SheetOfficer | None:
+    return session.scalar(
+        select(SheetOfficer).where(SheetOfficer.round_id == round_id, SheetOfficer.user_id == officer_id)
+    )

@@ -1,0 +1,82 @@
+"""Random checks of a drive: the self-reports that officers found true or not at the door, and what is left of the count."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, case, exists, func, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.activities import VisitLine, VisitResult
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.replies import AnswerSource, InstallReport
+from campaigns.rules.random_checks import CorrectedCount, VillageChecks, correct
+from campaigns.rules.visits import VisitOutcome, VisitReason
+from outreach.accounts.permissions import visible_to
+from outreach.models.accounts import User
+from outreach.models.contacts import ContactList
+
+# What is true or not at the door; nobody met, a refusal and a wish for peace say neither.
+_CONFIRMED = (VisitOutcome.INSTALLED,)
+_CLEAR = (
+    *_CONFIRMED,
+    VisitOutcome.NOT_YET,
+    VisitOutcome.NO_SMARTPHONE,
+    VisitOutcome.NEED_HELP,
+    VisitOutcome.CALL,
+)
+
+
+def read_corrected(session: Session, drive_id: int, user: User) -> CorrectedCount | None:
+    """Return what is left of a drive's self-reports within a user's scope, each phone once; None with too few checks."""
+    in_scope = (
+        Campaign.drive_id == drive_id,
+        Recipient.exclusion.is_(None),
+        visible_to(session, user, ContactList.organisation_id),
+    )
+    latest = (
+        select(func.max(VisitResult.id).label("id"))
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .where(VisitLine.why == VisitReason.CHECK, VisitResult.undone_at.is_(None))
+        .group_by(VisitResult.line_id)
+        .subquery()
+    )
+    checks = session.execute(
+        select(
+            Recipient.area_code,
+            VisitLine.round_id,
+            func.sum(case((VisitResult.outcome.in_(_CONFIRMED), 1), else_=0)),
+            func.count(),
+        )
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .join(latest, latest.c.id == VisitResult.id)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .join(Campaign, Campaign.id == Recipient.campaign_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(*in_scope, VisitResult.outcome.in_(_CLEAR))
+        .group_by(Recipient.area_code, VisitLine.round_id)
+    ).all()
+    villages = [VillageChecks(checked, int(confirmed)) for _area, _sheet, confirmed, checked in checks]
+    is_checked = exists().where(
+        VisitLine.recipient_id == Recipient.id,
+        VisitLine.why == VisitReason.CHECK,
+        VisitResult.line_id == VisitLine.id,
+        VisitResult.undone_at.is_(None),
+        VisitResult.outcome.in_(_CLEAR),
+    )
+    is_own = InstallReport.source.in_((AnswerSource.SMS, AnswerSource.PAGE))
+    # A phone that reported in several campaigns counts once, as on the leader's page: as unchecked only if it nowhere is.
+    by_phone = (
+        select(
+            InstallReport.phone_id,
+            func.min(case((and_(is_own, ~is_checked), 1), else_=0)).label("is_unchecked"),
+        )
+        .join(Recipient, Recipient.id == InstallReport.recipient_id)
+        .join(Campaign, Campaign.id == InstallReport.campaign_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(*in_scope, InstallReport.withdrawn_at.is_(None))
+        .group_by(InstallReport.phone_id)
+        .subquery()
+    )
+    reported, unchecked = session.execute(
+        select(func.count(), func.coalesce(func.sum(by_phone.c.is_unchecked), 0))
+    ).one()
+    return correct(reported, int(unchecked), villages)

@@ -1,0 +1,235 @@
+"""The houses that a village officer's phone carries: the sheets given to them, and what is needed at the door."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+
+from sqlalchemy import BigInteger, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
+from campaigns.models.campaigns import Campaign, Drive, Recipient
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.visits import (
+    VisitOutcome,
+    VisitReason,
+    group_houses,
+    line_code,
+    shown_reason,
+    visit_priority,
+)
+from campaigns.visits.candidates import find_objecting, find_opted_out
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.core.bulk import values_subquery
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, ContactPhone, Phone
+from outreach.models.places import Area
+from outreach.rules.identity import name_key
+from outreach.use_cases import use_case
+
+_ResultRow = tuple[VisitResult, VisitLine]
+# A phone deletes a sheet's people this long after the drive's last day, or after it was given where that day is unknown.
+KEPT_AFTER_DRIVE = timedelta(days=7)
+KEPT_WITHOUT_END = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneSheet:
+    """A sheet as the phone shows it; `keep_until` is when the phone deletes its people."""
+
+    id: int
+    kind: str
+    campaign: str
+    place: str
+    day: str | None
+    target: int | None
+    keep_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PhonePerson:
+    """A person to visit. `house` numbers the houses of a sheet; `phone` is empty unless somebody has to be called."""
+
+    line_id: int
+    sheet_id: int
+    code: str
+    house: int
+    name: str
+    birth_year: int | None
+    village: str
+    why: VisitReason
+    priority: int
+    phone: str
+    answer: Label | None
+    answered_at: datetime | None
+    earlier: VisitOutcome | None  # of an earlier sheet of the campaign
+    earlier_at: datetime | None
+    outcome: VisitOutcome | None
+    outcome_at: datetime | None
+    is_own: bool  # the outcome is this officer's
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneData:
+    """What a phone carries. Equal data have equal digests."""
+
+    officer: str
+    sheets: list[PhoneSheet]
+    people: list[PhonePerson]
+    digest: str
+
+
+@use_case
+def carry_houses(session: Session, *, have: str, user: User, now: datetime) -> PhoneData | None:
+    """Return the houses for the officer's phone, None if it has them already (`have` is the digest of what it has).
+
+    The audit log records how many people and how many full numbers it got. Raises NotAllowed.
+    """
+    require_role(user, Role.VILLAGE)
+    data = read_houses(session, user, now=now)
+    if data.digest == have:
+        return None
+    numbers = sum(bool(person.phone) for person in data.people)
+    audit.record(session, "round.carry", user, user, now, rows=len(data.people), numbers=numbers)
+    return data
+
+
+def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
+    """Read the people of the sheets that the officer has now. Who opted out or objects is left out unless already visited."""
+    sheets = _sheets(session, user, now=now)
+    rows = session.execute(
+        select(VisitLine, Recipient.answer, Recipient.answered_at, Contact)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .join(Contact, Contact.id == VisitLine.contact_id)
+        .where(VisitLine.round_id.in_([sheet.id for sheet in sheets]))
+        .order_by(VisitLine.round_id, VisitLine.n)
+    ).all()
+    contacts = sorted({row[3].id for row in rows})
+    results = _results(session, contacts)
+    numbers = _numbers(session, contacts)
+    objecting, opted_out = find_objecting(session, contacts), find_opted_out(session, contacts)
+    sheet_ids = {sheet.id for sheet in sheets}
+    found: dict[int, list[tuple[VisitLine, PhonePerson]]] = {}
+    phones: dict[int, list[tuple[str, list[int]]]] = {}
+    for line, answer, answered_at, contact in rows:
+        known = results.get(contact.id, [])
+        current = _last(known, partial(_is_same, line))
+        if contact.id in objecting or (contact.id in opted_out and current is None):
+            continue
+        earlier = _last(known, partial(_is_other_sheet, line))
+        last = current or earlier
+        outcome = current.outcome if current else None
+        is_check = line.why is VisitReason.CHECK
+        needs_call = last is not None and last.outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
+        own_numbers = numbers.get(contact.id, [])
+        person = PhonePerson(
+            line_id=line.id,
+            sheet_id=line.round_id,
+            code=line_code(line.round_id, line.n),
+            house=0,
+            name=contact.name,
+            birth_year=contact.birth_year,
+            village=contact.village,
+            why=shown_reason(line.why),
+            priority=visit_priority(line.why, outcome),
+            phone=own_numbers[0][1] if own_numbers and needs_call else "",
+            answer=None if is_check else answer,
+            answered_at=None if is_check else answered_at,
+            earlier=earlier.outcome if earlier else None,
+            earlier_at=(earlier.visited_at or earlier.entered_at) if earlier else None,
+            outcome=outcome,
+            outcome_at=(current.visited_at or current.entered_at) if current else None,
+            is_own=current is not None and current.entered_by == user.id,
+        )
+        found.setdefault(line.round_id, []).append((line, person))
+        village = f"{contact.area_code or ''}.{name_key(contact.village)}"
+        phones.setdefault(line.round_id, []).append((village, [phone_id for phone_id, _ in own_numbers]))
+    people = [
+        replace(person, house=house)
+        for sheet_id in sorted(sheet_ids & found.keys())
+        for (_line, person), house in zip(found[sheet_id], group_houses(phones[sheet_id]), strict=True)
+    ]
+    digest = hashlib.sha256(repr((user.name, sheets, people)).encode()).hexdigest()[:24]
+    return PhoneData(user.name, sheets, people, digest)
+
+
+def keep_until(ends_on: str | None, assigned_at: datetime) -> datetime:
+    """Return when a phone deletes the people of a sheet."""
+    if ends_on is None:
+        return assigned_at + KEPT_WITHOUT_END
+    end = datetime.combine(date.fromisoformat(ends_on) + timedelta(days=1), time(), tzinfo=VIETNAM)
+    return (end + KEPT_AFTER_DRIVE).astimezone(UTC)
+
+
+def _sheets(session: Session, user: User, *, now: datetime) -> list[PhoneSheet]:
+    rows = session.execute(
+        select(VisitSheet, SheetOfficer, Campaign, Drive.ends_on, Area)
+        .join(SheetOfficer, SheetOfficer.round_id == VisitSheet.id)
+        .join(Campaign, Campaign.id == VisitSheet.campaign_id)
+        .join(Drive, Drive.id == Campaign.drive_id)
+        .outerjoin(Area, Area.code == VisitSheet.area_code)
+        .where(SheetOfficer.user_id == user.id, SheetOfficer.ended_at.is_(None))
+        .order_by(VisitSheet.id)
+    )
+    sheets = [
+        PhoneSheet(
+            id=sheet.id,
+            kind=campaign.kind,
+            campaign=campaign.name,
+            place=", ".join(filter(None, [sheet.village, area.full_name if area else ""])),
+            day=given.day,
+            target=given.target,
+            keep_until=keep_until(ends_on, given.assigned_at),
+        )
+        for sheet, given, campaign, ends_on, area in rows
+    ]
+    return [sheet for sheet in sheets if sheet.keep_until > now]
+
+
+def _results(session: Session, contacts: Sequence[int]) -> dict[int, list[_ResultRow]]:
+    rows = session.execute(
+        select(VisitResult, VisitLine)
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .where(
+            VisitLine.contact_id.in_(values_subquery(session, contacts, BigInteger)),
+            VisitResult.undone_at.is_(None),
+        )
+        .order_by(VisitResult.id)
+    )
+    found: dict[int, list[_ResultRow]] = {}
+    for result, line in rows:
+        found.setdefault(line.contact_id or 0, []).append((result, line))
+    return found
+
+
+def _is_same(line: VisitLine, other: VisitLine) -> bool:
+    return other.id == line.id
+
+
+def _is_other_sheet(line: VisitLine, other: VisitLine) -> bool:
+    return other.round_id != line.round_id and other.recipient_id == line.recipient_id
+
+
+def _last(rows: list[_ResultRow], condition: Callable[[VisitLine], bool]) -> VisitResult | None:
+    """Return the last result on the lines that meet a condition; None where it was withdrawn."""
+    last = next((result for result, line in reversed(rows) if condition(line)), None)
+    return last if last is not None and last.outcome is not None else None
+
+
+def _numbers(session: Session, contacts: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
+    rows = session.execute(
+        select(ContactPhone.contact_id, Phone.id, Phone.e164)
+        .join(Phone, Phone.id == ContactPhone.phone_id)
+        .where(ContactPhone.contact_id.in_(values_subquery(session, contacts, BigInteger)))
+        .order_by(ContactPhone.contact_id, ContactPhone.position)
+    )
+    found: dict[int, list[tuple[int, str]]] = {}
+    for contact_id, phone_id, e164 in rows:
+        found.setdefault(contact_id, []).append((phone_id, e164))
+    return found

@@ -1,0 +1,158 @@
+"""Results that village officers' phones send, hours or days after the visits, each perhaps several times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
+from campaigns.models.campaigns import Recipient
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.visits import CountedResult, VisitFate, VisitOutcome, settle, visit_moment
+from campaigns.visits.candidates import find_objecting, find_opted_out
+from campaigns.visits.results import record_result, undo_result
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.core.bulk import values_subquery
+from outreach.models.accounts import Role, User
+from outreach.use_cases import use_case
+
+LONGEST_NOTE = 300
+MOST_RESULTS = 50  # of one request
+
+
+@dataclass(frozen=True, slots=True)
+class SentResult:
+    """A result as the phone has it. `key` is the phone's own name for it; `at` is by the phone's clock.
+
+    `known_since` is the server's time of the list that the phone had then.
+    """
+
+    key: str
+    line_id: int
+    outcome: VisitOutcome
+    note: str
+    at: datetime
+    known_since: datetime
+
+
+@use_case
+def receive_results(
+    session: Session,
+    results: Sequence[SentResult],
+    *,
+    sent_at: datetime,
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
+) -> dict[str, VisitFate]:
+    """Record results of the officer's sheets, in their order. Returns by key what became of each.
+
+    A key that came before changes nothing and gets the same word. `sent_at` is by the phone's clock. Sheets and then phones
+    are locked. Raises NotAllowed.
+    """
+    require_role(user, Role.VILLAGE)
+    lines = _lock_lines(session, [result.line_id for result in results], user=user)
+    fates = _known_fates(session, [result.key for result in results], user=user)
+    new = {result.key: result for result in results if result.key not in fates and result.line_id in lines}
+    fates |= {
+        result.key: VisitFate.UNKNOWN
+        for result in results
+        if result.key not in fates and result.key not in new
+    }
+    contacts = [line.contact_id for line, _recipient in lines.values() if line.contact_id]
+    objecting, opted_out = find_objecting(session, contacts), find_opted_out(session, contacts)
+    order = {line_id: n for n, line_id in enumerate(lines)}
+    counts: dict[int, int] = {}
+    for result in sorted(new.values(), key=lambda result: order[result.line_id]):
+        line, recipient = lines[result.line_id]
+        at = visit_moment(result.at, sent_at=sent_at, known_since=result.known_since, now=now)
+        before = _current(session, line.id)
+        fate = settle(
+            result.outcome,
+            at,
+            counted=CountedResult(
+                before.outcome, before.visited_at or before.entered_at, before.entered_by == user.id
+            )
+            if before and before.outcome
+            else None,
+            is_gone=line.contact_id is None or line.contact_id in objecting,
+            is_opted_out=line.contact_id in opted_out,
+        )
+        if fate is not VisitFate.GONE:
+            row = VisitResult(
+                line_id=line.id,
+                outcome=result.outcome,
+                entry=0,
+                entered_by=user.id,
+                entered_at=now,
+                visited_at=at,
+                key=result.key,
+                note=" ".join(result.note.split())[:LONGEST_NOTE],
+                undone_at=now if fate is VisitFate.VISITED else None,
+            )
+            session.add(row)
+            if fate is not VisitFate.VISITED:
+                if before is not None:
+                    undo_result(session, before, line, recipient, now=now)
+                if result.outcome.label is not None and not record_result(
+                    session, row, line, recipient, user=user, keys=keys, now=now
+                ):
+                    fate = VisitFate.ANSWERED
+            row.fate = fate
+            session.flush()
+            counts[line.round_id] = counts.get(line.round_id, 0) + 1
+        fates[result.key] = fate
+    for round_id, rows in counts.items():
+        audit.record(session, "round.receive", f"rounds:{round_id}", user, now, rows=rows)
+    return fates
+
+
+def _lock_lines(
+    session: Session, line_ids: Sequence[int], *, user: User
+) -> dict[int, tuple[VisitLine, Recipient]]:
+    """Lock the sheets of the lines and return those that were ever given to the officer, in the order of their phones.
+
+    The phones are locked one by one later; every transaction that locks several uses this order.
+    """
+    among = values_subquery(session, sorted(set(line_ids)), BigInteger)
+    is_given = (
+        select(SheetOfficer.id)
+        .where(SheetOfficer.round_id == VisitSheet.id, SheetOfficer.user_id == user.id)
+        .exists()
+    )
+    sheets = select(VisitSheet.id).where(
+        VisitSheet.id.in_(select(VisitLine.round_id).where(VisitLine.id.in_(among))), is_given
+    )
+    locked = session.scalars(sheets.order_by(VisitSheet.id).with_for_update()).all()
+    rows = session.execute(
+        select(VisitLine, Recipient)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .where(VisitLine.id.in_(among), VisitLine.round_id.in_(locked))
+    ).all()
+    rows = sorted(rows, key=lambda row: (row[1].phone_id or 0, row[0].round_id, row[0].n))
+    return {line.id: (line, recipient) for line, recipient in rows}
+
+
+def _known_fates(session: Session, keys: Sequence[str], *, user: User) -> dict[str, VisitFate]:
+    rows = session.execute(
+        select(VisitResult.key, VisitResult.fate, VisitResult.entered_by).where(VisitResult.key.in_(keys))
+    )
+    # A key that another officer's phone used is nobody's but theirs.
+    return {
+        str(key): fate if entered_by == user.id and fate else VisitFate.UNKNOWN
+        for key, fate, entered_by in rows
+    }
+
+
+def _current(session: Session, line_id: int) -> VisitResult | None:
+    return session.scalar(
+        select(VisitResult)
+        .where(VisitResult.line_id == line_id, VisitResult.undone_at.is_(None))
+        .order_by(VisitResult.id.desc())
+        .limit(1)
+    )

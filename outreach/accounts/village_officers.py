@@ -1,0 +1,229 @@
+"""Village officers: accounts without a password, whose own phone is signed in by a link and a code.
+
+The link is passed on by hand, the code goes to the officer's number or mail. Using them makes both worthless, and with them
+the phone that was signed in before. A phone stays signed in for `KEPT_FOR`, however long it has no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from itsdangerous import BadSignature, SignatureExpired, URLSafeSerializer, URLSafeTimedSerializer
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.orm import Session
+
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to, within_area
+from outreach.accounts.sessions import begin_session, end_sessions, find_session
+from outreach.accounts.users import create_user, no_password
+from outreach.core.db import Database
+from outreach.core.mail import send_mail
+from outreach.core.settings import Settings
+from outreach.models.accounts import Organisation, OrganisationKind, Role, User, UserSession
+from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.keys import Purpose, oldest_first, split_keys
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.use_cases import use_case
+
+VALID_FOR = timedelta(hours=72)  # link and code
+KEPT_FOR = timedelta(days=90)
+WRONG_CODES = 5  # of one invitation
+# The address of an account whose officer has no mail: a name that exists nowhere (RFC 2606).
+_NO_MAIL = "@khong-co-thu.invalid"
+_LINK, _PHONE = "visits", "visits-phone"  # salts
+_SUBJECT = "Loa: mã mở phiếu đến nhà"
+_BODY = """Kính gửi đồng chí,
+
+Mã để mở phiếu đến nhà trên điện thoại: {code}
+
+Mở liên kết mà cán bộ đã gửi rồi nhập mã này. Mã dùng được một lần, trong vòng 72 giờ. Không đưa mã cho người khác.
+"""
+
+
+@use_case
+def add_officer(session: Session, *, name: str, number: str, email: str, user: User, now: datetime) -> User:
+    """Create the account of a village officer, in the user's own organisation and area.
+
+    Raises BadInput without a name, for a number that is no mobile number, and without number and mail; NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    name = " ".join(name.split())
+    if not name:
+        raise BadInput("officer_name_missing")
+    numbers = read_phone_cell(number).numbers if number.strip() else []
+    if number.strip() and len(numbers) != 1:
+        raise BadInput("officer_number_wrong")
+    if not numbers and not email.strip():
+        raise BadInput("officer_unreachable")
+    organisation_id = user.organisation_id or session.scalar(
+        select(Organisation.id)
+        .where(Organisation.kind == OrganisationKind.FRONT, Organisation.parent_id.is_(None))
+        .order_by(Organisation.id)
+        .limit(1)
+    )
+    officer = create_user(
+        session,
+        email=email.strip() or secrets.token_hex(8) + _NO_MAIL,
+        name=name,
+        password=None,
+        role=Role.VILLAGE,
+        organisation_id=organisation_id,
+        area_code=user.area_code,
+        now=now,
+    )
+    officer.phone = numbers[0] if numbers else None
+    audit.record(session, "officer.create", officer, user, now)
+    return officer
+
+
+def officers_visible_to(session: Session, user: User) -> ColumnElement[bool]:
+    """Return the condition for the village officers whom a user may give sheets to."""
+    return and_(
+        User.role == Role.VILLAGE,
+        visible_to(session, user, User.organisation_id),
+        within_area(session, user, User.area_code),
+    )
+
+
+def list_officers(session: Session, user: User) -> Sequence[User]:
+    """Return the village officers of a user's scope, by name."""
+    query = select(User).where(officers_visible_to(session, user), User.is_active)
+    return session.scalars(query.order_by(User.name, User.id)).all()
+
+
+def find_officer(session: Session, officer_id: int, *, user: User, hold: bool = False) -> User:
+    """Return an active village officer of a user's scope; `hold` locks the account. Raises NotFound."""
+    query = select(User).where(User.id == officer_id, User.is_active, officers_visible_to(session, user))
+    officer = session.scalar(query.with_for_update(of=User) if hold else query)
+    if officer is None:
+        raise NotFound("officer_not_found")
+    return officer
+
+
+@use_case
+def invite_phone(session: Session, officer_id: int, *, user: User, now: datetime) -> User:
+    """Make a new link and a new code for an officer: what they had before is worthless, the phone signed out.
+
+    Link and code follow from the account (`link_of`, `code_of`). Raises NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    officer = find_officer(session, officer_id, user=user, hold=True)
+    _shut(session, officer, now=now)
+    audit.record(session, "officer.invite", officer, user, now)
+    return officer
+
+
+@use_case
+def shut_out(session: Session, officer_id: int, *, user: User, now: datetime) -> User:
+    """Sign out an officer's phone and end link and code, as when the phone is lost. Raises NotFound, NotAllowed."""
+    require_role(user, Role.STAFF, Role.APPROVER)
+    officer = find_officer(session, officer_id, user=user, hold=True)
+    _shut(session, officer, now=now)
+    audit.record(session, "officer.shut_out", officer, user, now)
+    return officer
+
+
+def _shut(session: Session, officer: User, *, now: datetime) -> None:
+    officer.password_hash, officer.wrong_codes = no_password(), 0
+    end_sessions(session, officer.id, now=now)
+
+
+def has_mail(officer: User) -> bool:
+    """Return whether the account has an address that mail reaches."""
+    return not officer.email.endswith(_NO_MAIL)
+
+
+def link_of(officer: User, settings: Settings) -> str:
+    """Return the link of an officer's invitation. What follows # is sent to no server and stands in no log."""
+    serializer = URLSafeTimedSerializer(oldest_first(settings.keys_of(Purpose.LINKS)), salt=_LINK)
+    return f"{settings.public_base_url}/visits/#{serializer.dumps([officer.id, _stamp(officer)])}"
+
+
+def code_of(officer: User, secret_key: str) -> str:
+    """Return the six digits that belong to an officer's link; nothing of them is stored."""
+    text = f"visits {officer.id} {officer.password_hash}".encode()
+    digest = hmac.new(secret_key.encode(), text, hashlib.sha256).digest()
+    return f"{int.from_bytes(digest[:8]) % 1_000_000:06}"
+
+
+@use_case
+def join_phone(
+    session: Session,
+    token: str,
+    code: str,
+    *,
+    secret_key: str,
+    session_key: str,
+    address: str,
+    user_agent: str,
+    now: datetime,
+) -> tuple[User, str] | None:
+    """Sign in the phone that opened an officer's link. Returns the officer and the phone's token, None for a wrong code.
+
+    `secret_key`, `session_key`: the keys of links and of sessions. Raises BadInput for a link that is cut, expired or used,
+    and after `WRONG_CODES` wrong codes.
+    """
+    serializer = URLSafeTimedSerializer(oldest_first(secret_key), salt=_LINK)
+    try:
+        officer_id, stamp = serializer.loads(token, max_age=int(VALID_FOR.total_seconds()))
+    except SignatureExpired as error:
+        raise BadInput("officer_link_expired") from error
+    except (BadSignature, ValueError, TypeError) as error:
+        raise BadInput("officer_link_cut") from error
+    officer = session.get(User, officer_id, with_for_update={"of": User})
+    if officer is None or not _is_officer(officer) or _stamp(officer) != stamp:
+        raise BadInput("officer_link_used")
+    if officer.wrong_codes >= WRONG_CODES:
+        raise BadInput("officer_codes_used_up")
+    typed = "".join(code.split())
+    if not any(
+        hmac.compare_digest(code_of(officer, key).encode(), typed.encode()) for key in split_keys(secret_key)
+    ):
+        officer.wrong_codes += 1
+        return None
+    _shut(session, officer, now=now)
+    begun = begin_session(session, officer.id, address=address, user_agent=user_agent, now=now)
+    begun.kept_until = now + KEPT_FOR
+    audit.record(session, "officer.join", officer, officer, now)
+    signer = URLSafeSerializer(oldest_first(session_key), salt=_PHONE)
+    return officer, str(signer.dumps([officer.id, _stamp(officer), begun.key]))
+
+
+def find_phone(
+    session: Session, token: str, *, session_key: str, now: datetime
+) -> tuple[User, UserSession] | None:
+    """Return the officer and the session of a phone's token.
+
+    Returns None once the phone was signed out, the account locked, or its role changed.
+    """
+    try:
+        officer_id, stamp, key = URLSafeSerializer(oldest_first(session_key), salt=_PHONE).loads(token)
+    except (BadSignature, ValueError, TypeError):
+        return None
+    officer = session.get(User, officer_id)
+    if officer is None or not _is_officer(officer) or _stamp(officer) != stamp:
+        return None
+    found = find_session(session, officer.id, str(key), now=now)
+    return (officer, found) if found else None
+
+
+def mail_code(db: Database, settings: Settings, officer_id: int) -> int:
+    """Mail an officer the code. Returns 0 if no mail server is set or the officer is gone or has no mail."""
+    with db.read() as session:
+        officer = session.get(User, officer_id)
+        if officer is None or not _is_officer(officer) or not has_mail(officer) or not settings.smtp_url:
+            return 0
+        to, code = officer.email, code_of(officer, split_keys(settings.keys_of(Purpose.LINKS))[0])
+    return send_mail(settings.smtp_url, to=[to], subject=_SUBJECT, body=_BODY.format(code=code))
+
+
+def _is_officer(user: User) -> bool:
+    return user.is_active and user.role is Role.VILLAGE
+
+
+def _stamp(user: User) -> str:
+    return user.password_hash[-12:]

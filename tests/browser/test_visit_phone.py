@@ -1,0 +1,130 @@
+"""Visits on an officer's phone with the network off: nothing lost, nothing doubled, conflicts told, nothing left to read."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from playwright.sync_api import Browser, expect
+from sqlalchemy import func, select
+
+from campaigns.models.activities import VisitResult
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.receive_results import SentResult, receive_results
+from deploy.chromium import find_chromium
+from outreach.accounts.users import find_user
+from outreach.accounts.village_officers import shut_out
+from tests.browser.conftest import FLAGS
+from tests.browser.page_checks import find_faults, find_foreign_words
+from tests.browser.running_site import Office
+from tests.browser.visit_phone import (
+    AUTHOR,
+    OWN_CODE,
+    add_village_officer,
+    has_text,
+    invitation,
+    join,
+    new_visit,
+    open_first_house,
+    phone_browser,
+    read_people,
+    touch,
+    unlock,
+)
+
+
+def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(
+    office: Office, browser: Browser, tmp_path: Path
+) -> None:
+    runtime, sheet, program = office.runtime, office.made["round"], find_chromium()
+    assert program
+    officer = add_village_officer(runtime, "A Lăng", "+84905000951", sheet)
+    second = add_village_officer(runtime, "Y Hồng", "+84905000952", sheet)
+    people = read_people(runtime, sheet)
+    line_of = {name: line for line, name in people.items()}
+    link, code = invitation(runtime, officer)
+    profile = tmp_path / "profile"
+    faults: list[str] = []
+    with phone_browser(browser, program, profile, FLAGS) as context:
+        visit = new_visit(context, office.url)
+        page = visit.page
+        page.goto(link)
+        page.get_by_label("Mã 6 chữ số").wait_for()
+        faults += [*find_faults(page), *find_foreign_words(page)]
+        visit.keep_look("visits-join")
+        join(page, link, code)
+        faults += [*find_faults(page), *find_foreign_words(page)]
+        visit.keep_look("visits-list")
+        page.evaluate("navigator.serviceWorker.ready")
+        context.set_offline(True)
+        contested = open_first_house(page)
+        faults += [*find_faults(page), *find_foreign_words(page)]
+        touch(page, "Chưa cài")
+        page.get_by_label("Ghi chú").first.fill("Đang đi rẫy, tối mới về")
+        visit.keep_look("visits-house")
+        page.get_by_role("button", name="Nhà tiếp theo").click()
+        touch(page, "Muốn được gọi lại")
+        expect(page.get_by_role("status")).to_contain_text("chưa gửi")
+        # Meanwhile the other officer was there later.
+        now = datetime.now(UTC)
+        receive_results(
+            runtime,
+            [
+                SentResult(
+                    str(uuid4()), line_of[contested], VisitOutcome.REFUSE, "", now + timedelta(hours=1), now
+                )
+            ],
+            sent_at=now + timedelta(hours=1),
+            user=second,
+            keys=AnswerContext(secret_key=runtime.settings.secret_key, is_live=False),
+            now=now + timedelta(hours=1),
+        )
+        page.close()
+        visit = new_visit(context, office.url)
+        page = visit.page
+        page.clock.set_system_time(datetime.now(UTC) - timedelta(days=40))  # a phone whose clock is wrong
+        page.goto(f"{office.url}/visits/")  # still without a network
+        unlock(page, "11112222")
+        expect(page.get_by_role("alert")).to_have_text("Mã mở khóa không đúng.")
+        faults += [*find_faults(page), *find_foreign_words(page)]
+        unlock(page)
+        open_first_house(page)
+        touch(page, "Không gặp")
+        page.get_by_role("button", name="Danh sách").click()
+        expect(page.get_by_text("Không gặp, cần đến lại")).to_be_visible()
+        unsent = page.get_by_role("status").inner_text()
+        context.set_offline(False)
+        expect(page.get_by_role("status")).to_contain_text("Đã gửi hết")
+        page.get_by_role("button", name="Cập nhật").click()
+        expect(page.get_by_text("Kết quả ấy được giữ")).to_be_visible()
+        visit.keep_look("visits-told")
+        faults += find_faults(page)
+        faults += [fault for fault in visit.faults if "ERR_INTERNET_DISCONNECTED" not in fault]
+    with runtime.db.read() as session:
+        sent = session.scalars(select(VisitResult).where(VisitResult.entered_by == officer.id)).all()
+        doubled = session.scalar(select(func.count(VisitResult.key) - func.count(VisitResult.key.distinct())))
+    assert f"{len(sent)} kết quả chưa gửi" in unsent
+    assert doubled == 0
+    assert all(
+        row.visited_at and abs(row.visited_at - datetime.now(UTC)) < timedelta(hours=1) for row in sent
+    )
+    assert {"call", "absent", "not_yet"} == {str(row.outcome) for row in sent}
+    assert "Đang đi rẫy, tối mới về" in {row.note for row in sent}
+
+    copy = tmp_path / "copy"
+    shutil.copytree(profile, copy)
+    assert has_text(copy, "loa-visits")  # the store is in the folder
+    assert has_text(copy, contested, "Đang đi rẫy", OWN_CODE, code, "A Lăng") == []
+    with runtime.db.read() as session:
+        author = find_user(session, AUTHOR)
+    shut_out(runtime, officer.id, user=author, now=datetime.now(UTC))
+    with phone_browser(browser, program, copy, FLAGS) as context:
+        page = new_visit(context, office.url).page
+        page.goto(f"{office.url}/visits/")
+        unlock(page)  # even with the right code: the phone was signed out
+        expect(page.get_by_role("heading", name="Máy này đã khóa")).to_be_visible()
+        assert page.evaluate("indexedDB.databases().then((all) => all.length)") == 0
+    assert faults == []

@@ -1,0 +1,108 @@
+"""A village officer's phone in Chromium: a profile folder of its own, with the network off and on, closed and opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import select
+
+from campaigns.models.activities import VisitLine
+from campaigns.visits.assignments import assign_sheet, invite_officer
+from outreach.accounts.users import find_user
+from outreach.accounts.village_officers import add_officer, code_of, link_of
+from outreach.models.accounts import User
+from outreach.models.contacts import Contact
+from outreach.rules.keys import Purpose
+from outreach.runtime import Runtime
+from tests.browser.page_checks import PHONE, Visit
+
+OWN_CODE = "73921846"
+AUTHOR = "canbo@loa.example"
+_BEFORE_STATE = re.compile(r"Danh sách: .*")
+
+
+def add_village_officer(runtime: Runtime, name: str, e164: str, *sheets: int) -> User:
+    """An officer who has these sheets."""
+    now = datetime.now(UTC)
+    with runtime.db.read() as session:
+        author = find_user(session, AUTHOR)
+    officer = add_officer(runtime, name=name, number=e164, email="", user=author, now=now)
+    for sheet in sheets:
+        assign_sheet(runtime, sheet, officer_id=officer.id, day=None, target=20, user=author, now=now)
+    return officer
+
+
+def invitation(runtime: Runtime, officer: User) -> tuple[str, str]:
+    """The link, and the code that went to the officer's number."""
+    with runtime.db.read() as session:
+        author = find_user(session, AUTHOR)
+    settings = runtime.settings
+    invited = invite_officer(runtime, officer.id, settings=settings, user=author, now=datetime.now(UTC))
+    return link_of(invited, settings), code_of(invited, settings.keys_of(Purpose.LINKS))
+
+
+def read_people(runtime: Runtime, *sheets: int) -> dict[int, str]:
+    """The names on the sheets by line, in their order."""
+    with runtime.db.read() as session:
+        query = select(VisitLine.id, Contact.name).join(Contact, Contact.id == VisitLine.contact_id)
+        return dict(session.execute(query.where(VisitLine.round_id.in_(sheets)).order_by(VisitLine.id)).all())
+
+
+@contextmanager
+def phone_browser(browser: Browser, program: str, folder: Path, flags: list[str]) -> Iterator[BrowserContext]:
+    """Chromium with this profile folder."""
+    context = browser.browser_type.launch_persistent_context(
+        folder,
+        executable_path=program,
+        args=flags,
+        viewport=PHONE,
+        locale="vi-VN",
+        timezone_id="Asia/Ho_Chi_Minh",
+    )
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+def join(page: Page, link: str, code: str) -> None:
+    page.goto(link)
+    page.get_by_label("Mã 6 chữ số").fill(code)
+    page.get_by_label("Mã mở khóa, ít nhất 8 chữ số").fill(OWN_CODE)
+    page.get_by_label("Nhập lại mã mở khóa").fill(OWN_CODE)
+    page.get_by_role("button", name="Mở phiếu").click()
+    expect(page.get_by_text("Hôm nay:")).to_be_visible()
+
+
+def unlock(page: Page, code: str = OWN_CODE) -> None:
+    page.get_by_label("Mã mở khóa").fill(code)
+    page.get_by_role("button", name="Mở", exact=True).click()
+
+
+def touch(page: Page, outcome: str) -> None:
+    """Answer for everybody on the page."""
+    for person in page.locator(".person").all():
+        person.get_by_role("button", name=outcome, exact=True).click()
+        expect(person.get_by_role("button", name=outcome, exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+
+
+def open_first_house(page: Page) -> str:
+    """Open the first house of the list. Returns the name of its first person."""
+    page.locator(".house").first.click()
+    return page.locator(".person h2").first.inner_text().split(",")[0]
+
+
+def new_visit(context: BrowserContext, url: str) -> Visit:
+    return Visit(context.new_page(), url)
+
+
+def has_text(folder: Path, *words: str) -> list[str]:
+    """Which of the words lie in the files of a folder, in either of Chromium's two ways to write text."""
+    content = b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+    return [word for word in words if word.encode() in content or word.encode("utf-16-le") in content]

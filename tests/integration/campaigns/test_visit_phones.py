@@ -1,0 +1,384 @@
+"""Village officers' phones: who may, what they carry, and results that come late, twice, from two, or from nobody any more."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.models.activities import VisitLine, VisitResult
+from campaigns.models.campaigns import Drive
+from campaigns.models.messages import Message
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import Answer, Case
+from campaigns.privacy.requests import record_request
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import MessageState
+from campaigns.visits.assignments import assign_sheet, invite_officer, take_back_sheet
+from campaigns.visits.progress import VisitTotals, read_officers, read_totals
+from campaigns.visits.sheets import create_sheet
+from outreach.accounts.users import change_user, disable_user
+from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.contacts import Contact
+from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
+from tests.integration.campaigns.test_answer_totals import recipients, says
+from tests.support.admin_client import signed_in
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World, number
+
+
+class VisitPhone:
+    """What the page does on one officer's phone, without a browser."""
+
+    def __init__(self, world: World, client: FlaskClient, name: str, e164: str) -> None:
+        self.world, self.client = world, client
+        author = world.user(AUTHOR)
+        self.officer = add_officer(
+            world.runtime, name=name, number=e164, email="", user=author, now=world.now
+        )
+        self.token, self.known = "", 0
+
+    def invite(self) -> tuple[str, str]:
+        """The link's token and the code, as the officer gets them."""
+        runtime = self.world.runtime
+        invited = invite_officer(
+            runtime,
+            self.officer.id,
+            settings=runtime.settings,
+            user=self.world.user(AUTHOR),
+            now=self.world.now,
+        )
+        link = link_of(invited, runtime.settings)
+        return link.split("#")[1], code_of(invited, runtime.settings.keys_of(Purpose.LINKS))
+
+    def join(self) -> VisitPhone:
+        token, code = self.invite()
+        joined = self.client.post("/visits/join", json={"token": token, "code": code})
+        assert joined.status_code == 200, joined.text
+        self.token = joined.json["phone"]
+        return self
+
+    def sync(self, *results: dict[str, Any], status: int = 200, **more: Any) -> dict[str, Any]:
+        body = {"results": list(results), "sent": self.ms(), "want": not results, **more}
+        answer = self.client.post(
+            "/visits/sync", json=body, headers={"Authorization": f"Bearer {self.token}"}
+        )
+        assert answer.status_code == status, answer.text
+        told: dict[str, Any] = answer.json
+        self.known = told.get("now", self.known)
+        return told
+
+    def ms(self, *, hours: float = 0) -> int:
+        return int((self.world.now + timedelta(hours=hours)).timestamp() * 1000)
+
+    def found(self, line: int, outcome: str, *, note: str = "", hours: float = 0) -> dict[str, Any]:
+        """A result as the page makes it: `hours` from now by the phone's clock."""
+        at = self.ms(hours=hours)
+        return {"key": str(uuid4()), "line": line, "outcome": outcome, "note": note, "at": at, "since": 0}
+
+
+Phones = Callable[..., VisitPhone]
+
+
+@pytest.fixture
+def sheet(world: World) -> int:
+    """A sheet of four with phones, 2 and 3 sharing one, and one without."""
+    world.add_people(3)
+    world.add_person("A Thun con", number(2))
+    world.add_person("Y Blốc")
+    with world.runtime.db.write() as session:
+        session.execute(update(Contact).values(village="Thôn 3"))
+    campaign_id = world.launch()
+    world.send()
+    with world.runtime.db.write() as session:
+        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    return create_sheet(
+        world.runtime,
+        campaign_id,
+        list_id=1,
+        area_code=None,
+        village=None,
+        officer="",
+        again=False,
+        user=world.user(AUTHOR),
+        now=world.now - timedelta(days=3),
+    ).id
+
+
+@pytest.fixture
+def phones(world: World, client: FlaskClient, sheet: int) -> Phones:
+    count = iter(range(900, 999))
+
+    def open_phone(name: str = "A Lăng", *, is_given: bool = True) -> VisitPhone:
+        phone = VisitPhone(world, client, name, number(next(count)))
+        if is_given:
+            assign_sheet(
+                world.runtime,
+                sheet,
+                officer_id=phone.officer.id,
+                day=None,
+                target=10,
+                user=world.user(AUTHOR),
+                now=world.now,
+            )
+        return phone.join()
+
+    return open_phone
+
+
+def lines(world: World, sheet: int) -> dict[str, int]:
+    with world.runtime.db.read() as session:
+        query = select(Contact.name, VisitLine.id).join(VisitLine, VisitLine.contact_id == Contact.id)
+        return dict(session.execute(query.where(VisitLine.round_id == sheet)).all())
+
+
+def labels(world: World) -> list[str]:
+    with world.runtime.db.read() as session:
+        rows = session.scalars(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id))
+        return [label.value for label in rows]
+
+
+def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_five_times(
+    world: World, client: FlaskClient, sheet: int
+) -> None:
+    phone = VisitPhone(world, client, "A Lăng", number(900))
+    token, code = phone.invite()
+    wrong = "000000" if code != "000000" else "111111"
+
+    def join(typed: str) -> str:
+        return str(client.post("/visits/join", json={"token": token, "code": typed}).json.get("error", "in"))
+
+    with world.runtime.db.read() as session:
+        text = session.scalars(select(Message.text).order_by(Message.id.desc())).first()
+    assert text
+    assert code in text, "the code goes to the officer's number"
+    assert token not in text
+    assert [join(wrong) for _ in range(5)] == ["Mã chưa đúng. Hãy xem lại 6 chữ số vừa nhận."] * 5
+    assert "quá nhiều lần" in join(code)
+    token, code = phone.invite()
+    assert join(code) == "in"
+    assert "đã dùng" in join(code)
+    assert "chưa đủ" in client.post("/visits/join", json={"token": token[:-3], "code": code}).json["error"]
+    # No page of the office opens to the account.
+    with pytest.raises(BadInput, match="officer_unreachable"):
+        add_officer(world.runtime, name="A", number="", email="", user=world.user(AUTHOR), now=world.now)
+
+
+@both_databases
+def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    phone, other = phones(), phones("Y Hồng", is_given=False)
+    assert other.sync()["data"]["people"] == []
+    data = phone.sync()["data"]
+    people = {person["name"]: person for person in data["people"]}
+    assert sorted(people) == ["A Thun 0", "A Thun 1", "A Thun 2", "A Thun con", "Y Blốc"]
+    assert people["A Thun 2"]["house"] == people["A Thun con"]["house"]
+    assert len({person["house"] for person in data["people"]}) == 4
+    assert not [person for person in data["people"] if "phone" in person]
+    assert phone.sync(have=data["digest"])["data"] is None
+    line = people["A Thun 0"]["line"]
+    assert phone.sync(phone.found(line, "absent"))["told"]
+    again = {person["name"]: person for person in phone.sync()["data"]["people"]}
+    assert again["A Thun 0"]["phone"] == number(0).replace("+84", "0")
+    assert [name for name, person in again.items() if "phone" in person] == ["A Thun 0"]
+    with world.runtime.db.read() as session:
+        carried = session.scalars(select(AuditEvent).where(AuditEvent.action == "round.carry")).all()
+    mine = [event.details for event in carried if event.actor_id == phone.officer.id]
+    assert mine == [{"rows": 5, "numbers": 0}, {"rows": 5, "numbers": 1}]
+
+
+@both_databases
+def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_a_case(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    phone, line = phones(), lines(world, sheet)
+    results = [
+        phone.found(line["A Thun 0"], "installed", hours=-30),
+        phone.found(line["A Thun 1"], "call", note="  gọi  sau 19 giờ ", hours=-29),
+        phone.found(line["Y Blốc"], "no_smartphone", hours=-28),
+    ]
+    for _again in range(3):
+        assert set(phone.sync(*results)["told"].values()) == {"recorded"}
+    assert labels(world) == ["installed", "need_help"]
+    with world.runtime.db.read() as session:
+        stored = session.scalars(select(VisitResult).order_by(VisitResult.visited_at)).all()
+        assert [row.note for row in stored] == ["", "gọi sau 19 giờ", ""]
+        assert abs(stored[0].visited_at - (world.now - timedelta(hours=30))) < timedelta(minutes=1)
+        assert len(session.scalars(select(Case)).all()) == 1
+        assert find_disagreements(session)[1] == []
+    # The officer thinks again, twice, before there is a network.
+    told = phone.sync(
+        phone.found(line["A Thun 0"], "not_yet", hours=-1), phone.found(line["A Thun 0"], "refuse", hours=-1)
+    )
+    assert set(told["told"].values()) == {"recorded"}
+    assert labels(world) == ["need_help", "refuse"]
+
+
+@pytest.mark.parametrize("off", [-24 * 365 * 6, 24 * 365])
+def test_a_wrong_clock_moves_no_visit(world: World, sheet: int, phones: Phones, off: int) -> None:
+    phone, line = phones(), lines(world, sheet)
+    result = phone.found(line["A Thun 0"], "not_yet", hours=off - 2)
+    phone.sync(result, sent=phone.ms(hours=off))
+    with world.runtime.db.read() as session:
+        (at,) = session.scalars(select(VisitResult.visited_at)).all()
+    assert at is not None
+    assert abs(at - (world.now - timedelta(hours=2))) < timedelta(minutes=2)
+
+
+@both_databases
+def test_two_officers_an_answer_meanwhile_and_who_opted_out_or_objects_are_settled_and_told(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    first, second, line = phones(), phones("Y Hồng"), lines(world, sheet)
+
+    def sent(phone: VisitPhone, name: str, outcome: str, hours: float) -> str:
+        result = phone.found(line[name], outcome, hours=hours)
+        return str(phone.sync(result)["told"][result["key"]])
+
+    assert sent(first, "A Thun 0", "not_yet", -5) == "recorded"
+    assert sent(second, "A Thun 0", "installed", -6) == "visited"  # earlier, though it comes later
+    assert sent(second, "A Thun 0", "absent", -1) == "visited"  # nobody met says nothing about an answer
+    assert sent(second, "A Thun 0", "installed", -4) == "replaced"
+    assert labels(world) == ["installed"]
+    says(world, recipients(world)[1], Label.NOT_YET)  # now, by their own phone
+    assert sent(first, "A Thun 1", "installed", -3) == "answered"
+    assert labels(world) == ["installed", "not_yet"]
+    says(world, recipients(world)[2], Label.OPT_OUT, days=-2)
+    assert sent(first, "A Thun 2", "need_help", -1) == "opted_out"
+    with world.runtime.db.write() as session:
+        contact = session.scalars(select(Contact).where(Contact.name == "Y Blốc")).one()
+        record_request(
+            session,
+            contact.id,
+            RequestKind.OBJECT,
+            asked_by="chính bà",
+            asked_on=None,
+            secret_key=world.keys.secret_key,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+    assert sent(first, "Y Blốc", "no_smartphone", -1) == "gone"
+    assert "Y Blốc" not in {person["name"] for person in first.sync()["data"]["people"]}
+    with world.runtime.db.write() as session:
+        session.execute(update(VisitLine).where(VisitLine.id == line["A Thun con"]).values(contact_id=None))
+    assert sent(first, "A Thun con", "installed", -1) == "gone"
+    with world.runtime.db.read() as session:
+        assert find_disagreements(session)[1] == []
+
+
+def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_changed(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    line = lines(world, sheet)["A Thun 0"]
+    author, now = world.user(AUTHOR), world.now
+    with world.runtime.db.write() as session:
+        administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+
+    def change_role(phone: VisitPhone) -> None:
+        change_user(
+            world.runtime,
+            phone.officer.id,
+            name="A Lăng",
+            role=Role.STAFF,
+            organisation_id=phone.officer.organisation_id,
+            area_code=None,
+            user=administrator,
+            now=now,
+        )
+
+    ends: list[Callable[[VisitPhone], object]] = [
+        lambda phone: shut_out(world.runtime, phone.officer.id, user=author, now=now),
+        lambda phone: phone.invite(),  # a new phone in place of a lost one
+        lambda phone: disable_user(world.runtime, phone.officer.id, user=administrator, now=now),
+        change_role,
+    ]
+    for end in ends:
+        phone = phones()
+        phone.sync()
+        end(phone)
+        phone.sync(phone.found(line, "installed"), status=401)
+        phone.token = phone.token[:-2]
+        phone.sync(status=401)
+    assert labels(world) == []
+    # A sheet that was taken back leaves the phone; what was found before still counts, another's sheet never.
+    phone, stranger = phones(), phones("Y Hồng", is_given=False)
+    take_back_sheet(world.runtime, sheet, officer_id=phone.officer.id, user=author, now=now)
+    assert phone.sync()["data"]["people"] == []
+    assert set(stranger.sync(stranger.found(line, "installed"))["told"].values()) == {"unknown"}
+    assert set(phone.sync(phone.found(line, "installed"))["told"].values()) == {"recorded"}
+    assert labels(world) == ["installed"]
+
+
+def test_a_phone_keeps_a_drives_people_a_week_beyond_its_last_day(
+    world: World, sheet: int, phones: Phones
+) -> None:
+    phone = phones()
+    for days, kept in ((-6, 5), (-9, 0)):
+        with world.runtime.db.write() as session:
+            last = (world.now + timedelta(days=days)).date().isoformat()
+            session.execute(update(Drive).values(ends_on=last))
+        assert len(phone.sync()["data"]["people"]) == kept
+
+
+def test_what_no_page_of_ours_sends_is_refused_and_the_application_is_small_and_strict(
+    world: World, client: FlaskClient, phones: Phones
+) -> None:
+    phone = phones()
+    good = phone.found(1, "installed")
+    for bad in (
+        [{**good, "key": "x"}],
+        [{**good, "outcome": "wrong_number"}],
+        [{**good, "at": -5}],
+        [{**good, "line": "a"}],
+        [good] * 51,
+        {"a": 1},
+    ):
+        assert "không đọc được" in phone.sync(status=422, results=bad)["error"]
+    page = client.get("/visits/")
+    names = re.findall(r'(?:src|href)="([a-z.]+)"', page.text)
+    assert sorted(names) == ["app.css", "app.js", "manifest.webmanifest"]
+    sizes = len(page.data)
+    for name in (*names, "store.js", "worker.js"):
+        file = client.get(f"/visits/{name}")
+        policy = file.headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        sizes += len(file.data)
+        assert (
+            client.get(f"/visits/{name}", headers={"If-None-Match": file.headers["ETag"]}).status_code == 304
+        )
+    assert sizes < 150_000 / 3
+    assert json.loads(client.get("/visits/manifest.webmanifest").data)["scope"] == "/visits/"
+    assert client.get("/visits/routes.py").status_code == 404
+
+
+def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(
+    world: World, sheet: int, phones: Phones, client: FlaskClient
+) -> None:
+    first, second, line = phones(), phones("Y Hồng"), lines(world, sheet)
+    first.sync(first.found(line["A Thun 0"], "need_help"), first.found(line["A Thun 1"], "absent"))
+    second.sync(second.found(line["Y Blốc"], "installed"))
+    with world.runtime.db.read() as session:
+        author = world.user(AUTHOR)
+        found = {each.officer.name: each for each in read_officers(session, author, now=world.now)}
+        totals = read_totals(session, world.drive(), author, now=world.now)
+    mine, theirs = found["A Lăng"], found["Y Hồng"]
+    assert (mine.people, mine.done, mine.left, mine.absent, mine.help) == (5, 2, 3, 1, 1)
+    assert (mine.today, theirs.today, mine.target) == (1, 1, 10)
+    assert mine.seen_at is not None
+    assert totals == VisitTotals(sheets=1, people=5, done=2, absent=1, help=1, installed=1)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/rounds/officers/").text
+    assert "1/10" in page
+    assert number(900) not in page
