@@ -76,7 +76,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     without_csrf = [
         create_health(runtime),
         *([create_gateway_callbacks(runtime)] if settings.speaks_twilio else []),
-        *([create_aggregator_callbacks(runtime)] if settings.sms_gateway == "aggregator" else []),
+        create_aggregator_callbacks(runtime),
         create_reply_channels(runtime),
         create_answer_page(runtime, answer_page),
         create_public_page(runtime),

@@ -45,6 +45,7 @@ from admin.views.connections import TokensView, WebhooksView
 from admin.views.contacts import ContactsView
 from admin.views.data_protection import DataProtectionView
 from admin.views.drives import DrivesView
+from admin.views.gateways import GatewaysView
 from admin.views.goals import GoalsView
 from admin.views.guides import GuidesView, section_of
 from admin.views.home import HomeView
@@ -147,6 +148,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         AccountView(runtime),
         SecondFactorView(runtime),
         SendersView(runtime),
+        GatewaysView(runtime),
         DoNotCallView(runtime),
         SendingView(runtime),
         IncidentsView(runtime),

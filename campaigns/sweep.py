@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import fold_answer_totals
 from campaigns.delivery.after_restore import mark_waiting_unknown, restored_since
+from campaigns.delivery.gateway_health import rest_failing
+from campaigns.delivery.gateway_routes import dearest_price
 from campaigns.delivery.outbox import fold_attempt_totals
 from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
@@ -96,6 +98,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
             result.silent = mark_unreported(session, now=now, secret_key=key)
             fold_attempt_totals(session, now=now)
             fold_answer_totals(session)
+            rest_failing(session, now=now)
 
     def open_steps() -> None:
         _open_steps(runtime, result, now=now)
@@ -107,7 +110,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
     def look() -> None:
         with db.read() as session:
             result.has_to_send = bool(open_streams(session, now=now, is_live=runtime.settings.is_live))
-            result.has_unknown = has_unknown_due(session, now=now)
+            result.has_unknown = has_unknown_due(session, settings=runtime.settings, now=now)
 
     for part in (
         start,
@@ -356,7 +359,8 @@ def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Se
 
     Returns the reason to pause if the audience has grown beyond the budget since the launch.
     """
-    recipients, price = campaign.recipients or 0, settings.price_per_segment_vnd
+    recipients = campaign.recipients or 0
+    price = dearest_price(session, campaign.sender, usual_price_vnd=settings.price_per_segment_vnd)
     names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE) if recipients else []
     audience, link = AudiencePreview(recipients, {}, names), f"{settings.link_base}/{EXAMPLE_TOKEN}"
     campaign.price_vnd = price

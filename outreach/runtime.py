@@ -13,8 +13,11 @@ from redis.retry import Retry
 from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
+from outreach.models.gateways import ENVIRONMENT
+from outreach.rules.aggregator import id_prefix
 from outreach.rules.gateway import Gateway, Inbox, InboxItem, Webhooks
 from outreach.rules.keys import Purpose
+from outreach.rules.smpp import tag_key
 from outreach.sms.aggregator import AggregatorGateway
 from outreach.sms.android import AndroidGateway
 from outreach.sms.smpp import SmppGateway
@@ -38,18 +41,22 @@ class Runtime:
     job_queue: JobQueue
     webhooks: Webhooks
 
-    def open_gateway(self, inbox: Inbox = _no_inbox) -> Gateway:
-        """Open the gateway in the running event loop; the caller closes it.
+    def open_gateway(
+        self, inbox: Inbox | None = None, *, settings: Settings | None = None, account_id: int = ENVIRONMENT
+    ) -> Gateway:
+        """Open a gateway in the running event loop; the caller closes it.
 
-        The simulator uses Twilio's API. `inbox` stores what comes in over the gateway's own connection, where it has one.
+        `settings` are those of the account, by default the environment's. The simulator uses Twilio's API. `inbox` stores what
+        comes in over the gateway's own connection, where it has one.
         """
-        if self.settings.sms_gateway == "smpp":
-            return SmppGateway(self.settings, inbox)
-        if self.settings.sms_gateway == "aggregator":
-            return AggregatorGateway(self.settings)
-        if self.settings.sms_gateway == "phone":
-            return AndroidGateway(self.settings)
-        return TwilioGateway(self.settings)
+        own = settings or self.settings
+        if own.sms_gateway == "smpp":
+            return SmppGateway(own, inbox or _no_inbox, tag_key=tag_key(own.secret_key, account_id))
+        if own.sms_gateway == "aggregator":
+            return AggregatorGateway(own, id_prefix=id_prefix(account_id))
+        if own.sms_gateway == "phone":
+            return AndroidGateway(own)
+        return TwilioGateway(own)
 
     def close(self) -> None:
         self.db.close()

@@ -8,6 +8,7 @@ and written, replies waited.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -21,14 +22,16 @@ from multiprocessing import get_context
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import uvloop
+from sqlalchemy.exc import SQLAlchemyError
 
+from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.send_messages import BackendUnavailable, call_backend
 from campaigns.replies.gateway_inbox import GatewayInbox
 from deploy.processes import follow_parent
 from outreach.core.settings import Settings
-from outreach.rules.gateway import Gateway
 from outreach.runtime import Runtime, freeze_loaded_objects, open_runtime
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 # Set when the process is asked to end: no gateway request starts after that.
 stop_requested = threading.Event()
@@ -59,21 +62,59 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
+REFRESH_EVERY_S = 5.0
+
+
 @cache
-def gateway() -> Gateway:
-    """Return the gateway, whose connections outlive the jobs."""
+def sending_gateways() -> OpenGateways:
+    """Return the gateways of a sending worker, whose connections outlive the jobs and follow changes of the accounts."""
 
-    async def open_gateway() -> Gateway:
-        return runtime().open_gateway(GatewayInbox(runtime()))
+    async def open_all() -> OpenGateways:
+        opened = OpenGateways(runtime(), GatewayInbox(runtime()))
+        await _refresh(opened)
+        _keeper.append(asyncio.create_task(keep_fresh(opened)))
+        return opened
 
-    return run(open_gateway())
+    async def keep_fresh(opened: OpenGateways) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_EVERY_S)
+            await _refresh(opened)
+
+    return run(open_all())
 
 
-def close_gateway() -> None:
-    """Close the gateway's connections before the process ends, so that nothing more is sent to it."""
-    if gateway.cache_info().currsize:
-        run(gateway().close())
-        gateway.cache_clear()
+_keeper: list[asyncio.Task[None]] = []
+
+
+async def _refresh(opened: OpenGateways) -> None:
+    try:
+        await opened.refresh()
+    except SQLAlchemyError as error:
+        log.warning("gateway.accounts_not_read error=%s", type(error).__name__)
+
+
+def asking_gateways() -> OpenGateways:
+    """Return gateways for asking what became of messages, as they are now. None of them takes reports over a connection."""
+    run(_asking().refresh(without_smpp=True))
+    return _asking()
+
+
+@cache
+def _asking() -> OpenGateways:
+    async def create() -> OpenGateways:
+        return OpenGateways(runtime())
+
+    return run(create())
+
+
+def close_gateways() -> None:
+    """Close the gateways' connections before the process ends, so that nothing more is sent to it."""
+    for opened in (sending_gateways, _asking):
+        if opened.cache_info().currsize:
+            while opened is sending_gateways and _keeper:
+                _keeper.pop().cancel()
+            run(opened().close())
+            opened.cache_clear()
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

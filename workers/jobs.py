@@ -49,8 +49,17 @@ from outreach.imports import do_not_call
 from outreach.imports.process_upload import UploadContext, uploads_to_process
 from outreach.imports.process_upload import process_upload as run_upload
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
+from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.keys import Purpose
-from workers.context import database_process, gateway, run, runtime, stop_requested, worker_name
+from workers.context import (
+    asking_gateways,
+    database_process,
+    run,
+    runtime,
+    sending_gateways,
+    stop_requested,
+    worker_name,
+)
 
 # Time budgets of jobs, well under their time limits: RQ's alarm must never interrupt the event loop. Between two
 # send jobs nothing is sent for a quarter of a second: the longer a job, the less that matters.
@@ -67,7 +76,7 @@ def send_job() -> dict[str, int]:
     # While there is work, another free worker may help; the last enqueued job finds nothing and ends.
     sender = MessageSender(
         worker_runtime,
-        gateway(),
+        sending_gateways(),
         database_process(),
         worker_name(),
         stop_requested.is_set,
@@ -99,7 +108,7 @@ def sweep_job() -> dict[str, int]:
     worker_runtime.job_queue.count_recovered(
         leases=result.leases_expired, callbacks=result.statuses, bells=result.lost_jobs
     )
-    if result.has_unknown and worker_runtime.settings.can_look_up:
+    if result.has_unknown:
         enqueue_reconcile(worker_runtime)
     with worker_runtime.db.read() as session:
         parts_wait = has_parts(session)
@@ -238,9 +247,10 @@ def webhooks_job() -> dict[str, int]:
 def reconcile_job() -> dict[str, int]:
     """Look up unknown outcomes for a while: after a restore there are as many as there were messages."""
     total: Counter[str] = Counter()
+    gateways = asking_gateways()
     ends_at = time.monotonic() + RECONCILE_BUDGET_S
     while time.monotonic() < ends_at and not stop_requested.is_set():
-        counts = asdict(run(look_up_unknown(runtime(), gateway())))
+        counts = asdict(run(look_up_unknown(runtime(), gateways)))
         total.update(counts)
         if sum(counts.values()) < LOOKUP_LIMIT:
             break
@@ -250,8 +260,11 @@ def reconcile_job() -> dict[str, int]:
 
 def read_list_job(*days: int) -> dict[str, int]:
     """Read the gateway's list of these days (proleptic ordinals): prices, and reports that no callback has brought."""
+    opened = asking_gateways().get(ENVIRONMENT)
+    if opened is None:
+        return {}
     reading = read_list(
-        runtime(), gateway(), list(map(date.fromordinal, days)), stop_requested=stop_requested.is_set
+        runtime(), opened.gateway, list(map(date.fromordinal, days)), stop_requested=stop_requested.is_set
     )
     return asdict(run(reading))
 

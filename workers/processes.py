@@ -113,14 +113,14 @@ def work(runtime: Runtime, queue: str) -> None:
     """Work on one queue until asked to stop, even if Redis is unavailable meanwhile."""
     logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
     _wait_for_redis(runtime.redis)
-    if queue == SEND and runtime.settings.sms_gateway == "smpp":
-        context.gateway()  # the centre's receipts and replies come on its connection, also while nothing is sent
+    if queue == SEND:
+        context.sending_gateways()  # a centre's receipts and replies come on its connection, also while nothing is sent
     worker = create_worker(queue, runtime.redis)
     # RQ has set a longer timeout than ours, for waiting at the queue; open connections still have ours.
     runtime.redis.connection_pool.disconnect()
     with suppress(RedisError):
         worker.work(logging_level="WARNING")
-    context.close_gateway()
+    context.close_gateways()
     database_process().end()  # before the interpreter ends: it waits for its children first
     if not context.stop_requested.is_set():
         # RQ gives up if Redis is unavailable when a job ends. The same process starts again.

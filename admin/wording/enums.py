@@ -22,7 +22,9 @@ from outreach.accounts.security_events import SecurityEvent
 from outreach.imports.issues import IssueStatus
 from outreach.models.accounts import Right
 from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
+from outreach.models.gateways import GatewayState, Proof
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
+from outreach.rules.operators import Operator
 from outreach.rules.phone_numbers import PhoneStatus
 
 # Labels by family, as templates name it, and value.
@@ -36,6 +38,27 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         SecurityEvent.WEBHOOK_REFUSED: _l("Thông báo sai chữ ký"),
         SecurityEvent.LINKS_GUESSED: _l("Dò liên kết cá nhân"),
         SecurityEvent.NUMBERS_QUOTA: _l("Xem quá nhiều số điện thoại"),
+    },
+    "operator": {
+        Operator.VIETTEL: "Viettel",
+        Operator.MOBIFONE: "MobiFone",
+        Operator.VINAPHONE: "VinaPhone",
+        Operator.VIETNAMOBILE: "Vietnamobile",
+        Operator.GMOBILE: "Gmobile",
+        Operator.ITEL: "Itel",
+        Operator.WINTEL: "Wintel",
+        Operator.OTHER: _l("nhà mạng khác"),
+    },
+    "gateway_state": {
+        GatewayState.TESTING: _l("Đang thử"),
+        GatewayState.ACTIVE: _l("Đang hoạt động"),
+        GatewayState.DRAINING: _l("Ngừng giao tin"),
+        GatewayState.CLOSED: _l("Đã đóng"),
+    },
+    "gateway_proof": {
+        Proof.HANDSET: _l("Máy nhận xác nhận"),
+        Proof.OPERATOR: _l("Nhà mạng báo, chưa chắc từ máy nhận"),
+        Proof.NOTHING: _l("Không có báo cáo đáng tin"),
     },
     "case": {
         CaseKind.HELP: _l("Cần giúp"),

@@ -17,7 +17,7 @@ from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.gateway_faults import read_fault
+from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_undecided
 from campaigns.delivery.streams import campaign_hours
@@ -164,7 +164,7 @@ def read_sending_panel(
             unknown=unknown,
             first_due_at=first_due_at,
             is_throttled=throttled_count > 0,
-            fault=read_fault(runtime.redis, settings.account),
+            fault=read_common_fault(session, runtime),
             last_claim_at=batches[-1][0] if batches else None,
             opened_at=max((step.opened_at for step in steps if step.opened_at), default=None),
             next_step_at=next_step_at,

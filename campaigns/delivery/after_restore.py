@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.claim_messages import create_attempts
+from campaigns.delivery.create_attempts import create_attempts
 from campaigns.delivery.message_data import select_send_data
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages
@@ -185,14 +185,13 @@ def _mark_accepted_unknown(session: Session, *, since: datetime, look_at: dateti
         Attempt.gateway_id.is_not(None),
         Attempt.claimed_at > since,
     )
+    kind = (Attempt.stream_id, Attempt.state, Attempt.cause, Attempt.account_id)
     rows = session.execute(
-        select(Attempt.stream_id, Attempt.state, Attempt.cause, func.count(), func.sum(Attempt.segments))
-        .where(*conditions)
-        .group_by(Attempt.stream_id, Attempt.state, Attempt.cause)
+        select(*kind, func.count(), func.sum(Attempt.segments)).where(*conditions).group_by(*kind)
     ).all()
     changes: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
-    for stream_id, state, cause, n, segments in rows:
-        changes[StateChange(stream_id, state, cause, AttemptState.UNKNOWN, None)] = ChangeTotals(
+    for stream_id, state, cause, account_id, n, segments in rows:
+        changes[StateChange(stream_id, state, cause, AttemptState.UNKNOWN, None, account_id)] = ChangeTotals(
             n, int(segments)
         )
     session.execute(

@@ -49,7 +49,13 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
         return 0
     attempts = session.execute(
         select(
-            Attempt.id, Attempt.gateway_id, Attempt.stream_id, Attempt.state, Attempt.cause, Attempt.segments
+            Attempt.id,
+            Attempt.gateway_id,
+            Attempt.stream_id,
+            Attempt.state,
+            Attempt.cause,
+            Attempt.segments,
+            Attempt.account_id,
         )
         .where(Attempt.gateway_id.in_(values_subquery(session, prices, String)), Attempt.price_vnd.is_(None))
         .order_by(Attempt.id)
@@ -68,7 +74,8 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
             continue
         changes.append({"id": row.id, "price_vnd": vnd, "segments": segments})
         if segments != row.segments:
-            totals = recounted[StateChange(row.stream_id, row.state, row.cause, row.state, row.cause)]
+            same = StateChange(row.stream_id, row.state, row.cause, row.state, row.cause, row.account_id)
+            totals = recounted[same]
             totals.segments += row.segments
             totals.more += segments - row.segments
             counts[row.id] = segments

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from redis import Redis, RedisError
-from sqlalchemy import BigInteger, SmallInteger, Text, delete, insert, literal, select, update
+from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.create_attempts import create_attempts
+from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import recent_messages, select_send_data
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
@@ -30,7 +33,7 @@ from campaigns.delivery.streams import (
 )
 from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign, Sender
-from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
 from campaigns.planning.preview import segment_price
 from campaigns.rules.budget import Spending, expected_segments
@@ -43,13 +46,15 @@ from campaigns.rules.delivery import (
     daily_cap,
     refusal_reason,
 )
+from campaigns.rules.gateway_choice import Health
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState
 from outreach.contacts.suppressions import opted_out_contacts
-from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
-from outreach.core.db import UtcDateTime, database_now
+from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.db import database_now
 from outreach.core.fence import Fence
 from outreach.models.contacts import Phone, Suppression
+from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
@@ -63,7 +68,8 @@ class Claim:
 
     `segments` are reserved, `counted` are those of its text by our own count, `factor` is the campaign's `segment_factor`.
     `price_vnd` is what a segment is reserved for, None without a budget. `is_unproved`: the gateway has accepted no message of
-    its campaign yet, which has enough recipients to tell a refusal of all from one of some.
+    its campaign yet, which has enough recipients to tell a refusal of all from one of some. `account_id` is the gateway
+    account that carries it, `cost_vnd` what a segment costs there, where that is agreed.
     """
 
     attempt_id: int
@@ -82,18 +88,23 @@ class Claim:
     is_unproved: bool
     closes_at: datetime
     kind: MessageKind
+    account_id: int = ENVIRONMENT
+    cost_vnd: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimBatch:
     """Result of one claim.
 
-    `over_budget`: messages are left for which the campaign has no money.
+    `over_budget`: messages are left for which the campaign has no money. `without_gateway`: messages that no gateway takes.
+    `waiting` messages wait for their gateway.
     """
 
     claims: list[Claim]
     skipped: int
     over_budget: bool = False
+    without_gateway: bool = False
+    waiting: int = 0
 
 
 def claim(
@@ -109,10 +120,12 @@ def claim(
     price_vnd: int,
     is_live: bool,
     service_sender: str,
+    routes: Routes | None = None,
 ) -> ClaimBatch:
     """Claim up to `limit` due messages of a stream, of `segments` segments together, or one longer one.
 
-    Returns an empty batch if none is due or the campaign was stopped. `segments` may be infinite.
+    Returns an empty batch if none is due or the campaign was stopped. `segments` may be infinite. Without `routes` all go by the
+    environment's gateway.
     """
     terms = _lock_stream(session, stream, price_vnd=price_vnd)
     if terms is None:
@@ -136,9 +149,11 @@ def claim(
     recent, contents = recent_messages(session, phones, now=now)
 
     taken: list[tuple[Any, str, int]] = []
+    used: dict[int, Route] = {}  # by message
+    waits: dict[timedelta, list[int]] = {}  # messages whose gateway has a fault or no room
     counts: dict[int, int] = {}  # segments by our own count, by message
     refused: dict[Refusal, list[Any]] = {}
-    over_budget = False
+    over_budget = without_gateway = False
     for row in due:
         content = content_of(row, language=row.language, arm=row.arm) if row.step_text else None
         refusal = refusal_reason(
@@ -164,6 +179,13 @@ def claim(
             break
         if taken and size > segments:
             break
+        sender = row.sender or service_sender
+        route = routes.choose(row, body, sender=sender, segments=size) if routes else BY_ENVIRONMENT
+        if route is None or route.account_id is None:
+            without_gateway = without_gateway or route is None
+            waits.setdefault(route.wait if route else POSTPONE_FOR, []).append(row.message_id)
+            continue
+        used[row.message_id] = route
         segments -= size
         budget_left -= size * price_vnd
         recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
@@ -173,6 +195,12 @@ def claim(
         counts[row.message_id] = counted
 
     skipped = _skip_or_postpone(session, refused, now=now)
+    for wait, message_ids in waits.items():
+        ids_of = values_subquery(session, message_ids, BigInteger)
+        session.execute(
+            update(Outbox).where(Outbox.message_id.in_(ids_of)).values(not_before=now + wait),
+            execution_options=NO_SYNC,
+        )
     if taken and stream.id != TRANSACTIONAL_STREAM:
         total = sum(size for _, _, size in taken)
         session.execute(
@@ -189,6 +217,7 @@ def claim(
         worker=worker,
         now=now,
         due_at=now + timedelta(seconds=lease_s),
+        accounts={message_id: route.account_id or ENVIRONMENT for message_id, route in used.items()},
     )
     claims = [
         Claim(
@@ -211,10 +240,13 @@ def claim(
                 stream.closes_at, closing_times[campaign_hours(row, is_live=is_live)] or stream.closes_at
             ),
             kind=row.kind,
+            account_id=used[row.message_id].account_id or ENVIRONMENT,
+            cost_vnd=used[row.message_id].price_vnd,
         )
         for row, body, size in taken
     ]
-    return ClaimBatch(claims, skipped, over_budget)
+    waiting = sum(map(len, waits.values()))
+    return ClaimBatch(claims, skipped, over_budget, without_gateway, waiting)
 
 
 class _Terms(NamedTuple):
@@ -311,32 +343,35 @@ def _skip_or_postpone(session: Session, refused: dict[Refusal, list[Any]], *, no
 
 
 CLAIM_LIMIT = 1000
+NO_FAULTS = Health()
 # Shared by all workers, to be fair over all together: each of them alone would begin with the same campaign.
 _SERVED_KEY, _SERVED_TTL_S = "loa:streams:served", 3600
-OVER_BUDGET = LoaError("budget_used_up")
+OVER_BUDGET, NO_GATEWAY = LoaError("budget_used_up"), LoaError("no_gateway_for_sender")
 
 
 def claim_next_batch(
-    runtime: Runtime, worker: str, limit: int = CLAIM_LIMIT
+    runtime: Runtime, worker: str, limit: int = CLAIM_LIMIT, health: Health = NO_FAULTS
 ) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
     """Claim up to `limit` messages of the stream served longest ago, within its rate limits.
 
     The transactional stream goes first. Returns None if no stream may send now. Raises SQLAlchemyError, RedisError.
     """
-    return _StreamRotation(runtime, worker=worker, limit=limit).next_batch()
+    return _StreamRotation(runtime, worker=worker, limit=limit, health=health).next_batch()
 
 
 class _StreamRotation:
     """Fair choice of the next stream to claim from."""
 
-    def __init__(self, runtime: Runtime, *, worker: str, limit: int) -> None:
+    def __init__(self, runtime: Runtime, *, worker: str, limit: int, health: Health) -> None:
         settings = runtime.settings
+        self._health = health
         self._runtime, self._settings, self._worker, self._limit = runtime, settings, worker, limit
         self._renderer = create_renderer(settings)
 
     def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
         with self._runtime.db.read() as session:
             streams = open_streams(session, now=database_now(session), is_live=self._settings.is_live)
+            self._terms = read_gateway_terms(session, now=database_now(session)) if streams else []
         served = self._last_served() if len(streams) > 1 else {}
         streams.sort(key=lambda stream: (stream.id != TRANSACTIONAL_STREAM, served.get(stream.id, 0.0)))
         for stream in streams:
@@ -371,6 +406,14 @@ class _StreamRotation:
             return None  # enough is reserved ahead already
         # In this order, and anew for each stream: however long its transaction has to wait, the fence
         # comes before the end of the lease in the database.
+        price_vnd = segment_price(stream.price_vnd, settings)
+        routes = Routes(
+            self._terms,
+            self._health,
+            redis=runtime.redis,
+            usual_price_vnd=price_vnd,
+            most_segments=reservation.segments if reservation else self._limit,
+        )
         claimed_at = time.monotonic()
         fence = Fence.after(settings.lease_s - settings.send_timeout_s)
         with runtime.db.write() as session:
@@ -384,12 +427,15 @@ class _StreamRotation:
                 lease_s=settings.lease_s,
                 worker=self._worker,
                 renderer=self._renderer,
-                price_vnd=segment_price(stream.price_vnd, settings),
+                price_vnd=price_vnd,
                 is_live=settings.is_live,
                 service_sender=settings.twilio_from,
+                routes=routes,
             )
             if batch.over_budget and not batch.claims:
                 pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)
+            if batch.without_gateway and stream.id != TRANSACTIONAL_STREAM:
+                pause_automatically(session, stream.id, reason=NO_GATEWAY, now=now)
             # Still inside the transaction: without Redis nothing is claimed that has a rate limit.
             start_times = (
                 _reserve_start_times(session, runtime.redis, batch)
@@ -398,12 +444,20 @@ class _StreamRotation:
             )
         if reservation:
             reservation.settle(sum(item.segments for item in batch.claims))
-        if not batch.claims and not batch.skipped:
+        by_account: Counter[int] = Counter()
+        for item in batch.claims:
+            by_account[item.account_id] += item.segments
+        routes.settle(by_account)
+        if not batch.claims and not batch.skipped and not batch.waiting:
             return None
         next_at, gap_s = (reservation.starts_at, 1 / reservation.per_second) if reservation else (0.0, 0.0)
+        paced = {account: each.starts_at for account, each in routes.reservations.items()}
         tasks = []
         for item in batch.claims:
             starts_at = start_times.get(item.attempt_id, next_at)
+            if (limit := routes.reservations.get(item.account_id)) is not None:
+                starts_at = max(starts_at, paced[item.account_id])
+                paced[item.account_id] += item.segments / limit.per_second
             tasks.append(SendTask(item, claimed_at, starts_at, fence, monotonic_of(item.closes_at)))
             next_at += item.segments * gap_s
         return batch, tasks
@@ -423,72 +477,6 @@ def _reserve_start_times(session: Session, redis: Redis, batch: ClaimBatch) -> d
                 reservation = reserve_capacity(redis, [rate_limit], segments=item.segments)
                 start_times[item.attempt_id] = reservation.starts_at if reservation else 0.0
     return start_times
-
-
-def create_attempts(
-    session: Session,
-    stream_id: int,
-    taken: Sequence[tuple[Any, str, int]],
-    *,
-    state: AttemptState,
-    worker: str,
-    now: datetime,
-    due_at: datetime,
-) -> dict[int, int]:
-    """Create attempts in place of rows of the outbox. Returns their ids by message.
-
-    `taken`: (row of `select_send_data`, body, segments) each. The messages take the attempts' state, `sending` or
-    `unknown`.
-    """
-    if not taken:
-        return {}
-    claimed = rows_table(
-        session,
-        {
-            "message_id": BigInteger,
-            "n": SmallInteger,
-            "phone_id": BigInteger,
-            "body": Text,
-            "segments": SmallInteger,
-        },
-        [
-            {
-                "message_id": row.message_id,
-                "n": row.n,
-                "phone_id": row.phone_id,
-                "body": body,
-                "segments": segments,
-            }
-            for row, body, segments in taken
-        ],
-    )
-    values = {
-        "message_id": claimed.c.message_id,
-        "n": claimed.c.n,
-        "phone_id": claimed.c.phone_id,
-        "stream_id": literal(stream_id, BigInteger),
-        "state": literal(state.value),
-        "worker": literal(worker),
-        "body": claimed.c.body,
-        "segments": claimed.c.segments,
-        "claimed_at": literal(now, UtcDateTime),
-        "due_at": literal(due_at, UtcDateTime),
-        "times_absent": literal(0, SmallInteger),
-    }
-    ids: dict[int, int] = dict(
-        session.execute(
-            insert(Attempt)
-            .from_select(list(values), select(*values.values()))
-            .returning(Attempt.message_id, Attempt.id)
-        ).all()
-    )
-    messages = values_subquery(session, ids, BigInteger)
-    session.execute(delete(Outbox).where(Outbox.message_id.in_(messages)), execution_options=NO_SYNC)
-    session.execute(
-        update(Message).where(Message.id.in_(messages)).values(state=MessageState(state.value)),
-        execution_options=NO_SYNC,
-    )
-    return ids
 
 
 @dataclass(slots=True, eq=False)

@@ -68,7 +68,12 @@ class GatewayFaults:
         may_try, self._may_try = self._may_try, False
         return may_try
 
-    def exchange(self, *, now: float) -> None:
+    @property
+    def may_try(self) -> bool:
+        """Whether this worker has the next try, and no message for it yet."""
+        return bool(self.fault) and self._may_try
+
+    def exchange(self, *, now: float, is_leaving: bool = False) -> None:
         """Tell the other workers of a fault or of its end, learn theirs, and take the next try. Raises RedisError."""
         if self._is_mended:
             self._redis.delete(self._fault_key, self._try_key)
@@ -85,7 +90,7 @@ class GatewayFaults:
         if self._has_tried:
             self._redis.delete(self._try_key)
             self._has_tried = False
-        if self.fault and now >= self._try_at and not self._may_try:
+        if self.fault and now >= self._try_at and not self._may_try and not is_leaving:
             self._may_try = bool(self._redis.set(self._try_key, self._worker, ex=TRY_TTL_S, nx=True))
             self._try_at = now + (TRY_TTL_S if self._may_try else self._wait_s)
             self._redis.expire(self._fault_key, FAULT_TTL_S)
@@ -93,7 +98,7 @@ class GatewayFaults:
     def leave(self) -> None:
         """Tell the others the last news, and leave them the try, at the end of the job. Raises RedisError."""
         self._has_tried = self._has_tried or self._may_try
-        self.exchange(now=float("-inf"))
+        self.exchange(now=float("-inf"), is_leaving=True)
 
     def _stop(self, fault: str, now: float) -> None:
         self.fault, self._changed_at = fault, now

@@ -23,6 +23,7 @@ from campaigns.models.messages import Attempt, AttemptTotal, Message, MessagePar
 from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.models.gateways import ENVIRONMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +180,14 @@ FOLD_AFTER = timedelta(hours=1)
 
 
 class StateChange(NamedTuple):
-    """A change of attempts from one state, with its cause, to the next."""
+    """A change of attempts of a gateway account from one state, with its cause, to the next."""
 
     stream_id: int
     before: AttemptState
     cause_before: str | None
     after: AttemptState
     cause: str | None
+    account_id: int = ENVIRONMENT
 
 
 @dataclass(slots=True)
@@ -211,7 +213,7 @@ def add_totals(
 
     `billed`: by stream, growth of what the gateway has billed, in segments and VND.
     """
-    sums: dict[tuple[int, AttemptState, str | None], ChangeTotals] = defaultdict(ChangeTotals)
+    sums: dict[tuple[int, AttemptState, str | None, int], ChangeTotals] = defaultdict(ChangeTotals)
     credits: dict[int, int] = defaultdict(int)
     for change, totals in changes.items():
         segments_after = totals.segments + totals.more
@@ -220,7 +222,7 @@ def add_totals(
             (change.after, change.cause, totals.n, segments_after),
         ):
             if state in ACCEPTED_OR_BEYOND:
-                total = sums[change.stream_id, state, cause]
+                total = sums[change.stream_id, state, cause, change.account_id]
                 total.n += n
                 total.segments += segments
         credits[change.stream_id] += totals.segments * is_charged(
@@ -231,11 +233,12 @@ def add_totals(
             "stream_id": stream_id,
             "state": state,
             "cause": cause,
+            "account_id": account_id,
             "n": total.n,
             "segments": total.segments,
             "at": now,
         }
-        for (stream_id, state, cause), total in sums.items()
+        for (stream_id, state, cause, account_id), total in sums.items()
         if total.n or total.segments
     ]
     if rows:
@@ -267,13 +270,19 @@ def fold_attempt_totals(session: Session, *, now: datetime) -> int:
 
     Of two calls at once, each row is merged by only one.
     """
+    kind_columns = (
+        AttemptTotal.stream_id,
+        AttemptTotal.state,
+        AttemptTotal.cause,
+        AttemptTotal.account_id,
+    )
     is_old = AttemptTotal.at < now - FOLD_AFTER
     kinds = session.execute(
-        select(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
+        select(*kind_columns)
         .where(is_old)
-        .group_by(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
+        .group_by(*kind_columns)
         .having(func.count() > 1)
-        .order_by(AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause)
+        .order_by(*kind_columns)
     ).all()
     folded: list[dict[str, object]] = []
     deleted = 0
@@ -282,6 +291,7 @@ def fold_attempt_totals(session: Session, *, now: datetime) -> int:
             AttemptTotal.stream_id == kind.stream_id,
             AttemptTotal.state == kind.state,
             AttemptTotal.cause.is_not_distinct_from(kind.cause),
+            AttemptTotal.account_id == kind.account_id,
         )
         # Sums what the DELETE returned: another sweep may have folded some rows since the query above.
         rows = session.execute(

@@ -21,6 +21,7 @@ from outreach.core.bulk import NO_SYNC, values_subquery
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt
 from outreach.rules.smpp import gateway_id, is_same_text, number_tag, possible_ids
+from outreach.rules.smpp import tag_key as key_of_tags
 
 MATCH_LIMIT = 1000
 # An answer of a moment ago may not be recorded yet: before that an unknown attempt is not taken for a receipt's.
@@ -51,7 +52,7 @@ def store_receipts(session: Session, receipts: Sequence[Receipt], *, now: dateti
 def match_receipts(session: Session, *, now: datetime, tag_key: str, secret_key: str) -> int:
     """Find the attempts of up to MATCH_LIMIT due receipts and apply them. Returns how many were found.
 
-    `tag_key` is what the gateway made the tags with, `secret_key` that of suppressed numbers.
+    `tag_key` is what the first account's gateway made the tags with, `secret_key` that of suppressed numbers.
     """
     due = session.scalars(
         select(WaitingReceipt)
@@ -89,7 +90,7 @@ def match_receipts(session: Session, *, now: datetime, tag_key: str, secret_key:
     waiting = [receipt for receipt in unmatched if now - receipt.received_at >= ANSWER_IS_RECORDED_IN]
     for receipt, attempt in _match_unknown(session, waiting, tag_key=tag_key):
         done.append(receipt.id)
-        tag = number_tag(attempt.e164, secret_key=tag_key)
+        tag = _tag(attempt, key=tag_key)
         adopted = next((gateway_id(message_id, tag) for message_id in receipt.message_ids), None)
         if attempt.segments == 1:
             reports.append(_report(receipt, attempt.id, adopted))
@@ -157,11 +158,11 @@ def _match_unknown(
         return []
     by_tag: dict[str, list[Any]] = {}
     for attempt in session.execute(
-        select(Attempt.id, Attempt.segments, Attempt.body, Attempt.claimed_at, Phone.e164)
+        select(Attempt.id, Attempt.account_id, Attempt.segments, Attempt.body, Attempt.claimed_at, Phone.e164)
         .join(Phone, Phone.id == Attempt.phone_id)
         .where(Attempt.state == AttemptState.UNKNOWN, Attempt.gateway_id.is_(None))
     ):
-        by_tag.setdefault(number_tag(attempt.e164, secret_key=tag_key), []).append(attempt)
+        by_tag.setdefault(_tag(attempt, key=tag_key), []).append(attempt)
     pairs: list[tuple[WaitingReceipt, Any]] = []
     taken: set[int] = set()
     for receipt in receipts:
@@ -181,6 +182,10 @@ def _match_unknown(
             taken.add(fitting[0].id)
             pairs.append((receipt, fitting[0]))
     return pairs
+
+
+def _tag(attempt: Any, *, key: str) -> str:
+    return number_tag(attempt.e164, secret_key=key_of_tags(key, attempt.account_id))
 
 
 def _reports_of_parts(

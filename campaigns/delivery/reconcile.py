@@ -17,6 +17,7 @@ from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.after_restore import backups_by_worker
+from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.outbox import OutboxEntry, requeue
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports, owners_of
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, streams_still_open, suppressed_attempts
@@ -35,9 +36,12 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
 from outreach.core.db import database_now
 from outreach.core.fence import Fence
+from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
+from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
+from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import (
     Accepted,
@@ -86,25 +90,53 @@ def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: in
     return apply_reports(session, reports, now=now, secret_key=secret_key)
 
 
-def has_unknown_due(session: Session, *, now: datetime) -> bool:
-    """Return whether an unknown attempt is due for lookup."""
-    due = select(Attempt.id).where(Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now)
+def has_unknown_due(session: Session, *, settings: Settings, now: datetime) -> bool:
+    """Return whether an unknown attempt is due for lookup, at a gateway that can be asked."""
+    accounts = [
+        account.id
+        for account in read_accounts(session)
+        if (
+            settings.can_look_up
+            if account.kind is GatewayKind.ENVIRONMENT
+            else account.kind is GatewayKind.AGGREGATOR
+        )
+    ]
+    due = select(Attempt.id).where(
+        Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now, Attempt.account_id.in_(accounts)
+    )
     return session.execute(due.limit(1)).first() is not None
 
 
-async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
-    """Look up one round of unknown attempts: adopt those found, send again those whose absence is proved.
+async def reconcile(runtime: Runtime, gateways: OpenGateways) -> ReconcileResult:
+    """Look up one round of unknown attempts at each gateway that can be asked. Returns the totals."""
+    total = ReconcileResult()
+    for opened in gateways.all():
+        if opened.settings.can_look_up:
+            found = await reconcile_account(
+                runtime, opened.gateway, account_id=opened.account_id, settings=opened.settings
+            )
+            for name in ("adopted", "open", "requeued", "away"):
+                setattr(total, name, getattr(total, name) + getattr(found, name))
+    return total
 
-    See `campaigns.rules.lookups`.
+
+async def reconcile_account(
+    runtime: Runtime, gateway: Gateway, *, account_id: int = ENVIRONMENT, settings: Settings | None = None
+) -> ReconcileResult:
+    """Look up one round of an account's unknown attempts: adopt those found, send again those whose absence is proved.
+
+    See `campaigns.rules.lookups`. After a restore it is not known which account a lost message went by: with several accounts,
+    or where the gateway knows a message by its attempt alone, a person has to decide.
     """
-    due, reserved_at, ahead, reserved_until, backups = await asyncio.to_thread(_reserve_due, runtime)
+    due, reserved_at, ahead, reserved_until, backups, is_alone = await asyncio.to_thread(
+        _reserve_due, runtime, account_id
+    )
     if gateway.repeats_safely:
-        return await _repeat_all(runtime, gateway, due, reserved_at, reserved_until)
+        repeatable = [row for row in due if row.worker not in backups]
+        return await _repeat_all(runtime, gateway, due, repeatable, reserved_at, reserved_until)
     slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
-    # A phone gateway knows a message by its attempt alone. After a restore lost attempts have no id: a person has to
-    # decide.
-    lists_by_number = runtime.settings.sms_gateway != "phone"
+    lists_by_number = is_alone and (settings or runtime.settings).sms_gateway != "phone"
 
     async def list_messages(row: Any) -> Listing | None:
         if row.worker in backups and not lists_by_number:
@@ -125,14 +157,19 @@ async def reconcile(runtime: Runtime, gateway: Gateway) -> ReconcileResult:
 
 
 async def _repeat_all(
-    runtime: Runtime, gateway: Gateway, due: Sequence[Any], reserved_at: datetime, reserved_until: datetime
+    runtime: Runtime,
+    gateway: Gateway,
+    due: Sequence[Any],
+    repeatable: Sequence[Any],
+    reserved_at: datetime,
+    reserved_until: datetime,
 ) -> ReconcileResult:
     """Make requests again whose outcome nobody saw, to a gateway that takes none twice.
 
-    Only what may still be sent; the rest waits for its callback or for a person.
+    Only of `repeatable` what may still be sent; the rest of `due` waits for its callback or for a person.
     """
     fence = Fence.after((reserved_until - reserved_at).total_seconds() - runtime.settings.send_timeout_s)
-    allowed = await asyncio.to_thread(_may_repeat_now, runtime, due, now=reserved_at)
+    allowed = await asyncio.to_thread(_may_repeat_now, runtime, repeatable, now=reserved_at)
     slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
     async def repeat(row: Any) -> Outcome | None:
@@ -184,12 +221,12 @@ def _apply_repeats(
 
 
 def _reserve_due(
-    runtime: Runtime,
-) -> tuple[Sequence[Any], datetime, timedelta, datetime, dict[str, datetime]]:
-    """Reserve the attempts to look up.
+    runtime: Runtime, account_id: int
+) -> tuple[Sequence[Any], datetime, timedelta, datetime, dict[str, datetime], bool]:
+    """Reserve the attempts of an account to look up.
 
-    Returns them, the moment by the database's clock, how much this host's clock is ahead of it, until when they are reserved, and
-    the restored backups. No other round looks them up before that moment.
+    Returns them, the moment by the database's clock, how much this host's clock is ahead of it, until when they are reserved, the
+    restored backups, and whether there has never been another account. No other round looks them up before that moment.
     """
     with runtime.db.write() as session:
         now = database_now(session)
@@ -211,7 +248,11 @@ def _reserve_due(
             .join(Phone, Phone.id == Attempt.phone_id)
             .join(Message, Message.id == Attempt.message_id)
             .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-            .where(Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now)
+            .where(
+                Attempt.state == AttemptState.UNKNOWN,
+                Attempt.due_at <= now,
+                Attempt.account_id == account_id,
+            )
             .order_by(Attempt.due_at)
             .limit(LOOKUP_LIMIT)
             .with_for_update(of=Attempt, skip_locked=True)
@@ -222,7 +263,8 @@ def _reserve_due(
         session.execute(
             update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=reserved_until)
         )
-        return due, now, ahead, reserved_until, backups_by_worker(session)
+        is_alone = session.scalar(select(func.count()).select_from(GatewayAccount)) == 1
+        return due, now, ahead, reserved_until, backups_by_worker(session), is_alone
 
 
 def _apply(

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, String, delete, null, select, update
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.billing import store_bills, store_factor
 from campaigns.delivery.claim_messages import Claim
+from campaigns.delivery.gateway_health import rest_account
 from campaigns.delivery.outbox import (
     FAILURES,
     ChangeTotals,
@@ -110,7 +112,9 @@ def record_outcomes(
                 not_before = now + timedelta(seconds=wait_s)
                 unsent.append(UnsentClaim(claim, not_before, claim.throttled + 1, claim.refused))
             case Accepted(gateway_id, status, segments, price, unit):
-                if price is not None:
+                if price is None and claim.cost_vnd is not None:
+                    price, unit = Decimal(claim.cost_vnd * (segments or claim.counted)), "VND"
+                if price is not None and gateway_id:
                     bills.append(BilledMessage(gateway_id, price, unit, segments))
                 reports.append(
                     AttemptReport(claim.attempt_id, AttemptState(status.value), gateway_id, segments=segments)
@@ -141,11 +145,24 @@ def record_outcomes(
     _learn_factors(session, outcomes)
     _note_first_answers(session, outcomes, unproved, now=now)
     refused = (
-        (claim.stream_id, outcome.code)
+        (claim, outcome.code)
         for claim, outcome in outcomes
         if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses
     )
-    pause_refused(session, refused, now=now)
+    _rest_or_pause(session, refused, now=now)
+
+
+def _rest_or_pause(session: Session, refused: Iterable[tuple[Claim, str]], *, now: datetime) -> None:
+    """Let a gateway rest that refuses the account or the sender, if another carries on; else pause the campaigns."""
+    carried: dict[int, bool] = {}
+    paused: list[tuple[int, str]] = []
+    for claim, code in refused:
+        if claim.account_id not in carried:
+            reason = LoaError("gateway_refuses", code=code)
+            carried[claim.account_id] = rest_account(session, claim.account_id, reason=reason, now=now)
+        if not carried[claim.account_id]:
+            paused.append((claim.stream_id, code))
+    pause_refused(session, paused, now=now)
 
 
 def _find_unproved(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> set[int]:
@@ -172,10 +189,12 @@ def _note_first_answers(
     """Pause the campaigns whose first messages are all refused, and note those that are past that."""
     accepted: set[int] = set()
     codes: dict[int, list[str]] = defaultdict(list)
+    accounts: dict[int, int] = {}
     for claim, outcome in outcomes:
         if claim.is_unproved and isinstance(outcome, Accepted):
             accepted.add(claim.stream_id)
         elif claim.stream_id in unproved and isinstance(outcome, Refused):
+            accounts[claim.stream_id] = claim.account_id
             codes[claim.stream_id] += [outcome.code] if may_be_refused_to_all(outcome.cause) else []
     for stream_id in sorted(accepted | codes.keys()):
         campaign = update(Campaign).where(Campaign.id == stream_id, Campaign.first_refusals.is_not(None))
@@ -189,7 +208,8 @@ def _note_first_answers(
         )
         if refusals is not None and refusals >= MOST_FIRST_REFUSALS:
             reason = LoaError("gateway_refuses_all", code=codes[stream_id][-1])
-            pause_automatically(session, stream_id, reason=reason, now=now)
+            if not rest_account(session, accounts[stream_id], reason=reason, now=now):
+                pause_automatically(session, stream_id, reason=reason, now=now)
             # Once resumed, as many are tried again.
             session.execute(campaign.values(first_refusals=0), execution_options=NO_SYNC)
 
@@ -231,6 +251,7 @@ def apply_reports(
             Attempt.segments,
             Attempt.cause,
             Attempt.price_vnd,
+            Attempt.account_id,
         )
         .where(Attempt.id.in_(values_subquery(session, by_attempt, BigInteger)))
         .order_by(Attempt.id)
@@ -283,7 +304,7 @@ def apply_reports(
         if latest is None:
             id_changes.append(change)
             continue
-        total = totals[StateChange(row.stream_id, row.state, row.cause, state, latest.cause)]
+        total = totals[StateChange(row.stream_id, row.state, row.cause, state, latest.cause, row.account_id)]
         total.n += 1
         total.segments += row.segments
         if row.price_vnd is not None:

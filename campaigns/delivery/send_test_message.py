@@ -43,10 +43,11 @@ def send_test_message(
     settings: Settings,
     now: datetime,
     campaign_id: int | None = None,
+    account_id: int | None = None,
 ) -> Message:
     """Queue one message, rendered with the officer's own name (or an example).
 
-    Its link opens nothing. Raises BadInput for a number that is no mobile number or is suppressed, at night with a live
+    Its link opens nothing. With `account_id` it goes by this gateway account and no other. Raises BadInput for a number that is no mobile number or is suppressed, at night with a live
     gateway, and beyond MAX_PER_HOUR; BadTemplate for a text that cannot be read.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
@@ -93,6 +94,7 @@ def send_test_message(
         phone_id=phone_id,
         text=rendered.text,
         state=MessageState.QUEUED,
+        account_id=account_id,
     )
     session.add(message)
     session.flush()

@@ -38,6 +38,8 @@ class Message(BaseWithId):
     skip_reason: Mapped[SkipReason | None] = mapped_column(enum_type(SkipReason))
     # Arm in a step's comparison: 0 held out, 1 its text, 2 its second text; see campaigns.rules.experiments.
     arm: Mapped[int | None] = mapped_column(SmallInteger)
+    # Only by this gateway account: a test of it.
+    account_id: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class Outbox(Base):
@@ -77,6 +79,7 @@ class Attempt(BaseWithId):
     phone_id: Mapped[int] = mapped_column(BigId)
     stream_id: Mapped[int] = mapped_column(BigId)
     state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState), default=AttemptState.SENDING)
+    account_id: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")  # gateway account
     worker: Mapped[str] = mapped_column(String(60))
     body: Mapped[str] = mapped_column(Text)
     segments: Mapped[int] = mapped_column(SmallInteger)
@@ -104,6 +107,7 @@ class AttemptTotal(BaseWithId):
     stream_id: Mapped[int] = mapped_column(BigId)
     state: Mapped[AttemptState] = mapped_column(enum_type(AttemptState))
     cause: Mapped[str | None] = mapped_column(String(24))
+    account_id: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
     n: Mapped[int]
     segments: Mapped[int]
     at: Mapped[datetime]

@@ -19,17 +19,20 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, StatusCallbackStore
+from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
@@ -37,8 +40,11 @@ from campaigns.web.asgi import Application, Receive, Scope, Send, client_address
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
+from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
-from outreach.rules.aggregator import AttemptNames, read_report
+from outreach.gateway_accounts import account_settings
+from outreach.models.gateways import ENVIRONMENT, GatewayAccount
+from outreach.rules.aggregator import AttemptNames, id_prefix, read_report
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import DeliveryStatus, GatewayUnavailable, InboundMessage, StatusReport, Webhooks
 from outreach.rules.keys import Purpose
@@ -243,7 +249,6 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
     """
     callbacks_blueprint = Blueprint("aggregator_callbacks", __name__, url_prefix="/webhooks/aggregator")
     names = AttemptNames(runtime.settings.secret_key)
-    profile = load_profile(runtime.settings.aggregator_profile)
 
     @callbacks_blueprint.route("/<name>", methods=["GET", "POST"])
     def status(name: str) -> ResponseReturnValue:
@@ -251,11 +256,18 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
         if attempt_id is None:
             log.warning("webhook.no_such_attempt")
             return "", 404
+        found = _settings_of_attempt(runtime, attempt_id)
+        if found is None:
+            log.warning("webhook.no_such_attempt")
+            return "", 404
+        account_id, settings = found
         content = request.get_json(silent=True) if request.is_json else request.values.to_dict()
-        report = read_report(profile, content)
+        report = read_report(load_profile(settings.aggregator_profile), content)
+        if report.gateway_id:
+            report = replace(report, gateway_id=(id_prefix(account_id) + report.gateway_id)[:64])
         if report.status in (DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED):
             try:
-                report = asyncio.run(_confirm(runtime, report))
+                report = asyncio.run(_confirm(runtime, settings, account_id, report))
             except GatewayUnavailable as error:
                 log.warning("webhook.not_confirmed attempt=%s error=%s", attempt_id, error)
                 return "", 503  # it is repeated
@@ -267,8 +279,22 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
     return callbacks_blueprint
 
 
-async def _confirm(runtime: Runtime, report: StatusReport) -> StatusReport:
-    gateway = AggregatorGateway(runtime.settings)
+def _settings_of_attempt(runtime: Runtime, attempt_id: int) -> tuple[int, Settings] | None:
+    """Return the aggregator's account of an attempt with its settings; None if the attempt went by no aggregator.
+
+    An attempt that was undone meanwhile counts as the environment's: the callback is stored, and names no attempt.
+    """
+    with runtime.db.read() as session:
+        account_id = session.scalar(select(Attempt.account_id).where(Attempt.id == attempt_id)) or ENVIRONMENT
+        account = session.get(GatewayAccount, account_id)
+        settings = account_settings(account, runtime.settings) if account else runtime.settings
+    return (account_id, settings) if settings.sms_gateway == "aggregator" else None
+
+
+async def _confirm(
+    runtime: Runtime, settings: Settings, account_id: int, report: StatusReport
+) -> StatusReport:
+    gateway = AggregatorGateway(settings, id_prefix=id_prefix(account_id))
     try:
         answer = await gateway.ask(report.gateway_id)
     finally:

@@ -81,6 +81,12 @@ class Settings:
     audit_keys: tuple[str, ...] = _var(
         (), formats.keys, "keys of the audit log's chain, newest first: the others verify", secret=True
     )
+    gateway_keys: tuple[str, ...] = _var(
+        (),
+        formats.keys,
+        "keys that seal the secrets of gateways set up on the page, newest first: the others open those sealed before",
+        secret=True,
+    )
     audit_head_to: tuple[str, ...] = _var(
         (),
         formats.outside_places,

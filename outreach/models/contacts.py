@@ -32,6 +32,8 @@ class Phone(BaseWithId):
     # The number reversed: officers search by the last digits.
     reversed: Mapped[str] = mapped_column(Key(16), default=_reversed, server_default="")
     language: Mapped[str | None] = mapped_column(String(8))
+    # As a gateway reported it; None: guessed by the number's series (`outreach.rules.operators`).
+    operator: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime]
 
 

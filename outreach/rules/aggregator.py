@@ -53,6 +53,11 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
     return profile
 
 
+def id_prefix(account_id: int) -> str:
+    """Return what stands before an account's ids, as two aggregators may give the same; the first account's has nothing."""
+    return "" if account_id == 1 else f"{account_id}:"
+
+
 def fill(template: Any, values: Mapping[str, str]) -> Any:
     """Return a field's template with its values; a list is filled item by item."""
     if isinstance(template, list):

@@ -19,6 +19,7 @@ class Purpose(StrEnum):
     SECOND_FACTORS = "second-factors"
     SUPPRESSIONS = "suppressions"
     AUDIT = "audit"
+    GATEWAYS = "gateways"
 
     @property
     def variable(self) -> str:
@@ -32,6 +33,7 @@ _VARIABLES = {
     Purpose.SECOND_FACTORS: "SECOND_FACTOR_KEYS",
     Purpose.SUPPRESSIONS: "SUPPRESSION_KEYS",
     Purpose.AUDIT: "AUDIT_KEYS",
+    Purpose.GATEWAYS: "GATEWAY_KEYS",
 }
 
 

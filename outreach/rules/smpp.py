@@ -244,6 +244,11 @@ def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) ->
                        quoted[1].strip()[:20] if quoted else "")  # fmt: skip
 
 
+def tag_key(secret_key: str, account_id: int) -> str:
+    """Return the key of an account's tags. Two centres may give the same id for one number; the first account's has no suffix."""
+    return secret_key if account_id == 1 else f"{secret_key}/{account_id}"
+
+
 def number_tag(number: str, *, secret_key: str) -> str:
     """Return a keyed hash of a number in E.164, by which a receipt is told from another with the same id."""
     return hmac.new(f"smpp/{secret_key}".encode(), number.encode(), hashlib.sha256).hexdigest()[:12]

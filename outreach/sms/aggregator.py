@@ -7,6 +7,7 @@ import json
 import logging
 import tomllib
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from outreach.rules.aggregator import (
     values_of,
 )
 from outreach.rules.gateway import (
+    Accepted,
     BilledMessage,
     Cause,
     GatewayUnavailable,
@@ -58,7 +60,8 @@ def load_profile(name: str) -> Profile:
 class AggregatorGateway:
     """Gateway by an aggregator's interface. Create it inside the event loop that will use it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, id_prefix: str = "") -> None:
+        self._id_prefix = id_prefix
         self.profile = load_profile(settings.aggregator_profile)
         self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
         # An address of a request, or of the host alone, is taken as the interface's.
@@ -100,6 +103,8 @@ class AggregatorGateway:
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             return OutcomeUnknown(type(error).__name__)
         outcome = read_answer(self.profile, status, answer)
+        if isinstance(outcome, Accepted) and outcome.gateway_id:
+            outcome.gateway_id = self._id_prefix + outcome.gateway_id
         if isinstance(outcome, Refused) and outcome.cause is Cause.OTHER:
             log.warning("aggregator.new_refusal code=%s", outcome.code)
         return outcome
@@ -109,7 +114,7 @@ class AggregatorGateway:
         question = self.profile.status
         if question is None:
             return None
-        values = {"id": gateway_id, "key": self._key, "secret": self._secret}
+        values = {"id": gateway_id.removeprefix(self._id_prefix), "key": self._key, "secret": self._secret}
         fields = {name: fill(template, values) for name, template in question.get("fields", {}).items()}
         is_over.set(None)
         try:
@@ -118,7 +123,7 @@ class AggregatorGateway:
             raise GatewayUnavailable(type(error).__name__) from error
         if status // 100 != 2 or answer is None:
             raise GatewayUnavailable(f"http_{status}")
-        return read_report(self.profile, answer)
+        return replace(read_report(self.profile, answer), gateway_id=gateway_id)
 
     async def _request(
         self, how: Mapping[str, Any], fields: Mapping[str, Any], values: Mapping[str, str]

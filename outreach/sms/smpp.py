@@ -97,12 +97,13 @@ class SmppGateway:
 
     repeats_safely = False
 
-    def __init__(self, settings: Settings, inbox: Inbox) -> None:
+    def __init__(self, settings: Settings, inbox: Inbox, *, tag_key: str = "") -> None:
         url = urlsplit(settings.smpp_url)
         self._host, self._port = url.hostname or "", url.port or (3550 if url.scheme == "smpps" else 2775)
         self._login = unquote(url.username or ""), unquote(url.password or "")
         self._tls = ssl.create_default_context() if url.scheme == "smpps" else None
         self._inbox, self._secret_key = inbox, settings.secret_key
+        self._tag_key = tag_key or settings.secret_key
         self._is_live, self._timeout_s = settings.is_live, settings.send_timeout_s
         self._long = settings.smpp_long
         self._window = asyncio.Semaphore(settings.smpp_window)
@@ -216,7 +217,7 @@ class SmppGateway:
         parts = encode_parts(message.body, reference=message.attempt_id)
         if len(parts) > 1 and self._long == "payload":
             parts = [whole_part(message.body)]
-        tag = number_tag(message.to, secret_key=self._secret_key)
+        tag = number_tag(message.to, secret_key=self._tag_key)
         if len(parts) == 1:
             return await self._submit(message, parts[0], tag, is_over)
         results: list[Outcome] = [RequestExpired()] * len(parts)
@@ -298,7 +299,7 @@ class SmppGateway:
         except SmppError as error:
             log.warning("smpp.unreadable_delivery error=%s bytes=%d", error, len(pdu))
             return session.answer(DELIVER, sequence, PERMANENT)
-        item = read_delivered(delivered, secret_key=self._secret_key, now=time.time())
+        item = read_delivered(delivered, secret_key=self._secret_key, tag_key=self._tag_key, now=time.time())
         if item is None:
             return session.answer(DELIVER, sequence)
         self._store(session, sequence, item)
@@ -369,7 +370,7 @@ def _relative(seconds: int | None) -> str:
 
 
 def read_delivered(
-    delivered: DeliverSm, *, secret_key: str, now: float
+    delivered: DeliverSm, *, secret_key: str, tag_key: str, now: float
 ) -> Receipt | InboundPart | InboundMessage | None:
     """Read a `deliver_sm`. Returns None for a receipt that says nothing. `now` is in seconds since 1970."""
     options = {option.tag: bytes(option.value) for option in delivered.tlvs}
@@ -389,7 +390,7 @@ def read_delivered(
         if receipt.status is None:
             return None
         numbers = [e164(delivered.source_addr), e164(delivered.destination_addr)]
-        tags = [number_tag(number, secret_key=secret_key) for number in numbers]
+        tags = [number_tag(number, secret_key=tag_key) for number in numbers]
         reference = options.get(OUR_REFERENCE)
         return Receipt(
             receipt.message_ids,

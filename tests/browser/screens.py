@@ -86,6 +86,8 @@ SCREENS = [
     Screen("visits_app.page", "/visits/", None),
     Screen("visits.sheet", "/admin/rounds/{round}/sheet?numbers=1", AUTHOR),
     Screen("senders.index", "/admin/senders/"),
+    Screen("gateways.index", "/admin/gateways/"),
+    Screen("gateways.index", "/admin/gateways/?edit=1"),
     Screen("reply_log.index", "/admin/reply-log/"),
     Screen("do_not_call.index", "/admin/do-not-call/"),
     Screen("inbox.index", "/admin/inbox/", AUTHOR),

@@ -52,6 +52,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
+from outreach.models.gateways import ENVIRONMENT
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime
@@ -79,7 +80,13 @@ class Office:
         self.app, self.runtime = app, runtime
         self.now = datetime.now(UTC)
         self.visitors: dict[tuple[str, Role], Visitor] = {}
-        self.values: dict[str, Any] = {"guide": "can-bo", "picture": "home.png", "language": "vi"}
+        self.values: dict[str, Any] = {
+            "guide": "can-bo",
+            "picture": "home.png",
+            "language": "vi",
+            "account_id": ENVIRONMENT,
+            "name": "1-guessed",
+        }
         with app.test_request_context():
             self.token = generate_csrf()
             self.secret = session["csrf_token"]

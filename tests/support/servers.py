@@ -196,7 +196,7 @@ DECLARE
 BEGIN
     SET LOCAL session_replication_role = replica;
     FOR name IN SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
-                AND relname NOT IN ('alembic_version', 'audit_head')
+                AND relname NOT IN ('alembic_version', 'audit_head', 'gateway_accounts')
     LOOP
         EXECUTE 'DELETE FROM ' || name;
     END LOOP;
@@ -204,6 +204,11 @@ BEGIN
     LOOP
         EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART';
     END LOOP;
+    DELETE FROM gateway_accounts WHERE id > 1;
+    PERFORM setval('gateway_accounts_id_seq', 1);
+    UPDATE gateway_accounts SET state = 'active', position = 1, changed_by = NULL, senders = '[]', operators = '[]', prices = '{}', price_vnd = NULL,
+        pace = NULL, has_unicode = true, rested_until = NULL WHERE state <> 'active' OR changed_by IS NOT NULL
+        OR rested_until IS NOT NULL;
     UPDATE audit_head SET last_id = 0, hash = repeat('0', 64);
 END $$
 """

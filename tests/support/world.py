@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.campaign_status import read_status
+from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.reconcile import decide_unknown, reconcile
 from campaigns.delivery.send_messages import MessageSender, call_backend
 from campaigns.lifecycle import change_campaign, create_campaign
@@ -34,6 +35,7 @@ from outreach.accounts.users import create_user, find_user
 from outreach.core.sentences import word_stored
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
+from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime
 from simulator.testing import RunningSimulator
@@ -48,6 +50,22 @@ TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
 def number(index: int) -> str:
     """The index-th sample number."""
     return f"+849{index // 1000:02d}000{index % 1000:03d}"
+
+
+class OneGateway:
+    """What a sending job takes for its open gateways: one of the test's own, as the environment's."""
+
+    active = frozenset({ENVIRONMENT})
+
+    def __init__(self, runtime: Runtime, gateway: Any) -> None:
+        settings = runtime.settings
+        self._opened = OpenGateway(ENVIRONMENT, gateway, settings, settings.account, datetime.now(UTC))
+
+    def all(self) -> list[OpenGateway]:
+        return [self._opened]
+
+    def get(self, _account_id: int) -> OpenGateway:
+        return self._opened
 
 
 @dataclass
@@ -161,17 +179,22 @@ class World:
     async def run_in_database(self, function: Any, *args: Any) -> Any:
         return await asyncio.to_thread(call_backend, self.runtime, function, *args)
 
+    async def _open_gateways(self) -> OpenGateways:
+        gateways = OpenGateways(self.runtime, GatewayInbox(self.runtime))
+        await gateways.refresh()
+        return gateways
+
     def send(self, seconds: float = 20, *, worker: str = "test") -> None:
         """What a sending worker does until there is nothing to send."""
 
         async def job() -> None:
-            gateway = self.runtime.open_gateway(GatewayInbox(self.runtime))
+            gateways = await self._open_gateways()
             try:
                 await MessageSender(
-                    self.runtime, gateway, self.run_in_database, worker, lambda: False, lambda: None
+                    self.runtime, gateways, self.run_in_database, worker, lambda: False, lambda: None
                 ).run(seconds)
             finally:
-                await gateway.close()
+                await gateways.close()
 
         asyncio.run(job())
 
@@ -179,14 +202,14 @@ class World:
         """What a worker's connection takes in while nothing is sent, until it holds."""
 
         async def job() -> None:
-            gateway = self.runtime.open_gateway(GatewayInbox(self.runtime))
+            gateways = await self._open_gateways()
             ends = time.monotonic() + seconds
             try:
                 while not await asyncio.to_thread(holds):
                     assert time.monotonic() < ends, "it has not come to hold"
                     await asyncio.sleep(0.02)
             finally:
-                await gateway.close()
+                await gateways.close()
 
         asyncio.run(job())
 
@@ -199,11 +222,11 @@ class World:
 
     def reconcile(self) -> None:
         async def job() -> None:
-            gateway = self.runtime.open_gateway()
+            gateways = await self._open_gateways()
             try:
-                await reconcile(self.runtime, gateway)
+                await reconcile(self.runtime, gateways)
             finally:
-                await gateway.close()
+                await gateways.close()
 
         asyncio.run(job())
 

@@ -163,6 +163,10 @@ GET  imports.errors         ASP..
 GET  senders.index          A....
 POST senders.save           A....
 POST senders.remove         A....
+GET  gateways.index         A....
+POST gateways.save          A....
+POST gateways.change_state  A....
+POST gateways.send_test     A....
 GET  reply_log.index        A....
 POST reply_log.receive      A....
 GET  do_not_call.index         A...U
@@ -247,6 +251,8 @@ POST public_page.confirm    open 400 400
 POST public_page.note       open 400 400
 POST gateway_callbacks.inbound       open 403 403
 POST gateway_callbacks.status        open 403 403
+GET  aggregator_callbacks.status     open 404 404
+POST aggregator_callbacks.status     open 404 404
 POST reply_channels.phone            open 404 404
 POST reply_channels.push             open 404 404
 GET  visits_app.page        open 200 200
@@ -388,6 +394,9 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "users.create": {"email": f"moi{next(_NEW)}@loa.example", "role": "staff", "organisation": "none"},
         "users.change": {"name": MARK, "role": "staff", "organisation": values[HERE]},
         "senders.remove": {"name": "MTTQ"},
+        "gateways.save": {"account_id": "1", "position": "1"},
+        "gateways.change_state": {"state": "active"},
+        "gateways.send_test": {"number": "0905000999"},
         "webhook_subscriptions.create": {
             "name": MARK,
             "url": "http://127.0.0.1:1/",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 
 from campaigns.delivery.claim_messages import claim_next_batch
-from campaigns.delivery.reconcile import reconcile
+from campaigns.delivery.reconcile import reconcile_account
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.states import AttemptState, CampaignState, MessageState
@@ -97,10 +97,10 @@ def test_two_looks_at_once_count_as_one(world: World) -> None:
 
     async def both() -> None:
         slow, quick = EmptyList(is_held=True), EmptyList()
-        round_one = asyncio.create_task(reconcile(world.runtime, slow))
+        round_one = asyncio.create_task(reconcile_account(world.runtime, slow))
         while slow.looks < 3:
             await asyncio.sleep(0.01)
-        found = await reconcile(world.runtime, quick)
+        found = await reconcile_account(world.runtime, quick)
         assert (quick.looks, found.open) == (0, 0)
         slow.may_answer.set()
         assert (await round_one).open == 3
@@ -115,12 +115,12 @@ def test_a_round_that_was_stopped_for_too_long_counts_for_nothing(world: World) 
 
     async def late() -> None:
         slow = EmptyList(is_held=True)
-        round_one = asyncio.create_task(reconcile(world.runtime, slow))
+        round_one = asyncio.create_task(reconcile_account(world.runtime, slow))
         while slow.looks < 3:
             await asyncio.sleep(0.01)
         with world.runtime.db.write() as session:
             session.execute(update(Attempt).values(due_at=world.now))  # as if its time had run out
-        await reconcile(world.runtime, EmptyList())
+        await reconcile_account(world.runtime, EmptyList())
         slow.may_answer.set()
         await round_one
 

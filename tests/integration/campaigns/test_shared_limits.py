@@ -20,7 +20,7 @@ from outreach.models.contacts import Suppression
 from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
 from outreach.rules.segments import measure
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, OneGateway, World, number
 
 SHORT = {"unaccented": True}
 
@@ -182,7 +182,14 @@ def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> N
 
     world.add_people(3)
     campaign = world.launch(text="Moi cai Bluezone", budget_vnd=1_000_000, **SHORT)
-    sender = SendingJob(world.runtime, Dearer(), world.run_in_database, "test", lambda: False, lambda: None)
+    sender = SendingJob(
+        world.runtime,
+        OneGateway(world.runtime, Dearer()),
+        world.run_in_database,
+        "test",
+        lambda: False,
+        lambda: None,
+    )
     asyncio.run(sender.run(20))
     with world.runtime.db.read() as session:
         assert session.get_one(Campaign, campaign).segments_taken == 6

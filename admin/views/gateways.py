@@ -1,0 +1,204 @@
+"""Gateways: who carries the messages, on which terms, and which one carries whose messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from admin.forms import (
+    CheckField,
+    ChecksField,
+    ChoiceField,
+    Form,
+    NumberField,
+    RowField,
+    SecretField,
+    TextField,
+    labelled,
+)
+from admin.views.base import AdminPage
+from campaigns.delivery.gateway_accounts import (
+    OPERATORS,
+    change_gateway_state,
+    profiles,
+    read_gateways,
+    save_gateway,
+    try_gateway,
+)
+from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState, Proof
+from outreach.runtime import Runtime
+
+
+class TermsForm(Form):
+    """What is agreed with a gateway: the whole form of the environment's, the end of the others'."""
+
+    account_id = RowField()
+    senders = TextField(
+        _l("Tên người gửi đã đăng ký tại đây"),
+        maxlength=400,
+        autocomplete="off",
+        hint=_l("Cách nhau bằng dấu phẩy. Để trống nếu nhận mọi tên."),
+    )
+    operators = ChecksField(
+        _l("Chỉ gửi đến nhà mạng (không chọn là mọi nhà mạng)"), labelled(OPERATORS, "operator"), default=()
+    )
+    price = TextField(
+        _l("Giá mỗi tin tính cước (đồng)"),
+        inputmode="numeric",
+        maxlength=6,
+        hint=_l("Theo hợp đồng. Để trống thì dùng giá ước tính chung."),
+    )
+    prices = TextField(
+        _l("Giá khác theo nhà mạng"), maxlength=200, hint=_l("Ví dụ: viettel 400, vinaphone 420.")
+    )
+    pace = TextField(
+        _l("Tốc độ (số tin tính cước mỗi giây)"),
+        inputmode="decimal",
+        maxlength=8,
+        hint=_l("Mức hợp đồng cho phép. Để trống nếu không giới hạn."),
+    )
+    position = NumberField(
+        _l("Thứ tự ưu tiên"), default=1, hint=_l("Khi giá bằng nhau, số nhỏ được chọn trước.")
+    )
+    proof = ChoiceField(
+        _l("“Đã đến máy” dựa trên"), labelled(Proof, "gateway_proof"), default=Proof.OPERATOR.value
+    )
+    is_unaccented = CheckField(_l("Chỉ nhận tin không dấu"), name="unaccented")
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        connection = dict.fromkeys(("name", "kind", "profile", "url", "login", "secret", "window"), "")
+        return {
+            **connection,
+            **values,
+            "account_id": values["account_id"] or None,
+            "position": str(values["position"] or 1),
+            "window": str(values.get("window") or ""),
+        }
+
+
+class GatewayForm(TermsForm):
+    """A gateway that is connected by what stands here."""
+
+    name = TextField(_l("Tên"), maxlength=60, required=True, autocomplete="off")
+    kind = ChoiceField(
+        _l("Kết nối bằng"),
+        [("aggregator", _l("HTTP (đơn vị cung cấp brandname)")), ("smpp", _l("SMPP (nhà mạng)"))],
+        default="aggregator",
+    )
+    profile = ChoiceField(
+        _l("Giao thức HTTP"), lambda: [(name, name) for name in profiles()], empty=_l("không (SMPP)")
+    )
+    url = TextField(
+        _l("Địa chỉ kết nối"),
+        maxlength=300,
+        autocomplete="off",
+        hint=_l(
+            "SMPP: smpp://máy-chủ:cổng, smpps:// nếu có TLS. HTTP: để trống thì dùng địa chỉ của giao thức."
+        ),
+    )
+    login = TextField(
+        _l("Tên đăng nhập (system_id hoặc khóa API)"), maxlength=120, required=True, autocomplete="off"
+    )
+    secret = SecretField(
+        _l("Mật khẩu (khóa bí mật)"),
+        autocomplete="new-password",
+        hint=_l("Được niêm phong trước khi lưu và không hiện lại. Để trống khi sửa thì giữ mật khẩu cũ."),
+    )
+    window = NumberField(_l("SMPP: số tin chờ trả lời cùng lúc"), default=10)
+
+
+class TryForm(Form):
+    ids = "try"
+    number = TextField(
+        _l("Số điện thoại của mình"), type="tel", maxlength=20, required=True, autocomplete="off"
+    )
+
+
+def _kept(account: GatewayAccount) -> dict[str, Any]:
+    options = account.options
+    return {
+        "account_id": account.id,
+        "name": account.name,
+        "kind": account.kind.value,
+        "profile": options.get("profile", ""),
+        "window": options.get("window"),
+        "url": account.url,
+        "login": account.login,
+        "senders": ", ".join(account.senders),
+        "operators": account.operators,
+        "price": account.price_vnd or "",
+        "prices": ", ".join(f"{name} {vnd}" for name, vnd in account.prices.items()),
+        "pace": f"{account.pace:g}" if account.pace else "",
+        "position": account.position,
+        "proof": account.proof.value,
+        "is_unaccented": not account.has_unicode,
+    }
+
+
+class GatewaysView(AdminPage):
+    """The accounts, and the order in which they are chosen. `?edit=` is the one to change."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Nhà cung cấp"), endpoint="gateways", url="/admin/gateways")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        now = datetime.now(UTC)
+        with self.reading() as (session, _user):
+            page = read_gateways(session, redis=self.runtime.redis, settings=self.runtime.settings, now=now)
+        edited = request.args.get("edit", 0, type=int)
+        chosen = next((line.account for line in page.lines if line.account.id == edited), None)
+        kept = _kept(chosen) if chosen else {}
+        kind = TermsForm if chosen and chosen.kind is GatewayKind.ENVIRONMENT else GatewayForm
+        shown: str = self.render(
+            "settings/gateways.html",
+            page=page,
+            names={line.account.id: line.account for line in page.lines},
+            chosen=chosen,
+            form=kind.on_page(**kept),
+            try_form=TryForm.on_page(),
+            active=GatewayState.ACTIVE,
+        )
+        return shown
+
+    @expose("/save", methods=["POST"])
+    def save(self) -> ResponseReturnValue:
+        edited = request.form.get("account_id", 0, type=int)
+        with self.reading() as (session, _user):
+            account = session.get(GatewayAccount, edited)
+        form = (
+            TermsForm() if account is not None and account.kind is GatewayKind.ENVIRONMENT else GatewayForm()
+        )
+        return self.submit_form(
+            form,
+            url_for(".index", edit=edited or None),
+            save_gateway,
+            settings=self.runtime.settings,
+            message=_("Đã lưu nhà cung cấp. Nếu là nhà cung cấp mới, hãy gửi thử rồi đưa vào hoạt động."),
+            then=url_for(".index"),
+        )
+
+    @expose("/<int:account_id>/state", methods=["POST"])
+    def change_state(self, account_id: int) -> ResponseReturnValue:
+        message = _("Đã đổi tình trạng nhà cung cấp.")
+        state = request.form.get("state", "")
+        return self.do_and_tell(url_for(".index"), message, change_gateway_state, account_id, state=state)
+
+    @expose("/<int:account_id>/test", methods=["POST"])
+    def send_test(self, account_id: int) -> ResponseReturnValue:
+        message = _("Đã đưa tin thử vào hàng gửi. Khi nhà cung cấp nhận tin, có thể đưa vào hoạt động.")
+        return self.submit_form(
+            TryForm(),
+            url_for(".index"),
+            try_gateway,
+            account_id,
+            settings=self.runtime.settings,
+            message=message,
+        )

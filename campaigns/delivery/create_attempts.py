@@ -1,0 +1,87 @@
+"""Attempts in place of rows of the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import BigInteger, SmallInteger, Text, delete, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.rules.states import AttemptState, MessageState
+from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
+from outreach.core.db import UtcDateTime
+from outreach.models.gateways import ENVIRONMENT
+
+
+def create_attempts(
+    session: Session,
+    stream_id: int,
+    taken: Sequence[tuple[Any, str, int]],
+    *,
+    state: AttemptState,
+    worker: str,
+    now: datetime,
+    due_at: datetime,
+    accounts: Mapping[int, int] = MappingProxyType({}),
+) -> dict[int, int]:
+    """Create attempts in place of rows of the outbox, Returns their ids by message.
+
+    `accounts`: gateway accounts by message; by default the environment's. `taken`: (row of `select_send_data`, body, segments) each. The messages take the attempts' state, `sending` or
+    `unknown`.
+    """
+    if not taken:
+        return {}
+    claimed = rows_table(
+        session,
+        {
+            "message_id": BigInteger,
+            "n": SmallInteger,
+            "phone_id": BigInteger,
+            "body": Text,
+            "segments": SmallInteger,
+            "account_id": SmallInteger,
+        },
+        [
+            {
+                "account_id": accounts.get(row.message_id, ENVIRONMENT),
+                "message_id": row.message_id,
+                "n": row.n,
+                "phone_id": row.phone_id,
+                "body": body,
+                "segments": segments,
+            }
+            for row, body, segments in taken
+        ],
+    )
+    values = {
+        "message_id": claimed.c.message_id,
+        "n": claimed.c.n,
+        "phone_id": claimed.c.phone_id,
+        "stream_id": literal(stream_id, BigInteger),
+        "account_id": claimed.c.account_id,
+        "state": literal(state.value),
+        "worker": literal(worker),
+        "body": claimed.c.body,
+        "segments": claimed.c.segments,
+        "claimed_at": literal(now, UtcDateTime),
+        "due_at": literal(due_at, UtcDateTime),
+        "times_absent": literal(0, SmallInteger),
+    }
+    ids: dict[int, int] = dict(
+        session.execute(
+            insert(Attempt)
+            .from_select(list(values), select(*values.values()))
+            .returning(Attempt.message_id, Attempt.id)
+        ).all()
+    )
+    messages = values_subquery(session, ids, BigInteger)
+    session.execute(delete(Outbox).where(Outbox.message_id.in_(messages)), execution_options=NO_SYNC)
+    session.execute(
+        update(Message).where(Message.id.in_(messages)).values(state=MessageState(state.value)),
+        execution_options=NO_SYNC,
+    )
+    return ids

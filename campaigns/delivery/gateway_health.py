@@ -1,0 +1,105 @@
+"""Health of gateway accounts: one that refuses much or reports slowly rests, while another carries on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.outbox import FAILURES
+from campaigns.models.messages import Attempt, AttemptTotal
+from campaigns.rules.delivery import FAILURE_WINDOW
+from campaigns.rules.gateway_choice import (
+    REST_FOR,
+    SILENT_AFTER,
+    SILENT_WITHIN,
+    refuses_much,
+    reports_slowly,
+)
+from campaigns.rules.states import AttemptState
+from outreach.accounts import audit
+from outreach.gateway_accounts import read_accounts
+from outreach.models.gateways import GatewayAccount, GatewayState, Proof
+from outreach.rules.errors import LoaError
+
+
+def rest_account(session: Session, account_id: int, *, reason: LoaError, now: datetime) -> bool:
+    """Let an account rest, if another active one is well. Returns whether there is one: it then carries on.
+
+    Locks the accounts by id, so that two do not send each other to rest.
+    """
+    accounts = session.scalars(select(GatewayAccount).order_by(GatewayAccount.id).with_for_update()).all()
+    mine = next((each for each in accounts if each.id == account_id), None)
+    if mine is None:
+        return False
+    others = (
+        each
+        for each in accounts
+        if each.id != account_id
+        and each.state is GatewayState.ACTIVE
+        and (each.rested_until is None or each.rested_until <= now)
+    )
+    if not any(_shares_work(mine, other) for other in others):
+        return False
+    if mine.rested_until is None or mine.rested_until <= now:
+        audit.record(session, "gateway.rest", mine, None, now, reason=reason.as_json())
+    mine.rested_until, mine.rest_reason = now + REST_FOR, reason.as_json()[:200]
+    return True
+
+
+def _shares_work(one: GatewayAccount, other: GatewayAccount) -> bool:
+    """Return whether another account takes every sender and operator that an account takes."""
+    return all(
+        not theirs or (bool(ours) and set(ours) <= set(theirs))
+        for ours, theirs in ((one.senders, other.senders), (one.operators, other.operators))
+    )
+
+
+def rest_failing(session: Session, *, now: datetime) -> int:
+    """Let the accounts rest that refused much lately, or report slowly. Returns how many."""
+    accounts = [each for each in read_accounts(session) if each.state is GatewayState.ACTIVE]
+    awake = [each for each in accounts if each.rested_until is None or each.rested_until <= now]
+    if len(awake) < 2:
+        return 0
+    since = {each.id: max(now - FAILURE_WINDOW, each.rested_until or each.changed_at) for each in awake}
+    rested = 0
+    for account in awake:
+        counts = _outcomes(session, account.id, since=since[account.id])
+        failed = sum(counts.get(state, 0) for state in FAILURES)
+        well = max(
+            sum(n for state, n in counts.items() if state not in FAILURES),
+            counts.get(AttemptState.DELIVERED, 0),
+        )
+        reason: LoaError | None = None
+        if refuses_much(failed=failed, well=well):
+            reason = LoaError("gateway_refuses_much", failed=failed, tried=failed + well)
+        elif account.proof is not Proof.NOTHING:
+            silent = session.scalar(
+                select(func.count())
+                .select_from(Attempt)
+                .where(
+                    Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
+                    Attempt.claimed_at > max(now - SILENT_WITHIN, account.rested_until or account.changed_at),
+                    Attempt.claimed_at < now - SILENT_AFTER,
+                    Attempt.account_id == account.id,
+                )
+            )
+            done = _outcomes(session, account.id, since=now - SILENT_WITHIN)
+            reported = sum(
+                n for state, n in done.items() if state is AttemptState.DELIVERED or state in FAILURES
+            )
+            if reports_slowly(silent=silent or 0, reported=reported):
+                reason = LoaError("gateway_reports_slowly", silent=silent)
+        if reason:
+            rested += rest_account(session, account.id, reason=reason, now=now)
+    return rested
+
+
+def _outcomes(session: Session, account_id: int, *, since: datetime) -> dict[AttemptState, int]:
+    rows = session.execute(
+        select(AttemptTotal.state, func.sum(AttemptTotal.n))
+        .where(AttemptTotal.account_id == account_id, AttemptTotal.at > since)
+        .group_by(AttemptTotal.state)
+    )
+    return {state: int(n) for state, n in rows}

@@ -1,0 +1,113 @@
+"""Which gateway carries a message: first those that can, then those that are well, the cheapest, the order of the page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from outreach.rules.operators import Operator
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayTerms:
+    """What is agreed with a gateway, and how it is. Empty `senders` or `operators` are all of them.
+
+    `price_vnd` is a segment's, `prices` where an operator's differs; None is the installation's estimate.
+    `is_resting`: it refused much, so it is passed over while another can carry.
+    """
+
+    id: int
+    senders: frozenset[str] = frozenset()
+    operators: frozenset[str] = frozenset()
+    price_vnd: int | None = None
+    prices: tuple[tuple[str, int], ...] = ()
+    position: int = 1
+    has_unicode: bool = True
+    is_active: bool = True
+    is_resting: bool = False
+    pace: float | None = None
+
+    def price_to(self, operator: Operator) -> int | None:
+        return next((vnd for name, vnd in self.prices if name == operator), self.price_vnd)
+
+    def can_carry(self, sender: str, operator: Operator, *, is_unicode: bool) -> bool:
+        """Return whether messages of this kind may go by this gateway at all."""
+        return (
+            self.is_active
+            and (not self.senders or sender in self.senders)
+            and (not self.operators or operator in self.operators)
+            and (self.has_unicode or not is_unicode)
+        )
+
+
+def in_order(
+    gateways: Iterable[GatewayTerms],
+    sender: str,
+    operator: Operator,
+    *,
+    is_unicode: bool = False,
+    usual_price_vnd: int = 0,
+) -> list[GatewayTerms]:
+    """Return the gateways that can carry such a message, the one to take first at the front.
+
+    Not resting before resting, then the cheaper, then the order of the page.
+    """
+
+    def rank(gateway: GatewayTerms) -> tuple[bool, int, int, int]:
+        price = gateway.price_to(operator)
+        return (
+            gateway.is_resting,
+            usual_price_vnd if price is None else price,
+            gateway.position,
+            gateway.id,
+        )
+
+    able = (each for each in gateways if each.can_carry(sender, operator, is_unicode=is_unicode))
+    return sorted(able, key=rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the gateways are for one worker: `down` have a fault, of which `trying` may be given one message each.
+
+    `full` have enough to do for the moment.
+    """
+
+    down: frozenset[int] = frozenset()
+    trying: frozenset[int] = frozenset()
+    full: frozenset[int] = frozenset()
+
+
+def take_first(
+    ordered: Sequence[GatewayTerms], *, down: Collection[int], trying: set[int], is_alone: bool
+) -> GatewayTerms | None:
+    """Return the first gateway without a fault, or one that is to be tried, which then is no longer in `trying`.
+
+    None: each has a fault, so the message waits. `is_alone`: there is one gateway, whose own worker makes it wait for its turn.
+    """
+    for gateway in ordered:
+        if gateway.id not in down:
+            return gateway
+        if gateway.id in trying:
+            trying.discard(gateway.id)
+            return gateway
+    return ordered[0] if ordered and is_alone else None
+
+
+# A gateway rests if so many of its outcomes within FAILURE_WINDOW failed, or so many of its messages have no report
+# although they were accepted a while ago.
+REST_FOR = timedelta(minutes=15)
+FEWEST_REFUSED, REFUSED_SHARE = 30, 0.25
+SILENT_AFTER, SILENT_WITHIN = timedelta(minutes=15), timedelta(hours=1)
+FEWEST_SILENT, SILENT_SHARE = 100, 0.5
+
+
+def refuses_much(*, failed: int, well: int) -> bool:
+    """Return whether a gateway refused so much lately that it should rest."""
+    return failed >= FEWEST_REFUSED and failed >= REFUSED_SHARE * (failed + well)
+
+
+def reports_slowly(*, silent: int, reported: int) -> bool:
+    """Return whether too many of a gateway's messages have been without a report for too long."""
+    return silent >= FEWEST_SILENT and silent >= SILENT_SHARE * (silent + reported)

@@ -1,0 +1,63 @@
+"""Gateway accounts as settings: what a process needs to open the gateway of an account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import quote, urlsplit
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outreach.core.seal import open_sealed
+from outreach.core.settings import Settings
+from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
+from outreach.rules.keys import Purpose
+
+
+def read_accounts(session: Session) -> Sequence[GatewayAccount]:
+    """Return the accounts that are not closed, in their order."""
+    return session.scalars(
+        select(GatewayAccount)
+        .where(GatewayAccount.state != GatewayState.CLOSED)
+        .order_by(GatewayAccount.position, GatewayAccount.id)
+    ).all()
+
+
+def account_settings(account: GatewayAccount, settings: Settings) -> Settings:
+    """Return the settings with which an account's gateway is opened: the environment's, with the account's in their place.
+
+    Raises BadInput if its secret cannot be read by the keys of today.
+    """
+    if account.kind is GatewayKind.ENVIRONMENT:
+        return settings
+    keys = settings.keys_of(Purpose.GATEWAYS)
+    secret = open_sealed(account.sealed_secret, keys=keys) if account.sealed_secret else ""
+    options = account.options
+    is_live = "yes" if settings.is_live else "no"
+    if account.kind is GatewayKind.SMPP:
+        parts = urlsplit(account.url)
+        login = f"{quote(account.login, safe='')}:{quote(secret, safe='')}"
+        return replace(
+            settings,
+            sms_gateway="smpp",
+            sms_live=is_live,
+            smpp_url=f"{parts.scheme}://{login}@{parts.netloc}",
+            smpp_window=int(options.get("window", settings.smpp_window)),
+            smpp_bind=str(options.get("bind", settings.smpp_bind)),
+            smpp_long=str(options.get("long", settings.smpp_long)),
+        )
+    return replace(
+        settings,
+        sms_gateway="aggregator",
+        sms_live=is_live,
+        aggregator_profile=str(options["profile"]),
+        aggregator_url=account.url,
+        aggregator_key=account.login,
+        aggregator_secret=secret,
+    )
+
+
+def shared_name(account_id: int, settings: Settings) -> str:
+    """Return the name under which the workers of an account share limits and faults. `settings` are the environment's."""
+    return settings.account if account_id == ENVIRONMENT else f"gateway:{account_id}"

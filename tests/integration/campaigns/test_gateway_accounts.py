@@ -1,0 +1,275 @@
+"""Several gateways at once: one is set up, tested and put to work; one dies, is drained, refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import func, select, update
+
+from campaigns.delivery import gateway_accounts
+from campaigns.delivery.gateway_health import rest_failing
+from campaigns.models.messages import Attempt, AttemptTotal, Incident
+from campaigns.rules.states import AttemptState
+from outreach.models.accounts import Role
+from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
+from outreach.rules.errors import BadInput, NotAllowed, WrongState
+from outreach.sms import smpp
+from tests.support.world import AUTHOR, World
+
+SECRET = "khóa của nhà cung cấp"
+TESTER = "+84905000999"
+
+
+def form(world: World, **changes: Any) -> dict[str, Any]:
+    """What the page sends for an aggregator at the simulator."""
+    return {
+        "account_id": None,
+        "name": "Nhà cung cấp B",
+        "kind": "aggregator",
+        "profile": "esms",
+        "url": f"{world.simulator.url}/aggregator",
+        "login": world.simulator.account_sid,
+        "secret": world.simulator.auth_token,
+        "window": "",
+        "senders": "",
+        "operators": (),
+        "pace": "",
+        "price": "",
+        "prices": "",
+        "position": "2",
+        "proof": "operator",
+        "is_unaccented": False,
+        **changes,
+    }
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """A world with an administrator, whose environment says that it is not live."""
+    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="no"))
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    return world
+
+
+def save(world: World, **changes: Any) -> int:
+    account = gateway_accounts.save_gateway(
+        world.runtime,
+        user=world.user("quantri@loa.example"),
+        now=world.now,
+        settings=world.runtime.settings,
+        **form(world, **changes),
+    )
+    return account.id
+
+
+def change_state(
+    world: World, account_id: int, state: GatewayState, email: str = "quantri@loa.example"
+) -> None:
+    gateway_accounts.change_gateway_state(
+        world.runtime, account_id, state=state.value, user=world.user(email), now=world.now
+    )
+
+
+def put_to_work(world: World, **changes: Any) -> int:
+    """A second gateway, tested and active; its account's id."""
+    account_id = save(world, **changes)
+    gateway_accounts.try_gateway(
+        world.runtime,
+        account_id,
+        number=TESTER,
+        settings=world.runtime.settings,
+        user=world.user("quantri@loa.example"),
+        now=world.now,
+    )
+    world.send()
+    change_state(world, account_id, GatewayState.ACTIVE)
+    return account_id
+
+
+def by_account(world: World, *states: AttemptState) -> Counter[int]:
+    with world.runtime.db.read() as session:
+        query = select(Attempt.account_id).where(Attempt.state.in_(states or list(AttemptState)))
+        return Counter(session.scalars(query))
+
+
+def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world: World) -> None:
+    with pytest.raises(BadInput, match="gateway_url_wrong"):
+        save(world, url="ftp://sms.example")
+    with pytest.raises(BadInput, match="gateway_secret_missing"):
+        save(world, secret=" ")
+    second = save(world, secret=SECRET)
+    with world.runtime.db.read() as session:
+        stored = session.get_one(GatewayAccount, second)
+        assert stored.sealed_secret
+        assert SECRET not in stored.sealed_secret
+        assert stored.state is GatewayState.TESTING
+    with pytest.raises(WrongState, match="gateway_untested"):
+        change_state(world, second, GatewayState.ACTIVE)
+    with pytest.raises(NotAllowed):
+        change_state(world, second, GatewayState.CLOSED, AUTHOR)
+
+    second = put_to_work(world, name="Nhà cung cấp C")
+    assert world.sent_to() == [TESTER]
+    assert by_account(world) == {second: 1}  # though the environment's comes first
+    save(world, account_id=ENVIRONMENT, position="3")
+    with pytest.raises(BadInput, match="gateway_name_taken"):
+        save(world, name="Nhà cung cấp C")
+    world.add_people(6)
+    world.launch()
+    world.send()
+    assert by_account(world) == {second: 7}
+
+    change_state(world, second, GatewayState.DRAINING)
+    with pytest.raises(WrongState, match="gateway_last_active"):
+        change_state(world, ENVIRONMENT, GatewayState.DRAINING)
+    world.add_people(4, first=6)
+    world.launch(name="Lần hai", text="Mời ông/bà cài đặt Bluezone: {link}")
+    world.send()
+    assert by_account(world)[ENVIRONMENT] == 10
+    with pytest.raises(WrongState, match="gateway_has_messages"):
+        change_state(world, second, GatewayState.CLOSED)
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(state=AttemptState.DELIVERED))
+    change_state(world, second, GatewayState.CLOSED)
+    with world.runtime.db.read() as session:
+        assert session.get_one(GatewayAccount, second).sealed_secret is None
+    assert Counter(world.sent_to()).most_common(1)[0][1] <= 2  # one a campaign
+
+
+class Line:
+    """A connection to a server that can be cut for good."""
+
+    def __init__(self, url: str) -> None:
+        self._target = urlsplit(url)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server = self._run(asyncio.start_server(self._forward, "127.0.0.1", 0))
+        port = self._server.sockets[0].getsockname()[1]
+        login = self._target.netloc.rpartition("@")[0]
+        self.url = f"{self._target.scheme}://{login}@127.0.0.1:{port}"
+
+    def _run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
+        self._writers += [writer, back]
+
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                while data := await source.read(65536):
+                    target.write(data)
+            target.close()
+
+        await asyncio.gather(copy(reader, back), copy(there, writer))
+
+    def cut(self) -> None:
+        async def end() -> None:
+            self._server.close()
+            for writer in self._writers:
+                writer.transport.abort()
+
+        self._run(end())
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smpp, "WAIT_FOR_BIND_S", 0.2)
+    line = Line(world.simulator.smpp_url)
+    settings = replace(world.runtime.settings, sms_gateway="smpp", smpp_url=line.url, smpp_window=5)
+    world.runtime = replace(world.runtime, settings=settings)
+    second = put_to_work(world)
+    people = 200
+    world.add_people(people)
+    campaign = world.launch()
+    world.simulator.faults(callbacks_off=True, latency_ms=20)
+    sending = threading.Thread(target=world.send, args=(20,))
+    sending.start()
+    while world.simulator.stats()["accepted"] < 30:
+        world.wait(0.02)
+    line.cut()
+    sending.join()
+    world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+    line.close()
+    first = by_account(world, AttemptState.ACCEPTED, AttemptState.SENT, AttemptState.DELIVERED)
+    unknown = by_account(world, AttemptState.UNKNOWN)
+    assert unknown.keys() <= {ENVIRONMENT}
+    assert unknown[ENVIRONMENT] <= 2 * 5
+    assert first[ENVIRONMENT] >= 20
+    assert first[second] - 1 + first[ENVIRONMENT] + unknown[ENVIRONMENT] == people
+    assert max(Counter(world.sent_to()).values()) == 1
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(Incident)) == 0
+
+
+def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world: World) -> None:
+    second = put_to_work(world)
+    world.use_token("wrong")  # the environment's gateway refuses whoever does not know its token
+    world.add_people(40)
+    campaign = world.launch()
+    world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+    assert by_account(world, AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.SENT)[second] == 41
+    assert world.status(campaign)["state"] in ("sending", "completed")
+    assert set(Counter(world.sent_to()).values()) == {1}
+    with world.runtime.db.read() as session:
+        first = session.get_one(GatewayAccount, ENVIRONMENT)
+        assert first.rested_until
+        assert "gateway_refuses" in first.rest_reason
+
+
+def test_gateway_rests_when_much_fails_and_comes_back(world: World) -> None:
+    put_to_work(world)
+    with world.runtime.db.write() as session:
+        session.add(
+            AttemptTotal(
+                stream_id=1,
+                state=AttemptState.FAILED,
+                cause="other",
+                account_id=ENVIRONMENT,
+                n=40,
+                segments=40,
+                at=world.now + timedelta(minutes=2),
+            )
+        )
+    soon = world.now + timedelta(minutes=3)
+    with world.runtime.db.write() as session:
+        session.execute(update(GatewayAccount).values(changed_at=world.now))
+        assert rest_failing(session, now=soon) == 1
+    with world.runtime.db.write() as session:
+        assert rest_failing(session, now=soon) == 0  # the one that is left never rests
+        assert rest_failing(session, now=soon + timedelta(minutes=16)) == 0
+
+
+def test_pace_of_a_gateway_is_kept_and_a_sender_goes_where_it_is_registered(world: World) -> None:
+    second = put_to_work(world, senders="MTTQ", pace="20", price="100")
+    world.add_people(15)
+    world.launch()  # MTTQ
+    world.launch(name="Lần hai", sender="Y TE", text="Mời ông/bà cài đặt Bluezone: {link}")
+    world.send()
+    assert by_account(world) == {second: 16, ENVIRONMENT: 15}
+    with world.runtime.db.read() as session:
+        prices = set(session.execute(select(Attempt.account_id, Attempt.price_vnd)).all())
+    assert prices == {(second, 100), (second, 200), (ENVIRONMENT, None)}  # of one segment, of two, not agreed
+    save(world, account_id=ENVIRONMENT, senders="Y TE")
+    save(world, account_id=second, senders="Y TE", position="1")
+    world.add_people(1, first=15)
+    campaign = world.launch(name="Lần ba", text="Kính mời ông/bà cài đặt Bluezone: {link}")
+    world.send()
+    assert world.status(campaign)["state"] == "paused"
+    assert "tên người gửi" in world.status(campaign)["pause_reason"]

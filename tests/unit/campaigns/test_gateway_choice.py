@@ -1,0 +1,97 @@
+"""Which gateway carries a message."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.rules.gateway_choice import (
+    GatewayTerms,
+    in_order,
+    refuses_much,
+    reports_slowly,
+    take_first,
+)
+from outreach.rules.operators import Operator, operator_of
+
+MTTQ = frozenset({"MTTQ"})
+A = GatewayTerms(1)
+B = GatewayTerms(2, position=2)
+ONLY_MTTQ = GatewayTerms(3, senders=MTTQ)
+ONLY_VIETTEL = GatewayTerms(4, operators=frozenset({"viettel"}))
+CHEAP = GatewayTerms(5, price_vnd=200)
+CHEAP_TO_VIETTEL = GatewayTerms(6, price_vnd=900, prices=(("viettel", 100),))
+PLAIN = GatewayTerms(7, has_unicode=False, price_vnd=1)
+RESTING = GatewayTerms(8, price_vnd=1, is_resting=True)
+DRAINING = GatewayTerms(9, price_vnd=1, is_active=False)
+
+
+@pytest.mark.parametrize(
+    ("gateways", "sender", "operator", "is_unicode", "expected"),
+    [
+        ([B, A], "MTTQ", Operator.VIETTEL, False, [1, 2]),
+        ([A, ONLY_MTTQ], "MTTQ", Operator.VIETTEL, False, [1, 3]),
+        ([A, ONLY_MTTQ], "Y TE", Operator.VIETTEL, False, [1]),
+        ([ONLY_MTTQ], "Y TE", Operator.VIETTEL, False, []),
+        ([ONLY_VIETTEL, B], "MTTQ", Operator.VIETTEL, False, [4, 2]),
+        ([ONLY_VIETTEL, B], "MTTQ", Operator.MOBIFONE, False, [2]),
+        ([A, CHEAP], "MTTQ", Operator.VIETTEL, False, [5, 1]),
+        ([CHEAP, CHEAP_TO_VIETTEL], "MTTQ", Operator.VIETTEL, False, [6, 5]),
+        ([CHEAP, CHEAP_TO_VIETTEL], "MTTQ", Operator.VINAPHONE, False, [5, 6]),
+        ([A, PLAIN], "MTTQ", Operator.VIETTEL, False, [7, 1]),
+        ([A, PLAIN], "MTTQ", Operator.VIETTEL, True, [1]),
+        (
+            [RESTING, A],
+            "MTTQ",
+            Operator.VIETTEL,
+            False,
+            [1, 8],
+        ),  # passed over, but carries where no other can
+        ([DRAINING, A], "MTTQ", Operator.VIETTEL, False, [1]),
+    ],
+)
+def test_gateways_in_order(
+    gateways: list[GatewayTerms], sender: str, operator: Operator, is_unicode: bool, expected: list[int]
+) -> None:
+    ordered = in_order(gateways, sender, operator, is_unicode=is_unicode, usual_price_vnd=350)
+    assert [each.id for each in ordered] == expected
+
+
+def test_one_message_tries_a_gateway_with_a_fault_and_the_others_go_by_the_next() -> None:
+    trying = {1}
+    taken = [take_first([A, B], down={1}, trying=trying, is_alone=False) for _ in range(3)]
+    assert taken == [A, B, B]
+    assert take_first([A, B], down={1, 2}, trying=set(), is_alone=False) is None
+    assert take_first([A], down={1}, trying=set(), is_alone=True) is A
+
+
+@pytest.mark.parametrize(
+    ("failed", "well", "rests"),
+    [(29, 0, False), (30, 0, True), (30, 90, True), (30, 91, False), (500, 9_000, False)],
+)
+def test_gateway_that_refuses_much_rests(failed: int, well: int, rests: bool) -> None:
+    assert refuses_much(failed=failed, well=well) is rests
+
+
+@pytest.mark.parametrize(
+    ("silent", "reported", "rests"), [(99, 0, False), (100, 100, True), (100, 101, False)]
+)
+def test_gateway_that_reports_slowly_rests(silent: int, reported: int, rests: bool) -> None:
+    assert reports_slowly(silent=silent, reported=reported) is rests
+
+
+@pytest.mark.parametrize(
+    ("number", "reported", "expected"),
+    [
+        ("+84905000123", None, Operator.MOBIFONE),
+        ("+84325000123", None, Operator.VIETTEL),
+        ("+84885000123", None, Operator.VINAPHONE),
+        ("+84565000123", None, Operator.VIETNAMOBILE),
+        ("+84595000123", None, Operator.GMOBILE),
+        ("+84875000123", None, Operator.ITEL),
+        ("+84555000123", None, Operator.WINTEL),
+        ("+84515000123", None, Operator.OTHER),
+        ("+84905000123", "viettel", Operator.VIETTEL),  # it has moved
+    ],
+)
+def test_operator_of_a_number(number: str, reported: str | None, expected: Operator) -> None:
+    assert operator_of(number, reported) is expected
