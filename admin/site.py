@@ -39,6 +39,7 @@ from admin.sign_in import create_login_pages, install_login
 from admin.views.account import AccountView, SecondFactorView, create_invitations
 from admin.views.activities import ActivitiesView
 from admin.views.agencies import AgenciesView
+from admin.views.alike import AlikeView
 from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
 from admin.views.connections import TokensView, WebhooksView
@@ -156,6 +157,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         InstallsView(runtime),
         ReachView(runtime),
         ReplyLogView(runtime),
+        AlikeView(runtime),
         GuidesView(runtime),
     ]
 

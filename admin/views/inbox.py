@@ -39,6 +39,7 @@ from campaigns.cases.handle_case import (
     undo_reply_label,
 )
 from campaigns.cases.sms_answers import (
+    LONGEST_TEXT,
     MOST_SEGMENTS,
     answer_by_sms,
     is_number_suppressed,
@@ -48,14 +49,17 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, SavedText
 from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.import_reply_log import LogImportResult, import_log
+from campaigns.replies.receive_reply import vocabulary_of
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import User
 from outreach.models.places import Area
 from outreach.rules.keys import Purpose
+from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 
@@ -88,6 +92,16 @@ class CasePages(AdminPage):
         then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else page
         return self.submit_form(form, page, answer_by_sms, case_id, keys=self._keys, message=told, then=then)
 
+    @expose("/<int:case_id>/measure", methods=["POST"])
+    def measure_answer(self, case_id: int) -> ResponseReturnValue:
+        """Return an answer's text as it would be sent, with its length, for the page to show while it is typed."""
+        with self.reading() as (session, user):
+            case = find_case(session, case_id, user=user)
+            campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
+        text = request.form.get("text", "")[:LONGEST_TEXT].strip()
+        measured = measure(text, unaccented=campaign is not None and campaign.unaccented)
+        return {"text": measured.text, "segments": measured.segments, "units": measured.units}
+
     def show_case(
         self,
         case_id: int,
@@ -101,9 +115,12 @@ class CasePages(AdminPage):
             (case_row,) = read_case_rows(session, [case.id], areas, now=datetime.now(UTC))
             texts = list_texts(session, user)
             chosen = next((each for each in texts if each.id == use), None)
+            reply = case_row.reply
+            campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
             page: str = self.render(
                 "inbox/case.html",
                 line=case_row,
+                told=telling_parts(reply.body, vocabulary_of(campaign), reply.label) if reply else [],
                 talk=read_conversation(session, case.recipient_id) if case.recipient_id else [],
                 texts=texts,
                 use=use,
@@ -309,6 +326,7 @@ def _close_form(line: CaseRow, next_id: int | None = None) -> CloseForm:
 
 
 CHOICES = {
+    "most_segments": MOST_SEGMENTS,
     "labels_of": labels_of,
     "close_form": _close_form,
     "in_doubt": WAITS_FOR_LABEL,

@@ -1,4 +1,4 @@
-"""Alerts about urgent cases: mail and SMS to the officer on duty, and to those who stand in while nobody has taken the case.
+"""Alerts about urgent cases: mail, SMS and webhooks to the officer on duty, and to those who stand in while nobody has taken the case.
 
 The settings name both. A cry for help is found here within one sweep. A message names the case and where to look, never a number, a name or what
 was written. Where nothing could be told, the next sweep tries again, for a day.
@@ -7,7 +7,9 @@ was written. Where nothing could be told, the next sweep tries again, for a day.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from smtplib import SMTPException
 
 from sqlalchemy import and_, or_, select
@@ -20,10 +22,14 @@ from campaigns.models.replies import Case
 from campaigns.rules.cases import URGENT_WAITS
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
+from campaigns.webhooks.deliver_events import post_event
 from outreach.contacts.phones import find_or_create_phones
 from outreach.core.mail import send_mail
+from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_alert, enqueue_send
 from outreach.models.places import Area
+from outreach.rules.errors import BadInput
+from outreach.rules.formats import is_url
 from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
@@ -70,7 +76,7 @@ def _is_due(now: datetime):  # type: ignore[no-untyped-def]
 def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     """Tell the officer on duty of an urgent case, or those who stand in if nobody has taken it in time. Returns how many were told.
 
-    A mail server that is away costs the mail alone where an SMS goes out too; else its error is raised, and the next sweep tries again.
+    A way that fails costs itself alone where another one told somebody; else its error is raised, and the next sweep tries again.
     """
     settings = runtime.settings
     with runtime.db.read() as session:
@@ -80,21 +86,32 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
         is_first = case.alerted_at is None
         words = _describe(session, case, base=settings.public_base_url, now=now, is_first=is_first)
     contacts = settings.duty_contacts if is_first else settings.stand_in_contacts
-    numbers = [each for each in contacts if "@" not in each]
-    addresses = [each for each in contacts if "@" in each]
+    urls = [each for each in contacts if is_url(each)]
+    addresses = [each for each in contacts if each not in urls and "@" in each]
+    numbers = [each for each in contacts if each not in urls and each not in addresses]
+    ways: list[tuple[str, Callable[[], object]]] = [
+        (f"webhook {at}", partial(_post, settings, url, case_id, words, is_first=is_first, now=now))
+        for at, url in enumerate(urls)
+    ]
     if addresses and settings.smtp_url:
+        send = partial(
+            send_mail,
+            settings.smtp_url,
+            to=addresses,
+            subject=f"KHẨN: có người kêu cứu, việc số {case_id}",
+            body=_MAIL.format(**words),
+            message_id=f"loa-urgent-{case_id}-{is_first:d}",
+        )
+        ways.append(("mail", send))
+    failed: list[Exception] = []
+    for name, tell in ways:
         try:
-            send_mail(
-                settings.smtp_url,
-                to=addresses,
-                subject=f"KHẨN: có người kêu cứu, việc số {case_id}",
-                body=_MAIL.format(**words),
-                message_id=f"loa-urgent-{case_id}-{is_first:d}",
-            )
-        except (OSError, SMTPException):
-            if not numbers:
-                raise
-            log.warning("alert.mail_failed case=%s", case_id, exc_info=True)
+            tell()
+        except (OSError, SMTPException, BadInput) as error:
+            failed.append(error)
+            log.warning("alert.failed way=%s case=%s error=%s", name, case_id, type(error).__name__)
+    if failed and len(failed) == len(ways) and not numbers:
+        raise failed[0]
     with transaction(runtime) as session:
         case = session.scalar(select(Case).where(Case.id == case_id, _is_due(now)).with_for_update())
         if case is None or (case.alerted_at is None) != is_first:
@@ -118,6 +135,27 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
             session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
         enqueue_after_commit(session, enqueue_send)
     return len(contacts)
+
+
+def _post(
+    settings: Settings, url: str, case_id: int, words: dict[str, str], *, is_first: bool, now: datetime
+) -> None:
+    """Post an alert to a webhook; the number tells two alerts of a case apart, and a repeated one from a new one."""
+    post_event(
+        url,
+        event_id=f"loa-urgent-{case_id}-{is_first:d}",
+        kind="case.urgent" if is_first else "case.untaken",
+        data={
+            "case": case_id,
+            "at": words["at"],
+            "place": words["place"],
+            "campaign": words["campaign"],
+            "link": words["link"],
+        },
+        secret=settings.alert_secret,
+        is_production=settings.app_env == "production",
+        now=now,
+    )
 
 
 def _describe(session: Session, case: Case, *, base: str, now: datetime, is_first: bool) -> dict[str, str]:

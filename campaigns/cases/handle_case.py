@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Handling, Reply, ReplyState
+from campaigns.replies.corrections import sign_reply
 from campaigns.replies.open_case import find_open_help
 from campaigns.replies.receive_reply import is_mobile_number
 from campaigns.replies.record_answer import (
@@ -275,6 +276,7 @@ def label_reply(
             handled_at=now,
             answer_id=answer.id if answer else None,
             withdrawn_id=withdrawn.id if withdrawn else None,
+            signature=sign_reply(session, reply.body, recipient) or None,
         )
     )
     record(session, "case.label", case, user, now, label=label.value, suggested=reply.label.value)

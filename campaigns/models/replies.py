@@ -105,6 +105,8 @@ class Handling(BaseWithId):
     handled_at: Mapped[datetime]
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     withdrawn_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
+    # Hash of the reply's words; see campaigns.replies.corrections.
+    signature: Mapped[str | None] = mapped_column(String(32), index=True)
     undone_at: Mapped[datetime | None]
 
 

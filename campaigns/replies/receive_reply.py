@@ -12,6 +12,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
+from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.open_case import open_case, open_help_case
 from campaigns.replies.record_answer import (
     AnswerContext,
@@ -91,6 +92,7 @@ def receive_reply(
         meant = Understanding.by_gateway(Label.NEED_HELP)
     else:
         meant = understand(inbound.body, vocabulary_of(campaign))
+        meant = apply_corrections(session, inbound.body, meant, recipient)
         is_start = starts_again(inbound.body)
         if is_start:
             meant = meant._replace(label=Label.UNCLEAR, is_automatic=True, is_urgent=False)

@@ -111,10 +111,10 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
         query = f"?{urlencode(then)}" if then else ""
         return add_security_headers(redirect(f"/{token}{query}", code=303))
 
-    @page.route(f"/<string(minlength={LENGTH + 1},maxlength={LENGTH + 4}):text>", methods=["GET", "POST"])
-    def show_with_rest(text: str) -> ResponseReturnValue:
+    @page.route(f"/<string(minlength={LENGTH + 1},maxlength={LENGTH + 4}):token>", methods=["GET", "POST"])
+    def show_with_rest(token: str) -> ResponseReturnValue:
         """Show the page of a link that a phone has opened with the full stop behind it."""
-        token = text.rstrip(AFTER_LINKS)
+        token = token.rstrip(AFTER_LINKS)
         if len(token) != LENGTH or service.cipher.recipient_id(token) is None:
             return public_page("no_such_link.html", 404)
         return add_security_headers(redirect(f"/{token}", code=302))

@@ -11,6 +11,7 @@ time. Names are resolved here and connected to as resolved, so that a name canno
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import socket
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -28,6 +30,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
 from campaigns.rules.webhooks import (
+    PREFIX,
     TRIED_FOR,
     DeliveryOutcome,
     check_url,
@@ -274,6 +277,39 @@ class GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+def post_event(
+    url: str,
+    *,
+    event_id: str,
+    kind: str,
+    data: dict[str, Any],
+    secret: str,
+    is_production: bool,
+    now: datetime,
+) -> None:
+    """Post one event at once, outside any subscription; with a secret it is signed. Raises OSError where it is not taken, BadInput for the address."""
+    body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data}, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json", "webhook-id": event_id}
+    if secret:
+        timestamp = int(time.time())
+        key = PREFIX + base64.b64encode(secret.encode()).decode()
+        headers["webhook-timestamp"] = str(timestamp)
+        headers["webhook-signature"] = sign(key, event_id=event_id, timestamp=timestamp, body=body)
+
+    async def post() -> int:
+        async with open_safe_client(is_production=is_production) as client:
+            checked = check_url(url, is_production=is_production)
+            async with client.post(checked, data=body, headers=headers, allow_redirects=False) as answer:
+                return answer.status
+
+    try:
+        status = asyncio.run(post())
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise OSError(f"webhook: {type(error).__name__}") from error
+    if not 200 <= status < 300:
+        raise OSError(f"webhook: status {status}")
 
 
 def open_safe_client(*, is_production: bool) -> aiohttp.ClientSession:

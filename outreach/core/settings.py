@@ -214,10 +214,13 @@ class Settings:
     duty_contacts: tuple[str, ...] = _var(
         (),
         formats.contacts,
-        "who is told of a cry for help, within seconds: mail addresses and mobile numbers, separated by commas",
+        "who is told of a cry for help, within seconds: mail addresses, mobile numbers and addresses of webhooks, separated by commas",
     )
     stand_in_contacts: tuple[str, ...] = _var(
         (), formats.contacts, "who is told when nobody has taken it within ten minutes"
+    )
+    alert_secret: str = _var(
+        "", formats.text, "signs alerts to webhooks, as those of subscriptions are signed", secret=True
     )
     price_per_segment_vnd: int = _var(
         350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"

@@ -116,11 +116,16 @@ def addresses(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def is_url(contact: str) -> bool:
+    """Return whether a contact is the address of a webhook."""
+    return contact.startswith(("https://", "http://"))
+
+
 def contacts(value: str) -> tuple[str, ...]:
-    """Parse mail addresses and mobile numbers separated by commas; a number as +84 and nine digits. Raises BadInput."""
+    """Parse mail addresses, webhooks and mobile numbers separated by commas; a number as +84 and nine digits. Raises BadInput."""
     found: list[str] = []
     for part in addresses(value):
-        numbers = (part,) if "@" in part else read_phone_cell(part).numbers
+        numbers = (part,) if is_url(part) or "@" in part else read_phone_cell(part).numbers
         if len(numbers) != 1:
             raise BadInput("contact_wrong", contact=part)
         found += numbers

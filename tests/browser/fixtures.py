@@ -275,10 +275,18 @@ def _work_through(session: Session, now: datetime) -> dict[str, int]:
         .join(Recipient, Recipient.phone_id == Phone.id)
         .join(Attempt, Attempt.phone_id == Phone.id)
     )
-    e164 = session.scalars(silent.where(Recipient.answer.is_(None), Attempt.stream_id > 0).limit(1)).one()
+    unanswered = silent.where(Recipient.answer.is_(None), Attempt.stream_id > 0)
+    e164, *others = session.scalars(unanswered.distinct().order_by(Phone.e164).limit(3))
     assert receive_reply(session, InboundMessage("SMdoubt", e164, SENDER, "ok", False), keys=keys, now=now)
     doubt = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.UNCLEAR)).one()
-    return {"help": help_id, "doubt": doubt}
+    # Two who ask the same.
+    for at, (other, text) in enumerate(
+        zip(others, ("Tin này có phải lừa đảo không?", "lua dao ha"), strict=True)
+    ):
+        reply = InboundMessage(f"SMalike{at}", other, SENDER, text, False)
+        assert receive_reply(session, reply, keys=keys, now=now)
+    alike = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.QUESTION)).one()
+    return {"help": help_id, "doubt": doubt, "alike": alike}
 
 
 def _ask(session: Session, contact_id: int, now: datetime) -> None:

@@ -94,6 +94,8 @@ SCREENS = [
     Screen("inbox.index", "/admin/inbox/?state=done", AUTHOR),
     Screen("inbox.show", "/admin/inbox/{help}/", AUTHOR),
     Screen("inbox.show", "/admin/inbox/{doubt}/", AUDITOR),
+    Screen("alike.index", "/admin/inbox/alike/", AUTHOR),
+    Screen("alike.show", "/admin/inbox/alike/{alike}/", AUTHOR),
     Screen("saved_texts.index", "/admin/inbox/texts/", AUTHOR),
     # People and their lists.
     Screen("contacts.index", "/admin/people/", AUTHOR),

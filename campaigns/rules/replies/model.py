@@ -26,6 +26,8 @@ COLUMNS = len(LABELS) + 1
 _WIDTH = 32
 _HALF = 1 << (_WIDTH - 1)
 _OFFSET = sum(_HALF << (_WIDTH * column) for column in range(COLUMNS))
+_SIZE = 4 * COLUMNS
+_SIGNS = sum(0x8000 << (_WIDTH * column) for column in range(COLUMNS))
 _columns = struct.Struct(f"<{COLUMNS}I").unpack
 SCALE = 256
 """A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
@@ -56,9 +58,14 @@ def features_of_border(before: str, word: str) -> Iterator[str]:
     plain, plain_before = unaccent_word(word), unaccent_word(before)
     if before != START:
         yield f"b{plain_before} {plain}"
-    left = plain_before[-3:] + " "
+    yield from features_of_joint(plain_before[-3:], plain[:3])
+
+
+def features_of_joint(left: str, right: str) -> Iterator[str]:
+    """Yield the pieces over the border of two words: of the end of the first, and the beginning of the second."""
+    left += " "
     for size in range(1, len(left)):
-        yield f"c{left[-size - 1 :]}{plain[:3]}"
+        yield f"c{left[-size - 1 :]}{right}"
 
 
 def features_of_meanings(names: Sequence[str]) -> Iterator[str]:
@@ -113,57 +120,69 @@ def write_weights(path: Path, weights: dict[str, Sequence[int]]) -> None:
     path.write_bytes(zlib.compress(len(names).to_bytes(4, "little") + names + numbers, 9))
 
 
+class Weights:
+    """Packed weights by feature, unpacked from their bytes when they are asked for: most are not asked for soon."""
+
+    def __init__(self, data: bytes) -> None:
+        data = zlib.decompress(data)
+        start = 4 + int.from_bytes(data[:4], "little")
+        names = data[4:start].decode().split("\n")
+        self._wide = bytearray(len(names) * _SIZE)
+        numbers = memoryview(data)[start:]
+        # Each weight of 16 bits becomes one of 32 bits, with its sign taken away as an offset.
+        self._wide[0::4], self._wide[1::4] = numbers[0::2], numbers[1::2]
+        self._places = dict(zip(names, range(0, len(self._wide), _SIZE), strict=True))
+
+    def get(self, name: str) -> int:
+        """Return the packed weights of a feature, 0 for one that the model does not know."""
+        at = self._places.get(name)
+        if at is None:
+            return 0
+        return (int.from_bytes(self._wide[at : at + _SIZE], "little") ^ _SIGNS) - _SIGNS
+
+
 @cache
-def load_weights() -> dict[str, int]:
-    """Return the packed weights of each feature."""
-    data = zlib.decompress(WEIGHTS.read_bytes())
-    start = 4 + int.from_bytes(data[:4], "little")
-    names = data[4:start].decode().split("\n")
-    wide = bytearray(len(names) * COLUMNS * 4)
-    numbers = memoryview(data)[start:]
-    # Each weight of 16 bits becomes one of 32 bits, with its sign taken away as an offset.
-    wide[0::4], wide[1::4] = numbers[0::2], numbers[1::2]
-    size = COLUMNS * 4
-    signs = sum(0x8000 << (_WIDTH * column) for column in range(COLUMNS))
-    read = int.from_bytes
-    return {
-        name: (read(wide[at : at + size], "little") ^ signs) - signs
-        for name, at in zip(names, range(0, len(wide), size), strict=True)
-    }
+def load_weights() -> Weights:
+    """Return the weights of the file."""
+    return Weights(WEIGHTS.read_bytes())
 
 
 @lru_cache(maxsize=20_000)
 def _weigh_word(word: str) -> int:
-    weights = load_weights()
-    return sum(weights.get(name, 0) for name in features_of_word(word))
+    return sum(map(load_weights().get, features_of_word(word)))
 
 
 @lru_cache(maxsize=50_000)
+def _weigh_joint(left: str, right: str) -> int:
+    return sum(map(load_weights().get, features_of_joint(left, right)))
+
+
 def _weigh_pair(before: str, word: str) -> int:
-    weights = load_weights()
-    border = sum(weights.get(name, 0) for name in features_of_border(before, word))
-    return _weigh_word(word) + border
+    """Return the weights of a word and of its border to the word before."""
+    get = load_weights().get
+    plain, plain_before = unaccent_word(word), unaccent_word(before)
+    total = _weigh_word(word) + _weigh_joint(plain_before[-3:], plain[:3]) + get(f"b{before} {word}")
+    return total if before == START else total + get(f"b{plain_before} {plain}")
 
 
 @cache
 def _weigh_count(count: int) -> int:
-    return load_weights().get(f"n{count}", 0)
+    return load_weights().get(f"n{count}")
 
 
 @lru_cache(maxsize=20_000)
 def _weigh_danger(danger: frozenset[str]) -> int:
-    weights = load_weights()
-    return sum(weights.get(name, 0) for name in features_of_danger(danger))
+    return sum(map(load_weights().get, features_of_danger(danger)))
 
 
 @lru_cache(maxsize=50_000)
 def _weigh_meaning(two_before: str, before: str, name: str) -> int:
-    weights = load_weights()
-    total = weights.get("m" + name, 0)
+    get = load_weights().get
+    total = get("m" + name)
     if before:
-        total += weights.get(f"m{before} {name}", 0)
+        total += get(f"m{before} {name}")
     if two_before:
-        total += weights.get(f"m{two_before} {before} {name}", 0)
+        total += get(f"m{two_before} {before} {name}")
     return total
 
 
@@ -196,14 +215,14 @@ def weigh(
 
 @lru_cache(maxsize=256)
 def _weights_of_rules(label: Label, confidence: float) -> tuple[float, ...]:
-    packed = load_weights().get(rule_feature(label, confidence), 0)
+    packed = load_weights().get(rule_feature(label, confidence))
     return tuple(weight / SCALE for weight in unpack(packed))
 
 
 @cache
 def load_risk() -> float:
     """Return the risk of an error that a label may have and still stand without an officer's look."""
-    return unpack(load_weights()[RISK])[0] / 10_000
+    return unpack(load_weights().get(RISK))[0] / 10_000
 
 
 def use_weights(path: Path) -> None:
@@ -214,7 +233,7 @@ def use_weights(path: Path) -> None:
         load_weights,
         load_risk,
         _weigh_word,
-        _weigh_pair,
+        _weigh_joint,
         _weigh_count,
         _weigh_danger,
         _weigh_meaning,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -91,3 +92,26 @@ def _understand(text: str, vocabulary: Vocabulary) -> Understanding:
     label = LABELS[at]
     is_sure = is_sure_enough(label, likely[at], risk=load_risk())
     return Understanding(label, likely[at], is_sure and not is_urgent, is_urgent, by_rules)
+
+
+MOST_WEIGHED = 60
+"""Words of a text that are weighed one by one."""
+TELLS_FROM = 0.35
+"""Loss of the label's log odds without a word, as a share of the greatest loss, from which the word told."""
+LEAST_LOSS = 0.15
+
+
+def telling_parts(text: str, vocabulary: Vocabulary, label: Label) -> list[tuple[str, bool]]:
+    """Return a text in parts, each with whether it told the label: without such a word the label is less likely."""
+    pieces = re.split(r"(\s+)", text)
+    words = [at for at, piece in enumerate(pieces) if piece.strip()][:MOST_WEIGHED]
+
+    def odds(without: int | None) -> float:
+        rest = "".join("" if at == without else piece for at, piece in enumerate(pieces))
+        chance = score_reply(rest, vocabulary).likely[LABELS.index(label)]
+        return math.log((chance + 1e-6) / (1 - chance + 1e-6))
+
+    whole = odds(None)
+    losses = {at: whole - odds(at) for at in words}
+    least = max(LEAST_LOSS, TELLS_FROM * max(losses.values(), default=0.0))
+    return [(piece, losses.get(at, 0.0) >= least) for at, piece in enumerate(pieces) if piece]

@@ -71,6 +71,12 @@ POST inbox.label            ASP..
 POST inbox.undo             ASP..
 POST inbox.close           ASP..
 POST inbox.reopen           ASP..
+POST inbox.measure_answer   ASP..
+GET  alike.index            ASP.U
+GET  alike.show             ASP.U
+POST alike.label            ASP..
+POST alike.answer           ASP..
+POST alike.close            ASP..
 GET  progress.index         ASPLU
 POST progress.official      ASP..
 GET  agencies.index         ASPLU

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -115,3 +119,38 @@ def test_a_case_that_was_taken_is_not_escalated(world: World, campaign: int) -> 
         case = session.scalars(select(Case)).one()
         case.alerted_at = case.taken_at = world.now
     assert enqueue_due_alerts(world.runtime, now=world.now + URGENT_WAITS) == 0
+
+
+def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_alert(
+    world: World, campaign: int
+) -> None:
+    got: list[tuple[dict[str, str], dict[str, Any]]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            got.append(({name.lower(): value for name, value in self.headers.items()}, json.loads(body)))
+            self.send_response(204 if self.path == "/duty" else 500)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}"
+    settings = replace(
+        world.runtime.settings, duty_contacts=(f"{base}/away", f"{base}/duty"), alert_secret="s" * 32
+    )
+    world.runtime = replace(world.runtime, settings=settings)
+    say(world, CRY)
+    with world.runtime.db.read() as session:
+        case_id = session.scalars(select(Case.id)).one()
+    assert alert_officers(world.runtime, case_id, now=world.now) == 2
+    server.shutdown()
+    server.server_close()
+    headers, event = got[-1]
+    assert headers["webhook-signature"].startswith("v1,")
+    assert event["type"] == "case.urgent"
+    assert event["data"]["case"] == case_id
+    assert number(15) not in json.dumps(event)

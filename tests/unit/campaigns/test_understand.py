@@ -21,13 +21,13 @@ def test_authors_who_were_not_trained_on_are_understood() -> None:
     automatic = [(each, found) for each, found in READ if found.is_automatic]
     wrong = sum(each.label is not found.label for each, found in automatic)
     assert macro_f1(READ) > 0.9
-    assert wrong / len(automatic) < 0.04
+    assert wrong / len(automatic) < 0.03
 
 
 def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
     missed = [each.text for each, found in READ if each.label is Label.OPT_OUT is not found.label]
     unheard = [each.text for each, found in READ if each.is_urgent and not found.is_urgent]
-    assert len(missed) <= 9
+    assert len(missed) <= 4
     assert len(unheard) <= 6
 
 

@@ -1,0 +1,152 @@
+"""Cases whose replies say the same: shown together, and labelled, answered or closed together.
+
+Each case is handled by its own use case in its own transaction: what somebody else has taken or closed meanwhile is left out and counted.
+Urgent cases stay out; each is somebody's life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.cases.handle_case import cases_visible_to, find_case
+from campaigns.models.campaigns import Campaign
+from campaigns.models.replies import Case, Reply
+from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, assigned_until
+from campaigns.rules.content import read_content
+from campaigns.rules.replies.alike import AlikeReply, group_alike
+from campaigns.rules.replies.classifier import BLUEZONE
+from campaigns.rules.replies.labels import Label
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput, LoaError
+
+# The longest waiting cases that are compared, and those handled at once: a page that can be looked through.
+MOST_COMPARED = 3000
+MOST_TOGETHER = 200
+MOST_GROUPS = 50
+SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeCase:
+    """An open case of a group, with its reply."""
+
+    id: int
+    text: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeGroup:
+    """Open cases whose replies say the same, the longest waiting first."""
+
+    cases: list[AlikeCase]
+    kind: CaseKind
+    label: Label  # the suggested one
+    campaign: str
+    campaign_kind: str
+    is_in_doubt: bool
+    may_answer: bool  # by SMS: all belong to a campaign
+
+    @property
+    def samples(self) -> list[str]:
+        """Return some of the texts, each once."""
+        return list(dict.fromkeys(each.text for each in self.cases))[:SAMPLES]
+
+
+def read_groups(session: Session, user: User, *, now: datetime) -> list[AlikeGroup]:
+    """Return the groups of two or more open cases that the user may handle now, the largest first."""
+    return _group(session, user, now=now)[:MOST_GROUPS]
+
+
+def read_group(session: Session, case_id: int, user: User, *, now: datetime) -> AlikeGroup | None:
+    """Return the group of a case, None where the case is done, taken by somebody else or alone. Raises NotFound."""
+    case = find_case(session, case_id, user=user)
+    groups = _group(session, user, now=now, topic_of=case)
+    return next((group for group in groups if any(each.id == case_id for each in group.cases)), None)
+
+
+def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None = None) -> list[AlikeGroup]:
+    query = (
+        select(Case, Reply.body, Reply.label, Campaign.name, Campaign.kind)
+        .join(Reply, Reply.id == Case.reply_id)
+        .outerjoin(Campaign, Campaign.id == Case.campaign_id)
+        .where(
+            Case.done_at.is_(None),
+            Case.urgent_at.is_(None),
+            Reply.body != "",
+            cases_visible_to(session, user),
+        )
+        .order_by(Case.opened_at, Case.id)
+        .limit(MOST_COMPARED)
+    )
+    if topic_of is not None:
+        query = query.where(
+            Case.kind == topic_of.kind, Case.campaign_id.is_not_distinct_from(topic_of.campaign_id)
+        )
+    rows = {
+        case.id: (case, body, label, name, kind)
+        for case, body, label, name, kind in session.execute(query)
+        if case.taken_by in (None, user.id) or assigned_until(case.taken_at, now=now) is None
+    }
+    campaigns = {row[0].campaign_id for row in rows.values()}
+    contents = session.execute(select(Campaign.id, Campaign.content).where(Campaign.id.in_(campaigns)))
+    words = {id_: read_content(content).vocabulary for id_, content in contents}
+    ids = group_alike(
+        AlikeReply(case.id, (case.kind, label, case.campaign_id), body, words.get(case.campaign_id, BLUEZONE))
+        for case, body, label, _name, _kind in rows.values()
+    )
+    groups = []
+    for each in ids:
+        if len(each) < 2:
+            break
+        case, _body, label, name, kind = rows[each[0]]
+        groups.append(
+            AlikeGroup(
+                cases=[AlikeCase(id_, rows[id_][1], rows[id_][0].opened_at) for id_ in each[:MOST_TOGETHER]],
+                kind=case.kind,
+                label=label,
+                campaign=name or "",
+                campaign_kind=kind or "",
+                is_in_doubt=case.kind in WAITS_FOR_LABEL,
+                may_answer=all(rows[id_][0].recipient_id is not None for id_ in each),
+            )
+        )
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How many cases were handled, and why others were not."""
+
+    done: int
+    refused: list[LoaError]
+
+
+def handle_together(
+    runtime: Any,
+    ids: Collection[int],
+    use_case: Callable[..., object],
+    *,
+    user: User,
+    now: datetime,
+    **values: Any,
+) -> Together:
+    """Call a use case for each of these cases. Raises BadInput without a case, or if it is refused for all of them."""
+    if not ids:
+        raise BadInput("case_none_chosen")
+    refused: list[LoaError] = []
+    chosen = list(dict.fromkeys(ids))[:MOST_TOGETHER]
+    for case_id in chosen:
+        try:
+            use_case(runtime, case_id, user=user, now=now, **values)
+        except LoaError as error:
+            refused.append(error)
+    if len(refused) == len(chosen):
+        raise refused[0]
+    return Together(len(chosen) - len(refused), refused)

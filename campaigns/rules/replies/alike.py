@@ -1,0 +1,102 @@
+"""Replies that say the same, whatever their letters: for groups in the inbox, and for what officers have corrected before. Pure.
+
+Two replies are alike by their meanings, and by the words that have none; a doubt ("is it a swindle?") is one meaning however it is put.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from campaigns.rules.replies.classifier import Vocabulary, read_reply
+from campaigns.rules.replies.doubts import find_doubt
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.words import split_words, unaccent_word
+
+ALIKE_FROM = 0.6
+"""Share of what two replies say together that both must say."""
+MOST_KINDS_COMPARED = 200
+"""Groups of one label that a reply is compared with; beyond, only replies that say exactly the same are put together."""
+# What says little by itself.
+_WEAK = frozenset({"X", "BREAK", "MARK", "ACK", "YES", "DA", "NUMWORD", "PART", "SELF"})
+_SURE_FROM = {Label.INSTALLED: 5, Label.WRONG_NUMBER: 5}
+"""Officers' decisions, all the same, from which a label stands by itself: an error of these two is the worst."""
+_SURE_FROM_ELSE = 3
+
+
+class AlikeReply(NamedTuple):
+    """A reply to be put into a group: `topic` is what is never mixed, such as its campaign and label."""
+
+    id: int
+    topic: tuple[object, ...]
+    text: str
+    vocabulary: Vocabulary
+
+
+@dataclass(slots=True)
+class _Group:
+    parts: frozenset[str]
+    ids: list[int] = field(default_factory=list)
+
+
+def group_alike(replies: Iterable[AlikeReply]) -> list[list[int]]:
+    """Return the ids of replies that say the same, the largest group first, in the order given."""
+    exact: dict[tuple[object, ...], _Group] = {}
+    by_topic: dict[tuple[object, ...], list[_Group]] = {}
+    for reply in replies:
+        parts = meaning_of(reply.text, reply.vocabulary)
+        group = exact.get((*reply.topic, parts))
+        if group is None:
+            others = by_topic.setdefault(reply.topic, [])
+            group = next(
+                (each for each in others[:MOST_KINDS_COMPARED] if _share(each.parts, parts) >= ALIKE_FROM),
+                None,
+            )
+            if group is None:
+                group = _Group(parts)
+                others.append(group)
+            exact[(*reply.topic, parts)] = group
+        group.ids.append(reply.id)
+    groups = [each.ids for others in by_topic.values() for each in others]
+    return sorted(groups, key=len, reverse=True)
+
+
+def _share(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other) if one and other else 0.0
+
+
+def meaning_of(text: str, vocabulary: Vocabulary) -> frozenset[str]:
+    """Return what a reply says: its doubt alone, else its meanings, else its words."""
+    if doubt := find_doubt(text):
+        return frozenset({f"doubt {doubt}"})
+    reading = read_reply(text, vocabulary)
+    meanings = frozenset(reading.meanings) - _WEAK
+    words = (unaccent_word(word) for word in reading.words if word not in (",", "?"))
+    return meanings or frozenset(f"word {word}" for word in words)
+
+
+def signature_of(text: str, vocabulary: Vocabulary, private: Collection[str]) -> str:
+    """Return a hash of a reply's words by which the same words are found again; empty without words.
+
+    The campaign's own words count as one, numbers as another, and the words of `private` (the person's name and places, without accents)
+    not at all.
+    """
+    words = [unaccent_word(word) for word in read_reply(text, vocabulary).words]
+    kept = [word for word in words if word not in private and word != ","]
+    return hashlib.blake2b(" ".join(kept).encode(), digest_size=16).hexdigest() if kept else ""
+
+
+def private_words(*texts: str | None) -> frozenset[str]:
+    """Return the words of names and places, without accents and marks."""
+    words = (word for text in texts if text for word in split_words(text, frozenset()))
+    return frozenset(unaccent_word(word) for word in words if word not in (",", "?"))
+
+
+def choose_label(decisions: Mapping[Label, int]) -> tuple[Label, bool] | None:
+    """Return the label that officers gave to the same words, and whether it is sure; None where they gave none or several."""
+    if len(decisions) != 1:
+        return None
+    ((label, times),) = decisions.items()
+    return label, times >= _SURE_FROM.get(label, _SURE_FROM_ELSE)

@@ -1,0 +1,106 @@
+"""Alike replies in one go: grouped by meaning, handled together after a look at all, and remembered for the next."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.models.messages import Message
+from campaigns.models.replies import Case, Handling, Reply
+from campaigns.rules.cases import CaseOutcome
+from campaigns.rules.replies.labels import Label
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World, number
+
+DOUBTS = ("có phải lừa đảo không", "tin này thật hay giả vậy?", "sao lừa đảo thế")
+
+
+@pytest.fixture
+def asked(world: World, client: FlaskClient) -> list[int]:
+    """The cases of three who doubt the same, of one who says something else, and of one who cries for help."""
+    world.add_people(12)
+    world.launch(window=["00:00", "24:00"])
+    world.send()
+    for index, text in enumerate((*DOUBTS, "cài có hao pin không", "cứu với nước ngập tới nóc nhà rồi")):
+        world.reply(number(index), text, gateway_id=f"SM{index}")
+    signed_in(client, AUTHOR)
+    return [each.id for each in world.cases()]
+
+
+def outcomes(world: World, ids: list[int]) -> list[CaseOutcome | None]:
+    with world.runtime.db.read() as session:
+        return [session.get_one(Case, each).outcome for each in ids]
+
+
+def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(
+    world: World, client: FlaskClient, asked: list[int]
+) -> None:
+    groups = client.get("/admin/inbox/alike/").text
+    assert "3 tin" in groups
+    assert re.findall(r"/admin/inbox/alike/(\d+)/", groups) == [str(asked[0])]
+    page = client.get(f"/admin/inbox/alike/{asked[0]}/").text
+    assert [int(each) for each in re.findall(r'name="case" value="(\d+)" checked', page)] == asked[:3]
+    post(client, f"/admin/inbox/{asked[1]}/finish", outcome="called", result="")
+    done = post(
+        client, f"/admin/inbox/alike/{asked[0]}/answer", case=asked[:3], text="Tin that, do Mat tran gui."
+    )
+    assert done.status_code == 303
+    after = client.get(done.location).text
+    assert "Đã xử lý 2 việc" in after
+    assert "1 việc chưa xử lý" in after
+    assert outcomes(world, asked) == [
+        CaseOutcome.MESSAGED,
+        CaseOutcome.CALLED,
+        CaseOutcome.MESSAGED,
+        None,
+        None,
+    ]
+    with world.runtime.db.read() as session:
+        sent = session.scalars(select(Message).where(Message.text == "Tin that, do Mat tran gui.")).all()
+        assert len(sent) == 2
+
+
+def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(
+    world: World, client: FlaskClient, asked: list[int]
+) -> None:
+    refused = post(client, f"/admin/inbox/alike/{asked[0]}/finish", case=asked[:2], outcome="")
+    assert refused.status_code == 422
+    assert [int(each) for each in re.findall(r'name="case" value="(\d+)" checked', refused.text)] == asked[:2]
+    assert post(client, f"/admin/inbox/alike/{asked[0]}/finish", outcome="called").status_code == 422
+    post(client, f"/admin/inbox/alike/{asked[0]}/finish", case=asked[:2], outcome="called")
+    assert outcomes(world, asked[:3]) == [CaseOutcome.CALLED, CaseOutcome.CALLED, None]
+
+
+def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with_the_person(
+    world: World, client: FlaskClient, asked: list[int]
+) -> None:
+    words = "con chim bay ngang ngọn cây"
+
+    def suggested(index: int) -> tuple[Label, bool]:
+        world.reply(number(index), words, gateway_id=f"SM2{index}")
+        with world.runtime.db.read() as session:
+            reply = session.scalars(select(Reply).order_by(Reply.id.desc())).first()
+            assert reply is not None
+            return reply.label, reply.is_sure
+
+    first, _is_sure = suggested(5)
+    other = Label.REFUSE if first is not Label.REFUSE else Label.NOT_YET
+    for index in (6, 7, 8):
+        case = world.cases()[-1]
+        post(client, f"/admin/inbox/{case.id}/label", label=other.value)
+        assert suggested(index) == (other, index == 8)
+    with world.runtime.db.write() as session:
+        for reply in session.scalars(select(Reply).join(Handling, Handling.reply_id == Reply.id)):
+            reply.body = ""
+    assert suggested(9)[0] is first
+
+
+def test_an_answer_is_measured_as_it_would_be_sent(
+    world: World, client: FlaskClient, asked: list[int]
+) -> None:
+    measured = post(client, f"/admin/inbox/{asked[0]}/measure", text="Tin thật " * 20)
+    assert measured.json["segments"] >= 2
+    assert measured.json["text"].startswith("Tin th")

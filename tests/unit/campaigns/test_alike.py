@@ -1,0 +1,85 @@
+"""Replies that say the same are found together, and what officers decided is found again by the words."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.rules.replies.alike import (
+    AlikeReply,
+    choose_label,
+    group_alike,
+    private_words,
+    signature_of,
+)
+from campaigns.rules.replies.classifier import BLUEZONE
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import telling_parts
+
+NOBODY = private_words()
+
+
+def groups(*texts: str, topics: str = "") -> list[list[int]]:
+    return group_alike(
+        AlikeReply(at, (topics[at : at + 1],), text, BLUEZONE) for at, text in enumerate(texts)
+    )
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("có phải lừa đảo không", "tin này thật hay giả vậy?", "ai nhắn đó"),
+        ("mạng nhà tôi yếu quá", "mang nha toi yeu qua", "Mạng nhà tôi yếu quá!!!"),
+        ("cài có mất tiền không", "cai app nay co ton tien k"),
+    ],
+)
+def test_the_same_meaning_in_other_letters_is_one_group(texts: tuple[str, ...]) -> None:
+    assert groups(*texts) == [list(range(len(texts)))]
+
+
+def test_other_meanings_and_other_topics_are_other_groups() -> None:
+    assert groups("có phải lừa đảo không", "trời mưa to ghê", "lừa đảo hả", "nhà có ba con bò") == [
+        [0, 2],
+        [1],
+        [3],
+    ]
+    assert len(groups("lừa đảo hả", "lừa đảo hả", topics="ab")) == 2
+
+
+def test_names_places_and_numbers_do_not_count_in_a_signature() -> None:
+    private = private_words("Nguyễn Thị Mận", "Thôn Kon Rờ Bàng", None)
+    one = signature_of("Mận ở Kon Rờ Bàng chưa có sóng, gọi 0905000123", BLUEZONE, private)
+    other = signature_of("man o chua co song goi 0905000999", BLUEZONE, private)
+    assert one == other
+    assert one != signature_of("chưa có điện", BLUEZONE, private)
+    assert signature_of("Mận!", BLUEZONE, private) == ""
+
+
+@pytest.mark.parametrize(
+    ("decisions", "chosen"),
+    [
+        ({}, None),
+        ({Label.QUESTION: 1}, (Label.QUESTION, False)),
+        ({Label.QUESTION: 3}, (Label.QUESTION, True)),
+        ({Label.INSTALLED: 4}, (Label.INSTALLED, False)),
+        ({Label.INSTALLED: 5}, (Label.INSTALLED, True)),
+        ({Label.QUESTION: 9, Label.REFUSE: 1}, None),
+    ],
+)
+def test_officers_must_agree_and_often_before_a_label_stands_by_itself(
+    decisions: dict[Label, int], chosen: tuple[Label, bool] | None
+) -> None:
+    assert choose_label(decisions) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "telling"),
+    [
+        ("trời mưa quá mà thôi đừng nhắn nữa nha", Label.OPT_OUT, "đừng"),
+        ("chào em, chị cài rồi đó", Label.INSTALLED, "cài"),
+    ],
+)
+def test_a_label_is_traced_to_the_words_that_told_it(text: str, label: Label, telling: str) -> None:
+    parts = telling_parts(text, BLUEZONE, label)
+    assert "".join(part for part, _tells in parts) == text
+    assert telling in [part for part, tells in parts if tells]
+    assert sum(tells for _part, tells in parts) < len(text.split())
