@@ -366,7 +366,7 @@ def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Se
     campaign.price_vnd = price
     total = 0
     for step in campaign.steps:
-        cost = estimate(step, audience, link=link, price=price, unaccented=campaign.unaccented)
+        cost = estimate(step, audience, link=link, price=price, accents=campaign)
         step.segments_each = cost.total / recipients if recipients else 0.0
         total += cost.vnd
     session.flush()

@@ -1,10 +1,12 @@
 """Servers and databases for every test that asks for them; nothing here starts before it is asked for."""
 
+import fcntl
 import gc
 import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,27 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         # Were pytest killed, a process of pytest-xdist would live on, and its servers with it.
         follow_parent(signal.SIGTERM)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """The processes of pytest-xdist share one PostgreSQL, and what is migrated once: `_shared` has them in the first."""
+    config = node.config
+    if not hasattr(config, "loa_shared"):
+        folder = make_folder()
+        server = None if os.environ.get("TEST_POSTGRES_URL") else start_postgres(folder)
+        config.loa_shared = (folder, server)
+    folder, server = config.loa_shared
+    node.workerinput["loa_folder"] = str(folder)
+    node.workerinput["loa_postgres"] = server.url if server else ""
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if shared := getattr(config, "loa_shared", None):
+        folder, server = shared
+        if server:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:
@@ -74,6 +97,21 @@ def servers_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def shared_folder(request: pytest.FixtureRequest, servers_folder: Path) -> Path:
+    """A folder of all processes that run these tests; this one's own where it is alone."""
+    given: str = getattr(request.config, "workerinput", {}).get("loa_folder", "")
+    return Path(given) if given else servers_folder
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process after the other make what all use."""
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
 def redis_url(servers_folder: Path) -> Iterator[str]:
     """A real Redis of this session's own."""
     server = start_redis(servers_folder)
@@ -82,9 +120,10 @@ def redis_url(servers_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(servers_folder: Path) -> Iterator[str]:
-    """A real PostgreSQL: the one in TEST_POSTGRES_URL, whose user may create databases, or one of our own."""
-    if given := os.environ.get("TEST_POSTGRES_URL"):
+def postgres_url(request: pytest.FixtureRequest, servers_folder: Path) -> Iterator[str]:
+    """A real PostgreSQL: the one in TEST_POSTGRES_URL, whose user may create databases, or one of the tests' own."""
+    shared: str = getattr(request.config, "workerinput", {}).get("loa_postgres", "")
+    if given := os.environ.get("TEST_POSTGRES_URL") or shared:
         yield given
         return
     server = start_postgres(servers_folder)
@@ -104,14 +143,17 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(servers_folder: Path) -> Path:
+def migrated_sqlite(shared_folder: Path) -> Path:
     """A file at the newest revision, to be copied: migrating anew takes longer than most tests."""
-    path = servers_folder / "template.db"
-    db = Database(f"sqlite:///{path}")
-    upgrade(db)
-    with db.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
+    path = shared_folder / "template.db"
+    with _locked(shared_folder):
+        if not path.exists():
+            db = Database(f"sqlite:///{path}.new")
+            upgrade(db)
+            with db.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.close()
+            Path(f"{path}.new").rename(path)
     return path
 
 
@@ -123,9 +165,14 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_url: str) -> Iterator[MigratedDatabase]:
+def migrated_postgres(postgres_url: str, shared_folder: Path) -> Iterator[MigratedDatabase]:
     """A database at the newest revision, for one test after the other: making one takes longer than most tests."""
-    database = MigratedDatabase(create_database(postgres_url))
+    template = shared_folder / "template.url"
+    with _locked(shared_folder):
+        if not template.exists():
+            MigratedDatabase(url := create_database(postgres_url)).close()
+            template.write_text(url)
+        database = MigratedDatabase(create_database(postgres_url, template.read_text()))
     yield database
     database.close()
     drop_database(database.url)

@@ -36,6 +36,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import add_organisation, find_organisation
 from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation
+from outreach.contacts.languages import offer_languages, read_offered
 from outreach.contacts.move_people import load_units
 from outreach.core.mail import check_server
 from outreach.core.schema import upgrade
@@ -77,6 +78,7 @@ class Setup:
             self.add_organisations,
             self.add_administrator,
             self.add_users,
+            self.offer_languages,
             self.add_senders,
             self.save_report,
             self.set_goals,
@@ -162,6 +164,17 @@ class Setup:
             user=None,
             now=self.now,
         )
+
+    def offer_languages(self) -> Step:
+        step = Step("languages", _("Ngôn ngữ"))
+        with self.runtime.db.read() as session:
+            step.kept = len(read_offered(session))
+        if self.plan.languages and not step.kept:
+            codes = offer_languages(
+                self.runtime, codes=self.plan.languages, user=self.administrator(), now=self.now
+            )
+            step.new = len(codes)
+        return step
 
     def add_senders(self) -> Step:
         step = Step("senders", _("Tên người gửi"))

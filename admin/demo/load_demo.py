@@ -42,6 +42,7 @@ from campaigns.rules.states import AttemptState, CampaignAction, MessageState
 from campaigns.sweep import open_step, steps_due
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user
+from outreach.contacts.languages import offer_languages
 from outreach.core.settings import Settings
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact, Phone
@@ -65,6 +66,7 @@ LOGINS = (
     ("kiemtra@loa.example", Role.AUDITOR, "kiểm tra", "Đỗ Ngọc Nga"),
 )
 SENDER = "MTTQKONTUM"
+LANGUAGES = ("sed", "bdq", "jeh", "jra", "brb", "rmx")  # of Kon Tum
 FRONT = ("MTTQ", "Ủy ban MTTQ Việt Nam tỉnh Kon Tum")
 # Written with accents and sent without, as the form suggests: one part fewer, and every phone can show it.
 TEXT = (
@@ -138,6 +140,7 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
             user=find_user(session, LOGINS[0][0]),
             now=now,
         )
+        offer_languages(session, codes=LANGUAGES, user=find_user(session, LOGINS[0][0]), now=now)
         for title, text in _KEPT:
             author = find_user(session, LOGINS[1][0])
             save_text(session, title=title, text=text, text_id=None, user=author, now=now)

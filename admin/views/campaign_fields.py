@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.views.text_fields import fill_texts, read_texts
-from admin.wording.campaigns import ANSWERED, LANGUAGES, OTHER_LANGUAGES, SMARTPHONE
+from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE
 from admin.wording.errors import show_error
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.drafts import suggest_text
@@ -27,12 +27,15 @@ from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import find_text_errors, split_content
 from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
 from outreach.accounts.permissions import areas_of, visible_to
+from outreach.contacts.languages import read_offered
 from outreach.imports.uploads import find_list
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList, LegalBasis, Membership
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
 from outreach.rules.errors import BadInput
+from outreach.rules.languages import NAMES as LANGUAGES
+from outreach.rules.languages import VIETNAMESE
 
 Form = MultiDict[str, str]
 Kinds = Mapping[str, Mapping[str, Any]]
@@ -140,6 +143,7 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         },
         "text": form.get("text", "").replace("\r\n", "\n").strip(),
         "unaccented": bool(form.get("unaccented")),
+        "unaccented_languages": form.getlist("unaccented_languages"),
         "step": _steps(form, errors),
         **first_variants(form, errors),
     }
@@ -258,7 +262,7 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
             "goal_source": goal.get("source", ""),
         }
     )
-    for part in ("lists", "organisations", "areas", "languages", "smartphone"):
+    for part in ("lists", "organisations", "areas", "languages", "smartphone", "unaccented_languages"):
         form.setlist(part, list(data.get(part, ())))
     form["answered"] = data.get("answered", "")
     steps = data.get("step", ())
@@ -368,14 +372,21 @@ def _percent(table: Mapping[str, Any]) -> str:
     return f"{table['hold_out'] * 100:g}".replace(".", ",") if table.get("hold_out") else ""
 
 
-def read_choices(session: Session, user: User) -> dict[str, Any]:
+def read_languages(session: Session, form: Form) -> dict[str, str]:
+    """Return the languages that the form has fields for: those offered, and those already used in it."""
+    used = {*languages_written(form), *form.getlist("languages"), *form.getlist("unaccented_languages")}
+    offered = read_offered(session)
+    return {code: name for code, name in OTHER_LANGUAGES.items() if code in offered or code in used}
+
+
+def read_choices(session: Session, user: User, form: Form) -> dict[str, Any]:
     """Return the choices for the audience that the form offers this user."""
     return {
         "lists": _lists(session, user),
         "organisations": _organisations(session, user),
         "districts": _districts(session, user),
         "area": _own_area(session, user),
-        "languages": LANGUAGES,
+        "languages": {VIETNAMESE: LANGUAGES[VIETNAMESE], **read_languages(session, form)},
         "smartphone": SMARTPHONE,
         "answered": ANSWERED,
         "segments": [(segment.id, segment.name) for segment in read_segments(session, user)],

@@ -31,6 +31,7 @@ from admin.views.campaign_fields import (
     list_key,
     read_choices,
     read_form,
+    read_languages,
     suggest_anew,
     usual_sender,
     variant_rows,
@@ -201,7 +202,7 @@ class CampaignFormPages(AdminPage):
         segment_message: str = "",
     ) -> str:
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
-        kind = filled.form.get("kind", "")
+        kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
         page: str = self.render(
             "campaigns/form.html",
             filled=filled,
@@ -214,13 +215,19 @@ class CampaignFormPages(AdminPage):
             },
             campaign={"id": campaign.id, "name": campaign.name} if campaign else None,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
-            choices=read_choices(session, user),
+            choices=read_choices(session, user, filled.form),
             senders=[sender.name for sender in senders],
             texts=show_texts(filled.form, filled.errors, kind=kind),
-            **show_languages(filled.form, filled.errors, written=languages_written(filled.form), kind=kind),
+            **show_languages(
+                filled.form,
+                filled.errors,
+                offered=languages,
+                written=languages_written(filled.form),
+                kind=kind,
+            ),
             anchors=_ANCHORS,
             reminders=_reminders(filled.form),
-            languages=OTHER_LANGUAGES,
+            languages=languages,
             first_variants=_first_variants(filled.form),
             shown_errors={} if fresh else name_errors(filled.errors),
             tried=tried,

@@ -24,7 +24,6 @@ from admin.refusals import within_quota
 from admin.views.base import AdminPage
 from admin.views.inbox import labels_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
-from admin.wording.campaigns import LANGUAGES
 from admin.wording.filters import label_of
 from campaigns.cases.conversation import (
     OFFICER_LABELS,
@@ -62,6 +61,7 @@ from outreach.models.contacts import PlaceQuestion, SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
 from outreach.rules.keys import Purpose
+from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.runtime import Runtime
 
 _NUMBER_EXAMPLE = "0905 000 123"

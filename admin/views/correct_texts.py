@@ -32,6 +32,7 @@ from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.replies.labels import Label
 from campaigns.web.answer_page import MESSAGES, SENT, PagePreview, PageState, site_of, write_page
 from campaigns.web.responses import HEADERS
+from outreach.contacts.languages import read_offered
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError
 
@@ -141,7 +142,9 @@ class CampaignTextPages(CampaignFormPages):
             form=form,
             shown_errors=name_errors(errors),
             texts=show_texts(form, errors, may_change=is_correctable, kind=campaign.kind),
-            **show_languages(form, errors, may_change=is_correctable, kind=campaign.kind),
+            **show_languages(
+                form, errors, offered=read_offered(session), may_change=is_correctable, kind=campaign.kind
+            ),
         )
         return page
 

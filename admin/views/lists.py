@@ -16,6 +16,7 @@ from wtforms.validators import ValidationError
 from admin.forms import CheckField, ChoiceField, Form, TextField, labelled, row_id
 from admin.views.base import AdminPage
 from outreach.accounts.permissions import is_province_staff
+from outreach.contacts.languages import offer_languages, read_offered, read_open_spellings, settle_spelling
 from outreach.contacts.lists import (
     create_list,
     read_imports,
@@ -31,6 +32,7 @@ from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_districts, read_place_names
 from outreach.rules.keys import Purpose
+from outreach.rules.languages import NAMES, VIETNAMESE
 from outreach.runtime import Runtime
 
 _BASES = labelled(LegalBasis, "basis")
@@ -67,6 +69,24 @@ class PlaceForm(Form):
     area_code = ChoiceField(
         _l("Xã, phường hiện nay"), name="area", empty=_l("Chọn"), required=True, codes=("commune_unknown",)
     )
+
+
+class SpellingForm(Form):
+    code = ChoiceField(
+        _l("Là tiếng"),
+        name="language",
+        choices=list(NAMES.items()),
+        empty=_l("Chọn"),
+        required=True,
+        codes=("language_unknown",),
+    )
+
+
+class LanguagesForm(Form):
+    """Languages offered, as ticked."""
+
+    def values(self) -> dict[str, Any]:
+        return {"codes": request.form.getlist("languages")}
 
 
 class DecideForm(Form):
@@ -109,7 +129,14 @@ class ListsView(AdminPage):
             form = ListForm.on_page(organisation_id=user.organisation_id or 0)
             form.organisation_id.choices = read_organisations(session, user)
             _questions, open_places = read_questions(session, user)
-        return self.render("contacts/lists.html", lists=lists, form=form, open_places=open_places)
+            open_languages = len(read_open_spellings(session))
+        return self.render(
+            "contacts/lists.html",
+            lists=lists,
+            form=form,
+            open_places=open_places,
+            open_languages=open_languages,
+        )
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
@@ -206,6 +233,38 @@ class ListsView(AdminPage):
 
         form = PlaceForm(place_question_id)
         return self.submit_form(form, url_for(".places"), answer_place, place_question_id, message=told)
+
+    @expose("/languages")
+    def languages(self) -> ResponseReturnValue:
+        """Show the languages offered for texts, and spellings in lists that wait to be settled."""
+        with self.reading() as (session, user):
+            offered, spellings = read_offered(session), read_open_spellings(session)
+            may_change = is_province_staff(session, user)
+        return self.render(
+            "contacts/languages.html",
+            names={code: name for code, name in NAMES.items() if code != VIETNAMESE},
+            offered=offered,
+            spellings=spellings,
+            forms={each.id: SpellingForm.on_page(each.id) for each in spellings},
+            may_change=may_change,
+        )
+
+    @expose("/languages", methods=["POST"])
+    def offer_languages(self) -> ResponseReturnValue:
+        def told(codes: list[str]) -> str:
+            return _("Đã lưu: soạn tin được bằng tiếng Việt và %(n)s tiếng khác.", n=len(codes))
+
+        return self.submit_form(LanguagesForm(), url_for(".languages"), offer_languages, message=told)
+
+    @expose("/languages/<int:spelling_id>", methods=["POST"])
+    def settle_spelling(self, spelling_id: int) -> ResponseReturnValue:
+        """Settle which language a spelling names, for all phones with it and for later lists."""
+
+        def told(phones: int) -> str:
+            return _("Đã ghi ngôn ngữ cho %(n)s số. Lần nhập sau sẽ hiểu cách viết này.", n=phones)
+
+        form = SpellingForm(spelling_id)
+        return self.submit_form(form, url_for(".languages"), settle_spelling, spelling_id, message=told)
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:

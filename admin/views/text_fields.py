@@ -11,13 +11,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
-from admin.wording.campaigns import LANGUAGES as ALL_LANGUAGES
 from admin.wording.campaigns import OTHER_LANGUAGES, name_of_text
 from admin.wording.filters import label_of
 from campaigns.replies.record_answer import OPT_OUT_REPLY
 from campaigns.rules.content import APP_BUTTON, PAGE_WORDS
 from campaigns.rules.content_texts import APP, PATHS, WORDING, is_steps, join_content, split_content
 from campaigns.rules.replies.labels import Label
+from outreach.rules.languages import NAMES as ALL_LANGUAGES
 
 Form = MultiDict[str, str]
 _MAIN = ("title", "question", "issuer", "why", "contact", "phone")
@@ -110,20 +110,21 @@ def show_languages(
     form: Form,
     errors: Mapping[str, str],
     *,
+    offered: Iterable[str],
     written: Container[str] = (),
     may_change: Callable[[str], bool] = lambda path: True,
     kind: str,
 ) -> dict[str, Any]:
     """Return the template context of the other languages.
 
-    Languages asked for and those that messages are `written` in have fields; the others can be added.
+    Languages asked for and those that messages are `written` in have fields; the others `offered` can be added.
     """
     requested = form.getlist("page_language")
     added = form.get("add_language", "") if form.get("wish") == "language" else ""
     shown = [code for code in OTHER_LANGUAGES if code in requested or code in written]
     return {
         "translated": [show_texts(form, errors, code, may_change=may_change, kind=kind) for code in shown],
-        "addable": [(code, name) for code, name in OTHER_LANGUAGES.items() if code not in shown],
+        "addable": [(code, OTHER_LANGUAGES[code]) for code in offered if code not in shown],
         "added": added,
     }
 

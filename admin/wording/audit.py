@@ -73,6 +73,8 @@ ACTIONS: dict[str, Any] = {
     "import.retract": _l("Hoàn tác quyết định về dòng chờ"),
     "list.create": _l("Tạo danh sách"),
     "areas.load": _l("Nạp địa bàn"),
+    "language.settle": _l("Xác định ngôn ngữ theo cách ghi"),
+    "language.offer": _l("Đổi các tiếng dùng để soạn tin"),
     "place.answer": _l("Xác định nơi ở theo cách viết"),
     "areas.move": _l("Chuyển người theo đơn vị hành chính mới"),
     "reply.import": _l("Nhập nhật ký tin trả lời"),
@@ -193,6 +195,7 @@ SUBJECTS: dict[str, Any] = {
     "breaches": _l("vi phạm dữ liệu cá nhân"),
     "areas": _l("địa bàn"),
     "place_questions": _l("địa danh"),
+    "languages": _l("ngôn ngữ"),
     "retention": _l("lưu giữ dữ liệu cá nhân"),
 }
 DETAILS: dict[str, Any] = {

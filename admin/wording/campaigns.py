@@ -23,6 +23,7 @@ from campaigns.rules.audience import Answered, Smartphone
 from campaigns.rules.content_texts import split_content
 from campaigns.rules.reach import ShareDifference
 from campaigns.rules.warnings import CampaignWarning
+from outreach.rules.languages import NAMES as LANGUAGES
 
 # warning: (severity, what is wrong and what to do)
 DOUBTS: dict[CampaignWarning, tuple[str, Any]] = {
@@ -166,6 +167,7 @@ _NAMES: dict[str, Any] = {
     "texts": _l("Nội dung theo ngôn ngữ"),
     "hold_out": _l("Giữ lại không nhắn"),
     "unaccented": _l("Bỏ dấu"),
+    "unaccented_languages": _l("Bỏ dấu cả ở tiếng"),
     "window": _l("Khung giờ gửi"),
     "starts_at": _l("Bắt đầu gửi"),
     "deadline": _l("Thời hạn"),
@@ -259,8 +261,8 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
         return ", ".join(areas.get(code, code) for code in value)
     if key == "organisations":
         return ", ".join(organisations.get(code, code) for code in value)
-    if key in _CHOICES:
-        words = _CHOICES[key]
+    if key in _CHOICES or key == "unaccented_languages":
+        words = _CHOICES.get(key, LANGUAGES)
         return ", ".join(
             str(words.get(each, each)) for each in ([value] if isinstance(value, str) else value)
         )
@@ -289,15 +291,6 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
     return str(value)
 
 
-LANGUAGES: dict[str, Any] = {
-    "vi": _l("Tiếng Việt"),
-    "sed": _l("Xơ Đăng"),
-    "bdq": _l("Ba Na"),
-    "jeh": _l("Giẻ Triêng"),
-    "jra": _l("Gia Rai"),
-    "brb": _l("Brâu"),
-    "rmx": _l("Rơ Măm"),
-}
 SMARTPHONE: dict[str, Any] = {
     Smartphone.YES.value: _l("Có"),
     Smartphone.UNKNOWN.value: _l("Chưa rõ"),
@@ -487,5 +480,5 @@ def _answer(label: str, kind: str) -> str:
     return label_of(label, "answer", kind) if f"answer.{label}" in LABELS else label
 
 
-# Languages that staff may add texts in; without one, residents get the Vietnamese text.
+# Languages that texts may be written in; without one, residents get the Vietnamese text.
 OTHER_LANGUAGES = {code: name for code, name in LANGUAGES.items() if code != "vi"}

@@ -125,7 +125,7 @@ def mark_waiting_unknown(
         rows = session.execute(select_send_data(waiting)).all()
         if not rows:
             return total
-        taken = [(row, *renderer.render(row, unaccented=bool(row.unaccented))) for row in rows]
+        taken = [(row, *renderer.render(row)) for row in rows]
         # Charged as a claim charges, and credited where it turns out that the message never left.
         credit_segments(session, {stream_id: -sum(size for _row, _body, size in taken)})
         create_attempts(

@@ -172,7 +172,7 @@ def claim(
         if refusal:
             refused.setdefault(refusal, []).append(row)
             continue
-        body, counted = renderer.render(row, unaccented=bool(row.unaccented))
+        body, counted = renderer.render(row)
         size = expected_segments(counted, factor=terms.factor)
         if size * price_vnd > budget_left:
             over_budget = True

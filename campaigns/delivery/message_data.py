@@ -77,6 +77,7 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Phone.e164,
             Campaign.sender,
             Campaign.unaccented,
+            Campaign.unaccented_languages,
             Campaign.cap_per_day,
             Campaign.window_from,
             Campaign.window_to,

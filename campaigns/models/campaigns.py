@@ -86,6 +86,8 @@ class Campaign(OfDrive, BaseWithId):
     kind: Mapped[str] = mapped_column(String(40), server_default="bluezone")
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     unaccented: Mapped[bool] = mapped_column(default=False)
+    # Codes of other languages whose texts lose their accents, too: in some, as Gia Rai and Ba Na, they make other words.
+    unaccented_languages: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
     # Further conditions on the people; see campaigns.rules.audience.
     conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")

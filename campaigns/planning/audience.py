@@ -43,7 +43,7 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.places.areas import areas_within, descendants
-from outreach.rules.identity import NAMES as LANGUAGES
+from outreach.rules.languages import NAMES as LANGUAGES
 
 # For each recipient one message of the step. Recipients for whom it makes no sense get a skipped one, so that every
 # step adds up to the recipients.

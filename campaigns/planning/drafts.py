@@ -60,6 +60,7 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     campaign.kind = draft.kind
     campaign.content = dict(draft.content)
     campaign.unaccented = draft.unaccented
+    campaign.unaccented_languages = list(draft.unaccented_languages)
     campaign.areas = areas
     campaign.conditions = draft.conditions.as_data()
     campaign.pace = draft.pace
@@ -233,6 +234,7 @@ def describe_campaign(
         "text": first.text,
         **_variants(first),
         "unaccented": campaign.unaccented,
+        "unaccented_languages": campaign.unaccented_languages or None,
         "step": [
             _without_none(
                 {"after_days": step.after_days, "at": step.at, "text": step.text, **_variants(step)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, Sender, Step
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.budget import Spending
+from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import FIELDS, Draft, StepDraft
 from campaigns.rules.sending_hours import common_hours, opens_at
 from campaigns.rules.sending_status import estimated_finish
 from campaigns.rules.states import Exclusion
 from campaigns.rules.warnings import CampaignWarning, WarningFacts, find_warnings
 from outreach.core.settings import Settings
+from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import Encoding, TextMeasure, measure, unaccent
 from outreach.rules.sms_template import Template
 
@@ -118,15 +120,15 @@ def build_preview(
     for step in draft.steps:
         fields = {"name": _example_name(audience), "link": link}
 
-        def as_read(text: str, fields: dict[str, str] = fields) -> str:
+        def as_read(text: str, language: str = VIETNAMESE, fields: dict[str, str] = fields) -> str:
             example = Template.parse(text, allowed=FIELDS).render(fields)
-            return measure(example, unaccented=draft.unaccented).text
+            return measure(example, unaccented=drops_accents(language, draft)).text
 
         example = Template.parse(step.text, allowed=FIELDS).render(fields)
         measured = measure(example, unaccented=draft.unaccented)
         written = unicodedata.normalize("NFC", example)
         costs = {
-            plain: estimate(step, audience, link=link, price=price, unaccented=plain)
+            plain: estimate(step, audience, link=link, price=price, accents=replace(draft, unaccented=plain))
             for plain in (False, True)
         }
         steps.append(
@@ -141,7 +143,7 @@ def build_preview(
                 at=step.at,
                 is_marked=draft.unaccented,
                 text_b=as_read(step.text_b) if step.text_b else "",
-                texts={code: as_read(text) for code, text in step.texts.items()},
+                texts={code: as_read(text, code) for code, text in step.texts.items()},
                 hold_out=step.hold_out,
             )
         )
@@ -177,15 +179,16 @@ def _example_name(audience: AudiencePreview) -> str:
 
 
 def estimate(
-    step: StepDraft | Step, audience: AudiencePreview, *, link: str, price: int, unaccented: bool
+    step: StepDraft | Step, audience: AudiencePreview, *, link: str, price: int, accents: Draft | Campaign
 ) -> Cost:
-    """Estimate the cost of a step, at `price` đồng a segment.
+    """Estimate the cost of a step, at `price` đồng a segment; `accents` says in which languages they are dropped.
 
     Half of the people get its second text. If the step is translated, everybody is counted with the text that costs most.
     """
     names = audience.names or [EXAMPLE_NAME]
 
-    def segments(*texts: str) -> list[int]:
+    def segments(*texts: str, language: str = VIETNAMESE) -> list[int]:
+        unaccented = drops_accents(language, accents)
         templates = [Template.parse(text, allowed=FIELDS) for text in texts]
         return [
             measure_for(template, name, link=link, unaccented=unaccented).segments
@@ -194,7 +197,8 @@ def estimate(
         ]
 
     own_segments = segments(step.text, step.text_b) if step.text_b else segments(step.text)
-    segments_by_text = [own_segments, *map(segments, step.texts.values())]
+    others = (segments(text, language=code) for code, text in step.texts.items())
+    segments_by_text = [own_segments, *others]
     total = round(max(sum(counts) / len(counts) for counts in segments_by_text) * audience.recipients)
     return Cost(
         least=min(map(min, segments_by_text)),

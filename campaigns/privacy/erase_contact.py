@@ -43,7 +43,14 @@ from outreach.core.bulk import NO_SYNC, values_subquery
 from outreach.imports.erasures import erase_import_rows, record_erasure
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ContactPhone, Phone, RemovedPhone, Suppression
+from outreach.models.contacts import (
+    Contact,
+    ContactPhone,
+    Phone,
+    RemovedPhone,
+    Suppression,
+    UnreadLanguage,
+)
 from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.identity import ERASED
 from outreach.use_cases import use_case
@@ -245,6 +252,9 @@ def erase_numbers(session: Session, gone: Sequence[int]) -> None:
     session.execute(
         update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note=""),
         execution_options=NO_SYNC,
+    )
+    session.execute(
+        delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)), execution_options=NO_SYNC
     )
     mark = literal(ERASED, String) + cast(Phone.id, String)
     session.execute(

@@ -43,7 +43,8 @@ from outreach.models.contacts import (
 )
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput
-from outreach.rules.identity import NAMES, name_key
+from outreach.rules.identity import name_key
+from outreach.rules.languages import NAMES
 from outreach.use_cases import use_case
 
 

@@ -28,7 +28,7 @@ from campaigns.models.replies import (
 )
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.content import PAGE_LABELS, Content, read_content, render_reply
-from campaigns.rules.delivery import LINK
+from campaigns.rules.delivery import LINK, drops_accents
 from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
@@ -36,6 +36,7 @@ from outreach.contacts.suppressions import has_suppression, lift_suppressions, l
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Phone, SuppressionReason
 from outreach.rules.errors import BadInput
+from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import measure
 
 # Answers by the residents themselves; those of other sources are recorded by others.
@@ -357,6 +358,8 @@ def queue_acknowledgement(
     """
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     content: Content | None = read_content(campaign.content, phone.language) if campaign else None
+    translated = campaign is not None and phone.language in campaign.content.get("languages", {})
+    language = phone.language if translated and phone.language else VIETNAMESE
     text = content.wording(answer.label).reply if content else ""
     is_opt_out = answer.label is Label.OPT_OUT
     if is_opt_out:
@@ -375,7 +378,7 @@ def queue_acknowledgement(
         recipient_id=recipient.id if recipient else None,
         phone_id=phone.id,
         answer_id=answer.id,
-        text=measure(text, unaccented=campaign is not None and campaign.unaccented).text,
+        text=measure(text, unaccented=campaign is not None and drops_accents(language, campaign)).text,
         state=MessageState.QUEUED,
     )
     session.add(message)

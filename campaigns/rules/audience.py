@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from campaigns.rules.states import Exclusion
 from outreach.rules.errors import BadCampaign
-from outreach.rules.identity import NAMES
+from outreach.rules.languages import NAMES
 
 Choice = TypeVar("Choice", bound=StrEnum)
 # The language of contacts without one on record.

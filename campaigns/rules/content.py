@@ -19,7 +19,7 @@ from campaigns.rules.kind_words import read_words
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate
-from outreach.rules.identity import NAMES as LANGUAGES
+from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.sms_template import Template
 
 PAGE_WORDS = {

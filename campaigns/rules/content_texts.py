@@ -17,7 +17,7 @@ from typing import Any
 from campaigns.rules.content import PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate, LoaError
-from outreach.rules.identity import NAMES as LANGUAGES
+from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.phone_numbers import NumberKind, Reason, read_digits
 from outreach.rules.sms_template import Template
 

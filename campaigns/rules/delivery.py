@@ -15,6 +15,7 @@ from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
 from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, RequestExpired, Throttled
 from outreach.rules.keys import Purpose
+from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import measure, unaccent
 from outreach.rules.sms_template import Template
 
@@ -190,6 +191,14 @@ def select_text(step: Any, *, language: str | None, arm: int | None) -> str:
     return chosen
 
 
+def drops_accents(language: str, row: Any) -> bool:
+    """Return whether a campaign's texts in a language lose their accents; `row` has `unaccented`, `unaccented_languages`.
+
+    Only where the campaign says so for Vietnamese, and for any other language by name.
+    """
+    return bool(row.unaccented and (language == VIETNAMESE or language in (row.unaccented_languages or ())))
+
+
 def content_of(step: Any, *, language: str | None, arm: int | None) -> str:
     """Return the hash of a recipient's text; no number gets the same one twice within a day."""
     return hash_content(select_text(step, language=language, arm=arm), step=step.step)
@@ -212,10 +221,10 @@ class Renderer:
         """Return the personal link of a recipient."""
         return f"{self._base}/{self._cipher.token(recipient_id)}"
 
-    def render(self, row: Any, *, unaccented: bool) -> tuple[str, int]:
+    def render(self, row: Any) -> tuple[str, int]:
         """Return the body and segments of a claimed row.
 
-        It has step_text and its variants, or text; name and recipient_id.
+        It has step_text and its variants, or text; name, recipient_id, language, and what `drops_accents` asks for.
         """
         if row.text is not None:
             text = row.text
@@ -230,5 +239,6 @@ class Renderer:
                 self._templates.clear()
             template = self._templates[step_text] = Template.parse(step_text, allowed=FIELDS)
         values = {"name": row.name or "", "link": self.link(row.recipient_id)}
-        measured = measure(template.render(values), unaccented=unaccented)
+        language = row.language if row.texts and row.texts.get(row.language) else VIETNAMESE
+        measured = measure(template.render(values), unaccented=drops_accents(language, row))
         return measured.text, measured.segments

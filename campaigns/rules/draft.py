@@ -6,7 +6,7 @@ Raises BadCampaign with one sentence for the first error; nothing is guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import check_texts
 from campaigns.rules.sending_hours import VIETNAM, is_clock
 from outreach.rules.errors import BadCampaign
-from outreach.rules.identity import NAMES as LANGUAGES
+from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.sms_template import Template
 
 FIELDS = frozenset({"name", "link"})
@@ -44,6 +44,7 @@ _KNOWN: dict[str, Any] = {
     "starts_at": (datetime, str),
     "deadline": (datetime, str),
     "unaccented": bool,
+    "unaccented_languages": list,
     "content": dict,
     "goal": dict,
     "step": list,
@@ -99,6 +100,7 @@ class Draft:
     starts_at: datetime | None = None
     deadline: datetime | None = None
     unaccented: bool = False
+    unaccented_languages: tuple[str, ...] = ()
     goal: GoalDraft | None = None
 
 
@@ -146,6 +148,7 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         starts_at=_moment(data, "starts_at"),
         deadline=_moment(data, "deadline"),
         unaccented=data.get("unaccented", False),
+        unaccented_languages=_unaccented_languages(data.get("unaccented_languages", ())),
         goal=_goal(data.get("goal")),
     )
     days = [step.after_days for step in draft.steps]
@@ -207,6 +210,13 @@ def _texts(data: Any) -> dict[str, str]:
             raise BadCampaign("texts_language_unknown", language=unknown[0], codes=codes)
         raise BadCampaign("texts_not_table", codes=codes)
     return {code: str(text).strip() for code, text in data.items() if str(text).strip()}
+
+
+def _unaccented_languages(codes: Sequence[Any]) -> tuple[str, ...]:
+    if unknown := sorted({*map(str, codes)} - set(LANGUAGES) | {"vi"} & {*map(str, codes)}):
+        known = [f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi"]
+        raise BadCampaign("texts_language_unknown", language=unknown[0], codes=known)
+    return tuple(sorted(set(codes)))
 
 
 def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:

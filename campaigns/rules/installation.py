@@ -14,6 +14,7 @@ from campaigns.rules.draft import DEFAULT_KIND, check_sender
 from campaigns.rules.goals import read_as_of, read_count, read_deadline, read_share
 from campaigns.rules.reports.template import HOURS, NAMES
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.languages import NAMES as LANGUAGES
 
 Row = Mapping[str, str]
 _ONE = {"administrator"}
@@ -43,6 +44,7 @@ class Installation:
     senders: tuple[Row, ...] = ()
     goals: tuple[Row, ...] = ()
     denominators: tuple[Row, ...] = ()
+    languages: tuple[str, ...] = ()  # codes of those offered beside Vietnamese
     report: Mapping[str, Any] = field(default_factory=dict)  # parts that differ from the default form
 
 
@@ -54,7 +56,7 @@ def front_name(province: str) -> str:
 def read_installation(data: Mapping[str, Any], *, kinds: Collection[str], today: date) -> Installation:
     """Read a plan. `kinds` are the known kinds of campaign. Raises BadInput with everything that is wrong."""
     errors: list[LoaError] = []
-    known = {"province", "sqlite", "report", *PARTS}
+    known = {"province", "sqlite", "languages", "report", *PARTS}
     errors += [LoaError("setup_part_unknown", part=name) for name in sorted(set(data) - known)]
     province = _text(data.get("province", ""))
     if not province:
@@ -62,6 +64,12 @@ def read_installation(data: Mapping[str, Any], *, kinds: Collection[str], today:
     sqlite = data.get("sqlite", False)
     if not isinstance(sqlite, bool):
         errors.append(LoaError("setup_part_type", part="sqlite"))
+    languages = data.get("languages", [])
+    if not isinstance(languages, list):
+        errors.append(LoaError("setup_part_type", part="languages"))
+        languages = []
+    for n, code in enumerate(languages, 1):
+        _check_choice(f"languages {n}", _text(code), sorted(LANGUAGES), errors)
     rows = {part: _read_rows(part, data.get(part), errors) for part in PARTS}
     if not rows["administrator"]:
         errors.append(LoaError("setup_part_missing", part="administrator.email"))
@@ -98,6 +106,7 @@ def read_installation(data: Mapping[str, Any], *, kinds: Collection[str], today:
         senders=tuple(rows["sender"]),
         goals=tuple(rows["goal"]),
         denominators=tuple(rows["denominator"]),
+        languages=tuple(map(_text, languages)),
         report=report,
     )
 

@@ -44,8 +44,8 @@ from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadInput
-from outreach.rules.identity import NAMES as LANGUAGES
 from outreach.rules.keys import Purpose
+from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.runtime import Runtime
 
 # `GET /<token>?about` shows who sends this, why, with which data, and how to object.

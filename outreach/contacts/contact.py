@@ -32,7 +32,8 @@ from outreach.models.contacts import (
 )
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
-from outreach.rules.identity import NAMES, given_key, name_key
+from outreach.rules.identity import given_key, name_key
+from outreach.rules.languages import NAMES
 from outreach.use_cases import use_case
 
 MAY_LIFT = {

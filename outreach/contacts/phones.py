@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_phone, find_recorded_contact, read_note
+from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import (
     carry_opt_outs,
     has_suppression,
@@ -35,7 +36,7 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.rules.errors import BadInput
-from outreach.rules.identity import language_code
+from outreach.rules.languages import language_code
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case
@@ -268,12 +269,21 @@ def find_phones(session: Session, numbers: Collection[str]) -> dict[str, int]:
 def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable[int]]]) -> None:
     """Set the language of phones that have none.
 
-    `languages`: (language as written in a list, phone ids).
+    `languages`: (language as written in a list, phone ids). What names no known language is kept as an open spelling.
     """
+    own: dict[str, str] | None = None
     phones: dict[str, set[int]] = {}
+    unread: dict[str, list[int]] = {}
     for written, ids in languages:
-        if written and (code := language_code(written)):
+        code = language_code(written, own)
+        if written and code is None and own is None:
+            own = read_own_spellings(session)
+            code = language_code(written, own)
+        if code:
             phones.setdefault(code, set()).update(ids)
+        elif written:
+            unread.setdefault(written, []).extend(ids)
+    keep_unread(session, unread)
     for code, ids in sorted(phones.items()):
         session.execute(
             update(Phone)

@@ -179,7 +179,7 @@ class Settings:
     push_proof: str = _var(
         "signature",
         formats.choice("signature", "secret"),
-        "what stands in PUSH_HEADER: the body's HMAC-SHA256 under the secret, or the secret itself",
+        "what is sent in PUSH_HEADER: the body's HMAC-SHA256 under the secret, or the secret itself",
     )
     push_header: str = _var("X-Signature", formats.text, "the header with the proof")
     push_fields: PushFields = _var(  # noqa: RUF009 - a tuple, whatever its name

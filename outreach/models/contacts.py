@@ -82,6 +82,37 @@ class PlaceQuestion(BaseWithId):
     decided_at: Mapped[datetime | None]
 
 
+class Language(Base):
+    """Language that the installation offers beside Vietnamese, by its code in `outreach/rules/languages.py`."""
+
+    __tablename__ = "languages"
+
+    code: Mapped[str] = mapped_column(String(8), primary_key=True)
+    offered_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    offered_at: Mapped[datetime]
+
+
+class LanguageSpelling(BaseWithId):
+    """Name of a language as lists write it that the register does not know; `code` once somebody has said which it is."""
+
+    __tablename__ = "language_spellings"
+
+    key: Mapped[str] = mapped_column(String(80), unique=True)
+    text: Mapped[str] = mapped_column(String(80))
+    code: Mapped[str | None] = mapped_column(String(8))
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime | None]
+
+
+class UnreadLanguage(Base):
+    """Phone whose language is written in a spelling that nobody has settled yet."""
+
+    __tablename__ = "unread_languages"
+
+    phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id", ondelete="CASCADE"), primary_key=True)
+    spelling_id: Mapped[int] = mapped_column(ForeignKey("language_spellings.id"), index=True)
+
+
 class ContactPhone(Base):
     """Phone of a person, in the order of the list; the first one allowed is used."""
 

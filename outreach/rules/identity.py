@@ -1,7 +1,6 @@
-"""Keys of people's names, language codes and masked phone numbers. Pure.
+"""Keys of people's names and masked phone numbers. Pure.
 
-Languages are those in which people of Kon Tum are written to, by their ISO 639 code. A masked number shows enough to
-tell numbers apart, too little to call.
+A masked number shows enough to tell numbers apart, too little to call.
 """
 
 from __future__ import annotations
@@ -48,46 +47,6 @@ def words_of(name: str) -> list[str]:
 def _plain(word: str) -> str:
     apart = unicodedata.normalize("NFD", word.lower()).replace("đ", "d")
     return "".join(letter for letter in apart if letter.isalnum())
-
-
-NAMES = {
-    "vi": "Tiếng Việt",
-    "sed": "Xơ Đăng",
-    "bdq": "Ba Na",
-    "jeh": "Giẻ Triêng",
-    "jra": "Gia Rai",
-    "brb": "Brâu",
-    "rmx": "Rơ Măm",
-}
-_OTHER_SPELLINGS = {
-    "kinh": "vi",
-    "sedang": "sed",
-    "xedang": "sed",
-    "sodang": "sed",
-    "rongao": "bdq",
-    "bahnar": "bdq",
-    "gietrieng": "jeh",
-    "jeh": "jeh",
-    "jrai": "jra",
-    "giarai": "jra",
-    "romam": "rmx",
-}
-
-
-def language_code(text: str) -> str | None:
-    """Return the code of a language as written in lists ("tiếng Ba Na", "Xơ-đăng", "bdq"), or None."""
-    if text.strip().lower() in NAMES:
-        return text.strip().lower()
-    key = _key(text)
-    return _CODES.get(key.removeprefix("tieng")) or _CODES.get(key)
-
-
-def _key(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))
-    return "".join(letter for letter in plain if letter.isascii() and letter.isalpha())
-
-
-_CODES = {_key(name): code for code, name in NAMES.items()} | _OTHER_SPELLINGS | {"viet": "vi"}
 
 
 def mask_number(e164: str) -> str:

@@ -108,6 +108,7 @@ SCREENS = [
     Screen("lists.show", "/admin/lists/{list}/", AUTHOR),
     Screen("lists.waiting", "/admin/lists/waiting", AUTHOR),
     Screen("lists.places", "/admin/lists/places"),
+    Screen("lists.languages", "/admin/lists/languages"),
     Screen("imports.index", "/admin/imports/", AUTHOR),
     Screen("imports.show", "/admin/imports/{ready}/", AUTHOR),
     Screen("imports.show", "/admin/imports/{nameless}/", AUTHOR),

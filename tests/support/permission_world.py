@@ -279,6 +279,7 @@ class Office:
             "issue_id": issue.id,
             "incident_id": 1,
             "place_question_id": 1,
+            "spelling_id": 1,
             "action": "pause",
             "choice": "keep",
             "filename": "admin.css",

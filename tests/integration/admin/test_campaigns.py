@@ -318,13 +318,16 @@ def test_every_text_of_the_answer_page_can_be_written_in_the_form(client: FlaskC
     }
 
 
-def test_a_campaign_with_every_text_in_every_language_can_still_be_saved(
+def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(
     client: FlaskClient, world: World
 ) -> None:
     world.add_people(1)
     sentence = "Ông/bà đã trả lời rồi, xin cảm ơn. " * 4
     said = {
-        path: sentence.strip() for path in PATHS if path.startswith("languages.") and ".reply" not in path
+        path: sentence.strip()
+        for path in PATHS
+        if path.startswith(tuple(f"languages.{code}." for code in ("sed", "bdq", "jeh", "jra", "brb", "rmx")))
+        and ".reply" not in path
     }
     signed_in(client, AUTHOR)
     new = form_of(client.get("/admin/campaigns/new").text)

@@ -17,6 +17,7 @@ from campaigns.planning.preview import EXAMPLE_NAME
 from campaigns.privacy.requests import load_calendar, load_clocks
 from outreach.core.db import Base
 from outreach.models.accounts import Role
+from outreach.rules.languages import NAMES
 from tests.integration.admin.test_permission_matrix import GUARDED, NOBODY, address, office
 from tests.project.test_translations import QUOTED, VIETNAMESE
 from tests.support.permission_world import HERE, Office, Visitor
@@ -63,7 +64,13 @@ def leaves(value: Any) -> Iterator[str]:
 def entered(db: Session) -> set[str]:
     """Every text of the database, the kinds and the law's data, in the parts in which a page may show it."""
     rows = [list(row) for table in Base.metadata.sorted_tables for row in db.execute(select(table))]
-    texts = {*leaves(rows), *leaves(json.loads(json.dumps(load_kinds(), default=str))), EXAMPLE_NAME}
+    # A language is called by its own name in every language.
+    texts = {
+        *leaves(rows),
+        *NAMES.values(),
+        *leaves(json.loads(json.dumps(load_kinds(), default=str))),
+        EXAMPLE_NAME,
+    }
     texts |= {
         *(source for _, source in load_calendar().sources),
         *(clocks.source for clocks in load_clocks()),

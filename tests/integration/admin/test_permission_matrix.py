@@ -156,6 +156,9 @@ GET  lists.waiting          ASP..
 POST lists.decide           ASP..
 GET  lists.places           ASP..
 POST lists.answer_place     ASP..
+GET  lists.languages        ASP..
+POST lists.offer_languages  ASP..
+POST lists.settle_spelling  ASP..
 POST lists.retract          ASP..
 GET  imports.index          ASP.U
 POST imports.receive        ASP..
@@ -279,7 +282,7 @@ WITHOUT_TOKEN = (
     "visits_app.",
 )  # their callers prove themselves otherwise
 # Objects that belong to the installation, not to an organisation.
-OF_ALL = {"drive_id", "incident_id", "place_question_id", "report_link_id"}
+OF_ALL = {"drive_id", "incident_id", "place_question_id", "report_link_id", "spelling_id"}
 ABOUT_WHAT = {
     "sending.panel": "launched_id",
     "installs.index": "launched_id",
@@ -299,6 +302,7 @@ REFUSED_WITHIN = {
     "report.file": {404},  # nothing is issued yet
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
     "lists.answer_place": {404},  # no place is open
+    "lists.settle_spelling": {404},  # no spelling is open
     "saved_texts.remove": {404},  # gone since the first of them removed it
 }
 FEWEST_CELLS = 750
@@ -389,6 +393,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         },  # of a request for something else: refused, and the person stays
         "lists.decide": {"decision": "dropped"},
         "lists.answer_place": {"area": "62"},
+        "lists.settle_spelling": {"language": "rad"},
         "lists.create": {"name": f"Mới {MARK} {next(_NEW)}", "organisation": values[HERE]},
         "lists.basis": {"basis": "consent", "basis_note": MARK},
         "imports.receive": {"list": values["list_id"], "file": (BytesIO(b"STT\n1\n"), f"{MARK}.csv")},

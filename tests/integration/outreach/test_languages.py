@@ -1,0 +1,118 @@
+"""Languages of lists are kept in any spelling, settled once, and decide which text somebody gets and with which letters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from outreach.accounts.users import find_user
+from outreach.contacts.languages import offer_languages, read_offered, settle_spelling
+from outreach.contacts.move_people import load_units
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Phone, UnreadLanguage
+from outreach.rules.errors import BadInput, NotFound
+from tests.support.admin_client import post, signed_in
+from tests.support.lists import bring, local
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, LIST, World, number
+
+HEADER = "STT,Họ và tên,Ngôn ngữ,SĐT"
+
+
+def bring_lines(world: World, tmp_path: Path, *lines: str, name: str = "list.csv") -> None:
+    file = tmp_path / name
+    file.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
+    bring(world, file, LIST)
+
+
+def officer(world: World, email: str = AUTHOR) -> User:
+    with world.runtime.db.read() as session:
+        return find_user(session, email)
+
+
+def languages(world: World) -> list[str | None]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Phone.language).order_by(Phone.e164)))
+
+
+@both_databases
+def test_an_unknown_spelling_is_kept_and_one_answer_settles_it_for_all_and_for_later_lists(
+    world: World, tmp_path: Path
+) -> None:
+    bring_lines(
+        world,
+        tmp_path,
+        f"1,A Lâu,Tơ Đrá,{local(1)}",
+        f"2,A Thun,tiếng Tơ-đrá,{local(2)}",
+        f"3,K'Brơi,Cơ Ho,{local(3)}",
+        f"4,Y Hlan,,{local(4)}",
+    )
+    assert languages(world) == [None, None, "kpm", None]
+    assert settle_spelling(world.runtime, 1, code="sed", user=officer(world), now=world.now) == 2
+    assert languages(world) == ["sed", "sed", "kpm", None]
+    bring_lines(world, tmp_path, f"1,A Brui,TƠ ĐRÁ,{local(5)}", name="later.csv")
+    assert languages(world) == ["sed", "sed", "kpm", None, "sed"]
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(UnreadLanguage)).all() == []
+        assert read_offered(session) == {"sed": "Xơ Đăng"}  # who settles it wants to write in it
+
+
+def test_a_language_recorded_meanwhile_is_kept(world: World, tmp_path: Path) -> None:
+    bring_lines(world, tmp_path, f"1,A Lâu,Tơ Đrá,{local(1)}", f"2,A Thun,Tơ Đrá,{local(2)}")
+    bring_lines(world, tmp_path, f"1,A Lâu,Gia Rai,{local(1)}", name="better.csv")
+    assert settle_spelling(world.runtime, 1, code="sed", user=officer(world), now=world.now) == 1
+    assert languages(world) == ["jra", "sed"]
+
+
+def test_only_known_languages_and_only_staff_of_the_whole_province(world: World, tmp_path: Path) -> None:
+    bring_lines(world, tmp_path, f"1,A Lâu,Tơ Đrá,{local(1)}")
+    with pytest.raises(BadInput):
+        settle_spelling(world.runtime, 1, code="xx", user=officer(world), now=world.now)
+    with pytest.raises(BadInput):
+        offer_languages(world.runtime, codes=["sed", "xx"], user=officer(world), now=world.now)
+    with pytest.raises(NotFound):
+        settle_spelling(world.runtime, 9, code="sed", user=officer(world), now=world.now)
+    load_units(world.runtime, ["51"], now=world.now)
+    with world.runtime.db.write() as session:
+        neighbour = world.add_officer(session, "huyen@loa.example", Role.STAFF)
+        neighbour.area_code = "23512"
+        session.flush()
+    with pytest.raises(NotFound):
+        settle_spelling(world.runtime, 1, code="sed", user=neighbour, now=world.now)
+    assert languages(world) == [None]
+
+
+def test_the_page_offers_languages_and_the_campaign_form_has_their_fields(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    bring_lines(world, tmp_path, f"1,A Lâu,Tơ Đrá,{local(1)}")
+    signed_in(client, AUTHOR)
+    assert "1 cách ghi chưa rõ" in client.get("/admin/lists/").text
+    assert "Tơ Đrá" in client.get("/admin/lists/languages").text
+    assert post(client, "/admin/lists/languages/1", language="xx").status_code == 422
+    post(client, "/admin/lists/languages/1", language="sed")
+    assert "Cách ghi chưa rõ" not in client.get("/admin/lists/languages").text
+    answer = post(client, "/admin/lists/languages", languages=["rad", "kpm"])
+    assert "2 tiếng khác" in client.get(answer.location).text
+    form = client.get("/admin/campaigns/new").text
+    assert 'name="texts.rad"' in form
+    assert 'name="texts.kpm"' in form
+    assert 'name="texts.sed"' not in form
+
+
+def test_accents_go_only_in_the_languages_named(world: World, tmp_path: Path) -> None:
+    bring_lines(
+        world, tmp_path, f"1,A Lâu,Ba Na,{local(1)}", f"2,Y Hlan,Xơ Đăng,{local(2)}", f"3,An,,{local(3)}"
+    )
+    world.launch(
+        text="Mời ông/bà cài",
+        texts={"bdq": "Kơnh jăh", "sed": "Tơdroăng hôi"},
+        unaccented=True,
+        unaccented_languages=["sed"],
+    )
+    world.send()
+    sent = {line["To"]: line["Body"] for line in world.simulator.ledger()}
+    assert sent == {number(1): "Kơnh jăh", number(2): "Todroang hoi", number(3): "Moi ong/ba cai"}
