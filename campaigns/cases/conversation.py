@@ -227,19 +227,21 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
 
 def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, ConversationItem]]:
     replies = session.execute(
-        select(Reply.recipient_id, Reply.received_at, Reply.body, Reply.label).where(
+        select(Reply.recipient_id, Reply.received_at, Reply.channel, Reply.body, Reply.label).where(
             Reply.recipient_id.in_(recipients)
         )
     )
     items = [
-        (recipient, ConversationItem(at, False, text=mask_tokens(body), label=label, source=AnswerSource.SMS))
-        for recipient, at, body, label in replies
+        (recipient, ConversationItem(at, False, text=mask_tokens(body), label=label, source=channel.source))
+        for recipient, at, channel, body, label in replies
     ]
     answers = session.execute(
         select(Answer, OfficerEntry.place, OfficerEntry.note, User.name, User.email)
         .outerjoin(OfficerEntry, OfficerEntry.answer_id == Answer.id)
         .outerjoin(User, User.id == OfficerEntry.recorded_by)
-        .where(Answer.recipient_id.in_(recipients), Answer.source != AnswerSource.SMS)
+        .where(
+            Answer.recipient_id.in_(recipients), Answer.source != AnswerSource.SMS, Answer.reply_id.is_(None)
+        )
     )
     for answer, place, note, name, email in answers:
         item = ConversationItem(

@@ -34,6 +34,11 @@ class ReplyChannel(StrEnum):
     LOG = "log"  # a file that an operator or a phone exported
     PAGE = "page"  # written on the answer page, or on the page for everybody
 
+    @property
+    def source(self) -> AnswerSource:
+        """Return the source of answers that came by this channel."""
+        return AnswerSource.PAGE if self is ReplyChannel.PAGE else AnswerSource.SMS
+
 
 class ReplyState(StrEnum):
     """State of a reply: how it got its label."""

@@ -20,7 +20,7 @@ from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
-from campaigns.models.replies import Answer, AnswerSource, Case, OfficerEntry, Reply
+from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.links import mask_tokens
 from campaigns.rules.sending_hours import VIETNAM
@@ -205,10 +205,12 @@ def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
 
 def _answers(session: Session, recipients: Sequence[int]) -> ExportPart:
     replies = session.execute(
-        select(Reply.received_at, Reply.body, Reply.label).where(Reply.recipient_id.in_(recipients))
+        select(Reply.received_at, Reply.channel, Reply.body, Reply.label).where(
+            Reply.recipient_id.in_(recipients)
+        )
     )
     entries: list[tuple[Any, ...]] = [
-        (at, AnswerSource.SMS, mask_tokens(body), label, None) for at, body, label in replies
+        (at, channel.source, mask_tokens(body), label, None) for at, channel, body, label in replies
     ]
     answers = session.execute(
         select(Answer.at, Answer.source, OfficerEntry.note, Answer.label, Answer.undone_at)

@@ -81,7 +81,7 @@ def receive_reply(
     recipient = written_by
     if recipient is None and phone:
         recipient = latest_recipient(session, phone, now=now, within=same_within)
-    source = AnswerSource.PAGE if channel is ReplyChannel.PAGE else AnswerSource.SMS
+    source = channel.source
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     is_start = False
     if meant:

@@ -158,7 +158,7 @@ class Combined:
         return softmax(scores * self.spread + self.added[said], axis=1)
 
 
-WRONG = 0.03
+WRONG = 0.04
 """Share of what is done automatically that may be wrong, by models that have seen two thirds of the authors; the one of all authors has fewer errors."""
 
 

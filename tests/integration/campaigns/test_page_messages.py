@@ -8,8 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from campaigns.cases.conversation import read_conversation
 from campaigns.models.campaigns import Recipient
-from campaigns.models.replies import Case, Reply, ReplyChannel
+from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel
 from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import LinkCipher
@@ -72,7 +73,11 @@ def test_what_is_written_counts_as_a_reply_does(client: FlaskClient, world: Worl
     page = client.get(link).get_data(as_text=True)
     assert "Ông/bà đã trả lời: Không nhận tin nữa" in page
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Reply.channel)).all() == [ReplyChannel.PAGE]
+        reply = session.scalars(select(Reply)).one()
+        assert reply.channel is ReplyChannel.PAGE
+        # The officer sees it once, as it came.
+        said = [each for each in read_conversation(session, reply.recipient_id or 0) if not each.is_ours]
+        assert [(each.source, each.text) for each in said] == [(AnswerSource.PAGE, "đừng nhắn cho tôi nữa")]
 
 
 @one_database
