@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: places help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: places wheel check-wheel image check-image help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,8 +109,22 @@ translations: environment-dev  ## take new texts of the pages into the English c
 	$(VENV)/bin/pybabel -q compile -d admin/translations
 	$(VENV)/bin/pybabel -q compile -D errors -d outreach/translations
 
+wheel: environment-dev  ## dist/loa-VERSION-py3-none-any.whl, to be installed into an environment of its own
+	rm -rf build dist/loa-*.whl *.egg-info
+	$(VENV)/bin/uv build -q --wheel -o dist .
+	@rm -rf build *.egg-info
+
+check-wheel: wheel  ## the wheel in an environment of its own, from `loa setup` to a campaign that was sent
+	$(VENV)/bin/python -m tests.drills.installation --wheel dist/loa-*.whl
+
+image: wheel  ## the image localhost/loa:VERSION, without a registry: as root, with buildah and debootstrap
+	deploy/docker/image.sh
+
+check-image: image  ## a container of the image, from `loa setup` to a campaign that was sent and a backup that was restored
+	$(VENV)/bin/python -m tests.drills.installation --container
+
 clean:  ## remove the environment and caches; the data in var/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request, Response, request
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -29,6 +29,7 @@ from campaigns.web.link_pages import create_agency_page, create_report_page
 from campaigns.web.public_page import create_public_page
 from campaigns.web.responses import register_error_pages
 from outreach.accounts import audit
+from outreach.core import request_ids
 from outreach.core.logs import set_up_logs
 from outreach.core.settings import Settings
 from outreach.imports.uploads import LARGEST
@@ -69,6 +70,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     set_up_logs(settings)
     app.before_request(lambda: audit.set_origin(request.remote_addr or ""))
+    install_request_ids(app)
     note_refusals(app, runtime)
     register_error_pages(app)
     answer_page = app.extensions["desk"] = AnswerPageService(runtime)
@@ -88,8 +90,21 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     for blueprint in without_csrf:
         app.register_blueprint(blueprint)
     install_admin(app, runtime, without_csrf=without_csrf)
-    register_commands(app, runtime)
+    register_commands(app, runtime, load_front=lambda: create_front(app))
     return app
+
+
+def install_request_ids(app: Flask) -> None:
+    """Give each request an id, the proxy's where it has sent one, and name it in the response."""
+
+    @app.before_request
+    def begin() -> None:
+        request_ids.begin(request.headers.get(request_ids.HEADER))
+
+    @app.after_request
+    def name(response: Response) -> Response:
+        response.headers[request_ids.HEADER] = request_ids.current_id()
+        return response
 
 
 def _most_bytes(app: Flask, runtime: Runtime, environ: dict[str, Any]) -> int:

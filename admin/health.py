@@ -6,6 +6,7 @@ The metrics say how much waits and for how long, what is sent, and what went wro
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,25 +16,22 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from redis import RedisError
-from rq import Queue, Worker
-from rq.job import Job
-from rq.utils import as_text
-from sqlalchemy import ColumnElement, func, select, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from campaigns.checks.doctor import check_database, queue_age_s, run_core_checks
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident, Outbox, StatusEvent
 from campaigns.models.reports import ReportIssue
 from campaigns.reports.settings import current_template, drives_with_report
 from campaigns.reports.take_snapshot import is_anything_running
+from campaigns.rules.checks import Finding, Level
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts.security_events import SecurityEvent, count_events
-from outreach.core.job_queue import QUEUES, RECOVERED_KEY, open_queue
-from outreach.core.schema import is_current, newest
+from outreach.core.job_queue import QUEUES, RECOVERED_KEY, allowed_jobs, open_queue, read_alive, read_failures
+from outreach.core.schema import newest
 from outreach.models.backups import Backup
 from outreach.runtime import Runtime
 
@@ -44,6 +42,7 @@ def create_health(runtime: Runtime) -> Blueprint:
     `/healthz` answers while the process lives; `/readyz` answers 503 with what is missing; `/metrics` is for Prometheus.
     """
     health = Blueprint("health", __name__)
+    recent = _RecentChecks(runtime)
 
     @health.get("/healthz")
     def healthz() -> ResponseReturnValue:
@@ -51,19 +50,10 @@ def create_health(runtime: Runtime) -> Blueprint:
 
     @health.get("/readyz")
     def readyz() -> ResponseReturnValue:
-        missing = []
-        try:
-            with runtime.db.read() as session:
-                session.execute(text("SELECT 1"))
-            if not is_current(runtime.db):
-                missing.append("migrations")
-        except (DBAPIError, NoConnectionFree):
-            missing.append("database")
-        try:
-            if not count_workers(runtime):
-                missing.append("worker")
-        except RedisError:
-            missing.append("redis")
+        found = [each for each in recent.findings(datetime.now(UTC)) if each.level is Level.FAULT]
+        missing = list(
+            dict.fromkeys(_MISSING.get(each.problem.code, each.check.value) for each in found if each.problem)
+        )
         return ({"status": "missing", "missing": missing}, 503) if missing else {"status": "ready"}
 
     @health.get("/metrics")
@@ -72,6 +62,34 @@ def create_health(runtime: Runtime) -> Blueprint:
         return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}
 
     return health
+
+
+# How `/readyz` names what is missing; other findings have the name of their check.
+_MISSING = {
+    "check_database_version": "migrations",
+    "check_redis_away": "redis",
+    "check_redis_refuses": "redis",
+    "check_workers_missing": "worker",
+}
+CHECKED_FOR_S = (
+    5.0  # findings are kept for so long, as the checks write and probes may come from several places
+)
+
+
+class _RecentChecks:
+    """The core checks' findings, made anew at most every CHECKED_FOR_S seconds."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime, self._lock = runtime, threading.Lock()
+        self._found: list[Finding] = []
+        self._until = 0.0
+
+    def findings(self, now: datetime) -> list[Finding]:
+        with self._lock:
+            if time.monotonic() >= self._until or any(each.problem for each in self._found):
+                self._found = run_core_checks(self._runtime, now=now)
+                self._until = time.monotonic() + CHECKED_FOR_S
+            return self._found
 
 
 SEND_RATE_WINDOW = timedelta(seconds=60)
@@ -84,7 +102,7 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
     """
     registry = CollectorRegistry()
     with runtime.db.read() as session:
-        for name, (help_text, value) in _database_gauges(session, now=now).items():
+        for name, (help_text, value) in _database_gauges(session, runtime, now=now).items():
             Gauge(f"loa_{name}", help_text, registry=registry).set(value)
         campaigns = Gauge("loa_campaigns", "Campaigns by state.", ["state"], registry=registry)
         n_by_state = dict(
@@ -100,7 +118,7 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
     return registry
 
 
-def _database_gauges(session: Session, *, now: datetime) -> dict[str, tuple[str, float]]:
+def _database_gauges(session: Session, runtime: Runtime, *, now: datetime) -> dict[str, tuple[str, float]]:
     def count(model: type, *conditions: ColumnElement[bool]) -> float:
         return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
 
@@ -139,6 +157,14 @@ def _database_gauges(session: Session, *, now: datetime) -> dict[str, tuple[str,
         ),
         "status_events_waiting": ("Callbacks stored and not applied yet.", count(StatusEvent, unapplied)),
         "callback_lag_seconds": ("For how long the oldest of them.", age(StatusEvent.received_at, unapplied)),
+        "campaigns_held": (
+            "Campaigns that the program has paused: an account's or a sender's fault, many failures, the budget.",
+            count(Campaign, Campaign.state == CampaignState.PAUSED, Campaign.pause_reason != ""),
+        ),
+        "write_check_failed": (
+            "1 while the database takes no writes.",
+            float(any(each.level is Level.FAULT for each in check_database(runtime, now))),
+        ),
         "incidents_unseen": (
             "Incidents that nobody has looked at.",
             count(Incident, Incident.seen_at.is_(None)),
@@ -175,13 +201,6 @@ def _backup_age_s(session: Session, *, now: datetime) -> float:
     return (now - finished).total_seconds() if finished else math.nan
 
 
-def count_workers(runtime: Runtime) -> int:
-    """Return the number of workers with a current heartbeat; a killed one is counted for some minutes."""
-    keys = Worker.all_keys(connection=runtime.redis)
-    # A killed worker stays in the set of names; its own key expires.
-    return int(runtime.redis.exists(*keys)) if keys else 0
-
-
 def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
     def or_nan(read: Callable[[], float]) -> float:
         try:
@@ -190,13 +209,27 @@ def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
             return math.nan  # unknown, which is not zero
 
     workers = Gauge("loa_workers", "Live worker processes.", registry=registry)
-    workers.set(or_nan(lambda: count_workers(runtime)))
+    workers.set(or_nan(lambda: sum(read_alive(runtime.redis).values())))
+    served = Gauge("loa_queue_workers", "Live workers at a queue.", ["queue"], registry=registry)
+    failing = Gauge(
+        "loa_jobs_failing",
+        "How often jobs have failed in a row, those that failed most.",
+        ["job"],
+        registry=registry,
+    )
+    try:
+        failures = read_failures(runtime.redis)
+        for job in sorted({name.rsplit(".", 1)[-1] for name in allowed_jobs}):
+            failing.labels(job).set(failures.get(job, 0))
+    except RedisError:
+        failing.labels("unknown").set(math.nan)
     jobs = Gauge("loa_queue_jobs", "Jobs that wait in a queue.", ["queue"], registry=registry)
     ages = Gauge("loa_queue_age_seconds", "For how long the oldest of them.", ["queue"], registry=registry)
     for name in QUEUES:
         queue = open_queue(name, runtime.redis)
         jobs.labels(name).set(or_nan(lambda queue=queue: len(queue)))  # type: ignore[misc]
-        ages.labels(name).set(or_nan(lambda queue=queue: _age_s(queue)))  # type: ignore[misc]
+        ages.labels(name).set(or_nan(lambda name=name: queue_age_s(runtime, name)))  # type: ignore[misc]
+        served.labels(name).set(or_nan(lambda name=name: read_alive(runtime.redis)[name]))  # type: ignore[misc]
     refusals = Gauge(
         "loa_security_events", "Security events since Redis was started.", ["event"], registry=registry
     )
@@ -211,12 +244,3 @@ def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
         recovered.labels(kind).set(
             or_nan(lambda kind=kind: float(runtime.redis.hget(RECOVERED_KEY, kind) or 0))  # type: ignore[misc]
         )
-
-
-def _age_s(queue: Queue) -> float:
-    for job_id in queue.get_job_ids(0, 1):
-        enqueued = queue.connection.hget(Job.key_for(job_id), "enqueued_at")
-        if enqueued:
-            at = datetime.fromisoformat(as_text(enqueued).replace("Z", "+00:00"))
-            return max(0.0, time.time() - at.replace(tzinfo=at.tzinfo or UTC).timestamp())
-    return 0.0

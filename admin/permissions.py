@@ -35,6 +35,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "agencies.file": _STAFF,
     "audit.index": _OVERSEERS,
     "security.index": _ADMINISTRATOR,
+    "checks.index": _ADMINISTRATOR,
+    "checks.allow": _ADMINISTRATOR,
     "campaigns.index": _READERS,
     "campaigns.sheet": _READERS,
     "campaigns.create": _STAFF,

@@ -34,6 +34,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
 
 from admin.api.problems import is_api, problem_from_http
+from admin.first_setup import create_first_setup
 from admin.permissions import may_open
 from admin.sign_in import create_login_pages, install_login
 from admin.views.account import AccountView, SecondFactorView, create_invitations
@@ -42,6 +43,7 @@ from admin.views.agencies import AgenciesView
 from admin.views.alike import AlikeView
 from admin.views.audit import AuditView
 from admin.views.campaigns import CampaignsView
+from admin.views.checks import ChecksView
 from admin.views.connections import TokensView, WebhooksView
 from admin.views.contacts import ContactsView
 from admin.views.data_protection import DataProtectionView
@@ -106,6 +108,7 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
     install_login(app, runtime)
     app.register_blueprint(create_login_pages(runtime))
     app.register_blueprint(create_invitations(runtime))
+    app.register_blueprint(create_first_setup(runtime))
     app.register_blueprint(
         Blueprint("static_files", __name__, static_folder="static", static_url_path="/static")
     )
@@ -144,6 +147,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         UsersView(runtime),
         AuditView(runtime),
         SecurityView(runtime),
+        ChecksView(runtime),
         TokensView(runtime),
         WebhooksView(runtime),
         AccountView(runtime),
@@ -242,7 +246,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
 
 
 def _is_admin_path() -> bool:
-    return request.path.startswith(("/admin", "/login", "/logout", "/language", "/static"))
+    return request.path.startswith(("/admin", "/login", "/logout", "/language", "/setup", "/static"))
 
 
 _POLICY = (

@@ -12,6 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import delete_totals
+from campaigns.live_permit import require_permit
 from campaigns.models.activities import VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
@@ -153,6 +154,9 @@ def perform_action(
     number of the submission and of the recipients. Raises NotFound, NotAllowed, WrongState.
     """
     terms = None
+    if action in (CampaignAction.LAUNCH, CampaignAction.RESUME):
+        with runtime.db.read() as session:
+            require_permit(session, is_live=runtime.settings.is_live)
     if action in NEEDS_TERMS:
         # People are counted before the transaction, which must not last as long.
         with runtime.db.read() as session:

@@ -23,7 +23,7 @@ import redis
 from deploy.redis_server import find_port, find_redis_program
 
 HERE = Path(__file__).resolve().parent
-INSTALLED = "/srv/loa"  # path in the units
+INSTALLED = "/srv/loa/current/bin"  # path in the units
 SETTLES_S = 1.0
 MOST_EXPOSED = 29  # tenths, by systemd's own measure
 
@@ -57,8 +57,8 @@ def check_systemd(folder: Path) -> str:
     """Run `systemd-analyze verify` and `security`, with the units' paths set to this clone's."""
     analyze = need("systemd-analyze", "systemd")
     for unit in sorted((HERE / "systemd").iterdir()):
-        text = unit.read_text().replace(f"{INSTALLED}/.venv/bin", str(Path(sys.executable).parent))
-        text = text.replace(INSTALLED, str(HERE.parent)).replace("User=loa\nGroup=loa\n", "")
+        text = unit.read_text().replace(INSTALLED, str(Path(sys.executable).parent))
+        text = text.replace("User=loa\nGroup=loa\n", "")
         (folder / unit.name).write_text(text)
     (folder / "loa-worker@.service").rename(folder / "loa-worker@send.service")
     units = sorted(path for path in folder.iterdir() if path.suffix in (".service", ".socket", ".timer"))

@@ -58,15 +58,10 @@ def services(plan: Plan) -> dict[str, list[str]]:
         f"-m simulator --port {plan.simulator_port} --data {VAR}/simulator"
         f" --inbound-url http://127.0.0.1:{plan.port}/webhooks/twilio/inbound --public-url"
     )
-    web = (
-        f"-m gunicorn asgi:app --bind 127.0.0.1:{plan.port} --worker-class deploy.web_worker.DrainingWorker --workers 2"
-        " --graceful-timeout 5 --no-control-socket"
-    )
+    serve = f"serve --bind 127.0.0.1:{plan.port}"
     return {
         "simulator": [sys.executable, *simulator.split(), plan.variables["PUBLIC_BASE_URL"]],
-        "worker": [*FLASK, "worker"],
-        "scheduler": [*FLASK, "scheduler"],
-        "web": [sys.executable, *web.split()],
+        "loa": [*FLASK, *serve.split()],
     }
 
 
@@ -117,8 +112,8 @@ async def welcome(plan: Plan, printer: Printer) -> None:
     web, phones = f"http://127.0.0.1:{plan.port}", f"http://127.0.0.1:{plan.simulator_port}"
     try:
         await wait_for("The SMS simulator", lambda: answers_http(plan.simulator_port, "/"), log="simulator")
-        await wait_for("The web", lambda: answers_http(plan.port, "/healthz"), log="web")
-        await wait_for("The system", lambda: answers_http(plan.port, "/readyz"), log="worker")
+        await wait_for("The web", lambda: answers_http(plan.port, "/healthz"), log="loa")
+        await wait_for("The system", lambda: answers_http(plan.port, "/readyz"), log="loa")
     except CannotRun as error:
         printer.show(f"\n{error}\nIt is being tried on. Ctrl-C ends everything.\n")
         return

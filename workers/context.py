@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.send_messages import BackendUnavailable, call_backend
 from campaigns.replies.gateway_inbox import GatewayInbox
-from deploy.processes import follow_parent
+from deploy.processes import follow_parent, name_process
 from outreach.core.settings import Settings
 from outreach.runtime import Runtime, freeze_loaded_objects, open_runtime
 
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # Set when the process is asked to end: no gateway request starts after that.
 stop_requested = threading.Event()
+# Whether this process serves several queues, so that a job must not take long.
+shares_process = False
 
 
 @cache
@@ -139,6 +141,19 @@ class DatabaseProcess:
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
 
+    def start(self) -> None:
+        """Start the process by a fork, so that it shares the memory of what is loaded.
+
+        Call it while this process has no other thread and no connection.
+        """
+        self._pool = self._open("fork")
+        self._pool.submit(os.getpid).result()
+
+    def _open(self, method: str) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            1, mp_context=get_context(method), initializer=_initialise, initargs=(os.getpid(),)
+        )
+
     async def __call__(
         self, function: Callable[Concatenate[Runtime, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -148,9 +163,7 @@ class DatabaseProcess:
         call.
         """
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                1, mp_context=get_context("spawn"), initializer=_initialise, initargs=(os.getpid(),)
-            )
+            self._pool = self._open("spawn")  # a fork would copy the locks that other threads hold
         pool = self._pool
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _call, function, args, kwargs)
@@ -181,6 +194,7 @@ def _initialise(parent: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     follow_parent(signal.SIGKILL)
+    name_process("loa database")
     if os.getppid() != parent:
         os._exit(1)  # the worker was killed while this process was starting
     os.nice(DATABASE_PROCESS_NICENESS)

@@ -51,6 +51,7 @@ from outreach.imports.process_upload import process_upload as run_upload
 from outreach.imports.uploads import remove_ended, remove_unconfirmed
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.keys import Purpose
+from workers import context
 from workers.context import (
     asking_gateways,
     database_process,
@@ -65,6 +66,7 @@ from workers.context import (
 # send jobs nothing is sent for a quarter of a second: the longer a job, the less that matters.
 SEND_BUDGET_S = 60.0
 WEBHOOKS_BUDGET_S = 20.0
+SHARED_WEBHOOKS_BUDGET_S = 3.0  # where other queues wait for the same process
 # Short, as the sweep waits in the same queue.
 RECONCILE_BUDGET_S = 4.0
 GATHER_S = 0.2
@@ -236,9 +238,8 @@ def webhooks_job() -> dict[str, int]:
     """Queue new events for webhook subscribers, and deliver what is due."""
     worker_runtime, now = runtime(), datetime.now(UTC)
     collected = collect_events(worker_runtime.db, now=now)
-    delivered = run(
-        deliver_events(worker_runtime, for_s=WEBHOOKS_BUDGET_S, stop_requested=stop_requested.is_set)
-    )
+    budget_s = SHARED_WEBHOOKS_BUDGET_S if context.shares_process else WEBHOOKS_BUDGET_S
+    delivered = run(deliver_events(worker_runtime, for_s=budget_s, stop_requested=stop_requested.is_set))
     with worker_runtime.db.write() as session:
         delete_old_deliveries(session, now=now)
     return {"told": collected, **asdict(delivered)}

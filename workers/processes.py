@@ -1,7 +1,7 @@
 """Worker processes, their supervisor, and the scheduler.
 
-Each worker process serves one queue: so a job popped just before a crash stays in Redis. The scheduler
-enqueues the sweep every few seconds; two schedulers enqueue it no more often than one.
+A worker moves each job that it takes into a list of its own (`BLMOVE`), so that a job taken just before a crash stays in
+Redis. The scheduler enqueues the sweep every few seconds; two schedulers enqueue it no more often than one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing.context import ForkProcess
 from types import FrameType
 from typing import Any
@@ -23,17 +24,30 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
 from redis import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
-from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.exceptions import DequeueTimeout, InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import DequeueStrategy
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from deploy.processes import die_with_parent, name_process
-from outreach.core.job_queue import QUEUES, SEND, AllowedJob, open_queue, pending_key
+from outreach.core import request_ids
+from outreach.core.job_queue import (
+    ALIVE_EVERY_S,
+    IMPORTS,
+    QUEUES,
+    REQUEST,
+    SEND,
+    AllowedJob,
+    note_alive,
+    note_result,
+    open_queue,
+    pending_key,
+)
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
 from outreach.rules.errors import BadInput
-from outreach.runtime import Runtime, open_runtime
+from outreach.runtime import open_runtime
 from workers import context
 from workers.context import database_process
 
@@ -43,9 +57,37 @@ log = logging.getLogger(__name__)
 MAINTENANCE_S = 60
 RESTART_AFTER_S = 1.0
 LOG_EVERY_S = 30.0
+TURN_S = 0.2  # how long a worker at several queues waits at one of them before it looks at the others
+# Queues that keep a process of their own where one worker serves several: sending waits for nobody, and an import takes
+# minutes, in which a cry for help must not wait.
+ALONE = (SEND, IMPORTS)
 # An unavailable server is no fault of a job: one log line, and the sweep enqueues it again. RQ's own two mean that
 # the job's record is gone: Redis has come back without it.
 SERVER_ERRORS = (RedisError, OperationalError, InterfaceError, InvalidJobOperation, NoSuchJobError)
+
+
+class QueueInTurn(Queue):
+    """RQ queue for a worker at several: RQ itself would pop their jobs, and lose one with the worker that popped it."""
+
+    @classmethod
+    def dequeue_any(
+        cls, queues: Iterable[Queue], timeout: int | None, connection: Redis, *args: Any, **kwargs: Any
+    ) -> tuple[Job, Queue] | None:
+        in_order = list(queues)
+        if len(in_order) == 1:
+            return super().dequeue_any(in_order, timeout, connection, *args, **kwargs)
+        ends_at = time.monotonic() + (timeout or 0)
+        while True:
+            for queue in in_order:
+                if found := super().dequeue_any([queue], None, connection, *args, **kwargs):
+                    return found
+            if timeout is None:
+                return None
+            if time.monotonic() >= ends_at:
+                raise DequeueTimeout(timeout, [queue.key for queue in in_order])
+            with suppress(DequeueTimeout):
+                # RQ passes the seconds on to Redis, which takes fractions.
+                return super().dequeue_any(in_order[:1], TURN_S, connection, *args, **kwargs)  # type: ignore[arg-type]
 
 
 class LoaWorker(SimpleWorker):
@@ -53,13 +95,25 @@ class LoaWorker(SimpleWorker):
 
     max_connection_wait_time = 5.0  # seconds between attempts to reconnect to Redis
 
+    def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
+        super().prepare_job_execution(job, remove_from_intermediate_queue=True)
+
     def execute_job(self, job: Job, queue: Queue) -> Any:
         # The job has started: what is enqueued from now on is new and gets its own job.
         try:
             self.connection.delete(pending_key(job.description or ""))
         except RedisError as error:
             log.warning("worker.pending_not_cleared error=%s", type(error).__name__)
+        request_ids.begin(job.meta.get(REQUEST) or job.id)
         return super().execute_job(job, queue)
+
+    def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
+        super().handle_job_success(job, *args, **kwargs)
+        self._note_result(job, has_failed=False)
+
+    def _note_result(self, job: Job, *, has_failed: bool) -> None:
+        with suppress(RedisError):  # RQ itself meets the same error and says so
+            note_result(self.connection, job.description or "", has_failed=has_failed)
 
     def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
         # RQ connects again after a lost connection, but ends its thread with a stack trace after a timeout. A Redis
@@ -85,9 +139,12 @@ class LoaWorker(SimpleWorker):
         stack = "".join(traceback.format_tb(exc_info[2]))
         log.error("job.failed job=%s error=%s\n%s", job.description, type(error).__name__, stack)
 
-    def handle_job_failure(self, *args: Any, **kwargs: Any) -> None:
+    def handle_job_failure(self, job: Job, *args: Any, **kwargs: Any) -> None:
         # For the same reason the message is not stored in Redis.
-        super().handle_job_failure(*args, **{**kwargs, "exc_string": "see the worker's log"})
+        is_last_try = not job.retries_left
+        super().handle_job_failure(job, *args, **{**kwargs, "exc_string": "see the worker's log"})
+        if is_last_try:
+            self._note_result(job, has_failed=True)
 
 
 def parse_queues(names: str | None) -> list[str]:
@@ -98,35 +155,61 @@ def parse_queues(names: str | None) -> list[str]:
     return queues
 
 
-def create_worker(queue: str, redis: Redis) -> LoaWorker:
-    """Return a worker at a queue that runs our own jobs alone and unpickles nothing."""
+def share_out(queues: Sequence[str]) -> list[list[str]]:
+    """Return the queues of each process that serves them: those in `ALONE` one each, the others together."""
+    together = [name for name in queues if name not in ALONE]
+    return [*([name] for name in queues if name in ALONE), *([together] if together else [])]
+
+
+def create_worker(queues: Sequence[str], redis: Redis) -> LoaWorker:
+    """Return a worker at these queues that runs our own jobs alone and unpickles nothing."""
     return LoaWorker(
-        [open_queue(queue, redis)],
+        [open_queue(queue, redis, QueueInTurn) for queue in queues],
         connection=redis,
+        queue_class=QueueInTurn,
         job_class=AllowedJob,
         serializer=JSONSerializer,
         maintenance_interval=MAINTENANCE_S,
     )
 
 
-def work(runtime: Runtime, queue: str) -> None:
-    """Work on one queue until asked to stop, even if Redis is unavailable meanwhile."""
+def work(settings: Settings, queues: Sequence[str]) -> None:
+    """Work on one queue, or several in turn, until asked to stop or until Redis is unavailable when a job ends."""
+    if SEND in queues:
+        database_process().start()  # before this process has a connection or a second thread
     logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
+    runtime = open_runtime(settings)
     _wait_for_redis(runtime.redis)
-    if queue == SEND:
+    if SEND in queues:
         context.sending_gateways()  # a centre's receipts and replies come on its connection, also while nothing is sent
-    worker = create_worker(queue, runtime.redis)
+    context.shares_process = len(queues) > 1
+    threading.Thread(target=_say_alive, args=(settings, queues), name="alive", daemon=True).start()
+    worker = create_worker(queues, runtime.redis)
     # RQ has set a longer timeout than ours, for waiting at the queue; open connections still have ours.
     runtime.redis.connection_pool.disconnect()
     with suppress(RedisError):
-        worker.work(logging_level="WARNING")
+        worker.work(logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
     context.close_gateways()
     database_process().end()  # before the interpreter ends: it waits for its children first
+
+
+def work_alone(settings: Settings, queue: str) -> None:
+    """Work on one queue until asked to stop, even if Redis is unavailable meanwhile."""
+    work(settings, [queue])
     if not context.stop_requested.is_set():
         # RQ gives up if Redis is unavailable when a job ends. The same process starts again.
         log.warning("worker.starts_again queue=%s", queue)
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "worker", "--queues", queue]
         os.execv(sys.executable, command)  # noqa: S606 - our own command line
+
+
+def _say_alive(settings: Settings, queues: Sequence[str]) -> None:
+    """Note again and again that this process lives, also in the middle of a long job."""
+    redis = open_runtime(settings).redis
+    while True:
+        with suppress(RedisError):
+            note_alive(redis, queues, context.worker_name())
+        time.sleep(ALIVE_EVERY_S)
 
 
 def _wait_for_redis(redis: Redis) -> None:
@@ -153,11 +236,16 @@ def _is_not_redis_error(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], RedisError))
 
 
-def supervise_queues(settings: Settings, queues: list[str]) -> None:
-    """Run a child process for each queue, restarted when it ends.
+def worker_tasks(settings: Settings, queues: Sequence[str]) -> dict[str, Callable[[], None]]:
+    """Return what the processes do that serve these queues, by their names."""
+    return {"+".join(names): partial(work, settings, names) for names in share_out(queues)}
+
+
+def supervise(tasks: Mapping[str, Callable[[], None]]) -> None:
+    """Run a child process for each task, restarted when it ends, until asked to stop.
 
     All of them end with this process, however it ends. They are forked, so that all share the memory of what
-    is loaded (a process of its own for each took 110 MB and 1.3 s of CPU at its start); this process must
+    is loaded (a process of its own for each took 130 MB and 1.3 s of CPU at its start); this process must
     have no connection open.
     """
     children: dict[str, ForkProcess] = {}
@@ -172,30 +260,33 @@ def supervise_queues(settings: Settings, queues: list[str]) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     while not is_ending:
-        for queue in queues:
-            if queue not in children or not children[queue].is_alive():
-                children[queue] = ForkProcess(
-                    target=_work_as_child, args=(settings, queue, die_with_parent(signal.SIGTERM))
+        for name, task in tasks.items():
+            if name in children and not children[name].is_alive():
+                log.warning("process.ended name=%s status=%s", name, children[name].exitcode)
+            if name not in children or not children[name].is_alive():
+                children[name] = ForkProcess(
+                    target=_run_as_child, args=(name, task, die_with_parent(signal.SIGTERM))
                 )
-                children[queue].start()
+                children[name].start()
         time.sleep(RESTART_AFTER_S)
     for child in children.values():
         child.join()
 
 
-def _work_as_child(settings: Settings, queue: str, follow: Callable[[], None]) -> None:
+def _run_as_child(name: str, task: Callable[[], None], follow: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     follow()
-    name_process(f"loa {queue}")
-    work(open_runtime(settings), queue)
+    name_process(f"loa {name}")
+    task()
 
 
-def run_scheduler(runtime: Runtime) -> None:
+def run_scheduler(settings: Settings) -> None:
     """Enqueue the sweep at intervals until asked to stop.
 
     A sweep that has not started yet is not enqueued again, so none pile up.
     """
+    runtime = open_runtime(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -5,36 +5,40 @@ Results go to standard output, warnings and errors to standard error.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 
 from admin.cli.accounts import access_commands, token_commands
 from admin.cli.campaigns import campaign_commands, figure_commands
 from admin.cli.contacts import contact_commands
+from admin.cli.doctor import doctor_commands
 from admin.cli.keys import key_commands
 from admin.cli.operations import (
     backup_commands,
     data_commands,
-    process_commands,
     retention_commands,
     trail_commands,
 )
 from admin.cli.reports import report_commands
+from admin.cli.services import process_commands
 from admin.cli.setup import setup_commands
 from admin.cli.texts import text_commands
 from outreach.runtime import Runtime
 
 
-def register_commands(app: Flask, runtime: Runtime) -> None:
-    """Add all commands to the application."""
+def register_commands(app: Flask, runtime: Runtime, *, load_front: Callable[[], Any]) -> None:
+    """Add all commands to the application; `load_front` returns the ASGI application of the web."""
     for make in (
         access_commands,
         backup_commands,
         campaign_commands,
         contact_commands,
         data_commands,
+        doctor_commands,
         figure_commands,
         key_commands,
-        process_commands,
         report_commands,
         retention_commands,
         setup_commands,
@@ -44,3 +48,5 @@ def register_commands(app: Flask, runtime: Runtime) -> None:
     ):
         for command in make(runtime):
             app.cli.add_command(command)
+    for command in process_commands(runtime, load_front):
+        app.cli.add_command(command)

@@ -1,7 +1,6 @@
-"""Commands for operators: database, worker, scheduler, backups, retention of personal data, audit log.
+"""Commands for operators: database, backups, retention of personal data, audit log.
 
-Worker and scheduler can each be started, stopped or killed independently, in any number. After a restore campaigns
-stay paused until the gateway was asked about each message, so that nobody gets a second message.
+After a restore campaigns stay paused until the gateway was asked about each message, so that nobody gets a second message.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import click
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from admin.cli.base import Command, Day, Failure, Group, answer_lines, json_option, output, warn
+from admin.cli.base import Day, Failure, Group, answer_lines, json_option, output, warn
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
@@ -45,14 +44,13 @@ from outreach.contacts.move_people import (
     move_people,
     plan_moves,
 )
-from outreach.core.schema import require_current, upgrade
+from outreach.core.schema import downgrade, is_known, newest, read_revision, upgrade
 from outreach.imports.import_file import import_areas
 from outreach.models.backups import Backup
 from outreach.places.nation import gazetteer_of
 from outreach.rules.audit_chain import ChainFault
 from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
-from workers.processes import parse_queues, run_scheduler, supervise_queues, work
 
 SHOWN = 20  # differences that are printed
 
@@ -72,6 +70,30 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         name = runtime.db.url.render_as_string()
         says = _("Cơ sở dữ liệu đã ở phiên bản mới nhất: %(name)s", name=name)
         output({"status": "current"}, as_json=as_json, says=says)
+
+    @db.command("version")
+    @json_option
+    def show_version(as_json: bool) -> None:
+        """Say which version the database has, and which this program needs."""
+        found = read_revision(runtime.db)
+        says = _(
+            "Cơ sở dữ liệu: %(found)s; chương trình cần: %(needed)s",
+            found=found or "–",
+            needed=newest() or "–",
+        )
+        data = {"revision": found, "newest": newest(), "backups_dir": runtime.settings.backups_dir}
+        output(data, as_json=as_json, says=says)
+
+    @db.command("downgrade")
+    @click.argument("revision")
+    @json_option
+    def downgrade_database(revision: str, as_json: bool) -> None:
+        """Bring the tables back to an earlier version; what only later ones can hold is lost."""
+        if not is_known(revision):
+            raise BadInput("revision_unknown", revision=revision)
+        downgrade(runtime.db, revision)
+        says = _("Cơ sở dữ liệu đã về phiên bản %(revision)s.", revision=revision)
+        output({"revision": revision}, as_json=as_json, says=says)
 
     @areas.command("load")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
@@ -238,42 +260,19 @@ def _describe_difference(difference: Difference) -> LoaError:
     )
 
 
-def process_commands(runtime: Runtime) -> list[click.Command]:
-    @click.command("worker", cls=Command)
-    @click.option("--queues", metavar="A,B", help="send, inbound, default; all where none is named.")
-    def worker(queues: str | None) -> None:
-        """Work on one queue, or keep a child process for each of several."""
-        audit.set_origin("")
-        names = parse_queues(queues)
-        require_current(runtime.db)
-        if len(names) == 1:
-            work(runtime, names[0])
-        else:
-            runtime.close()  # no connection may be open when the children are forked
-            supervise_queues(runtime.settings, names)
-
-    @click.command("scheduler", cls=Command)
-    def scheduler() -> None:
-        """Enqueue the periodic jobs. One scheduler is enough; two do no harm."""
-        require_current(runtime.db)
-        run_scheduler(runtime)
-
-    return [worker, scheduler]
-
-
 def backup_commands(runtime: Runtime) -> list[click.Command]:
     backup = Group("backup", help="The database in one file, and back.")
 
     @backup.command("create")
-    @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR")
+    @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", required=False)
     @click.option("--keep", type=click.IntRange(1), help="How many files stay in DIR; all without it.")
     @json_option
-    def create(folder: Path, keep: int | None, as_json: bool) -> None:
-        """Write a backup into DIR while the system is running."""
+    def create(folder: Path | None, keep: int | None, as_json: bool) -> None:
+        """Write a backup into DIR, by default BACKUPS_DIR, while the system is running."""
         key = runtime.settings.backup_keys
         made = create_backup(
             runtime.db,
-            folder,
+            folder or Path(runtime.settings.backups_dir),
             secret_key=key,
             keep=keep,
             now=datetime.now(UTC),

@@ -1,7 +1,7 @@
 """Labels of enum values.
 
 Cases and their outcomes, places where an answer was heard, API rights, webhook events, states of uploads, meanings of
-columns, reasons for issues and suppressions, kinds of activities, reasons and outcomes of visits, security events.
+columns, reasons for issues and suppressions, kinds of activities, reasons and outcomes of visits, security events, checks.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.checks import Check, Level
 from campaigns.rules.privacy import Childhood
 from campaigns.rules.visits import VisitFate, VisitOutcome, VisitReason
 from campaigns.rules.webhooks import EventKind
@@ -29,6 +30,24 @@ from outreach.rules.phone_numbers import PhoneStatus
 
 # Labels by family, as templates name it, and value.
 FAMILIES: dict[str, dict[Any, Any]] = {
+    "check": {
+        Check.VERSIONS: _l("Phiên bản các phần mềm"),
+        Check.ENCODING: _l("Bảng mã của cơ sở dữ liệu"),
+        Check.DATABASE: _l("Đọc, ghi cơ sở dữ liệu"),
+        Check.CONNECTIONS: _l("Kết nối đến cơ sở dữ liệu"),
+        Check.QUEUE: _l("Hàng đợi (Redis)"),
+        Check.WORKERS: _l("Tiến trình xử lý (worker)"),
+        Check.JOBS: _l("Công việc nền"),
+        Check.CLOCK: _l("Đồng hồ máy chủ"),
+        Check.KEYS: _l("Khóa bí mật"),
+        Check.GATEWAY: _l("Đăng nhập nhà cung cấp tin nhắn"),
+        Check.CERTIFICATE: _l("Chứng thư của trang web"),
+        Check.CALLBACKS: _l("Báo kết quả gửi tin từ ngoài vào"),
+        Check.MAIL: _l("Máy chủ thư"),
+        Check.DISK: _l("Ổ đĩa"),
+        Check.BACKUPS: _l("Sao lưu"),
+    },
+    "check_level": {Level.OK: _l("Đạt"), Level.WARNING: _l("Cần chú ý"), Level.FAULT: _l("Lỗi")},
     "security": {
         SecurityEvent.LOGIN_REFUSED: _l("Sai mật khẩu hoặc tài khoản"),
         SecurityEvent.CODE_REFUSED: _l("Sai mã xác thực"),

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.wording import enums
-from admin.wording.errors import show_stored_error
+from admin.wording.errors import show_error, show_stored_error
 from campaigns.rules.goals import GoalScope
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -240,6 +240,7 @@ def install_filters(app: Flask) -> None:
         gateway_fault=gateway_fault,
         mask_number=mask_number,
         stored_error=show_stored_error,
+        problem=show_error,
     )
 
 

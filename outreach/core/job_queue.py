@@ -10,6 +10,8 @@ arguments are run. Anything else, such as RQ's own pickled jobs of an earlier ve
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis, RedisError
@@ -19,12 +21,21 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
+from outreach.core.request_ids import current_id
+
 log = logging.getLogger(__name__)
 # Imports have their own queue, as they take minutes and must not delay a sweep; webhooks too, for slow receivers.
 SEND, INBOUND, DEFAULT, IMPORTS, HOOKS = QUEUES = ("send", "inbound", "default", "imports", "hooks")
 
 # Seconds in which the same job is not enqueued again, unless a worker has started it.
 PENDING_TTL_S = 30
+
+REQUEST = "request"  # in a job's meta: the id of the request that enqueued it
+# How often each job has failed in a row, by its name, until it succeeds.
+FAILURES_KEY = "loa:failing"
+_FAILURES_KEPT_S = 86_400
+# A worker says at least every ALIVE_EVERY_S seconds that it lives.
+ALIVE_EVERY_S, ALIVE_FOR_S = 15, 45
 
 # Hash of how much only the sweep has found, by kind, since Redis was last emptied.
 RECOVERED_KEY = "loa:recovered"
@@ -41,6 +52,34 @@ def once_every(redis: Redis, key: str, *, every_s: int) -> bool:
         return bool(redis.set(key, 1, nx=True, ex=every_s))
     except RedisError:
         return False
+
+
+def note_alive(redis: Redis, queues: Sequence[str], worker: str) -> None:
+    """Note that a worker at these queues lives. Raises RedisError."""
+    for queue in queues:
+        redis.set(f"loa:alive:{queue}:{worker}", 1, ex=ALIVE_FOR_S)
+
+
+def read_alive(redis: Redis) -> Counter[str]:
+    """Return how many workers live, by queue; one that was killed counts for ALIVE_FOR_S more. Raises RedisError."""
+    keys = map(as_text, redis.scan_iter(match="loa:alive:*", count=1000))
+    return Counter(key.split(":")[2] for key in keys)
+
+
+def note_result(redis: Redis, description: str, *, has_failed: bool) -> None:
+    """Count a job that failed, or note that it succeeded again. Raises RedisError."""
+    name = description.partition("-")[0]
+    if has_failed:
+        redis.hincrby(FAILURES_KEY, name, 1)
+        redis.expire(FAILURES_KEY, _FAILURES_KEPT_S)
+    else:
+        redis.hdel(FAILURES_KEY, name)
+
+
+def read_failures(redis: Redis) -> dict[str, int]:
+    """Return how often each job that failed last has failed in a row. Raises RedisError."""
+    found: dict[bytes, bytes] = redis.hgetall(FAILURES_KEY)  # type: ignore[assignment]
+    return {as_text(name): int(times) for name, times in found.items()}
 
 
 # Dotted names of the jobs that a worker may run; `outreach/enqueue_jobs.py` adds each.
@@ -76,9 +115,9 @@ class AllowedJob(Job):
             raise NoSuchJobError("not one of our own jobs")
 
 
-def open_queue(name: str, redis: Redis) -> Queue:
+def open_queue(name: str, redis: Redis, kind: type[Queue] = Queue) -> Queue:
     """Return the RQ queue; every reader and writer of jobs uses it, so that none unpickles."""
-    return Queue(name, connection=redis, job_class=AllowedJob, serializer=JSONSerializer)
+    return kind(name, connection=redis, job_class=AllowedJob, serializer=JSONSerializer)
 
 
 class JobQueue:
@@ -104,6 +143,7 @@ class JobQueue:
                     result_ttl=0,
                     failure_ttl=3600,
                     description=description,
+                    meta={REQUEST: current_id()},
                     retry=Retry(max=retries) if retries else None,
                 )
         except RedisError as error:

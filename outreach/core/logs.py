@@ -16,6 +16,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.integrations.logging import LoggingIntegration
 
+from outreach.core.request_ids import add_to_record
 from outreach.core.settings import Settings
 
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+(?= |$|\n)")
@@ -24,12 +25,11 @@ _PART = re.compile(r"(\w+)=%[sdr]")
 
 def set_up_logs(settings: Settings) -> None:
     """Set up logging, once in a process. Nothing is sent anywhere unless SENTRY_DSN is set."""
-    if settings.log_format == "json":
-        handler = logging.StreamHandler()
-        handler.setFormatter(JsonLines())
-        logging.basicConfig(level=logging.INFO, handlers=[handler])
-    else:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.addFilter(add_to_record)
+    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s")
+    handler.setFormatter(JsonLines() if settings.log_format == "json" else text)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
     if settings.sentry_dsn:
         sentry_sdk.init(
@@ -48,7 +48,7 @@ def set_up_logs(settings: Settings) -> None:
 
 
 class JsonLines(logging.Formatter):
-    """Formatter: a line of JSON with at, level, logger, event, and the event's ids by name."""
+    """Formatter: a line of JSON with at, level, logger, request, event, and the event's ids by name."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
@@ -56,6 +56,8 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
+        if (request_id := getattr(record, "request_id", "-")) != "-":
+            entry["request"] = request_id
         names = _PART.findall(str(record.msg))
         arguments = record.args if isinstance(record.args, tuple) else ()
         if (event := _EVENT.match(str(record.msg))) and len(names) <= len(arguments):

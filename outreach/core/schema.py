@@ -44,10 +44,15 @@ def _run(db: Database, action: object, revision: str) -> None:
         action(config, revision)  # type: ignore[operator]
 
 
+def read_revision(db: Database) -> str | None:
+    """Return the database's revision, None where no migration has run. Raises DBAPIError."""
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def is_current(db: Database) -> bool:
     """Check whether the database is at the newest revision."""
-    with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest()
+    return read_revision(db) == newest()
 
 
 def require_current(db: Database) -> None:
@@ -56,8 +61,7 @@ def require_current(db: Database) -> None:
     A database that is unavailable is no error here: its users wait for it as usual.
     """
     try:
-        with db.engine.connect() as connection:
-            revision = MigrationContext.configure(connection).get_current_revision()
+        revision = read_revision(db)
     except DBAPIError:
         return
     if revision == newest():

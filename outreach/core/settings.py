@@ -276,6 +276,11 @@ class Settings:
     sweep_s: float = _var(
         5.0, formats.number(0.2, 600), "seconds between two sweeps for work that should be moving"
     )
+    backups_dir: str = _var(
+        str(ROOT / "var" / "backups"),
+        formats.text,
+        "where backups are stored, unless the command names a folder",
+    )
     backup_recipients: tuple[str, ...] = _var(
         (),
         formats.addresses,

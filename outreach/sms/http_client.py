@@ -17,6 +17,8 @@ from urllib.parse import quote_plus, urlencode
 import aiohttp
 from yarl import URL
 
+from outreach.core.request_ids import HEADER, current_id
+
 # All but the characters that a form's value may contain unquoted. `urlencode` checks each letter by itself, which cost
 # more than the rest of building a request.
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.~-]")
@@ -116,7 +118,11 @@ class HttpClient:
                 method,
                 target,
                 data=encode_form(form) if form else body,
-                headers={**headers, "Authorization": authorization} if authorization else headers,
+                headers={
+                    **headers,
+                    **({"Authorization": authorization} if authorization else {}),
+                    **({HEADER: request_id} if (request_id := current_id()) else {}),
+                },
                 allow_redirects=False,
             ) as response:
                 text = (await response.read()).decode("utf-8", "replace")

@@ -129,6 +129,7 @@ SCREENS = [
     Screen("invitation.show", "/login/invitation/{invitation}", None),
     Screen("audit.index", "/admin/audit/", AUDITOR),
     Screen("security.index", "/admin/security/"),
+    Screen("checks.index", "/admin/checks/"),
     # Refusals.
     Screen("admin.index", "/admin/campaigns/", LEADER, status=403),
     Screen("admin.index", "/admin/campaigns/999999/", AUTHOR, status=404),
@@ -137,6 +138,7 @@ SCREENS = [
 NO_SCREENS = {
     "visits_app.file",
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
+    "first_setup.show",  # open while there is no user: looked at in test_first_setup.py
     "admin.running",
     "api.list_campaigns",
     "api.show_campaign",

@@ -1,17 +1,23 @@
-"""`make drill-upgrade`: an earlier version is replaced by this one in the middle of a send.
+"""`make drill-upgrade`: an earlier version is replaced by this one in the middle of a send, by `loa upgrade`.
 
-Both run as an operator runs them, by commands and processes alone: the earlier version, in a checkout of its own, migrates an
-empty PostgreSQL, imports people, launches a campaign and sends a part of it. Then its processes end, one of them by kill -9, with
-jobs waiting in Redis. This version migrates the same database and goes on. Prints how many messages were lost, sent twice or left open.
-Exit status 1 if any.
+Both are installed as an operator has them, each in a folder of its own; `systemctl` is played by this program, which holds
+the web's socket as systemd does. The earlier version, from a checkout, migrates an empty PostgreSQL, imports people, launches
+a campaign and sends a part of it, while callers ask the web again and again. `loa upgrade` is run, once with a release that does
+not come up (`--broken`, taken back) or with this one. Prints the pause, what callers got, and how many messages were lost, sent twice
+or left open. Exit status 1 if any.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import os
 import shutil
+import socket
+import socketserver
+import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +27,7 @@ from redis import Redis
 
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
-from tests.support.processes import Processes, simulator_settings
+from tests.support.processes import ROOT, Processes, environment_of, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, number
 
@@ -34,6 +40,7 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.drills.upgrade")
     options.add_argument("--earlier", type=Path, required=True, help="a checkout of the earlier version")
     options.add_argument("--messages", type=int, default=4000)
+    options.add_argument("--broken", action="store_true", help="a release that does not come up, taken back")
     given = options.parse_args()
     folder = make_folder()
     postgres, redis = start_postgres(folder), start_redis(folder)
@@ -44,8 +51,16 @@ def main() -> int:
                 redis.url,
                 simulator,
                 SEND_IN_FLIGHT=50,
+                BACKUPS_DIR=folder / "backups",
             )
-            return play(folder, settings, simulator, earlier=given.earlier.resolve(), messages=given.messages)
+            return play(
+                folder,
+                settings,
+                simulator,
+                earlier=given.earlier.resolve(),
+                messages=given.messages,
+                broken=given.broken,
+            )
     finally:
         redis.stop()
         postgres.stop()
@@ -53,32 +68,168 @@ def main() -> int:
 
 
 def play(
-    folder: Path, settings: Settings, simulator: RunningSimulator, *, earlier: Path, messages: int
+    folder: Path,
+    settings: Settings,
+    simulator: RunningSimulator,
+    *,
+    earlier: Path,
+    messages: int,
+    broken: bool,
 ) -> int:
-    before = Processes(settings, folder / "before.log", checkout=earlier)
-    after = Processes(settings, folder / "after.log")
-    try:
-        campaign = launch(before, folder, messages=messages)
-        simulator.faults(latency_ms=60, rate_cut=0.03, seed=1, callbacks_off=True)
-        senders = start_all(before)
-        wait_until("half of it", lambda: simulator.stats()["accepted"] > messages * 0.4)
-        before.kill(senders[0])
-        before.stop()
-        at_upgrade = simulator.stats()["accepted"]
-        waiting = jobs_waiting(settings.redis_url)
-        run(after, "db", "upgrade")
-        start_all(after)
-        wait_until("the end", lambda: status(after, campaign)["state"] == "completed")
-        counts = status(after, campaign)["steps"][0]["messages"]
-    finally:
-        before.stop()
-        after.stop()
+    home = folder / "home"
+    before, after = (home / "releases" / name for name in ("before", "after"))
+    make_release(before, earlier)
+    make_release(after, ROOT, is_broken=broken)
+    (home / "current").symlink_to(before)
+    commands = Processes(settings, folder / "before.log", checkout=earlier)
+    here = Processes(settings, folder / "after.log")
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+        port = listening.getsockname()[1]
+        units = Units(home, environment_of(settings), listening, folder)
+        callers = Callers(port)
+        try:
+            campaign = launch(commands, folder, messages=messages)
+            simulator.faults(latency_ms=60, rate_cut=0.03, seed=1, callbacks_off=True)
+            units.start()
+            callers.start()
+            wait_until("half of it", lambda: simulator.stats()["accepted"] > messages * 0.4)
+            at_upgrade, waiting = simulator.stats()["accepted"], jobs_waiting(settings.redis_url)
+            done = subprocess.run(
+                [sys.executable, "-m", "deploy.upgrade", "--from", str(before)],
+                cwd=ROOT,
+                env=units.environment
+                | {"LOA_HOME": str(home), "LOA_ADDRESS": f"127.0.0.1:{port}", "LOA_RELEASE": str(after)},
+                capture_output=True,
+                text=True,
+            )
+            print(done.stderr.strip())
+            in_use = (home / "current").resolve().name
+            asks = commands if in_use == "before" else here
+            wait_until("the end", lambda: status(asks, campaign)["state"] == "completed")
+            counts = status(asks, campaign)["steps"][0]["messages"]
+        finally:
+            callers.stop()
+            units.close()
     sent = Counter(each["To"] for each in simulator.ledger())
     lost, twice = messages - len(sent), sum(times > 1 for times in sent.values())
     still_open = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
     print(f"messages {messages}: {at_upgrade} had left at the upgrade; jobs waiting in Redis: {waiting}")
+    print(
+        f"sending paused {units.paused_s:.1f} s; callers: {callers.answered} answered, {len(callers.failed)} failed, the longest waited {callers.longest_s:.1f} s"
+    )
     print(f"lost {lost}  twice {twice}  open {still_open}  states {counts}")
-    return 1 if lost or twice or still_open else 0
+    is_as_wanted = (done.returncode, in_use) == ((1, "before") if broken else (0, "after"))
+    return 0 if is_as_wanted and not (lost or twice or still_open or callers.failed) else 1
+
+
+def make_release(release: Path, checkout: Path, *, is_broken: bool = False) -> None:
+    """An installed release: `bin/loa` that runs a checkout; a broken one migrates and does not come up."""
+    (release / "bin").mkdir(parents=True)
+    stop = 'case "$1" in serve) exit 3;; esac\n' if is_broken else ""
+    script = f'#!/bin/sh\n{stop}cd {checkout} && exec {sys.executable} -m flask --app wsgi "$@"\n'
+    (release / "bin" / "loa").write_text(script)
+    (release / "bin" / "loa").chmod(0o755)
+    (release / "checkout").symlink_to(checkout)
+
+
+class Units:
+    """Plays systemd: starts and stops what `current` is, and keeps the web's socket meanwhile."""
+
+    def __init__(self, home: Path, variables: dict[str, str], listening: socket.socket, folder: Path) -> None:
+        self.home, self.listening = home, listening
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.stopped_at, self.paused_s = 0.0, 0.0
+        self.log = (folder / "services.log").open("ab")
+        self.server = socketserver.ThreadingUnixStreamServer(str(folder / "units"), self._handler())
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        program = folder / "bin" / "systemctl"
+        program.parent.mkdir()
+        ask = f"import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect({str(folder / 'units')!r})"
+        ask += "; s.sendall(sys.argv[1].encode() + b'\\n'); print(s.makefile().read(), end='')"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{ask}" "$1"\n')
+        program.chmod(0o755)
+        self.environment = {**variables, "PATH": f"{program.parent}:{variables['PATH']}"}
+
+    def _handler(self) -> type[socketserver.StreamRequestHandler]:
+        units = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                word = self.rfile.readline().decode().strip()
+                if word == "stop":
+                    units.stop()
+                elif word == "start":
+                    units.start()
+                else:
+                    self.wfile.write(b"loa.service loaded active running Loa\n")
+
+        return Handler
+
+    def start(self) -> None:
+        release = self.home / "current"
+        if (release / "checkout" / "admin" / "web_server.py").exists():
+            commands = [f"{release.resolve()}/bin/loa serve --web 1"]
+        else:
+            web = "gunicorn asgi:app --workers 1 --worker-class deploy.web_worker.DrainingWorker --graceful-timeout 30"
+            flask = f"{sys.executable} -m flask --app wsgi"
+            commands = [f"{sys.executable} -m {web}", f"{flask} worker", f"{flask} scheduler"]
+        for command in commands:
+            self.running.append(
+                subprocess.Popen(
+                    ["sh", "-c", f"export LISTEN_PID=$$ LISTEN_FDS=1; exec {command}"],
+                    cwd=(release / "checkout").resolve(),
+                    env=self.environment,
+                    stdout=self.log,
+                    stderr=self.log,
+                    preexec_fn=lambda: os.dup2(self.listening.fileno(), 3),
+                    pass_fds=[3],
+                )
+            )
+        if self.stopped_at:
+            self.paused_s = time.monotonic() - self.stopped_at
+
+    def stop(self) -> None:
+        self.stopped_at = self.stopped_at or time.monotonic()
+        for process in self.running:
+            process.terminate()
+        for process in self.running:
+            process.wait(timeout=90)
+        self.running.clear()
+
+    def close(self) -> None:
+        self.stop()
+        self.server.shutdown()
+
+
+class Callers(threading.Thread):
+    """Asks the web again and again, each time with a new connection; notes refusals and answers from 500 on."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port, self.answered, self.longest_s = port, 0, 0.0
+        self.failed: list[str] = []
+        self.is_over = threading.Event()
+
+    def run(self) -> None:
+        while not self.is_over.wait(0.1):
+            began = time.monotonic()
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+            try:
+                connection.request("GET", "/login")
+                status = connection.getresponse().status
+                if status >= 500:
+                    self.failed.append(str(status))
+                self.answered += 1
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(repr(error))
+            finally:
+                connection.close()
+            self.longest_s = max(self.longest_s, time.monotonic() - began)
+
+    def stop(self) -> None:
+        self.is_over.set()
+        if self.is_alive():
+            self.join()
 
 
 def launch(processes: Processes, folder: Path, *, messages: int) -> int:
@@ -108,14 +259,6 @@ def launch(processes: Processes, folder: Path, *, messages: int) -> int:
 def run(processes: Processes, *arguments: str, stdin: str | None = None) -> None:
     done = processes.run(*arguments, stdin=stdin)
     assert done.returncode == 0, f"{arguments}: {done.stderr}"
-
-
-def start_all(processes: Processes) -> list:
-    """Two senders, a worker for all else, the scheduler; the senders are returned."""
-    senders = [processes.start("worker", "--queues", "send") for _ in range(2)]
-    processes.start("worker", "--queues", "default,inbound,imports,hooks")
-    processes.start("scheduler")
-    return senders
 
 
 def status(processes: Processes, campaign: int) -> dict:

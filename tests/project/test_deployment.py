@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from deploy import VERSION
 from deploy.check import CHECKS, Missing
-from outreach.core.job_queue import QUEUES
 from outreach.core.settings import Settings
 from tests.project.test_layout import ROOT
 from tests.support.servers import make_folder, start_postgres
@@ -44,9 +44,10 @@ def goes_into_the_image(path: str, lines: list[str]) -> bool:
 @pytest.mark.parametrize(
     ("path", "is_taken"),
     [
-        ("admin/app.py", True),
-        ("outreach/translations/vi/LC_MESSAGES/errors.mo", True),
-        ("requirements.txt", True),
+        ("dist/loa-1.0.0-py3-none-any.whl", True),
+        ("dist/wheels/flask-3.1.3-py3-none-any.whl", True),
+        ("dist/env", False),
+        ("admin/app.py", False),
         ("var/env", False),
         ("var/loa.db", False),
         ("var/uploads/danh-sach.xlsx", False),
@@ -75,7 +76,7 @@ def test_postgresql_starts_with_the_settings() -> None:
     start_postgres(make_folder(), {**settings, **smaller}).stop()
 
 
-def test_the_example_of_variables_names_known_ones_and_every_queue_has_its_worker() -> None:
+def test_the_example_of_variables_names_known_ones() -> None:
     example = (DEPLOY / "systemd" / "env.example").read_text()
     read = dict(
         line.split("=", 1) for line in example.splitlines() if "=" in line and not line.startswith("#")
@@ -84,5 +85,10 @@ def test_the_example_of_variables_names_known_ones_and_every_queue_has_its_worke
     assert set(read) <= known
     secrets = {"SECRET_KEY": "k" * 40, "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"}
     assert Settings.from_env({**read, **secrets}).is_live
-    compose = (DEPLOY / "docker" / "compose.yaml").read_text()
-    assert set(re.findall(r"--queues (\w+)", compose)) == set(QUEUES)
+
+
+def test_the_compose_file_has_the_version_and_its_example_names_known_variables() -> None:
+    folder = DEPLOY / "docker"
+    assert f"LOA_VERSION:-{VERSION}}}" in (folder / "compose.yaml").read_text()
+    named = re.findall(r"^([A-Z_]+)=", (folder / "env.example").read_text(), re.MULTILINE)
+    assert set(named) <= {item.name.upper() for item in Settings.__dataclass_fields__.values()}

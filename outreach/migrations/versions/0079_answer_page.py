@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0079_answer_page"
-down_revision = "0074_village_officers"
+down_revision = "0077_checks"
 
 _CHANNELS = ("twilio", "push", "phone", "log")
 

@@ -34,6 +34,7 @@ campaigns resume            ASP..
 campaigns cancel            ASP..
 campaigns undo              ASP..
 goals set                   ASP..
+send-test                   ASP..
 goals denominators          ASP..
 official import             ASP..
 tokens create               A....
@@ -52,7 +53,10 @@ contacts do-not-call        operator
 contacts import             operator
 contacts undo               operator
 counters verify             operator
+db downgrade                operator
 db upgrade                  operator
+db version                  operator
+doctor                      operator
 keys rehash                 operator
 keys rotate                 operator
 keys show                   operator
@@ -68,6 +72,7 @@ reports verify              operator
 retention run               operator
 retention show              operator
 scheduler                   operator
+serve                       operator
 setup                       operator
 sms measure                 operator
 users create                operator
@@ -121,6 +126,8 @@ class Terminal:
             words.append(1)
         elif name == "tokens list":
             pass
+        elif name == "send-test":
+            words.append("0912 000 101")
         elif name == "goals set":
             words += ["members", "--place", "MTTQ", "--share", "50", "--deadline", "2030-08-20"]
         else:

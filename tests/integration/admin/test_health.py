@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +11,13 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
-from rq import Queue, SimpleWorker
 from sqlalchemy import text, update
 
 from admin.app import create_app
 from campaigns.delivery.status_callbacks import StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Outbox, StatusEvent
+from outreach.core import request_ids
+from outreach.core.job_queue import QUEUES, note_alive, open_queue
 from outreach.core.schema import downgrade, newest, require_current, upgrade
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
@@ -32,14 +31,6 @@ from tests.support.servers import both_databases
 from tests.support.world import World
 
 NOWHERE = "redis://127.0.0.1:1/0"
-
-
-@contextmanager
-def living_worker(runtime: Runtime) -> Iterator[SimpleWorker]:
-    worker = SimpleWorker([Queue("send", connection=runtime.redis)], connection=runtime.redis)
-    worker.register_birth()
-    yield worker
-    worker.register_death()
 
 
 def missing(client: FlaskClient) -> list[str]:
@@ -66,16 +57,21 @@ def metrics(client: FlaskClient) -> dict[str, float]:
 
 def test_the_web_is_ready_with_a_living_worker(client: FlaskClient, runtime: Runtime) -> None:
     assert missing(client) == ["worker"]
-    with living_worker(runtime):
-        response = client.get("/readyz")
-        assert (response.status_code, response.json) == (200, {"status": "ready"})
+    note_alive(runtime.redis, QUEUES, "here")
+    response = client.get("/readyz")
+    assert (response.status_code, response.json) == (200, {"status": "ready"})
 
 
-def test_a_worker_that_was_killed_is_not_taken_for_living(client: FlaskClient, runtime: Runtime) -> None:
-    with living_worker(runtime) as worker:
-        # What is left when nobody renews its sign of life.
-        runtime.redis.delete(worker.key)
-        assert missing(client) == ["worker"]
+def test_a_request_has_an_id_that_its_jobs_take_over(client: FlaskClient, runtime: Runtime) -> None:
+    given = client.get("/healthz", headers={"X-Request-Id": "proxy-0123456789"})
+    assert given.headers["X-Request-Id"] == "proxy-0123456789"
+    made = {client.get("/healthz", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"] for _ in range(2)}
+    assert len(made) == 2
+    request_ids.begin("proxy-0123456789")
+    enqueue_send(runtime)
+    (job,) = open_queue("send", runtime.redis).jobs
+    assert job.meta == {"request": "proxy-0123456789"}
+    request_ids.begin()
 
 
 @both_databases

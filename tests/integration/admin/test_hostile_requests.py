@@ -255,7 +255,7 @@ def test_a_job_that_fails_over_residents_data_leaves_none_of_it(
     enqueue_approval_mail(office.runtime, 7319)
     before = len(logged)
     redis = office.runtime.redis
-    create_worker(DEFAULT, redis).work(burst=True, logging_level="WARNING")
+    create_worker([DEFAULT], redis).work(burst=True, logging_level="WARNING")
     kept, said = read_all(redis), "\n".join(logged[before:])
     assert "job.failed job=approval_mail_job-7319 error=ValueError" in said
     assert "workers.jobs.approval_mail_job" in kept or "approval_mail_job-7319" in kept

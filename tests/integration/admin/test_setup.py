@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import Organisation, Role, User
 from outreach.runtime import Runtime
 from tests.integration.admin.test_commands import UNITS, Operator
-from tests.support.processes import ROOT
 
 PLAN = """
 province = "62"
@@ -162,17 +159,3 @@ def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
     db.engine.connect().close()
     db.close()
     assert (tmp_path / "new.db").stat().st_mode & 0o077 == 0
-
-
-def test_loa_reads_the_variables_as_systemd_does(tmp_path: Path) -> None:
-    read_variables = runpy.run_path(str(ROOT / "deploy" / "loa"))["read_variables"]
-    lines = '# comment\nAPP_ENV="production"\n\nDATABASE_URL=postgresql://loa@/loa?host=/run\nSECRET_KEY=\n'
-    assert read_variables(lines) == {
-        "APP_ENV": "production",
-        "DATABASE_URL": "postgresql://loa@/loa?host=/run",
-        "SECRET_KEY": "",
-    }
-    variables = {"PATH": "/usr/bin:/bin", "LOA_ENV_FILE": str(tmp_path / "missing")}
-    told = subprocess.run([ROOT / "deploy" / "loa", "setup"], env=variables, capture_output=True, text=True)
-    assert told.returncode == 1
-    assert "installation.vi.md" in told.stderr

@@ -85,6 +85,6 @@ def test_what_a_stranger_puts_into_redis_is_not_run(redis_url: str, tmp_path: Pa
         # A job whose worker is said to have ended: what cleans up after it reads it, too.
         redis.hset(Job.key_for(pickled.id), "status", "started")
         redis.zadd(StartedJobRegistry(DEFAULT, connection=redis).key, {f"{pickled.id}:1": 1})
-        create_worker(DEFAULT, redis).work(burst=True, logging_level="ERROR")
+        create_worker([DEFAULT], redis).work(burst=True, logging_level="ERROR")
         assert not trap.exists()
         assert redis.keys("rq:job:*") == []

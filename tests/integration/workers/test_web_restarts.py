@@ -26,11 +26,8 @@ CALLERS = 4
 
 
 def start_web(listening: socket.socket, settings: Settings) -> subprocess.Popen[bytes]:
-    """gunicorn with a socket that it is given, by systemd's convention: the first one is descriptor 3."""
-    command = (
-        'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" -m gunicorn asgi:app --workers 1 --graceful-timeout 30'
-    )
-    command += " --worker-class deploy.web_worker.DrainingWorker --no-control-socket --log-level error"
+    """The whole service with a socket that it is given, by systemd's convention: the first one is descriptor 3."""
+    command = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" -m flask --app wsgi serve --web 1'
     return subprocess.Popen(
         ["sh", "-c", command, sys.executable],
         cwd=ROOT,

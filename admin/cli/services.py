@@ -1,0 +1,93 @@
+"""Commands that go on until they are stopped: worker, scheduler, and `serve` with everything in one.
+
+Worker and scheduler can each be started, stopped or killed independently, in any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import click
+from flask_babel import gettext as _
+from redis import RedisError
+
+from admin.cli.base import Command, Failure, warn
+from admin.first_setup import make_code
+from admin.web_server import DEFAULT_ADDRESS, run_web
+from outreach.accounts import audit
+from outreach.core.job_queue import QUEUES
+from outreach.core.schema import require_current
+from outreach.rules.errors import WrongState
+from outreach.runtime import Runtime
+from workers.processes import parse_queues, run_scheduler, supervise, work_alone, worker_tasks
+
+
+class NotStarted(Failure):
+    """Failure after which another start would not help; systemd knows it by its status."""
+
+    exit_code = 3
+
+
+def tell_first_setup(runtime: Runtime) -> None:
+    """Print where a new installation is set up, and the code that opens the page."""
+    with suppress(RedisError):
+        if code := make_code(runtime):
+            warn(
+                _(
+                    "Chưa có tài khoản nào. Mở %(url)s/setup để thiết lập lần đầu, mã dùng một lần: %(code)s",
+                    url=runtime.settings.public_base_url.rstrip("/"),
+                    code=code,
+                )
+            )
+    runtime.close()
+
+
+def process_commands(runtime: Runtime, load_front: Callable[[], Any]) -> list[click.Command]:
+    settings = runtime.settings
+
+    def check_and_close() -> None:
+        """Check the database's version, and close all connections: none may be open when processes are forked."""
+        audit.set_origin("")
+        require_current(runtime.db)
+        runtime.close()
+
+    @click.command("worker", cls=Command)
+    @click.option("--queues", metavar="A,B", help="send, inbound, default; all where none is named.")
+    def worker(queues: str | None) -> None:
+        """Work on one queue, or on several with a process for sending, one for imports and one for all others."""
+        names = parse_queues(queues)
+        check_and_close()
+        if len(names) == 1:
+            work_alone(settings, names[0])
+        else:
+            supervise(worker_tasks(settings, names))
+
+    @click.command("scheduler", cls=Command)
+    def scheduler() -> None:
+        """Enqueue the periodic jobs. One scheduler is enough; two do no harm."""
+        check_and_close()
+        run_scheduler(settings)
+
+    @click.command("serve", cls=Command)
+    @click.option("--bind", default=DEFAULT_ADDRESS, show_default=True, help="Where the web listens.")
+    @click.option(
+        "--web", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes of the web."
+    )
+    def serve(bind: str, web: int) -> None:
+        """Run web, workers and scheduler as one service; they share the memory of what is loaded."""
+        try:
+            check_and_close()
+            tell_first_setup(runtime)
+        except WrongState as error:
+            raise NotStarted(error) from error
+        tasks: dict[str, Callable[[], None]] = {
+            "web": partial(run_web, load_front, bind=bind, processes=web),
+            **worker_tasks(settings, QUEUES),
+            "scheduler": partial(run_scheduler, settings),
+        }
+        supervise(tasks)
+
+    return [worker, scheduler, serve]

@@ -1,0 +1,1 @@
+"""Checks of an installation: what runs, what is missing, and whether live sending may begin."""

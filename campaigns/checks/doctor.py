@@ -1,0 +1,340 @@
+"""The checks of an installation (`loa doctor`, the go-live list in the office, `/readyz`).
+
+Each reads one thing and has it judged by `campaigns/rules/checks.py`. A check that cannot be made is a fault of what it asks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import smtplib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from redis import RedisError
+from rq.job import Job
+from rq.utils import as_text
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm import Session
+
+from campaigns.models.checks import WriteProbe
+from campaigns.models.messages import Attempt, StatusEvent
+from campaigns.rules import checks as rules
+from campaigns.rules.checks import Check, Finding, fault, warning
+from outreach.core import network_checks
+from outreach.core.db import database_now
+from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_alive, read_failures
+from outreach.core.mail import check_server as check_server_of_mail
+from outreach.core.schema import is_current
+from outreach.core.settings import WEAK_SECRET
+from outreach.models.backups import Backup, check_of
+from outreach.rules.errors import LoaError
+from outreach.rules.keys import split_keys
+from outreach.runtime import Runtime
+
+DATABASE_ERRORS = (DBAPIError, NoConnectionFree)
+# Seconds after which a running job has been running too long; the others' take a second or two.
+_RUNS_AT_MOST_S = {SEND: 180.0, IMPORTS: 3600.0}
+_USUAL_RUN_S = 90.0
+_PROBE = "doctor"
+
+
+class _Undone(Exception):
+    """Takes back what the write check has written."""
+
+
+def run_checks(runtime: Runtime, *, now: datetime) -> list[Finding]:
+    """Make all checks; the slowest wait `TIMEOUT_S` of `outreach/core/network_checks.py` for another server."""
+    return [finding for check in ALL_CHECKS for finding in check(runtime, now)]
+
+
+def run_core_checks(runtime: Runtime, *, now: datetime) -> list[Finding]:
+    """Make those that ask nobody but the database and Redis: whether the installation can work at this moment."""
+    core = (check_database, check_queue, check_workers, check_jobs)
+    return [finding for check in core for finding in check(runtime, now)]
+
+
+def check_database(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Read, compare the version, write a row; then encoding, versions, connections and the database's clock."""
+    try:
+        with runtime.db.read() as session:
+            session.execute(text("SELECT 1"))
+        if not is_current(runtime.db):
+            yield fault(Check.DATABASE, LoaError("check_database_version"))
+            return
+    except DATABASE_ERRORS as error:
+        yield fault(Check.DATABASE, LoaError("check_database_away", error=_name(error)))
+        return
+    try:
+        with suppress(_Undone), runtime.db.write() as session:
+            session.merge(WriteProbe(name=_PROBE, written_at=now))
+            session.flush()
+            raise _Undone  # it was written; a check changes nothing
+    except DATABASE_ERRORS as error:
+        yield fault(Check.DATABASE, LoaError("check_database_read_only", error=_name(error)))
+    else:
+        yield Finding(Check.DATABASE)
+
+
+def check_server(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Compare the database server's encoding, version, connections and clock."""
+    try:
+        with runtime.db.read() as session:
+            yield rules.judge_clock(
+                (database_now(session) - now).total_seconds(), other=LoaError("check_database_clock")
+            )
+            if not runtime.db.is_postgresql:
+                return
+            encoding = str(session.scalar(text("SHOW server_encoding")))
+            version = int(session.scalar(text("SHOW server_version_num")) or 0) // 10_000
+            used = session.scalar(
+                text("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
+            )
+            most = int(session.scalar(text("SHOW max_connections")) or 0)
+    except DATABASE_ERRORS:
+        return  # said by `check_database`
+    yield (
+        Finding(Check.ENCODING)
+        if encoding == "UTF8"
+        else fault(Check.ENCODING, LoaError("check_encoding_wrong", encoding=encoding))
+    )
+    if version < rules.OLDEST_POSTGRESQL:
+        yield fault(
+            Check.VERSIONS,
+            LoaError(
+                "check_version_old",
+                program="PostgreSQL",
+                version=str(version),
+                least=str(rules.OLDEST_POSTGRESQL),
+            ),
+        )
+    yield rules.judge_connections(used or 0, most)
+
+
+def check_queue(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Write to Redis, and look at its version."""
+    try:
+        runtime.redis.ping()
+        version = as_text(runtime.redis.info("server")["redis_version"])
+    except RedisError as error:
+        yield fault(Check.QUEUE, LoaError("check_redis_away", error=_name(error)))
+        return
+    try:
+        runtime.redis.set("loa:probe", 1, ex=60)
+    except RedisError as error:
+        yield fault(Check.QUEUE, LoaError("check_redis_refuses", error=_name(error)))
+        return
+    yield Finding(Check.QUEUE)
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < rules.OLDEST_REDIS:
+        yield fault(
+            Check.VERSIONS, LoaError("check_version_old", program="Redis", version=version, least="6.2")
+        )
+    else:
+        yield Finding(Check.VERSIONS)
+
+
+def check_workers(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Look for a living worker at each queue."""
+    try:
+        yield rules.judge_workers(read_alive(runtime.redis), QUEUES)
+    except RedisError:
+        return  # said by `check_queue`
+
+
+def check_jobs(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Look for jobs that fail, run too long or wait."""
+    try:
+        waiting = {name: queue_age_s(runtime, name) for name in QUEUES if name != IMPORTS}
+        yield rules.judge_jobs(read_failures(runtime.redis), waiting, list(_stuck_jobs(runtime)))
+    except RedisError:
+        return
+
+
+def queue_age_s(runtime: Runtime, name: str) -> float:
+    """Return for how many seconds the oldest job of a queue has been waiting. Raises RedisError."""
+    for job_id in open_queue(name, runtime.redis).get_job_ids(0, 1):
+        if since := _moment(runtime.redis.hget(Job.key_for(job_id), "enqueued_at")):
+            return max(0.0, time.time() - since)
+    return 0.0
+
+
+def _stuck_jobs(runtime: Runtime) -> Iterator[str]:
+    for name in QUEUES:
+        most = _RUNS_AT_MOST_S.get(name, _USUAL_RUN_S)
+        for job_id in open_queue(name, runtime.redis).started_job_registry.get_job_ids(cleanup=False):
+            key = Job.key_for(job_id)
+            since = _moment(runtime.redis.hget(key, "started_at"))
+            if since and time.time() - since > most:
+                yield as_text(runtime.redis.hget(key, "description") or b"").partition("-")[0]
+
+
+def _moment(stored: object) -> float | None:
+    if not isinstance(stored, bytes | str):
+        return None
+    moment = datetime.fromisoformat(as_text(stored).replace("Z", "+00:00"))
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+def check_keys(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Look whether the key is one's own, and whether the audit log's end has a place outside."""
+    settings = runtime.settings
+    if settings.secret_key == WEAK_SECRET:
+        yield fault(Check.KEYS, LoaError("check_keys_weak"))
+    elif not settings.audit_head_to:
+        yield warning(Check.KEYS, LoaError("check_keys_no_anchor"))
+    else:
+        yield Finding(Check.KEYS)
+
+
+def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Sign in to the gateway where that can be tried, and compare its clock with this machine's."""
+    settings = runtime.settings
+    url, login = settings.api_base_url, None
+    if settings.speaks_twilio:
+        login = (settings.twilio_account_sid, settings.twilio_auth_token)
+        url = f"{url.rstrip('/')}/2010-04-01/Accounts/{settings.twilio_account_sid}/Messages.json?PageSize=1"
+    elif settings.sms_gateway == "smpp":
+        url = settings.smpp_url
+    elif settings.sms_gateway == "aggregator":
+        url = settings.aggregator_url
+    elif settings.sms_gateway == "phone":
+        login = (settings.phone_login, settings.phone_password)
+    if not url:
+        return
+    answer = network_checks.ask(url, login=login)
+    if answer.fault:
+        host = urlsplit(url).hostname or ""
+        is_certificate = answer.fault == "certificate"
+        yield fault(
+            Check.GATEWAY,
+            LoaError("check_gateway_certificate", host=host)
+            if is_certificate
+            else LoaError("check_gateway_connection", host=host),
+        )
+    elif answer.status in (401, 403) or (login and answer.status >= 400):
+        yield fault(Check.GATEWAY, LoaError("check_gateway_login", status=answer.status))
+    else:
+        yield Finding(Check.GATEWAY)
+    if answer.date:
+        yield rules.judge_clock((answer.date - now).total_seconds(), other=LoaError("check_gateway_clock"))
+
+
+def check_certificate(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Read the certificate under which residents reach the pages, as they do."""
+    url = runtime.settings.public_base_url
+    host = urlsplit(url).hostname or ""
+    if not url.startswith("https:"):
+        if runtime.settings.app_env == "production":
+            yield fault(Check.CERTIFICATE, LoaError("check_certificate_http"))
+        return
+    try:
+        yield rules.judge_certificate(network_checks.certificate_left(url, now=now), host=host)
+    except OSError:
+        yield fault(Check.CERTIFICATE, LoaError("check_certificate_away", host=host))
+
+
+def check_callbacks(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Compare the messages of the last days with the reports that came: a test message shows that they come in."""
+    since, until = now - timedelta(days=7), now - rules.REPORT_WITHIN
+    try:
+        with runtime.db.read() as session:
+            accepted = _count(
+                session,
+                select(func.count()).where(
+                    Attempt.gateway_id.is_not(None), Attempt.claimed_at >= since, Attempt.claimed_at <= until
+                ),
+            )
+            reported = accepted and _count(
+                session, select(func.count()).where(StatusEvent.received_at >= since)
+            )
+    except DATABASE_ERRORS:
+        return
+    if runtime.settings.sms_gateway == "smpp":
+        reported = accepted  # over the sender's own connection
+    yield rules.judge_callbacks(accepted, reported, is_live=runtime.settings.is_live)
+
+
+def _count(session: Session, counting: object) -> int:
+    return session.scalar(counting) or 0  # type: ignore[call-overload]
+
+
+def check_mail(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Sign in to the mail server."""
+    if not runtime.settings.smtp_url:
+        yield warning(Check.MAIL, LoaError("check_mail_none"))
+        return
+    try:
+        check_server_of_mail(runtime.settings.smtp_url)
+    except (OSError, smtplib.SMTPException) as error:
+        yield fault(Check.MAIL, LoaError("check_mail_away", error=type(error).__name__))
+    else:
+        yield Finding(Check.MAIL)
+
+
+def check_disk(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Look at the disks of uploads, of backups and of an SQLite file, and whether uploads can be written."""
+    folders = {Path(runtime.settings.uploads_dir), Path(runtime.settings.backups_dir)}
+    if not runtime.db.is_postgresql and runtime.db.url.database:
+        folders.add(Path(runtime.db.url.database).parent)
+    findings: list[Finding] = []
+    for folder in sorted(folders):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            is_writable = os.access(folder, os.W_OK)
+            usage = shutil.disk_usage(folder)
+        except OSError:
+            is_writable, usage = False, None
+        if not is_writable or usage is None:
+            findings.append(fault(Check.DISK, LoaError("check_folder_closed", folder=str(folder))))
+        else:
+            findings.append(rules.judge_disk(usage.free, usage.total, folder=str(folder)))
+    wrong = [each for each in findings if each.problem]
+    yield from wrong or [Finding(Check.DISK)]
+
+
+def check_backups(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Look at the newest backup that was finished."""
+    try:
+        with runtime.db.read() as session:
+            newest = session.scalar(
+                select(Backup)
+                .where(Backup.finished_at.is_not(None))
+                .order_by(Backup.finished_at.desc())
+                .limit(1)
+            )
+    except DATABASE_ERRORS:
+        return
+    yield rules.judge_backup(
+        now - newest.finished_at if newest and newest.finished_at else None,
+        is_encrypted=bool(runtime.settings.backup_recipients),
+        is_same_key=newest is None
+        or any(newest.key_check == check_of(key) for key in split_keys(runtime.settings.backup_keys)),
+    )
+
+
+def _name(error: Exception) -> str:
+    """Return an error's kind, never its text, which may quote values."""
+    return type(getattr(error, "orig", None) or error).__name__
+
+
+ALL_CHECKS: tuple[Callable[[Runtime, datetime], Iterator[Finding]], ...] = (
+    check_database,
+    check_server,
+    check_queue,
+    check_workers,
+    check_jobs,
+    check_keys,
+    check_gateway,
+    check_certificate,
+    check_callbacks,
+    check_mail,
+    check_disk,
+    check_backups,
+)

@@ -1,0 +1,222 @@
+"""`loa upgrade SOURCE`: another release takes the place of this one, or everything is as it was.
+
+SOURCE is a wheel or a folder with the program. It is installed beside the release in use and takes over itself: checks,
+backup, services stopped, migration, services started, a look at `/readyz`. Whatever fails after the stop is taken back by
+the migrations' way back, or else by the backup. The socket stays with systemd, so callers wait and none is refused. Needs
+only the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy import VERSION
+
+HOME = Path(os.environ.get("LOA_HOME", "/srv/loa"))
+ADDRESS = os.environ.get("LOA_ADDRESS", "127.0.0.1:8000")
+READY_WITHIN_S = 60.0
+# Faults of the doctor with which nothing is begun; others (mail, the gateway) have nothing to do with the program.
+STOPPING = {"database", "disk", "encoding", "versions", "connections"}
+EXPECTED = {"check_database_version"}
+# What the upgrade stops and starts; the socket and the training phones go on.
+PATTERNS = ("loa.service", "loa-worker@*.service")
+
+
+class CannotUpgrade(Exception):
+    """Failure before anything was changed; `str()` says what to do."""
+
+
+class Failed(Exception):
+    """Failure of a step after the services were stopped; `str()` is what the step said."""
+
+
+def say(text: str) -> None:
+    """Tell the operator, at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def version_of(source: Path) -> str:
+    """Return the version of a wheel, by its name, or of a folder with the program. Raises CannotUpgrade."""
+    if found := re.match(r"loa-(\d+\.\d+\.\d+)-", source.name):
+        return found[1]
+    try:
+        text = (source / "deploy" / "__init__.py").read_text(encoding="utf-8")
+        return re.search(r'VERSION = "(\d+\.\d+\.\d+)"', text)[1]  # type: ignore[index]
+    except (OSError, TypeError):
+        raise CannotUpgrade(f"{source} không phải là tệp .whl hay thư mục chương trình của Loa.") from None
+
+
+def install(source: Path) -> Path:
+    """Install a release into an environment of its own, unless it is there. Returns it. Raises CannotUpgrade."""
+    environment = HOME / "releases" / version_of(source)
+    if (environment / "installed").exists():
+        return environment
+    say(f"- Cài phiên bản mới vào {environment}")
+    # What an earlier build of a folder left would be packed, too.
+    shutil.rmtree(source / "build", ignore_errors=True)
+    venv = [sys.executable, "-m", "venv", "--clear", str(environment)]
+    pip = [str(environment / "bin" / "pip"), "install", "-q", str(source)]
+    made = subprocess.run(venv, capture_output=True, text=True)
+    done = made if made.returncode else subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise CannotUpgrade(f"Không cài được:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+    (environment / "installed").touch()
+    return environment
+
+
+def call(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of a release to its end."""
+    return subprocess.run([environment / "bin" / "loa", *arguments], capture_output=True, text=True)
+
+
+def ask(environment: Path, *arguments: str) -> dict[str, object]:
+    """Run a command of a release and return its JSON. Raises Failed."""
+    done = call(environment, *arguments, "--json")
+    if done.returncode:
+        raise Failed((done.stderr or done.stdout).strip()[-2000:])
+    return dict(json.loads(done.stdout))
+
+
+def systemctl(*arguments: str) -> str:
+    """Run systemctl. Raises Failed."""
+    done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True)  # noqa: S607 - wherever it is
+    if done.returncode:
+        raise Failed((done.stdout + done.stderr).strip())
+    return done.stdout
+
+
+def running_services() -> list[str]:
+    """Return the services that the upgrade has to stop. Raises Failed."""
+    listed = systemctl("list-units", "--plain", "--no-legend", "--state=active", *PATTERNS)
+    return [line.split()[0] for line in listed.splitlines() if line.strip()]
+
+
+def switch_to(environment: Path) -> None:
+    """Make a release the one in use, in one step."""
+    link = HOME / "current.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(environment)
+    link.replace(HOME / "current")
+
+
+def is_ready() -> str:
+    """Return "" once the web says that it is ready, else what is missing after READY_WITHIN_S."""
+    ends = time.monotonic() + READY_WITHIN_S
+    said = ""
+    while time.monotonic() < ends:
+        connection = http.client.HTTPConnection(ADDRESS, timeout=READY_WITHIN_S)
+        try:
+            connection.request("GET", "/readyz")
+            response = connection.getresponse()
+            said = response.read().decode(errors="replace").strip()
+            if response.status == 200:
+                return ""
+        except (OSError, http.client.HTTPException) as error:
+            said = type(error).__name__
+        finally:
+            connection.close()
+        time.sleep(0.5)
+    return said
+
+
+def find_obstacles(new: Path) -> list[str]:
+    """Return the faults with which no upgrade is begun, by the new release's doctor. Raises CannotUpgrade."""
+    done = call(new, "doctor", "--json")
+    try:
+        checks = json.loads(done.stdout)["checks"]
+    except (ValueError, KeyError):
+        raise CannotUpgrade(done.stderr.strip()[-2000:]) from None
+    return [
+        each["problem"]
+        for each in checks
+        if each["level"] == "fault" and each["check"] in STOPPING and each["code"] not in EXPECTED
+    ]
+
+
+def upgrade(former: Path, new: Path) -> None:
+    """Put `new` in the place of `former`. Raises CannotUpgrade before anything was changed, Failed once it is taken back."""
+    if obstacles := find_obstacles(new):
+        raise CannotUpgrade("\n".join(obstacles))
+    try:
+        revision = str(ask(new, "db", "version")["revision"] or "")
+        services = running_services()
+        backup = str(ask(former, "backup", "create", *backups_folder(new))["file"])
+    except Failed as error:
+        raise CannotUpgrade(str(error)) from error
+    say(f"- Đã sao lưu: {backup}")
+    stopped_at = time.monotonic()
+    try:
+        if services:
+            systemctl("stop", *services)
+        say("- Đã dừng gửi tin; đang chuyển dữ liệu")
+        ask(new, "db", "upgrade")
+        switch_to(new)
+        if services:
+            systemctl("start", *services)
+            if missing := is_ready():
+                raise Failed(f"/readyz: {missing}")
+    except Failed as error:
+        say(f"! Hỏng: {error}\n- Đang trả lại phiên bản cũ")
+        take_back(former, new, services, revision=revision, backup=backup)
+        raise
+    say(f"- Xong: Loa {VERSION}; việc gửi tin tạm dừng {time.monotonic() - stopped_at:.0f} giây.")
+
+
+def backups_folder(environment: Path) -> list[str]:
+    """Return the folder for the backup as an argument, which earlier releases need."""
+    return [str(ask(environment, "db", "version")["backups_dir"])]
+
+
+def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str, backup: str) -> None:
+    """Bring back the former release: by the migrations' way back, or else by the backup. Raises Failed."""
+    if services:
+        systemctl("stop", *services)
+    done = call(new, "db", "downgrade", revision, "--json")
+    if done.returncode:
+        say(f"! {done.stderr.strip()}\n- Khôi phục từ bản sao lưu")
+        ask(former, "backup", "restore", backup, "--replace")
+    switch_to(former)
+    if services:
+        systemctl("start", *services)
+        if missing := is_ready():
+            raise Failed(f"Phiên bản cũ chưa chạy lại được: {missing}. Bản sao lưu: {backup}")
+    say("- Phiên bản cũ đã chạy lại; không mất gì.")
+
+
+def main() -> int:
+    """Upgrade. Returns 1 if everything is as it was before."""
+    options = argparse.ArgumentParser(prog="loa upgrade")
+    options.add_argument("source", nargs="?", type=Path, help="a wheel, or a folder with the program")
+    options.add_argument("--from", dest="former", type=Path, help="the release in use; by default `current`")
+    given = options.parse_args()
+    former = (given.former or HOME / "current").resolve()
+    try:
+        if not (former / "bin" / "loa").exists():
+            raise CannotUpgrade(f"Không có bản cài đặt ở {former}: xem docs/installation.vi.md.")
+        if given.source:
+            new = install(given.source.resolve())
+            python = new / "bin" / "python"
+            os.execv(python, [str(python), "-m", "deploy.upgrade", "--from", str(former)])  # noqa: S606
+        upgrade(former, Path(os.environ.get("LOA_RELEASE", sys.prefix)))
+    except CannotUpgrade as error:
+        say(f"loa upgrade: chưa thay đổi gì.\n{error}")
+        return 1
+    except Failed as error:
+        say(f"loa upgrade: đã trả lại như cũ.\n{error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The first installation as a page: with the code that the start prints, once, and never when there is a user."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from admin.first_setup import MOST_TRIES, make_code
+from outreach.models.accounts import Organisation, Role, User
+from outreach.runtime import Runtime
+from tests.support.admin_client import token
+
+FORM = {
+    "province": "68",
+    "name": "",
+    "email": "quantri@loa.example",
+    "person": "Trần Minh Đức",
+    "sender": "MTTQ",
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+def test_a_new_installation_is_set_up_on_the_page(client: FlaskClient, runtime: Runtime) -> None:
+    code = make_code(runtime)
+    csrf = token(client, f"/setup?code={code}")
+    wrong = client.post("/setup", data={**FORM, "code": "0000000000", "csrf_token": csrf})
+    assert wrong.status_code == 422
+    assert "Mã thiết lập không đúng" in wrong.text
+    assert "Trần Minh Đức" in wrong.text  # nothing that was typed is lost
+    assert (
+        client.post("/setup", data={**FORM, "email": "x", "code": code, "csrf_token": csrf}).status_code
+        == 422
+    )
+    done = client.post("/setup", data={**FORM, "code": code, "csrf_token": csrf})
+    assert done.status_code == 303
+    assert re.match(r"/login/invitation/", done.headers["Location"])
+    with runtime.db.read() as session:
+        assert session.scalars(select(User.role)).all() == [Role.ADMINISTRATOR]
+        assert session.scalars(select(Organisation.name)).all() == ["Ủy ban MTTQ Việt Nam tỉnh Lâm Đồng"]
+    assert client.get("/setup").status_code == 404
+    assert client.post("/setup", data={**FORM, "code": code, "csrf_token": csrf}).status_code == 404
+    assert make_code(runtime) == ""
+
+
+def test_a_code_is_not_guessed(client: FlaskClient, runtime: Runtime) -> None:
+    code = make_code(runtime)
+    csrf = token(client, "/setup")
+    for _ in range(MOST_TRIES):
+        assert client.post("/setup", data={**FORM, "code": "guess", "csrf_token": csrf}).status_code == 422
+    assert client.post("/setup", data={**FORM, "code": code, "csrf_token": csrf}).status_code == 422
+    with runtime.db.read() as session:
+        assert session.scalar(select(User.id)) is None

@@ -1,0 +1,219 @@
+"""Ten faults from outside, each made for real: the doctor names it, and `/readyz` or a figure behind an alert shows it."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from rq.job import Job
+from rq.registry import StartedJobRegistry
+from sqlalchemy import event, text
+
+from admin.app import create_app
+from campaigns.checks.doctor import run_checks
+from campaigns.rules.checks import Check, Finding, Level, judge_certificate
+from campaigns.rules.states import CampaignState
+from outreach.core.job_queue import DEFAULT, QUEUES, note_alive, open_queue
+from outreach.core.network_checks import ask, certificate_left
+from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_reset_mail, enqueue_sweep
+from outreach.runtime import Runtime, open_runtime
+from tests.integration.admin.test_health import metrics
+from tests.support.world import World
+from workers.processes import create_worker
+
+
+@pytest.fixture(autouse=True)
+def alive(runtime: Runtime) -> None:
+    note_alive(runtime.redis, QUEUES, "here")
+
+
+def found(runtime: Runtime, check: Check, *, now: datetime | None = None) -> str:
+    """The code of the fault that a check finds, "" if it finds none."""
+    faults = [
+        each
+        for each in run_checks(runtime, now=now or datetime.now(UTC))
+        if each.check is check and each.problem
+    ]
+    return next((each.problem.code for each in faults if each.problem and each.level is Level.FAULT), "")
+
+
+def missing(client: FlaskClient) -> list[str]:
+    response = client.get("/readyz")
+    assert response.status_code == (503 if response.json["status"] == "missing" else 200)
+    return response.json.get("missing", [])
+
+
+def client_of(runtime: Runtime) -> FlaskClient:
+    return create_app(runtime.settings, runtime=runtime).test_client()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Runtime]:
+    runtime = open_runtime(settings)
+    yield runtime
+    runtime.close()
+
+
+def test_a_database_that_is_read_only(settings: Settings) -> None:
+    with opened(settings) as runtime:
+
+        @event.listens_for(runtime.db.engine, "connect")
+        def set_read_only(connection: Any, _record: Any) -> None:
+            connection.autocommit = True
+            connection.execute("SET default_transaction_read_only = on")
+            connection.autocommit = False
+
+        assert found(runtime, Check.DATABASE) == "check_database_read_only"
+        assert missing(client_of(runtime)) == ["database"]
+        assert metrics(client_of(runtime))["loa_write_check_failed"] == 1
+
+
+_FULL = """
+CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER no_space BEFORE INSERT OR UPDATE ON write_probes FOR EACH ROW EXECUTE FUNCTION no_space();
+"""
+
+
+def test_a_full_disk_of_the_database_and_of_this_machine(
+    runtime: Runtime, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with runtime.db.write() as session:
+        session.execute(text(_FULL))  # its disk is not ours to fill: it says what it would say
+    try:
+        assert found(runtime, Check.DATABASE) == "check_database_read_only"
+        assert missing(client) == ["database"]
+    finally:
+        with runtime.db.write() as session:
+            session.execute(text("DROP FUNCTION no_space CASCADE"))
+    assert missing(client) == []
+    full = shutil.disk_usage("/")._replace(total=10**11, free=10**8)
+    monkeypatch.setattr("campaigns.checks.doctor.shutil.disk_usage", lambda _folder: full)
+    assert found(runtime, Check.DISK) == "check_disk_full"
+
+
+def test_a_redis_that_refuses_writes(runtime: Runtime, client: FlaskClient) -> None:
+    runtime.redis.config_set("maxmemory", "1")
+    try:
+        assert found(runtime, Check.QUEUE) == "check_redis_refuses"
+        assert missing(client) == ["redis"]
+    finally:
+        runtime.redis.config_set("maxmemory", "0")
+
+
+def test_a_clock_that_is_an_hour_off(runtime: Runtime) -> None:
+    assert found(runtime, Check.CLOCK) == ""
+    assert found(runtime, Check.CLOCK, now=datetime.now(UTC) + timedelta(hours=1)) == "check_clock_wrong"
+
+
+def test_a_gateway_that_refuses_the_login(world: World, client: FlaskClient) -> None:
+    assert found(world.runtime, Check.GATEWAY) == ""
+    with opened(replace(world.runtime.settings, twilio_auth_token="w" * 32)) as wrong:
+        assert found(wrong, Check.GATEWAY) == "check_gateway_login"
+    world.add_people(3)
+    campaign = world.launch()
+    assert metrics(client)["loa_campaigns_held"] == 0
+    world.simulator.faults(callbacks_off=True, rate_refused=1, refused_code=20003)
+    world.send()
+    assert world.status(campaign)["state"] == CampaignState.PAUSED
+    assert metrics(client)["loa_campaigns_held"] == 1
+
+
+def test_a_certificate_that_has_expired(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*made, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url, now, trust = f"https://localhost:{server.server_port}", datetime.now(UTC), str(certificate)
+
+    def judged(now: datetime, trust: str | None) -> Finding:
+        return judge_certificate(certificate_left(url, now=now, trust=trust), host="localhost")
+
+    try:
+        assert judged(now, trust).level is Level.WARNING  # two days are left
+        assert judged(now + timedelta(days=3), trust).level is Level.FAULT
+        assert judged(now, None).level is Level.FAULT  # nobody's
+        assert ask(url).fault == "certificate"  # so is a gateway's
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_database_without_a_free_connection(settings: Settings, runtime: Runtime) -> None:
+    with runtime.db.write() as session:
+        session.execute(text("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0"))
+    try:
+        url = runtime.db.url.set(username="crowded").render_as_string(hide_password=False)
+        with opened(replace(settings, database_url=url)) as crowded:
+            assert found(crowded, Check.DATABASE) == "check_database_away"
+            assert missing(client_of(crowded)) == ["database"]
+    finally:
+        with runtime.db.write() as session:
+            session.execute(text("DROP ROLE crowded"))
+
+
+def test_a_worker_that_is_dead(runtime: Runtime, client: FlaskClient) -> None:
+    assert missing(client) == []
+    runtime.redis.delete("loa:alive:send:here")  # nobody renews it: it ends after 45 seconds
+    assert found(runtime, Check.WORKERS) == "check_workers_missing"
+    assert missing(client_of(runtime)) == ["worker"]
+    assert metrics(client)["loa_queue_workers send"] == 0
+
+
+def test_a_job_that_is_stuck(runtime: Runtime, client: FlaskClient) -> None:
+    enqueue_sweep(runtime)
+    queue = open_queue(DEFAULT, runtime.redis)
+    (job_id,) = queue.get_job_ids()
+    runtime.redis.lpop(queue.key)
+    began = datetime.now(UTC) - timedelta(minutes=2)
+    runtime.redis.hset(Job.key_for(job_id), "started_at", began.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    registry = StartedJobRegistry(DEFAULT, connection=runtime.redis)
+    runtime.redis.zadd(registry.key, {f"{job_id}:1": began.timestamp() + 300})
+    assert found(runtime, Check.JOBS) == "check_jobs_stuck"
+    assert missing(client) == ["jobs"]
+
+
+def test_mail_that_is_not_sent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_user_id: int) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("workers.jobs.reset_mail_job", fail)
+    with opened(replace(settings, smtp_url="smtp://127.0.0.1:1")) as runtime:
+        assert found(runtime, Check.MAIL) == "check_mail_away"
+        enqueue_reset_mail(runtime, 1)
+        create_worker([DEFAULT], runtime.redis).work(burst=True, logging_level="CRITICAL")
+        assert found(runtime, Check.JOBS) == "check_jobs_fail"
+        assert missing(client_of(runtime)) == ["jobs"]
+        assert metrics(client_of(runtime))["loa_jobs_failing reset_mail_job"] == 1
+        monkeypatch.setattr("workers.jobs.reset_mail_job", lambda _user_id: None)
+        enqueue_reset_mail(runtime, 2)
+        create_worker([DEFAULT], runtime.redis).work(burst=True, logging_level="CRITICAL")
+        assert missing(client_of(runtime)) == []

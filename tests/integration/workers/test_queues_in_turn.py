@@ -1,0 +1,56 @@
+"""A worker at several queues: it takes their jobs in turn, and a job that it took is in Redis until it has started."""
+
+from __future__ import annotations
+
+import pytest
+from rq.exceptions import DequeueTimeout
+from rq.worker import DequeueStrategy
+
+from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, QUEUES, SEND, AllowedJob, open_queue
+from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_sweep, enqueue_webhooks
+from outreach.runtime import Runtime
+from workers.processes import QueueInTurn, create_worker, share_out
+
+SHARED = [INBOUND, DEFAULT, HOOKS]
+
+
+def waiting(runtime: Runtime) -> dict[str, int]:
+    return {name: len(open_queue(name, runtime.redis)) for name in SHARED}
+
+
+def test_sending_and_imports_wait_for_nobody_and_the_others_share_a_process() -> None:
+    assert share_out(QUEUES) == [[SEND], [IMPORTS], SHARED]
+    assert share_out([DEFAULT, INBOUND]) == [[DEFAULT, INBOUND]]
+
+
+def test_a_job_that_was_taken_just_before_a_crash_stays_in_redis(runtime: Runtime) -> None:
+    runtime.redis.flushdb()
+    enqueue_sweep(runtime)
+    queues = create_worker(SHARED, runtime.redis).queues
+    taken = QueueInTurn.dequeue_any(
+        queues, 1, runtime.redis, job_class=AllowedJob, serializer=queues[0].serializer
+    )
+    assert taken is not None
+    job, queue = taken
+    assert (job.description, queue.name) == ("sweep_job", DEFAULT)
+    # The worker is killed here: RQ looks there and gives the job back.
+    assert queue.intermediate_queue.get_job_ids() == [job.id]
+    with pytest.raises(DequeueTimeout):
+        QueueInTurn.dequeue_any(queues, 0, runtime.redis)
+
+
+def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    for name in ("webhooks_job", "apply_callbacks_job", "sweep_job"):
+        monkeypatch.setattr(f"workers.jobs.{name}", lambda name=name: done.append(name))
+    runtime.redis.flushdb()
+    for enqueue in (enqueue_webhooks, enqueue_apply_callbacks, enqueue_sweep):
+        enqueue(runtime)
+    assert waiting(runtime) == {INBOUND: 1, DEFAULT: 1, HOOKS: 1}
+    worker = create_worker(SHARED, runtime.redis)
+    worker.work(burst=True, logging_level="ERROR", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
+    assert waiting(runtime) == dict.fromkeys(SHARED, 0)
+    assert done == ["apply_callbacks_job", "sweep_job", "webhooks_job"]
+    assert [queue.intermediate_queue.get_job_ids() for queue in worker.queues] == [[], [], []]

@@ -1,0 +1,94 @@
+"""A release: one version, the changelog begins with it, and its wheel asks for what was tested."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy import VERSION
+from deploy.command import NotSetUp, find_settings, read_variables
+from tests.project.test_layout import ROOT
+
+
+def test_the_changelog_begins_with_the_version() -> None:
+    releases = re.findall(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert releases[0] == VERSION
+    assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
+
+
+def test_the_wheel_asks_for_the_pinned_version_of_every_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, list[str]] = {}
+    setuptools = pytest.importorskip("setuptools")
+    monkeypatch.setattr(setuptools, "setup", lambda **options: asked.update(options))
+    runpy.run_path(str(ROOT / "setup.py"))
+    locked = re.findall(r"^([A-Za-z0-9].*?) *\\?$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert asked["install_requires"] == locked
+    assert any(line.startswith("flask==") for line in locked)
+
+
+def test_variables_are_read_as_systemd_reads_them() -> None:
+    lines = '# comment\nAPP_ENV="production"\n\nDATABASE_URL=postgresql://loa@/loa?host=/run\nSECRET_KEY=\n'
+    assert read_variables(lines) == {
+        "APP_ENV": "production",
+        "DATABASE_URL": "postgresql://loa@/loa?host=/run",
+        "SECRET_KEY": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "environment", "command", "is_refused"),
+    [
+        ("DATABASE_URL=postgresql:///loa", {}, "db upgrade", False),
+        ("DATABASE_URL=sqlite:////var/lib/loa/loa.db", {}, "db upgrade", False),  # chosen by its name
+        ("SECRET_KEY=k", {}, "db upgrade", True),
+        ("DATABASE_URL=", {}, "setup --from loa.toml", True),
+        ("SECRET_KEY=k", {"DATABASE_URL": "postgresql:///loa"}, "db upgrade", False),
+        (
+            None,
+            {"DATABASE_URL": "postgresql:///loa"},
+            "db upgrade",
+            True,
+        ),  # a file that was named must be there
+        (None, {}, "sms measure", False),
+        (None, {}, "contacts check list.csv --out out.csv", False),
+        (None, {}, "contacts import list.csv", True),
+        (None, {}, "--help", False),
+        (None, {}, "contacts import --help", False),
+    ],
+)
+def test_loa_does_nothing_without_the_settings_of_an_installation(
+    tmp_path: Path, file: str | None, environment: dict[str, str], command: str, is_refused: bool
+) -> None:
+    path = tmp_path / "env"
+    if file is not None:
+        path.write_text(file)
+    given = {**environment, "LOA_ENV_FILE": str(path)}
+    if is_refused:
+        with pytest.raises(NotSetUp, match=r"DATABASE_URL|installation\.vi\.md"):
+            find_settings(given, command.split())
+    else:
+        assert find_settings(given, command.split()).get("APP_ENV", "production") == "production"
+
+
+def test_a_container_has_its_settings_in_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.command.ENV_FILE", tmp_path / "missing")
+    assert find_settings({"DATABASE_URL": "postgresql:///loa"}, ["run"])["DATABASE_URL"]
+    with pytest.raises(NotSetUp):
+        find_settings({}, ["run"])
+
+
+def test_loa_of_a_clone_says_what_is_missing(tmp_path: Path) -> None:
+    variables = {"PATH": os.environ["PATH"], "LOA_ENV_FILE": str(tmp_path / "missing")}
+    told = subprocess.run([ROOT / "deploy" / "loa", "setup"], env=variables, capture_output=True, text=True)
+    assert told.returncode == 1
+    assert "installation.vi.md" in told.stderr
+    version = [sys.executable, "-m", "deploy.command", "--version"]
+    assert subprocess.run(version, cwd=ROOT, capture_output=True, text=True).stdout == f"Loa {VERSION}\n"
