@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: places wheel check-wheel image check-image help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: lists-check places wheel check-wheel image check-image help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ drill-upgrade: environment-dev  ## an earlier version replaced by this one in th
 
 bench: environment-dev  ## messages a second and what else is measured, beside others: ARGS="--only sending,pace"
 	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+lists-check: environment-dev  ## how well lists of many shapes are read: ARGS="--show" prints the rows that are wrong, ARGS="household" takes one shape
+	$(VENV)/bin/python -m tests.lists $(ARGS)
 
 places: environment-dev  ## how well all communes of the nation are recognised, in many spellings
 	$(VENV)/bin/python -m benchmarks.places

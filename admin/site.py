@@ -61,6 +61,7 @@ from admin.views.progress import ProgressView
 from admin.views.reach import InstallsView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
 from admin.views.reports import ReportView
+from admin.views.search import SearchView
 from admin.views.security import SecurityView
 from admin.views.sending import SendingView
 from admin.views.users import UsersView
@@ -163,6 +164,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         ReplyLogView(runtime),
         AlikeView(runtime),
         GuidesView(runtime),
+        SearchView(runtime),
     ]
 
 

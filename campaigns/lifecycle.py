@@ -37,6 +37,7 @@ from campaigns.planning.drafts import (
     save_draft,
     store_version,
 )
+from campaigns.planning.keep_form import FormVersion, lock_form, mark_saved, refuse_if_edited_since
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.approvals import has_outgrown, unread_version
 from campaigns.rules.budget import refusal_of
@@ -81,20 +82,44 @@ _ALLOWED_ROLES = {
 
 
 @use_case
-def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime) -> Campaign:
-    """Store a new draft. Raises BadCampaign for a list or an area that is unknown or not visible."""
+def create_campaign(
+    session: Session, draft: Draft, *, user: User, now: datetime, form: FormVersion | None = None
+) -> Campaign:
+    """Store a new draft; from a form that was saved before, the same one again.
+
+    Raises BadCampaign for a list or an area that is unknown or not visible, and what `lock_form` does.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
-    campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
-    save_draft(session, campaign, draft, user=user, now=now)
-    _record(session, campaign.id, user.id, "create", now)
+    kept = lock_form(session, form, user=user, now=now) if form else None
+    if kept and kept.campaign_id is not None:
+        refuse_if_edited_since(session, kept, user=user)
+        campaign = edit_campaign(session, kept.campaign_id, draft, user=user, now=now)
+    else:
+        campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
+        save_draft(session, campaign, draft, user=user, now=now)
+        _record(session, campaign.id, user.id, "create", now)
+    if kept and form:
+        mark_saved(kept, form, campaign.id, user=user, now=now)
     return campaign
 
 
 @use_case
-def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: User, now: datetime) -> Campaign:
-    """Rewrite a draft. Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign."""
+def edit_campaign(
+    session: Session,
+    campaign_id: int,
+    draft: Draft,
+    *,
+    user: User,
+    now: datetime,
+    form: FormVersion | None = None,
+) -> Campaign:
+    """Rewrite a draft.
+
+    Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign, and what `lock_form` does.
+    """
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = find_campaign(session, campaign_id, user=user)
+    kept = lock_form(session, form, user=user, now=now) if form else None
     # Locked until the end: nobody can submit it half rewritten.
     locked = session.execute(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
     state = locked.scalar_one()
@@ -102,6 +127,8 @@ def edit_campaign(session: Session, campaign_id: int, draft: Draft, *, user: Use
         raise WrongState("campaign_not_editable", state=STATE_NAMES[state])
     save_draft(session, campaign, draft, user=user, now=now)
     _record(session, campaign_id, user.id, "edit", now)
+    if kept and form:
+        mark_saved(kept, form, campaign_id, user=user, now=now)
     return campaign
 
 

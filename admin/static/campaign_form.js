@@ -36,6 +36,25 @@
     chosen.textContent = n ? chosen.dataset.chosen.replace("{n}", n) : chosen.dataset.none;
   };
 
+  // The text that is being written is the one that is shown; another is chosen by its tab.
+  const show = (key) => {
+    const tab = preview.querySelector(`[name=shown_text][value="${CSS.escape(key)}"]`);
+    if (!tab) return;
+    tab.checked = true;
+    for (const part of preview.querySelectorAll("[data-text]")) part.hidden = part.dataset.text !== key;
+  };
+  preview.addEventListener("change", (event) => { if (event.target.name === "shown_text") show(event.target.value); });
+  form.addEventListener("focusin", ({ target: field }) => {
+    const of = { text: "", text_b: ".b", step_text: "", step_text_b: ".b" }[field.name];
+    if (of === undefined) {
+      const answer = /^c\.answers\.(\w+)\.reply$/.exec(field.name || "");
+      if (answer) show(`reply.${answer[1]}`);
+      return;
+    }
+    const fields = [...form.querySelectorAll(`textarea[name=${field.name}]`)];
+    show(`${field.name.startsWith("step_") ? fields.indexOf(field) + 1 : 0}${of}`);
+  });
+
   let timer, running, again, typed = 0;
   const ask = async (query) => {
     const reply = await fetch(form.dataset.preview + query, {
@@ -83,7 +102,7 @@
   count();
   form.addEventListener("input", (event) => {
     if (event.target.name === "areas") countAreas();
-    if (["trial_number", "segment", "segment_name"].includes(event.target.name) || event.target.id === "kind") return;
+    if (["trial_number", "segment", "segment_name", "shown_text"].includes(event.target.name) || event.target.id === "kind") return;
     typed += 1;
     clearTimeout(timer);
     timer = setTimeout(look, 350);

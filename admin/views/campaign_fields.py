@@ -13,19 +13,20 @@ from itertools import zip_longest
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.views.text_fields import fill_texts, read_texts
 from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE
 from admin.wording.errors import show_error
-from campaigns.models.campaigns import Campaign, Sender
+from campaigns.models.campaigns import Campaign, CampaignList, Sender
 from campaigns.planning.drafts import suggest_text
 from campaigns.planning.segments import read_segments
 from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import find_text_errors, split_content
 from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
+from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.languages import read_offered
 from outreach.imports.uploads import find_list
@@ -36,6 +37,7 @@ from outreach.places.areas import read_districts
 from outreach.rules.errors import BadInput
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
+from outreach.rules.sort_order import vietnamese_order
 
 Form = MultiDict[str, str]
 Kinds = Mapping[str, Mapping[str, Any]]
@@ -409,6 +411,11 @@ def usual_sender(session: Session, user: User) -> str:
 def _lists(session: Session, user: User) -> list[dict[str, Any]]:
     """Return the lists that the user may write to, each with its number of people."""
     counts = select(Membership.list_id, func.count().label("people")).group_by(Membership.list_id).subquery()
+    drafted = (
+        select(CampaignList.list_id)
+        .join(Campaign, Campaign.id == CampaignList.campaign_id)
+        .where(Campaign.state == CampaignState.DRAFT)
+    )
     rows = session.execute(
         select(
             Organisation.code,
@@ -419,9 +426,12 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
         )
         .join(Organisation, Organisation.id == ContactList.organisation_id)
         .outerjoin(counts, counts.c.list_id == ContactList.id)
-        .where(visible_to(session, user, ContactList.organisation_id))
-        .order_by(Organisation.name, ContactList.name)
-    )
+        .where(
+            visible_to(session, user, ContactList.organisation_id),
+            ~ContactList.hidden,
+            or_(ContactList.archived_at.is_(None), ContactList.id.in_(drafted)),
+        )
+    ).all()
     return [
         {
             "key": f"{row.code}/{row.list}",
@@ -430,7 +440,7 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
             "people": row.people or 0,
             "is_closed": row.basis is LegalBasis.NONE,
         }
-        for row in rows
+        for row in sorted(rows, key=lambda row: (vietnamese_order(row.name), vietnamese_order(row.list)))
     ]
 
 
@@ -471,8 +481,7 @@ def list_key(session: Session, user: User, list_id: int) -> str:
 def _organisations(session: Session, user: User) -> list[dict[str, Any]]:
     """Return the organisations that the user may write for, by name."""
     rows = session.execute(
-        select(Organisation.code, Organisation.name)
-        .where(visible_to(session, user, Organisation.id))
-        .order_by(Organisation.name)
-    )
-    return [{"code": row.code, "name": row.name} for row in rows]
+        select(Organisation.code, Organisation.name).where(visible_to(session, user, Organisation.id))
+    ).all()
+    found = sorted(rows, key=lambda row: vietnamese_order(row.name))
+    return [{"code": row.code, "name": row.name} for row in found]

@@ -1,26 +1,29 @@
 """The guided campaign form: create, edit or copy a campaign, with a preview of the message on a phone.
 
-Saved segments (audiences) can be used, saved and removed in the form without losing what else was typed. The
-audience counter is cached for a while: reading a million people takes seconds, counting an audience of theirs does not.
+Saved segments (audiences) can be used, saved and removed in the form without losing what else was typed. What is typed is
+kept by `campaigns.planning.keep_form` as one writes.
 """
 
 from __future__ import annotations
 
-import time
+import json
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import func, select
+from flask_wtf.csrf import generate_csrf
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage
 from admin.views.campaign_fields import (
     CampaignFormData,
@@ -39,16 +42,13 @@ from admin.views.campaign_fields import (
 from admin.views.text_fields import add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
 from admin.wording.errors import show_error
+from admin.wording.filters import clock
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.audience import (
-    audience_query,
     build_audience_query,
-    count_audience,
     lists_of_organisations,
-    load_audience_counter,
-    sample_names,
 )
 from campaigns.planning.drafts import (
     describe_campaign,
@@ -57,18 +57,50 @@ from campaigns.planning.drafts import (
     find_organisations,
     suggest_text,
 )
+from campaigns.planning.keep_form import (
+    FormVersion,
+    KeptForm,
+    WrittenMeanwhile,
+    drop_form,
+    find_kept,
+    keep_form,
+    key_of_campaign,
+)
 from campaigns.planning.kinds import office_kinds
-from campaigns.planning.preview import EXAMPLE_NAME, SAMPLE_SIZE, AudiencePreview, build_preview
+from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview
+from campaigns.planning.read_texts import ReadText, read_texts
 from campaigns.planning.segments import PARTS, find_segment, remove_segment, save_segment
-from campaigns.rules.audience import AudienceCounter, AudienceQuery
+from campaigns.rules.audience import AudienceQuery
 from campaigns.rules.content import read_content
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignState
 from campaigns.rules.warnings import CampaignWarning
 from outreach.models.accounts import User
-from outreach.models.contacts import ContactList, ListImport, Upload
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
+
+# Fields that are the page's own, not the campaign's.
+_NOT_KEPT = {"csrf_token", "wish", "key", "version", "writer", "trial_number", "shown_text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What a page knows of how its form is kept: key, version read, the page's own name.
+
+    `restored`: what is shown was kept and is in no draft. `unkept`: what is shown was sent and not kept yet. `theirs`: what
+    somebody else has kept meanwhile.
+    """
+
+    key: str
+    version: int
+    writer: str
+    restored: KeptForm | None = None
+    unkept: bool = False
+    theirs: dict[str, Any] | None = None
+
+    @property
+    def theirs_as_json(self) -> str:
+        return json.dumps(self.theirs, ensure_ascii=False) if self.theirs else ""
 
 
 class CampaignFormPages(AdminPage):
@@ -83,11 +115,27 @@ class CampaignFormPages(AdminPage):
         if request.method == "POST":
             return self._post(None)
         with self.reading() as (session, user):
+            key = request.args.get("key", "")
+            kept = find_kept(session, key, user=user) if key else None
+            if kept and kept.campaign_id:
+                return redirect(url_for(".edit", campaign_id=kept.campaign_id))
+            writing = _new_writing(key or secrets.token_urlsafe(18), kept)
+            if kept and kept.fields:
+                form = _as_form(kept.fields)
+                return self._show(
+                    session,
+                    user,
+                    read_form(form, kinds=self._kinds()),
+                    campaign=None,
+                    fresh=True,
+                    writing=writing,
+                )
             copied_id = request.args.get("copy", type=int)
             form = self._copied_form(session, user, copied_id) if copied_id else self._new_form(session, user)
             if list_id := request.args.get("list", type=int):
                 form.setlist("lists", [list_key(session, user, list_id)])
-            return self._show(session, user, read_form(form, kinds=self._kinds()), campaign=None, fresh=True)
+            filled = read_form(form, kinds=self._kinds())
+            return self._show(session, user, filled, campaign=None, fresh=True, writing=writing)
 
     @expose("/<int:campaign_id>/edit", methods=["GET", "POST"])
     def edit(self, campaign_id: int) -> ResponseReturnValue:
@@ -97,8 +145,55 @@ class CampaignFormPages(AdminPage):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.state is not CampaignState.DRAFT:
                 return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
-            form = fill_form(describe_campaign(session, campaign, kinds=self._kinds()), kinds=self._kinds())
-            return self._show(session, user, read_form(form, kinds=self._kinds()), campaign=campaign)
+            key = key_of_campaign(campaign_id)
+            kept = find_kept(session, key, user=user)
+            form = _as_form(kept.fields) if kept and kept.fields else self._draft_form(session, campaign)
+            filled = read_form(form, kinds=self._kinds())
+            return self._show(session, user, filled, campaign=campaign, writing=_new_writing(key, kept))
+
+    @expose("/writing", methods=["GET", "POST"])
+    def keep(self) -> ResponseReturnValue:
+        """Keep a form as it is being written. With GET: who is signed in, and a token for further requests."""
+        if request.method == "GET":
+            return jsonify(user=current_user.id, csrf_token=generate_csrf())
+        fields = {name: values for name, values in request.form.lists() if name not in _NOT_KEPT}
+        form = request.form
+        try:
+            kept = self.do(
+                keep_form,
+                FormVersion(
+                    form.get("key", ""), form.get("version", 0, type=int), form.get("writer", "")[:40]
+                ),
+                fields=fields,
+            )
+        except WrittenMeanwhile as error:
+            return jsonify(self._theirs(error.kept)), 409
+        except LoaError as error:
+            return jsonify(error=show_error(error)), 422
+        return jsonify(version=kept.version, at=clock(kept.written_at))
+
+    @expose("/writing/drop", methods=["POST"])
+    def drop(self) -> ResponseReturnValue:
+        """Forget what was written since the draft was saved, or a new campaign that was never saved."""
+        key = request.form.get("key", "")
+        number = key.removeprefix(key_of_campaign("")) if key.startswith(key_of_campaign("")) else ""
+        url = url_for(".edit", campaign_id=int(number)) if number.isdecimal() else url_for("admin.index")
+        return self.do_and_tell(url, _("Đã bỏ phần viết dở."), drop_form, key)
+
+    def _theirs(self, kept: KeptForm) -> dict[str, Any]:
+        """Return what somebody else has kept, for the page that shows both; saved into the draft, it is read from there."""
+        fields = kept.fields
+        if not fields and kept.campaign_id:
+            with self.reading() as (session, user):
+                campaign = find_campaign(session, kept.campaign_id, user=user)
+                saved = self._draft_form(session, campaign)
+                fields = {name: values for name, values in saved.lists() if name not in _NOT_KEPT}
+        at = clock(kept.written_at)
+        return {"by": kept.written_by, "at": at, "version": kept.version, "fields": fields}
+
+    def _draft_form(self, session: Session, campaign: Campaign) -> Form:
+        kinds = self._kinds()
+        return fill_form(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
 
     @expose("/preview", methods=["POST"])
     def preview(self) -> ResponseReturnValue:
@@ -117,6 +212,12 @@ class CampaignFormPages(AdminPage):
         kinds = self._kinds()
         form: Form = MultiDict(request.form)
         wish = form.get("wish", "look")
+        writing = Writing(
+            form.get("key") or (key_of_campaign(campaign_id) if campaign_id else secrets.token_urlsafe(18)),
+            form.get("version", 0, type=int),
+            form.get("writer", "")[:40],
+            unkept=True,
+        )
         if form.get("kind") in kinds and form.get("content_of", form["kind"]) != form["kind"]:
             suggest_anew(form, kinds, takes_replies=self.runtime.settings.takes_replies)
             fill_content(form, kinds[form["kind"]])
@@ -124,7 +225,10 @@ class CampaignFormPages(AdminPage):
         filled = read_form(form, kinds=kinds)
         if wish == "save" and not filled.errors:
             try:
-                return self._save(campaign_id, filled)
+                return self._save(campaign_id, writing, filled)
+            except WrittenMeanwhile as error:
+                filled.errors["form"] = show_error(error)
+                writing = replace(writing, version=error.kept.version, theirs=self._theirs(error.kept))
             except BadInput as error:
                 filled.errors["lists"] = show_error(error)
             except LoaError as error:
@@ -149,15 +253,19 @@ class CampaignFormPages(AdminPage):
                 fresh=wish != "save",
                 tried=tried,
                 segment_message=segment_message,
+                writing=writing,
             )
         return page, 422 if wish == "save" else 200
 
-    def _save(self, campaign_id: int | None, filled: CampaignFormData) -> ResponseReturnValue:
+    def _save(
+        self, campaign_id: int | None, writing: Writing, filled: CampaignFormData
+    ) -> ResponseReturnValue:
         draft = read_draft(filled.data, kinds=self._kinds())
+        form = FormVersion(writing.key, writing.version, writing.writer)
         if campaign_id is None:
-            campaign_id = self.do(create_campaign, draft).id
+            campaign_id = self.do(create_campaign, draft, form=form).id
         else:
-            self.do(edit_campaign, campaign_id, draft)
+            self.do(edit_campaign, campaign_id, draft, form=form)
         flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
@@ -171,14 +279,16 @@ class CampaignFormPages(AdminPage):
         return message, read_form(filled.form, kinds=self._kinds())
 
     def _send_test(self, filled: CampaignFormData) -> str:
-        """Send a test message of the first text. Returns the success message; an error goes into the form."""
+        """Send a test message of the text that is shown. Returns the success message; an error goes into the form."""
         if "text" in filled.errors:
             filled.errors["trial"] = _("Hãy sửa nội dung tin trước khi gửi thử.")
             return ""
         try:
+            texts = {each.key: each for each in self._texts(filled)}
+            chosen = texts.get(filled.form.get("shown_text", "0")) or texts["0"]
             self.do(
                 send_test_message,
-                text=filled.draft.steps[0].text,
+                text=chosen.template if chosen.step is not None else chosen.text,
                 unaccented=filled.draft.unaccented,
                 number=filled.form.get("trial_number", ""),
                 settings=self.runtime.settings,
@@ -197,6 +307,7 @@ class CampaignFormPages(AdminPage):
         filled: CampaignFormData,
         *,
         campaign: Campaign | None,
+        writing: Writing,
         fresh: bool = False,
         tried: str = "",
         segment_message: str = "",
@@ -214,6 +325,7 @@ class CampaignFormPages(AdminPage):
                 if not fresh or filled.form.get(k) or k in ("trial", "segment")
             },
             campaign={"id": campaign.id, "name": campaign.name} if campaign else None,
+            writing=writing,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=read_choices(session, user, filled.form),
             senders=[sender.name for sender in senders],
@@ -253,11 +365,17 @@ class CampaignFormPages(AdminPage):
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
         return {
             "preview": seen,
+            "texts_read": self._texts(filled),
+            "shown_text": filled.form.get("shown_text", "0"),
+            "language_names": OTHER_LANGUAGES,
             "is_counting": is_counting,
             "is_chosen": bool(query.lists),
             "shown_doubts": show_warnings(doubts, is_live=settings.is_live),
             "example_name": EXAMPLE_NAME,
         }
+
+    def _texts(self, filled: CampaignFormData) -> list[ReadText]:
+        return read_texts(filled.draft, settings=self.runtime.settings, now=datetime.now(UTC))
 
     def _audience_query(self, session: Session, user: User, filled: CampaignFormData) -> AudienceQuery:
         """Return the audience of the form's valid parts; adds errors about lists and areas to the form."""
@@ -310,6 +428,15 @@ class CampaignFormPages(AdminPage):
         )
 
 
+def _new_writing(key: str, kept: KeptForm | None) -> Writing:
+    restored = kept if kept and kept.fields else None
+    return Writing(key, kept.version if kept else 0, secrets.token_urlsafe(12), restored)
+
+
+def _as_form(fields: Mapping[str, Sequence[str]]) -> Form:
+    return MultiDict([(name, value) for name, values in fields.items() for value in values])
+
+
 # Anchors for links to errors that concern several fields; other errors link to their own field.
 _ANCHORS = {
     "window": "window_from",
@@ -334,10 +461,10 @@ def _reminders(form: Form) -> list[dict[str, Any]]:
         strict=False,
     )
     written = 0
-    for index, (text, days, clock, variants) in enumerate(columns):
+    for index, (text, days, hour, variants) in enumerate(columns):
         key = f"step-{written}" if text.strip() else ""
         written += bool(text.strip())
-        rows.append({"index": index, "text": text, "days": days, "at": clock, "key": key, **variants})
+        rows.append({"index": index, "text": text, "days": days, "at": hour, "key": key, **variants})
     return rows
 
 
@@ -369,72 +496,3 @@ def act_on_segment(view: AdminPage, filled: CampaignFormData, wish: str) -> str:
         value = segment.data.get(part, [])
         form.setlist(part, value if isinstance(value, list) else [value])
     return _("Đã chọn người nhận theo nhóm “%(name)s”.", name=segment.name)
-
-
-# A counter is kept for this many times its loading time: loading never takes more than a twentieth of the time.
-_KEEP_FACTOR = 20.0
-_KEEP_AT_LEAST_S = 1.0
-_MOST_FROZEN = 100
-_ListsVersion = tuple[int | None, int | None, datetime | None]
-
-
-class AudienceCache:
-    """Audience counters and counts of launched campaigns, cached per web process."""
-
-    def __init__(self) -> None:
-        self._counters: dict[str, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
-        self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
-        self._loading = Lock()
-
-    def of(self, session: Session, query: AudienceQuery) -> AudiencePreview:
-        """Count an audience with the cached counter; `counted_at` is the time of its data."""
-        if not query.lists:
-            return AudiencePreview(0, {}, [])
-        with self._loading:
-            counter, at = self._counter(session, query.kind)
-        return AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
-
-    def remembers(self, session: Session, query: AudienceQuery) -> bool:
-        """Return whether `of` answers without loading a counter."""
-        return not query.lists or self._is_fresh(session, query.kind)
-
-    def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
-        """Return a campaign's audience: frozen if it was launched, else as `of`."""
-        if campaign.recipients is None:
-            return self.of(session, audience_query(session, campaign))
-        preview = self._frozen.get((campaign.id, campaign.launched_at))
-        if preview is None:
-            recipients, excluded = count_audience(session, campaign.id)
-            names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
-            preview = AudiencePreview(recipients, excluded, names)
-            if len(self._frozen) >= _MOST_FROZEN:
-                self._frozen.clear()
-            self._frozen[campaign.id, campaign.launched_at] = preview
-        return preview
-
-    def _counter(self, session: Session, kind: str) -> tuple[AudienceCounter, datetime]:
-        if not self._is_fresh(session, kind):
-            started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
-            counter = load_audience_counter(session, kind)
-            took = time.monotonic() - started
-            self._counters[kind] = (
-                started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR),
-                version,
-                at,
-                counter,
-            )
-        _until, _lists, at, counter = self._counters[kind]
-        return counter, at
-
-    def _is_fresh(self, session: Session, kind: str) -> bool:
-        cached = self._counters.get(kind)
-        return cached is not None and cached[0] > time.monotonic() and cached[1] == _lists_version(session)
-
-
-def _lists_version(session: Session) -> _ListsVersion:
-    """Return a value that changes with each list and import: newly imported people must be counted."""
-    return (
-        session.scalar(select(func.max(ContactList.id))),
-        session.scalar(select(func.max(ListImport.id))),
-        session.scalar(select(func.max(Upload.ended_at))),
-    )

@@ -18,7 +18,7 @@ from admin.permissions import may_open
 from admin.views.base import AdminPage
 from admin.views.sending import decide_unknown_messages
 from admin.wording.errors import show_stored_error
-from admin.wording.filters import number
+from admin.wording.filters import moment, number
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
@@ -29,6 +29,7 @@ from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import current_drive, current_drive_id
+from campaigns.planning.keep_form import read_kept_forms
 from campaigns.planning.kinds import words_of
 from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.requests import count_urgent
@@ -167,6 +168,8 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     for campaign in open_tasks.read_paused(session, user):
         reason = show_stored_error(campaign.pause_reason) or _("Một cán bộ đã tạm dừng.")
         tasks.append(Task(campaign.name, reason, _sheet_url(user, campaign.id), "warn", _("Tạm dừng")))
+    if may_open(user.role, "campaigns.create"):
+        tasks += _draft_tasks(session, user)
     unknown = open_tasks.read_unknown(session, user, now=now)
     tasks += [_decision_task(campaign, user) for campaign in unknown if campaign.undecided]
     tasks += _privacy_tasks(session, user, now)
@@ -224,6 +227,30 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         if campaign.unknown > campaign.undecided:
             tasks.append(_lookup_task(campaign, user))
     return tasks
+
+
+def _draft_tasks(session: Session, user: User) -> list[Task]:
+    """Return a task for each campaign that the user is writing: kept as typed, or saved as a draft."""
+    tasks = [
+        Task(
+            kept.name or _("Chiến dịch chưa đặt tên"),
+            _("Viết dở, lưu lúc %(at)s. Mở ra để viết tiếp.", at=moment(kept.written_at)),
+            url_for("campaigns.create", key=kept.key),
+            "info",
+            _("Viết dở"),
+        )
+        for kept in read_kept_forms(session, user)
+    ]
+    return tasks + [
+        Task(
+            draft.name,
+            _("Bản nháp chưa trình duyệt."),
+            _sheet_url(user, draft.id),
+            "info",
+            _("Bản nháp"),
+        )
+        for draft in open_tasks.read_drafts(session, user)
+    ]
 
 
 def _privacy_tasks(session: Session, user: User, now: datetime) -> list[Task]:

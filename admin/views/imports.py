@@ -23,6 +23,7 @@ from admin.views.base import AdminPage, refused
 from admin.wording.enums import MEANINGS
 from campaigns.planning.drafts import campaigns_of_list
 from outreach.contacts.lists import read_organisations, read_uploads
+from outreach.imports.correct_rows import correct_rows, forget_corrections, see_doubts
 from outreach.imports.issues import count_reasons
 from outreach.imports.list_reader import SKIPPED
 from outreach.imports.uploads import (
@@ -52,6 +53,7 @@ _UPLOAD_LIMITS = {
 }  # bytes
 _FORM_BYTES = 64 * 1024  # bytes for the form's other fields
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+DOUBTS_SHOWN = 100  # rows of a page
 _MOST_SHEET_DIGITS = 4  # digits: a workbook has no ten thousand sheets
 _IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
 
@@ -161,6 +163,7 @@ class ImportsView(AdminPage):
 
     @expose("/<int:upload_id>/")
     def show(self, upload_id: int) -> ResponseReturnValue:
+        """Show an upload; its rows that need an eye from `?from=` on."""
         return self.render("contacts/import.html", **self._read(upload_id))
 
     @expose("/<int:upload_id>/live")
@@ -188,6 +191,18 @@ class ImportsView(AdminPage):
             elif dot:
                 meanings.setdefault(signature, {})[position] = meaning
         return self._act(upload_id, correct_columns, columns=meanings, lines=lines)
+
+    @expose("/<int:upload_id>/rows", methods=["POST"])
+    def rows(self, upload_id: int) -> ResponseReturnValue:
+        """Put rows right and check the file again. Fields: `phone.<key>` is a row's cell, `do.<key>` what to do with it."""
+        if "reset" in request.form:
+            return self._act(upload_id, forget_corrections)
+        typed, chosen = dict[str, str](), dict[str, str]()
+        for name, value in request.form.items():
+            part, _dot, key = name.partition(".")
+            if part in ("phone", "do"):
+                (typed if part == "phone" else chosen)[key] = value
+        return self._act(upload_id, correct_rows, typed=typed, chosen=chosen)
 
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:
@@ -228,6 +243,10 @@ class ImportsView(AdminPage):
         return send_file(content, mimetype=_WORKBOOK, as_attachment=True, download_name=f"{name}.xlsx")
 
     def _read(self, upload_id: int) -> dict[str, Any]:
+        read = self._read_upload(upload_id)
+        return read | self._doubts(upload_id, read)
+
+    def _read_upload(self, upload_id: int) -> dict[str, Any]:
         with self.reading() as (session, user):
             upload = find_upload(session, upload_id, user=user)
             contact_list = session.get_one(ContactList, upload.list_id)
@@ -253,3 +272,16 @@ class ImportsView(AdminPage):
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},
                 "is_moving": upload.state in _IN_PROGRESS,
             }
+
+    def _doubts(self, upload_id: int, read: dict[str, Any]) -> dict[str, Any]:
+        """Return the rows that need an eye which a page shows, and how many come before and after."""
+        if not read["preview"].get("doubts") or not may_open(current_user.role, "imports.rows"):
+            return {"doubts": [], "doubts_from": 0, "doubts_in_all": 0, "doubts_a_page": DOUBTS_SHOWN}
+        doubts = self.do(see_doubts, upload_id)
+        first = min(max(request.args.get("from", 0, type=int), 0), max(len(doubts) - 1, 0))
+        return {
+            "doubts": doubts[first : first + DOUBTS_SHOWN],
+            "doubts_from": first,
+            "doubts_in_all": len(doubts),
+            "doubts_a_page": DOUBTS_SHOWN,
+        }

@@ -19,6 +19,7 @@ from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import offer_languages, read_offered, read_open_spellings, settle_spelling
 from outreach.contacts.lists import (
     create_list,
+    read_communes_of_list,
     read_imports,
     read_lists,
     read_organisations,
@@ -26,6 +27,7 @@ from outreach.contacts.lists import (
     record_basis,
 )
 from outreach.contacts.place_questions import answer_place, read_questions
+from outreach.imports.change_list import archive_list, merge_list, remove_list, rename_list, split_list
 from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
 from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_similar, see_open_issues
 from outreach.imports.retract_decision import read_last, retract_decision
@@ -50,6 +52,38 @@ class ListForm(Form):
     basis_note = TextField(
         _l("Văn bản, phiếu đồng ý"), maxlength=200, codes=("basis_note_long", "basis_document_missing")
     )
+
+
+class RenameForm(Form):
+    name = TextField(
+        _l("Tên mới"),
+        maxlength=120,
+        required=True,
+        codes=("list_name_missing", "list_name_long", "list_name_taken"),
+    )
+
+
+class MergeForm(Form):
+    into = ChoiceField(
+        _l("Danh sách giữ lại"), coerce=row_id, empty=_l("Chọn"), required=True, codes=("list_merge_unfit",)
+    )
+
+
+class SplitForm(Form):
+    area_code = ChoiceField(
+        _l("Người ở xã, phường"), name="area", empty=_l("Chọn"), required=True, codes=("list_split_empty",)
+    )
+    name = TextField(
+        _l("Tên danh sách mới"),
+        name="new_name",
+        maxlength=120,
+        required=True,
+        codes=("list_name_missing", "list_name_long", "list_name_taken"),
+    )
+
+    def values(self) -> dict[str, Any]:
+        values = super().values()
+        return {"areas": [values.pop("area_code")], **values}
 
 
 class BasisForm(Form):
@@ -162,10 +196,80 @@ class ListsView(AdminPage):
                 abort(404)
             imports = read_imports(session, list_id)
             uploads = read_uploads(session, user, list_id=list_id, only_open=True)
+            others = [
+                (row.id, row.name)
+                for row in read_lists(session, user)
+                if row.organisation_id == lists[0].organisation_id
+                and row.id != list_id
+                and not row.archived_at
+            ]
+            communes = read_communes_of_list(session, list_id)
+        merge, split = MergeForm.on_page(), SplitForm.on_page()
+        merge.into.choices, split.area_code.choices = others, communes
         form = BasisForm.on_page(
             basis=lists[0].basis or "", note=lists[0].basis_note, since=lists[0].basis_since or ""
         )
-        return self.render("contacts/list.html", list=lists[0], imports=imports, uploads=uploads, form=form)
+        return self.render(
+            "contacts/list.html",
+            list=lists[0],
+            imports=imports,
+            uploads=uploads,
+            form=form,
+            rename=RenameForm.on_page(name=lists[0].name),
+            merge=merge,
+            split=split,
+        )
+
+    @expose("/<int:list_id>/rename", methods=["POST"])
+    def rename(self, list_id: int) -> ResponseReturnValue:
+        page = url_for(".show", list_id=list_id)
+        return self.submit_form(RenameForm(), page, rename_list, list_id, message=_("Đã đổi tên danh sách."))
+
+    @expose("/<int:list_id>/archive", methods=["POST"])
+    def archive(self, list_id: int) -> ResponseReturnValue:
+        """Archive a list, or bring it back."""
+
+        def told(changed: ContactList) -> str:
+            if changed.archived_at:
+                return _("Đã lưu trữ danh sách: không còn được chọn cho chiến dịch và lần nhập mới.")
+            return _("Đã đưa danh sách trở lại sử dụng.")
+
+        page = url_for(".show", list_id=list_id)
+        return self.submit_form(Form(), page, archive_list, list_id, message=told)
+
+    @expose("/<int:list_id>/merge", methods=["POST"])
+    def merge(self, list_id: int) -> ResponseReturnValue:
+        return self.submit_form(
+            MergeForm(),
+            url_for(".show", list_id=list_id),
+            merge_list,
+            list_id,
+            message=lambda target: _("Đã gộp người vào danh sách “%(name)s”.", name=target.name),
+            then=lambda target: url_for(".show", list_id=target.id),
+        )
+
+    @expose("/<int:list_id>/split", methods=["POST"])
+    def split(self, list_id: int) -> ResponseReturnValue:
+        return self.submit_form(
+            SplitForm(),
+            url_for(".show", list_id=list_id),
+            split_list,
+            list_id,
+            message=lambda new: _("Đã tách thành danh sách “%(name)s”.", name=new.name),
+            then=lambda new: url_for(".show", list_id=new.id),
+        )
+
+    @expose("/<int:list_id>/remove", methods=["POST"])
+    def remove(self, list_id: int) -> ResponseReturnValue:
+        return self.submit_form(
+            Form(),
+            url_for(".show", list_id=list_id),
+            remove_list,
+            list_id,
+            secret_key=self.runtime.settings.keys_of(Purpose.SUPPRESSIONS),
+            message=lambda removed: _("Đã xóa danh sách “%(name)s”.", name=removed.name),
+            then=url_for(".index"),
+        )
 
     @expose("/<int:list_id>/basis", methods=["POST"])
     def basis(self, list_id: int) -> ResponseReturnValue:

@@ -174,6 +174,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         "second_number_too_short": _l("số thứ hai thiếu chữ số"),
         "concatenated_numbers": _l("hai số viết liền nhau"),
         "unparsed_remainder": _l("còn phần chưa đọc được trong ô"),
+        "two_people": _l("một dòng ghi nhiều người"),
         "changed_name": _l("số này đã có một người tên gần giống"),
         "was_erased": _l("người dùng số này đã yêu cầu xóa dữ liệu"),
         "other_commune": _l("xã, phường khác với danh bạ"),

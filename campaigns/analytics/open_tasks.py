@@ -87,6 +87,13 @@ def read_returned(session: Session, user: User) -> list[CampaignTask]:
     return _in_state(session, user, CampaignState.DRAFT, mine, sent_back, by=Campaign.id.desc())
 
 
+def read_drafts(session: Session, user: User) -> list[CampaignTask]:
+    """Return the user's own drafts that were never submitted, newest first."""
+    submitted = exists().where(CampaignVersion.campaign_id == Campaign.id)
+    mine = Campaign.created_by == user.id
+    return _in_state(session, user, CampaignState.DRAFT, mine, ~submitted, by=Campaign.id.desc())
+
+
 def read_paused(session: Session, user: User) -> list[CampaignTask]:
     """Return the paused campaigns, newest first."""
     seen = visible_to(session, user, Campaign.organisation_id)

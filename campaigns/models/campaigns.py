@@ -156,6 +156,25 @@ class Segment(BaseWithId):
     saved_at: Mapped[datetime]
 
 
+class CampaignForm(BaseWithId):
+    """The campaign form as it is being written, before its fields are a valid draft; see campaigns.planning.keep_form.
+
+    `key` was made with the page of a new campaign, or names the campaign. `fields` are its values by name, {} once they
+    are in the draft; `version` grows with each change, `writer` is the page that made the last one.
+    """
+
+    __tablename__ = "campaign_forms"
+
+    key: Mapped[str] = mapped_column(String(40), unique=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    fields: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
+    version: Mapped[int]
+    writer: Mapped[str] = mapped_column(String(40))
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    written_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    written_at: Mapped[datetime]
+
+
 class Recipient(BaseWithId):
     """A row of the frozen audience: each person of the lists once, with the phone used or the exclusion.
 

@@ -17,6 +17,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
+    Contact,
     ContactList,
     ImportIssue,
     LegalBasis,
@@ -25,7 +26,9 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
+from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.sort_order import vietnamese_order
 from outreach.use_cases import use_case
 
 LONGEST_NAME = 120
@@ -47,6 +50,7 @@ class ListRow:
     basis: LegalBasis | None
     basis_since: str | None
     basis_note: str
+    archived_at: datetime | None
 
 
 def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[ListRow]:
@@ -54,12 +58,14 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
     query = (
         select(ContactList, Organisation.name)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .where(visible_to(session, user, ContactList.organisation_id))
-        .order_by(Organisation.name, ContactList.name)
+        .where(visible_to(session, user, ContactList.organisation_id), ~ContactList.hidden)
     )
     if list_id is not None:
         query = query.where(ContactList.id == list_id)
-    rows = session.execute(query).all()
+    rows = sorted(
+        session.execute(query).all(),
+        key=lambda row: (vietnamese_order(row[1]), vietnamese_order(row[0].name)),
+    )
     ids = [contact_list.id for contact_list, _ in rows]
     people = _counts(session, Membership.list_id, ids)
     review = _counts(
@@ -91,6 +97,7 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
             basis=contact_list.basis,
             basis_since=contact_list.basis_since,
             basis_note=contact_list.basis_note,
+            archived_at=contact_list.archived_at,
         )
         for contact_list, organisation in rows
     ]
@@ -104,28 +111,48 @@ def _counts(session: Session, column: Any, ids: list[int], table: Any = None, *w
 
 
 def read_names(session: Session, user: User) -> list[tuple[int, str, str]]:
-    """Return (id, name, organisation) of every list that a user may see, for a select field."""
-    return [
+    """Return (id, name, organisation) of every list in use that a user may see, for a select field."""
+    names = [
         (list_id, name, organisation)
         for list_id, name, organisation in session.execute(
             select(ContactList.id, ContactList.name, Organisation.name)
             .join(Organisation, Organisation.id == ContactList.organisation_id)
-            .where(visible_to(session, user, ContactList.organisation_id))
-            .order_by(Organisation.name, ContactList.name)
+            .where(
+                visible_to(session, user, ContactList.organisation_id),
+                ~ContactList.hidden,
+                ContactList.archived_at.is_(None),
+            )
         )
     ]
+    return sorted(names, key=lambda row: (vietnamese_order(row[2]), vietnamese_order(row[1])))
+
+
+def read_communes_of_list(session: Session, list_id: int) -> list[tuple[str, str]]:
+    """Return (code, "kind name: people") of the communes of a list's people, most people first.
+
+    Without a scope check: the caller must have found the list for the user.
+    """
+    people = func.count()
+    rows = session.execute(
+        select(Area.code, Area.kind, Area.name, people)
+        .join(Contact, Contact.area_code == Area.code)
+        .join(Membership, Membership.contact_id == Contact.id)
+        .where(Membership.list_id == list_id)
+        .group_by(Area.code, Area.kind, Area.name)
+        .order_by(people.desc(), Area.name)
+    )
+    return [(code, f"{kind} {name}: {count}") for code, kind, name, count in rows]
 
 
 def read_organisations(session: Session, user: User) -> list[tuple[int, str]]:
     """Return (id, name) of the organisations that a user may see."""
-    return [
+    found = [
         (organisation_id, name)
         for organisation_id, name in session.execute(
-            select(Organisation.id, Organisation.name)
-            .where(visible_to(session, user, Organisation.id))
-            .order_by(Organisation.name)
+            select(Organisation.id, Organisation.name).where(visible_to(session, user, Organisation.id))
         )
     ]
+    return sorted(found, key=lambda row: vietnamese_order(row[1]))
 
 
 def read_uploads(
@@ -172,17 +199,13 @@ def create_list(
     now: datetime,
     basis: str = "",
     basis_note: str = "",
+    hidden: bool = False,
 ) -> ContactList:
-    """Create a list. A legal basis counts from today.
+    """Create a list. A legal basis counts from today. `hidden`: until its first file is stored.
 
     Raises BadInput for an empty or taken name or an invalid basis, NotFound, NotAllowed.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    name = " ".join(name.split())
-    if not name:
-        raise BadInput("list_name_missing")
-    if len(name) > LONGEST_NAME:
-        raise BadInput("list_name_long", most=LONGEST_NAME)
     owner = session.scalar(
         select(Organisation.id).where(
             Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
@@ -190,16 +213,37 @@ def create_list(
     )
     if owner is None:
         raise NotFound("organisation_not_found")
-    taken = select(ContactList.id).where(ContactList.organisation_id == owner, ContactList.name == name)
-    if session.scalar(taken):
-        raise BadInput("list_name_taken", name=name)
-    contact_list = ContactList(organisation_id=owner, name=name, created_at=now)
+    name = free_name(session, name, organisation_id=owner)
+    contact_list = ContactList(organisation_id=owner, name=name, created_at=now, hidden=hidden)
     if basis:
         set_basis(contact_list, basis=basis, since=now.date().isoformat(), note=basis_note, today=now.date())
     session.add(contact_list)
     session.flush()
     audit.record(session, "list.create", contact_list, user, now)
     return contact_list
+
+
+def free_name(session: Session, name: str, *, organisation_id: int) -> str:
+    """Return a name with single spaces, if it is free; a hidden list that has it gets another.
+
+    Raises BadInput for an empty, long or taken name.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise BadInput("list_name_missing")
+    if len(name) > LONGEST_NAME:
+        raise BadInput("list_name_long", most=LONGEST_NAME)
+    holder = session.scalar(
+        select(ContactList)
+        .where(ContactList.organisation_id == organisation_id, ContactList.name == name)
+        .with_for_update()
+    )
+    if holder is not None:
+        if not holder.hidden:
+            raise BadInput("list_name_taken", name=name)
+        holder.name = f"{name[: LONGEST_NAME - 20]} ({holder.id})"
+        session.flush()
+    return name
 
 
 LONGEST_NOTE = 200

@@ -5,7 +5,8 @@ Also the answers to questions about stored rows: a year of birth, a commune.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -29,7 +30,7 @@ from outreach.imports.issues import (
     issues_within_area,
     save_issues,
 )
-from outreach.imports.merge_contacts import ContactMerger
+from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.store_rows import lock_imports, questions_about
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
@@ -39,6 +40,7 @@ from outreach.rules.gazetteer import PlaceMatch
 from outreach.rules.identity import given_key, name_key
 from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow, Sex
+from outreach.rules.people_beside import PersonBeside
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case
@@ -181,6 +183,8 @@ def _store(
         numbers[issues[0].id] = list(cell.numbers)
     phones = find_or_create_phones(session, chain(*numbers.values()), secret_key=secret_key, now=now)
     rows = {issue.id: _row(issue, numbers[issue.id]) for issue in issues}
+    if phone.strip():  # a number for one person
+        rows[issues[0].id].people = ()
     follow_answers(session, rows.values())
     codes = {row.place.code for row in rows.values()} - {None}
     known_areas = set(session.scalars(select(Area.code).where(Area.code.in_(codes))))
@@ -190,53 +194,78 @@ def _store(
     remember_languages(
         session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
     )
-    stored = []
+    stored, beside = list[_Stored](), list[_Stored]()
     for issue in issues:
-        row = rows[issue.id]
+        row, *others = rows[issue.id].each_person()
         person = merger.find(row)
         if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
             person = merger.load(issue.contact_id)
-        facts, phones_before = ({**person.facts}, len(person.phones_added)) if person else ({}, 0)
-        was_in_list = person is not None and merger.is_in_list(person)
-        is_new = person is None or person.is_new
-        person, outcome = merger.merge_row(row, person)
-        values = {
-            name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
-        }
-        added = person.phones_added[phones_before:]
-        stored.append((issue, person, outcome, was_in_list, {} if is_new else values, added))
+        stored.append(_merge(merger, issue, row, person))
+        beside += [_merge(merger, issue, other, merger.find(other)) for other in others]
     last_imports = dict(
         session.execute(
             select(Membership.contact_id, Membership.last_import_id).where(
                 Membership.list_id == list_import.list_id,
-                Membership.contact_id.in_({person.id for _issue, person, *_more in stored}),
+                Membership.contact_id.in_({each.person.id for each in (*stored, *beside)}),
             )
         ).all()
     )
     merger.write()
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     questions = [
-        (rows[issue.id], IssueStatus.QUESTION, question, person.id)
-        for issue, person, *_more in stored
-        for question in questions_about(rows[issue.id], person, known_areas)
+        (rows[each.issue.id], IssueStatus.QUESTION, question, each.person.id)
+        for each in stored
+        for question in questions_about(rows[each.issue.id], each.person, known_areas)
     ]
     save_issues(session, questions, list_import=list_import, now=now)
-    for issue, person, outcome, was_in_list, values, added in stored:
-        issue.undo = {
-            "contact": person.id,
-            "outcome": outcome,
-            "joined": not was_in_list,
-            "values": values,
-            "phones": added,
-            "last": last_imports.get(person.id),
-        }
+    for each in stored:
+        issue, person = each.issue, each.person
+        issue.undo = each.undo(last_imports)
+        if others_undo := [other.undo(last_imports) for other in beside if other.issue is issue]:
+            issue.undo = {**issue.undo, "others": others_undo}
         if decision is Decision.RENAMED:
             contact = session.get_one(Contact, person.id)
             issue.undo = {**issue.undo, "name": contact.name}
             contact.name, contact.updated_at = issue.cells["name"][:120], now
             contact.name_key, contact.given_key = name_key(contact.name), given_key(contact.name)
             record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
-        _count(list_import, outcome)
+        _count(list_import, each.outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Person whom a decision stored: the outcome, and what has to be undone if it is retracted."""
+
+    issue: ImportIssue
+    person: ImportedContact
+    outcome: str
+    joined: bool
+    values: dict[str, Any]
+    phones: list[int]
+
+    def undo(self, last_imports: Mapping[int, int | None]) -> dict[str, Any]:
+        return {
+            "contact": self.person.id,
+            "outcome": self.outcome,
+            "joined": self.joined,
+            "values": self.values,
+            "phones": self.phones,
+            "last": last_imports.get(self.person.id),
+        }
+
+
+def _merge(
+    merger: ContactMerger, issue: ImportIssue, row: CheckedRow, person: ImportedContact | None
+) -> _Stored:
+    facts, phones_before = ({**person.facts}, len(person.phones_added)) if person else ({}, 0)
+    was_in_list = person is not None and merger.is_in_list(person)
+    is_new = person is None or person.is_new
+    person, outcome = merger.merge_row(row, person)
+    values = {
+        name: [known, person.facts[name]] for name, known in facts.items() if person.facts[name] != known
+    }
+    added = person.phones_added[phones_before:]
+    return _Stored(issue, person, outcome, not was_in_list, {} if is_new else values, added)
 
 
 def record_name(
@@ -292,6 +321,9 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         header=Header((), 0),
         cells=cells["source"],
         place_question=cells.get("place_question"),  # not stored in issues of earlier versions
+        people=tuple(
+            PersonBeside(name, tuple(held), birth_year) for name, held, birth_year in cells.get("people", ())
+        ),
     )
 
 

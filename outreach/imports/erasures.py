@@ -170,7 +170,8 @@ def _is_about(row: dict[str, Any], key: str, own: Sequence[str], shared: Sequenc
     """
     if _has_one(row, own):
         return True
-    has_name = bool(key) and name_key(row["name"]) == key
+    names = (row["name"], *(name for name, _numbers, _year in row.get("people", ())))
+    has_name = bool(key) and key in map(name_key, names)
     return has_name and (not row["numbers"] or _has_one(row, shared))
 
 
@@ -208,7 +209,12 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
             }
             for sheet in upload.preview.get("sheets", [])
         ]
-        upload.preview = {**upload.preview, "rows": rows, "sheets": sheets}
+        doubts = [
+            row
+            for row in upload.preview.get("doubts", [])
+            if key not in map(name_key, (row["name"], *row["people"])) or numbers.isdisjoint(row["phones"])
+        ]
+        upload.preview = {**upload.preview, "rows": rows, "doubts": doubts, "sheets": sheets}
 
 
 def _without_name(column: list[object], key: str) -> list[object]:

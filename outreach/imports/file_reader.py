@@ -17,7 +17,7 @@ import csv
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,9 +30,11 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from outreach.imports.struck_cells import find_struck
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
 from outreach.rules.list_rows import count_syllables, guess_legacy_encoding, to_unicode
+from outreach.rules.phone_texts import split_line
 
 _TEXT = LoaError("kind_text")
 _KINDS: dict[str, str | LoaError] = {
@@ -160,6 +162,8 @@ def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
     try:
         if path.suffix.lower() != ".xls":  # whose format limits its size
             unseen.rows = check_size(path)
+        is_excel = path.suffix.lower() in (".xlsx", ".xlsm")
+        struck = find_struck(path) if is_excel else {}
         workbook = CalamineWorkbook.from_path(path)
         for metadata in workbook.sheets_metadata:
             if metadata.typ is not SheetTypeEnum.WorkSheet:
@@ -168,7 +172,13 @@ def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
                 unseen.sheets.append(metadata.name)
             else:
                 sheet = workbook.get_sheet_by_name(metadata.name)
-                yield RawSheet(metadata.name, sheet.iter_rows(), _merged_below(sheet))
+                first = sheet.start[1] if sheet.start else 0  # rows begin with the first column that is used
+                cells = {
+                    (row, column - first): kept
+                    for (row, column), kept in struck.get(metadata.name, {}).items()
+                    if column >= first
+                }
+                yield RawSheet(metadata.name, sheet.iter_rows(), _merged_below(sheet), cells)
     except PasswordError as error:
         raise _locked(path) from error
     except (CalamineError, *_DAMAGED) as error:
@@ -338,12 +348,14 @@ _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b"))
 class RawSheet:
     """Sheet of a file as read. Its rows can be read once; the first is the spreadsheet's row 1.
 
-    `merged` are the cells, by row from 1 and position from 0, that a merged cell above them covers.
+    `merged` are the cells, by row from 1 and position from 0, that a merged cell above them covers; `struck` those with
+    text that is struck through, each with the text that is not.
     """
 
     name: str
     rows: Iterator[Sequence[object]]
     merged: frozenset[tuple[int, int]] = frozenset()
+    struck: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 def read_text_sheet(path: Path) -> RawSheet:
@@ -353,6 +365,8 @@ def read_text_sheet(path: Path) -> RawSheet:
     """
     encoding = _guess_encoding(path)
     separator, has_hint = _guess_separator(path, encoding)
+    if not has_hint and _is_pasted(path, encoding, separator):
+        return RawSheet("", _stream_lines(path, encoding))
     return RawSheet("", _stream(path, encoding, separator=separator, skip=int(has_hint)))
 
 
@@ -368,6 +382,32 @@ def _stream(path: Path, encoding: str, *, separator: str, skip: int) -> Iterator
                 yield row
     except csv.Error as error:
         raise _open_quote(path, reader.line_num) from error
+    except UnicodeError as error:
+        raise _unreadable(path) from error
+
+
+def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
+    """Check for lines as pasted from a chat: no headings, and people in most lines, not in cells."""
+    with path.open(encoding=encoding, newline="") as file:
+        lines = [line for line in file.read(_HEAD_BYTES).splitlines()[:ROWS_SEARCHED] if line.strip()]
+    known, _split = _score(lines, separator)
+    if known > 1 or any(line.count(separator) > 1 for line in lines if separator == "\t"):
+        return False
+    people = [cells for line in lines if (cells := split_line(line)) and cells[1] and cells[2]]
+    in_cells = sum(
+        any(cell.strip() == cells[2] for cell in line.split(separator))
+        for line in lines
+        for cells in (split_line(line),)
+        if cells and cells[2]
+    )
+    return len(people) > 1 and 2 * len(people) > len(lines) and 2 * in_cells < len(people)
+
+
+def _stream_lines(path: Path, encoding: str) -> Iterator[Sequence[object]]:
+    try:
+        with path.open(encoding=encoding) as file:
+            for line in file:
+                yield split_line(line.rstrip()) or ([line.strip()] if line.strip() else [])
     except UnicodeError as error:
         raise _unreadable(path) from error
 

@@ -177,6 +177,7 @@ def describe_row(row: CheckedRow) -> dict[str, Any]:
         "has_smartphone": row.has_smartphone,
         "phone": row.phone_text,
         "numbers": list(row.phone.numbers),
+        "people": [[each.name, list(each.numbers), each.birth_year] for each in row.people],
     }
 
 
@@ -338,6 +339,7 @@ REASONS = {
     "second_number_too_short": "số thứ hai thiếu chữ số",
     "concatenated_numbers": "hai số viết liền nhau",
     "unparsed_remainder": "còn phần chưa đọc được trong ô",
+    "two_people": "một dòng ghi nhiều người: hãy tách mỗi người một dòng",
     "changed_name": "số này đã có một người tên gần giống: là một người hay hai người?",
     "was_erased": "dữ liệu của người dùng số này đã được xóa theo yêu cầu: chỉ nhập lại nếu chính họ đồng ý",
     "other_commune": "xã, phường khác với xã, phường đã biết của người này: ở đâu là đúng?",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -24,12 +24,15 @@ from outreach.rules.list_columns import (
     Row,
     cell_text,
     find_header,
+    find_next_header,
     no_phone_column,
 )
 from outreach.rules.list_rows import CheckedRow, LegacyEncoding, RowReader, guess_legacy_encoding, to_unicode
+from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 
-SKIPPED = "left out"  # instead of a header line: do not import this sheet
+SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a row: leave it out
+TAKEN = "taken"  # of a row for review: what was read is right
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class ListSheet:
     first: list[tuple[int, Row]]
     rows: Iterator[tuple[int, Row]]
     merged: frozenset[tuple[int, int]]
+    struck: Mapping[tuple[int, int], str]
     is_left_out: bool = False
 
 
@@ -73,7 +77,14 @@ def read_list_sheets(
         below = first_rows[header.first_row :] if header else []
         line = _line_of(header, first_rows) if header else 0
         yield ListSheet(
-            sheet.name, header, line, first_rows, chain(below, numbered), sheet.merged, chosen == SKIPPED
+            sheet.name,
+            header,
+            line,
+            first_rows,
+            chain(below, numbered),
+            sheet.merged,
+            sheet.struck,
+            chosen == SKIPPED,
         )
 
 
@@ -87,6 +98,20 @@ def _title_of(sheet: ListSheet) -> str:
 def line_key(sheet: str) -> str:
     """Return the key of a sheet's header line among the corrections."""
     return f"line of {sheet}"
+
+
+def rows_key(sheet: str) -> str:
+    """Return the key of what an officer said of a sheet's rows, by line, among the corrections."""
+    return f"rows of {sheet}"
+
+
+def _as_said(person: CheckedRow, said: str) -> CheckedRow:
+    """Return a row with what an officer said of it: TAKEN, or its phone cell as it should be."""
+    if said != TAKEN:
+        person.phone, person.phone_text, person.people = read_phone_cell(said), said, ()
+    elif person.phone.status is PhoneStatus.REVIEW:
+        person.phone = replace(person.phone, status=PhoneStatus.OK, reason=None)
+    return person
 
 
 def _index_of(chosen: str | None, first_rows: Sequence[tuple[int, Row]]) -> int | None:
@@ -173,16 +198,26 @@ def check_list(
             if not sheet.name:  # a text file has no other sheet
                 break
         has_phones = has_phones or bool(sheet.header.phones)
-        reader = RowReader(
-            sheet.header, gazetteer, sheet=sheet.name, merged=sheet.merged, title=_title_of(sheet)
-        )
+        reader = _reader(sheet, sheet.header, gazetteer)
+        said = corrected.get(rows_key(sheet.name), {}) if corrected else {}
         for line, row in sheet.rows:
+            if not reader.has_digits(row) and (header := find_next_header(row)):
+                reader = (
+                    _reader(sheet, header, gazetteer) if header.labels != reader.header.labels else reader
+                )
+                continue
             person = reader.read(row, line=line, number=count + 1)
-            if person is not None:
+            if person is not None and said.get(str(line)) != SKIPPED:
                 count += 1
-                yield person
+                yield _as_said(person, said[str(line)]) if str(line) in said else person
     if not has_phones:
         raise no_phone_column(labels) if any(labels) else _no_rows(path)
+
+
+def _reader(sheet: ListSheet, header: Header, gazetteer: Gazetteer) -> RowReader:
+    return RowReader(
+        header, gazetteer, sheet=sheet.name, merged=sheet.merged, title=_title_of(sheet), struck=sheet.struck
+    )
 
 
 def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:

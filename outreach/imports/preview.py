@@ -27,6 +27,7 @@ from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 
 ROWS_SHOWN = 20
+DOUBTS_KEPT = 1000  # rows that need an eye; the counts have them all
 LINES_OFFERED = 15  # to choose the header from
 _MAX_TEXT = 60  # characters of a cell or label
 _EXAMPLES = 3
@@ -70,6 +71,7 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
             "signature": header.signature,
             "line": sheet.line,
             "columns": columns,
+            "guessed": header.guessed,
         }
         if sheet.is_left_out:
             description |= {"signature": "", "line": SKIPPED, "columns": []}
@@ -114,6 +116,23 @@ def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
         "phones": [mask_number(number) for number in row.phone.numbers],
         "status": status,
         "reason": reason,
+    }
+
+
+def show_doubt(row: CheckedRow, status: str, reason: str, *, sheet: int) -> dict[str, Any]:
+    """Return a row that needs an eye, with its cell as written and what was read; `sheet` is its place in the preview.
+
+    `may_take`: what was read may be taken as it is. `may_type`: its number may be corrected here.
+    """
+    is_number = row.phone.status is not PhoneStatus.OK
+    return {
+        **show_row(row, status, reason),
+        "key": f"{sheet}.{row.line}",
+        "written": row.phone_text,
+        "read": list(row.phone.numbers),
+        "people": [each.name for each in row.people],
+        "may_take": is_number and bool(row.phone.numbers),
+        "may_type": is_number,
     }
 
 
@@ -164,7 +183,10 @@ class PreviewCounts:
             if is_ok and any(hashed in self._seen for hashed in hashes):
                 self.counts["duplicates"] += 1
             else:
-                person, refusal = match_row(row, merger, phones=phones, erased=erased)
+                parts = row.each_person() if is_ok else [row]
+                matches = [match_row(part, merger, phones=phones, erased=erased) for part in parts]
+                person = matches[0][0]
+                refusal = next((each for _person, each in matches if each), None)
                 if refusal and refusal[2] not in self._merged:
                     issues.append((row, *refusal))
                     outcomes.append((refusal[0].value, refusal[1]))

@@ -21,16 +21,24 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.core.bulk import gc_paused, prefetch_chunks
 from outreach.core.db import Database
-from outreach.imports.list_reader import check_list
-from outreach.imports.preview import ROWS_SHOWN, PreviewCounts, describe_sheets, show_row
+from outreach.imports.list_reader import check_list, rows_key
+from outreach.imports.preview import (
+    DOUBTS_KEPT,
+    ROWS_SHOWN,
+    PreviewCounts,
+    describe_sheets,
+    show_doubt,
+    show_row,
+)
 from outreach.imports.store_rows import CHUNK, digest, store_rows
 from outreach.imports.undo_import import undo_import_rows
 from outreach.imports.uploads import begin_undoing, end_upload, forget_file, path_of
-from outreach.models.contacts import ListImport, Upload, UploadState
+from outreach.models.contacts import ContactList, ListImport, Upload, UploadState
 from outreach.models.places import Area
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.list_rows import CheckedRow
+from outreach.rules.phone_numbers import PhoneStatus
 
 # Longer than it takes to open the largest workbook, and to store one chunk.
 LEASE = timedelta(seconds=30)
@@ -125,12 +133,18 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
     preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), list[dict[str, Any]](), 0
+    doubts, places = list[dict[str, Any]](), {each["sheet"]: n for n, each in enumerate(understood["sheets"])}
     try:
         for chunk in prefetch_chunks(_read_rows(context, upload, path), CHUNK):
             with context.db.read() as session:
                 outcomes = preview.add(session, chunk)
             first = zip(chunk[: ROWS_SHOWN - len(shown)], outcomes, strict=False)
             shown += [show_row(row, status, reason) for row, (status, reason) in first]
+            doubts += [
+                show_doubt(row, status, reason, sheet=places.get(row.sheet, 0))
+                for row, (status, reason) in zip(chunk, outcomes, strict=True)
+                if status != PhoneStatus.OK
+            ][: DOUBTS_KEPT - len(doubts)]
             with context.db.write() as session:
                 claimed = _renew_lease(session, context, upload, done=done)
                 if claimed is None:
@@ -142,6 +156,9 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             raise
         _ask_for_columns(context, upload, understood, error.code, done=done)
         return
+    if understood["sheets"] and all(sheet["guessed"] for sheet in understood["sheets"] if sheet["columns"]):
+        _ask_for_columns(context, upload, understood, "numbers_in_texts", done=done)
+        return
     with context.db.write() as session:
         claimed = _renew_lease(session, context, upload, done=done)
         if claimed is None:
@@ -149,7 +166,8 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
         if not done:
             raise BadList("file_without_people", name=upload.file_name)
         claimed.counts, claimed.total = dict(preview.counts), done
-        claimed.preview = {**understood, "rows": shown}
+        said = sum(len(rows) for key, rows in upload.corrected.items() if key.startswith(rows_key("")))
+        claimed.preview = {**understood, "rows": shown, "doubts": doubts, "said": said}
         claimed.state, claimed.due_at = UploadState.READY, None
 
 
@@ -196,6 +214,7 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
             return
         now = datetime.now(UTC)
         counts = session.get_one(ListImport, claimed.import_id).counts
+        session.get_one(ContactList, claimed.list_id).hidden = False
         end_upload(claimed, UploadState.DONE, now=now)
         audit.record(
             session, "contacts.import", f"contact_lists:{claimed.list_id}", claimed.uploaded_by, now, **counts

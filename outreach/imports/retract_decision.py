@@ -116,6 +116,8 @@ def _undo_decision(
                 ImportIssue.status == IssueStatus.QUESTION,
             )
         )
+    for other in undo.get("others", ()):  # further people of the same row
+        _undo_decision(session, list_import, issue, other, secret_key=secret_key, user=user, now=now)
     person = session.get(Contact, undo["contact"])
     if person is None:
         return

@@ -70,7 +70,8 @@ def read_sheets(path: Path, unseen: HiddenContent | None = None) -> Iterator[Raw
                 unseen.sheets[:], unseen.rows = frame["unseen"]
             if "sheet" in frame:
                 merged = frozenset((row, position) for row, position in frame["merged"])
-                yield RawSheet(frame["sheet"], _rows(frames), merged)
+                struck = {(row, position): kept for row, position, kept in frame["struck"]}
+                yield RawSheet(frame["sheet"], _rows(frames), merged, struck)
 
 
 def _rows(frames: Iterator[dict[str, Any]]) -> Iterator[list[object]]:
@@ -212,7 +213,8 @@ def set_limits() -> None:
 def _send_sheets(path: Path, send: Callable[[dict[str, Any]], None]) -> None:
     unseen = HiddenContent()
     for sheet in read_file(path, unseen):
-        send({"sheet": sheet.name, "merged": sorted(sheet.merged)})
+        struck = [[*cell, kept] for cell, kept in sheet.struck.items()]
+        send({"sheet": sheet.name, "merged": sorted(sheet.merged), "struck": struck})
         rows = iter(sheet.rows)
         for first in rows:
             send({"rows": [first, *islice(rows, _ROWS_AT_ONCE - 1)]})

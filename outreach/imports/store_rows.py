@@ -67,6 +67,7 @@ def find_or_create_list(session: Session, *, organisation_id: int, name: str, no
         contact_list = ContactList(organisation_id=organisation_id, name=name, created_at=now)
         session.add(contact_list)
         session.flush()
+    contact_list.hidden = False
     return contact_list
 
 
@@ -118,13 +119,16 @@ def store_rows(
     issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
     questions: list[tuple[CheckedRow, str, ImportedContact]] = []
     for row in rows:
-        person, refusal = match_row(row, merger, phones=phones, erased=erased)
-        if refusal:
+        parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
+        matches = [(part, *match_row(part, merger, phones=phones, erased=erased)) for part in parts]
+        if refusal := next((refusal for _part, _person, refusal in matches if refusal), None):
             issues.append((row, *refusal))
             continue
-        person, outcome = merger.merge_row(row, person)
-        counts[outcome] += 1
-        questions += [(row, question, person) for question in questions_about(row, person, known_areas)]
+        for n, (part, known_person, _refusal) in enumerate(matches):
+            person, outcome = merger.merge_row(part, known_person)
+            if n == 0:  # a row counts once, however many people it names
+                counts[outcome] += 1
+                questions += [(row, each, person) for each in questions_about(row, person, known_areas)]
     merger.write()
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     issues = [

@@ -28,7 +28,7 @@ from outreach.contacts.lists import create_list
 from outreach.core.db import Database
 from outreach.enqueue_jobs import enqueue_import
 from outreach.imports.issues import export_issues
-from outreach.imports.list_reader import SKIPPED, line_key
+from outreach.imports.list_reader import SKIPPED, line_key, rows_key
 from outreach.imports.store_rows import begin_import
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
@@ -45,7 +45,7 @@ from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
 LARGEST = 30 * 2**20  # bytes
-_REPEATABLE = ("", PHONE)  # meanings that several columns of a sheet may share
+_REPEATABLE = ("", PHONE, Column.NAME)  # meanings that several columns of a sheet may share
 ENDED = (UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED)
 _MEANINGS = {*_REPEATABLE, *Column}
 _BLOCK_BYTES = 1 << 20
@@ -113,8 +113,11 @@ def receive_upload_for_new_list(
     folder: Path,
     **new: Any,
 ) -> Upload:
-    """Create a list, `new` being what `create_list` needs, and store its first file. Raises as both do."""
-    list_id = create_list(session, user=user, now=now, **new).id
+    """Create a list, `new` being what `create_list` needs, and store its first file. Raises as both do.
+
+    The list stays hidden until the file's rows are stored: a file that fails or is cancelled leaves no empty list.
+    """
+    list_id = create_list(session, user=user, now=now, hidden=True, **new).id
     return receive_upload(
         session, content, file_name=file_name, list_id=list_id, folder=folder, user=user, now=now
     )
@@ -151,8 +154,11 @@ def preview_for(session: Session, upload: Upload, *, user: User) -> dict[str, An
         }
         for sheet in preview.get("sheets", [])
     ]
-    rows = [row for row in preview.get("rows", []) if row["area_code"] is None or row["area_code"] in areas]
-    return {**preview, "sheets": sheets, "rows": rows}
+    rows, doubts = (
+        [row for row in preview.get(part, []) if row["area_code"] is None or row["area_code"] in areas]
+        for part in ("rows", "doubts")
+    )
+    return {**preview, "sheets": sheets, "rows": rows, "doubts": doubts}
 
 
 def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
@@ -185,7 +191,7 @@ def correct_columns(
 
     Raises BadInput for an unknown meaning or if no sheet has phones, WrongState if the upload is not ready.
     """
-    upload = _lock_ready(session, upload_id, user=user)
+    upload = lock_ready(session, upload_id, user=user)
     sheets = upload.preview.get("sheets", [])
     header_changes = _header_changes(sheets, lines or {})
     unchanged, changed = list[dict[str, Any]](), list[dict[str, Any]]()
@@ -253,7 +259,7 @@ def confirm_upload(session: Session, upload_id: int, *, user: User, now: datetim
 
     Raises WrongState if it is not ready, BadInput if it has no phones.
     """
-    upload = _lock_ready(session, upload_id, user=user)
+    upload = lock_ready(session, upload_id, user=user)
     if upload.preview.get("problem"):
         raise BadInput("phone_column_unset")
     begin_storing(session, upload, now=now)
@@ -353,7 +359,10 @@ def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: LoaE
         {**sheet, "lines": [], "columns": [[*column[:3], []] for column in sheet["columns"]]}
         for sheet in upload.preview.get("sheets", [])
     ]
-    upload.preview = {**upload.preview, "sheets": sheets, "rows": []} if upload.preview else {}
+    upload.preview = {**upload.preview, "sheets": sheets, "rows": [], "doubts": []} if upload.preview else {}
+    upload.corrected = {
+        key: value for key, value in upload.corrected.items() if not key.startswith(rows_key(""))
+    }
 
 
 def path_of(upload: Upload, folder: Path) -> Path:
@@ -372,7 +381,8 @@ def _lock(session: Session, upload_id: int, *, user: User) -> Upload:
     return session.get_one(Upload, upload_id, with_for_update=True, populate_existing=True)
 
 
-def _lock_ready(session: Session, upload_id: int, *, user: User) -> Upload:
+def lock_ready(session: Session, upload_id: int, *, user: User) -> Upload:
+    """Return an upload that waits for its confirmation, locked. Raises NotFound, NotAllowed, WrongState."""
     upload = _lock(session, upload_id, user=user)
     if upload.state is not UploadState.READY:
         raise WrongState("import_not_waiting")

@@ -148,6 +148,9 @@ class ContactList(BaseWithId):
     basis_since: Mapped[str | None] = mapped_column(String(10))  # YYYY-MM-DD
     # The document that proves it.
     basis_note: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    # Not shown, and its name is free: of its first file nothing is stored yet, or it was removed.
+    hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
+    archived_at: Mapped[datetime | None]  # no longer offered for campaigns and imports
 
 
 class ListImport(BaseWithId):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
 from outreach.rules.errors import BadInput
+from outreach.rules.sort_order import vietnamese_order
 
 IS_CURRENT = Area.valid_to.is_(None)
 Key = TypeVar("Key", int, str)
@@ -121,11 +122,12 @@ def read_districts(session: Session) -> list[tuple[str, str, list[tuple[str, str
 
     Each is (code, name, communes); a commune is (code, name).
     """
-    areas = session.execute(
-        select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code)
-        .where(IS_CURRENT)
-        .order_by(Area.name)
-    ).all()
+    areas = sorted(
+        session.execute(
+            select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code).where(IS_CURRENT)
+        ).all(),
+        key=lambda area: vietnamese_order(area.name),
+    )
     communes: dict[str, list[tuple[str, str]]] = {}
     for area in areas:
         if area.level is AreaLevel.COMMUNE and area.parent_code:

@@ -19,8 +19,10 @@ from enum import StrEnum
 from functools import lru_cache
 
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
+from outreach.rules.people_beside import PersonColumns, find_people_columns
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason, unaccented
+from outreach.rules.phone_texts import has_numbers_in_text
 
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by its cells
 NO_HEADER = -1  # the list has no header row
@@ -55,6 +57,9 @@ class Header:
     columns: dict[Column, int] = field(default_factory=dict)
     phones: tuple[int, ...] = ()
     sensitive: frozenset[int] = frozenset()  # ethnic origin and religion: may not be kept
+    people: tuple[PersonColumns, ...] = ()  # of each person, where a row has several
+    texts: frozenset[int] = frozenset()  # phone columns that are texts with numbers in them: notes, addresses
+    guessed: bool = False  # no column is known to be for phones; `texts` are where numbers were found
 
     def is_repeated_in(self, row: Row) -> bool:
         """Check whether this row is the header again, as at the top of a printed page."""
@@ -69,8 +74,11 @@ class Header:
 
     def meanings(self) -> dict[int, str]:
         """Return the meaning of each column that is read, by position: a `Column`, or PHONE."""
-        return {position: column.value for column, position in self.columns.items()} | dict.fromkeys(
-            self.phones, PHONE
+        names = [person.name for person in self.people[1:]]
+        return (
+            {position: column.value for column, position in self.columns.items()}
+            | dict.fromkeys(names, Column.NAME.value)
+            | dict.fromkeys(self.phones, PHONE)
         )
 
     def labels_to_give_back(self) -> list[str]:
@@ -100,7 +108,15 @@ class Header:
             if meaning != PHONE:
                 named.setdefault(Column(meaning), position)
         phones = tuple(position for position, meaning in meanings.items() if meaning == PHONE)
-        return replace(self, columns=named, phones=phones)
+        for position in phones:  # an address with a number in it stays an address
+            meant = meaning_of(self.labels[position]) if position < len(self.labels) else ""
+            if meant in (Column.NOTE, Column.VILLAGE):
+                named.setdefault(Column(meant), position)
+        texts = frozenset(phones) & frozenset(named.values())
+        all_columns = [meanings.get(position, "") for position in range(max(meanings, default=-1) + 1)]
+        return replace(
+            self, columns=named, phones=phones, texts=texts, people=_people_of(all_columns), guessed=False
+        )
 
 
 def find_header(
@@ -131,8 +147,39 @@ def find_header(
         header = header.corrected(corrected[header.signature])
     elif not header.phones:
         phone = guess_phone_column(rows[header.first_row :], taken=set(header.columns.values()))
-        header = header if phone is None else replace(header, phones=(phone,))
+        header = _with_numbers_in_texts(header, rows) if phone is None else replace(header, phones=(phone,))
+    elif not any(is_phone(cell_at(row, at)) for row in rows[header.first_row :] for at in header.phones):
+        found = _with_numbers_in_texts(header, rows)  # the column for numbers was left empty
+        header = replace(found, phones=tuple(sorted({*header.phones, *found.phones})))
     return _without_sensitive(header, rows)
+
+
+def _people_of(meanings: Sequence[str]) -> tuple[PersonColumns, ...]:
+    return find_people_columns(meanings, name=Column.NAME, phone=PHONE, number=Column.STT, birth=Column.BIRTH)
+
+
+def _with_numbers_in_texts(header: Header, rows: Sequence[Row]) -> Header:
+    """Return the header with the columns whose texts hold numbers, if it names people."""
+    if Column.NAME not in header.columns:
+        return header
+    below = rows[header.first_row :]
+    width = min(max(map(len, below), default=0), MOST_COLUMNS)
+    found = [
+        position
+        for position in range(width)
+        if has_numbers_in_text([text for row in below if (text := cell_text(cell_at(row, position)))])
+    ]
+    return replace(header, phones=tuple(found), texts=frozenset(found), guessed=bool(found))
+
+
+def find_next_header(row: Row) -> Header | None:
+    """Return the header of a further table that begins with this row, None for any other row."""
+    labels = [cell_text(cell) for cell in row]
+    meanings = [meaning_of(label) for label in labels]
+    known = set(meanings) - {"", SENSITIVE}
+    if PHONE not in known or Column.NAME not in known or any(map(_holds_a_number, labels)):
+        return None
+    return _read_header([row], 0)
 
 
 def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
@@ -155,6 +202,8 @@ def _best_header(rows: Sequence[Row]) -> Header | None:
         known = {meaning for label in labels if (meaning := meaning_of(label))} - {SENSITIVE}
         alone = known == {PHONE} and sum(map(bool, labels)) == 1 and len("".join(labels)) <= 20
         is_header = bool(known & {PHONE, Column.NAME}) and (len(known) >= 2 or (alone and best is None))
+        if known >= {PHONE, Column.NAME}:  # further down may be a further table with more headings
+            return _read_header(rows, index)
         if is_header and len(known) > most:
             best, most = index, len(known)
     return None if best is None else _read_header(rows, best)
@@ -175,7 +224,10 @@ def _read_header(rows: Sequence[Row], index: int) -> Header:
     if Column.FAMILY_NAME in columns and Column.NAME not in columns:
         columns[Column.NAME] = columns.pop(Column.FAMILY_NAME)
     phones = tuple(position for position, meaning in enumerate(meanings) if meaning == PHONE)
-    return Header(tuple(labels), first, columns, phones)
+    people = _people_of(meanings)
+    if people:
+        columns[Column.NAME] = people[0].name
+    return Header(tuple(labels), first, columns, phones, people=people)
 
 
 def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
@@ -194,6 +246,7 @@ def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
         header,
         columns={column: at for column, at in header.columns.items() if at not in sensitive},
         phones=tuple(at for at in header.phones if at not in sensitive),
+        texts=header.texts - sensitive,
         sensitive=sensitive,
     )
 
@@ -248,7 +301,7 @@ def _second_line(labels: Sequence[str], meanings: Sequence[str], row: Row) -> li
     for label, meaning, part in zip(labels, meanings, below, strict=True):
         above = label or above
         combined = meaning if not part else meaning_of(part) or meaning_of(f"{above} {part}")
-        if part and (not combined or meaning == Column.NAME):
+        if part and (meaning == Column.NAME or (not combined and meaning_of(above))):
             return None
         if combined == Column.BIRTH and part:
             combined = Column.BIRTH_OF_WOMEN if unaccented(part) == "nu" else Column.BIRTH_OF_MEN
@@ -318,7 +371,8 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (Column.UNIT, r"\bten (?:chi|to|don vi|co quan|hoi)\b(?! vien)"),
         (
             Column.NAME,
-            r"\bho (?:va )?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|name)$|^ten .*(?:vien|nguoi|dan|bo)\b",
+            r"\bho (?:va |,? ?chu dem (?:va |, ?)?)?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|name)$"
+            r"|^ten .*(?:vien|nguoi|dan|bo)\b|^ten (?:vo|chong|cha|me|chu ho)\b|^(?:nguoi )?dai dien(?: ho)?$|^chu ho$",
         ),
         (Column.NAME, r"^(?:hoi|doan) vien$"),
         (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
@@ -372,6 +426,8 @@ def meaning_of(label: str) -> str:
     words = unaccented(label)
     if re.search(r"\bđ\.?t\b", label.lower()):  # without the stroke, "dt" is as likely "dân tộc"
         words += " dien thoai"
+    if label.strip().lower() == "hộ":  # a household, not "họ", the family's name
+        return ""
     return next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
 
 

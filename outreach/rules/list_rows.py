@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
@@ -21,8 +21,18 @@ from functools import lru_cache
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.identity import given_key, name_key
 from outreach.rules.list_columns import Column, Header, Row, cell_text, written
-from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, is_ditto, unaccented
+from outreach.rules.people_beside import PersonBeside, split_names
+from outreach.rules.phone_cells import in_order, read_phone_cell, read_phone_cells
+from outreach.rules.phone_numbers import (
+    PhoneCell,
+    PhoneStatus,
+    PhoneWarning,
+    Reason,
+    is_ditto,
+    reject,
+    unaccented,
+)
+from outreach.rules.phone_texts import for_review, read_phone_in_text, without_numbers
 
 _PLACES = (Column.VILLAGE, Column.COMMUNE, Column.DISTRICT, Column.UNIT)
 _BIRTHS = (Column.BIRTH, Column.BIRTH_OF_MEN, Column.BIRTH_OF_WOMEN)
@@ -39,8 +49,17 @@ _CENTURY_IS_CLEAR_FROM = 26
 _SECTION_NUMBER = re.compile(r"[ivxlc]+|[a-z]", re.IGNORECASE)
 _TITLE = re.compile(
     r"(?:thon|lang|to dan pho|tdp|khoi|xa|phuong|thi tran|huyen|chi hoi|chi doan|tong (?:cong|so)|danh sach"
-    r"|nguoi lap|lap bieu)\b|(?:cong|to \d+)$"
+    r"|nguoi lap|lap bieu)\b|(?:cong|to \d+)$|cong ?[:(\d]|cong (?:thon|lang|to|xa|chi)\b"
 )
+# What stands below a list: a total in words, place and day, who signs.
+_CLOSING = re.compile(
+    r"tong (?:cong|so)\b|cong ?(?:[:(\d]|$)|danh sach (?:nay )?(?:co|gom)\b|(?:.*, ?)?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky"
+    r"|thong ke|duyet)\b|lap (?:bieu|danh sach)\b|(?:tm|kt|tl|tuq)\. ?|xac nhan\b|noi nhan\b|can bo (?:lap|tong hop)\b|ke toan\b"
+    r"|\(? ?(?:da )?ky\b|(?:pho )?(?:chu tich|bi thu|(?:chi )?hoi truong|truong (?:thon|ban|lang|khoi|phong))$"
+)
+_LEAST_DIGITS = 6  # of what may be a phone number
+_LIST_NUMBER = re.compile(r"\d{1,4}[.)]\s*(?=\D)")
+_ROMAN = re.compile(r"[IVX]{1,5}\.?")
 _is_ditto = lru_cache(maxsize=20_000)(is_ditto)
 
 
@@ -84,11 +103,31 @@ class CheckedRow:
     header: Header = field(repr=False)
     cells: Row = field(repr=False)
     place_question: int | None = None  # the question about the place, once it is stored
+    people: tuple[PersonBeside, ...] = ()  # all people of the row, where it has several
 
     @property
     def commune_code(self) -> str:
         """Code of the commune, "ambiguous:23368/23504", or ""."""
         return self.place.as_text
+
+    def each_person(self) -> list[CheckedRow]:
+        """Return a row for each of its people who has a number; this row itself where it has one person."""
+        if not self.people:
+            return [self]
+        return [
+            replace(
+                self,
+                name=each.name,
+                name_key=name_key(each.name),
+                given_key=given_key(each.name),
+                birth_year=each.birth_year,
+                sex=None,
+                phone=replace(self.phone, numbers=each.numbers),
+                people=(),
+            )
+            for each in self.people
+            if each.numbers
+        ] or [self]
 
     def as_written(self) -> list[str]:
         """Return the cells as written in the file, for a file to correct.
@@ -119,14 +158,31 @@ class RowReader:
         sheet: str,
         merged: frozenset[tuple[int, int]] = frozenset(),
         title: str = "",
+        struck: Mapping[tuple[int, int], str] | None = None,
     ) -> None:
-        """`title` is the text above the header; a commune named there, or in a row between people, is theirs."""
+        """`title` is the text above the header; a commune named there, or in a row between people, is theirs.
+
+        `struck` are cells with text that is struck through, by line and position, each with the text that is not.
+        """
+        self._struck = struck or {}
+        self._is_below = False  # below the total, where people sign
         self._section, self._place_of_section = gazetteer.match_title(title)
-        self._header, self._gazetteer, self._sheet, self._merged = header, gazetteer, sheet, merged
+        self.header = self._header = header
+        self._gazetteer, self._sheet, self._merged = gazetteer, sheet, merged
         self._columns = header.columns
         self._above = dict.fromkeys(_PLACES, "")
         self._births = [header.columns[column] for column in _BIRTHS if column in header.columns]
         self._has_commune = Column.COMMUNE in header.columns
+
+    def has_digits(self, row: Row) -> bool:
+        """Check whether a phone column of this row has a digit: then it is not the header of a further table."""
+        width = len(row)
+        for at in self.header.phones:
+            if at < width and (cell := row[at]) is not None:
+                text = cell if isinstance(cell, str) else str(cell)
+                if not text.isalpha() and any(map(str.isdigit, text)):
+                    return True
+        return False
 
     def read(self, row: Row, *, line: int, number: int) -> CheckedRow | None:
         """Read a row as a contact; `line` and `number` become its `line` and `row`.
@@ -143,7 +199,8 @@ class RowReader:
         if self._header.is_repeated_in(row) if phones else not self._is_person(row, texts):
             self._note_section(row)
             return None
-        if phones and not name and Column.NAME in self._columns and _is_signature(row, phones):
+        if phones and Column.NAME in self._columns and self._is_no_person(row, texts, phones):
+            self._note_section(row)
             return None
         above, text = self._above, texts.get
         for column in _PLACES:
@@ -164,6 +221,17 @@ class RowReader:
         family, name = text(Column.FAMILY_NAME), text(Column.NAME, "")
         if family:
             name = f"{family} {name}".strip()
+        if name and name[0].isdecimal():
+            name = _LIST_NUMBER.sub("", name, count=1)
+        phone, people = self._phone(row, phones, line)
+        if people:
+            name = people[0].name or name
+            birth_year = birth_year or people[0].birth_year
+            people = people if len(people) > 1 else ()
+        if phone.numbers:
+            self._is_below = False
+        if self._header.texts:
+            village, name = village and without_numbers(village), name and without_numbers(name)
         return CheckedRow(
             row=number,
             sheet=self._sheet,
@@ -182,7 +250,8 @@ class RowReader:
             language=text(Column.LANGUAGE, ""),
             has_smartphone=read_yes_or_no(text(Column.SMARTPHONE, "")),
             phone_text="; ".join(map(cell_text, phones)),
-            phone=_read_phones(phones),
+            phone=phone,
+            people=people,
             line=line,
             birth_doubt=birth_doubt,
             corrects=text(Column.CORRECTS, ""),
@@ -190,8 +259,56 @@ class RowReader:
             cells=row,
         )
 
+    def _phone(self, row: Row, phones: list[object], line: int) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
+        """Return the numbers of a row, and its people if it has several."""
+        header = self._header
+        if header.texts:
+            texts = [cell_text(row[at]) for at in header.phones if at < len(row) and at in header.texts]
+            plain = [row[at] for at in header.phones if at < len(row) and at not in header.texts]
+            cell = read_phone_in_text("; ".join(texts))
+            if any(map(cell_text, plain)):
+                own = read_phone_cells(plain)
+                cell = own if own.numbers or not cell.numbers else cell
+            return (for_review(cell) if header.guessed else cell), ()
+        struck = {at: kept for at in header.phones if (kept := self._struck.get((line, at))) is not None}
+        if struck:
+            cells = [struck.get(at, row[at]) for at in header.phones if at < len(row)]
+            cell = read_phone_cells([each for each in cells if cell_text(each)])
+            return replace(cell, warnings=in_order({*cell.warnings, PhoneWarning.STRUCK_THROUGH})), ()
+        cell = read_phone_cells(phones)
+        if header.people:
+            return self._beside(row, cell)
+        at = self._columns.get(Column.NAME)
+        if len(cell.numbers) < 2 or at is None or not isinstance(written_name := row[at], str):
+            return cell, ()
+        names = split_names(written_name, len(cell.numbers))
+        people = tuple(
+            PersonBeside(name, (number,)) for name, number in zip(names, cell.numbers, strict=False)
+        )
+        return (_of_two_people(cell), people) if people else (cell, ())
+
+    def _beside(self, row: Row, together: PhoneCell) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
+        """Return the numbers and people of a row with columns for several; one that names a single person is that one's."""
+        people, cells = [], []
+        for columns in self._header.people:
+            name = cell_text(row[columns.name]) if columns.name < len(row) else ""
+            filled = [row[at] for at in columns.phones if at < len(row) and cell_text(row[at])]
+            if name or filled:
+                cell = read_phone_cells(filled) if filled else reject(Reason.MISSING)
+                born = columns.birth if columns.birth is not None and columns.birth < len(row) else None
+                year = None if born is None else read_birth(row[born])[0]
+                cells.append(cell)
+                people.append(PersonBeside(name, cell.numbers, year))
+        if len(people) < 2:
+            return (cells[0] if cells else together), tuple(people)
+        numbers = tuple(dict.fromkeys(number for cell in cells for number in cell.numbers))
+        if not numbers:
+            return together, ()
+        return _of_two_people(replace(together, numbers=numbers)), tuple(people)
+
     def _note_section(self, row: Row) -> None:
         """Remember the commune that a row between people names, as in "II. Xã Đắk La"."""
+        self._is_below = self._is_below or _closes(row)
         section, place = self._gazetteer.match_title(
             ", ".join(dict.fromkeys(filter(None, map(cell_text, row))))
         )
@@ -211,10 +328,26 @@ class RowReader:
         if Column.NAME not in self._columns:
             return others > 0
         if not name:
-            return number.isdigit() and others > 0
-        if _TITLE.match(unaccented(name)) and not number.isdigit():
+            right = any(cell_text(row[each.name]) for each in self._header.people[1:] if each.name < len(row))
+            return right or (number.isdigit() and others > 0)
+        if number.isdigit():
+            return True
+        if self._is_below or _closes(row) or _TITLE.match(unaccented(name)) or _ROMAN.fullmatch(number):
+            return False
+        if not number and not others and Column.STT in self._columns and len(self._columns) > 2:
             return False
         return others > 0 or not _SECTION_NUMBER.fullmatch(number)
+
+    def _is_no_person(self, row: Row, texts: dict[Column, str], phones: list[object]) -> bool:
+        """Check whether a row with something in a phone column is a signature, or a sum of the people above."""
+        name = texts.get(Column.NAME, "")
+        if not name and _is_signature(row, phones):
+            return True
+        if texts.get(Column.STT, "").isdigit():
+            return False
+        if sum(letter.isdecimal() for cell in phones for letter in cell_text(cell)) >= _LEAST_DIGITS:
+            return False
+        return self._is_below or _closes(row) or (bool(name) and _TITLE.match(unaccented(name)) is not None)
 
     def _birth(self, row: Row) -> tuple[int | None, str]:
         doubt = ""
@@ -250,11 +383,13 @@ def _read_birth(text: str) -> tuple[int | None, str]:
     return None, text if short or _TWO_DIGITS.fullmatch(text) else ""
 
 
-def _read_phones(filled: list[object]) -> PhoneCell:
-    """Read the phone cells of a row; several are read as one cell with several numbers."""
-    if len(filled) > 1:
-        return read_phone_cell("; ".join(map(cell_text, filled)))
-    return read_phone_cell(filled[0] if filled else None)
+def _of_two_people(cell: PhoneCell) -> PhoneCell:
+    return replace(cell, status=PhoneStatus.REVIEW, reason=Reason.TWO_PEOPLE)
+
+
+def _closes(row: Row) -> bool:
+    """Check for a row below a list: a total, place and day, who signs."""
+    return any(_CLOSING.match(unaccented(text)) for cell in row if (text := cell_text(cell)))
 
 
 def _is_signature(row: Row, phones: list[object]) -> bool:

@@ -32,7 +32,7 @@ from outreach.rules.phone_numbers import (
     split_concatenated,
 )
 
-__all__ = ["PhoneCell", "PhoneStatus", "PhoneWarning", "Reason", "read_phone_cell"]
+__all__ = ["PhoneCell", "PhoneStatus", "PhoneWarning", "Reason", "read_phone_cell", "read_phone_cells"]
 _MAX_GROUPS = 40
 _MAX_LETTERS = 1000
 _SCIENTIFIC = re.compile(r"(\d+)(?:[.,](\d+))? ?[eE] ?\+?(\d{1,3})")
@@ -62,6 +62,39 @@ def read_phone_cell(cell: object) -> PhoneCell:
     if isinstance(cell, date | time | timedelta):
         return reject(Reason.DATE_LIKE)
     return reject(Reason.NO_VALID_NUMBER)
+
+
+_SAYS_NOTHING = {Reason.MISSING, Reason.NO_PHONE_STATED, Reason.PLACEHOLDER, Reason.DITTO}
+_CUT_SHORT = {Reason.TOO_SHORT, Reason.SERVICE_NUMBER}
+
+
+def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
+    """Read the phone cells of one person, each by itself, as one with all their numbers.
+
+    A cell without a number does not count beside one with a number; one with a number that is wrong makes the
+    whole for review.
+    """
+    read = [read_phone_cell(cell) for cell in cells]
+    if len(read) < 2:
+        return read[0] if read else reject(Reason.MISSING)
+    written = [number for each in read for number in each.numbers]
+    if not written:
+        return next((each for each in read if each.reason not in _SAYS_NOTHING), read[0])
+    warnings = {warning for each in read for warning in each.warnings}
+    numbers = tuple(dict.fromkeys(written))
+    if len(numbers) > 1:
+        warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
+    if len(numbers) < len(written):
+        warnings.add(PhoneWarning.SAME_NUMBER_TWICE)
+    reasons = [each.reason for each in read if each.numbers and each.reason]
+    for each in read:
+        if each.reason is Reason.LANDLINE:
+            warnings.add(PhoneWarning.LANDLINE_DROPPED)
+        elif not each.numbers and each.reason not in _SAYS_NOTHING:
+            is_short = each.reason in _CUT_SHORT
+            reasons.append(Reason.SECOND_NUMBER_TOO_SHORT if is_short else Reason.UNPARSED_REMAINDER)
+    status = PhoneStatus.REVIEW if reasons else PhoneStatus.OK
+    return PhoneCell(status, numbers, reasons[0] if reasons else None, in_order(warnings))
 
 
 def _read_numeric(cell: int | float) -> PhoneCell:

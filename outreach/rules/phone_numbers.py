@@ -52,7 +52,7 @@ class NumberKind(Enum):
 
 
 class Reason(StrEnum):
-    """Reason why a cell is not OK. The last four lead to review, the others to rejection."""
+    """Reason why a cell is not OK. The last five lead to review, the others to rejection."""
 
     MISSING = "missing"
     NO_PHONE_STATED = "no_phone_stated"
@@ -73,6 +73,7 @@ class Reason(StrEnum):
     SECOND_NUMBER_TOO_SHORT = "second_number_too_short"
     CONCATENATED_NUMBERS = "concatenated_numbers"
     UNPARSED_REMAINDER = "unparsed_remainder"
+    TWO_PEOPLE = "two_people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,7 @@ class PhoneWarning(StrEnum):
     SAME_NUMBER_TWICE = "same_number_twice"
     TEXT_PRESENT = "text_present"
     LANDLINE_DROPPED = "landline_dropped"
+    STRUCK_THROUGH = "struck_through"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,7 @@ SCREENS = [
     Screen("alike.index", "/admin/inbox/alike/", AUTHOR),
     Screen("alike.show", "/admin/inbox/alike/{alike}/", AUTHOR),
     Screen("saved_texts.index", "/admin/inbox/texts/", AUTHOR),
+    Screen("search.index", "/admin/search/", LEADER),
     # People and their lists.
     Screen("contacts.index", "/admin/people/", AUTHOR),
     Screen("contacts.index", "/admin/people/?area=00", AUTHOR),
@@ -136,6 +137,7 @@ SCREENS = [
 ]
 # Answers that are no page of their own: a part of one, a file, or for machines.
 NO_SCREENS = {
+    "campaigns.keep",  # for the script of the form: test_keep_writing.py
     "visits_app.file",
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
     "first_setup.show",  # open while there is no user: looked at in test_first_setup.py

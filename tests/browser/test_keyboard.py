@@ -83,3 +83,35 @@ def test_a_digit_typed_into_a_field_presses_nothing(office: Office, page_as: Ope
     page.keyboard.press("5")
     expect(case.get_by_label("Ghi chú")).to_have_value("gọi sau 5")
     expect(case).to_be_visible()
+
+
+def test_what_has_the_focus_is_never_hidden_under_the_bar_at_the_bottom(page_as: OpenAs) -> None:
+    """WCAG 2.2, 2.4.11: Tab through the longest form, and each stop can be seen."""
+    page = page_as(AUTHOR).open("/admin/campaigns/new")
+    page.locator("#name").focus()
+    hidden = page.evaluate(
+        """() => {
+            const bar = document.querySelector(".finish"), hidden = [];
+            const stops = [...document.querySelectorAll("#campaign-form .writing :is(input:not([type=hidden]), select, textarea, summary, button)")];
+            for (const one of stops.filter((one) => one.checkVisibility() && one.tabIndex >= 0 && !bar.contains(one))) {
+                one.focus();
+                const place = one.getBoundingClientRect(), under = bar.getBoundingClientRect();
+                if (place.top >= under.top - 1 || place.bottom <= 0) hidden.push(one.name || one.textContent);
+            }
+            return hidden;
+        }"""
+    )
+    assert hidden == []
+
+
+def test_search_everywhere_by_keyboard_alone(office: Office, page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open("/admin/lists/")
+    page.keyboard.press("Control+k")
+    dialog = page.get_by_role("dialog", name="Tìm kiếm")
+    expect(dialog.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("nhap tep")
+    expect(dialog.get_by_role("link", name="Nhập tệp danh sách")).to_be_visible()
+    assert ask_axe(page) == []
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Nhập tệp danh sách")

@@ -19,8 +19,9 @@ SAMPLE = Path(__file__).parents[1] / "data" / "contacts_sample.csv"
 PLAIN = "STT,Họ và tên,SĐT\n" + "".join(f"{i},A Thun {i},0905000{i:03d}\n" for i in range(1, 8))
 
 
-def hand_in(client: FlaskClient, world: World, name: str, content: bytes) -> TestResponse:
-    form = {"csrf_token": token(client), "list": world.list_id, "file": (io.BytesIO(content), name)}
+def hand_in(client: FlaskClient, world: World, name: str, content: bytes, **more: str) -> TestResponse:
+    """Hand in a file for the world's list, or as `more` fields of the form say."""
+    form = {"csrf_token": token(client), "list": world.list_id, "file": (io.BytesIO(content), name), **more}
     return client.post("/admin/imports/", data=form, content_type="multipart/form-data")
 
 

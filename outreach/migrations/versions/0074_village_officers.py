@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0074_village_officers"
-down_revision = "0065_gateways"
+down_revision = "0072_campaign_forms"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _FATES = ("recorded", "replaced", "answered", "visited", "opted_out", "gone", "unknown")

@@ -48,6 +48,11 @@ POST campaigns.texts        ASP..
 POST campaigns.confirm_texts A.P..
 POST campaigns.drop_texts   ASP..
 POST campaigns.preview      ASP..
+GET  campaigns.keep         ASP..
+POST campaigns.keep         ASP..
+POST campaigns.drop         ASP..
+GET  search.index           ASPLU
+POST search.find            ASPLU
 POST campaigns.send_test      ASP..
 POST campaigns.submit       ASP..
 POST campaigns.return_draft    ASP..
@@ -152,6 +157,11 @@ GET  lists.index            ASP.U
 GET  lists.show             ASP.U
 POST lists.create           ASP..
 POST lists.basis            ASP..
+POST lists.rename           ASP..
+POST lists.archive          ASP..
+POST lists.merge            ASP..
+POST lists.split            ASP..
+POST lists.remove           ASP..
 GET  lists.waiting          ASP..
 POST lists.decide           ASP..
 GET  lists.places           ASP..
@@ -165,6 +175,7 @@ POST imports.receive        ASP..
 GET  imports.show           ASP.U
 GET  imports.live           ASP.U
 POST imports.columns        ASP..
+POST imports.rows        ASP..
 POST imports.confirm        ASP..
 POST imports.cancel         ASP..
 POST imports.undo           ASP..
@@ -300,7 +311,13 @@ ABOUT_WHAT = {
 }  # else the draft
 OF_THE_AGENCY = {"agencies.show", "agencies.submit", "agencies.roster", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
-SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting"), ("GET", "visits.sheet")}
+SHOWS_NUMBERS = {
+    ("GET", "imports.errors"),
+    ("GET", "imports.show"),
+    ("GET", "imports.live"),
+    ("GET", "lists.waiting"),
+    ("GET", "visits.sheet"),
+}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 422}}  # a refused form is 422
 REFUSED_WITHIN = {
     "report.file": {404},  # nothing is issued yet

@@ -9,7 +9,7 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneCell, PhoneStatus, PhoneWarning, Reason, is_mobile
 
 A, B, C = "+84905000123", "+84913000248", "+84866000377"
-LEGACY, ZERO, EXACT, SEVERAL, TWICE, TEXT, LANDLINE = PhoneWarning
+LEGACY, ZERO, EXACT, SEVERAL, TWICE, TEXT, LANDLINE, _STRUCK = PhoneWarning
 
 
 def ok(*numbers, warnings=()):

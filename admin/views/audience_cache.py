@@ -1,0 +1,84 @@
+"""Audience counters, cached in each web process: reading a million people takes seconds, counting an audience of theirs does not."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from threading import Lock
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import Campaign
+from campaigns.planning.audience import audience_query, count_audience, load_audience_counter, sample_names
+from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
+from campaigns.rules.audience import AudienceCounter, AudienceQuery
+from outreach.models.contacts import ContactList, ListImport, Upload
+
+# A counter is kept for this many times its loading time: loading never takes more than a twentieth of the time.
+_KEEP_FACTOR = 20.0
+_KEEP_AT_LEAST_S = 1.0
+_MOST_FROZEN = 100
+_ListsVersion = tuple[int | None, int | None, datetime | None]
+
+
+class AudienceCache:
+    """Audience counters and counts of launched campaigns, cached per web process."""
+
+    def __init__(self) -> None:
+        self._counters: dict[str, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
+        self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
+        self._loading = Lock()
+
+    def of(self, session: Session, query: AudienceQuery) -> AudiencePreview:
+        """Count an audience with the cached counter; `counted_at` is the time of its data."""
+        if not query.lists:
+            return AudiencePreview(0, {}, [])
+        with self._loading:
+            counter, at = self._counter(session, query.kind)
+        return AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
+
+    def remembers(self, session: Session, query: AudienceQuery) -> bool:
+        """Return whether `of` answers without loading a counter."""
+        return not query.lists or self._is_fresh(session, query.kind)
+
+    def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
+        """Return a campaign's audience: frozen if it was launched, else as `of`."""
+        if campaign.recipients is None:
+            return self.of(session, audience_query(session, campaign))
+        preview = self._frozen.get((campaign.id, campaign.launched_at))
+        if preview is None:
+            recipients, excluded = count_audience(session, campaign.id)
+            names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
+            preview = AudiencePreview(recipients, excluded, names)
+            if len(self._frozen) >= _MOST_FROZEN:
+                self._frozen.clear()
+            self._frozen[campaign.id, campaign.launched_at] = preview
+        return preview
+
+    def _counter(self, session: Session, kind: str) -> tuple[AudienceCounter, datetime]:
+        if not self._is_fresh(session, kind):
+            started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
+            counter = load_audience_counter(session, kind)
+            took = time.monotonic() - started
+            self._counters[kind] = (
+                started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR),
+                version,
+                at,
+                counter,
+            )
+        _until, _lists, at, counter = self._counters[kind]
+        return counter, at
+
+    def _is_fresh(self, session: Session, kind: str) -> bool:
+        cached = self._counters.get(kind)
+        return cached is not None and cached[0] > time.monotonic() and cached[1] == _lists_version(session)
+
+
+def _lists_version(session: Session) -> _ListsVersion:
+    """Return a value that changes with each list and import: newly imported people must be counted."""
+    return (
+        session.scalar(select(func.max(ContactList.id))),
+        session.scalar(select(func.max(ListImport.id))),
+        session.scalar(select(func.max(Upload.ended_at))),
+    )

@@ -1,0 +1,76 @@
+"""The texts of a draft as they arrive on the phone: each message, its other versions, each acknowledgement, with length and price."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+
+from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, mark_accents
+from campaigns.rules.content import read_content, render_reply
+from campaigns.rules.draft import FIELDS, Draft
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.core.settings import Settings
+from outreach.rules.segments import Encoding, measure
+from outreach.rules.sms_template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class ReadText:
+    """One text as one person reads it.
+
+    `key` names it in the form: "0" the first message, "1" the first reminder, "0.b" its second text, "0.ede" that in a
+    language, "reply.installed" an acknowledgement. `template` is it as written. `marked` and `is_marked`: see StepPreview.
+    `vnd` is the price for one person.
+    """
+
+    key: str
+    template: str
+    text: str
+    marked: list[tuple[str, bool]]
+    is_marked: bool
+    encoding: Encoding
+    units: int
+    segments: int
+    vnd: int
+    step: int | None = None  # 0 for the first message
+    version: str = ""  # "b" or a language
+    label: Label | None = None  # of the answer that it acknowledges
+
+
+def read_texts(draft: Draft, *, settings: Settings, now: datetime) -> list[ReadText]:
+    """Return the texts of a draft, with an example's name and link."""
+    values = {
+        "name": EXAMPLE_NAME,
+        "link": f"{settings.public_base_url}/{EXAMPLE_TOKEN}",
+        "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
+    }
+
+    def shown(key: str, template: str, example: str, **which: object) -> ReadText:
+        sent = measure(example, unaccented=draft.unaccented)
+        return ReadText(
+            key=key,
+            template=template,
+            text=sent.text,
+            marked=mark_accents(unicodedata.normalize("NFC", example)),
+            is_marked=draft.unaccented,
+            encoding=sent.encoding,
+            units=sent.units,
+            segments=sent.segments,
+            vnd=sent.segments * settings.price_per_segment_vnd,
+            **which,  # type: ignore[arg-type]
+        )
+
+    texts = []
+    for n, step in enumerate(draft.steps):
+        for version, template in {"": step.text, "b": step.text_b, **step.texts}.items():
+            if template:
+                example = Template.parse(template, allowed=FIELDS).render(values)
+                key = f"{n}.{version}" if version else str(n)
+                texts.append(shown(key, template, example, step=n, version=version))
+    for label, wording in read_content(draft.content).answers.items():
+        if wording.reply:
+            example = render_reply(wording.reply, values)
+            texts.append(shown(f"reply.{label.value}", wording.reply, example, label=label))
+    return texts

@@ -1,0 +1,169 @@
+"""Lists looked after: rename, archive and bring back, merge, split, remove.
+
+An archived list is kept with all its people and is no longer offered. Merging adds the people of one list to another and
+archives the first, so that campaigns that use it stay as they are. Of a removed list nothing is shown any more; people who
+are in no other list go with it, except those to whom a campaign refers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, insert, literal, null, select, update
+from sqlalchemy.orm import Session
+
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role, visible_to
+from outreach.contacts.lists import create_list, free_name
+from outreach.core.db import is_referenced
+from outreach.imports.store_rows import CHUNK, lock_imports
+from outreach.imports.undo_import import remove_people
+from outreach.imports.uploads import ENDED
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ImportChange,
+    ImportIssue,
+    ImportSighting,
+    ListImport,
+    Membership,
+    Upload,
+)
+from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.use_cases import use_case
+
+_OWN_TABLES = {"list_imports", "uploads", "memberships"}
+
+
+@use_case
+def rename_list(session: Session, list_id: int, *, name: str, user: User, now: datetime) -> ContactList:
+    """Give a list another name. Raises NotFound, NotAllowed, BadInput for an empty, long or taken name."""
+    changed = _lock(session, list_id, user)
+    before, plain = changed.name, " ".join(name.split())
+    if plain != before:
+        changed.name = free_name(session, plain, organisation_id=changed.organisation_id)
+        audit.record_change(session, "list.rename", changed, user, now, {"name": (before, changed.name)})
+    return changed
+
+
+@use_case
+def archive_list(session: Session, list_id: int, *, user: User, now: datetime) -> ContactList:
+    """Archive a list, or bring an archived one back. Raises NotFound, NotAllowed."""
+    changed = _lock(session, list_id, user)
+    changed.archived_at = None if changed.archived_at else now
+    audit.record(session, "list.archive" if changed.archived_at else "list.bring_back", changed, user, now)
+    return changed
+
+
+@use_case
+def merge_list(session: Session, list_id: int, *, into: int, user: User, now: datetime) -> ContactList:
+    """Add the people of a list to another one of the same organisation, and archive it. Returns the other one.
+
+    Raises NotFound, NotAllowed, BadInput for the same list or one of another organisation.
+    """
+    lock_imports(session)
+    source, target = _lock(session, list_id, user), _lock(session, into, user)
+    if source.id == target.id or source.organisation_id != target.organisation_id:
+        raise BadInput("list_merge_unfit")
+    people = _add_people(session, source, target, literal(True))
+    source.archived_at = now
+    audit.record(session, "list.merge", target, user, now, **{"from": source.id, "people": people})
+    return target
+
+
+@use_case
+def split_list(
+    session: Session, list_id: int, *, areas: Sequence[str], name: str, user: User, now: datetime
+) -> ContactList:
+    """Move the people of some communes into a new list with the same legal basis. Returns the new one.
+
+    `areas` are codes of communes. Raises NotFound, NotAllowed, BadInput for a wrong name, or if nobody or everybody would
+    be moved.
+    """
+    lock_imports(session)
+    source = _lock(session, list_id, user)
+    moved = Membership.contact_id.in_(select(Contact.id).where(Contact.area_code.in_(areas)))
+    ids = session.scalars(
+        select(Membership.contact_id).where(Membership.list_id == source.id, moved).limit(1)
+    ).all()
+    stays = session.scalars(
+        select(Membership.contact_id).where(Membership.list_id == source.id, ~moved).limit(1)
+    ).all()
+    if not ids or not stays:
+        raise BadInput("list_split_empty")
+    new = create_list(session, name=name, organisation_id=source.organisation_id, user=user, now=now)
+    new.basis, new.basis_since, new.basis_note = source.basis, source.basis_since, source.basis_note
+    people = _add_people(session, source, new, moved)
+    session.execute(delete(Membership).where(Membership.list_id == source.id, moved))
+    audit.record(session, "list.split", source, user, now, to=new.id, people=people)
+    return new
+
+
+@use_case
+def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, now: datetime) -> ContactList:
+    """Remove a list with what its imports stored.
+
+    Raises NotFound, NotAllowed, WrongState if a campaign or an activity uses it (then it can be archived) or a file is
+    being read.
+    """
+    lock_imports(session)
+    removed = _lock(session, list_id, user)
+    table: Any = ContactList.__table__
+    is_used = is_referenced(table, but=_OWN_TABLES)
+    if session.scalar(select(ContactList.id).where(ContactList.id == list_id, is_used)):
+        raise WrongState("list_in_use", name=removed.name)
+    busy = select(Upload.id).where(Upload.list_id == list_id, Upload.state.not_in(ENDED))
+    if session.scalar(busy.limit(1)):
+        raise WrongState("list_has_upload")
+    count = 0
+    members = select(Membership.contact_id).where(Membership.list_id == list_id)
+    while people := session.scalars(members.order_by(Membership.contact_id).limit(CHUNK)).all():
+        session.execute(
+            delete(Membership).where(Membership.list_id == list_id, Membership.contact_id.in_(people))
+        )
+        remove_people(session, people, secret_key=secret_key, now=now)
+        count += len(people)
+    imports = select(ListImport.id).where(ListImport.list_id == list_id)
+    for table in (ImportIssue, ImportChange):
+        session.execute(delete(table).where(table.import_id.in_(imports)))
+    session.execute(delete(ImportSighting).where(ImportSighting.list_id == list_id))
+    session.execute(
+        update(ListImport)
+        .where(ListImport.list_id == list_id, ListImport.undone_at.is_(None))
+        .values(undone_at=now)
+    )
+    removed.hidden = True
+    audit.record(session, "list.remove", removed, user, now, people=count)
+    return removed
+
+
+def _lock(session: Session, list_id: int, user: User) -> ContactList:
+    require_role(user, Role.STAFF, Role.APPROVER)
+    found = session.scalar(
+        select(ContactList)
+        .where(
+            ContactList.id == list_id,
+            ~ContactList.hidden,
+            visible_to(session, user, ContactList.organisation_id),
+        )
+        .with_for_update()
+    )
+    if found is None:
+        raise NotFound("list_not_found")
+    return found
+
+
+def _add_people(
+    session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]
+) -> int:
+    """Add members of one list to another, as if by hand: no import of the other can be undone with them."""
+    there = select(Membership.contact_id).where(Membership.list_id == target.id)
+    members = select(
+        literal(target.id), Membership.contact_id, null(), null(), null(), Membership.unit, Membership.stated
+    ).where(Membership.list_id == source.id, Membership.contact_id.not_in(there), which)
+    columns = ["list_id", "contact_id", "import_id", "last_import_id", "row", "unit", "stated"]
+    added = session.execute(insert(Membership).from_select(columns, members))
+    return int(added.rowcount)  # type: ignore[attr-defined]

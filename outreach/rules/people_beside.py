@@ -1,0 +1,123 @@
+"""Two people in one row: side by side to save paper, man and wife, a pupil's parents, two names in a cell. Pure.
+
+Such a row is for review: settled, it makes as many people as it names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from outreach.rules.phone_numbers import unaccented
+
+_MOST_IN_CELL = 3
+_BETWEEN_NAMES = re.compile(r"\s*[/+&\n\r]+\s*|\s+và\s+", re.IGNORECASE)
+_DASH = re.compile(r"\s+[-–]\s+")
+_FAMILY_NAMES = frozenset(
+    [
+        "nguyễn",
+        "trần",
+        "lê",
+        "phạm",
+        "huỳnh",
+        "hoàng",
+        "phan",
+        "vũ",
+        "võ",
+        "đặng",
+        "bùi",
+        "đỗ",
+        "hồ",
+        "ngô",
+        "dương",
+        "lý",
+        "đinh",
+        "trịnh",
+        "mai",
+        "trương",
+        "lương",
+        "tô",
+        "cao",
+        "tạ",
+        "hà",
+        "a",
+        "y",
+        "siu",
+        "rmah",
+        "ksor",
+        "kpă",
+        "rcom",
+        "rơ",
+        "nay",
+        "puih",
+        "rah",
+    ]
+)
+_UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonColumns:
+    """Positions of one person's columns in a row that has several people."""
+
+    name: int
+    phones: tuple[int, ...]
+    birth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonBeside:
+    """A person of a row with several: name, E.164 numbers, year of birth."""
+
+    name: str
+    numbers: tuple[str, ...]
+    birth_year: int | None = None
+
+
+def find_people_columns(
+    meanings: Sequence[str], *, name: str, phone: str, number: str, birth: str
+) -> tuple[PersonColumns, ...]:
+    """Return the columns of each person of a row, () if a row has one person.
+
+    The rest are the meanings of a name, a phone, a running number and a year of birth. People begin at their running
+    number where each has one, else at their name.
+    """
+    names = [at for at, meaning in enumerate(meanings) if meaning == name]
+    if len(names) < 2:
+        return ()
+    numbers = [at for at, meaning in enumerate(meanings) if meaning == number]
+    starts = numbers if len(numbers) == len(names) else names
+    people = []
+    for start, end in zip(starts, [*starts[1:], len(meanings)], strict=True):
+        part = range(start, end)
+        named = next((at for at in part if meanings[at] == name), None)
+        phones = tuple(at for at in part if meanings[at] == phone)
+        if named is not None and phones:
+            born = next((at for at in part if meanings[at] == birth), None)
+            people.append(PersonColumns(named, phones, born))
+    return tuple(people) if len(people) > 1 else ()
+
+
+def split_names(cell: str, count: int) -> list[str]:
+    """Return the names in a cell if it holds `count` people's, else []."""
+    if not 2 <= count <= _MOST_IN_CELL:
+        return []
+    names = [" ".join(part.split()) for part in _BETWEEN_NAMES.split(cell) if part.strip()]
+    if len(names) == 1:
+        names = [" ".join(part.split()) for part in _DASH.split(cell)]
+        if not all(_begins_with_family(name) for name in names):
+            return []
+    if len(names) != count or not all(map(_is_name, names)):
+        return []
+    return names
+
+
+def _is_name(text: str) -> bool:
+    words = text.split()
+    return 2 <= len(words) <= 6 and not any(letter.isdecimal() or letter in "()" for letter in text)
+
+
+def _begins_with_family(text: str) -> bool:
+    first = text.split(" ", 1)[0].lower()
+    return first in (_UNACCENTED if text.isascii() else _FAMILY_NAMES)

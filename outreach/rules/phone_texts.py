@@ -1,0 +1,111 @@
+"""Phone numbers in running text: notes, addresses, lines pasted from a chat. Pure.
+
+Only what is written like a whole number counts (0…, +84…, 0084…), as such texts are full of other digits: house
+numbers, years, identity papers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from outreach.rules.phone_cells import in_order, read_phone_cell
+from outreach.rules.phone_numbers import (
+    PhoneCell,
+    PhoneStatus,
+    PhoneWarning,
+    Reason,
+    is_doubtful,
+    mentions_identity_paper,
+    reject,
+)
+
+_GAP = r"[ .\u00a0-]?"
+NUMBER = re.compile(
+    rf"(?<![\d+])(?:0{_GAP}1{_GAP}[2689](?:{_GAP}\d){{8}}|(?:\+ ?84|0084|84|0)(?:{_GAP}\d){{9}}|02(?:{_GAP}\d){{9}})"
+    r"(?!\d)(?![.-]\d)"
+)
+_LABELLED = re.compile(
+    r"[\s,;.(–-]*(?:\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|dt|tel|zalo|gọi|liên hệ|lh)\b)?\s*[:.]?\s*"
+    + NUMBER.pattern
+    + r"\s*\)?",
+    re.IGNORECASE,
+)
+_LONG_DIGITS = re.compile(r"\d{7,}")
+_LEAST_ROWS = 3
+# "1. ", "12) ", "3 - ", "-", "•" before a name.
+_ITEM = re.compile(
+    r"\s*(?:(?P<number>[1-9]\d{0,3})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/](?!\d)|[-•*]\s+)?"
+)
+_EDGES = " \t,;:|/–—-_()."
+_LABEL_AT_END = re.compile(r"\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|tel|zalo|phone)\W*$", re.IGNORECASE)
+_WITHOUT_ZERO = re.compile(r"(?<![\d.])[35789]\d{8}(?!\d)")
+
+
+def read_phone_in_text(text: str) -> PhoneCell:
+    """Read the numbers of a text that is no phone cell. Rejected with MISSING if it has none."""
+    cells = [read_phone_cell(match[0]) for match in NUMBER.finditer(text)]
+    good = [cell for cell in cells if cell.numbers]
+    if not good:
+        return cells[0] if cells else reject(Reason.MISSING)
+    numbers = tuple(dict.fromkeys(number for cell in good for number in cell.numbers))
+    warnings = {warning for cell in good for warning in cell.warnings} | {PhoneWarning.TEXT_PRESENT}
+    if len(numbers) > 1:
+        warnings.add(PhoneWarning.MULTIPLE_NUMBERS)
+    is_sure = (
+        len(good) == len(cells)
+        and all(cell.status is PhoneStatus.OK for cell in good)
+        and not is_doubtful(text)
+        and not mentions_identity_paper(text)
+        and not _LONG_DIGITS.search(NUMBER.sub("", text))
+    )
+    status = PhoneStatus.OK if is_sure else PhoneStatus.REVIEW
+    return PhoneCell(status, numbers, None if is_sure else Reason.UNPARSED_REMAINDER, in_order(warnings))
+
+
+def for_review(cell: PhoneCell) -> PhoneCell:
+    """Return the cell as one for an officer to decide, if it has numbers."""
+    if not cell.numbers or cell.status is PhoneStatus.REVIEW:
+        return cell
+    return replace(cell, status=PhoneStatus.REVIEW, reason=Reason.UNPARSED_REMAINDER)
+
+
+def without_numbers(text: str) -> str:
+    """Return the text without its numbers and the words that announce them."""
+    return _LABELLED.sub("", text).strip(" ,;–-")
+
+
+def has_numbers_in_text(texts: Sequence[str]) -> bool:
+    """Whether a column of texts holds phone numbers among other words: in three rows and half of the rows with digits."""
+    long = [text for text in texts if sum(map(str.isdigit, text)) >= 9]
+    numbers = sum(bool(read_phone_in_text(text).numbers) for text in long)
+    return numbers >= min(_LEAST_ROWS, max(len(texts), 1)) and 2 * numbers >= len(long)
+
+
+def split_line(line: str) -> list[str] | None:
+    """Return a pasted line as running number, name, phone and the rest; None if it is no line of a person.
+
+    "1. Y Blưm - 0905 000 123 - Thôn 2" and "0905000123 Y Blưm" are such lines; so is a numbered one without a phone.
+    """
+    item = _ITEM.match(line)
+    number = (item["number"] or item["glued"] or "") if item else ""
+    text = line[item.end() :] if item else line
+    found = [*NUMBER.finditer(text)] or [*_WITHOUT_ZERO.finditer(text)]
+    if not found:
+        if not number:
+            return None
+        name, _dash, place = text.partition(" - ")
+        return [number, name.strip(_EDGES), "", place.strip(_EDGES)] if name.strip(_EDGES) else None
+    before, after = text[: found[0].start()], text[found[-1].end() :]
+    name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
+    rest = _parts(after)
+    if not name and rest[0]:
+        name, *rest = rest
+    return [number, name, text[found[0].start() : found[-1].end()], ", ".join(filter(None, (*more, *rest)))]
+
+
+def _parts(text: str) -> list[str]:
+    """Return the parts of a text between dashes, commas, semicolons and tabs; at least one."""
+    parts = [part.strip(_EDGES) for part in re.split(r"\s[-–—]\s|[,;|\t]|\s{2,}|:\s", text)]
+    return [part for part in parts if part] or [""]

@@ -1,0 +1,120 @@
+"""The network, the session, the tab and the browser end in the middle of writing: nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
+
+from admin.demo.load_demo import PASSWORD
+from campaigns.models.campaigns import Campaign
+from tests.browser.conftest import OpenAs
+from tests.browser.fixtures import AUTHOR
+from tests.browser.page_checks import PHONE, ask_axe
+from tests.browser.running_site import Office
+
+SAVED = re.compile(r"Đã lưu phần viết dở lúc \d\d:\d\d\.")
+
+
+def write(page: Page, name: str, text: str = "Mời ông/bà cài ứng dụng: {link}") -> None:
+    page.get_by_label("Tên chiến dịch").fill(name)
+    page.get_by_label("Tin nhắn", exact=True).fill(text)
+
+
+def is_there(page: Page, name: str) -> None:
+    expect(page.get_by_label("Tên chiến dịch")).to_have_value(name)
+    expect(page.get_by_label("Tin nhắn", exact=True)).to_have_value("Mời ông/bà cài ứng dụng: {link}")
+
+
+def test_the_network_is_cut_and_the_tab_is_closed(page_as: OpenAs) -> None:
+    visit = page_as(AUTHOR)
+    page = visit.open("/admin/campaigns/new")
+    page.context.set_offline(True)
+    write(page, "Mạng bị ngắt")
+    expect(page.locator("#kept")).to_contain_text("Mất kết nối")
+    page.get_by_role("button", name="Lưu bản nháp").click()  # a press waits, too
+    expect(page.locator("#kept")).to_contain_text("Mất kết nối")
+    is_there(page, "Mạng bị ngắt")
+    context = page.context
+    page.close()
+    context.set_offline(False)
+    visit.faults.clear()  # what the browser says of the network
+    page = context.new_page()
+    page.goto(f"{visit.address}/admin/campaigns/new")
+    page.get_by_text("Trên máy này còn một chiến dịch viết dở").get_by_role("link", name="Mở lại").click()
+    is_there(page, "Mạng bị ngắt")
+    expect(page.locator("#kept")).to_have_text(SAVED)
+
+
+def test_the_session_ends(office: Office, page_as: OpenAs) -> None:
+    visit = page_as(AUTHOR, size=PHONE)
+    page = visit.open("/admin/campaigns/new")
+    visit.expects = 400
+    write(page, "Phiên đã hết")
+    expect(page.locator("#kept")).to_have_text(SAVED)
+    page.context.clear_cookies()
+    page.get_by_label("Tên chiến dịch").fill("Phiên đã hết, viết tiếp")
+    dialog = page.get_by_role("dialog", name="Phiên đăng nhập đã hết")
+    expect(dialog).to_be_visible()
+    assert ask_axe(page) == []
+    dialog.get_by_label("Thư điện tử").fill(AUTHOR)
+    dialog.get_by_label("Mật khẩu").fill("sai")
+    dialog.get_by_role("button", name="Đăng nhập").click()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    dialog.get_by_label("Thư điện tử").fill(AUTHOR)
+    dialog.get_by_label("Mật khẩu").fill(PASSWORD)
+    dialog.get_by_role("button", name="Đăng nhập").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#kept")).to_have_text(SAVED)
+    page.reload()
+    is_there(page, "Phiên đã hết, viết tiếp")
+    visit.faults = [fault for fault in visit.faults if "status of 401" not in fault]  # the wrong password
+
+
+def test_two_tabs_write(page_as: OpenAs) -> None:
+    visit = page_as(AUTHOR)
+    visit.expects = 409
+    first = visit.open("/admin/campaigns/new")
+    visit.expects = 409
+    write(first, "Trang thứ nhất")
+    expect(first.locator("#kept")).to_have_text(SAVED)
+    second = first.context.new_page()
+    second.goto(first.url)
+    is_there(second, "Trang thứ nhất")
+    first.get_by_label("Tên chiến dịch").fill("Trang thứ nhất, sửa")
+    expect(first.locator("#kept")).to_have_attribute("data-state", "saved")
+    second.get_by_label("Tên chiến dịch").fill("Trang thứ hai")
+    both = second.get_by_role("dialog", name="Có hai người cùng viết")
+    expect(both.get_by_role("row", name="Tên chiến dịch")).to_contain_text("Trang thứ hai")
+    expect(both.get_by_role("row", name="Tên chiến dịch")).to_contain_text("Trang thứ nhất, sửa")
+    assert ask_axe(second) == []
+    both.get_by_role("button", name="Giữ của tôi").click()
+    expect(second.locator("#kept")).to_have_attribute("data-state", "saved")
+    first.get_by_label("Tên chiến dịch").fill("Trang thứ nhất, lần ba")
+    first.get_by_role("dialog").get_by_role("button", name="Lấy của người kia").click()
+    expect(first.get_by_label("Tên chiến dịch")).to_have_value("Trang thứ hai")
+    second.close()
+
+
+def test_the_browser_is_closed_and_back_and_save_makes_no_second_draft(
+    office: Office, page_as: OpenAs
+) -> None:
+    page = page_as(AUTHOR).open("/admin/campaigns/new")
+    write(page, "Trình duyệt đóng giữa chừng")
+    expect(page.locator("#kept")).to_have_text(SAVED)
+    page.context.close()
+    visit = page_as(AUTHOR)  # another browser
+    page = visit.open("/admin/")
+    page.get_by_role("link", name="Trình duyệt đóng giữa chừng").click()
+    is_there(page, "Trình duyệt đóng giữa chừng")
+    page.locator("input[name=lists]").first.check()
+    page.get_by_role("button", name="Lưu bản nháp").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trình duyệt đóng giữa chừng")
+    page.go_back()
+    page.get_by_label("Tên chiến dịch").fill("Lưu lần hai")
+    page.get_by_role("button", name="Lưu bản nháp").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Lưu lần hai")
+    with office.runtime.db.read() as session:
+        names = select(func.count()).where(Campaign.name.in_(["Trình duyệt đóng giữa chừng", "Lưu lần hai"]))
+        assert session.scalar(names) == 1

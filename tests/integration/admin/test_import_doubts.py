@@ -1,0 +1,196 @@
+"""Rows that need an eye are put right before anything is stored; lists are looked after."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from outreach.imports.issues import Decision
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ImportIssue,
+    ListImport,
+    Membership,
+    Phone,
+    UploadState,
+)
+from tests.support.admin_client import post, signed_in
+from tests.support.uploads import count, hand_in, upload, work_on
+from tests.support.world import AUTHOR, World
+
+DOUBTS = (
+    "STT,Họ và tên,SĐT,Ghi chú\n"
+    "1,A Thun,0905000123,\n"
+    "2,Y Hlan,0905OOO124,\n"
+    "3,A Lâu,hỏng,\n"
+    "4,A Thao / Y Blưm,0905000125 / 0905000126,\n"
+    "5,Y Mơn,0905,\n"
+)
+
+
+def new_list(world: World, name: str) -> dict[str, str]:
+    """The fields of the form for a list that does not exist yet."""
+    with world.runtime.db.read() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+    return {"list": "", "new_name": name, "organisation": str(owner)}
+
+
+def numbers(world: World) -> set[str]:
+    with world.runtime.db.read() as session:
+        return set(session.scalars(select(Phone.e164)))
+
+
+def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_stored(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", DOUBTS.encode())
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "4 dòng cần xem lại" in page
+    assert 'name="phone.0.3" value="0905OOO124"' in page
+    assert "Tách thành 2 người" in page
+    post(
+        client,
+        "/admin/imports/1/rows",
+        **{"do.0.3": "taken", "phone.0.4": "0905 000 127", "do.0.5": "taken", "do.0.6": "left out"},
+    )
+    assert upload(world).state is UploadState.CHECKING
+    work_on(world)
+    assert upload(world).counts.items() >= {"rows": 4, "ok": 4, "review": 0, "reject": 0}.items()
+    assert count(world, Contact) == 0
+    page = client.get("/admin/imports/1/").text
+    assert "dòng cần xem lại" not in page
+    assert "Đã sửa 4 dòng của tệp này." in page
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    with world.runtime.db.read() as session:
+        counts = session.scalars(select(ListImport)).one().counts
+        names = set(session.scalars(select(Contact.name)))
+    assert (counts["rows"], counts["created"]) == (4, 4)  # a row of two people counts once
+    assert names == {"A Thun", "Y Hlan", "A Lâu", "A Thao", "Y Blưm"}
+    assert numbers(world) == {f"+84905000{n}" for n in range(123, 128)}
+    ended = upload(world)
+    assert "0905" not in f"{ended.preview}{ended.corrected}"
+
+
+def test_what_was_said_of_rows_is_taken_back_and_unknown_rows_are_refused(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", DOUBTS.encode())
+    work_on(world)
+    assert (
+        "Các dòng của tệp đã đổi"
+        in post(client, "/admin/imports/1/rows", **{"phone.0.99": "0905000127"}).text
+    )
+    refused = post(client, "/admin/imports/1/rows", **{"do.0.4": "taken"})  # nothing was read there
+    assert "Các dòng của tệp đã đổi" in refused.text
+    post(client, "/admin/imports/1/rows", **{"do.0.6": "left out"})
+    work_on(world)
+    assert upload(world).counts["rows"] == 4
+    post(client, "/admin/imports/1/rows", reset="1")
+    work_on(world)
+    assert upload(world).counts["rows"] == 5
+
+
+def test_a_row_of_two_people_that_is_decided_later_makes_two_and_can_be_retracted(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", DOUBTS.encode())
+    work_on(world)
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    with world.runtime.db.read() as session:
+        issue = session.scalars(select(ImportIssue).where(ImportIssue.reason == "two_people")).one()
+    post(client, f"/admin/lists/waiting/{issue.id}", decision=Decision.TAKEN.value)
+    assert numbers(world) == {"+84905000123", "+84905000125", "+84905000126"}
+    with world.runtime.db.read() as session:
+        counts = session.scalars(select(ListImport)).one().counts
+    assert (counts["created"], counts["review"], sum(counts.values())) == (2, 1, 10)
+    post(client, f"/admin/lists/waiting/{issue.id}/retract")
+    assert count(world, Contact) == 1
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(ListImport)).one().counts["review"] == 2
+
+
+def test_numbers_in_notes_are_a_question(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    rows = "".join(f'{n},A Thun {n},Thôn {n},"hộ nghèo, ĐT 0905 000 13{n}"\n' for n in range(1, 6))
+    hand_in(client, world, "a.csv", f"STT,Họ và tên,Thôn,Ghi chú\n{rows}".encode())
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "có số viết lẫn với chữ" in page
+    assert "Chưa có cột nào" in post(client, "/admin/imports/1/confirm").text
+    signature = upload(world).preview["sheets"][0]["signature"]
+    fields = {
+        f"{signature}.{at}": meaning
+        for at, _label, meaning, _texts in upload(world).preview["sheets"][0]["columns"]
+    }
+    assert "phone" in fields.values()
+    post(client, "/admin/imports/1/columns", **fields)
+    work_on(world)
+    assert upload(world).counts.items() >= {"rows": 5, "ok": 5}.items()
+
+
+@pytest.mark.parametrize("end", ["cancel", "fail"])
+def test_a_first_file_that_is_cancelled_or_fails_leaves_no_list_and_its_name_is_free(
+    client: FlaskClient, world: World, end: str
+) -> None:
+    signed_in(client, AUTHOR)
+    form = new_list(world, "Tổ 9")
+    hand_in(client, world, "a.csv", b"STT\n1\n" if end == "fail" else DOUBTS.encode(), **form)
+    assert "Tổ 9" not in client.get("/admin/lists/").text
+    work_on(world)
+    if end == "cancel":
+        post(client, "/admin/imports/1/cancel")
+    assert upload(world).state is (UploadState.CANCELLED if end == "cancel" else UploadState.FAILED)
+    assert "Tổ 9" not in client.get("/admin/lists/").text
+    hand_in(client, world, "b.csv", DOUBTS.encode(), **form)
+    work_on(world, 2)
+    post(client, "/admin/imports/2/confirm")
+    work_on(world, 2)
+    assert ">Tổ 9</a>" in client.get("/admin/lists/").text
+
+
+def test_lists_are_renamed_merged_split_archived_and_removed(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    for n, name in enumerate(("Tổ 1", "Tổ 2"), 1):
+        rows = "".join(f"{i},A Thun {i},Xã Đăk Mar,0905000{i:03d}\n" for i in range(n, n + 5))
+        content = f"STT,Họ và tên,Xã,SĐT\n{rows}9,Y Hlan {n},Xã Đăk Ui,090500010{n}\n".encode()
+        hand_in(client, world, f"{n}.csv", content, **new_list(world, name))
+        work_on(world, n)
+        post(client, f"/admin/imports/{n}/confirm")
+        work_on(world, n)
+    with world.runtime.db.read() as session:
+        ids = dict(session.execute(select(ContactList.name, ContactList.id)).all())
+
+    def members(name: str) -> int:
+        with world.runtime.db.read() as session:
+            query = select(Membership.contact_id).join(ContactList, ContactList.id == Membership.list_id)
+            return len(session.scalars(query.where(ContactList.name == name)).all())
+
+    first, second = ids["Tổ 1"], ids["Tổ 2"]
+    assert "đã có danh sách tên" in post(client, f"/admin/lists/{first}/rename", name="Tổ 2").text
+    post(client, f"/admin/lists/{first}/rename", name="Tổ  Một")
+    post(client, f"/admin/lists/{second}/merge", into=first)
+    assert (members("Tổ Một"), members("Tổ 2")) == (8, 6)
+    assert "đã lưu trữ" in client.get("/admin/lists/").text
+    post(client, f"/admin/lists/{second}/archive")
+    assert "đã lưu trữ" not in client.get("/admin/lists/").text
+    with world.runtime.db.read() as session:
+        area = session.scalar(select(Contact.area_code).where(Contact.name == "Y Hlan 1"))
+    post(client, f"/admin/lists/{first}/split", area=area, new_name="Đăk Ui")
+    assert (members("Tổ Một"), members("Đăk Ui")) == (6, 2)
+    everybody = count(world, Contact)
+    post(client, f"/admin/lists/{second}/remove")
+    assert members("Tổ 2") == 0
+    assert count(world, Contact) == everybody  # all of them are in another list by now
+    post(client, f"/admin/lists/{first}/remove")
+    assert count(world, Contact) == everybody - 6
+    page = client.get("/admin/lists/").text
+    assert "Tổ Một" not in page
+    assert "Đăk Ui" in page

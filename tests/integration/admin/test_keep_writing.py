@@ -1,0 +1,121 @@
+"""What is written in the campaign form is kept while one writes, and two who write are shown both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from campaigns.models.campaigns import Campaign, CampaignForm
+from outreach.models.accounts import Role
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, LIST, World
+
+KEY = "k" * 24
+COLLEAGUE = "dongnghiep@loa.example"
+
+
+def written(world: World, **more: Any) -> dict[str, Any]:
+    """A form that can be saved."""
+    return {
+        "name": "Vận động tổ 1",
+        "kind": "bluezone",
+        "content_of": "bluezone",
+        "text": "Mời ông/bà cài Bluezone: {link}",
+        "sender": "MTTQ",
+        "lists": LIST,
+        "key": KEY,
+        "writer": "page-1",
+        "version": "0",
+        **more,
+    }
+
+
+def keep(client: FlaskClient, **fields: Any) -> Any:
+    return post(client, "/admin/campaigns/writing", **fields)
+
+
+def test_a_form_is_kept_before_it_is_valid_and_found_again_on_the_home_page(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    answer = keep(client, key=KEY, writer="page-1", version="0", name="Vận động tháng 8", text="Mời [")
+    assert (answer.status_code, answer.json["version"]) == (200, 1)
+    home = client.get("/admin/").text
+    assert "Vận động tháng 8" in home
+    assert f"/admin/campaigns/new?key={KEY}" in home
+    page = client.get(f"/admin/campaigns/new?key={KEY}").text
+    assert 'value="Vận động tháng 8"' in page
+    assert "Mời [</textarea>" in page
+    assert "Đang hiện phần viết dở" in page
+    post(client, "/admin/campaigns/writing/drop", key=KEY)
+    assert "Vận động tháng 8" not in client.get("/admin/").text
+
+
+def test_back_and_save_makes_no_second_draft(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    keep(client, **written(world))
+    first = post(client, "/admin/campaigns/new", wish="save", **written(world, version="1"))
+    assert first.status_code == 303, first.text
+    again = post(
+        client, "/admin/campaigns/new", wish="save", **written(world, version="1", name="Vận động tổ 1 và 2")
+    )
+    assert again.location == first.location
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Campaign.name)).all() == ["Vận động tổ 1 và 2"]
+        assert session.scalars(select(CampaignForm)).one().fields == {}
+    assert client.get(f"/admin/campaigns/new?key={KEY}").status_code == 302  # to the draft
+
+
+def test_an_answer_that_got_lost_is_no_other_person_and_another_page_is(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    keep(client, **written(world))
+    assert (
+        keep(client, **written(world, name="Tên khác")).status_code == 200
+    )  # the same page, with the version it knew
+    other = keep(client, **written(world, writer="page-2", name="Của trang kia"))
+    assert other.status_code == 409
+    assert other.json["fields"]["name"] == ["Tên khác"]
+    assert keep(client, **written(world, writer="page-2", version=other.json["version"])).status_code == 200
+
+
+def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(
+    client: FlaskClient, world: World
+) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    signed_in(client, AUTHOR)
+    saved = post(client, "/admin/campaigns/new", wish="save", **written(world))
+    edit = f"{saved.location.rstrip('/')}/edit"
+    mine = written(world, key="", writer="mine", name="Của tôi")
+    signed_in(client, COLLEAGUE)
+    theirs = written(world, key="", writer="theirs", name="Của đồng nghiệp")
+    assert post(client, edit, wish="save", **theirs).status_code == 303
+    signed_in(client, AUTHOR)
+    refused = post(client, edit, wish="save", **mine)
+    assert refused.status_code == 422
+    assert "Người khác đã lưu mẫu này" in refused.text
+    assert "Của đồng nghiệp" in refused.text  # both are there
+    assert "Của tôi" in refused.text
+    assert post(client, edit, wish="save", **{**mine, "version": "1"}).status_code == 303
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Campaign.name)).one() == "Của tôi"
+    signed_in(client, COLLEAGUE)  # who still has the first page open
+    back = post(client, "/admin/campaigns/new", wish="save", **written(world, name="Quay lại"))
+    assert back.status_code == 404  # another's form
+
+
+def test_anothers_form_and_a_wrong_key_are_not_there(client: FlaskClient, world: World) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    signed_in(client, AUTHOR)
+    keep(client, **written(world))
+    signed_in(client, COLLEAGUE)
+    assert client.get(f"/admin/campaigns/new?key={KEY}").status_code == 404
+    for key in (KEY, "short", "campaign-999999", "campaign-x"):
+        assert keep(client, **written(world, key=key)).status_code == 404
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(CampaignForm)) == 1

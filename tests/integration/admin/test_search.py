@@ -1,0 +1,38 @@
+"""Search everywhere: people, campaigns, places and pages, each only within the rights of who searches."""
+
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from outreach.models.accounts import AuditEvent, Role
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World, number
+
+LEADER = "lanhdao@loa.example"
+
+
+def test_people_campaigns_and_pages_are_found_without_accents(client: FlaskClient, world: World) -> None:
+    world.add_people(3)
+    world.launch(name="Vận động Đăk Hring")
+    signed_in(client, AUTHOR)
+    digits = number(1)[-3:]
+    assert "Người dân" in post(client, "/admin/search/", q=digits).text
+    assert "Vận động Đăk Hring" in post(client, "/admin/search/", q="dak hri").text
+    part = post(client, "/admin/search/?part=1", q="danh sach").text
+    assert part.lstrip().startswith("<section")
+    assert 'href="/admin/lists/"' in part
+    assert "Không tìm thấy" in post(client, "/admin/search/", q="không có gì như vậy").text
+
+
+def test_a_leader_finds_no_person_and_a_whole_number_is_on_record(client: FlaskClient, world: World) -> None:
+    world.add_people(2)
+    with world.runtime.db.write() as session:
+        world.add_officer(session, LEADER, Role.LEADER)
+    signed_in(client, LEADER)
+    assert "/admin/people/" not in post(client, "/admin/search/?part=1", q=number(1)[-3:]).text
+    signed_in(client, AUTHOR)
+    post(client, "/admin/search/", q=number(1))
+    with world.runtime.db.read() as session:
+        actions = session.scalars(select(AuditEvent.action)).all()
+    assert actions.count("contact.search_number") == 1

@@ -1,0 +1,186 @@
+"""Files as offices send them: what a sheet holds, written in each format."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import xlsxwriter
+import xlwt
+
+from tests.lists.people import Expected
+
+Cell = object
+Merge = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A cell with text that is struck through, and text after it that is not."""
+
+    old: str
+    new: str = ""
+
+
+@dataclass(frozen=True)
+class NumberCell:
+    """A number that the sheet shows in a format of its own."""
+
+    value: float
+    number_format: str
+
+
+@dataclass
+class ListTable:
+    """One sheet: its rows, merged ranges (first row, first column, last row, last column), and what to read from it."""
+
+    name: str
+    rows: list[list[Cell]] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+    expected: list[Expected] = field(default_factory=list)
+
+    def add(self, *cells: Cell, expected: Expected | None = None) -> None:
+        """Add a row; one that holds a person has what is expected of it."""
+        self.rows.append(list(cells))
+        if expected:
+            self.expected.append(expected)
+
+    def title(self, text: str, width: int = 1, column: int = 0) -> None:
+        """Add a row with one text, over several columns when a width is given."""
+        if width > 1:
+            self.merges.append((len(self.rows), column, len(self.rows), column + width - 1))
+        self.rows.append([None] * column + [text])
+
+
+@dataclass(frozen=True)
+class ListFile:
+    """A file of a shape: how it is written, and what must be read from it."""
+
+    shape: str
+    name: str
+    write: Callable[[Path], None]
+    expected: tuple[Expected, ...]
+
+
+def workbook(shape: str, name: str, *sheets: ListTable) -> ListFile:
+    """A file of sheets in the format of its ending: xlsx, xls, ods."""
+    write = {"xlsx": write_xlsx, "xls": write_xls, "ods": write_ods}[name.rpartition(".")[2]]
+    return ListFile(
+        shape, name, lambda path: write(path, sheets), tuple(e for sheet in sheets for e in sheet.expected)
+    )
+
+
+def text_file(
+    shape: str,
+    name: str,
+    sheet: ListTable,
+    *,
+    separator: str = ",",
+    encoding: str = "utf-8",
+    convert: Callable[[str], str] = str,
+) -> ListFile:
+    """A text file with a row a line."""
+
+    def quoted(cell: Cell) -> str:
+        text = "" if cell is None else str(cell)
+        return '"' + text.replace('"', '""') + '"' if any(c in text for c in (separator, '"', "\n")) else text
+
+    lines = [separator.join(quoted(cell) for cell in row) for row in sheet.rows]
+    content = convert("\r\n".join(lines) + "\r\n").encode(encoding)
+    return ListFile(shape, name, lambda path: _write(path, content), tuple(sheet.expected))
+
+
+def plain(shape: str, name: str, text: str, expected: Sequence[Expected]) -> ListFile:
+    """A file of this very text."""
+    return ListFile(shape, name, lambda path: _write(path, text.encode()), tuple(expected))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def write_xlsx(path: Path, sheets: Sequence[ListTable]) -> None:
+    """Write a workbook as Excel does."""
+    book = xlsxwriter.Workbook(str(path))
+    struck = book.add_format({"font_strikeout": True})
+    normal = book.add_format()
+    for sheet in sheets:
+        out = book.add_worksheet(sheet.name)
+        for r, c, last_r, last_c in sheet.merges:
+            out.merge_range(r, c, last_r, last_c, "")
+        for r, row in enumerate(sheet.rows):
+            for c, cell in enumerate(row):
+                match cell:
+                    case None | "":
+                        pass
+                    case Struck(old, ""):
+                        out.write_string(r, c, old, struck)
+                    case Struck(old, new):
+                        out.write_rich_string(r, c, struck, old, normal, new)
+                    case NumberCell(value, number_format):
+                        out.write_number(r, c, value, book.add_format({"num_format": number_format}))
+                    case int() | float():
+                        out.write_number(r, c, cell)
+                    case _:
+                        out.write_string(r, c, str(cell))
+    book.close()
+
+
+def write_xls(path: Path, sheets: Sequence[ListTable]) -> None:
+    """Write a workbook as Excel did until 2003."""
+    book = xlwt.Workbook()
+    for sheet in sheets:
+        out = book.add_sheet(sheet.name)
+        merged = {(r, c): (last_r, last_c) for r, c, last_r, last_c in sheet.merges}
+        for r, row in enumerate(sheet.rows):
+            for c, cell in enumerate(row):
+                if cell in (None, ""):
+                    continue
+                if (r, c) in merged:
+                    last_r, last_c = merged[(r, c)]
+                    out.write_merge(r, last_r, c, last_c, cell)
+                else:
+                    out.write(r, c, cell)
+    book.save(str(path))
+
+
+_ODS = (
+    'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+)
+
+
+def write_ods(path: Path, sheets: Sequence[ListTable]) -> None:
+    """Write a workbook as LibreOffice does."""
+
+    def cell(value: Cell) -> str:
+        if value in (None, ""):
+            return "<table:table-cell/>"
+        if isinstance(value, int | float):
+            return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>{value}</text:p></table:table-cell>'
+        return f'<table:table-cell office:value-type="string"><text:p>{escape(str(value))}</text:p></table:table-cell>'
+
+    tables = "".join(
+        f'<table:table table:name="{escape(sheet.name)}">'
+        + "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in sheet.rows)
+        + "</table:table>"
+        for sheet in sheets
+    )
+    kind = "application/vnd.oasis.opendocument.spreadsheet"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", kind, zipfile.ZIP_STORED)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{kind}"/>'
+            '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/></manifest:manifest>',
+        )
+        archive.writestr(
+            "content.xml",
+            f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {_ODS}><office:body>'
+            f"<office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>",
+        )

@@ -1,0 +1,95 @@
+"""Numbers in notes, addresses and pasted lines; rows that name several people."""
+
+from __future__ import annotations
+
+import pytest
+
+from outreach.rules.people_beside import PersonColumns, find_people_columns, split_names
+from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_texts import (
+    has_numbers_in_text,
+    read_phone_in_text,
+    split_line,
+    without_numbers,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "status"),
+    [
+        ("hộ nghèo, ĐT 0905 000 123", ["+84905000123"], "ok"),
+        ("Thôn 2, xã Đăk Mar - 0905.000.123", ["+84905000123"], "ok"),
+        ("0905000123 hoặc +84 913 000 248", ["+84905000123", "+84913000248"], "ok"),
+        ("gọi 01265000123", ["+84765000123"], "ok"),
+        ("số cũ 0905000123", ["+84905000123"], "review"),
+        ("CCCD 062190000123", [], "reject"),
+        ("CCCD 062 190 000 123", [], "reject"),
+        ("hộ nghèo", [], "reject"),
+        ("sinh 1980, 12 sào", [], "reject"),
+        ("0905000123 và 5100205000123", ["+84905000123"], "review"),
+    ],
+)
+def test_numbers_in_a_text(text: str, numbers: list[str], status: str) -> None:
+    cell = read_phone_in_text(text)
+    assert (list(cell.numbers), cell.status) == (numbers, PhoneStatus(status))
+
+
+def test_a_text_without_its_number_stays_an_address() -> None:
+    assert without_numbers("Thôn 2, xã Đăk Mar, ĐT: 0905 000 123") == "Thôn 2, xã Đăk Mar"
+    assert without_numbers("Thôn 2 (0905000123)") == "Thôn 2"
+
+
+def test_a_column_of_texts_with_numbers() -> None:
+    assert has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "0905000124", "sđt 0905000125"])
+    assert not has_numbers_in_text(["hộ nghèo", "ĐT 0905000123", "sinh 1980", "già yếu"])
+    assert not has_numbers_in_text(["062190000123", "062190000124", "062190000125"])
+
+
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ("1. Y Blưm - 0905 000 123 - Thôn 2", ["1", "Y Blưm", "0905 000 123", "Thôn 2"]),
+        ("Y Blưm: 0905000123", ["", "Y Blưm", "0905000123", ""]),
+        ("0905 000 123 Y Blưm", ["", "Y Blưm", "0905 000 123", ""]),
+        ("- Y Blưm ĐT 0905000123", ["", "Y Blưm", "0905000123", ""]),
+        ("3) Y Blưm, 905000123", ["3", "Y Blưm", "905000123", ""]),
+        ("12   Y Blưm   1980   0905000123", ["12", "Y Blưm", "0905000123", "1980"]),
+        ("4. Y Blưm - Thôn 2", ["4", "Y Blưm", "", "Thôn 2"]),
+        ("Danh sách tổ 4 gửi anh chị:", None),
+    ],
+)
+def test_a_pasted_line(line: str, cells: list[str] | None) -> None:
+    assert split_line(line) == cells
+
+
+@pytest.mark.parametrize(
+    ("meanings", "people"),
+    [
+        ("n name phone n name phone", [PersonColumns(1, (2,)), PersonColumns(4, (5,))]),
+        ("n phone name n phone name", [PersonColumns(2, (1,)), PersonColumns(5, (4,))]),
+        ("n name name phone name phone", [PersonColumns(2, (3,)), PersonColumns(4, (5,))]),
+        ("name birth phone name birth phone", [PersonColumns(0, (2,), 1), PersonColumns(3, (5,), 4)]),
+        ("n name name phone", []),  # whose number it is, the column before it says
+        ("n name phone phone", []),
+    ],
+)
+def test_columns_of_people_side_by_side(meanings: str, people: list[PersonColumns]) -> None:
+    found = find_people_columns(meanings.split(), name="name", phone="phone", number="n", birth="birth")
+    assert list(found) == people
+
+
+@pytest.mark.parametrize(
+    ("cell", "count", "names"),
+    [
+        ("A Thao / Y Blưm", 2, ["A Thao", "Y Blưm"]),
+        ("Nguyễn Văn An\nTrần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
+        ("A Thao và Y Blưm", 2, ["A Thao", "Y Blưm"]),
+        ("Nguyễn Văn An - Trần Thị Lan", 2, ["Nguyễn Văn An", "Trần Thị Lan"]),
+        ("Nguyễn Văn An - Trưởng thôn", 2, []),
+        ("A Thao / Y Blưm", 3, []),
+        ("Nguyễn Văn An", 2, []),
+        ("A Thao / 1980", 2, []),
+    ],
+)
+def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
+    assert split_names(cell, count) == names
