@@ -28,6 +28,7 @@ from campaigns.web.gateway_callbacks import (
 from campaigns.web.link_pages import create_agency_page, create_report_page
 from campaigns.web.public_page import create_public_page
 from campaigns.web.responses import register_error_pages
+from campaigns.web.urge_page import create_urge_page
 from outreach.accounts import audit
 from outreach.core import request_ids
 from outreach.core.logs import set_up_logs
@@ -86,6 +87,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
         create_api(runtime),
         create_report_page(runtime),
         create_visits_app(runtime),
+        create_urge_page(runtime),
     ]
     for blueprint in without_csrf:
         app.register_blueprint(blueprint)

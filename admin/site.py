@@ -64,6 +64,7 @@ from admin.views.reports import ReportView
 from admin.views.search import SearchView
 from admin.views.security import SecurityView
 from admin.views.sending import SendingView
+from admin.views.urgings import UrgingsView
 from admin.views.users import UsersView
 from admin.views.visit_officers import VisitOfficersView
 from admin.views.visits import VisitsView
@@ -138,6 +139,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         VisitsView(runtime),
         VisitOfficersView(runtime),
         DrivesView(runtime),
+        UrgingsView(runtime),
         GoalsView(runtime),
         ContactsView(runtime),
         PrivacyRequestsView(runtime),

@@ -37,6 +37,7 @@ enqueue_apply_callbacks = _job("apply_callbacks_job", INBOUND)
 enqueue_sweep = _job("sweep_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_reconcile = _job("reconcile_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
 enqueue_report_schedule = _job("report_schedule_job", DEFAULT, timeout_s=_SEND_TIMEOUT_S)
+enqueue_urge_contacts = _job("urge_contacts_job", DEFAULT, is_mail=True)
 enqueue_audit_head = _job("audit_head_job", DEFAULT)
 enqueue_webhooks = _job("webhooks_job", HOOKS)
 

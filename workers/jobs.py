@@ -21,6 +21,7 @@ from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_app
 from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
 from campaigns.replies.gateway_inbox import has_parts, join_parts
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
+from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from campaigns.webhooks.collect_events import collect_events, has_subscribers
@@ -154,6 +155,7 @@ def sweep_job() -> dict[str, int]:
     enqueue_due_alerts(worker_runtime, now=datetime.now(UTC))
     enqueue_overdue_approval_mail(worker_runtime, now=datetime.now(UTC))
     enqueue_due_report(worker_runtime, now=datetime.now(UTC))
+    enqueue_due_urgings(worker_runtime, now=datetime.now(UTC))
     return asdict(result)
 
 
@@ -283,3 +285,8 @@ def audit_head_job() -> dict[str, int]:
 def report_schedule_job() -> dict[str, int]:
     """Run the due actions of the daily report: remind, alarm, freeze, issue, mail, correct."""
     return {"done": len(run_due_actions(runtime(), now=datetime.now(UTC)))}
+
+
+def urge_contacts_job() -> dict[str, int]:
+    """Send the urgings that wait."""
+    return {"sent": send_urgings(runtime(), now=datetime.now(UTC))}

@@ -136,7 +136,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             as_json=as_json,
             says=(
                 _(
-                    "Danh sách không làm phiền nay có %(numbers)s số: thêm %(added)s, bỏ %(removed)s. %(people)s người trong hệ thống có số trong danh sách này.",
+                    "Danh sách không quảng cáo (DoNotCall) nay có %(numbers)s số: thêm %(added)s, bỏ %(removed)s. %(people)s người trong hệ thống có số trong danh sách này.",
                     numbers=counts["numbers"],
                     added=counts["added"],
                     removed=counts["removed"],

@@ -17,7 +17,6 @@ from markupsafe import Markup, escape
 WIDTH = 320
 _ROW = 36
 _TOP = 26  # room for the goal's label
-_TILE_ROW = 66
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +26,6 @@ class Bar:
     label: str
     value: float | None
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """One area in the grid; `column` and `row` count from 0."""
-
-    label: str
-    value: float | None
-    text: str
-    column: int
-    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +48,34 @@ class Projection:
     needed_by: float | None
 
 
-def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, goal: Goal | None) -> Markup:
-    """Draw horizontal bars, with the goal as a mark on each. `name` is unique on a page."""
-    top = _round_up(max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])]))
+@dataclass(frozen=True, slots=True)
+class SentWave:
+    """Messages of one day, at a position on the axis of days; `text` says when and to how many, `is_to_come` that they are planned."""
+
+    place: int
+    text: str
+    is_to_come: bool
+
+
+def bar_chart(
+    name: str,
+    title: str,
+    description: str,
+    bars: Sequence[Bar],
+    *,
+    goal: Goal | None,
+    top: float | None = None,
+) -> Markup:
+    """Draw horizontal bars, with the goal as a mark on each. `name` is unique on a page; `top` is the end of the scale."""
+    top = top or _round_up(
+        max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])])
+    )
     height = _TOP + _ROW * len(bars) + 4
     parts = []
     for place, bar in enumerate(bars):
         y = _TOP + place * _ROW
         parts.append(
-            Markup('<text class="name" x="0" y="{}">{}</text>').format(y + 13, _shorten(bar.label, 34))
+            Markup('<text class="name" x="0" y="{}">{}</text>').format(y + 13, shorten(bar.label, 34))
             + Markup('<text class="value" x="{}" y="{}" text-anchor="end">{}</text>').format(
                 WIDTH, y + 13, bar.text
             )
@@ -89,7 +96,7 @@ def bar_chart(name: str, title: str, description: str, bars: Sequence[Bar], *, g
             Markup('<line class="goal" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_n(x), y + 15, y + 33)
             for y in range(_TOP, _TOP + _ROW * len(bars), _ROW)
         ]
-    return _frame(name, title, description, height, parts)
+    return frame(name, title, description, height, parts)
 
 
 def line_chart(
@@ -101,10 +108,14 @@ def line_chart(
     goal: Goal | None,
     deadline: tuple[int, str] | None,
     ahead: Projection | None = None,
+    waves: Sequence[SentWave] = (),
+    unit: str = "",
+    ticks: Sequence[tuple[int, str]] = (),
 ) -> Markup:
     """Draw a count over the days: (day's label, count, count's label).
 
-    `deadline`: position on the axis, label.
+    `deadline`: position on the axis, label. `ticks`: counts and their labels on the axis of counts, whose `unit` stands above.
+    Each of the `waves` is a mark on the axis of days.
 
     With `ahead` the fan of the forecast and, dashed, the way that the goal by the deadline would take.
     """
@@ -120,6 +131,8 @@ def line_chart(
         return _n(left + (right - left) * place / last), _n(low - (low - high) * count / top)
 
     parts = [Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(left, right, low, low)]
+    parts += _draw_scale([tick for tick in ticks if 0 < tick[0] <= top], unit, left, right, at)
+    parts += [_draw_wave(wave, at(wave.place, 0), high) for wave in waves if 0 <= wave.place <= last]
     if goal:
         _, y = at(0, goal.value)
         parts.append(
@@ -158,7 +171,53 @@ def line_chart(
                     x, low + 16, points[-1][0]
                 )
             )
-    return _frame(name, title, description, low + 38, parts)
+    return frame(name, title, description, low + 38, parts)
+
+
+def _draw_scale(
+    ticks: Sequence[tuple[int, str]],
+    unit: str,
+    left: float,
+    right: float,
+    at: Callable[[float, float], tuple[str, str]],
+) -> list[Markup]:
+    parts = [Markup('<text class="tick" x="{}" y="10">{}</text>').format(left, unit)] if unit else []
+    for count, text in ticks:
+        _, y = at(0, count)
+        parts.append(
+            Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(left, right, y, y)
+            + Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
+                right - 6, _n(float(y) - 3), text
+            )
+        )
+    return parts
+
+
+def _draw_wave(wave: SentWave, foot: tuple[str, str], top: float) -> Markup:
+    x, y = foot
+    return Markup(
+        '<g class="wave{}"><title>{}</title><line x1="{x}" x2="{x}" y1="{y}" y2="{top}"/>'
+        '<path d="M{left} {y}L{right} {y}L{x} {tip}Z"/></g>'
+    ).format(
+        " to-come" if wave.is_to_come else "",
+        wave.text,
+        x=x,
+        y=y,
+        top=_n(top),
+        left=_n(float(x) - 4),
+        right=_n(float(x) + 4),
+        tip=_n(float(y) - 8),
+    )
+
+
+def scale_of(top: float) -> list[int]:
+    """Return two to five round counts up to a count, for the axis of a chart."""
+    size = 1
+    while True:
+        for step in (size, 2 * size, 5 * size):
+            if top / step <= 5:
+                return [step * n for n in range(1, int(top // step) + 1)]
+        size *= 10
 
 
 def _draw_ahead(
@@ -196,29 +255,7 @@ def _way(look: str, start: tuple[str, str], end: tuple[str, str]) -> Markup:
     return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(look, *start, *end)
 
 
-def tile_grid(name: str, title: str, description: str, tiles: Sequence[Tile], *, goal: Goal | None) -> Markup:
-    """Draw areas as tiles at their positions: the darker, the nearer to the goal; each with its figure."""
-    columns = max([3, *(tile.column + 1 for tile in tiles)])
-    width = WIDTH / columns
-    parts = []
-    for tile in tiles:
-        x, y = width * tile.column + 2, _TILE_ROW * tile.row + 2
-        middle = _n(x + width / 2 - 2)
-        parts.append(
-            Markup('<rect class="tile-{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
-                _level(tile.value, goal), _n(x), y, _n(width - 4), _TILE_ROW - 4
-            )
-            + Markup('<g class="on-{}" text-anchor="middle">').format(_level(tile.value, goal))
-            + Markup('<text class="name" x="{}" y="{}">{}</text>').format(
-                middle, y + 24, _shorten(tile.label, 16)
-            )
-            + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(middle, y + 46, tile.text)
-        )
-    rows = max([0, *(tile.row + 1 for tile in tiles)])
-    return _frame(name, title, description, _TILE_ROW * rows + 2, parts)
-
-
-def _level(value: float | None, goal: Goal | None) -> str:
+def goal_level(value: float | None, goal: Goal | None) -> str:
     """Return the CSS class for the fifth of the way to the goal (or to everybody)."""
     if value is None:
         return "unknown"
@@ -227,7 +264,7 @@ def _level(value: float | None, goal: Goal | None) -> str:
     return str(min(4, int(5 * value / (goal.value if goal else 1.0))))
 
 
-def _frame(name: str, title: str, description: str, height: float, parts: Sequence[Markup]) -> Markup:
+def frame(name: str, title: str, description: str, height: float, parts: Sequence[Markup]) -> Markup:
     return Markup(
         '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">'
         '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{inside}</svg>'
@@ -253,7 +290,7 @@ def _round_up(share: float) -> float:
     return ceil(share * 10 - 1e-9) / 10
 
 
-def _shorten(label: str, most: int) -> Markup:
+def shorten(label: str, most: int) -> Markup:
     """Shorten a label; the table below the chart has the full name."""
     return escape(label if len(label) <= most else label[: most - 1].rstrip() + "…")
 

@@ -43,6 +43,8 @@
     ask.showModal();
   });
 
+  for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
+
   // <div data-live="/address" data-every="1000">: its content is fetched again while the page is visible.
   // A reply with the header X-Live: end says that nothing will change any more.
   for (const part of document.querySelectorAll("[data-live]")) {

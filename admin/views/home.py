@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import flash, redirect, url_for
@@ -18,6 +18,7 @@ from admin.permissions import may_open
 from admin.views.base import AdminPage
 from admin.views.sending import decide_unknown_messages
 from admin.wording.errors import show_stored_error
+from admin.wording.filters import day as show_day
 from admin.wording.filters import moment, number
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
@@ -33,7 +34,7 @@ from campaigns.planning.keep_form import read_kept_forms
 from campaigns.planning.kinds import words_of
 from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.requests import count_urgent
-from campaigns.reports.day_status import Alarm, read_alarm
+from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
 from campaigns.reports.settings import drives_with_report
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.sending_hours import VIETNAM
@@ -65,7 +66,9 @@ class HomeView(AdminPage):
             figures = self._figures(session, user, now)
             return self.render(
                 "home/home.html",
-                tasks=_read_tasks(session, user, now) if user.role is not Role.LEADER else [],
+                tasks=_read_tasks(session, user, now)
+                if user.role is not Role.LEADER
+                else _report_tasks(session, user, now),
                 panels=self._panels(session, user, now),
                 figures=figures,
                 done=words_of(figures.drive.kind).done if figures else "",
@@ -107,7 +110,7 @@ class HomeView(AdminPage):
     def stop(self) -> ResponseReturnValue:
         def told(_result: object) -> str:
             flash(
-                _("Đã dừng mọi việc gửi tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."),
+                _("Đã dừng toàn bộ việc nhắn tin. Không tin nào bị mất; mở lại thì gửi tiếp từ chỗ dừng."),
                 "warning",
             )
             return ""
@@ -216,8 +219,8 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     ):
         tasks.append(
             Task(
-                _("%(count)s cơ quan chưa nộp số liệu hôm nay", count=len(missing)),
-                _("Báo cáo gửi trước 14 giờ. Nhập giúp, hoặc gửi liên kết cho người nộp."),
+                _("%(count)s cơ quan chưa gửi số liệu hôm nay", count=len(missing)),
+                _("Nhập thay, hoặc gửi liên kết cho đầu mối của cơ quan."),
                 url_for("agencies.index"),
                 "info",
                 _("Cơ quan"),
@@ -292,7 +295,7 @@ def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
             count=number(campaign.undecided),
             name=campaign.name,
         ),
-        _("Không tra cứu được ở tổng đài. Hãy chọn gửi lại, hoặc coi như đã gửi."),
+        _("Không tra cứu được ở nhà cung cấp tin nhắn. Hãy chọn gửi lại, hoặc coi như đã gửi."),
         _url_if_open(user, "campaigns.sheet", campaign_id=campaign.id, _anchor="undecided"),
         "warn",
         _("Cần quyết định"),
@@ -306,7 +309,7 @@ def _lookup_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
             count=number(campaign.unknown - campaign.undecided),
             name=campaign.name,
         ),
-        _("Hệ thống đang tra lại ở tổng đài và chỉ gửi lại khi chắc chắn tin chưa đi."),
+        _("Hệ thống đang tra lại ở nhà cung cấp tin nhắn và chỉ gửi lại khi chắc chắn tin chưa đi."),
         _sheet_url(user, campaign.id),
         "info",
         _("Đang xác minh"),
@@ -314,20 +317,47 @@ def _lookup_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
 
 
 def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
-    """Return a task for each report of today that raised an alarm, if the user may issue it."""
-    if not is_province_staff(session, user):
-        return []
+    """Return tasks about reports: days that were missed, alarms of today, reports that wait for the user's approval."""
+    tasks = []
     today = now.astimezone(VIETNAM).date()
-    drives = drives_with_report(session)
-    alarms = [(drive, alarm) for drive in drives if (alarm := read_alarm(session, drive, today))]
-    return [_report_task(user, drive, alarm) for drive, alarm in alarms]
+    if is_province_staff(session, user):
+        for drive in drives_with_report(session):
+            for day in read_missed_days(session, drive, today=today):
+                tasks.append(_missed_task(user, drive, day))
+            if alarm := read_alarm(session, drive, today):
+                tasks.append(_report_task(user, drive, alarm))
+    for waiting in read_waiting_reports(session, user):
+        if not waiting.by_user:
+            url = _url_if_open(user, "report.index", drive=waiting.drive, day=waiting.day)
+            text = (
+                _("Báo cáo bổ sung, đính chính ngày %(day)s chờ phê duyệt", day=show_day(waiting.day))
+                if waiting.n
+                else _("Báo cáo ngày %(day)s chờ phê duyệt", day=show_day(waiting.day))
+            )
+            tasks.append(
+                Task(text, _("Đọc dự thảo, phê duyệt và phát hành."), url, "warn", _("Chờ phê duyệt"))
+            )
+    return tasks
+
+
+def _missed_task(user: User, drive: int, day: date) -> Task:
+    iso = day.isoformat()
+    return Task(
+        _("Chưa phát hành báo cáo ngày %(day)s", day=show_day(iso)),
+        _("Vẫn lập được: số liệu tính đến giờ chốt của ngày đó."),
+        _url_if_open(user, "report.index", drive=drive, day=iso),
+        "bad",
+        _("Báo cáo ngày"),
+    )
 
 
 def _report_task(user: User, drive: int, alarm: Alarm) -> Task:
-    if alarm is Alarm.UNDELIVERED:
+    if alarm is Alarm.UNAPPROVED:
+        text, look = _("Báo cáo hôm nay chưa được phê duyệt, chưa phát hành"), "bad"
+    elif alarm is Alarm.UNDELIVERED:
         text, look = _("Báo cáo ngày chưa đến được tất cả nơi nhận"), "bad"
     else:
-        text, look = _("Còn nơi chưa nộp số liệu cho báo cáo ngày"), "warn"
+        text, look = _("Còn nơi chưa gửi số liệu cho báo cáo ngày"), "warn"
     more = _("Mở ra để xem lý do và việc cần làm.")
     return Task(text, more, _url_if_open(user, "report.index", drive=drive), look, _("Báo cáo ngày"))
 

@@ -1,37 +1,41 @@
-"""The leaders' page with charts: distance to the goal, forecast, who is behind, what needs a decision."""
+"""The leaders' page: distance to the goal, forecast, who is behind, what needs a decision; its charts as pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+import io
+from datetime import UTC, datetime
 
-from flask import request, url_for
+from flask import request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup
 
 from admin.forms import ChoiceField, Form, TextField, today
-from admin.rules.charts import Goal, Projection, Tile, line_chart, tile_grid
 from admin.views.base import AdminPage, requested_drive_id
-from admin.wording.filters import number, percent
+from admin.views.leader_charts import as_picture, draw_charts
+from admin.wording.filters import day as show_day
+from admin.wording.filters import moment as show_moment
 from admin.wording.progress import OUTLOOKS, show_concern
+from admin.wording.reports import DAY_STATES
 from campaigns.analytics import open_tasks
-from campaigns.analytics.progress import LeadGoal, ProgressPage, drive_of_campaign, read_progress
+from campaigns.analytics.progress import drive_of_campaign, read_progress
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Drive
 from campaigns.planning.drives import find_drive, list_drives
 from campaigns.planning.kinds import needs_smartphone, words_of
-from campaigns.rules.progress import Outlook, RankRow, ShareBasis, find_concerns, furthest_behind
+from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
+from campaigns.reports.settings import may_urge
+from campaigns.reports.writers.picture import svg_as_png
+from campaigns.rules.progress import find_concerns, furthest_behind
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals
-from outreach.accounts.permissions import is_province_staff
+from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.runtime import Runtime
 
-COMMUNES_SHOWN = 10
+COMMUNES_SHOWN, LAGGARDS_SHOWN = 10, 3
 
 
 class OfficialForm(Form):
@@ -66,6 +70,12 @@ class ProgressView(AdminPage):
             paused = [line.name for line in open_tasks.read_paused(session, user)]
             visits = read_totals(session, drive.id, user, now=now)
             corrected = read_corrected(session, drive.id, user)
+            today = now.astimezone(VIETNAM).date()
+            sees_all = organisations_of(session, user) is None
+            report = read_today(session, drive.id, today, now=now) if sees_all else None
+            reports = read_waiting_reports(session, user)
+            urges = may_urge(session, user)
+            missed = read_missed_days(session, drive.id, today=today) if sees_all else []
         if leaders.reach.is_due:
             enqueue_count_reach(self.runtime, leaders.campaigns[0].id)
         head = leaders.head
@@ -83,6 +93,8 @@ class ProgressView(AdminPage):
             agencies_missing=leaders.agencies.missing if leaders.agencies else [],
             submitted=submitted,
             paused=paused,
+            reports=[show_day(waiting.day) for waiting in reports if not waiting.by_user],
+            reports_missed=[show_day(day.isoformat()) for day in missed],
         )
         all_communes = [line for table in leaders.communes.values() for line in table.lines]
         district_code = request.args.get("district")
@@ -100,12 +112,35 @@ class ProgressView(AdminPage):
             has_app=needs_smartphone(leaders.drive.kind),
             words=words_of(leaders.drive.kind),
             enters=may_enter_official,
+            urges=urges,
             official_form=official_form,
             district=district,
             behind=furthest_behind(all_communes, most=COMMUNES_SHOWN),
             visits=visits,
             corrected=corrected,
-            charts=draw_charts(leaders, today=now.astimezone(VIETNAM).date()),
+            laggards=furthest_behind(leaders.districts.lines, most=LAGGARDS_SHOWN),
+            days_left=(head.goal.deadline - today).days if head.goal and head.goal.deadline else None,
+            report=DAY_STATES.get(report) if report else None,
+            waves_by_day={wave.day: wave.people for wave in leaders.waves},
+            charts=draw_charts(leaders, self.runtime.settings.boundaries_file, today=today),
+        )
+
+    @expose("/picture/<any(days, places, funnel):chart>.png")
+    def picture(self, chart: str) -> ResponseReturnValue:
+        """Send one of the page's charts as a picture. `?drive=`"""
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            drive = session.get(Drive, requested_drive_id(session)) or Drive(name="")
+            redis = self.runtime.redis
+            leaders = read_progress(session, drive, user=user, redis=redis, now=now) if drive.id else None
+            drives = list_drives(session)
+        if leaders is None:
+            return self.render("progress/empty.html", drives=drives, drive=drive)
+        today = now.astimezone(VIETNAM).date()
+        drawn = draw_charts(leaders, self.runtime.settings.boundaries_file, today=today)[chart]
+        content = svg_as_png(as_picture(drawn, f"{drive.name}, {show_moment(now)}"))
+        return send_file(
+            io.BytesIO(content), "image/png", as_attachment=True, download_name=f"{chart}-{today}.png"
         )
 
     @expose("/official", methods=["POST"])
@@ -116,113 +151,3 @@ class ProgressView(AdminPage):
         page = url_for(".index", drive=drive, _anchor="sources")
         message = _("Đã ghi số liệu.")
         return self.submit_form(OfficialForm(), page, enter_official, drive=drive, message=message)
-
-
-# Position of Kon Tum's districts in the tile chart: column and row by GSO code. No map is needed.
-TILE_PLACES = {
-    "610": (0, 0),
-    "617": (1, 0),
-    "611": (0, 1),
-    "612": (1, 1),
-    "613": (2, 1),
-    "616": (0, 2),
-    "615": (1, 2),
-    "614": (2, 2),
-    "618": (0, 3),
-    "608": (1, 3),
-}
-
-
-_FEW_TILES = 18  # with more, a row has more than three
-
-
-def draw_charts(leaders: ProgressPage, *, today: date) -> dict[str, Markup]:
-    """Draw the charts: the days with a forecast, and the districts as tiles."""
-    head = leaders.head
-    goal = (
-        Goal(head.goal.share, _("Mục tiêu %(share)s", share=percent(head.goal.share))) if head.goal else None
-    )
-    about = (
-        _("Số tự báo, chia cho số người thuộc diện vận động đã nhập cho từng nơi.")
-        if leaders.districts.basis is ShareBasis.ENTERED
-        else _(
-            "Số tự báo, chia cho số người trong danh sách nhận tin chưa báo là không có điện thoại thông minh."
-        )
-        if needs_smartphone(leaders.drive.kind)
-        else _("Số tự báo, chia cho số người trong danh sách nhận tin.")
-    )
-    return {
-        "days": _draw_days(head, today),
-        "tiles": tile_grid(
-            "tiles",
-            _("Các nơi trên sơ đồ ô"),
-            about,
-            _tiles(leaders.districts.lines),
-            goal=goal,
-        ),
-    }
-
-
-def _tiles(lines: Sequence[RankRow]) -> list[Tile]:
-    """Return a tile per district at its position; districts without one go in rows below."""
-    with_code = [line for line in lines if line.code]
-    free_row = max((row for _column, row in TILE_PLACES.values()), default=-1) + 1
-    if not any(line.code in TILE_PLACES for line in with_code):
-        free_row = 0
-    unplaced = [line.code for line in with_code if line.code not in TILE_PLACES]
-    columns = 3 if len(unplaced) <= _FEW_TILES else 8
-    tiles = []
-    for line in with_code:
-        code = line.code or ""
-        place = TILE_PLACES.get(code)
-        if place is None:
-            index = unplaced.index(code)
-            place = (index % columns, free_row + index // columns)
-        name = line.name.split(" ", 2 if line.name.startswith(("Thành phố", "Thị", "Đặc khu")) else 1)[-1]
-        tiles.append(Tile(name, line.share, percent(line.share) if line.share is not None else "?", *place))
-    return tiles
-
-
-def _draw_days(head: LeadGoal, today: date) -> Markup:
-    days = head.days
-    target = head.target
-    goal = Goal(target, _("Mục tiêu: %(count)s người", count=number(target))) if target else None
-    deadline: tuple[int, str] | None = None
-    due = head.goal.deadline if head.goal else None
-    if due and days:
-        deadline = ((due - days[0][0]).days, _("Hạn %(day)s", day=_day(due)))
-    count = days[-1][1] if days else 0
-    return line_chart(
-        "days",
-        _("Số tự báo, cộng dồn theo ngày"),
-        _(
-            "Từ %(first)s đến %(last)s, nay là %(count)s máy.",
-            first=_day(days[0][0]),
-            last=_day(days[-1][0]),
-            count=number(count),
-        )
-        if days
-        else _("Chưa có ngày nào."),
-        [(_day(day), total, number(total)) for day, total in days],
-        goal=goal,
-        deadline=deadline,
-        ahead=_ahead(head, today),
-    )
-
-
-def _ahead(head: LeadGoal, today: date) -> Projection | None:
-    if head.outlook is Outlook.REACHED or not head.days:
-        return None
-    first = head.days[0][0]
-
-    deadline, forecast = head.goal.deadline if head.goal else None, head.ahead
-    return Projection(
-        fan=((forecast.until - first).days, forecast.low, forecast.likely, forecast.high)
-        if forecast
-        else None,
-        needed_by=(deadline - first).days if deadline and deadline >= today else None,
-    )
-
-
-def _day(day: date) -> str:
-    return f"{day.day}/{day.month}/{day.year}"

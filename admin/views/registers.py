@@ -105,7 +105,7 @@ class DoNotCallView(TableRegister):
     """Files of the do-not-call register."""
 
     table, endpoint, url = DoNotCallFile, "do_not_call", "/admin/do-not-call"
-    name, title = _l("Không làm phiền"), _l("Danh sách không làm phiền")
+    name, title = _l("Danh sách không quảng cáo"), _l("Danh sách không quảng cáo (DoNotCall)")
     list_template, new_form = "contacts/do_not_call.html", DoNotCallForm
     numbers = ("numbers", "added", "removed", "people")
     _counts = (

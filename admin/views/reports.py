@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
+from admin.forms import Form, LongTextField
 from admin.views.base import AdminPage, refuse, requested_drive_id
 from admin.wording.errors import show_error
 from admin.wording.reports import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
@@ -22,26 +24,42 @@ from campaigns.planning.drives import list_drives
 from campaigns.reports.day_status import DayStatus, read_day_status, read_history
 from campaigns.reports.documents import MIME, document_of, download_file, file_name
 from campaigns.reports.issue_report import (
+    approve_report,
     correct,
     freeze,
     issue,
     note_by_hand,
     note_pending_changes,
+    prepare_report,
     read_issues,
     send_again,
     share_report,
 )
 from campaigns.reports.links import end_link
-from campaigns.reports.settings import current_template, require_province, save_form
+from campaigns.reports.settings import (
+    current_template,
+    may_approve_report,
+    require_province,
+    save_form,
+)
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.document import ReportDocument
+from campaigns.rules.reports.notes import read_notes
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
+
+
+class NotesForm(Form):
+    main = "remark"
+    ids = "notes"
+    remark = LongTextField(_l("Nhận xét trong ngày"), rows=2, codes=("report_notes_long",))
+    hindered = LongTextField(_l("Khó khăn, vướng mắc (mỗi ý một dòng)"), rows=3)
+    asked = LongTextField(_l("Đề xuất, kiến nghị trong ngày (mỗi ý một dòng)"), rows=3)
 
 
 class ReportView(AdminPage):
@@ -63,6 +81,10 @@ class ReportView(AdminPage):
                 history=read_history(session, drive),
                 drives=list_drives(session),
                 may_act=is_province_staff(session, user),
+                may_approve=may_approve_report(session, user),
+                prepared_by=_name_of(session, status),
+                is_own=status.to_approve is not None and status.to_approve.prepared_by == user.id,
+                notes=_notes_form(status),
                 kinds=[kind.value for kind in FileKind],
                 drive=drive,
                 **_status_context(status, now),
@@ -112,25 +134,45 @@ class ReportView(AdminPage):
 
     @expose("/issue", methods=["POST"])
     def issue(self) -> ResponseReturnValue:
-        """Freeze and issue by hand: for a missed day, or one without running campaigns."""
+        """Freeze by hand: for a missed day, or one without running campaigns."""
 
         def act(user: User, drive: int, day: date, now: datetime) -> str:
             is_new = freeze(self.runtime, drive, day, now=now, user=user)
-            issue(self.runtime, drive, day, now=now)
-            return _("Đã chốt số liệu và phát hành báo cáo.") if is_new else _("Báo cáo này đã có từ trước.")
+            return _("Đã chốt số liệu.") if is_new else _("Báo cáo này đã có từ trước.")
 
         return self._run(act)
 
+    @expose("/prepare", methods=["POST"])
+    def prepare(self) -> ResponseReturnValue:
+        """Put the frozen report, with the notes typed, before those who may approve it."""
+        day = _requested_day()
+        with self.reading() as (session, _user):
+            drive = requested_drive_id(session)
+        page = url_for(".index", day=day.isoformat(), drive=drive)
+        message = _("Đã trình ký. Người có thẩm quyền xem và phê duyệt ở trang này.")
+        return self.submit_form(NotesForm(), page, prepare_report, drive, day.isoformat(), message=message)
+
+    @expose("/approve", methods=["POST"])
+    def approve(self) -> ResponseReturnValue:
+        """Approve what was read, by the moment of its preparation, and issue it."""
+
+        def act(user: User, drive: int, day: date, now: datetime) -> str:
+            prepared_at = request.form.get("prepared_at", "")
+            approve_report(self.runtime, drive, day.isoformat(), prepared_at=prepared_at, user=user, now=now)
+            issue(self.runtime, drive, day, now=now)
+            return _("Đã phê duyệt và phát hành.")
+
+        return self._run(act, is_staff_s=False)
+
     @expose("/correct", methods=["POST"])
     def correct(self) -> ResponseReturnValue:
-        """Issue a correction now, before its scheduled hour."""
+        """Prepare a correction with all that came late."""
 
         def act(user: User, drive: int, day: date, now: datetime) -> str:
             changes = correct(self.runtime, drive, day, now=now, user=user)
             if not changes:
                 return _("Không có số liệu nào thay đổi so với báo cáo đã phát hành.")
-            issue(self.runtime, drive, day, now=now)
-            return _("Đã phát hành báo cáo đính chính: %(count)s số liệu.", count=len(changes))
+            return _("Đã lập và trình ký báo cáo đính chính: %(count)s số liệu.", count=len(changes))
 
         return self._run(act)
 
@@ -220,24 +262,48 @@ class ReportView(AdminPage):
             raise NotFound("day_not_come")
         known_until = min(now, freezes_at(day, form))
         snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=known_until)
-        return compose(snapshot, form)
+        return replace(compose(snapshot, form), is_draft=True)
 
-    def _run(self, act: Callable[[User, int, date, datetime], str]) -> ResponseReturnValue:
-        """Run an action for the form's day, flash its message and redirect to that day."""
+    def _run(
+        self, act: Callable[[User, int, date, datetime], str], *, is_staff_s: bool = True
+    ) -> ResponseReturnValue:
+        """Run an action for the form's day, flash its message and redirect to that day.
+
+        With `is_staff_s` it is one for staff of the province; the use case says who else may.
+        """
         day, now = _requested_day(), datetime.now(UTC)
         with self.reading() as (session, _user):
             drive = requested_drive_id(session)
         page = url_for(".index", day=day.isoformat(), drive=drive)
         try:
             with self.reading() as (session, user):
-                require_province(session, user)
+                if is_staff_s:
+                    require_province(session, user)
             flash(act(user, drive, day, now), "success")
         except LoaError as error:
             return refuse(error, page)
         return redirect(page, code=303)
 
 
-def _issued_document(session: Session, drive: int, day: date, n: int) -> ReportDocument:
+def _notes_form(status: DayStatus) -> NotesForm:
+    """Return the form of the notes: as typed where it was refused, else as stored."""
+    form = NotesForm.on_page()
+    waiting = status.to_approve
+    if waiting is not None and waiting.notes and not form.errors:
+        notes = read_notes(waiting.notes)
+        form.remark.data = notes.remark
+        form.hindered.data, form.asked.data = "\n".join(notes.hindered), "\n".join(notes.asked)
+    return form
+
+
+def _name_of(session: Session, status: DayStatus) -> str:
+    """Return the name of the officer who prepared what waits for approval."""
+    waiting = status.to_approve
+    user = session.get(User, waiting.prepared_by) if waiting and waiting.prepared_by else None
+    return (user.name or user.email) if user else ""
+
+
+def _issued_document(session: Session, drive: int, day: date, n: int) -> ReportDocument | None:
     report_issue = next((row for row in read_issues(session, drive, day.isoformat()) if row.n == n), None)
     if report_issue is None:
         raise NotFound("report_not_found")

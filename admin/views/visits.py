@@ -91,7 +91,7 @@ class ResultsForm(Form):
     """Results of a sheet: the field `k<line>` of each line holds its key."""
 
     visited_at = TextField(
-        _l("Đi lúc"),
+        _l("Thời điểm đến"),
         name="visited",
         type="datetime-local",
         hint=_l("Ai đã tự trả lời sau giờ này thì câu trả lời của họ được giữ."),
@@ -119,7 +119,10 @@ class ResultsForm(Form):
         if self.wrong_lines:
             lines = ", ".join(map(str, self.wrong_lines))
             self.form_errors.append(
-                _("Chưa ghi gì. Phím ở dòng %(lines)s không đúng, hãy dùng các phím trong bảng.", lines=lines)
+                _(
+                    "Dữ liệu chưa được lưu. Phím ở dòng %(lines)s không đúng, hãy dùng các phím trong bảng.",
+                    lines=lines,
+                )
             )
         return is_valid and not self.wrong_lines
 
@@ -127,7 +130,9 @@ class ResultsForm(Form):
         try:
             self._moment()
         except ValueError as error:
-            raise ValidationError(_("Chưa ghi gì. “Đi lúc” không phải là ngày và giờ.")) from error
+            raise ValidationError(
+                _("Dữ liệu chưa được lưu. “Thời điểm đến” không phải là ngày và giờ.")
+            ) from error
 
     def _moment(self) -> datetime | None:
         """Return the field's day and hour in Vietnam, None if it is empty."""

@@ -60,7 +60,7 @@ DOUBTS: dict[CampaignWarning, tuple[str, Any]] = {
     CampaignWarning.ASKS_FOR_REPLY: (
         "error",
         _l(
-            "Tin mời trả lời bằng tin nhắn, nhưng tổng đài đang dùng không nhận được tin trả lời: lời đáp và lời từ chối "
+            "Tin mời trả lời bằng tin nhắn, nhưng nhà cung cấp tin nhắn đang dùng không nhận được tin trả lời: lời đáp và lời từ chối "
             "sẽ không tới hệ thống. Hãy viết, ví dụ: “Trả lời hoặc từ chối tại liên kết”."
         ),
     ),
@@ -165,7 +165,7 @@ _NAMES: dict[str, Any] = {
     "text": _l("Nội dung tin"),
     "text_b": _l("Nội dung thứ hai"),
     "texts": _l("Nội dung theo ngôn ngữ"),
-    "hold_out": _l("Giữ lại không nhắn"),
+    "hold_out": _l("Nhóm đối chứng (không nhắn tin)"),
     "unaccented": _l("Bỏ dấu"),
     "unaccented_languages": _l("Bỏ dấu cả ở tiếng"),
     "window": _l("Khung giờ gửi"),
@@ -344,7 +344,7 @@ def show_lifts(lifts: list[StepLift]) -> list[ShownLift]:
 
 def _show_lift(each: StepLift, lift: ShareDifference) -> ShownLift:
     counted = _(
-        "Trong %(reminded)s người được nhắn có %(first)s tự báo đã xong; trong %(held)s người giữ lại không nhắn có %(second)s.",
+        "Trong %(reminded)s người được nhắn có %(first)s tự khai báo đã thực hiện; trong %(held)s người giữ lại không nhắn có %(second)s.",
         reminded=number(each.reminded.people),
         first=percent(lift.first),
         held=number(each.held_out.people),
@@ -361,7 +361,7 @@ def _show_lift(each: StepLift, lift: ShareDifference) -> ShownLift:
 
 def _show_texts(each: StepLift, texts: ShareDifference) -> ShownLift:
     counted = _(
-        "Nội dung thứ hai gửi %(second)s người, %(first_share)s tự báo đã xong; nội dung thứ nhất gửi %(first)s người, %(second_share)s.",
+        "Nội dung thứ hai gửi %(second)s người, %(first_share)s tự khai báo đã thực hiện; nội dung thứ nhất gửi %(first)s người, %(second_share)s.",
         second=number(each.second_text.people),
         first_share=percent(texts.first),
         first=number(each.first_text.people),

@@ -183,14 +183,14 @@ FAMILIES: dict[str, dict[Any, Any]] = {
     "suppression": {
         SuppressionReason.OPT_OUT: _l("Người dân từ chối nhận tin"),
         SuppressionReason.WRONG_NUMBER: _l("Nhầm số"),
-        SuppressionReason.DO_NOT_CALL: _l("Danh sách không làm phiền"),
+        SuppressionReason.DO_NOT_CALL: _l("Danh sách không quảng cáo (DoNotCall)"),
     },
     "source": {
         "sms": _l("tin nhắn"),
         "page": _l("trang trả lời"),
         "officer": _l("cán bộ ghi"),
         "roster": _l("danh sách cơ quan"),
-        "gateway": _l("tổng đài"),
+        "gateway": _l("nhà cung cấp tin nhắn"),
         "register": _l("danh sách quốc gia"),
         "import": _l("danh sách nhập"),
     },

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask
-from flask_babel import format_decimal, format_percent, get_locale
+from flask_babel import format_decimal, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -14,6 +14,8 @@ from admin.wording import enums
 from admin.wording.errors import show_error, show_stored_error
 from campaigns.rules.goals import GoalScope
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.document import SMALLEST_SHARE
+from campaigns.rules.reports.document import percent as percent_in_vietnamese
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipReason
 from outreach.models.accounts import OrganisationKind, Role
@@ -35,7 +37,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
     "message": {
         MessageState.QUEUED: _l("Chờ gửi"),
         MessageState.SENDING: _l("Đang gửi"),
-        MessageState.ACCEPTED: _l("Tổng đài đã nhận"),
+        MessageState.ACCEPTED: _l("Nhà cung cấp tin nhắn đã nhận"),
         MessageState.SENT: _l("Đã chuyển nhà mạng"),
         MessageState.DELIVERED: _l("Đã đến máy"),
         MessageState.UNDELIVERED: _l("Không đến máy"),
@@ -79,14 +81,14 @@ FAMILIES: dict[str, dict[Any, Any]] = {
     "cause": {
         Cause.BAD_NUMBER: _l("Số không tồn tại"),
         Cause.NOT_MOBILE: _l("Không phải số di động"),
-        Cause.OPTED_OUT: _l("Đã từ chối tại tổng đài"),
+        Cause.OPTED_OUT: _l("Đã từ chối tại nhà cung cấp tin nhắn"),
         Cause.UNREACHABLE: _l("Máy tắt hoặc ngoài vùng phủ sóng"),
         Cause.BLOCKED: _l("Nhà mạng chặn"),
         Cause.BAD_SENDER: _l("Tên người gửi chưa được phép"),
         Cause.BAD_TEXT: _l("Nội dung không được chấp nhận"),
-        Cause.ACCOUNT: _l("Lỗi tài khoản tổng đài"),
+        Cause.ACCOUNT: _l("Lỗi tài khoản dịch vụ tin nhắn"),
         Cause.EXPIRED: _l("Hết hạn chờ"),
-        Cause.BUSY: _l("Tổng đài hoặc nhà mạng quá tải"),
+        Cause.BUSY: _l("Nhà cung cấp tin nhắn hoặc nhà mạng quá tải"),
         Cause.SAMPLE_NUMBER: _l("Số mẫu, không gửi thật"),
         Cause.OTHER: _l("Nguyên nhân khác"),
     },
@@ -145,8 +147,13 @@ def number(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Format a share: 50,3%, a dash for None."""
-    return "–" if share is None else str(format_percent(share, "#,##0.0%"))
+    """Format a share: 50,3% as in the report, a dash for None."""
+    if share is None:
+        return "–"
+    text = percent_in_vietnamese(share)
+    if str(get_locale()) == "vi":
+        return text
+    return "below 0.1%" if 0 < share < SMALLEST_SHARE else text.replace(",", ".")
 
 
 def moment(value: datetime | None) -> str:
@@ -181,26 +188,26 @@ def gateway_fault(fault: str) -> str:
     """Word a fault of the gateway, by its key in `campaigns.rules.delivery.fault_of`, and what to do about it."""
     if fault == "certificate":
         return _(
-            "Chứng thư bảo mật của tổng đài không hợp lệ nên không kết nối được. Hãy báo người quản trị kiểm tra địa "
-            "chỉ tổng đài, đồng hồ máy chủ và thời hạn chứng thư."
+            "Chứng thư bảo mật của nhà cung cấp tin nhắn không hợp lệ nên không kết nối được. Hãy báo người quản trị kiểm tra địa "
+            "chỉ nhà cung cấp tin nhắn, đồng hồ máy chủ và thời hạn chứng thư."
         )
     if fault == "connection":
         return _(
-            "Không kết nối được tới tổng đài. Hãy báo người quản trị kiểm tra đường mạng và địa chỉ tổng đài."
+            "Không kết nối được tới nhà cung cấp tin nhắn. Hãy báo người quản trị kiểm tra đường mạng và địa chỉ nhà cung cấp tin nhắn."
         )
     status = fault.removeprefix("http_")
     if status == fault:
         return _(
-            "Tổng đài không trả lời, hoặc trả lời không đọc được. Hãy báo người quản trị hỏi nhà cung cấp tổng đài."
+            "Nhà cung cấp tin nhắn không trả lời, hoặc trả lời không đọc được. Hãy báo người quản trị hỏi nhà cung cấp tin nhắn."
         )
     if status.startswith("5"):
         return _(
-            "Tổng đài đang lỗi (HTTP %(status)s). Hãy báo người quản trị hỏi nhà cung cấp tổng đài.",
+            "Nhà cung cấp tin nhắn đang lỗi (HTTP %(status)s). Hãy báo người quản trị hỏi nhà cung cấp tin nhắn.",
             status=status,
         )
     return _(
-        "Câu trả lời (HTTP %(status)s) không phải của tổng đài: có thể một máy chủ trung gian chặn đường. Hãy báo người "
-        "quản trị kiểm tra tường lửa, proxy và địa chỉ tổng đài.",
+        "Câu trả lời (HTTP %(status)s) không phải của nhà cung cấp tin nhắn: có thể một máy chủ trung gian chặn đường. Hãy báo người "
+        "quản trị kiểm tra tường lửa, proxy và địa chỉ nhà cung cấp tin nhắn.",
         status=status,
     )
 

@@ -20,8 +20,8 @@ from campaigns.rules.reach import ReachMeasure, ReachTotals
 OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
     Outlook.REACHED: ("good", _l("Đã đạt")),
     Outlook.ON_TRACK: ("good", _l("Dự kiến đạt mục tiêu")),
-    Outlook.AT_RISK: ("warn", _l("Chưa chắc kịp hạn")),
-    Outlook.OFF_TRACK: ("bad", _l("Dự kiến không kịp hạn")),
+    Outlook.AT_RISK: ("warn", _l("Chưa chắc hoàn thành đúng hạn")),
+    Outlook.OFF_TRACK: ("bad", _l("Dự kiến không hoàn thành đúng hạn")),
     Outlook.PAST: ("bad", _l("Đã quá hạn, chưa đạt")),
     Outlook.OPEN: ("info", _l("Chưa đặt hạn")),
     Outlook.UNKNOWN: ("", _l("Chưa đủ số liệu để dự báo")),
@@ -52,14 +52,14 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
         "goals.index",
     ),
     ConcernKind.NO_DENOMINATOR: (
-        _l("Mẫu số"),
+        _l("Tổng số"),
         "warn",
         _l("Chưa rõ có bao nhiêu người thuộc diện vận động"),
         _l("Cần một con số có ngày và nguồn, ví dụ của Sở Thông tin và Truyền thông."),
         "goals.index",
     ),
     ConcernKind.TOO_MANY: (
-        _l("Mẫu số"),
+        _l("Tổng số"),
         "bad",
         _l("Số người báo đã thực hiện lớn hơn tổng số thuộc diện vận động"),
         _l("Tổng số thuộc diện vận động đang nhập thấp hơn thực tế. Cần kiểm tra lại."),
@@ -90,7 +90,7 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
     ConcernKind.AGENCIES_MISSING: (
         _l("Cơ quan"),
         "warn",
-        _l("%(n)s cơ quan chưa nộp số liệu hôm nay"),
+        _l("%(n)s cơ quan chưa gửi số liệu hôm nay"),
         "",
         "#agencies",
     ),
@@ -105,11 +105,25 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
     ConcernKind.MORE_THAN_OFFICIAL: (
         _l("Số chính thức"),
         "warn",
-        _l("%(n)s nơi có số tự báo cao hơn số chính thức"),
+        _l("%(n)s nơi có số tự khai báo cao hơn số chính thức"),
         _l("%(names)s. Số chính thức có thể đã cũ, hoặc có người báo nhầm."),
         "#sources",
     ),
     ConcernKind.SUBMITTED: (_l("Chờ duyệt"), "info", _l("%(n)s chiến dịch chờ duyệt"), "", ""),
+    ConcernKind.REPORT_WAITING: (
+        _l("Báo cáo ngày"),
+        "warn",
+        _l("%(n)s báo cáo chờ phê duyệt"),
+        "",
+        "report.index",
+    ),
+    ConcernKind.REPORT_MISSED: (
+        _l("Báo cáo ngày"),
+        "bad",
+        _l("%(n)s ngày chưa phát hành báo cáo"),
+        "",
+        "report.index",
+    ),
     ConcernKind.PAUSED: (_l("Gửi tin"), "warn", _l("%(n)s chiến dịch đang tạm dừng"), "", ""),
 }
 
@@ -175,7 +189,7 @@ def step_rows(
         *parts(ReachMeasure.SKIPPED, "skip"),
         row(_("Còn chờ hoặc đang xác minh"), lambda each: each.waiting),
         row(_("Đã hủy"), lambda each: each.cancelled),
-        row(_("Đã gửi (tổng đài đã nhận)"), lambda each: each.sent),
+        row(_("Đã gửi (nhà cung cấp tin nhắn đã nhận)"), lambda each: each.sent),
         row(_("Đã đến máy"), lambda each: each.delivered),
         row(_("Không đến được"), lambda each: each.failed),
         *parts(ReachMeasure.CAUSES, "cause"),
@@ -183,7 +197,7 @@ def step_rows(
         *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),
         row(_("Đã trả lời"), lambda each: each.answered),
         *parts(ReachMeasure.ANSWERS, "answer"),
-        row(_("Tự báo đã xong"), lambda each: each.installed),
+        row(_("Tự khai báo đã thực hiện"), lambda each: each.installed),
         row(_("Chi phí, đồng"), lambda each: round(each.segments * price)),
     ]
     return [each for each in rows if not each.is_part or any(each.values)]
@@ -199,7 +213,7 @@ def file_rows(
     price: float,
     kind: str = "",
 ) -> list[list[str | int]]:
-    """Return a header and a row per step, organisation and place.
+    """Return a header and a row per step, organisation and place; a cell is blank where a row of its kind has no such figure.
 
     `steps`: number by id, `places`: (area below the province, commune within it or "") by code; `level`: what the former are called.
     """
@@ -211,6 +225,16 @@ def file_rows(
             for detail in counts.by[measure]
         }
     )
+    # What is counted by step is not counted over the whole campaign, and the other way round: there it is not 0.
+    counted = {
+        is_step: {
+            measure
+            for (step_id, *_), each in parts.items()
+            if bool(step_id) is is_step
+            for measure in each.by
+        }
+        for is_step in (True, False)
+    }
     order = list(ReachMeasure)
     columns = sorted(present, key=lambda column: (order.index(column[0]), column[1]))
     head: list[str | int] = [
@@ -237,8 +261,11 @@ def file_rows(
                 district,
                 commune,
                 area or "",
-                *(counts.by.get(measure, {}).get(detail, 0) for measure, detail in columns),
-                round(counts.segments * price),
+                *(
+                    counts.by.get(measure, {}).get(detail, 0) if measure in counted[bool(step_id)] else ""
+                    for measure, detail in columns
+                ),
+                round(counts.segments * price) if ReachMeasure.SEGMENTS in counted[bool(step_id)] else "",
             ]
         )
     return rows
@@ -250,7 +277,7 @@ def _column(measure: ReachMeasure, detail: str, kind: str) -> str:
         ReachMeasure.EXCLUDED: _("Không gửi"),
         ReachMeasure.WRITTEN: _("Người đã được gửi tin"),
         ReachMeasure.ARRIVED: _("Người có tin đến máy"),
-        ReachMeasure.WRITTEN_INSTALLED: _("Đã được gửi tin và tự báo đã xong"),
+        ReachMeasure.WRITTEN_INSTALLED: _("Đã được gửi tin và tự khai báo đã thực hiện"),
         ReachMeasure.WRITTEN_WITHOUT: _("Đã được gửi tin và báo không có điện thoại thông minh"),
         ReachMeasure.MESSAGES: _("Tin"),
         ReachMeasure.SKIPPED: _("Tin bỏ qua"),
@@ -259,9 +286,9 @@ def _column(measure: ReachMeasure, detail: str, kind: str) -> str:
         ReachMeasure.OPENED: _("Liên kết đã mở (chưa kiểm chứng)"),
         ReachMeasure.CLICKED: _("Đã bấm nút cài đặt"),
         ReachMeasure.ANSWERS: _("Trả lời"),
-        ReachMeasure.INSTALLED: _("Tự báo đã xong"),
-        ReachMeasure.ARMS: _("Rút thăm vào nhóm"),
-        ReachMeasure.ARMS_INSTALLED: _("Tự báo đã xong, nhóm"),
+        ReachMeasure.INSTALLED: _("Tự khai báo đã thực hiện"),
+        ReachMeasure.ARMS: _("Chọn ngẫu nhiên vào nhóm"),
+        ReachMeasure.ARMS_INSTALLED: _("Tự khai báo đã thực hiện, nhóm"),
     }
     families = {
         ReachMeasure.EXCLUDED: "excluded",

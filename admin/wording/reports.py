@@ -42,13 +42,24 @@ class MailLine:
 
 
 PURPOSES: dict[Purpose, Any] = {
-    Purpose.CHASE: _l("Nhắc nơi chưa nộp"),
+    Purpose.CHASE: _l("Nhắc nơi chưa gửi"),
     Purpose.ALARM_MISSING: _l("Báo động còn thiếu số liệu"),
-    Purpose.ALARM_UNDELIVERED: _l("Báo động chưa gửi được báo cáo"),
+    Purpose.ALARM_UNDELIVERED: _l("Báo động chưa phê duyệt hoặc chưa gửi được báo cáo"),
     Purpose.REPORT: _l("Gửi báo cáo"),
     Purpose.CORRECTION: _l("Gửi báo cáo đính chính"),
 }
 
+# State of a day's report: colour of the badge, text.
+DAY_STATES: dict[DayState, tuple[str, Any]] = {
+    DayState.NOT_WANTED: ("", _l("không lập")),
+    DayState.MISSED: ("bad", _l("chưa lập")),
+    DayState.COLLECTING: ("info", _l("đang nhận số liệu")),
+    DayState.FROZEN: ("warn", _l("dự thảo")),
+    DayState.PREPARED: ("warn", _l("chờ phê duyệt")),
+    DayState.APPROVED: ("info", _l("đã phê duyệt")),
+    DayState.ISSUED: ("warn", _l("đã phát hành, đang gửi")),
+    DayState.DELIVERED: ("good", _l("đã gửi")),
+}
 HURDLES: dict[MailObstacle, Any] = {
     MailObstacle.NO_FORM: _l(
         "Chưa lưu mẫu báo cáo của đợt này: chưa có gì được chốt, phát hành. Hãy mở “Mẫu báo cáo”, kiểm tra từng phần rồi lưu."
@@ -75,22 +86,32 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
     there_at = day.by_hand_at or max(delivered, default=None) if is_there else None
     corrections = [each.issued_at for each in standing.issues[1:] if each.issued_at]
     lines = [
-        hour(hours.chase, _("Nhắc nơi chưa nộp số liệu"), day.chased_at),
+        hour(hours.chase, _("Nhắc nơi chưa gửi số liệu"), day.chased_at),
         hour(
             hours.alarm,
             _("Báo động nơi còn thiếu"),
             day.alarmed_at,
             "bad" if standing.is_missing_alarm else "",
         ),
-        hour(hours.freeze, _("Chốt số liệu, lập văn bản, gửi đi"), first.issued_at if first else None),
+        hour(hours.freeze, _("Chốt số liệu, lập dự thảo"), first.frozen_at if first else None),
     ]
+    if first and first.prepared_at:
+        lines.append(hour(hours.freeze, _("Trình ký"), first.prepared_at))
+    if first and first.approved_at:
+        lines.append(hour(hours.freeze, _("Phê duyệt, phát hành"), first.approved_at))
     if day.undelivered_at:
         look = "bad" if standing.is_undelivered_alarm else ""
-        lines.append(hour(hours.undelivered, _("Báo động chưa gửi được"), day.undelivered_at, look))
+        lines.append(
+            hour(hours.undelivered, _("Báo động chưa phê duyệt hoặc chưa gửi được"), day.undelivered_at, look)
+        )
     return [
         *lines,
         hour(hours.deadline, _("Phải đến nơi nhận trước giờ này"), there_at),
-        hour(hours.correct, _("Số liệu đến muộn thành báo cáo đính chính"), max(corrections, default=None)),
+        hour(
+            hours.correct,
+            _("Xem số liệu đến muộn, lập báo cáo đính chính nếu cần"),
+            max(corrections, default=None),
+        ),
     ]
 
 
@@ -125,15 +146,21 @@ FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
     ("bases", _l("Căn cứ (mỗi căn cứ một dòng)"), 4, ""),
     (
         "action",
-        _l("Việc được vận động"),
+        _l("Nội dung vận động"),
         0,
         _l("Ví dụ: cài đặt ứng dụng Bluezone; tiêm vắc xin phòng COVID-19."),
     ),
-    ("done", _l("Động từ ngắn"), 0, _l("Ví dụ: cài đặt; tiêm. Dùng trong “đã …”, “chưa …”.")),
+    ("done", _l("Từ chỉ hành động (dùng sau “đã”, “chưa”)"), 0, _l("Ví dụ: cài đặt; tiêm.")),
     ("staff", _l("Nhóm của cơ quan, đơn vị"), 0, ""),
     ("residents", _l("Nhóm người dân"), 0, ""),
     ("proposals", _l("Đề xuất, kiến nghị (mỗi ý một dòng)"), 4, ""),
     ("signature", _l("Thẩm quyền và chức vụ ký (mỗi dòng một dòng)"), 3, ""),
+    (
+        "signer",
+        _l("Họ và tên người ký"),
+        0,
+        _l("Không ghi học hàm, học vị; để trống thì chừa chỗ để ký tên."),
+    ),
     ("copies", _l("Nơi nhận (mỗi nơi một dòng)"), 5, ""),
     ("filed", _l("Lưu"), 0, ""),
     (
@@ -151,12 +178,12 @@ FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
     ("link_days", _l("Liên kết xem báo cáo dùng được (ngày)"), 0, ""),
 )
 HOUR_FIELDS: tuple[tuple[str, Any], ...] = (
-    ("chase", _l("Nhắc nơi chưa nộp")),
+    ("chase", _l("Nhắc nơi chưa gửi")),
     ("alarm", _l("Báo động nơi còn thiếu")),
     ("freeze", _l("Chốt số liệu")),
-    ("undelivered", _l("Báo động chưa gửi được")),
+    ("undelivered", _l("Báo động chưa phê duyệt, chưa gửi được")),
     ("deadline", _l("Phải đến nơi trước")),
-    ("correct", _l("Gửi đính chính")),
+    ("correct", _l("Xem số liệu đến muộn")),
 )
 
 

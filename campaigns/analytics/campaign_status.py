@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_undecided
-from campaigns.delivery.streams import campaign_hours
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
 from campaigns.emergency_stop import is_stopped
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
@@ -62,12 +62,13 @@ class MessageCounts:
     """Message counts of a campaign, as they are cached.
 
     `messages` is by step, state and reason for skipping; `causes` counts failed attempts by cause; `segments`
-    are those the gateway accepted.
+    are those the gateway accepted, `reply_segments` those of acknowledgements, confirmations and officers' answers.
     """
 
     messages: list[tuple[int | None, MessageState, SkipReason | None, int]]
     causes: list[tuple[str, int]]
     segments: int
+    reply_segments: int
     requests: int
     has_left: bool
     counted_at: datetime
@@ -86,7 +87,9 @@ class StepFigures:
 class SendingPanel:
     """Figures of the live sending panel.
 
-    Rates are in messages a second, money is in VND; None where not known. `actions` is what may be done with
+    Rates are in messages a second, money is in VND; None where not known. `spent_vnd` is of the campaign's messages,
+    `replies_vnd` of acknowledgements, confirmations and officers' answers, estimated by the price of a segment; with
+    `reserved_vnd` for what was not sent yet they add up to `whole_vnd`. `actions` is what may be done with
     the campaign now. `undecided` of the unknown messages wait for a person, and so do `undecided_answers` to
     residents, which are not part of the steps' figures.
     """
@@ -113,12 +116,17 @@ class SendingPanel:
     finish_at: datetime | None
     segments: int
     spent_vnd: int
-    estimate_vnd: int | None
+    replies_vnd: int
     billed_vnd: int
     reserved_vnd: int
     budget_vnd: int | None
     ended_at: datetime | None
     is_over: bool
+
+    @property
+    def whole_vnd(self) -> int:
+        """Return what the campaign will have cost: used so far, and reserved for what was not sent yet."""
+        return self.spent_vnd + self.replies_vnd + self.reserved_vnd
 
 
 def read_sending_panel(
@@ -206,8 +214,7 @@ def read_sending_panel(
         else estimated_finish(now, left=left, rate=steady_rate, hours=hours),
         segments=counts.segments,
         spent_vnd=spent,
-        # The rest is assumed to cost as much per message as those sent so far: the texts differ only by name.
-        estimate_vnd=spent + int((left + sending) * spent / counts.requests) if counts.requests else None,
+        replies_vnd=counts.reply_segments * spending.price_vnd,
         billed_vnd=campaign.priced_vnd,
         reserved_vnd=reserve_of(
             (
@@ -266,10 +273,26 @@ def _count(session: Session, campaign_id: int) -> MessageCounts:
         messages=[(step, state, reason, count) for step, state, reason, count in messages],
         causes=sorted(causes.items(), key=lambda item: -item[1]),
         segments=segments,
+        reply_segments=_count_reply_segments(session, campaign_id),
         requests=requests,
         has_left=has_sent_any(session, campaign_id),
         counted_at=datetime.now(UTC),
     )
+
+
+def _count_reply_segments(session: Session, campaign_id: int) -> int:
+    """Return the accepted segments of messages that belong to the campaign and to none of its steps."""
+    accepted = (
+        select(func.sum(Attempt.segments))
+        .join(Message, Message.id == Attempt.message_id)
+        .where(
+            Attempt.stream_id == TRANSACTIONAL_STREAM,
+            Attempt.gateway_id.is_not(None),
+            Message.campaign_id == campaign_id,
+            Message.step_id.is_(None),
+        )
+    )
+    return int(session.scalar(accepted) or 0)
 
 
 def _unpack(data: dict[str, Any]) -> MessageCounts:
@@ -280,6 +303,7 @@ def _unpack(data: dict[str, Any]) -> MessageCounts:
         ],
         causes=[(cause, count) for cause, count in data["causes"]],
         segments=data["segments"],
+        reply_segments=data["reply_segments"],
         requests=data["requests"],
         has_left=data["has_left"],
         counted_at=datetime.fromisoformat(data["counted_at"]),

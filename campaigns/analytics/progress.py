@@ -7,10 +7,9 @@ still missing, the change since yesterday, and whether they have reported today.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 
 from redis import Redis
 from sqlalchemy import select
@@ -22,8 +21,16 @@ from campaigns.analytics.progress_counts import (
     CountScope,
     Where,
     count_days,
+    count_new,
     count_places,
     count_reached,
+)
+from campaigns.analytics.progress_tables import (
+    PlaceTree,
+    add_reach,
+    add_up,
+    grouped,
+    organisations_table,
 )
 from campaigns.analytics.reach import Reach, read_reach
 from campaigns.goals.goals import read_campaign_goals, read_goals
@@ -32,15 +39,16 @@ from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import words_of
 from campaigns.rules.agencies import StaffTotal
 from campaigns.rules.forecast import Forecast, Wave, forecast_goal
-from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject, people_for
+from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject, people_for
 from campaigns.rules.progress import (
+    HeadlineGoal,
     Outlook,
     PlaceCounts,
     RankRow,
     RankTable,
     ShareBasis,
+    choose_headline,
     find_outlook,
-    measure,
     measure_line,
     required_per_day,
 )
@@ -48,11 +56,12 @@ from campaigns.rules.reach import ReachTotals
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
-from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import below_province, is_below_province, name_level, path_upwards
+from outreach.models.places import AreaLevel
 from outreach.rules.errors import NotFound
+
+SPARK_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,12 @@ class ProgressPage:
     official: dict[str, Official] | None
     official_whole: Official | None
     agencies: AgencyRanking | None
+    waves: Sequence[Wave] = ()  # messages by day, those to come as well
+    new_by_day: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by place, of the last days
+
+    def new_of(self, code: str) -> Sequence[int]:
+        """Return how many reports of a place were new on each of the last days."""
+        return self.new_by_day.get(code, [0] * SPARK_DAYS)
 
 
 def drive_of_campaign(session: Session, campaign_id: int, *, user: User) -> Drive:
@@ -182,16 +197,18 @@ def read_drive_figures(
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(counts_by_place.values())
     days = count_days(session, scope, redis=redis, now=now)
-    if place_goal:
-        head = _head(place_goal, total, ShareBasis.ENTERED, days, is_of_place=True)
-    else:
-        own_goals = read_campaign_goals(session, scope.ids, at=now)
-        under_way = [each for each in campaigns if each.state is not CampaignState.CANCELLED]
-        own_goal = next((own_goals[each.id] for each in reversed(under_way) if each.id in own_goals), None)
-        # The number entered with a campaign is of its own audience: it is no base of several.
-        is_own = len(campaigns) == 1 and own_goal and own_goal.denominator and is_whole
-        basis = ShareBasis.ENTERED if is_own else ShareBasis.RECIPIENTS
-        head = _head(own_goal, total, basis, days, is_of_place=False)
+    own_goals = read_campaign_goals(session, scope.ids, at=now)
+    chosen = choose_headline(
+        place_goal,
+        [
+            own_goals[each.id]
+            for each in campaigns
+            if each.id in own_goals and each.state is not CampaignState.CANCELLED
+        ],
+        campaigns=len(campaigns),
+        is_whole=is_whole,
+    )
+    head = _head(chosen, total, days)
     return DriveFigures(drive, campaigns, is_whole, head, goals, places, counts_by_place, total, scope)
 
 
@@ -260,7 +277,19 @@ def read_progress(
         official=official,
         official_whole=add_up_official(official, places.districts) if official else None,
         agencies=read_agencies(session, user, goals, drive.id, today=today) if has_figures else None,
+        waves=waves,
+        new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), places),
     )
+
+
+def _new_by_place(new: Mapping[str | None, Sequence[int]], places: PlaceTree) -> dict[str, list[int]]:
+    """Add the new reports of areas up to the places below the province, and keep those of communes."""
+    by_place: dict[str, list[int]] = {}
+    for area, counts in new.items():
+        for code in {area, places.district_of(area)} - {None}:
+            sums = by_place.setdefault(code or "", [0] * len(counts))
+            by_place[code or ""] = [one + more for one, more in zip(sums, counts, strict=True)]
+    return by_place
 
 
 def _read_reach(session: Session, scope: CountScope, *, user: User, redis: Redis, now: datetime) -> Reach:
@@ -280,17 +309,12 @@ def _read_reach(session: Session, scope: CountScope, *, user: User, redis: Redis
     return reach
 
 
-def _head(
-    goal: Goal | None,
-    total: PlaceCounts,
-    basis: ShareBasis,
-    days: list[tuple[date, int]],
-    *,
-    is_of_place: bool,
-) -> LeadGoal:
+def _head(chosen: HeadlineGoal, total: PlaceCounts, days: list[tuple[date, int]]) -> LeadGoal:
+    goal = chosen.goal
     entered = goal.denominator if goal else None
-    line = measure_line("", "", total, goal=goal.share if goal else None, entered=entered, basis=basis)
-    return LeadGoal(is_of_place, goal, line, basis, days)
+    share = goal.share if goal else None
+    line = measure_line("", "", total, goal=share, entered=entered, basis=chosen.basis)
+    return LeadGoal(chosen.is_of_place, goal, line, chosen.basis, days)
 
 
 def _with_forecast(head: LeadGoal, waves: list[Wave], *, today: date) -> LeadGoal:
@@ -351,157 +375,6 @@ def _scope_key(organisations: set[int] | None) -> str:
     if organisations is None:
         return "all"
     return hashlib.sha256(repr(sorted(organisations)).encode()).hexdigest()[:16]
-
-
-Code = TypeVar("Code", bound=Hashable)
-Counted = TypeVar("Counted", bound=Hashable)
-
-
-class PlaceTree:
-    """The tree of areas, with the goals and denominators of each."""
-
-    def __init__(self, session: Session, goals: Goals, drive: int) -> None:
-        self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-        self.goals, self.drive = goals, drive
-        self._districts: dict[str | None, str | None] = {None: None}
-        current = [area for area in self.areas.values() if area.valid_to is None]
-        tops = [area.code for area in current if area.level is AreaLevel.PROVINCE]
-        self.top = tops[0] if len(tops) == 1 else None
-        self.districts = [area.code for area in current if is_below_province(self.areas, area)]
-        self.level_name = name_level(self.areas[code] for code in self.districts)
-
-    def subject(self, code: str) -> GoalSubject:
-        return GoalSubject(self.drive, GoalScope.RESIDENTS, area=code)
-
-    def district_of(self, code: str | None) -> str | None:
-        """Return the area of the level below the province: a district, or since 1/7/2025 the commune itself."""
-        if code not in self._districts:
-            self._districts[code] = below_province(self.areas, code)
-        return self._districts[code]
-
-    def table(
-        self,
-        counted: Mapping[str | None, PlaceCounts],
-        entered: Mapping[GoalSubject, Denominator],
-        default_goal: float | None,
-        *,
-        others: Iterable[str] = (),
-    ) -> RankTable:
-        """Rank the places of `counted` against their goals.
-
-        `others` are shown although nothing was counted there. `default_goal` applies where no goal of
-        residents is set.
-        """
-        counts_by_code: dict[str | None, PlaceCounts] = {code: PlaceCounts() for code in others}
-        counts_by_code.update(counted)
-        codes = [code for code in counts_by_code if code]
-        denominators = {code: entered[self.subject(code)] for code in codes if self.subject(code) in entered}
-
-        def goal_of(code: str | None) -> float | None:
-            goal = (
-                self.goals.nearest(self.subject(code), path_upwards(self.areas, code)[1:]) if code else None
-            )
-            return goal.share if goal else default_goal
-
-        return measure(counts_by_code, name_of=self._name_of, goal_of=goal_of, entered=denominators)
-
-    def _name_of(self, code: str | None) -> str:
-        area = self.areas.get(code or "")
-        return area.full_name if area else ""
-
-
-def organisations_table(
-    session: Session,
-    user: User,
-    counts_by_place: Mapping[Where, PlaceCounts],
-    reach: Reach,
-    goals: Goals,
-    drive: int,
-    default_goal: float | None,
-) -> tuple[RankTable, frozenset[str]]:
-    """Rank the organisations at the top of the user's scope, and those one level below.
-
-    Counts of deeper organisations are added to these. Also returns the codes of organisations that include
-    others.
-    """
-    rows = session.execute(
-        select(Organisation.id, Organisation.parent_id, Organisation.name).where(
-            visible_to(session, user, Organisation.id)
-        )
-    ).all()
-    parents: dict[int, int | None] = {row.id: row.parent_id for row in rows}
-    names = {str(row.id): row.name for row in rows}
-
-    def shown(organisation: int | None) -> str | None:
-        current, parent = organisation, parents.get(organisation or 0)
-        # Climb to the organisation whose parent is at the top of what the user sees.
-        while parent in parents and parents[parent] in parents and parent != organisation:
-            current, parent = parent, parents[parent]
-        return str(current) if current is not None else None
-
-    counted = grouped(counts_by_place, lambda where: shown(where.organisation))
-    add_reach(counted, reach, reach.organisations, shown)
-    subjects = {
-        code: GoalSubject(drive, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
-    }
-    entered = {
-        code: goals.denominators[subject]
-        for code, subject in subjects.items()
-        if subject in goals.denominators
-    }
-
-    def goal_of(code: str | None) -> float | None:
-        own = goals.goals.get(subjects[code]) if code else None
-        return own.share if own else default_goal
-
-    table = measure(counted, name_of=lambda code: names.get(code or "", ""), goal_of=goal_of, entered=entered)
-    return table, frozenset(
-        code
-        for where in counts_by_place
-        if where.organisation is not None
-        and (code := shown(where.organisation))
-        and code != str(where.organisation)
-    )
-
-
-def grouped(
-    counts_by_place: Mapping[Where, PlaceCounts], code_of: Callable[[Where], Code]
-) -> dict[Code, PlaceCounts]:
-    """Add up the counts by the code that `code_of` gives for each place."""
-    groups: dict[Code, PlaceCounts] = {}
-    for where, counts in counts_by_place.items():
-        groups.setdefault(code_of(where), PlaceCounts()).add(counts)
-    return groups
-
-
-def add_reach(
-    groups: Mapping[Code, PlaceCounts],
-    reach: Reach,
-    counts: Mapping[Counted, ReachTotals],
-    code_of: Callable[[Counted], Code],
-) -> None:
-    """Add sent and delivered people to the groups.
-
-    They stay None while reach was not counted yet; delivered also while there is no delivery report.
-    """
-    if reach.counted_at is None:
-        return
-    for group in groups.values():
-        group.sent = 0
-        group.delivered = 0 if reach.total.arrived else None
-    for key, count in counts.items():
-        if (place := groups.get(code_of(key))) is not None:
-            place.sent = (place.sent or 0) + count.written
-            if place.delivered is not None:
-                place.delivered += count.arrived
-
-
-def add_up(parts: Iterable[PlaceCounts]) -> PlaceCounts:
-    """Return the sum of counts."""
-    total = PlaceCounts()
-    for counts in parts:
-        total.add(counts)
-    return total
 
 
 def read_agencies(session: Session, user: User, goals: Goals, drive: int, *, today: date) -> AgencyRanking:

@@ -163,6 +163,23 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
     return days
 
 
+def count_new(
+    session: Session, scope: CountScope, *, days: int, now: datetime
+) -> dict[str | None, list[int]]:
+    """Count by area the reports that were new on each of the last days, less those withdrawn; each campaign counts by itself."""
+    today = _day_of(now)
+    last = [(today - timedelta(days=back)).isoformat() for back in reversed(range(days))]
+    by_area: dict[str | None, list[int]] = {}
+    for area, day, count in session.execute(
+        select(AnswerTotal.area_code, AnswerTotal.day, func.sum(AnswerTotal.installed))
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id.in_(scope.ids), AnswerTotal.day.in_(last), scope.seen)
+        .group_by(AnswerTotal.area_code, AnswerTotal.day)
+    ):
+        by_area.setdefault(area, [0] * days)[last.index(day or "")] = int(count)
+    return by_area
+
+
 def _count_repeated(session: Session, scope: CountScope) -> dict[str, int]:
     """Return by day what the sum over the campaigns has too many (below 0), as a number reported in several of them."""
     in_scope = (InstallReport.campaign_id.in_(scope.ids), scope.seen)

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.models.campaigns import OfDrive
@@ -48,10 +48,15 @@ class ReportDay(Base):
     by_hand_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     marks: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
     pending: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    looked_at: Mapped[datetime | None]  # last time that late figures were looked for
 
 
 class ReportIssue(OfDrive, BaseWithId):
-    """A report (`n` is 0) or one of its corrections (1, 2 …), with all that its documents are built from."""
+    """A report (`n` is 0) or one of its corrections (1, 2 …), with all that its documents are built from.
+
+    It is frozen, prepared by an officer, approved by another, and issued. `document` is what was issued, as data; None
+    until then, and in issues of earlier versions, of which the files are kept.
+    """
 
     __tablename__ = "report_issues"
     __table_args__ = (UniqueConstraint("drive_id", "day", "n"),)
@@ -65,7 +70,13 @@ class ReportIssue(OfDrive, BaseWithId):
     written_on: Mapped[str] = mapped_column(String(10))  # the date in its heading
     frozen_at: Mapped[datetime]
     issued_at: Mapped[datetime | None]
-    issued_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: issued automatically
+    issued_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: frozen automatically
+    notes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    prepared_at: Mapped[datetime | None]
+    prepared_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    approved_at: Mapped[datetime | None]
+    approved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    document: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class FileKind(StrEnum):
@@ -131,3 +142,40 @@ class ReportLink(OfDrive, BaseWithId):
     ended_at: Mapped[datetime | None]
     made_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     made_at: Mapped[datetime]
+
+
+class UrgeChannel(StrEnum):
+    """How an urging reaches its contact: by mail that Loa sends, or by SMS from the officer's own phone."""
+
+    MAIL = "mail"
+    SMS = "sms"
+
+
+class Urging(OfDrive, BaseWithId):
+    """A message that asks a place's or an agency's contact to catch up: one to an address a day, answered by a link.
+
+    It is about the area or, where that is None, the organisation. A mail is not sent before `next_at`, which the sender moves
+    on before sending; an SMS is sent when it is written.
+    """
+
+    __tablename__ = "urgings"
+    __table_args__ = (
+        UniqueConstraint("drive_id", "day", "address"),
+        Index(None, "drive_id", "area_code"),
+        Index(None, "sent_at", "next_at"),
+    )
+
+    day: Mapped[str] = mapped_column(String(10))
+    area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"))
+    channel: Mapped[UrgeChannel] = mapped_column(enum_type(UrgeChannel))
+    contact: Mapped[str] = mapped_column(String(200))
+    address: Mapped[str] = mapped_column(String(254))
+    text: Mapped[str] = mapped_column(Text)
+    written_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    written_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(String(60), default="")
+    sent_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(Text, default="")
+    answered_at: Mapped[datetime | None]

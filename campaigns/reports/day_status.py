@@ -4,34 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportLink, ReportMail
+from campaigns.models.reports import Purpose, ReportDay, ReportForm, ReportIssue, ReportLink, ReportMail
 from campaigns.reports.issue_report import read_issues
 from campaigns.reports.links import address_of, read_links
 from campaigns.reports.report_mail import end_of, is_delivered
 from campaigns.reports.run_schedule import find_addressees
-from campaigns.reports.settings import current_template, has_form, recipients_of
-from campaigns.reports.take_snapshot import freezes_at, is_anything_running, read_agencies
+from campaigns.reports.settings import current_template, has_form, may_approve_report, recipients_of
+from campaigns.reports.take_snapshot import (
+    days_with_report,
+    freezes_at,
+    is_anything_running,
+    read_agencies,
+)
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.snapshot import AgencyFigures
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.settings import Settings
+from outreach.models.accounts import User
+
+_MISSED_FOR = 30  # days
 
 
 class DayState(StrEnum):
-    """State of a day's report. `NOT_WANTED`: nothing is under way. `MISSED`: the day ended unfrozen."""
+    """State of a day's report. `NOT_WANTED`: nothing is under way. `MISSED`: the day ended unfrozen.
+
+    What is frozen is prepared by one officer, approved by another, and issued.
+    """
 
     NOT_WANTED = "not_wanted"
     MISSED = "missed"
     COLLECTING = "collecting"
     FROZEN = "frozen"
+    PREPARED = "prepared"
+    APPROVED = "approved"
     ISSUED = "issued"  # not delivered to everybody yet
     DELIVERED = "delivered"
 
@@ -67,6 +80,14 @@ class DayStatus:
     hurdles: Sequence[MailObstacle]
 
     @property
+    def to_approve(self) -> ReportIssue | None:
+        """Return the report or the correction that is frozen and not approved yet."""
+        newest = self.issues[-1] if self.issues else None
+        return (
+            newest if newest is not None and newest.approved_at is None and newest.issued_at is None else None
+        )
+
+    @property
     def pending(self) -> list[str]:
         """Return the changes that are in no issue yet, as sentences."""
         return [describe_change(FigureChange(**change)) for change in self.held.pending]
@@ -93,6 +114,8 @@ class DayStatus:
                     "n": issue.n,
                     "digest": issue.digest,
                     "frozen_at": issue.frozen_at.isoformat(),
+                    "prepared_at": issue.prepared_at.isoformat() if issue.prepared_at else None,
+                    "approved_at": issue.approved_at.isoformat() if issue.approved_at else None,
                     "issued_at": issue.issued_at.isoformat() if issue.issued_at else None,
                     "changes": len(issue.changes),
                 }
@@ -152,6 +175,7 @@ class Alarm(StrEnum):
     """An alarm about a day's report."""
 
     MISSING = "missing"
+    UNAPPROVED = "unapproved"
     UNDELIVERED = "undelivered"
 
 
@@ -163,8 +187,66 @@ def read_alarm(session: Session, drive: int, day: date) -> Alarm | None:
         return None
     issues = read_issues(session, drive, iso)
     if report_day.undelivered_at and report_day.by_hand_at is None and not is_delivered(session, drive, iso):
-        return Alarm.UNDELIVERED
+        return Alarm.UNAPPROVED if issues and issues[0].approved_at is None else Alarm.UNDELIVERED
     return Alarm.MISSING if report_day.alarmed_at and not issues else None
+
+
+def read_today(session: Session, drive: int, today: date, *, now: datetime) -> DayState | None:
+    """Return the state of today's report of a drive, by a few reads of single rows; None where no form was saved."""
+    if not has_form(session, drive):
+        return None
+    iso = today.isoformat()
+    report_day = session.get(ReportDay, (drive, iso)) or ReportDay(day=iso, marks={}, pending=[])
+    return _state(session, drive, today, report_day, read_issues(session, drive, iso), now=now)
+
+
+def read_missed_days(session: Session, drive: int, *, today: date) -> list[date]:
+    """Return the days before today, newest first, on which a report was due and none has been issued since.
+
+    Of the last 30 days, from the first form of the drive on.
+    """
+    saved_at = session.scalar(select(func.min(ReportForm.saved_at)).where(ReportForm.drive_id == drive))
+    if saved_at is None:
+        return []
+    saved = saved_at.astimezone(VIETNAM)
+    is_in_time = f"{saved:%H:%M}" < current_template(session, drive).hours.freeze
+    first = max(
+        saved.date() if is_in_time else saved.date() + timedelta(days=1), today - timedelta(days=_MISSED_FOR)
+    )
+    issued = set(
+        session.scalars(
+            select(ReportIssue.day).where(
+                ReportIssue.drive_id == drive,
+                ReportIssue.issued_at.is_not(None),
+                ReportIssue.day >= first.isoformat(),
+            )
+        )
+    )
+    days = [today - timedelta(days=back) for back in range(1, (today - first).days + 1)]
+    missing = [day for day in days if day.isoformat() not in issued]
+    return days_with_report(session, drive, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReport:
+    """A report or a correction (`n` is not 0) that waits for approval; `by_user`: the reader prepared it."""
+
+    drive: int
+    day: str
+    n: int
+    by_user: bool
+
+
+def read_waiting_reports(session: Session, user: User) -> list[WaitingReport]:
+    """Return what waits for approval, oldest day first, for users who may approve reports."""
+    if not may_approve_report(session, user):
+        return []
+    rows = session.execute(
+        select(ReportIssue.drive_id, ReportIssue.day, ReportIssue.n, ReportIssue.prepared_by)
+        .where(ReportIssue.prepared_at.is_not(None), ReportIssue.approved_at.is_(None))
+        .order_by(ReportIssue.day, ReportIssue.drive_id)
+    )
+    return [WaitingReport(drive, day, n, by == user.id) for drive, day, n, by in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +280,11 @@ def _state(
     now: datetime,
 ) -> DayState:
     if issues:
-        if any(issue.issued_at is None for issue in issues):
-            return DayState.FROZEN
+        report = issues[0]
+        if report.issued_at is None:
+            if report.approved_at is not None:
+                return DayState.APPROVED
+            return DayState.PREPARED if report.prepared_at is not None else DayState.FROZEN
         is_done = report_day.by_hand_at is not None or is_delivered(session, drive, day.isoformat())
         return DayState.DELIVERED if is_done else DayState.ISSUED
     if not is_anything_running(session, drive, day=day):

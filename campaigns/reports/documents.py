@@ -10,6 +10,7 @@ import hashlib
 import re
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from io import BytesIO
 
@@ -24,7 +25,8 @@ from campaigns.reports.writers.pdf import draw_charts, write_pdf
 from campaigns.reports.writers.xlsx import write_xlsx
 from campaigns.rules.reports.changes import FigureChange
 from campaigns.rules.reports.compose import compose, compose_correction
-from campaigns.rules.reports.document import ReportDocument
+from campaigns.rules.reports.document import ReportDocument, read_document
+from campaigns.rules.reports.notes import read_notes
 from campaigns.rules.reports.snapshot import read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
@@ -41,13 +43,24 @@ MIME = {
 }
 
 
-def document_of(issue: ReportIssue) -> ReportDocument:
-    """Return the document that an issue's frozen data describe."""
+def draft_of(issue: ReportIssue) -> ReportDocument:
+    """Return the document that an issue's frozen data and the officer's notes describe."""
     snapshot, form = read_snapshot(issue.snapshot), parse_template(issue.form)
+    notes = read_notes(issue.notes or {})
     if issue.n == 0:
-        return compose(snapshot, form, written_on=issue.written_on)
+        return compose(snapshot, form, notes=notes, written_on=issue.written_on)
     changes = [FigureChange(**change) for change in issue.changes]
-    return compose_correction(snapshot, form, changes, n=issue.n, written_on=issue.written_on)
+    return compose_correction(snapshot, form, changes, notes=notes, n=issue.n, written_on=issue.written_on)
+
+
+def document_of(issue: ReportIssue) -> ReportDocument | None:
+    """Return what was issued, or the draft of what is not issued yet.
+
+    Returns None for an issue of an earlier version, whose files alone say what was issued.
+    """
+    if issue.issued_at is None:
+        return replace(draft_of(issue), is_draft=issue.approved_at is None)
+    return read_document(issue.document) if issue.document else None
 
 
 def build_files(document: ReportDocument, *, made_at: datetime) -> dict[FileKind, bytes]:
@@ -126,17 +139,27 @@ def record_download(
 
 
 def build_without_issuing(runtime: Runtime, drive: int, day: date, *, now: datetime) -> dict[FileKind, bytes]:
-    """Build a day's documents without storing them, as of its hour of freezing, or of now before it.
+    """Build a day's documents, marked as a draft, without storing them.
 
-    Raises BadInput for a day in the future.
+    They are of what is frozen, else as of the hour of freezing, or of now before it. Raises BadInput for a day in the future.
     """
     if day > now.astimezone(VIETNAM).date():
         raise BadInput("report_day_future", day=day)
     with runtime.db.read() as session:
-        form = current_template(session, drive)
-        known_until = min(freezes_at(day, form), now)
-        document = compose(take_snapshot(session, form, drive=drive, day=day, known_until=known_until), form)
-    return build_files(document, made_at=now)
+        frozen = session.scalar(
+            select(ReportIssue).where(
+                ReportIssue.drive_id == drive, ReportIssue.day == day.isoformat(), ReportIssue.n == 0
+            )
+        )
+        if frozen is not None:
+            document = draft_of(frozen)
+        else:
+            form = current_template(session, drive)
+            known_until = min(freezes_at(day, form), now)
+            document = compose(
+                take_snapshot(session, form, drive=drive, day=day, known_until=known_until), form
+            )
+    return build_files(replace(document, is_draft=True), made_at=now)
 
 
 def verify_issues(session: Session) -> tuple[int, list[LoaError]]:
@@ -165,7 +188,9 @@ def _differs(session: Session, issue: ReportIssue) -> LoaError | None:
     for kind, row in stored.items():
         if hashlib.sha256(row.content).hexdigest() != row.sha256:
             return LoaError("issue_file_changed", kind=kind.value)
-    rebuilt = build_files(document_of(issue), made_at=issue.frozen_at)
+    if (document := document_of(issue)) is None:
+        return None
+    rebuilt = build_files(document, made_at=issue.frozen_at)
     for kind in _TEXT_PARTS:
         if words_of(stored[kind].content, kind) != words_of(rebuilt[kind], kind):
             return LoaError("issue_words_differ", kind=kind.value)

@@ -1,14 +1,15 @@
-"""Steps of issuing a report: freeze a day, issue its documents, correct them, send them again.
+"""Steps of issuing a report: freeze a day, prepare and approve what is issued, issue it, correct it, send it again.
 
-Freezing, issuing and each correction happen once, however often they are called: each locks the day's row
-first.
+Freezing, approving, issuing and each correction happen once, however often they are called: each locks the day's row first.
+The one who approves is not the one who prepared it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -18,22 +19,30 @@ from campaigns.models.activities import Activity
 from campaigns.models.figures import AgencyReport, DenominatorEntry, OfficialInstalls
 from campaigns.models.replies import Answer
 from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue, ReportLink
-from campaigns.reports.documents import build_files, document_of
+from campaigns.reports.documents import build_files, draft_of
 from campaigns.reports.links import make_link
 from campaigns.reports.report_mail import queue_mail
-from campaigns.reports.settings import current_template, has_form, recipients_of, require_province
+from campaigns.reports.settings import (
+    current_template,
+    has_form,
+    may_approve_report,
+    recipients_of,
+    require_province,
+)
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.changes import FigureChange, find_changes
-from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.reports.notes import read_notes
+from campaigns.rules.reports.snapshot import Snapshot, read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.core.bulk import insert_missing
 from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.runtime import Runtime
-from outreach.use_cases import transaction, use_case
+from outreach.use_cases import enqueue_after_commit, transaction, use_case
 
 
 def lock_day(session: Session, drive: int, day: str) -> ReportDay:
@@ -80,15 +89,15 @@ def freeze(runtime: Runtime, drive: int, day: date, *, now: datetime, user: User
 
 
 def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
-    """Issue the day's newest snapshot: store its documents, make its link, queue its mail.
+    """Issue the day's newest snapshot once it is approved: store its documents, make its link, queue its mail.
 
     Returns False if there is nothing to issue.
     """
     with runtime.db.read() as session:
         to_issue = newest_issue(session, drive, day.isoformat())
-        if to_issue is None or to_issue.issued_at is not None:
+        if to_issue is None or to_issue.approved_at is None or to_issue.issued_at is not None:
             return False
-        document = document_of(to_issue)
+        document = draft_of(to_issue)
     # Outside any lock: it takes a second or two. Another process that builds them meanwhile builds the same.
     files = build_files(document, made_at=to_issue.frozen_at)
     with transaction(runtime) as session:
@@ -102,7 +111,7 @@ def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
             )
             for kind, content in files.items()
         )
-        issued.issued_at = now
+        issued.issued_at, issued.document = now, document.as_data()
         form = parse_template(issued.form)
         make_link(session, drive, issued.day, days=form.link_days, user=None, now=now)
         queue_mail(
@@ -118,74 +127,146 @@ def issue(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
         return True
 
 
-def correct(
-    runtime: Runtime, drive: int, day: date, *, now: datetime, user: User | None = None
-) -> list[FigureChange]:
-    """Store a correction with what has changed since the newest issue. Returns the changes, empty if none.
+@use_case
+def prepare_report(
+    session: Session,
+    drive: int,
+    day: str,
+    *,
+    remark: str = "",
+    hindered: str = "",
+    asked: str = "",
+    user: User,
+    now: datetime,
+) -> ReportIssue:
+    """Put a frozen report, or its correction, before those who may approve it, with the officer's notes, one a line.
 
-    Raises WrongState while the report itself, or a correction of it, is still being issued; NotFound without
-    a report.
+    It may be prepared again until it is approved. Raises NotFound, WrongState, NotAllowed, BadInput.
+    """
+    require_province(session, user)
+    lock_day(session, drive, day)
+    prepared = _to_approve(session, drive, day)
+    prepared.notes = read_notes({"remark": remark, "hindered": hindered, "asked": asked}).as_data()
+    prepared.prepared_at, prepared.prepared_by = now, user.id
+    _record(session, "report.prepare", prepared, user=user, now=now)
+    return prepared
+
+
+@use_case
+def approve_report(
+    session: Session, drive: int, day: str, *, prepared_at: str, user: User, now: datetime
+) -> ReportIssue:
+    """Approve what was prepared at a moment (ISO 8601), so that it is issued.
+
+    Raises NotFound; NotAllowed for a user who may not approve, or who prepared it; WrongState where it was prepared anew since
+    it was read, or was not prepared.
+    """
+    if not may_approve_report(session, user):
+        raise NotAllowed("report_not_yours_to_approve")
+    lock_day(session, drive, day)
+    approved = _to_approve(session, drive, day)
+    if approved.prepared_at is None or approved.prepared_at.isoformat() != prepared_at:
+        raise WrongState("report_prepared_anew")
+    if approved.prepared_by == user.id:
+        raise NotAllowed("report_prepared_by_you")
+    approved.approved_at, approved.approved_by = now, user.id
+    _record(session, "report.approve", approved, user=user, now=now)
+    enqueue_after_commit(session, enqueue_report_schedule)
+    return approved
+
+
+def _to_approve(session: Session, drive: int, day: str) -> ReportIssue:
+    newest = newest_issue(session, drive, day)
+    if newest is None:
+        raise NotFound("report_not_found")
+    if newest.approved_at is not None or newest.issued_at is not None:
+        raise WrongState("report_approved_before")
+    return newest
+
+
+@use_case
+def correct(session: Session, drive: int, day: date, *, user: User, now: datetime) -> list[FigureChange]:
+    """Prepare a correction with all that has changed since the newest issue. Returns the changes, empty if none.
+
+    Until it is approved the same correction takes up what comes later, when it is prepared again: what arrives in an evening
+    becomes one. Raises WrongState while the report itself is not issued, NotFound without a report, NotAllowed.
+    """
+    require_province(session, user)
+    report_day = lock_day(session, drive, day.isoformat())
+    issues = read_issues(session, drive, report_day.day)
+    if not issues:
+        raise NotFound("no_report_to_correct")
+    waiting = issues[-1] if issues[-1].n and issues[-1].approved_at is None else None
+    last_issue = issues[-2] if waiting else issues[-1]
+    if last_issue.issued_at is None:
+        raise WrongState("report_being_issued")
+    changes, snapshot = _find_changes(session, last_issue, now=now)
+    report_day.marks, report_day.pending = read_marks(session), []
+    if not changes:
+        if waiting:  # what came late was taken back
+            session.delete(waiting)
+        return []
+    correction = waiting or ReportIssue(
+        drive_id=drive, day=report_day.day, n=last_issue.n + 1, form=last_issue.form
+    )
+    correction.snapshot, correction.digest = snapshot.as_data(), snapshot.digest
+    correction.changes = [change.as_data() for change in changes]
+    correction.written_on = now.astimezone(VIETNAM).date().isoformat()
+    correction.frozen_at = correction.prepared_at = now
+    correction.issued_by = correction.prepared_by = user.id
+    correction.notes = correction.notes or last_issue.notes
+    session.add(correction)
+    session.flush()
+    _record(session, "report.correct", correction, user=user, now=now)
+    return changes
+
+
+def note_pending_changes(
+    runtime: Runtime, drive: int, day: date, *, now: datetime, every: timedelta = timedelta()
+) -> int:
+    """Note the changes since the freeze that are in no issue yet. Returns how many figures changed.
+
+    Costs little while nothing was entered; looks at most once in `every`.
     """
     with runtime.db.write() as session:
-        report_day = lock_day(session, drive, day.isoformat())
-        last_issue = newest_issue(session, drive, report_day.day)
-        if last_issue is None:
-            raise NotFound("no_report_to_correct")
-        if last_issue.issued_at is None:
-            raise WrongState("report_being_issued")
-        marks = read_marks(session)
-        before_snapshot, form = read_snapshot(last_issue.snapshot), parse_template(last_issue.form)
-        snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=now)
-        changes = find_changes(before_snapshot, snapshot, done=form.done, owners=form.owners)
-        report_day.marks, report_day.pending = marks, []
-        if not changes:
-            return []
-        correction = ReportIssue(
-            drive_id=drive,
-            day=report_day.day,
-            n=last_issue.n + 1,
-            snapshot=snapshot.as_data(),
-            digest=snapshot.digest,
-            form=form.as_data(),
-            changes=[change.as_data() for change in changes],
-            written_on=now.astimezone(VIETNAM).date().isoformat(),
-            frozen_at=now,
-            issued_by=user.id if user else None,
-        )
-        session.add(correction)
-        session.flush()
-        _record(session, "report.correct", correction, user=user, now=now)
-        return changes
-
-
-def note_pending_changes(runtime: Runtime, drive: int, day: date, *, now: datetime) -> int:
-    """Note the changes that are in no issue yet. Returns how many figures changed.
-
-    Costs little while nothing was entered.
-    """
-    with runtime.db.write() as session:
-        report_day = lock_day(session, drive, day.isoformat())
-        issued = newest_issue(session, drive, report_day.day)
-        if issued is None or issued.issued_at is None:
+        newest = newest_issue(session, drive, day.isoformat())
+        if newest is None:
             return 0
-        marks = read_marks(session)
-        if report_day.marks == marks or not _is_about_day(
-            session, day, freezes_at(day, parse_template(issued.form)), report_day.marks
-        ):
-            report_day.marks = marks
+        report_day = lock_day(session, drive, day.isoformat())
+        if report_day.looked_at is not None and now < report_day.looked_at + every:
             return len(report_day.pending)
-        form = parse_template(issued.form)
-        snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=now)
-        changes = find_changes(read_snapshot(issued.snapshot), snapshot, done=form.done, owners=form.owners)
-        report_day.marks, report_day.pending = marks, [change.as_data() for change in changes]
-        return len(changes)
+        report_day.looked_at = now
+        marks = read_marks(session)
+        freeze_hour = freezes_at(day, parse_template(newest.form))
+        if report_day.marks != marks and _is_about_day(session, day, freeze_hour, report_day.marks):
+            changes, _snapshot = _find_changes(session, newest, now=now)
+            report_day.pending = [change.as_data() for change in changes]
+        report_day.marks = marks
+        return len(report_day.pending)
 
 
-def newest_issue(session: Session, drive: int, day: str) -> ReportIssue | None:
-    """Return the day's report as last corrected. Returns None if there is none."""
+def _find_changes(
+    session: Session, issue: ReportIssue, *, now: datetime
+) -> tuple[list[FigureChange], Snapshot]:
+    """Return what is known now and was not when an issue was frozen, and the figures now."""
+    form = parse_template(issue.form)
+    day = date.fromisoformat(issue.day)
+    snapshot = take_snapshot(session, form, drive=issue.drive_id, day=day, known_until=now)
+    before = read_snapshot(issue.snapshot)
+    if before.headline is None:  # of an earlier version: what it did not have is no change
+        snapshot = replace(snapshot, headline=None)
+    return find_changes(before, snapshot, done=form.done, owners=form.owners), snapshot
+
+
+def newest_issue(session: Session, drive: int, day: str, *, is_issued: bool = False) -> ReportIssue | None:
+    """Return the day's report as last corrected, if wanted as last issued. Returns None if there is none."""
     return session.scalar(
         select(ReportIssue)
-        .where(ReportIssue.drive_id == drive, ReportIssue.day == day)
+        .where(
+            ReportIssue.drive_id == drive,
+            ReportIssue.day == day,
+            *([ReportIssue.issued_at.is_not(None)] if is_issued else []),
+        )
         .order_by(ReportIssue.n.desc())
         .limit(1)
     )
@@ -251,8 +332,8 @@ def send_again(
     """
     require_province(session, user)
     lock_day(session, drive, day)
-    newest = newest_issue(session, drive, day)
-    if newest is None or newest.issued_at is None:
+    newest = newest_issue(session, drive, day, is_issued=True)
+    if newest is None:
         raise NotFound("report_not_issued")
     recipients = recipients_of(session, drive, settings)
     if not settings.smtp_url or not recipients:
@@ -279,8 +360,8 @@ def note_by_hand(session: Session, drive: int, day: str, *, user: User, now: dat
     """
     require_province(session, user)
     report_day = lock_day(session, drive, day)
-    newest = newest_issue(session, drive, day)
-    if newest is None or newest.issued_at is None:
+    newest = newest_issue(session, drive, day, is_issued=True)
+    if newest is None:
         raise NotFound("report_not_issued")
     if report_day.by_hand_at is not None:
         raise WrongState("recorded_before")
@@ -292,6 +373,6 @@ def note_by_hand(session: Session, drive: int, day: str, *, user: User, now: dat
 def share_report(session: Session, drive: int, day: str, *, user: User, now: datetime) -> ReportLink:
     """Return a link to an issued report, valid for as long as the template says. Raises NotFound, NotAllowed."""
     require_province(session, user)
-    if not read_issues(session, drive, day):
+    if newest_issue(session, drive, day, is_issued=True) is None:
         raise NotFound("report_not_issued")
     return make_link(session, drive, day, days=current_template(session, drive).link_days, user=user, now=now)

@@ -29,7 +29,7 @@ from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.document import percent, said, short_day
-from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.reports.snapshot import read_snapshot, staff_total
 from campaigns.rules.reports.template import ReportTemplate, parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_head
@@ -222,6 +222,12 @@ _UNDELIVERED = """Kính gửi đồng chí,
 Mời đồng chí xem lý do, tải văn bản và gửi bằng cách khác nếu cần, tại:
 
 {link}"""
+_UNAPPROVED = """Kính gửi đồng chí,
+
+Đã quá {undelivered} mà báo cáo ngày {day} chưa được phê duyệt nên chưa phát hành. Báo cáo phải đến nơi trước {deadline}.
+Đề nghị đồng chí được giao lập báo cáo trình ký, đồng chí có thẩm quyền xem và phê duyệt tại:
+
+{link}"""
 _REPORT = """Kính gửi đồng chí,
 
 Gửi kèm Báo cáo {subject}, ngày {day}.
@@ -279,7 +285,17 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
         names = "\n".join(f"- {name}" for name in missing)
         body = _MISSING.format(count=said(len(missing)), names=names, link=f"{base}/admin/agencies/", **facts)
         return Letter(f"Còn {said(len(missing))} nơi chưa gửi số liệu ngày {day}", body + _END)
-    body = _UNDELIVERED.format(link=f"{base}/admin/report/", **facts)
+    page = f"{base}/admin/report/?day={mail.day}&drive={mail.drive_id}"
+    first = session.scalar(
+        select(ReportIssue).where(
+            ReportIssue.drive_id == mail.drive_id, ReportIssue.day == mail.day, ReportIssue.n == 0
+        )
+    )
+    if first is not None and first.approved_at is None:
+        return Letter(
+            f"Báo cáo ngày {day} chưa được phê duyệt", _UNAPPROVED.format(link=page, **facts) + _END
+        )
+    body = _UNDELIVERED.format(link=page, **facts)
     return Letter(f"Báo cáo ngày {day} chưa gửi được", body + _END)
 
 
@@ -330,30 +346,24 @@ def changes_in_words(issue: ReportIssue) -> list[str]:
 
 
 def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
-    """Return the figures of the three sources, a line each."""
+    """Return the headline, then the figures of the other sources, a line each."""
     snapshot = read_snapshot(issue.snapshot)
-    known = [
-        agency
-        for agency in snapshot.agencies
-        if agency.with_smartphone is not None and agency.installed is not None
-    ]
-    owners, installed = (
-        sum(agency.with_smartphone or 0 for agency in known),
-        sum(agency.installed or 0 for agency in known),
-    )
-    staff = (
-        f"{said(installed)}/{said(owners)} người, đạt {percent(installed / owners)}" if owners else "chưa rõ"
-    )
-    whole, reported = snapshot.whole, snapshot.whole.reported
+    head, whole = snapshot.head, snapshot.whole
+    result = "chưa có số liệu"
+    if head.share is not None:
+        result = f"{said(head.installed)}/{said(head.denominator or 0)} người tự khai báo, đạt {percent(head.share)}"
+        if snapshot.headline and snapshot.headline.goal is not None:
+            result += f" (mục tiêu {percent(snapshot.headline.goal, is_exact=True)})"
+    installed, owners, _known = staff_total(snapshot.agencies)
+    staff = "chưa có số liệu"
+    if owners and installed is not None:
+        staff = f"{said(installed)}/{said(owners)} người, đạt {percent(installed / owners)}"
     official = "chưa đủ số liệu của toàn tỉnh"
     if whole.official:
         official = f"{said(whole.official.installed)} {'máy' if form.is_about_smartphones else 'người'}"
         if whole.official_share is not None:
             official += f", đạt {percent(whole.official_share)}"
-    own = "chưa rõ"
-    if reported.share is not None:
-        own = f"{said(reported.reported)}/{said(reported.could)} người, đạt {percent(reported.share)}"
     return (
-        f"- Cơ quan, đơn vị: {staff}.\n- Số liệu chính thức: {official}.\n- Người dân tự báo: {own} "
-        f"(nguồn riêng, không cộng với số liệu chính thức).\n"
+        f"- Kết quả so với mục tiêu: {result}.\n- Cơ quan, đơn vị: {staff}.\n"
+        f"- Số liệu chính thức: {official} (nguồn riêng, không cộng với số tự khai báo).\n"
     )

@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
 from campaigns.reports.issue_report import (
-    correct,
     freeze,
     issue,
     lock_day,
@@ -27,7 +26,7 @@ from campaigns.reports.issue_report import (
     note_pending_changes,
 )
 from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
-from campaigns.reports.settings import current_template, drives_with_report
+from campaigns.reports.settings import current_template, drives_with_report, may_approve_report
 from campaigns.reports.take_snapshot import is_anything_running, read_agencies
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, next_action
 from campaigns.rules.sending_hours import VIETNAM
@@ -38,11 +37,12 @@ from outreach.models.accounts import Role, User
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-# Days for which late figures still lead to an automatic correction.
+# Days for which late figures are looked for, and a report that was missed is asked for.
 CORRECTED_FOR = 7
 # Time before a failed step is tried again; meanwhile the alarm can be sent.
 TRY_AGAIN = timedelta(seconds=60)
 _CHECK_EVERY_S = 20
+NOTED_EVERY = timedelta(minutes=5)  # how often late figures are looked for
 _MAX_ACTIONS = 50  # of one call; the next one goes on
 
 
@@ -50,13 +50,16 @@ def enqueue_due_report(runtime: Runtime, *, now: datetime) -> bool:
     """Enqueue the schedule job where something is due. Checks at most once in 20 seconds."""
     if not once_every(runtime.redis, "loa:report", every_s=_CHECK_EVERY_S):
         return False
-    if any(find_due_action(runtime, drive, day, now=now) for drive, day in _days(runtime, now)):
+    if any(
+        find_due_action(runtime, drive, day, now=now) or _has_late_figures(runtime, drive, day, now=now)
+        for drive, day in _days(runtime, now)
+    ):
         return enqueue_report_schedule(runtime)
     return False
 
 
 def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
-    """Do all that is due at `now`, in order. Returns the actions done."""
+    """Do all that is due at `now`, in order, and note figures that came late. Returns the actions done."""
     done: list[ReportAction] = []
     for drive, day in _days(runtime, now):
         while len(done) < _MAX_ACTIONS and (action := find_due_action(runtime, drive, day, now=now)):
@@ -70,7 +73,17 @@ def run_due_actions(runtime: Runtime, *, now: datetime) -> list[ReportAction]:
                     lock_day(session, drive, day.isoformat()).failed_at = now
                 if action not in (ReportAction.FREEZE, ReportAction.ISSUE):
                     break
+        note_pending_changes(runtime, drive, day, now=now, every=NOTED_EVERY)
     return done
+
+
+def _has_late_figures(runtime: Runtime, drive: int, day: date, *, now: datetime) -> bool:
+    """Return whether it is time to look for figures that came after the freeze."""
+    with runtime.db.read() as session:
+        report_day = session.get(ReportDay, (drive, day.isoformat()))
+        is_frozen = newest_issue(session, drive, day.isoformat()) is not None
+    looked_at = report_day.looked_at if report_day else None
+    return is_frozen and (looked_at is None or now >= looked_at + NOTED_EVERY)
 
 
 def find_due_action(runtime: Runtime, drive: int, day: date, *, now: datetime) -> ReportAction | None:
@@ -80,11 +93,6 @@ def find_due_action(runtime: Runtime, drive: int, day: date, *, now: datetime) -
         form = current_template(session, drive)
         has_server = bool(runtime.settings.smtp_url)
         events = read_day_events(session, drive, day, has_server=has_server, now=now)
-    if events.is_issued and f"{local:%H:%M}" >= form.hours.correct and not events.has_changed:
-        # Checked only from the hour of corrections on; it costs little unless something was entered.
-        if note_pending_changes(runtime, drive, day, now=now):
-            return ReportAction.CORRECT
-        return next_action(f"{local:%H:%M}", events, form.hours)
     return next_action(f"{local:%H:%M}", events, form.hours)
 
 
@@ -104,6 +112,7 @@ def read_day_events(session: Session, drive: int, day: date, *, has_server: bool
         is_chased=report_day.chased_at is not None,
         is_alarmed=report_day.alarmed_at is not None,
         is_frozen=newest is not None,
+        is_approved=newest is not None and newest.approved_at is not None,
         is_issued=newest is not None and newest.issued_at is not None,
         may_deliver=has_server
         and bool(
@@ -111,7 +120,6 @@ def read_day_events(session: Session, drive: int, day: date, *, has_server: bool
         ),
         is_delivered=report_day.by_hand_at is not None or is_delivered(session, drive, iso),
         is_undelivered_alarmed=report_day.undelivered_at is not None,
-        has_changed=bool(report_day.pending),
         has_just_failed=report_day.failed_at is not None and now < report_day.failed_at + TRY_AGAIN,
     )
 
@@ -146,8 +154,6 @@ def _do(runtime: Runtime, action: ReportAction, drive: int, day: date, *, now: d
             issue(runtime, drive, day, now=now)
         case ReportAction.DELIVER:
             send_due_mail(runtime, drive, day.isoformat(), now=now)
-        case ReportAction.CORRECT:
-            correct(runtime, drive, day, now=now)
 
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -190,7 +196,7 @@ def remind_agencies(runtime: Runtime, drive: int, day: date, *, now: datetime) -
 
 
 def send_alarm(runtime: Runtime, drive: int, day: date, action: ReportAction, *, now: datetime) -> None:
-    """Note an alarm, and queue mail to the officers of the province, once.
+    """Note an alarm, and queue mail to the officers of the province, once; to its leaders too where approval is missing.
 
     The admin site shows the alarm from then on.
     """
@@ -209,9 +215,11 @@ def send_alarm(runtime: Runtime, drive: int, day: date, action: ReportAction, *,
             if report_day.undelivered_at is not None:
                 return
             report_day.undelivered_at, purpose, until = now, Purpose.ALARM_UNDELIVERED, None
+        newest = newest_issue(session, drive, report_day.day)
+        is_unapproved = newest is not None and newest.approved_at is None
         queue_mail(
             session,
-            report_officers(session),
+            report_officers(session, with_leaders=is_unapproved),
             purpose,
             drive=drive,
             day=report_day.day,
@@ -253,15 +261,15 @@ def find_addressees(
     return addressees
 
 
-def report_officers(session: Session) -> list[str]:
-    """Return the addresses of staff and approvers of the province.
+def report_officers(session: Session, *, with_leaders: bool = False) -> list[str]:
+    """Return the addresses of staff and approvers of the province, and of its leaders if wanted.
 
     Returns the administrators' addresses where there are none.
     """
     users = [
         user
         for user in session.scalars(select(User).where(User.is_active).order_by(User.id))
-        if is_province_staff(session, user)
+        if is_province_staff(session, user) or (with_leaders and may_approve_report(session, user))
     ]
     own = [user.email for user in users if user.role is not Role.ADMINISTRATOR]
     return own or [user.email for user in users]

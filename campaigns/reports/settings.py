@@ -20,7 +20,7 @@ from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.reports.template import ReportTemplate, fill_default, parse_template
 from outreach.accounts import audit
 from outreach.accounts.organisations import find_province
-from outreach.accounts.permissions import is_province_staff, require_role
+from outreach.accounts.permissions import has_role, is_province_staff, organisations_of, require_role
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotAllowed
@@ -86,6 +86,16 @@ def save_form(
     session.flush()
     audit.record(session, "report.form", saved, user, now)
     return form
+
+
+def may_approve_report(session: Session, user: User) -> bool:
+    """Return whether the user may approve reports: leaders and approvers who see the whole province."""
+    return has_role(user, Role.APPROVER, Role.LEADER) and organisations_of(session, user) is None
+
+
+def may_urge(session: Session, user: User) -> bool:
+    """Return whether the user may urge contacts of places and agencies: officers and leaders who see the whole province."""
+    return has_role(user, Role.STAFF, Role.APPROVER, Role.LEADER) and organisations_of(session, user) is None
 
 
 def require_province(session: Session, user: User) -> None:

@@ -16,15 +16,17 @@ from sqlalchemy.orm import Session
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
 from campaigns.analytics.progress_counts import Where, count_installs, count_reported
-from campaigns.goals.goals import read_goals
+from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import latest_official
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Attempt
 from campaigns.rules.activities import ActivityKind
-from campaigns.rules.goals import Goals, GoalScope, GoalSubject
+from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject
+from campaigns.rules.progress import ShareBasis, choose_headline
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
+    Headline,
     OfficialInstallFigure,
     OrganisationFigures,
     Outreach,
@@ -96,6 +98,7 @@ def take_snapshot(
         agencies=read_agencies(session, drive, day=day, known_until=known_until),
         campaigns=read_sent(session, campaigns, as_of=as_of),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
+        headline=read_headline(session, campaigns, goal, owners.get(code), as_of=as_of),
         since=since.isoformat(),
         before=count_installs(session, ids, as_of=as_of - timedelta(days=1)) if ids else None,
         days=tuple(
@@ -107,6 +110,40 @@ def take_snapshot(
         )
         if ids
         else (),
+    )
+
+
+def read_headline(
+    session: Session,
+    campaigns: Sequence[Campaign],
+    place_goal: Goal | None,
+    place_owners: SmartphoneOwners | None,
+    *,
+    as_of: datetime,
+) -> Headline:
+    """Return what the headline is held against, chosen as on the leader's page for readers who see the whole."""
+    own_goals = read_campaign_goals(session, [campaign.id for campaign in campaigns], at=as_of)
+    under_way = [
+        campaign
+        for campaign in campaigns
+        if campaign.state is not CampaignState.CANCELLED or (campaign.ended_at and campaign.ended_at > as_of)
+    ]
+    chosen = choose_headline(
+        place_goal,
+        [own_goals[campaign.id] for campaign in under_way if campaign.id in own_goals],
+        campaigns=len(campaigns),
+        is_whole=True,
+    )
+    goal, owners = chosen.goal, place_owners
+    if not chosen.is_of_place:
+        own = goal.denominator if goal else None
+        owners = SmartphoneOwners(own.value, own.as_of.isoformat(), own.source) if own and own.value else None
+    is_entered = chosen.basis is ShareBasis.ENTERED
+    return Headline(
+        goal.share if goal else None,
+        goal.deadline.isoformat() if goal and goal.deadline else None,
+        is_entered,
+        owners if is_entered else None,
     )
 
 
@@ -204,19 +241,36 @@ def is_anything_running(session: Session, drive: int, *, day: date) -> bool:
 
     A campaign is under way from its launch until its deadline, or until its last message where it has none.
     """
-    end = datetime.combine(day, datetime.max.time(), VIETNAM)
-    for campaign in session.scalars(
+    return bool(days_with_report(session, drive, [day]))
+
+
+def days_with_report(session: Session, drive: int, days: Sequence[date]) -> list[date]:
+    """Return those of the days on which a report is due, by the same few reads however many they are."""
+    if not days:
+        return []
+    campaigns = session.scalars(
         select(Campaign).where(
-            Campaign.drive_id == drive, Campaign.launched_at <= end, Campaign.state != CampaignState.CANCELLED
+            Campaign.drive_id == drive,
+            Campaign.launched_at <= _end_of(max(days)),
+            Campaign.state != CampaignState.CANCELLED,
         )
-    ):
-        until = campaign.deadline or campaign.ended_at
-        if until is None or _day(until) >= day.isoformat():
-            return True
-    return any(
-        goal.deadline is not None and goal.deadline >= day
-        for goal in read_goals(session, at=end, drive=drive).goals.values()
-    )
+    ).all()
+    goals = read_goals(session, at=_end_of(max(days)), drive=drive).goals.values()
+    deadlines = [(goal.entered_at, goal.deadline) for goal in goals if goal.deadline is not None]
+
+    def is_due(day: date) -> bool:
+        for campaign in campaigns:
+            until = campaign.deadline or campaign.ended_at
+            has_begun = campaign.launched_at is not None and campaign.launched_at <= _end_of(day)
+            if has_begun and (until is None or _day(until) >= day.isoformat()):
+                return True
+        return any(entered_at <= _end_of(day) and deadline >= day for entered_at, deadline in deadlines)
+
+    return [day for day in days if is_due(day)]
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, datetime.max.time(), VIETNAM)
 
 
 def read_official(

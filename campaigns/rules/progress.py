@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import ceil
 
 from campaigns.rules.forecast import Forecast
-from campaigns.rules.goals import Denominator, people_for
+from campaigns.rules.goals import Denominator, Goal, people_for
 
 
 class ShareBasis(StrEnum):
@@ -125,16 +125,46 @@ def measure_line(
     entered: Denominator | None,
     basis: ShareBasis,
 ) -> RankRow:
-    """Compute one row on a basis. Without anybody who could install the share is unknown, never 0."""
+    """Compute one row on a basis. Where nobody was written to, or nobody could do it, the share is unknown, never 0."""
     installed = counts.installed
     if basis is ShareBasis.ENTERED:
         denominator = entered.value if entered else None
     else:
         denominator = counts.could_install or None
-    share = installed / denominator if denominator else None
+    share = installed / denominator if denominator and not counts.is_empty else None
     target = people_for(goal, denominator) if goal else None
     missing = max(0, target - installed) if target is not None else None
     return RankRow(code, name, counts, installed, counts.today, denominator, entered, share, missing)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlineGoal:
+    """What the headline of a drive is held against: a goal and the base of its share.
+
+    The headline is one figure: of those whom the goal counts, how many have done it, by residents' own reports. Home, the
+    leader's page, the report with its charts and mail, and the API show this one. A share on another base is a line of its
+    own, with the base in its name.
+    """
+
+    goal: Goal | None
+    basis: ShareBasis
+    is_of_place: bool
+
+
+def choose_headline(
+    place_goal: Goal | None, own_goals: Sequence[Goal], *, campaigns: int, is_whole: bool
+) -> HeadlineGoal:
+    """Return the goal of a drive's headline.
+
+    `place_goal` is that of all residents, which counts for readers who see the whole. Else it is the last of `own_goals`,
+    which campaigns under way have, in the order of their launch. The number entered with a campaign is of its own
+    audience: it is no base of several.
+    """
+    if place_goal is not None and is_whole:
+        return HeadlineGoal(place_goal, ShareBasis.ENTERED, is_of_place=True)
+    own = own_goals[-1] if own_goals else None
+    is_own = campaigns == 1 and own is not None and own.denominator is not None and is_whole
+    return HeadlineGoal(own, ShareBasis.ENTERED if is_own else ShareBasis.RECIPIENTS, is_of_place=False)
 
 
 def _furthest_first(line: RankRow) -> tuple[bool, bool, float, str]:
@@ -204,6 +234,8 @@ class ConcernKind(StrEnum):
     MORE_THAN_OFFICIAL = "more_than_official"  # more self-reports than official installs
     SUBMITTED = "submitted"  # a campaign waits for approval
     PAUSED = "paused"  # a campaign is paused
+    REPORT_WAITING = "report_waiting"  # a report that the reader may approve
+    REPORT_MISSED = "report_missed"  # days without a report that was due
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +258,21 @@ def find_concerns(
     agencies_missing: Sequence[str],
     submitted: Sequence[str],
     paused: Sequence[str],
+    reports: Sequence[str] = (),
+    reports_missed: Sequence[str] = (),
 ) -> list[Concern]:
-    """Return the concerns, the most pressing first. `official` holds official installs by district code."""
+    """Return the concerns, the most pressing first.
+
+    `official` holds official installs by district code. `reports` are the days of reports that wait for the reader's approval.
+    """
+    about_reports = (
+        (ConcernKind.REPORT_MISSED, reports_missed),
+        (ConcernKind.REPORT_WAITING, reports),
+    )
     concerns = [
+        Concern(kind, len(names), tuple(names[:_MOST_NAMES])) for kind, names in about_reports if names
+    ]
+    concerns += [
         Concern(kind)
         for kind, is_so in (
             (ConcernKind.NO_GOAL, not has_goal),

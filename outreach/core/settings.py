@@ -108,6 +108,12 @@ class Settings:
         formats.url("http", "https"),
         "a shorter host that serves the residents' pages as well; personal links in texts begin with it instead",
     )
+    boundaries_file: str = _var(
+        "",
+        formats.text,
+        "a GeoJSON file with the boundaries of places, each with its official code in the property `code`: the leaders' page "
+        "shows a map of them, else tiles",
+    )
     sms_gateway: str = _var(
         "simulator",
         formats.choice("simulator", "twilio", "phone", "smpp", "aggregator"),

@@ -30,10 +30,11 @@ from campaigns.planning.segments import save_segment
 from campaigns.privacy.requests import finish_request, record_request
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
-from campaigns.reports.issue_report import correct, freeze, issue
+from campaigns.reports.issue_report import approve_report, correct, freeze, issue, prepare_report
 from campaigns.reports.links import address_of as report_address
 from campaigns.reports.links import end_link as end_report_link
 from campaigns.reports.links import make_link as make_report_link
+from campaigns.reports.urge_contact import text_with_link, urge_contact
 from campaigns.rules.activities import ActivityEntry, ActivityKind
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -104,18 +105,42 @@ def _report(runtime: Runtime, now: datetime) -> dict[str, str]:
     before = yesterday - timedelta(days=1)
     with runtime.db.read() as session:
         drive = current_drive_id(session)
+        author, approver = find_user(session, AUTHOR), find_user(session, APPROVER)
+    iso = yesterday.isoformat()
     freeze(runtime, drive, yesterday, now=now)
-    issue(runtime, drive, yesterday, now=now)
-    correct(runtime, drive, yesterday, now=now)
-    issue(runtime, drive, yesterday, now=now)
+    prepare_report(runtime, drive, iso, remark="Mưa lớn tại ba xã", user=author, now=now)
+    for is_correction in (False, True):
+        if is_correction:
+            correct(runtime, drive, yesterday, user=author, now=now)
+        approve_report(runtime, drive, iso, prepared_at=now.isoformat(), user=approver, now=now)
+        issue(runtime, drive, yesterday, now=now)
     with runtime.db.write() as session:
         [ended, shown] = (
             make_report_link(session, drive, day.isoformat(), days=7, user=None, now=now)
             for day in (before, yesterday)
         )
         end_report_link(session, ended.id, user=find_user(session, AUTHOR), now=now)
+    urged = urge_contact(
+        runtime,
+        drive,
+        area="608",
+        organisation=None,
+        channel="mail",
+        contact="Đồng chí Chủ tịch",
+        address="xa608@loa.example",
+        text="Kính gửi đồng chí,\n\nThành phố Kon Tum còn thiếu 1.204 người. Đề nghị cho biết biện pháp tại:\n{link}",
+        user=author,
+        now=now,
+    )
+    urge_token = text_with_link(urged, runtime.settings).rpartition("/")[2]
     tokens = [report_address(link, runtime.settings).rpartition("/")[2] for link in (ended, shown)]
-    return {"yesterday": yesterday.isoformat(), "ended_token": tokens[0], "report_token": tokens[1]}
+    return {
+        "yesterday": yesterday.isoformat(),
+        "ended_token": tokens[0],
+        "report_token": tokens[1],
+        "urge_token": urge_token,
+        "drive": str(drive),
+    }
 
 
 def _open_to_others(session: Session, now: datetime) -> int:

@@ -38,6 +38,7 @@ SCREENS = [
     Screen("progress.index", "/admin/progress/?campaign={demo}", LEADER),
     Screen("progress.index", "/admin/progress/?campaign={demo}&district=608"),
     Screen("progress.index", "/admin/progress/?campaign={standing_still}"),
+    Screen("urging.index", "/admin/urging/?drive={drive}&area=608", LEADER),
     Screen("agencies.index", "/admin/agencies/", AUTHOR),
     Screen("agencies.index", "/admin/agencies/", LEADER),
     Screen("agencies.show", "/admin/agencies/{agency}/", AUTHOR),
@@ -54,6 +55,7 @@ SCREENS = [
     Screen("report.form", "/admin/report/form", AUTHOR),
     Screen("report_page.show", "/report/{report_token}", None),
     Screen("report_page.show", "/report/{ended_token}", None, status=410),
+    Screen("urge_page.form", "/urge/{urge_token}", None),
     Screen("agency_page.form", "/agency/{agency_token}", None),
     Screen("public_page.index", "/hoi", None),
     Screen("public_page.poster", "/hoi/to-roi", None),
@@ -162,6 +164,7 @@ NO_SCREENS = {
     "static_files.static",
     "guides.picture",
     "answer_page.show_with_rest",  # leads to the next one
+    "progress.picture",
     "answer_page.show",  # a resident's: looked at in test_residents.py
     "health.healthz",
     "health.readyz",

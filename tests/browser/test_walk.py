@@ -96,7 +96,7 @@ def write_the_campaign(author: Visit) -> None:
 def submit_it(author: Visit) -> str:
     """The path of the campaign's sheet."""
     page = author.page
-    page.get_by_role("button", name="Trình duyệt").click()
+    page.get_by_role("button", name="Trình phê duyệt").click()
     expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
     assert page.get_by_role("button", name="Duyệt", exact=True).count() == 0
     return page.url.removeprefix(author.address)
@@ -164,7 +164,7 @@ def answer_by_sms(phones: Visit, path: str) -> None:
 
 def reported_at_home(author: Visit) -> int:
     page = author.open("/admin/")
-    told = page.locator(".goal-line").first.get_by_text("người tự báo").inner_text()
+    told = page.locator(".goal-line").first.get_by_text("người tự khai báo").inner_text()
     return int(told.split()[0].replace(".", ""))
 
 

@@ -83,6 +83,7 @@ class Office:
         self.values: dict[str, Any] = {
             "guide": "can-bo",
             "picture": "home.png",
+            "chart": "days",
             "language": "vi",
             "account_id": ENVIRONMENT,
             "name": "1-guessed",

@@ -13,6 +13,7 @@ from campaigns.planning.drives import open_drive_of
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
+    Headline,
     OfficialInstallFigure,
     OrganisationFigures,
     Outreach,
@@ -67,6 +68,9 @@ def sample(day: str = DAY, *, communes: int = 60) -> Snapshot:
         ),
         campaigns=(CampaignFigures("Đợt 1", "2020-08-02", 1300, 1290, None, city.reported),),
         outreach=(Outreach("radio", 12, 3, None), Outreach("visits", 90, 0, 412)),
+        headline=Headline(
+            0.5, "2020-08-20", is_entered=True, owners=SmartphoneOwners(540438, "2020-08-01", SOURCE)
+        ),
         since="2020-06-06",
         before=601,
         days=(("2020-08-04", 601), (day, 634)),

@@ -26,6 +26,7 @@ from docx.text.paragraph import Paragraph as Line
 from docx.text.paragraph import Paragraph as WordParagraph
 
 from campaigns.rules.reports.document import (
+    DRAFT,
     Alignment,
     Appendix,
     Block,
@@ -51,6 +52,8 @@ def write_docx(report: ReportDocument, charts: Mapping[str, bytes], *, made_at: 
     """Return the DOCX. `charts` has a PNG of about twice 165 mm's width by the chart's name."""
     document = Document()
     _prepare(document, report, made_at)
+    if report.is_draft:
+        _write(document.add_paragraph(), DRAFT, 14, bold=True, after=6)
     _head(document, report)
     _title(document, report)
     for block in report.blocks:
@@ -168,8 +171,8 @@ def _foot(document: Docx, report: ReportDocument) -> None:
         _write(copies.add_paragraph(), f"- {name}{'.' if n == last else ';'}", 11)
     for n, line in enumerate(report.signature.lines):
         _write(_line(signing, n), line, 14, bold=True, align=ALIGN.CENTER)
-    for _blank in range(5):
-        _write(signing.add_paragraph(), "", 14, bold=True, align=ALIGN.CENTER)
+    for text in ("", "", "", "", report.signature.name):
+        _write(signing.add_paragraph(), text, 14, bold=True, align=ALIGN.CENTER)
 
 
 def _appendix(document: Docx, appendix: Appendix, charts: Mapping[str, bytes]) -> None:
@@ -217,6 +220,9 @@ def _table(document: Docx, block: Table, width: float) -> None:
         line = _write(
             document.add_paragraph(), block.caption, 13, bold=True, align=ALIGN.CENTER, before=8, after=4
         )
+        line.paragraph_format.keep_with_next = True
+    if block.above:
+        line = _write(document.add_paragraph(), block.above, 12, italic=True, align=ALIGN.RIGHT, after=2)
         line.paragraph_format.keep_with_next = True
     table = document.add_table(rows=1 + len(block.rows), cols=len(block.columns))
     table.style = "Table Grid"

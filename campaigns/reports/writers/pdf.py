@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import typst
 
-from campaigns.rules.reports.document import Block, Chart, Paragraph, ReportDocument, Table, cell
+from campaigns.rules.reports.document import DRAFT, Block, Chart, Paragraph, ReportDocument, Table, cell
 
 _HERE = Path(__file__).parent
 _PICTURE_PPI = 220
@@ -64,6 +64,8 @@ def _as_data(report: ReportDocument) -> dict[str, Any]:
             )
         },
         "signature": report.signature.lines,
+        "signer": report.signature.name,
+        "draft": DRAFT if report.is_draft else "",
         "blocks": _blocks(report.blocks),
         "appendices": [
             {
@@ -89,6 +91,7 @@ def _block(block: Block) -> dict[str, Any]:
         return {
             "type": "table",
             "caption": block.caption,
+            "above": block.above,
             "columns": [
                 {"title": column.title, "width": column.width, "side": column.side.value}
                 for column in block.columns

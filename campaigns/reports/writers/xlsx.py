@@ -17,7 +17,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_range_abs
 
 from campaigns.rules.reports.document import (
-    UNKNOWN,
+    DRAFT,
     Appendix,
     Chart,
     Paragraph,
@@ -114,6 +114,10 @@ def _hide_first_numbers(content: bytes) -> bytes:
 def _head(book: _Book, sheet: Any, report: ReportDocument) -> int:
     """Write points 5 to 10 of the form. Returns the next row."""
     sheet.set_column(0, _COLUMNS - 1, 10)
+    top = 0
+    if report.is_draft:
+        sheet.merge_range(0, 0, 0, 3, DRAFT, book.style(font_size=14, bold=True))
+        top = 1
     centred: dict[str, Any] = {"align": "center", "text_wrap": True}
     left: list[tuple[str, dict[str, Any]]] = [
         *((line, {}) for line in report.superior),
@@ -124,10 +128,10 @@ def _head(book: _Book, sheet: Any, report: ReportDocument) -> int:
         ("Độc lập - Tự do - Hạnh phúc", {"bold": True, "font_size": 13}),
     ]
     for n, (text, properties) in enumerate(left):
-        sheet.merge_range(n, 0, n, 3, text, book.style(**centred, **properties))
+        sheet.merge_range(top + n, 0, top + n, 3, text, book.style(**centred, **properties))
     for n, (text, properties) in enumerate(right):
-        sheet.merge_range(n, 4, n, 8, text, book.style(**centred, **properties))
-    row = max(len(left), len(right)) + 1
+        sheet.merge_range(top + n, 4, top + n, 8, text, book.style(**centred, **properties))
+    row = top + max(len(left), len(right)) + 1
     sheet.merge_range(row, 0, row, 3, report.number, book.style(font_size=13, align="center"))
     sheet.merge_range(
         row, 4, row, 8, report.place_and_day, book.style(font_size=13, align="center", italic=True)
@@ -161,6 +165,10 @@ def _foot(book: _Book, sheet: Any, row: int, report: ReportDocument) -> None:
         sheet.merge_range(row + 1 + n, 0, row + 1 + n, 3, text, book.style(font_size=11, text_wrap=True))
     for n, line in enumerate(report.signature.lines):
         sheet.merge_range(row + n, 4, row + n, 8, line, book.style(font_size=14, bold=True, align="center"))
+    if report.signature.name:
+        at = row + len(report.signature.lines) + 4
+        style = book.style(font_size=14, bold=True, align="center")
+        sheet.merge_range(at, 4, at, 8, report.signature.name, style)
 
 
 def _table_sheet(
@@ -185,6 +193,9 @@ def _table_sheet(
             book.style(font_size=13, italic=True, align="center", text_wrap=True),
         )
         row += 1
+    if table.unit:
+        unit = f"Đơn vị tính: {table.unit}"
+        sheet.merge_range(row - 1, 0, row - 1, last, unit, book.style(italic=True, align="right"))
     parts = sum(column.width for column in table.columns)
     for position, column in enumerate(table.columns):
         sheet.set_column(position, position, max(5.0, (125 if is_landscape else 85) * column.width / parts))
@@ -202,7 +213,7 @@ def _table_sheet(
 def _cell(book: _Book, sheet: Any, at: tuple[int, int], value: Any, *, bold: bool) -> None:
     properties: dict[str, Any] = {"border": 1, "text_wrap": True, "bold": bold}
     if value is None:
-        sheet.write_string(*at, UNKNOWN, book.style(**properties, italic=True, align="center"))
+        sheet.write_blank(*at, None, book.style(**properties))
     elif isinstance(value, ShareCell):
         sheet.write_number(*at, value.value, book.style(**properties, num_format=SHARE))
     elif isinstance(value, int):
@@ -224,7 +235,7 @@ def _chart_sheet(book: _Book, charts: list[Chart]) -> None:
         for n, bar in enumerate(chart.bars):
             sheet.write_string(first + n, 0, bar.label, book.style(border=1))
             if bar.value is None:
-                sheet.write_string(first + n, 1, UNKNOWN, book.style(border=1, italic=True))
+                sheet.write_blank(first + n, 1, None, book.style(border=1))
             else:
                 form = SHARE if chart.is_share else COUNT
                 sheet.write_number(first + n, 1, bar.value, book.style(border=1, num_format=form))
@@ -250,6 +261,7 @@ def _native(book: _Book, chart: Chart, first: int, end: int) -> Any:
     native.set_legend({"none": True})
     font = {"num_font": {"name": "Times New Roman", "size": 10}}
     native.set_y_axis({"reverse": True, **font} if chart.is_share else {"min": 0, "num_format": form, **font})
-    native.set_x_axis({"min": 0, "num_format": form, **font} if chart.is_share else font)
+    scale = {"min": 0, "max": 1, "num_format": form}  # all shares on one, from nobody to everybody
+    native.set_x_axis({**scale, **font} if chart.is_share else font)
     native.set_size({"width": 620, "height": 340})
     return native

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import zip_longest
 from typing import Any, TypeVar
 
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.kind_words import SMARTPHONE_OWNERS
-from campaigns.rules.reports.document import ACTIVITY_NAMES, Cell, cell, short_day
+from campaigns.rules.progress import ShareBasis
+from campaigns.rules.reports.document import ACTIVITY_NAMES, Cell, cell, percent, short_day
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
+    Headline,
     OrganisationFigures,
     Outreach,
     PlaceFigures,
     SelfReported,
+    SmartphoneOwners,
     Snapshot,
+    common_basis,
+    staff_total,
 )
 
 Item = TypeVar("Item")
@@ -53,7 +58,7 @@ class FigureChange:
 
 def describe_change(change: FigureChange) -> str:
     """Describe a change in one line, such as: Sở Y tế: tổng số người: 1.204 (đã báo cáo: 1.200)."""
-    before = "chưa rõ" if change.before is None else f"{cell(change.before)}"
+    before = "chưa có số liệu" if change.before is None else cell(change.before)
     return f"{change.what}: {cell(change.after)} (đã báo cáo: {before})"
 
 
@@ -66,6 +71,8 @@ def find_changes(
     differences, such as names, are summed up in one change named OTHER.
     """
     pairs = [
+        *_headline(issued, now, owners=owners),
+        *_staff_totals(issued, now, done=done, owners=owners),
         *_places(issued, now, owners),
         *_organisations(issued, now),
         *_agencies(issued, now, done=done, owners=owners),
@@ -90,21 +97,65 @@ def _pairs(
         yield gone, None
 
 
+def _headline(issued: Snapshot, now: Snapshot, *, owners: str) -> Iterator[FigureChange]:
+    """Compare the share that stands at the head of the report, and its base where that is an entered figure."""
+    yield FigureChange("Tỷ lệ so với mục tiêu", _share(issued.head.share), _share(now.head.share))
+    was, known = _head_owners(issued), _head_owners(now)
+    if (was, known) != (issued.whole.owners, now.whole.owners):  # else they are listed with the whole
+        who = f"Tổng số {owners or 'người thuộc diện'} để tính tỷ lệ"
+        yield FigureChange(who, was.count if was else None, known.count if known else None)
+        if was and known:
+            yield FigureChange(f"{who}: số liệu ngày", short_day(was.day), short_day(known.day))
+            yield FigureChange(f"{who}: nguồn", was.source, known.source)
+
+
+def _head_owners(snapshot: Snapshot) -> SmartphoneOwners | None:
+    return snapshot.headline.owners if snapshot.headline else None
+
+
+def _share(value: float | None) -> str | None:
+    """Return a share as it is printed: what looks the same has not changed."""
+    return percent(value) if value is not None else None
+
+
+def _staff_totals(issued: Snapshot, now: Snapshot, *, done: str, owners: str) -> Iterator[FigureChange]:
+    """Compare the totals over the agencies with full figures."""
+    before, after = staff_total(issued.agencies), staff_total(now.agencies)
+    name = "Cộng các cơ quan, đơn vị đủ số liệu"
+    yield FigureChange(f"{name}: số người đã {done}", before[0], after[0])
+    yield FigureChange(f"{name}: {owners or 'thuộc diện'}", before[1], after[1])
+    yield FigureChange("Số cơ quan, đơn vị đã gửi số liệu trong ngày", _handed_in(issued), _handed_in(now))
+
+
+def _handed_in(snapshot: Snapshot) -> int | None:
+    return len(snapshot.agencies) - len(snapshot.missing) if snapshot.agencies else None
+
+
 def _places(issued: Snapshot, now: Snapshot, owners: str) -> Iterator[FigureChange]:
-    yield from _place(issued.whole, now.whole, owners, has_source=True, is_whole=True)
+    yield from _place(issued.whole, now.whole, owners, has_source=True, has_base=True, is_whole=True)
     districts = {place.code for place in (*issued.districts, *now.districts)}
     for was, are in ((issued.districts, now.districts), (issued.communes, now.communes)):
+        # How many were written to is printed where it is the base of the shares.
+        has_base = ShareBasis.RECIPIENTS in (common_basis(was), common_basis(are))
         for before, after in _pairs(was, are, lambda place: place.code):
             either = after or before
             assert either is not None
             nothing = PlaceFigures(either.code, either.name, SelfReported())
             # Districts' sources are printed if the province has no figure of its own.
             is_named = either.code in districts and now.whole.official is None
-            yield from _place(before or nothing, after or nothing, owners, has_source=is_named)
+            yield from _place(
+                before or nothing, after or nothing, owners, has_source=is_named, has_base=has_base
+            )
 
 
 def _place(
-    before: PlaceFigures, after: PlaceFigures, owners: str, *, has_source: bool, is_whole: bool = False
+    before: PlaceFigures,
+    after: PlaceFigures,
+    owners: str,
+    *,
+    has_source: bool,
+    has_base: bool,
+    is_whole: bool = False,
 ) -> Iterator[FigureChange]:
     name = after.name
     was, is_now = before.official, after.official
@@ -121,10 +172,11 @@ def _place(
     if is_whole and was and is_now and had and has:
         yield FigureChange(f"{who}, {name}: số liệu ngày", short_day(had.day), short_day(has.day))
         yield FigureChange(f"{who}, {name}: nguồn", had.source, has.source)
-    yield FigureChange(f"Số tự báo, {name}", _reported(before.reported), _reported(after.reported))
-    yield FigureChange(
-        f"Số thuộc diện nhắn tin, {name}", _could_install(before.reported), _could_install(after.reported)
-    )
+    yield FigureChange(f"Số tự khai báo, {name}", _reported(before.reported), _reported(after.reported))
+    if has_base:
+        yield FigureChange(
+            f"Số được nhắn tin, {name}", _could_install(before.reported), _could_install(after.reported)
+        )
 
 
 def _reported(reported: SelfReported) -> int | None:
@@ -142,10 +194,8 @@ def _organisations(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
         nothing = OrganisationFigures(either.name, SelfReported())
         before, known = (was or nothing).reported, (after or nothing).reported
         yield FigureChange(f"{either.name}: đã trả lời", before.answered if was else None, known.answered)
-        yield FigureChange(f"{either.name}: số tự báo", _reported(before), _reported(known))
-        yield FigureChange(
-            f"{either.name}: số thuộc diện nhắn tin", _could_install(before), _could_install(known)
-        )
+        yield FigureChange(f"{either.name}: số tự khai báo", _reported(before), _reported(known))
+        yield FigureChange(f"{either.name}: số được nhắn tin", _could_install(before), _could_install(known))
 
 
 def _paired_organisations(
@@ -161,19 +211,13 @@ def _agencies(issued: Snapshot, now: Snapshot, *, done: str, owners: str) -> Ite
         assert either is not None
         nothing = AgencyFigures(either.id, either.name, None, None, None, None, is_missing=True)
         before, known = was or nothing, after or nothing
-        # The report used a figure of an earlier day for the missing one: the figure reported now is an addition.
-        is_late = before.is_missing and not known.is_missing
-        figures = [
-            FigureChange(f"{either.name}: {what}", None if is_late and new is not None else old, new)
-            for what, old, new in (
-                ("tổng số người", before.staff, known.staff),
-                (owners, before.with_smartphone, known.with_smartphone),
-                (f"số người đã {done}", before.installed, known.installed),
-            )
-        ]
-        yield from figures
-        if all(change.before == change.after for change in figures):
-            yield FigureChange(f"{either.name}: số liệu ngày", _day(before.day), _day(known.day))
+        for what, old, new in (
+            ("tổng số người", before.staff, known.staff),
+            (owners, before.with_smartphone, known.with_smartphone),
+            (f"số người đã {done}", before.installed, known.installed),
+        ):
+            yield FigureChange(f"{either.name}: {what}", old, new)
+        yield FigureChange(f"{either.name}: số liệu ngày", _day(before.day), _day(known.day))
 
 
 def _day(day: str | None) -> str | None:
@@ -208,7 +252,7 @@ def _sent(campaign: CampaignFigures | None, *, done: str) -> dict[str, int | Non
         "đã gửi": campaign.sent if campaign else None,
         "đến máy": campaign.delivered if campaign else None,
         "trả lời": campaign.reported.answered if campaign else None,
-        f"tự báo đã {done}": campaign.reported.reported if campaign else None,
+        f"tự khai báo đã {done}": campaign.reported.reported if campaign else None,
     }
 
 
@@ -229,11 +273,13 @@ def _days(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
     That of the previous report is usually the last but one.
     """
     if (issued.before, now.before) != (_day_before(issued), _day_before(now)):
-        yield FigureChange("Số tự báo của kỳ báo cáo trước", issued.before, now.before)
+        yield FigureChange("Số tự khai báo của kỳ báo cáo trước", issued.before, now.before)
     for was, after in _pairs(issued.days, now.days, lambda day: day[0]):
         day = (after or was or ("", 0))[0]
         yield FigureChange(
-            f"Số tự báo, cộng dồn đến {short_day(day)}", was[1] if was else None, after[1] if after else None
+            f"Số tự khai báo, cộng dồn đến {short_day(day)}",
+            was[1] if was else None,
+            after[1] if after else None,
         )
 
 
@@ -244,6 +290,8 @@ def _day_before(snapshot: Snapshot) -> int | None:
 def _differs_otherwise(issued: Snapshot, now: Snapshot) -> bool:
     """Return whether goals, names or start days are printed differently."""
     if (issued.residents, issued.staff, issued.since) != (now.residents, now.staff, now.since):
+        return True
+    if _without_owners(issued) != _without_owners(now):
         return True
     places = (
         *_pairs(issued.districts, now.districts, lambda place: place.code),
@@ -258,3 +306,7 @@ def _differs_otherwise(issued: Snapshot, now: Snapshot) -> bool:
         was and after and was.launched_on != after.launched_on
         for was, after in _paired_campaigns(issued, now)
     )
+
+
+def _without_owners(snapshot: Snapshot) -> Headline | None:
+    return replace(snapshot.headline, owners=None) if snapshot.headline else None

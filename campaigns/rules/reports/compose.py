@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from campaigns.rules.progress import ShareBasis
 from campaigns.rules.reports.changes import ChangeKind, FigureChange
 from campaigns.rules.reports.document import (
     Alignment,
@@ -20,31 +21,40 @@ from campaigns.rules.reports.document import (
     long_day,
     said,
     short_day,
+    without_empty_columns,
 )
+from campaigns.rules.reports.notes import NO_NOTES, Notes
 from campaigns.rules.reports.sections import (
     ending,
     opening,
     owners_heading,
     place_row,
     reported_cells,
+    reported_columns,
     results,
     shortcomings,
     until,
 )
-from campaigns.rules.reports.snapshot import PlaceFigures, Snapshot
+from campaigns.rules.reports.snapshot import PlaceFigures, Snapshot, common_basis
 from campaigns.rules.reports.template import ReportTemplate
 
 # Room for the document number, which is written by hand.
 BLANK = "      "
 
 
-def compose(snapshot: Snapshot, template: ReportTemplate, *, written_on: str | None = None) -> ReportDocument:
+def compose(
+    snapshot: Snapshot,
+    template: ReportTemplate,
+    *,
+    notes: Notes = NO_NOTES,
+    written_on: str | None = None,
+) -> ReportDocument:
     """Compose the daily report. `written_on` (YYYY-MM-DD) is its date; by default the day of the snapshot."""
     blocks = [
         *opening(snapshot, template),
-        *results(snapshot, template),
-        *shortcomings(snapshot, template),
-        *ending(snapshot, template),
+        *results(snapshot, template, notes),
+        *shortcomings(snapshot, template, notes),
+        *ending(snapshot, template, notes),
     ]
     return _document(
         snapshot,
@@ -57,7 +67,13 @@ def compose(snapshot: Snapshot, template: ReportTemplate, *, written_on: str | N
 
 
 def compose_correction(
-    snapshot: Snapshot, template: ReportTemplate, changes: Sequence[FigureChange], *, n: int, written_on: str
+    snapshot: Snapshot,
+    template: ReportTemplate,
+    changes: Sequence[FigureChange],
+    *,
+    notes: Notes = NO_NOTES,
+    n: int,
+    written_on: str,
 ) -> ReportDocument:
     """Compose the n-th correction of a day's report: a table of the changes, then the updated report."""
     rows: list[tuple[Cell, ...]] = [
@@ -86,9 +102,9 @@ def compose_correction(
         Paragraph(
             "Các nội dung khác của báo cáo đã gửi không thay đổi. Báo cáo đầy đủ sau khi bổ sung, đính chính:"
         ),
-        *results(snapshot, template),
-        *shortcomings(snapshot, template),
-        *ending(snapshot, template),
+        *results(snapshot, template, notes),
+        *shortcomings(snapshot, template, notes),
+        *ending(snapshot, template, notes),
     ]
     subject = (f"Bổ sung, đính chính Báo cáo ngày {short_day(snapshot.day)} (lần {n})", template.subject)
     return _document(snapshot, template, "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH", subject, blocks, written_on)
@@ -119,7 +135,7 @@ def _document(
         subject=subject,
         addressees=template.addressees,
         blocks=tuple(blocks),
-        signature=Signature(template.signature),
+        signature=Signature(template.signature, template.signer),
         copies=(*template.copies, f"Lưu: {template.filed}"),
         appendices=appendices(snapshot, template, reference=reference),
     )
@@ -145,9 +161,9 @@ def appendices(snapshot: Snapshot, template: ReportTemplate, *, reference: str) 
             )
         )
     if snapshot.bodies:
-        parts.append(("Số liệu tự báo theo danh sách của các tổ chức", _bodies(snapshot), False))
+        parts.append(("Số liệu tự khai báo theo danh sách của các tổ chức", _bodies(snapshot), False))
     return tuple(
-        Appendix(f"PHỤ LỤC {_ROMAN[n]}", subject, reference, blocks, is_landscape=is_landscape)
+        Appendix(f"Phụ lục {_ROMAN[n]}", subject.upper(), reference, blocks, is_landscape=is_landscape)
         for n, (subject, blocks, is_landscape) in enumerate(parts)
     )
 
@@ -182,12 +198,13 @@ def _agencies(snapshot: Snapshot, template: ReportTemplate) -> tuple[Block, ...]
                 day,
             )
         )
-    return (Table("Cơ quan, đơn vị", "", columns, tuple(rows)),)
+    return (without_empty_columns(Table("Cơ quan, đơn vị", "", columns, tuple(rows), unit="người")),)
 
 
 def _communes(
     snapshot: Snapshot, template: ReportTemplate, communes: list[PlaceFigures]
 ) -> tuple[Block, ...]:
+    basis = common_basis(communes)
     columns = (
         Column("TT", 5, Alignment.CENTER),
         Column("Xã, phường, thị trấn", 19, Alignment.LEFT),
@@ -195,21 +212,20 @@ def _communes(
         Column("Số chính thức", 10),
         Column("Tính đến ngày", 11, Alignment.CENTER),
         Column(owners_heading(template), 11),
-        Column("Tỷ lệ", 8),
-        Column("Tự báo", 8),
-        Column("Trên tổng số", 9),
-        Column("Tỷ lệ", 8),
+        Column("Tỷ lệ chính thức", 8),
+        *reported_columns(basis),
     )
     names = {place.code: place.name for place in snapshot.districts}
     rows = []
     for n, place in enumerate(communes, 1):
-        first, name, *rest = place_row(str(n), place.name, place)
+        first, name, *rest = place_row(str(n), place.name, place, basis)
         rows.append((first, name, names.get(place.district, ""), *rest))
     note = (
-        f"Ghi chú: {'ĐTTM là điện thoại thông minh; ' if template.is_about_smartphones else ''}“Số chính thức” và “Tự báo” là hai nguồn riêng, không cộng gộp; "
+        f"Ghi chú: {'ĐTTM là điện thoại thông minh; ' if template.is_about_smartphones else ''}“Số chính thức” và “Tự khai báo” là hai nguồn riêng, không cộng gộp; "
         "xã, phường, thị trấn chưa có số liệu nào không nêu trong bảng."
     )
-    return (Table("Xã, phường, thị trấn", "", columns, tuple(rows)), Paragraph(note, Style.NOTE))
+    table = Table("Xã, phường, thị trấn", "", columns, tuple(rows), unit="người")
+    return (without_empty_columns(table), Paragraph(note, Style.NOTE))
 
 
 def _bodies(snapshot: Snapshot) -> tuple[Block, ...]:
@@ -217,12 +233,10 @@ def _bodies(snapshot: Snapshot) -> tuple[Block, ...]:
         Column("TT", 6, Alignment.CENTER),
         Column("Tổ chức", 44, Alignment.LEFT),
         Column("Đã trả lời", 12),
-        Column("Tự báo", 12),
-        Column("Trên tổng số", 14),
-        Column("Tỷ lệ", 12),
+        *reported_columns(ShareBasis.RECIPIENTS),
     )
     rows = tuple(
         (str(n), body.name, body.reported.answered, *reported_cells(body.reported))
         for n, body in enumerate(snapshot.bodies, 1)
     )
-    return (Table("Tổ chức", "", columns, rows),)
+    return (Table("Tổ chức", "", columns, rows, unit="người"),)

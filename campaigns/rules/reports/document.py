@@ -6,9 +6,11 @@ written as in official documents (Decree 30/2020, Appendix I).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from campaigns.rules.activities import ActivityKind
 from outreach.rules.formats import format_number
@@ -62,13 +64,41 @@ Cell = str | int | ShareCell | None
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Table. `name` fits the tab of a sheet; with `has_total` the last row is the total."""
+    """Table. `name` fits the tab of a sheet; with `has_total` the last row is the total.
+
+    `unit` is the unit of its counts, named above it; "" where there are none.
+    """
 
     name: str
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     has_total: bool = False
+    unit: str = ""
+
+    @property
+    def above(self) -> str:
+        """Return the line above the table: its unit, and what a dash means where one is in it."""
+        has_dash = any(value is None for row in self.rows for value in row)
+        return "; ".join(
+            part
+            for part in (f"Đơn vị tính: {self.unit}" if self.unit else "", NO_FIGURE if has_dash else "")
+            if part
+        )
+
+
+def without_empty_columns(table: Table) -> Table:
+    """Return the table without the columns of which nothing is known."""
+    kept = [
+        place
+        for place in range(len(table.columns))
+        if not table.rows or any(row[place] is not None for row in table.rows)
+    ]
+    return replace(
+        table,
+        columns=tuple(table.columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in table.rows),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +139,15 @@ class Appendix:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Signature block."""
+    """Signature block; without a `name` there is room for it."""
 
-    lines: tuple[str, ...]  # TM. BAN THƯỜNG TRỰC / KT. CHỦ TỊCH / PHÓ CHỦ TỊCH; the name stays blank
+    lines: tuple[str, ...]  # TM. BAN THƯỜNG TRỰC / KT. CHỦ TỊCH / PHÓ CHỦ TỊCH
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportDocument:
-    """Complete document. `number` has a blank, filled in by hand."""
+    """Complete document. `number` has a blank, filled in by hand; a draft is marked as one."""
 
     superior: tuple[str, ...]
     issuer: str
@@ -129,14 +160,62 @@ class ReportDocument:
     signature: Signature
     copies: tuple[str, ...]  # nơi nhận
     appendices: tuple[Appendix, ...] = field(default=())
+    is_draft: bool = False
 
     @property
     def title(self) -> str:
         """Return the title for the file properties."""
         return f"{self.kind}: {' '.join(self.subject)}"
 
+    def as_data(self) -> dict[str, Any]:
+        """Return the data that `read_document` reads, also after conversion to JSON and back."""
+        return asdict(self)
 
-UNKNOWN = "chưa rõ"
+
+def read_document(data: Mapping[str, Any]) -> ReportDocument:
+    """Read a document from the data of `as_data`."""
+
+    def lines(name: str) -> tuple[str, ...]:
+        return tuple(data[name])
+
+    return ReportDocument(
+        superior=lines("superior"),
+        issuer=data["issuer"],
+        number=data["number"],
+        place_and_day=data["place_and_day"],
+        kind=data["kind"],
+        subject=lines("subject"),
+        addressees=lines("addressees"),
+        blocks=_read_blocks(data["blocks"]),
+        signature=Signature(tuple(data["signature"]["lines"]), data["signature"]["name"]),
+        copies=lines("copies"),
+        appendices=tuple(
+            Appendix(**{**each, "blocks": _read_blocks(each["blocks"])}) for each in data["appendices"]
+        ),
+        is_draft=data["is_draft"],
+    )
+
+
+def _read_blocks(blocks: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:
+    return tuple(map(_read_block, blocks))
+
+
+def _read_block(data: Mapping[str, Any]) -> Block:
+    if "text" in data:
+        return Paragraph(data["text"], Style(data["style"]))
+    if "bars" in data:
+        return Chart(**{**data, "bars": tuple(Bar(**bar) for bar in data["bars"])})
+    columns = tuple(Column(each["title"], each["width"], Alignment(each["side"])) for each in data["columns"])
+    rows = tuple(
+        tuple(ShareCell(**value) if isinstance(value, dict) else value for value in row)
+        for row in data["rows"]
+    )
+    return Table(**{**data, "columns": columns, "rows": rows})
+
+
+UNKNOWN = "-"
+NO_FIGURE = "(-): chưa có số liệu"
+DRAFT = "DỰ THẢO"  # until the report is approved
 ACTIVITY_NAMES = {
     ActivityKind.RADIO: "Phát thanh",
     ActivityKind.TELEVISION: "Truyền hình",
@@ -146,6 +225,9 @@ ACTIVITY_NAMES = {
     ActivityKind.MEETING: "Họp thôn, tổ dân phố",
     ActivityKind.VISITS: "Đến từng nhà",
 }
+
+
+SMALLEST_SHARE = 0.0005  # a smaller one would be printed as 0,0%
 
 
 def said(value: int) -> str:
@@ -161,7 +243,7 @@ def percent(value: float, *, is_exact: bool = False) -> str:
     text = f"{value * 100:.1f}"
     if value < 1 and text == "100.0":
         text = "99.9"
-    if value > 0 and text == "0.0":
+    if 0 < value < SMALLEST_SHARE:
         return "dưới 0,1%"
     if is_exact:
         text = text.removesuffix(".0")

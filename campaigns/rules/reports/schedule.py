@@ -16,15 +16,17 @@ class ReportAction(StrEnum):
     CHASE = "chase"  # remind agencies without a report
     ALARM_MISSING = "alarm_missing"  # tell the officers which agencies are still missing
     FREEZE = "freeze"  # take the snapshot of figures and sources
-    ISSUE = "issue"  # write documents, create the link, queue mail
+    ISSUE = "issue"  # once it is approved: write documents, create the link, queue mail
     DELIVER = "deliver"  # send waiting mail again
-    ALARM_UNDELIVERED = "alarm_undelivered"
-    CORRECT = "correct"  # issue a correction with late figures
+    ALARM_UNDELIVERED = "alarm_undelivered"  # not approved, or not delivered, shortly before the deadline
 
 
 @dataclass(frozen=True, slots=True)
 class ReportHours:
-    """Times of the day in Vietnam (HH:MM), ascending. `deadline` is when the report must have arrived."""
+    """Times of the day in Vietnam (HH:MM), ascending.
+
+    `deadline` is when the report must have arrived; from `correct` on, officers are asked to correct it where figures came late.
+    """
 
     chase: str = "11:00"
     alarm: str = "13:00"
@@ -40,8 +42,8 @@ class DayEvents:
 
     `is_wanted`: the day is today and campaigns to report on are under way; a report frozen by hand is continued without
     it. `missing`: agencies without a report. `may_deliver`: mail waits and may be tried now (there is a pause after a
-    refusal by the server). `is_delivered`: all addressees have it. `has_changed`: the figures differ from the frozen
-    ones.
+    refusal by the server). `is_delivered`: all addressees have it. `is_approved`: a second person approved what is frozen,
+    the report or a correction.
     """
 
     is_wanted: bool
@@ -49,11 +51,11 @@ class DayEvents:
     is_chased: bool = False
     is_alarmed: bool = False
     is_frozen: bool = False
+    is_approved: bool = False
     is_issued: bool = False
     may_deliver: bool = False
     is_delivered: bool = False
     is_undelivered_alarmed: bool = False
-    has_changed: bool = False
     has_just_failed: bool = False
 
 
@@ -61,14 +63,12 @@ def next_action(clock: str, events: DayEvents, hours: ReportHours) -> ReportActi
     """Return the first action due at `clock` (HH:MM), or None if nothing is due."""
     if not events.is_frozen:
         return _before_freezing(clock, events, hours)
-    if not events.is_issued and not events.has_just_failed:
+    if events.is_approved and not events.is_issued and not events.has_just_failed:
         return ReportAction.ISSUE
     if events.may_deliver:
         return ReportAction.DELIVER
     if clock >= hours.undelivered and not events.is_delivered and not events.is_undelivered_alarmed:
         return ReportAction.ALARM_UNDELIVERED
-    if clock >= hours.correct and events.is_issued and events.has_changed:
-        return ReportAction.CORRECT
     return None
 
 

@@ -1,4 +1,4 @@
-"""Sections of the daily report, written from a snapshot and the template.
+"""Sections of the daily report, written from a snapshot, the template and the day's notes.
 
 Each figure comes with its denominator, its day and its source; what is unknown is said to be unknown. The section on
 residents shows each source by itself, by district, and as charts.
@@ -7,11 +7,13 @@ residents shows each source by itself, by district, and as charts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from campaigns.rules.activities import ActivityKind
+from campaigns.rules.progress import ShareBasis
 from campaigns.rules.reports.document import (
     ACTIVITY_NAMES,
+    UNKNOWN,
     Alignment,
     Bar,
     Block,
@@ -27,8 +29,17 @@ from campaigns.rules.reports.document import (
     percent,
     said,
     short_day,
+    without_empty_columns,
 )
-from campaigns.rules.reports.snapshot import Outreach, PlaceFigures, SelfReported, Snapshot
+from campaigns.rules.reports.notes import Notes
+from campaigns.rules.reports.snapshot import (
+    Outreach,
+    PlaceFigures,
+    SelfReported,
+    SmartphoneOwners,
+    Snapshot,
+    staff_total,
+)
 from campaigns.rules.reports.template import ReportTemplate
 
 
@@ -48,48 +59,49 @@ def opening(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     ]
 
 
-def results(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
-    """Return part I: agencies' staff, residents by source, activities and messages."""
+def results(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
+    """Return part I: the result against the goal, agencies' staff, residents by source, activities and messages."""
     return [
         Paragraph("I. KẾT QUẢ THỰC HIỆN", Style.PART),
+        *_headline(snapshot, template, notes),
         *_staff(snapshot, template),
         *residents(snapshot, template),
         *_outreach(snapshot, template),
     ]
 
 
-def shortcomings(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
-    """Return part II: missing reports and figures, and gaps to the goals."""
+def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
+    """Return part II: what hindered, missing reports and figures, and gaps to the goals."""
     lines, level = [], _lower(snapshot.level_name)
     if snapshot.missing:
         lines.append(
-            f"{said(len(snapshot.missing))}/{said(len(snapshot.agencies))} cơ quan, đơn vị chưa gửi số liệu trong ngày: "
+            f"{len(snapshot.missing)}/{len(snapshot.agencies)} cơ quan, đơn vị chưa gửi số liệu trong ngày: "
             f"{'; '.join(snapshot.missing)}."
         )
     if snapshot.without_official and len(snapshot.without_official) == len(snapshot.districts):
         lines.append(f"Chưa có số liệu chính thức của các {level}.")
     elif snapshot.without_official:
         lines.append(
-            f"{said(len(snapshot.without_official))}/{said(len(snapshot.districts))} {level} chưa có số liệu "
+            f"{len(snapshot.without_official)}/{len(snapshot.districts)} {level} chưa có số liệu "
             f"chính thức: {', '.join(map(_lower, snapshot.without_official))}."
         )
     if snapshot.whole.owners is None:
         lines.append(
             f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung của tỉnh."
         )
-    lines += _gaps(snapshot, template)
+    lines = [*(f"{line}." for line in notes.hindered), *lines, *_gaps(snapshot, template)]
     if not lines:
         lines = ["Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu; các mục tiêu đã đạt."]
     return [Paragraph("II. TỒN TẠI, HẠN CHẾ", Style.PART), *(Paragraph(f"- {line}") for line in lines)]
 
 
-def ending(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
-    """Return part III if there are proposals, and the closing sentence."""
+def ending(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
+    """Return part III if something is asked for, and the closing sentence."""
     proposed: list[Block] = []
-    if template.proposals:
+    if asked := (*notes.asked, *template.proposals):
         proposed = [
             Paragraph("III. ĐỀ XUẤT, KIẾN NGHỊ", Style.PART),
-            *(Paragraph(f"{n}. {line}.") for n, line in enumerate(template.proposals, 1)),
+            *(Paragraph(f"{n}. {line}.") for n, line in enumerate(asked, 1)),
         ]
     return [
         *proposed,
@@ -110,36 +122,115 @@ def until(snapshot: Snapshot) -> str:
     return f"{hour(datetime.fromisoformat(snapshot.as_of))}, {long_day(snapshot.as_of[:10])}"
 
 
+# -- the result against the goal
+
+_MOST_SLOW = 5
+
+
+def _headline(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
+    """Return the headline against its goal, the gap and the days left, the slowest places, and the day's remark."""
+    lines = [
+        f"{_result(snapshot, template)}{_against_goal(snapshot)}.",
+        *([text] if (text := _slowest(snapshot)) else []),
+        *([f"Nhận xét: {notes.remark}."] if notes.remark else []),
+    ]
+    return [
+        Paragraph("1. Kết quả so với mục tiêu", Style.HEADING),
+        *(Paragraph(f"- {line}") for line in lines),
+    ]
+
+
+def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
+    head, headline = snapshot.head, snapshot.headline
+    owners = headline.owners if headline else None
+    if not snapshot.whole.reported.recipients:
+        return "Chưa triển khai nhắn tin vận động"
+    text = f"{said(head.installed)} người tự khai báo đã {template.done}"
+    if owners:
+        text += (
+            f" trên {said(owners.count)} {template.owners or 'người thuộc diện vận động'} "
+            f"(số liệu ngày {short_day(owners.day)}; nguồn: {owners.source})"
+        )
+    elif head.denominator:
+        text += f" trên {said(head.denominator)} {_recipients(template)}"
+    else:
+        text += "; chưa có tổng số người thuộc diện vận động nên chưa tính được tỷ lệ"
+    if head.share is not None:
+        text += f", đạt {percent(head.share)}"
+    if snapshot.before is not None:
+        text += f"; {_change(head.installed - snapshot.before)} so với kỳ báo cáo trước"
+    return text
+
+
+def _recipients(template: ReportTemplate) -> str:
+    without = (
+        " (không tính người báo không có điện thoại thông minh)" if template.is_about_smartphones else ""
+    )
+    return f"người được nhắn tin{without}"
+
+
+def _against_goal(snapshot: Snapshot) -> str:
+    head, headline = snapshot.head, snapshot.headline
+    if headline is None or headline.goal is None:
+        return ". Chưa đặt mục tiêu"
+    text = f". Mục tiêu là {percent(headline.goal, is_exact=True)}"
+    if headline.until:
+        text += f" đến hết ngày {short_day(headline.until)}"
+    if head.missing is not None:
+        text += f": còn thiếu {said(head.missing)} người" if head.missing else ": đã đạt"
+    if headline.until and head.missing != 0:
+        left = (date.fromisoformat(headline.until) - date.fromisoformat(snapshot.day)).days
+        text += (
+            f"; còn {said(left)} ngày"
+            if left > 0
+            else "; hôm nay là hạn cuối"
+            if left == 0
+            else "; đã quá hạn"
+        )
+    return text
+
+
+def _slowest(snapshot: Snapshot) -> str:
+    """Return the sentence about the places furthest behind, lowest share first; "" where there is nothing to compare."""
+    goal = snapshot.headline.goal if snapshot.headline else None
+    lines = [line for line in reversed(snapshot.lines) if line.share is not None]
+    behind = [line for line in lines if goal is None or (line.share or 0.0) < goal]
+    if len(lines) < 2 or not behind:
+        return ""
+    names = "; ".join(
+        f"{_lower(line.name)} ({percent(line.share or 0.0)}"
+        + (f", còn thiếu {said(line.missing)} người)" if line.missing else ")")
+        for line in behind[:_MOST_SLOW]
+    )
+    return f"Những nơi đạt thấp nhất: {names}."
+
+
 # -- agencies' staff
 
 
 def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     heading = Paragraph(
-        f"1. {template.staff} (mục tiêu {percent(snapshot.staff.share, is_exact=True)})", Style.HEADING
+        f"2. {template.staff} (mục tiêu {percent(snapshot.staff.share, is_exact=True)})", Style.HEADING
     )
     agencies = snapshot.agencies
     if not agencies:
         return [heading, Paragraph("Chưa có cơ quan, đơn vị nào được giao báo cáo số liệu trên hệ thống.")]
     with_report = len(agencies) - len(snapshot.missing)
-    known = [
-        agency for agency in agencies if agency.with_smartphone is not None and agency.installed is not None
-    ]
-    owners = sum(agency.with_smartphone or 0 for agency in known)
-    installed = sum(agency.installed or 0 for agency in known)
+    installed, owners, known = staff_total(agencies)
     lines = [
-        f"Đã gửi số liệu trong ngày: {said(with_report)}/{said(len(agencies))} cơ quan, đơn vị"
+        f"Đã gửi số liệu trong ngày: {with_report}/{len(agencies)} cơ quan, đơn vị"
         + ("; nơi chưa gửi được tính theo số liệu gần nhất đã gửi." if snapshot.missing else ".")
     ]
-    if owners:
+    if owners and installed is not None:
         gap = owners - installed
         lines.append(
-            f"Tại {said(len(known))} cơ quan, đơn vị đã có đủ số liệu, {said(installed)}/{said(owners)} "
+            f"Tại {said(known)} cơ quan, đơn vị đã có đủ số liệu, {said(installed)}/{said(owners)} "
             f"{template.owners} đã {template.done}, đạt {percent(installed / owners)}"
             + (f"; còn {said(gap)} người chưa {template.done}." if gap else ".")
         )
-    if len(known) < len(agencies):
+    if known < len(agencies):
         lines.append(
-            f"{said(len(agencies) - len(known))} cơ quan, đơn vị chưa có đủ số liệu, không tính vào tỷ lệ nêu trên."
+            f"{said(len(agencies) - known)} cơ quan, đơn vị chưa có đủ số liệu, không tính vào tỷ lệ nêu trên."
         )
     lines.append("Số liệu do từng cơ quan, đơn vị tự tổng hợp; chi tiết tại Phụ lục I.")
     return [heading, *(Paragraph(f"- {line}") for line in lines)]
@@ -149,12 +240,12 @@ def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
 
 
 def _outreach(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
-    blocks: list[Block] = [Paragraph("3. Công tác tuyên truyền, vận động", Style.HEADING)]
+    blocks: list[Block] = [Paragraph("4. Công tác tuyên truyền, vận động", Style.HEADING)]
     if snapshot.outreach:
         activities = "; ".join(_describe_activity(line) for line in snapshot.outreach)
         blocks.append(Paragraph(f"- Từ ngày {short_day(snapshot.since)} đến nay: {activities}."))
     if not snapshot.campaigns:
-        return [*blocks, Paragraph("- Chưa nhắn tin vận động.")]
+        return [*blocks, Paragraph("- Chưa triển khai nhắn tin vận động.")]
     columns = (
         Column("Đợt nhắn tin", 30, Alignment.LEFT),
         Column("Ngày bắt đầu", 13, Alignment.CENTER),
@@ -162,7 +253,7 @@ def _outreach(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
         Column("Đã gửi", 11),
         Column("Đến máy", 11),
         Column("Trả lời", 11),
-        Column(f"Tự báo đã {template.done}", 12),
+        Column(f"Tự khai báo đã {template.done}", 12),
     )
     rows = tuple(
         (
@@ -176,7 +267,8 @@ def _outreach(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
         )
         for campaign in snapshot.campaigns
     )
-    return [*blocks, Table("Nhắn tin", "Bảng 2. Các đợt nhắn tin vận động", columns, rows)]
+    table = Table("Nhắn tin", "Bảng 2. Các đợt nhắn tin vận động", columns, rows, unit="người")
+    return [*blocks, without_empty_columns(table)]
 
 
 def _describe_activity(line: Outreach) -> str:
@@ -199,7 +291,7 @@ def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
     ]
     if behind:
         lines.append(
-            f"{said(len(behind))}/{said(len(known))} cơ quan, đơn vị có đủ số liệu chưa đạt mục tiêu "
+            f"{len(behind)}/{len(known)} cơ quan, đơn vị có đủ số liệu chưa đạt mục tiêu "
             f"{percent(snapshot.staff.share, is_exact=True)}."
         )
     whole, goal = snapshot.whole, snapshot.residents
@@ -219,9 +311,9 @@ def residents(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
         by = f", đến hết ngày {short_day(snapshot.residents.until)}" if snapshot.residents.until else ""
         goal = f" (mục tiêu tối thiểu {percent(snapshot.residents.share, is_exact=True)}{by})"
     return [
-        Paragraph(f"2. {template.residents}{goal}", Style.HEADING),
+        Paragraph(f"3. {template.residents}{goal}", Style.HEADING),
         Paragraph(f"a) Số liệu chính thức: {_official(snapshot, template)}"),
-        Paragraph(f"b) Số liệu người dân tự báo: {_self_reported(snapshot, template)}"),
+        Paragraph(f"b) Số liệu người dân tự khai báo: {_self_reported(snapshot, template)}"),
         Paragraph("Hai nguồn số liệu trên được theo dõi riêng, không cộng gộp với nhau."),
         _by_district(snapshot, template),
         *_charts(snapshot, template),
@@ -242,7 +334,7 @@ def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
     )
     if whole.official is None:
         return (
-            f"{said(len(known))}/{said(len(snapshot.districts))} {level} đã có số liệu, cộng "
+            f"{len(known)}/{len(snapshot.districts)} {level} đã có số liệu, cộng "
             f"{said(sum(figure.installed for figure in known))} {_unit(template)} đã {template.done} ({days}; nguồn: {sources}). "
             f"Chưa đủ số liệu của tất cả các {level} để tính tỷ lệ chung của tỉnh."
         )
@@ -258,20 +350,14 @@ def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
 def _self_reported(snapshot: Snapshot, template: ReportTemplate) -> str:
     total = snapshot.whole.reported
     if not total.recipients:
-        return "chưa nhắn tin vận động."
+        return "chưa triển khai nhắn tin vận động."
+    if snapshot.headline is None or not snapshot.headline.is_entered:
+        return f"{said(total.reported)} người tự khai báo đã {template.done}, như nêu tại mục 1."
     text = (
-        f"{said(total.reported)} người tự báo đã {template.done}, trong số {said(total.could)} số điện thoại thuộc diện "
-        "nhắn tin"
+        f"{said(total.reported)} người tự khai báo đã {template.done}. Tính riêng trên {said(total.could)} "
+        f"{_recipients(template)}"
     )
-    if template.is_about_smartphones:
-        text += " (không tính những người báo không có điện thoại thông minh)"
-    if total.share is not None:
-        text += f", đạt {percent(total.share)}"
-    if snapshot.before is not None:
-        text += f"; {_change(total.reported - snapshot.before)} so với kỳ báo cáo trước"
-    if snapshot.whole.owners:
-        text += f"; bằng {percent(total.reported / snapshot.whole.owners.count)} số {template.owners}"
-    return f"{text}."
+    return f"{text}: {percent(total.share)}." if total.share is not None else f"{text}."
 
 
 def _change(difference: int) -> str:
@@ -281,26 +367,34 @@ def _change(difference: int) -> str:
 
 
 def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
+    basis = snapshot.places_basis
     columns = (
         Column("TT", 5, Alignment.CENTER),
         Column(snapshot.level_name, 22, Alignment.LEFT),
         Column("Số chính thức", 11),
         Column("Tính đến ngày", 16, Alignment.CENTER),  # a bold date in one line
         Column(owners_heading(template), 12),
-        Column("Tỷ lệ", 10),
-        Column("Tự báo", 9),
-        Column("Trên tổng số", 10),
-        Column("Tỷ lệ", 10),
+        Column("Tỷ lệ chính thức", 10),
+        *reported_columns(basis),
     )
-    rows = [place_row(str(n), place.name, place) for n, place in enumerate(snapshot.districts, 1)]
-    rows.append(place_row("", "Toàn tỉnh", snapshot.whole))
-    return Table(
+    rows = [place_row(str(n), place.name, place, basis) for n, place in enumerate(snapshot.districts, 1)]
+    rows.append(place_row("", "Toàn tỉnh", snapshot.whole, basis))
+    table = Table(
         snapshot.level_name,
         f"Bảng 1. Kết quả {template.done} theo {_lower(snapshot.level_name)}",
         columns,
         tuple(rows),
         has_total=True,
+        unit="người",
     )
+    return without_empty_columns(table)
+
+
+def reported_columns(basis: ShareBasis) -> tuple[Column, ...]:
+    """Return the columns of `reported_cells`."""
+    if basis is ShareBasis.ENTERED:
+        return (Column("Tự khai báo", 9), Column("Tỷ lệ tự khai báo", 10))
+    return (Column("Tự khai báo", 9), Column("Trên số được nhắn tin", 10), Column("Tỷ lệ tự khai báo", 10))
 
 
 def owners_heading(template: ReportTemplate) -> str:
@@ -312,7 +406,7 @@ def _unit(template: ReportTemplate) -> str:
     return "máy" if template.is_about_smartphones else "người"
 
 
-def place_row(n: str, name: str, place: PlaceFigures) -> tuple[Cell, ...]:
+def place_row(n: str, name: str, place: PlaceFigures, basis: ShareBasis) -> tuple[Cell, ...]:
     """Return a place's cells.
 
     They are official installs, their day, smartphone owners and the share, then the self-reports as in
@@ -326,16 +420,27 @@ def place_row(n: str, name: str, place: PlaceFigures) -> tuple[Cell, ...]:
         short_day(official.day) if official else None,
         place.owners.count if place.owners else None,
         ShareCell(place.official_share) if place.official_share is not None else None,
-        *reported_cells(place.reported),
+        *reported_cells(place.reported, place.owners if basis is ShareBasis.ENTERED else None, basis),
     )
 
 
-def reported_cells(reported: SelfReported) -> tuple[Cell, ...]:
-    """Return the cells of self-reports: count, denominator, share; unknown without recipients."""
-    if not reported.recipients:
+def reported_cells(
+    reported: SelfReported,
+    owners: SmartphoneOwners | None = None,
+    basis: ShareBasis = ShareBasis.RECIPIENTS,
+) -> tuple[Cell, ...]:
+    """Return the cells of self-reports: count, recipients where they are the base, share; unknown without recipients."""
+    known = reported.recipients > 0
+    if basis is ShareBasis.ENTERED:
+        share = reported.reported / owners.count if known and owners else None
+        return (reported.reported if known else None, ShareCell(share) if share is not None else None)
+    if not known:
         return (None, None, None)
-    share = reported.share
-    return (reported.reported, reported.could, ShareCell(share) if share is not None else None)
+    return (
+        reported.reported,
+        reported.could,
+        ShareCell(reported.share) if reported.share is not None else None,
+    )
 
 
 _MOST_BARS = 30
@@ -358,14 +463,20 @@ def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
                 goal_text=f"mục tiêu {percent(goal, is_exact=True)}" if goal else "",
             )
         )
-    if any(place.reported.share is not None for place in places):
-        bars = _bars([(place.name, place.reported.share) for place in places])
+    lines = [line for line in snapshot.lines if places]
+    if any(line.share is not None for line in lines):
+        goal = snapshot.headline.goal if snapshot.headline else None
+        bars = _bars([(line.name, line.share) for line in lines])
+        is_entered = snapshot.places_basis is ShareBasis.ENTERED
+        base = f"số {template.owners or 'người thuộc diện'}" if is_entered else "số người được nhắn tin"
         charts.append(
             Chart(
                 "reported",
-                f"Hình {len(charts) + 1}. Tỷ lệ người dân tự báo đã {template.done} trên số thuộc diện nhắn tin",
+                f"Hình {len(charts) + 1}. Tỷ lệ người dân tự khai báo đã {template.done} trên {base}",
                 bars,
                 _describe(bars),
+                goal=goal,
+                goal_text=f"mục tiêu {percent(goal, is_exact=True)}" if goal else "",
             )
         )
     if len(snapshot.days) > 1:
@@ -373,7 +484,7 @@ def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
         charts.append(
             Chart(
                 "days",
-                f"Hình {len(charts) + 1}. Số người tự báo đã {template.done}, cộng dồn đến từng ngày",
+                f"Hình {len(charts) + 1}. Số người tự khai báo đã {template.done}, cộng dồn đến từng ngày",
                 bars,
                 _describe(bars),
                 is_share=False,
@@ -386,7 +497,7 @@ def _bars(shares: Sequence[tuple[str, float | None]]) -> tuple[Bar, ...]:
     """Return the bars, highest share first, unknown ones last."""
     ordered = sorted(shares, key=lambda share: (share[1] is None, -(share[1] or 0.0)))
     return tuple(
-        Bar(name, value, percent(value) if value is not None else "chưa rõ") for name, value in ordered
+        Bar(name, value, percent(value) if value is not None else UNKNOWN) for name, value in ordered
     )
 
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 from typing import Any
+
+from campaigns.rules.goals import Denominator
+from campaigns.rules.progress import PlaceCounts, RankRow, ShareBasis, measure_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,13 @@ class PlaceFigures:
         return self.official.installed / self.owners.count
 
 
+def common_basis(places: Sequence[PlaceFigures]) -> ShareBasis:
+    """Return the base on which places are compared: entered numbers once every place with recipients has one."""
+    counted = [place for place in places if place.reported.recipients]
+    is_entered = bool(counted) and all(place.owners for place in counted)
+    return ShareBasis.ENTERED if is_entered else ShareBasis.RECIPIENTS
+
+
 @dataclass(frozen=True, slots=True)
 class OrganisationFigures:
     """Figures of the people of an organisation's lists; `id` is None in old snapshots without it."""
@@ -99,6 +110,20 @@ class AgencyFigures:
         if self.installed is None or not self.with_smartphone:
             return None
         return self.installed / self.with_smartphone
+
+
+def staff_total(agencies: Sequence[AgencyFigures]) -> tuple[int | None, int | None, int]:
+    """Return how many have done it and how many count, of the agencies with both figures, and how many these are."""
+    known = [
+        agency for agency in agencies if agency.with_smartphone is not None and agency.installed is not None
+    ]
+    if not known:
+        return None, None, 0
+    installed, owners = (
+        sum(agency.installed or 0 for agency in known),
+        sum(agency.with_smartphone or 0 for agency in known),
+    )
+    return installed, owners, len(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +164,19 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Headline:
+    """What the headline is held against (`choose_headline`): the goal's share and last day, and the base of the share.
+
+    `owners` is the entered number of people; None is not known. Without `is_entered` the base are the recipients.
+    """
+
+    goal: float | None
+    until: str | None
+    is_entered: bool
+    owners: SmartphoneOwners | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All figures of a daily report, as of `as_of` (ISO 8601 in Vietnam time).
 
@@ -161,6 +199,26 @@ class Snapshot:
     before: int | None
     days: tuple[tuple[str, int], ...]
     level: str = ""  # what the places of `districts` are called, where they are no districts
+    headline: Headline | None = None  # None in old snapshots without it
+
+    @property
+    def head(self) -> RankRow:
+        """Return the headline: of those whom the goal counts, how many have done it, by residents' own reports."""
+        headline = self.headline or Headline(None, None, is_entered=False, owners=None)
+        basis = ShareBasis.ENTERED if headline.is_entered else ShareBasis.RECIPIENTS
+        return _measure(self.whole, headline.owners, goal=headline.goal, basis=basis)
+
+    @property
+    def places_basis(self) -> ShareBasis:
+        """Return the base of the places' shares."""
+        return common_basis(self.districts)
+
+    @property
+    def lines(self) -> list[RankRow]:
+        """Return the places of the level below the province as the leader's page ranks them, nearest to the goal first."""
+        goal, basis = self.headline.goal if self.headline else None, self.places_basis
+        lines = [_measure(place, place.owners, goal=goal, basis=basis) for place in self.districts]
+        return sorted(lines, key=lambda line: (line.share is None, -(line.share or 0), line.name))
 
     @property
     def level_name(self) -> str:
@@ -185,6 +243,8 @@ class Snapshot:
                 del entry["id"]
         if not self.level:
             del data["level"]
+        if self.headline is None:
+            del data["headline"]
         return data
 
     @property
@@ -218,7 +278,33 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         before=data["before"],
         days=tuple((day, count) for day, count in data["days"]),
         level=data.get("level", ""),
+        headline=_headline(data["headline"]) if data.get("headline") else None,
     )
+
+
+def _headline(data: Mapping[str, Any]) -> Headline:
+    owners = data["owners"]
+    return Headline(
+        data["goal"], data["until"], data["is_entered"], SmartphoneOwners(**owners) if owners else None
+    )
+
+
+def _measure(
+    place: PlaceFigures, owners: SmartphoneOwners | None, *, goal: float | None, basis: ShareBasis
+) -> RankRow:
+    """Return a place's figures as the leader's page computes them."""
+    reported = place.reported
+    counts = PlaceCounts(
+        installed=reported.reported,
+        recipients=reported.recipients,
+        no_smartphone=reported.no_smartphone,
+        answered=reported.answered,
+    )
+    never = datetime.min.replace(tzinfo=UTC)  # when and by whom it was entered is not needed here
+    entered = None
+    if owners:
+        entered = Denominator(owners.count, date.fromisoformat(owners.day), owners.source, "", never)
+    return measure_line(place.code, place.name, counts, goal=goal, entered=entered, basis=basis)
 
 
 def _place(data: Mapping[str, Any]) -> PlaceFigures:

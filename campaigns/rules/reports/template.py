@@ -36,6 +36,7 @@ NAMES = {
     "link_days": LoaError("part_link_days"),
     "recipients": LoaError("part_recipients"),
     "owners": LoaError("part_owners"),
+    "signer": LoaError("part_signer"),
 }
 HOURS = {
     "chase": LoaError("hour_chase"),
@@ -47,7 +48,7 @@ HOURS = {
 }
 # Keys in templates stored by earlier versions.
 FORMER_NAMES = {"action": "deed"}
-MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals", "recipients", "owners"})
+MAY_BE_EMPTY = frozenset({"since", "superior", "bases", "proposals", "recipients", "owners", "signer"})
 LONGEST_LINE, MOST_LINES, MOST_LINK_DAYS = 400, 20, 60
 # Characters per line in the two columns of the letterhead.
 _LONGEST_HEAD = 36
@@ -83,6 +84,7 @@ class ReportTemplate:
     hours: ReportHours
     recipients: tuple[str, ...] = ()  # mail addresses
     owners: str = SMARTPHONE_OWNERS  # who counts, as the kind has it
+    signer: str = ""  # the name below the signature
 
     @property
     def is_about_smartphones(self) -> bool:
@@ -104,14 +106,14 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
         value = data.get(item.name, data.get(FORMER_NAMES.get(item.name, "")))
         if "tuple" in str(item.type):
             value = [value] if isinstance(value, str) else list(value or ())
-            lines = tuple(cleaned for line in value if (cleaned := _clean(line)))
+            lines = tuple(cleaned for line in value if (cleaned := clean_line(line)))
             values[item.name] = lines
             if not lines and item.name not in MAY_BE_EMPTY:
                 errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
             if len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
                 errors.append(LoaError("template_part_long", part=NAMES[item.name]))
         else:
-            values[item.name] = text = _clean(value)
+            values[item.name] = text = clean_line(value)
             if not text and item.name not in MAY_BE_EMPTY:
                 errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
             if len(text) > LONGEST_LINE:
@@ -171,7 +173,7 @@ def _is_day(text: str) -> bool:
         return False
 
 
-def _clean(value: object) -> str:
+def clean_line(value: object) -> str:
     """Return the value as one line without bullet and final punctuation."""
     text = re.sub(r"^[-–•]\s*", "", " ".join(str(value or "").split()))
     return text.rstrip(" ;.,") if not text.endswith("...") else text

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0071_lists"
-down_revision = "0065_gateways"
+down_revision = "0069_urgings"
 
 
 def upgrade() -> None:

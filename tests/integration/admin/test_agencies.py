@@ -68,17 +68,17 @@ def test_figures_add_up_and_what_is_missing_is_said(
     page = client.get("/admin/agencies/").text
     assert "2/2" in page
     assert "<strong>Chưa rõ</strong>" in page
-    assert "chưa nộp lần nào" in page
+    assert "chưa gửi lần nào" in page
     assert hand_in(client, agencies[0], "1.200", "1 000", "900").status_code == 303
     page = client.get("/admin/agencies/").text
     assert "90,0%" in page
     assert "1/2" in page
     assert "1 cơ quan chưa có đủ số liệu" in page
-    assert "1 cơ quan chưa nộp số liệu hôm nay" in client.get("/admin/").text
+    assert "1 cơ quan chưa gửi số liệu hôm nay" in client.get("/admin/").text
     hand_in(client, agencies[1], "50", "", "40")
     page = client.get("/admin/agencies/").text
     assert "90,0%" in page  # of whom it is not known how many could, none is counted
-    assert "Tất cả các cơ quan đã nộp" in page
+    assert "Tất cả các cơ quan đã gửi" in page
     world.add_people(1)
     world.launch()
     signed_in(client, LEADER)
@@ -187,7 +187,7 @@ def test_a_file_brings_many_agencies_or_none(world: World, client: FlaskClient, 
     header = "STT,Tên cơ quan,Tổng số CBCCVC,Số người có ĐT thông minh,Đã cài đặt,Tỷ lệ cài đặt,Ghi chú"
     title = "BIỂU TỔNG HỢP,,,,,,"
     wrong = send_file(client, title, header, "1,Sở Y tế,100,90,80,,", "2,Sở Nội vụ,10,9,8,,", "3,STC,5,6,1,,")
-    assert "Chưa lưu gì" in wrong
+    assert "Dữ liệu chưa được lưu" in wrong
     assert "Dòng 4: không có cơ quan nào tên “Sở Nội vụ”" in wrong
     assert reports(world) == []
     right = send_file(

@@ -135,8 +135,8 @@ def test_the_switch_stops_every_campaign_until_it_is_released(world: World, clie
     world.send()
     assert world.sent_to() == []
     page = home(client)
-    assert "Mở lại việc gửi tin" in page
-    assert "đã dừng mọi việc gửi tin lúc" in page
+    assert "Cho phép nhắn tin trở lại" in page
+    assert "đã dừng toàn bộ việc nhắn tin lúc" in page
     assert post(client, "/admin/release").status_code == 303
     world.send()
     assert len(world.sent_to()) == 2
@@ -187,7 +187,7 @@ def test_an_incident_stays_until_someone_has_looked_and_is_kept(world: World, cl
     assert "1 sự cố cần xem" in home(client)
     assert post(client, "/admin/incidents/1/seen").status_code == 303
     assert "sự cố cần xem" not in home(client)
-    assert "Tổng đài nhận một tin hai lần" in client.get("/admin/incidents/").text
+    assert "Nhà cung cấp tin nhắn nhận một tin hai lần" in client.get("/admin/incidents/").text
 
 
 def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, client: FlaskClient) -> None:

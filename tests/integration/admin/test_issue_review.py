@@ -48,7 +48,7 @@ def test_another_commune_is_named_with_its_district_and_taken_by_one_key(
     bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 2,xã Đắk Hà,{local(1)}"), LIST)
     signed_in(client, AUTHOR)
     page = client.get("/admin/lists/waiting").text
-    assert "Danh bạ ghi: Thị trấn Đắk Hà (Đắk Hà). Tệp này ghi: Xã Đắk Hà (Tu Mơ Rông)." in page
+    assert "Dữ liệu hiện có: Thị trấn Đắk Hà (Đắk Hà). Theo tệp này: Xã Đắk Hà (Tu Mơ Rông)." in page
     post(client, "/admin/lists/waiting/1", decision="answered.moved")
     with world.runtime.db.read() as session:
         assert session.execute(select(Contact.area_code, Contact.village)).one() == ("23425", "Thôn 2")

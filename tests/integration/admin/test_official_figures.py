@@ -57,14 +57,14 @@ def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_fi
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("2020-8-17,608,1,Bộ\n", "Chưa nhập gì. Dòng 3: ngày phải viết như 2020-08-20"),
-        ("2999-01-01,608,1,Bộ\n", "Chưa nhập gì. Dòng 3: ngày này chưa tới"),
-        ("2020-08-17,62,1,Bộ\n", "Chưa nhập gì. Dòng 3: không có huyện hay xã nào mang mã 62"),
-        ("2020-08-17,608,-1,Bộ\n", "Chưa nhập gì. Dòng 3: số máy phải là số nguyên không âm"),
-        ("2020-08-17,608,,Bộ\n", "Chưa nhập gì. Dòng 3: số máy phải là số nguyên không âm"),
-        ("2020-08-17,608,9999999999,Bộ\n", "Chưa nhập gì. Dòng 3: số máy quá lớn"),
-        ("2020-08-17,608,1,\n", "Chưa nhập gì. Dòng 3: thiếu nguồn"),
-        ("2020-08-16,608,2,Bộ\n", "Chưa nhập gì. Dòng 3: ngày và địa bàn này đã có ở dòng trên"),
+        ("2020-8-17,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày phải viết như 2020-08-20"),
+        ("2999-01-01,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày này chưa tới"),
+        ("2020-08-17,62,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: không có huyện hay xã nào mang mã 62"),
+        ("2020-08-17,608,-1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
+        ("2020-08-17,608,,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
+        ("2020-08-17,608,9999999999,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy quá lớn"),
+        ("2020-08-17,608,1,\n", "Dữ liệu chưa được lưu. Dòng 3: thiếu nguồn"),
+        ("2020-08-16,608,2,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày và địa bàn này đã có ở dòng trên"),
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -90,7 +90,7 @@ def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(
     campaign_id = launch(places)
     answer(places, campaign_id, Label.INSTALLED)
     signed_in(client, LEADER)
-    assert "Số tự báo và số chính thức" not in client.get("/admin/progress/").text
+    assert "Số tự khai báo và số chính thức" not in client.get("/admin/progress/").text
     bring(places, "2020-08-17,608,1.250,Sở TT&TT\n")
     page = client.get("/admin/progress/").text
     table = page.split('id="official-title"')[1].split("</section>")[0]
@@ -99,8 +99,8 @@ def test_both_sources_stand_side_by_side_and_what_is_unknown_says_so(
         for row in re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
     ]
     assert ["Huyện Kon Tum", "1", "1.250", "+1.249", "17/8/2020", "Sở TT&amp;TT"] in rows
-    assert ["Huyện Đắk Hà", "0", "chưa rõ", "–", "", ""] in rows
-    assert ["Huyện Ia H&#39;Drai", "chưa rõ", "chưa rõ", "–", "", ""] in rows
+    assert ["Huyện Đắk Hà", "0", "–", "–", "", ""] in rows
+    assert ["Huyện Ia H&#39;Drai", "–", "–", "–", "", ""] in rows
     signed_in(client, NEIGHBOUR)
     assert (
         'id="official-title"' not in client.get("/admin/progress/").text

@@ -83,7 +83,10 @@ POST alike.label            ASP..
 POST alike.answer           ASP..
 POST alike.close            ASP..
 GET  progress.index         ASPLU
+GET  progress.picture       ASPLU
 POST progress.official      ASP..
+GET  urging.index           ASPL.
+POST urging.send            ASPL.
 GET  agencies.index         ASPLU
 GET  agencies.show          ASPLU
 POST agencies.submit       ASP..
@@ -123,6 +126,8 @@ GET  report.live            ASPLU
 GET  report.preview         ASPLU
 GET  report.file            ASPLU
 POST report.issue           ASP..
+POST report.prepare         ASP..
+POST report.approve         A.PL.
 POST report.correct         ASP..
 POST report.look            ASP..
 POST report.send            ASP..
@@ -262,6 +267,8 @@ GET  api.show_document     open 200 200
 GET  agency_page.form       open 404 404
 POST agency_page.hand_in    open 404 404
 GET  report_page.show       open 404 404
+GET  urge_page.form         open 404 404
+POST urge_page.answer       open 404 404
 GET  report_page.file       open 404 404
 GET  answer_page.show       open 404 404
 POST answer_page.answer     open 404 404
@@ -293,6 +300,7 @@ WITHOUT_TOKEN = (
     "answer_page.",
     "public_page.",
     "agency_page.",
+    "urge_page.",
     "api.",
     "visits_app.",
 )  # their callers prove themselves otherwise

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from admin.app import create_app
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.analytics import reach
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
@@ -34,6 +38,21 @@ from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, LIST, World
 
 LEADER, NEIGHBOUR = "lanhdao@loa.example", "pn@loa.example"
+BOUNDARIES = json.dumps(
+    {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"code": "608"},
+                "geometry": {
+                    "type": "Polygon",
+                    "coordinates": [[[107, 14], [108, 14], [108, 15], [107, 14]]],
+                },
+            }
+        ],
+    }
+)
 DISTRICTS = {"608": "Kon Tum", "615": "Đắk Hà", "618": "Ia H'Drai"}
 
 
@@ -127,6 +146,25 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(
     assert "2,5%" in page
     assert "Sở TT&amp;TT" in page
     assert "1/8/2020" in page
+
+
+def test_each_chart_is_a_picture_to_take_along_and_a_bad_boundary_file_leaves_the_tiles(
+    places: World, tmp_path: Path
+) -> None:
+    campaign_id = launch(places)
+    answer(places, campaign_id, Label.INSTALLED)
+    file = tmp_path / "boundaries.json"
+    settings = replace(places.runtime.settings, boundaries_file=str(file))
+    with create_app(settings, runtime=replace(places.runtime, settings=settings)).test_client() as client:
+        signed_in(client, LEADER)
+        for content, is_map in (("{", False), (BOUNDARIES, True)):
+            file.write_text(content, encoding="utf-8")
+            page = client.get("/admin/progress/").text
+            assert ('class="area ' in page) is is_map
+        for name in ("days", "places", "funnel"):
+            taken = client.get(f"/admin/progress/picture/{name}.png?drive=1")
+            assert taken.data.startswith(b"\x89PNG"), name
+        assert client.get("/admin/progress/picture/other.png?drive=1").status_code == 404
 
 
 @both_databases
@@ -311,7 +349,7 @@ def test_after_a_second_campaign_every_column_is_over_both(places: World, client
     signed_in(client, LEADER)
     page = client.get(f"/admin/progress/?campaign={second}").text
     cells = page.split('id="districts"')[1].split("Huyện Kon Tum</a>")[1].split("</tr>")[0]
-    assert re.findall(r'class="num">\+?(?:<a[^>]*>)?(\d+)', cells) == ["0", "4", "4", "4", "4", "0", "4"]
+    assert re.findall(r'class="num"[^>]*>\+?(?:<a[^>]*>)?(\d+)', cells) == ["0", "4", "4", "4", "4", "0", "4"]
 
 
 def figures_of_a_part(world: World, campaign_id: int) -> ProgressPage:
@@ -357,9 +395,10 @@ def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(
     table = page.split('id="agencies"')[1].split("</section>")[0]
     cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", table.split("<tbody>")[1], re.DOTALL)
     words = [re.sub(r"<[^>]+>|\s+", " ", cell).strip() for cell in cells]
-    assert words[:7] == ["Sở SYT", "đã nộp", "83,3%", "5", "+5", "25", "30"]
-    assert words[8:] == ["Sở STTTT", "chưa nộp", *["chưa rõ"] * 5, "–"]
-    assert "1 cơ quan chưa nộp số liệu hôm nay" in page
+    assert words[:7] == ["Sở SYT", "đã gửi", "83,3%", "5", "+5", "25", "30"]
+    assert words[9].startswith("chưa gửi")
+    assert [words[8], *words[10:]] == ["Sở STTTT", *["–"] * 6]
+    assert "1 cơ quan chưa gửi số liệu hôm nay" in page
 
 
 def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(places: World) -> None:

@@ -47,7 +47,14 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
     path = f"/admin/campaigns/{campaign}/reach/"
     signed_in(client, LEADER)
     page = client.get(path).text
-    for told in ("Tin đầu", "Đã đến máy", "Tự báo đã xong", "Đếm lúc", "Huyện Kon Tum", "=Hội Phụ nữ"):
+    for told in (
+        "Tin đầu",
+        "Đã đến máy",
+        "Tự khai báo đã thực hiện",
+        "Đếm lúc",
+        "Huyện Kon Tum",
+        "=Hội Phụ nữ",
+    ):
         assert told in page
     assert "Xã 23281" not in page
     assert "Xã 23281" in client.get(f"{path}?district=608&step=1").text

@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 from docx import Document
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from admin.app import create_app
+from admin.wording.filters import day as show_day
 from campaigns.agencies.reports import submit_by_officer
-from campaigns.models.reports import ReportLink
+from campaigns.models.campaigns import Campaign
+from campaigns.models.reports import ReportForm, ReportLink
 from campaigns.replies.record_answer import record_page_answer
-from campaigns.reports.issue_report import freeze, issue
+from campaigns.reports.issue_report import approve_report, freeze, issue, prepare_report
 from campaigns.reports.links import address_of, read_links
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.sending_hours import VIETNAM
@@ -28,7 +30,7 @@ from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from tests.support.admin_client import post, signed_in
 from tests.support.mail_server import running_mail_server
 from tests.support.report_sample import save_sample_form
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 YESTERDAY = (datetime.now(VIETNAM) - timedelta(days=1)).date()
 PAGE = f"/admin/report/?day={YESTERDAY}"
@@ -62,10 +64,19 @@ def agency(world: World) -> int:
         return made.id
 
 
+def approve(world: World, now: datetime) -> None:
+    """One officer prepares what is frozen, another approves it."""
+    iso = YESTERDAY.isoformat()
+    prepare_report(world.runtime, 1, iso, user=world.user(AUTHOR), now=now)
+    approver = world.user(APPROVER)
+    approve_report(world.runtime, 1, iso, prepared_at=now.isoformat(), user=approver, now=now)
+
+
 @pytest.fixture
 def issued(world: World, agency: int) -> int:
     now = datetime.now(UTC)
     assert freeze(world.runtime, 1, YESTERDAY, now=now)
+    approve(world, now)
     assert issue(world.runtime, 1, YESTERDAY, now=now)
     return agency
 
@@ -84,25 +95,46 @@ def downloads(world: World) -> list[tuple[int | None, dict[str, Any]]]:
         return [(event.actor_id, event.details) for event in events]
 
 
-def test_a_day_that_was_missed_is_frozen_by_hand_and_read(
+def test_a_day_that_was_missed_is_prepared_by_one_and_approved_by_another(
     client: FlaskClient, world: World, agency: int
 ) -> None:
+    with world.runtime.db.write() as session:  # yesterday's report was due
+        session.execute(update(ReportForm).values(saved_at=datetime.now(UTC) - timedelta(days=3)))
+        session.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=1)))
     signed_in(client, AUTHOR)
+    assert f"Chưa phát hành báo cáo ngày {show_day(YESTERDAY.isoformat())}" in client.get("/admin/").text
     assert "Chưa lập báo cáo nào." in client.get(PAGE).text
     assert post(client, "/admin/report/issue", day=YESTERDAY).status_code == 303
+    refused = post(client, "/admin/report/prepare", day=YESTERDAY, remark="Mưa lớn", asked="ý\n" * 11)
+    assert refused.status_code == 422
+    assert "Mưa lớn" in refused.text  # nothing typed is lost
+    post(client, "/admin/report/prepare", day=YESTERDAY, remark="Mưa lớn tại ba xã", hindered="Mất điện")
+    page = client.get(PAGE).text
+    assert "Chờ phê duyệt" in page
+    assert "Phê duyệt và phát hành" not in page  # not by who prepared it
+    assert "DỰ THẢO" in client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
+    signed_in(client, "lanhdao@loa.example")
+    assert "chờ phê duyệt" in client.get("/admin/").text
+    [prepared_at] = re.findall(r'name="prepared_at" value="([^"]+)"', client.get(PAGE).text)
+    assert post(client, "/admin/report/approve", day=YESTERDAY, prepared_at=prepared_at).status_code == 303
     page = client.get(PAGE).text
     assert "Đã phát hành" in page
     assert "Sở Y tế" in page  # it had not handed in by the hour
     assert "không có địa chỉ thư" in page
     taken = client.get(f"/admin/report/file?day={YESTERDAY}&n=0&kind=docx")
     assert f"report-{YESTERDAY}.docx" in taken.headers["Content-Disposition"]
-    assert "BÁO CÁO" in [line.text for line in Document(BytesIO(taken.data)).paragraphs]
+    lines = [line.text for line in Document(BytesIO(taken.data)).paragraphs]
+    assert "BÁO CÁO" in lines
+    assert "- Nhận xét: Mưa lớn tại ba xã." in lines
+    assert "- Mất điện." in lines
+    assert "DỰ THẢO" not in lines
     assert client.get(f"/admin/report/file?day={YESTERDAY}&n=7&kind=docx").status_code == 404
     said = {"day": YESTERDAY.isoformat(), "correction": 0, "file": "docx", "drive": 1}
-    assert downloads(world) == [(world.user(AUTHOR).id, said)]
+    assert downloads(world) == [(world.user("lanhdao@loa.example").id, said)]
     read = client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
     assert "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM" in read
     assert "Sở Y tế" in read
+    assert "Chưa phát hành báo cáo ngày" not in client.get("/admin/").text
 
 
 def test_what_came_late_is_shown_and_issued_as_a_correction(
@@ -110,10 +142,14 @@ def test_what_came_late_is_shown_and_issued_as_a_correction(
 ) -> None:
     signed_in(client, AUTHOR)
     post(client, "/admin/report/look", day=YESTERDAY)
-    assert "Sở Y tế: số người đã cài đặt: 90 (đã báo cáo: chưa rõ)" in client.get(PAGE).text
+    assert "Sở Y tế: số người đã cài đặt: 90 (đã báo cáo: chưa có số liệu)" in client.get(PAGE).text
     post(client, "/admin/report/correct", day=YESTERDAY)
+    assert "Bổ sung, đính chính lần 1" in client.get(PAGE).text
+    assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" not in client.get(link(world)).text  # it waits for another person
+    now = datetime.now(UTC)
+    approve(world, now)
+    issue(world.runtime, 1, YESTERDAY, now=now)
     page = client.get(PAGE).text
-    assert "Bổ sung, đính chính lần 1" in page
     assert "Chưa thấy số liệu nào thay đổi" in page
     public = client.get(link(world)).text
     assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in public
@@ -153,7 +189,7 @@ def test_the_link_shows_aggregates_to_anybody_until_it_is_ended_or_over(
     assert "Liên kết đã bị ngừng" in client.get(again).text
 
 
-def test_leaders_of_the_province_read_and_change_nothing(
+def test_leaders_of_the_province_read_and_send_nothing(
     client: FlaskClient, world: World, issued: int
 ) -> None:
     signed_in(client, "lanhdao@loa.example")

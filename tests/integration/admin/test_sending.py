@@ -60,15 +60,24 @@ def press(client: FlaskClient, campaign_id: int, action: str) -> int:
 
 def test_the_figures_add_up_and_say_what_it_cost(world: World, campaign_id: int) -> None:
     before = read(world, campaign_id)
-    assert (before.total, before.left, before.spent_vnd, before.estimate_vnd) == (6, 6, 0, None)
+    assert (before.total, before.left, before.spent_vnd, before.replies_vnd) == (6, 6, 0, 0)
+    assert before.whole_vnd == before.reserved_vnd
     world.send()
     world.runtime.redis.flushdb()
     after = read(world, campaign_id)
     assert after.states == {MessageState.ACCEPTED: 6}
     assert after.spent_vnd == after.segments * world.runtime.settings.price_per_segment_vnd > 0
-    assert after.estimate_vnd == after.spent_vnd
+    assert after.whole_vnd == after.spent_vnd
     assert after.rate_now > 0
     assert after.still is None
+    # A confirmation is paid for, too.
+    world.reply(number(0), "TC", gateway_id="SM1")
+    world.send()
+    world.runtime.redis.flushdb()
+    answered = read(world, campaign_id)
+    assert answered.spent_vnd == after.spent_vnd
+    assert answered.replies_vnd >= world.runtime.settings.price_per_segment_vnd
+    assert answered.whole_vnd == answered.spent_vnd + answered.replies_vnd + answered.reserved_vnd
 
 
 def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(

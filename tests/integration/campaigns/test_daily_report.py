@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -20,11 +20,19 @@ from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Attempt
-from campaigns.models.reports import FileKind, ReportMail
+from campaigns.models.reports import FileKind, ReportDay, ReportMail
 from campaigns.replies.record_answer import record_page_answer
-from campaigns.reports.day_status import Alarm, read_alarm
-from campaigns.reports.documents import read_files, verify_issues, words_of
-from campaigns.reports.issue_report import freeze, newest_issue, read_issues, send_again
+from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
+from campaigns.reports.documents import build_without_issuing, read_files, verify_issues, words_of
+from campaigns.reports.issue_report import (
+    approve_report,
+    correct,
+    freeze,
+    newest_issue,
+    prepare_report,
+    read_issues,
+    send_again,
+)
 from campaigns.reports.report_mail import is_delivered
 from campaigns.reports.run_schedule import run_due_actions
 from campaigns.reports.settings import current_template
@@ -40,14 +48,15 @@ from campaigns.rules.states import AttemptState
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.core.schema import downgrade, upgrade
-from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
 
+NO_TEXT: Mapping[str, str] = {}
 LEADERS = ("lanhdao@loa.example", "bcd@loa.example")
 D = ReportAction
 
@@ -98,6 +107,28 @@ class Province:
 
     def tick(self, clock: str, *, day: date | None = None) -> list[ReportAction]:
         return run_due_actions(self.world.runtime, now=self.at(clock, day=day))
+
+    def approve(self, clock: str, *, day: date | None = None, notes: Mapping[str, str] = NO_TEXT) -> None:
+        """One officer prepares what is frozen, another approves it."""
+        runtime, iso, now = self.world.runtime, (day or self.day).isoformat(), self.at(clock, day=day)
+        prepare_report(runtime, 1, iso, **notes, user=self.officer(), now=now)
+        approver = self.world.user(APPROVER)
+        approve_report(runtime, 1, iso, prepared_at=now.isoformat(), user=approver, now=now)
+
+    def publish(self, clock: str) -> list[ReportAction]:
+        """Freeze, prepare, approve and issue."""
+        done = self.tick(clock)
+        self.approve(clock)
+        return [*done, *self.tick(clock)]
+
+    def correct(self, clock: str) -> list[ReportAction]:
+        """An officer prepares a correction, another approves it."""
+        assert correct(self.world.runtime, 1, self.day, user=self.officer(), now=self.at(clock))
+        self.approve(clock)
+        return self.tick(clock)
+
+    def officer(self) -> User:
+        return self.world.user(AUTHOR)
 
     def hand_in(self, agency: int, clock: str, *, installed: int, note: str = "") -> None:
         with self.world.runtime.db.write() as session:
@@ -165,8 +196,8 @@ def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box
     assert "- Sở Giáo dục\n- Sở Tài chính" in body(mails[0][1])
     assert "Sở Y tế" not in body(mails[0][1])
 
-    # 13:30: frozen, issued, out.
-    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    # 13:30: frozen; out when one officer has prepared it and another approved it.
+    assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
     mails = box.take()
     assert addressees(mails) == sorted(LEADERS)
     [docx, pdf, xlsx] = sorted(part.get_filename() or "" for part in mails[0][1].iter_attachments())
@@ -179,23 +210,126 @@ def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box
     assert province.tick("13:31") == []
     issued = province.files()
 
-    # Late and corrected figures: a correction at its hour, which says what changed; what was issued stays.
+    # Late and corrected figures: a correction when two people say so, with what changed; what was issued stays.
     province.hand_in(province.schools, "14:20", installed=70)
     province.hand_in(province.health, "14:30", installed=95)
-    assert province.tick("16:29") == []
-    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    assert province.tick("16:31") == []
+    assert province.correct("16:35") == [D.ISSUE, D.DELIVER]
     mails = box.take()
     assert addressees(mails) == sorted(LEADERS)
     assert "Sở Y tế: số người đã cài đặt: 95 (đã báo cáo: 90)" in body(mails[0][1])
-    assert "Sở Giáo dục: số người đã cài đặt: 70 (đã báo cáo: chưa rõ)" in body(mails[0][1])
+    assert "Sở Giáo dục: số người đã cài đặt: 70 (đã báo cáo: chưa có số liệu)" in body(mails[0][1])
     files = province.files()
     assert {name: files[name] for name in issued} == issued
     words = " ".join(words_of(files[f"report-{province.day}-dinh-chinh-1.docx"], FileKind.DOCX))
     assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in words
-    assert province.tick("16:31") == []
+    assert province.tick("16:36") == []
 
     with province.world.runtime.db.read() as session:
         assert verify_issues(session) == (2, [])
+
+
+def test_at_the_deadline_without_approval_there_is_an_alarm_and_no_report(
+    province: Province, box: MailServer
+) -> None:
+    with province.world.runtime.db.write() as session:
+        province.world.add_officer(session, "chutich@loa.example", Role.LEADER)
+    assert province.tick("13:30") == [D.FREEZE]
+    assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
+    mails = box.take()
+    assert addressees(mails) == sorted([AUTHOR, APPROVER, "chutich@loa.example"])
+    assert "chưa được phê duyệt" in body(mails[0][1])
+    runtime, iso = province.world.runtime, province.day.isoformat()
+    with runtime.db.read() as session:
+        assert read_alarm(session, 1, province.day) is Alarm.UNAPPROVED
+        assert read_files(session, 1, iso) == {}
+    # `reports daily` writes it all the same, marked as a draft.
+    drafts = build_without_issuing(runtime, 1, province.day, now=province.at("14:05"))
+    assert {kind: "DỰ THẢO" in words_of(drafts[kind], kind) for kind in (FileKind.DOCX, FileKind.XLSX)} == {
+        FileKind.DOCX: True,
+        FileKind.XLSX: True,
+    }
+    # The next morning it is a day that was missed, until two people made it good.
+    day_after = province.day + timedelta(days=1)
+    with runtime.db.read() as session:
+        assert province.day in read_missed_days(session, 1, today=day_after)
+    province.approve("14:30")
+    with runtime.db.write() as session:
+        leader = find_user(session, "chutich@loa.example")
+        assert read_waiting_reports(session, leader) == []
+    assert province.tick("14:31") == [D.ISSUE, D.DELIVER]
+    with runtime.db.read() as session:
+        assert province.day not in read_missed_days(session, 1, today=day_after)
+    assert "DỰ THẢO" not in words_of(province.files()[f"report-{iso}.docx"], FileKind.DOCX)
+
+
+def test_who_prepared_a_report_does_not_approve_it_and_what_was_read_is_what_is_approved(
+    province: Province,
+) -> None:
+    province.tick("13:30")
+    runtime, iso, first, second = (
+        province.world.runtime,
+        province.day.isoformat(),
+        province.at("13:31"),
+        province.at("13:32"),
+    )
+    officer, approver = province.officer(), province.world.user(APPROVER)
+    with pytest.raises(WrongState, match="report_prepared_anew"):
+        approve_report(runtime, 1, iso, prepared_at="", user=approver, now=first)
+    prepare_report(runtime, 1, iso, remark="Mưa lớn.\nMất điện", user=approver, now=first)
+    with pytest.raises(NotAllowed, match="report_prepared_by_you"):
+        approve_report(runtime, 1, iso, prepared_at=first.isoformat(), user=approver, now=first)
+    with pytest.raises(NotAllowed, match="report_not_yours_to_approve"):
+        approve_report(runtime, 1, iso, prepared_at=first.isoformat(), user=officer, now=first)
+    prepare_report(runtime, 1, iso, remark="Mưa lớn", asked="Thêm xe", user=officer, now=second)
+    with pytest.raises(WrongState, match="report_prepared_anew"):
+        approve_report(runtime, 1, iso, prepared_at=first.isoformat(), user=approver, now=second)
+    approve_report(runtime, 1, iso, prepared_at=second.isoformat(), user=approver, now=second)
+    with pytest.raises(WrongState, match="report_approved_before"):
+        prepare_report(runtime, 1, iso, user=officer, now=second)
+    province.tick("13:33")
+    words = " ".join(words_of(province.files()[f"report-{iso}.docx"], FileKind.DOCX))
+    assert "Nhận xét: Mưa lớn." in words
+    assert "1. Thêm xe." in words
+    with runtime.db.read() as session:
+        assert verify_issues(session) == (1, [])
+
+
+def test_fifty_late_entries_in_an_evening_make_one_correction_after_a_person_s_word(
+    province: Province, box: MailServer
+) -> None:
+    province.hand_in(province.health, "10:59", installed=30)
+    province.publish("13:30")
+    box.take()
+    for n in range(50):
+        province.hand_in(province.health, f"{17 + n // 10}:{10 + n % 10}", installed=31 + n)
+        if n % 10 == 9:
+            assert province.tick(f"{17 + n // 10}:30") == []  # noted, and left to a person
+    runtime, iso = province.world.runtime, province.day.isoformat()
+    with runtime.db.read() as session:
+        [change] = [
+            each
+            for each in session.get_one(ReportDay, (1, iso)).pending
+            if each["what"] == "Sở Y tế: số người đã cài đặt"
+        ]
+        assert (change["before"], change["after"]) == (30, 80)  # the figure that was printed
+    officer = province.officer()
+    correct(runtime, 1, province.day, user=officer, now=province.at("22:00"))
+    province.hand_in(province.health, "22:05", installed=99)
+    correct(
+        runtime, 1, province.day, user=officer, now=province.at("22:06")
+    )  # the same one, with what came since
+    province.approve("22:10")
+    assert province.tick("22:11") == [D.ISSUE, D.DELIVER]
+    assert len(box.take()) == len(LEADERS)
+    with runtime.db.read() as session:
+        issues = read_issues(session, 1, iso)
+        changes = {each["what"]: (each["before"], each["after"]) for each in issues[-1].changes}
+    assert [issue.n for issue in issues] == [0, 1]
+    assert changes == {
+        "Cộng các cơ quan, đơn vị đủ số liệu: số người đã cài đặt": (30, 99),
+        "Sở Y tế: số người đã cài đặt": (30, 99),
+    }
 
 
 def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
@@ -210,13 +344,13 @@ def test_the_report_is_out_before_two_though_the_scheduler_was_down_from_one(
     with province.world.runtime.db.read() as session:
         form = current_template(session, 1)
         on_time = take_snapshot(session, form, drive=1, day=province.day, known_until=province.at("13:30"))
-    assert province.tick("13:50") == [D.FREEZE, D.ISSUE, D.DELIVER]
-    assert addressees(box.take()) == sorted(LEADERS)
+    assert province.publish("13:50") == [D.FREEZE, D.ALARM_UNDELIVERED, D.DELIVER, D.ISSUE, D.DELIVER]
+    assert set(LEADERS) <= set(addressees(box.take()))
     # What came after 13:30 is not in it: it says what it would have said on time.
     assert province.snapshot() == on_time
     assert on_time.whole.reported.reported == 1
     assert "Sở Giáo dục" in on_time.missing
-    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    assert province.correct("16:30") == [D.ISSUE, D.DELIVER]
     assert "Sở Giáo dục" not in province.snapshot().missing
     assert province.snapshot().whole.reported.reported == 1
 
@@ -226,7 +360,7 @@ def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
 ) -> None:
     province.hand_in(province.health, "10:30", installed=90)
     province.post_to("smtp://127.0.0.1:1")
-    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert province.tick("13:30") == []
     assert province.tick("13:32") == [D.DELIVER]
     assert province.tick("13:45") == [D.DELIVER, D.ALARM_UNDELIVERED, D.DELIVER]
@@ -241,7 +375,7 @@ def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms
 ) -> None:
     settings = replace(province.world.runtime.settings, report_recipients=("nobody@loa.example", LEADERS[0]))
     province.world.runtime = replace(province.world.runtime, settings=settings)
-    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == [LEADERS[0]]
     assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
 
@@ -254,7 +388,7 @@ def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting
     province: Province, box: MailServer, at: str, code: str
 ) -> None:
     getattr(box, at)[LEADERS[0]] = code
-    assert province.tick("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
+    assert province.publish("13:30") == [D.FREEZE, D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == [LEADERS[1]]
     assert province.tick("13:45") == [D.DELIVER, D.ALARM_UNDELIVERED, D.DELIVER]
     assert addressees(box.take()) == sorted([AUTHOR, APPROVER])
@@ -267,7 +401,7 @@ def test_an_address_that_is_put_off_is_tried_again_and_keeps_nobody_else_waiting
 
 def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: MailServer) -> None:
     box.put_off[LEADERS[0]] = "550 mailbox is closed"
-    province.tick("13:30")
+    province.publish("13:30")
     province.tick("13:45")
     box.put_off.clear()
     with province.world.runtime.db.write() as session:
@@ -282,6 +416,8 @@ def test_what_was_sent_again_and_taken_ends_the_alarm(province: Province, box: M
 
 @both_databases
 def test_two_schedulers_at_once_send_once(province: Province, box: MailServer) -> None:
+    province.tick("13:30")
+    province.approve("13:30")
     with ThreadPoolExecutor(2) as both:
         list(both.map(lambda _: province.tick("13:30"), range(2)))
     province.tick("13:31")
@@ -294,7 +430,7 @@ def test_two_schedulers_at_once_send_once(province: Province, box: MailServer) -
 def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(
     province: Province, box: MailServer
 ) -> None:
-    province.tick("13:30")
+    province.publish("13:30")
     first = {mail["Message-ID"] for _, mail in box.take()}
     with province.world.runtime.db.write() as session:  # killed after sending, before it was noted
         session.execute(update(ReportMail).values(sent_at=None))
@@ -307,7 +443,7 @@ def test_a_mail_that_may_have_gone_out_is_sent_again_as_the_same_one(
 def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correction(
     province: Province,
 ) -> None:
-    province.tick("13:30")
+    province.publish("13:30")
     province.answer(0, "13:10")  # from a log that an operator sent later
     province.answer(1, "13:45")
     with province.world.runtime.db.write() as session:
@@ -322,20 +458,21 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
             user=user,
             now=province.at("14:05"),
         )
-    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    assert province.correct("16:30") == [D.ISSUE, D.DELIVER]
     with province.world.runtime.db.read() as session:
         changes = {
             each["what"]: (each["before"], each["after"])
             for each in read_issues(session, 1, province.day.isoformat())[1].changes
         }
     assert changes == {
+        "Tỷ lệ so với mục tiêu": ("0,0%", "16,7%"),
         "Số chính thức, Huyện Kon Tum": (None, 12500),
-        "Số tự báo, Tỉnh Kon Tum": (0, 1),
+        "Số tự khai báo, Tỉnh Kon Tum": (0, 1),
         "Ủy ban MTTQ: đã trả lời": (0, 1),
-        "Ủy ban MTTQ: số tự báo": (0, 1),
+        "Ủy ban MTTQ: số tự khai báo": (0, 1),
         "Đợt “Bluezone”: trả lời": (0, 1),
-        "Đợt “Bluezone”: tự báo đã cài đặt": (0, 1),
-        f"Số tự báo, cộng dồn đến {short_day(province.day.isoformat())}": (0, 1),
+        "Đợt “Bluezone”: tự khai báo đã cài đặt": (0, 1),
+        f"Số tự khai báo, cộng dồn đến {short_day(province.day.isoformat())}": (0, 1),
     }
 
 
@@ -352,7 +489,7 @@ def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(provin
             session, told(province.day), **where, form_key="", user=user, now=province.at("10:00")
         )
         entry_id, version = made.entry_id, made.id
-    province.tick("13:30")
+    province.publish("13:30")
     with province.world.runtime.db.write() as session:
         user = find_user(session, "tinh@loa.example")
         later = told(province.day + timedelta(days=1))
@@ -360,7 +497,7 @@ def test_outreach_that_is_moved_to_another_day_corrects_the_day_it_was_on(provin
         correct_activity(
             session, entry_id, later, version=version, **where, user=user, now=province.at("14:00")
         )
-    assert province.tick("16:30") == [D.CORRECT, D.ISSUE, D.DELIVER]
+    assert province.correct("16:30") == [D.ISSUE, D.DELIVER]
     with province.world.runtime.db.read() as session:
         changes = read_issues(session, 1, province.day.isoformat())[1].changes
     assert [(each["what"], each["before"], each["after"]) for each in changes] == [
@@ -375,6 +512,7 @@ def test_a_day_without_anything_under_way_has_no_report_of_itself(
     after = province.day + timedelta(days=9)
     assert [province.tick(clock, day=after) for clock in ("11:00", "13:00", "13:50")] == [[], [], []]
     freeze(province.world.runtime, 1, after, now=province.at("14:10", day=after))
+    province.approve("14:10", day=after)
     assert province.tick("14:11", day=after) == [D.ISSUE, D.DELIVER]
     assert addressees(box.take()) == sorted(LEADERS)
 
@@ -407,7 +545,7 @@ def test_nobody_freezes_figures_that_are_not_there_yet(province: Province) -> No
 @both_databases
 def test_issued_files_and_figures_stay_through_the_migration_to_drives(province: Province) -> None:
     province.hand_in(province.health, "10:59", installed=90)
-    province.tick("13:30")
+    province.publish("13:30")
     before, db = province.files(), province.world.runtime.db
     assert len(before) == 3
     downgrade(db, "0056_report_form")

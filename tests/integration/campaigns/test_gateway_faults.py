@@ -40,8 +40,8 @@ def requests(world: World) -> int:
 @pytest.mark.parametrize(
     ("faults", "reason"),
     [
-        ({"rate_407": 1}, "không phải của tổng đài"),
-        ({"rate_500": 1}, "Tổng đài đang lỗi (HTTP 500)"),
+        ({"rate_407": 1}, "không phải của nhà cung cấp tin nhắn"),
+        ({"rate_500": 1}, "Nhà cung cấp tin nhắn đang lỗi (HTTP 500)"),
         ({"rate_cut_before": 1}, "không trả lời, hoặc trả lời không đọc được"),
     ],
 )
@@ -62,7 +62,7 @@ def test_sending_stops_at_the_twentieth_and_goes_on_when_it_works_again(
     with world.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(Suppression)) == 0
     page = signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign}/").text
-    assert "Đã ngừng gửi vì tổng đài có sự cố" in page
+    assert "Đã ngừng gửi vì nhà cung cấp tin nhắn có sự cố" in page
     assert reason in page
     world.simulator.faults(callbacks_off=True, **dict.fromkeys(faults, 0))
     world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])

@@ -192,8 +192,8 @@ def test_the_pdf_says_the_same_in_the_same_form(files: dict[FileKind, bytes]) ->
     assert "ngày 05 tháng 8 năm 2020" in pages[0]
     assert not pages[0].startswith("1 ")
     assert pages[1].startswith("2 ")
-    first = next(n for n, page in enumerate(pages) if "PHỤ LỤC II " in page)
-    assert pages[first].startswith("PHỤ LỤC II")
+    first = next(n for n, page in enumerate(pages) if "Phụ lục II " in page)
+    assert pages[first].startswith("Phụ lục II")
     assert pages[first + 1].startswith("2 TT Xã, phường, thị trấn")  # its own numbers, and the header again
 
 
@@ -201,15 +201,17 @@ def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind
     book = CalamineWorkbook.from_filelike(BytesIO(files[FileKind.XLSX]))
     districts = book.get_sheet_by_name("Huyện, thành phố").to_python()
     head = next(n for n, row in enumerate(districts) if row[0] == "TT")
-    assert districts[head + 1][1:7] == [
+    assert districts[head + 1][1:8] == [
         "Thành phố Kon Tum",
         31250,
         "05/8/2020",
         62125,
         pytest.approx(0.503, abs=1e-3),
         634,
+        pytest.approx(634 / 62125, abs=1e-4),
     ]
-    assert districts[head + 2][1:4] == ["Huyện Đắk Glei", "chưa rõ", "chưa rõ"]
+    assert districts[head - 1][0] == "Đơn vị tính: người"
+    assert districts[head + 2][1:4] == ["Huyện Đắk Glei", "", ""]  # not known: a blank, never 0
     with zipfile.ZipFile(BytesIO(files[FileKind.XLSX])) as archive:
         styles = archive.read("xl/styles.xml").decode()
         sheets = [archive.read(name).decode() for name in archive.namelist() if "worksheets/sheet" in name]
@@ -254,7 +256,7 @@ def test_a_fresh_build_says_the_same(files: dict[FileKind, bytes]) -> None:
 def test_self_reports_and_official_figures_never_meet() -> None:
     text = "\n".join(getattr(block, "text", "") for block in compose(sample(), FORM).blocks)
     assert "31.250 máy đã cài đặt" in text
-    assert "634 người tự báo" in text
+    assert "634 người tự khai báo" in text
     assert f"{31250 + 634:,}".replace(",", ".") not in text
     assert "Chưa đủ số liệu của tất cả các huyện" in text  # one of two districts is not the province
     assert "1.102/1.180 người có điện thoại thông minh" in text  # of the agency that gave both figures
@@ -266,10 +268,19 @@ def test_a_correction_says_what_changed_from_what_to_what() -> None:
     after = replace(before, agencies=(replace(before.agencies[0], installed=1110), before.agencies[1], late))
     changes = find_changes(before, after, done=FORM.done)
     assert [(each.what, each.before, each.after, each.kind) for each in changes] == [
+        ("Cộng các cơ quan, đơn vị đủ số liệu: số người đã cài đặt", 1102, 1180, ChangeKind.CORRECTED),
+        (
+            "Cộng các cơ quan, đơn vị đủ số liệu: người có điện thoại thông minh",
+            1180,
+            1258,
+            ChangeKind.CORRECTED,
+        ),
+        ("Số cơ quan, đơn vị đã gửi số liệu trong ngày", 1, 2, ChangeKind.CORRECTED),
         ("Sở Y tế: số người đã cài đặt", 1102, 1110, ChangeKind.CORRECTED),
         ("Sở Tài chính: tổng số người", None, 80, ChangeKind.ADDED),
         ("Sở Tài chính: người có điện thoại thông minh", None, 78, ChangeKind.ADDED),
         ("Sở Tài chính: số người đã cài đặt", None, 70, ChangeKind.ADDED),
+        ("Sở Tài chính: số liệu ngày", None, "05/8/2020", ChangeKind.ADDED),
     ]
     paper = compose_correction(after, FORM, changes, n=1, written_on="2020-08-06")
     assert paper.kind == "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH"
@@ -360,7 +371,7 @@ def test_what_is_there_no_longer_is_a_change() -> None:
         ("Đợt “Đợt 1”: đã gửi", 1290, None),
         ("Đợt “Đợt 1”: đến máy", 902, None),
         ("Đợt “Đợt 1”: trả lời", 700, None),
-        ("Đợt “Đợt 1”: tự báo đã cài đặt", 634, None),
+        ("Đợt “Đợt 1”: tự khai báo đã cài đặt", 634, None),
         ("Phát thanh: số lượt", 12, 0),
         ("Phát thanh: số lượt trong ngày", 3, 0),
         ("Phát thanh: số lượt người", 50, None),
@@ -372,8 +383,13 @@ def test_a_figure_that_an_agency_leaves_out_today_is_a_change() -> None:
     late = replace(before.agencies[1], staff=None, day=DAY, is_missing=False)
     after = replace(before, agencies=(before.agencies[0], late, before.agencies[2]))
     assert [(each.what, each.before, each.after) for each in find_changes(before, after, done=FORM.done)] == [
+        ("Số cơ quan, đơn vị đã gửi số liệu trong ngày", 1, 2),
         ("Sở Giáo dục và Đào tạo: tổng số người", 310, None),
-        ("Sở Giáo dục và Đào tạo: số người đã cài đặt", None, 255),
+        (
+            "Sở Giáo dục và Đào tạo: số liệu ngày",
+            "04/8/2020",
+            "05/8/2020",
+        ),  # 255 was printed, and is the same
     ]
 
 

@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from admin.rules.charts import WIDTH, Bar, Goal, Projection, Tile, bar_chart, line_chart, tile_grid
+from admin.rules.charts import WIDTH, Bar, Goal, Projection, SentWave, bar_chart, line_chart, scale_of
+from admin.rules.maps import MapPlace, area_map, read_boundaries, tile_grid
 
 GOAL = Goal(0.5, "Mục tiêu 50%")
+SQUARE = [[[(107.0, 14.0), (108.0, 14.0), (108.0, 15.0), (107.0, 15.0), (107.0, 14.0)]]]
 
 
 def widths(svg: str, kind: str) -> list[float]:
@@ -57,7 +59,8 @@ def test_a_name_cannot_break_out() -> None:
     charts = [
         bar_chart("a", bad, bad, [Bar(bad, 0.1, bad)], goal=Goal(0.5, bad)),
         line_chart("b", bad, bad, [(bad, 1, bad)], goal=Goal(2, bad), deadline=(3, bad)),
-        tile_grid("c", bad, bad, [Tile(bad, 0.1, bad, 0, 0)], goal=GOAL),
+        tile_grid("c", bad, bad, [MapPlace("1", bad, 0.1, bad)], goal=GOAL),
+        area_map("m", bad, bad, [MapPlace("1", bad, 0.1, bad)], {"1": SQUARE}, goal=GOAL),
     ]
     for svg in charts:
         ElementTree.fromstring(svg)
@@ -83,6 +86,49 @@ def test_days_rise_from_left_to_right_below_the_goal() -> None:
     assert float(goal[1]) < ys[-1]
 
 
+def test_messages_are_marked_on_their_day_and_those_to_come_are_told_apart() -> None:
+    points = [(f"{n}/8", 10 * n, str(10 * n)) for n in range(5)]
+    waves = [SentWave(1, "2/8: 100 tin", False), SentWave(6, "7/8: 80 tin", True), SentWave(-1, "cũ", False)]
+    svg = line_chart("d", "T", "M", points, goal=None, deadline=(8, "Hạn"), waves=waves, unit="người")
+    assert re.findall(r'<g class="(wave[^"]*)"><title>([^<]+)', svg) == [
+        ("wave", "2/8: 100 tin"),
+        ("wave to-come", "7/8: 80 tin"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("top", "ticks"), [(0, []), (3, [1, 2, 3]), (100, [20, 40, 60, 80, 100]), (634, [200, 400, 600])]
+)
+def test_an_axis_has_a_few_round_counts(top: float, ticks: list[int]) -> None:
+    assert scale_of(top) == ticks
+
+
+def test_a_map_has_the_places_of_the_boundary_file_north_up() -> None:
+    feature = {
+        "type": "Feature",
+        "properties": {"code": "608"},
+        "geometry": {"type": "Polygon", "coordinates": SQUARE[0]},
+    }
+    boundaries = read_boundaries({"type": "FeatureCollection", "features": [feature]})
+    places = [
+        MapPlace("608", "Thành phố Kon Tum", 0.6, "60,0%"),
+        MapPlace("610", "Huyện Đắk Glei", None, "?"),
+    ]
+    svg = area_map("m", "T", "M", places, boundaries, goal=GOAL)
+    [(level, path)] = re.findall(r'class="area tile-(\w+)"[^>]* d="([^"]+)"', svg)
+    assert level == "reached"
+    ys = [float(point.split(" ")[1]) for point in re.split("[MLZ]", path) if point]
+    assert ys[0] > ys[2]  # the south is below
+    assert "Kon Tum" in svg
+    for wrong in (
+        {},
+        {"features": [{**feature, "properties": {}}]},
+        {"features": [{**feature, "geometry": None}]},
+    ):
+        with pytest.raises(ValueError, match=r"FeatureCollection|feature"):
+            read_boundaries(wrong)
+
+
 @pytest.mark.parametrize("points", [[], [("1/8", 0, "0")]])
 def test_a_chart_of_no_day_or_one_is_drawn(points: list[tuple[str, int, str]]) -> None:
     ElementTree.fromstring(line_chart("d", "T", "M", points, goal=None, deadline=None))
@@ -101,7 +147,7 @@ def test_a_chart_of_no_day_or_one_is_drawn(points: list[tuple[str, int, str]]) -
     ],
 )
 def test_a_tile_is_the_darker_the_nearer_the_goal(share: float | None, level: str) -> None:
-    svg = tile_grid("t", "T", "M", [Tile("A", share, "", 0, 0)], goal=GOAL)
+    svg = tile_grid("t", "T", "M", [MapPlace("1", "A", share, "")], goal=GOAL)
     assert f'class="tile-{level}"' in svg
 
 

@@ -13,7 +13,8 @@ MORNING = DayEvents(is_wanted=True, missing=2)
 CHASED = replace(MORNING, is_chased=True)
 ALARMED = replace(CHASED, is_alarmed=True)
 FROZEN = replace(ALARMED, is_frozen=True)
-ISSUED = replace(FROZEN, is_issued=True)
+APPROVED = replace(FROZEN, is_approved=True)
+ISSUED = replace(APPROVED, is_issued=True)
 DELIVERED = replace(ISSUED, is_delivered=True)
 LATE = replace(ISSUED, is_undelivered_alarmed=True)
 
@@ -31,12 +32,14 @@ LATE = replace(ISSUED, is_undelivered_alarmed=True)
         ("13:00", replace(CHASED, missing=0), None),
         ("13:29", ALARMED, None),
         ("13:30", ALARMED, ReportAction.FREEZE),
-        ("13:30", FROZEN, ReportAction.ISSUE),
+        ("13:30", FROZEN, None),  # it waits for two people
+        ("13:30", APPROVED, ReportAction.ISSUE),
         ("13:30", replace(ISSUED, may_deliver=True), ReportAction.DELIVER),
         ("13:31", DELIVERED, None),
-        ("16:29", replace(DELIVERED, has_changed=True), None),
-        ("16:30", replace(DELIVERED, has_changed=True), ReportAction.CORRECT),
-        ("16:31", DELIVERED, None),
+        ("16:31", DELIVERED, None),  # a correction waits for a person, too
+        # Nobody approved it: an alarm, and nothing goes out.
+        ("13:45", FROZEN, ReportAction.ALARM_UNDELIVERED),
+        ("14:01", replace(FROZEN, is_undelivered_alarmed=True), None),
         # The mail server is away: a pause, then the alarm, and on.
         ("13:44", ISSUED, None),
         ("13:45", ISSUED, ReportAction.ALARM_UNDELIVERED),
@@ -45,22 +48,17 @@ LATE = replace(ISSUED, is_undelivered_alarmed=True)
         # Freezing or issuing broke: tried again after a pause, and the alarm has its turn.
         ("13:40", replace(ALARMED, has_just_failed=True), None),
         ("13:45", replace(ALARMED, has_just_failed=True), ReportAction.ALARM_UNDELIVERED),
-        ("13:45", replace(FROZEN, has_just_failed=True), ReportAction.ALARM_UNDELIVERED),
-        ("13:47", FROZEN, ReportAction.ISSUE),
+        ("13:45", replace(APPROVED, has_just_failed=True), ReportAction.ALARM_UNDELIVERED),
+        ("13:47", APPROVED, ReportAction.ISSUE),
         # The scheduler was down: what is of no use any more is left out, the report goes out.
         ("13:10", MORNING, ReportAction.ALARM_MISSING),
         ("13:10", replace(MORNING, is_alarmed=True), ReportAction.CHASE),
         ("13:50", MORNING, ReportAction.FREEZE),
-        ("13:50", replace(MORNING, is_frozen=True), ReportAction.ISSUE),
+        ("13:50", replace(MORNING, is_frozen=True, is_approved=True), ReportAction.ISSUE),
         ("23:59", MORNING, ReportAction.FREEZE),
         # Nothing is under way: nothing by itself; what somebody froze by hand goes on.
         ("13:50", DayEvents(is_wanted=False, missing=2), None),
-        ("14:10", DayEvents(is_wanted=False, is_frozen=True), ReportAction.ISSUE),
-        (
-            "16:30",
-            DayEvents(False, is_frozen=True, is_issued=True, is_delivered=True, has_changed=True),
-            ReportAction.CORRECT,
-        ),
+        ("14:10", DayEvents(is_wanted=False, is_frozen=True, is_approved=True), ReportAction.ISSUE),
     ],
 )
 def test_what_is_due(clock: str, happened: DayEvents, due: ReportAction | None) -> None:

@@ -1,0 +1,164 @@
+"""Places as a picture: the areas of a boundary file, or tiles where there is none. Pure.
+
+The darker a place, the nearer it is to the goal. Drawn as the charts of `admin.rules.charts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import cos, radians
+from typing import Any
+
+from markupsafe import Markup
+
+from admin.rules.charts import WIDTH, Goal, frame, goal_level, shorten
+
+_TILE_ROW = 66
+_FEW_TILES = 18  # with more, a row has more than three
+_LARGEST_HEIGHT = 460
+_MOST_NAMES = 20  # of more places the names would cover the map
+
+# Outlines of longitude and latitude, as in a GeoJSON polygon; holes are outlines like others.
+Outlines = Sequence[Sequence[tuple[float, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class MapPlace:
+    """One place: `value` is its share, None if unknown; `text` is the share as displayed."""
+
+    code: str
+    name: str
+    value: float | None
+    text: str
+
+
+def tile_grid(
+    name: str, title: str, description: str, places: Sequence[MapPlace], *, goal: Goal | None
+) -> Markup:
+    """Draw places as tiles in rows, each with its figure."""
+    columns = 3 if len(places) <= _FEW_TILES else 8
+    width = WIDTH / columns
+    parts = []
+    for index, place in enumerate(places):
+        x, y = width * (index % columns) + 2, _TILE_ROW * (index // columns) + 2
+        middle = _n(x + width / 2 - 2)
+        level = goal_level(place.value, goal)
+        parts.append(
+            Markup('<g class="on-{}" text-anchor="middle"><title>{}: {}</title>').format(
+                level, place.name, place.text
+            )
+            + Markup('<rect class="tile-{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
+                level, _n(x), y, _n(width - 4), _TILE_ROW - 4
+            )
+            + Markup('<text class="name" x="{}" y="{}">{}</text>').format(
+                middle, y + 24, shorten(_short_name(place.name), 16 if columns == 3 else 6)
+            )
+            + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(middle, y + 46, place.text)
+        )
+    rows = -(-len(places) // columns)
+    return frame(name, title, description, _TILE_ROW * rows + 2, parts)
+
+
+def area_map(
+    name: str,
+    title: str,
+    description: str,
+    places: Sequence[MapPlace],
+    boundaries: Mapping[str, Sequence[Outlines]],
+    *,
+    goal: Goal | None,
+) -> Markup:
+    """Draw the places that have a boundary, by their codes, north up."""
+    known = [place for place in places if place.code in boundaries]
+    points = [
+        point
+        for place in known
+        for outlines in boundaries[place.code]
+        for outline in outlines
+        for point in outline
+    ]
+    west, east = min(x for x, _ in points), max(x for x, _ in points)
+    south, north = min(y for _, y in points), max(y for _, y in points)
+    # A degree of longitude is shorter than one of latitude, the further from the equator.
+    squeeze = cos(radians((south + north) / 2))
+    span_x, span_y = max((east - west) * squeeze, 1e-9), max(north - south, 1e-9)
+    scale = min((WIDTH - 4) / span_x, _LARGEST_HEIGHT / span_y)
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return 2 + (x - west) * squeeze * scale, 2 + (north - y) * scale
+
+    shapes, names = [], []
+    for place in known:
+        level = goal_level(place.value, goal)
+        path = "".join(
+            f"M{'L'.join(_thinned(at(x, y) for x, y in outline))}Z"
+            for outlines in boundaries[place.code]
+            for outline in outlines
+        )
+        shapes.append(
+            Markup(
+                '<path class="area tile-{}" fill-rule="evenodd" d="{}"><title>{}: {}</title></path>'
+            ).format(level, path, place.name, place.text)
+        )
+        if len(known) <= _MOST_NAMES:
+            x, y = at(*_middle(boundaries[place.code]))
+            names.append(
+                Markup(
+                    '<g class="on-{}" text-anchor="middle"><text class="name" x="{}" y="{}">{}</text>'
+                ).format(level, _n(x), _n(y), shorten(_short_name(place.name), 14))
+                + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(
+                    _n(x), _n(y + 14), place.text
+                )
+            )
+    return frame(name, title, description, span_y * scale + 4, [*shapes, *names])
+
+
+def _thinned(points: Iterator[tuple[float, float]]) -> list[str]:
+    """Return points to a tenth, without those that fall on the one before."""
+    kept: list[str] = []
+    for x, y in points:
+        text = f"{_n(x)} {_n(y)}"
+        if not kept or kept[-1] != text:
+            kept.append(text)
+    return kept
+
+
+def _middle(polygons: Sequence[Outlines]) -> tuple[float, float]:
+    """Return the middle of the largest outline's box."""
+    outline = max((outlines[0] for outlines in polygons), key=len)
+    xs, ys = [x for x, _ in outline], [y for _, y in outline]
+    return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
+
+
+def read_boundaries(data: Any) -> dict[str, list[Outlines]]:
+    """Read a GeoJSON FeatureCollection: polygons by their property `code`. Raises ValueError with what is wrong."""
+    if not isinstance(data, dict) or not isinstance(data.get("features"), list):
+        raise ValueError("no GeoJSON FeatureCollection")
+    found: dict[str, list[Outlines]] = {}
+    for feature in data["features"]:
+        code = str((feature.get("properties") or {}).get("code") or "")
+        geometry = feature.get("geometry") or {}
+        if not code or geometry.get("type") not in ("Polygon", "MultiPolygon"):
+            raise ValueError("a feature without the property code, or that is no polygon")
+        is_one = geometry["type"] == "Polygon"
+        polygons = [geometry["coordinates"]] if is_one else geometry["coordinates"]
+        found.setdefault(code, []).extend(
+            [[(float(point[0]), float(point[1])) for point in outline] for outline in outlines]
+            for outlines in polygons
+        )
+    return found
+
+
+def _short_name(name: str) -> str:
+    """Return a place's name without what kind of unit it is: what follows the first word that is not a kind's."""
+    words = name.split(" ")
+    kind = 1 if len(words) > 1 else 0
+    # A kind is one word, or two of which the second is in small letters.
+    if len(words) > 2 and words[1][:1].islower():
+        kind = 2
+    return " ".join(words[kind:])
+
+
+def _n(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

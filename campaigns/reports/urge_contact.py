@@ -1,0 +1,228 @@
+"""Urgings: a message to the contact of a place or an agency that is behind, sent once, on record, answered by a link."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.agencies.reports import find_agency
+from campaigns.models.reports import UrgeChannel, Urging
+from campaigns.reports.run_schedule import find_addressees
+from campaigns.reports.settings import may_urge
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.urge_texts import LINK
+from outreach.accounts import audit
+from outreach.core.job_queue import once_every
+from outreach.core.mail import send_mail
+from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_urge_contacts
+from outreach.models.accounts import Organisation, User
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.keys import Purpose, oldest_first
+from outreach.rules.phone_numbers import NumberKind, read_digits
+from outreach.runtime import Runtime
+from outreach.use_cases import enqueue_after_commit, use_case
+
+ANSWERED_FOR = timedelta(days=14)
+_CHECK_EVERY_S = 20
+_MOST_SHOWN = 50
+_CLAIMED_FOR = timedelta(minutes=3)  # longer than a server may take for one mail
+_TRIED_FOR = timedelta(days=1)
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_LONGEST_TEXT, _LONGEST_ANSWER = 2000, 2000
+
+
+@use_case
+def urge_contact(
+    session: Session,
+    drive: int,
+    *,
+    area: str | None,
+    organisation: int | None,
+    channel: str,
+    contact: str,
+    address: str,
+    text: str,
+    user: User,
+    now: datetime,
+) -> Urging:
+    """Write an urging, and have it mailed; an SMS goes out from the officer's own phone.
+
+    The text has `{link}` where the link to the answer goes. Raises BadInput, NotAllowed; WrongState where the address was urged
+    today.
+    """
+    if not may_urge(session, user):
+        raise NotAllowed("not_permitted")
+    way, contact, address = UrgeChannel(channel), " ".join(contact.split())[:200], address.strip()
+    if way is UrgeChannel.MAIL and not (_ADDRESS.fullmatch(address) and len(address) <= 254):
+        raise BadInput("urge_address_wrong")
+    if way is UrgeChannel.SMS:
+        number = read_digits(re.sub(r"[\s.-]", "", address))
+        if number.kind is not NumberKind.MOBILE:
+            raise BadInput("urge_number_wrong")
+        address = number.e164
+    text = text.strip()
+    if not text or len(text) > _LONGEST_TEXT or LINK not in text:
+        raise BadInput("urge_text_wrong", most=_LONGEST_TEXT, link=LINK)
+    if area is not None and session.get(Area, area) is None:
+        raise NotFound("area_unknown")
+    if area is None and organisation is None:
+        raise BadInput("area_missing")
+    if organisation is not None:
+        find_agency(session, organisation, user=user)
+    day = now.astimezone(VIETNAM).date().isoformat()
+    address = address.lower()
+    if session.scalar(
+        select(Urging.id).where(Urging.drive_id == drive, Urging.day == day, Urging.address == address)
+    ):
+        raise WrongState("urged_today")
+    written = Urging(
+        drive_id=drive,
+        day=day,
+        area_code=area,
+        organisation_id=organisation,
+        channel=way,
+        contact=contact,
+        address=address,
+        text=text,
+        written_by=user.id,
+        written_at=now,
+        next_at=now,
+        sent_at=now if way is UrgeChannel.SMS else None,
+    )
+    session.add(written)
+    session.flush()
+    audit.record(session, "urging.write", written, user, now, channel=way.value)
+    if way is UrgeChannel.MAIL:
+        enqueue_after_commit(session, enqueue_urge_contacts)
+    return written
+
+
+def send_urgings(runtime: Runtime, *, now: datetime) -> int:
+    """Send the mails that wait, each claimed before it is sent, and tried again for a day. Returns how many were sent."""
+    if not runtime.settings.smtp_url:
+        return 0
+    sent = 0
+    while True:
+        with runtime.db.write() as session:
+            mail = session.scalar(
+                select(Urging)
+                .where(*_is_due(now))
+                .order_by(Urging.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            )
+            if mail is None:
+                return sent
+            mail.next_at = now + _CLAIMED_FOR
+        error = ""
+        try:
+            accepted = send_mail(
+                runtime.settings.smtp_url,
+                to=[mail.address],
+                subject="Đề nghị đẩy mạnh vận động, gửi số liệu",
+                body=text_with_link(mail, runtime.settings),
+                message_id=f"loa-urging-{mail.id}-{mail.day}",
+            )
+        except (OSError, smtplib.SMTPException) as failed:
+            accepted, error = 0, type(failed).__name__
+        with runtime.db.write() as session:
+            stored = session.get_one(Urging, mail.id)
+            if accepted:
+                stored.sent_at, stored.error = now, ""
+            else:
+                stored.error = error or "refused"
+        sent += bool(accepted)
+
+
+def enqueue_due_urgings(runtime: Runtime, *, now: datetime) -> bool:
+    """Enqueue the job that sends mails, where one waits. Checks at most once in 20 seconds."""
+    if not once_every(runtime.redis, "loa:urgings", every_s=_CHECK_EVERY_S):
+        return False
+    with runtime.db.read() as session:
+        is_due = session.scalar(select(Urging.id).where(*_is_due(now)).limit(1)) is not None
+    return is_due and enqueue_urge_contacts(runtime)
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Urging.sent_at.is_(None),
+        Urging.channel == UrgeChannel.MAIL,
+        Urging.next_at <= now,
+        Urging.written_at > now - _TRIED_FOR,
+        Urging.error != "refused",
+    )
+
+
+def text_with_link(urging: Urging, settings: Settings) -> str:
+    """Return the message as its contact reads it."""
+    token = _serializer(settings.keys_of(Purpose.LINKS)).dumps(urging.id)
+    return urging.text.replace(LINK, f"{settings.public_base_url}/urge/{token}")
+
+
+def find_urging(session: Session, token: str, *, secret_key: str, now: datetime) -> Urging | None:
+    """Return the urging behind a token while it may be answered. Returns None for any other token."""
+    try:
+        urging_id = _serializer(secret_key).loads(token)
+    except BadSignature:
+        return None
+    found = session.get(Urging, urging_id) if isinstance(urging_id, int) else None
+    return found if found is not None and now < found.written_at + ANSWERED_FOR else None
+
+
+def answer_urging(session: Session, token: str, *, answer: str, secret_key: str, now: datetime) -> Urging:
+    """Record the contact's answer; a later one takes its place. Raises NotFound, BadInput."""
+    found = find_urging(session, token, secret_key=secret_key, now=now)
+    if found is None:
+        raise NotFound("link_not_found")
+    answer = answer.strip()
+    if not 0 < len(answer) <= _LONGEST_ANSWER:
+        raise BadInput("urge_answer_wrong", most=_LONGEST_ANSWER)
+    found.answer, found.answered_at = answer, now
+    audit.record(session, "urging.answer", found, None, now)
+    return found
+
+
+def read_urgings(
+    session: Session, drive: int, *, area: str | None, organisation: int | None
+) -> Sequence[Urging]:
+    """Return the newest urgings of a place or an agency, or of all where neither is given, newest first."""
+    query = select(Urging).where(Urging.drive_id == drive).order_by(Urging.id.desc()).limit(_MOST_SHOWN)
+    if area:
+        query = query.where(Urging.area_code == area)
+    elif organisation:
+        query = query.where(Urging.organisation_id == organisation)
+    return session.scalars(query).all()
+
+
+def find_contacts(
+    session: Session, drive: int, *, area: str | None, organisation: int | None, now: datetime
+) -> list[tuple[str, str]]:
+    """Return names and mail addresses of a place's or an agency's contacts: those urged before, officers, holders of links."""
+    found = [
+        (each.contact, each.address)
+        for each in read_urgings(session, drive, area=area, organisation=organisation)
+        if each.channel is UrgeChannel.MAIL
+    ]
+    if area:
+        there = select(Organisation.id).where(Organisation.area_code == area)
+        officers = session.scalars(
+            select(User)
+            .where(User.is_active, or_(User.area_code == area, User.organisation_id.in_(there)))
+            .order_by(User.id)
+        )
+        found += [(each.name, each.email) for each in officers]
+    elif organisation:
+        found += [("", each.address) for each in find_addressees(session, drive, [organisation], now=now)]
+    return list({address: (name, address) for name, address in reversed(found)}.values())[::-1]
+
+
+def _serializer(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(oldest_first(secret_key), salt="urge")

@@ -1,0 +1,80 @@
+"""Urging the contact of a place that is behind: mailed once a day, on record, and answered by the link without an account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.models.reports import Urging
+from campaigns.reports.urge_contact import send_urgings
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.places import Area, AreaLevel
+from tests.support.admin_client import post, signed_in
+from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.world import AUTHOR, World
+
+LEADER, CONTACT = "lanhdao@loa.example", "xa23281@loa.example"
+PAGE = "/admin/urging/?drive=1&area=608"
+
+
+@pytest.fixture
+def box() -> Iterator[MailServer]:
+    with running_mail_server() as running:
+        yield running
+
+
+def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(
+    client: FlaskClient, world: World, box: MailServer
+) -> None:
+    with world.runtime.db.write() as session:
+        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
+        session.flush()
+        session.add(
+            Area(code="608", name="Kon Tum", kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62")
+        )
+        world.add_officer(session, LEADER, Role.LEADER)
+    world.add_people(2)
+    world.launch(goal={"share": 0.5})
+    signed_in(client, LEADER)
+    page = client.get(PAGE).text
+    [text] = re.findall(r"<textarea[^>]*>([^<]+)</textarea>", page)
+    assert "Huyện Kon Tum chưa có người tự khai báo" in text
+    sent = "/admin/urging/send?drive=1&area=608"
+    typed = {"channel": "mail", "contact": "Đồng chí Chủ tịch xã", "text": text}
+    refused = post(client, sent, address="khong-phai-dia-chi", **typed)
+    assert refused.status_code == 422
+    assert "Đồng chí Chủ tịch xã" in refused.text  # nothing typed is lost
+    assert post(client, sent, address=CONTACT, **typed).status_code == 303
+    assert post(client, sent, address=CONTACT.upper(), **typed).status_code == 422  # once a day
+
+    runtime = replace(world.runtime, settings=replace(world.runtime.settings, smtp_url=box.url))
+    now = datetime.now(UTC)
+    assert (send_urgings(runtime, now=now), send_urgings(runtime, now=now)) == (1, 0)
+    [(address, mail)] = box.take()
+    assert address == CONTACT
+    part = mail.get_body(("plain",))
+    assert part is not None
+    [link] = re.findall(r"/urge/\S+", part.get_content())
+
+    client.get("/logout")
+    shown = client.get(link)
+    assert shown.status_code == 200
+    assert "còn" in shown.text or "Huyện Kon Tum" in shown.text
+    assert client.post(link, data={"answer": " "}).status_code == 422
+    assert client.post(link, data={"answer": "Hai thôn mất sóng; xong trong tuần này"}).status_code == 303
+    assert "Đã nhận câu trả lời" in client.get(link).text
+    assert client.get(f"{link}x").status_code == 404
+    signed_in(client, AUTHOR)
+    page = client.get(PAGE).text
+    assert "Hai thôn mất sóng" in page
+    assert CONTACT in page  # offered again the next time
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Urging)).one().sent_at is not None
+        actions = session.scalars(select(AuditEvent.action).where(AuditEvent.action.like("urging.%"))).all()
+    assert actions == ["urging.write", "urging.answer"]
