@@ -64,6 +64,7 @@ from admin.views.reports import ReportView
 from admin.views.search import SearchView
 from admin.views.security import SecurityView
 from admin.views.sending import SendingView
+from admin.views.templates import TemplatesView
 from admin.views.urgings import UrgingsView
 from admin.views.users import UsersView
 from admin.views.visit_officers import VisitOfficersView
@@ -157,6 +158,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         SecondFactorView(runtime),
         SendersView(runtime),
         GatewaysView(runtime),
+        TemplatesView(runtime),
         DoNotCallView(runtime),
         SendingView(runtime),
         IncidentsView(runtime),

@@ -39,6 +39,7 @@ from campaigns.planning.drafts import (
 )
 from campaigns.planning.keep_form import FormVersion, lock_form, mark_saved, refuse_if_edited_since
 from campaigns.planning.kinds import load_kinds
+from campaigns.planning.registered_templates import require_templates
 from campaigns.rules.approvals import has_outgrown, unread_version
 from campaigns.rules.budget import refusal_of
 from campaigns.rules.draft import Draft
@@ -184,6 +185,10 @@ def perform_action(
     if action in (CampaignAction.LAUNCH, CampaignAction.RESUME):
         with runtime.db.read() as session:
             require_permit(session, is_live=runtime.settings.is_live)
+    if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE):
+        with runtime.db.read() as session:
+            campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
+            require_templates(session, campaign, settings=runtime.settings, now=now)
     if action in NEEDS_TERMS:
         # People are counted before the transaction, which must not last as long.
         with runtime.db.read() as session:

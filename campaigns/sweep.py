@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from campaigns.answer_totals import fold_answer_totals
 from campaigns.delivery.after_restore import mark_waiting_unknown, restored_since
 from campaigns.delivery.gateway_health import rest_failing
-from campaigns.delivery.gateway_routes import dearest_price
 from campaigns.delivery.outbox import fold_attempt_totals
 from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
@@ -46,6 +45,7 @@ from campaigns.rules.states import (
     SkipReason,
 )
 from outreach.core.settings import Settings
+from outreach.gateway_accounts import dearest_price
 from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime

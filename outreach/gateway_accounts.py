@@ -24,6 +24,12 @@ def read_accounts(session: Session) -> Sequence[GatewayAccount]:
     ).all()
 
 
+def read_names_of_gateways(session: Session) -> dict[int, str]:
+    """Return the names of all accounts by id, closed ones too; "" for the environment's."""
+    rows = session.execute(select(GatewayAccount.id, GatewayAccount.name, GatewayAccount.kind))
+    return {id_: "" if kind is GatewayKind.ENVIRONMENT else name for id_, name, kind in rows}
+
+
 def account_settings(account: GatewayAccount, settings: Settings) -> Settings:
     """Return the settings with which an account's gateway is opened: the environment's, with the account's in their place.
 
@@ -61,3 +67,17 @@ def account_settings(account: GatewayAccount, settings: Settings) -> Settings:
 def shared_name(account_id: int, settings: Settings) -> str:
     """Return the name under which the workers of an account share limits and faults. `settings` are the environment's."""
     return settings.account if account_id == ENVIRONMENT else f"gateway:{account_id}"
+
+
+def dearest_price(session: Session, sender: str, *, usual_price_vnd: int) -> int:
+    """Return the highest price of a segment at the gateways that may carry a sender's messages.
+
+    A campaign reserves its budget by it, so that no choice of gateway spends more than was approved.
+    """
+    prices = {
+        usual_price_vnd if vnd is None else vnd
+        for account in read_accounts(session)
+        if account.state is GatewayState.ACTIVE and (not account.senders or sender in account.senders)
+        for vnd in (account.price_vnd, *account.prices.values())
+    }
+    return max(prices, default=usual_price_vnd)

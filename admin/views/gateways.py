@@ -31,7 +31,8 @@ from campaigns.delivery.gateway_accounts import (
     save_gateway,
     try_gateway,
 )
-from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState, Proof
+from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
+from outreach.rules.gateway import Proof
 from outreach.runtime import Runtime
 
 

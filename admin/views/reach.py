@@ -22,13 +22,17 @@ from admin.wording.campaigns import show_lifts
 from admin.wording.progress import file_rows, step_name, step_rows
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.reach import read_parts, read_reach, record_export, step_lifts
+from campaigns.analytics.reach_by_operator import read_by_operator
+from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.preview import campaign_spending
 from campaigns.rules.reach import ReachTotals
+from campaigns.rules.reach_by_operator import ReachByOperator
 from outreach.accounts.permissions import organisations_of
 from outreach.core.spreadsheets import escape_formula, write_workbook
 from outreach.enqueue_jobs import enqueue_count_reach
-from outreach.models.accounts import Organisation
+from outreach.gateway_accounts import read_names_of_gateways
+from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import below_province, is_below_province, read_level_name
 from outreach.runtime import Runtime
@@ -97,10 +101,20 @@ class ReachView(AdminPage):
                 communes=communes.get(district.code, []) if district else [],
                 lifts=show_lifts(step_lifts(campaign, reach)),
                 price=price,
+                carried=self._by_operator(session, user, campaign, price=price),
+                gateways=read_names_of_gateways(session),
             )
         if reach.is_due:
             enqueue_count_reach(self.runtime, campaign_id)
         return page
+
+    def _by_operator(
+        self, session: Session, user: User, campaign: Campaign, *, price: float
+    ) -> ReachByOperator | None:
+        """Return the messages by operator, for those who see all of them."""
+        if organisations_of(session, user) is not None:
+            return None
+        return read_by_operator(session, campaign.id, redis=self.runtime.redis, price_vnd=price)
 
     @expose("/file", methods=["POST"])
     def file(self, campaign_id: int) -> ResponseReturnValue:

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 from campaigns.models.figures import ReportChannel
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
+from campaigns.models.templates import TemplateState
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.checks import Check, Level
@@ -23,7 +24,8 @@ from outreach.accounts.security_events import SecurityEvent
 from outreach.imports.issues import IssueStatus
 from outreach.models.accounts import Right
 from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
-from outreach.models.gateways import GatewayState, Proof
+from outreach.models.gateways import GatewayState
+from outreach.rules.gateway import Proof
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.rules.operators import Operator
 from outreach.rules.phone_numbers import PhoneStatus
@@ -73,6 +75,11 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         GatewayState.ACTIVE: _l("Đang hoạt động"),
         GatewayState.DRAINING: _l("Ngừng giao tin"),
         GatewayState.CLOSED: _l("Đã đóng"),
+    },
+    "template_state": {
+        TemplateState.ASKED: _l("Đã đề nghị"),
+        TemplateState.ACCEPTED: _l("Đã duyệt"),
+        TemplateState.REFUSED: _l("Bị từ chối"),
     },
     "gateway_proof": {
         Proof.HANDSET: _l("Máy nhận xác nhận"),

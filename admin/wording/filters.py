@@ -39,7 +39,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         MessageState.SENDING: _l("Đang gửi"),
         MessageState.ACCEPTED: _l("Nhà cung cấp tin nhắn đã nhận"),
         MessageState.SENT: _l("Đã chuyển nhà mạng"),
-        MessageState.DELIVERED: _l("Đã đến máy"),
+        MessageState.DELIVERED: _l("Nhà mạng báo đã đến máy"),
         MessageState.UNDELIVERED: _l("Không đến máy"),
         MessageState.FAILED: _l("Bị từ chối"),
         MessageState.UNKNOWN: _l("Đang xác minh"),

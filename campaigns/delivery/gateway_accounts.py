@@ -29,8 +29,9 @@ from outreach.core.seal import seal_secret
 from outreach.core.settings import PROFILES, Settings
 from outreach.gateway_accounts import read_accounts, shared_name
 from outreach.models.accounts import User
-from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState, Proof
+from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.gateway import Proof
 from outreach.rules.keys import Purpose
 from outreach.rules.operators import Operator
 from outreach.runtime import Runtime

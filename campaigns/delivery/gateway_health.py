@@ -20,8 +20,9 @@ from campaigns.rules.gateway_choice import (
 from campaigns.rules.states import AttemptState
 from outreach.accounts import audit
 from outreach.gateway_accounts import read_accounts
-from outreach.models.gateways import GatewayAccount, GatewayState, Proof
+from outreach.models.gateways import GatewayAccount, GatewayState
 from outreach.rules.errors import LoaError
+from outreach.rules.gateway import Proof
 
 
 def rest_account(session: Session, account_id: int, *, reason: LoaError, now: datetime) -> bool:

@@ -116,17 +116,3 @@ class Routes:
         """Give back the reserved sending time that no message was found for. `used`: segments by account."""
         for account_id, reservation in self.reservations.items():
             reservation.settle(used[account_id])
-
-
-def dearest_price(session: Session, sender: str, *, usual_price_vnd: int) -> int:
-    """Return the highest price of a segment at the gateways that may carry a sender's messages.
-
-    A campaign reserves its budget by it, so that no choice of gateway spends more than was approved.
-    """
-    prices = {
-        usual_price_vnd if vnd is None else vnd
-        for account in read_accounts(session)
-        if account.state is GatewayState.ACTIVE and (not account.senders or sender in account.senders)
-        for vnd in (account.price_vnd, *account.prices.values())
-    }
-    return max(prices, default=usual_price_vnd)

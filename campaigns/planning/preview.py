@@ -22,6 +22,7 @@ from campaigns.rules.sending_status import estimated_finish
 from campaigns.rules.states import Exclusion
 from campaigns.rules.warnings import CampaignWarning, WarningFacts, find_warnings
 from outreach.core.settings import Settings
+from outreach.gateway_accounts import dearest_price
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import Encoding, TextMeasure, measure, unaccent
 from outreach.rules.sms_template import Template
@@ -115,7 +116,7 @@ def build_preview(
 ) -> Preview:
     """Build the preview of a draft for this audience."""
     link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
-    price = settings.price_per_segment_vnd
+    price = dearest_price(session, draft.sender, usual_price_vnd=settings.price_per_segment_vnd)
     steps = []
     for step in draft.steps:
         fields = {"name": _example_name(audience), "link": link}

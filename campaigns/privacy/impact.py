@@ -23,8 +23,11 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.organisations import find_office
 from outreach.accounts.permissions import require_role
 from outreach.core.settings import TWILIO_API, Settings
+from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import ApiToken, Role, User
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone, Suppression
+from outreach.models.gateways import GatewayKind
+from outreach.sms.aggregator import load_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         or 0,
         kinds=sorted(session.scalars(select(Campaign.kind).distinct())),
         gateway=settings.sms_gateway,
-        gateway_host=gateway_host,
+        gateway_host=", ".join(filter(None, dict.fromkeys([gateway_host, *_hosts_of_accounts(session)]))),
         is_live=settings.is_live,
         is_abroad=gateway_host.endswith(_host(TWILIO_API).removeprefix("api")),
         mail_host=_host(settings.smtp_url),
@@ -161,6 +164,15 @@ def _without_consent(session: Session) -> int:
         )
         or 0
     )
+
+
+def _hosts_of_accounts(session: Session) -> list[str]:
+    """Return the hosts of the gateways that were set up on the page and are not closed."""
+    return [
+        _host(account.url or load_profile(account.options["profile"]).url)
+        for account in read_accounts(session)
+        if account.kind is not GatewayKind.ENVIRONMENT
+    ]
 
 
 def _host(url: str) -> str:

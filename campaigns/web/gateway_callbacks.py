@@ -31,6 +31,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import parse_form_data
 
+from campaigns.delivery.operators import store_operator
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
@@ -44,7 +45,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.gateway_accounts import account_settings
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount
-from outreach.rules.aggregator import AttemptNames, id_prefix, read_report
+from outreach.rules.aggregator import AttemptNames, id_prefix, read_operator, read_report
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import DeliveryStatus, GatewayUnavailable, InboundMessage, StatusReport, Webhooks
 from outreach.rules.keys import Purpose
@@ -262,7 +263,8 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
             return "", 404
         account_id, settings = found
         content = request.get_json(silent=True) if request.is_json else request.values.to_dict()
-        report = read_report(load_profile(settings.aggregator_profile), content)
+        profile = load_profile(settings.aggregator_profile)
+        report = read_report(profile, content)
         if report.gateway_id:
             report = replace(report, gateway_id=(id_prefix(account_id) + report.gateway_id)[:64])
         if report.status in (DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED):
@@ -274,6 +276,8 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
         if report.status is None:
             log.warning("webhook.unknown_status attempt=%s", attempt_id)
         store_callback(runtime, StatusCallback.of(attempt_id, report), now=datetime.now(UTC))
+        if operator := read_operator(profile, content):
+            store_operator(runtime, attempt_id, operator)
         return "", 204
 
     return callbacks_blueprint

@@ -10,6 +10,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from outreach.core.db import BaseWithId, enum_type
+from outreach.rules.gateway import Proof
 
 # The account of the gateway that the environment names: SMS_GATEWAY and the variables with it.
 ENVIRONMENT = 1
@@ -30,14 +31,6 @@ class GatewayKind(StrEnum):
     ENVIRONMENT = "environment"
     SMPP = "smpp"
     AGGREGATOR = "aggregator"
-
-
-class Proof(StrEnum):
-    """What a gateway's report that a message was delivered comes from."""
-
-    HANDSET = "handset"
-    OPERATOR = "operator"
-    NOTHING = "nothing"
 
 
 class GatewayAccount(BaseWithId):

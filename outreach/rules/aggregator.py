@@ -22,6 +22,7 @@ from outreach.rules.gateway import (
     StatusReport,
     Throttled,
 )
+from outreach.rules.operators import Operator
 from outreach.rules.segments import Encoding, measure
 
 
@@ -36,6 +37,7 @@ class Profile:
     report: tuple[Mapping[str, Any], ...]
     status: Mapping[str, Any] | None = None
     tested: str = ""
+    operator: Mapping[str, Any] | None = None
 
     @property
     def is_repeatable(self) -> bool:
@@ -48,6 +50,8 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
     profile = Profile(**{**data, "report": tuple(data["report"])})
     for rule in profile.report:
         DeliveryStatus(rule["status"])
+    for operator in (profile.operator or {}).get("values", {}).values():
+        Operator(operator)
     for cause in profile.answer.get("causes", {}):
         Cause(cause)
     return profile
@@ -127,6 +131,14 @@ def read_report(profile: Profile, fields: Any) -> StatusReport:
             code = ",".join(str(_find(fields, name)) for name in rule["when"])[:24] if cause else None
             return StatusReport(gateway_id[:64], DeliveryStatus(rule["status"]), cause, code)
     return StatusReport(gateway_id[:64], None)
+
+
+def read_operator(profile: Profile, fields: Any) -> Operator | None:
+    """Return the operator that a callback names, None where it names none that is known."""
+    if profile.operator is None:
+        return None
+    value = profile.operator["values"].get(_find(fields, profile.operator["field"]) or "")
+    return Operator(value) if value else None
 
 
 def _find(answer: Any, path: str) -> str | None:

@@ -50,6 +50,14 @@ class Cause(StrEnum):
     OTHER = "other"
 
 
+class Proof(StrEnum):
+    """What a gateway's report that a message was delivered comes from."""
+
+    HANDSET = "handset"
+    OPERATOR = "operator"
+    NOTHING = "nothing"
+
+
 @dataclass(slots=True)
 class OutboundMessage:
     """One request. `attempt_id` goes into the callback URL; after `validity_s` the gateway stops trying.

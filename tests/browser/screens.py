@@ -90,6 +90,8 @@ SCREENS = [
     Screen("senders.index", "/admin/senders/"),
     Screen("gateways.index", "/admin/gateways/"),
     Screen("gateways.index", "/admin/gateways/?edit=1"),
+    Screen("templates.index", "/admin/templates/", AUTHOR),
+    Screen("templates.index", "/admin/templates/"),
     Screen("reply_log.index", "/admin/reply-log/"),
     Screen("do_not_call.index", "/admin/do-not-call/"),
     Screen("inbox.index", "/admin/inbox/", AUTHOR),

@@ -26,6 +26,7 @@ from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
 from campaigns.models.reports import ReportLink
+from campaigns.models.templates import RegisteredTemplate
 from campaigns.models.webhooks import DeliveryState, Subscription
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
@@ -220,6 +221,10 @@ class Office:
         db.add(spare)
         db.flush()
         self.values["user_id"] = spare.id
+        template = RegisteredTemplate(sender="MTTQ", text="Chao ba con", made_by=spare.id, made_at=self.now)
+        db.add(template)
+        db.flush()
+        self.values["template_id"] = template.id
         self.values["session_id"] = begin_session(db, spare.id, address="", user_agent="", now=self.now).id
 
     def _add_lists(self, db: Session) -> None:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0068_report_approval"
-down_revision = "0065_gateways"
+down_revision = "0066_templates"
 
 _MOMENT = sa.DateTime(timezone=True)
 _COLUMNS = (

@@ -56,10 +56,13 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
         "=Hội Phụ nữ",
     ):
         assert told in page
+    assert "Theo nhà mạng và nhà cung cấp" in page
+    assert "MobiFone" in page.split("Theo nhà mạng")[1]
     assert "Xã 23281" not in page
     assert "Xã 23281" in client.get(f"{path}?district=608&step=1").text
     signed_in(client, NEIGHBOUR)
     page = client.get(path).text
+    assert "Theo nhà mạng" not in page
     assert "Ủy ban MTTQ" not in page.split("Theo tổ chức")[1]
     assert "<strong>4</strong>" in page
 
@@ -71,7 +74,7 @@ def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_recor
     signed_in(client, AUTHOR)
     head, *lines = csv.reader(io.StringIO(post(client, path, form="csv").data.decode("utf-8-sig")))
     assert head[:5] == ["Bước", "Tổ chức", "Huyện", "Xã, phường, thị trấn", "Mã địa bàn"]
-    delivered = head.index("Tin: Đã đến máy")
+    delivered = head.index("Tin: Nhà mạng báo đã đến máy")
     assert sum(int(line[delivered]) for line in lines) == 1
     assert sum(int(line[head.index("Người nhận")]) for line in lines) == 8
     assert {line[1] for line in lines} == {"Ủy ban MTTQ", "'=Hội Phụ nữ"}  # no spreadsheet runs it

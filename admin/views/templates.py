@@ -1,0 +1,113 @@
+"""Registered templates: what the operators have accepted for a sender, and a campaign's texts as their form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flask import Response, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from admin.forms import Form, LongTextField, TextField
+from admin.views.base import AdminPage
+from campaigns.lifecycle import find_campaign
+from campaigns.models.campaigns import Sender
+from campaigns.models.templates import TemplateState
+from campaigns.planning.registered_templates import (
+    form_rows,
+    read_templates,
+    remove_template,
+    save_template,
+    set_template_state,
+)
+from outreach.core.spreadsheets import write_workbook
+from outreach.gateway_accounts import read_accounts
+from outreach.runtime import Runtime
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class TemplateForm(Form):
+    sender = TextField(_l("Tên người gửi"), maxlength=16, required=True, autocomplete="off")
+    text = LongTextField(
+        _l("Nội dung mẫu"),
+        maxlength=1000,
+        required=True,
+        hint=_l(
+            "Tham số ghi như {A30}: A là chữ và số không có dấu chấm, B có dấu chấm, C là liên kết; sau đó là độ dài tối đa. Nhiều nhất ba tham số."
+        ),
+    )
+    note = TextField(_l("Ghi chú"), maxlength=200, hint=_l("Ví dụ: số công văn, mã mẫu của nhà cung cấp."))
+
+
+class TemplatesView(AdminPage):
+    """The register of templates, with their state at each gateway."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name=_l("Mẫu tin đăng ký"), endpoint="templates", url="/admin/templates")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        with self.reading() as (session, _user):
+            templates = read_templates(session)
+            accounts = read_accounts(session)
+            senders = session.scalars(select(Sender.name).order_by(Sender.name)).all()
+        page: str = self.render(
+            "settings/templates.html",
+            templates=templates,
+            accounts=accounts,
+            names={account.id: account for account in accounts},
+            senders=senders,
+            states=list(TemplateState),
+            form=TemplateForm.on_page(),
+        )
+        return page
+
+    @expose("/", methods=["POST"])
+    def save(self) -> ResponseReturnValue:
+        message = _("Đã lưu mẫu tin. Khi nhà cung cấp trả lời, hãy ghi kết quả.")
+        return self.submit_form(TemplateForm(), url_for(".index"), save_template, message=message)
+
+    @expose("/<int:template_id>/state", methods=["POST"])
+    def set_state(self, template_id: int) -> ResponseReturnValue:
+        return self.do_and_tell(
+            url_for(".index"),
+            _("Đã ghi kết quả đăng ký."),
+            set_template_state,
+            template_id,
+            account_id=request.form.get("account_id", 0, type=int),
+            state=request.form.get("state", ""),
+            until=request.form.get("until", ""),
+        )
+
+    @expose("/<int:template_id>/remove", methods=["POST"])
+    def remove(self, template_id: int) -> ResponseReturnValue:
+        return self.do_and_tell(url_for(".index"), _("Đã bỏ mẫu tin."), remove_template, template_id)
+
+    @expose("/form/<int:campaign_id>.xlsx")
+    def form(self, campaign_id: int) -> ResponseReturnValue:
+        """A campaign's texts as the operators ask for them."""
+        header: list[str | int] = [
+            _("STT"),
+            _("Tên người gửi"),
+            _("Nội dung mẫu"),
+            *(
+                title
+                for n in (1, 2, 3)
+                for title in (_("Loại tham số %(n)s", n=n), _("Độ dài tối đa %(n)s", n=n))
+            ),
+        ]
+        with self.reading() as (session, user):
+            rows = form_rows(find_campaign(session, campaign_id, user=user))
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "mau-tin.xlsx"
+            write_workbook(path, {_("Mẫu tin"): [header, *rows]})
+            content = path.read_bytes()
+        name = f"mau-tin-{campaign_id}.xlsx"
+        return Response(
+            content, mimetype=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        )

@@ -1,0 +1,210 @@
+"""Register of templates: what the operators have accepted for a sender. A campaign's texts must fit it before they are approved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from campaigns.models.campaigns import Campaign, CampaignList, Step
+from campaigns.models.templates import RegisteredTemplate, TemplateAtGateway, TemplateState
+from campaigns.planning.preview import EXAMPLE_TOKEN
+from campaigns.rules.draft import check_sender
+from campaigns.rules.registered_templates import (
+    Mismatch,
+    RegisteredText,
+    as_registered,
+    check_registered,
+    find_mismatch,
+    parameters_of,
+    renderings,
+)
+from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.core.settings import Settings
+from outreach.gateway_accounts import read_accounts
+from outreach.models.accounts import User
+from outreach.models.contacts import Contact, Membership
+from outreach.models.gateways import GatewayAccount, GatewayState
+from outreach.rules.errors import BadCampaign, BadInput, NotFound
+from outreach.use_cases import use_case
+
+
+@use_case
+def save_template(
+    session: Session, *, sender: str, text: str, note: str, user: User, now: datetime
+) -> RegisteredTemplate:
+    """Add a template; at each gateway its state is entered afterwards. Raises NotAllowed, BadInput."""
+    require_role(user)
+    sender = " ".join(sender.split())
+    check_sender(sender)
+    template = RegisteredTemplate(
+        sender=sender, text=check_registered(text), note=note.strip()[:200], made_by=user.id, made_at=now
+    )
+    session.add(template)
+    session.flush()
+    audit.record(session, "template.save", template, user, now)
+    return template
+
+
+@use_case
+def set_template_state(
+    session: Session,
+    template_id: int,
+    *,
+    account_id: int,
+    state: str,
+    until: str,
+    user: User,
+    now: datetime,
+) -> None:
+    """Enter what a gateway said of a template, and until which day; without a state its entry is removed.
+
+    Raises NotAllowed, NotFound, BadInput.
+    """
+    require_role(user)
+    template = find_template(session, template_id)
+    if session.get(GatewayAccount, account_id) is None:
+        raise NotFound("gateway_unknown")
+    day = None
+    if until.strip():
+        try:
+            day = date.fromisoformat(until.strip()).isoformat()
+        except ValueError:
+            raise BadInput("template_day_wrong") from None
+    known = {each.account_id: each for each in template.states}
+    if not state:
+        if account_id in known:
+            template.states.remove(known[account_id])
+    else:
+        wanted = next((each for each in TemplateState if each.value == state), None)
+        if wanted is None:
+            raise BadInput("template_state_wrong")
+        session.merge(
+            TemplateAtGateway(template_id=template.id, account_id=account_id, state=wanted, until=day)
+        )
+    audit.record(session, "template.state", template, user, now, gateway=account_id, outcome=state)
+
+
+@use_case
+def remove_template(session: Session, template_id: int, *, user: User, now: datetime) -> None:
+    """Remove a template from the register. Raises NotAllowed, NotFound."""
+    require_role(user)
+    template = find_template(session, template_id)
+    session.delete(template)
+    audit.record(session, "template.remove", template, user, now)
+
+
+def find_template(session: Session, template_id: int) -> RegisteredTemplate:
+    """Return a template. Raises NotFound."""
+    template = session.get(RegisteredTemplate, template_id)
+    if template is None:
+        raise NotFound("template_unknown")
+    return template
+
+
+def read_templates(session: Session) -> Sequence[RegisteredTemplate]:
+    """Return all templates with their states."""
+    return session.scalars(
+        select(RegisteredTemplate)
+        .order_by(RegisteredTemplate.sender, RegisteredTemplate.id)
+        .options(selectinload(RegisteredTemplate.states))
+    ).all()
+
+
+def accepted_texts(session: Session, sender: str, *, now: datetime) -> list[RegisteredText] | None:
+    """Return the templates that a gateway at work has accepted for a sender; None if none is registered for it at all."""
+    templates = [each for each in read_templates(session) if each.sender == sender]
+    if not templates:
+        return None
+    active = {account.id for account in read_accounts(session) if account.state is GatewayState.ACTIVE}
+    today = now.astimezone(VIETNAM).date().isoformat()
+    return [
+        RegisteredText(template.id, template.text)
+        for template in templates
+        if any(
+            each.account_id in active
+            and each.state is TemplateState.ACCEPTED
+            and (each.until is None or each.until >= today)
+            for each in template.states
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TextMismatch:
+    """A text of a campaign that fits no template: of which step, in which variant, and with somebody's name or without."""
+
+    step: int
+    variant: str
+    has_name: bool
+    found: Mismatch
+
+
+def find_mismatches(
+    session: Session, campaign: Campaign, *, settings: Settings, now: datetime
+) -> list[TextMismatch]:
+    """Return the texts of a campaign that fit no accepted template, each as all people of its lists would get it.
+
+    Nothing if no template is registered for its sender. For each text one mismatch is enough.
+    """
+    templates = accepted_texts(session, campaign.sender, now=now)
+    if templates is None:
+        return []
+    names = session.scalars(
+        select(Contact.name)
+        .distinct()
+        .join(Membership, Membership.contact_id == Contact.id)
+        .join(CampaignList, CampaignList.list_id == Membership.list_id)
+        .where(CampaignList.campaign_id == campaign.id, Contact.name != "")
+    ).all()
+    link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
+    mismatches: list[TextMismatch] = []
+    for step, variant, text in _texts(campaign.steps):
+        for name, rendered in renderings(text, names=names, link=link, unaccented=campaign.unaccented):
+            if found := find_mismatch(rendered, templates):
+                mismatches.append(TextMismatch(step, variant, bool(name), found))
+                break
+    return mismatches
+
+
+def _texts(steps: Sequence[Step]) -> Iterator[tuple[int, str, str]]:
+    for step in steps:
+        yield step.number, "", step.text
+        if step.text_b:
+            yield step.number, "b", step.text_b
+        for language, text in sorted(step.texts.items()):
+            yield step.number, language, text
+
+
+def require_templates(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> None:
+    """Raise BadCampaign with the words that fit no accepted template of the campaign's sender."""
+    for each in find_mismatches(session, campaign, settings=settings, now=now):
+        found = each.found
+        if found.template_id is None:
+            raise BadCampaign("sender_without_template", step=each.step, sender=campaign.sender)
+        raise BadCampaign(
+            "text_without_template",
+            step=each.step,
+            sender=campaign.sender,
+            template=found.template_id,
+            extra=" ".join((*found.extra, *found.unfit)) or "–",
+            missing=" ".join(found.missing) or "–",
+        )
+
+
+def form_rows(campaign: Campaign) -> list[list[str | int]]:
+    """Return a campaign's texts as the operators' form: sender, text with parameters, and each parameter's type and length."""
+    rows: list[list[str | int]] = []
+    written: dict[str, None] = {}
+    for _step, _variant, text in _texts(campaign.steps):
+        written |= dict.fromkeys(as_registered(text, unaccented=campaign.unaccented))
+    for n, text in enumerate(written, start=1):
+        plain, parameters = parameters_of(text)
+        cells = [cell for kind, length in parameters for cell in (kind, length)]
+        rows.append([n, campaign.sender, plain, *cells])
+    return rows

@@ -1,0 +1,61 @@
+"""Messages by operator and by gateway: how many arrived, and what proves it, failures, cost. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from campaigns.rules.delivery import is_charged
+from campaigns.rules.states import AttemptState
+from outreach.rules.gateway import Proof
+from outreach.rules.operators import Operator, operator_of_series
+
+
+@dataclass(slots=True)
+class Carried:
+    """Messages that one operator's numbers were sent, or that one gateway took. `cost_vnd`: billed, else by the usual price."""
+
+    sent: int = 0
+    delivered: int = 0
+    proven: int = 0  # of those delivered, the ones that a telephone confirmed
+    failed: int = 0
+    silent: int = 0  # without a report so far
+    cost_vnd: int = 0
+
+
+@dataclass(slots=True)
+class ReachByOperator:
+    """The same messages twice: by operator, and by gateway account's id; `total` is their sum."""
+
+    total: Carried = field(default_factory=Carried)
+    operators: dict[Operator, Carried] = field(default_factory=dict)
+    gateways: dict[int, Carried] = field(default_factory=dict)
+
+
+def add_up(rows: Iterable[list[Any]], *, proofs: Mapping[int, Proof], price_vnd: float) -> ReachByOperator:
+    """Add up counts by operator or series, account and state. A gateway that is gone proves nothing."""
+    reach = ReachByOperator()
+    for name, account_id, state_name, n, segments, billed_vnd in rows:
+        state = AttemptState(state_name)
+        if state in (AttemptState.SENDING, AttemptState.ABSENT):
+            continue
+        operator = operator_of_series(name) if name.isdigit() else Operator(name)
+        for each in (
+            reach.total,
+            reach.operators.setdefault(operator, Carried()),
+            reach.gateways.setdefault(account_id, Carried()),
+        ):
+            each.sent += n
+            if state is AttemptState.DELIVERED:
+                each.delivered += n
+                each.proven += n * (proofs.get(account_id) is Proof.HANDSET)
+            elif state in (AttemptState.FAILED, AttemptState.UNDELIVERED):
+                each.failed += n
+            else:
+                each.silent += n
+            if is_charged(state):
+                each.cost_vnd += billed_vnd + round(segments * price_vnd)
+    reach.operators = dict(sorted(reach.operators.items(), key=lambda pair: -pair[1].sent))
+    reach.gateways = dict(sorted(reach.gateways.items()))
+    return reach

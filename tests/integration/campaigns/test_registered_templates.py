@@ -1,0 +1,99 @@
+"""Registered templates: a campaign whose words fit none is not submitted and not approved, and is told which words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+
+from campaigns.lifecycle import perform_action
+from campaigns.planning.registered_templates import save_template, set_template_state
+from campaigns.rules.states import CampaignAction
+from outreach.models.accounts import Role
+from outreach.models.gateways import ENVIRONMENT
+from outreach.rules.errors import BadCampaign
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World, number
+
+ADMINISTRATOR = "quantri@loa.example"
+TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
+
+
+def register(world: World, text: str, state: str = "accepted", until: str = "") -> int:
+    """A template of MTTQ with its state at the environment's gateway; its id."""
+    user = world.user(ADMINISTRATOR)
+    template = save_template(world.runtime, sender="MTTQ", text=text, note="", user=user, now=world.now)
+    set_template_state(
+        world.runtime,
+        template.id,
+        account_id=ENVIRONMENT,
+        state=state,
+        until=until,
+        user=user,
+        now=world.now,
+    )
+    return template.id
+
+
+def submit(world: World, campaign_id: int) -> None:
+    perform_action(world.runtime, campaign_id, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
+
+
+def refusal(world: World, campaign_id: int) -> BadCampaign:
+    with pytest.raises(BadCampaign) as refused:
+        submit(world, campaign_id)
+    return refused.value
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.runtime = replace(world.runtime)
+    return world
+
+
+def test_words_and_names_that_fit_no_accepted_template_are_told(world: World) -> None:
+    world.add_person("A Thun", number(1))
+    draft = world.draft(text=TEXT, unaccented=True)
+    yesterday = (world.now - timedelta(days=2)).date().isoformat()
+    register(world, "Chao {A10}, moi ong/ba cai Bluezone: {C40}", until=yesterday)
+    assert refusal(world, draft).code == "sender_without_template"
+    register(world, "moi ong/ba cai dat Bluezone: {C40}")
+    error = refusal(world, draft)
+    assert error.code == "text_without_template"
+    assert (error.parameters["extra"], error.parameters["missing"]) == ("–", "dat")
+    register(world, "moi ong/ba cai Bluezone: {C40}")
+    register(world, "Chao {A10}, moi ong/ba cai Bluezone: {C40}")
+    world.add_person("Y Bloc Nie Kdam", number(2))
+    error = refusal(world, draft)
+    assert error.parameters["extra"] == "Y Bloc Nie Kdam,"
+    register(world, "Chao {A30}, moi ong/ba cai Bluezone: {C40}")
+    submit(world, draft)
+    submit(world, world.draft(name="Khác", sender="Y TE"))  # nothing is registered for it
+
+
+def test_administrator_keeps_the_register_and_staff_take_the_operators_form(
+    world: World, client: FlaskClient
+) -> None:
+    draft = world.draft(text=TEXT, unaccented=True)
+    signed_in(client, ADMINISTRATOR)
+    refused = post(client, "/admin/templates/", sender="MTTQ", text="Chao {name}", note="")
+    assert refused.status_code == 422
+    assert "Tham số" in refused.text
+    assert post(client, "/admin/templates/", sender="MTTQ", text="Chao {A10}", note="").status_code == 303
+    done = post(client, "/admin/templates/1/state", account_id="1", state="accepted", until="2030-12-31")
+    assert done.status_code == 303
+    page = client.get("/admin/templates/").text
+    assert "Đã duyệt" in page
+    assert "31/12/2030" in page
+    signed_in(client, AUTHOR)
+    assert f"/admin/templates/form/{draft}.xlsx" in client.get(f"/admin/campaigns/{draft}/").text
+    sheet = client.get(f"/admin/templates/form/{draft}.xlsx")
+    rows = CalamineWorkbook.from_filelike(BytesIO(sheet.data)).get_sheet_by_index(0).to_python()
+    assert rows[1][:7] == [1, "MTTQ", "Chao {P}, moi ong/ba cai Bluezone: {P}", "A", 30, "C", 60]
+    assert rows[2][2] == "moi ong/ba cai Bluezone: {P}"

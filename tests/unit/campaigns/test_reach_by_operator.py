@@ -1,0 +1,26 @@
+"""Messages by operator and gateway, and what proves that they arrived."""
+
+from __future__ import annotations
+
+from campaigns.rules.reach_by_operator import Carried, add_up
+from outreach.rules.gateway import Proof
+from outreach.rules.operators import Operator
+
+
+def test_messages_are_added_up_by_operator_and_gateway_and_only_telephones_prove() -> None:
+    rows = [
+        # operator or series, account, state, messages, segments without a bill, billed
+        ["98", 1, "delivered", 5, 10, 0],
+        ["viettel", 2, "delivered", 3, 0, 1200],
+        ["90", 2, "undelivered", 1, 0, 400],
+        ["90", 1, "failed", 2, 4, 0],
+        ["90", 1, "accepted", 4, 4, 0],
+        ["90", 1, "absent", 9, 9, 0],  # never sent
+    ]
+    reach = add_up(rows, proofs={1: Proof.OPERATOR, 2: Proof.HANDSET}, price_vnd=350)
+    assert reach.operators == {
+        Operator.VIETTEL: Carried(sent=8, delivered=8, proven=3, cost_vnd=3500 + 1200),
+        Operator.MOBIFONE: Carried(sent=7, failed=3, silent=4, cost_vnd=400 + 1400),
+    }
+    assert reach.gateways[1].sent + reach.gateways[2].sent == reach.total.sent == 15
+    assert reach.total.cost_vnd == 6500
