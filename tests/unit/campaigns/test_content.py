@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from campaigns.planning.kinds import load_kinds
-from campaigns.rules.content import PAGE_LABELS, AnswerWording, App, merge, read_content, render_reply
+from campaigns.rules.content import (
+    PAGE_LABELS,
+    AnswerWording,
+    App,
+    merge,
+    page_choices,
+    read_content,
+    render_reply,
+)
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign
 from outreach.rules.segments import measure
@@ -138,7 +146,11 @@ def test_steps_are_a_list(steps: Any) -> None:
 
 
 def test_the_page_offers_what_can_be_pressed() -> None:
-    assert PAGE_LABELS == (Label.INSTALLED, Label.NEED_HELP, Label.NO_SMARTPHONE, Label.OPT_OUT)
+    bluezone, vaccination = (page_choices(read_content(KINDS[kind])) for kind in ("bluezone", "tiem-chung"))
+    assert [each.value for each in bluezone] == ["installed", "not_yet", "need_help", "no_smartphone"]
+    assert [each.value for each in vaccination] == ["installed", "not_yet", "need_help"]
+    assert {each.value for each in bluezone} < set(PAGE_LABELS)
+    assert bluezone[1].text == "Chưa, nhắc tôi sau"
 
 
 def test_bluezone_links_to_the_official_addresses_only() -> None:
