@@ -54,6 +54,7 @@ from admin.views.guides import GuidesView, section_of
 from admin.views.home import HomeView
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView, ReplyLogView
+from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
 from admin.views.organisations import OrganisationsView
 from admin.views.privacy_requests import PrivacyRequestsView
@@ -141,6 +142,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         VisitOfficersView(runtime),
         DrivesView(runtime),
         UrgingsView(runtime),
+        KindsView(runtime),
         GoalsView(runtime),
         ContactsView(runtime),
         PrivacyRequestsView(runtime),

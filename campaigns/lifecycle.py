@@ -27,6 +27,7 @@ from campaigns.planning.approvals import (
     outgrown_approval,
 )
 from campaigns.planning.audience import has_sent_any
+from campaigns.planning.correcting_campaigns import draft_correcting_campaign, refuse_unwritten
 from campaigns.planning.drafts import (
     describe_campaign,
     is_campaign_author,
@@ -38,7 +39,7 @@ from campaigns.planning.drafts import (
     store_version,
 )
 from campaigns.planning.keep_form import FormVersion, lock_form, mark_saved, refuse_if_edited_since
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import all_kinds
 from campaigns.planning.registered_templates import require_templates
 from campaigns.rules.approvals import has_outgrown, unread_version
 from campaigns.rules.budget import refusal_of
@@ -64,6 +65,7 @@ STATE_NAMES = {
     CampaignState.CANCELLED: LoaError("state_cancelled"),
 }
 NEEDS_TERMS = (CampaignAction.APPROVE, CampaignAction.LAUNCH)
+_BINDING = (CampaignAction.SUBMIT, *NEEDS_TERMS)
 _NO_APPROVAL: dict[str, object] = {
     "approved_at": None,
     "approved_by": None,
@@ -133,6 +135,28 @@ def edit_campaign(
     return campaign
 
 
+@use_case
+def prepare_correcting_campaign(
+    session: Session, campaign_id: int, *, step: int, variant: str, user: User, now: datetime
+) -> Campaign:
+    """Prepare the draft of a correction to those who got a text; what of that text still waits is paused.
+
+    `variant` is one of `list_variants`. A second press finds the draft of the first. Raises NotFound, NotAllowed, and
+    WrongState where the text has not left.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = find_campaign(session, campaign_id, user=user)
+    session.refresh(campaign, with_for_update=True)
+    wrong_step = next((each for each in campaign.steps if each.number == step), None)
+    if wrong_step is None:
+        raise WrongState("corrected_text_not_sent")
+    draft = draft_correcting_campaign(session, campaign, step=wrong_step, variant=variant, user=user, now=now)
+    draft_id = draft.id
+    if campaign.state is CampaignState.SENDING:
+        pause_automatically(session, campaign_id, reason=LoaError("paused_for_correction"), now=now)
+    return session.get_one(Campaign, draft_id)
+
+
 def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign:
     """Return a campaign that the user may see. Raises NotFound."""
     campaign = session.scalar(
@@ -189,6 +213,10 @@ def perform_action(
         with runtime.db.read() as session:
             campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
             require_templates(session, campaign, settings=runtime.settings, now=now)
+    if action in _BINDING and not runtime.settings.urgent_passes_opt_outs:
+        with runtime.db.read() as session:
+            if find_campaign(session, campaign_id, user=session.get_one(User, user.id)).urgent_basis:
+                raise WrongState("urgent_basis_not_allowed")
     if action in NEEDS_TERMS:
         # People are counted before the transaction, which must not last as long.
         with runtime.db.read() as session:
@@ -241,6 +269,7 @@ def change_campaign(
         enqueue_after_commit(session, enqueue_sweep)
     values: dict[str, object] = {}
     if action is CampaignAction.SUBMIT:
+        refuse_unwritten(session, campaign)
         values = {"submitted_at": now}
     elif action is CampaignAction.RETURN:
         # An author may take back what they submitted; only an approver may send back another's.
@@ -316,7 +345,7 @@ def change_campaign(
         )
     elif action is CampaignAction.CANCEL:
         _cancel_queued(session, campaign_id)
-    _record(session, campaign_id, user.id, action.value, now)
+    _record_decision_on(session, campaign, action.value, user=user, now=now)
     return campaign
 
 
@@ -331,7 +360,8 @@ def _record_earlier_approval(
     if len(approvers) + 1 >= approvals:
         return False
     record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
-    _record(session, campaign_id, user.id, "approve_first", now)
+    campaign = session.get_one(Campaign, campaign_id)
+    _record_decision_on(session, campaign, "approve_first", user=user, now=now)
     return True
 
 
@@ -339,7 +369,7 @@ def _refuse_unread(
     session: Session, campaign: Campaign, terms: LaunchTerms, *, version: int | None, recipients: int | None
 ) -> None:
     """Raise WrongState if the approver has not read what would be approved: the draft, and the number of people."""
-    current = describe_campaign(session, campaign, kinds=load_kinds())
+    current = describe_campaign(session, campaign, kinds=all_kinds(session))
     submitted = [each.data for each in read_versions(session, campaign.id)]
     if refusal := unread_version(submitted, current, read=version):
         raise refusal
@@ -359,7 +389,7 @@ def _submit_again(session: Session, campaign: Campaign, *, user: User, now: date
 
 
 def _store_submission(session: Session, campaign: Campaign, *, user_id: int, now: datetime) -> None:
-    description = describe_campaign(session, campaign, kinds=load_kinds())
+    description = describe_campaign(session, campaign, kinds=all_kinds(session))
     store_version(session, campaign.id, description, user_id=user_id, now=now)
 
 
@@ -388,8 +418,9 @@ def _approve_held(
         raise WrongState("no_second_approval_wanted")
     record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
     action = CampaignAction.APPROVE.value if is_last else "approve_first"
-    _record(session, campaign_id, user.id, action, now)
-    return session.get_one(Campaign, campaign_id)
+    campaign = session.get_one(Campaign, campaign_id)
+    _record_decision_on(session, campaign, action, user=user, now=now)
+    return campaign
 
 
 def _refuse_repeated_approval(session: Session, campaign_id: int, user: User) -> list[int]:
@@ -444,6 +475,15 @@ def _cancel_queued(session: Session, campaign_id: int) -> None:
         .execution_options(synchronize_session=False)
     )
     session.execute(delete(Outbox).where(Outbox.stream_id == campaign_id))
+
+
+def _record_decision_on(
+    session: Session, campaign: Campaign, action: str, *, user: User, now: datetime
+) -> None:
+    """Record an action; of a warning with its reason and legal basis, as it was then."""
+    urgent = {"urgent_reason": campaign.urgent_reason, "urgent_basis": campaign.urgent_basis}
+    changes = {field: ("", text) for field, text in urgent.items() if text}
+    audit.record_change(session, f"campaign.{action}", f"campaigns:{campaign.id}", user, now, changes)
 
 
 def _record(

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,7 @@ from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
 from campaigns.delivery.streams import open_streams
 from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically
-from campaigns.models.campaigns import Campaign, Step
+from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.planning.approvals import (
     WAITING_FOR_SECOND_APPROVAL,
@@ -33,6 +33,7 @@ from campaigns.planning.approvals import (
     outgrown_approval,
 )
 from campaigns.planning.audience import freeze_audience, queue_step, sample_names
+from campaigns.planning.correcting_campaigns import freeze_receivers
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import step_due_at
@@ -44,8 +45,10 @@ from campaigns.rules.states import (
     MessageState,
     SkipReason,
 )
+from outreach.accounts import audit
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
+from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
@@ -281,7 +284,7 @@ def steps_due(session: Session, *, now: datetime) -> list[int]:
         select(Step)
         .join(Campaign)
         .where(Campaign.state == CampaignState.SENDING, Step.opened_at.is_(None), queued_message.is_(None))
-        .order_by(Step.campaign_id, Step.number)
+        .order_by(Campaign.urgent_reason == "", Step.campaign_id, Step.number)  # warnings first
     ).all()
     next_steps = {step.campaign_id: step for step in reversed(steps)}
     return [
@@ -315,12 +318,30 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
         return False
     pause_reason = None
     if step.number == 1:
-        freeze_audience(session, campaign)
+        freeze = freeze_receivers if campaign.corrects else freeze_audience
+        freeze(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
+        if campaign.urgent_reason:
+            _record_warning(session, campaign, now=now)
         pause_reason = fix_price_and_segments(session, campaign, settings=settings)
-    queue_step(session, step, now=now)
+    queue_step(session, step, now=now, passes_opt_outs=settings.urgent_passes_opt_outs)
     if pause_reason:
         pause_automatically(session, campaign.id, reason=pause_reason, now=now)
     return True
+
+
+def _record_warning(session: Session, campaign: Campaign, *, now: datetime) -> None:
+    """Record in the audit log to how many a warning goes, and to how many of them who asked for no messages."""
+    passed = session.scalar(
+        select(func.count(Recipient.phone_id.distinct()))
+        .join(Suppression, Suppression.phone_id == Recipient.phone_id)
+        .where(
+            Recipient.campaign_id == campaign.id,
+            Recipient.exclusion.is_(None),
+            Suppression.lifted_at.is_(None),
+        )
+    )
+    subject = f"campaigns:{campaign.id}"
+    audit.record(session, "campaign.warn", subject, None, now, recipients=campaign.recipients, passed=passed)
 
 
 def complete_finished(session: Session, *, now: datetime) -> list[int]:

@@ -19,7 +19,7 @@ from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import drive_for_figures, open_drive_of
-from campaigns.planning.kinds import load_kinds, office_kinds
+from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.rules.errors import BadCampaign, BadInput, NotFound
@@ -148,8 +148,10 @@ def _describe(status: dict[str, Any]) -> list[str]:
 
 
 def _drive_of(runtime: Runtime, kind: str) -> int:
-    if kind not in load_kinds():
-        raise BadInput("kind_unknown_in_file", kind=kind[:40], kinds=sorted(load_kinds()))
+    with runtime.db.read() as session:
+        kinds = all_kinds(session)
+    if kind not in kinds:
+        raise BadInput("kind_unknown_in_file", kind=kind[:40], kinds=sorted(kinds))
     return open_drive_of(runtime, kind, now=datetime.now(UTC)).id
 
 

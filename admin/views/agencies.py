@@ -29,6 +29,7 @@ from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.reports.settings import current_template
 from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.kind_words import KindWords
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.link_pages import read_day
 from outreach.rules.errors import BadInput
@@ -126,12 +127,13 @@ class AgenciesView(AdminPage):
             drive_id = drive.id if drive else 0
             overview = read_overview(session, user, drive_id, day=day)
             goal = read_staff_goal(session, drive_id, at=datetime.now(UTC))
+            words = words_of(session, drive.kind if drive else DEFAULT_KIND)
         return self.render(
             "reports/agencies.html",
             overview=overview,
             goal=goal,
             drive=drive,
-            words=words_of(drive.kind if drive else DEFAULT_KIND),
+            words=words,
             today=today(),
             day=day.isoformat(),
             form=FiguresForm.on_page(day=_today()),
@@ -144,7 +146,8 @@ class AgenciesView(AdminPage):
             agency = find_agency(session, organisation_id, user=user)
             drive = current_drive(session)
             drive_id, kind = (drive.id, drive.kind) if drive else (0, DEFAULT_KIND)
-            report_form = _report_form(kind)
+            words = words_of(session, kind)
+            report_form = _report_form(words)
             roster_form = RosterForm.on_page(day=_today())
             roster_form.campaign_id.choices = visible_campaigns(session, user)
             if not roster_form.campaign_id.choices:
@@ -153,8 +156,8 @@ class AgenciesView(AdminPage):
                 "reports/agency.html",
                 agency=agency,
                 drive=drive,
-                words=words_of(kind),
-                has_app=needs_smartphone(kind),
+                words=words,
+                has_app=needs_smartphone(session, kind),
                 freeze=current_template(session, drive_id).hours.freeze,
                 history=read_history(session, drive_id, organisation_id),
                 links=[
@@ -245,9 +248,9 @@ def _roster_message(result: RosterResult) -> str:
     return " ".join(filter(None, sentences))
 
 
-def _report_form(kind: str) -> ReportForm:
+def _report_form(words: KindWords) -> ReportForm:
     """Return the form with the words of a kind; where all staff count, it asks for no part of them."""
-    form, words = ReportForm.on_page(day=_today()), words_of(kind)
+    form = ReportForm.on_page(day=_today())
     form.installed.label.text = _("Đã %(done)s", done=words.done)
     if words.owners:
         form.with_smartphone.label.text = words.counted_heading

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.audience import audience_query, count_audience, load_audience_counter, sample_names
+from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from outreach.models.contacts import ContactList, ListImport, Upload
@@ -25,8 +26,10 @@ _ListsVersion = tuple[int | None, int | None, datetime | None]
 class AudienceCache:
     """Audience counters and counts of launched campaigns, cached per web process."""
 
-    def __init__(self) -> None:
-        self._counters: dict[str, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
+    def __init__(self, *, passes_opt_outs: bool) -> None:
+        self._passes_opt_outs = passes_opt_outs
+        # By kind, and whether opt-outs are passed.
+        self._counters: dict[tuple[str, bool], tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
         self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
         self._loading = Lock()
 
@@ -35,17 +38,21 @@ class AudienceCache:
         if not query.lists:
             return AudiencePreview(0, {}, [])
         with self._loading:
-            counter, at = self._counter(session, query.kind)
+            counter, at = self._counter(session, query.kind, query.passes_opt_outs)
         return AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
 
     def remembers(self, session: Session, query: AudienceQuery) -> bool:
         """Return whether `of` answers without loading a counter."""
-        return not query.lists or self._is_fresh(session, query.kind)
+        return not query.lists or self._is_fresh(session, (query.kind, query.passes_opt_outs))
 
     def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
         """Return a campaign's audience: frozen if it was launched, else as `of`."""
         if campaign.recipients is None:
-            return self.of(session, audience_query(session, campaign))
+            passes = self._passes_opt_outs
+            if campaign.corrects:
+                counts = count_receivers(session, campaign, passes_opt_outs=passes, names=SAMPLE_SIZE)
+                return AudiencePreview(*counts, datetime.now(UTC))
+            return self.of(session, audience_query(session, campaign, passes_opt_outs=passes))
         preview = self._frozen.get((campaign.id, campaign.launched_at))
         if preview is None:
             recipients, excluded = count_audience(session, campaign.id)
@@ -56,22 +63,23 @@ class AudienceCache:
             self._frozen[campaign.id, campaign.launched_at] = preview
         return preview
 
-    def _counter(self, session: Session, kind: str) -> tuple[AudienceCounter, datetime]:
-        if not self._is_fresh(session, kind):
+    def _counter(self, session: Session, kind: str, passes: bool) -> tuple[AudienceCounter, datetime]:
+        key = (kind, passes)
+        if not self._is_fresh(session, key):
             started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
-            counter = load_audience_counter(session, kind)
+            counter = load_audience_counter(session, kind, passes_opt_outs=passes)
             took = time.monotonic() - started
-            self._counters[kind] = (
+            self._counters[key] = (
                 started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR),
                 version,
                 at,
                 counter,
             )
-        _until, _lists, at, counter = self._counters[kind]
+        _until, _lists, at, counter = self._counters[key]
         return counter, at
 
-    def _is_fresh(self, session: Session, kind: str) -> bool:
-        cached = self._counters.get(kind)
+    def _is_fresh(self, session: Session, key: tuple[str, bool]) -> bool:
+        cached = self._counters.get(key)
         return cached is not None and cached[0] > time.monotonic() and cached[1] == _lists_version(session)
 
 

@@ -149,6 +149,8 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "step": _steps(form, errors),
         **first_variants(form, errors),
     }
+    if form.get("urgent"):
+        data["urgent"] = {name: form.get(f"urgent_{name}", "") for name in ("reason", "basis")}
     hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
     if any(hours):
         data["window"] = hours
@@ -262,6 +264,9 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
             "goal_denominator": _as_typed(goal.get("denominator")),
             "goal_date": str(goal.get("date", "")),
             "goal_source": goal.get("source", ""),
+            "urgent": "1" if data.get("urgent") else "",
+            "urgent_reason": (data.get("urgent") or {}).get("reason", ""),
+            "urgent_basis": (data.get("urgent") or {}).get("basis", ""),
         }
     )
     for part in ("lists", "organisations", "areas", "languages", "smartphone", "unaccented_languages"):

@@ -108,7 +108,7 @@ class CampaignFormPages(AdminPage):
 
     def __init__(self, runtime: Runtime, **where: Any) -> None:
         super().__init__(runtime, **where)
-        self.audiences = AudienceCache()
+        self.audiences = AudienceCache(passes_opt_outs=runtime.settings.urgent_passes_opt_outs)
 
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:
@@ -202,8 +202,11 @@ class CampaignFormPages(AdminPage):
         `?quick` does not wait for a count.
         """
         filled = read_form(request.form, kinds=self._kinds())
+        campaign_id = request.form.get("campaign", type=int)
         with self.reading() as (session, user):
-            shown = self._preview_context(session, user, filled, may_count="quick" not in request.args)
+            campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
+            may_count = "quick" not in request.args
+            shown = self._preview_context(session, user, filled, campaign=campaign, may_count=may_count)
         return self.render("campaigns/preview.html", filled=filled, **shown)
 
     # -- posting -----------------------------------------------------------------------------------
@@ -324,7 +327,9 @@ class CampaignFormPages(AdminPage):
                 for k, v in filled.errors.items()
                 if not fresh or filled.form.get(k) or k in ("trial", "segment")
             },
-            campaign={"id": campaign.id, "name": campaign.name} if campaign else None,
+            campaign={"id": campaign.id, "name": campaign.name, "corrects": campaign.corrects}
+            if campaign
+            else None,
             writing=writing,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=read_choices(session, user, filled.form),
@@ -344,20 +349,35 @@ class CampaignFormPages(AdminPage):
             shown_errors={} if fresh else name_errors(filled.errors),
             tried=tried,
             kept=segment_message,
-            **self._preview_context(session, user, filled, may_count=request.method == "POST"),
+            passes_opt_outs=self.runtime.settings.urgent_passes_opt_outs,
+            **self._preview_context(
+                session, user, filled, campaign=campaign, may_count=request.method == "POST"
+            ),
         )
         return page
 
     def _preview_context(
-        self, session: Session, user: User, filled: CampaignFormData, *, may_count: bool = True
+        self,
+        session: Session,
+        user: User,
+        filled: CampaignFormData,
+        *,
+        campaign: Campaign | None,
+        may_count: bool = True,
     ) -> dict[str, Any]:
         """Return the context of the preview, from the valid parts of a form.
 
         Without `may_count` the page asks again.
         """
         query = self._audience_query(session, user, filled)
-        is_counting = not may_count and not self.audiences.remembers(session, query)
-        audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, query)
+        if filled.draft.urgent and self.runtime.settings.urgent_passes_opt_outs:
+            query = replace(query, passes_opt_outs=bool(filled.draft.urgent.basis))
+        corrects = campaign is not None and campaign.corrects is not None
+        is_counting = not corrects and not may_count and not self.audiences.remembers(session, query)
+        if campaign is not None and corrects:
+            audience = self.audiences.of_campaign(session, campaign)
+        else:
+            audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, query)
         settings = self.runtime.settings
         seen = build_preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
         # No warning about an empty audience before one was chosen and counted.
@@ -418,11 +438,14 @@ class CampaignFormPages(AdminPage):
         )
 
     def _copied_form(self, session: Session, user: User, campaign_id: int) -> Form:
-        """Return a form like an earlier campaign, without its dates; the lists' present contents count."""
+        """Return a form like an earlier campaign, without its dates; the lists' present contents count.
+
+        The copy of a warning is none until somebody says that it is one.
+        """
         description: Mapping[str, Any] = describe_campaign(
             session, find_campaign(session, campaign_id, user=user), kinds=self._kinds()
         )
-        values = {key: value for key, value in description.items() if key not in ("starts_at", "deadline")}
+        values = {key: value for key, value in description.items() if key not in _NOT_COPIED}
         return fill_form(
             {**values, "name": _("%(name)s (bản sao)", name=description["name"])}, kinds=self._kinds()
         )
@@ -437,9 +460,11 @@ def _as_form(fields: Mapping[str, Sequence[str]]) -> Form:
     return MultiDict([(name, value) for name, values in fields.items() for value in values])
 
 
+_NOT_COPIED = ("starts_at", "deadline", "urgent")
 # Anchors for links to errors that concern several fields; other errors link to their own field.
 _ANCHORS = {
     "window": "window_from",
+    "urgent": "urgent_reason",
     "goal": "goal_percent",
     "trial": "trial_number",
     "segment": "segment",

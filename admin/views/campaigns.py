@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
-from admin.views.correct_texts import CampaignTextPages
+from admin.views.correct_texts import CampaignTextPages, read_wrong_texts
 from admin.wording.campaigns import (
     OTHER_LANGUAGES,
     ShownChange,
@@ -58,13 +58,14 @@ from campaigns.planning.drafts import (
     describe_campaign,
     is_campaign_author,
 )
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import all_kinds
 from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, Preview, build_preview
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.reach import InstallShare, share_of
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.rules.urgent import MAX_PER_DAY, Urgency
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, Role, User
@@ -154,6 +155,9 @@ class CampaignsView(CampaignTextPages):
             campaign_id=campaign_id,
             shown_doubts=show_warnings(shown.preview.doubts, is_live=self.runtime.settings.is_live),
             example_name=EXAMPLE_NAME,
+            passes_opt_outs=self.runtime.settings.urgent_passes_opt_outs,
+            urgent_cap=MAX_PER_DAY,
+            **read_wrong_texts(session, campaign, user),
             tried=sent_a_trial() if "tried" in request.args else "",
             return_form=ReturnForm.on_page(),
             trial_form=TrialForm.on_page(),
@@ -300,6 +304,7 @@ class CampaignSheet:
     approved_by: list[str]  # names of those who approved the last submission
     is_held: bool  # launched, and waits for an approval
     version: int | None  # number of the last submission
+    urgent: Urgency | None
     may: frozenset[str]
     was_launched: bool
     is_over: bool
@@ -319,7 +324,7 @@ def read_sheet(
     now: datetime,
 ) -> CampaignSheet:
     """Return the data of a campaign's sheet, with the actions that `user` may take."""
-    kinds = load_kinds()
+    kinds = all_kinds(session)
     description = describe_campaign(session, campaign, kinds=kinds)
     draft = read_stored_draft(description, kinds=kinds)
     versions = session.scalars(
@@ -360,7 +365,8 @@ def read_sheet(
         changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
         compared_with=compared,
         is_author=is_author,
-        approvals=approvals_needed(shown, settings),
+        approvals=approvals_needed(shown, settings, is_urgent=draft.urgent is not None),
+        urgent=draft.urgent,
         approved_by=[_user_name(session.get_one(User, number)) for number in approver_ids],
         is_held=waits,
         version=versions[-1].n if versions else None,
@@ -489,6 +495,7 @@ def read_campaigns(
             "share": shares.get(campaign.id),
             "at": campaign.launched_at or campaign.starts_at or campaign.created_at,
             "was_launched": campaign.launched_at is not None,
+            "is_urgent": bool(campaign.urgent_reason),
             "author": name or email,
         }
         for campaign, organisation, name, email in rows

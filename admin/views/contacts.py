@@ -35,7 +35,7 @@ from campaigns.cases.conversation import (
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import HEARD, AnswerPlace
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.consents import read_consents
 from campaigns.privacy.requests import load_clocks, read_requests
 from campaigns.replies.record_answer import AnswerContext
@@ -380,7 +380,7 @@ class ContactsView(AdminPage):
             answer_form=_answer_form,
             request_form=RequestForm.on_page(),
             consent_form=ConsentForm.on_page(),
-            kinds=load_kinds(),
+            kinds=all_kinds(session),
             childhood=childhood(
                 person.birth_year, today=today, age=clocks_on(load_clocks(), today).child_age
             ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,12 +15,14 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.forms import Form as BaseForm
-from admin.forms import TextField
+from admin.forms import NumberField, TextField
+from admin.permissions import may_open
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.text_fields import Form, add_language, fill_texts, show_languages, show_texts, typed_texts
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
-from campaigns.lifecycle import find_campaign
+from campaigns.lifecycle import find_campaign, prepare_correcting_campaign
+from campaigns.models.campaigns import Campaign
 from campaigns.planning.correct_texts import (
     apply_corrections,
     confirm_correction,
@@ -27,20 +30,54 @@ from campaigns.planning.correct_texts import (
     may_be_corrected,
     propose_correction,
 )
-from campaigns.rules.content import PAGE_LABELS, read_content
+from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
+from campaigns.rules.content import PAGE_LABELS, Content, read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.replies.labels import Label
 from campaigns.web.answer_page import MESSAGES, SENT, PagePreview, PageState, site_of, write_page
 from campaigns.web.responses import HEADERS
 from outreach.contacts.languages import read_offered
+from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError
+
+
+class WrongTextForm(BaseForm):
+    """The text that was wrong: its step and variant."""
+
+    step = NumberField(type="hidden", default=1)
+    variant = TextField(type="hidden")
 
 
 class ProposedForm(BaseForm):
     """A decision on a proposed correction, named by its time."""
 
     proposed_at = TextField(type="hidden")
+
+
+def preview_page(content: Content, settings: Settings, *, way_back: str, back: str) -> Response:
+    """Return the answer page as a resident sees it, after the answer that the request names; nothing is recorded."""
+    answer = request.args.get("answer", "")
+    state = PageState(
+        campaign_id=0,
+        launched_at=None,
+        corrected_at=None,
+        language=content.language,
+        given=Label(answer) if answer in PAGE_LABELS else None,
+        has_clicked=answer == "install",
+        is_left_alone=False,
+        wants_reminder=answer == Label.NOT_YET,
+        sent=SENT[0] if answer in MESSAGES else "",
+        is_about="about" in request.args,
+    )
+    preview = PagePreview(
+        note=_("Xem trước trang người dân sẽ thấy. Bấm thử được, không có gì được ghi lại."),
+        language=str(get_locale()),
+        way_back=way_back,
+        back=back,
+    )
+    page = write_page(state, content, "", site_of(settings), preview=preview)
+    return Response(page, headers=HEADERS, mimetype="text/html")
 
 
 class CampaignTextPages(CampaignFormPages):
@@ -51,30 +88,8 @@ class CampaignTextPages(CampaignFormPages):
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             content = read_content(campaign.content, language)
-        answer = request.args.get("answer", "")
-        state = PageState(
-            campaign_id=campaign_id,
-            launched_at=None,
-            corrected_at=None,
-            language=language,
-            given=Label(answer) if answer in PAGE_LABELS else None,
-            has_clicked=answer == "install",
-            is_left_alone=False,
-            wants_reminder=answer == Label.NOT_YET,
-            sent=SENT[0] if answer in MESSAGES else "",
-            is_about="about" in request.args,
-        )
-        preview = PagePreview(
-            note=_("Xem trước trang người dân sẽ thấy. Bấm thử được, không có gì được ghi lại."),
-            language=str(get_locale()),
-            way_back=url_for("campaigns.sheet", campaign_id=campaign_id),
-            back=_("Về chiến dịch"),
-        )
-        return Response(
-            write_page(state, content, "", site_of(self.runtime.settings), preview=preview),
-            headers=HEADERS,
-            mimetype="text/html",
-        )
+        way_back = url_for("campaigns.sheet", campaign_id=campaign_id)
+        return preview_page(content, self.runtime.settings, way_back=way_back, back=_("Về chiến dịch"))
 
     @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])
     def texts(self, campaign_id: int) -> ResponseReturnValue:
@@ -132,6 +147,18 @@ class CampaignTextPages(CampaignFormPages):
         message = _("Đã bỏ các câu sửa.")
         return self.submit_form(ProposedForm(), page, drop_correction, campaign_id, message=message)
 
+    @expose("/<int:campaign_id>/correct", methods=["POST"])
+    def correct(self, campaign_id: int) -> ResponseReturnValue:
+        """Prepare the draft of a correction to those who got a wrong text, and open it in the form."""
+        return self.submit_form(
+            WrongTextForm(),
+            url_for("campaigns.sheet", campaign_id=campaign_id),
+            prepare_correcting_campaign,
+            campaign_id,
+            message=_("Đã soạn bản nháp tin đính chính. Hãy sửa lại nội dung rồi trình duyệt."),
+            then=lambda draft: url_for("campaigns.edit", campaign_id=draft.id),
+        )
+
     def _show_texts(
         self, session: Session, user: User, campaign_id: int, form: Form, errors: Mapping[str, str]
     ) -> str:
@@ -158,3 +185,20 @@ def _read_since(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def read_wrong_texts(session: Session, campaign: Campaign, user: User) -> dict[str, Any]:
+    """Return the texts that have left and may be corrected, the campaigns that correct one, and which one this corrects."""
+    sent = [
+        (step.number, variant, text_of(step, variant))
+        for step in campaign.steps
+        if step.opened_at is not None
+        for variant in list_variants(step)
+    ]
+    corrects = campaign.corrects or {}
+    corrected = session.get(Campaign, corrects["campaign"]) if corrects else None
+    return {
+        "sent_texts": sent if may_open(user.role, "campaigns.correct") else [],
+        "corrected_by": read_correcting_campaigns(session, campaign.id),
+        "corrects": {"id": corrected.id, "name": corrected.name, **corrects} if corrected else None,
+    }

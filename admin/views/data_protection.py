@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 from admin.forms import DayField, Form, LongTextField, NumberField, TextField, today
 from admin.permissions import may_open
 from admin.views.base import AdminPage
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.breaches import read_breaches, record_breach, report_breach
 from campaigns.privacy.impact import read_impact
 from campaigns.privacy.requests import load_calendar, load_clocks
@@ -91,7 +91,7 @@ class DataProtectionView(AdminPage):
             return self.render(
                 "settings/impact.html",
                 facts=read_impact(session, self.runtime.settings, user=user, now=now),
-                kinds=load_kinds(),
+                kinds=all_kinds(session),
                 holidays=load_calendar().source_on(day),
                 holidays_until=load_calendar().known_until,
                 now=now,

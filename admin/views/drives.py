@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin.forms import ChoiceField, DayField, Form, TextField, today
 from admin.views.base import AdminPage
+from admin.wording.filters import kind_titles
 from campaigns.planning.drives import (
     choose_drive,
     count_campaigns,
@@ -22,7 +23,6 @@ from campaigns.planning.drives import (
     find_drive,
     list_drives,
 )
-from campaigns.planning.kinds import load_kinds
 from outreach.accounts.permissions import is_province_staff
 from outreach.runtime import Runtime
 
@@ -62,13 +62,13 @@ class DrivesView(AdminPage):
             drives = list_drives(session)
             edited = next((drive for drive in drives if drive.id == request.args.get("edit", type=int)), None)
             form = DriveForm.on_page(**_values(edited)) if edited else DriveForm.on_page(starts_on=_today())
-            form.kind.choices = [(name, content["title"]) for name, content in load_kinds().items()]
+            form.kind.choices = list(kind_titles().items())
             return self.render(
                 "progress/drives.html",
                 drives=drives,
                 chosen=current_drive_id(session),
                 campaigns=count_campaigns(session),
-                titles={name: content["title"] for name, content in load_kinds().items()},
+                titles=kind_titles(),
                 edited=edited,
                 form=form,
                 may_edit=is_province_staff(session, user),

@@ -73,7 +73,7 @@ class DenominatorForm(Form):
     value = TextField(
         _l("Số người thuộc diện vận động"),
         hint=_l(
-            "Ví dụ: người có điện thoại thông minh, người trong độ tuổi tiêm. Để trống là rút lại số đã nhập của ngày này: từ đó là chưa rõ, không phải 0."
+            "Ví dụ: số người từ 18 tuổi trở lên, số hộ. Để trống là rút lại số đã nhập của ngày này: từ đó là chưa rõ, không phải 0."
         ),
         inputmode="numeric",
         maxlength=14,

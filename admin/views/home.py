@@ -71,7 +71,7 @@ class HomeView(AdminPage):
                 else _report_tasks(session, user, now),
                 panels=self._panels(session, user, now),
                 figures=figures,
-                done=words_of(figures.drive.kind).done if figures else "",
+                done=words_of(session, figures.drive.kind).done if figures else "",
                 stopped=open_tasks.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
                 may_release=may_resume_sending(session, user),

@@ -22,7 +22,7 @@ from admin.forms import ChoiceField, FileField, Form, LongTextField, RowField, T
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage
-from admin.wording.filters import label_of, moment, number
+from admin.wording.filters import kind_has_app, label_of, moment, number
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
 from campaigns.cases.conversation import read_conversation
 from campaigns.cases.handle_case import (
@@ -47,7 +47,6 @@ from campaigns.cases.sms_answers import (
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, SavedText
-from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import vocabulary_of
 from campaigns.replies.record_answer import AnswerContext
@@ -273,7 +272,7 @@ FILTER_NAMES = ("kind", "campaign", "organisation", "area", "mine", "state", "or
 
 def labels_of(kind: str) -> list[Label]:
     """Return the labels for replies to campaigns of a kind: "no smartphone" only if there is an app."""
-    return [label for label in Label if label is not Label.NO_SMARTPHONE or needs_smartphone(kind)]
+    return [label for label in Label if label is not Label.NO_SMARTPHONE or kind_has_app(kind)]
 
 
 class SmsForm(Form):

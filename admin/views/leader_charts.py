@@ -24,9 +24,8 @@ from admin.rules.charts import (
 )
 from admin.rules.maps import MapPlace, Outlines, area_map, read_boundaries, tile_grid
 from admin.wording.filters import day as show_day
-from admin.wording.filters import number, percent
+from admin.wording.filters import kind_has_app, kind_words, number, percent
 from campaigns.analytics.progress import LeadGoal, ProgressPage
-from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.rules.progress import Outlook, ShareBasis
 
 log = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]
         else _(
             "Số tự khai báo, chia cho số người trong danh sách nhận tin chưa báo là không có điện thoại thông minh."
         )
-        if needs_smartphone(leaders.drive.kind)
+        if kind_has_app(leaders.drive.kind)
         else _("Số tự khai báo, chia cho số người trong danh sách nhận tin.")
     )
     places = [
@@ -87,7 +86,7 @@ def _draw_funnel(leaders: ProgressPage) -> Markup:
         (_("Tin đã gửi"), reached.written if is_counted else None),
         (_("Tin đã đến máy"), reached.arrived or None),
         (_("Đã trả lời"), total.answered),
-        (_("Tự khai báo đã %(done)s", done=words_of(leaders.drive.kind).done), total.installed),
+        (_("Tự khai báo đã %(done)s", done=kind_words(leaders.drive.kind).done), total.installed),
     ]
     bars = [
         Bar(

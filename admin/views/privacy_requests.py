@@ -29,10 +29,10 @@ from admin.forms import (
 )
 from admin.views.base import AdminPage
 from admin.wording.audit import ACTIONS
-from admin.wording.filters import LABELS
+from admin.wording.filters import LABELS, kind_titles
 from campaigns.models.privacy import STOPPING, RequestKind
 from campaigns.models.replies import AnswerSource
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.consents import record_consent
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
@@ -102,7 +102,7 @@ class ConsentForm(Form):
 
     purpose = ChoiceField(
         _l("Đồng ý nhận tin về"),
-        lambda: [(kind, str(content["title"])) for kind, content in load_kinds().items()],
+        lambda: list(kind_titles().items()),
         empty=_l("mọi nội dung"),
         codes=("consent_purpose_unknown",),
     )
@@ -217,12 +217,14 @@ class PrivacyRequestsView(AdminPage):
     def consent(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="consents")
         age = clocks_on(load_clocks(), datetime.now(VIETNAM).date()).child_age
+        with self.reading() as (session, _user):
+            purposes = all_kinds(session)
         return self.submit_form(
             ConsentForm(),
             url,
             record_consent,
             contact_id,
-            purposes=load_kinds(),
+            purposes=purposes,
             child_age=age,
             message=_("Đã ghi."),
         )

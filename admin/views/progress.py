@@ -76,12 +76,13 @@ class ProgressView(AdminPage):
             reports = read_waiting_reports(session, user)
             urges = may_urge(session, user)
             missed = read_missed_days(session, drive.id, today=today) if sees_all else []
+            words = words_of(session, leaders.drive.kind)
+            has_app = needs_smartphone(session, leaders.drive.kind)
         if leaders.reach.is_due:
             enqueue_count_reach(self.runtime, leaders.campaigns[0].id)
         head = leaders.head
         official_form = OfficialForm.on_page()
-        done = words_of(leaders.drive.kind).done
-        official_form.installed.label.text = _("Tổng số đã %(done)s", done=done)
+        official_form.installed.label.text = _("Tổng số đã %(done)s", done=words.done)
         official_form.area.choices = [(line.code, line.name) for line in leaders.districts.lines if line.code]
         concerns = find_concerns(
             has_goal=head.goal is not None,
@@ -109,8 +110,8 @@ class ProgressView(AdminPage):
             outlook=OUTLOOKS[head.outlook],
             concerns=[show_concern(concern, head) for concern in concerns],
             as_of=now,
-            has_app=needs_smartphone(leaders.drive.kind),
-            words=words_of(leaders.drive.kind),
+            has_app=has_app,
+            words=words,
             enters=may_enter_official,
             urges=urges,
             official_form=official_form,

@@ -12,11 +12,11 @@ from flask_babel import lazy_gettext as _l
 
 from admin.forms import ChoiceField, Form, LongTextField, TextField
 from admin.views.base import AdminPage, requested_drive_id
+from admin.wording.filters import kind_words
 from campaigns.analytics.progress import read_progress
 from campaigns.models.campaigns import Drive
 from campaigns.models.reports import UrgeChannel
 from campaigns.planning.drives import find_drive
-from campaigns.planning.kinds import words_of
 from campaigns.reports.settings import current_template, may_urge
 from campaigns.reports.urge_contact import find_contacts, read_urgings, text_with_link, urge_contact
 from campaigns.rules.sending_hours import VIETNAM
@@ -72,7 +72,7 @@ class UrgingsView(AdminPage):
             drive = find_drive(session, requested_drive_id(session))
             form = current_template(session, drive.id)
             today = now.astimezone(VIETNAM).date()
-            done = words_of(drive.kind).done
+            done = kind_words(drive.kind).done
             if organisation:
                 agency = session.get(Organisation, organisation)
                 if agency is None or agency.kind is not OrganisationKind.AGENCY:

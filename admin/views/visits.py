@@ -17,8 +17,8 @@ from wtforms.validators import ValidationError
 from admin.forms import CheckField, ChoiceField, DayField, Form, NumberField, RowField, TextField, row_id
 from admin.views.base import AdminPage
 from admin.wording.errors import show_error
+from admin.wording.filters import kind_has_app
 from campaigns.analytics.installs import list_launched
-from campaigns.planning.kinds import needs_smartphone
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.random_checks import DEFAULT_PERCENT, MOST_PERCENT
 from campaigns.rules.sending_hours import VIETNAM
@@ -326,5 +326,5 @@ def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:
     return [
         item
         for item in RESULT_KEYS.items()
-        if item[1] is not VisitOutcome.NO_SMARTPHONE or needs_smartphone(kind)
+        if item[1] is not VisitOutcome.NO_SMARTPHONE or kind_has_app(kind)
     ]

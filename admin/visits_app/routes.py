@@ -21,8 +21,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import force_locale
 from limits import RateLimitItemPerHour
 
-from admin.wording.filters import label_of
-from campaigns.planning.kinds import needs_smartphone
+from admin.wording.filters import kind_has_app, label_of
+from campaigns.planning.kinds import made_kinds
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import VisitFate, VisitOutcome
@@ -129,6 +129,8 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
         answer: dict[str, Any] = {"now": _ms(now), "told": told}
         if sent.get("want"):
             data = carry_houses(runtime, have=str(sent.get("have", "")), user=officer, now=datetime.now(UTC))
+            with runtime.db.read() as session:
+                g.made_kinds = made_kinds(session)
             answer["data"] = _as_json(data) if data else None
         return _answer(answer)
 
@@ -209,7 +211,7 @@ def _as_json(data: PhoneData) -> dict[str, Any]:
                 kind: [
                     [outcome.value, label_of(outcome, "found", kind)]
                     for outcome in _BUTTONS
-                    if outcome is not VisitOutcome.NO_SMARTPHONE or needs_smartphone(kind)
+                    if outcome is not VisitOutcome.NO_SMARTPHONE or kind_has_app(kind)
                 ]
                 for kind in sorted({sheet.kind for sheet in data.sheets})
             },

@@ -15,10 +15,9 @@ from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.wording.filters import LABELS, label_of, number, percent
+from admin.wording.filters import LABELS, kind_titles, label_of, number, percent
 from campaigns.analytics.reach import StepLift
 from campaigns.planning.drafts import VersionChange
-from campaigns.planning.kinds import load_kinds
 from campaigns.rules.audience import Answered, Smartphone
 from campaigns.rules.content_texts import split_content
 from campaigns.rules.reach import ShareDifference
@@ -164,6 +163,9 @@ _NAMES: dict[str, Any] = {
     "segment": _l("Nhóm đã lưu"),
     "text": _l("Nội dung tin"),
     "text_b": _l("Nội dung thứ hai"),
+    "urgent": _l("Cảnh báo khẩn cấp"),
+    "urgent.reason": _l("Vì sao phải báo khẩn"),
+    "urgent.basis": _l("Căn cứ pháp lý gửi người đã từ chối"),
     "texts": _l("Nội dung theo ngôn ngữ"),
     "hold_out": _l("Nhóm đối chứng (không nhắn tin)"),
     "unaccented": _l("Bỏ dấu"),
@@ -175,14 +177,14 @@ _NAMES: dict[str, Any] = {
     "cap_per_day": _l("Số tin tối đa mỗi ngày"),
     "budget_vnd": _l("Ngân sách"),
     "goal.share": _l("Mục tiêu"),
-    "goal.denominator": _l("Số người có điện thoại thông minh"),
+    "goal.denominator": _l("Số người thuộc diện vận động"),
     "goal.date": _l("Ngày của số liệu"),
     "goal.source": _l("Nguồn số liệu"),
 }
 _FIELD_NAMES: dict[str, Any] = {
     "goal": _l("Mục tiêu"),
     "goal_percent": _l("Mục tiêu"),
-    "goal_denominator": _l("Số người có điện thoại thông minh"),
+    "goal_denominator": _l("Số người thuộc diện vận động"),
     "content": _l("Câu hỏi, trang trả lời và lời đáp"),
     "step": _l("Nhắc lại"),
 }
@@ -256,7 +258,7 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
     if value is None or value == "" or value == []:
         return str(_("để trống"))
     if key == "kind":
-        return str(load_kinds().get(value, {}).get("title", value))
+        return kind_titles().get(value, str(value))
     if key == "areas":
         return ", ".join(areas.get(code, code) for code in value)
     if key == "organisations":
@@ -407,14 +409,14 @@ NAMES: dict[str, Any] = {
     "app.page": _l("Trang tải ứng dụng"),
     "app.android": _l("Liên kết Android"),
     "app.ios": _l("Liên kết iPhone"),
-    "app.button": _l("Nút cài đặt"),
+    "app.button": _l("Nút tải ứng dụng"),
     "page.given": _l("Nhắc lại câu đã trả lời"),
     "page.recorded": _l("Khi câu trả lời không có lời cảm ơn riêng"),
     "page.undo": _l("Nút chọn lại"),
     "page.undo_stop": _l("Nút nhận tin trở lại"),
     "page.left_alone": _l("Khi số này đã từ chối nhận tin"),
-    "page.store": _l("Dưới nút cài đặt"),
-    "page.come_back": _l("Sau khi bấm nút cài đặt"),
+    "page.store": _l("Dưới nút tải ứng dụng"),
+    "page.come_back": _l("Sau khi bấm nút tải ứng dụng"),
     "page.again": _l("Đầu mục các nút, khi đã trả lời"),
     "page.remind": _l("Nút “chưa”, nếu câu trả lời này chưa có nút riêng"),
     "page.remind_next": _l("Việc tiếp theo khi xin nhắc sau"),

@@ -224,8 +224,8 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         VisitReason.CHECK: _l("Cần hỏi tại nhà"),
     },
     "found": {
-        VisitOutcome.INSTALLED: _l("Đã cài"),
-        VisitOutcome.NOT_YET: _l("Chưa cài"),
+        VisitOutcome.INSTALLED: _l("Đã thực hiện"),
+        VisitOutcome.NOT_YET: _l("Chưa thực hiện"),
         VisitOutcome.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
         VisitOutcome.NEED_HELP: _l("Cần giúp"),
         VisitOutcome.REFUSE: _l("Không đồng ý"),

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g, has_app_context
 from flask_babel import format_decimal, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.wording import enums
 from admin.wording.errors import show_error, show_stored_error
+from campaigns.planning.kinds import KindFacts, facts_of, load_kinds
 from campaigns.rules.goals import GoalScope
+from campaigns.rules.kind_words import KindWords, read_words
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.document import SMALLEST_SHARE
 from campaigns.rules.reports.document import percent as percent_in_vietnamese
@@ -48,8 +50,8 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         MessageState.NO_REPORT: _l("Không có báo cáo"),
     },
     "answer": {
-        Label.INSTALLED: _l("Đã cài"),
-        Label.NOT_YET: _l("Chưa cài"),
+        Label.INSTALLED: _l("Đã thực hiện"),
+        Label.NOT_YET: _l("Chưa thực hiện"),
         Label.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
         Label.NEED_HELP: _l("Cần giúp"),
         Label.REFUSE: _l("Không đồng ý"),
@@ -117,9 +119,10 @@ LABELS: dict[str, Any] = {
     for family, table in FAMILIES.items()
     for value, word in table.items()
 } | {
-    # In campaigns without an app these two answers are named after the action.
+    # Where the kind is known these two answers are named after its action.
     f"{family}.{label.value}.{kind}": word
     for kind, (done, not_done) in {
+        "bluezone": (_l("Đã cài"), _l("Chưa cài")),
         "tiem-chung": (_l("Đã tiêm"), _l("Chưa tiêm")),
         "bao-lu": (_l("Đã xong"), _l("Chưa xong")),
         "giay-to": (_l("Đã làm giấy tờ"), _l("Chưa làm giấy tờ")),
@@ -136,7 +139,36 @@ def label_of(value: Any, family: str, kind: str = "") -> str:
     In the words of a campaign kind if it has any.
     """
     key = f"{family}.{getattr(value, 'value', value)}"
+    if made := made_kinds_read().get(kind):
+        if key in ("answer.installed", "found.installed"):
+            return _("Đã %(done)s", done=made.words.done)
+        if key in ("answer.not_yet", "found.not_yet"):
+            return _("Chưa %(done)s", done=made.words.done)
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
+
+
+def made_kinds_read() -> dict[str, KindFacts]:
+    """Return the kinds made in the office that this request has read; none outside of one."""
+    made: dict[str, KindFacts] = g.get("made_kinds", {}) if has_app_context() else {}
+    return made
+
+
+def kind_titles() -> dict[str, str]:
+    """Return what every kind is called, by name."""
+    every = {name: facts_of(content) for name, content in load_kinds().items()} | made_kinds_read()
+    return {name: facts.title for name, facts in every.items()}
+
+
+def kind_words(kind: str) -> KindWords:
+    """Return the words of a kind, as `words_of` does where a session is at hand."""
+    made = made_kinds_read().get(kind)
+    return made.words if made else read_words(load_kinds().get(kind, {}))
+
+
+def kind_has_app(kind: str) -> bool:
+    """Return whether a kind is about an app. Assumed for an unknown kind."""
+    made = made_kinds_read().get(kind)
+    return made.has_app if made else bool(load_kinds().get(kind, {"app": True}).get("app"))
 
 
 def number(value: float | None) -> str:

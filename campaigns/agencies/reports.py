@@ -83,7 +83,7 @@ def submit_report(
     problem = find_problem(counts)
     if problem:
         raise BadInput("figures_impossible", problem=PROBLEMS[problem])
-    if not words_of(find_drive(session, drive).kind).owners:
+    if not words_of(session, find_drive(session, drive).kind).owners:
         counts = replace(counts, with_smartphone=counts.staff)  # all of its staff count
     note = " ".join(note.split())[:_LONGEST_NOTE]
     doubts = find_doubts(counts, _latest_counts(session, drive, organisation_id, day))

@@ -246,7 +246,7 @@ def read_progress(
     organisations, rolled_up = organisations_table(
         session, user, counts_by_place, reach, goals, drive.id, default_goal
     )
-    has_figures = words_of(drive.kind).agencies
+    has_figures = words_of(session, drive.kind).agencies
     official = latest_official(session, drive.id, today=today) if has_figures and is_whole else None
     return ProgressPage(
         drive=drive,

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
-from campaigns.delivery.message_data import recent_messages, select_send_data
+from campaigns.delivery.message_data import contacts_who_objected, recent_messages, select_send_data
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
     Stream,
@@ -47,13 +47,14 @@ from campaigns.rules.delivery import (
     refusal_reason,
 )
 from campaigns.rules.gateway_choice import Health
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState
 from outreach.contacts.suppressions import opted_out_contacts
 from outreach.core.bulk import NO_SYNC, values_subquery
 from outreach.core.db import database_now
 from outreach.core.fence import Fence
-from outreach.models.contacts import Phone, Suppression
+from outreach.models.contacts import Phone, Suppression, SuppressionReason
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
@@ -69,7 +70,7 @@ class Claim:
     `segments` are reserved, `counted` are those of its text by our own count, `factor` is the campaign's `segment_factor`.
     `price_vnd` is what a segment is reserved for, None without a budget. `is_unproved`: the gateway has accepted no message of
     its campaign yet, which has enough recipients to tell a refusal of all from one of some. `account_id` is the gateway
-    account that carries it, `cost_vnd` what a segment costs there, where that is agreed.
+    account that carries it, `cost_vnd` what a segment costs there, where that is agreed. `rank`: the place of its stream.
     """
 
     attempt_id: int
@@ -90,6 +91,7 @@ class Claim:
     kind: MessageKind
     account_id: int = ENVIRONMENT
     cost_vnd: int | None = None
+    rank: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +123,13 @@ def claim(
     is_live: bool,
     service_sender: str,
     routes: Routes | None = None,
+    passes_opt_outs: bool = False,
 ) -> ClaimBatch:
     """Claim up to `limit` due messages of a stream, of `segments` segments together, or one longer one.
 
     Returns an empty batch if none is due or the campaign was stopped. `segments` may be infinite. Without `routes` all go by the
-    environment's gateway.
+    environment's gateway. `passes_opt_outs`: the installation allows a warning that has a legal basis to pass opt-outs and
+    the do-not-call register.
     """
     terms = _lock_stream(session, stream, price_vnd=price_vnd)
     if terms is None:
@@ -137,9 +141,13 @@ def claim(
     if not due:
         return ClaimBatch([], 0)
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
-    active = select(Suppression.phone_id).where(Suppression.lifted_at.is_(None))
-    suppressed = set(session.scalars(active.where(Suppression.phone_id.in_(phones))))
+    active = select(Suppression.phone_id).where(
+        Suppression.lifted_at.is_(None), Suppression.phone_id.in_(phones)
+    )
+    suppressed = set(session.scalars(active))
+    wrong = set(session.scalars(active.where(Suppression.reason == SuppressionReason.WRONG_NUMBER)))
     opted_out = opted_out_contacts(session, {row.contact_id for row in due if row.contact_id})
+    objected = contacts_who_objected(session, opted_out) if passes_opt_outs else set()
     with_open_case = _recipients_with_open_case(
         session, {row.recipient_id for row in due if (row.step or 0) > 1}
     )
@@ -156,17 +164,24 @@ def claim(
     over_budget = without_gateway = False
     for row in due:
         content = content_of(row, language=row.language, arm=row.arm) if row.step_text else None
+        is_urgent = bool(row.urgent_reason)
+        is_passing = passes_opt_outs and bool(row.urgent_basis) and row.kind is MessageKind.STEP
+        if is_passing and row.answer is not Label.OPT_OUT:
+            is_suppressed = row.phone_id in wrong or row.contact_id is None or row.contact_id in objected
+        else:
+            # A recipient without a contact was erased, perhaps while the step was being opened.
+            is_suppressed = row.phone_id in suppressed or (
+                row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)
+            )
         refusal = refusal_reason(
             kind=row.kind,
             step=row.step or 0,
-            # A recipient without a contact was erased, perhaps while the step was being opened.
-            suppressed=row.phone_id in suppressed
-            or (row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)),
+            suppressed=is_suppressed,
             answered=(row.answer is not None and not row.wants_reminder)
             or row.recipient_id in with_open_case,
             repeated=(row.phone_id, content) in contents,
-            recent=recent.get(row.phone_id, 0),
-            cap=daily_cap(row.cap_per_day, is_live=is_live),
+            recent=recent.get((row.phone_id, is_urgent), 0),
+            cap=daily_cap(row.cap_per_day, is_live=is_live, is_urgent=is_urgent),
             is_open=closing_times[campaign_hours(row, is_live=is_live)] is not None,
         )
         if refusal:
@@ -188,7 +203,7 @@ def claim(
         used[row.message_id] = route
         segments -= size
         budget_left -= size * price_vnd
-        recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
+        recent[row.phone_id, is_urgent] = recent.get((row.phone_id, is_urgent), 0) + 1
         if content:
             contents.add((row.phone_id, content))
         taken.append((row, body, size))
@@ -242,6 +257,7 @@ def claim(
             kind=row.kind,
             account_id=used[row.message_id].account_id or ENVIRONMENT,
             cost_vnd=used[row.message_id].price_vnd,
+            rank=stream.rank,
         )
         for row, body, size in taken
     ]
@@ -354,7 +370,7 @@ def claim_next_batch(
 ) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
     """Claim up to `limit` messages of the stream served longest ago, within its rate limits.
 
-    The transactional stream goes first. Returns None if no stream may send now. Raises SQLAlchemyError, RedisError.
+    Warnings go first, then the transactional stream. Returns None if no stream may send now. Raises SQLAlchemyError, RedisError.
     """
     return _StreamRotation(runtime, worker=worker, limit=limit, health=health).next_batch()
 
@@ -373,8 +389,15 @@ class _StreamRotation:
             streams = open_streams(session, now=database_now(session), is_live=self._settings.is_live)
             self._terms = read_gateway_terms(session, now=database_now(session)) if streams else []
         served = self._last_served() if len(streams) > 1 else {}
-        streams.sort(key=lambda stream: (stream.id != TRANSACTIONAL_STREAM, served.get(stream.id, 0.0)))
+        streams.sort(key=lambda stream: (stream.rank, served.get(stream.id, 0.0)))
+        # While a warning waits for its turn at a rate limit, nobody else takes the time that comes free there.
+        held: set[str] = set()
         for stream in streams:
+            limits = {limit.name for limit in stream.rate_limits}
+            if not stream.is_urgent and held & limits:
+                continue
+            if stream.is_urgent:
+                held |= limits
             if claimed := self._claim_from(stream):
                 if len(streams) > 1:
                     self._note_served(stream)
@@ -431,6 +454,7 @@ class _StreamRotation:
                 is_live=settings.is_live,
                 service_sender=settings.twilio_from,
                 routes=routes,
+                passes_opt_outs=settings.urgent_passes_opt_outs,
             )
             if batch.over_budget and not batch.claims:
                 pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from redis import Redis
 from campaigns.delivery.claim_messages import Claim, SendTask
 from campaigns.delivery.gateway_faults import GatewayFaults
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, AccountLimiter
+from campaigns.delivery.streams import AccountLimiter
 from outreach.rules.gateway import (
     Accepted,
     OutboundMessage,
@@ -25,14 +27,28 @@ from outreach.rules.gateway import (
 log = logging.getLogger(__name__)
 
 
+_LAST = 9  # behind all ranks: the end
+
+
 class _ReadyQueue(asyncio.Queue[SendTask | None]):
-    """Queue in order of arrival, but transactional messages go ahead of every campaign."""
+    """Queue in order of arrival; warnings go ahead of all, then transactional messages, then campaigns."""
+
+    def _init(self, maxsize: int) -> None:
+        self._heap: list[tuple[int, int, SendTask | None]] = []
+        self._arrivals = itertools.count()
+
+    def qsize(self) -> int:
+        return len(self._heap)
+
+    def empty(self) -> bool:
+        return not self._heap
 
     def _put(self, item: SendTask | None) -> None:
-        if item is not None and item.claim.stream_id == TRANSACTIONAL_STREAM:
-            self._queue.appendleft(item)  # type: ignore[attr-defined]
-        else:
-            self._queue.append(item)  # type: ignore[attr-defined]
+        rank = _LAST if item is None else item.claim.rank
+        heapq.heappush(self._heap, (rank, next(self._arrivals), item))
+
+    def _get(self) -> SendTask | None:
+        return heapq.heappop(self._heap)[2]
 
 
 class SendBuffer:

@@ -5,26 +5,37 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Subquery, select
+from sqlalchemy import BigInteger, Select, Subquery, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
+from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.rules.delivery import content_of
 from campaigns.rules.states import AttemptState
+from outreach.core.bulk import values_subquery
 from outreach.models.contacts import Contact, Phone
 
 
 def recent_messages(
     session: Session, phones: Select[Any], *, now: datetime
-) -> tuple[dict[int, int], set[tuple[int, str]]]:
+) -> tuple[dict[tuple[int, bool], int], set[tuple[int, str]]]:
     """Return the messages to each of these phones in the last 24 hours, and their contents.
 
-    Of all campaigns and organisations: the caps count them all.
+    Of all campaigns and organisations: the caps count them all. Warnings are counted apart: the key is the phone and
+    whether they were of the urgent class.
     """
     attempts = session.execute(
-        select(Attempt.phone_id, Attempt.message_id, Message.step_id, Message.arm, Phone.language)
+        select(
+            Attempt.phone_id,
+            Attempt.message_id,
+            Message.step_id,
+            Message.arm,
+            Phone.language,
+            Campaign.urgent_reason,
+        )
         .join(Message, Message.id == Attempt.message_id)
+        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
         .join(Phone, Phone.id == Attempt.phone_id)
         .where(
             Attempt.phone_id.in_(phones),
@@ -37,13 +48,28 @@ def recent_messages(
     steps = {
         step.id: step for step in session.execute(texts.where(Step.id.in_({row.step_id for row in attempts})))
     }
-    recent: dict[int, int] = {}
+    recent: dict[tuple[int, bool], int] = {}
     contents = set()
     for row in attempts:
-        recent[row.phone_id] = recent.get(row.phone_id, 0) + 1
+        key = (row.phone_id, bool(row.urgent_reason))
+        recent[key] = recent.get(key, 0) + 1
         if step := steps.get(row.step_id):
             contents.add((row.phone_id, content_of(step, language=row.language, arm=row.arm)))
     return recent, contents
+
+
+def contacts_who_objected(session: Session, contacts: set[int]) -> set[int]:
+    """Return those of these contacts who objected to the processing, restricted it or withdrew consent.
+
+    Even a warning that passes opt-outs does not go to them.
+    """
+    if not contacts:
+        return set()
+    query = select(PersonRequest.contact_id).where(
+        PersonRequest.contact_id.in_(values_subquery(session, contacts, BigInteger)),
+        PersonRequest.kind.in_(STOPPING),
+    )
+    return set(session.scalars(query))
 
 
 def select_send_data(waiting: Subquery) -> Select[Any]:
@@ -81,6 +107,8 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Campaign.cap_per_day,
             Campaign.window_from,
             Campaign.window_to,
+            Campaign.urgent_reason,
+            Campaign.urgent_basis,
         )
         .join(Message, Message.id == waiting.c.message_id)
         .join(Phone, Phone.id == Message.phone_id)

@@ -194,7 +194,11 @@ def _may_repeat_now(runtime: Runtime, due: Sequence[Any], *, now: datetime) -> s
     with runtime.db.read() as session:
         is_live = runtime.settings.is_live
         streams = streams_still_open(session, list({row.stream_id for row in due}), now=now, is_live=is_live)
-        suppressed = suppressed_attempts(session, [row.id for row in due])
+        suppressed = suppressed_attempts(
+            session,
+            [row.id for row in due],
+            passes_opt_outs=runtime.settings.urgent_passes_opt_outs,
+        )
     return {
         row.id
         for row in due

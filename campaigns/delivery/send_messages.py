@@ -327,7 +327,8 @@ class MessageSender:
             open_until = streams_still_open(
                 session, stream_ids, now=datetime.now(UTC), is_live=self._settings.is_live
             )
-            return open_until, suppressed_attempts(session, buffered)
+            passes = self._settings.urgent_passes_opt_outs
+            return open_until, suppressed_attempts(session, buffered, passes_opt_outs=passes)
 
     # -- record --------------------------------------------------------------------------------------
 

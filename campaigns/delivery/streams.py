@@ -16,15 +16,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.emergency_stop import is_stopped
-from campaigns.models.campaigns import Campaign, Sender
+from campaigns.models.campaigns import Campaign, Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours
 from campaigns.rules.states import CampaignState, MessageKind
-from outreach.models.contacts import Suppression
+from outreach.models.contacts import Suppression, SuppressionReason
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
 TRANSACTIONAL_STREAM = 0
@@ -46,7 +47,7 @@ class RateLimit:
 class Stream:
     """A campaign that may send now, or the transactional stream.
 
-    `closes_at`: when its window closes or its deadline passes.
+    `closes_at`: when its window closes or its deadline passes. `is_urgent`: a warning, ahead of everything else.
     """
 
     id: int
@@ -54,10 +55,16 @@ class Stream:
     rate_limits: tuple[RateLimit, ...] = ()
     budget_vnd: int | None = None
     price_vnd: int | None = None
+    is_urgent: bool = False
+
+    @property
+    def rank(self) -> int:
+        """Return the place of its class: warnings, then transactional messages, then campaigns."""
+        return 0 if self.is_urgent else 1 if self.id == TRANSACTIONAL_STREAM else 2
 
 
 def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stream]:
-    """Return the streams with a message due, the transactional stream first."""
+    """Return the streams with a message due."""
     if is_stopped(session):
         return []
     # Reads the first row by the index. (The planner may turn an EXISTS into a scan of a whole outbox of millions.)
@@ -93,6 +100,7 @@ def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stre
                     rate_limits=tuple(filter(None, rate_limits)),
                     budget_vnd=campaign.budget_vnd,
                     price_vnd=campaign.price_vnd,
+                    is_urgent=bool(campaign.urgent_reason),
                 )
             )
     return streams
@@ -123,24 +131,38 @@ def streams_still_open(
     return still_open
 
 
-def suppressed_attempts(session: Session, attempt_ids: list[int]) -> set[int]:
-    """Return those of these attempts whose number has been suppressed since they were claimed."""
+def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_outs: bool) -> set[int]:
+    """Return those of these attempts whose number is suppressed, as since they were claimed.
+
+    `passes_opt_outs`: the installation allows a warning that has a legal basis to pass them.
+    """
+    may_pass = and_(
+        Message.kind == MessageKind.STEP,
+        Campaign.urgent_basis != "",
+        Suppression.reason != SuppressionReason.WRONG_NUMBER,
+        or_(Recipient.answer.is_(None), Recipient.answer != Label.OPT_OUT),
+    )
     return set(
         session.scalars(
             select(Attempt.id)
             .join(Suppression, Suppression.phone_id == Attempt.phone_id)
             .join(Message, Message.id == Attempt.message_id)
+            .outerjoin(Campaign, Campaign.id == Message.campaign_id)
+            .outerjoin(Recipient, Recipient.id == Message.recipient_id)
             .where(
                 Attempt.id.in_(attempt_ids),
                 Suppression.lifted_at.is_(None),
                 Message.kind != MessageKind.CONFIRMATION,
+                case((may_pass, not passes_opt_outs), else_=True),
             )
         )
     )
 
 
 def campaign_hours(campaign: Campaign | Row[Any], *, is_live: bool) -> Hours | None:
-    """Return the sending hours of a campaign. None means any time."""
+    """Return the sending hours of a campaign. None means any time, as for every warning."""
+    if campaign.urgent_reason:
+        return None
     own = (campaign.window_from, campaign.window_to) if campaign.window_from and campaign.window_to else None
     return common_hours(own, is_live=is_live)
 

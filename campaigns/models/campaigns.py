@@ -40,6 +40,18 @@ class Drive(BaseWithId):
     created_at: Mapped[datetime]
 
 
+class MadeKind(BaseWithId):
+    """A kind of campaign made in the office; those that come with Loa are files of campaigns/planning/kinds."""
+
+    __tablename__ = "campaign_kinds"
+
+    code: Mapped[str] = mapped_column(String(40), unique=True)  # as campaigns and drives name it
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)  # as in a kind's file
+    created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None]
+
+
 class OfDrive:
     """Column that says to which drive a row belongs."""
 
@@ -125,6 +137,11 @@ class Campaign(OfDrive, BaseWithId):
     # A correction that waits for another person: `texts` by path, who proposed it (`by`, a user's id) and when (`at`).
     correction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     cleared_at: Mapped[datetime | None]  # personal data removed
+    # Why it is of the urgent class, "": it is not; and the legal basis of writing to those who asked for no messages.
+    urgent_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    urgent_basis: Mapped[str] = mapped_column(Text, default="", server_default="")
+    # The text of another campaign that it corrects; see campaigns.rules.corrections.
+    corrects: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # Seed of the buckets by which people are held out of a step and texts assigned; see campaigns.rules.experiments.
     seed: Mapped[int | None]
     # Number in the frozen audience; never changes again.

@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
 from campaigns.planning.audience import audience_query, load_audience_counter, sample_names
+from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.drafts import describe_campaign, newest_version
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import all_kinds
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, Preview, build_preview
 from campaigns.rules.approvals import count_approvals, has_other_basis, has_outgrown
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.states import CampaignState, Exclusion
+from campaigns.rules.urgent import APPROVALS as URGENT_APPROVALS
 from outreach.accounts.permissions import organisations_of
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
@@ -41,8 +43,10 @@ _AWAITED = frozenset(
 )
 
 
-def approvals_needed(preview: Preview, settings: Settings) -> int:
-    """Return the number of approvals that a preview's audience and cost need by the settings."""
+def approvals_needed(preview: Preview, settings: Settings, *, is_urgent: bool) -> int:
+    """Return the number of approvals that a preview's audience and cost need by the settings; a warning needs two."""
+    if is_urgent:
+        return URGENT_APPROVALS
     limits = {"from_people": settings.two_approvals_people, "from_vnd": settings.two_approvals_vnd}
     return count_approvals(preview.audience.recipients, preview.vnd, **limits)
 
@@ -66,7 +70,9 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
 
     Lists grow between writing and sending. Once the audience is frozen, it counts.
     """
-    query = audience_query(session, campaign)
+    passes = settings.urgent_passes_opt_outs
+    query = audience_query(session, campaign, passes_opt_outs=passes)
+    is_urgent = bool(campaign.urgent_reason)
     has_limits = (
         settings.two_approvals_people or settings.two_approvals_vnd or campaign.budget_vnd is not None
     )
@@ -76,11 +82,14 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
         recipients = campaign.recipients
         names = sample_names(session, campaign.id, recipients=recipients, most=sample) if sample else []
         counts = recipients, {}, names
+    elif campaign.corrects:
+        counts = count_receivers(session, campaign, passes_opt_outs=passes, names=sample)
     elif query.lists:
-        counts = load_audience_counter(session, campaign.kind).count(query, names=sample)
+        counter = load_audience_counter(session, campaign.kind, passes_opt_outs=query.passes_opt_outs)
+        counts = counter.count(query, names=sample)
     bases = select(ContactList.id, ContactList.basis).where(ContactList.id.in_(query.lists))
     terms = LaunchTerms(
-        approvals=1,
+        approvals=URGENT_APPROVALS if is_urgent else 1,
         estimate_vnd=None,
         recipients=counts[0],
         bases={str(list_id): basis or "" for list_id, basis in session.execute(bases)},
@@ -88,10 +97,11 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
     )
     if not has_limits:
         return terms
-    kinds = load_kinds()
+    kinds = all_kinds(session)
     draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
     preview = build_preview(session, draft, AudiencePreview(*counts), settings=settings, now=now)
-    return replace(terms, approvals=approvals_needed(preview, settings), estimate_vnd=preview.vnd)
+    approvals = approvals_needed(preview, settings, is_urgent=is_urgent)
+    return replace(terms, approvals=approvals, estimate_vnd=preview.vnd)
 
 
 def outgrown_approval(campaign: Campaign, terms: LaunchTerms) -> LoaError | None:
@@ -146,7 +156,7 @@ Loa gửi thư này tự động, xin không trả lời thư.
 """
 _SECOND = """Kính gửi đồng chí,
 
-Chiến dịch “{name}” của {organisation} (lần trình {n}) đã có một người duyệt. Vì số người nhận hoặc chi phí lớn, cần thêm
+Chiến dịch “{name}” của {organisation} (lần trình {n}) đã có một người duyệt. {why} cần thêm
 một người nữa. Mời đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
 
 {link}
@@ -238,7 +248,9 @@ def _due_mails(session: Session, campaign_id: int, *, base: str) -> list[DueMail
         "organisation": organisation.name if organisation else "",
         "link": f"{base}/admin/campaigns/{campaign_id}/",
         "n": version.n,
+        "why": "Là cảnh báo khẩn cấp nên" if campaign.urgent_reason else "Vì số người nhận hoặc chi phí lớn,",
     }
+    urgent = "KHẨN: " if campaign.urgent_reason else ""
     decision = session.scalar(
         select(CampaignDecision)
         .where(CampaignDecision.version_id == version.id)
@@ -250,12 +262,20 @@ def _due_mails(session: Session, campaign_id: int, *, base: str) -> list[DueMail
         if not is_asked or version.mailed_at:
             return []
         to = _approvers(session, campaign, authors)
-        return [(CampaignVersion, version.id, to, f"Chờ duyệt: {campaign.name}", _REQUEST.format(**values))]
+        return [
+            (
+                CampaignVersion,
+                version.id,
+                to,
+                f"{urgent}Chờ duyệt: {campaign.name}",
+                _REQUEST.format(**values),
+            )
+        ]
     if decision.mailed_at:
         return []
     if decision.approved and (campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)):
         to = _approvers(session, campaign, authors | set(approvers_of(session, campaign_id)))
-        subject = f"Chờ người thứ hai duyệt: {campaign.name}"
+        subject = f"{urgent}Chờ người thứ hai duyệt: {campaign.name}"
         return [(CampaignDecision, decision.id, to, subject, _SECOND.format(**values))]
     to = [
         user.email

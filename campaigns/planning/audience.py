@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -68,7 +69,7 @@ FROM (
                 ) THEN 'unreachable'
            END AS skip
     FROM recipients r
-    LEFT JOIN (SELECT DISTINCT phone_id FROM suppressions WHERE lifted_at IS NULL) x ON x.phone_id = r.phone_id
+    LEFT JOIN (SELECT DISTINCT phone_id FROM suppressions WHERE lifted_at IS NULL{counted}) x ON x.phone_id = r.phone_id
     {languages}
     WHERE r.campaign_id = :campaign AND r.exclusion IS NULL
 ) s
@@ -81,25 +82,30 @@ WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
 """).bindparams(bindparam("now", type_=Step.opened_at.type))
 
 
-def freeze_audience(session: Session, campaign: Campaign) -> None:
+def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> None:
     """Write the recipients and the excluded, in one statement.
 
-    Once for a campaign, before its first step.
+    Once for a campaign, before its first step. `passes_opt_outs`: the installation allows it to warnings.
     """
     add_lists(session, campaign)
     campaign.seed = campaign.seed or secrets.randbelow(P - 1) + 1
-    statement, parameters = freeze_statement(audience_query(session, campaign), seed=campaign.seed)
+    query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
+    statement, parameters = freeze_statement(query, seed=campaign.seed)
     with full_scan(session):
         session.execute(statement, {"campaign": campaign.id, **parameters})
     campaign.recipients = count_new_audience(session, campaign.id)
 
 
-def audience_query(session: Session, campaign: Campaign) -> AudienceQuery:
-    """Return the audience query of a campaign, by the lists that it has now."""
+def audience_query(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> AudienceQuery:
+    """Return the audience query of a campaign, by the lists that it has now.
+
+    `passes_opt_outs`: the installation allows warnings that have a legal basis to pass opt-outs.
+    """
     lists = session.scalars(select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id))
-    return build_audience_query(
+    query = build_audience_query(
         session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions)
     )
+    return replace(query, passes_opt_outs=passes_opt_outs and bool(campaign.urgent_basis))
 
 
 def build_audience_query(
@@ -144,11 +150,13 @@ def add_lists(session: Session, campaign: Campaign) -> None:
     session.flush()
 
 
-def queue_step(session: Session, step: Step, *, now: datetime) -> None:
+def queue_step(session: Session, step: Step, *, now: datetime, passes_opt_outs: bool = False) -> None:
     """Write a step's messages and put those to be sent into the outbox, in two statements."""
+    passes = passes_opt_outs and bool(step.campaign.urgent_basis)
+    counted = " AND reason = 'wrong_number'" if passes else ""
     with full_scan(session):
         session.execute(
-            text(_MESSAGES.format(**_arm_parts(step))),
+            text(_MESSAGES.format(counted=counted, **_arm_parts(step))),
             {"campaign": step.campaign_id, "step": step.id, "number": step.number},
         )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
@@ -219,7 +227,7 @@ blocked AS (
            MAX(CASE WHEN reason = 'opt_out' THEN 1 ELSE 0 END) AS opted_out,
            MAX(CASE WHEN reason = 'wrong_number' THEN 1 ELSE 0 END) AS wrong,
            MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call
-    FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL
+    FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL{counted}
     GROUP BY phone_id
 )"""
 # Each phone's answers in launched campaigns of a kind: 1 for any answer, 2 for an install.
@@ -248,13 +256,18 @@ _FIELD_SQL = {
 }
 _CHOICE = """
            COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
-           MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY c.id) AS opted_out,
+           {opted_out} AS opted_out,
            SUM(CASE WHEN COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0) = 0 THEN 1 ELSE 0 END)
                OVER (PARTITION BY c.id) AS usable,
            ROW_NUMBER() OVER (
                PARTITION BY c.id
                ORDER BY COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0), cp.position
            ) AS choice"""
+_OPTED_OUT = "MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY c.id)"
+# For a warning that passes opt-outs: who objected to the processing, restricted it or withdrew consent is left out.
+_OBJECTED = """EXISTS (
+               SELECT 1 FROM person_requests q WHERE q.contact_id = {contact} AND q.kind IN ('object', 'withdraw', 'restrict')
+           )"""
 _UNREACHABLE = """
            CASE WHEN phone_id IS NULL THEN 'no_phone'
                 WHEN opted_out = 1 THEN 'opted_out'
@@ -368,11 +381,10 @@ def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, di
     if ContactField.HISTORY in fields:
         parameters["kind"] = query.kind
     statement = _FREEZE.format(
-        blocked=_BLOCKED.strip(),
+        **suppression_parts(query.passes_opt_outs),
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
         facts="".join(f", {_FIELD_SQL[field][0]} AS {field}" for field in fields),
         joins=" ".join(_FIELD_SQL[field][1] for field in fields),
-        choice=_CHOICE,
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
         bucket=bucket_sql("contact_id", seed),
@@ -383,20 +395,30 @@ def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, di
     return text(statement).bindparams(*expanding), parameters
 
 
-def profile_statement(*, is_postgresql: bool) -> TextClause:
+def suppression_parts(passes_opt_outs: bool) -> dict[str, str]:
+    """Return the parts of a statement that decide by suppressions which phones may be written to."""
+    counted = " AND reason = 'wrong_number'" if passes_opt_outs else ""
+    objected = f"CASE WHEN {_OBJECTED.format(contact='c.id')} THEN 1 ELSE 0 END"
+    return {
+        "blocked": _BLOCKED.format(counted=counted).strip(),
+        "choice": _CHOICE.format(opted_out=objected if passes_opt_outs else _OPTED_OUT),
+        "objected": f" OR {_OBJECTED.format(contact='r.contact_id')}" if passes_opt_outs else "",
+    }
+
+
+def profile_statement(*, is_postgresql: bool, passes_opt_outs: bool = False) -> TextClause:
     """Return the statement that counts everybody by profile. Its parameters are `kind` and `every`."""
     joined_lists = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
     return text(
         _PROFILES.format(
             lists=joined_lists,
-            blocked=_BLOCKED.strip(),
+            **suppression_parts(passes_opt_outs),
             told=_PAST_ANSWERS.strip(),
             area=_AREA,
             smartphone=_SMARTPHONE,
             language=_LANGUAGE,
             history=_HISTORY,
             joins=f"{_PHONE_LANGUAGE} {_PHONE_HISTORY}",
-            choice=_CHOICE,
             unreachable=_UNREACHABLE,
         )
     )
@@ -406,7 +428,7 @@ def profile_statement(*, is_postgresql: bool) -> TextClause:
 NAMES = 30_000
 
 
-def load_audience_counter(session: Session, kind: str) -> AudienceCounter:
+def load_audience_counter(session: Session, kind: str, *, passes_opt_outs: bool = False) -> AudienceCounter:
     """Read everybody in a list now, with their answers to campaigns of this kind."""
     last = session.scalar(select(func.max(Contact.id))) or 0
     every = max(1, -(-last // NAMES))
@@ -418,7 +440,8 @@ def load_audience_counter(session: Session, kind: str) -> AudienceCounter:
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
         rows = session.execute(
-            profile_statement(is_postgresql=is_postgresql), {"kind": kind, "every": every}
+            profile_statement(is_postgresql=is_postgresql, passes_opt_outs=passes_opt_outs),
+            {"kind": kind, "every": every},
         ).all()
     for row in rows:
         *key, shared_id, contact_id, usable, number = row
@@ -435,7 +458,8 @@ def load_audience_counter(session: Session, kind: str) -> AudienceCounter:
             sampled[contact_id] = profile
         if shared_id is not None:
             sharers.append((contact_id, profile, shared_id, usable))
-    further = _further_phones(session, [contact_id for contact_id, _, _, usable in sharers if usable > 1])
+    with_others = [contact_id for contact_id, _, _, usable in sharers if usable > 1]
+    further = _further_phones(session, with_others, passes_opt_outs=passes_opt_outs)
     names = session.execute(
         select(Contact.id, Contact.name).where(Contact.id % every == 0).order_by(Contact.id)
     )
@@ -449,13 +473,16 @@ def load_audience_counter(session: Session, kind: str) -> AudienceCounter:
     )
 
 
-def _further_phones(session: Session, people: list[int]) -> dict[int, list[int]]:
+def _further_phones(session: Session, people: list[int], *, passes_opt_outs: bool) -> dict[int, list[int]]:
     """Return the phones after the first that each of these people may be written to on, in order."""
+    reasons = [SuppressionReason.WRONG_NUMBER]
+    if not passes_opt_outs:
+        reasons.append(SuppressionReason.DO_NOT_CALL)
     blocked = exists(
         select(literal(1)).where(
             Suppression.phone_id == ContactPhone.phone_id,
             Suppression.lifted_at.is_(None),
-            Suppression.reason != SuppressionReason.OPT_OUT,
+            Suppression.reason.in_(reasons),
         )
     )
     phones_by_contact: dict[int, list[int]] = {}

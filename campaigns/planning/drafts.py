@@ -25,11 +25,13 @@ from campaigns.models.campaigns import (
 )
 from campaigns.planning.audience import add_lists
 from campaigns.planning.drives import drive_named, open_drive_of
+from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import Content
 from campaigns.rules.draft import Draft, GoalDraft
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState
+from campaigns.rules.urgent import Urgency
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList
@@ -67,6 +69,8 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     campaign.window_from, campaign.window_to = draft.hours or (None, None)
     campaign.cap_per_day = draft.cap_per_day
     campaign.budget_vnd = draft.budget_vnd
+    campaign.urgent_reason = draft.urgent.reason if draft.urgent else ""
+    campaign.urgent_basis = draft.urgent.basis if draft.urgent else ""
     campaign.starts_at = draft.starts_at
     campaign.deadline = draft.deadline
     session.add(campaign)
@@ -246,6 +250,9 @@ def describe_campaign(
         "deadline": _clock_time(campaign.deadline),
         "pace": campaign.pace,
         "cap_per_day": campaign.cap_per_day,
+        "urgent": Urgency(campaign.urgent_reason, campaign.urgent_basis).as_data()
+        if campaign.urgent_reason
+        else None,
         "budget_vnd": campaign.budget_vnd,
         "goal": _without_none(
             {
@@ -257,7 +264,10 @@ def describe_campaign(
         )
         if goal
         else None,
-        "content": changed_parts(kinds.get(campaign.kind, {}), campaign.content),
+        # A kind made in the office may be changed later: what its campaigns say does not depend on it.
+        "content": changed_parts(
+            kinds.get(campaign.kind, {}) if campaign.kind in load_kinds() else {}, campaign.content
+        ),
     }
     return _without_none(description)
 
@@ -302,7 +312,7 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
             f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}: {{link}} Trả lời hoặc từ chối tại liên kết"
         )
     link = ": {link}" if content.app else "."
-    menu = ["1 đã xong" if not content.app else "1 đã cài", "2 chưa"]
+    menu = [f"1 đã {content.words.done}", "2 chưa"]
     if content.wording(Label.NO_SMARTPHONE).reply:
         menu.append("3 không có điện thoại thông minh")
     menu.append("4 cần giúp")

@@ -12,7 +12,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Drive
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import find_content, title_of
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
@@ -80,7 +80,7 @@ def open_drive_of(session: Session, kind: str, *, now: datetime) -> Drive:
     )
     if drive is not None:
         return drive
-    title = str(load_kinds().get(kind, {}).get("title", kind))
+    title = title_of(session, kind)
     is_first = current_drive(session) is None
     name = title
     if session.scalar(select(Drive.id).where(Drive.name == name)) is not None:
@@ -165,7 +165,7 @@ def _require(session: Session, user: User) -> None:
 def _write(
     session: Session, drive: Drive, *, kind: str, name: str, starts_on: date, ends_on: date | None
 ) -> None:
-    if kind not in load_kinds():
+    if find_content(session, kind) is None:
         raise BadInput("drive_kind_unknown", kind=kind[:40])
     name = " ".join(name.split())
     if not 0 < len(name) <= 120:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Sender, Step
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import all_kinds
 from campaigns.rules.budget import Spending
 from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import FIELDS, Draft, StepDraft
@@ -148,7 +148,7 @@ def build_preview(
                 hold_out=step.hold_out,
             )
         )
-    hours = common_hours(draft.hours, is_live=settings.is_live)
+    hours = None if draft.urgent else common_hours(draft.hours, is_live=settings.is_live)
     begins_at = opens_at(max(now, draft.starts_at or now), hours)
     finishes_at = None
     if draft.pace:
@@ -162,15 +162,15 @@ def build_preview(
         is_registered=_is_registered(session, draft.sender),
         takes_replies=settings.takes_replies,
         is_https=settings.public_base_url.startswith("https:"),
-        other_apps=_other_apps(draft),
+        other_apps=_other_apps(session, draft),
         now=now,
     )
     return Preview(audience, steps, begins_at, finishes_at, find_warnings(draft, facts))
 
 
-def _other_apps(draft: Draft) -> frozenset[str]:
+def _other_apps(session: Session, draft: Draft) -> frozenset[str]:
     """Return the app names of other kinds: such a name in the text shows that it was copied from one."""
-    others = [kind for name, kind in load_kinds().items() if name != draft.kind]
+    others = [kind for name, kind in all_kinds(session).items() if name != draft.kind]
     return frozenset(kind["app"]["name"] for kind in others if kind.get("app"))
 
 

@@ -263,7 +263,7 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
         return _issued(session, issue, settings)
     form, day = current_template(session, mail.drive_id), short_day(mail.day)
     hours = form.hours
-    words = words_of(find_drive(session, mail.drive_id).kind)
+    words = words_of(session, find_drive(session, mail.drive_id).kind)
     owners = f"số {words.owners}, " if words.owners else ""
     facts = {
         "day": day,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Drive
 from campaigns.models.reports import ReportForm
 from campaigns.planning.drives import find_drive
-from campaigns.planning.kinds import load_kinds, words_of
+from campaigns.planning.kinds import title_of, words_of
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.reports.template import ReportTemplate, fill_default, parse_template
 from outreach.accounts import audit
@@ -34,7 +34,7 @@ def _default_data() -> dict[str, Any]:
 
 def default_data(session: Session, *, kind: str = DEFAULT_KIND) -> dict[str, Any]:
     """Return a form's data for a kind of campaign with the province's name; dots where no province is loaded."""
-    title, words = str(load_kinds()[kind]["title"]), words_of(kind)
+    title, words = title_of(session, kind), words_of(session, kind)
     province = find_province(session)
     data = fill_default(
         _default_data(),
@@ -80,7 +80,7 @@ def save_form(
     """Store a new form of a drive; frozen reports keep their own. Raises BadInput, NotAllowed."""
     require_province(session, user)
     kind = find_drive(session, drive).kind
-    form = parse_template(data | {"kind": kind, "owners": words_of(kind).counted})
+    form = parse_template(data | {"kind": kind, "owners": words_of(session, kind).counted})
     saved = ReportForm(drive_id=drive, data=form.as_data(), saved_by=user.id, saved_at=now)
     session.add(saved)
     session.flush()

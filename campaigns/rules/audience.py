@@ -94,6 +94,7 @@ class AudienceQuery:
 
     `kind` is the campaign's; earlier answers to this kind count. `lists_without_basis` are those of `lists` that have
     no legal basis. `conditions` are in their order of precedence. `is_recorded`: each list's basis is on record.
+    `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well.
     """
 
     kind: str
@@ -101,6 +102,7 @@ class AudienceQuery:
     lists_without_basis: frozenset[int] = frozenset()
     conditions: tuple[Condition, ...] = ()
     is_recorded: bool = True
+    passes_opt_outs: bool = False
 
 
 def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:

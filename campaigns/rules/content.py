@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from campaigns.rules.kind_words import read_words
+from campaigns.rules.kind_words import KindWords, read_words
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate
@@ -158,6 +158,7 @@ class Content:
     language: str = "vi"
     languages: tuple[str, ...] = ("vi",)  # into which the texts are translated
     vietnamese: frozenset[str] = frozenset()  # texts that a page in another language shows in Vietnamese
+    words: KindWords = field(default_factory=KindWords)
 
     @property
     def dialled(self) -> str:
@@ -255,7 +256,6 @@ def _without_blank(table: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
 def _read(data: Mapping[str, Any], language: str) -> Content:
     if unknown := sorted(set(data) - _PARTS):
         raise BadCampaign("content_parts_unknown", parts=unknown)
-    read_words(data)
     for name in ("title", "question", "issuer"):
         if not str(data.get(name, "")).strip():
             raise BadCampaign("content_part_missing", name=name)
@@ -271,6 +271,7 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
         vocabulary=_read_vocabulary(_table(data, "vocabulary")),
         page=_read_page(_table(data, "page")),
         language=language,
+        words=read_words(data),
     )
 
 

@@ -13,6 +13,7 @@ from campaigns.rules.draft import FIELDS
 from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
+from campaigns.rules.urgent import MAX_PER_DAY
 from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, RequestExpired, Throttled
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import VIETNAMESE
@@ -51,7 +52,7 @@ def refusal_reason(
 
     `step` is 1 for a campaign's first message, more for a reminder, 0 for anything else. `answered`: the resident
     has answered or waits for an officer. `repeated`: the number had the same content in the last 24 hours, from any
-    campaign (Decree 90/2008 with 77/2012). `recent`: how many messages it had in that time. `is_open`: the sending
+    campaign (Decree 90/2008 with 77/2012). `recent`: how many messages of its class, urgent or not, it had in that time. `is_open`: the sending
     hours allow it. The confirmation of an opt-out (Decree 91/2020: once, at once) and
     the one answer to a cry for help are exempt from all rules.
     A test goes to the tester's own number: only suppression stops it.
@@ -78,8 +79,13 @@ def hash_content(template: str, *, step: int) -> str:
     return hashlib.sha256(f"{step}/{plain}".encode()).hexdigest()
 
 
-def daily_cap(cap: int | None, *, is_live: bool) -> int | None:
-    """Return the messages allowed per number in 24 hours: at most three if live (Decree 91/2020)."""
+def daily_cap(cap: int | None, *, is_live: bool, is_urgent: bool = False) -> int | None:
+    """Return the messages allowed per number in 24 hours: at most three if live (Decree 91/2020).
+
+    Warnings have a limit of their own, and only warnings count towards it.
+    """
+    if is_urgent:
+        return MAX_PER_DAY
     if not is_live:
         return cap
     return min(cap or MAX_CAP_PER_DAY, MAX_CAP_PER_DAY)

@@ -15,6 +15,7 @@ from campaigns.rules.audience import AudienceConditions, read_conditions
 from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import check_texts
 from campaigns.rules.sending_hours import VIETNAM, is_clock
+from campaigns.rules.urgent import Urgency, read_urgency
 from outreach.rules.errors import BadCampaign
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.sms_template import Template
@@ -51,6 +52,7 @@ _KNOWN: dict[str, Any] = {
     "text_b": str,
     "texts": dict,
     "hold_out": (int, float),
+    "urgent": dict,
 }
 
 
@@ -102,6 +104,7 @@ class Draft:
     unaccented: bool = False
     unaccented_languages: tuple[str, ...] = ()
     goal: GoalDraft | None = None
+    urgent: Urgency | None = None  # then hours and daily cap are those of the urgent class
 
 
 def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
@@ -127,6 +130,7 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
     if kind not in kinds:
         raise BadCampaign("kind_unknown", kind=kind, kinds=sorted(kinds))
     content = merge(kinds[kind], data.get("content", {}))
+    urgent = read_urgency(data["urgent"]) if data.get("urgent") is not None else None
     read_content(content)
     draft = Draft(
         name=" ".join(data["name"].split())[:120],
@@ -142,14 +146,15 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         areas=tuple(map(str, data.get("areas", ()))),
         conditions=read_conditions(data),
         pace=_limit(data, "pace", 0.1),
-        hours=_hours(data.get("window")),
-        cap_per_day=_limit(data, "cap_per_day", 1),
+        hours=None if urgent else _hours(data.get("window")),
+        cap_per_day=None if urgent else _limit(data, "cap_per_day", 1),
         budget_vnd=_limit(data, "budget_vnd", 1),
         starts_at=_moment(data, "starts_at"),
         deadline=_moment(data, "deadline"),
         unaccented=data.get("unaccented", False),
         unaccented_languages=_unaccented_languages(data.get("unaccented_languages", ())),
         goal=_goal(data.get("goal")),
+        urgent=urgent,
     )
     days = [step.after_days for step in draft.steps]
     if days != sorted(days):

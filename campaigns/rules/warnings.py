@@ -96,7 +96,7 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
         and not all(_OPT_OUT_PHRASE.search(unaccent(text).lower()) for text in texts),
         CampaignWarning.TYPED_ADDRESS: any(_ADDRESS.search(text) for text in texts),
         CampaignWarning.LINK_UNSAFE: any(links) and not facts.is_https,
-        CampaignWarning.NO_HOURS: draft.hours is None,
+        CampaignWarning.NO_HOURS: draft.hours is None and draft.urgent is None,
         CampaignWarning.HOURS_TOO_WIDE: draft.hours is not None
         and (draft.hours[0] < LIVE_HOURS[0] or draft.hours[1] > LIVE_HOURS[1]),
         CampaignWarning.OVER_BUDGET: draft.budget_vnd is not None and facts.cost_vnd > draft.budget_vnd,

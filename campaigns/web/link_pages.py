@@ -54,7 +54,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
             agency=session.get_one(Organisation, link.organisation_id).name,
             holder=link.holder,
             drive=drive.name,
-            words=words_of(drive.kind),
+            words=words_of(session, drive.kind),
             until=link.expires_at.astimezone(VIETNAM).strftime("%d/%m/%Y"),
             typed=form_values or _initial_values(history, today),
             history=[entry for entry in history if entry.stands][:7],

@@ -246,6 +246,11 @@ class Settings:
         formats.whole(0, 1_000_000_000),
         "from such a cost on, in VND, a campaign takes two people's approval; 0 is never",
     )
+    urgent_passes_opt_outs: bool = _var(
+        False,
+        formats.yes_or_no,
+        "whether a warning that has a legal basis goes to opted-out numbers and those of the do-not-call register: yes or no",
+    )
     approved_growth_percent: float = _var(
         5.0,
         formats.number(0, 1000),

@@ -68,6 +68,11 @@ def choice(*allowed: str) -> Callable[[str], str]:
     return check
 
 
+def yes_or_no(value: str) -> bool:
+    """Read yes or no. Raises ValueError."""
+    return choice("yes", "no")(value) == "yes"
+
+
 def number(low: float, high: float) -> Callable[[str], float]:
     """Return a parser of numbers between `low` and `high`, inclusive."""
 

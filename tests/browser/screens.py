@@ -45,6 +45,8 @@ SCREENS = [
     Screen("goals.index", "/admin/goals/?subject=residents:62", AUTHOR),
     Screen("goals.index", "/admin/goals/", LEADER),
     Screen("drives.index", "/admin/drives/", AUTHOR),
+    Screen("kinds.index", "/admin/kinds/", AUTHOR),
+    Screen("kinds.create", "/admin/kinds/new?of=bao-lu", AUTHOR),
     Screen("drives.index", "/admin/drives/?edit=1", AUTHOR),
     Screen("guides.index", "/admin/huong-dan/", LEADER),
     Screen("guides.show", "/admin/huong-dan/can-bo", AUTHOR),

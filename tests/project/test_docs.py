@@ -45,6 +45,8 @@ def shown_default(item: Field[Any]) -> str:
     default = item.default
     if default in ("", ()) or item.metadata["secret"] or item.name == "twilio_account_sid":
         return ""
+    if isinstance(default, bool):
+        return "yes" if default else "no"
     text = f"{default:g}" if isinstance(default, int | float) else str(default)
     return text.removeprefix("sqlite:///").removeprefix(f"{ROOT}/")
 

@@ -10,7 +10,7 @@ from alembic import op
 from outreach.core.db import UtcDateTime
 
 revision = "0065_gateways"
-down_revision = "0062_drives"
+down_revision = "0064_kinds"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -58,6 +58,7 @@ POST campaigns.submit       ASP..
 POST campaigns.return_draft    ASP..
 POST campaigns.approve      A.P..
 POST campaigns.launch       ASP..
+POST campaigns.correct      ASP..
 POST campaigns.discard      ASP..
 GET  sending.panel          ASP.U
 POST sending.act            ASP..
@@ -114,6 +115,12 @@ POST activities.enter        ASP..
 GET  activities.show         ASPLU
 POST activities.correct      ASP..
 POST activities.withdraw     ASP..
+GET  kinds.index            ASP.U
+GET  kinds.page             ASP.U
+GET  kinds.create           ASP..
+POST kinds.create           ASP..
+GET  kinds.edit             ASP..
+POST kinds.edit             ASP..
 GET  drives.index           ASPLU
 POST drives.create          ASP..
 POST drives.edit            ASP..

@@ -67,7 +67,7 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(
     assert told["Thông tin"][0] == {"Mục": "Họ tên", "Nội dung": NAME}
     assert told["Số điện thoại"][0]["Số"] == number(0)
     assert told["Danh sách"][0]["Danh sách"] == "Hội viên"
-    assert told["Chiến dịch"][0]["Câu trả lời hiện nay"] == "Đã cài"
+    assert told["Chiến dịch"][0]["Câu trả lời hiện nay"] == "Đã thực hiện"
     assert NAME in told["Tin đã gửi"][0]["Nội dung"]
     assert told["Câu trả lời"][0]["Nội dung"] == "@toi da cai roi"
     assert told["Yêu cầu về dữ liệu"][0]["Loại"] == "Xem dữ liệu về mình"

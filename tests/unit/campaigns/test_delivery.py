@@ -19,6 +19,7 @@ from campaigns.rules.delivery import (
     refusal_reason,
 )
 from campaigns.rules.states import MessageKind, SkipReason
+from campaigns.rules.urgent import MAX_PER_DAY
 
 K, R = MessageKind, Refusal
 FREE: dict[str, Any] = {
@@ -88,6 +89,7 @@ def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(
 ) -> None:
     assert daily_cap(own, is_live=False) == training
     assert daily_cap(own, is_live=True) == live
+    assert daily_cap(own, is_live=True, is_urgent=True) == MAX_PER_DAY, "warnings have their own"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.audience import Answered, AudienceConditions, Smartphone, read_conditions
 from campaigns.rules.draft import Draft, GoalDraft, StepDraft, read_draft
+from campaigns.rules.urgent import Urgency
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadCampaign, BadInput
 from tests.support.errors import refuses
@@ -259,3 +260,22 @@ def test_whom_it_is_for_is_read_with_the_rest() -> None:
 )
 def test_a_condition_that_is_none_is_refused(key: str, value: Any, told: str) -> None:
     assert told in refusal(**{key: value})
+
+
+def test_a_warning_has_no_hours_and_no_cap_of_its_own() -> None:
+    read = draft(urgent={"reason": " Bão  số 9 "}, window=["08:00", "20:00"], cap_per_day=1)
+    assert (read.urgent, read.hours, read.cap_per_day) == (Urgency("Bão số 9"), None, None)
+    assert draft(urgent={"reason": "Bão", "basis": "Luật"}).urgent == Urgency("Bão", "Luật")
+
+
+@pytest.mark.parametrize(
+    ("urgent", "told"),
+    [
+        ({}, "vì sao"),
+        ({"reason": " "}, "vì sao"),
+        ({"reason": "a" * 501}, "500"),
+        ({"why": "Bão"}, "chỉ gồm"),
+    ],
+)
+def test_a_warning_without_a_reason_is_refused(urgent: dict[str, str], told: str) -> None:
+    assert told in refusal(urgent=urgent)

@@ -1,0 +1,184 @@
+"""Kinds of campaign: those that come with Loa to read, those made in the office to edit, with a preview and a test of their words."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from admin.views.base import AdminPage
+from admin.views.correct_texts import preview_page
+from admin.views.text_fields import Form, add_language, fill_texts, read_texts, show_languages, show_texts
+from admin.wording.campaigns import name_errors
+from admin.wording.errors import show_error
+from campaigns.planning.drafts import suggest_text
+from campaigns.planning.kinds import all_kinds, find_content
+from campaigns.planning.made_kinds import check_kind, create_kind, edit_kind, is_made, try_words
+from campaigns.rules.content import read_content
+from campaigns.rules.content_texts import find_text_errors
+from campaigns.rules.kind_words import read_words
+from outreach.accounts.permissions import is_province_staff
+from outreach.contacts.languages import read_offered
+from outreach.models.accounts import User
+from outreach.rules.errors import LoaError, NotFound
+from outreach.runtime import Runtime
+
+# Lists of words: of the vocabulary's parts.
+VOCABULARY = {
+    "verbs": _l("Từ chỉ việc cần làm"),
+    "done": _l("Từ tiếng Anh chỉ việc đã làm xong (nếu có)"),
+    "things": _l("Từ chỉ vật, nơi chốn của việc này"),
+    "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
+}
+_BETWEEN = re.compile(r"[,;\n]+")
+
+
+class KindsView(AdminPage):
+    """Not in the menu: the campaign form and the drives' page link here."""
+
+    under = "campaigns"
+
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(runtime, name="", endpoint="kinds", url="/admin/kinds")
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        with self.reading() as (session, user):
+            kinds = all_kinds(session)
+            return self.render(
+                "campaigns/kinds.html",
+                kinds=[
+                    {"code": code, "title": content["title"], "question": content["question"]}
+                    | {"done": read_words(content).done, "is_made": is_made(code)}
+                    for code, content in kinds.items()
+                ],
+                may_edit=is_province_staff(session, user),
+            )
+
+    @expose("/new", methods=["GET", "POST"])
+    def create(self) -> ResponseReturnValue:
+        """Make a kind. `?of=` names the kind whose texts it starts from."""
+        return self._edit(None, request.args.get("of", "khao-sat"))
+
+    @expose("/<code>/edit", methods=["GET", "POST"])
+    def edit(self, code: str) -> ResponseReturnValue:
+        return self._edit(code, code)
+
+    @expose("/<code>/page")
+    def page(self, code: str) -> ResponseReturnValue:
+        """Show the answer page of a kind; its buttons work, nothing is recorded."""
+        with self.reading() as (session, _user):
+            content = read_content(self._content(session, code))
+        back = _("Các loại chiến dịch")
+        return preview_page(content, self.runtime.settings, way_back=url_for(".index"), back=back)
+
+    def _content(self, session: Session, code: str) -> dict[str, Any]:
+        content = find_content(session, code)
+        if content is None:
+            raise NotFound("kind_not_found", code=code[:40])
+        return content
+
+    def _edit(self, code: str | None, source: str) -> ResponseReturnValue:
+        form: Form = MultiDict(request.form)
+        errors: dict[str, str] = {}
+        if code is not None and not is_made(code):
+            return redirect(url_for(".page", code=code))
+        with self.reading() as (session, _user):
+            content = self._content(session, source)
+        if request.method == "GET":
+            _fill(form, content)
+            if code is None:
+                form["c.title"] = ""
+        elif form.get("wish") == "language":
+            add_language(form, form.get("add_language", ""))
+        else:
+            errors = _errors(form)
+            if form.get("wish") == "save" and not errors:
+                try:
+                    self.do(create_kind, _read(form)) if code is None else self.do(
+                        edit_kind, code, _read(form)
+                    )
+                except LoaError as error:
+                    errors["form"] = show_error(error)
+                else:
+                    flash(_("Đã lưu loại chiến dịch. Soạn chiến dịch mới thì chọn được loại này."), "success")
+                    return redirect(url_for(".index"), code=303)
+        with self.reading() as (session, user):
+            shown = self._show(session, user, form, code=code, errors=errors)
+        return shown, 422 if errors and form.get("wish") == "save" else 200
+
+    def _show(
+        self, session: Session, user: User, form: Form, *, code: str | None, errors: dict[str, str]
+    ) -> str:
+        content, seen = _read(form), None
+        with suppress(LoaError):
+            seen = read_content(content)
+        page: str = self.render(
+            "campaigns/kind.html",
+            code=code,
+            form=form,
+            shown_errors=name_errors(errors) if request.method == "POST" else [],
+            texts=show_texts(form, errors, kind="khao-sat"),
+            **show_languages(form, errors, offered=read_offered(session), kind="khao-sat"),
+            vocabulary=VOCABULARY,
+            seen=seen,
+            words=seen.words if seen else None,
+            message=suggest_text(seen, takes_replies=self.runtime.settings.takes_replies) if seen else "",
+            tried=try_words(content, form.get("tried", "").splitlines())
+            if seen and form.get("tried")
+            else [],
+            may_edit=is_province_staff(session, user),
+        )
+        return page
+
+
+def _fill(form: Form, content: dict[str, Any]) -> None:
+    fill_texts(form, content)
+    words = read_words(content)
+    form["words_done"] = words.done if content.get("words") else ""
+    form["words_owners"], form["words_agencies"] = words.owners, "1" if words.agencies else ""
+    for part in VOCABULARY:
+        form[f"vocabulary_{part}"] = ", ".join(content.get("vocabulary", {}).get(part, []))
+
+
+def _read(form: Form) -> dict[str, Any]:
+    """Return the content that the form describes."""
+    content = read_texts(form)
+    content.pop("words", None)
+    content.pop("vocabulary", None)
+    words: dict[str, Any] = {
+        name: " ".join(form.get(f"words_{name}", "").split()) for name in ("done", "owners")
+    }
+    content["words"] = {name: text for name, text in words.items() if text}
+    if form.get("words_agencies"):
+        content["words"]["agencies"] = True
+    lists = {
+        part: [
+            word
+            for each in _BETWEEN.split(form.get(f"vocabulary_{part}", ""))
+            if (word := " ".join(each.split()))
+        ]
+        for part in VOCABULARY
+    }
+    if lists["verbs"]:
+        content["vocabulary"] = {part: found for part, found in lists.items() if found}
+    return content
+
+
+def _errors(form: Form) -> dict[str, str]:
+    content = _read(form)
+    errors = {f"c.{path}": show_error(error) for path, error in find_text_errors(content).items()}
+    if not errors:
+        try:
+            check_kind(content)
+        except LoaError as error:
+            errors["form"] = show_error(error)
+    return errors

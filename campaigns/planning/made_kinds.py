@@ -1,0 +1,112 @@
+"""Kinds of campaign made in the office: stored, changed, and their words tried on replies.
+
+A campaign copies its kind's content when it is written, so a later change of the kind changes no campaign.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import MadeKind
+from campaigns.planning.kinds import all_kinds, load_kinds
+from campaigns.rules.content import read_content
+from campaigns.rules.content_texts import check_texts
+from campaigns.rules.kind_words import read_words
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import understand
+from outreach.accounts import audit
+from outreach.accounts.permissions import is_province_staff, require_role
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.segments import unaccent
+from outreach.use_cases import use_case
+
+MOST_TRIED = 50  # replies
+_MOST_KINDS = 200
+
+
+def find_kind(session: Session, code: str) -> MadeKind:
+    """Return a kind made in the office. Raises NotFound."""
+    kind = session.scalar(select(MadeKind).where(MadeKind.code == code))
+    if kind is None:
+        raise NotFound("kind_not_found", code=code[:40])
+    return kind
+
+
+def check_kind(content: Mapping[str, Any]) -> None:
+    """Raise BadCampaign or BadInput for content with which no campaign of a kind could be written."""
+    read_content(content)
+    check_texts(content)
+    if read_words(content).done == read_words({}).done:
+        raise BadInput("kind_words_missing")
+    # Without its own verbs replies would be understood by those of another kind.
+    if not (content.get("vocabulary") or {}).get("verbs"):
+        raise BadInput("kind_verbs_missing")
+
+
+@use_case
+def create_kind(session: Session, content: dict[str, Any], *, user: User, now: datetime) -> MadeKind:
+    """Store a new kind, whose name in files and addresses follows from its title. Raises BadInput, NotAllowed."""
+    _require(session, user)
+    check_kind(content)
+    kinds = all_kinds(session)
+    if len(kinds) >= _MOST_KINDS:
+        raise WrongState("kinds_too_many", most=_MOST_KINDS)
+    stem = re.sub(r"[^a-z0-9]+", "-", unaccent(str(content["title"])).lower()).strip("-")[:32] or "loai"
+    code = next(
+        name for name in (stem, *(f"{stem}-{n}" for n in range(2, _MOST_KINDS + 2))) if name not in kinds
+    )
+    kind = MadeKind(code=code, content=content, created_by=user.id, created_at=now)
+    session.add(kind)
+    session.flush()
+    audit.record(session, "kind.create", kind, user, now)
+    return kind
+
+
+@use_case
+def edit_kind(session: Session, code: str, content: dict[str, Any], *, user: User, now: datetime) -> MadeKind:
+    """Change a kind made in the office; campaigns that were written before stay as they are. Raises BadInput, NotFound, NotAllowed."""
+    _require(session, user)
+    check_kind(content)
+    kind = find_kind(session, code)
+    kind.content, kind.edited_at = content, now
+    audit.record(session, "kind.edit", kind, user, now)
+    return kind
+
+
+def _require(session: Session, user: User) -> None:
+    require_role(user, Role.STAFF, Role.APPROVER)
+    if not is_province_staff(session, user):
+        raise NotAllowed("kinds_not_allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class TriedReply:
+    """How a reply would be understood in campaigns of a kind. `is_automatic`: no officer would have to look at it."""
+
+    body: str
+    label: Label
+    confidence: float
+    is_automatic: bool
+
+
+def try_words(content: Mapping[str, Any], replies: Sequence[str]) -> list[TriedReply]:
+    """Return how replies are understood by a kind's words, at most MOST_TRIED of them."""
+    vocabulary = read_content(content).vocabulary
+    tried = []
+    for body in [line.strip() for line in replies if line.strip()][:MOST_TRIED]:
+        found = understand(body, vocabulary)
+        tried.append(TriedReply(body, found.label, found.confidence, found.is_automatic))
+    return tried
+
+
+def is_made(code: str) -> bool:
+    """Return whether a kind does not come with Loa."""
+    return code not in load_kinds()

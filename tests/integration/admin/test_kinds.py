@@ -1,0 +1,264 @@
+"""A kind made in the office, from its page to the report; and no page or document that has a word of another kind."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+from io import BytesIO
+
+import pytest
+from flask.testing import FlaskClient
+from pypdf import PdfReader
+from sqlalchemy import select
+
+from campaigns.agencies.links import address_of, make_link
+from campaigns.agencies.reports import submit_by_officer
+from campaigns.lifecycle import create_campaign
+from campaigns.models.campaigns import Campaign, Drive
+from campaigns.models.messages import Message
+from campaigns.models.replies import AnswerSource, Case
+from campaigns.models.reports import FileKind, Purpose, ReportMail
+from campaigns.planning.drafts import describe_campaign
+from campaigns.planning.drives import choose_drive
+from campaigns.planning.kinds import load_kinds, office_kinds
+from campaigns.planning.made_kinds import create_kind, edit_kind
+from campaigns.replies.record_answer import record_answer
+from campaigns.reports.documents import build_without_issuing, words_of
+from campaigns.reports.report_mail import compose_letter
+from campaigns.reports.settings import default_data, save_form
+from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.draft import read_draft
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignAction
+from outreach.accounts.organisations import create_organisation
+from outreach.accounts.users import find_user
+from outreach.models.accounts import AuditEvent, OrganisationKind
+from outreach.rules.errors import BadInput, NotAllowed
+from tests.support.admin_client import post, signed_in
+from tests.support.errors import refuses
+from tests.support.servers import RUNS_ALL
+from tests.support.world import APPROVER, AUTHOR, World, number
+
+MADE = {
+    **load_kinds()["khao-sat"],
+    "title": "Khám sức khỏe định kỳ",
+    "question": "Ông/bà đã khám sức khỏe năm nay chưa?",
+    "why": "Khám sớm để chữa sớm.",
+    "answers": {
+        "installed": {"button": "Tôi đã khám rồi", "reply": "Cam on ong/ba da di kham."},
+        "not_yet": {"button": "Tôi chưa khám", "reply": "Moi ong/ba den tram y te."},
+        "need_help": {"button": "Tôi cần người giúp", "reply": "Can bo se lien he."},
+        "opt_out": load_kinds()["khao-sat"]["answers"]["opt_out"],
+    },
+    "page": {},
+    "vocabulary": {"verbs": ["khám", "đi khám", "khám sức khỏe"], "things": ["trạm y tế", "sức khỏe"]},
+    "words": {"done": "khám sức khỏe", "agencies": True},
+}
+# Words that no other kind may show, found in plain text without regard to case.
+OWN_WORDS = {
+    "bluezone": ("bluezone", "đã cài", "chưa cài", "cài đặt ứng dụng", "nút cài đặt", "cai xong"),
+    "tiem-chung": ("tiêm", "vắc xin"),
+    "bao-lu": ("tránh bão", "chuẩn bị xong", "chuẩn bị tránh"),
+    "giay-to": ("làm giấy tờ", "làm xong giấy tờ", "căn cước"),
+    "khao-sat": ("phiếu lấy ý kiến", "trả lời phiếu", "khảo sát"),
+    "kham-suc-khoe-dinh-ky": ("khám sức khỏe",),
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    return sqlite_url
+
+
+@pytest.fixture
+def made(world: World) -> str:
+    """The kind made in the office; its name."""
+    user = world.user(AUTHOR)
+    return create_kind(world.runtime, dict(MADE), user=user, now=world.now).code
+
+
+def test_a_kind_is_made_on_its_page_tried_and_then_chosen_in_a_campaign(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/kinds/new?of=bao-lu").text
+    fields = dict(re.findall(r'<input[^>]* name="([^"]+)" value="([^"]*)"', page))
+    fields |= dict(re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>', page))
+    typed = {
+        unescape(name): unescape(value)
+        for name, value in fields.items()
+        if name not in ("csrf_token", "tried", "wish")
+    }
+    typed |= {
+        "c.title": "Sơ tán vùng trũng",
+        "words_done": "sơ tán",
+        "c.question": "Gia đình đã sơ tán chưa?",
+    }
+    tried = post(
+        client, "/admin/kinds/new?of=bao-lu", **typed, wish="try", tried="nhà tôi sơ tán rồi\nđừng nhắn nữa"
+    )
+    assert "Đã sơ tán" in tried.text
+    assert "Không nhận tin nữa" in tried.text
+    refused = post(client, "/admin/kinds/new", **(typed | {"words_done": ""}), wish="save")
+    assert refused.status_code == 422
+    assert "Hãy ghi việc đã làm" in refused.text
+    assert "Sơ tán vùng trũng" in refused.text, "what was typed stays"
+    assert post(client, "/admin/kinds/new", **typed, wish="save").status_code == 303
+    assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text
+    assert "Gia đình đã sơ tán chưa?" in client.get("/admin/kinds/so-tan-vung-trung/page").text
+    assert '<option value="so-tan-vung-trung">' in client.get("/admin/campaigns/new").text
+    with world.runtime.db.read() as session:
+        assert "kind.create" in session.scalars(select(AuditEvent.action)).all()
+
+
+def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_one(
+    world: World, made: str
+) -> None:
+    world.add_people(2)
+    campaign_id = draft(world, made)
+    before = describe(world, campaign_id)
+    changed = {**MADE, "question": "Đã khám chưa?", "why": "Câu khác."}
+    edit_kind(world.runtime, made, changed, user=world.user(AUTHOR), now=world.now)
+    assert describe(world, campaign_id) == before
+    with refuses(BadInput, says="từ chỉ việc"):
+        edit_kind(world.runtime, made, {**MADE, "vocabulary": {}}, user=world.user(AUTHOR), now=world.now)
+    with world.runtime.db.write() as session:
+        women = create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+        world.add_officer(session, "pn@loa.example", world.user(AUTHOR).role, women.id)
+    with pytest.raises(NotAllowed):
+        create_kind(world.runtime, dict(MADE), user=world.user("pn@loa.example"), now=world.now)
+
+
+def describe(world: World, campaign_id: int) -> dict[str, object]:
+    with world.runtime.db.read() as session:
+        kinds = office_kinds(session)
+        data = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=kinds)
+        return {**data, "content": read_draft(data, kinds=kinds).content}
+
+
+def draft(world: World, kind: str) -> int:
+    with world.runtime.db.read() as session:
+        kinds = office_kinds(session)
+    data = {"name": "Đợt một", "kind": kind, "text": f"Moi ong/ba xem {len(kind)}: {{link}}"}
+    read = read_draft({**data, "lists": ["Hội viên"], "sender": "MTTQ"}, kinds=kinds)
+    return create_campaign(world.runtime, read, user=world.user(AUTHOR), now=world.now).id
+
+
+def plain(page: str) -> str:
+    """The text of a page, without what lists all kinds and without code."""
+    shown = re.sub(r"(?s)<(script|style|select|datalist)\b.*?</\1>", " ", page)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", shown)).lower().split())
+
+
+def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
+    client: FlaskClient, world: World, made: str
+) -> None:
+    world.add_people(4)
+    with world.runtime.db.write() as session:
+        agency = create_organisation(session, code="SYT", name="Sở Nội vụ", kind=OrganisationKind.AGENCY).id
+    signed_in(client, AUTHOR)
+    found: list[str] = []
+    # `make test-all` renders all of them.
+    for kind in (*load_kinds(), made) if RUNS_ALL else (made,):
+        texts = render_all(client, world, kind, agency)
+        others = [word for other, words in OWN_WORDS.items() if other != kind for word in words]
+        assert len(texts) >= 25
+        for name, text in texts.items():
+            found += [f"{kind}: {name} has “{word}”" for word in others if word in text]
+        own = OWN_WORDS[kind]
+        for name in ("sheet", "progress", "answer page", "report.docx", "report.pdf", "report.xlsx"):
+            if not any(word in texts[name] for word in own):
+                found.append(f"{kind}: {name} has none of its own words")
+    assert not found, "\n".join(found)
+
+
+def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dict[str, str]:
+    """Send, answer and report a campaign of a kind; the text of every page, message and document by what it is."""
+    campaign_id, now = draft(world, kind), datetime.now(UTC)
+    form_page = client.get(f"/admin/campaigns/{campaign_id}/edit").text
+    for action, email in (
+        (CampaignAction.SUBMIT, AUTHOR),
+        (CampaignAction.APPROVE, APPROVER),
+        (CampaignAction.LAUNCH, AUTHOR),
+    ):
+        world.act(campaign_id, action, email)
+    world.sweep()
+    with world.runtime.db.write() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        drive, user = session.get_one(Drive, campaign.drive_id), find_user(session, AUTHOR)
+        choose_drive(session, drive.id, user=user, now=datetime.now(UTC))
+        for index, label in ((0, Label.INSTALLED), (1, Label.NOT_YET), (2, Label.NEED_HELP)):
+            recipient = world.recipient(number(index), campaign_id)
+            record_answer(
+                session,
+                phone_id=recipient.phone_id or 0,
+                recipient=session.merge(recipient),
+                label=label,
+                source=AnswerSource.SMS,
+                keys=world.keys,
+                now=now,
+            )
+        today = now.astimezone(VIETNAM).date()
+        counts = StaffCounts(10, 10, 4)
+        submit_by_officer(session, agency, counts, day=today, note="", user=user, now=now)
+        link = make_link(session, agency, holder="Chị Hoa", days=7, user=user, now=now)
+        agency_form = address_of(link, world.runtime.settings).removeprefix(
+            world.runtime.settings.public_base_url
+        )
+        save_form(session, drive.id, default_data(session, kind=kind), user=user, now=now)
+        letter = compose_letter(
+            session,
+            ReportMail(
+                drive_id=drive.id, purpose=Purpose.CHASE, day=today.isoformat(), organisation_id=agency
+            ),
+            world.runtime.settings,
+        )
+        case = session.scalars(select(Case.id).order_by(Case.id.desc())).first()
+        sent = session.scalars(select(Message.text).where(Message.campaign_id == campaign_id)).all()
+    files = build_without_issuing(world.runtime, drive.id, today, now=now)
+    reach = f"/admin/campaigns/{campaign_id}/reach/"
+    pages = {
+        "home": "/admin/",
+        "sheet": f"/admin/campaigns/{campaign_id}/",
+        "answer page": f"/admin/campaigns/{campaign_id}/page",
+        "after done": f"/admin/campaigns/{campaign_id}/page?answer=installed",
+        "after help": f"/admin/campaigns/{campaign_id}/page?answer=need_help",
+        "about": f"/admin/campaigns/{campaign_id}/page?about=1",
+        "texts": f"/admin/campaigns/{campaign_id}/texts",
+        "kind's page": f"/admin/kinds/{kind}/page",
+        "progress": "/admin/progress/",
+        "reach": reach,
+        "installs": f"/admin/campaigns/{campaign_id}/installs/",
+        "people": f"/admin/people/?campaign={campaign_id}",
+        "inbox": f"/admin/inbox/?campaign={campaign_id}",
+        "case": f"/admin/inbox/{case}/",
+        "agencies": "/admin/agencies/",
+        "agency": f"/admin/agencies/{agency}/",
+        "agency's form": agency_form,
+        "goals": "/admin/goals/",
+        "activities": "/admin/publicity/",
+        "visits": "/admin/rounds/",
+        "report": "/admin/report/",
+        "report preview": "/admin/report/preview",
+        "report form": "/admin/report/form",
+    }
+    answers = {name: client.get(path, follow_redirects=True) for name, path in pages.items()}
+    assert {name: answer.status_code for name, answer in answers.items() if answer.status_code != 200} == {}
+    texts = {name: plain(answer.text) for name, answer in answers.items()}
+    texts["form"] = plain(form_page)
+    for form in ("csv", "xlsx"):
+        sent_file = post(client, f"{reach}file", form=form).data
+        texts[f"reach.{form}"] = (
+            sent_file.decode() if form == "csv" else " ".join(words_of(sent_file, FileKind.XLSX))
+        ).lower()
+    texts["mail"] = f"{letter.subject} {letter.body}".lower()
+    texts["messages"] = " ".join(filter(None, sent)).lower()
+    for kind_of_file in (FileKind.DOCX, FileKind.XLSX):
+        texts[f"report.{kind_of_file.value}"] = " ".join(words_of(files[kind_of_file], kind_of_file)).lower()
+    pdf = PdfReader(BytesIO(files[FileKind.PDF]))
+    texts["report.pdf"] = " ".join(" ".join(page.extract_text() for page in pdf.pages).lower().split())
+    return texts

@@ -1,0 +1,244 @@
+"""A warning of danger: two approve it, it leaves at night and ahead of all, and the dead number never gets it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.streams import open_streams, suppressed_attempts
+from campaigns.lifecycle import perform_action
+from campaigns.models.campaigns import Recipient, Sender
+from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.planning.preview import segment_price
+from campaigns.rules.delivery import create_renderer
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignAction, MessageState
+from outreach.contacts.suppressions import suppress
+from outreach.core.settings import Settings
+from outreach.models.accounts import AuditEvent, AuditValues, Role
+from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
+from outreach.rules.errors import NotAllowed, WrongState
+from tests.support.errors import refuses
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, World, number
+
+SECOND = "duyet2@loa.example"
+STORM = "Bão số 9 đổ bộ trong đêm"
+BASIS = "Luật Phòng thủ dân sự 2023, Công điện 12/CĐ-UBND"
+NIGHT = datetime(2026, 9, 1, 2, tzinfo=VIETNAM).astimezone(UTC)
+_A = CampaignAction
+
+
+@pytest.fixture
+def storm(world: World) -> World:
+    """Ten people: 1 opted out, 2 is in the do-not-call register, 3 is reported dead, 4 objected to the processing."""
+    world.now = NIGHT
+    world.add_people(10)
+    author = world.user(AUTHOR).id
+    with world.runtime.db.write() as session:
+        world.add_officer(session, SECOND, Role.APPROVER)
+        for index, reason in (
+            (1, SuppressionReason.OPT_OUT),
+            (2, SuppressionReason.DO_NOT_CALL),
+            (3, SuppressionReason.WRONG_NUMBER),
+            (4, SuppressionReason.OPT_OUT),
+        ):
+            phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
+            key = world.runtime.settings.secret_key
+            suppress(session, phone, reason=reason, source="officer", secret_key=key, now=NIGHT)
+        objector = session.scalars(
+            select(ContactPhone.contact_id).join(Phone).where(Phone.e164 == number(4))
+        ).one()
+        session.add(
+            PersonRequest(
+                kind=RequestKind.RESTRICT,
+                contact_id=objector,
+                asked_by="A Thun",
+                asked_at=NIGHT,
+                due_at=NIGHT,
+                recorded_by=author,
+                recorded_at=NIGHT,
+            )
+        )
+    return world
+
+
+def with_setting(world: World, **changes: object) -> None:
+    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, **changes))
+
+
+def press(world: World, campaign_id: int, action: CampaignAction, email: str) -> None:
+    perform_action(world.runtime, campaign_id, action, user=world.user(email), now=NIGHT, reason="Sửa.")
+
+
+def approve_twice(world: World, campaign_id: int) -> None:
+    for action, email in (
+        (_A.SUBMIT, AUTHOR),
+        (_A.APPROVE, APPROVER),
+        (_A.APPROVE, SECOND),
+        (_A.LAUNCH, AUTHOR),
+    ):
+        press(world, campaign_id, action, email)
+    world.sweep(at=NIGHT)
+
+
+def claim_at(world: World, moment: datetime, *, limit: int = 100) -> list[list[str]]:
+    """What one round over all streams claims then, as a live gateway would; the numbers by stream, in order."""
+    settings: Settings = world.runtime.settings
+    claimed = []
+    with world.runtime.db.write() as session:
+        streams = sorted(
+            open_streams(session, now=moment, is_live=True), key=lambda stream: (stream.rank, stream.id)
+        )
+        for stream in streams:
+            batch = claim(
+                session,
+                stream,
+                limit=limit,
+                segments=float("inf"),
+                now=moment,
+                lease_s=60,
+                worker="test",
+                renderer=create_renderer(settings),
+                price_vnd=segment_price(stream.price_vnd, settings),
+                is_live=True,
+                service_sender="",
+                passes_opt_outs=settings.urgent_passes_opt_outs,
+            )
+            claimed.append([item.to for item in batch.claims])
+    return claimed
+
+
+def all_but(*without: int) -> list[str]:
+    return [number(i) for i in range(10) if i not in without]
+
+
+@both_databases
+def test_a_storm_warning_leaves_at_two_at_night_while_an_ordinary_campaign_keeps_its_hours(
+    storm: World,
+) -> None:
+    ordinary = storm.launch(cap_per_day=1)
+    with storm.runtime.db.write() as session:
+        session.execute(update(Outbox).values(not_before=NIGHT))
+    warning = storm.draft(name="Bão", text="Bao so 9: so tan ngay {link}", urgent={"reason": STORM})
+    press(storm, warning, _A.SUBMIT, AUTHOR)
+    with pytest.raises(NotAllowed):
+        press(storm, warning, _A.APPROVE, AUTHOR)
+    press(storm, warning, _A.APPROVE, APPROVER)
+    with pytest.raises(WrongState):
+        press(storm, warning, _A.APPROVE, APPROVER)
+    with pytest.raises(WrongState):
+        press(storm, warning, _A.LAUNCH, AUTHOR)
+    press(storm, warning, _A.APPROVE, SECOND)
+    press(storm, warning, _A.LAUNCH, AUTHOR)
+    storm.sweep(at=NIGHT)
+    assert claim_at(storm, NIGHT) == [all_but(1, 2, 3, 4)]
+    morning = NIGHT + timedelta(hours=5, minutes=30)
+    assert claim_at(storm, morning) == [all_but(1, 2, 3, 4)], "the warning used up none of the daily cap"
+    assert storm.status(ordinary)["steps"][0]["messages"] == {"sending": 6}
+    excluded = storm.status(warning)["excluded"]
+    assert excluded == {"opted_out": 2, "do_not_call": 1, "wrong_number": 1}
+    assert told_in_the_audit(storm) == ["submit", "approve_first", "approve", "launch", "warn"]
+
+
+def told_in_the_audit(world: World) -> list[str]:
+    """The actions that name the warning's reason, and the last one, which says to how many it goes."""
+    with world.runtime.db.read() as session:
+        rows = session.execute(
+            select(AuditEvent.action, AuditEvent.details, AuditValues.changes)
+            .outerjoin(AuditValues, AuditValues.event_id == AuditEvent.id)
+            .where(AuditEvent.action.like("campaign.%"))
+            .order_by(AuditEvent.id)
+        ).all()
+    return [
+        row.action.removeprefix("campaign.")
+        for row in rows
+        if STORM in str(row.changes) or row.action == "campaign.warn"
+    ]
+
+
+@both_databases
+def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_never_to_the_dead(
+    storm: World,
+) -> None:
+    warning = storm.draft(urgent={"reason": STORM, "basis": BASIS})
+    with refuses(WrongState, says="URGENT_PASSES_OPT_OUTS"):
+        press(storm, warning, _A.SUBMIT, AUTHOR)
+    with_setting(storm, urgent_passes_opt_outs=True)
+    approve_twice(storm, warning)
+    assert storm.status(warning)["excluded"] == {"opted_out": 1, "wrong_number": 1}
+    [claimed] = claim_at(storm, NIGHT, limit=3)
+    assert claimed == all_but(3, 4)[:3]
+    with storm.runtime.db.write() as session:
+        attempts = list(session.scalars(select(Attempt.id)))
+        assert not suppressed_attempts(session, attempts, passes_opt_outs=True)
+        assert len(suppressed_attempts(session, attempts, passes_opt_outs=False)) == 2
+        # Who is reported dead meanwhile, or answers the warning itself with a stop, is left out.
+        answered = session.scalars(select(Recipient).join(Phone).where(Phone.e164 == number(7))).one()
+        answered.answer = "opt_out"
+        for index, reason in ((7, SuppressionReason.OPT_OUT), (8, SuppressionReason.WRONG_NUMBER)):
+            phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
+            key = storm.runtime.settings.secret_key
+            suppress(session, phone, reason=reason, source="sms", secret_key=key, now=NIGHT)
+    assert claim_at(storm, NIGHT) == [all_but(0, 1, 2, 3, 4, 7, 8)]
+    assert [row["recipients"] for row in warned(storm)] == [8]
+    assert [row["passed"] for row in warned(storm)] == [2]
+
+
+def warned(world: World) -> list[dict[str, int]]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(AuditEvent.details).where(AuditEvent.action == "campaign.warn")))
+
+
+def test_the_setting_alone_passes_nothing_and_turned_off_again_it_holds_what_waits(storm: World) -> None:
+    with_setting(storm, urgent_passes_opt_outs=True)
+    plain = storm.draft(name="Không căn cứ", urgent={"reason": STORM})
+    approve_twice(storm, plain)
+    assert storm.status(plain)["excluded"] == {"opted_out": 2, "do_not_call": 1, "wrong_number": 1}
+    passing = storm.draft(text="Khac: {link}", urgent={"reason": STORM, "basis": BASIS})
+    approve_twice(storm, passing)
+    with_setting(storm, urgent_passes_opt_outs=False)
+    assert claim_at(storm, NIGHT)[1] == all_but(1, 2, 3, 4)
+    with storm.runtime.db.read() as session:
+        skipped = select(Message).where(Message.campaign_id == passing, Message.state == MessageState.SKIPPED)
+        assert len(session.scalars(skipped).all()) == 2
+
+
+# `make test-all` sends to 5,000 phones.
+PHONES, PER_SECOND = (5000, 500) if os.environ.get("LOA_TEST_ALL") else (150, 150)
+
+
+def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(world: World) -> None:
+    world.add_people(PHONES)
+    with world.runtime.db.write() as session:
+        world.add_officer(session, SECOND, Role.APPROVER)
+        session.add(Sender(name="MTTQ", pace=PER_SECOND))
+        dead = session.scalars(select(Phone).where(Phone.e164 == number(0))).one()
+        key = world.runtime.settings.secret_key
+        suppress(
+            session, dead, reason=SuppressionReason.WRONG_NUMBER, source="sms", secret_key=key, now=world.now
+        )
+    world.launch(name="Ngoài giờ", text="Ngoai gio", window=world.closed_window())
+    world.launch(name="Trong giờ", text="Trong gio")
+    warning = world.draft(name="Bão", text="Bao so 9, so tan ngay", unaccented=True, urgent={"reason": STORM})
+    approve_twice(world, warning)
+    world.sweep()
+    began = time.monotonic()
+    world.send_until(lambda: world.status(warning)["state"] == "completed" or bool(world.sweep()))
+    took = time.monotonic() - began
+    bodies = [line["Body"] for line in world.simulator.ledger()]
+    assert bodies.count("Bao so 9, so tan ngay") == PHONES - 1
+    assert took > (PHONES - 1) / PER_SECOND - 1.5
+    last = len(bodies) - 1 - bodies[::-1].index("Bao so 9, so tan ngay")
+    # But for requests that are under way together with the last warnings.
+    assert bodies[:last].count("Trong gio") <= world.runtime.settings.send_in_flight // 2
+    assert bodies[: last - 100].count("Trong gio") == 0
+    assert "Ngoai gio" not in bodies
+    assert number(0) not in world.sent_to()
