@@ -28,7 +28,7 @@ $(UNIT): unit-%:
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(VENV)/bin/python -m pytest tests/unit/$* --confcutdir=tests/unit -p pytest_timeout -p no:cacheprovider -q
 
 test-integration: environment-dev chromium  ## the tests with real parts alone
-	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 3
+	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4
 
 pictures: environment-dev chromium  ## the pictures in docs/pictures, taken on the walk through the browser
 	LOA_PICTURES=1 $(VENV)/bin/python -m pytest tests/browser -q -k "walk or picture"

@@ -11,7 +11,7 @@ import pytest
 
 from campaigns.delivery import claim_messages
 from campaigns.delivery.claim_messages import SendTask
-from campaigns.delivery.send_messages import SendBuffer
+from campaigns.delivery.gateway_pool import SendBuffer
 from campaigns.delivery.streams import Reservation, reserve_capacity
 from campaigns.emergency_stop import resume_all_sending, stop_all_sending
 from campaigns.rules.states import CampaignAction
