@@ -26,6 +26,7 @@ from campaigns.models.webhooks import DeliveryState
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.drives import current_drive_id, drive_for_figures
 from campaigns.planning.kinds import load_kinds
+from campaigns.planning.made_kinds import create_kind
 from campaigns.planning.segments import save_segment
 from campaigns.privacy.requests import finish_request, record_request
 from campaigns.replies.receive_reply import receive_reply
@@ -91,6 +92,8 @@ def seed_site(runtime: Runtime) -> dict[str, Any]:
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
         made |= _hand_in(session, Path(runtime.settings.uploads_dir), now)
         made["hook"] = _open_to_others(session, now)
+        content = {**load_kinds()["khao-sat"], "title": "Khám sức khỏe định kỳ"}
+        made["kind"] = create_kind(session, content, user=find_user(session, AUTHOR), now=now).code
         invited = find_user(session, LEADER)
         made["user"] = invited.id
         made["organisation"] = session.scalars(select(func.max(Organisation.id))).one()

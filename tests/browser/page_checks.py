@@ -112,7 +112,10 @@ def find_foreign_words(page: Page) -> list[str]:
             return [document.title, ...texts, ...labels].filter(Boolean).join("\\n");
         }"""
     )
-    text = re.sub(r"\{(name|link)\}|\S+@\S+|https?://\S+|\S+\.(csv|xlsx|xls|ods|toml|vn|md)\b", " ", text)
+    text = re.sub(
+        r"\{(name|link)\}|\S+@\S+|https?://\S+|\S+\.(csv|xlsx|xls|ods|toml|vn|md|timer)\b", " ", text
+    )
+    text = re.sub(r"\bloa backup create\b|\bsystem_id\b", " ", text)  # a command to type, a name of SMPP's
     return [
         f"“{found[0]}” in “{text[max(0, found.start() - 30) : found.end() + 30].strip()}”"
         for pattern in (ENGLISH, KEYS)

@@ -47,6 +47,8 @@ SCREENS = [
     Screen("drives.index", "/admin/drives/", AUTHOR),
     Screen("kinds.index", "/admin/kinds/", AUTHOR),
     Screen("kinds.create", "/admin/kinds/new?of=bao-lu", AUTHOR),
+    Screen("kinds.edit", "/admin/kinds/{kind}/edit", AUTHOR),
+    Screen("kinds.page", "/admin/kinds/khao-sat/page", AUTHOR),
     Screen("drives.index", "/admin/drives/?edit=1", AUTHOR),
     Screen("guides.index", "/admin/huong-dan/", LEADER),
     Screen("guides.show", "/admin/huong-dan/can-bo", AUTHOR),
@@ -165,6 +167,8 @@ NO_SCREENS = {
     "do_not_call.export",
     "organisations.export",
     "users.export",
+    "templates.form",
+    "aggregator_callbacks.status",
     "static_files.static",
     "guides.picture",
     "answer_page.show_with_rest",  # leads to the next one
