@@ -22,6 +22,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.installation import front_name, read_installation
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
+from outreach.accounts.users import check_email
 from outreach.models.accounts import User
 from outreach.places.nation import province_names
 from outreach.rules.errors import BadInput
@@ -122,6 +123,7 @@ def create_first_setup(runtime: Runtime) -> Blueprint:
             values = form.values()
             today = now.astimezone(VIETNAM).date()
             plan = read_installation(_as_data(values), kinds=load_kinds(), today=today)
+            check_email(plan.administrator["email"])  # before the code is used up
             use_code(runtime, form.code.data)
         except BadInput as error:
             form.refuse(error)

@@ -153,7 +153,10 @@ def _officer(runtime: Runtime, now: datetime) -> User | None:
 
 
 def _body() -> Mapping[str, Any]:
-    body = request.get_json(force=True, silent=True)
+    try:
+        body = request.get_json(force=True, silent=True)
+    except RecursionError:  # brackets within brackets without end
+        body = None
     return body if isinstance(body, dict) else {}
 
 

@@ -72,6 +72,14 @@ def check_password(user: User | None, password: str) -> bool:
         return False
 
 
+def check_email(text: str) -> str:
+    """Return an e-mail address as it is stored. Raises BadInput for what is none."""
+    email = text.strip().lower()
+    if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
+        raise BadInput("email_wrong")
+    return email
+
+
 def create_user(
     session: Session,
     *,
@@ -87,9 +95,7 @@ def create_user(
 
     Raises BadInput for a bad address, a short password or a taken e-mail.
     """
-    email = email.strip().lower()
-    if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
-        raise BadInput("email_wrong")
+    email = check_email(email)
     password_hash = no_password() if password is None else hash_password(password)
     if session.execute(select(User.id).where(User.email == email)).first():
         raise BadInput("email_taken")

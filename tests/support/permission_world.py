@@ -30,6 +30,7 @@ from campaigns.models.templates import RegisteredTemplate
 from campaigns.models.webhooks import DeliveryState, Subscription
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
+from campaigns.planning.made_kinds import create_kind
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.activities import ActivityEntry, ActivityKind
@@ -299,6 +300,8 @@ class Office:
                 db.get_one(User, int(self.visitors[HERE, role].user_id.split(".")[0]))
                 for role in (Role.STAFF, Role.APPROVER)
             )
+            made_kind = {**load_kinds()["khao-sat"], "title": f"Khám sức khỏe {MARK}"}
+            self.values["code"] = create_kind(db, made_kind, user=staff, now=self.now).code
             ids = []
             for state in ("sending", "draft"):
                 draft = read_draft(

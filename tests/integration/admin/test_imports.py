@@ -384,7 +384,7 @@ def test_the_header_is_put_on_another_line_by_hand(client: FlaskClient, world: W
     guide = "Cách ghi,Họ tên,SĐT,Năm sinh\n,viết hoa,mười số,bốn số\n"
     hand_in(client, world, "a.csv", f"{guide}Họ và tên,Máy,Chỗ\n{rows}".encode())
     work_on(world)
-    assert upload(world).counts["ok"] == 0
+    assert not upload(world).counts.get("ok")  # no column of the first line has numbers
     page = client.get("/admin/imports/1/").text
     assert re.search(r'<option value="1" selected>Dòng 1: Cách ghi · Họ tên', page)
     assert "0905000001" not in page

@@ -16,7 +16,7 @@ from campaigns.goals.official_figures import enter_official
 from campaigns.models.figures import AgencyReport
 from campaigns.models.reports import FileKind, Purpose, ReportMail
 from campaigns.planning.drives import current_drive_id
-from campaigns.planning.kinds import load_kinds, needs_smartphone, words_of
+from campaigns.planning.kinds import load_kinds
 from campaigns.reports.documents import words_of as words_of_file
 from campaigns.reports.report_mail import compose_letter
 from campaigns.reports.settings import current_template
@@ -24,6 +24,7 @@ from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.reports.writers.docx import write_docx
 from campaigns.reports.writers.pdf import draw_charts
 from campaigns.reports.writers.xlsx import write_xlsx
+from campaigns.rules.kind_words import read_words
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.organisations import create_organisation
@@ -50,7 +51,7 @@ def add_agency(world: World, kind: str, today: date) -> tuple[int, str]:
         session.flush()
         agency = create_organisation(session, code="SYT", name="Sở Một", kind=OrganisationKind.AGENCY).id
         user, now = find_user(session, AUTHOR), datetime.now(UTC)
-        counts = read_counts("120", "100" if words_of(kind).owners else "", "90")
+        counts = read_counts("120", "100" if read_words(load_kinds()[kind]).owners else "", "90")
         submit_by_officer(session, agency, counts, day=today, note="", user=user, now=now)
         drive = current_drive_id(session)
         enter_official(
@@ -106,13 +107,13 @@ def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kin
         said["mail"] = compose_letter(session, mail, world.runtime.settings).body
         [report] = session.scalars(select(AgencyReport)).all()
     # Of 120 people 100 have a smartphone; where everybody counts, all 120 do.
-    assert report.with_smartphone == (100 if words_of(kind).owners else 120)
-    own = words_of(kind).done
+    assert report.with_smartphone == (100 if read_words(load_kinds()[kind]).owners else 120)
+    own = read_words(load_kinds()[kind]).done
     for place in ("/admin/progress/", "/admin/agencies/", link, FileKind.DOCX, "mail"):
         assert f"đã {own}" in said[place].lower(), (place, said[place])
-    others = {words_of(other).done for other in load_kinds() if other != kind} - {own}
+    others = {read_words(load_kinds()[other]).done for other in load_kinds() if other != kind} - {own}
     foreign = [rf"(?:đã|chưa) {re.escape(word)}\b" for word in others if not own.startswith(word)]
-    if not needs_smartphone(kind):
+    if not bool(load_kinds()[kind].get("app")):
         foreign += ["điện thoại thông minh", "đtth?m", "bluezone", r"\bcài\b"]
     wrong = [
         (place, found[0])

@@ -318,7 +318,7 @@ WITHOUT_TOKEN = (
     "visits_app.",
 )  # their callers prove themselves otherwise
 # Objects that belong to the installation, not to an organisation.
-OF_ALL = {"drive_id", "incident_id", "place_question_id", "report_link_id", "spelling_id"}
+OF_ALL = {"drive_id", "incident_id", "place_question_id", "report_link_id", "spelling_id", "code"}
 ABOUT_WHAT = {
     "sending.panel": "launched_id",
     "installs.index": "launched_id",
@@ -334,8 +334,6 @@ OF_THE_AGENCY = {"agencies.show", "agencies.submit", "agencies.roster", "agencie
 # A file to correct, and rows to decide on: on record.
 SHOWS_NUMBERS = {
     ("GET", "imports.errors"),
-    ("GET", "imports.show"),
-    ("GET", "imports.live"),
     ("GET", "lists.waiting"),
     ("GET", "visits.sheet"),
 }
