@@ -44,22 +44,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """The processes of pytest-xdist share one PostgreSQL, and what is migrated once: `_shared` has them in the first."""
+    """The processes of pytest-xdist share what is migrated once.
+
+    Each has a PostgreSQL of its own: which events are told depends on the transactions that run in all databases of one.
+    """
     config = node.config
     if not hasattr(config, "loa_shared"):
-        folder = make_folder()
-        server = None if os.environ.get("TEST_POSTGRES_URL") else start_postgres(folder)
-        config.loa_shared = (folder, server)
-    folder, server = config.loa_shared
-    node.workerinput["loa_folder"] = str(folder)
-    node.workerinput["loa_postgres"] = server.url if server else ""
+        config.loa_shared = make_folder()
+    node.workerinput["loa_folder"] = str(config.loa_shared)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if shared := getattr(config, "loa_shared", None):
-        folder, server = shared
-        if server:
-            server.stop()
+    if folder := getattr(config, "loa_shared", None):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -120,10 +116,9 @@ def redis_url(servers_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(request: pytest.FixtureRequest, servers_folder: Path) -> Iterator[str]:
-    """A real PostgreSQL: the one in TEST_POSTGRES_URL, whose user may create databases, or one of the tests' own."""
-    shared: str = getattr(request.config, "workerinput", {}).get("loa_postgres", "")
-    if given := os.environ.get("TEST_POSTGRES_URL") or shared:
+def postgres_url(servers_folder: Path) -> Iterator[str]:
+    """A real PostgreSQL: the one in TEST_POSTGRES_URL, whose user may create databases, or one of our own."""
+    if given := os.environ.get("TEST_POSTGRES_URL"):
         yield given
         return
     server = start_postgres(servers_folder)
@@ -165,14 +160,9 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_url: str, shared_folder: Path) -> Iterator[MigratedDatabase]:
+def migrated_postgres(postgres_url: str) -> Iterator[MigratedDatabase]:
     """A database at the newest revision, for one test after the other: making one takes longer than most tests."""
-    template = shared_folder / "template.url"
-    with _locked(shared_folder):
-        if not template.exists():
-            MigratedDatabase(url := create_database(postgres_url)).close()
-            template.write_text(url)
-        database = MigratedDatabase(create_database(postgres_url, template.read_text()))
+    database = MigratedDatabase(create_database(postgres_url))
     yield database
     database.close()
     drop_database(database.url)

@@ -72,7 +72,7 @@ def create_kind(session: Session, content: dict[str, Any], *, user: User, now: d
 
 @use_case
 def edit_kind(session: Session, code: str, content: dict[str, Any], *, user: User, now: datetime) -> MadeKind:
-    """Change a kind made in the office; campaigns that were written before stay as they are. Raises BadInput, NotFound, NotAllowed."""
+    """Change a kind that an officer made; campaigns that were written before stay as they are. Raises BadInput, NotFound, NotAllowed."""
     _require(session, user)
     check_kind(content)
     kind = find_kind(session, code)

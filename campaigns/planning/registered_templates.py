@@ -75,7 +75,7 @@ def set_template_state(
         try:
             day = date.fromisoformat(until.strip()).isoformat()
         except ValueError:
-            raise BadInput("template_day_wrong") from None
+            raise BadInput("registered_until_wrong") from None
     known = {each.account_id: each for each in template.states}
     if not state:
         if account_id in known:

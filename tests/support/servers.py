@@ -35,7 +35,7 @@ POSTGRES_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
-    "max_connections": "400",
+    "max_connections": "200",
 }
 RUNS_ALL = bool(os.environ.get("LOA_TEST_ALL"))  # each test that takes any database, on both
 # For a test of what differs by database: SQL that each writes in its own way, locks, migrations, many rows at once.
@@ -153,8 +153,7 @@ class MigratedDatabase:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = _connect(url)
-        if not self._is_current():
-            self._upgrade()
+        self._upgrade()
 
     def empty(self) -> None:
         """Make it as it is right after migrating: end other connections, migrate if needed, delete all rows."""

@@ -11,14 +11,14 @@ from sqlalchemy import select
 from admin.views.inbox import labels_of
 from admin.wording.filters import LABELS
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.kinds import load_kinds, needs_smartphone, office_kinds
+from campaigns.planning.kinds import load_kinds, office_kinds
 from campaigns.rules.replies.labels import Label
 from tests.integration.admin.test_campaigns import filled, form_of, save
 from tests.integration.campaigns.test_answer_page import everything
 from tests.support.admin_client import post, signed_in
 from tests.support.world import APPROVER, AUTHOR, World
 
-WITHOUT_APP = [kind for kind in load_kinds() if not needs_smartphone(kind)]
+WITHOUT_APP = [kind for kind in load_kinds() if not load_kinds()[kind].get("app")]
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_whoever_asked_on_the_page_to_be_reminded_is_and_only_until_another_answ
     assert [line["To"] for line in world.simulator.ledger() if line["Body"].startswith("Nhắc")] == [number(0)]
 
 
-@pytest.mark.parametrize("words", ["hỏi ai vậy?", "asdf qwer"])
+@pytest.mark.parametrize("words", ["hỏi ai vậy?", "abc xyz"])
 def test_a_question_or_an_unclear_reply_before_a_reminders_sending_holds_it_back_too(
     world: World, words: str
 ) -> None:

@@ -99,7 +99,7 @@ def test_a_commune_that_is_not_loaded_stays_open(world: World, tmp_path: Path) -
 
 def test_a_list_says_which_language_a_phone_is_written_to_in(office: World, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
-    rows = [f"1,Y Hlan,tiếng Ba Na,{local(1)}", f"2,A Thun,Xơ-đăng,{local(2)}", f"3,A Nam,Anh,{local(3)}"]
+    rows = [f"1,Y Hlan,tiếng Ba Na,{local(1)}", f"2,A Thun,Xơ-đăng,{local(2)}", f"3,A Nam,Tơ Đrá,{local(3)}"]
     file.write_text("\n".join(["STT,Họ và tên,Ngôn ngữ,SĐT", *rows]), encoding="utf-8")
     bring(office, file)
     file.write_text(f"STT,Họ và tên,Ngôn ngữ,SĐT\n1,Y Hlan,Gia Rai,{local(1)}\n", encoding="utf-8")
