@@ -21,7 +21,7 @@ from campaigns.activities.activity_log import add_activity
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitSheet
-from campaigns.models.campaigns import Drive, Recipient, Sender
+from campaigns.models.campaigns import Drive, MadeKind, Recipient, Sender
 from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
@@ -30,7 +30,6 @@ from campaigns.models.templates import RegisteredTemplate
 from campaigns.models.webhooks import DeliveryState, Subscription
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.made_kinds import create_kind
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.activities import ActivityEntry, ActivityKind
@@ -300,8 +299,9 @@ class Office:
                 db.get_one(User, int(self.visitors[HERE, role].user_id.split(".")[0]))
                 for role in (Role.STAFF, Role.APPROVER)
             )
-            made_kind = {**load_kinds()["khao-sat"], "title": f"Khám sức khỏe {MARK}"}
-            self.values["code"] = create_kind(db, made_kind, user=staff, now=self.now).code
+            content = {**load_kinds()["khao-sat"], "title": "Khám sức khỏe"}
+            db.add(MadeKind(code="kham", content=content, created_by=staff.id, created_at=self.now))
+            self.values["code"] = "kham"
             ids = []
             for state in ("sending", "draft"):
                 draft = read_draft(

@@ -340,6 +340,9 @@ SHOWS_NUMBERS = {
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 422}}  # a refused form is 422
 REFUSED_WITHIN = {
     "report.file": {404},  # nothing is issued yet
+    "report.prepare": {404},  # nothing is frozen yet
+    "campaigns.keep": {404},  # a form is kept under a key of its own
+    "campaigns.drop": {404},
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
     "lists.answer_place": {404},  # no place is open
     "lists.settle_spelling": {404},  # no spelling is open
