@@ -130,6 +130,7 @@ def assert_quiet(processes: QuickProcesses) -> None:
 # -- Redis
 
 
+@pytest.mark.timeout(600)
 @one_database
 def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(
     world: World, simulator: RunningSimulator, processes: QuickProcesses, redis: Restartable
@@ -158,7 +159,8 @@ def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(
         assert time.monotonic() - asked_at < 15  # as long as a webhook's caller waits
         assert world.status(campaign)["answers"] == {"installed": 1}
         later = world.launch(name="Đợt hai", text="Đợt hai, mời cài: {link}")
-    wait_until(lambda: is_completed(world, later))
+    # A job that Redis gave to a connection that was gone by then is found by RQ's maintenance, a minute or two later.
+    wait_until(lambda: is_completed(world, later), 300)
     assert set(world.sent_to()) == {number(i) for i in range(300)}
     assert processes.are_running()
     assert_quiet(processes)
