@@ -130,7 +130,6 @@ def assert_quiet(processes: QuickProcesses) -> None:
 # -- Redis
 
 
-@pytest.mark.timeout(600)
 @one_database
 def test_a_send_goes_on_when_redis_stops_hangs_and_comes_back(
     world: World, simulator: RunningSimulator, processes: QuickProcesses, redis: Restartable
