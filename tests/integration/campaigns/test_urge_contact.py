@@ -76,5 +76,7 @@ def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(
     assert CONTACT in page  # offered again the next time
     with world.runtime.db.read() as session:
         assert session.scalars(select(Urging)).one().sent_at is not None
-        actions = session.scalars(select(AuditEvent.action).where(AuditEvent.action.like("urging.%"))).all()
+        actions = session.scalars(
+            select(AuditEvent.action).where(AuditEvent.action.like("urging.%")).order_by(AuditEvent.id)
+        ).all()
     assert actions == ["urging.write", "urging.answer"]
