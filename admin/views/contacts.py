@@ -362,6 +362,7 @@ class ContactsView(AdminPage):
                 correct_form.area_code.choices = before | correct_form.area_code.choices
             former = [] if person.is_partial else read_former_places(session, contact_id)
             question = session.get(PlaceQuestion, person.place_question_id or 0)
+            kinds = all_kinds(session)
         today = datetime.now(VIETNAM).date()
         return self.render(
             "contacts/contact.html",
@@ -380,7 +381,7 @@ class ContactsView(AdminPage):
             answer_form=_answer_form,
             request_form=RequestForm.on_page(),
             consent_form=ConsentForm.on_page(),
-            kinds=all_kinds(session),
+            kinds=kinds,
             childhood=childhood(
                 person.birth_year, today=today, age=clocks_on(load_clocks(), today).child_age
             ),
