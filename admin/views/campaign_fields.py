@@ -386,14 +386,14 @@ def read_languages(session: Session, form: Form) -> dict[str, str]:
     return {code: name for code, name in OTHER_LANGUAGES.items() if code in offered or code in used}
 
 
-def read_choices(session: Session, user: User, form: Form) -> dict[str, Any]:
-    """Return the choices for the audience that the form offers this user."""
+def read_choices(session: Session, user: User, languages: Mapping[str, str]) -> dict[str, Any]:
+    """Return the choices for the audience that the form offers this user; `languages` as `read_languages` returns them."""
     return {
         "lists": _lists(session, user),
         "organisations": _organisations(session, user),
         "districts": _districts(session, user),
         "area": _own_area(session, user),
-        "languages": {VIETNAMESE: LANGUAGES[VIETNAMESE], **read_languages(session, form)},
+        "languages": {VIETNAMESE: LANGUAGES[VIETNAMESE], **languages},
         "smartphone": SMARTPHONE,
         "answered": ANSWERED,
         "segments": [(segment.id, segment.name) for segment in read_segments(session, user)],

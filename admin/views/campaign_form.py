@@ -332,7 +332,7 @@ class CampaignFormPages(AdminPage):
             else None,
             writing=writing,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
-            choices=read_choices(session, user, filled.form),
+            choices=read_choices(session, user, languages),
             senders=[sender.name for sender in senders],
             texts=show_texts(filled.form, filled.errors, kind=kind),
             **show_languages(

@@ -194,7 +194,6 @@ class AnswerForm(Form):
     note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
 
 
-_LONGEST_SEARCH = 100
 _FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "campaign", "answer"}
 _KEPT = {*_FILTERS, "s"}
 

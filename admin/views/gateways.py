@@ -85,7 +85,7 @@ class TermsForm(Form):
 
 
 class GatewayForm(TermsForm):
-    """A gateway that is connected by what stands here."""
+    """A gateway with the address and login that connect to it."""
 
     name = TextField(_l("Tên"), maxlength=60, required=True, autocomplete="off")
     kind = ChoiceField(

@@ -141,11 +141,13 @@ def claim(
     if not due:
         return ClaimBatch([], 0)
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
-    active = select(Suppression.phone_id).where(
-        Suppression.lifted_at.is_(None), Suppression.phone_id.in_(phones)
-    )
-    suppressed = set(session.scalars(active))
-    wrong = set(session.scalars(active.where(Suppression.reason == SuppressionReason.WRONG_NUMBER)))
+    suppressions = session.execute(
+        select(Suppression.phone_id, Suppression.reason).where(
+            Suppression.lifted_at.is_(None), Suppression.phone_id.in_(phones)
+        )
+    ).all()
+    suppressed = {phone_id for phone_id, _reason in suppressions}
+    wrong = {phone_id for phone_id, reason in suppressions if reason is SuppressionReason.WRONG_NUMBER}
     opted_out = opted_out_contacts(session, {row.contact_id for row in due if row.contact_id})
     objected = contacts_who_objected(session, opted_out) if passes_opt_outs else set()
     with_open_case = _recipients_with_open_case(

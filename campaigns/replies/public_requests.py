@@ -148,7 +148,7 @@ def confirm_code(
 def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext, now: datetime) -> bool:
     """Open a case for what somebody writes about a number that nobody has verified. Returns whether it sounds like a cry for help.
 
-    It is no answer: whoever writes may be another than the number's owner. Raises BadInput if it is empty or too long.
+    It is no answer: the writer need not be the number's owner. Raises BadInput if it is empty or too long.
     """
     note = " ".join(note.split())
     if not note:

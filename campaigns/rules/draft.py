@@ -6,7 +6,7 @@ Raises BadCampaign with one sentence for the first error; nothing is guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -209,19 +209,25 @@ def _step(data: Any) -> StepDraft:
 
 
 def _texts(data: Any) -> dict[str, str]:
-    if not isinstance(data, Mapping) or (unknown := sorted(set(data) - set(LANGUAGES) | {"vi"} & set(data))):
-        codes = [f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi"]
-        if isinstance(data, Mapping):
-            raise BadCampaign("texts_language_unknown", language=unknown[0], codes=codes)
-        raise BadCampaign("texts_not_table", codes=codes)
+    if not isinstance(data, Mapping):
+        raise BadCampaign("texts_not_table", codes=_language_codes())
+    _check_languages(data.keys())
     return {code: str(text).strip() for code, text in data.items() if str(text).strip()}
 
 
 def _unaccented_languages(codes: Sequence[Any]) -> tuple[str, ...]:
-    if unknown := sorted({*map(str, codes)} - set(LANGUAGES) | {"vi"} & {*map(str, codes)}):
-        known = [f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi"]
-        raise BadCampaign("texts_language_unknown", language=unknown[0], codes=known)
+    _check_languages({*map(str, codes)})
     return tuple(sorted(set(codes)))
+
+
+def _check_languages(codes: Set[str]) -> None:
+    """Raise BadCampaign for a code that is none of a language beside Vietnamese."""
+    if unknown := sorted(codes - LANGUAGES.keys() | {"vi"} & codes):
+        raise BadCampaign("texts_language_unknown", language=unknown[0], codes=_language_codes())
+
+
+def _language_codes() -> list[str]:
+    return [f"{code} ({name})" for code, name in LANGUAGES.items() if code != "vi"]
 
 
 def _goal(data: Mapping[str, Any] | None) -> GoalDraft | None:

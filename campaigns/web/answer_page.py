@@ -50,7 +50,7 @@ from outreach.runtime import Runtime
 
 # `GET /<token>?about` shows who sends this, why, with which data, and how to object.
 ABOUT = "about"
-# What stands after a link in a sentence, and what some phones take for a part of it.
+# Punctuation after a link, which some phones take for a part of it.
 AFTER_LINKS = ".,;:!?)]}>'\"…”’"
 
 

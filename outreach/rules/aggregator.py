@@ -58,7 +58,7 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
 
 
 def id_prefix(account_id: int) -> str:
-    """Return what stands before an account's ids, as two aggregators may give the same; the first account's has nothing."""
+    """Return the prefix of an account's message ids, as two aggregators may give the same; empty for the first account."""
     return "" if account_id == 1 else f"{account_id}:"
 
 

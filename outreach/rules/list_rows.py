@@ -51,7 +51,7 @@ _TITLE = re.compile(
     r"(?:thon|lang|to dan pho|tdp|khoi|xa|phuong|thi tran|huyen|chi hoi|chi doan|tong (?:cong|so)|danh sach"
     r"|nguoi lap|lap bieu)\b|(?:cong|to \d+)$|cong ?[:(\d]|cong (?:thon|lang|to|xa|chi)\b"
 )
-# What stands below a list: a total in words, place and day, who signs.
+# Lines below a list: a total in words, place and day, who signs.
 _CLOSING = re.compile(
     r"tong (?:cong|so)\b|cong ?(?:[:(\d]|$)|danh sach (?:nay )?(?:co|gom)\b|(?:.*, ?)?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky"
     r"|thong ke|duyet)\b|lap (?:bieu|danh sach)\b|(?:tm|kt|tl|tuq)\. ?|xac nhan\b|noi nhan\b|can bo (?:lap|tong hop)\b|ke toan\b"

@@ -145,7 +145,7 @@ SCREENS = [
 ]
 # Answers that are no page of their own: a part of one, a file, or for machines.
 NO_SCREENS = {
-    "campaigns.keep",  # for the script of the form: test_keep_writing.py
+    "campaigns.keep",  # for the script of the form: test_kept_form.py
     "visits_app.file",
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
     "first_setup.show",  # open while there is no user: looked at in test_first_setup.py

@@ -9,7 +9,7 @@ from tests.lists.people import RELATIONS, Draw, Expected, ok, reject, review
 
 
 def letterhead(sheet: ListTable, title: str) -> None:
-    """Add what stands above the table of an official list: five rows, so that the header is in row 7."""
+    """Add the lines above the table of an official list: five rows, so that the header is in row 7."""
     sheet.rows += [
         ["ỦY BAN MTTQ VIỆT NAM XÃ ĐĂK HRING", None, None, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM"],
         ["BAN THƯỜNG TRỰC", None, None, "Độc lập - Tự do - Hạnh phúc"],
@@ -22,7 +22,7 @@ def letterhead(sheet: ListTable, title: str) -> None:
 
 
 def signatures(sheet: ListTable, count: int) -> None:
-    """Add what stands below the table: a total, place and day, who signed."""
+    """Add the lines below the table: a total, place and day, who signed."""
     sheet.rows += [
         [None, "Tổng cộng", count],
         [f"Danh sách này có {count} người./."],

@@ -220,7 +220,7 @@ def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(
 
 def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world: World) -> None:
     second = put_to_work(world)
-    world.use_token("wrong")  # the environment's gateway refuses whoever does not know its token
+    world.use_token("wrong")  # the environment's gateway refuses a caller without its token
     world.add_people(40)
     campaign = world.launch()
     world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
