@@ -53,6 +53,7 @@ def test_the_session_ends(office: Office, page_as: OpenAs) -> None:
     visit.expects = 400
     write(page, "Phiên đã hết")
     expect(page.locator("#kept")).to_have_text(SAVED)
+    page.wait_for_load_state("networkidle")  # the answer to a preview under way would bring the cookie back
     page.context.clear_cookies()
     page.get_by_label("Tên chiến dịch").fill("Phiên đã hết, viết tiếp")
     dialog = page.get_by_role("dialog", name="Phiên đăng nhập đã hết")
