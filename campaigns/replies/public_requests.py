@@ -34,7 +34,7 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage
-from outreach.rules.keys import split_keys
+from outreach.rules.keys import newest_key, six_digits
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.segments import measure
 
@@ -112,10 +112,7 @@ def send_code(
 def code_of(number: str, wish: Wish, *, key: str, now: datetime) -> str:
     """Return the code of a number, a wish and a day. Nothing is stored."""
     day = f"{now.astimezone(VIETNAM):%Y-%m-%d}"
-    digest = hashlib.blake2b(
-        f"{number} {wish} {day}".encode(), key=split_keys(key)[0].encode()[:64], digest_size=8
-    ).digest()
-    return f"{int.from_bytes(digest) % 1_000_000:06d}"
+    return six_digits(f"public {number} {wish} {day}", newest_key(key))
 
 
 def confirm_code(

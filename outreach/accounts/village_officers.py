@@ -6,7 +6,6 @@ the phone that was signed in before. A phone stays signed in for `KEPT_FOR`, how
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound
-from outreach.rules.keys import Purpose, oldest_first, split_keys
+from outreach.rules.keys import Purpose, newest_key, oldest_first, six_digits, split_keys
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.use_cases import use_case
 
@@ -145,9 +144,7 @@ def link_of(officer: User, settings: Settings) -> str:
 
 def code_of(officer: User, secret_key: str) -> str:
     """Return the six digits that belong to an officer's link; nothing of them is stored."""
-    text = f"visits {officer.id} {officer.password_hash}".encode()
-    digest = hmac.new(secret_key.encode(), text, hashlib.sha256).digest()
-    return f"{int.from_bytes(digest[:8]) % 1_000_000:06}"
+    return six_digits(f"visits {officer.id} {officer.password_hash}", secret_key)
 
 
 @use_case
@@ -217,7 +214,7 @@ def mail_code(db: Database, settings: Settings, officer_id: int) -> int:
         officer = session.get(User, officer_id)
         if officer is None or not _is_officer(officer) or not has_mail(officer) or not settings.smtp_url:
             return 0
-        to, code = officer.email, code_of(officer, split_keys(settings.keys_of(Purpose.LINKS))[0])
+        to, code = officer.email, code_of(officer, newest_key(settings.keys_of(Purpose.LINKS)))
     return send_mail(settings.smtp_url, to=[to], subject=_SUBJECT, body=_BODY.format(code=code))
 
 

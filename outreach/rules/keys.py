@@ -58,3 +58,9 @@ def newest_key(keys: str) -> str:
 def key_id(key: str) -> str:
     """Return eight hexadecimal characters that name a key."""
     return hmac.new(key.encode(), b"key id", hashlib.sha256).hexdigest()[:8]
+
+
+def six_digits(text: str, key: str) -> str:
+    """Return a code of six digits that only a holder of the key can make for a text; nothing of it need be stored."""
+    digest = hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()
+    return f"{int.from_bytes(digest[:8]) % 1_000_000:06}"
