@@ -71,13 +71,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneSite(LoadScopeScheduling):
-    """Any test goes to any worker, but all of the browser's to one: their site is started once.
+    """Any test goes to any worker, but all of the browser's to one, as their site is started once, and those of a file
+    about the project, which share what they have read of it.
 
     Groups of pytest-xdist's own (3.8) are without effect under pytest 9.2, which knows no `_nodeid`.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid
+        if nodeid.startswith("tests/browser/"):
+            return "browser"
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/project/") else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

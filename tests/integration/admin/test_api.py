@@ -295,5 +295,7 @@ def test_administrators_make_and_end_tokens_on_the_page(other: Other, world: Wor
     assert client.get("/api/v1/goals", headers=asked).status_code == 401
     assert post(client, "/admin/tokens/", name="", organisation=owner, days=30).status_code == 422
     with world.runtime.db.read() as session:
-        told = session.scalars(select(AuditEvent.action).where(AuditEvent.subject == "api_tokens:2")).all()
+        told = session.scalars(
+            select(AuditEvent.action).where(AuditEvent.subject == "api_tokens:2").order_by(AuditEvent.id)
+        ).all()
     assert told == ["token.create", "token.end"]

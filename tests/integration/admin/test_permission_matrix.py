@@ -25,6 +25,7 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import Role
 from outreach.runtime import open_runtime
 from tests.support.permission_world import BODY, HERE, LIST, MARK, NAME, NUMBER, THERE, Office, Visitor, dump
+from tests.support.servers import RUNS_ALL
 
 # Administrator, Staff, aPprover, Leader, aUditor, and a Village officer, who opens none of them; a dot where the door stays closed.
 # `open` is for everybody: the status for nobody, then for who is signed in.
@@ -683,7 +684,8 @@ def test_a_query_that_cannot_be_is_no_fault_of_ours(office: Office) -> None:
     }
     wrong = []
     for row in (row for row in GUARDED if row.method == "GET"):
-        for query in (strange, *({name: value} for name, value in strange.items()), dict.fromkeys(names, -1)):
+        alone = [{name: value} for name, value in strange.items()] if RUNS_ALL else []
+        for query in (strange, dict.fromkeys(names, -1), *alone):
             answer = office.ask(
                 office.visitors[HERE, Role.ADMINISTRATOR], "GET", address(office, row, **query), None
             )
