@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from admin.cli.setup import Setup
 from admin.forms import ChoiceField, Form, TextField
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import known_kinds
 from campaigns.rules.installation import front_name, read_installation
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
@@ -122,7 +122,7 @@ def create_first_setup(runtime: Runtime) -> Blueprint:
         try:
             values = form.values()
             today = now.astimezone(VIETNAM).date()
-            plan = read_installation(_as_data(values), kinds=load_kinds(), today=today)
+            plan = read_installation(_as_data(values), kinds=known_kinds(runtime.db), today=today)
             check_email(plan.administrator["email"])  # before the code is used up
             use_code(runtime, form.code.data)
         except BadInput as error:

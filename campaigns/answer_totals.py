@@ -29,6 +29,7 @@ _KEY = (
     AnswerTotal.list_id,
     AnswerTotal.area_code,
     AnswerTotal.answer,
+    AnswerTotal.own_answer,
     AnswerTotal.day,
 )
 
@@ -40,6 +41,7 @@ class Key(NamedTuple):
     list_id: int | None
     area_code: str | None
     answer: Label | None
+    own_answer: int | None
     day: str | None
 
 
@@ -49,10 +51,11 @@ class Count(NamedTuple):
 
 
 class RecipientState(NamedTuple):
-    """State of a recipient that is counted: the answer, and whether an install is counted."""
+    """State of a recipient that is counted: the answer, whether an install is counted, and which own answer it is."""
 
     answer: Label | None
     is_installed: bool
+    own_answer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +81,25 @@ def add_change(
         "list_id": recipient.list_id,
         "area_code": recipient.area_code,
     }
-    changes: list[tuple[Label | None, str | None, int, int]] = [
-        (before.answer, None, -1, 0),
-        (after.answer, None, 1, 0),
+    changes: list[tuple[Label | None, int | None, str | None, int, int]] = [
+        (before.answer, before.own_answer, None, -1, 0),
+        (after.answer, after.own_answer, None, 1, 0),
     ]
     if before.is_installed != after.is_installed:
         day = at.astimezone(VIETNAM).date().isoformat()
-        changes.append((None, day, 0, after.is_installed - before.is_installed))
+        changes.append((None, None, day, 0, after.is_installed - before.is_installed))
     session.execute(
         insert(AnswerTotal),
         [
-            {**group, "answer": answer, "day": day, "people": people, "installed": installed}
-            for answer, day, people, installed in changes
+            {
+                **group,
+                "answer": answer,
+                "own_answer": own,
+                "day": day,
+                "people": people,
+                "installed": installed,
+            }
+            for answer, own, day, people, installed in changes
         ],
     )
 
@@ -134,7 +144,7 @@ def _fold(session: Session, campaign_id: int) -> int:
         .order_by(AnswerTotal.id)
         .with_for_update()
     ).all()
-    sums = _sum((Key(*row[1:6]), row.people, row.installed) for row in rows)
+    sums = _sum((Key(*row[1:7]), row.people, row.installed) for row in rows)
     ids = values_subquery(session, [row.id for row in rows], BigInteger)
     session.execute(delete(AnswerTotal).where(AnswerTotal.id.in_(ids)), execution_options=NO_SYNC)
     return len(rows) - _store(session, sums)
@@ -147,7 +157,7 @@ def find_differences(session: Session) -> tuple[int, list[Difference]]:
     """
     counted = _count_people(session, Recipient.campaign_id.is_not(None))
     stored = _sum(
-        (Key(*row[:5]), *row[5:])
+        (Key(*row[:6]), *row[6:])
         for row in _read(
             session,
             select(*_KEY, func.sum(AnswerTotal.people), func.sum(AnswerTotal.installed)).group_by(*_KEY),
@@ -168,11 +178,11 @@ _GROUP_BY = (Recipient.campaign_id, Recipient.list_id, Recipient.area_code)
 
 def _count_answers(session: Session, condition: ColumnElement[bool]) -> list[tuple[Key, int, int]]:
     query = (
-        select(*_GROUP_BY, Recipient.answer, func.count())
+        select(*_GROUP_BY, Recipient.answer, Recipient.own_answer, func.count())
         .where(condition, Recipient.exclusion.is_(None))
-        .group_by(*_GROUP_BY, Recipient.answer)
+        .group_by(*_GROUP_BY, Recipient.answer, Recipient.own_answer)
     )
-    return [(Key(row[0], row[1], row[2], row[3], None), row[4], 0) for row in _read(session, query)]
+    return [(Key(row[0], row[1], row[2], row[3], row[4], None), row[5], 0) for row in _read(session, query)]
 
 
 def _count_people(session: Session, condition: ColumnElement[bool]) -> dict[Key, Count]:
@@ -180,7 +190,7 @@ def _count_people(session: Session, condition: ColumnElement[bool]) -> dict[Key,
     for moment, sign in ((InstallReport.reported_at, 1), (InstallReport.withdrawn_at, -1)):
         day = day_sql(session, moment)
         counts += [
-            (Key(row[0], row[1], row[2], None, row[3]), 0, sign * row[4])
+            (Key(row[0], row[1], row[2], None, None, row[3]), 0, sign * row[4])
             for row in _read(
                 session,
                 select(*_GROUP_BY, day, func.count())

@@ -14,6 +14,7 @@ from admin.wording.errors import show_stored_error
 from campaigns.analytics.campaign_status import read_status
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
+from campaigns.rules.own_answers import MEANINGS
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState, Exclusion, MessageState
 from outreach.accounts.permissions import visible_to
@@ -80,6 +81,18 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             },
             "page": strict({"opened": COUNT, "clicked": COUNT}),
             "answers": counts_of(Label),
+            "own_answers": {
+                "type": "array",
+                "description": "the campaign's own answers to its own question, each part of `answers`",
+                "items": strict(
+                    {
+                        "number": {"type": "integer", "minimum": 1, "maximum": 9},
+                        "text": {"type": "string"},
+                        "means": {"enum": [each.value for each in MEANINGS]},
+                        "people": COUNT,
+                    }
+                ),
+            },
             "self_reported": ref("SelfReported"),
         }
     ),

@@ -245,7 +245,7 @@ def _show_moves(moves: Sequence[UnitMove], *, is_plan: bool, as_json: bool) -> N
 
 
 def _describe_difference(difference: Difference) -> LoaError:
-    campaign_id, list_id, area, label, day = difference.key
+    campaign_id, list_id, area, label, _own, day = difference.key
     counted, kept = difference.counted, difference.kept
     answer = LoaError("counter_of_answer", label=label or LoaError("no_answer_yet"))
     return LoaError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -27,7 +27,7 @@ from campaigns.models.campaigns import Sender
 from campaigns.models.figures import DenominatorEntry, GoalEntry
 from campaigns.models.reports import ReportForm
 from campaigns.planning.drives import open_drive_of
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import known_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.draft import DEFAULT_KIND
@@ -299,15 +299,16 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
     def setup(file: Path | None, sqlite: bool, password_stdin: bool, as_json: bool) -> None:
         """Set up an installation; safe to repeat: what is there stays."""
         now = datetime.now(UTC)
-        kinds, today = load_kinds(), now.astimezone(VIETNAM).date()
+        kinds, today = known_kinds(runtime.db), now.astimezone(VIETNAM).date()
         password = read_password() if password_stdin else None
         plan = read_installation(read_toml(file), kinds=kinds, today=today) if file else None
         check_database(runtime, allows_sqlite=sqlite or (plan is not None and plan.sqlite))
         click.echo(describe(runtime), err=True)
         upgrade(runtime.db)
         if plan is None:
+            kinds = known_kinds(runtime.db)
             try:
-                plan = read_installation(dict(ask(today)), kinds=kinds, today=today)
+                plan = read_installation(dict(ask(today, kinds)), kinds=kinds, today=today)
             except click.Abort as stopped:
                 raise BadInput("setup_no_terminal") from stopped
         run = Setup(runtime, plan, password, now)
@@ -361,7 +362,7 @@ def describe(runtime: Runtime) -> str:
     )
 
 
-def ask(today: date) -> Iterator[tuple[str, Any]]:
+def ask(today: date, kinds: Collection[str]) -> Iterator[tuple[str, Any]]:
     """Ask for what no installation works without; all else is entered on pages later."""
     provinces = province_names(today)
     click.echo(", ".join(f"{each} {name}" for each, name in sorted(provinces.items())), err=True)
@@ -382,9 +383,9 @@ def ask(today: date) -> Iterator[tuple[str, Any]]:
         },
     )
     kind = _ask(
-        _("Loại chiến dịch của báo cáo ngày (%(kinds)s)", kinds=", ".join(load_kinds())),
+        _("Loại chiến dịch của báo cáo ngày (%(kinds)s)", kinds=", ".join(kinds)),
         DEFAULT_KIND,
-        lambda text: text in load_kinds(),
+        lambda text: text in kinds,
     )
     yield "report", {"kind": kind, "place": _ask(_("Địa danh trên văn bản"), name.split(" ", 1)[-1])}
     sender = click.prompt(_("Tên người gửi đã đăng ký với nhà mạng (để trống nếu chưa có)"), "", err=True)

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from admin.cli.base import Group, json_option, output, read_lines, write_line
 from campaigns.cases.handle_case import export_examples
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import known_kinds, load_kinds
 from campaigns.replies.import_reply_log import import_log
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.content import read_content
@@ -27,12 +27,15 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     sms = Group("sms", help="Measure message texts.")
 
     @replies.command("classify")
-    @click.option(
-        "--kind", type=click.Choice(sorted(load_kinds())), default="bluezone", help="Kind of campaign."
-    )
+    @click.option("--kind", default="bluezone", help="Kind of campaign, or of those made in the office.")
     def classify_lines(kind: str) -> None:
         """Classify replies: one per line in; label, confidence, `automatic` or `person`, and `urgent` or nothing out."""
-        vocabulary = read_content(load_kinds()[kind]).vocabulary
+        kinds = load_kinds()
+        if kind not in kinds:  # only those made in the office need the database
+            kinds = known_kinds(runtime.db)
+        if kind not in kinds:
+            raise BadInput("kind_not_found", code=kind[:40])
+        vocabulary = read_content(kinds[kind]).vocabulary
         for line in read_lines():
             reply = understand(line, vocabulary)
             acts = "automatic" if reply.is_automatic else "person"

@@ -15,20 +15,19 @@ from flask_babel import lazy_gettext as _l
 from admin.forms import ChoiceField, Form, labelled, row_id
 from admin.permissions import may_open
 from admin.views.base import AdminPage
-from admin.views.inbox import SmsForm, labels_of
+from admin.views.inbox import SmsForm, answers_of
 from admin.wording.errors import show_error
 from campaigns.cases.alike_cases import Together, handle_together, read_group, read_groups
 from campaigns.cases.handle_case import close_case, label_reply
 from campaigns.cases.sms_answers import MOST_SEGMENTS, answer_by_sms, list_texts
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import WRITTEN, CaseOutcome
-from campaigns.rules.replies.labels import Label
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 
 class GroupLabelForm(Form):
-    label = ChoiceField(_l("Phân loại"), labelled(Label, "answer"), coerce=Label, required=True)
+    word = ChoiceField(_l("Phân loại"), name="label", required=True)
 
 
 class GroupCloseForm(Form):
@@ -73,7 +72,7 @@ class AlikeView(AdminPage):
             case_id=case_id,
             chosen={row_id(each) for each in request.form.getlist("case")}
             or {each.id for each in group.cases},
-            labels=labels_of(group.campaign_kind),
+            answers=answers_of(group.campaign_kind, group.own_answers),
             texts=texts,
             use=use,
             sms_form=SmsForm.on_page(text=chosen),

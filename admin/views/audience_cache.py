@@ -21,6 +21,7 @@ _KEEP_FACTOR = 20.0
 _KEEP_AT_LEAST_S = 1.0
 _MOST_FROZEN = 100
 _ListsVersion = tuple[int | None, int | None, datetime | None]
+_Key = tuple[str, bool, int]
 
 
 class AudienceCache:
@@ -28,8 +29,8 @@ class AudienceCache:
 
     def __init__(self, *, passes_opt_outs: bool) -> None:
         self._passes_opt_outs = passes_opt_outs
-        # By kind, and whether opt-outs are passed.
-        self._counters: dict[tuple[str, bool], tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
+        # By kind, whether opt-outs are passed, and drive.
+        self._counters: dict[_Key, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
         self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
         self._loading = Lock()
 
@@ -38,12 +39,12 @@ class AudienceCache:
         if not query.lists:
             return AudiencePreview(0, {}, [])
         with self._loading:
-            counter, at = self._counter(session, query.kind, query.passes_opt_outs)
+            counter, at = self._counter(session, _key(query))
         return AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
 
     def remembers(self, session: Session, query: AudienceQuery) -> bool:
         """Return whether `of` answers without loading a counter."""
-        return not query.lists or self._is_fresh(session, (query.kind, query.passes_opt_outs))
+        return not query.lists or self._is_fresh(session, _key(query))
 
     def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
         """Return a campaign's audience: frozen if it was launched, else as `of`."""
@@ -63,11 +64,11 @@ class AudienceCache:
             self._frozen[campaign.id, campaign.launched_at] = preview
         return preview
 
-    def _counter(self, session: Session, kind: str, passes: bool) -> tuple[AudienceCounter, datetime]:
-        key = (kind, passes)
+    def _counter(self, session: Session, key: _Key) -> tuple[AudienceCounter, datetime]:
+        kind, passes, drive = key
         if not self._is_fresh(session, key):
             started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
-            counter = load_audience_counter(session, kind, passes_opt_outs=passes)
+            counter = load_audience_counter(session, kind, passes_opt_outs=passes, drive=drive)
             took = time.monotonic() - started
             self._counters[key] = (
                 started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR),
@@ -78,9 +79,13 @@ class AudienceCache:
         _until, _lists, at, counter = self._counters[key]
         return counter, at
 
-    def _is_fresh(self, session: Session, key: tuple[str, bool]) -> bool:
+    def _is_fresh(self, session: Session, key: _Key) -> bool:
         cached = self._counters.get(key)
         return cached is not None and cached[0] > time.monotonic() and cached[1] == _lists_version(session)
+
+
+def _key(query: AudienceQuery) -> _Key:
+    return query.kind, query.passes_opt_outs, query.drive
 
 
 def _lists_version(session: Session) -> _ListsVersion:

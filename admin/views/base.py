@@ -18,7 +18,6 @@ from sqlalchemy.orm import Session
 from admin.forms import Form
 from admin.permissions import CONFIRMED, may_open
 from campaigns.planning.drives import current_drive_id, find_drive
-from campaigns.planning.kinds import made_kinds
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
 from outreach.runtime import Runtime
@@ -79,7 +78,7 @@ class PageAccess:
         """Open a read snapshot, with the signed-in user's row. NotFound becomes a 404 page."""
         try:
             with self.runtime.db.read() as session:
-                g.made_kinds = made_kinds(session)
+                g.kinds_of = self.runtime.db  # read when a page first needs one that was made in the office
                 yield session, session.get_one(User, current_user.id)
         except NotFound:
             abort(404)

@@ -372,6 +372,8 @@ class CampaignFormPages(AdminPage):
         query = self._audience_query(session, user, filled)
         if filled.draft.urgent and self.runtime.settings.urgent_passes_opt_outs:
             query = replace(query, passes_opt_outs=bool(filled.draft.urgent.basis))
+        if campaign is not None:
+            query = replace(query, drive=campaign.drive_id)
         corrects = campaign is not None and campaign.corrects is not None
         is_counting = not corrects and not may_count and not self.audiences.remembers(session, query)
         if campaign is not None and corrects:

@@ -22,7 +22,7 @@ from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, comm
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage
-from admin.views.inbox import labels_of
+from admin.views.inbox import answers_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
 from campaigns.cases.conversation import (
@@ -39,6 +39,7 @@ from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.consents import read_consents
 from campaigns.privacy.requests import load_clocks, read_requests
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
 from campaigns.rules.privacy import childhood, clocks_on
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -180,10 +181,9 @@ class AnswerForm(Form):
     ids, key_fields = "answer", ("campaign_id",)
 
     campaign_id = RowField(name="campaign")
-    label = ChoiceField(
+    word = ChoiceField(
         _l("Người dân nói"),
         name="answer",
-        coerce=Label,
         empty=_l("Hãy chọn"),
         required=True,
         codes=("answer_not_chosen",),
@@ -407,10 +407,10 @@ def _remove_form(phone: PhoneRow) -> RemoveNumberForm:
 
 
 def _answer_form(talk: Conversation) -> AnswerForm:
-    form, known = AnswerForm.on_page(campaign_id=talk.campaign_id), labels_of(talk.kind)
-    form.label.choices = [
-        (label, label_of(label, "answer", talk.kind)) for label in OFFICER_LABELS if label in known
-    ]
+    form = AnswerForm.on_page(campaign_id=talk.campaign_id)
+    choices = answers_of(talk.kind, talk.own_answers, OFFICER_LABELS)
+    choices[OPT_OUT_OF_DRIVE] = label_of(OPT_OUT_OF_DRIVE, "answer")
+    form.word.choices = list(choices.items())
     return form
 
 

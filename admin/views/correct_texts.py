@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -33,13 +34,14 @@ from campaigns.planning.correct_texts import (
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
 from campaigns.rules.content import PAGE_LABELS, Content, read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
+from campaigns.rules.own_answers import GivenAnswer, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.web.answer_page import MESSAGES, SENT, PagePreview, PageState, site_of, write_page
 from campaigns.web.responses import HEADERS
 from outreach.contacts.languages import read_offered
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
-from outreach.rules.errors import LoaError
+from outreach.rules.errors import BadInput, LoaError
 
 
 class WrongTextForm(BaseForm):
@@ -57,16 +59,21 @@ class ProposedForm(BaseForm):
 
 def preview_page(content: Content, settings: Settings, *, way_back: str, back: str) -> Response:
     """Return the answer page as a resident sees it, after the answer that the request names; nothing is recorded."""
-    answer = request.args.get("answer", "")
+    answer, said = request.args.get("answer", ""), None
+    with suppress(BadInput):
+        said = read_word(answer, content.own_answers)
+    if said and said.label not in PAGE_LABELS:
+        said = None
     state = PageState(
         campaign_id=0,
         launched_at=None,
         corrected_at=None,
         language=content.language,
-        given=Label(answer) if answer in PAGE_LABELS else None,
+        given=said.label if said else None,
         has_clicked=answer == "install",
-        is_left_alone=False,
-        wants_reminder=answer == Label.NOT_YET,
+        is_left_alone=said == GivenAnswer(Label.OPT_OUT),
+        wants_reminder=said is not None and said.label is Label.NOT_YET,
+        own_answer=said.own if said else None,
         sent=SENT[0] if answer in MESSAGES else "",
         is_about="about" in request.args,
     )

@@ -6,6 +6,7 @@ A reply log is a file exported by an operator or a phone; an administrator uploa
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -53,10 +54,12 @@ from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import LinkCipher
+from campaigns.rules.own_answers import OwnAnswer, own_answer, read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import User
 from outreach.models.places import Area
+from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.rules.sms_template import Template
@@ -169,7 +172,7 @@ class InboxView(CasePages):
 
         def then(done: Labelled) -> str:
             # A case that now needs an answer keeps the focus.
-            return _next_url(case_id, form.label.data, form.next.data if done.is_closed else case_id)
+            return _next_url(case_id, form.word.data, form.next.data if done.is_closed else case_id)
 
         return self.submit_form(
             form, form_url(case_id), label_reply, case_id, keys=self._keys, message=told, then=then
@@ -243,8 +246,8 @@ class InboxView(CasePages):
             may_act = may_open(user.role, "inbox.label")
             user_id = user.id
             undo = request.args.get("undo", type=int)
-            undone_kind = _campaign_kind(session, undo) if undo else ""
-        undone_value = request.args.get("what")
+            undone_value = request.args.get("what", "")
+            is_left_open, given = _undone(session, undo, undone_value) if undo else (False, "")
         page: str = self.render(
             "inbox/inbox.html",
             work=work,
@@ -254,17 +257,27 @@ class InboxView(CasePages):
             user_id=user_id,
             numbers=numbers or {},
             undo=undo,
-            undone_kind=undone_kind,
-            given=one_of(Label, undone_value),
+            is_left_open=is_left_open,
+            given=given,
             outcome=one_of(CaseOutcome, undone_value),
             **CHOICES,
         )
         return page
 
 
-def _campaign_kind(session: Session, case_id: int) -> str:
-    """Return the kind of a case's campaign, "" if it belongs to none."""
-    return session.scalar(select(Campaign.kind).join(Case).where(Case.id == case_id)) or ""
+def _undone(session: Session, case_id: int, word: str) -> tuple[bool, str]:
+    """Return whether a case labelled by this word stays open, and the word's text; "" for another word."""
+    row = session.execute(
+        select(Campaign.kind, Campaign.content).join(Case).where(Case.id == case_id)
+    ).first()
+    answers = read_own_answers(row.content.get("own_answers") if row else {})
+    try:
+        said = read_word(word, answers)
+    except BadInput:
+        return False, ""
+    own = own_answer(answers, said.own)
+    text = own.text if own and own.value == word else label_of(said.label, "answer", row.kind if row else "")
+    return said.label in (Label.NEED_HELP, Label.QUESTION), text
 
 
 FILTER_NAMES = ("kind", "campaign", "organisation", "area", "mine", "state", "order", "after")
@@ -273,6 +286,20 @@ FILTER_NAMES = ("kind", "campaign", "organisation", "area", "mine", "state", "or
 def labels_of(kind: str) -> list[Label]:
     """Return the labels for replies to campaigns of a kind: "no smartphone" only if there is an app."""
     return [label for label in Label if label is not Label.NO_SMARTPHONE or kind_has_app(kind)]
+
+
+def answers_of(
+    kind: str, own_answers: Sequence[OwnAnswer], among: Collection[Label] = tuple(Label)
+) -> dict[str, str]:
+    """Return what an officer may choose for a resident of a campaign, by its word: with own answers, those in place of what they amount to."""
+    own = {each.value: each.text for each in own_answers if each.means in among}
+    instead = {*_BY_OWN, *(each.means for each in own_answers)} if own_answers else set()
+    labels = [label for label in labels_of(kind) if label in among and label not in instead]
+    return own | {label.value: label_of(label, "answer", kind) for label in labels}
+
+
+# In campaigns with own answers these say too little: which of them is meant?
+_BY_OWN = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE)
 
 
 class SmsForm(Form):
@@ -297,7 +324,7 @@ class LabelForm(Form):
     """A label by its button. `next` is the case below in the list."""
 
     not_passed = ("next",)
-    label = ChoiceField(_l("Phân loại"), labelled(Label, "answer"), coerce=Label, required=True)
+    word = ChoiceField(_l("Phân loại"), name="label", required=True)
     next = RowField()
 
 
@@ -306,19 +333,15 @@ class CloseForm(Form):
     outcome = ChoiceField(
         _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
     )
-    result = ChoiceField(
-        _l("Người dân nay"), coerce=Label, empty=_l("Không thay đổi"), codes=("case_result_missing",)
-    )
+    result = ChoiceField(_l("Người dân nay"), empty=_l("Không thay đổi"), codes=("case_result_missing",))
     note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
     next = RowField()
 
 
 def _close_form(line: CaseRow, next_id: int | None = None) -> CloseForm:
     """Return the form that closes a case; without a recipient there is no result to choose."""
-    form, known = CloseForm.on_page(line.case.id, next=next_id), labels_of(line.kind)
-    form.result.choices = [
-        (label, label_of(label, "answer", line.kind)) for label in RESULTS if label in known
-    ]
+    form = CloseForm.on_page(line.case.id, next=next_id)
+    form.result.choices = list(answers_of(line.kind, line.own_answers, RESULTS).items())
     if not line.case.recipient_id:
         del form.result
     return form
@@ -326,7 +349,7 @@ def _close_form(line: CaseRow, next_id: int | None = None) -> CloseForm:
 
 CHOICES = {
     "most_segments": MOST_SEGMENTS,
-    "labels_of": labels_of,
+    "answers_of": answers_of,
     "close_form": _close_form,
     "in_doubt": WAITS_FOR_LABEL,
 }
@@ -362,7 +385,7 @@ def _case_url(case_id: int) -> str:
 
 def _next_url(case_id: int, what: Any, next_id: int | None) -> str:
     """Return the URL of the list after a case was closed, which offers to undo it, focused on another case."""
-    return list_url(undo=case_id, what=what.value, place=next_id)
+    return list_url(undo=case_id, what=getattr(what, "value", what), place=next_id)
 
 
 # The log is stored while the page loads; longer logs need the command line.

@@ -25,6 +25,8 @@ from campaigns.planning.made_kinds import check_kind, create_kind, edit_kind, is
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import find_text_errors
 from campaigns.rules.kind_words import read_words
+from campaigns.rules.own_answers import MEANINGS, NUMBERS
+from campaigns.rules.replies.labels import Label
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import read_offered
 from outreach.models.accounts import User
@@ -37,6 +39,14 @@ VOCABULARY = {
     "done": _l("Từ tiếng Anh chỉ việc đã làm xong (nếu có)"),
     "things": _l("Từ chỉ vật, nơi chốn của việc này"),
     "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
+}
+# What an own answer may amount to.
+MEANS = {
+    Label.INSTALLED: _l("đã làm (tính vào kết quả)"),
+    Label.NOT_YET: _l("chưa làm"),
+    Label.NO_SMARTPHONE: _l("không làm được"),
+    Label.NEED_HELP: _l("cần giúp"),
+    Label.OPT_OUT: _l("thôi nhận tin"),
 }
 _BETWEEN = re.compile(r"[,;\n]+")
 
@@ -129,6 +139,10 @@ class KindsView(AdminPage):
             texts=show_texts(form, errors, kind="khao-sat"),
             **show_languages(form, errors, offered=read_offered(session), kind="khao-sat"),
             vocabulary=VOCABULARY,
+            meanings=MEANINGS,
+            means_names=MEANS,
+            numbers=NUMBERS,
+            tried_own={own.number: own.text for own in seen.own_answers} if seen else {},
             seen=seen,
             words=seen.words if seen else None,
             message=suggest_text(seen, takes_replies=self.runtime.settings.takes_replies) if seen else "",
@@ -145,6 +159,9 @@ def _fill(form: Form, content: dict[str, Any]) -> None:
     words = read_words(content)
     form["words_done"] = words.done if content.get("words") else ""
     form["words_owners"], form["words_agencies"] = words.owners, "1" if words.agencies else ""
+    own = content.get("own_answers", {})
+    for number in NUMBERS:
+        form[f"own_means_{number}"] = own.get(number, {}).get("means", "")
     for part in VOCABULARY:
         form[f"vocabulary_{part}"] = ", ".join(content.get("vocabulary", {}).get(part, []))
 
@@ -168,9 +185,25 @@ def _read(form: Form) -> dict[str, Any]:
         ]
         for part in VOCABULARY
     }
+    _read_own_answers(form, content)
     if lists["verbs"]:
         content["vocabulary"] = {part: found for part, found in lists.items() if found}
     return content
+
+
+def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
+    """Number the typed answers anew from 1, in every language, each with what it amounts to."""
+    typed = content.pop("own_answers", {})
+    kept = [number for number in NUMBERS if typed.get(number, {}).get("text")]
+    if kept:
+        content["own_answers"] = {
+            str(n): {**typed[number], "means": form.get(f"own_means_{number}", "")}
+            for n, number in enumerate(kept, start=1)
+        }
+    for texts in content.get("languages", {}).values():
+        translated = texts.pop("own_answers", {})
+        if found := {str(n): translated[each] for n, each in enumerate(kept, start=1) if each in translated}:
+            texts["own_answers"] = found
 
 
 def _errors(form: Form) -> dict[str, str]:

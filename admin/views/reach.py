@@ -26,6 +26,7 @@ from campaigns.analytics.reach_by_operator import read_by_operator
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.preview import campaign_spending
+from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reach_by_operator import ReachByOperator
 from outreach.accounts.permissions import organisations_of
@@ -93,7 +94,9 @@ class ReachView(AdminPage):
                     price=price,
                     kind=campaign.kind,
                     has_app=bool(campaign.content.get("app")),
+                    own_answers=_own_answers(campaign),
                 ),
+                own_answers=_own_answers(campaign),
                 organisations=_by_organisation(session, reach.organisations),
                 districts=districts,
                 level_name=read_level_name(session),
@@ -132,6 +135,7 @@ class ReachView(AdminPage):
                 level=read_level_name(session),
                 price=campaign_spending(campaign, self.runtime.settings).each_vnd,
                 kind=campaign.kind,
+                own_answers=_own_answers(campaign),
             )
         self.do(record_export, campaign_id, rows=len(rows) - 1)
         name = f"ket-qua-gui-{campaign_id}.{form}"
@@ -140,6 +144,12 @@ class ReachView(AdminPage):
             content_type=_TYPES[form],
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
+
+
+def _own_answers(campaign: Campaign) -> dict[str, str]:
+    """Return the campaign's own answers by number."""
+    own = read_own_answers(campaign.content.get("own_answers"))
+    return {str(each.number): each.text for each in own}
 
 
 def _by_organisation(session: Session, counts: Mapping[int | None, ReachTotals]) -> list[ReachRow]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from admin.forms import Form, LongTextField
 from admin.views.base import AdminPage, refuse, requested_drive_id
 from admin.wording.errors import show_error
-from admin.wording.reports import FIELDS, HOUR_FIELDS, HURDLES, hours_of_the_day, mail_lines, typed_form
+from admin.wording.reports import CHECKLIST, FIELDS, HOUR_FIELDS, hours_of_the_day, mail_lines, typed_form
 from campaigns.models.reports import FileKind, ReportLink
 from campaigns.planning.drives import list_drives
 from campaigns.reports.day_status import DayStatus, read_day_status, read_history
@@ -333,6 +333,6 @@ def _status_context(status: DayStatus, now: datetime) -> dict[str, Any]:
         "day": status.day.isoformat(),
         "is_today": status.day == now.astimezone(VIETNAM).date(),
         "hours": hours_of_the_day(status, now),
-        "hurdles": [HURDLES[hurdle] for hurdle in status.hurdles],
+        "checklist": [(step, *CHECKLIST[step.name]) for step in status.checklist],
         "asked": now,
     }

@@ -15,7 +15,8 @@ from admin.wording.campaigns import OTHER_LANGUAGES, name_of_text
 from admin.wording.filters import label_of
 from campaigns.replies.record_answer import OPT_OUT_REPLY
 from campaigns.rules.content import APP_BUTTON, PAGE_WORDS
-from campaigns.rules.content_texts import APP, PATHS, WORDING, is_steps, join_content, split_content
+from campaigns.rules.content_texts import APP, OWN, PATHS, WORDING, is_steps, join_content, split_content
+from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.replies.labels import Label
 from outreach.rules.languages import NAMES as ALL_LANGUAGES
 
@@ -57,6 +58,7 @@ class Texts:
     language: str
     main: list[Field]
     app: Group
+    own: list[Group]  # the answers of the kind's own
     answers: list[Group]
     page: list[Group]
 
@@ -66,7 +68,7 @@ class Texts:
 
     @property
     def is_wrong(self) -> bool:
-        groups = [Group("", self.main), self.app, *self.answers, *self.page]
+        groups = [Group("", self.main), self.app, *self.own, *self.answers, *self.page]
         return any(group.is_wrong for group in groups)
 
 
@@ -152,7 +154,7 @@ def show_texts(
         placeholder = default if code == "vi" else form.get(f"c.{path}") or default
         return Field(
             key=key,
-            name=str(_NAMES.get(last) if path.startswith("answers.") else name_of_text(path, kind)),
+            name=str(_NAMES[last] if path.startswith(("answers.", "own_")) else name_of_text(path, kind)),
             value=value,
             placeholder=placeholder,
             is_long=last in _LONG or is_steps(path) or len(placeholder) > _LONG_FROM or "\n" in value,
@@ -165,6 +167,14 @@ def show_texts(
         language=str(ALL_LANGUAGES[code]),
         main=fields(_MAIN),
         app=Group(_("Ứng dụng cần cài"), fields(f"app.{part}" for part in APP)),
+        own=[
+            Group(
+                f"{_('Câu trả lời %(n)s', n=number)}: {form[f'c.own_answers.{number}.text']}",
+                fields(f"own_answers.{number}.{part}" for part in OWN),
+            )
+            for number in NUMBERS
+            if form.get(f"c.own_answers.{number}.text")
+        ],
         answers=[
             Group(
                 _("Khi người dân trả lời: %(answer)s", answer=label_of(label, "answer", kind)),
@@ -215,6 +225,7 @@ def _hint(path: str, last: str, code: str) -> str:
 _PATHS = frozenset(PATHS)
 _NAMES: dict[str, Any] = {
     "button": _l("Chữ trên nút của trang trả lời"),
+    "text": _l("Chữ trên nút, cũng là cách gọi trong các bảng"),
     "thanks": _l("Lời cảm ơn trên trang"),
     "reply": _l("Tin nhắn trả lời"),
     "steps": _l("Các bước hướng dẫn trên trang"),

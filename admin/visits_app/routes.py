@@ -22,7 +22,6 @@ from flask_babel import force_locale
 from limits import RateLimitItemPerHour
 
 from admin.wording.filters import kind_has_app, label_of
-from campaigns.planning.kinds import made_kinds
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import VisitFate, VisitOutcome
@@ -129,8 +128,7 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
         answer: dict[str, Any] = {"now": _ms(now), "told": told}
         if sent.get("want"):
             data = carry_houses(runtime, have=str(sent.get("have", "")), user=officer, now=datetime.now(UTC))
-            with runtime.db.read() as session:
-                g.made_kinds = made_kinds(session)
+            g.kinds_of = runtime.db
             answer["data"] = _as_json(data) if data else None
         return _answer(answer)
 

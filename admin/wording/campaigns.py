@@ -463,6 +463,9 @@ def name_of_text(path: str, kind: str = "") -> str:
     if path.startswith("answers."):
         _answers, label, part = path.split(".")
         return f"{_answer(label, kind)}: {PARTS.get(part, part)}"
+    if path.startswith("own_answers."):
+        _own, number, part = path.split(".")
+        return f"{_('Câu trả lời %(n)s', n=number)}: {PARTS['button' if part == 'text' else part]}"
     if path.startswith("page.next_"):
         return _(
             "Việc tiếp theo khi trả lời: %(answer)s", answer=_answer(path.removeprefix("page.next_"), kind)

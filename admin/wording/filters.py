@@ -12,9 +12,10 @@ from flask_babel import lazy_gettext as _l
 
 from admin.wording import enums
 from admin.wording.errors import show_error, show_stored_error
-from campaigns.planning.kinds import KindFacts, facts_of, load_kinds
+from campaigns.planning.kinds import KindFacts, facts_of, load_kinds, made_kinds
 from campaigns.rules.goals import GoalScope
 from campaigns.rules.kind_words import KindWords, read_words
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.document import SMALLEST_SHARE
 from campaigns.rules.reports.document import percent as percent_in_vietnamese
@@ -59,6 +60,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Label.WRONG_NUMBER: _l("Nhầm số"),
         Label.QUESTION: _l("Câu hỏi"),
         Label.UNCLEAR: _l("Chưa rõ"),
+        OPT_OUT_OF_DRIVE: _l("Không nhận tin về việc này nữa"),
     },
     "excluded": {
         Exclusion.NO_PHONE: _l("Không có số điện thoại"),
@@ -139,18 +141,29 @@ def label_of(value: Any, family: str, kind: str = "") -> str:
     In the words of a campaign kind if it has any.
     """
     key = f"{family}.{getattr(value, 'value', value)}"
-    if made := made_kinds_read().get(kind):
+    if made := _made_kind(kind):
         if key in ("answer.installed", "found.installed"):
             return _("Đã %(done)s", done=made.words.done)
         if key in ("answer.not_yet", "found.not_yet"):
             return _("Chưa %(done)s", done=made.words.done)
+    if key == "answer.no_smartphone" and kind and not kind_has_app(kind):
+        return _("Không làm được")
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
 
 
 def made_kinds_read() -> dict[str, KindFacts]:
-    """Return the kinds made in the office that this request has read; none outside of one."""
-    made: dict[str, KindFacts] = g.get("made_kinds", {}) if has_app_context() else {}
+    """Return the kinds made in the office, read once a request; none outside of one."""
+    if not has_app_context() or "kinds_of" not in g:
+        return {}
+    if "made_kinds" not in g:
+        with g.kinds_of.read() as session:
+            g.made_kinds = made_kinds(session)
+    made: dict[str, KindFacts] = g.made_kinds
     return made
+
+
+def _made_kind(kind: str) -> KindFacts | None:
+    return None if not kind or kind in load_kinds() else made_kinds_read().get(kind)
 
 
 def kind_titles() -> dict[str, str]:
@@ -161,13 +174,13 @@ def kind_titles() -> dict[str, str]:
 
 def kind_words(kind: str) -> KindWords:
     """Return the words of a kind, as `words_of` does where a session is at hand."""
-    made = made_kinds_read().get(kind)
+    made = _made_kind(kind)
     return made.words if made else read_words(load_kinds().get(kind, {}))
 
 
 def kind_has_app(kind: str) -> bool:
     """Return whether a kind is about an app. Assumed for an unknown kind."""
-    made = made_kinds_read().get(kind)
+    made = _made_kind(kind)
     return made.has_app if made else bool(load_kinds().get(kind, {"app": True}).get("app"))
 
 

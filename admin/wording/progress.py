@@ -161,7 +161,13 @@ def step_name(number: int) -> str:
 
 
 def step_rows(
-    steps: Iterable[ReachTotals], total: ReachTotals, *, price: float, kind: str, has_app: bool
+    steps: Iterable[ReachTotals],
+    total: ReachTotals,
+    *,
+    price: float,
+    kind: str,
+    has_app: bool,
+    own_answers: Mapping[str, str],
 ) -> list[Row]:
     """Return the rows of the reach table: results of each step's messages, and people's actions."""
     columns = [*steps, total]
@@ -181,6 +187,16 @@ def step_rows(
 
         return [one(detail) for detail in sorted(of_all, key=lambda each: -of_all[each])]
 
+    def own_parts() -> list[Row]:
+        return [
+            row(
+                f"{n}. {text}",
+                lambda each, n=n: each.by.get(ReachMeasure.OWN_ANSWERS, {}).get(n, 0),  # type: ignore[misc]
+                is_part=True,
+            )
+            for n, text in own_answers.items()
+        ]
+
     rows = [
         row(_("Tin của bước này"), lambda each: each.messages),
         row(
@@ -197,6 +213,7 @@ def step_rows(
         *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),
         row(_("Đã trả lời"), lambda each: each.answered),
         *parts(ReachMeasure.ANSWERS, "answer"),
+        *own_parts(),
         row(_("Tự khai báo đã thực hiện"), lambda each: each.installed),
         row(_("Chi phí, đồng"), lambda each: round(each.segments * price)),
     ]
@@ -206,6 +223,7 @@ def step_rows(
 def file_rows(
     parts: Parts,
     *,
+    own_answers: Mapping[str, str],
     steps: Mapping[int, int],
     organisations: Mapping[int, str],
     places: Mapping[str, tuple[str, str]],
@@ -215,7 +233,7 @@ def file_rows(
 ) -> list[list[str | int]]:
     """Return a header and a row per step, organisation and place; a cell is blank where a row of its kind has no such figure.
 
-    `steps`: number by id, `places`: (area below the province, commune within it or "") by code; `level`: what the former are called.
+    `own_answers`: the campaign's own by number, `steps`: number by id, `places`: (area below the province, commune within it or "") by code; `level`: what the former are called.
     """
     present = sorted(
         {
@@ -244,7 +262,7 @@ def file_rows(
         _("Xã, phường, thị trấn"),
         _("Mã địa bàn"),
     ]
-    rows = [[*head, *(_column(*column, kind) for column in columns), _("Chi phí, đồng")]]
+    rows = [[*head, *(_column(*column, kind, own_answers) for column in columns), _("Chi phí, đồng")]]
 
     def place_in_order(key: tuple[int | None, int | None, str | None]) -> tuple[int, str, str]:
         step_id, owner, area = key
@@ -271,7 +289,7 @@ def file_rows(
     return rows
 
 
-def _column(measure: ReachMeasure, detail: str, kind: str) -> str:
+def _column(measure: ReachMeasure, detail: str, kind: str, own_answers: Mapping[str, str]) -> str:
     names = {
         ReachMeasure.RECIPIENTS: _("Người nhận"),
         ReachMeasure.EXCLUDED: _("Không gửi"),
@@ -286,6 +304,7 @@ def _column(measure: ReachMeasure, detail: str, kind: str) -> str:
         ReachMeasure.OPENED: _("Liên kết đã mở (chưa kiểm chứng)"),
         ReachMeasure.CLICKED: _("Đã bấm nút cài đặt"),
         ReachMeasure.ANSWERS: _("Trả lời"),
+        ReachMeasure.OWN_ANSWERS: _("Trả lời"),
         ReachMeasure.INSTALLED: _("Tự khai báo đã thực hiện"),
         ReachMeasure.ARMS: _("Chọn ngẫu nhiên vào nhóm"),
         ReachMeasure.ARMS_INSTALLED: _("Tự khai báo đã thực hiện, nhóm"),
@@ -301,6 +320,8 @@ def _column(measure: ReachMeasure, detail: str, kind: str) -> str:
         return names[measure]
     if measure in (ReachMeasure.ARMS, ReachMeasure.ARMS_INSTALLED):
         return f"{names[measure]}: {_group_label(detail)}"
+    if measure is ReachMeasure.OWN_ANSWERS:
+        return f"{names[measure]}: {detail}. {own_answers.get(detail, '')}"
     family = families.get(measure)
     return f"{names[measure]}: {_word(family, detail, kind) if family else detail}"
 

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin.wording.filters import duration
 from campaigns.models.reports import Purpose, ReportMail
-from campaigns.reports.day_status import DayState, DayStatus, MailObstacle
+from campaigns.reports.day_status import DayState, DayStatus
 from campaigns.reports.report_mail import end_of
 
 
@@ -60,12 +60,27 @@ DAY_STATES: dict[DayState, tuple[str, Any]] = {
     DayState.ISSUED: ("warn", _l("đã phát hành, đang gửi")),
     DayState.DELIVERED: ("good", _l("đã gửi")),
 }
-HURDLES: dict[MailObstacle, Any] = {
-    MailObstacle.NO_FORM: _l(
-        "Chưa lưu mẫu báo cáo của đợt này: chưa có gì được chốt, phát hành. Hãy mở “Mẫu báo cáo”, kiểm tra từng phần rồi lưu."
+# Each step of the checklist: what it is, and what to do while it is open.
+CHECKLIST: dict[str, tuple[Any, Any]] = {
+    "form": (
+        _l("Mẫu báo cáo của đợt này"),
+        _l("Chưa lưu: chưa có gì được chốt, phát hành. Hãy mở mẫu, kiểm tra từng phần rồi lưu."),
     ),
-    MailObstacle.NO_SERVER: _l("Chưa khai báo máy chủ thư (SMTP_URL): báo cáo không tự gửi đi được."),
-    MailObstacle.NO_RECIPIENTS: _l("Chưa ghi địa chỉ nhận báo cáo ở “Mẫu báo cáo” của đợt này."),
+    "recipients": (
+        _l("Nơi nhận báo cáo"),
+        _l("Chưa ghi địa chỉ nhận ở mẫu báo cáo của đợt này: báo cáo không tự gửi đi được."),
+    ),
+    "signer": (_l("Họ tên người ký"), _l("Chưa ghi ở mẫu báo cáo: phải ghi tay trên văn bản.")),
+    "approver": (
+        _l("Người phê duyệt báo cáo"),
+        _l(
+            "Chưa có người duyệt hay lãnh đạo nào: không ai phê duyệt được. Quản trị thêm ở trang Người dùng."
+        ),
+    ),
+    "server": (
+        _l("Máy chủ thư"),
+        _l("Chưa khai báo (SMTP_URL): báo cáo không tự gửi đi được. Quản trị khai báo khi cài đặt."),
+    ),
 }
 
 

@@ -29,6 +29,7 @@ from campaigns.models.replies import InstallReport
 from campaigns.planning.audience import count_audience, has_sent_any
 from campaigns.planning.preview import campaign_spending
 from campaigns.rules.budget import reserve_of
+from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import share_of
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import step_due_at
@@ -363,6 +364,10 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
             .group_by(Recipient.answer)
         )
     }
+    of_own = select(Recipient.own_answer, func.count()).where(
+        Recipient.campaign_id == campaign.id, Recipient.own_answer.is_not(None)
+    )
+    chosen = dict(session.execute(of_own.group_by(Recipient.own_answer)).all())
     installed = session.scalar(
         select(func.count())
         .select_from(InstallReport)
@@ -390,6 +395,15 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         ],
         "page": {"opened": opened or 0, "clicked": clicked or 0},
         "answers": answers,
+        "own_answers": [
+            {
+                "number": own.number,
+                "text": own.text,
+                "means": own.means.value,
+                "people": chosen.get(own.number, 0),
+            }
+            for own in read_own_answers(campaign.content.get("own_answers"))
+        ],
         "self_reported": {
             "installed": share.installed,
             "denominator": share.denominator,

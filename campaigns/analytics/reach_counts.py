@@ -193,6 +193,12 @@ def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
             ),
         ),
         (
+            ReachMeasure.OWN_ANSWERS,
+            grouped(_step_at(Recipient.answered_at, opened), Recipient.own_answer).where(
+                Recipient.own_answer.is_not(None)
+            ),
+        ),
+        (
             ReachMeasure.INSTALLED,
             grouped(_step_at(InstallReport.reported_at, opened))
             .join(InstallReport, InstallReport.recipient_id == Recipient.id)
@@ -200,8 +206,8 @@ def _count_answers(session: Session, campaign_id: int) -> Iterable[Count]:
         ),
     )
     for measure, query in queries:
-        for step_id, list_id, area, *label, n in session.execute(query):
-            yield step_id, list_id, area, measure, label[0].value if label else "", n
+        for step_id, list_id, area, *said, n in session.execute(query):
+            yield step_id, list_id, area, measure, str(said[0]) if said else "", n
 
 
 def _count_arms(session: Session, campaign_id: int) -> Iterable[Count]:

@@ -76,24 +76,29 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Cou
         (
             (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
             for key, n in counted.items()
-            if key.measure in (ReachMeasure.ANSWERS, ReachMeasure.INSTALLED)
+            if key.measure in (ReachMeasure.ANSWERS, ReachMeasure.OWN_ANSWERS, ReachMeasure.INSTALLED)
         ),
     )
     stored: Sums[str] = Sums()
-    for owner, area, answer, people, installed in session.execute(
+    for owner, area, answer, own, people, installed in session.execute(
         select(
             ContactList.organisation_id,
             AnswerTotal.area_code,
             AnswerTotal.answer,
+            AnswerTotal.own_answer,
             func.sum(AnswerTotal.people),
             func.sum(AnswerTotal.installed),
         )
         .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
         .where(AnswerTotal.campaign_id == campaign_id)
-        .group_by(ContactList.organisation_id, AnswerTotal.area_code, AnswerTotal.answer)
+        .group_by(
+            ContactList.organisation_id, AnswerTotal.area_code, AnswerTotal.answer, AnswerTotal.own_answer
+        )
     ):
         if answer:
             stored[f"{owner} {area} {ReachMeasure.ANSWERS.value} {answer.value}"] += int(people)
+        if own:
+            stored[f"{owner} {area} {ReachMeasure.OWN_ANSWERS.value} {own}"] += int(people)
         stored[f"{owner} {area} {ReachMeasure.INSTALLED.value} "] += int(installed)
     return expected, stored
 

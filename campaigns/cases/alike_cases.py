@@ -19,6 +19,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, Reply
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, assigned_until
 from campaigns.rules.content import read_content
+from campaigns.rules.own_answers import OwnAnswer
 from campaigns.rules.replies.alike import AlikeReply, group_alike
 from campaigns.rules.replies.classifier import BLUEZONE
 from campaigns.rules.replies.labels import Label
@@ -50,6 +51,7 @@ class AlikeGroup:
     label: Label  # the suggested one
     campaign: str
     campaign_kind: str
+    own_answers: tuple[OwnAnswer, ...]
     is_in_doubt: bool
     may_answer: bool  # by SMS: all belong to a campaign
 
@@ -96,7 +98,8 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
     }
     campaigns = {row[0].campaign_id for row in rows.values()}
     contents = session.execute(select(Campaign.id, Campaign.content).where(Campaign.id.in_(campaigns)))
-    words = {id_: read_content(content).vocabulary for id_, content in contents}
+    read = {id_: read_content(content) for id_, content in contents}
+    words = {id_: content.vocabulary for id_, content in read.items()}
     ids = group_alike(
         AlikeReply(case.id, (case.kind, label, case.campaign_id), body, words.get(case.campaign_id, BLUEZONE))
         for case, body, label, _name, _kind in rows.values()
@@ -113,6 +116,7 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
                 label=label,
                 campaign=name or "",
                 campaign_kind=kind or "",
+                own_answers=read[case.campaign_id].own_answers if case.campaign_id in read else (),
                 is_in_doubt=case.kind in WAITS_FOR_LABEL,
                 may_answer=all(rows[id_][0].recipient_id is not None for id_ in each),
             )

@@ -20,6 +20,7 @@ from campaigns.cases.sms_answers import SentAnswer, sent_for
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
 from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
+from campaigns.rules.own_answers import OwnAnswer, own_word, read_own_answers
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
@@ -77,13 +78,18 @@ class CaseRow:
     taken_by: str
     done_by: str
     held_until: datetime | None
-    said_since: Label | None
-    given: Label | None
+    said_since: str | None
+    given: str | None
+    own_answers: tuple[OwnAnswer, ...] = ()  # of the campaign
     texts_since: list[str] = field(default_factory=list)
     sent: list[SentAnswer] = field(default_factory=list)
     asked_through: AnswerSource | None = None
     entry: OfficerEntry | None = None
     entered_by: str = ""
+
+    def own_text(self, word: str) -> str:
+        """Return the text of the campaign's own answer that a word names, "" for another."""
+        return next((own.text for own in self.own_answers if own.value == word), "")
 
     @property
     def means(self) -> Label | None:
@@ -267,6 +273,7 @@ def read_case_rows(
                 Phone.e164,
                 Campaign.name,
                 Campaign.kind,
+                Campaign.content,
                 Organisation.name,
                 taker,
                 doer,
@@ -306,6 +313,7 @@ def _case_row(
     e164: str | None,
     campaign: str | None,
     kind: str | None,
+    content: dict[str, Any] | None,
     organisation: str | None,
     taker: User | None,
     doer: User | None,
@@ -315,7 +323,7 @@ def _case_row(
     *,
     areas: dict[str, Area],
     later_texts: dict[int, list[str]],
-    labels: dict[int | None, Label],
+    labels: dict[int | None, str | None],
     sent: dict[int, list[SentAnswer]],
     now: datetime,
 ) -> CaseRow:
@@ -337,8 +345,11 @@ def _case_row(
         taken_by=_name(taker),
         done_by=_name(doer),
         held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
-        said_since=recipient.answer if recipient and is_newer and case.done_at is None else None,
+        said_since=_word(recipient.answer, recipient.own_answer)
+        if recipient and is_newer and case.done_at is None
+        else None,
         given=labels.get(case.reply_id),
+        own_answers=read_own_answers((content or {}).get("own_answers")),
         texts_since=later_texts.get(case.id, []),
         sent=sent.get(case.id, []),
         asked_through=source,
@@ -351,13 +362,18 @@ def _name(user: User | None) -> str:
     return user.name or user.email if user else ""
 
 
-def _officer_labels(session: Session, cases: list[Case]) -> dict[int | None, Label]:
+def _word(label: Label | None, own: int | None) -> str | None:
+    return own_word(own) if own is not None else label
+
+
+def _officer_labels(session: Session, cases: list[Case]) -> dict[int | None, str | None]:
     rows = session.execute(
-        select(Handling.reply_id, Handling.label)
+        select(Handling.reply_id, Handling.label, Answer.own_answer)
+        .outerjoin(Answer, Answer.id == Handling.answer_id)
         .where(Handling.reply_id.in_([case.reply_id for case in cases]), Handling.undone_at.is_(None))
         .order_by(Handling.id)
     )
-    return dict(rows.all())
+    return {reply_id: _word(label, own) for reply_id, label, own in rows}
 
 
 def _texts_since(session: Session, cases: list[Case]) -> dict[int, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,9 +14,10 @@ from campaigns.cases.sms_answers import SentAnswer, read_sent
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, OfficerEntry, Reply
-from campaigns.replies.record_answer import AnswerContext, record_officer_answer
+from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import mask_tokens
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, own_answer, read_own_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.accounts import audit
@@ -40,13 +42,14 @@ OFFICER_LABELS = (
 
 @dataclass(frozen=True, slots=True)
 class ConversationItem:
-    """One message or answer. `label` is the label of an answer; `text` is set if something was written."""
+    """One message or answer. `label` is the label of an answer, or `opt_out_drive`; `text` is set if something was written."""
 
     at: datetime
     is_ours: bool
     text: str = ""
     state: MessageState | None = None
-    label: Label | None = None
+    label: str | None = None
+    own: str = ""  # the campaign's own answer that it is
     source: AnswerSource | None = None
     is_undone: bool = False
     # An officer's entry and its author.
@@ -67,8 +70,15 @@ class Conversation:
     recipient_id: int
     exclusion: Exclusion | None
     answer: Label | None
+    own_answers: tuple[OwnAnswer, ...] = ()
+    own_answer: int | None = None
     said: list[ConversationItem] = field(default_factory=list)
     cases: list[tuple[int, CaseKind]] = field(default_factory=list)
+
+    @property
+    def own(self) -> str:
+        """Return the text of the campaign's own answer that was given, "" for another."""
+        return _own_text(self.own_answers, self.own_answer)
 
 
 def read_conversations(session: Session, contact_id: int, *, user: User) -> list[Conversation]:
@@ -78,10 +88,26 @@ def read_conversations(session: Session, contact_id: int, *, user: User) -> list
     """
     find_contact(session, contact_id, user=user)
     conversations = [
-        Conversation(campaign_id, name, kind, recipient_id, exclusion, answer)
-        for campaign_id, name, kind, recipient_id, exclusion, answer in session.execute(
+        Conversation(
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            row.exclusion,
+            row.answer,
+            own_answers=read_own_answers(row.content.get("own_answers")),
+            own_answer=row.own_answer,
+        )
+        for row in session.execute(
             select(
-                Campaign.id, Campaign.name, Campaign.kind, Recipient.id, Recipient.exclusion, Recipient.answer
+                Campaign.id,
+                Campaign.name,
+                Campaign.kind,
+                Recipient.id,
+                Recipient.exclusion,
+                Recipient.answer,
+                Recipient.own_answer,
+                Campaign.content,
             )
             .join(Recipient, Recipient.campaign_id == Campaign.id)
             .where(Recipient.contact_id == contact_id, visible_to(session, user, Campaign.organisation_id))
@@ -121,7 +147,7 @@ def record_answer(
     session: Session,
     contact_id: int,
     campaign_id: int,
-    label: Label,
+    word: str,
     *,
     place: AnswerPlace,
     note: str,
@@ -147,12 +173,13 @@ def record_answer(
     )
     if recipient is None:
         raise NotFound("contact_not_in_campaign")
-    if label not in OFFICER_LABELS:
+    said = read_said(session, recipient, word)
+    if said.label not in OFFICER_LABELS:
         raise BadInput("answer_not_chosen")
     if recipient.phone_id is None or recipient.exclusion is not None:
         raise BadInput("contact_not_written_to")
     answer = record_officer_answer(
-        session, recipient, label, place=place, note=note, user=user, keys=keys, now=now
+        session, recipient, word, place=place, note=note, user=user, keys=keys, now=now
     )
     if answer is not None:
         audit.record(
@@ -162,7 +189,7 @@ def record_answer(
             user,
             now,
             campaign=campaign_id,
-            label=label.value,
+            label=said.label.value,
             place=place.value,
         )
     return answer is not None
@@ -225,15 +252,40 @@ def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None,
     return items
 
 
+def _own_text(answers: Sequence[OwnAnswer], number: int | None) -> str:
+    own = own_answer(answers, number)
+    return own.text if own else ""
+
+
+def _word(answer: Answer) -> str:
+    return OPT_OUT_OF_DRIVE if answer.drive_only else answer.label
+
+
 def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, ConversationItem]]:
+    contents = session.execute(
+        select(Recipient.id, Campaign.content)
+        .join(Campaign, Campaign.id == Recipient.campaign_id)
+        .where(Recipient.id.in_(recipients))
+    )
+    own = {each: read_own_answers(content.get("own_answers")) for each, content in contents}
     replies = session.execute(
-        select(Reply.recipient_id, Reply.received_at, Reply.channel, Reply.body, Reply.label).where(
-            Reply.recipient_id.in_(recipients)
-        )
+        select(Reply, Answer)
+        .outerjoin(Answer, Answer.reply_id == Reply.id)
+        .where(Reply.recipient_id.in_(recipients))
     )
     items = [
-        (recipient, ConversationItem(at, False, text=mask_tokens(body), label=label, source=channel.source))
-        for recipient, at, channel, body, label in replies
+        (
+            reply.recipient_id,
+            ConversationItem(
+                reply.received_at,
+                False,
+                text=mask_tokens(reply.body),
+                label=_word(answer) if answer else reply.label,
+                own=_own_text(own[reply.recipient_id], answer.own_answer) if answer else "",
+                source=reply.channel.source,
+            ),
+        )
+        for reply, answer in replies
     ]
     answers = session.execute(
         select(Answer, OfficerEntry.place, OfficerEntry.note, User.name, User.email)
@@ -247,7 +299,8 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
         item = ConversationItem(
             answer.at,
             False,
-            label=answer.label,
+            label=_word(answer),
+            own=_own_text(own[answer.recipient_id], answer.own_answer),
             source=answer.source,
             is_undone=answer.undone_at is not None,
             place=place,

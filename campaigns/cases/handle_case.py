@@ -26,6 +26,7 @@ from campaigns.replies.record_answer import (
     LONGEST_NOTE,
     SUPPRESSES,
     AnswerContext,
+    read_said,
     record_answer,
     record_officer_answer,
     undo_answer_by_id,
@@ -39,6 +40,7 @@ from campaigns.rules.cases import (
     assigned_until,
     kind_of,
 )
+from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
@@ -146,7 +148,7 @@ def close_case(
     outcome: CaseOutcome,
     *,
     note: str,
-    result: Label | None,
+    result: str | None,
     user: User,
     keys: AnswerContext,
     now: datetime,
@@ -155,10 +157,11 @@ def close_case(
 
     Raises BadInput, NotFound, NotAllowed, WrongState.
     """
-    if outcome not in WRITTEN or result not in (None, *RESULTS):
-        raise BadInput("case_result_missing")
     case = lock_open_case(session, case_id, user=user, now=now)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    is_known = not result or read_said(session, recipient, result).label in RESULTS
+    if outcome not in WRITTEN or not is_known:
+        raise BadInput("case_result_missing")
     answer: Answer | None = None
     if result and recipient:
         place = AnswerPlace.HOME if outcome is CaseOutcome.VISITED else AnswerPlace.PHONE
@@ -237,11 +240,11 @@ class Labelled:
 
 @use_case
 def label_reply(
-    session: Session, case_id: int, label: Label, *, user: User, keys: AnswerContext, now: datetime
+    session: Session, case_id: int, word: str, *, user: User, keys: AnswerContext, now: datetime
 ) -> Labelled:
     """Confirm or correct the label of a case's reply, and record it as an answer with its effects.
 
-    The answer recorded automatically is undone if the label differs. Raises NotFound, NotAllowed, WrongState.
+    `word` is a label, or another that `read_said` knows. The answer recorded automatically is undone if the label differs. Raises NotFound, NotAllowed, WrongState.
     """
     enqueue_after_commit(session, enqueue_send)  # an opt-out is confirmed at once
     case = lock_open_case(session, case_id, user=user, now=now)
@@ -249,10 +252,12 @@ def label_reply(
         raise WrongState("case_without_text")
     reply = session.get_one(Reply, case.reply_id)
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    said = read_said(session, recipient, word)
+    label = said.label
     if case.kind not in WAITS_FOR_LABEL and FOLLOW_UP.get(label) is case.kind:
         raise WrongState("case_labelled_before")
     is_closed = _close_or_convert(session, case, label, recipient, user=user, now=now)
-    withdrawn = _withdraw(session, reply, label, now=now)
+    withdrawn = _withdraw(session, reply, said, now=now)
     if case.phone_id is None and label in SUPPRESSES:
         case.phone_id = reply.phone_id = _phone_of(session, reply.sender, keys=keys, now=now)
     is_answer = label not in NON_ANSWERS
@@ -266,6 +271,8 @@ def label_reply(
             source=AnswerSource.OFFICER,
             keys=keys,
             now=now,
+            own=said.own,
+            drive_only=said.drive_only,
         )
     reply.state = ReplyState.HANDLED
     session.add(
@@ -284,13 +291,13 @@ def label_reply(
     return Labelled(is_closed, is_counted=not is_answer or bool(counts_for))
 
 
-def _withdraw(session: Session, reply: Reply, label: Label, *, now: datetime) -> Answer | None:
-    """Undo the answer recorded automatically from a reply, unless it has this label.
+def _withdraw(session: Session, reply: Reply, said: GivenAnswer, *, now: datetime) -> Answer | None:
+    """Undo the answer recorded automatically from a reply, unless it says the same.
 
     Returns the undone answer, if any.
     """
     automatic = session.scalar(select(Answer).where(Answer.reply_id == reply.id, Answer.undone_at.is_(None)))
-    if automatic is None or automatic.label is label:
+    if automatic is None or (automatic.label, automatic.own_answer, automatic.drive_only) == said:
         return None
     # If the resident never opted out, the number gets messages again, whatever was answered since.
     is_undone = undo_answer_by_id(session, automatic.id, now=now, is_mistaken=automatic.label in SUPPRESSES)
@@ -368,6 +375,8 @@ def undo_reply_label(
             source=AnswerSource.SMS,
             keys=keys,
             now=now,
+            own=withdrawn.own_answer,
+            drive_only=withdrawn.drive_only,
             reply_id=reply.id,
             acknowledge=False,
         )

@@ -35,6 +35,7 @@ from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
+from campaigns.planning.drives import opted_out_of_drives
 from campaigns.planning.preview import segment_price
 from campaigns.rules.budget import Spending, expected_segments
 from campaigns.rules.delivery import (
@@ -149,6 +150,13 @@ def claim(
     suppressed = {phone_id for phone_id, _reason in suppressions}
     wrong = {phone_id for phone_id, reason in suppressions if reason is SuppressionReason.WRONG_NUMBER}
     opted_out = opted_out_contacts(session, {row.contact_id for row in due if row.contact_id})
+    drives = {row.drive_id for row in due if row.step_id is not None}
+    of_drive, people_of_drive = opted_out_of_drives(
+        session,
+        drives,
+        phones={row.phone_id for row in due},
+        contacts={row.contact_id for row in due if row.contact_id},
+    )
     objected = contacts_who_objected(session, opted_out) if passes_opt_outs else set()
     with_open_case = _recipients_with_open_case(
         session, {row.recipient_id for row in due if (row.step or 0) > 1}
@@ -175,6 +183,12 @@ def claim(
             is_suppressed = row.phone_id in suppressed or (
                 row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)
             )
+        is_suppressed = is_suppressed or (
+            row.step_id is not None
+            and (
+                (row.drive_id, row.phone_id) in of_drive or (row.drive_id, row.contact_id) in people_of_drive
+            )
+        )
         refusal = refusal_reason(
             kind=row.kind,
             step=row.step or 0,

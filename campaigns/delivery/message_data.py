@@ -102,6 +102,7 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Contact.name,
             Phone.e164,
             Campaign.sender,
+            Campaign.drive_id,
             Campaign.unaccented,
             Campaign.unaccented_languages,
             Campaign.cap_per_day,

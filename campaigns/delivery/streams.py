@@ -17,11 +17,12 @@ from typing import Any
 
 from redis import Redis
 from sqlalchemy import Row, and_, case, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.replies import Answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours
 from campaigns.rules.states import CampaignState, MessageKind
@@ -142,7 +143,21 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
         Suppression.reason != SuppressionReason.WRONG_NUMBER,
         or_(Recipient.answer.is_(None), Recipient.answer != Label.OPT_OUT),
     )
-    return set(
+    told = aliased(Campaign)
+    of_drive = (
+        select(Attempt.id)
+        .join(Message, Message.id == Attempt.message_id)
+        .join(Campaign, Campaign.id == Message.campaign_id)
+        .join(Answer, and_(Answer.phone_id == Attempt.phone_id, Answer.drive_only))
+        .join(told, told.id == Answer.campaign_id)
+        .where(
+            Attempt.id.in_(attempt_ids),
+            Message.kind == MessageKind.STEP,
+            Answer.undone_at.is_(None),
+            told.drive_id == Campaign.drive_id,
+        )
+    )
+    return set(session.scalars(of_drive)) | set(
         session.scalars(
             select(Attempt.id)
             .join(Suppression, Suppression.phone_id == Attempt.phone_id)

@@ -220,6 +220,7 @@ class Recipient(BaseWithId):
     exclusion: Mapped[Exclusion | None] = mapped_column(enum_type(Exclusion))
     bucket: Mapped[int | None]  # see campaigns.rules.experiments
     answer: Mapped[Label | None] = mapped_column(enum_type(Label))
+    own_answer: Mapped[int | None]  # which of the campaign's own answers that is
     answered_at: Mapped[datetime | None]
     # "Not yet, remind me later": the answer is no reason to leave out a reminder.
     wants_reminder: Mapped[bool] = mapped_column(default=False, server_default=false())

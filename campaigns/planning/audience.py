@@ -69,7 +69,9 @@ FROM (
                 ) THEN 'unreachable'
            END AS skip
     FROM recipients r
-    LEFT JOIN (SELECT DISTINCT phone_id FROM suppressions WHERE lifted_at IS NULL{counted}) x ON x.phone_id = r.phone_id
+    LEFT JOIN (
+        SELECT phone_id FROM suppressions WHERE lifted_at IS NULL{counted} UNION {of_drive}
+    ) x ON x.phone_id = r.phone_id
     {languages}
     WHERE r.campaign_id = :campaign AND r.exclusion IS NULL
 ) s
@@ -105,7 +107,8 @@ def audience_query(session: Session, campaign: Campaign, *, passes_opt_outs: boo
     query = build_audience_query(
         session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions)
     )
-    return replace(query, passes_opt_outs=passes_opt_outs and bool(campaign.urgent_basis))
+    passes = passes_opt_outs and bool(campaign.urgent_basis)
+    return replace(query, passes_opt_outs=passes, drive=campaign.drive_id)
 
 
 def build_audience_query(
@@ -154,9 +157,10 @@ def queue_step(session: Session, step: Step, *, now: datetime, passes_opt_outs: 
     """Write a step's messages and put those to be sent into the outbox, in two statements."""
     passes = passes_opt_outs and bool(step.campaign.urgent_basis)
     counted = " AND reason = 'wrong_number'" if passes else ""
+    of_drive = _OF_DRIVE.format(drive=step.campaign.drive_id)
     with full_scan(session):
         session.execute(
-            text(_MESSAGES.format(counted=counted, **_arm_parts(step))),
+            text(_MESSAGES.format(counted=counted, of_drive=of_drive, **_arm_parts(step))),
             {"campaign": step.campaign_id, "step": step.id, "number": step.number},
         )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
@@ -227,9 +231,16 @@ blocked AS (
            MAX(CASE WHEN reason = 'opt_out' THEN 1 ELSE 0 END) AS opted_out,
            MAX(CASE WHEN reason = 'wrong_number' THEN 1 ELSE 0 END) AS wrong,
            MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call
-    FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL{counted}
+    FROM (
+        SELECT phone_id, reason FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL{counted}
+        UNION ALL SELECT phone_id, 'opt_out' FROM ({of_drive}) d
+    ) every_reason
     GROUP BY phone_id
 )"""
+# Phones opted out of one drive alone; a warning never passes them.
+_OF_DRIVE = """
+    SELECT a.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id
+    WHERE a.drive_only AND a.undone_at IS NULL AND k.drive_id = {drive:d}"""
 # Each phone's answers in launched campaigns of a kind: 1 for any answer, 2 for an install.
 _PAST_ANSWERS = """
 told AS (
@@ -381,7 +392,7 @@ def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, di
     if ContactField.HISTORY in fields:
         parameters["kind"] = query.kind
     statement = _FREEZE.format(
-        **suppression_parts(query.passes_opt_outs),
+        **suppression_parts(query.passes_opt_outs, query.drive),
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
         facts="".join(f", {_FIELD_SQL[field][0]} AS {field}" for field in fields),
         joins=" ".join(_FIELD_SQL[field][1] for field in fields),
@@ -395,24 +406,24 @@ def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, di
     return text(statement).bindparams(*expanding), parameters
 
 
-def suppression_parts(passes_opt_outs: bool) -> dict[str, str]:
+def suppression_parts(passes_opt_outs: bool, drive: int) -> dict[str, str]:
     """Return the parts of a statement that decide by suppressions which phones may be written to."""
     counted = " AND reason = 'wrong_number'" if passes_opt_outs else ""
-    objected = f"CASE WHEN {_OBJECTED.format(contact='c.id')} THEN 1 ELSE 0 END"
+    objected = f"CASE WHEN {_OBJECTED.format(contact='c.id')} THEN 1 ELSE {_OPTED_OUT} END"
     return {
-        "blocked": _BLOCKED.format(counted=counted).strip(),
+        "blocked": _BLOCKED.format(counted=counted, of_drive=_OF_DRIVE.format(drive=drive)).strip(),
         "choice": _CHOICE.format(opted_out=objected if passes_opt_outs else _OPTED_OUT),
         "objected": f" OR {_OBJECTED.format(contact='r.contact_id')}" if passes_opt_outs else "",
     }
 
 
-def profile_statement(*, is_postgresql: bool, passes_opt_outs: bool = False) -> TextClause:
+def profile_statement(*, is_postgresql: bool, passes_opt_outs: bool = False, drive: int = 0) -> TextClause:
     """Return the statement that counts everybody by profile. Its parameters are `kind` and `every`."""
     joined_lists = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
     return text(
         _PROFILES.format(
             lists=joined_lists,
-            **suppression_parts(passes_opt_outs),
+            **suppression_parts(passes_opt_outs, drive),
             told=_PAST_ANSWERS.strip(),
             area=_AREA,
             smartphone=_SMARTPHONE,
@@ -428,8 +439,10 @@ def profile_statement(*, is_postgresql: bool, passes_opt_outs: bool = False) -> 
 NAMES = 30_000
 
 
-def load_audience_counter(session: Session, kind: str, *, passes_opt_outs: bool = False) -> AudienceCounter:
-    """Read everybody in a list now, with their answers to campaigns of this kind."""
+def load_audience_counter(
+    session: Session, kind: str, *, passes_opt_outs: bool = False, drive: int = 0
+) -> AudienceCounter:
+    """Read everybody in a list now, with their answers to campaigns of this kind. `drive`: whose opt-outs count; 0: none's."""
     last = session.scalar(select(func.max(Contact.id))) or 0
     every = max(1, -(-last // NAMES))
     is_postgresql = session.get_bind().dialect.name == "postgresql"
@@ -440,7 +453,7 @@ def load_audience_counter(session: Session, kind: str, *, passes_opt_outs: bool 
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
         rows = session.execute(
-            profile_statement(is_postgresql=is_postgresql, passes_opt_outs=passes_opt_outs),
+            profile_statement(is_postgresql=is_postgresql, passes_opt_outs=passes_opt_outs, drive=drive),
             {"kind": kind, "every": every},
         ).all()
     for row in rows:

@@ -164,7 +164,7 @@ def _recipients_statement(
         if languages:
             chosen += " AND (p.language IS NULL OR p.language NOT IN :languages)"
             parameters["languages"] = languages
-    parts = suppression_parts(passes)
+    parts = suppression_parts(passes, campaign.drive_id)
     return _RECIPIENTS.format(received=_RECEIVED, variant=chosen, **parts), parameters
 
 

@@ -264,12 +264,19 @@ def describe_campaign(
         )
         if goal
         else None,
-        # A kind made in the office may be changed later: what its campaigns say does not depend on it.
-        "content": changed_parts(
-            kinds.get(campaign.kind, {}) if campaign.kind in load_kinds() else {}, campaign.content
-        ),
+        "content": _own_content(kinds.get(campaign.kind, {}), campaign),
     }
     return _without_none(description)
+
+
+def _own_content(kind: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
+    """Return what a campaign's content adds to its kind's; of a kind made in the office all of it, as that may be changed later."""
+    changed = changed_parts(kind if campaign.kind in load_kinds() else {}, campaign.content)
+    own = campaign.content.get("own_answers") or {}
+    # Own answers that the kind has, or has got since, and the campaign has not.
+    if gone := {number: False for number in kind.get("own_answers") or {} if number not in own}:
+        changed["own_answers"] = {**changed.get("own_answers", {}), **gone} if own else False
+    return changed
 
 
 def _variants(step: Step) -> dict[str, Any]:
@@ -312,10 +319,15 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
             f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}: {{link}} Trả lời hoặc từ chối tại liên kết"
         )
     link = ": {link}" if content.app else "."
-    menu = [f"1 đã {content.words.done}", "2 chưa"]
-    if content.wording(Label.NO_SMARTPHONE).reply:
-        menu.append("3 không có điện thoại thông minh")
-    menu.append("4 cần giúp")
+    if content.own_answers:
+        menu = [f"{own.number} {own.text[:1].lower()}{own.text[1:]}" for own in content.own_answers]
+        asked = f"{asked}: {content.question}"
+        link = "" if not content.app else link
+    else:
+        menu = [f"1 đã {content.words.done}", "2 chưa"]
+        if content.wording(Label.NO_SMARTPHONE).reply:
+            menu.append("3 không có điện thoại thông minh")
+        menu.append("4 cần giúp")
     return f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}{link} Trả lời: {', '.join(menu)}, TC thôi nhận tin"
 
 

@@ -5,20 +5,22 @@ A campaign goes into the open drive of its kind; the first campaign or figure op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import BigInteger, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Drive
+from campaigns.models.replies import Answer
 from campaigns.planning.kinds import find_content, title_of
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
-from outreach.core.bulk import insert_missing
+from outreach.core.bulk import insert_missing, values_subquery
 from outreach.models.accounts import Role, User
+from outreach.models.contacts import ContactPhone
 from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
 from outreach.use_cases import use_case
 
@@ -28,6 +30,22 @@ _NEWEST_CHOICE = (Drive.chosen_at.desc().nulls_last(), Drive.id.desc())
 def current_drive(session: Session) -> Drive | None:
     """Return the drive chosen last, which pages, reports and mail read. Returns None before the first one."""
     return session.scalar(select(Drive).order_by(*_NEWEST_CHOICE).limit(1))
+
+
+def opted_out_of_drives(
+    session: Session, drives: Collection[int], *, phones: Collection[int], contacts: Collection[int]
+) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+    """Return which of these phones, and which of these contacts on any of theirs, are opted out of a drive: (drive, id) each."""
+    wanted = select(Campaign.drive_id, Answer.phone_id).join(Campaign, Campaign.id == Answer.campaign_id)
+    said = wanted.where(Answer.drive_only, Answer.undone_at.is_(None), Campaign.drive_id.in_(drives))
+    by_phone = said.where(Answer.phone_id.in_(values_subquery(session, phones, BigInteger)))
+    theirs = values_subquery(session, contacts, BigInteger)
+    by_contact = said.with_only_columns(Campaign.drive_id, ContactPhone.contact_id).join(
+        ContactPhone, ContactPhone.phone_id == Answer.phone_id
+    )
+    of_contacts = session.execute(by_contact.where(ContactPhone.contact_id.in_(theirs)))
+    of_phones = session.execute(by_phone)
+    return {(row[0], row[1]) for row in of_phones}, {(row[0], row[1]) for row in of_contacts}
 
 
 def current_drive_id(session: Session) -> int:

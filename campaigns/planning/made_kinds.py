@@ -19,6 +19,7 @@ from campaigns.planning.kinds import all_kinds, load_kinds
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import check_texts
 from campaigns.rules.kind_words import read_words
+from campaigns.rules.own_answers import read_among
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import understand
 from outreach.accounts import audit
@@ -95,15 +96,18 @@ class TriedReply:
     label: Label
     confidence: float
     is_automatic: bool
+    own: int | None = None  # which of the kind's own answers
 
 
 def try_words(content: Mapping[str, Any], replies: Sequence[str]) -> list[TriedReply]:
     """Return how replies are understood by a kind's words, at most MOST_TRIED of them."""
-    vocabulary = read_content(content).vocabulary
+    read = read_content(content)
     tried = []
     for body in [line.strip() for line in replies if line.strip()][:MOST_TRIED]:
-        found = understand(body, vocabulary)
-        tried.append(TriedReply(body, found.label, found.confidence, found.is_automatic))
+        found, own = understand(body, read.vocabulary), None
+        if read.own_answers:
+            found, own = read_among(body, found, read.own_answers)
+        tried.append(TriedReply(body, found.label, found.confidence, found.is_automatic, own))
     return tried
 
 

@@ -37,6 +37,7 @@ class ReadText:
     step: int | None = None  # 0 for the first message
     version: str = ""  # "b" or a language
     label: Label | None = None  # of the answer that it acknowledges
+    own: str = ""  # the own answer that it acknowledges
 
 
 def read_texts(draft: Draft, *, settings: Settings, now: datetime) -> list[ReadText]:
@@ -69,7 +70,12 @@ def read_texts(draft: Draft, *, settings: Settings, now: datetime) -> list[ReadT
                 example = Template.parse(template, allowed=FIELDS).render(values)
                 key = f"{n}.{version}" if version else str(n)
                 texts.append(shown(key, template, example, step=n, version=version))
-    for label, wording in read_content(draft.content).answers.items():
+    content = read_content(draft.content)
+    for own in content.own_answers:
+        if own.reply:
+            example = render_reply(own.reply, values)
+            texts.append(shown(f"reply.{own.value}", own.reply, example, own=own.text))
+    for label, wording in content.answers.items():
         if wording.reply:
             example = render_reply(wording.reply, values)
             texts.append(shown(f"reply.{label.value}", wording.reply, example, label=label))

@@ -38,7 +38,7 @@ from campaigns.rules.states import AttemptState, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
-from outreach.contacts.suppressions import lock_phone
+from outreach.contacts.suppressions import lock_phone, suppress
 from outreach.core.bulk import NO_SYNC, values_subquery
 from outreach.imports.erasures import erase_import_rows, record_erasure
 from outreach.imports.store_rows import lock_imports
@@ -49,6 +49,7 @@ from outreach.models.contacts import (
     Phone,
     RemovedPhone,
     Suppression,
+    SuppressionReason,
     UnreadLanguage,
 )
 from outreach.rules.errors import BadInput, WrongState
@@ -105,6 +106,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         secret_key=secret_key,
         now=now,
     )
+    _keep_opt_outs_of_drives(session, gone, secret_key=secret_key, now=now)
     erase_numbers(session, gone)
     session.execute(
         update(PersonRequest)
@@ -241,6 +243,28 @@ def _erase_conversation(
         execution_options=NO_SYNC,
     )
     return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def _keep_opt_outs_of_drives(
+    session: Session, gone: Sequence[int], *, secret_key: str, now: datetime
+) -> None:
+    """Turn opt-outs from one drive into opt-outs from everything: of an erased number nothing else stays known."""
+    told = select(Answer.phone_id).where(
+        Answer.phone_id.in_(values_subquery(session, gone, BigInteger)),
+        Answer.drive_only,
+        Answer.undone_at.is_(None),
+    )
+    for phone_id in sorted(set(session.scalars(told))):
+        phone = session.get_one(Phone, phone_id)
+        suppress(
+            session,
+            phone,
+            reason=SuppressionReason.OPT_OUT,
+            source="officer",
+            secret_key=secret_key,
+            now=now,
+        )
+    session.flush()
 
 
 def erase_numbers(session: Session, gone: Sequence[int]) -> None:

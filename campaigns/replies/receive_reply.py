@@ -23,6 +23,7 @@ from campaigns.replies.record_answer import (
 )
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
 from campaigns.rules.content import read_content
+from campaigns.rules.own_answers import is_of_drive_only, read_among
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.context import (
     AMENDS_WITHIN,
@@ -83,13 +84,16 @@ def receive_reply(
         recipient = latest_recipient(session, phone, now=now, within=same_within)
     source = channel.source
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    is_start = False
+    is_start = drive_only = False
+    own: int | None = None
     if meant:
         pass
     elif inbound.is_opt_out:
         meant = Understanding.by_gateway(Label.OPT_OUT)
     elif inbound.is_help_request:
         meant = Understanding.by_gateway(Label.NEED_HELP)
+    elif recipient and is_of_drive_only(inbound.body):
+        meant, drive_only = Understanding.by_gateway(Label.OPT_OUT), True
     else:
         meant = understand(inbound.body, vocabulary_of(campaign))
         meant = apply_corrections(session, inbound.body, meant, recipient)
@@ -98,6 +102,10 @@ def receive_reply(
             meant = meant._replace(label=Label.UNCLEAR, is_automatic=True, is_urgent=False)
         if phone and recipient and meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
             meant = _read_in_conversation(session, inbound.body, meant, phone, recipient, now=now)
+        if campaign and campaign.content.get("own_answers") and not is_start:
+            answers = read_content(campaign.content).own_answers
+            translated = read_content(campaign.content, phone.language if phone else None).own_answers
+            meant, own = read_among(inbound.body, meant, answers, translated)
     label, is_urgent = meant.label, meant.is_urgent
     is_sure = meant.is_automatic or (is_urgent and label is Label.NEED_HELP)
     # An opt-out counts even for a number that is in no list.
@@ -156,6 +164,8 @@ def receive_reply(
             keys=keys,
             now=at,
             reply_id=reply.id,
+            own=own,
+            drive_only=drive_only,
             acknowledge=acknowledge
             and not (inbound.is_opt_out or inbound.is_help_request)
             and not (is_urgent and label is Label.NEED_HELP),

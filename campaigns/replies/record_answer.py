@@ -29,6 +29,7 @@ from campaigns.models.replies import (
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.content import PAGE_LABELS, Content, read_content, render_reply
 from campaigns.rules.delivery import LINK, drops_accents
+from campaigns.rules.own_answers import GivenAnswer, own_answer, read_own_answers, read_word
 from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
@@ -67,20 +68,28 @@ def record_answer(
     now: datetime,
     reply_id: int | None = None,
     acknowledge: bool = True,
+    own: int | None = None,
+    drive_only: bool = False,
 ) -> Answer | None:
     """Record an answer and its effects. Returns None if it repeats the current one.
 
     Locks the phone. `recipient` is None for a phone in no campaign: then only labels of SUPPRESSES count.
-    `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old.
+    `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old. `own`: which of the
+    campaign's own answers; `drive_only`: an opt-out from the recipient's drive alone.
     """
     phone = lock_phone(session, phone_id)
     if recipient:
         # Values read before the lock may be outdated.
         session.refresh(recipient)
     answers = _answers(session, recipient)
-    reason = SUPPRESSES.get(label)
+    drive_only = drive_only and recipient is not None
+    reason = None if drive_only else SUPPRESSES.get(label)
     is_suppressed = reason is not None and has_suppression(session, phone_id, reason)
-    is_again = answers[-1].label is label if answers else recipient is None and is_suppressed
+    if answers:
+        is_again = answers[-1].label is label and own in (None, answers[-1].own_answer)
+        is_again = is_again and (drive_only or not answers[-1].drive_only)
+    else:
+        is_again = recipient is None and is_suppressed
     if is_again and (reason is None or is_suppressed):
         # A repeated answer is stored only if undoing the first one would lose it: the resident's own answer after one
         # recorded by others, and a second opt-out after one that may have been misread.
@@ -92,6 +101,8 @@ def record_answer(
         campaign_id=recipient.campaign_id if recipient else None,
         phone_id=phone_id,
         label=label,
+        own_answer=own,
+        drive_only=drive_only,
         source=source,
         reply_id=reply_id,
         at=now,
@@ -111,7 +122,7 @@ def record_answer(
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
-        if is_new and not is_confirmed(session, phone_id, now=now):
+        if (is_new or drive_only) and not is_confirmed(session, phone_id, now=now):
             queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     elif source is AnswerSource.SMS:
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
@@ -128,6 +139,7 @@ def _is_separate_opt_out(session: Session, phone_id: int, reply_id: int | None, 
     earlier = select(Answer.id).where(
         Answer.phone_id == phone_id,
         Answer.label.in_(SUPPRESSES),
+        Answer.drive_only.is_(False),
         Answer.source == source,
         Answer.undone_at.is_(None),
     )
@@ -143,7 +155,7 @@ def record_page_answer(
     now: datetime,
     given: str | None = None,
 ) -> Recipient:
-    """Record a button press on the answer page: a label, `install` (the click) or `undo`. After "not yet" reminders go on.
+    """Record a button press on the answer page: an answer, `install` (the click) or `undo`. After "not yet" reminders go on.
 
     `given` is the label shown by the page that offered the undo: a repeated press then undoes only once. Raises
     BadInput for any other `word` or if the link is no longer valid.
@@ -155,20 +167,29 @@ def record_page_answer(
         recipient.clicked_at = recipient.clicked_at or now
     elif word == "undo":
         undo_answer(session, recipient, given=given, now=now)
-    elif word in PAGE_LABELS:
+    else:
+        said = read_said(session, recipient, word)
+        if said.label not in PAGE_LABELS:
+            raise BadInput("choice_not_understood")
         record_answer(
             session,
             phone_id=recipient.phone_id,
             recipient=recipient,
-            label=Label(word),
+            label=said.label,
             source=AnswerSource.PAGE,
             keys=keys,
             now=now,
+            own=said.own,
+            drive_only=said.drive_only,
         )
-        recipient.wants_reminder = word == Label.NOT_YET
-    else:
-        raise BadInput("choice_not_understood")
+        recipient.wants_reminder = said.label is Label.NOT_YET
     return recipient
+
+
+def read_said(session: Session, recipient: Recipient | None, word: str) -> GivenAnswer:
+    """Return what a button's or a form's word says in a recipient's campaign. Raises BadInput."""
+    campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
+    return read_word(word, read_own_answers(campaign.content.get("own_answers")) if campaign else ())
 
 
 def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given: str | None = None) -> None:
@@ -178,8 +199,8 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given:
     """
     answers = _lock_answers(session, recipient)
     if answers and given in (None, recipient.answer):
-        label = answers[-1].label
-        while answers and answers[-1].label is label:
+        label, own = answers[-1].label, answers[-1].own_answer
+        while answers and (answers[-1].label, answers[-1].own_answer) == (label, own):
             last = answers.pop()
             _undo(session, last, list(answers), recipient, now=now)
 
@@ -242,7 +263,7 @@ def _undo(
 ) -> None:
     """Undo an answer; `others` are the remaining ones."""
     answer.undone_at = now
-    reason = SUPPRESSES.get(answer.label)
+    reason = None if answer.drive_only else SUPPRESSES.get(answer.label)
     # An opt-out given elsewhere too stays in force, and so does its confirmation.
     if reason is None or _lift_unless_repeated(session, answer, reason, now=now):
         cancel_acknowledgement(session, answer)
@@ -269,7 +290,7 @@ def _lift_unless_repeated(
     """
     session.flush()
     answers = select(Answer.at, Answer.undone_at).where(
-        Answer.phone_id == answer.phone_id, Answer.label == answer.label
+        Answer.phone_id == answer.phone_id, Answer.label == answer.label, Answer.drive_only.is_(False)
     )
     rows = session.execute(answers).all()
     if not all(undone_at for _, undone_at in rows):
@@ -302,8 +323,9 @@ def _update_recipient(
 ) -> None:
     """Update the recipient's row, the install report and the totals from the current answers."""
     state = fold_answers([answer.label for answer in answers])
-    former = recipient.answer
+    former, former_own = recipient.answer, recipient.own_answer
     recipient.answer, recipient.wants_reminder = state.label, False
+    recipient.own_answer = None if state.given_by is None else answers[state.given_by].own_answer
     recipient.answered_at = answers[-1].at if state.label else None
     report = session.scalar(
         select(InstallReport).where(
@@ -312,14 +334,14 @@ def _update_recipient(
             InstallReport.withdrawn_at.is_(None),
         )
     )
-    before = RecipientState(former, report is not None)
+    before = RecipientState(former, report is not None, former_own)
     by = None if state.installed_by is None else answers[state.installed_by]
     at = now
     if report and (by is None or report.answer_id not in {answer.id for answer in answers}):
         report.withdrawn_at = now
         report = None
         if by:  # another answer reports an install too: it counts now, from its own time on
-            without_install = RecipientState(former, is_installed=False)
+            without_install = RecipientState(former, False, former_own)
             add_change(session, recipient, before, without_install, at=now)
             before = without_install
         session.flush()
@@ -336,11 +358,13 @@ def _update_recipient(
             )
         )
     session.flush()
-    add_change(session, recipient, before, RecipientState(state.label, by is not None), at=at)
+    after = RecipientState(state.label, by is not None, recipient.own_answer)
+    add_change(session, recipient, before, after, at=at)
 
 
 # Decree 91/2020: that it was received, when, and from when it holds; no advertising.
 OPT_OUT_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin den so nay nua."
+OPT_OUT_OF_DRIVE_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin ve viec nay den so nay nua. Tu choi moi tin: TC"
 
 
 def queue_acknowledgement(
@@ -360,9 +384,12 @@ def queue_acknowledgement(
     content: Content | None = read_content(campaign.content, phone.language) if campaign else None
     translated = campaign is not None and phone.language in campaign.content.get("languages", {})
     language = phone.language if translated and phone.language else VIETNAMESE
-    text = content.wording(answer.label).reply if content else ""
+    own = own_answer(content.own_answers, answer.own_answer) if content else None
+    text = (own.reply if own else "") or (content.wording(answer.label).reply if content else "")
     is_opt_out = answer.label is Label.OPT_OUT
-    if is_opt_out:
+    if answer.drive_only:
+        text = OPT_OUT_OF_DRIVE_REPLY
+    elif is_opt_out:
         text = text or OPT_OUT_REPLY
     elif not text or campaign is None or _is_acknowledged(session, answer):
         return
@@ -446,6 +473,7 @@ def _is_acknowledged(session: Session, answer: Answer) -> bool:
             Message.recipient_id == answer.recipient_id,
             Message.state != MessageState.CANCELLED,
             Answer.label == answer.label,
+            Answer.own_answer.is_not_distinct_from(answer.own_answer),
         )
     )
     return session.execute(earlier).first() is not None
@@ -457,7 +485,7 @@ LONGEST_NOTE = 300
 def record_officer_answer(
     session: Session,
     recipient: Recipient,
-    label: Label,
+    word: str,
     *,
     place: AnswerPlace,
     note: str,
@@ -469,25 +497,30 @@ def record_officer_answer(
 ) -> Answer | None:
     """Record an answer heard by an officer at `at` (default: now), with the officer, place and note.
 
-    Returns None if it repeats the current answer or the recipient has no phone.
+    `word` is a label or one of the others that `read_said` knows. Returns None if it repeats the current answer or the recipient has no phone.
     """
     if recipient.phone_id is None:
         return None
+    said = read_said(session, recipient, word)
     answer = record_answer(
         session,
         phone_id=recipient.phone_id,
         recipient=recipient,
-        label=label,
+        label=said.label,
         source=source,
         keys=keys,
         now=at or now,
+        own=said.own,
+        drive_only=said.drive_only,
     )
     entry: OfficerEntry | None = None
     if answer:
         note = " ".join(note.split())[:LONGEST_NOTE]
         entry = OfficerEntry(answer_id=answer.id, recorded_by=user.id, place=place, note=note)
         session.add(entry)
-    note_smartphone(session, recipient.contact_id, label, entry, now=now)
+    campaign = session.get_one(Campaign, recipient.campaign_id)
+    if campaign.content.get("app"):  # elsewhere an answer says nothing of the phone
+        note_smartphone(session, recipient.contact_id, said.label, entry, now=now)
     return answer
 
 

@@ -16,7 +16,13 @@ from campaigns.reports.issue_report import read_issues
 from campaigns.reports.links import address_of, read_links
 from campaigns.reports.report_mail import end_of, is_delivered
 from campaigns.reports.run_schedule import find_addressees
-from campaigns.reports.settings import current_template, has_form, may_approve_report, recipients_of
+from campaigns.reports.settings import (
+    ChecklistStep,
+    current_template,
+    has_form,
+    may_approve_report,
+    read_checklist,
+)
 from campaigns.reports.take_snapshot import (
     days_with_report,
     freezes_at,
@@ -49,20 +55,12 @@ class DayState(StrEnum):
     DELIVERED = "delivered"
 
 
-class MailObstacle(StrEnum):
-    """What is missing so that the report is issued and mailed."""
-
-    NO_FORM = "no_form"
-    NO_SERVER = "no_server"
-    NO_RECIPIENTS = "no_recipients"
-
-
 @dataclass(frozen=True, slots=True)
 class DayStatus:
     """All about one day's report.
 
-    `missing` agencies have not reported for the day; `addressed` of them have a mail address. `hurdles` keep
-    mail from being sent. `held` is the day's row.
+    `missing` agencies have not reported for the day; `addressed` of them have a mail address. `checklist`: what
+    it needs to be issued. `held` is the day's row.
     """
 
     day: date
@@ -77,7 +75,7 @@ class DayStatus:
     issues: Sequence[ReportIssue]
     mails: Sequence[ReportMail]
     links: Sequence[tuple[ReportLink, str]]
-    hurdles: Sequence[MailObstacle]
+    checklist: Sequence[ChecklistStep]
 
     @property
     def to_approve(self) -> ReportIssue | None:
@@ -131,7 +129,7 @@ class DayStatus:
                 for purpose in Purpose
                 if (mails := [mail for mail in self.mails if mail.purpose is purpose])
             },
-            "hurdles": [hurdle.value for hurdle in self.hurdles],
+            "hurdles": [f"no_{step.name}" for step in self.checklist if not step.is_done],
         }
 
 
@@ -149,11 +147,6 @@ def read_day_status(
         select(ReportMail).where(ReportMail.drive_id == drive, ReportMail.day == iso).order_by(ReportMail.id)
     ).all()
     addressees = find_addressees(session, drive, [each.id for each in missing], now=now)
-    hurdles = [] if has_form(session, drive) else [MailObstacle.NO_FORM]
-    if not settings.smtp_url:
-        hurdles.append(MailObstacle.NO_SERVER)
-    if not recipients_of(session, drive, settings):
-        hurdles.append(MailObstacle.NO_RECIPIENTS)
     return DayStatus(
         day=day,
         state=_state(session, drive, day, report_day, issues, now=now),
@@ -167,7 +160,7 @@ def read_day_status(
         issues=issues,
         mails=mails,
         links=[(link, address_of(link, settings)) for link in read_links(session, drive, iso, now=now)],
-        hurdles=hurdles,
+        checklist=read_checklist(session, drive, settings),
     )
 
 

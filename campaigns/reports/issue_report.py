@@ -28,6 +28,7 @@ from campaigns.reports.settings import (
     may_approve_report,
     recipients_of,
     require_province,
+    require_ready,
 )
 from campaigns.reports.take_snapshot import freezes_at, take_snapshot
 from campaigns.rules.reports.changes import FigureChange, find_changes
@@ -144,6 +145,7 @@ def prepare_report(
     It may be prepared again until it is approved. Raises NotFound, WrongState, NotAllowed, BadInput.
     """
     require_province(session, user)
+    require_ready(session, drive)
     lock_day(session, drive, day)
     prepared = _to_approve(session, drive, day)
     prepared.notes = read_notes({"remark": remark, "hindered": hindered, "asked": asked}).as_data()
@@ -163,6 +165,7 @@ def approve_report(
     """
     if not may_approve_report(session, user):
         raise NotAllowed("report_not_yours_to_approve")
+    require_ready(session, drive)
     lock_day(session, drive, day)
     approved = _to_approve(session, drive, day)
     if approved.prepared_at is None or approved.prepared_at.isoformat() != prepared_at:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -17,13 +17,13 @@ from campaigns.models.reports import ReportForm
 from campaigns.planning.drives import find_drive
 from campaigns.planning.kinds import title_of, words_of
 from campaigns.rules.draft import DEFAULT_KIND
-from campaigns.rules.reports.template import ReportTemplate, fill_default, parse_template
+from campaigns.rules.reports.template import ReportTemplate, fill_default, find_blanks, parse_template
 from outreach.accounts import audit
 from outreach.accounts.organisations import find_province
 from outreach.accounts.permissions import has_role, is_province_staff, organisations_of, require_role
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import NotAllowed
+from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.use_cases import use_case
 
 
@@ -59,13 +59,49 @@ def current_template(session: Session, drive: int) -> ReportTemplate:
 def recipients_of(session: Session, drive: int, settings: Settings) -> Sequence[str]:
     """Return the addresses that a drive's report is mailed to: its form's, or REPORT_RECIPIENTS for the first drive."""
     own = current_template(session, drive).recipients
-    is_first = drive == session.scalar(select(func.min(Drive.id)))
-    return own or (settings.report_recipients if is_first else ())
+    return own or (settings.report_recipients if _is_first(session, drive) else ())
 
 
 def has_form(session: Session, drive: int) -> bool:
     """Return whether a form was saved for a drive: without one nothing is frozen or issued."""
     return session.scalar(select(exists().where(ReportForm.drive_id == drive))) or False
+
+
+class ChecklistStep(NamedTuple):
+    """A step of the checklist before a drive's report can be issued; without those that are `needed` nothing is."""
+
+    name: str  # form, recipients, signer, approver, server
+    is_done: bool
+    is_needed: bool = False
+
+
+def read_checklist(session: Session, drive: int, settings: Settings) -> list[ChecklistStep]:
+    """Return what a drive's report needs, and what of it is there."""
+    form = current_template(session, drive)
+    approver = select(User.id).where(User.role.in_((Role.APPROVER, Role.LEADER)), User.is_active)
+    return [
+        ChecklistStep("form", has_form(session, drive), is_needed=True),
+        ChecklistStep(
+            "recipients",
+            bool(recipients_of(session, drive, settings)),
+            is_needed=not _is_first(session, drive),
+        ),
+        ChecklistStep("signer", bool(form.signer)),
+        ChecklistStep("approver", session.execute(approver.limit(1)).first() is not None, is_needed=True),
+        ChecklistStep("server", bool(settings.smtp_url)),
+    ]
+
+
+def require_ready(session: Session, drive: int) -> None:
+    """Raise WrongState where a drive's form was not saved, or names no recipients and is not the first drive's."""
+    if not has_form(session, drive):
+        raise WrongState("report_form_missing")
+    if not current_template(session, drive).recipients and not _is_first(session, drive):
+        raise WrongState("report_recipients_missing")
+
+
+def _is_first(session: Session, drive: int) -> bool:
+    return drive == session.scalar(select(func.min(Drive.id)))
 
 
 def drives_with_report(session: Session) -> list[int]:
@@ -81,6 +117,8 @@ def save_form(
     require_province(session, user)
     kind = find_drive(session, drive).kind
     form = parse_template(data | {"kind": kind, "owners": words_of(session, kind).counted})
+    if blanks := find_blanks(form):
+        raise BadInput("nothing_saved_errors", errors=blanks)
     saved = ReportForm(drive_id=drive, data=form.as_data(), saved_by=user.id, saved_at=now)
     session.add(saved)
     session.flush()

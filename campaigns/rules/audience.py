@@ -94,7 +94,8 @@ class AudienceQuery:
 
     `kind` is the campaign's; earlier answers to this kind count. `lists_without_basis` are those of `lists` that have
     no legal basis. `conditions` are in their order of precedence. `is_recorded`: each list's basis is on record.
-    `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well.
+    `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well. `drive`: the
+    id of the one whose own opt-outs count; 0: not known yet.
     """
 
     kind: str
@@ -103,6 +104,7 @@ class AudienceQuery:
     conditions: tuple[Condition, ...] = ()
     is_recorded: bool = True
     passes_opt_outs: bool = False
+    drive: int = 0
 
 
 def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:

@@ -4,7 +4,8 @@
 so may each of its languages; the others stay Vietnamese. `{…}` are filled in when the page is rendered.
 
 A kind of campaign is a file in campaigns/planning/kinds; a campaign names its kind and may change any part of it.
-The labels are always the same nine; what `installed` means to people ("đã cài", "đã tiêm") is wording.
+The labels are always the same nine; what `installed` means to people ("đã cài", "đã tiêm") is wording. A kind with
+`own_answers` asks a question of its own; each of its answers amounts to a label (campaigns/rules/own_answers.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from campaigns.rules.kind_words import KindWords, read_words
+from campaigns.rules.own_answers import OwnAnswer, read_own_answers
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate
@@ -48,6 +50,7 @@ PAGE_WORDS = {
     "next_no_smartphone": "Ông/bà không nhận tin nhắc nữa.",
     "next_refuse": "Ông/bà không nhận tin nhắc nữa.",
     "next_opt_out": "Từ bây giờ không còn tin nào gửi đến số này, ngoài một tin xác nhận (nếu có).",
+    "next_opt_out_drive": "Từ bây giờ không còn tin nào về việc này gửi đến số này; tin về việc khác thì vẫn gửi.",
     "next_wrong_number": "Số này được bỏ khỏi danh sách nhắn tin.",
     "steps": "Muốn tự làm, xin theo từng bước",
     "ask": "Cần hỏi thêm, xin ông/bà gặp {contact}.",
@@ -72,6 +75,8 @@ PAGE_WORDS = {
     "said_need_help": "Cần người giúp",
     "said_refuse": "Không đồng ý",
     "said_opt_out": "Không nhận tin nữa",
+    "said_opt_out_drive": "Không nhận tin về việc này nữa",
+    "opt_out_drive_thanks": "Đã ghi nhận yêu cầu.",
     "said_wrong_number": "Nhầm số",
 }
 
@@ -89,6 +94,7 @@ _PARTS = frozenset(
         "vocabulary",
         "page",
         "words",
+        "own_answers",
     }
 )
 # Fields of an acknowledgement SMS, and of the page's sentences and steps.
@@ -159,6 +165,7 @@ class Content:
     languages: tuple[str, ...] = ("vi",)  # into which the texts are translated
     vietnamese: frozenset[str] = frozenset()  # texts that a page in another language shows in Vietnamese
     words: KindWords = field(default_factory=KindWords)
+    own_answers: tuple[OwnAnswer, ...] = ()  # to its question, in place of those by label
 
     @property
     def dialled(self) -> str:
@@ -180,6 +187,8 @@ class PageChoice:
 
 def page_choices(content: Content) -> tuple[PageChoice, ...]:
     """Return the answers that a campaign's page offers to its question, in their order."""
+    if content.own_answers:
+        return tuple(PageChoice(own.value, own.text) for own in content.own_answers)
     texts = {label: content.wording(label).button for label in _CHOICES}
     texts[Label.NOT_YET] = texts[Label.NOT_YET] or content.page["remind"]
     return tuple(PageChoice(label.value, text) for label, text in texts.items() if text)
@@ -233,6 +242,7 @@ def _texts_of(content: Content) -> frozenset[str]:
             *content.page.values(),
             content.app.button if content.app else "",
             *(text for wording in wordings for text in (wording.button, wording.thanks, *wording.steps)),
+            *(text for own in content.own_answers for text in (own.text, own.thanks)),
         }
     )
 
@@ -272,6 +282,7 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
         page=_read_page(_table(data, "page")),
         language=language,
         words=read_words(data),
+        own_answers=read_own_answers(data.get("own_answers")),
     )
 
 

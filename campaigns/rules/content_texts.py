@@ -15,6 +15,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from campaigns.rules.content import PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
+from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate, LoaError
 from outreach.rules.languages import NAMES as LANGUAGES
@@ -25,13 +26,16 @@ APP = ("name", "page", "android", "ios", "button")
 WORDING = ("button", "thanks", "reply", "steps")
 _ANSWERS = [f"answers.{label.value}.{part}" for label in Label for part in WORDING]
 _PAGE = [f"page.{name}" for name in PAGE_WORDS]
+OWN = ("text", "thanks", "reply")
+_OWN = [f"own_answers.{number}.{part}" for number in NUMBERS for part in OWN]
 _VIETNAMESE = [
     *("title", "question", "issuer", "why", "contact", "phone"),
     *(f"app.{part}" for part in APP),
     *_ANSWERS,
+    *_OWN,
     *_PAGE,
 ]
-_TRANSLATED = ["title", "question", "issuer", "why", "contact", "app.button", *_ANSWERS, *_PAGE]
+_TRANSLATED = ["title", "question", "issuer", "why", "contact", "app.button", *_ANSWERS, *_OWN, *_PAGE]
 # The paths of all texts.
 PATHS = (
     *_VIETNAMESE,

@@ -42,6 +42,9 @@ class ReachMeasure(StrEnum):
     OPENED = "opened"
     CLICKED = "clicked"
     ANSWERS = "answers"  # by label, current answers
+    OWN_ANSWERS = (
+        "own_answers"  # by the number of a campaign's own answer, current answers; part of the answers
+    )
     INSTALLED = "installed"  # current reports
     # Steps with a hold-out or a second text: people by arm (rules.experiments), and those who reported an install
     # meanwhile.

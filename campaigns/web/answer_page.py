@@ -33,6 +33,7 @@ from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_pa
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.links import LENGTH, LinkCipher
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, own_answer, own_word
 from campaigns.rules.replies.labels import Label
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
@@ -161,6 +162,7 @@ def page_state(row: Row[Any], query: Mapping[str, str]) -> PageState:
         sent=sent if sent in SENT else "",
         is_about=is_about,
         list_id=row.list_id if is_about else None,
+        own_answer=row.own_answer,
     )
 
 
@@ -213,6 +215,16 @@ class PageState:
     sent: str = ""  # one of SENT
     is_about: bool = False
     list_id: int | None = None  # the person's list; only on the page that names its organisation
+    own_answer: int | None = None  # which of the campaign's own answers was given
+
+    @property
+    def said(self) -> str | None:
+        """Return what was answered, as a button would send it: an opt-out that leaves the number on is of the drive."""
+        if self.own_answer is not None:
+            return own_word(self.own_answer)
+        if self.given is Label.OPT_OUT and not self.is_left_alone:
+            return OPT_OUT_OF_DRIVE
+        return self.given
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,15 +297,20 @@ def write_page(
     preview: PagePreview | None = None,
 ) -> bytes:
     """Write one page as it is sent; with `preview` as it is tried out on the admin site."""
-    words, given = content.page, state.given
+    words, given, said = content.page, state.given, state.said
+    own = own_answer(content.own_answers, state.own_answer)
     choices = page_choices(content)
     texts = {choice.value: choice.text for choice in choices}
     texts[Label.WRONG_NUMBER] = words["wrong_number"]
     texts[Label.OPT_OUT] = content.wording(Label.OPT_OUT).button or words["said_opt_out"]
     values = {
-        "said": (texts.get(given) or words.get(f"said_{given}", "")) if given else "",
+        "said": (texts.get(said) or words.get(f"said_{given if own else said}", ""))
+        if given and said
+        else "",
         "app": content.app.name if content.app else "",
-        "installed": texts.get(Label.INSTALLED) or words["said_installed"],
+        "installed": "” / “".join(each.text for each in content.own_answers if each.means is Label.INSTALLED)
+        or texts.get(Label.INSTALLED)
+        or words["said_installed"],
         "contact": content.contact or words["issuer_contact"],
         "phone": content.phone,
         "issuer": content.issuer,
@@ -322,8 +339,14 @@ def write_page(
         mark=mark,
         say=say,
         given=given,
-        next=say("remind_next" if is_next else f"next_{given}"),
-        choices=[choice for choice in choices if choice.value != given or not is_final(state)],
+        thanks=words["opt_out_drive_thanks"]
+        if said == OPT_OUT_OF_DRIVE
+        else (own.thanks if own else "") or (content.wording(given).thanks if given else ""),
+        next=say("remind_next" if is_next else f"next_{said if said == OPT_OUT_OF_DRIVE else given}"),
+        choices=[choice for choice in choices if choice.value != said or not is_final(state)],
+        stop_drive=words["said_opt_out_drive"],
+        is_stopped=given is Label.OPT_OUT and said != OPT_OUT_OF_DRIVE,
+        is_drive_stopped=given is Label.OPT_OUT,
         stop=texts[Label.OPT_OUT],
         offers_app=content.app is not None and given not in NOT_INSTALLING,
         has_clicked=state.has_clicked and given is None,

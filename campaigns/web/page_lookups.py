@@ -43,6 +43,7 @@ _RECIPIENTS = (
         Campaign.corrected_at,
         Recipient.list_id,
         Recipient.answer,
+        Recipient.own_answer,
         Recipient.wants_reminder,
         Recipient.clicked_at,
         Phone.language,

@@ -252,6 +252,8 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
             "campaign": answer.campaign_id,
             "recipient": answer.recipient_id,
             "label": answer.label.value,
+            "own_answer": answer.own_answer,
+            "drive_only": answer.drive_only,
             "source": answer.source.value,
         }
         buffer.add(EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner)

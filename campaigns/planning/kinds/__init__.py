@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import MadeKind
 from campaigns.rules.kind_words import KindWords, read_words
 from outreach.accounts.organisations import find_office
+from outreach.core.db import Database
 
 
 def needs_smartphone(session: Session, kind: str) -> bool:
@@ -53,6 +55,18 @@ def all_kinds(session: Session) -> dict[str, dict[str, Any]]:
     """Return every kind's content, by name: those that come with Loa, then those made in the office."""
     made = session.execute(select(MadeKind.code, MadeKind.content).order_by(MadeKind.code)).all()
     return load_kinds() | {code: content for code, content in made if code not in load_kinds()}
+
+
+def known_kinds(db: Database) -> dict[str, dict[str, Any]]:
+    """Return every kind's content for a command; where there is no database yet, of those that come with Loa."""
+    is_missing = not db.is_postgresql and not Path(db.url.database or "").exists()
+    try:
+        if not is_missing:
+            with db.read() as session:
+                return all_kinds(session)
+    except DBAPIError:
+        pass  # away, or not set up
+    return load_kinds()
 
 
 class KindFacts(NamedTuple):

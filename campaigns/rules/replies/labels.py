@@ -38,26 +38,28 @@ NON_ANSWERS = frozenset({Label.QUESTION, Label.UNCLEAR})
 class AnswerState:
     """Current answer of a recipient.
 
-    `installed_by` is the index of the answer that reported the install that counts, or None.
+    `installed_by` is the index of the answer that reported the install that counts, `given_by` of the one with the label.
     """
 
     label: Label | None
     installed_by: int | None
+    given_by: int | None = None
 
 
 def fold_answers(labels: Sequence[Label]) -> AnswerState:
     """Compute the state after these answers, oldest first, without the undone ones."""
     label: Label | None = None
     installed_by: int | None = None
+    given_by: int | None = None
     for index, latest in enumerate(labels):
         if latest in NON_ANSWERS:
             continue
-        label = latest
+        label, given_by = latest, index
         if latest is Label.INSTALLED:
             installed_by = index if installed_by is None else installed_by
         elif latest in UNDOES_INSTALL:
             installed_by = None
-    return AnswerState(label, installed_by)
+    return AnswerState(label, installed_by, given_by)
 
 
 def counts_as_answer(label: Label, *, is_sure: bool) -> bool:

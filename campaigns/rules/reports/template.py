@@ -137,6 +137,13 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
     return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
 
 
+def find_blanks(form: ReportTemplate) -> list[LoaError]:
+    """Return an error for each part in which the dots of the default are still to be filled in."""
+    parts = [(name, getattr(form, name)) for name in NAMES if name != "link_days"]
+    blank = [name for name, value in parts if "…" in (value if isinstance(value, str) else " ".join(value))]
+    return [LoaError("template_part_blank", part=NAMES[name]) for name in blank]
+
+
 def fill_default(
     data: Mapping[str, Any], *, kind: str, action: str, province: tuple[str, str] | None
 ) -> dict[str, Any]:

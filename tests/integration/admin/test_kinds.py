@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from html import unescape
@@ -32,9 +33,11 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction
+from outreach.accounts.api_tokens import create_token
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.models.accounts import AuditEvent, OrganisationKind
+from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Right, Role
+from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
@@ -52,18 +55,24 @@ MADE = {
         "need_help": {"button": "Tôi cần người giúp", "reply": "Can bo se lien he."},
         "opt_out": load_kinds()["khao-sat"]["answers"]["opt_out"],
     },
+    "own_answers": {
+        "1": {"text": "Đã khám ở trạm", "means": "installed", "reply": "Cam on ong/ba da kham o tram."},
+        "2": {"text": "Đã khám ở nơi khác", "means": "installed"},
+        "3": {"text": "Còn bận mùa", "means": "not_yet"},
+    },
     "page": {},
     "vocabulary": {"verbs": ["khám", "đi khám", "khám sức khỏe"], "things": ["trạm y tế", "sức khỏe"]},
     "words": {"done": "khám sức khỏe", "agencies": True},
 }
+ADMINISTRATOR = "quantri@loa.example"
 # Words that no other kind may show, found in plain text without regard to case.
 OWN_WORDS = {
     "bluezone": ("bluezone", "đã cài", "chưa cài", "cài đặt ứng dụng", "nút cài đặt", "cai xong"),
     "tiem-chung": ("tiêm", "vắc xin"),
     "bao-lu": ("tránh bão", "chuẩn bị xong", "chuẩn bị tránh"),
     "giay-to": ("làm giấy tờ", "làm xong giấy tờ", "căn cước"),
-    "khao-sat": ("phiếu lấy ý kiến", "trả lời phiếu", "khảo sát"),
-    "kham-suc-khoe-dinh-ky": ("khám sức khỏe",),
+    "khao-sat": ("phiếu lấy ý kiến", "trả lời phiếu", "khảo sát", "hài lòng", "làm thủ tục nào"),
+    "kham-suc-khoe-dinh-ky": ("khám sức khỏe", "khám ở trạm", "còn bận mùa"),
 }
 
 
@@ -160,6 +169,8 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
     world.add_people(4)
     with world.runtime.db.write() as session:
         agency = create_organisation(session, code="SYT", name="Sở Nội vụ", kind=OrganisationKind.AGENCY).id
+        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+        session.add(Area(code="62", name="Miền", kind="Tỉnh", level=AreaLevel.PROVINCE))
     signed_in(client, AUTHOR)
     found: list[str] = []
     # `make test-all` renders all of them.
@@ -170,10 +181,18 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
         for name, text in texts.items():
             found += [f"{kind}: {name} has “{word}”" for word in others if word in text]
         own = OWN_WORDS[kind]
-        for name in ("sheet", "progress", "answer page", "report.docx", "report.pdf", "report.xlsx"):
+        shown = ("sheet", "progress", "answer page", "report.docx", "report.pdf", "report.xlsx")
+        for name in (
+            *shown,
+            *(("reach", "reach.csv", "reach.xlsx", "status", "api") if has_own(kind) else ()),
+        ):
             if not any(word in texts[name] for word in own):
                 found.append(f"{kind}: {name} has none of its own words")
     assert not found, "\n".join(found)
+
+
+def has_own(kind: str) -> bool:
+    return bool(load_kinds().get(kind, MADE).get("own_answers"))
 
 
 def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dict[str, str]:
@@ -198,6 +217,7 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
                 phone_id=recipient.phone_id or 0,
                 recipient=session.merge(recipient),
                 label=label,
+                own=1 if has_own(kind) and label is Label.INSTALLED else None,
                 source=AnswerSource.SMS,
                 keys=world.keys,
                 now=now,
@@ -219,6 +239,16 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
         )
         case = session.scalars(select(Case.id).order_by(Case.id.desc())).first()
         sent = session.scalars(select(Message.text).where(Message.campaign_id == campaign_id)).all()
+        owner = session.scalars(select(Organisation.id).where(Organisation.code == "MTTQ")).one()
+        _made, token = create_token(
+            session,
+            name=f"Cổng {kind}",
+            organisation_id=owner,
+            rights=list(Right),
+            days=30,
+            user=find_user(session, ADMINISTRATOR),
+            now=now,
+        )
     files = build_without_issuing(world.runtime, drive.id, today, now=now)
     reach = f"/admin/campaigns/{campaign_id}/reach/"
     pages = {
@@ -250,6 +280,10 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
     assert {name: answer.status_code for name, answer in answers.items() if answer.status_code != 200} == {}
     texts = {name: plain(answer.text) for name, answer in answers.items()}
     texts["form"] = plain(form_page)
+    texts["status"] = json.dumps(world.status(campaign_id), ensure_ascii=False).lower()
+    told = client.get(f"/api/v1/campaigns/{campaign_id}", headers={"Authorization": f"Bearer {token}"})
+    assert told.status_code == 200, told.text
+    texts["api"] = json.dumps(told.json, ensure_ascii=False).lower()
     for form in ("csv", "xlsx"):
         sent_file = post(client, f"{reach}file", form=form).data
         texts[f"reach.{form}"] = (

@@ -41,7 +41,7 @@ ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Sa
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
 DESKTOP = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/79.0"
 ANSWERS_TO_BLUEZONE = ("install", "installed", "not_yet", "need_help", "no_smartphone")
-ALWAYS = ("call", "ask", "wrong_number", "opt_out")
+ALWAYS = ("call", "ask", "wrong_number", "opt_out_drive", "opt_out")
 NO_APP = ("no_smartphone", "installed", "opt_out")
 # What a page looks like does not depend on the database.
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaigns.rules.cases import CaseKind, assigned_until, kind_of
-from campaigns.rules.replies.labels import AnswerState, Label, counts_as_answer, fold_answers
+from campaigns.rules.replies.labels import Label, counts_as_answer, fold_answers
 
 L = Label
 NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
@@ -45,9 +45,9 @@ NOON = datetime(2020, 8, 15, 12, tzinfo=UTC)
 def test_the_latest_answer_stands_and_an_install_counts_until_taken_back(
     answers: str, label: str | None, installed_by: int | None
 ) -> None:
-    assert fold_answers([L(word) for word in answers.split()]) == AnswerState(
-        L(label) if label else None, installed_by
-    )
+    state = fold_answers([L(word) for word in answers.split()])
+    assert (state.label, state.installed_by) == (L(label) if label else None, installed_by)
+    assert state.given_by is None or answers.split()[state.given_by] == label
 
 
 @pytest.mark.parametrize(

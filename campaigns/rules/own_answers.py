@@ -1,0 +1,201 @@
+"""Answers of a kind's own to its own question: two to nine, each with what it amounts to.
+
+A resident gives one by its button, by its number or by its words; an officer chooses one for them. `read_word` reads
+what a button or a form sends, for campaigns without answers of their own as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import Understanding
+from campaigns.rules.replies.words import split_words, unaccent_word
+from outreach.rules.errors import BadCampaign, BadInput
+
+NUMBERS = tuple(str(number) for number in range(1, 10))
+# What an own answer may amount to: done, not yet, unable, help, stop.
+MEANINGS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.NEED_HELP, Label.OPT_OUT)
+PARTS = frozenset({"text", "means", "thanks", "reply"})
+OPT_OUT_OF_DRIVE = "opt_out_drive"
+_FEWEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAnswer:
+    """An answer of a kind's own. Without `thanks` or `reply` those of what it amounts to are used."""
+
+    number: int
+    means: Label
+    text: str
+    thanks: str = ""
+    reply: str = ""
+
+    @property
+    def value(self) -> str:
+        """Return what a button or a form sends for it."""
+        return own_word(self.number)
+
+
+def own_word(number: int) -> str:
+    """Return what a button or a form sends for the own answer of a number."""
+    return f"own-{number}"
+
+
+class GivenAnswer(NamedTuple):
+    """What somebody said: a label, which of the campaign's own answers, and whether an opt-out is from the drive alone."""
+
+    label: Label
+    own: int | None = None
+    drive_only: bool = False
+
+
+def read_own_answers(table: Any) -> tuple[OwnAnswer, ...]:
+    """Read the own answers of a content, by their numbers from 1 on without a gap. Raises BadCampaign."""
+    if not table:
+        return ()
+    if not isinstance(table, Mapping):
+        raise BadCampaign("content_part_not_table", name="own_answers")
+    table = {number: parts for number, parts in table.items() if parts is not False}  # the kind's, left out
+    expected = list(NUMBERS[: len(table)])
+    if sorted(table) != expected or len(table) < _FEWEST:
+        raise BadCampaign("content_own_answers_count")
+    answers = []
+    for number in expected:
+        parts = table[number]
+        if not isinstance(parts, Mapping) or set(parts) - PARTS:
+            raise BadCampaign("content_own_answer_wrong", number=number)
+        text, means = str(parts.get("text", "")).strip(), str(parts.get("means", ""))
+        if not text or means not in MEANINGS:
+            raise BadCampaign("content_own_answer_wrong", number=number)
+        rest = {name: str(parts.get(name, "")) for name in ("thanks", "reply")}
+        answers.append(OwnAnswer(int(number), Label(means), text, **rest))
+    if len({_plain(answer.text) for answer in answers}) < len(answers):
+        raise BadCampaign("content_own_answers_alike")
+    return tuple(answers)
+
+
+def own_answer(answers: Sequence[OwnAnswer], number: int | None) -> OwnAnswer | None:
+    """Return the own answer of a number, None for another."""
+    return next((answer for answer in answers if answer.number == number), None)
+
+
+def read_word(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer:
+    """Return what a button's or a form's word says: a label, `own-N` or `opt_out_drive`. Raises BadInput."""
+    if word == OPT_OUT_OF_DRIVE:
+        return GivenAnswer(Label.OPT_OUT, drive_only=True)
+    for answer in answers:
+        if word == answer.value:
+            return GivenAnswer(answer.means, answer.number)
+    try:
+        label = Label(word)
+    except ValueError:
+        raise BadInput("choice_not_understood") from None
+    return GivenAnswer(label, _only_one(label, answers))
+
+
+def _only_one(label: Label, answers: Sequence[OwnAnswer]) -> int | None:
+    """Return the number of the own answer that alone amounts to a label."""
+    alike = [answer.number for answer in answers if answer.means is label]
+    return alike[0] if len(alike) == 1 else None
+
+
+# What people write around a number or the words of an answer.
+_AROUND = frozenset(
+    [
+        "da",
+        "a",
+        "ah",
+        "vang",
+        "thua",
+        "nhe",
+        "nha",
+        "nhi",
+        "em",
+        "toi",
+        "minh",
+        "con",
+        "chau",
+        "co",
+        "chu",
+        "bac",
+        "ong",
+        "ba",
+        "gia",
+        "dinh",
+        "nha",
+        "xin",
+        "chon",
+        "so",
+        "cau",
+        "phuong",
+        "an",
+        "dap",
+        "tra",
+        "loi",
+        "y",
+        "kien",
+        "la",
+        "nhan",
+        "bam",
+    ]
+)
+
+
+def find_own_answer(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
+    """Return the one that a reply gives by its number or by its words, None if it is neither or says more."""
+    said, bare = _plain(body), _bare(body)
+    for answer in answers:
+        if said == _plain(answer.text) or bare in (
+            str(answer.number),
+            f"{answer.number} {_bare(answer.text)}",
+        ):
+            return answer
+    found = [answer for answer in answers if bare and bare == _bare(answer.text)]
+    return found[0] if len(found) == 1 else None
+
+
+def _bare(text: str) -> str:
+    return " ".join(word for word in _plain(text).split() if word not in _AROUND)
+
+
+def read_among(
+    body: str, meant: Understanding, answers: Sequence[OwnAnswer], translated: Sequence[OwnAnswer] = ()
+) -> tuple[Understanding, int | None]:
+    """Return what a reply means where a campaign has answers of its own, and the number of the one that it gives.
+
+    `translated` are the same answers in the resident's language.
+    The menu's numbers are those of the own answers. A reply that is understood as done, not yet or unable counts only if
+    one answer alone amounts to that; else an officer chooses.
+    """
+    found = None if meant.is_urgent else find_own_answer(body, answers) or find_own_answer(body, translated)
+    if found:
+        return Understanding.by_gateway(found.means), found.number
+    if _plain(body).isdecimal():
+        return meant._replace(label=Label.UNCLEAR, is_automatic=False), None
+    own = _only_one(meant.label, answers)
+    if own is None and meant.label in (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE):
+        return meant._replace(is_automatic=False), None
+    return meant, own
+
+
+# A wish to be left alone by this drive alone; whatever says less clearly is from everything.
+_STOP = (
+    r"(?:(?:tc|tu choi|stop|huy)(?: (?:nhan|tin))*"
+    r"|(?:thoi|ngung|dung|khong)(?: (?:muon|can|em|toi|cho))* (?:nhan|gui|nhac)(?: (?:tin|nhan|nua|them|em|toi|cho))*)"
+)
+_THIS = r"(?:cua |ve |trong )?(?:rieng )?(?:dot|chien dich|viec|vu|chuyen)(?: van dong)? nay"
+_DRIVE_ONLY = re.compile(rf"(?:da |xin )?{_STOP} (?:rieng |chi )?{_THIS}(?: (?:thoi|a|nhe|nha|nua))*")
+
+
+def is_of_drive_only(body: str) -> bool:
+    """Return whether an opt-out is from this drive alone: "TC đợt này", "không nhận tin về việc này nữa"."""
+    return _DRIVE_ONLY.fullmatch(_plain(body)) is not None
+
+
+def _plain(text: str) -> str:
+    words = split_words(text.lower(), frozenset())
+    return " ".join(unaccent_word(word) for word in words if word not in (",", "?"))

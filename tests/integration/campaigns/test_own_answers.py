@@ -1,0 +1,172 @@
+"""Answers of a campaign's own by page, by SMS and by officer; and opt-outs from one drive, whose others go on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from admin.app import create_app
+from campaigns.analytics.campaign_status import read_status
+from campaigns.analytics.reach import read_reach
+from campaigns.answer_totals import find_differences
+from campaigns.cases.handle_case import label_reply, undo_reply_label
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message
+from campaigns.models.replies import Answer
+from campaigns.replies.record_answer import record_page_answer, undo_answer
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.reach import ReachMeasure
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import MessageKind, MessageState
+from outreach.models.contacts import Suppression
+from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World, number
+
+SURVEY = "Moi ong/ba tra loi. TC de tu choi"
+
+
+def press(world: World, campaign: int, word: str, *, index: int = 0) -> None:
+    recipient = world.recipient(number(index), campaign)
+    with world.runtime.db.write() as session:
+        record_page_answer(session, recipient.id, word, keys=world.keys, now=world.now)
+
+
+def own(world: World, campaign: int) -> dict[str, int]:
+    return {each["text"]: each["people"] for each in world.status(campaign)["own_answers"]}
+
+
+def state_of(world: World, campaign: int, index: int) -> tuple[Label | None, int | None]:
+    recipient = world.recipient(number(index), campaign)
+    return recipient.answer, recipient.own_answer
+
+
+@both_databases
+def test_own_answers_are_counted_alike_whatever_way_they_come(world: World) -> None:
+    world.add_people(6)
+    campaign = world.launch(kind="khao-sat", text=SURVEY)
+    world.send()
+    world.simulator.reset()
+    press(world, campaign, "own-1")
+    press(world, campaign, "own-2")  # the same person, who has thought again
+    world.reply(number(1), "dạ số 2 ạ", gateway_id="SM1")
+    world.reply(number(2), "HÀI LÒNG", gateway_id="SM2")
+    world.reply(number(3), "rồi", gateway_id="SM3")  # which of them is not said
+    world.reply(number(4), "4", gateway_id="SM4")
+    with pytest.raises(BadInput):
+        press(world, campaign, "own-5", index=5)
+    assert [state_of(world, campaign, index) for index in range(5)] == [
+        (Label.INSTALLED, 2),
+        (Label.INSTALLED, 2),
+        (Label.INSTALLED, 1),
+        (None, None),
+        (Label.NEED_HELP, 4),
+    ]
+    case = next(each for each in world.cases() if each.reply_id and each.recipient_id and each.kind != "help")
+    who = {"user": world.user(AUTHOR), "keys": world.keys, "now": world.now}
+    label_reply(world.runtime, case.id, "own-3", **who)
+    assert state_of(world, campaign, 3) == (Label.INSTALLED, 3)
+    undo_reply_label(world.runtime, case.id, **who)
+    assert state_of(world, campaign, 3) == (None, None)
+    label_reply(world.runtime, case.id, "own-1", **who)
+    counted = {"Hài lòng": 2, "Chưa hài lòng": 2, "Chưa làm thủ tục nào": 0, "Tôi cần gặp cán bộ": 1}
+    assert own(world, campaign) == counted
+    assert world.status(campaign)["self_reported"]["installed"] == 4
+    with world.runtime.db.read() as session:
+        kept = session.get_one(Campaign, campaign)
+        reach = read_reach(session, kept, seen=None, now=world.now).total.by[ReachMeasure.OWN_ANSWERS]
+        assert dict(reach) == {"1": 2, "2": 2, "4": 1}
+        assert find_differences(session)[1] == []
+        assert read_status(session, kept)["answers"] == {"installed": 4, "need_help": 1}
+    with world.runtime.db.write() as session:  # a mistake takes back the last one alone
+        undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=world.now)
+    assert state_of(world, campaign, 0) == (Label.INSTALLED, 1)
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+
+
+def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world: World) -> None:
+    world.add_people(1)
+    answers = {"1": {"reply": "Da ghi: hai long.", "thanks": "Mừng vì ông/bà hài lòng."}}
+    campaign = world.launch(kind="khao-sat", text=SURVEY, content={"own_answers": answers})
+    world.send()
+    world.reply(number(0), "1", gateway_id="SM1")
+    with world.runtime.db.read() as session:
+        texts = session.scalars(select(Message.text).where(Message.kind == MessageKind.ACKNOWLEDGEMENT)).all()
+    assert texts == ["Da ghi: hai long."]
+    page = page_of(world, campaign)
+    assert "Ông/bà đã trả lời: Hài lòng" in page
+    assert "Mừng vì ông/bà hài lòng." in page
+    assert re.findall(r'value="(own-\d)"', page) == ["own-2", "own-3", "own-4"]
+
+
+def page_of(world: World, campaign: int) -> str:
+    cipher = LinkCipher(world.runtime.settings.keys_of(Purpose.LINKS))
+    client = create_app(world.runtime.settings, runtime=world.runtime).test_client()
+    return client.get(f"/{cipher.token(world.recipient(number(0), campaign).id)}").text
+
+
+@both_databases
+def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) -> None:
+    world.add_people(3)
+    first = world.launch(kind="khao-sat", text=SURVEY)
+    world.send()
+    world.simulator.reset()
+    press(world, first, "opt_out_drive")
+    world.reply(number(1), "TC đợt này", gateway_id="SM1")
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Suppression.id)).all() == []
+        texts = session.scalars(select(Message.text).where(Message.kind == MessageKind.CONFIRMATION)).all()
+    assert len(texts) == 2
+    assert all("khong gui tin ve viec nay" in text and "TC" in text for text in texts)
+    # Another campaign of the drive does not write to them, one of another drive does.
+    again = world.launch(kind="khao-sat", name="Lần hai", text="Nho ong/ba tra loi. TC de tu choi")
+    other = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
+    assert [excluded(world, again), excluded(world, other)] == [2, 0]
+    page = page_of(world, first)
+    assert "không còn tin nào về việc này" in page
+    assert 'value="opt_out"' in page, "everything can still be refused"
+    # Everything is more than the drive, and taking it back leaves nothing behind.
+    press(world, first, "opt_out")
+    assert state_of(world, first, 0) == (Label.OPT_OUT, None)
+    with world.runtime.db.write() as session:
+        assert session.scalars(select(Suppression.id)).all() != []
+        recipient = session.merge(world.recipient(number(0), first))
+        undo_answer(session, recipient, now=world.now)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Suppression.id).where(Suppression.lifted_at.is_(None))).all() == []
+        assert not session.scalars(
+            select(Answer.id).where(Answer.undone_at.is_(None), Answer.phone_id == 1)
+        ).all()
+
+
+def excluded(world: World, campaign: int) -> int:
+    with world.runtime.db.read() as session:
+        query = select(Recipient.id).where(
+            Recipient.campaign_id == campaign, Recipient.exclusion == "opted_out"
+        )
+        return len(session.scalars(query).all())
+
+
+@both_databases
+def test_an_opt_out_from_the_drive_stops_what_waits_of_the_drive_alone(world: World) -> None:
+    """It comes after the audience was frozen: the claim finds it, on whichever of the person's phones."""
+    world.add_person("Y Mot", number(0), number(7))
+    world.add_person("Y Hai", number(1))
+    first = world.launch(kind="khao-sat", text=SURVEY)
+    other = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
+    press(world, first, "opt_out_drive")
+    world.send()
+    with world.runtime.db.read() as session:
+        rows = session.execute(
+            select(Message.campaign_id, Message.state)
+            .where(Message.step_id.is_not(None))
+            .order_by(Message.id)
+        ).all()
+    states = {id_: sorted(state for each, state in rows if each == id_) for id_ in (first, other)}
+    assert MessageState.SKIPPED in states[first]
+    assert len([state for state in states[first] if state is not MessageState.SKIPPED]) == 1
+    assert MessageState.SKIPPED not in states[other]

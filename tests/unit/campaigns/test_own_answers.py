@@ -1,0 +1,123 @@
+"""Answers of a kind's own: read from its table, and found in what a resident writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.content import page_choices, read_content
+from campaigns.rules.own_answers import (
+    GivenAnswer,
+    find_own_answer,
+    is_of_drive_only,
+    read_among,
+    read_own_answers,
+    read_word,
+)
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import understand
+from outreach.rules.errors import BadCampaign, BadInput
+
+TABLE: dict[str, Any] = {
+    "1": {"text": "Đồng ý", "means": "installed", "reply": "Da ghi: dong y."},
+    "2": {"text": "Không đồng ý", "means": "installed"},
+    "3": {"text": "Chưa rõ, cần giải thích", "means": "need_help"},
+    "4": {"text": "Để sau", "means": "not_yet"},
+}
+ANSWERS = read_own_answers(TABLE)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"1": TABLE["1"]},
+        {"1": TABLE["1"], "3": TABLE["3"]},
+        {"1": TABLE["1"], "2": {"text": "", "means": "installed"}},
+        {"1": TABLE["1"], "2": {"text": "Khác", "means": "question"}},
+        {"1": TABLE["1"], "2": {"text": "dong y", "means": "not_yet"}},
+        {"1": TABLE["1"], "2": {**TABLE["2"], "button": "x"}},
+        {str(n): {"text": f"Câu {n}", "means": "installed"} for n in range(1, 11)},
+        ["Đồng ý", "Không"],
+    ],
+)
+def test_a_wrong_table_is_refused(table: Any) -> None:
+    with pytest.raises(BadCampaign):
+        read_own_answers(table)
+
+
+@pytest.mark.parametrize(
+    ("body", "number"),
+    [
+        ("1", 1),
+        ("Dạ số 2 ạ", 2),
+        ("tôi chọn 3 nhé", 3),
+        ("dong y", 1),
+        ("KHÔNG ĐỒNG Ý", 2),
+        ("k dong y nha", 2),
+        ("2. Không đồng ý", 2),
+        ("Để sau ạ", 4),
+        ("1 2", None),
+        ("9", None),
+        ("đồng ý nhưng còn hỏi thêm", None),
+        ("TC", None),
+        ("", None),
+    ],
+)
+def test_an_answer_is_found_by_its_number_or_its_words_alone(body: str, number: int | None) -> None:
+    found = find_own_answer(body, ANSWERS)
+    assert (found.number if found else None) == number
+
+
+@pytest.mark.parametrize(
+    ("body", "label", "is_automatic", "number"),
+    [
+        ("2", Label.INSTALLED, True, 2),
+        ("7", Label.UNCLEAR, False, None),
+        ("TC", Label.OPT_OUT, True, None),
+        ("4", Label.NOT_YET, True, 4),
+        ("chưa", Label.NOT_YET, True, 4),
+        ("rồi", Label.INSTALLED, False, None),  # which of the two?
+    ],
+)
+def test_what_a_reply_amounts_to(body: str, label: Label, is_automatic: bool, number: int | None) -> None:
+    vocabulary = read_content(load_kinds()["khao-sat"]).vocabulary
+    meant, own = read_among(body, understand(body, vocabulary), ANSWERS)
+    assert (meant.label, meant.is_automatic, own) == (label, is_automatic, number)
+
+
+def test_a_word_of_a_button() -> None:
+    assert read_word("own-3", ANSWERS) == GivenAnswer(Label.NEED_HELP, 3)
+    assert read_word("not_yet", ANSWERS) == GivenAnswer(Label.NOT_YET, 4)
+    assert read_word("installed", ANSWERS) == GivenAnswer(Label.INSTALLED)
+    assert read_word("opt_out_drive", ()) == GivenAnswer(Label.OPT_OUT, drive_only=True)
+    for word in ("own-5", "own-", "nothing"):
+        with pytest.raises(BadInput):
+            read_word(word, ANSWERS)
+
+
+def test_a_page_offers_the_own_answers_in_the_readers_language() -> None:
+    data = load_kinds()["khao-sat"]
+    translated = {"languages": {"jra": {"own_answers": {"1": {"text": "Hmâo"}}}}}
+    assert page_choices(read_content(data))[0].text == "Hài lòng"
+    content = read_content({**data, **translated}, "jra")
+    assert [choice.text for choice in page_choices(content)][:2] == ["Hmâo", "Chưa hài lòng"]
+
+
+@pytest.mark.parametrize(
+    ("body", "is_of_drive"),
+    [
+        ("TC đợt này", True),
+        ("tu choi chien dich nay", True),
+        ("Không nhận tin về việc này nữa", True),
+        ("đừng nhắn đợt này nữa", True),
+        ("TC", False),
+        ("Đợt này nhắn nhiều quá, đừng nhắn nữa", False),
+        ("không nhận tin nữa", False),
+        ("không làm việc này", False),
+        ("đợt này", False),
+    ],
+)
+def test_an_opt_out_is_from_everything_unless_it_says_clearly_from_what(body: str, is_of_drive: bool) -> None:
+    assert is_of_drive_only(body) is is_of_drive
