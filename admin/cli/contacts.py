@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from admin.cli.base import Day, Group, json_option, output
 from outreach.imports.do_not_call import import_do_not_call
 from outreach.imports.import_file import import_file
+from outreach.imports.issues import count_at_the_door
 from outreach.imports.list_reader import write_check
 from outreach.imports.store_rows import ImportCounts
 from outreach.imports.undo_import import undo_import
@@ -89,12 +90,14 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         if errors:
             export_errors(runtime, list_import.id, errors, user=None, now=datetime.now(UTC))
         counts = ImportCounts(**list_import.counts)
+        with runtime.db.read() as session:
+            at_the_door = count_at_the_door(session, list_import.id)
         output(
             {"import": list_import.id, **asdict(counts)},
             as_json=as_json,
             says=(
                 _(
-                    "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ xem lại, %(rejected)s không hợp lệ.",
+                    "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ xem lại, %(rejected)s không hợp lệ (trong đó %(at_the_door)s dòng của người được lưu để gặp tận nhà).",
                     id=list_import.id,
                     rows=counts.rows,
                     created=counts.created,
@@ -103,6 +106,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
                     unchanged=counts.unchanged,
                     review=counts.review,
                     rejected=counts.rejected,
+                    at_the_door=at_the_door,
                 )
             ),
         )

@@ -194,7 +194,7 @@ class AnswerForm(Form):
     note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
 
 
-_FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "campaign", "answer"}
+_FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "door", "campaign", "answer"}
 _KEPT = {*_FILTERS, "s"}
 
 
@@ -209,7 +209,7 @@ class ContactsView(AdminPage):
     def index(self) -> ResponseReturnValue:
         """List contacts.
 
-        `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, campaign,
+        `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, door, campaign,
         answer; `?after=`.
         """
         args = request.values
@@ -220,6 +220,7 @@ class ContactsView(AdminPage):
             area_code=args.get("area", "")[:10],
             smartphone=args.get("smartphone", ""),
             suppressed=bool(args.get("suppressed")),
+            at_the_door=bool(args.get("door")),
         )
         campaign_id, answer = args.get("campaign", type=int), args.get("answer", "")
         label = _label(answer)

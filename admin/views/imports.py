@@ -23,8 +23,8 @@ from admin.views.base import AdminPage, refused
 from admin.wording.enums import MEANINGS
 from campaigns.planning.drafts import campaigns_of_list
 from outreach.contacts.lists import read_organisations, read_uploads
-from outreach.imports.correct_rows import correct_rows, forget_corrections, see_doubts
-from outreach.imports.issues import count_reasons
+from outreach.imports.correct_rows import correct_rows, forget_corrections, keep_without_numbers, see_doubts
+from outreach.imports.issues import count_at_the_door, count_reasons
 from outreach.imports.list_reader import SKIPPED
 from outreach.imports.uploads import (
     LARGEST,
@@ -180,8 +180,10 @@ class ImportsView(AdminPage):
         """Correct the columns' meanings.
 
         Fields: `<signature>.<position>` is a column's meaning, "" if it is not read; `line.<sheet's place>` is the line
-        of its header, or that the sheet is left out.
+        of its header, or that the sheet is left out; `without` says that the list has no numbers.
         """
+        if "without" in request.form:
+            return self._act(upload_id, keep_without_numbers)
         meanings: dict[str, dict[str, str]] = {}
         lines: dict[int, str] = {}
         for name, meaning in request.form.items():
@@ -263,6 +265,7 @@ class ImportsView(AdminPage):
                 "organisation": session.get_one(Organisation, contact_list.organisation_id).name,
                 "may_undo": may_be_undone(session, upload),
                 "reasons": count_reasons(session, list_import.id) if list_import else [],
+                "at_the_door": count_at_the_door(session, list_import.id) if list_import else 0,
                 "meanings": MEANINGS,
                 "typed": request.form,
                 "left_out": SKIPPED,

@@ -183,7 +183,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         "unparsed_remainder": _l("còn phần chưa đọc được trong ô"),
         "two_people": _l("một dòng ghi nhiều người"),
         "changed_name": _l("số này đã có một người tên gần giống"),
-        "was_erased": _l("người dùng số này đã yêu cầu xóa dữ liệu"),
+        "was_erased": _l("người này đã yêu cầu xóa dữ liệu"),
         "other_commune": _l("xã, phường khác với danh bạ"),
         "birth_unclear": _l("chưa rõ là năm sinh hay tuổi"),
     },

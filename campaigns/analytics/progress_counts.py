@@ -2,7 +2,8 @@
 
 A drive of one campaign is read from stored counters. Where a number may be in several campaigns, the numbers are counted:
 each belongs to the place and organisation of its first recipient; its answer is the last one given in any of the campaigns,
-and it has reported an install while a report in any of them is in force.
+and it has reported an install while a report in any of them is in force. People without a usable number who answered at the
+door are added, each as a number of their own (`door_counts.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import Subquery
 
+from campaigns.analytics.door_counts import count_at_the_door, days_at_the_door
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
@@ -26,6 +28,7 @@ from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
+from campaigns.rules.visits import VisitOutcome
 from outreach.core.bulk import newest_of_each
 from outreach.core.cache import cached_count
 from outreach.models.contacts import ContactList
@@ -72,9 +75,24 @@ def count_places(
     session: Session, scope: CountScope, *, redis: Redis, now: datetime
 ) -> dict[Where, PlaceCounts]:
     """Count recipients, answers and installs by place and organisation."""
-    if len(scope.ids) == 1:
-        return _read_counters(session, scope, now=now)
     midnight = datetime.combine(_day_of(now), time(), VIETNAM)
+    if len(scope.ids) == 1:
+        counters = _read_counters(session, scope, now=now)
+        before_midnight = midnight - timedelta(microseconds=1)
+        for moment, is_today in ((now, False), (before_midnight, True)):
+            for area, organisation, outcome, n in count_at_the_door(
+                session, scope.ids, as_of=moment, seen=scope.seen
+            ):
+                place = counters.setdefault(Where(area, organisation), PlaceCounts())
+                if is_today:
+                    place.today -= n if outcome is VisitOutcome.INSTALLED else 0
+                    continue
+                place.recipients += n
+                place.answered += n
+                place.no_smartphone += n if outcome is VisitOutcome.NO_SMARTPHONE else 0
+                place.installed += n if outcome is VisitOutcome.INSTALLED else 0
+                place.today += n if outcome is VisitOutcome.INSTALLED else 0
+        return counters
 
     def count() -> dict[str, Any]:
         counted = count_reported(session, scope.ids, as_of=now, seen=scope.seen)
@@ -152,6 +170,8 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
         corrections = _cached(redis, scope, "days", lambda: _count_repeated(session, scope))
         for changed_on, count in corrections.items():
             changes[date.fromisoformat(changed_on)] = changes.get(date.fromisoformat(changed_on), 0) + count
+    for (_area, done_on), count in days_at_the_door(session, scope.ids, as_of=now, seen=scope.seen).items():
+        changes[done_on] = changes.get(done_on, 0) + count
     launches = [_day_of(campaign.launched_at) for campaign in scope.campaigns if campaign.launched_at]
     day = min([*launches, *changes])
     last = max([max(_day_of(campaign.ended_at or now) for campaign in scope.campaigns), *changes])
@@ -177,6 +197,9 @@ def count_new(
         .group_by(AnswerTotal.area_code, AnswerTotal.day)
     ):
         by_area.setdefault(area, [0] * days)[last.index(day or "")] = int(count)
+    for (area, done_on), count in days_at_the_door(session, scope.ids, as_of=now, seen=scope.seen).items():
+        if done_on.isoformat() in last:
+            by_area.setdefault(area, [0] * days)[last.index(done_on.isoformat())] += count
     return by_area
 
 
@@ -252,13 +275,22 @@ def count_reported(
     )
     for area, organisation, count in session.execute(query.group_by(*_PLACE)):
         totals[Where(area, organisation)][3] += count
+    for area, organisation, outcome, count in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
+        total = totals.setdefault(Where(area, organisation), [0, 0, 0, 0])
+        total[0] += count
+        total[1] += count if outcome is VisitOutcome.NO_SMARTPHONE else 0
+        total[2] += count
+        total[3] += count if outcome is VisitOutcome.INSTALLED else 0
     return {where: ReportedCounts(*total) for where, total in totals.items()}
 
 
 def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:
     """Return how many numbers had an install report in force at a moment."""
     query = select(func.count(InstallReport.phone_id.distinct())).where(*_reports_in_force(campaigns, as_of))
-    return session.scalar(query) or 0
+    at_the_door = count_at_the_door(session, campaigns, as_of=as_of, seen=None)
+    return (session.scalar(query) or 0) + sum(
+        n for _area, _organisation, outcome, n in at_the_door if outcome is VisitOutcome.INSTALLED
+    )
 
 
 def count_reached(

@@ -101,7 +101,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     )
     record_erasure(
         session,
-        name,
+        person,
         [(number.e164, number.is_gone) for number in real],
         secret_key=secret_key,
         now=now,

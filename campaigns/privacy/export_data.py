@@ -92,6 +92,8 @@ def _about(session: Session, person: Contact) -> ExportPart:
         "Nơi ở ghi trong danh sách": question.text if question else "",
         "Xã, phường trước đây": "; ".join(former),
         "Có điện thoại thông minh": {True: "Có", False: "Không"}.get(person.has_smartphone, "Chưa biết"),  # type: ignore[arg-type]
+        "Chỉ gặp tận nhà (không có số)": "Có" if person.at_the_door else "Không",
+        "Từ chối nhận tin khi cán bộ đến nhà": _at(person.opted_out_at),
         "Có trong hệ thống từ": _at(person.created_at),
         "Sửa lần cuối": _at(person.updated_at),
     }

@@ -26,6 +26,7 @@ from campaigns.rules.progress import ShareBasis, choose_headline
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
+    CheckedReports,
     Headline,
     OfficialInstallFigure,
     OrganisationFigures,
@@ -39,6 +40,7 @@ from campaigns.rules.reports.snapshot import (
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
+from campaigns.visits.checks import read_corrected
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import is_below_province, name_level, path_upwards, whole_successors
@@ -99,6 +101,7 @@ def take_snapshot(
         campaigns=read_sent(session, campaigns, as_of=as_of),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
         headline=read_headline(session, campaigns, goal, owners.get(code), as_of=as_of),
+        checked=read_checked(session, drive, as_of=as_of),
         since=since.isoformat(),
         before=count_installs(session, ids, as_of=as_of - timedelta(days=1)) if ids else None,
         days=tuple(
@@ -111,6 +114,15 @@ def take_snapshot(
         if ids
         else (),
     )
+
+
+def read_checked(session: Session, drive: int, *, as_of: datetime) -> CheckedReports | None:
+    """Return what random checks leave of the drive's self-reports, None with too few of them."""
+    corrected = read_corrected(session, drive, None, as_of=as_of)
+    if corrected is None:
+        return None
+    likely, low, high = (round(each) for each in (corrected.likely, corrected.low, corrected.high))
+    return CheckedReports(likely, low, high, corrected.checks, corrected.confirmed)
 
 
 def read_headline(

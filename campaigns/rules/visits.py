@@ -78,12 +78,13 @@ def visit_reason(
 
     `states` are those of the steps' messages to the contact. `is_unwilling`: opted out, or objected to the processing
     of their data. A question or an unclear reply does not count as an answer. A contact excluded for any other reason
-    than a missing phone is not visited either.
+    than a missing or wrong number is not visited either.
     """
     if is_unwilling or (answer is not None and answer not in (Label.QUESTION, Label.UNCLEAR)):
         return None
     if exclusion is not None:
-        return VisitReason.NO_PHONE if exclusion is Exclusion.NO_PHONE else None
+        without_number = exclusion in (Exclusion.NO_PHONE, Exclusion.WRONG_NUMBER)
+        return VisitReason.NO_PHONE if without_number else None
     if any(state in _MAY_ARRIVE for state in states) or not states:
         return None
     attempted = [state for state in states if state not in (MessageState.SKIPPED, MessageState.CANCELLED)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, case, exists, func, select
+from datetime import datetime
+
+from sqlalchemy import and_, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from campaigns.analytics.door_counts import count_at_the_door
 from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
@@ -25,17 +28,23 @@ _CLEAR = (
 )
 
 
-def read_corrected(session: Session, drive_id: int, user: User) -> CorrectedCount | None:
-    """Return what is left of a drive's self-reports within a user's scope, each phone once; None with too few checks."""
-    in_scope = (
-        Campaign.drive_id == drive_id,
-        Recipient.exclusion.is_(None),
-        visible_to(session, user, ContactList.organisation_id),
+def read_corrected(
+    session: Session, drive_id: int, user: User | None, *, as_of: datetime
+) -> CorrectedCount | None:
+    """Return what is left of a drive's self-reports as of a moment, each phone once; None with too few checks.
+
+    Within the user's scope; of all without a user.
+    """
+    seen = visible_to(session, user, ContactList.organisation_id) if user else true()
+    in_scope = (Campaign.drive_id == drive_id, Recipient.exclusion.is_(None), seen)
+    in_force = (
+        func.coalesce(VisitResult.visited_at, VisitResult.entered_at) <= as_of,
+        or_(VisitResult.undone_at.is_(None), VisitResult.undone_at > as_of),
     )
     latest = (
         select(func.max(VisitResult.id).label("id"))
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .where(VisitLine.why == VisitReason.CHECK, VisitResult.undone_at.is_(None))
+        .where(VisitLine.why == VisitReason.CHECK, *in_force)
         .group_by(VisitResult.line_id)
         .subquery()
     )
@@ -59,7 +68,7 @@ def read_corrected(session: Session, drive_id: int, user: User) -> CorrectedCoun
         VisitLine.recipient_id == Recipient.id,
         VisitLine.why == VisitReason.CHECK,
         VisitResult.line_id == VisitLine.id,
-        VisitResult.undone_at.is_(None),
+        *in_force,
         VisitResult.outcome.in_(_CLEAR),
     )
     is_own = InstallReport.source.in_((AnswerSource.SMS, AnswerSource.PAGE))
@@ -72,11 +81,21 @@ def read_corrected(session: Session, drive_id: int, user: User) -> CorrectedCoun
         .join(Recipient, Recipient.id == InstallReport.recipient_id)
         .join(Campaign, Campaign.id == InstallReport.campaign_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(*in_scope, InstallReport.withdrawn_at.is_(None))
+        .where(
+            *in_scope,
+            InstallReport.reported_at <= as_of,
+            or_(InstallReport.withdrawn_at.is_(None), InstallReport.withdrawn_at > as_of),
+        )
         .group_by(InstallReport.phone_id)
         .subquery()
     )
     reported, unchecked = session.execute(
         select(func.count(), func.coalesce(func.sum(by_phone.c.is_unchecked), 0))
     ).one()
+    ids = session.scalars(select(Campaign.id).where(Campaign.drive_id == drive_id)).all()
+    reported += sum(
+        n
+        for _area, _organisation, outcome, n in count_at_the_door(session, ids, as_of=as_of, seen=seen)
+        if outcome is VisitOutcome.INSTALLED
+    )
     return correct(reported, int(unchecked), villages)

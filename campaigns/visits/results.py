@@ -198,6 +198,8 @@ def record_result(
     if recipient.phone_id is None or recipient.exclusion is not None:
         if label is Label.NO_SMARTPHONE:
             note_smartphone(session, line.contact_id, label, result, now=now)
+        if label is Label.OPT_OUT and line.contact_id:
+            session.get_one(Contact, line.contact_id).opted_out_at = result.visited_at or result.entered_at
         return True
     lock_phone(session, recipient.phone_id)
     session.refresh(recipient)
@@ -232,5 +234,8 @@ def undo_result(
     is_undone = result.answer_id is None or undo_answer_by_id(session, result.answer_id, now=now)
     if _is_answer(result):
         contact_id = recipient.contact_id or line.contact_id
+        contact = session.get(Contact, contact_id) if contact_id else None
+        if contact and _label_of(result) is Label.OPT_OUT:
+            contact.opted_out_at = None
         restore_smartphone(session, contact_id, _label_of(result), result, now=now)
     return is_undone

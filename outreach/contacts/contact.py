@@ -104,6 +104,8 @@ class ShownContact:
     updated_at: datetime | None
     place_question_id: int | None
     is_partial: bool
+    at_the_door: bool
+    opted_out_at: datetime | None
 
 
 def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[ShownContact, list[PhoneRow]]:
@@ -129,6 +131,8 @@ def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[Show
         updated_at=updated_at,
         place_question_id=None if stated else contact.place_question_id,
         is_partial=stated is not None,
+        at_the_door=stated is None and contact.at_the_door,
+        opted_out_at=None if stated else contact.opted_out_at,
     )
     return shown, phones
 

@@ -44,6 +44,7 @@ class ContactFilter:
     area_code: str = ""
     smartphone: str = ""  # yes, no, unknown
     suppressed: bool = False
+    at_the_door: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ContactRow:
     place: str
     village: str
     has_smartphone: bool | None
+    at_the_door: bool = False
     phones: list[tuple[str, bool]] = field(default_factory=list)
     lists: list[str] = field(default_factory=list)
 
@@ -239,7 +241,13 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
         lists = {filters.list_id} if lists is None else lists & {filters.list_id}
     if lists is not None:
         # Who asks for a quality of a person learns it: only of those whom these lists recorded.
-        tells = filters.area_code or filters.smartphone or filters.suppressed or is_number_text(filters.text)
+        tells = (
+            filters.area_code
+            or filters.smartphone
+            or filters.suppressed
+            or filters.at_the_door
+            or is_number_text(filters.text)
+        )
         is_scoped = tells and visible_lists(session, user) is not None
         conditions.append(is_recorded_in(lists) if is_scoped else is_in(lists))
     if filters.area_code:
@@ -250,6 +258,8 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
         conditions.append(Contact.has_smartphone.is_(filters.smartphone == "yes"))
     elif filters.smartphone == "unknown":
         conditions.append(Contact.has_smartphone.is_(None))
+    if filters.at_the_door:
+        conditions.append(Contact.at_the_door == true())
     if filters.suppressed:
         conditions.append(
             Contact.id.in_(
@@ -337,6 +347,7 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
             f"{kind} {name}" if name else "",
             contact.village,
             contact.has_smartphone,
+            contact.at_the_door,
         )
         for contact, kind, name in session.execute(
             select(Contact, Area.kind, Area.name)
@@ -363,6 +374,7 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
             place=places.get(each.facts.get("area_code") or "", ""),
             village=each.facts.get("village", ""),
             has_smartphone=each.facts.get("has_smartphone"),
+            at_the_door=False,
         )
     visible = visible_lists(session, user)
     for contact_id, list_id, name in session.execute(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, String, delete, exists, literal, select, text, update
 from sqlalchemy.orm import Session
@@ -64,7 +65,7 @@ def add_number(
     session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
     carry_over_opt_outs(session, {contact_id: [phone_id]}, source="officer", secret_key=secret_key, now=now)
     _mark_restored(session, contact_id, phone_id, now=now)
-    person.updated_at = now
+    person.updated_at, person.at_the_door = now, False
     audit.record_change(
         session,
         "contact.add_number",
@@ -121,6 +122,7 @@ def remove_number(
             removed_at=now,
         )
     )
+    note_at_the_door(session, [contact_id])
     session.get_one(Contact, contact_id).updated_at = now
     changes = {"number": (phone.e164, None)}
     audit.record_change(
@@ -173,7 +175,7 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
 def carry_over_opt_outs(
     session: Session, added: Mapping[int, Collection[int]], *, source: str, secret_key: str, now: datetime
 ) -> None:
-    """Suppress newly added numbers of contacts who opted out on a number they no longer have.
+    """Suppress newly added numbers of contacts who opted out on a number they no longer have, or at the door.
 
     `added`: contact id to phone ids. Not for contacts who can be messaged on other numbers again: they
     withdrew the opt-out.
@@ -191,6 +193,13 @@ def carry_over_opt_outs(
                 RemovedPhone.restored_at.is_(None),
                 Suppression.reason == opt_out,
                 Suppression.lifted_at.is_(None),
+            )
+        )
+    )
+    opted_out |= set(
+        session.scalars(
+            select(Contact.id).where(
+                Contact.id.in_(values_subquery(session, added, BigInteger)), Contact.opted_out_at.is_not(None)
             )
         )
     )
@@ -212,6 +221,19 @@ def carry_over_opt_outs(
         session, {phone_id for contact_id in suppressed for phone_id in added[contact_id]}
     ):
         suppress(session, phone, reason=opt_out, source=source, secret_key=secret_key, now=now)
+
+
+def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
+    """Note of contacts whose numbers changed whether a visit alone reaches them."""
+    if contacts:
+        table: Any = Contact.__table__
+        has_number = exists().where(ContactPhone.contact_id == table.c.id)
+        session.execute(
+            update(table)
+            .where(table.c.id.in_(values_subquery(session, contacts, BigInteger)))
+            .values(at_the_door=~has_number),
+            execution_options=NO_SYNC,
+        )
 
 
 def _mark_restored(session: Session, contact_id: int, phone_id: int, *, now: datetime) -> None:

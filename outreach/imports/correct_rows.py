@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.enqueue_jobs import enqueue_import
-from outreach.imports.list_reader import SKIPPED, TAKEN, rows_key
+from outreach.imports.list_reader import SKIPPED, TAKEN, WITHOUT_NUMBERS, rows_key
 from outreach.imports.uploads import find_upload, lock_ready, preview_for
 from outreach.models.accounts import User
 from outreach.models.contacts import Upload, UploadState
@@ -65,6 +65,19 @@ def correct_rows(
             corrected[sheet] = {**corrected.get(sheet, {}), str(row["line"]): said}
     if corrected != upload.corrected:
         _check_again(session, upload, corrected, now=now)
+    return upload
+
+
+@use_case
+def keep_without_numbers(session: Session, upload_id: int, *, user: User, now: datetime) -> Upload:
+    """Say that a list without a column of numbers has none, and check it again: its people are stored for visits.
+
+    Raises WrongState if the upload is not ready, BadInput if a column of numbers is known.
+    """
+    upload = lock_ready(session, upload_id, user=user)
+    if not upload.preview.get("problem"):
+        raise BadInput("rows_changed")
+    _check_again(session, upload, {**upload.corrected, WITHOUT_NUMBERS: {"all": "yes"}}, now=now)
     return upload
 
 

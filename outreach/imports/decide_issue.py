@@ -194,10 +194,11 @@ def _store(
     remember_languages(
         session, ((row.language, [phones[number] for number in row.phone.numbers]) for row in rows.values())
     )
+    merger.load_namesakes(rows.values())
     stored, beside = list[_Stored](), list[_Stored]()
     for issue in issues:
         row, *others = rows[issue.id].each_person()
-        person = merger.find(row)
+        person = merger.find(row) or merger.find_at_the_door(row)
         if decision in (Decision.SAME, Decision.RENAMED) and issue.contact_id is not None:
             person = merger.load(issue.contact_id)
         stored.append(_merge(merger, issue, row, person))

@@ -17,6 +17,7 @@ from outreach.contacts.suppressions import hash_number, hashes_of
 from outreach.core.bulk import values_subquery
 from outreach.imports.issues import Decision, IssueStatus
 from outreach.models.contacts import (
+    Contact,
     Erasure,
     ImportIssue,
     ImportSighting,
@@ -25,14 +26,16 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.rules.identity import mask_number, name_key
+from outreach.places.areas import read_successors
+from outreach.rules.identity import erased_as, mask_number, may_be_erased_as, name_key
 from outreach.rules.keys import key_id, newest_key
 from outreach.rules.list_rows import CheckedRow
+from outreach.rules.phone_numbers import PhoneStatus
 
 
 def record_erasure(
     session: Session,
-    name: str,
+    person: Contact,
     numbers: Iterable[tuple[str, bool]],
     *,
     secret_key: str,
@@ -40,13 +43,20 @@ def record_erasure(
 ) -> None:
     """Store keyed hashes of an erased contact.
 
-    `numbers`: (E.164, whether no other contact has it).
+    `numbers`: (E.164, whether no other contact has it). Lists without a number are recognised by name, year of birth and
+    commune.
     """
-    for e164, is_gone in numbers:
+    known_as = [
+        (hash_number(e164, secret_key=secret_key), _person(e164, person.name), is_gone)
+        for e164, is_gone in numbers
+    ]
+    key = name_key(person.name)
+    known_as += [("", each, False) for each in erased_as(key, person.birth_year, person.area_code) if key]
+    for number_hash, described, is_gone in known_as:
         session.add(
             Erasure(
-                number_hash=hash_number(e164, secret_key=secret_key),
-                person_hash=hash_number(_person(e164, name), secret_key=secret_key),
+                number_hash=number_hash,
+                person_hash=hash_number(described, secret_key=secret_key),
                 key_id=key_id(newest_key(secret_key)),
                 is_gone=is_gone,
                 erased_at=now,
@@ -57,17 +67,26 @@ def record_erasure(
 def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: str) -> set[int]:
     """Return the rows, by `CheckedRow.row`, that may be about an erased contact.
 
-    Any name on a number that only the erased contact had, or the same name on a number that was shared.
-    `rows` must have valid numbers.
+    Any name on a number that only the erased contact had, or the same name on a number that was shared. Without a valid
+    number the same name, where neither the year of birth nor the commune contradicts.
     """
     if not session.scalar(select(exists(select(literal(1)).select_from(Erasure)))):
         return set()
     hashes: dict[str, set[int]] = {}
+    former = _read_former(session)
     for row in rows:
-        for e164 in row.phone.numbers:
-            for known_as in (e164, _person(e164, row.name)):
-                for hashed in hashes_of(known_as, secret_key=secret_key):
-                    hashes.setdefault(hashed, set()).add(row.row)
+        if row.phone.status is PhoneStatus.OK:
+            described = [each for e164 in row.phone.numbers for each in (e164, _person(e164, row.name))]
+        elif row.is_at_the_door:
+            codes = {row.place.code, *former.get(row.place.code or "", ())}
+            described = [
+                each for code in codes for each in may_be_erased_as(row.name_key, row.birth_year, code)
+            ]
+        else:
+            continue
+        for known_as in dict.fromkeys(described):
+            for hashed in hashes_of(known_as, secret_key=secret_key):
+                hashes.setdefault(hashed, set()).add(row.row)
     hash_values = values_subquery(session, hashes, String)
     erasures = session.execute(
         select(Erasure.number_hash, Erasure.person_hash, Erasure.is_gone).where(
@@ -80,6 +99,15 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
             for number_hash, person_hash, is_gone in erasures
         )
     )
+
+
+def _read_former(session: Session) -> dict[str, list[str]]:
+    """Return by commune those that it replaced: somebody erased is known by the commune of that day."""
+    former: dict[str, list[str]] = {}
+    for before, after in read_successors(session).items():
+        for code in after:
+            former.setdefault(code, []).append(before)
+    return former
 
 
 def _person(e164: str, name: str) -> str:
@@ -197,7 +225,7 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
         rows = [
             row
             for row in upload.preview.get("rows", [])
-            if name_key(row["name"]) != key or numbers.isdisjoint(row["phones"])
+            if name_key(row["name"]) != key or (row["phones"] and numbers.isdisjoint(row["phones"]))
         ]
         sheets = [
             {
@@ -212,7 +240,8 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
         doubts = [
             row
             for row in upload.preview.get("doubts", [])
-            if key not in map(name_key, (row["name"], *row["people"])) or numbers.isdisjoint(row["phones"])
+            if key not in map(name_key, (row["name"], *row["people"]))
+            or (row["phones"] and numbers.isdisjoint(row["phones"]))
         ]
         upload.preview = {**upload.preview, "rows": rows, "doubts": doubts, "sheets": sheets}
 

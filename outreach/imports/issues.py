@@ -30,7 +30,7 @@ from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.directory import read_stated
 from outreach.core.bulk import NO_SYNC, insert_rows, values_subquery
 from outreach.core.spreadsheets import escape_formula, write_workbook
-from outreach.imports.merge_contacts import record_sighting
+from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, ImportIssue, ListImport
 from outreach.rules.errors import NotFound
@@ -341,7 +341,7 @@ REASONS = {
     "unparsed_remainder": "còn phần chưa đọc được trong ô",
     "two_people": "một dòng ghi nhiều người: hãy tách mỗi người một dòng",
     "changed_name": "số này đã có một người tên gần giống: là một người hay hai người?",
-    "was_erased": "dữ liệu của người dùng số này đã được xóa theo yêu cầu: chỉ nhập lại nếu chính họ đồng ý",
+    "was_erased": "dữ liệu của người này đã được xóa theo yêu cầu: chỉ nhập lại nếu chính họ đồng ý",
     "other_commune": "xã, phường khác với xã, phường đã biết của người này: ở đâu là đúng?",
     "birth_unclear": "năm sinh chỉ có hai chữ số: là năm sinh hay là tuổi?",
 }
@@ -380,6 +380,13 @@ def count_reasons(session: Session, import_id: int) -> list[tuple[str, str, int]
         .group_by(ImportIssue.status, ImportIssue.reason)
     )
     return sorted(((status, reason, count) for status, reason, count in rows), key=lambda row: -row[2])
+
+
+def count_at_the_door(session: Session, import_id: int) -> int:
+    """Count an import's rows without a usable number whose people are stored for visits."""
+    kept = (ImportIssue.status == IssueStatus.REJECT, ImportIssue.contact_id.is_not(None))
+    query = select(func.count()).select_from(ImportIssue).where(ImportIssue.import_id == import_id, *kept)
+    return session.scalar(query) or 0
 
 
 def _is_open() -> ColumnElement[bool]:

@@ -33,6 +33,9 @@ from outreach.rules.phone_numbers import PhoneStatus
 
 SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a row: leave it out
 TAKEN = "taken"  # of a row for review: what was read is right
+WITHOUT_NUMBERS = (
+    "without numbers"  # a key of the corrections: the list has no numbers, its people are visited
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +184,10 @@ def check_list(
 
     `corrected`: see `read_list_sheets`. People of a sheet without phones are rows without a phone. Raises
     BadList, on the first row or while reading, if the file cannot be read as a list; NoPhoneColumn, at the
-    end, if no sheet has phones.
+    end, if no sheet has phones and it was not said that the list has none.
     """
     count = 0
-    has_phones = False
+    has_phones = is_without = bool(corrected and WITHOUT_NUMBERS in corrected)
     labels: tuple[str, ...] = ()
     for sheet in read_list_sheets(path, corrected or {}):
         if sheet.is_left_out:
@@ -195,7 +198,7 @@ def check_list(
             continue
         if not sheet.header.phones:
             labels = sheet.header.labels
-            if not sheet.name:  # a text file has no other sheet
+            if not sheet.name and not is_without:  # a text file has no other sheet
                 break
         has_phones = has_phones or bool(sheet.header.phones)
         reader = _reader(sheet, sheet.header, gazetteer)

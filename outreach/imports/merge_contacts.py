@@ -14,21 +14,21 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, case, delete, exists, func, insert, select, update
+from sqlalchemy import BigInteger, String, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from outreach.contacts.phones import former_owners
+from outreach.contacts.phones import former_owners, note_at_the_door
 from outreach.core.bulk import NO_SYNC, insert_rows, reserve_ids, values_subquery
+from outreach.imports.sightings import record_sighting
 from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
     ImportChange,
-    ImportSighting,
     ListImport,
     Membership,
 )
-from outreach.rules.identity import is_similar_name
+from outreach.rules.identity import is_same_person, is_similar_name
 from outreach.rules.list_rows import CheckedRow, Sex
 
 
@@ -50,6 +50,7 @@ class ContactMerger:
         self._phones, self._known_areas = phones, known_areas
         self._people: dict[int, ImportedContact] = {}
         self._on_phone: dict[int, list[ImportedContact]] = {}
+        self._namesakes: dict[str, list[ImportedContact]] = {}
         # Contacts already in this list, with the import that added them.
         self._members: dict[int, int | None] = {}
         self._created: list[ImportedContact] = []
@@ -117,6 +118,30 @@ class ContactMerger:
                     return person
         return None
 
+    def load_namesakes(self, rows: Collection[CheckedRow]) -> None:
+        """Look up those who may be meant by a row without a usable number, and those without one who may have got it."""
+        ids = find_namesakes(self._session, rows, list_id=self._list_import.list_id)
+        self._load_contacts(ids - self._people.keys())
+        for person_id in sorted(ids):
+            self._namesakes.setdefault(self._people[person_id].key, []).append(self._people[person_id])
+
+    def find_at_the_door(self, row: CheckedRow) -> ImportedContact | None:
+        """Return the contact that a row without a usable number is about, or one without a number who has the row's."""
+        facts = self._facts(row)
+
+        def is_meant(person: ImportedContact) -> bool:
+            is_in_list = not person.is_new and self._members.get(person.id) not in (
+                None,
+                self._list_import.id,
+            )
+            has_number = bool(person.phones)
+            return not (has_number and row.phone.numbers) and is_same_person(
+                person.facts, facts, is_in_list=is_in_list, has_number=has_number
+            )
+
+        found = filter(is_meant, self._namesakes.get(row.name_key, ()))
+        return min(found, key=lambda person: (bool(person.phones), person.is_new, person.id), default=None)
+
     def is_in_list(self, person: ImportedContact) -> bool:
         """Return whether the contact is in this list, from before or by a row further up."""
         return person.is_new or person.id in self._members
@@ -182,10 +207,17 @@ class ContactMerger:
         for person, new_id in zip(self._created, ids, strict=True):
             person.id = new_id
         contacts = [
-            (contact.id, contact.name, contact.key, given_key, *contact.facts.values())
+            (
+                contact.id,
+                contact.name,
+                contact.key,
+                given_key,
+                not contact.phones,
+                *contact.facts.values(),
+            )
             for contact, given_key in zip(self._created, self._given_keys, strict=True)
         ]
-        columns = ("id", "name", "name_key", "given_key", *FACTS)
+        columns = ("id", "name", "name_key", "given_key", "at_the_door", *FACTS)
         moment = {"created_at": self._now, "updated_at": self._now}
         insert_rows(self._session, Contact.__table__, columns, contacts, always=moment)
         extended = [contact for contact in self._people.values() if contact.added or contact.phones_added]
@@ -203,6 +235,7 @@ class ContactMerger:
                 for phone_id in contact.phones_added
             ]
         )
+        note_at_the_door(self._session, [contact.id for contact in extended if contact.phones_added])
         insert_rows(
             self._session,
             Membership.__table__,
@@ -311,6 +344,7 @@ class ContactMerger:
         person = ImportedContact(0, row.name[:120], row.name_key, self._facts(row), phones, is_new=True)
         for phone_id in phones:
             self._on_phone.setdefault(phone_id, []).append(person)
+        self._namesakes.setdefault(person.key, []).append(person)
         self._created.append(person)
         self._given_keys.append(row.given_key)
         self._memberships.append((person, row))
@@ -443,83 +477,24 @@ def facts_of(row: CheckedRow, known_areas: Collection[str]) -> dict[str, Any]:
     }
 
 
-def record_sighting(session: Session, contacts: Collection[int], *, list_import: ListImport) -> None:
-    """Record that this import contained contacts of the list again."""
-    if not contacts:
-        return
-    memberships = (
-        Membership.list_id == list_import.list_id,
-        Membership.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-        Membership.import_id.is_distinct_from(list_import.id),
+def find_namesakes(session: Session, rows: Collection[CheckedRow], *, list_id: int) -> set[int]:
+    """Return the contacts with the name of a row: for rows without a usable number those of its commune or of this list, for
+    the others those without a number."""
+    without = [row for row in rows if row.is_at_the_door]
+    named = select(Contact.id).where(
+        Contact.name_key.in_(values_subquery(session, {row.name_key for row in without}, String))
     )
-    known = exists().where(
-        ImportSighting.contact_id == Membership.contact_id,
-        ImportSighting.import_id == Membership.last_import_id,
-    )
-    before = select(Membership.contact_id, Membership.last_import_id, Membership.list_id).where(
-        *memberships, Membership.last_import_id != list_import.id, ~known
-    )
-    session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], before))
-    session.execute(
-        update(Membership).where(*memberships).values(last_import_id=list_import.id),
-        execution_options=NO_SYNC,
-    )
-
-
-def reassign_contacts(session: Session, contacts: Collection[int], *, list_import: ListImport) -> set[int]:
-    """Reassign contacts that this import added to the next import that contained them.
-
-    Their row is cleared, as the later import did not record it. Returns the contacts that no other import
-    contained.
-    """
-    memberships = (
-        Membership.list_id == list_import.list_id,
-        Membership.import_id == list_import.id,
-        Membership.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-    )
-    between = (
-        select(ImportSighting.contact_id, func.min(ImportSighting.import_id).label("import_id"))
-        .where(ImportSighting.list_id == list_import.list_id, ImportSighting.import_id != list_import.id)
-        .where(ImportSighting.contact_id.in_(values_subquery(session, contacts, BigInteger)))
-        .group_by(ImportSighting.contact_id)
-        .subquery()
-    )
-    next_imports: dict[int | None, set[int]] = {}
-    for contact_id, last, other in session.execute(
-        select(Membership.contact_id, Membership.last_import_id, between.c.import_id)
-        .outerjoin(between, between.c.contact_id == Membership.contact_id)
-        .where(*memberships)
-    ):
-        next_imports.setdefault(min(filter(None, (last, other)), default=None), set()).add(contact_id)
-    unassigned = next_imports.pop(None, set())
-    for import_id, people in next_imports.items():
-        last = case((Membership.last_import_id == import_id, None), else_=Membership.last_import_id)
-        session.execute(
-            update(Membership)
-            .where(*memberships[:2], Membership.contact_id.in_(values_subquery(session, people, BigInteger)))
-            .values(import_id=import_id, last_import_id=last, row=None),
-            execution_options=NO_SYNC,
+    areas = {row.place.code for row in without if row.place.code}
+    with_number = {row.name_key for row in rows if row.phone.numbers}
+    found = set(
+        session.scalars(
+            select(Contact.id).where(
+                Contact.at_the_door, Contact.name_key.in_(values_subquery(session, with_number, String))
+            )
         )
-    return unassigned
-
-
-def remove_sightings(session: Session, *, list_import: ListImport) -> None:
-    """Remove this import from the sightings; memberships that have it as the last get the one before it."""
-    before = (
-        select(func.max(ImportSighting.import_id))
-        .where(
-            ImportSighting.list_id == list_import.list_id,
-            ImportSighting.contact_id == Membership.contact_id,
-            ImportSighting.import_id.not_in((list_import.id, func.coalesce(Membership.import_id, 0))),
-        )
-        .scalar_subquery()
     )
-    session.execute(
-        update(Membership)
-        .where(Membership.list_id == list_import.list_id, Membership.last_import_id == list_import.id)
-        .values(last_import_id=before),
-        execution_options=NO_SYNC,
-    )
-    session.execute(
-        delete(ImportSighting).where(ImportSighting.import_id == list_import.id), execution_options=NO_SYNC
-    )
+    if without:
+        in_list = exists().where(Membership.contact_id == Contact.id, Membership.list_id == list_id)
+        in_area = Contact.area_code.in_(values_subquery(session, areas, String))
+        found.update(session.scalars(named.where(or_(Contact.area_code.is_(None), in_area, in_list))))
+    return found

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import find_phones
@@ -21,6 +22,7 @@ from outreach.imports.list_reader import SKIPPED, read_list_sheets
 from outreach.imports.merge_contacts import ContactMerger
 from outreach.imports.store_rows import match_row, questions_about
 from outreach.models.contacts import ListImport
+from outreach.models.places import Area
 from outreach.rules.identity import mask_number
 from outreach.rules.list_columns import ROWS_SEARCHED, SENSITIVE, cell_text
 from outreach.rules.list_rows import CheckedRow
@@ -147,7 +149,19 @@ class PreviewCounts:
         self._secret_key = secret_key
         self.counts: Counter[str] = Counter(
             dict.fromkeys(
-                ("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions", "moved"), 0
+                (
+                    "rows",
+                    "ok",
+                    "review",
+                    "reject",
+                    "duplicates",
+                    "known",
+                    "no_place",
+                    "questions",
+                    "moved",
+                    "at_the_door",
+                ),
+                0,
             )
         )
         self._seen: set[int] = set()
@@ -157,11 +171,11 @@ class PreviewCounts:
         """Count rows. Returns each row's status, and the reason if it is not ok.
 
         duplicates: the same person on the same phone further up in this file. known: in the directory
-        already. moved: known, but with another commune.
+        already. moved: known, but with another commune. at_the_door: of `reject`, those who are stored for visits.
         """
         apply_answers(session, rows)
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
-        erased = find_erased(session, good, secret_key=self._secret_key)
+        erased = find_erased(session, rows, secret_key=self._secret_key)
         known = find_phones(session, {number for row in good for number in row.phone.numbers})
         new = (number for row in good if row.row not in erased for number in row.phone.numbers)
         # New ones have no id yet: negative numbers stand in for it.
@@ -171,9 +185,10 @@ class PreviewCounts:
             self._list_import,
             phones=phones,
             in_use=known.values(),
-            known_areas=set(),
+            known_areas=set(session.scalars(select(Area.code))),
             now=datetime.now(UTC),
         )
+        merger.load_namesakes(rows)
         outcomes = list[tuple[str, str]]()
         issues, moved = list[_IssueRow](), list[_IssueRow]()
         for row in rows:
@@ -190,6 +205,7 @@ class PreviewCounts:
                 if refusal and refusal[2] not in self._merged:
                     issues.append((row, *refusal))
                     outcomes.append((refusal[0].value, refusal[1]))
+                    self.counts["at_the_door"] += row.is_at_the_door and refusal[0] is IssueStatus.REJECT
                     continue
                 if person:
                     self.counts["known"] += 1

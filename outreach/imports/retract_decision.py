@@ -17,7 +17,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.imports.decide_issue import record_name
 from outreach.imports.issues import WAS_ERASED, Decision, IssueStatus, find_issue
-from outreach.imports.merge_contacts import reassign_contacts
+from outreach.imports.sightings import reassign_contacts
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import changes_of_other_imports, remove_links, remove_people, restore_values
 from outreach.models.accounts import Role, User

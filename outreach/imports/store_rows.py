@@ -46,7 +46,7 @@ class ImportCounts:
 
     created: a new contact. merged: a contact of another list, or of a row further up in this file, added to
     this list. updated: a contact of this list of whom more is known now. unchanged: nothing new. review,
-    rejected: kept as import issues.
+    rejected: kept as import issues. A rejected row that names a person is also stored as one without a number.
     """
 
     rows: int = 0
@@ -98,7 +98,7 @@ def store_rows(
     lock_imports(session)
     ask_about_places(session, rows)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
-    erased = find_erased(session, good, secret_key=secret_key)
+    erased = find_erased(session, rows, secret_key=secret_key)
     numbers = {number for row in good for number in row.phone.numbers}
     known = find_phones(session, numbers)
     if erased:
@@ -115,14 +115,18 @@ def store_rows(
     merger = ContactMerger(
         session, list_import, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
     )
+    merger.load_namesakes(rows)
     counts = Counter[str]({"rows": len(rows)})
     issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
     questions: list[tuple[CheckedRow, str, ImportedContact]] = []
+    at_the_door: dict[int, ImportedContact] = {}  # by row
     for row in rows:
         parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
         matches = [(part, *match_row(part, merger, phones=phones, erased=erased)) for part in parts]
         if refusal := next((refusal for _part, _person, refusal in matches if refusal), None):
             issues.append((row, *refusal))
+            if row.is_at_the_door and refusal[0] is IssueStatus.REJECT:
+                at_the_door[row.row], _outcome = merger.merge_row(row, matches[0][1])
             continue
         for n, (part, known_person, _refusal) in enumerate(matches):
             person, outcome = merger.merge_row(part, known_person)
@@ -132,7 +136,14 @@ def store_rows(
     merger.write()
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     issues = [
-        (row, status, reason, _subject_id(row, contact_id, merger=merger))
+        (
+            row,
+            status,
+            reason,
+            at_the_door[row.row].id
+            if row.row in at_the_door
+            else _subject_id(row, contact_id, merger=merger),
+        )
         for row, status, reason, contact_id in issues
     ]
     for status in save_issues(session, issues, list_import=list_import, now=now):
@@ -161,18 +172,23 @@ def match_row(
 ) -> tuple[ImportedContact | None, tuple[IssueStatus, str, int | None] | None]:
     """Return the contact that a row is about, or why the row becomes an issue.
 
-    (contact, None); (None, None) for a new contact; or (None, (status, reason, id of the contact it may be)).
+    (contact, None); (None, None) for a new contact; or (None, (status, reason, id of the contact it may be)). A person
+    without a usable number is stored for visits, and the row is an issue nevertheless: (contact or None, (REJECT, ...)).
     """
-    if row.phone.status is not PhoneStatus.OK:
-        return None, (IssueStatus(row.phone.status), row.phone.reason or "", None)
     was_erased = row.row in erased
+    if row.phone.status is not PhoneStatus.OK:
+        if was_erased:
+            return None, (IssueStatus.REVIEW, WAS_ERASED, None)
+        known = merger.find_at_the_door(row) if row.is_at_the_door else None
+        return known, (IssueStatus(row.phone.status), row.phone.reason or "", None)
     person = None if was_erased and not phones.keys() >= {*row.phone.numbers} else merger.find(row)
     if person:
         return person, None
     if was_erased:
         return None, (IssueStatus.REVIEW, WAS_ERASED, None)
-    renamed = merger.find_renamed(row)
-    return None, (IssueStatus.REVIEW, "changed_name", renamed.id) if renamed else None
+    if renamed := merger.find_renamed(row):
+        return None, (IssueStatus.REVIEW, "changed_name", renamed.id)
+    return merger.find_at_the_door(row), None
 
 
 def _subject_id(row: CheckedRow, contact_id: int | None, *, merger: ContactMerger) -> int | None:

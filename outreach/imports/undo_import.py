@@ -14,11 +14,12 @@ from sqlalchemy import BigInteger, delete, exists, literal, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.suppressions import carry_opt_outs
 from outreach.core.bulk import values_subquery
 from outreach.core.db import is_referenced
 from outreach.imports.issues import Decision
-from outreach.imports.merge_contacts import reassign_contacts, remove_sightings
+from outreach.imports.sightings import reassign_contacts, remove_sightings
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.uploads import ENDED, end_upload
 from outreach.models.contacts import (
@@ -126,6 +127,7 @@ def remove_links(
             )
         )
     session.flush()
+    note_at_the_door(session, phones)
     remove_phones(session, {phone_id for _person, phone_id in links})
 
 

@@ -46,6 +46,7 @@ class Contact(BaseWithId):
         Index(None, "name_key", "id"),
         Index(None, "given_key", "id"),
         Index(None, "area_code", "given_key", "id"),
+        partial_index("ix_contacts_at_the_door", "name_key", where="at_the_door"),
     )
 
     name: Mapped[str] = mapped_column(String(120), default="")
@@ -58,6 +59,10 @@ class Contact(BaseWithId):
     area_code: Mapped[str | None] = mapped_column(ForeignKey("areas.code"))
     village: Mapped[str] = mapped_column(String(120), default="")
     has_smartphone: Mapped[bool | None]
+    # No number of theirs is known: only a visit reaches them. Kept by `note_at_the_door` of outreach/contacts/phones.py.
+    at_the_door: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # When they opted out at the door without a number to close: one that is found later is closed from the start.
+    opted_out_at: Mapped[datetime | None]
     # The place as a list has it, while it is not known which commune that is, or which of those a split one became.
     # Questions are never deleted, so that no foreign key is needed.
     place_question_id: Mapped[int | None] = mapped_column(BigId, index=True)
@@ -313,7 +318,7 @@ class Suppression(BaseWithId):
 class Erasure(BaseWithId):
     """Erased person and number, as keyed hashes: an import must not add them again unnoticed.
 
-    `is_gone`: nobody else had the number, so any person imported with it may be the erased one.
+    `number_hash` is empty where `person_hash` is of name, year of birth and place, for lists without a number. `is_gone`: nobody else had the number, so any person imported with it may be the erased one.
     """
 
     __tablename__ = "erasures"

@@ -6,7 +6,10 @@ A masked number shows enough to tell numbers apart, too little to call.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import product
+from typing import Any
 
 from rapidfuzz import fuzz
 
@@ -36,6 +39,44 @@ def is_similar_name(before: str, now: str) -> bool:
         return True
     # Without spaces, as the particles A and Y of family names are too short to be compared alone.
     return bool(fuzz.ratio("".join(first), "".join(second)) >= _MIN_SIMILARITY)
+
+
+def is_same_person(
+    known: Mapping[str, Any], stated: Mapping[str, Any], *, is_in_list: bool, has_number: bool
+) -> bool:
+    """Check whether two people with the same name are one, where a row states no number that could tell.
+
+    Both are facts of a contact by name. Nothing may contradict. The same year of birth and place are enough. Without the
+    year the same village is enough, unless the known one has a number: a stranger would be written to. `is_in_list`: an
+    earlier file of the same list had the known one; a list has a person once.
+    """
+    if any(known[each] and stated[each] and known[each] != stated[each] for each in ("birth_year", "sex")):
+        return False
+    places = [facts["area_code"] or facts["place_question_id"] for facts in (known, stated)]
+    villages = [name_key(facts["village"] or "") for facts in (known, stated)]
+    if (all(places) and places[0] != places[1]) or (all(villages) and villages[0] != villages[1]):
+        return False
+    if is_in_list:
+        return True
+    is_same_village = places[0] == places[1] and bool(villages[0]) and villages[0] == villages[1]
+    if known["birth_year"] and known["birth_year"] == stated["birth_year"]:
+        return is_same_village or all(places)
+    return is_same_village and not has_number
+
+
+def erased_as(key: str, birth_year: int | None, area_code: str | None) -> list[str]:
+    """Return what an erased person is known by without a number: name, year of birth and commune, each of both also as any."""
+    return list(_described(key, *((str(each), "any") if each else ("",) for each in (birth_year, area_code))))
+
+
+def may_be_erased_as(key: str, birth_year: int | None, area_code: str | None) -> list[str]:
+    """Return what of `erased_as` a row may be: a year or commune that one of both does not state contradicts nothing."""
+    parts = ((str(each) if each else "any", "") for each in (birth_year, area_code))
+    return list(_described(key, *parts))
+
+
+def _described(key: str, years: tuple[str, ...], areas: tuple[str, ...]) -> Iterator[str]:
+    return (f"{key}/{year}/{area}" for year, area in product(years, areas))
 
 
 def words_of(name: str) -> list[str]:

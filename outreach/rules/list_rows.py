@@ -110,6 +110,11 @@ class CheckedRow:
         """Code of the commune, "ambiguous:23368/23504", or ""."""
         return self.place.as_text
 
+    @property
+    def is_at_the_door(self) -> bool:
+        """Return whether the row is a person without a usable number, whom only a visit reaches."""
+        return self.phone.status is PhoneStatus.REJECT and sum(map(str.isalpha, self.name_key)) > 1
+
     def each_person(self) -> list[CheckedRow]:
         """Return a row for each of its people who has a number; this row itself where it has one person."""
         if not self.people:

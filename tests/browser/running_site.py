@@ -43,7 +43,7 @@ class Office:
 
 @contextmanager
 def running_office(
-    folder: Path, redis_url: str, seed_site: Callable[[Runtime], dict[str, Any]]
+    folder: Path, redis_url: str, seed_site: Callable[[Runtime], dict[str, Any]], *, people: int = PEOPLE
 ) -> Iterator[Office]:
     """Everything that `make run` starts, for the length of a `with`. Raises RuntimeError with their words."""
     port = find_port()
@@ -69,7 +69,7 @@ def running_office(
         runtime = open_runtime(settings)
         at_the_end.callback(runtime.close)
         upgrade(runtime.db)
-        load_demo(runtime, contacts=PEOPLE, now=datetime.now(UTC))
+        load_demo(runtime, contacts=people, now=datetime.now(UTC))
         made = seed_site(runtime)
         log = folder / "processes.log"
         gunicorn = ("gunicorn", "asgi:app", "--bind", f"127.0.0.1:{port}", "--no-control-socket")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.kind_words import SMARTPHONE_OWNERS
 from campaigns.rules.progress import ShareBasis
-from campaigns.rules.reports.document import ACTIVITY_NAMES, Cell, cell, percent, short_day
+from campaigns.rules.reports.document import ACTIVITY_NAMES, Cell, cell, percent, said, short_day
 from campaigns.rules.reports.snapshot import (
     AgencyFigures,
     CampaignFigures,
@@ -100,6 +100,7 @@ def _pairs(
 def _headline(issued: Snapshot, now: Snapshot, *, owners: str) -> Iterator[FigureChange]:
     """Compare the share that stands at the head of the report, and its base where that is an entered figure."""
     yield FigureChange("Tỷ lệ so với mục tiêu", _share(issued.head.share), _share(now.head.share))
+    yield FigureChange("Ước tính sau kiểm tra ngẫu nhiên", _checked(issued), _checked(now))
     was, known = _head_owners(issued), _head_owners(now)
     if (was, known) != (issued.whole.owners, now.whole.owners):  # else they are listed with the whole
         who = f"Tổng số {owners or 'người thuộc diện'} để tính tỷ lệ"
@@ -107,6 +108,12 @@ def _headline(issued: Snapshot, now: Snapshot, *, owners: str) -> Iterator[Figur
         if was and known:
             yield FigureChange(f"{who}: số liệu ngày", short_day(was.day), short_day(known.day))
             yield FigureChange(f"{who}: nguồn", was.source, known.source)
+
+
+def _checked(snapshot: Snapshot) -> str | None:
+    if (checked := snapshot.checked) is None:
+        return None
+    return f"{said(checked.likely)} người ({said(checked.low)} đến {said(checked.high)})"
 
 
 def _head_owners(snapshot: Snapshot) -> SmartphoneOwners | None:

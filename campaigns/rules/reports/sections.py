@@ -128,9 +128,10 @@ _MOST_SLOW = 5
 
 
 def _headline(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
-    """Return the headline against its goal, the gap and the days left, the slowest places, and the day's remark."""
+    """Return the headline against its goal, what checks leave of it, the slowest places, and the day's remark."""
     lines = [
         f"{_result(snapshot, template)}{_against_goal(snapshot)}.",
+        *_checked(snapshot, template),
         *([text] if (text := _slowest(snapshot)) else []),
         *([f"Nhận xét: {notes.remark}."] if notes.remark else []),
     ]
@@ -188,6 +189,22 @@ def _against_goal(snapshot: Snapshot) -> str:
             else "; đã quá hạn"
         )
     return text
+
+
+def _checked(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
+    """Return the estimate after random checks, which stands beside the self-reports and never in their place."""
+    checked, base = snapshot.checked, snapshot.head.denominator
+    if checked is None:
+        return []
+    text = (
+        f"Kiểm tra ngẫu nhiên: cán bộ đến nhà {said(checked.checks)} người đã tự khai báo, {said(checked.confirmed)} người "
+        f"đúng là đã {template.done}. Ước tính sau kiểm tra: {said(checked.likely)} người, trong khoảng "
+        f"{said(checked.low)} đến {said(checked.high)} người (độ tin cậy 95%)"
+    )
+    if base:
+        low, high = percent(checked.low / base), percent(checked.high / base)
+        text += f", bằng {percent(checked.likely / base)} ({low} đến {high})"
+    return [f"{text}. Ước tính không thay cho số người tự khai báo nêu trên."]
 
 
 def _slowest(snapshot: Snapshot) -> str:

@@ -177,6 +177,20 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedReports:
+    """What random checks at the door leave of the self-reports: the likely number of people and its interval of 95%.
+
+    Of `checks` visits to people who had reported by themselves `confirmed` found it true.
+    """
+
+    likely: int
+    low: int
+    high: int
+    checks: int
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All figures of a daily report, as of `as_of` (ISO 8601 in Vietnam time).
 
@@ -200,6 +214,7 @@ class Snapshot:
     days: tuple[tuple[str, int], ...]
     level: str = ""  # what the places of `districts` are called, where they are no districts
     headline: Headline | None = None  # None in old snapshots without it
+    checked: CheckedReports | None = None  # None with too few checks
 
     @property
     def head(self) -> RankRow:
@@ -245,6 +260,8 @@ class Snapshot:
             del data["level"]
         if self.headline is None:
             del data["headline"]
+        if self.checked is None:
+            del data["checked"]
         return data
 
     @property
@@ -279,6 +296,7 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         days=tuple((day, count) for day, count in data["days"]),
         level=data.get("level", ""),
         headline=_headline(data["headline"]) if data.get("headline") else None,
+        checked=CheckedReports(**data["checked"]) if data.get("checked") else None,
     )
 
 

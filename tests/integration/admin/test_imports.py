@@ -233,7 +233,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     assert upload(world, 1).counts["ok"] == 1
     post(client, "/admin/imports/1/confirm")
     work_on(world, 1)
-    assert count(world, Contact) == 1
+    assert (count(world, Contact), count(world, Phone)) == (4, 1)
     # The next file with this header needs nobody.
     hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
     work_on(world, 2)
@@ -335,6 +335,24 @@ def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stay
     post(client, "/admin/imports/1/columns", **{fields["Ghi chú"]: "phone", fields["Họ và tên"]: "name"})
     work_on(world)
     assert upload(world).counts.items() >= {"rows": 4, "ok": 0}.items()
+
+
+def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_so(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    rows = "1,Y Hlan,1950,Thôn 1\n2,A Thun,1940,Thôn 1\n"
+    hand_in(client, world, "a.csv", f"STT,Họ và tên,Năm sinh,Thôn\n{rows}".encode())
+    work_on(world)
+    assert "Danh sách không có số: lưu để gặp tận nhà" in client.get("/admin/imports/1/").text
+    post(client, "/admin/imports/1/columns", without="1")
+    work_on(world)
+    assert upload(world).counts.items() >= {"rows": 2, "ok": 0, "reject": 2, "at_the_door": 2}.items()
+    assert "2 người không có số dùng được" in client.get("/admin/imports/1/").text
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    assert (count(world, Contact), count(world, Phone)) == (2, 0)
+    assert "2 dòng của người đã được lưu để gặp tận nhà" in client.get("/admin/imports/1/").text
 
 
 def test_ethnic_origin_is_neither_shown_nor_offered_to_be_read(client: FlaskClient, world: World) -> None:

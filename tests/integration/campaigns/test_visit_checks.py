@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,7 +14,13 @@ from sqlalchemy import select, update
 from campaigns.models.activities import VisitLine
 from campaigns.models.messages import Message
 from campaigns.models.replies import InstallReport
+from campaigns.reports.settings import current_template
+from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.reports.writers.xlsx import write_xlsx
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.compose import compose
+from campaigns.rules.reports.snapshot import read_snapshot
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome, VisitReason
 from campaigns.visits import candidates
@@ -62,7 +71,7 @@ def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(
     sheet = make(5)
     with world.runtime.db.read() as session:
         lines = session.execute(select(VisitLine.n, VisitLine.why).order_by(VisitLine.n)).all()
-        assert read_corrected(session, 1, author) is None
+        assert read_corrected(session, 1, author, as_of=world.now) is None
     checks = [n for n, why in lines if why is VisitReason.CHECK]
     assert (len(lines), len(checks)) == (2 + REPORTED // 2, REPORTED // 2)
     # Neither the phone, nor the page, nor the paper tells who is checked.
@@ -95,7 +104,7 @@ def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(
     enter_results(world.runtime, sheet, found, user=author, keys=world.keys, now=world.now)
     with world.runtime.db.read() as session:
         left = session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None))).all()
-        corrected = read_corrected(session, 1, author)
+        corrected = read_corrected(session, 1, author, as_of=world.now)
     assert len(left) == REPORTED - 3  # what was not so is taken back, as by any answer
     assert corrected is not None
     assert (corrected.reported, corrected.checks, corrected.confirmed) == (21, 12, 9)
@@ -104,6 +113,22 @@ def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(
     page = client.get("/admin/progress/").text
     assert "Ước tính sau kiểm tra: 18" in page
     assert "Số báo cáo: 21" in page
+    with world.runtime.db.read() as session:
+        tomorrow = world.now.astimezone(VIETNAM).date() + timedelta(days=1)
+        form = current_template(session, 1)
+        snapshot = take_snapshot(
+            session, form, drive=1, day=tomorrow, known_until=world.now + timedelta(minutes=1)
+        )
+    assert read_snapshot(json.loads(json.dumps(snapshot.as_data()))) == snapshot
+    assert snapshot.checked is not None
+    assert (snapshot.whole.reported.reported, snapshot.checked.likely) == (21, 18)
+    document = compose(snapshot, form)
+    workbook = write_xlsx(document, made_at=world.now)
+    with zipfile.ZipFile(io.BytesIO(workbook)) as book:
+        cells = "".join(book.read(name).decode() for name in book.namelist() if name.endswith(".xml"))
+    for said in ("21 người tự khai báo đã", "Ước tính sau kiểm tra: 18 người, trong khoảng"):
+        assert any(said in getattr(block, "text", "") for block in document.blocks)
+        assert said in cells
     # Nobody is checked twice.
     with pytest.raises(BadInput, match="nobody_to_visit"):
         make(5)

@@ -51,7 +51,7 @@ def test_a_corrected_file_comes_in_again_and_closes_what_it_puts_right(
         assert second[:6] == ["3", "Y Rơ", "", "Thôn 1", "Đắk Mar", "09O5 OOO 123"]
         write_xlsx(out, {"DS": [header, [*first[:5], local(2), *first[6:]], second]})
     again = bring(world, out)
-    assert again == ImportCounts(rows=2, created=1, review=1)
+    assert again == ImportCounts(rows=2, updated=1, review=1)  # stored for visits before, now with a number
     assert people(world) == {"Y Hlan": [number(1)], "=A Thun": [number(2)]}
     assert [decision for _, _, decision in issues(world)] == [Decision.CORRECTED, Decision.SUPERSEDED, None]
 

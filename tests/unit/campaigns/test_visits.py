@@ -31,7 +31,7 @@ _M = MessageState
     [
         (Exclusion.NO_PHONE, None, [], VisitReason.NO_PHONE),
         (Exclusion.OPTED_OUT, None, [], None),
-        (Exclusion.WRONG_NUMBER, None, [], None),
+        (Exclusion.WRONG_NUMBER, None, [], VisitReason.NO_PHONE),
         (Exclusion.DO_NOT_CALL, None, [], None),
         (Exclusion.SHARED_PHONE, None, [], None),
         (Exclusion.OUTSIDE_AREA, None, [], None),

@@ -1,0 +1,90 @@
+"""Answers at the door of people without a usable number: no answer of a phone is recorded for them, so they are counted here.
+
+Each person counts once over the campaigns of a drive, by the last result in any of them, as a number of their own would.
+Who was not met is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
+
+from campaigns.models.activities import VisitLine, VisitResult
+from campaigns.models.campaigns import Recipient
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import Exclusion
+from campaigns.rules.visits import VisitOutcome
+from outreach.models.contacts import ContactList
+
+# Why a campaign writes to none of their numbers, if they have one.
+WITHOUT_NUMBER = (Exclusion.NO_PHONE, Exclusion.WRONG_NUMBER)
+_AT = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
+
+
+def count_at_the_door(
+    session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
+) -> list[tuple[str | None, int | None, VisitOutcome, int]]:
+    """Count answers in force at a moment, by area, organisation and outcome."""
+    query = _answers(
+        campaigns, as_of, seen, Recipient.area_code, ContactList.organisation_id, VisitResult.outcome
+    )
+    grouped = query.add_columns(func.count()).group_by(
+        Recipient.area_code, ContactList.organisation_id, VisitResult.outcome
+    )
+    return [(area, organisation, outcome, n) for area, organisation, outcome, n in session.execute(grouped)]
+
+
+def days_at_the_door(
+    session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
+) -> dict[tuple[str | None, date], int]:
+    """Count by area and day, in Vietnam, those who said at the door that it is done and have not said otherwise since."""
+    query = _answers(campaigns, as_of, seen, Recipient.area_code, _AT.label("at"))
+    days: dict[tuple[str | None, date], int] = {}
+    for area, at in session.execute(query.where(VisitResult.outcome == VisitOutcome.INSTALLED)):
+        key = (area, at.astimezone(VIETNAM).date())
+        days[key] = days.get(key, 0) + 1
+    return days
+
+
+def _answers(
+    campaigns: Sequence[int], as_of: datetime, seen: ColumnElement[bool] | None, *columns: Any
+) -> Select[Any]:
+    # An erased person is still one: their lines keep the recipient.
+    person = func.coalesce(VisitLine.contact_id, -VisitLine.recipient_id)
+    other = aliased(Recipient)
+    has_number = exists().where(  # found since: a later campaign of the drive counts the number
+        other.contact_id == Recipient.contact_id,
+        other.campaign_id.in_(campaigns),
+        other.exclusion.is_(None),
+    )
+    latest = (
+        select(func.max(VisitResult.id).label("id"))
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .where(
+            Recipient.campaign_id.in_(campaigns),
+            Recipient.exclusion.in_(WITHOUT_NUMBER),
+            ~has_number,
+            as_of >= _AT,
+            or_(VisitResult.undone_at.is_(None), VisitResult.undone_at > as_of),
+        )
+        .group_by(person)
+        .subquery()
+    )
+    return (
+        select(*columns)
+        .select_from(VisitResult)
+        .join(latest, latest.c.id == VisitResult.id)
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(
+            VisitResult.outcome.is_not(None),
+            VisitResult.outcome != VisitOutcome.ABSENT,
+            true() if seen is None else seen,
+        )
+    )

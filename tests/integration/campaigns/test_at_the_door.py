@@ -1,0 +1,241 @@
+"""People without a usable number: in the directory from lists, on sheets and phones, counted, and never written to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.analytics.progress_counts import count_reported
+from campaigns.models.privacy import RequestKind
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.requests import record_request
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.assignments import assign_sheet
+from campaigns.visits.results import enter_results, undo_entry
+from campaigns.visits.sheets import create_sheet
+from outreach.contacts.phones import add_number
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision, IssueStatus
+from outreach.imports.store_rows import ImportCounts
+from outreach.imports.undo_import import undo_import_rows
+from outreach.models.contacts import Contact, ImportIssue, ListImport, Membership, Suppression
+from outreach.places.areas import load_areas
+from tests.integration.campaigns.test_visit_phones import VisitPhone
+from tests.support.admin_client import signed_in
+from tests.support.lists import UNITS, bring, count, local, people, write
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, World, number
+
+NAME = "Y Blốc Kđăm"
+ROW = f"1,{NAME},1950,Thôn 3,Đắk Mar,không có"
+
+
+@pytest.fixture
+def office(world: World) -> World:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    return world
+
+
+def at_the_door(world: World) -> list[str]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Contact.name).where(Contact.at_the_door).order_by(Contact.id)))
+
+
+def person_id(world: World, name: str = NAME) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(Contact.id).where(Contact.name == name)).one()
+
+
+def erase(world: World, contact_id: int) -> None:
+    with world.runtime.db.write() as session:
+        user, key = world.user(APPROVER), world.keys.secret_key
+        asked = record_request(
+            session,
+            contact_id,
+            RequestKind.ERASE,
+            asked_by="con trai",
+            asked_on=None,
+            secret_key=key,
+            user=user,
+            now=world.now,
+        )
+        erase_contact(session, asked.id, secret_key=key, user=user, now=world.now)
+
+
+@both_databases
+def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_with_one(
+    office: World, tmp_path: Path
+) -> None:
+    file = write(
+        tmp_path,
+        ROW,
+        f"2,A Thun,1980,Thôn 3,Đắk Mar,{local(1)}",
+        "3,,,,,09050",
+        "4,A Lâu,,Thôn 3,Đắk Mar,hỏng",
+    )
+    for _ in range(2):
+        counts = bring(office, file)
+        assert counts.rejected == 3, "a row without a number can still be corrected in the file"
+    assert at_the_door(office) == [NAME, "A Lâu"]
+    # Another list: the same person, whoever spells the village otherwise or leaves it out; not a namesake of another age.
+    other = [
+        f"1,{NAME.upper()},1950,,Đắk Mar,",
+        f"2,{NAME},1951,Thôn 3,Đắk Mar,",
+        "3,A Lâu,,thôn 3,Đắk Mar,",
+        "4,A Lâu,,Thôn 4,Đắk Mar,",
+    ]
+    bring(office, write(tmp_path, *other), "Danh sách khác")
+    assert at_the_door(office) == [NAME, "A Lâu", NAME, "A Lâu"]
+    assert count(office, Membership) == 3 + 4
+    # Somebody with a number is not doubled by a list that does not have it, if nothing is in doubt.
+    bring(office, write(tmp_path, "1,A Thun,1980,,Đắk Mar,", "2,A Thun,,Thôn 3,Đắk Mar,"), "Danh sách thứ ba")
+    assert at_the_door(office)[4:] == ["A Thun"]
+    again = bring(office, write(tmp_path, f"1,{NAME},1950,Thôn 3,Đắk Mar,{local(2)}"))
+    assert again == ImportCounts(rows=1, updated=1)
+    assert at_the_door(office) == ["A Lâu", NAME, "A Lâu", "A Thun"]
+    with office.runtime.db.write() as session:
+        key = office.keys.secret_key
+        undo_import_rows(session, session.get_one(ListImport, 5), limit=99, secret_key=key, now=office.now)
+    assert at_the_door(office) == [NAME, "A Lâu", NAME, "A Lâu", "A Thun"]
+
+
+@both_databases
+def test_who_was_erased_comes_back_by_no_list_without_a_number(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, ROW))
+    erase(office, person_id(office))
+    assert (count(office, Contact), at_the_door(office)) == (0, [])
+    rows = [
+        ROW,
+        f"2,{NAME},,,Đắk Mar,",
+        f"3,{NAME},1950,,,09050",
+        f"4,{NAME},1971,,Đắk Mar,",
+        f"5,{NAME},1950,,Đắk Hring,",
+    ]
+    counts = bring(office, write(tmp_path, *rows))
+    assert (counts.review, counts.rejected) == (3, 2)
+    assert at_the_door(office) == [NAME, NAME]
+    with office.runtime.db.read() as session:
+        waiting = session.scalars(select(ImportIssue).where(ImportIssue.status == IssueStatus.REVIEW)).all()
+    assert {issue.reason for issue in waiting} == {"was_erased"}
+    told = [(Decision.TAKEN, 3), (Decision.DROPPED, 3)]
+    for issue, (decision, left) in zip(waiting, told, strict=False):
+        decide_issue(
+            office.runtime,
+            issue.id,
+            decision,
+            user=office.user(AUTHOR),
+            secret_key=office.keys.secret_key,
+            now=office.now,
+        )
+        assert len(at_the_door(office)) == left
+    assert bring(office, write(tmp_path, *rows[:2])) == ImportCounts(rows=2, unchanged=1, rejected=1)
+    assert len(at_the_door(office)) == 3
+
+
+@both_databases
+def test_they_are_visited_and_counted_and_never_written_to(
+    office: World, tmp_path: Path, client: FlaskClient
+) -> None:
+    rows = [
+        ROW,
+        "2,A Lâu,1960,Thôn 3,Đắk Mar,",
+        "3,Y Rơ,1970,Thôn 3,Đắk Mar,",
+        f"4,A Thun,1980,Thôn 3,Đắk Mar,{local(1)}",
+    ]
+    bring(office, write(tmp_path, *rows))
+    with office.runtime.db.read() as session:
+        list_id = session.scalars(select(ListImport.list_id)).one()
+    campaign = office.launch(lists=["Hội viên"])
+    office.send()
+    assert office.sent_to() == [number(1)]
+    assert office.status(campaign)["excluded"]["no_phone"] == 3
+    author = office.user(AUTHOR)
+    sheet = create_sheet(
+        office.runtime,
+        campaign,
+        list_id=list_id,
+        area_code=None,
+        village=None,
+        officer="",
+        again=False,
+        user=author,
+        now=office.now,
+    ).id
+    phone = VisitPhone(office, client, "A Lăng", number(900))
+    assign_sheet(
+        office.runtime, sheet, officer_id=phone.officer.id, day=None, target=None, user=author, now=office.now
+    )
+    carried = {one["name"]: one["line"] for one in phone.join().sync()["data"]["people"]}
+    assert sorted(carried) == ["A Lâu", "A Thun", NAME, "Y Rơ"]
+    before = reported(office, campaign)
+    found = [(NAME, "installed"), ("A Lâu", "opt_out"), ("Y Rơ", "no_smartphone")]
+    phone.sync(*(phone.found(carried[name], outcome) for name, outcome in found))
+    after = reported(office, campaign)
+    assert {each: after[each] - before[each] for each in after} == {
+        "recipients": 3,
+        "answered": 3,
+        "no_smartphone": 1,
+        "reported": 1,
+    }
+    # A number that is found later reaches them, but not who opted out at the door.
+    for index, name in enumerate((NAME, "A Lâu"), 5):
+        add_number(
+            office.runtime,
+            person_id(office, name),
+            number(index),
+            secret_key=office.keys.secret_key,
+            user=author,
+            now=office.now,
+        )
+    assert at_the_door(office) == ["Y Rơ"]
+    assert count(office, Suppression) == 1
+    later = office.launch(lists=["Hội viên"])
+    office.send()
+    assert {*office.sent_to()} - {number(900)} == {number(1), number(5)}
+    assert office.status(later)["excluded"] == {"no_phone": 1, "opted_out": 1}
+    signed_in(client, AUTHOR)
+    listed = client.get("/admin/people/?door=1").text
+    assert ("Y Rơ" in listed, NAME in listed, "chỉ gặp tận nhà" in listed) == (True, False, True)
+    assert "chỉ gặp tận nhà" in client.get(f"/admin/people/{person_id(office, 'Y Rơ')}/").text
+
+
+def reported(world: World, campaign: int) -> Mapping[str, int]:
+    with world.runtime.db.read() as session:
+        counts = count_reported(session, [campaign], as_of=world.now + timedelta(minutes=5)).values()
+    names = ("recipients", "answered", "no_smartphone", "reported")
+    return {name: sum(getattr(each, name) for each in counts) for name in names}
+
+
+def test_a_result_on_paper_counts_and_is_taken_back(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, ROW))
+    campaign = office.launch(lists=["Hội viên"])
+    author = office.user(AUTHOR)
+    area = "23500"
+    with office.runtime.db.read() as session:
+        area = session.scalars(select(Contact.area_code)).one() or ""
+    sheet = create_sheet(
+        office.runtime,
+        campaign,
+        list_id=None,
+        area_code=area,
+        village=None,
+        officer="",
+        again=False,
+        user=author,
+        now=office.now,
+    ).id
+    enter_results(
+        office.runtime, sheet, {1: VisitOutcome.INSTALLED}, user=author, keys=office.keys, now=office.now
+    )
+    assert reported(office, campaign)["reported"] == 1
+    erase(office, person_id(office))
+    assert reported(office, campaign)["reported"] == 1, "a figure stays when the person goes"
+    assert people(office) == {}
+    undo_entry(office.runtime, sheet, user=author, keys=office.keys, now=office.now)
+    assert reported(office, campaign)["reported"] == 0
