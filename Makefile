@@ -103,7 +103,7 @@ sbom: environment-dev  ## what is installed with which version, as CycloneDX in 
 	$(VENV)/bin/uv tool run -q --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt --of JSON -o var/sbom.json
 
 audit: environment-dev  ## known vulnerabilities of the locked packages; asks the vulnerability service of the package index
-	$(VENV)/bin/uv tool run -q --from pip-audit==2.10.1 pip-audit --requirement requirements.txt --no-deps --disable-pip
+	$(VENV)/bin/uv tool run -q --from pip-audit==2.10.1 pip-audit --requirement requirements.txt --no-deps --disable-pip --strict
 
 translations: environment-dev  ## take new texts of the pages into the English catalogue, and compile all catalogues
 	@mkdir -p var

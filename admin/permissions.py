@@ -136,6 +136,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "contacts.search": _READERS,
     "contacts.show": _READERS,
     "contacts.number": _STAFF,
+    "contacts.open_answers": _STAFF,
     "contacts.correct": _STAFF,
     "contacts.add_number": _STAFF,
     "contacts.remove_number": _STAFF,

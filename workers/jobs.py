@@ -18,6 +18,7 @@ from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
+from campaigns.privacy.health_answers import separate_health_answers
 from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
 from campaigns.replies.gateway_inbox import has_parts, join_parts
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
@@ -174,11 +175,11 @@ def clear_campaign_job(campaign_id: int) -> dict[str, int]:
 
 
 def remove_expired_job() -> dict[str, int]:
-    """Remove personal data outside campaigns whose retention period is over."""
-    worker_runtime = runtime()
-    return asdict(
-        remove_expired(worker_runtime.db, days=worker_runtime.settings.retention_days, now=datetime.now(UTC))
-    )
+    """Remove personal data outside campaigns, and let answers about health lead to nobody, after their times."""
+    worker_runtime, now = runtime(), datetime.now(UTC)
+    db, settings = worker_runtime.db, worker_runtime.settings
+    people = separate_health_answers(db, days=settings.health_retention_days, now=now)
+    return {**asdict(remove_expired(db, days=settings.retention_days, now=now)), "health_answers": people}
 
 
 def process_upload_job(upload_id: int) -> dict[str, int]:

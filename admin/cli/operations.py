@@ -19,6 +19,7 @@ from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
 from campaigns.delivery.after_restore import RestoreSummary, settle_restored
+from campaigns.privacy.health_answers import count_people, separate_health_answers
 from campaigns.privacy.retention import (
     ClearResult,
     ExpiryResult,
@@ -345,7 +346,7 @@ def _restore_message(restored: RestoreSummary, *, age_s: float) -> str:
 
 def retention_commands(runtime: Runtime) -> list[click.Command]:
     retention = Group("retention", help="Personal data that have had their time.")
-    days = runtime.settings.retention_days
+    days, health_days = runtime.settings.retention_days, runtime.settings.health_retention_days
 
     @retention.command("show")
     @json_option
@@ -358,7 +359,8 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
                 campaign_id: preview_clear(session, campaign_id, days=days, now=now) for campaign_id in due
             }
             expired = preview_expired(session, days=days, now=now)
-        _print_results(results, expired, as_json=as_json, head=_("Sẽ xóa"))
+            people = count_people(session, days=health_days, now=now)
+        _print_results(results, expired, people, as_json=as_json, head=_("Sẽ xóa"))
 
     @retention.command("run")
     @json_option
@@ -370,14 +372,15 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         results = {
             campaign_id: clear_campaign(runtime.db, campaign_id, days=days, now=now) for campaign_id in due
         }
+        people = separate_health_answers(runtime.db, days=health_days, now=now)
         expired = remove_expired(runtime.db, days=days, now=now)
-        _print_results(results, expired, as_json=as_json, head=_("Đã xóa"))
+        _print_results(results, expired, people, as_json=as_json, head=_("Đã xóa"))
 
     return [retention]
 
 
 def _print_results(
-    results: dict[int, ClearResult], expired: ExpiryResult, *, as_json: bool, head: str
+    results: dict[int, ClearResult], expired: ExpiryResult, people: int, *, as_json: bool, head: str
 ) -> None:
     lines = [
         _(
@@ -393,6 +396,10 @@ def _print_results(
         )
         for campaign_id, each in results.items()
     ]
+    if people:
+        lines.append(
+            _("%(head)s mối nối giữa câu trả lời về sức khỏe và %(people)s người.", head=head, people=people)
+        )
     if any(asdict(expired).values()):
         lines.append(
             _(
@@ -411,6 +418,7 @@ def _print_results(
         {
             "campaigns": [{"id": campaign_id, **asdict(each)} for campaign_id, each in results.items()],
             "expired": asdict(expired),
+            "health_answers": people,
         },
         as_json=as_json,
         says="\n".join(lines) or _("Không có dữ liệu nào quá hạn lưu giữ."),

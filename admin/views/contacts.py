@@ -29,6 +29,7 @@ from campaigns.cases.conversation import (
     OFFICER_LABELS,
     Conversation,
     has_answered,
+    open_answers,
     read_conversations,
     record_answer,
     visible_campaigns,
@@ -278,6 +279,17 @@ class ContactsView(AdminPage):
             show=lambda number: self._show(contact_id, numbers={form.phone_id.data: number}),
         )
 
+    @expose("/<int:contact_id>/answers", methods=["POST"])
+    def open_answers(self, contact_id: int) -> ResponseReturnValue:
+        """Show what the person answered about their health, once; recorded in the audit log."""
+        return self.submit_form(
+            Form(),
+            _url(contact_id),
+            within_quota(open_answers),
+            contact_id,
+            show=lambda opened: self._show(contact_id, opened=opened),
+        )
+
     @expose("/<int:contact_id>/correct", methods=["POST"])
     def correct(self, contact_id: int) -> ResponseReturnValue:
         return self.submit_form(
@@ -335,7 +347,7 @@ class ContactsView(AdminPage):
         message = _("Đã bỏ chặn số này với lý do đã chọn.")
         return self.submit_form(LiftForm(), _url(contact_id), lift_suppression, contact_id, message=message)
 
-    def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None) -> str:
+    def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None, opened: bool = False) -> str:
         with self.reading() as (session, user):
             person, phones = read_contact(session, contact_id, user=user)
             area = session.get(Area, person.area_code) if person.area_code else None
@@ -343,7 +355,7 @@ class ContactsView(AdminPage):
             context = {
                 "removed": [] if person.is_partial else read_removed(session, contact_id),
                 "origins": read_origins(session, contact_id, user=user),
-                "talks": read_conversations(session, contact_id, user=user),
+                "talks": read_conversations(session, contact_id, user=user, opened=opened),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
                 "consents": read_consents(session, contact_id),
             }

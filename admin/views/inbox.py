@@ -114,7 +114,7 @@ class CasePages(AdminPage):
         with self.reading() as (session, user):
             case = find_case(session, case_id, user=user)
             areas = {area.code: area for area in session.scalars(select(Area))}
-            (case_row,) = read_case_rows(session, [case.id], areas, now=datetime.now(UTC))
+            (case_row,) = read_case_rows(session, [case.id], areas, user=user, now=datetime.now(UTC))
             texts = list_texts(session, user)
             chosen = next((each for each in texts if each.id == use), None)
             reply = case_row.reply
@@ -123,7 +123,9 @@ class CasePages(AdminPage):
                 "inbox/case.html",
                 line=case_row,
                 told=telling_parts(reply.body, vocabulary_of(campaign), reply.label) if reply else [],
-                talk=read_conversation(session, case.recipient_id) if case.recipient_id else [],
+                talk=read_conversation(session, case.recipient_id)
+                if case.recipient_id and not case_row.is_masked
+                else [],
                 texts=texts,
                 use=use,
                 sms_form=SmsForm.on_page(text=self._fill(chosen, case_row)),

@@ -162,6 +162,7 @@ def _fill(form: Form, content: dict[str, Any]) -> None:
     own = content.get("own_answers", {})
     for number in NUMBERS:
         form[f"own_means_{number}"] = own.get(number, {}).get("means", "")
+    form["health"] = "1" if content.get("health") else ""
     for part in VOCABULARY:
         form[f"vocabulary_{part}"] = ", ".join(content.get("vocabulary", {}).get(part, []))
 
@@ -171,6 +172,9 @@ def _read(form: Form) -> dict[str, Any]:
     content = read_texts(form)
     content.pop("words", None)
     content.pop("vocabulary", None)
+    content.pop("health", None)
+    if form.get("health"):
+        content["health"] = True
     words: dict[str, Any] = {
         name: " ".join(form.get(f"words_{name}", "").split()) for name in ("done", "owners")
     }

@@ -32,6 +32,7 @@ from outreach.accounts.village_officers import find_phone, join_phone
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
 from outreach.core.sentences import word_error
 from outreach.models.accounts import User
+from outreach.rules.addresses import network_of
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
@@ -86,7 +87,7 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
         """Sign in a phone: `{"token", "code"}` becomes `{"phone", "officer"}`; 422 with what is wrong."""
         wait = 0
         with nothing_limited_without_redis("visits.limits_away"):
-            wait = hit(runtime.redis, _JOINS_PER_HOUR, request.remote_addr or "")
+            wait = hit(runtime.redis, _JOINS_PER_HOUR, network_of(request.remote_addr or ""))
         if wait:
             return _answer({"error": word_error(BadInput("officer_joins_many"))}, 429)
         sent = _body()
@@ -167,9 +168,9 @@ def _read_results(sent: Mapping[str, Any]) -> tuple[list[SentResult], datetime]:
         results = [
             SentResult(
                 key=_key(row["key"]),
-                line_id=int(row["line"]),
+                line_id=_line(row["line"]),
                 outcome=VisitOutcome(row["outcome"]),
-                note=str(row.get("note", "")).replace("\0", "")[:1000],
+                note=_text(row.get("note", "")),
                 at=_moment(row["at"]),
                 known_since=_moment(row["since"]),
             )
@@ -184,6 +185,18 @@ def _key(text: object) -> str:
     if not isinstance(text, str) or not _KEY.fullmatch(text):
         raise ValueError("key")
     return text
+
+
+def _line(number: object) -> int:
+    if not isinstance(number, int) or not 0 < number < 1 << 63:
+        raise ValueError("line")
+    return number
+
+
+def _text(value: object) -> str:
+    """Return a text as a database takes it: no halves of characters, no zero."""
+    text = str(value).replace("\0", "")[:1000]
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _moment(ms: object) -> datetime:

@@ -111,7 +111,10 @@ class InstallRow:
 
 @dataclass(frozen=True, slots=True)
 class InstallPage:
-    """One page of install reports, newest first; `after` is the cursor of the next page."""
+    """One page of install reports, newest first; `after` is the cursor of the next page.
+
+    `is_masked`: they are about health, and name nobody.
+    """
 
     campaign: str
     count: int
@@ -119,6 +122,7 @@ class InstallPage:
     after: int | None
     area: str
     organisation: str
+    is_masked: bool
 
 
 def read_reports(
@@ -162,9 +166,9 @@ def read_reports(
     lines = [
         InstallRow(
             id=report.id,
-            contact_id=contact_id,
-            name=name or "",
-            phone=mask_number(e164),
+            contact_id=None if campaign.is_health else contact_id,
+            name="" if campaign.is_health else name or "",
+            phone="" if campaign.is_health else mask_number(e164),
             place=place or "",
             organisation=organisation or "",
             source=report.source,
@@ -182,4 +186,5 @@ def read_reports(
         after=lines[-1].id if len(rows) > PAGE else None,
         area=area.name if area else "",
         organisation=owner.name if owner else "",
+        is_masked=campaign.is_health,
     )

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import false, func, select, true
 from sqlalchemy.orm import Session
 
-from campaigns.cases.handle_case import cases_visible_to, find_case
+from campaigns.cases.handle_case import cases_visible_to, find_case, may_read_answers
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, Reply
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, assigned_until
@@ -83,6 +83,7 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
             Case.urgent_at.is_(None),
             Reply.body != "",
             cases_visible_to(session, user),
+            true() if may_read_answers(user) else func.coalesce(Campaign.is_health, false()).is_(false()),
         )
         .order_by(Case.opened_at, Case.id)
         .limit(MOST_COMPARED)

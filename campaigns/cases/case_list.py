@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.cases.handle_case import cases_visible_to
+from campaigns.cases.handle_case import cases_visible_to, may_read_answers
 from campaigns.cases.sms_answers import SentAnswer, sent_for
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
@@ -62,7 +62,8 @@ class CaseRow:
 
     `held_until`: until when it is reserved for its assignee. `given`: the label an officer gave its reply. `sent`: the
     messages that answered it. `said_since` and `texts_since`: the resident's answer and replies after it.
-    `asked_through`: how help was requested; `entry`: the officer's entry for that request.
+    `asked_through`: how help was requested; `entry`: the officer's entry for that request. `is_masked`: what was said is
+    left out, as it is about health and the case does not wait for this user.
     """
 
     case: Case
@@ -84,6 +85,7 @@ class CaseRow:
     texts_since: list[str] = field(default_factory=list)
     sent: list[SentAnswer] = field(default_factory=list)
     asked_through: AnswerSource | None = None
+    is_masked: bool = False
     entry: OfficerEntry | None = None
     entered_by: str = ""
 
@@ -136,7 +138,7 @@ def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: da
     shown = ids[:ON_A_PAGE]
     choices = _Choices(session, filters, scope, within, areas)
     return CaseList(
-        lines=read_case_rows(session, shown, areas, now=now),
+        lines=read_case_rows(session, shown, areas, user=user, now=now),
         total=choices.total,
         kinds=choices.kinds(),
         campaigns=choices.named("campaign_id", Campaign),
@@ -259,9 +261,12 @@ class _Choices:
 
 
 def read_case_rows(
-    session: Session, ids: list[int], areas: dict[str, Area], *, now: datetime
+    session: Session, ids: list[int], areas: dict[str, Area], *, user: User, now: datetime
 ) -> list[CaseRow]:
-    """Read these cases in this order. The caller must have checked that the user may see them."""
+    """Read these cases in this order. The caller must have checked that the user may see them.
+
+    Who handles cases reads an answer about health while its case is open, nobody else and not later.
+    """
     taker, doer, recorder = aliased(User), aliased(User), aliased(User)
     rows: list[Any] = list(
         session.execute(
@@ -274,6 +279,7 @@ def read_case_rows(
                 Campaign.name,
                 Campaign.kind,
                 Campaign.content,
+                Campaign.is_health,
                 Organisation.name,
                 taker,
                 doer,
@@ -302,6 +308,9 @@ def read_case_rows(
         row[0].id: _case_row(*row, areas=areas, later_texts=later_texts, labels=labels, sent=sent, now=now)
         for row in rows
     }
+    for case_id, is_health, done_at in ((row[0].id, row.is_health, row[0].done_at) for row in rows):
+        if is_health and not (done_at is None and may_read_answers(user)):
+            case_rows[case_id] = _mask(case_rows[case_id])
     return [case_rows[case_id] for case_id in ids]
 
 
@@ -314,6 +323,7 @@ def _case_row(
     campaign: str | None,
     kind: str | None,
     content: dict[str, Any] | None,
+    _is_health: bool | None,
     organisation: str | None,
     taker: User | None,
     doer: User | None,
@@ -355,6 +365,21 @@ def _case_row(
         asked_through=source,
         entry=entry,
         entered_by=_name(recorder),
+    )
+
+
+def _mask(row: CaseRow) -> CaseRow:
+    """Return a row without what was said and done about it."""
+    return replace(
+        row,
+        reply=None,
+        said_since=None,
+        given=None,
+        texts_since=[],
+        sent=[],
+        asked_through=None,
+        entry=None,
+        is_masked=True,
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, literal, select
+from sqlalchemy import ColumnElement, exists, literal, select, true
 from sqlalchemy.orm import Session
 
-from campaigns.cases.handle_case import cases_visible_to
+from campaigns.cases.handle_case import cases_visible_to, may_read_answers
 from campaigns.cases.sms_answers import SentAnswer, read_sent
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
@@ -62,7 +62,10 @@ class ConversationItem:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Conversation with a contact in one campaign. `answer` is the current one, `cases` are the open ones."""
+    """Conversation with a contact in one campaign. `answer` is the current one, `cases` are the open ones.
+
+    Of one that is masked, nothing of what was said is read.
+    """
 
     campaign_id: int
     name: str
@@ -70,6 +73,7 @@ class Conversation:
     recipient_id: int
     exclusion: Exclusion | None
     answer: Label | None
+    is_masked: bool
     own_answers: tuple[OwnAnswer, ...] = ()
     own_answer: int | None = None
     said: list[ConversationItem] = field(default_factory=list)
@@ -81,33 +85,31 @@ class Conversation:
         return _own_text(self.own_answers, self.own_answer)
 
 
-def read_conversations(session: Session, contact_id: int, *, user: User) -> list[Conversation]:
+def read_conversations(
+    session: Session, contact_id: int, *, user: User, opened: bool = False
+) -> list[Conversation]:
     """Read a contact's conversations in the campaigns the user may see, the latest first.
 
-    Raises NotFound.
+    Those about health are masked unless `opened`; see `open_answers`. Raises NotFound.
     """
     find_contact(session, contact_id, user=user)
     conversations = [
         Conversation(
-            row[0],
-            row[1],
-            row[2],
-            row[3],
+            row.id,
+            row.name,
+            row.kind,
+            row.recipient_id,
             row.exclusion,
-            row.answer,
+            None if row.is_health and not opened else row.answer,
+            is_masked=row.is_health and not opened,
             own_answers=read_own_answers(row.content.get("own_answers")),
-            own_answer=row.own_answer,
+            own_answer=None if row.is_health and not opened else row.own_answer,
         )
         for row in session.execute(
             select(
-                Campaign.id,
-                Campaign.name,
-                Campaign.kind,
-                Recipient.id,
-                Recipient.exclusion,
-                Recipient.answer,
+                *(Campaign.id, Campaign.name, Campaign.kind, Campaign.is_health, Campaign.content),
+                *(Recipient.id.label("recipient_id"), Recipient.exclusion, Recipient.answer),
                 Recipient.own_answer,
-                Campaign.content,
             )
             .join(Recipient, Recipient.campaign_id == Campaign.id)
             .where(Recipient.contact_id == contact_id, visible_to(session, user, Campaign.organisation_id))
@@ -118,7 +120,8 @@ def read_conversations(session: Session, contact_id: int, *, user: User) -> list
         conversation.recipient_id: conversation for conversation in conversations
     }
     ids = [conversation.recipient_id for conversation in conversations]
-    for recipient_id, item in [*_messages(session, ids), *_answers(session, ids)]:
+    read = [each.recipient_id for each in conversations if not each.is_masked]
+    for recipient_id, item in [*_messages(session, read), *_answers(session, read)]:
         by_recipient[recipient_id].said.append(item)
     open_cases = session.execute(
         select(Case.recipient_id, Case.id, Case.kind)
@@ -140,6 +143,18 @@ def read_conversation(session: Session, recipient_id: int) -> list[ConversationI
     """Read the conversation with one recipient. The caller must have checked that the user may see them."""
     items = [*_messages(session, [recipient_id]), *_answers(session, [recipient_id])]
     return sorted((item for _recipient, item in items), key=lambda item: item.at)
+
+
+@use_case
+def open_answers(session: Session, contact_id: int, *, user: User, now: datetime) -> bool:
+    """Let an officer read what a contact answered about their health, and record it in the audit log.
+
+    Raises NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    find_contact(session, contact_id, user=user)
+    audit.record(session, "contact.see_answers", f"contacts:{contact_id}", user, now)
+    return True
 
 
 @use_case
@@ -182,6 +197,7 @@ def record_answer(
         session, recipient, word, place=place, note=note, user=user, keys=keys, now=now
     )
     if answer is not None:
+        is_health = session.scalar(select(Campaign.is_health).where(Campaign.id == campaign_id))
         audit.record(
             session,
             "contact.answer",
@@ -189,19 +205,25 @@ def record_answer(
             user,
             now,
             campaign=campaign_id,
-            label=said.label.value,
             place=place.value,
+            # Entries outlive what they name: an answer about health is in none.
+            **({} if is_health else {"label": said.label.value}),
         )
     return answer is not None
 
 
 def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
-    """Return (id, name) of the launched campaigns that a user may see, the latest first."""
+    """Return (id, name) of the launched campaigns whose answers a user may see, the latest first."""
+    may_read = true() if may_read_answers(user) else ~Campaign.is_health
     return [
         (campaign_id, name)
         for campaign_id, name in session.execute(
             select(Campaign.id, Campaign.name)
-            .where(Campaign.launched_at.is_not(None), visible_to(session, user, Campaign.organisation_id))
+            .where(
+                Campaign.launched_at.is_not(None),
+                may_read,
+                visible_to(session, user, Campaign.organisation_id),
+            )
             .order_by(Campaign.id.desc())
         )
     ]

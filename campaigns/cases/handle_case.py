@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import cancel_waiting
-from campaigns.models.campaigns import Recipient
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Handling, Reply, ReplyState
 from campaigns.replies.corrections import sign_reply
 from campaigns.replies.open_case import find_open_help
@@ -44,7 +44,7 @@ from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to, within_area
+from outreach.accounts.permissions import has_role, require_role, visible_to, within_area
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
 from outreach.enqueue_jobs import enqueue_send
@@ -61,6 +61,11 @@ RESULTS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.REFUSE)
 def cases_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     """Return the condition for cases of the user's organisations and area; every query uses it."""
     return and_(visible_to(session, user, Case.organisation_id), within_area(session, user, Case.area_code))
+
+
+def may_read_answers(user: User) -> bool:
+    """Return whether the user handles what residents answer, and so may read answers about their health."""
+    return has_role(user, Role.STAFF, Role.APPROVER)
 
 
 def find_case(session: Session, case_id: int, *, user: User) -> Case:
@@ -286,7 +291,10 @@ def label_reply(
             signature=sign_reply(session, reply.body, recipient) or None,
         )
     )
-    record(session, "case.label", case, user, now, label=label.value, suggested=reply.label.value)
+    campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
+    # Entries outlive what they name: an answer about health is in none.
+    labels = {} if campaign and campaign.is_health else {"label": label.value, "suggested": reply.label.value}
+    record(session, "case.label", case, user, now, **labels)
     counts_for = recipient or (label in SUPPRESSES and case.phone_id)
     return Labelled(is_closed, is_counted=not is_answer or bool(counts_for))
 

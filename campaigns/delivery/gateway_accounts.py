@@ -99,14 +99,23 @@ def save_gateway(
     if account is None:
         account = GatewayAccount(kind=GatewayKind.SMPP, state=GatewayState.TESTING, name="", changed_at=now)
     if account.kind is not GatewayKind.ENVIRONMENT:
-        terms |= _read_connection(
+        connection = _read_connection(
             account, name=name, kind=kind, profile=profile, url=url, login=login, window=window
         )
+        terms |= connection
         taken = select(GatewayAccount.id).where(
             GatewayAccount.name == terms["name"], GatewayAccount.id != (account.id or 0)
         )
         if session.scalar(taken):
             raise BadInput("gateway_name_taken", name=terms["name"])
+        leads_to = (account.url, (account.options or {}).get("profile"))
+        if (
+            account.id
+            and not secret.strip()
+            and leads_to != (connection["url"], connection["options"].get("profile"))
+        ):
+            # A kept password would go to whatever address is typed: nobody may get it out that way.
+            raise BadInput("gateway_secret_again")
         if secret.strip():
             account.sealed_secret = seal_secret(secret.strip(), keys=settings.keys_of(Purpose.GATEWAYS))
         if account.sealed_secret is None:

@@ -96,6 +96,8 @@ class Campaign(OfDrive, BaseWithId):
     sender: Mapped[str] = mapped_column(String(20))
     # Whose texts `content` started from.
     kind: Mapped[str] = mapped_column(String(40), server_default="bluezone")
+    # What residents answer is about their health; see campaigns.privacy.health_answers.
+    is_health: Mapped[bool] = mapped_column(default=False, server_default=false())
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
     unaccented: Mapped[bool] = mapped_column(default=False)
     # Codes of other languages whose texts lose their accents, too: in some, as Gia Rai and Ba Na, they make other words.
@@ -225,6 +227,17 @@ class Recipient(BaseWithId):
     # "Not yet, remind me later": the answer is no reason to leave out a reminder.
     wants_reminder: Mapped[bool] = mapped_column(default=False, server_default=false())
     clicked_at: Mapped[datetime | None]  # when "install" was pressed on the page
+
+
+class FormerRecipient(Base):
+    """A person to whom a health campaign wrote, kept without what they answered until retention removes the person."""
+
+    __tablename__ = "former_recipients"
+
+    campaign_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
 
 
 class PageOpen(Base):

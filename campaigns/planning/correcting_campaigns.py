@@ -32,6 +32,7 @@ _COPIED = (
     "drive_id",
     "sender",
     "kind",
+    "is_health",
     "content",
     "unaccented",
     "areas",

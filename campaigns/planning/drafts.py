@@ -25,7 +25,7 @@ from campaigns.models.campaigns import (
 )
 from campaigns.planning.audience import add_lists
 from campaigns.planning.drives import drive_named, open_drive_of
-from campaigns.planning.kinds import load_kinds
+from campaigns.planning.kinds import find_content, load_kinds
 from campaigns.rules.content import Content
 from campaigns.rules.draft import Draft, GoalDraft
 from campaigns.rules.replies.labels import Label
@@ -61,6 +61,8 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
         campaign.drive_id = open_drive_of(session, draft.kind, now=now).id
     campaign.kind = draft.kind
     campaign.content = dict(draft.content)
+    kind_content = find_content(session, draft.kind) or {}
+    campaign.is_health = bool(draft.content.get("health") or kind_content.get("health"))
     campaign.unaccented = draft.unaccented
     campaign.unaccented_languages = list(draft.unaccented_languages)
     campaign.areas = areas

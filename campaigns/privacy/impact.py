@@ -65,6 +65,7 @@ class ImpactFacts:
     is_encrypted: bool
     database: str
     retention_days: int
+    health_retention_days: int
     upload_keep_days: int
     requests: int
     open_breaches: int
@@ -116,6 +117,7 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         is_encrypted=settings.public_base_url.startswith("https:"),
         database=settings.database_url.partition(":")[0].partition("+")[0],
         retention_days=settings.retention_days,
+        health_retention_days=settings.health_retention_days,
         upload_keep_days=settings.upload_keep_days,
         requests=_count(session, PersonRequest),
         open_breaches=count_unreported(session, now=now)[0],

@@ -35,12 +35,13 @@ from sqlalchemy import (
     or_,
     select,
     union,
+    union_all,
     update,
 )
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine
-from campaigns.models.campaigns import Campaign, CampaignList, Recipient
+from campaigns.models.campaigns import Campaign, CampaignList, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
@@ -91,7 +92,10 @@ def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
     Campaigns with a message on its way are left out.
     """
     under_way = exists().where(Attempt.stream_id == Campaign.id, Attempt.state.in_(IN_FLIGHT))
-    has_people = exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None))
+    has_people = or_(
+        exists().where(Recipient.campaign_id == Campaign.id, Recipient.contact_id.is_not(None)),
+        exists().where(FormerRecipient.campaign_id == Campaign.id),
+    )
     return list(
         session.scalars(
             select(Campaign.id)
@@ -145,9 +149,7 @@ def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetim
         )
     )
     people = _count(session, select(removed.c.contact_id))
-    audience = select(Recipient.contact_id).where(
-        Recipient.campaign_id == campaign_id, Recipient.contact_id.is_not(None)
-    )
+    audience = _written_to(campaign_id)
     return ClearResult(
         people=people,
         kept=_count(session, audience) - people,
@@ -174,7 +176,7 @@ def clear_campaign(db: Database, campaign_id: int, *, days: int, now: datetime) 
         if not people:
             break
     with db.write() as session:
-        _erase_texts(session, campaign_id, now=now)
+        erase_texts(session, campaign_id, now=now)
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
         session.execute(
             update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now),
@@ -188,6 +190,16 @@ def clear_campaign(db: Database, campaign_id: int, *, days: int, now: datetime) 
 
 def _count(session: Session, query: Select[Any] | CompoundSelect[Any]) -> int:
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def _written_to(campaign_id: int) -> CompoundSelect[Any]:
+    """Select the people of a campaign's audience."""
+    return union_all(
+        select(Recipient.contact_id).where(
+            Recipient.campaign_id == campaign_id, Recipient.contact_id.is_not(None)
+        ),
+        select(FormerRecipient.contact_id).where(FormerRecipient.campaign_id == campaign_id),
+    )
 
 
 def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
@@ -208,17 +220,16 @@ def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
     )
     has_open_request = exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None))
     return (
-        select(Recipient.contact_id)
-        .join(Contact, Contact.id == Recipient.contact_id)
+        select(Contact.id.label("contact_id"))
         .where(
-            Recipient.campaign_id == campaign_id,
+            Contact.id.in_(_written_to(campaign_id)),
             Contact.updated_at < cutoff,
             ~is_in_audience,
             ~in_a_list_in_use,
             ~imported_since,
             ~has_open_request,
         )
-        .order_by(Recipient.contact_id)
+        .order_by(Contact.id)
     )
 
 
@@ -268,7 +279,8 @@ def _personal_texts(campaign_id: int) -> dict[str, Select[Any]]:
     }
 
 
-def _erase_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
+def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Empty messages, replies and notes of a campaign, and close its open cases."""
     texts = _personal_texts(campaign_id)
     for table, ids, values in (
         (Attempt, texts["messages"], {"body": ""}),

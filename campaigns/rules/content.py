@@ -95,6 +95,7 @@ _PARTS = frozenset(
         "page",
         "words",
         "own_answers",
+        "health",  # what residents answer is about their health: a mark of the kind, no text
     }
 )
 # Fields of an acknowledgement SMS, and of the page's sentences and steps.

@@ -14,7 +14,7 @@ from campaigns.models.activities import SheetOfficer
 from campaigns.models.messages import Message, Outbox
 from campaigns.rules.sending_hours import closes_at, common_hours
 from campaigns.rules.states import MessageKind, MessageState
-from campaigns.visits.sheets import find_sheet
+from campaigns.visits.sheets import find_sheet, has_hidden_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.accounts.village_officers import code_of, find_officer, has_mail, invite_phone
@@ -117,6 +117,8 @@ def assign_sheet(
     if target is not None and not 0 < target <= MOST_TARGET:
         raise BadInput("visit_target_wrong", most=MOST_TARGET)
     find_sheet(session, round_id, user=user, hold=True)
+    if has_hidden_lines(session, round_id, user=user):  # the phone would carry more than its giver sees
+        raise BadInput("sheet_beyond_scope")
     officer = find_officer(session, officer_id, user=user)
     given = _find(session, round_id, officer.id)
     if given is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.analytics.installs import find_visible_campaign
+from campaigns.cases.handle_case import may_read_answers
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.rules.random_checks import MOST_PERCENT
@@ -149,6 +150,21 @@ def lines_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     return or_(Contact.id.is_(None), by_recipient_list, people_visible_to(session, user))
 
 
+def has_hidden_lines(session: Session, round_id: int, *, user: User) -> bool:
+    """Return whether a sheet names people whom the user may not see."""
+    hidden = (
+        select(VisitLine.id)
+        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .outerjoin(Contact, Contact.id == VisitLine.contact_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .where(
+            VisitLine.round_id == round_id,
+            func.coalesce(lines_visible_to(session, user), false()).is_(false()),
+        )
+    )
+    return session.execute(hidden.limit(1)).first() is not None
+
+
 def _sheets_visible_to(session: Session, user: User) -> ColumnElement[bool]:
     return or_(visible_to(session, user, VisitSheet.organisation_id), VisitSheet.made_by == user.id)
 
@@ -185,7 +201,8 @@ def read_sheet(session: Session, round_id: int, *, user: User) -> SheetView:
 def read_lines(session: Session, round_id: int, *, user: User, with_numbers: bool = False) -> list[SheetRow]:
     """Read a sheet's lines whose people the user may see, in their order.
 
-    Numbers are masked unless `with_numbers`; the caller must then record it.
+    Numbers are masked unless `with_numbers`; the caller must then record it. Results about health are left out for who
+    handles no answers.
     """
     first_phone = (
         select(ContactPhone.phone_id)
@@ -207,6 +224,13 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .order_by(VisitLine.n)
     ).all()
     results = current_results(session, round_id)
+    is_masked = not may_read_answers(user) and bool(
+        session.scalar(
+            select(Campaign.is_health)
+            .join(VisitSheet, VisitSheet.campaign_id == Campaign.id)
+            .where(VisitSheet.id == round_id)
+        )
+    )
     sheet_rows = []
     for line, recipient, contact, e164, area in rows:
         result = results.get(line.id)
@@ -223,11 +247,11 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 else "",
                 phone=number,
                 row=line,
-                outcome=result.outcome if result else None,
+                outcome=result.outcome if result and not is_masked else None,
                 visited_at=result.visited_at if result else None,
-                answer=recipient.answer,
+                answer=None if is_masked else recipient.answer,
                 answered_at=recipient.answered_at,
-                note=result.note if result else "",
+                note=result.note if result and not is_masked else "",
             )
         )
     return sheet_rows

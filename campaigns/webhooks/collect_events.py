@@ -239,18 +239,19 @@ _FINAL = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED,
 def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
     """Add answers with these ids. Returns the last id read."""
     rows = buffer.session.execute(
-        select(Answer, ContactList.organisation_id)
+        select(Answer, ContactList.organisation_id, Campaign.is_health)
+        .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
         .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .where(Answer.id > after, Answer.id <= until)
         .order_by(Answer.id)
         .limit(AT_ONCE)
     ).all()
-    for answer, owner in rows:
+    for answer, owner, is_health in rows:
         data = {
             "answer": answer.id,
             "campaign": answer.campaign_id,
-            "recipient": answer.recipient_id,
+            "recipient": None if is_health else answer.recipient_id,
             "label": answer.label.value,
             "own_answer": answer.own_answer,
             "drive_only": answer.drive_only,
@@ -263,15 +264,16 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
 def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     """Add reported installs with these ids. Returns the last id read."""
     rows = buffer.session.execute(
-        select(InstallReport, ContactList.organisation_id)
+        select(InstallReport, ContactList.organisation_id, Campaign.is_health)
+        .join(Campaign, Campaign.id == InstallReport.campaign_id)
         .join(Recipient, Recipient.id == InstallReport.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .where(InstallReport.id > after, InstallReport.id <= until)
         .order_by(InstallReport.id)
         .limit(AT_ONCE)
     ).all()
-    for report, owner in rows:
-        data = {**_describe(report), "source": report.source.value}
+    for report, owner, is_health in rows:
+        data = {**_describe(report, is_health=is_health), "source": report.source.value}
         buffer.add(EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner)
     return rows[-1][0].id if len(rows) == AT_ONCE else until
 
@@ -328,15 +330,17 @@ def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
     """
     from_when = datetime.fromisoformat(since) - OVERLAP
     if buffer.is_wanted(EventKind.INSTALL_WITHDRAWN):
-        for report, owner in buffer.session.execute(
-            select(InstallReport, ContactList.organisation_id)
+        for report, owner, is_health in buffer.session.execute(
+            select(InstallReport, ContactList.organisation_id, Campaign.is_health)
+            .join(Campaign, Campaign.id == InstallReport.campaign_id)
             .join(Recipient, Recipient.id == InstallReport.recipient_id)
             .outerjoin(ContactList, ContactList.id == Recipient.list_id)
             .where(InstallReport.withdrawn_at >= from_when)
             .order_by(InstallReport.withdrawn_at, InstallReport.id)
         ):
             at = report.withdrawn_at or buffer.now
-            buffer.add(EventKind.INSTALL_WITHDRAWN, report.id, _describe(report), at=at, of=owner)
+            data = _describe(report, is_health=is_health)
+            buffer.add(EventKind.INSTALL_WITHDRAWN, report.id, data, at=at, of=owner)
     return buffer.now.isoformat()
 
 
@@ -401,5 +405,7 @@ def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[s
     return reported
 
 
-def _describe(report: InstallReport) -> dict[str, Any]:
-    return {"report": report.id, "campaign": report.campaign_id, "recipient": report.recipient_id}
+def _describe(report: InstallReport, *, is_health: bool) -> dict[str, Any]:
+    """Return a report's event. What is about health names no recipient, here and in `collect_answers`."""
+    recipient_id = None if is_health else report.recipient_id
+    return {"report": report.id, "campaign": report.campaign_id, "recipient": recipient_id}

@@ -302,6 +302,11 @@ class Settings:
         formats.whole(1, 3650),
         "days after a campaign's end after which what is personal in it is removed",
     )
+    health_retention_days: int = _var(
+        30,
+        formats.whole(15, 3650),
+        "days after the last campaign of a drive about health after which its answers lead to nobody",
+    )
     log_format: str = _var(
         "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
     )

@@ -148,6 +148,7 @@ GET  contacts.index           ASP.U
 POST contacts.search          ASP.U
 GET  contacts.show            ASP.U
 POST contacts.number          ASP..
+POST contacts.open_answers    ASP..
 POST contacts.correct         ASP..
 POST contacts.add_number      ASP..
 POST contacts.remove_number   ASP..

@@ -145,6 +145,15 @@ def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world: World
     assert Counter(world.sent_to()).most_common(1)[0][1] <= 2  # one a campaign
 
 
+def test_a_kept_password_goes_to_no_other_address(world: World) -> None:
+    account = save(world, secret=SECRET)
+    save(world, account_id=account, price="300")
+    for elsewhere in ({"url": "https://evil.example"}, {"url": "", "profile": "speedsms"}):
+        with pytest.raises(BadInput, match="gateway_secret_again"):
+            save(world, account_id=account, secret="", **elsewhere)
+    save(world, account_id=account, url="https://moi.example", secret="mat-khau-moi")
+
+
 class Line:
     """A connection to a server that can be cut for good."""
 

@@ -27,8 +27,9 @@ from campaigns.visits.progress import VisitTotals, read_officers, read_totals
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
-from outreach.models.accounts import AuditEvent, Role
+from outreach.models.accounts import AuditEvent, Organisation, Role
 from outreach.models.contacts import Contact
+from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from tests.integration.campaigns.test_answer_totals import recipients, says
@@ -71,7 +72,9 @@ class VisitPhone:
     def sync(self, *results: dict[str, Any], status: int = 200, **more: Any) -> dict[str, Any]:
         body = {"results": list(results), "sent": self.ms(), "want": not results, **more}
         answer = self.client.post(
-            "/visits/sync", json=body, headers={"Authorization": f"Bearer {self.token}"}
+            "/visits/sync",
+            data=json.dumps(body),
+            headers={"Authorization": f"Bearer {self.token}"},
         )
         assert answer.status_code == status, answer.text
         told: dict[str, Any] = answer.json
@@ -172,6 +175,46 @@ def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_f
     # No page of the office opens to the account.
     with pytest.raises(BadInput, match="officer_unreachable"):
         add_officer(world.runtime, name="A", number="", email="", user=world.user(AUTHOR), now=world.now)
+
+
+def test_a_sheet_is_given_to_no_phone_by_who_sees_only_a_part_of_it(world: World, sheet: int) -> None:
+    with world.runtime.db.write() as session:
+        session.add(Area(code="23281", name="Đăk Hring", kind="xã", level=AreaLevel.COMMUNE))
+        session.add(Area(code="23284", name="Đăk Ui", kind="xã", level=AreaLevel.COMMUNE))
+        session.flush()
+        session.execute(update(Contact).values(area_code="23281"))
+        session.execute(update(Contact).where(Contact.name == "A Thun 0").values(area_code="23284"))
+        front = session.scalars(select(Organisation).order_by(Organisation.id)).first()
+        assert front is not None
+        neighbour = world.add_officer(session, "xa@loa.example", Role.STAFF, front.id)
+        neighbour.area_code = "23281"
+    user = world.user("xa@loa.example")
+    officer = add_officer(
+        world.runtime, name="A Lăng", number=number(901), email="", user=user, now=world.now
+    )
+    with pytest.raises(BadInput, match="sheet_beyond_scope"):
+        assign_sheet(
+            world.runtime, sheet, officer_id=officer.id, day=None, target=None, user=user, now=world.now
+        )
+    with world.runtime.db.write() as session:
+        session.execute(update(Contact).values(area_code="23281"))
+    assign_sheet(world.runtime, sheet, officer_id=officer.id, day=None, target=None, user=user, now=world.now)
+
+
+def test_what_no_phone_of_ours_would_send_breaks_nothing(world: World, sheet: int, phones: Phones) -> None:
+    phone = phones()
+    line = lines(world, sheet)["A Thun 0"]
+    for number_ in (10**30, -1, 0, 1.5, float("inf"), "1", None, [1]):
+        phone.sync(phone.found(line, "absent") | {"line": number_}, status=422)
+    broken = phone.found(line, "absent", note="\ud800 a\0")
+    assert phone.sync(broken)["told"] == {broken["key"]: "recorded"}
+    for body in (b"[" * 50_000, b"\xff", b"null", b'{"results": {}}', b'{"results": [null]}'):
+        answer = phone.client.post(
+            "/visits/sync", data=body, headers={"Authorization": f"Bearer {phone.token}"}
+        )
+        assert answer.status_code in (200, 422)
+    half = b'{"token": "\\ud800", "code": "\\ud800"}'
+    assert phone.client.post("/visits/join", data=half).status_code == 422
 
 
 @both_databases

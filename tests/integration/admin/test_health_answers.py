@@ -1,0 +1,122 @@
+"""Answers about health: read by who handles them while they wait, opened on record after that, and named to nobody else."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from campaigns.cases.conversation import record_answer
+from campaigns.models.campaigns import Campaign
+from campaigns.models.replies import AnswerPlace
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.replies.labels import Label
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.contacts import Contact
+from tests.support.admin_client import post, signed_in
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World, number
+
+AUDITOR = "kiemtra@loa.example"
+SAID = "toi tiem roi nhung bi di ung, khong biet co tiem tiep duoc khong?"
+
+
+@pytest.fixture
+def campaign(world: World) -> int:
+    """A vaccination, to which one person wrote what they fear and another that it is done."""
+    world.add_people(3)
+    with world.runtime.db.write() as session:
+        world.add_officer(session, AUDITOR, Role.AUDITOR)
+    campaign = world.launch(
+        kind="tiem-chung",
+        name="Tiêm",
+        text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.",
+        window=["00:00", "24:00"],
+    )
+    world.send()
+    world.reply(number(0), SAID, gateway_id="SM1")
+    world.reply(number(1), "da tiem roi", gateway_id="SM2")
+    return campaign
+
+
+def contact(world: World, index: int) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(Contact.id).where(Contact.name == f"A Thun {index}")).one()
+
+
+@both_databases
+def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    (case,) = world.cases()
+    pages = ("/admin/inbox/", f"/admin/inbox/{case.id}/")
+    signed_in(client, AUDITOR)
+    for page in pages:
+        text = client.get(page).text
+        assert "đã che" in text
+        assert "di ung" not in text
+    assert client.get(f"/admin/people/?campaign={campaign}&answer=installed").status_code == 404
+    assert post(client, f"/admin/people/{contact(world, 1)}/answers").status_code == 403
+
+    signed_in(client, AUTHOR)
+    for page in pages:
+        assert SAID in client.get(page).text, "it waits for an officer"
+    post(client, f"/admin/inbox/{case.id}/finish", outcome="called")
+    for page in ("/admin/inbox/?state=done", f"/admin/inbox/{case.id}/"):
+        text = client.get(page).text
+        assert "đã che" in text
+        assert "di ung" not in text, "it waits no longer"
+    reports = client.get(f"/admin/campaigns/{campaign}/installs/").text
+    assert "(đã che)" in reports
+    assert "A Thun 1" not in reports
+
+
+@both_databases
+def test_a_persons_answers_are_opened_once_and_on_record(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    person = contact(world, 0)
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/people/{person}/").text
+    assert "đã che" in page
+    assert "di ung" not in page
+    assert SAID in post(client, f"/admin/people/{person}/answers").text
+    assert SAID not in client.get(f"/admin/people/{person}/").text
+    with world.runtime.db.read() as session:
+        entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "contact.see_answers")).one()
+    assert (entry.subject, entry.actor_id) == (f"contacts:{person}", world.user(AUTHOR).id)
+
+
+def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClient, campaign: int) -> None:
+    (case,) = world.cases()
+    signed_in(client, AUTHOR)
+    post(client, f"/admin/inbox/{case.id}/label", label="installed")
+    with world.runtime.db.write() as session:
+        record_answer(
+            session,
+            contact(world, 2),
+            campaign,
+            Label.NOT_YET,
+            place=AnswerPlace.HOME,
+            note="",
+            user=world.user(AUTHOR),
+            keys=world.keys,
+            now=world.now,
+        )
+    with world.runtime.db.read() as session:
+        entries = session.scalars(
+            select(AuditEvent).where(AuditEvent.action.in_(["case.label", "contact.answer"]))
+        ).all()
+    assert len(entries) == 2
+    assert not [entry for entry in entries if {"label", "suggested"} & set(entry.details)]
+
+
+def test_a_campaign_is_about_health_if_its_kind_is(world: World) -> None:
+    plain = world.draft()
+    health = world.draft(name="Khám", kind="tiem-chung", content={"health": False})
+    with world.runtime.db.read() as session:
+        assert load_kinds()["tiem-chung"]["health"]
+        assert session.get_one(Campaign, health).is_health, (
+            "a campaign does not lessen what its kind asks for"
+        )
+        assert not session.get_one(Campaign, plain).is_health

@@ -1,0 +1,178 @@
+"""Answers about health lead to nobody after a time of their own; figures, people and opt-outs stay."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, update
+
+from campaigns.answer_totals import find_differences
+from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.replies import Answer, AnswerSource, Case, InstallReport, Reply
+from campaigns.planning.drives import opted_out_of_drives
+from campaigns.privacy.health_answers import count_people, drives_due, separate_health_answers
+from campaigns.privacy.retention import clear_campaign
+from campaigns.replies.record_answer import record_answer
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.replies.labels import Label
+from outreach.contacts.suppressions import has_suppression
+from outreach.models.accounts import AuditEvent
+from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
+from outreach.rules.keys import Purpose
+from tests.support.servers import both_databases
+from tests.support.world import World, number
+
+DAYS = 30
+KIND: dict[str, Any] = {
+    "kind": "tiem-chung",
+    "text": "Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.",
+    "window": ["00:00", "24:00"],
+}
+LED = (Recipient, Message, Attempt, Reply, Answer, InstallReport, Case)
+
+
+def end(world: World, *campaigns: int, days_ago: int) -> datetime:
+    now = datetime.now(UTC)
+    with world.runtime.db.write() as session:
+        session.execute(
+            update(Campaign)
+            .where(Campaign.id.in_(campaigns))
+            .values(ended_at=now - timedelta(days=days_ago), state="completed")
+        )
+        session.execute(update(Contact).values(updated_at=now - timedelta(days=days_ago + 1)))
+    return now
+
+
+def leads(world: World) -> int:
+    """In how many rows a campaign's record still leads to a number that somebody has."""
+    with world.runtime.db.read() as session:
+        held = select(ContactPhone.phone_id)
+        return sum(
+            session.scalar(select(func.count()).select_from(table).where(table.phone_id.in_(held))) or 0
+            for table in LED
+        )
+
+
+def due(world: World, now: datetime) -> list[int]:
+    with world.runtime.db.read() as session:
+        return drives_due(session, days=DAYS, now=now)
+
+
+@both_databases
+def test_after_its_time_an_answer_about_health_leads_to_nobody(world: World) -> None:
+    world.add_people(4)
+    first = world.launch(**KIND)
+    world.send()
+    for n, body in enumerate(("da tiem roi", "chua tiem", "TC", "toi bi di ung co tiem duoc khong?")):
+        world.reply(number(n), body, gateway_id=f"SM{n}")
+    second = world.launch(**KIND, name="Mũi 2")
+    world.send()
+    before = [world.status(each) for each in (first, second)]
+    now = end(world, first, days_ago=31)
+    assert due(world, now) == [], "the drive goes on"
+    now = end(world, first, second, days_ago=29)
+    assert due(world, now) == []
+    now = end(world, first, second, days_ago=31)
+    with world.runtime.db.read() as session:
+        assert count_people(session, days=DAYS, now=now) == 4
+        numbers = session.scalars(
+            select(func.count(Recipient.phone_id.distinct())).where(
+                Recipient.campaign_id.in_([first, second])
+            )
+        ).one()
+
+    assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 4
+
+    assert leads(world) == 0
+    assert [{**world.status(each), "state": ""} for each in (first, second)] == [
+        {**each, "state": ""} for each in before
+    ]
+    with world.runtime.db.read() as session:
+        assert set(session.scalars(select(Recipient.contact_id))) == {None}
+        assert {(row.body, row.sender) for row in session.scalars(select(Reply))} == {("", "")}
+        assert find_differences(session)[1] == []
+        assert session.scalar(select(func.count(Recipient.phone_id.distinct()))) == numbers, (
+            "over a drive a number counts once, as before"
+        )
+        assert session.scalar(select(func.count()).select_from(Contact)) == 4
+        stopped = session.scalars(select(Phone).where(Phone.e164 == number(2))).one()
+        assert has_suppression(session, stopped.id, SuppressionReason.OPT_OUT), (
+            "an opt-out is not about health"
+        )
+        entry = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "retention.separate_health")
+        ).one()
+        assert entry.details["people"] == 4
+    assert due(world, now) == [], "once"
+    assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 0
+
+
+def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(**KIND)
+    world.send()
+    recipient = world.recipient(number(0), campaign)
+    phone_id, drive = recipient.phone_id or 0, world.drive("tiem-chung")
+    with world.runtime.db.write() as session:
+        record_answer(
+            session,
+            phone_id=phone_id,
+            recipient=session.merge(recipient),
+            label=Label.OPT_OUT,
+            drive_only=True,
+            source=AnswerSource.PAGE,
+            keys=world.keys,
+            now=world.now,
+        )
+    separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
+    with world.runtime.db.read() as session:
+        assert (drive, phone_id) in opted_out_of_drives(session, {drive}, phones={phone_id}, contacts=set())[
+            0
+        ]
+        led = select(Answer.recipient_id).where(Answer.phone_id == phone_id)
+        assert session.scalars(led).all() == [None]
+
+
+def test_people_whose_answers_went_early_are_removed_with_the_others(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(**KIND)
+    world.send()
+    world.reply(number(0), "da tiem roi", gateway_id="SM1")
+    now = end(world, campaign, days_ago=91)
+    separate_health_answers(world.runtime.db, days=DAYS, now=now)
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(FormerRecipient)) == 2
+    assert clear_campaign(world.runtime.db, campaign, days=90, now=now).people == 2
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(Contact)) == 0
+        assert session.scalar(select(func.count()).select_from(FormerRecipient)) == 0
+
+
+def test_other_campaigns_keep_who_answered_what(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(window=["00:00", "24:00"])
+    world.send()
+    world.reply(number(0), "da cai roi", gateway_id="SM1")
+    now = end(world, campaign, days_ago=89)
+    assert separate_health_answers(world.runtime.db, days=DAYS, now=now) == 0
+    assert leads(world) > 0
+
+
+def test_an_old_link_takes_no_opt_out_that_would_not_hold(world: World, client: FlaskClient) -> None:
+    world.add_people(1)
+    campaign = world.launch(**KIND)
+    world.send()
+    cipher = LinkCipher(world.runtime.settings.keys_of(Purpose.LINKS))
+    token = cipher.token(world.recipient(number(0), campaign).id)
+    assert client.get(f"/{token}").status_code == 200
+    separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
+    answer = client.post(f"/{token}", data={"answer": "opt_out"})
+    assert answer.status_code == 404
+    assert "/hoi" in answer.text, "where it can be said"
+    world.reply(number(0), "TC", gateway_id="SM9")
+    with world.runtime.db.read() as session:
+        phone = session.scalars(select(Phone).where(Phone.e164 == number(0))).one()
+        assert has_suppression(session, phone.id, SuppressionReason.OPT_OUT)
