@@ -145,6 +145,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "contacts.lift": _STAFF,
     "progress.index": _ALL,
     "progress.picture": _ALL,
+    "progress.places": _ALL,
     "progress.official": _STAFF,
     "urging.index": _STAFF | {Role.LEADER},
     "urging.send": _STAFF | {Role.LEADER},

@@ -14,7 +14,6 @@ from markupsafe import Markup
 
 from admin.rules.charts import WIDTH, Goal, frame, goal_level, shorten
 
-_TILE_ROW = 66
 _FEW_TILES = 18  # with more, a row has more than three
 _LARGEST_HEIGHT = 460
 _MOST_NAMES = 20  # of more places the names would cover the map
@@ -37,11 +36,11 @@ def tile_grid(
     name: str, title: str, description: str, places: Sequence[MapPlace], *, goal: Goal | None
 ) -> Markup:
     """Draw places as tiles in rows, each with its figure."""
-    columns = 3 if len(places) <= _FEW_TILES else 8
+    columns, row, name_at, value_at = (3, 66, 24, 46) if len(places) <= _FEW_TILES else (5, 44, 17, 34)
     width = WIDTH / columns
     parts = []
     for index, place in enumerate(places):
-        x, y = width * (index % columns) + 2, _TILE_ROW * (index // columns) + 2
+        x, y = width * (index % columns) + 2, row * (index // columns) + 2
         middle = _n(x + width / 2 - 2)
         level = goal_level(place.value, goal)
         parts.append(
@@ -49,15 +48,17 @@ def tile_grid(
                 level, place.name, place.text
             )
             + Markup('<rect class="tile-{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
-                level, _n(x), y, _n(width - 4), _TILE_ROW - 4
+                level, _n(x), y, _n(width - 4), row - 4
             )
             + Markup('<text class="name" x="{}" y="{}">{}</text>').format(
-                middle, y + 24, shorten(_short_name(place.name), 16 if columns == 3 else 6)
+                middle, y + name_at, shorten(_short_name(place.name), 16 if columns == 3 else 9)
             )
-            + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(middle, y + 46, place.text)
+            + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(
+                middle, y + value_at, place.text
+            )
         )
     rows = -(-len(places) // columns)
-    return frame(name, title, description, _TILE_ROW * rows + 2, parts)
+    return frame(name, title, description, row * rows + 2, parts)
 
 
 def area_map(

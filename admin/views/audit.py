@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 
 from flask import current_app, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
 from admin.permissions import may_open
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, requested_day
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_actors, read_head, read_journal
@@ -39,7 +39,7 @@ class AuditView(AdminPage):
         id shown.
         """
         args = request.args
-        day = _day(args.get("day", ""))
+        day = requested_day("day")
         with self.reading() as (session, user):
             entries, is_more = read_journal(
                 session,
@@ -78,10 +78,3 @@ def _page_url(subject: str) -> str:
     if not may_open(current_user.role, endpoint):
         return ""
     return url_for(endpoint, **{name: int(number)})  # type: ignore[arg-type]
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None

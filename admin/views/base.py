@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -148,6 +148,14 @@ def requested_drive_id(session: Session) -> int:
     """Return the id of the drive that `?drive=` names, else of the chosen one; 0 before the first. Raises NotFound."""
     drive_id = request.values.get("drive", type=int)
     return current_drive_id(session) if drive_id is None else find_drive(session, drive_id).id
+
+
+def requested_day(name: str) -> date | None:
+    """Return the day that the address names; None without one, or where it is no day."""
+    try:
+        return date.fromisoformat(request.values.get(name, ""))
+    except ValueError:
+        return None
 
 
 def refuse(error: LoaError, page: str) -> Response:

@@ -57,6 +57,7 @@ from campaigns.planning.drafts import (
     find_organisations,
     suggest_text,
 )
+from campaigns.planning.drives import current_drive
 from campaigns.planning.keep_form import (
     FormVersion,
     KeptForm,
@@ -422,10 +423,13 @@ class CampaignFormPages(AdminPage):
     # -- new forms ---------------------------------------------------------------------------------
 
     def _new_form(self, session: Session, user: User) -> Form:
-        """Return a form with the values that officers of the Front use most often."""
-        content = self._kinds()[DEFAULT_KIND]
+        """Return a form with the values that officers of the Front use most often, of the kind of the chosen drive."""
+        kinds, drive = self._kinds(), current_drive(session)
+        kind = drive.kind if drive and drive.kind in kinds else DEFAULT_KIND
+        content = kinds[kind]
         return fill_form(
             {
+                "kind": kind,
                 "sender": usual_sender(session, user),
                 "text": suggest_text(
                     read_content(content), takes_replies=self.runtime.settings.takes_replies
@@ -436,7 +440,7 @@ class CampaignFormPages(AdminPage):
                 "cap_per_day": 3,
                 "goal": {"share": 0.5},
             },
-            kinds=self._kinds(),
+            kinds=kinds,
         )
 
     def _copied_form(self, session: Session, user: User, campaign_id: int) -> Form:

@@ -21,7 +21,7 @@ from sqlalchemy import select
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled
 from admin.permissions import may_open
 from admin.refusals import within_quota
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, requested_day
 from admin.views.inbox import answers_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
@@ -55,13 +55,20 @@ from outreach.contacts.contact import (
     reveal_number,
     suppress_number,
 )
-from outreach.contacts.directory import ContactFilter, read_page, record_search
+from outreach.contacts.directory import (
+    ContactFilter,
+    count_perhaps,
+    read_page,
+    read_places_on_day,
+    record_search,
+)
 from outreach.contacts.lists import read_names, read_organisations
 from outreach.contacts.phones import add_number, read_removed, remove_number
 from outreach.contacts.place_questions import read_former_places
 from outreach.models.contacts import PlaceQuestion, SuppressionReason
 from outreach.models.places import Area
-from outreach.places.areas import read_districts
+from outreach.places.areas import group_communes
+from outreach.places.unit_days import read_unit_history
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.runtime import Runtime
@@ -195,7 +202,18 @@ class AnswerForm(Form):
     note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
 
 
-_FILTERS = {"list", "organisation", "area", "smartphone", "suppressed", "door", "campaign", "answer"}
+_FILTERS = {
+    "list",
+    "organisation",
+    "area",
+    "smartphone",
+    "suppressed",
+    "door",
+    "campaign",
+    "answer",
+    "units",
+    "perhaps",
+}
 _KEPT = {*_FILTERS, "s"}
 
 
@@ -211,7 +229,7 @@ class ContactsView(AdminPage):
         """List contacts.
 
         `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, door, campaign,
-        answer; `?after=`.
+        answer; `?units=` is the day whose units are read; `?perhaps=` those who may live in the area; `?after=`.
         """
         args = request.values
         filters = ContactFilter(
@@ -219,6 +237,7 @@ class ContactsView(AdminPage):
             list_id=args.get("list", type=int),
             organisation_id=args.get("organisation", type=int),
             area_code=args.get("area", "")[:10],
+            perhaps=bool(args.get("perhaps")),
             smartphone=args.get("smartphone", ""),
             suppressed=bool(args.get("suppressed")),
             at_the_door=bool(args.get("door")),
@@ -235,8 +254,17 @@ class ContactsView(AdminPage):
                 "organisations": read_organisations(session, user),
                 "campaigns": visible_campaigns(session, user),
                 "kind": session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id)) or "",
-                "districts": read_districts(session),
+                "perhaps": count_perhaps(session, user, filters) if page.count is not None else 0,
             }
+            history = read_unit_history(session)
+            day = history.day_of_units(requested_day("units") or history.day_of(filters.area_code))
+            units = history.on(day)
+            choices["districts"] = group_communes(units.of_day)
+            choices["places"] = (
+                read_places_on_day(session, [line.id for line in page.lines], units, user=user)
+                if history.days and day != history.days[-1]
+                else {}
+            )
         query = {key: value for key, value in args.items() if value and key in _KEPT}
         return self.render(
             "contacts/directory.html",
@@ -246,6 +274,8 @@ class ContactsView(AdminPage):
             labels=OFFICER_LABELS,
             page=page,
             kept=query,
+            units=day,
+            days_of_units=history.days,
             is_first=page.count is not None,
             may_see_numbers=may_open(current_user.role, "contacts.number"),
             **choices,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Any
 
@@ -17,8 +17,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, TextField, today
-from admin.views.base import AdminPage, requested_drive_id
+from admin.views.base import AdminPage, requested_day, requested_drive_id
 from admin.wording.filters import label_of
+from campaigns.analytics.progress_tables import PlaceTree
 from campaigns.goals.goals import (
     enter_denominator,
     find_subject,
@@ -27,11 +28,12 @@ from campaigns.goals.goals import (
     set_goal,
 )
 from campaigns.planning.drives import drive_for_figures, find_drive, list_drives
-from campaigns.rules.goals import Denominator, Goal, GoalScope, GoalSubject
+from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject, people_for
 from outreach.accounts.permissions import is_province_staff, visible_to
 from outreach.models.accounts import Organisation, OrganisationKind, User
-from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import IS_CURRENT
+from outreach.models.places import AreaLevel
+from outreach.places.areas import path_upwards
+from outreach.places.unit_days import read_unit_history
 from outreach.runtime import Runtime
 
 _LEVELS = list(AreaLevel)
@@ -45,6 +47,22 @@ class GoalChoice:
     name: str
     subject: GoalSubject
     rank: tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class GoalLine:
+    """A subject with its goal and number of people; `most_people` where that is a range, `people` being the least."""
+
+    place: GoalChoice
+    goal: Goal | None
+    people: Denominator | None
+    most_people: int | None
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """Return how many people the goal asks for, or from how many to how many; nothing where it is not known."""
+        values = (self.people.value if self.people else None, self.most_people)
+        return tuple(people_for(self.goal.share, each) or 0 for each in values if each and self.goal)
 
 
 class GoalForm(Form):
@@ -92,16 +110,20 @@ class GoalsView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """Show goals. `?drive=`; `?subject=` has its history shown and is chosen in the forms."""
+        """Show goals. `?drive=`; `?subject=` has its history shown and is chosen in the forms.
+
+        `?units=` is a day: places of that day, with what was entered for units of another day read in them.
+        """
         now = datetime.now(UTC)
         key = request.values.get("subject", "")
         with self.reading() as (session, user):
             drive = requested_drive_id(session)
             current = read_goals(session, at=now, drive=drive)
-            places = _read_places(session, user, drive)
-            with_figures = [
-                place for place in places if place.subject in {*current.goals, *current.denominators}
-            ]
+            history = read_unit_history(session)
+            day = history.day_of_units(requested_day("units") or date.max)
+            tree = PlaceTree(history, day, current, drive)
+            places = _read_places(session, user, tree)
+            read = _read_figures(places, tree, current)
             chosen = next((place for place in places if place.key == key), None)
             goals: list[Goal | None] = []
             denominators: list[Denominator] = []
@@ -123,14 +145,15 @@ class GoalsView(AdminPage):
                 "progress/goals.html",
                 drives=list_drives(session),
                 drive=drive,
-                stands=current,
-                with_goal=[place for place in with_figures if place.subject in current.goals],
-                without_goal=[place for place in with_figures if place.subject not in current.goals],
+                with_goal=[line for line in read if line.goal],
+                without_goal=[line for line in read if not line.goal],
+                units=day,
+                days_of_units=history.days,
                 places=places,
                 chosen=chosen,
                 goals=goals,
                 entered=denominators,
-                may_set=is_province_staff(session, user),
+                may_set=day == [day, *history.days][-1] and is_province_staff(session, user),
                 set_form=set_form,
                 enter_form=enter_form,
             )
@@ -168,8 +191,27 @@ class GoalsView(AdminPage):
         )
 
 
-def _read_places(session: Session, user: User, drive: int) -> list[GoalChoice]:
+def _read_figures(places: list[GoalChoice], tree: PlaceTree, current: Goals) -> list[GoalLine]:
+    """Return the places with a goal or a number of people, of their own or read from the units of another day."""
+    codes = {place.subject.area for place in places} - {None}
+    people, most = tree.denominators({code or "" for code in codes}, current.denominators)
+    lines = []
+    for place in places:
+        code = place.subject.area or ""
+        goal = current.goals.get(place.subject)
+        if code and goal is None and not any(map(tree.goal_of_ground, path_upwards(tree.areas, code)[1:])):
+            # Of places on the same ground the largest stands for all.
+            goal = tree.goal_of_ground(code)
+        known = people.get(code) if code else current.denominators.get(place.subject)
+        if goal or known:
+            line = GoalLine(place, goal, known, most.get(code))
+            lines.append(line)
+    return lines
+
+
+def _read_places(session: Session, user: User, tree: PlaceTree) -> list[GoalChoice]:
     """Return the subjects whose goals the user may see: areas (largest first), agencies, organisations."""
+    drive = tree.drive
     places = [
         GoalChoice(
             f"{GoalScope.RESIDENTS}:{area.code}",
@@ -177,7 +219,7 @@ def _read_places(session: Session, user: User, drive: int) -> list[GoalChoice]:
             GoalSubject(drive, GoalScope.RESIDENTS, area=area.code),
             (0, _LEVELS.index(area.level), area.code),
         )
-        for area in session.scalars(select(Area).where(IS_CURRENT))
+        for area in tree.units.of_day
     ]
     places.append(
         GoalChoice(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 from flask import request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -11,20 +12,23 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.forms import ChoiceField, Form, TextField, today
-from admin.views.base import AdminPage, requested_drive_id
+from admin.forms import ChoiceField, Form, TextField
+from admin.forms import today as this_day
+from admin.views.base import AdminPage, requested_day, requested_drive_id
 from admin.views.leader_charts import as_picture, draw_charts
 from admin.wording.filters import day as show_day
 from admin.wording.filters import moment as show_moment
-from admin.wording.progress import OUTLOOKS, show_concern
+from admin.wording.progress import OUTLOOKS, place_rows, show_concern
 from admin.wording.reports import DAY_STATES
 from campaigns.analytics import open_tasks
-from campaigns.analytics.progress import drive_of_campaign, read_progress
+from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Drive
+from campaigns.models.reports import FileKind
 from campaigns.planning.drives import find_drive, list_drives
 from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
+from campaigns.reports.documents import MIME
 from campaigns.reports.settings import may_urge
 from campaigns.reports.writers.picture import svg_as_png
 from campaigns.rules.progress import find_concerns, furthest_behind
@@ -32,6 +36,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals
 from outreach.accounts.permissions import is_province_staff, organisations_of
+from outreach.core.spreadsheets import workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.runtime import Runtime
 
@@ -41,7 +46,7 @@ COMMUNES_SHOWN, LAGGARDS_SHOWN = 10, 3
 class OfficialForm(Form):
     main = "installed"
     ids = "official"
-    day = TextField(_l("Đến hết ngày"), default=today, type="date", required=True, max=today)
+    day = TextField(_l("Đến hết ngày"), default=this_day, type="date", required=True, max=this_day)
     area = ChoiceField(_l("Địa bàn"), required=True)
     installed = TextField(_l("Tổng số đã thực hiện"), inputmode="numeric", required=True)
     source = TextField(_l("Nguồn"), maxlength=200, required=True)
@@ -53,7 +58,10 @@ class ProgressView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """Show the progress of `?drive=`, of a `?campaign=`'s or the chosen one, with the communes of `?district=`."""
+        """Show the progress of `?drive=`, of a `?campaign=`'s or the chosen one, with the communes of `?district=`.
+
+        `?units=` is a day whose units the places are.
+        """
         now = datetime.now(UTC)
         redis = self.runtime.redis
         with self.reading() as (session, user):
@@ -62,10 +70,18 @@ class ProgressView(AdminPage):
                 drive = drive_of_campaign(session, campaign_id, user=user)
             else:
                 drive = session.get(Drive, requested_drive_id(session)) or Drive(name="")
-            leaders = read_progress(session, drive, user=user, redis=redis, now=now) if drive.id else None
+            leaders = (
+                read_progress(session, drive, user=user, redis=redis, now=now, units=requested_day("units"))
+                if drive.id
+                else None
+            )
             if leaders is None:
                 return self.render("progress/empty.html", drives=drives, drive=drive)
-            may_enter_official = leaders.official is not None and is_province_staff(session, user)
+            # Figures are entered, and places urged, by the units of today.
+            is_of_today = leaders.units == [leaders.units, *leaders.days_of_units][-1]
+            may_enter_official = (
+                is_of_today and leaders.official is not None and is_province_staff(session, user)
+            )
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
             visits = read_totals(session, drive.id, user, now=now)
@@ -74,7 +90,7 @@ class ProgressView(AdminPage):
             sees_all = organisations_of(session, user) is None
             report = read_today(session, drive.id, today, now=now) if sees_all else None
             reports = read_waiting_reports(session, user)
-            urges = may_urge(session, user)
+            urges = is_of_today and may_urge(session, user)
             missed = read_missed_days(session, drive.id, today=today) if sees_all else []
             words = words_of(session, leaders.drive.kind)
             has_app = needs_smartphone(session, leaders.drive.kind)
@@ -128,21 +144,37 @@ class ProgressView(AdminPage):
 
     @expose("/picture/<any(days, places, funnel):chart>.png")
     def picture(self, chart: str) -> ResponseReturnValue:
-        """Send one of the page's charts as a picture. `?drive=`"""
-        now = datetime.now(UTC)
-        with self.reading() as (session, user):
-            drive = session.get(Drive, requested_drive_id(session)) or Drive(name="")
-            redis = self.runtime.redis
-            leaders = read_progress(session, drive, user=user, redis=redis, now=now) if drive.id else None
-            drives = list_drives(session)
+        """Send one of the page's charts as a picture. `?drive=`, `?units=`"""
+        now, today = datetime.now(UTC), date.fromisoformat(this_day())
+        leaders, drive, drives = self._read(now)
         if leaders is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
-        today = now.astimezone(VIETNAM).date()
         drawn = draw_charts(leaders, self.runtime.settings.boundaries_file, today=today)[chart]
         content = svg_as_png(as_picture(drawn, f"{drive.name}, {show_moment(now)}"))
         return send_file(
             io.BytesIO(content), "image/png", as_attachment=True, download_name=f"{chart}-{today}.png"
         )
+
+    @expose("/places.xlsx")
+    def places(self) -> ResponseReturnValue:
+        """Send the table of places in the units of a day as a file. `?drive=`, `?units=`"""
+        leaders, drive, drives = self._read(datetime.now(UTC))
+        if leaders is None:
+            return self.render("progress/empty.html", drives=drives, drive=drive)
+        content = workbook_bytes(_("Theo đơn vị hành chính"), place_rows(leaders))
+        name = f"theo-don-vi-{drive.id}-{leaders.units}.xlsx"
+        return send_file(io.BytesIO(content), MIME[FileKind.XLSX], as_attachment=True, download_name=name)
+
+    def _read(self, now: datetime) -> tuple[ProgressPage | None, Drive, Sequence[Drive]]:
+        with self.reading() as (session, user):
+            drive = session.get(Drive, requested_drive_id(session)) or Drive(name="")
+            redis, units = self.runtime.redis, requested_day("units")
+            leaders = (
+                read_progress(session, drive, user=user, redis=redis, now=now, units=units)
+                if drive.id
+                else None
+            )
+            return leaders, drive, list_drives(session)
 
     @expose("/official", methods=["POST"])
     def official(self) -> ResponseReturnValue:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from flask import Response, abort, request
 from flask.typing import ResponseReturnValue
@@ -30,7 +28,7 @@ from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reach_by_operator import ReachByOperator
 from outreach.accounts.permissions import organisations_of
-from outreach.core.spreadsheets import escape_formula, write_workbook
+from outreach.core.spreadsheets import escape_formula, workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, User
@@ -140,7 +138,7 @@ class ReachView(AdminPage):
         self.do(record_export, campaign_id, rows=len(rows) - 1)
         name = f"ket-qua-gui-{campaign_id}.{form}"
         return Response(
-            _as_csv(rows) if form == "csv" else _as_xlsx(rows),
+            _as_csv(rows) if form == "csv" else workbook_bytes(_("Kết quả gửi"), rows),
             content_type=_TYPES[form],
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
@@ -202,13 +200,6 @@ def _as_csv(rows: list[list[str | int]]) -> bytes:
     for row in rows:
         writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row])
     return out.getvalue().encode("utf-8-sig")  # with the byte order mark Excel reads Vietnamese
-
-
-def _as_xlsx(rows: list[list[str | int]]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "reach.xlsx")
-        write_workbook(path, {_("Kết quả gửi"): rows})
-        return path.read_bytes()
 
 
 class InstallsView(AdminPage):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from flask import Response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
@@ -24,7 +21,7 @@ from campaigns.planning.registered_templates import (
     save_template,
     set_template_state,
 )
-from outreach.core.spreadsheets import write_workbook
+from outreach.core.spreadsheets import workbook_bytes
 from outreach.gateway_accounts import read_accounts
 from outreach.runtime import Runtime
 
@@ -103,10 +100,7 @@ class TemplatesView(AdminPage):
         ]
         with self.reading() as (session, user):
             rows = form_rows(find_campaign(session, campaign_id, user=user))
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "mau-tin.xlsx"
-            write_workbook(path, {_("Mẫu tin"): [header, *rows]})
-            content = path.read_bytes()
+        content = workbook_bytes(_("Mẫu tin"), [header, *rows])
         name = f"mau-tin-{campaign_id}.xlsx"
         return Response(
             content, mimetype=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'}

@@ -11,9 +11,9 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.wording.filters import LABELS, label_of, name_of_level, number
-from campaigns.analytics.progress import LeadGoal
-from campaigns.rules.progress import Concern, ConcernKind, Outlook
+from admin.wording.filters import LABELS, kind_words, label_of, name_of_level, number, percent
+from campaigns.analytics.progress import LeadGoal, ProgressPage
+from campaigns.rules.progress import Concern, ConcernKind, Outlook, PlaceCounts, RankRow
 from campaigns.rules.reach import ReachMeasure, ReachTotals
 
 # outlook: (colour of the badge, text)
@@ -218,6 +218,45 @@ def step_rows(
         row(_("Chi phí, đồng"), lambda each: round(each.segments * price)),
     ]
     return [each for each in rows if not each.is_part or any(each.values)]
+
+
+def place_rows(leaders: ProgressPage) -> list[list[str | int]]:
+    """Return a header and a row per place and commune of the leaders' page: each figure from the least to the most possible."""
+    figures = (
+        _("Tự khai báo đã %(done)s", done=kind_words(leaders.drive.kind).done),
+        _("Trên tổng số"),
+        _("Tỷ lệ"),
+        _("Nhận tin"),
+        _("Trả lời"),
+    )
+    bounds = [f"{name}, {bound}" for name in figures for bound in (_("từ"), _("đến"))]
+    rows: list[list[str | int]] = [
+        [name_of_level(leaders.level_name), _("Xã, phường, thị trấn"), _("Mã địa bàn"), *bounds]
+    ]
+    for line in leaders.districts.lines:
+        rows.append([line.name or _("Chưa rõ"), "", line.code or "", *_bounds(line)])
+        within = leaders.communes.get(line.code or "")
+        for each in within.lines if within else ():
+            rows.append([line.name, each.name, each.code or "", *_bounds(each)])
+    return rows
+
+
+def _bounds(line: RankRow) -> list[str | int]:
+    counts, more = line.counts, line.perhaps or PlaceCounts()
+    people = line.denominator or 0
+    most_people = line.most_people or (people if line.entered else people + more.could_install)
+    shares = line.between or (line.share, line.share)
+    return [
+        counts.installed,
+        counts.installed + more.installed,
+        people or "",
+        most_people or "",
+        *(percent(share) if share is not None else "" for share in shares),
+        counts.recipients,
+        counts.recipients + more.recipients,
+        counts.answered,
+        counts.answered + more.answered,
+    ]
 
 
 def file_rows(

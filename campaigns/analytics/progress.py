@@ -27,7 +27,6 @@ from campaigns.analytics.progress_counts import (
 )
 from campaigns.analytics.progress_tables import (
     PlaceTree,
-    add_reach,
     add_up,
     grouped,
     organisations_table,
@@ -59,6 +58,7 @@ from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
 from outreach.models.places import AreaLevel
+from outreach.places.unit_days import UnitHistory, read_unit_history
 from outreach.rules.errors import NotFound
 
 SPARK_DAYS = 14
@@ -134,6 +134,9 @@ class ProgressPage:
     goals: Goals
     total: PlaceCounts
     level_name: str  # what the areas of `districts` are called
+    units: date  # the day whose units these are
+    days_of_units: Sequence[date]  # one day before and after each reform; `units` is one of them
+    converted: frozenset[str]  # places with people who were recorded by units of another day
     districts: RankTable
     communes: dict[str, RankTable]
     organisations: RankTable
@@ -175,7 +178,8 @@ class DriveFigures:
     is_whole: bool
     head: LeadGoal
     goals: Goals
-    places: PlaceTree
+    history: UnitHistory
+    day: date  # whose units the drive's figures are recorded by
     counts_by_place: Mapping[Where, PlaceCounts]
     total: PlaceCounts
     scope: CountScope
@@ -193,7 +197,9 @@ def read_drive_figures(
     scope = CountScope(campaigns, seen, _scope_key(organisations_of(session, user)))
     counts_by_place = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, drive=drive.id)
-    places = PlaceTree(session, goals, drive.id)
+    history = read_unit_history(session)
+    day = _day_of_units(campaigns, now=now)
+    places = PlaceTree(history, day, goals, drive.id)
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(counts_by_place.values())
     days = count_days(session, scope, redis=redis, now=now)
@@ -209,19 +215,29 @@ def read_drive_figures(
         is_whole=is_whole,
     )
     head = _head(chosen, total, days)
-    return DriveFigures(drive, campaigns, is_whole, head, goals, places, counts_by_place, total, scope)
+    return DriveFigures(drive, campaigns, is_whole, head, goals, history, day, counts_by_place, total, scope)
+
+
+def _day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
+    """Return the day whose units a drive is read in: today, or the day on which the last of its campaigns ended."""
+    ends = [campaign.ended_at or now for campaign in campaigns]
+    return max(ends).astimezone(VIETNAM).date()
 
 
 def read_progress(
-    session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime
+    session: Session, drive: Drive, *, user: User, redis: Redis, now: datetime, units: date | None = None
 ) -> ProgressPage | None:
-    """Return the progress page of a drive; None before its first launch. Call it inside one `db.read()`."""
+    """Return the progress page of a drive; None before its first launch. Call it inside one `db.read()`.
+
+    Its places are the units of the day `units`, unless given those of the drive's own time.
+    """
     figures = read_drive_figures(session, drive, user=user, redis=redis, now=now)
     if figures is None:
         return None
     today = now.astimezone(VIETNAM).date()
     campaigns, is_whole = figures.campaigns, figures.is_whole
-    goals, places, total = figures.goals, figures.places, figures.total
+    goals, total = figures.goals, figures.total
+    places = PlaceTree(figures.history, units or figures.day, goals, drive.id)
     counts_by_place = figures.counts_by_place
     reach = _read_reach(session, figures.scope, user=user, redis=redis, now=now)
     unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
@@ -240,14 +256,25 @@ def read_progress(
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
     by_place = grouped(counts_by_place, lambda where: where.area)
-    add_reach(by_place, reach, reach.areas, lambda area: area)
-    by_district = grouped(counts_by_place, lambda where: places.district_of(where.area))
-    add_reach(by_district, reach, reach.areas, places.district_of)
+    districts = places.table(
+        by_place,
+        places.districts_of,
+        reach,
+        entered,
+        default_goal,
+        others=places.districts if is_whole else (),
+    )
+    with_communes = {places.district_of(each) for code in by_place for each in places.communes_of(code)}
+    has_figures = words_of(session, drive.kind).agencies
+    official = latest_official(session, drive.id, today=today) if has_figures and is_whole else None
+    official_whole = None
+    if official:
+        own_places = PlaceTree(figures.history, figures.day, goals, drive.id).districts
+        official_whole = add_up_official(official, own_places)
+        official = _on_places(official, places)
     organisations, rolled_up = organisations_table(
         session, user, counts_by_place, reach, goals, drive.id, default_goal
     )
-    has_figures = words_of(session, drive.kind).agencies
-    official = latest_official(session, drive.id, today=today) if has_figures and is_whole else None
     return ProgressPage(
         drive=drive,
         campaigns=campaigns,
@@ -257,25 +284,26 @@ def read_progress(
         goals=goals,
         total=total,
         level_name=places.level_name,
-        districts=places.table(
-            by_district,
-            entered,
-            default_goal,
-            others=places.districts if is_whole else [],
-        ),
+        units=figures.history.day_of_units(places.units.day),
+        days_of_units=figures.history.days,
+        converted=places.converted(by_place),
+        districts=districts,
         communes={
             district: places.table(
-                {code: counts for code, counts in by_place.items() if places.district_of(code) == district},
+                by_place,
+                places.communes_of,
+                reach,
                 entered,
                 default_goal,
+                within=district,
             )
-            for district in dict.fromkeys(filter(None, map(places.district_of, by_place)))
-            if places.areas[district].level is AreaLevel.DISTRICT
+            for district in filter(None, (line.code for line in districts.lines))
+            if district in with_communes and places.areas[district].level is AreaLevel.DISTRICT
         },
         organisations=organisations,
         rolled_up=rolled_up,
         official=official,
-        official_whole=add_up_official(official, places.districts) if official else None,
+        official_whole=official_whole,
         agencies=read_agencies(session, user, goals, drive.id, today=today) if has_figures else None,
         waves=waves,
         new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), places),
@@ -283,13 +311,24 @@ def read_progress(
 
 
 def _new_by_place(new: Mapping[str | None, Sequence[int]], places: PlaceTree) -> dict[str, list[int]]:
-    """Add the new reports of areas up to the places below the province, and keep those of communes."""
+    """Add the new reports up by places below the province and by communes; those of split units to none of them."""
     by_place: dict[str, list[int]] = {}
     for area, counts in new.items():
-        for code in {area, places.district_of(area)} - {None}:
-            sums = by_place.setdefault(code or "", [0] * len(counts))
-            by_place[code or ""] = [one + more for one, more in zip(sums, counts, strict=True)]
+        for found in {places.districts_of(area), places.communes_of(area)}:
+            code = next(iter(found)) if len(found) == 1 else None
+            if code:
+                sums = by_place.setdefault(code, [0] * len(counts))
+                by_place[code] = [one + more for one, more in zip(sums, counts, strict=True)]
     return by_place
+
+
+def _on_places(official: dict[str, Official], places: PlaceTree) -> dict[str, Official]:
+    """Add the official figures of places whose ground is that of whole units of another day."""
+    others = places.known_on_other_days(official, {*places.districts} - official.keys())
+    sums = {
+        code: add_up_official(official, ground.sure) for code, ground in others.items() if not ground.possible
+    }
+    return official | {code: figure for code, figure in sums.items() if figure}
 
 
 def _read_reach(session: Session, scope: CountScope, *, user: User, redis: Redis, now: datetime) -> Reach:

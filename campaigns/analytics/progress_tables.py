@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
 from typing import TypeVar
 
 from sqlalchemy import select
@@ -10,65 +13,166 @@ from sqlalchemy.orm import Session
 
 from campaigns.analytics.progress_counts import Where
 from campaigns.analytics.reach import Reach
-from campaigns.rules.goals import Denominator, Goals, GoalScope, GoalSubject
+from campaigns.rules.goals import Denominator, Goal, Goals, GoalScope, GoalSubject
 from campaigns.rules.progress import PlaceCounts, RankTable, measure
 from campaigns.rules.reach import ReachTotals
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, User
-from outreach.models.places import Area, AreaLevel
+from outreach.models.places import AreaLevel
 from outreach.places.areas import below_province, is_below_province, name_level, path_upwards
+from outreach.places.unit_days import UnitHistory
+from outreach.rules.unit_days import Ground, known_ground, sort_ground
 
 Code = TypeVar("Code", bound=Hashable)
 Counted = TypeVar("Counted", bound=Hashable)
 
 
 class PlaceTree:
-    """The tree of areas, with the goals and denominators of each."""
+    """The places of a day, with the goals and denominators of each.
 
-    def __init__(self, session: Session, goals: Goals, drive: int) -> None:
-        self.areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-        self.goals, self.drive = goals, drive
-        self._districts: dict[str | None, str | None] = {None: None}
-        current = [area for area in self.areas.values() if area.valid_to is None]
-        tops = [area.code for area in current if area.level is AreaLevel.PROVINCE]
+    Figures that were recorded by the units of another day are read in those of this day, as a range where ground was split.
+    """
+
+    def __init__(self, history: UnitHistory, day: date, goals: Goals, drive: int) -> None:
+        self.history, self.units = history, history.on(day)
+        self.areas, self.goals, self.drive = history.areas, goals, drive
+        of_day = self.units.of_day
+        tops = [area.code for area in of_day if area.level is AreaLevel.PROVINCE and area.code in history.own]
         self.top = tops[0] if len(tops) == 1 else None
-        self.districts = [area.code for area in current if is_below_province(self.areas, area)]
-        self.level_name = name_level(self.areas[code] for code in self.districts)
+        below = [area for area in of_day if is_below_province(self.areas, area)]
+        self.districts = [area.code for area in below if area.code in history.own]
+        self.level_name = name_level(below)
 
     def subject(self, code: str) -> GoalSubject:
         return GoalSubject(self.drive, GoalScope.RESIDENTS, area=code)
 
     def district_of(self, code: str | None) -> str | None:
         """Return the area of the level below the province: a district, or since 1/7/2025 the commune itself."""
-        if code not in self._districts:
-            self._districts[code] = below_province(self.areas, code)
-        return self._districts[code]
+        return below_province(self.areas, code)
+
+    def districts_of(self, code: str | None) -> frozenset[str | None]:
+        """Return the places below the province in which the people of a recorded unit may live."""
+        return self.units.places_of(code)
+
+    def communes_of(self, code: str | None) -> frozenset[str | None]:
+        """Return the communes in which the people of a recorded unit may live."""
+        return frozenset(self.units.communes_of(code) if code else ()) or frozenset((code,))
+
+    def _provinces_of(self, code: str) -> frozenset[str]:
+        return frozenset(path_upwards(self.areas, commune)[-1] for commune in self.units.communes_of(code))
+
+    def converted(self, codes: Iterable[str | None]) -> frozenset[str]:
+        """Return the places in which units of another day lie, of these recorded ones."""
+        of_day = {area.code for area in self.units.of_day}
+        other = [code for code in codes if code and code not in of_day]
+        return frozenset(
+            place for code in other for place in (*self.districts_of(code), *self.communes_of(code)) if place
+        )
 
     def table(
         self,
         counted: Mapping[str | None, PlaceCounts],
+        places_of: Callable[[str | None], Collection[str | None]],
+        reach: Reach,
         entered: Mapping[GoalSubject, Denominator],
         default_goal: float | None,
         *,
-        others: Iterable[str] = (),
+        others: Collection[str] | None = None,
+        within: str = "",
     ) -> RankTable:
-        """Rank the places of `counted` against their goals.
+        """Rank the places of the recorded units in `counted` against their goals.
 
-        `others` are shown although nothing was counted there. `default_goal` applies where no goal of
-        residents is set.
+        `others` are shown although nothing was counted there; `within` takes the places of one district alone.
+        `default_goal` applies where no goal of residents is set.
         """
-        counts_by_code: dict[str | None, PlaceCounts] = {code: PlaceCounts() for code in others}
-        counts_by_code.update(counted)
-        codes = [code for code in counts_by_code if code]
-        denominators = {code: entered[self.subject(code)] for code in codes if self.subject(code) in entered}
+        sure: dict[str | None, PlaceCounts] = {code: PlaceCounts() for code in others or ()}
+        perhaps: dict[str | None, PlaceCounts] = {}
+        for place, ground in sort_ground({code: places_of(code) for code in counted}).items():
+            if not within or self.district_of(place) == within:
+                sure[place] = add_up(counted[code] for code in ground.sure)
+                if ground.possible:
+                    perhaps[place] = add_up(counted[code] for code in ground.possible)
+        add_reach(sure, reach, reach.areas, places_of)
+        for place in perhaps:
+            sure[place].sent = sure[place].delivered = None
+        codes = {code for code in sure if code}
+        denominators, most_people = self.denominators(codes, entered)
 
-        def goal_of(code: str | None) -> float | None:
-            goal = (
-                self.goals.nearest(self.subject(code), path_upwards(self.areas, code)[1:]) if code else None
-            )
+        def share_of(code: str | None) -> float | None:
+            goal = self.goal_of(code) if code else None
             return goal.share if goal else default_goal
 
-        return measure(counts_by_code, name_of=self._name_of, goal_of=goal_of, entered=denominators)
+        return measure(
+            sure,
+            name_of=self._name_of,
+            goal_of=share_of,
+            entered=denominators,
+            perhaps=perhaps,
+            most_people=most_people,
+        )
+
+    def denominators(
+        self, codes: set[str], entered: Mapping[GoalSubject, Denominator]
+    ) -> tuple[dict[str, Denominator], dict[str, int]]:
+        """Return the denominators of places, and the greatest value of those that are a range.
+
+        A place without a figure of its own has those of the units of another day on its ground, once each has one.
+        """
+        by_code = {subject.area or "": each for subject, each in entered.items() if each.value}
+        known = {code: by_code[code] for code in codes & by_code.keys()}
+        most: dict[str, int] = {}
+        for code, ground in self.known_on_other_days(by_code.keys(), codes - known.keys()).items():
+            values = {each: by_code[each].value or 0 for each in (*ground.sure, *ground.possible)}
+            oldest = min((by_code[each] for each in values), key=lambda each: each.as_of)
+            known[code] = replace(oldest, value=sum(values[each] for each in ground.sure))
+            if ground.possible:
+                most[code] = sum(values.values())
+        return known, most
+
+    def goal_of(self, code: str) -> Goal | None:
+        """Return a place's goal, or that of the nearest area above it; else the one that all units on its ground had."""
+        goal = self.goals.nearest(self.subject(code), path_upwards(self.areas, code)[1:])
+        return goal or self.goal_of_ground(code)
+
+    def goal_of_ground(self, code: str | None) -> Goal | None:
+        """Return the goal that all the units of other days on a place's ground have alike."""
+        goals = [
+            self.goals.nearest(self.subject(each), path_upwards(self.areas, each)[1:])
+            for each in self._on_other_days.get(code or "", ())
+        ]
+        if not goals or not (first := goals[0]):
+            return None
+        is_one = all(each and (each.share, each.deadline) == (first.share, first.deadline) for each in goals)
+        return replace(first, subject=self.subject(code or ""), denominator=None) if is_one else None
+
+    @cached_property
+    def _on_other_days(self) -> dict[str, set[str]]:
+        """Communes of other days on the ground of each place."""
+        communes: dict[str, set[str]] = {}
+        of_day = {area.code for area in self.units.of_day}
+        for area in self.areas.values():
+            if area.level is AreaLevel.COMMUNE and area.code not in of_day:
+                for commune in self.units.communes_of(area.code):
+                    for place in path_upwards(self.areas, commune):
+                        communes.setdefault(place, set()).add(area.code)
+        return communes
+
+    def known_on_other_days(self, known: Collection[str], places: Collection[str]) -> dict[str, Ground[str]]:
+        """Return the units of another day on the ground of each place, where a figure of every one of them is known."""
+        found: dict[str, Ground[str]] = {}
+        own_day = self.history.day_of_units(self.units.day)
+        for day in self.history.days if known and places else ():
+            units = [
+                area for area in self.areas.values() if day != own_day and area.is_valid_on(day.isoformat())
+            ]
+            for level in reversed(AreaLevel):
+                codes = [area.code for area in units if area.level is level]
+                for places_of in (self.communes_of, self.districts_of, self._provinces_of):
+                    whole = known_ground(known, {code: places_of(code) for code in codes})
+                    found |= {
+                        place: whole[place] for place in places if place in whole and place not in found
+                    }
+        return found
 
     def _name_of(self, code: str | None) -> str:
         area = self.areas.get(code or "")
@@ -105,7 +209,7 @@ def organisations_table(
         return str(current) if current is not None else None
 
     counted = grouped(counts_by_place, lambda where: shown(where.organisation))
-    add_reach(counted, reach, reach.organisations, shown)
+    add_reach(counted, reach, reach.organisations, lambda organisation: (shown(organisation),))
     subjects = {
         code: GoalSubject(drive, GoalScope.MEMBERS, organisation=int(code)) for code in counted if code
     }
@@ -143,9 +247,9 @@ def add_reach(
     groups: Mapping[Code, PlaceCounts],
     reach: Reach,
     counts: Mapping[Counted, ReachTotals],
-    code_of: Callable[[Counted], Code],
+    groups_of: Callable[[Counted], Collection[Code]],
 ) -> None:
-    """Add sent and delivered people to the groups.
+    """Add sent and delivered people to the groups; those who may belong to several are added to none.
 
     They stay None while reach was not counted yet; delivered also while there is no delivery report.
     """
@@ -155,7 +259,8 @@ def add_reach(
         group.sent = 0
         group.delivered = 0 if reach.total.arrived else None
     for key, count in counts.items():
-        if (place := groups.get(code_of(key))) is not None:
+        belongs = [*groups_of(key)]
+        if len(belongs) == 1 and (place := groups.get(belongs[0])) is not None:
             place.sent = (place.sent or 0) + count.written
             if place.delivered is not None:
                 place.delivered += count.arrived

@@ -32,7 +32,7 @@ SAMPLE_SIZE = (
 )
 # Has the form and length of a link token, and belongs to nobody.
 EXAMPLE_TOKEN = "xemthu22"  # noqa: S105
-EXAMPLE_NAME = "Y Blưm"
+EXAMPLE_NAME = "Lê Hoa"
 
 
 @dataclass(frozen=True, slots=True)

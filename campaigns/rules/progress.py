@@ -58,6 +58,7 @@ class RankRow:
     """One place or organisation of a ranking; `code` is None for people whose place is unknown.
 
     `denominator`, `share` and `missing` (people short of the goal, 0 once it is reached) are None if unknown. `rank` counts from 1 among the rows with a known share.
+    `perhaps` are people who may live there, as their unit was split; then the share is known only as `between`.
     """
 
     code: str | None
@@ -70,6 +71,16 @@ class RankRow:
     share: float | None
     missing: int | None
     rank: int | None = None
+    perhaps: PlaceCounts | None = None
+    between: tuple[float, float] | None = None
+    most_people: int | None = (
+        None  # of an entered figure that is known as a range, `denominator` being the least
+    )
+
+    @property
+    def is_untouched(self) -> bool:
+        """Return whether nobody there was written to."""
+        return not self.counts.recipients and self.perhaps is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +101,22 @@ def measure(
     name_of: Callable[[str | None], str],
     goal_of: Callable[[str | None], float | None],
     entered: Mapping[str, Denominator],
+    perhaps: Mapping[str | None, PlaceCounts] | None = None,
+    most_people: Mapping[str, int] | None = None,
 ) -> RankTable:
     """Rank places on a common basis.
 
     It is the entered figures once every place with people has one, else recipients. `entered` is by code;
-    `goal_of` returns the share that is a place's goal.
+    `goal_of` returns the share that is a place's goal. `perhaps` are the people who may live in a place,
+    `most_people` the greatest figure where `entered` has the least.
     """
+    perhaps, most_people = perhaps or {}, most_people or {}
     with_figure = [code for code in counted if code in entered]
-    with_people = [code for code, counts in counted.items() if code is not None and not counts.is_empty]
+    with_people = [
+        code
+        for code, counts in counted.items()
+        if code is not None and (code in perhaps or not counts.is_empty)
+    ]
     is_entered = bool(with_people) and all(code in entered for code in with_people)
     basis = ShareBasis.ENTERED if is_entered else ShareBasis.RECIPIENTS
     lines = [
@@ -108,6 +127,8 @@ def measure(
             goal=goal_of(code),
             entered=entered.get(code or "") if is_entered else None,
             basis=basis,
+            perhaps=perhaps.get(code),
+            most_people=most_people.get(code or "") if is_entered else None,
         )
         for code, counts in counted.items()
     ]
@@ -124,17 +145,58 @@ def measure_line(
     goal: float | None,
     entered: Denominator | None,
     basis: ShareBasis,
+    perhaps: PlaceCounts | None = None,
+    most_people: int | None = None,
 ) -> RankRow:
-    """Compute one row on a basis. Where nobody was written to, or nobody could do it, the share is unknown, never 0."""
+    """Compute one row on a basis. Where nobody was written to, or nobody could do it, the share is unknown, never 0.
+
+    Where people or their number are known as a range, so is the share, and nothing is said to be missing.
+    """
     installed = counts.installed
     if basis is ShareBasis.ENTERED:
         denominator = entered.value if entered else None
     else:
         denominator = counts.could_install or None
+    if perhaps is not None or most_people is not None:
+        between = _share_between(counts, perhaps or PlaceCounts(), denominator, most_people, basis)
+        return RankRow(
+            code,
+            name,
+            counts,
+            installed,
+            counts.today,
+            denominator,
+            entered,
+            None,
+            None,
+            perhaps=perhaps,
+            between=between,
+            most_people=most_people,
+        )
     share = installed / denominator if denominator and not counts.is_empty else None
     target = people_for(goal, denominator) if goal else None
     missing = max(0, target - installed) if target is not None else None
     return RankRow(code, name, counts, installed, counts.today, denominator, entered, share, missing)
+
+
+def _share_between(
+    counts: PlaceCounts,
+    perhaps: PlaceCounts,
+    denominator: int | None,
+    most_people: int | None,
+    basis: ShareBasis,
+) -> tuple[float, float] | None:
+    """Return the least and the greatest share that is possible; None where that cannot be said."""
+    least, most = counts.installed, counts.installed + perhaps.installed
+    if basis is ShareBasis.ENTERED:
+        fewest, all_people = denominator or 0, most_people or denominator or 0
+    else:
+        # Least: of those who may live there, all who have not done it do, and greatest: all who have.
+        fewest = counts.could_install + perhaps.installed
+        all_people = counts.could_install + max(0, perhaps.could_install - perhaps.installed)
+    if not fewest or not all_people:
+        return None if not most else (0.0, 1.0)
+    return least / all_people, min(1.0, most / fewest) if basis is ShareBasis.RECIPIENTS else most / fewest
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +351,7 @@ def find_concerns(
         gap = sum(line.missing or 0 for line in behind)
         concerns.append(Concern(ConcernKind.BEHIND, gap, tuple(line.name for line in behind)))
     named = [line for line in districts if line.code is not None]
-    untouched = [line.name for line in named if not line.counts.recipients]
+    untouched = [line.name for line in named if line.is_untouched]
     without_official = [line.name for line in named if official and line.code not in official]
     above_official = [
         line.name for line in named if line.counts.installed > official.get(line.code or "", 1 << 62)

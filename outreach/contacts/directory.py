@@ -19,10 +19,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
+from outreach.contacts.people_by_unit import lives_in_unit
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
-from outreach.models.places import Area
-from outreach.places.areas import areas_within, descendants
+from outreach.models.places import Area, ContactMove
+from outreach.places.areas import descendants
+from outreach.places.unit_days import UnitsOfOneDay
 from outreach.rules.identity import mask_number, words_of
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.use_cases import use_case
@@ -41,7 +43,10 @@ class ContactFilter:
     text: str = ""
     list_id: int | None = None
     organisation_id: int | None = None
-    area_code: str = ""
+    area_code: str = ""  # of a unit of any day
+    perhaps: bool = (
+        False  # those who may live there, as their unit was split, in place of those who surely do
+    )
     smartphone: str = ""  # yes, no, unknown
     suppressed: bool = False
     at_the_door: bool = False
@@ -251,9 +256,7 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
         is_scoped = tells and visible_lists(session, user) is not None
         conditions.append(is_recorded_in(lists) if is_scoped else is_in(lists))
     if filters.area_code:
-        within = areas_within(session, [filters.area_code])
-        if not _is_everywhere(session, within):
-            conditions.append(Contact.area_code.in_(within))
+        conditions += lives_in_unit(session, filters.area_code, perhaps=filters.perhaps)
     if filters.smartphone in ("yes", "no"):
         conditions.append(Contact.has_smartphone.is_(filters.smartphone == "yes"))
     elif filters.smartphone == "unknown":
@@ -271,8 +274,38 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
     return conditions
 
 
-def _is_everywhere(session: Session, within: set[str]) -> bool:
-    return session.scalar(select(func.count()).select_from(Area)) == len(within)
+def read_places_on_day(
+    session: Session, people: Sequence[int], units: UnitsOfOneDay, *, user: User
+) -> dict[int, list[str]]:
+    """Return the communes of a day in which people live, by their ids; several where it is one of them.
+
+    People of whom the user sees only what their own lists say have no entry.
+    """
+    people = list({*people} - read_stated(session, people, user=user).keys())
+    recorded = session.execute(select(Contact.id, Contact.area_code).where(Contact.id.in_(people))).all()
+    before: dict[int, list[str]] = {}
+    for person, code in session.execute(
+        select(ContactMove.contact_id, ContactMove.from_code)
+        .where(ContactMove.contact_id.in_(people))
+        .order_by(ContactMove.id)
+    ):
+        before.setdefault(person, []).append(code)
+    places = {}
+    for person, home in recorded:
+        found = units.communes_of(home) if home else frozenset()
+        known = [ground for each in before.get(person, ()) if len(ground := units.communes_of(each)) == 1]
+        if len(found) > 1 and known and known[0] <= found:
+            found = known[0]
+        places[person] = sorted(units.areas[each].full_name for each in found)
+    return places
+
+
+def count_perhaps(session: Session, user: User, filters: ContactFilter) -> int:
+    """Return how many people may live in the unit that is filtered by, beside those who surely do."""
+    if not filters.area_code or filters.perhaps:
+        return 0
+    conditions = _filters(session, user, replace(filters, perhaps=True))
+    return session.scalar(select(func.count()).select_from(Contact).where(*conditions)) or 0
 
 
 def _ids(

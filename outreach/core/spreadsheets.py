@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from xlsxwriter import Workbook
 
@@ -31,6 +32,14 @@ def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str | int]
                         sheet.write_number(n, column, cell)
                     elif cell:
                         sheet.write_string(n, column, _NOT_IN_XML.sub("", cell))
+
+
+def workbook_bytes(sheet: str, rows: Iterable[Sequence[str | int]]) -> bytes:
+    """Return an XLSX file of one sheet."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.xlsx"
+        write_workbook(path, {sheet: rows})
+        return path.read_bytes()
 
 
 def _names(sheets: Iterable[str]) -> list[str]:

@@ -122,12 +122,12 @@ def read_districts(session: Session) -> list[tuple[str, str, list[tuple[str, str
 
     Each is (code, name, communes); a commune is (code, name).
     """
-    areas = sorted(
-        session.execute(
-            select(Area.code, Area.kind, Area.name, Area.level, Area.parent_code).where(IS_CURRENT)
-        ).all(),
-        key=lambda area: vietnamese_order(area.name),
-    )
+    return group_communes(session.scalars(select(Area).where(IS_CURRENT)))
+
+
+def group_communes(areas: Iterable[Area]) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Return the communes of one day by what they lie in, as `read_districts` does."""
+    areas = sorted(areas, key=lambda area: vietnamese_order(area.name))
     communes: dict[str, list[tuple[str, str]]] = {}
     for area in areas:
         if area.level is AreaLevel.COMMUNE and area.parent_code:

@@ -173,6 +173,7 @@ NO_SCREENS = {
     "guides.picture",
     "answer_page.show_with_rest",  # leads to the next one
     "progress.picture",
+    "progress.places",
     "answer_page.show",  # a resident's: looked at in test_residents.py
     "health.healthz",
     "health.readyz",

@@ -86,9 +86,7 @@ def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> 
             f"chính thức: {', '.join(map(_lower, snapshot.without_official))}."
         )
     if snapshot.whole.owners is None:
-        lines.append(
-            f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung của tỉnh."
-        )
+        lines.append(f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung.")
     lines = [*(f"{line}." for line in notes.hindered), *lines, *_gaps(snapshot, template)]
     if not lines:
         lines = ["Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu; các mục tiêu đã đạt."]
@@ -316,7 +314,7 @@ def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
         gap = -int(-goal.share * whole.owners.count // 1) - whole.official.installed
         if gap > 0:
             lines.append(
-                f"Theo số liệu chính thức, toàn tỉnh còn thiếu {said(gap)} người so với mục tiêu {percent(goal.share, is_exact=True)}."
+                f"Theo số liệu chính thức, toàn {_province_kind(snapshot)} còn thiếu {said(gap)} người so với mục tiêu {percent(goal.share, is_exact=True)}."
             )
     return lines
 
@@ -353,7 +351,7 @@ def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
         return (
             f"{len(known)}/{len(snapshot.districts)} {level} đã có số liệu, cộng "
             f"{said(sum(figure.installed for figure in known))} {_unit(template)} đã {template.done} ({days}; nguồn: {sources}). "
-            f"Chưa đủ số liệu của tất cả các {level} để tính tỷ lệ chung của tỉnh."
+            f"Chưa đủ số liệu của tất cả các {level} để tính tỷ lệ chung."
         )
     text = f"{said(whole.official.installed)} {_unit(template)} đã {template.done} ({days}; nguồn: {whole.official.source})"
     if whole.owners and whole.official_share is not None:
@@ -362,6 +360,10 @@ def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
             f"(số liệu ngày {short_day(whole.owners.day)}; nguồn: {whole.owners.source})"
         )
     return f"{text}."
+
+
+def _province_kind(snapshot: Snapshot) -> str:
+    return "thành phố" if snapshot.whole.name.startswith("Thành phố ") else "tỉnh"
 
 
 def _self_reported(snapshot: Snapshot, template: ReportTemplate) -> str:
@@ -395,7 +397,9 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
         *reported_columns(basis),
     )
     rows = [place_row(str(n), place.name, place, basis) for n, place in enumerate(snapshot.districts, 1)]
-    rows.append(place_row("", "Toàn tỉnh", snapshot.whole, basis))
+    if (unknown := snapshot.unknown_place) is not None:
+        rows.append(place_row("", "Chưa rõ địa bàn", unknown, basis))
+    rows.append(place_row("", f"Toàn {_province_kind(snapshot)}", snapshot.whole, basis))
     table = Table(
         snapshot.level_name,
         f"Bảng 1. Kết quả {template.done} theo {_lower(snapshot.level_name)}",

@@ -236,6 +236,19 @@ class Snapshot:
         return sorted(lines, key=lambda line: (line.share is None, -(line.share or 0), line.name))
 
     @property
+    def unknown_place(self) -> PlaceFigures | None:
+        """Return the figures of those of whom the place below the province is not known; None where it is of everybody."""
+        parts = [place.reported for place in self.districts]
+        whole = self.whole.reported
+        rest = SelfReported(
+            whole.recipients - sum(each.recipients for each in parts),
+            whole.no_smartphone - sum(each.no_smartphone for each in parts),
+            whole.answered - sum(each.answered for each in parts),
+            whole.reported - sum(each.reported for each in parts),
+        )
+        return PlaceFigures("", "", rest) if parts and rest.recipients > 0 else None
+
+    @property
     def level_name(self) -> str:
         """Return what the level below the province is called, as a heading."""
         return self.level or "Huyện, thành phố"

@@ -372,7 +372,7 @@ def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
         message = session.scalar(select(Message).where(Message.kind == MessageKind.TEST))
         assert message
         assert message.text
-        assert message.text.startswith("Y Blum oi, moi ong/ba cai Bluezone: http")
+        assert message.text.startswith("Le Hoa oi, moi ong/ba cai Bluezone: http")
         assert session.scalar(select(Membership.contact_id)) is None
     for _ in range(9):
         post(client, "/admin/campaigns/new", **filled(wish="try", trial_number=own))

@@ -86,6 +86,7 @@ POST alike.answer           ASP..
 POST alike.close            ASP..
 GET  progress.index         ASPLU
 GET  progress.picture       ASPLU
+GET  progress.places        ASPLU
 POST progress.official      ASP..
 GET  urging.index           ASPL.
 POST urging.send            ASPL.

@@ -1,0 +1,133 @@
+"""The units of an installation through all reforms: those of its table, and the former ones that ship with Loa."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from outreach.models.places import Area, AreaLevel, AreaSuccessor
+from outreach.places.areas import below_province
+from outreach.places.nation import TWO_LEVELS_SINCE, former_units
+from outreach.rules.place_words import split_kind
+from outreach.rules.unit_days import UnitsOfDay
+
+_SINCE = TWO_LEVELS_SINCE.isoformat()
+
+
+@dataclass(frozen=True)
+class UnitHistory:
+    """Units by code, of any day, and which became which. A former unit that is not in the table has a code of its own."""
+
+    areas: Mapping[str, Area]
+    own: frozenset[str]  # those of the table
+    successors: tuple[tuple[str, str], ...]
+
+    @cached_property
+    def days(self) -> list[date]:
+        """The last day before the first reform and the first day of each; none where there was no reform."""
+        firsts = sorted({area.valid_to for area in self.areas.values() if area.valid_to})
+        days = [date.fromisoformat(first) for first in firsts]
+        return [days[0] - timedelta(days=1), *days] if days else []
+
+    def day_of_units(self, day: date) -> date:
+        """Return the one of `days` whose units are those of a day; the day itself where there was no reform."""
+        return max((each for each in self.days if each <= day), default=self.days[0] if self.days else day)
+
+    def day_of(self, code: str) -> date:
+        """Return a day of a unit: its last one, or the newest of `days` if it has not ended."""
+        ends = self.areas[code].valid_to if code in self.areas else None
+        newest = self.days[-1] if self.days else date.max
+        return date.fromisoformat(ends) - timedelta(days=1) if ends else newest
+
+    def on(self, day: date) -> UnitsOfOneDay:
+        """Return the units of a day."""
+        return UnitsOfOneDay(self, day)
+
+
+class UnitsOfOneDay:
+    """Communes and what lies above them on a day, and the places of that day in which any recorded unit lies."""
+
+    def __init__(self, history: UnitHistory, day: date) -> None:
+        self.areas, self.day = history.areas, day
+        self.of_day = [area for area in self.areas.values() if area.is_valid_on(day.isoformat())]
+        communes = [area.code for area in self.of_day if area.level is AreaLevel.COMMUNE]
+        self._units = UnitsOfDay(communes, history.successors)
+        self._children: dict[str, list[str]] = {}
+        for area in self.areas.values():
+            self._children.setdefault(area.parent_code or "", []).append(area.code)
+
+    def communes_of(self, code: str) -> frozenset[str]:
+        """Return the day's communes on whose ground a unit of any day and level lies; none where that is not known."""
+        ground = self._units.ground_of(code)
+        if not ground and (within := self._children.get(code)):
+            return frozenset().union(*(self.communes_of(each) for each in within))
+        return ground
+
+    def places_of(self, code: str | None) -> frozenset[str | None]:
+        """Return the day's places below the province in which a unit lies; the unit itself where that is not known."""
+        if code is None:
+            return frozenset((None,))
+        found = {below_province(self.areas, each) for each in self.communes_of(code)} - {None}
+        return frozenset(found) or frozenset((below_province(self.areas, code) or code,))
+
+    def units_on(self, code: str) -> tuple[set[str], set[str]]:
+        """Return the units of any day that lie on the ground of a place of this day: wholly, and perhaps in part."""
+        ground = self.communes_of(code)
+        found = {each: self.communes_of(each) for each in self.areas}
+        return (
+            {each for each, communes in found.items() if communes and communes <= ground} | {code},
+            {each for each, communes in found.items() if communes & ground and not communes <= ground},
+        )
+
+
+def read_unit_history(session: Session) -> UnitHistory:
+    """Return the units of all days."""
+    areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
+    own = frozenset(areas)
+    pairs = session.execute(select(AreaSuccessor.old_code, AreaSuccessor.new_code))
+    successors = [(old, new) for old, new in pairs]
+    today = {area.official_code: area.code for area in areas.values() if area.valid_from == _SINCE}
+    known = {area.official_code for area in areas.values() if area.valid_from is None}
+    for unit in former_units().values() if today else ():
+        if unit.code in known or not (became := [today[code] for code in unit.successors if code in today]):
+            continue
+        province = _former(areas, unit.province_code, unit.province, AreaLevel.PROVINCE, None, known)
+        district = province
+        if unit.district:
+            district = _former(areas, unit.district_code, unit.district, AreaLevel.DISTRICT, province, known)
+        # An island district without communes has the code of its district.
+        name = unit.code if unit.code != unit.district_code else f"{unit.code}-0"
+        commune = _former(areas, name, unit.name, AreaLevel.COMMUNE, district, known)
+        successors += [(commune, new) for new in became]
+    return UnitHistory(areas, own, tuple(successors))
+
+
+def _former(
+    areas: dict[str, Area],
+    official: str,
+    full_name: str,
+    level: AreaLevel,
+    parent: str | None,
+    known: set[str],
+) -> str:
+    """Add a unit that ended with the reform of 2025 to the areas, for reading only. Returns its code."""
+    if official in known:
+        return official
+    code = f"{official}-2024"
+    if code not in areas:
+        kind, name = split_kind(full_name)
+        areas[code] = Area(
+            code=code,
+            official_code=official,
+            name=name,
+            kind=kind,
+            level=level,
+            parent_code=parent,
+            valid_to=_SINCE,
+        )
+    return code
