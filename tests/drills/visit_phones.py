@@ -67,20 +67,27 @@ _VISIT = """async ([most, outcomes]) => {
     }
     return touched;
 }"""
-# Milliseconds from the press on "open" to a list of so many houses that has been painted.
+# Milliseconds from the press on "open" to the key, to the first rows, and to all rows of so many houses, each painted.
 _OPEN = """([code, houses]) => new Promise((done) => {
     document.getElementById("own").value = code;
-    const start = performance.now(), unwrap = crypto.subtle.unwrapKey;
-    let opened = start;
+    const start = performance.now(), unwrap = crypto.subtle.unwrapKey, times = [];
+    const note = () => times.push(Math.round(performance.now() - start));
     crypto.subtle.unwrapKey = async (...how) => {
         const key = await unwrap.apply(crypto.subtle, how);
-        opened = performance.now();
+        note();
         return key;
     };
+    const painted = (then) => requestAnimationFrame(() => setTimeout(then));
+    let isOpen = false;
     new MutationObserver((_changes, watching) => {
-        if (document.querySelectorAll(".house").length < houses) return;
+        const shown = document.querySelectorAll(".house").length;
+        if (shown && !isOpen) {
+            isOpen = true;
+            painted(note);
+        }
+        if (shown < houses) return;
         watching.disconnect();
-        requestAnimationFrame(() => setTimeout(() => done([performance.now() - start, opened - start])));
+        painted(() => { note(); done(times); });
     }).observe(document.getElementById("main"), {childList: true, subtree: true});
     document.querySelector("form").requestSubmit();
 })"""
@@ -175,6 +182,7 @@ def run(houses: int) -> int:
         )
         playwright = stack.enter_context(sync_playwright())
         browser = stack.enter_context(playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS))
+        expect.set_options(timeout=60_000)
         if houses:
             wrong += visit(office, browser, folder, houses)
         wrong += measure(office, browser, folder / "fast")
@@ -203,9 +211,9 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
         join(page, *invitation(runtime, officer))
         page.evaluate("navigator.serviceWorker.ready")
         phone.close()
+    told = 0
     for day in range(1, DAYS + 1):
-        # On the second day the other one goes first: whose visit is the later one counts.
-        for (_officer, phone), outcomes in list(zip(officers, answers, strict=True))[:: 1 if day % 2 else -1]:
+        for (_officer, phone), outcomes in zip(officers, answers, strict=True):
             page = phone.open(days=day)
             phone.context.set_offline(True)
             page.goto(f"{office.url}/visits/")
@@ -214,16 +222,11 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
             most = houses if day == DAYS and phone is officers[0][1] else houses // 4
             phone.touched += page.evaluate(_VISIT, [most, outcomes])
             phone.close()
-    told = 0
-    for _officer, phone in officers:
-        page = phone.open(days=DAYS)
-        page.goto(f"{office.url}/visits/")
-        unlock(page)
-        expect(page.get_by_role("status")).to_contain_text("Đã gửi hết", timeout=120_000)
-        page.get_by_role("button", name="Cập nhật").click()
-        page.wait_for_timeout(500)
-        told += page.locator(".note li").count()
-        phone.close()
+        if (
+            day == 1
+        ):  # one of them passes a network: by the server's clock the other's later visits were before that
+            told += send_all(office, officers[0][1], day)
+    told += sum(send_all(office, phone, DAYS) for _officer, phone in officers)
     with runtime.db.read() as session:
         rows = session.scalars(select(VisitResult)).all()
         lines = session.scalars(select(VisitLine.id).where(VisitLine.round_id.in_(sheets))).all()
@@ -243,6 +246,19 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
     if disagreements or not conflicts or told < conflicts:
         wrong.append(f"{len(disagreements)} figures disagree; {conflicts} conflicts, {told} told")
     return wrong
+
+
+def send_all(office: Office, phone: OfficerPhone, day: int) -> int:
+    """Open the page with a network until everything is sent. Returns how many people the officer is told of."""
+    page = phone.open(days=day)
+    page.goto(f"{office.url}/visits/")
+    unlock(page)
+    expect(page.get_by_role("status")).to_contain_text("Đã gửi hết", timeout=120_000)
+    page.get_by_role("button", name="Cập nhật").click()
+    page.wait_for_timeout(500)
+    told = page.locator(".note li").count()
+    phone.close()
+    return told
 
 
 def measure(office: Office, browser: Any, folder: Path) -> list[str]:
@@ -265,16 +281,16 @@ def measure(office: Office, browser: Any, folder: Path) -> list[str]:
     page.wait_for_timeout(500)
     print(f"second load: {sum(again[0].values()):,} bytes of files")
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
-    took, code = page.evaluate(_OPEN, [OWN_CODE, MANY])
+    key, took, every = page.evaluate(_OPEN, [OWN_CODE, MANY])
     print(
-        f"{MANY} houses, processor slowed four times: open after {took:.0f} ms, {code:.0f} of them for the code"
+        f"{MANY} houses, processor slowed four times: open after {took} ms ({key} of them for the key), all rows after {every}"
     )
     phone.close()
     wrong = []
     if sum(files.values()) > MOST_BYTES or sum(again[0].values()):
         wrong.append(f"too much is loaded: {files}, then {again[0]}")
     if took > MOST_MS:
-        wrong.append(f"the list takes {took:.0f} ms")
+        wrong.append(f"the list takes {took} ms")
     return wrong
 
 

@@ -124,8 +124,10 @@ async function unlock(event) {
   if (await endStorage()) return showEnd();
   await load();
   showList();
-  send({ renew: true });
+  afterPaint(() => send({ renew: true }));
 }
+
+const afterPaint = (then) => requestAnimationFrame(() => setTimeout(then));
 
 async function load() {
   secrets = await store.read("secrets");
@@ -176,14 +178,21 @@ function countToday() {
   return [...people.values()].filter((one) => one.own && one.outcome && one.outcome !== "absent" && one.at >= start).length;
 }
 
+function wordsOf(kind) {
+  return data.words?.[kind] ?? ((data.words ??= {})[kind] = Object.fromEntries(data.buttons[kind]));
+}
+
 function houseRow(house) {
   const names = house.people.map((one) => one.name || "(chưa có tên)").join(", ");
-  const buttons = Object.fromEntries(data.buttons[house.sheet.kind]);
+  const buttons = wordsOf(house.sheet.kind);
   const about = house.isSeen ? house.people.map((one) => buttons[one.outcome] ?? one.outcome)
     : house.people.map((one) => one.outcome ? buttons[one.outcome] : one.why);
   return make("li", {}, make("button", { className: "house", on: () => showHouse(house.key) },
     make("b", {}, names), make("span", {}, [...new Set(about)].join("; "))));
 }
+
+// A thousand rows at once would hold up a slow phone: the first are shown, the others follow while it is idle.
+const FIRST_ROWS = 40, NEXT_ROWS = 200;
 
 function byVillage(houses) {
   const groups = new Map();
@@ -192,9 +201,24 @@ function byVillage(houses) {
     if (!groups.has(name)) groups.set(name, []);
     groups.get(name).push(house);
   }
-  return [...groups].flatMap(([name, group]) => [
-    make("h2", {}, `${name} (${group.length} nhà)`),
-    make("ul", { className: "houses" }, ...group.map(houseRow))]);
+  const waiting = [];
+  let room = FIRST_ROWS;
+  const parts = [...groups].flatMap(([name, group]) => {
+    const list = make("ul", { className: "houses" }, ...group.slice(0, room).map(houseRow));
+    if (group.length > room) waiting.push([list, group.slice(room)]);
+    room = Math.max(0, room - group.length);
+    return [make("h2", {}, `${name} (${group.length} nhà)`), list];
+  });
+  afterPaint(() => addRows(waiting));
+  return parts;
+}
+
+function addRows(waiting) {
+  if (!waiting.length || !waiting[0][0].isConnected) return; // all are there, or another page is
+  const [list, group] = waiting[0];
+  list.append(...group.splice(0, NEXT_ROWS).map(houseRow));
+  if (!group.length) waiting.shift();
+  afterPaint(() => addRows(waiting));
 }
 
 function folded(heading, houses) {

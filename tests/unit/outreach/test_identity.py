@@ -1,0 +1,67 @@
+"""Whether two people of one name are one, and how an erased person is known again, where no number tells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from outreach.rules.identity import erased_as, is_same_person, may_be_erased_as
+
+
+def facts(
+    year: int | None = None, area: str | None = None, village: str = "", sex: str | None = None
+) -> dict[str, Any]:
+    return {
+        "birth_year": year,
+        "area_code": area,
+        "village": village,
+        "sex": sex,
+        "place_question_id": None,
+    }
+
+
+# Known, stated; whether they are one: in another list, in another list with a number, in an earlier file of the list.
+ONE, ONLY_WITHOUT, ONLY_HERE, NEVER = (
+    (True, True, True),
+    (True, False, True),
+    (False, False, True),
+    (False,) * 3,
+)
+
+
+@pytest.mark.parametrize(
+    ("known", "stated", "are_one"),
+    [
+        (facts(1950, "1", "Thôn 3"), facts(1950, "1", "thon 3"), ONE),
+        (facts(1950, "1"), facts(1950, "1", "Thôn 3"), ONE),
+        (facts(1950, None, "Thôn 3"), facts(1950, None, "Thôn 3"), ONE),
+        (facts(1950, "1", "Thôn 3"), facts(None, "1", "Thôn 3"), ONLY_WITHOUT),
+        (facts(None, "1", "Thôn 3"), facts(None, "1", "Thôn 3"), ONLY_WITHOUT),
+        (facts(None, "1"), facts(None, "1"), ONLY_HERE),
+        (facts(1950), facts(1950), ONLY_HERE),
+        (facts(), facts(1950, "1", "Thôn 3"), ONLY_HERE),
+        (facts(1950, "1"), facts(1951, "1"), NEVER),
+        (facts(1950, "1"), facts(1950, "2"), NEVER),
+        (facts(1950, "1", "Thôn 3"), facts(1950, "1", "Thôn 4"), NEVER),
+        (facts(1950, "1", sex="m"), facts(1950, "1", sex="f"), NEVER),
+    ],
+)
+def test_who_is_the_same_person(
+    known: dict[str, Any], stated: dict[str, Any], are_one: tuple[bool, bool, bool]
+) -> None:
+    cases = ((False, False), (False, True), (True, False))
+    found = [is_same_person(known, stated, is_in_list=here, has_number=has) for here, has in cases]
+    assert tuple(found) == are_one
+
+
+@pytest.mark.parametrize("erased", [(1950, "1"), (1950, None), (None, "1"), (None, None)])
+@pytest.mark.parametrize(
+    "row", [(1950, "1"), (1951, "1"), (1950, "2"), (1950, None), (None, "1"), (None, None)]
+)
+def test_an_erased_person_is_known_unless_year_or_commune_contradict(
+    erased: tuple[int | None, str | None], row: tuple[int | None, str | None]
+) -> None:
+    contradict = any(a and b and a != b for a, b in zip(erased, row, strict=True))
+    is_known = not {*erased_as("an", *erased)}.isdisjoint(may_be_erased_as("an", *row))
+    assert is_known is not contradict
