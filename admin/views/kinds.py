@@ -136,8 +136,9 @@ class KindsView(AdminPage):
             code=code,
             form=form,
             shown_errors=name_errors(errors) if request.method == "POST" else [],
-            texts=show_texts(form, errors, kind="khao-sat"),
-            **show_languages(form, errors, offered=read_offered(session), kind="khao-sat"),
+            # What an own answer says stands with what it amounts to.
+            texts=show_texts(form, errors, may_change=_is_no_own_text, kind=code or ""),
+            **show_languages(form, errors, offered=read_offered(session), kind=code or ""),
             vocabulary=VOCABULARY,
             meanings=MEANINGS,
             means_names=MEANS,
@@ -152,6 +153,10 @@ class KindsView(AdminPage):
             may_edit=is_province_staff(session, user),
         )
         return page
+
+
+def _is_no_own_text(path: str) -> bool:
+    return not (path.startswith("own_answers.") and path.endswith(".text"))
 
 
 def _fill(form: Form, content: dict[str, Any]) -> None:

@@ -190,7 +190,7 @@ def step_rows(
     def own_parts() -> list[Row]:
         return [
             row(
-                f"{n}. {text}",
+                _("trong đó “%(text)s”", text=text),
                 lambda each, n=n: each.by.get(ReachMeasure.OWN_ANSWERS, {}).get(n, 0),  # type: ignore[misc]
                 is_part=True,
             )

@@ -114,7 +114,17 @@ def test_a_kind_is_made_on_its_page_tried_and_then_chosen_in_a_campaign(
     assert refused.status_code == 422
     assert "Hãy ghi việc đã làm" in refused.text
     assert "Sơ tán vùng trũng" in refused.text, "what was typed stays"
-    assert post(client, "/admin/kinds/new", **typed, wish="save").status_code == 303
+    # Answers of its own: numbered anew without the empty ones, each with what it amounts to.
+    own = {"c.own_answers.1.text": "Đã đi", "own_means_1": "installed", "c.own_answers.3.text": "Còn ở nhà"}
+    refused = post(client, "/admin/kinds/new", **typed, **own, wish="save")
+    assert "Câu trả lời 2 cần chữ trên nút và nghĩa" in refused.text
+    own["own_means_3"] = "not_yet"
+    tried = post(client, "/admin/kinds/new", **typed, **own, wish="try", tried="còn ở nhà ạ\n1")
+    assert "(2. Còn ở nhà)" in tried.text
+    assert "(1. Đã đi)" in tried.text
+    assert post(client, "/admin/kinds/new", **typed, **own, wish="save").status_code == 303
+    page = client.get("/admin/kinds/so-tan-vung-trung/page?answer=own-2").text
+    assert "Ông/bà đã trả lời: Còn ở nhà" in page
     assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text
     assert "Gia đình đã sơ tán chưa?" in client.get("/admin/kinds/so-tan-vung-trung/page").text
     assert '<option value="so-tan-vung-trung">' in client.get("/admin/campaigns/new").text
