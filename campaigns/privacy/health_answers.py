@@ -6,6 +6,7 @@ Then each number of the drive is replaced, in all rows of its campaigns, by a ro
 the person behind each recipient go. The people stay in the directory, with their numbers, opt-outs and the fact that the
 campaign wrote to them (`FormerRecipient`), until the usual retention removes them. A link of before opens nothing any more,
 so that no opt-out is taken from it that could not be kept; a reply by SMS and the page for everybody still take one.
+One figure may grow: somebody without a number who was visited for two campaigns of a drive counts in each from then on.
 """
 
 from __future__ import annotations

@@ -106,7 +106,11 @@ def test_who_was_erased_is_dropped_by_the_first_key_and_taken_after_a_question(
 ) -> None:
     with world.runtime.db.write() as session:
         record_erasure(
-            session, "Y Hlan", [(number(1), True)], secret_key=world.keys.secret_key, now=world.now
+            session,
+            Contact(name="Y Hlan"),
+            [(number(1), True)],
+            secret_key=world.keys.secret_key,
+            now=world.now,
         )
     bring(world, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
     signed_in(client, AUTHOR)
