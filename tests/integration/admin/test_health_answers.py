@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.cases.conversation import record_answer
 from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerPlace
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import MessageState
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.results import enter_results
+from campaigns.visits.sheets import create_sheet, read_lines
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact
 from tests.support.admin_client import post, signed_in
@@ -85,6 +90,33 @@ def test_a_persons_answers_are_opened_once_and_on_record(
     with world.runtime.db.read() as session:
         entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "contact.see_answers")).one()
     assert (entry.subject, entry.actor_id) == (f"contacts:{person}", world.user(AUTHOR).id)
+
+
+def test_what_was_found_at_the_door_is_for_who_handles_answers(world: World, campaign: int) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    author = world.user(AUTHOR)
+    sheet = create_sheet(
+        world.runtime,
+        campaign,
+        list_id=world.list_id,
+        area_code=None,
+        village=None,
+        officer="",
+        again=False,
+        user=author,
+        now=world.now,
+    ).id
+    enter_results(
+        world.runtime, sheet, {1: VisitOutcome.NOT_YET}, user=author, keys=world.keys, now=world.now
+    )
+    with world.runtime.db.read() as session:
+        found = {
+            email: [line.outcome for line in read_lines(session, sheet, user=world.user(email))]
+            for email in (AUTHOR, AUDITOR)
+        }
+    assert VisitOutcome.NOT_YET in found[AUTHOR]
+    assert set(found[AUDITOR]) == {None}
 
 
 def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClient, campaign: int) -> None:

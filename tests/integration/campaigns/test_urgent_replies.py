@@ -19,6 +19,8 @@ from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.replies.labels import Label
+from campaigns.webhooks.deliver_events import post_event
+from outreach.rules.errors import BadInput
 from tests.support.world import AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -136,7 +138,14 @@ def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_
         def log_message(self, *_arguments: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    class Server(HTTPServer):
+        connections = 0
+
+        def verify_request(self, *_arguments: object) -> bool:
+            self.connections += 1
+            return True
+
+    server = Server(("127.0.0.1", 0), Receiver)
     Thread(target=server.serve_forever, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_port}"
     settings = replace(
@@ -147,6 +156,15 @@ def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_
     with world.runtime.db.read() as session:
         case_id = session.scalars(select(Case.id)).one()
     assert alert_officers(world.runtime, case_id, now=world.now) == 2
+    told, port = server.connections, server.server_port
+    for address in (
+        *(f"{base}/duty", f"https://127.0.0.1:{port}/duty", f"https://localhost:{port}/duty"),
+        *(f"https://[::ffff:127.0.0.1]:{port}/duty", f"https://2130706433:{port}/duty"),
+        *("https://169.254.169.254/latest", f"https://0.0.0.0:{port}/duty"),
+    ):  # in production nothing of the host's own networks is asked
+        with pytest.raises((OSError, BadInput)):
+            post_event(address, event_id="x", kind="x", data={}, secret="", is_production=True, now=world.now)
+    assert server.connections == told
     server.shutdown()
     server.server_close()
     headers, event = got[-1]

@@ -149,6 +149,21 @@ def test_what_happens_is_told_with_ids_and_labels_alone(world: World, receiver: 
         assert "A Thun" not in got.text
 
 
+def test_what_is_about_health_names_no_recipient(world: World, receiver: Receiver) -> None:
+    world.add_people(1)
+    campaign = world.launch(kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.")
+    listen(world, receiver)
+    says(world, campaign, 0, _L.INSTALLED)
+    tell(world)
+    says(world, campaign, 0, _L.NOT_YET)
+    tell(world)
+    told = [got for got in receiver.got if got.kind.startswith(("answer.", "install."))]
+    assert [got.kind for got in told] == [
+        "answer.recorded", "install.reported", "answer.recorded", "install.withdrawn",
+    ]  # fmt: skip
+    assert {got.event["data"]["recipient"] for got in told} == {None}
+
+
 @both_databases
 def test_messages_that_came_to_their_end_are_counted_by_batch(world: World, receiver: Receiver) -> None:
     world.add_people(4)
