@@ -231,7 +231,9 @@ def test_a_warning_goes_out_within_its_pace_before_what_has_waited_longer(world:
     approve_twice(world, warning)
     world.sweep()
     began = time.monotonic()
-    world.send_until(lambda: world.status(warning)["state"] == "completed" or bool(world.sweep()))
+    world.send_until(
+        lambda: world.status(warning)["state"] == "completed" or bool(world.sweep()), seconds=PHONES / 5 + 60
+    )
     took = time.monotonic() - began
     bodies = [line["Body"] for line in world.simulator.ledger()]
     assert bodies.count("Bao so 9, so tan ngay") == PHONES - 1
