@@ -158,7 +158,10 @@ class PlaceTree:
         return communes
 
     def known_on_other_days(self, known: Collection[str], places: Collection[str]) -> dict[str, Ground[str]]:
-        """Return the units of another day on the ground of each place, where a figure of every one of them is known."""
+        """Return the units of another day on the ground of each place, where a figure of every one of them is known.
+
+        Without a unit that lies in the place wholly, "0 to as many as the province has" would say nothing.
+        """
         found: dict[str, Ground[str]] = {}
         own_day = self.history.day_of_units(self.units.day)
         for day in self.history.days if known and places else ():
@@ -170,7 +173,9 @@ class PlaceTree:
                 for places_of in (self.communes_of, self.districts_of, self._provinces_of):
                     whole = known_ground(known, {code: places_of(code) for code in codes})
                     found |= {
-                        place: whole[place] for place in places if place in whole and place not in found
+                        place: whole[place]
+                        for place in places
+                        if place in whole and whole[place].sure and place not in found
                     }
         return found
 
