@@ -32,8 +32,8 @@ from python_calamine import (
 
 from outreach.imports.struck_cells import find_struck
 from outreach.rules.errors import BadList, LoaError
+from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
-from outreach.rules.list_rows import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.phone_texts import split_line
 
 _TEXT = LoaError("kind_text")

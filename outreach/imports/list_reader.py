@@ -7,29 +7,34 @@ stores them.
 from __future__ import annotations
 
 import csv
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from outreach.imports.file_reader import HiddenContent
+from outreach.imports.file_reader import HiddenContent, RawSheet
 from outreach.imports.sheet_process import read_sheets
 from outreach.rules.errors import BadInput, BadList
 from outreach.rules.gazetteer import Gazetteer
+from outreach.rules.legacy_fonts import LegacyEncoding, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import (
     NO_HEADER,
+    ROWS_OF_TABLE,
     ROWS_SEARCHED,
     Header,
     Row,
+    begins_table,
     cell_text,
+    count_known_labels,
     find_header,
     find_next_header,
     no_phone_column,
 )
-from outreach.rules.list_rows import CheckedRow, LegacyEncoding, RowReader, guess_legacy_encoding, to_unicode
+from outreach.rules.list_rows import CheckedRow, RowReader
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.phone_texts import split_line
 
 SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a row: leave it out
 TAKEN = "taken"  # of a row for review: what was read is right
@@ -76,6 +81,10 @@ def read_list_sheets(
             first_rows = [(line, _convert(row, fonts)) for line, row in first_rows]
             numbered = _converted(numbered, fonts)
         chosen = corrected.get(line_key(sheet.name), {}).get("line")
+        if sheet.name and chosen is None and _is_pasted([row for _, row in first_rows]):
+            first_rows = [*_split_lines(first_rows, sheet.struck)]
+            numbered = _split_lines(numbered, sheet.struck)
+            sheet = RawSheet(sheet.name, numbered)
         header = find_header([row for _, row in first_rows], corrected, at=_index_of(chosen, first_rows))
         below = first_rows[header.first_row :] if header else []
         line = _line_of(header, first_rows) if header else 0
@@ -89,6 +98,31 @@ def read_list_sheets(
             sheet.struck,
             chosen == SKIPPED,
         )
+
+
+def _is_pasted(rows: Sequence[Row]) -> bool:
+    """Check for a sheet with name and number in one cell in most rows, as pasted from a chat, and no headings."""
+    people = numbered = 0
+    for row in rows:
+        if count_known_labels(row) > 1:
+            return False
+        texts = [text for cell in row if isinstance(cell, str) and (text := cell_text(cell))]
+        lines = [(text, parts) for text in texts if (parts := split_line(text))]
+        people += any(
+            " " in name and name in text.partition(phone)[0] for text, (_, name, phone, _) in lines if phone
+        )
+        numbered += any(not phone for _, (_, _, phone, _) in lines)
+    return people > 1 and 3 * people > len(rows) and 2 * (people + numbered) > len(rows)
+
+
+def _split_lines(
+    rows: Iterable[tuple[int, Row]], struck: Mapping[tuple[int, int], str]
+) -> Iterator[tuple[int, Row]]:
+    """Yield each row of a pasted sheet as running number, name, phone and the rest, without what is struck through."""
+    for line, row in rows:
+        texts = (struck.get((line, at), cell_text(cell)) for at, cell in enumerate(row))
+        text = "\t".join(filter(None, texts))
+        yield line, split_line(text) or [text]
 
 
 def _title_of(sheet: ListSheet) -> str:
@@ -203,11 +237,16 @@ def check_list(
         has_phones = has_phones or bool(sheet.header.phones)
         reader = _reader(sheet, sheet.header, gazetteer)
         said = corrected.get(rows_key(sheet.name), {}) if corrected else {}
-        for line, row in sheet.rows:
-            if not reader.has_digits(row) and (header := find_next_header(row)):
-                reader = (
-                    _reader(sheet, header, gazetteer) if header.labels != reader.header.labels else reader
-                )
+        ahead: deque[tuple[int, Row]] = deque()
+        while numbered := ahead.popleft() if ahead else next(sheet.rows, None):
+            line, row = numbered
+            if not reader.has_digits(row) and begins_table(row):
+                if tuple(map(cell_text, row)) != reader.header.labels:
+                    ahead.extend(islice(sheet.rows, max(ROWS_OF_TABLE - len(ahead), 0)))
+                    header = find_next_header([row, *(row for _, row in ahead)])
+                    for _ in range(header.first_row - 1):
+                        ahead.popleft()
+                    reader = _reader(sheet, header, gazetteer)
                 continue
             person = reader.read(row, line=line, number=count + 1)
             if person is not None and said.get(str(line)) != SKIPPED:

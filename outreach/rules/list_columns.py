@@ -3,8 +3,7 @@
 The header row may stand below titles. It is found by the words that organisations use in headings; where these are
 unknown, a column is recognised by its cells (phones, names).
 
-Columns with ethnic origin or religion are recognised by their heading or by their cells, and are never read: they are
-sensitive data that we may not keep, and the language to write in is what a campaign needs.
+Columns with ethnic origin or religion are never read: see `sensitive_columns`.
 """
 
 from __future__ import annotations
@@ -12,19 +11,25 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
-from outreach.rules.people_beside import PersonColumns, find_people_columns
+from outreach.rules.people_beside import PersonColumns, begins_with_family, find_people_columns
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus, Reason, unaccented
+from outreach.rules.phone_numbers import PhoneStatus, Reason, mentions_identity_paper, unaccented
 from outreach.rules.phone_texts import has_numbers_in_text
+from outreach.rules.sensitive_columns import (
+    is_ethnic_origin,
+    is_sensitive_heading,
+    may_be_sensitive_heading,
+)
 
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by its cells
+ROWS_OF_TABLE = 12  # of a further table, to recognise its columns
 NO_HEADER = -1  # the list has no header row
 
 
@@ -146,12 +151,28 @@ def find_header(
     if corrected and header.signature in corrected:
         header = header.corrected(corrected[header.signature])
     elif not header.phones:
-        phone = guess_phone_column(rows[header.first_row :], taken=set(header.columns.values()))
+        taken = {*header.columns.values(), *_not_for_phones(header.labels)}
+        phone = guess_phone_column(rows[header.first_row :], taken=taken)
         header = _with_numbers_in_texts(header, rows) if phone is None else replace(header, phones=(phone,))
     elif not any(is_phone(cell_at(row, at)) for row in rows[header.first_row :] for at in header.phones):
         found = _with_numbers_in_texts(header, rows)  # the column for numbers was left empty
         header = replace(found, phones=tuple(sorted({*header.phones, *found.phones})))
-    return _without_sensitive(header, rows)
+    return _without_sensitive(_with_names(header, rows), rows)
+
+
+def _with_names(header: Header, rows: Sequence[Row]) -> Header:
+    """Return the header with the column of names, found by its cells where no heading names it."""
+    if Column.NAME in header.columns or not header.phones or not header.labels:
+        return header
+    taken = {at for at, label in enumerate(header.labels) if meaning_of(label)} | set(header.phones)
+    name = guess_name_column(rows[header.first_row :], taken)
+    return header if name is None else replace(header, columns={**header.columns, Column.NAME: name})
+
+
+def _not_for_phones(labels: Sequence[str]) -> set[int]:
+    """Return the columns headed as papers, accounts or old numbers."""
+    headed = enumerate(labels)
+    return {at for at, label in headed if meaning_of(label) == SENSITIVE or mentions_identity_paper(label)}
 
 
 def _people_of(meanings: Sequence[str]) -> tuple[PersonColumns, ...]:
@@ -172,14 +193,17 @@ def _with_numbers_in_texts(header: Header, rows: Sequence[Row]) -> Header:
     return replace(header, phones=tuple(found), texts=frozenset(found), guessed=bool(found))
 
 
-def find_next_header(row: Row) -> Header | None:
-    """Return the header of a further table that begins with this row, None for any other row."""
-    labels = [cell_text(cell) for cell in row]
-    meanings = [meaning_of(label) for label in labels]
-    known = set(meanings) - {"", SENSITIVE}
-    if PHONE not in known or Column.NAME not in known or any(map(_holds_a_number, labels)):
-        return None
-    return _read_header([row], 0)
+def begins_table(row: Row) -> bool:
+    """Check whether a further table begins with this row: headings for phones, and for names or running numbers."""
+    labels = [label for cell in row if (label := cell_text(cell))]
+    known = [meaning_of(label) for label in labels]
+    is_named = Column.NAME in known or (len(known) > 2 and known[0] == Column.STT)
+    return is_named and PHONE in known and not any(map(_holds_a_number, labels))
+
+
+def find_next_header(rows: Sequence[Row]) -> Header:
+    """Return the header of a further table: its first row is that of the headings, others follow."""
+    return _without_sensitive(_with_names(_read_header(rows, 0), rows), rows)
 
 
 def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
@@ -227,6 +251,8 @@ def _read_header(rows: Sequence[Row], index: int) -> Header:
     people = _people_of(meanings)
     if people:
         columns[Column.NAME] = people[0].name
+        if columns.get(Column.FAMILY_NAME) != people[0].name - 1:
+            columns.pop(Column.FAMILY_NAME, None)  # the pupil's, where the people are the parents
     return Header(tuple(labels), first, columns, phones, people=people)
 
 
@@ -317,16 +343,22 @@ def _numbers_the_columns(row: Row) -> bool:
 
 def _header_by_content(rows: Sequence[Row]) -> Header | None:
     """Find the header by the cells of its columns, where it is missing or has no known heading."""
-    phone = guess_phone_column(rows, taken=set())
-    if phone is None:
+    barred: set[int] = set()
+    while (phone := guess_phone_column(rows, taken=barred)) is not None:
+        first_phone = next(index for index, row in enumerate(rows) if is_phone(cell_at(row, phone)))
+        index = next((n for n in range(first_phone) if _may_be_header(rows[n], phone)), -1)
+        labels = tuple(cell_text(cell) for cell in rows[index]) if index >= 0 else ()
+        barred |= _not_for_phones(labels)
+        if phone not in barred:
+            break
+    else:
         return None
-    first_phone = next(index for index, row in enumerate(rows) if is_phone(cell_at(row, phone)))
-    above = (index for index in range(first_phone) if _may_be_header(rows[index], phone))
-    index = next(above, -1)
-    labels = tuple(cell_text(cell) for cell in rows[index]) if index >= 0 else ()
     first = index + 1
     name = guess_name_column(rows[first:])
-    return Header(labels, first, {} if name is None else {Column.NAME: name}, (phone,))
+    worded = sum(any(map(str.isalpha, cell_text(cell_at(row, phone)))) for row in rows[first:])
+    texts = frozenset({phone} if 2 * worded > len(rows) - first else ())  # notes: whose numbers, is not known
+    columns = {} if name is None else {Column.NAME: name}
+    return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts))
 
 
 def _header_of_names(rows: Sequence[Row]) -> Header | None:
@@ -363,6 +395,11 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (Column.CORRECTS, r"^ma dong(?: giu nguyen)?$"),
         (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
         (SENSITIVE, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b"),
+        (
+            SENSITIVE,  # "SĐT cũ": not to be texted
+            r"^(?!.*\bmoi\b).*(?:\bso|may|dt|dtdd|dien thoai|di dong|phone|mobile)"
+            r" (?:di dong )?(?:cu(?! (?:dan|tru))|sai|hong|truoc (?:day|kia)|(?:khong|ko) (?:con )?(?:dung|su dung|lien lac))\b",
+        ),
         (
             PHONE,
             r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b",
@@ -445,13 +482,17 @@ def guess_phone_column(rows: Sequence[Row], *, taken: Set[int]) -> int | None:
     return best
 
 
-def guess_name_column(rows: Sequence[Row]) -> int | None:
-    """Return the column with most cells of several words without digits (not ethnic origins), or None."""
+def guess_name_column(rows: Sequence[Row], taken: Set[int] = frozenset()) -> int | None:
+    """Return the column with most cells of several words without digits (not ethnic origins), or None.
+
+    A cell that begins with a family name counts twice: firms and villages are words, too.
+    """
     names = [0] * min(max(map(len, rows), default=0), MOST_COLUMNS)
     for row in rows:
         for position, cell in enumerate(row[: len(names)]):
             text = cell_text(cell)
-            names[position] += " " in text and not any(letter.isdecimal() for letter in text)
+            if position not in taken and " " in text and not any(letter.isdecimal() for letter in text):
+                names[position] += 2 if begins_with_family(text) else 1
     for position in range(len(names)):
         if names[position] and is_ethnic_origin(cell_text(cell_at(row, position)) for row in rows):
             names[position] = 0
@@ -466,42 +507,6 @@ def is_phone(cell: object) -> bool:
 def cell_at(row: Row, position: int) -> object:
     """Return a cell of a row, or None where the row is shorter."""
     return row[position] if position < len(row) else None
-
-
-_HEADING = re.compile(r"\b(?:(?:dan|sac|d) ?toc|dtts|thieu so|ton ?giao|dao phai|ethnic\w*|religion)\b")
-_MAY_BE_HEADING = re.compile(r"d ?t")  # "dân tộc", or "điện thoại" if there are phones below
-_PREFIX = re.compile(r"^(?:dan toc|nguoi|dao) (?=.)")
-_NO_ORIGIN = {"khong", "ko", "k", "khong co", "khac"}
-# The 54 peoples and the religions that Vietnam registers, as spelt in lists, unaccented and without spaces.
-# Left out are those that unaccented are everyday words: Co, Giáy, Mảng, Cống, Bố Y.
-_ORIGIN_NAMES = """
-    kinh viet kinhviet dtts thieuso dantocthieuso
-    bana banar bahnar rongao xodang xedang sedang xdang giarai jarai jrai gialai gietrieng giatrieng
-    gie trieng jehtrieng jeh brau romam ede rade hre mnong mong hmong meo tay nung thai muong dao
-    hoa khmer khome cham sanchay caolan sandiu tho cotu bruvankieu vankieu taoi raglai xtieng stieng coho koho
-    khomu choro churu hani lachi laha lahu lao lolo khang ngai odu pathen phula pupeo sila chut xinhmun cor katu
-    conggiao thienchua thienchuagiao kito kitogiao tinlanh phat phatgiao caodai hoahao
-    phatgiaohoahao hoigiao islam balamon bahai luonggiao khongtongiao khongtheodao
-"""
-_ORIGINS = frozenset(_ORIGIN_NAMES.split())
-
-
-def is_sensitive_heading(label: str) -> bool:
-    """Check whether a heading names ethnic origin or religion."""
-    return _HEADING.search(unaccented(label)) is not None
-
-
-def may_be_sensitive_heading(label: str) -> bool:
-    """Check for the heading DT, which means ethnic origin as often as phone."""
-    return "đ" not in label.lower() and _MAY_BE_HEADING.fullmatch(unaccented(label)) is not None
-
-
-def is_ethnic_origin(texts: Iterable[str]) -> bool:
-    """Check whether most of a column's texts are peoples or religions; "none" is not counted."""
-    before_brackets = (unaccented(text.partition("(")[0]) for text in texts)
-    filled = [words for words in before_brackets if words and words not in _NO_ORIGIN]
-    origins = sum(_PREFIX.sub("", words).replace(" ", "") in _ORIGINS for words in filled)
-    return 2 * origins > len(filled)
 
 
 Row = Sequence[object]

@@ -14,46 +14,12 @@ from outreach.rules.phone_numbers import unaccented
 _MOST_IN_CELL = 3
 _BETWEEN_NAMES = re.compile(r"\s*[/+&\n\r]+\s*|\s+và\s+", re.IGNORECASE)
 _DASH = re.compile(r"\s+[-–]\s+")
-_FAMILY_NAMES = frozenset(
-    [
-        "nguyễn",
-        "trần",
-        "lê",
-        "phạm",
-        "huỳnh",
-        "hoàng",
-        "phan",
-        "vũ",
-        "võ",
-        "đặng",
-        "bùi",
-        "đỗ",
-        "hồ",
-        "ngô",
-        "dương",
-        "lý",
-        "đinh",
-        "trịnh",
-        "mai",
-        "trương",
-        "lương",
-        "tô",
-        "cao",
-        "tạ",
-        "hà",
-        "a",
-        "y",
-        "siu",
-        "rmah",
-        "ksor",
-        "kpă",
-        "rcom",
-        "rơ",
-        "nay",
-        "puih",
-        "rah",
-    ]
-)
+_MOST_COMMON = """
+    nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
+    đoàn đào lâm phùng châu hứa tống tôn quách kiều lò triệu nông bế ma vương thạch kim
+    a y siu rmah ksor kpă rcom rơ nay puih rah ka rô
+"""
+_FAMILY_NAMES = frozenset(_MOST_COMMON.split())
 _UNACCENTED = frozenset(map(unaccented, _FAMILY_NAMES))
 
 
@@ -106,7 +72,7 @@ def split_names(cell: str, count: int) -> list[str]:
     names = [" ".join(part.split()) for part in _BETWEEN_NAMES.split(cell) if part.strip()]
     if len(names) == 1:
         names = [" ".join(part.split()) for part in _DASH.split(cell)]
-        if not all(_begins_with_family(name) for name in names):
+        if not all(begins_with_family(name) for name in names):
             return []
     if len(names) != count or not all(map(_is_name, names)):
         return []
@@ -118,6 +84,6 @@ def _is_name(text: str) -> bool:
     return 2 <= len(words) <= 6 and not any(letter.isdecimal() or letter in "()" for letter in text)
 
 
-def _begins_with_family(text: str) -> bool:
+def begins_with_family(text: str) -> bool:
     first = text.split(" ", 1)[0].lower()
     return first in (_UNACCENTED if text.isascii() else _FAMILY_NAMES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from outreach.rules.phone_cells import in_order, read_phone_cell
 from outreach.rules.phone_numbers import (
@@ -19,6 +20,7 @@ from outreach.rules.phone_numbers import (
     is_doubtful,
     mentions_identity_paper,
     reject,
+    unaccented,
 )
 
 _GAP = r"[ .\u00a0-]?"
@@ -34,6 +36,7 @@ _LABELLED = re.compile(
 )
 _LONG_DIGITS = re.compile(r"\d{7,}")
 _LEAST_ROWS = 3
+_LEAST_DIGITS = 9
 # "1. ", "12) ", "3 - ", "-", "•" before a name.
 _ITEM = re.compile(
     r"\s*(?:(?P<number>[1-9]\d{0,3})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/](?!\d)|[-•*]\s+)?"
@@ -62,6 +65,43 @@ def read_phone_in_text(text: str) -> PhoneCell:
     )
     status = PhoneStatus.OK if is_sure else PhoneStatus.REVIEW
     return PhoneCell(status, numbers, None if is_sure else Reason.UNPARSED_REMAINDER, in_order(warnings))
+
+
+# What a note says of the number beside it: that it is wrong, or that the one in the note is the right one.
+_WRONG = re.compile(
+    r"\b(?:sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao"
+    r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
+)
+_RIGHT = re.compile(
+    r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
+    r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b"
+)
+
+
+_words = lru_cache(maxsize=20_000)(unaccented)
+
+
+def beside_note(cell: PhoneCell, note: str) -> PhoneCell:
+    """Return the cell as one to decide where the note beside it says that its numbers are wrong, or names the right one."""
+    words = _words(note)
+    is_right, is_wrong = _RIGHT.search(words), _WRONG.search(words)
+    if not is_right and not is_wrong:
+        return cell
+    found = read_phone_in_text(note).numbers
+    other = tuple(number for number in found if number not in cell.numbers)
+    if other and is_right:
+        return for_review(replace(cell, numbers=(*cell.numbers, *other)))
+    return for_review(cell) if is_wrong and not found else cell
+
+
+def find_number_beside(texts: Sequence[str]) -> tuple[str, PhoneCell] | None:
+    """Return the first text beside an empty phone cell that holds numbers, and these for review."""
+    for text in texts:
+        if len(text) >= _LEAST_DIGITS and NUMBER.search(text) and not mentions_identity_paper(text):
+            cell = read_phone_in_text(text)
+            if cell.numbers:
+                return text, for_review(cell)
+    return None
 
 
 def for_review(cell: PhoneCell) -> PhoneCell:

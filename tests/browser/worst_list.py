@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from outreach.rules.list_rows import _TCVN3
+from outreach.rules.legacy_fonts import _TCVN3
 from tests.support.list_files import write_xlsx
 
 _NAMES = ("Nguyễn Thị Hoa", "A Thun", "Y Blưm", "Trần Văn Đức", "Lê Thị Ngọc Ánh", "A Huỳnh", "Đỗ Quang Sơn")

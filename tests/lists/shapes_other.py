@@ -345,6 +345,42 @@ def village_titles(seed: int) -> ListFile:
     return workbook("village titles", f"village-titles-{seed}.xlsx", sheet)
 
 
+def support_payments(seed: int) -> ListFile:
+    """Old numbers, accounts that look like numbers, numbers in notes; below, a table of givers whose column of names is not headed as such."""
+    draw, sheet = Draw(seed), ListTable("Chi trả")
+    sheet.title("DANH SÁCH CHI TRẢ HỖ TRỢ", 6)
+    sheet.add("STT", "Họ và tên", "SĐT cũ", "SĐT", "Số tài khoản", "Ghi chú")
+    for n, person in enumerate(draw.people(20), 1):
+        other, account = draw.people(2)
+        number, note, expected = (
+            (draw.written(person), "hộ nghèo", ok(person)),
+            (None, f"ĐT con trai 0{other.number}", review(other)),
+            (draw.written(person), f"số mới 0{other.number}", review(person, other)),
+            (draw.written(person), "sai số", review(person)),
+            (None, f"CMND 233000{n:03}", reject()),
+        )[n % 5]
+        old = f"0{draw.person().number}" if n % 2 else None
+        sheet.add(n, person.name, old, number, f"0{account.number}", note, expected=expected)
+    sheet.add(None, "Cộng trang 1", None, None, None, 20)
+    sheet.title("B. NHÀ HẢO TÂM")
+    sheet.add("STT", "Đơn vị", "Người liên hệ", "Số ĐT người liên hệ", "Số tiền ủng hộ")
+    for n, person in enumerate(draw.people(5), 1):
+        sheet.add(n, "Cơ sở rau sạch", person.name, draw.written(person), 5000000, expected=ok(person))
+    sheet.add(None, None, None, f"GVCN: Y Sương (0{draw.person().number})")
+    return workbook("support payments", f"support-{seed}.xlsx", sheet)
+
+
+def chat_in_a_workbook(seed: int) -> ListFile:
+    """Lines of a chat pasted into a sheet: one cell a person, and in another sheet name and number in a cell beside the village."""
+    draw, lines, beside = Draw(seed), ListTable("Tổ 1"), ListTable("Tổ 2")
+    lines.add("Gửi danh sách tổ 1 ạ")
+    for n, person in enumerate(draw.people(12), 1):
+        lines.add(f"{n}. {person.name} - {person.year} - 0{person.number}", expected=ok(person))
+    for person in draw.people(8):
+        beside.add(f"{person.name}: 0{person.number}", person.village, expected=ok(person))
+    return workbook("chat in a workbook", f"chat-{seed}.xlsx", lines, beside)
+
+
 def other_files() -> Iterator[ListFile]:
     """All files of this module."""
     yield vaccination(201, "xlsx")
@@ -367,3 +403,5 @@ def other_files() -> Iterator[ListFile]:
     yield windows_text(323)
     yield copied_columns(324)
     yield piped(325)
+    yield support_payments(326)
+    yield chat_in_a_workbook(327)

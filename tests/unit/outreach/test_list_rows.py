@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from outreach.imports.list_reader import check_list
-from outreach.rules.list_rows import LegacyEncoding, guess_legacy_encoding, to_unicode
+from outreach.rules.legacy_fonts import LegacyEncoding, guess_legacy_encoding, to_unicode
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
 

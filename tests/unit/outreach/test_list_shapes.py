@@ -23,6 +23,8 @@ from tests.lists.scores import check_file
         other.village_titles(301),
         other.names_together(261),
         other.chat(291),
+        other.support_payments(326),
+        other.chat_in_a_workbook(327),
     ],
     ids=lambda file: file.name,
 )

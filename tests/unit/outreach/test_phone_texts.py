@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from outreach.rules.people_beside import PersonColumns, find_people_columns, split_names
+from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.rules.phone_texts import (
+    beside_note,
+    find_number_beside,
     has_numbers_in_text,
     read_phone_in_text,
     split_line,
@@ -93,3 +96,33 @@ def test_columns_of_people_side_by_side(meanings: str, people: list[PersonColumn
 )
 def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
     assert split_names(cell, count) == names
+
+
+@pytest.mark.parametrize(
+    ("note", "status", "count"),
+    [
+        ("hộ nghèo", "ok", 1),
+        ("số cũ 0913000248", "ok", 1),
+        ("zalo 0913000248", "ok", 1),
+        ("mất sức lao động", "ok", 1),
+        ("số mới 0913000248", "review", 2),
+        ("đã đổi sang 0913000248", "review", 2),
+        ("số mới 0905000123", "ok", 1),
+        ("sai số", "review", 1),
+        ("không liên lạc được", "review", 1),
+    ],
+)
+def test_a_note_may_say_that_the_number_beside_it_is_wrong(note: str, status: str, count: int) -> None:
+    cell = beside_note(read_phone_cell("0905000123"), note)
+    assert (cell.status.value, len(cell.numbers)) == (status, count)
+
+
+def test_numbers_beside_an_empty_phone_cell_are_for_review_and_those_of_papers_are_none() -> None:
+    found = find_number_beside(["STK 0905000123", "hộ nghèo", "gọi con: 0913000248"])
+    assert found is not None
+    assert (found[0], found[1].numbers, found[1].status) == (
+        "gọi con: 0913000248",
+        ("+84913000248",),
+        PhoneStatus.REVIEW,
+    )
+    assert find_number_beside(["CMND 233000268", ""]) is None
