@@ -120,7 +120,7 @@ wheel: environment-dev  ## dist/loa-VERSION-py3-none-any.whl, to be installed in
 check-wheel: wheel  ## the wheel in an environment of its own, from `loa setup` to a campaign that was sent
 	$(VENV)/bin/python -m tests.drills.installation --wheel dist/loa-*.whl
 
-image: wheel  ## the image localhost/loa:VERSION, without a registry: as root, with buildah and debootstrap
+image: wheel  ## the image localhost/loa:VERSION, without a registry: as root, with buildah and mmdebstrap
 	deploy/docker/image.sh
 
 check-image: image  ## a container of the image, from `loa setup` to a campaign that was sent and a backup that was restored

@@ -11,6 +11,7 @@ import argparse
 import http.client
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,11 @@ from tests.support.servers import create_database, make_folder, start_postgres, 
 from tests.support.world import number
 
 WITHIN_S = 120.0
+# By itself buildah asks for higher limits than a machine may allow.
+LIMITS = [
+    f"--ulimit={name}={resource.getrlimit(limit)[1]}"
+    for name, limit in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))
+]
 PEOPLE = 50
 SETUP = """
 province = "68"
@@ -112,8 +118,12 @@ def main() -> int:
             }
             variables = {name: value for name, value in ours.items() if os.environ.get(name) != value}
             if given.container:
-                image = ["buildah", "from", f"localhost/loa:{VERSION}"]
-                container = subprocess.run(image, check=True, capture_output=True, text=True).stdout.strip()
+                begin = ["buildah", "from", *LIMITS, f"localhost/loa:{VERSION}"]
+                (folder / "postgres").chmod(0o711)  # its socket is for the container's user, too
+                # The tests' server is newer than the programs of the image, which cannot back it up.
+                (programs,) = (folder / "postgres").glob("*/pginstall/bin")
+                variables["PATH"] = f"{programs}:/opt/loa/bin:/usr/bin:/bin"
+                container = subprocess.run(begin, check=True, capture_output=True, text=True).stdout.strip()
                 volume = f"{folder}:{folder}"
                 prefix = ["buildah", "run", "--isolation", "chroot", "--volume", volume, container]
             else:
