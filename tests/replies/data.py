@@ -7,6 +7,7 @@ replies are for measuring only, a third of all; each line below is `label: reply
 from __future__ import annotations
 
 import csv
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +16,12 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.classifier import Vocabulary
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.words import unaccent_word
 
 DATA = Path(__file__).parents[1] / "data"
 FIRST_KIND = "bluezone"
+SHORT = 3
+"""Words of a reply that everybody writes ("1", "ok em", "chưa có"): such a one may be trained on though a measured author wrote it."""
 
 
 class Example(NamedTuple):
@@ -65,4 +69,21 @@ def read_earlier() -> list[Example]:
     return [
         Example(row["text"], Label(row["label"]), FIRST_KIND, f"earlier {row['part']}", False, False)
         for row in rows
+    ]
+
+
+def plain_text(text: str) -> str:
+    """Return the words of a reply without accents and marks."""
+    return " ".join(re.findall(r"\w+", unaccent_word(text.lower())))
+
+
+def read_training() -> list[Example]:
+    """Return what is trained on: nothing of measured authors, and nothing longer than `SHORT` words that one of them wrote as well."""
+    authors = read_authors()
+    measured = {plain_text(each.text) for each in authors if each.is_held_out}
+    return [
+        each
+        for each in (*read_earlier(), *authors)
+        if not each.is_held_out
+        and (len(plain := plain_text(each.text).split()) <= SHORT or " ".join(plain) not in measured)
     ]

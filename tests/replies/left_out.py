@@ -6,20 +6,21 @@ import tempfile
 from pathlib import Path
 
 from campaigns.rules.replies import model
-from tests.replies.data import read_authors, read_earlier
+from tests.replies.data import read_authors, read_training
 from tests.replies.report import KINDS, measure
 from tests.replies.train import train
 
 
 def main() -> None:
-    everything = [*read_earlier(), *read_authors()]
+    training = read_training()
+    measured = [each for each in read_authors() if each.is_held_out]
     for kind in KINDS:
-        known = [each for each in everything if not each.is_held_out and each.kind != kind]
+        known = [each for each in training if each.kind != kind]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "weights.bin"
             model.write_weights(path, train(known))
             model.use_weights(path)
-            lines = measure([each for each in everything if each.is_held_out and each.kind == kind])
+            lines = measure([each for each in measured if each.kind == kind])
             print(f"{kind}, trained without it:", *lines, sep="\n  ", flush=True)
 
 

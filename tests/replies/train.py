@@ -18,12 +18,12 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from campaigns.rules.replies.classifier import Reading, read_reply
-from campaigns.rules.replies.danger import find_danger
+from campaigns.rules.replies.danger import find_danger, is_cry
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.model import (
     COLUMNS,
     LABELS,
-    RISK,
+    LIMITS,
     SCALE,
     WEIGHTS,
     features_of,
@@ -31,17 +31,26 @@ from campaigns.rules.replies.model import (
     size_of,
     write_weights,
 )
-from campaigns.rules.replies.understand import is_sure_enough
 from campaigns.rules.replies.words import unaccent_word
-from tests.replies.data import Example, read_authors, read_earlier, vocabulary_of
+from tests.replies.data import Example, read_training, vocabulary_of
 
-FOLDS = 3
+FOLDS = 4
 SEEN_TWICE = 2
 """A feature of fewer replies is left out."""
 VARIANTS_COUNT = 0.6
 """How much a variant of a reply counts beside the reply itself."""
-STRENGTH = 2.0
+STRENGTH = 4.0
 """Inverse of the regularisation."""
+CRIES_COUNT = 3.0
+"""How much a cry for help counts beside another reply, where urgency is learned."""
+LEAST = 2
+"""Weights, as stored, that are left out where none of a feature is above it."""
+WRONG = 0.03
+"""Share of what is done automatically that may be wrong by models that have seen three quarters of the authors: a third of that is labels one can argue about."""
+COSTS = {Label.INSTALLED: 2.0, Label.WRONG_NUMBER: 2.0, Label.OPT_OUT: 0.7}
+"""How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
+FALSE_CRIES = 0.03
+"""Share of the other replies that may be taken for a cry for help."""
 
 
 class Corpus:
@@ -81,20 +90,20 @@ def _slip(text: str, dice: random.Random) -> str:
     return text[:at] + middle + text[at + (2 if kind == 1 else 1) :]
 
 
-def _matrix(corpus: Corpus, names: dict[str, int]) -> sparse.csr_matrix:
+def _matrix(corpus: Corpus, names: dict[str, int], chosen: np.ndarray) -> sparse.csr_matrix:
     rows, columns, values = [], [], []
-    for row, (features, reading) in enumerate(zip(corpus.features, corpus.readings, strict=True)):
-        size = size_of(reading.words)
-        for name, count in features.items():
+    for row, at in enumerate(chosen):
+        size = size_of(corpus.readings[at].words)
+        for name, count in corpus.features[at].items():
             if name in names:
                 rows.append(row)
                 columns.append(names[name])
                 values.append(count / size)
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(corpus.features), len(names)))
+    return sparse.csr_matrix((values, (rows, columns)), shape=(len(chosen), len(names)))
 
 
 class Linear:
-    """Weights of a trained model: a row for each feature, a column for each label and one for urgency."""
+    """Weights of a trained model: a row for each feature, a column for each label and one for urgency, each learned against all other replies."""
 
     def __init__(self, corpus: Corpus, chosen: np.ndarray, weights: np.ndarray) -> None:
         seen = Counter(name for at in chosen for name in corpus.features[at])
@@ -102,19 +111,20 @@ class Linear:
             name: at
             for at, name in enumerate(sorted(name for name, count in seen.items() if count >= SEEN_TWICE))
         }
-        matrix = _matrix(corpus, self.names)[chosen]
-        options = {"C": STRENGTH, "max_iter": 60, "fit_intercept": False, "tol": 1e-3}
-        labels = LogisticRegression(**options).fit(matrix, corpus.labels[chosen], weights[chosen])
-        columns = np.zeros((len(self.names), len(LABELS) + 1))
-        columns[:, labels.classes_] = labels.coef_.T
-        urgency = np.where(corpus.urgent, 3.0, 1.0) * weights
-        columns[:, -1] = (
-            LogisticRegression(**options).fit(matrix, corpus.urgent[chosen], urgency[chosen]).coef_[0]
-        )
-        self.columns = columns
+        matrix = _matrix(corpus, self.names, chosen)
+        self.columns = np.zeros((len(self.names), COLUMNS))
+        for column in range(COLUMNS):
+            is_cry = column == len(LABELS)
+            wanted = corpus.urgent if is_cry else corpus.labels == column
+            if wanted[chosen].any():
+                counted = weights[chosen] * np.where(wanted[chosen] & is_cry, CRIES_COUNT, 1.0)
+                learner = LogisticRegression(
+                    C=STRENGTH, solver="liblinear", dual=True, tol=0.05, fit_intercept=False, random_state=1
+                )
+                self.columns[:, column] = learner.fit(matrix, wanted[chosen], counted).coef_[0]
 
     def score(self, corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
-        return _matrix(corpus, self.names)[chosen] @ self.columns
+        return _matrix(corpus, self.names, chosen) @ self.columns
 
 
 def weights_of(corpus: Corpus) -> np.ndarray:
@@ -158,36 +168,41 @@ class Combined:
         return softmax(scores * self.spread + self.added[said], axis=1)
 
 
-WRONG = 0.04
-"""Share of what is done automatically that may be wrong, by models that have seen two thirds of the authors; the one of all authors has fewer errors."""
+def choose_limits(likely: np.ndarray, labels: np.ndarray) -> list[int]:
+    """Return for each label the least confidence, in thousandths, with which it stands without an officer's look.
+
+    A wrong label costs; the same price for all labels, the lowest with which at most `WRONG` of the automatic ones are wrong, decides.
+    """
+    said, sure = likely.argmax(axis=1), likely.max(axis=1)
+    right = said == labels
+    grid = np.arange(500, 1000, 5)
+    kept = sure[:, None] * 1000 >= grid
+    for price in np.geomspace(1, 500, 60):
+        limits = []
+        for at, label in enumerate(LABELS):
+            gain = np.where(right, 1.0, -price * COSTS.get(label, 1.0))[said == at]
+            limits.append(int(grid[(gain[:, None] * kept[said == at]).sum(axis=0).argmax()]))
+        automatic = sure * 1000 >= np.array(limits)[said]
+        if (~right[automatic]).sum() <= WRONG * automatic.sum():
+            break
+    told = ", ".join(f"{label} {limit}" for label, limit in zip(LABELS, limits, strict=True))
+    print(
+        f"{automatic.mean():.1%} automatic, {(~right[automatic]).mean():.2%} of them wrong: {told}",
+        file=sys.stderr,
+    )
+    return limits
 
 
-def choose_risk(likely: np.ndarray, labels: np.ndarray) -> int:
-    """Return the highest risk, in ten-thousandths, with which few enough of the automatic labels are wrong, for authors not seen."""
-    said = likely.argmax(axis=1)
-    sure = likely.max(axis=1)
-    best = 1
-    for risk in range(10, 10_000, 10):
-        automatic = np.array(
-            [
-                is_sure_enough(LABELS[at], float(p), risk=risk / 10_000)
-                for at, p in zip(said, sure, strict=True)
-            ]
-        )
-        wrong = (said != labels) & automatic
-        if automatic.any() and wrong.sum() / automatic.sum() <= WRONG:
-            best = risk
-            told = f"risk {risk / 10_000}: {automatic.mean():.1%} automatic, {wrong.sum() / automatic.sum():.2%} wrong"
-    print(told, file=sys.stderr)
-    stop = LABELS.index(Label.OPT_OUT)
-    for chance in (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5):
-        taken = likely[:, stop] >= chance
-        found = (taken & (labels == stop)).sum() / (labels == stop).sum()
-        print(
-            f"opt-out from {chance}: found {found:.2%}, others taken for one {(taken & (labels != stop)).sum()}",
-            file=sys.stderr,
-        )
-    return best
+def choose_cry(scores: np.ndarray, urgent: np.ndarray, has_words: np.ndarray) -> int:
+    """Return the score of urgency, in thousandths, from which a reply is a cry without words of danger: as low as `FALSE_CRIES` allows."""
+    heard = np.where(has_words, np.inf, scores)
+    limit = np.quantile(heard[~urgent], 1 - FALSE_CRIES, method="higher")
+    print(
+        f"cries from {limit:.2f}: {(heard[urgent] >= limit).sum()} of {urgent.sum()} found, by words alone {has_words[urgent].sum()}; "
+        f"{(heard[~urgent] >= limit).mean():.2%} of others taken for one, by words alone {has_words[~urgent].mean():.2%}",
+        file=sys.stderr,
+    )
+    return round(1000 * limit)
 
 
 def train(examples: Sequence[Example]) -> dict[str, list[int]]:
@@ -200,31 +215,46 @@ def train(examples: Sequence[Example]) -> dict[str, list[int]]:
     random.Random(2).shuffle(authors)
     fold_of = {author: at % FOLDS for at, author in enumerate(authors)}
     folds = np.array([fold_of.get(each.author, -1) for each in corpus.examples])
-    scores = np.zeros((len(everything), len(LABELS) + 1))
+    written = np.array(corpus.is_written)
+    scores = np.zeros((len(everything), COLUMNS))
     for fold in range(FOLDS):
-        inside = folds == fold
-        scores[inside] = Linear(corpus, everything[~inside], weights).score(corpus, everything[inside])
-    mixed = everything[folds >= 0]
+        unseen = everything[(folds == fold) & written]
+        scores[unseen] = Linear(corpus, everything[folds != fold], weights).score(corpus, unseen)
+    mixed = everything[(folds >= 0) & written]
+    scores, labels, urgent = scores[mixed], corpus.labels[mixed], corpus.urgent[mixed]
     readings = [corpus.readings[at] for at in mixed]
-    combined = Combined(scores[mixed][:, :-1], readings, corpus.labels[mixed])
+    combined = Combined(scores[:, :-1], readings, labels)
     model = Linear(corpus, everything, weights)
     model.columns[:, :-1] *= combined.spread
     found = {
         name: [round(SCALE * weight) for weight in model.columns[at]] for name, at in model.names.items()
     }
-    found = {name: row for name, row in found.items() if any(abs(weight) > 2 for weight in row)}
-    likely = combined.likely(scores[mixed][:, :-1], readings)
+    found = {name: row for name, row in found.items() if any(abs(weight) > LEAST for weight in row)}
     for name, row in zip(combined.rules, combined.added, strict=True):
         found[name] = [*(round(SCALE * weight) for weight in row), 0]
-    # As people wrote them, and without the cries for help, which are never automatic.
-    counted = np.array(corpus.is_written)[mixed] & ~corpus.urgent[mixed]
-    risk = choose_risk(likely[counted], corpus.labels[mixed][counted])
-    found[RISK] = [risk, *[0] * (COLUMNS - 1)]
+    has_words = np.array([is_cry(find_danger(corpus.examples[at].text)) for at in mixed])
+    cry = choose_cry(scores[:, -1], urgent, has_words)
+    # What is taken for a cry is never automatic, so it says nothing of how sure the others are.
+    calm = ~(has_words | (scores[:, -1] * 1000 >= cry))
+    likely = combined.likely(scores[:, :-1], readings)
+    tell_opt_outs(likely, labels)
+    found[LIMITS] = [*choose_limits(likely[calm], labels[calm]), cry]
     return {name: [max(-32768, min(32767, weight)) for weight in row] for name, row in found.items()}
 
 
+def tell_opt_outs(likely: np.ndarray, labels: np.ndarray) -> None:
+    """Print how many opt-outs are found, and how many others are taken for one, by the chance from which a doubt counts."""
+    stop = labels == LABELS.index(Label.OPT_OUT)
+    for chance in (0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5):
+        taken = likely[:, LABELS.index(Label.OPT_OUT)] >= chance
+        print(
+            f"opt-out from {chance}: {(taken & stop).sum()} of {stop.sum()} found, {(taken & ~stop).sum()} others taken for one",
+            file=sys.stderr,
+        )
+
+
 def main() -> None:
-    examples = [each for each in (*read_earlier(), *read_authors()) if not each.is_held_out]
+    examples = read_training()
     found = train(examples)
     write_weights(WEIGHTS, found)
     print(f"{len(examples)} replies, {len(found)} features, {WEIGHTS.stat().st_size} bytes", file=sys.stderr)

@@ -24,6 +24,7 @@ HARMLESS = """
     nổ máy/tung/não/lực/inbox | inbox mình nổ | bão nổ | lật kèo | lật đật | thở dài/phào | khó thở không | tim/trái tim yêu | nguy hiểm không/hả/lắm/nữa/quá/cấp | có nguy hiểm | hết/đang nguy hiểm | ướt/chết/ngập đồng/ruộng | ngất ngây | tiền sử | nếu có tai | phim hay muốn | điện không_bơm | chết cũng không | muốn xỉu | xỉu up/down | có cháy_hôm/không | khói bếp | cháy da/nắng | say nắng_xíu | hôm trước/qua_có_người | đuối nước_buồn | số/gọi 112/113/114/115 là | 112/113/114/115 là
     đang cấp cứu máy | dị ứng tôm | bị thương binh | thương binh | vết thương tái | té ra | giật mình/cục/gân/giải/lag/màn | gió giật | giật cấp | giật tít | điên cuồng | đứt mạng/cáp/kết | lở mồm
     sắp hết pin/data/mạng | sập web/mạng/app/nguồn/bẫy/sàn | web/app/mạng/trang sập | mưa lũ | lũ lụt nào | nhà dột | nhà/nhỏ dột
+    xấu/cười/đẹp/ngon/rẻ/muốn/chút/mắc/dài xỉu | xỉu lên xỉu xuống | xỉu up | tin vỡ đê | lũ ống là
 """
 STRONG = """
     nước/nác/lũ lên/dâng/vô/vào/tới/tràn/ngập/bao/vây/cuốn/xiết/dữ/quá | quá đầu người | ngập đầu người | chảy mạnh lắm/quá/không | bơi không/qua_không/hết_nổi | không bơi | không thấy lên | lặn không_lên | chưa được/ai đón | không ai ra được | ra không được | về không được | chờ/đợi cứu | cứu thôn/xóm/làng/bản/tụi/bọn/cả/hai/ba/bà_con | chịu hết nổi | không biết sống | sống chết ra_sao | ngưng/ngừng tim | tim ngưng/ngừng | đau từng_cơn | từng cơn đau | cứa cổ/đứt | xuống suối/mương/vực/hố/sông/giếng/ao/kênh/cống/đèo/taluy/ruộng_lật | tới/đến miệng | đứng trên ghế/bàn/tủ/nóc | ăn mì_sống | hết nước_uống | không trả lời_bộ/bộ_đàm | bộ đàm | cắn cháu/con/chân/tay/bà/ông/em/tôi | phủ qua tàu | vào khoang | nước vào_khoang | không thấy đường_ra | mùi khét | tiếng nổ | nổ lớn
@@ -50,6 +51,11 @@ STRONG = """
     hết gạo hết/nước/ăn/rồi_đói | không còn gì ăn | đói ba/hai/mấy/hai_ngày | đói rồi/lả/và/khát | ngày chưa/không ăn | đói lắm | trẻ con khóc_đói | hết sữa nước/ngập | chạy thận | hết thuốc mà | không có thuốc
     xuồng tới/ngay/cứu/đến/đâu/giùm | cho/xin/kêu/cần xuồng/cano/ca_nô | kêu/cho ghe_giùm | kêu ghe | xuồng lật | ca nô | cano | phao cứu | trực thăng | áo phao tới/gấp | hải lý | tọa độ | ngoài khơi chết/hỏng/trôi | chết máy giữa/ngoài/trôi/đang | hỏng máy trôi/giữa | máy chết đang | giữa biển
     gấp gấp | gấp lắm | khẩn | khẩn cấp | mau lên | nhanh lên | lẹ lên | tới/đến/xuống lẹ/mau/ngay | hãy đến | đến ngay | tới gấp | please help my
+    nhảy từ tầng/lầu | chui lên nóc/mái | gỡ ngói | boat capsized/sinking | capsized | on the/our roof | in the water | chest pain | cannot/can't breathe | phá cửa | đạp cửa | nhà tôi_mù | nuốt pin/cục_pin/đồng_xu/nam_châm/đinh
+    không liên lạc được nó/với/ai | người vào_nhà_tôi | có người vào_nhà | mất lái giữa/rồi | trôi về phía | mún sống | k/ko/hong/hổng/hông muốn_sống | gọi không mở_mắt | không mở mắt | trapped | drowning | bleeding
+    spo2 | không có_oxy | đang vỡ | cháy phòng/trọ/kho/xưởng/căn/phân | kho/căn/trọ/xưởng cháy | muốn sanh/đẻ rồi | đau muốn_sanh/muốn_đẻ | đổ trúng/đè người/quán/xe/bà/ông/bé/con/chân | thấy cựa | không_thấy về | cuốn tay/chân/tóc | bị bỏng/phỏng
+    bỏng/phỏng nặng/hết/nước_sôi/toàn | lá ngón | tạt sơn | đến/tới tức_khắc | breaking my/into/in | send police/help/ambulance/boat | call police/ambulance | uống hết_lọ/hết_vỉ/hết_chai | lỗ rò | liệt nửa/tay/chân | nói ngọng | lờ đờ
+    khò khè | trói mẹ/vợ/con/tôi/em/bà/tay | treo trên | gọi công_an_giúp/công_an_gấp/công_an_ngay | rắn hổ/lục/độc | hổ cắn | trèo lên cây/nóc/mái | người dưới_nước | nhỏ kẹt | điện hở | đâm thủng
 """
 WEAK = {
     "water": "nước | nác | lũ | lụt | ngập | triều | suối | sông | biển | bè | water | mưa to",
@@ -192,6 +198,7 @@ def find_danger(text: str) -> frozenset[str]:
     return found
 
 
+@lru_cache(maxsize=20_000)
 def is_cry(found: frozenset[str]) -> bool:
     """Return whether what was found in a reply makes it a cry for help."""
     return "strong" in found or any(pair <= found for pair in _PAIRS)

@@ -34,8 +34,8 @@ SCALE = 256
 WEIGHTS = Path(__file__).parent / "weights.bin"
 RULES_SURE = 0.7
 """From this confidence of the rules on, what they say has a weight of its own."""
-RISK = "t"
-"""Row of the file that holds, first, the risk of `load_risk` in ten-thousandths instead of weights."""
+LIMITS = "t"
+"""Row of the file that holds what `load_limits` returns, in thousandths, instead of weights."""
 START, END = "^", "$"
 LONGEST_PIECE = 5
 
@@ -153,16 +153,9 @@ def _weigh_word(word: str) -> int:
 
 
 @lru_cache(maxsize=50_000)
-def _weigh_joint(left: str, right: str) -> int:
-    return sum(map(load_weights().get, features_of_joint(left, right)))
-
-
 def _weigh_pair(before: str, word: str) -> int:
     """Return the weights of a word and of its border to the word before."""
-    get = load_weights().get
-    plain, plain_before = unaccent_word(word), unaccent_word(before)
-    total = _weigh_word(word) + _weigh_joint(plain_before[-3:], plain[:3]) + get(f"b{before} {word}")
-    return total if before == START else total + get(f"b{plain_before} {plain}")
+    return _weigh_word(word) + sum(map(load_weights().get, features_of_border(before, word)))
 
 
 @cache
@@ -198,15 +191,9 @@ def weigh(
     `label` and `confidence` are what the rules say.
     """
     total = _weigh_count(min(len(words), 12))
-    before = START
-    for word in words:
-        total += _weigh_pair(before, word)
-        before = word
-    total += _weigh_pair(before, END)
-    two_before, before = "", ""
-    for name in (START, *meanings, END):
-        total += _weigh_meaning(two_before, before, name)
-        two_before, before = before, name
+    total += sum(map(_weigh_pair, (START, *words), (*words, END)))
+    padded = ("", "", START, *meanings, END)
+    total += sum(map(_weigh_meaning, padded, padded[1:], padded[2:]))
     total += _weigh_danger(danger)
     size = 1 / (size_of(words) * SCALE)
     said = _weights_of_rules(label, confidence)
@@ -220,9 +207,9 @@ def _weights_of_rules(label: Label, confidence: float) -> tuple[float, ...]:
 
 
 @cache
-def load_risk() -> float:
-    """Return the risk of an error that a label may have and still stand without an officer's look."""
-    return unpack(load_weights().get(RISK))[0] / 10_000
+def load_limits() -> tuple[float, ...]:
+    """Return for each label the least confidence with which it stands without an officer's look; last, the score from which a reply is a cry for help."""
+    return tuple(limit / 1000 for limit in unpack(load_weights().get(LIMITS)))
 
 
 def use_weights(path: Path) -> None:
@@ -231,9 +218,9 @@ def use_weights(path: Path) -> None:
     WEIGHTS = path
     for cached in (
         load_weights,
-        load_risk,
+        load_limits,
         _weigh_word,
-        _weigh_joint,
+        _weigh_pair,
         _weigh_count,
         _weigh_danger,
         _weigh_meaning,

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from campaigns.rules.replies.classifier import BLUEZONE, LONGEST, Classification, Vocabulary, read_reply
 from campaigns.rules.replies.danger import find_danger, is_cry
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.model import LABELS, load_risk, weigh
+from campaigns.rules.replies.model import LABELS, load_limits, weigh
+from campaigns.rules.replies.words import is_vietnamese
 
 
 class Understanding(NamedTuple):
@@ -48,25 +49,29 @@ def score_reply(text: str, vocabulary: Vocabulary) -> Scores:
     top = max(scores)
     likely = [math.exp(score - top) for score in scores]
     whole = sum(likely)
-    return Scores([each / whole for each in likely], is_cry(danger) or cry >= CRY_FROM, reading.reply)
+    return Scores(
+        [each / whole for each in likely], is_cry(danger) or cry >= load_limits()[-1], reading.reply
+    )
 
 
-CRY_FROM = -1.4
-"""Score of the learned model from which a reply is a cry for help, though none of the words of danger stands in it: a chance of one fifth."""
 OPT_OUT_FROM = 0.08
 """An opt-out missed is some twelve times as bad as one read into a reply, which an officer sees and takes back."""
 OPT_OUT_FROM_RULES = 0.03
 """The same where the rules read a wish to be left alone."""
 BEYOND_DOUBT = 0.97
 """Confidence of the rules for the menu's numbers and for what can be nothing but a wish to be left alone: they decide alone."""
-COSTS = {Label.INSTALLED: 2.0, Label.WRONG_NUMBER: 2.0, Label.OPT_OUT: 0.7}
-"""How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
+UNKNOWN = frozenset({"X", "OTHERTHING", "NUMBER", "BREAK", "MARK"})
+"""Meanings of words of which the rules know nothing."""
 _OPT_OUT, _NEED_HELP = LABELS.index(Label.OPT_OUT), LABELS.index(Label.NEED_HELP)
 
 
-def is_sure_enough(label: Label, confidence: float, *, risk: float) -> bool:
-    """Return whether a label stands without an officer's look: what is at stake times the chance of an error is at most `risk`."""
-    return COSTS.get(label, 1.0) * (1 - confidence) <= risk
+def has_sense(text: str, vocabulary: Vocabulary) -> bool:
+    """Return whether a word is known, or half of them may be Vietnamese, as may one or two written as one: a doubt needs some evidence."""
+    reading = read_reply(text, vocabulary)
+    may_be = sum(map(is_vietnamese, reading.words))
+    return (
+        len(reading.words) < 3 or not UNKNOWN.issuperset(reading.meanings) or 2 * may_be >= len(reading.words)
+    )
 
 
 def understand(text: str, vocabulary: Vocabulary = BLUEZONE) -> Understanding:
@@ -85,12 +90,12 @@ def _understand(text: str, vocabulary: Vocabulary) -> Understanding:
         return Understanding(by_rules, confidence, not is_urgent, is_urgent, by_rules)
     at = likely.index(max(likely))
     from_rules = by_rules is Label.OPT_OUT and likely[_OPT_OUT] >= OPT_OUT_FROM_RULES
-    if likely[_OPT_OUT] >= OPT_OUT_FROM or from_rules:
+    if from_rules or (likely[_OPT_OUT] >= OPT_OUT_FROM and (at == _OPT_OUT or has_sense(text, vocabulary))):
         at = _OPT_OUT
     elif is_urgent and likely[_NEED_HELP] >= 0.05:
         at = _NEED_HELP
     label = LABELS[at]
-    is_sure = is_sure_enough(label, likely[at], risk=load_risk())
+    is_sure = likely[at] >= load_limits()[at]
     return Understanding(label, likely[at], is_sure and not is_urgent, is_urgent, by_rules)
 
 

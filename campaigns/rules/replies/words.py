@@ -35,8 +35,8 @@ _syllable = re.compile(
 ).fullmatch
 # English words that must not be read as Telex keystrokes.
 _ENGLISH = """
-    after already app apps as at been does done down error for free has have her his how is its lag more need no nor not now
-    number of or other out person please post reset scan sir sms soft soon sorry stop test this us use user was we were
+    after already app apps as at been chest does done down error for free has have her his how is its lag more need no nor not now
+    number of or other out person please post reset roof scan sir sms soft soon sorry stop test this us use user was we were
     what where who why wife wifi with work wrong yes you your
 """
 ENGLISH = frozenset(_ENGLISH.split())
@@ -161,9 +161,13 @@ def is_vietnamese(word: str) -> bool:
     return _syllable(word) is not None
 
 
+MOST_KEYS = 12
+"""Keys of the longest syllable (`nghieeengs`) and a slip or two; time grows with the square."""
+
+
 def read_keystrokes(piece: str) -> str:
     """Return the word typed as raw Telex or VNI keystrokes (`roofi`, `ro62i`), or "" if it is neither."""
-    if not piece.isascii() or _syllable(piece) or piece in ENGLISH or "0" in piece:
+    if len(piece) > MOST_KEYS or not piece.isascii() or _syllable(piece) or piece in ENGLISH or "0" in piece:
         return ""
     start = _onset.match(piece)
     onset = start[0] if start else ""

@@ -77,7 +77,7 @@ def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(
 def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with_the_person(
     world: World, client: FlaskClient, asked: list[int]
 ) -> None:
-    words = "con chim bay ngang ngọn cây"
+    words = "lúc khác hẵng hay"
 
     def suggested(index: int) -> tuple[Label, bool]:
         world.reply(number(index), words, gateway_id=f"SM2{index}")
