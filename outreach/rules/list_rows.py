@@ -118,7 +118,11 @@ class CheckedRow:
     @property
     def is_at_the_door(self) -> bool:
         """Return whether the row is a person without a usable number, whom only a visit reaches."""
-        return self.phone.status is PhoneStatus.REJECT and sum(map(str.isalpha, self.name_key)) > 1
+        return (
+            self.phone.status is PhoneStatus.REJECT
+            and sum(map(str.isalpha, self.name_key)) > 1
+            and not _TITLE.match(unaccented(self.name))
+        )
 
     def each_person(self) -> list[CheckedRow]:
         """Return a row for each of its people who has a number; this row itself where it has one person."""
