@@ -364,7 +364,7 @@ def test_of_how_many_is_not_known_until_somebody_enters_it(places: World, client
     assert (head.line.share, head.line.missing, head.outlook) == (None, None, Outlook.UNKNOWN)
     signed_in(client, LEADER)
     page = client.get("/admin/progress/").text
-    assert "Chưa nhập số người thuộc diện vận động của tỉnh" in page
+    assert "Chưa nhập số người thuộc diện vận động trên địa bàn" in page
     assert "Chưa rõ có bao nhiêu người thuộc diện vận động" in page  # among what needs a decision
 
 

@@ -21,7 +21,13 @@ def test_the_groups_of_a_comparison_are_called_what_they_are(arm: str, name: str
     Babel(app, default_locale="vi")
     with app.test_request_context():
         head, _row = file_rows(
-            {(1, None, None): counts}, steps={1: 1}, organisations={}, places={}, level="Huyện", price=0
+            {(1, None, None): counts},
+            own_answers={},
+            steps={1: 1},
+            organisations={},
+            places={},
+            level="Huyện",
+            price=0,
         )
     assert head[5:7] == [f"Chọn ngẫu nhiên vào nhóm: {name}", f"Tự khai báo đã thực hiện, nhóm: {name}"]
 
@@ -37,6 +43,7 @@ def test_what_is_not_counted_for_a_kind_of_row_is_blank_and_what_is_counted_may_
     with app.test_request_context():
         _head, *rows = file_rows(
             {(None, None, None): whole, (None, 1, None): elsewhere, (1, None, None): by_step},
+            own_answers={},
             steps={1: 1},
             organisations={},
             places={},
