@@ -1,7 +1,7 @@
 """Answers at the door of people without a usable number: no answer of a phone is recorded for them, so they are counted here.
 
-Each person counts once over the campaigns of a drive, by the last result in any of them, as a number of their own would.
-Who was not met is not counted.
+Each person counts once over the campaigns of a drive, by what they said last in any of them, as a number of their own would:
+that somebody was not met later takes nothing back.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def _answers(
         other.campaign_id.in_(campaigns),
         other.exclusion.is_(None),
     )
-    latest = (
-        select(func.max(VisitResult.id).label("id"))
+    last_of_line = (  # a later one on the same sheet corrects it, to nothing as well
+        select(func.max(VisitResult.id))
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
         .join(Recipient, Recipient.id == VisitLine.recipient_id)
         .where(
@@ -71,6 +71,16 @@ def _answers(
             ~has_number,
             as_of >= _AT,
             or_(VisitResult.undone_at.is_(None), VisitResult.undone_at > as_of),
+        )
+        .group_by(VisitResult.line_id)
+    )
+    latest = (
+        select(func.max(VisitResult.id).label("id"))
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .where(
+            VisitResult.id.in_(last_of_line),
+            VisitResult.outcome.is_not(None),
+            VisitResult.outcome != VisitOutcome.ABSENT,
         )
         .group_by(person)
         .subquery()
@@ -82,9 +92,5 @@ def _answers(
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
         .join(Recipient, Recipient.id == VisitLine.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(
-            VisitResult.outcome.is_not(None),
-            VisitResult.outcome != VisitOutcome.ABSENT,
-            true() if seen is None else seen,
-        )
+        .where(true() if seen is None else seen)
     )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, literal, select, true
+from sqlalchemy import ColumnElement, exists, literal, select
 from sqlalchemy.orm import Session
 
-from campaigns.cases.handle_case import cases_visible_to, may_read_answers
+from campaigns.cases.handle_case import cases_visible_to
 from campaigns.cases.sms_answers import SentAnswer, read_sent
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
@@ -213,15 +213,17 @@ def record_answer(
 
 
 def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
-    """Return (id, name) of the launched campaigns whose answers a user may see, the latest first."""
-    may_read = true() if may_read_answers(user) else ~Campaign.is_health
+    """Return (id, name) of the launched campaigns whose answers a user may see, the latest first.
+
+    Those about health are left out: who answered what there is opened person by person, on record.
+    """
     return [
         (campaign_id, name)
         for campaign_id, name in session.execute(
             select(Campaign.id, Campaign.name)
             .where(
                 Campaign.launched_at.is_not(None),
-                may_read,
+                ~Campaign.is_health,
                 visible_to(session, user, Campaign.organisation_id),
             )
             .order_by(Campaign.id.desc())

@@ -26,6 +26,7 @@ from campaigns.models.replies import Answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours
 from campaigns.rules.states import CampaignState, MessageKind
+from outreach.core.db import is_set
 from outreach.models.contacts import Suppression, SuppressionReason
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
@@ -148,7 +149,7 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
         select(Attempt.id)
         .join(Message, Message.id == Attempt.message_id)
         .join(Campaign, Campaign.id == Message.campaign_id)
-        .join(Answer, and_(Answer.phone_id == Attempt.phone_id, Answer.drive_only))
+        .join(Answer, and_(Answer.phone_id == Attempt.phone_id, is_set(Answer.drive_only)))
         .join(told, told.id == Answer.campaign_id)
         .where(
             Attempt.id.in_(attempt_ids),

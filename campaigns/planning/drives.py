@@ -19,6 +19,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.core.bulk import insert_missing, values_subquery
+from outreach.core.db import is_set
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactPhone
 from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
@@ -37,7 +38,7 @@ def opted_out_of_drives(
 ) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
     """Return which of these phones, and which of these contacts on any of theirs, are opted out of a drive: (drive, id) each."""
     wanted = select(Campaign.drive_id, Answer.phone_id).join(Campaign, Campaign.id == Answer.campaign_id)
-    said = wanted.where(Answer.drive_only, Answer.undone_at.is_(None), Campaign.drive_id.in_(drives))
+    said = wanted.where(is_set(Answer.drive_only), Answer.undone_at.is_(None), Campaign.drive_id.in_(drives))
     by_phone = said.where(Answer.phone_id.in_(values_subquery(session, phones, BigInteger)))
     theirs = values_subquery(session, contacts, BigInteger)
     by_contact = said.with_only_columns(Campaign.drive_id, ContactPhone.contact_id).join(

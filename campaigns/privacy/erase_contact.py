@@ -40,6 +40,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.suppressions import lock_phone, suppress
 from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.db import is_set
 from outreach.imports.erasures import erase_import_rows, record_erasure
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User
@@ -251,7 +252,7 @@ def _keep_opt_outs_of_drives(
     """Turn opt-outs from one drive into opt-outs from everything: of an erased number nothing else stays known."""
     told = select(Answer.phone_id).where(
         Answer.phone_id.in_(values_subquery(session, gone, BigInteger)),
-        Answer.drive_only,
+        is_set(Answer.drive_only),
         Answer.undone_at.is_(None),
     )
     for phone_id in sorted(set(session.scalars(told))):

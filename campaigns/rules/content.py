@@ -249,8 +249,11 @@ def _texts_of(content: Content) -> frozenset[str]:
 
 
 def _translation_of(plain: Mapping[str, Any], language: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a language's texts without the empty ones, and without the app if the campaign has none."""
+    """Return a language's texts without the empty ones, and without the app and the own answers that the campaign has not."""
     texts = _without_blank(language)
+    own = plain.get("own_answers") or {}
+    if isinstance(own, Mapping) and isinstance(translated := texts.get("own_answers"), Mapping):
+        texts["own_answers"] = {number: each for number, each in translated.items() if own.get(number)}
     if not plain.get("app"):
         texts.pop("app", None)
     return texts

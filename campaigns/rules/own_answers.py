@@ -104,45 +104,11 @@ def _only_one(label: Label, answers: Sequence[OwnAnswer]) -> int | None:
 
 
 # What people write around a number or the words of an answer.
-_AROUND = frozenset(
-    [
-        "da",
-        "a",
-        "ah",
-        "vang",
-        "thua",
-        "nhe",
-        "nha",
-        "nhi",
-        "em",
-        "toi",
-        "minh",
-        "con",
-        "chau",
-        "co",
-        "chu",
-        "bac",
-        "ong",
-        "ba",
-        "gia",
-        "dinh",
-        "nha",
-        "xin",
-        "chon",
-        "so",
-        "cau",
-        "phuong",
-        "an",
-        "dap",
-        "tra",
-        "loi",
-        "y",
-        "kien",
-        "la",
-        "nhan",
-        "bam",
-    ]
-)
+_POLITE = """
+    da a ah vang thua nhe nha nhi em toi minh con chau co chu bac ong
+    ba gia dinh xin chon so cau phuong an dap tra loi y kien la nhan bam
+"""
+_AROUND = frozenset(_POLITE.split())
 
 
 def find_own_answer(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:

@@ -235,7 +235,25 @@ def undo_result(
     if _is_answer(result):
         contact_id = recipient.contact_id or line.contact_id
         contact = session.get(Contact, contact_id) if contact_id else None
-        if contact and _label_of(result) is Label.OPT_OUT:
-            contact.opted_out_at = None
+        if contact and contact.opted_out_at and _label_of(result) is Label.OPT_OUT:
+            contact.opted_out_at = _opted_out_elsewhere(session, contact.id, result)
         restore_smartphone(session, contact_id, _label_of(result), result, now=now)
     return is_undone
+
+
+def _opted_out_elsewhere(session: Session, contact_id: int, undone: VisitResult) -> datetime | None:
+    """Return when a person opted out on another line than that of an undone result, None if they did not."""
+    latest = (
+        select(func.max(VisitResult.id))
+        .join(VisitLine, VisitLine.id == VisitResult.line_id)
+        .where(
+            VisitLine.contact_id == contact_id,
+            VisitLine.id != undone.line_id,
+            VisitResult.undone_at.is_(None),
+        )
+        .group_by(VisitLine.id)
+    )
+    opted_out = select(VisitResult).where(
+        VisitResult.id.in_(latest), VisitResult.outcome == VisitOutcome.OPT_OUT
+    )
+    return max((each.visited_at or each.entered_at for each in session.scalars(opted_out)), default=None)

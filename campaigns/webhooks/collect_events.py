@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -28,7 +28,7 @@ from campaigns.models.webhooks import Delivery, EventPosition, Subscription
 from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
-from outreach.core.db import Database
+from outreach.core.db import Database, is_set
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ContactPhone, Membership, Suppression, SuppressionReason
 
@@ -236,6 +236,10 @@ REPORTED_FOR = timedelta(days=4)
 _FINAL = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED, AttemptState.NO_REPORT)
 
 
+# Kept of a recipient whose health answers were separated: it was told when it was given.
+_IS_KEPT_OPT_OUT = and_(is_set(Answer.drive_only), Answer.recipient_id.is_(None))
+
+
 def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
     """Add answers with these ids. Returns the last id read."""
     rows = buffer.session.execute(
@@ -243,7 +247,7 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
         .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
         .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(Answer.id > after, Answer.id <= until)
+        .where(Answer.id > after, Answer.id <= until, ~_IS_KEPT_OPT_OUT)
         .order_by(Answer.id)
         .limit(AT_ONCE)
     ).all()

@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
 from outreach.contacts.people_by_unit import lives_in_unit
+from outreach.core.db import is_set
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.models.places import Area, ContactMove
@@ -262,7 +263,7 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
     elif filters.smartphone == "unknown":
         conditions.append(Contact.has_smartphone.is_(None))
     if filters.at_the_door:
-        conditions.append(Contact.at_the_door == true())
+        conditions.append(is_set(Contact.at_the_door))
     if filters.suppressed:
         conditions.append(
             Contact.id.in_(

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -40,8 +40,9 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    type_coerce,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
 # SQLite assigns ids only where the column's type is exactly INTEGER.
@@ -114,6 +115,11 @@ class BaseWithId(Base):
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """Return an index of the rows that meet the condition `where`."""
     return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
+
+
+def is_set(flag: InstrumentedAttribute[bool]) -> ColumnElement[bool]:
+    """Return the condition that a flag is set, as a partial index of such rows has it: SQLite takes "flag = 1" for another."""
+    return cast("ColumnElement[bool]", type_coerce(flag, Integer))
 
 
 def soft_foreign_key(table: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
 from outreach.core.bulk import NO_SYNC, insert_rows, reserve_ids, values_subquery
+from outreach.core.db import is_set
 from outreach.imports.sightings import record_sighting
 from outreach.models.contacts import (
     Contact,
@@ -489,7 +490,8 @@ def find_namesakes(session: Session, rows: Collection[CheckedRow], *, list_id: i
     found = set(
         session.scalars(
             select(Contact.id).where(
-                Contact.at_the_door, Contact.name_key.in_(values_subquery(session, with_number, String))
+                is_set(Contact.at_the_door),
+                Contact.name_key.in_(values_subquery(session, with_number, String)),
             )
         )
     )

@@ -205,31 +205,54 @@ def test_they_are_visited_and_counted_and_never_written_to(
     assert "chỉ gặp tận nhà" in client.get(f"/admin/people/{person_id(office, 'Y Rơ')}/").text
 
 
-def reported(world: World, campaign: int) -> Mapping[str, int]:
+def reported(world: World, *campaigns: int) -> Mapping[str, int]:
     with world.runtime.db.read() as session:
-        counts = count_reported(session, [campaign], as_of=world.now + timedelta(minutes=5)).values()
+        counts = count_reported(session, campaigns, as_of=world.now + timedelta(minutes=5)).values()
     names = ("recipients", "answered", "no_smartphone", "reported")
     return {name: sum(getattr(each, name) for each in counts) for name in names}
 
 
-def test_a_result_on_paper_counts_and_is_taken_back(office: World, tmp_path: Path) -> None:
-    bring(office, write(tmp_path, ROW))
-    campaign = office.launch(lists=["Hội viên"])
-    author = office.user(AUTHOR)
-    area = "23500"
-    with office.runtime.db.read() as session:
+def make_sheet(world: World, campaign: int) -> int:
+    with world.runtime.db.read() as session:
         area = session.scalars(select(Contact.area_code)).one() or ""
     sheet = create_sheet(
-        office.runtime,
+        world.runtime,
         campaign,
         list_id=None,
         area_code=area,
         village=None,
         officer="",
-        again=False,
-        user=author,
-        now=office.now,
-    ).id
+        again=True,
+        user=world.user(AUTHOR),
+        now=world.now,
+    )
+    return sheet.id
+
+
+def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, ROW))
+    campaigns = [office.launch(lists=["Hội viên"]) for _ in range(2)]
+    first, second = (make_sheet(office, campaign) for campaign in campaigns)
+
+    def enter(sheet: int, outcome: VisitOutcome | None) -> bool:
+        user = office.user(AUTHOR)
+        enter_results(office.runtime, sheet, {1: outcome}, user=user, keys=office.keys, now=office.now)
+        with office.runtime.db.read() as session:
+            return session.scalars(select(Contact.opted_out_at)).one() is not None
+
+    enter(first, VisitOutcome.INSTALLED)
+    enter(second, VisitOutcome.ABSENT)
+    assert reported(office, *campaigns)["reported"] == 1
+    enter(first, VisitOutcome.OPT_OUT)
+    enter(second, VisitOutcome.OPT_OUT)
+    assert enter(second, None), "it was said twice and is taken back once"
+    assert not enter(first, None)
+
+
+def test_a_result_on_paper_counts_and_is_taken_back(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, ROW))
+    campaign = office.launch(lists=["Hội viên"])
+    author, sheet = office.user(AUTHOR), make_sheet(office, campaign)
     enter_results(
         office.runtime, sheet, {1: VisitOutcome.INSTALLED}, user=author, keys=office.keys, now=office.now
     )
