@@ -171,15 +171,16 @@ def clear_campaign_job(campaign_id: int) -> dict[str, int]:
     days = worker_runtime.settings.retention_days
     with worker_runtime.db.read() as session:
         is_due = campaign_id in campaigns_due(session, days=days, now=now)
-    return asdict(clear_campaign(worker_runtime.db, campaign_id, days=days, now=now)) if is_due else {}
+    return asdict(clear_campaign(worker_runtime, campaign_id, days=days, now=now)) if is_due else {}
 
 
 def remove_expired_job() -> dict[str, int]:
     """Remove personal data outside campaigns, and let answers about health lead to nobody, after their times."""
     worker_runtime, now = runtime(), datetime.now(UTC)
-    db, settings = worker_runtime.db, worker_runtime.settings
-    people = separate_health_answers(db, days=settings.health_retention_days, now=now)
-    return {**asdict(remove_expired(db, days=settings.retention_days, now=now)), "health_answers": people}
+    settings = worker_runtime.settings
+    people = separate_health_answers(worker_runtime.db, days=settings.health_retention_days, now=now)
+    expired = remove_expired(worker_runtime, days=settings.retention_days, now=now)
+    return {**asdict(expired), "health_answers": people}
 
 
 def process_upload_job(upload_id: int) -> dict[str, int]:

@@ -370,10 +370,10 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
         results = {
-            campaign_id: clear_campaign(runtime.db, campaign_id, days=days, now=now) for campaign_id in due
+            campaign_id: clear_campaign(runtime, campaign_id, days=days, now=now) for campaign_id in due
         }
         people = separate_health_answers(runtime.db, days=health_days, now=now)
-        expired = remove_expired(runtime.db, days=days, now=now)
+        expired = remove_expired(runtime, days=days, now=now)
         _print_results(results, expired, people, as_json=as_json, head=_("Đã xóa"))
 
     return [retention]

@@ -19,9 +19,11 @@ from campaigns.agencies.reports import AgencyStatus, read_overview
 from campaigns.analytics.installs import find_visible_campaign, hides_lists, takes_part
 from campaigns.analytics.progress_counts import (
     CountScope,
+    OwnCount,
     Where,
     count_days,
     count_new,
+    count_own_of,
     count_places,
     count_reached,
 )
@@ -146,6 +148,13 @@ class ProgressPage:
     agencies: AgencyRanking | None
     waves: Sequence[Wave] = ()  # messages by day, those to come as well
     new_by_day: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by place, of the last days
+    own_answers: Sequence[OwnCount] = ()  # empty where no campaign has own answers
+
+    @property
+    def question(self) -> str:
+        """Return the question that the own answers are to: the newest campaign's."""
+        asking = [each.content for each in self.campaigns if each.content.get("own_answers")]
+        return str(asking[-1].get("question", "")) if asking else ""
 
     def new_of(self, code: str) -> Sequence[int]:
         """Return how many reports of a place were new on each of the last days."""
@@ -305,6 +314,7 @@ def read_progress(
         official=official,
         official_whole=official_whole,
         agencies=read_agencies(session, user, goals, drive.id, today=today) if has_figures else None,
+        own_answers=count_own_of(session, figures.scope, redis=redis, now=now),
         waves=waves,
         new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), places),
     )

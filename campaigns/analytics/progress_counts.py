@@ -8,7 +8,7 @@ door are added, each as a number of their own (`door_counts.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
@@ -23,6 +23,7 @@ from campaigns.analytics.door_counts import count_at_the_door, days_at_the_door
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
+from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
@@ -284,6 +285,68 @@ def count_reported(
     return {where: ReportedCounts(*total) for where, total in totals.items()}
 
 
+class OwnCount(NamedTuple):
+    """How many numbers gave an own answer, by its text: each campaign of a drive has its own numbers for them."""
+
+    text: str
+    people: int
+
+
+def count_own_answers(
+    session: Session,
+    campaigns: Sequence[Campaign],
+    *,
+    as_of: datetime,
+    seen: ColumnElement[bool] | None = None,
+) -> list[OwnCount]:
+    """Count numbers by the own answer that they gave last, as of a moment; empty where no campaign has own answers."""
+    ids = [campaign.id for campaign in campaigns]
+    if not _own_texts(campaigns):
+        return []
+    first_recipients, answers = _first_recipients(ids, seen), _answers_in_force(ids, as_of, seen)
+    own = (answers.c.campaign_id, answers.c.own_answer)
+    query = select(*own, func.count()).join(
+        first_recipients, first_recipients.c.phone_id == answers.c.phone_id
+    )
+    return _by_text(campaigns, session.execute(query.group_by(*own)))
+
+
+def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[OwnCount]:
+    """Count the own answers in force now that a reader may see: those of one campaign are kept as totals."""
+    if not _own_texts(scope.campaigns):
+        return []
+    if len(scope.ids) == 1:
+        own = (AnswerTotal.campaign_id, AnswerTotal.own_answer)
+        query = select(*own, func.sum(AnswerTotal.people)).outerjoin(
+            ContactList, ContactList.id == AnswerTotal.list_id
+        )
+        totals = query.where(AnswerTotal.campaign_id.in_(scope.ids), scope.seen).group_by(*own)
+        return _by_text(scope.campaigns, session.execute(totals))
+
+    def count() -> dict[str, Any]:
+        return {"rows": count_own_answers(session, scope.campaigns, as_of=now, seen=scope.seen)}
+
+    return [OwnCount(*row) for row in _cached(redis, scope, "own", count)["rows"]]
+
+
+def _own_texts(campaigns: Sequence[Campaign]) -> dict[tuple[int, int | None], str]:
+    """Return the own answers' texts by campaign and number, those of the newest campaign first."""
+    return {
+        (campaign.id, own.number): own.text
+        for campaign in sorted(campaigns, key=lambda each: -each.id)
+        for own in read_own_answers(campaign.content.get("own_answers"))
+    }
+
+
+def _by_text(campaigns: Sequence[Campaign], rows: Iterable[Any]) -> list[OwnCount]:
+    texts = _own_texts(campaigns)
+    counts = dict.fromkeys(texts.values(), 0)
+    for campaign, number, people in rows:
+        if text := texts.get((campaign, number)):
+            counts[text] += int(people)
+    return [OwnCount(*each) for each in counts.items()]
+
+
 def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:
     """Return how many numbers had an install report in force at a moment."""
     query = select(func.count(InstallReport.phone_id.distinct())).where(*_reports_in_force(campaigns, as_of))
@@ -414,7 +477,7 @@ def _answers_in_force(
             .where(Recipient.campaign_id.in_(campaigns), seen)
         )
         in_force.append(Answer.recipient_id.in_(visible))
-    columns = (Answer.phone_id, Answer.label)
+    columns = (Answer.phone_id, Answer.label, Answer.campaign_id, Answer.own_answer)
     return newest_of_each(Answer.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
 
 

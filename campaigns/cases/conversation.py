@@ -14,6 +14,7 @@ from campaigns.cases.sms_answers import SentAnswer, read_sent
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, OfficerEntry, Reply
+from campaigns.privacy.consents import opted_out_of_drive
 from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import mask_tokens
@@ -62,7 +63,7 @@ class ConversationItem:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Conversation with a contact in one campaign. `answer` is the current one, `cases` are the open ones.
+    """Conversation with a contact in one campaign. `answer` is the current label or `opt_out_drive`, `cases` are open.
 
     Of one that is masked, nothing of what was said is read.
     """
@@ -72,7 +73,7 @@ class Conversation:
     kind: str
     recipient_id: int
     exclusion: Exclusion | None
-    answer: Label | None
+    answer: str | None
     is_masked: bool
     own_answers: tuple[OwnAnswer, ...] = ()
     own_answer: int | None = None
@@ -93,6 +94,7 @@ def read_conversations(
     Those about health are masked unless `opened`; see `open_answers`. Raises NotFound.
     """
     find_contact(session, contact_id, user=user)
+    of_drive = opted_out_of_drive(session, select(Recipient.id).where(Recipient.contact_id == contact_id))
     conversations = [
         Conversation(
             row.id,
@@ -100,7 +102,11 @@ def read_conversations(
             row.kind,
             row.recipient_id,
             row.exclusion,
-            None if row.is_health and not opened else row.answer,
+            None
+            if row.is_health and not opened
+            else OPT_OUT_OF_DRIVE
+            if row.recipient_id in of_drive and row.answer is Label.OPT_OUT
+            else row.answer,
             is_masked=row.is_health and not opened,
             own_answers=read_own_answers(row.content.get("own_answers")),
             own_answer=None if row.is_health and not opened else row.own_answer,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.privacy import ConsentEvent
+from campaigns.models.replies import Answer
 from campaigns.rules.privacy import Childhood, childhood
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
@@ -96,3 +99,14 @@ def withdraw_all(session: Session, contact_id: int, *, on: date, user: User, now
         for purpose, is_given in latest.items()
         if is_given
     )
+
+
+def opted_out_of_drive(session: Session, recipients: Select[Any] | Sequence[int]) -> set[int]:
+    """Return those recipients whose opt-out in force is from the drive alone."""
+    rows = session.execute(
+        select(Answer.recipient_id, Answer.drive_only)
+        .where(Answer.recipient_id.in_(recipients), Answer.label == Label.OPT_OUT, Answer.undone_at.is_(None))
+        .order_by(Answer.at, Answer.id)
+    )
+    in_force: dict[int | None, bool] = dict(rows.all())  # the last one
+    return {recipient for recipient, of_drive in in_force.items() if recipient and of_drive}

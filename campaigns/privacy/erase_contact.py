@@ -107,8 +107,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         secret_key=secret_key,
         now=now,
     )
-    _keep_opt_outs_of_drives(session, gone, secret_key=secret_key, now=now)
-    erase_numbers(session, gone)
+    erase_numbers(session, gone, secret_key=secret_key, now=now)
     session.execute(
         update(PersonRequest)
         .where(PersonRequest.contact_id == contact_id)
@@ -250,29 +249,33 @@ def _keep_opt_outs_of_drives(
     session: Session, gone: Sequence[int], *, secret_key: str, now: datetime
 ) -> None:
     """Turn opt-outs from one drive into opt-outs from everything: of an erased number nothing else stays known."""
-    told = select(Answer.phone_id).where(
-        Answer.phone_id.in_(values_subquery(session, gone, BigInteger)),
-        is_set(Answer.drive_only),
-        Answer.undone_at.is_(None),
+    told = (
+        select(Answer.phone_id, Answer.source)
+        .where(
+            Answer.phone_id.in_(values_subquery(session, gone, BigInteger)),
+            is_set(Answer.drive_only),
+            Answer.undone_at.is_(None),
+        )
+        .order_by(Answer.id)
     )
-    for phone_id in sorted(set(session.scalars(told))):
-        phone = session.get_one(Phone, phone_id)
+    for phone_id, source in session.execute(told).all():
         suppress(
             session,
-            phone,
+            session.get_one(Phone, phone_id),
             reason=SuppressionReason.OPT_OUT,
-            source="officer",
+            source=source.value,
             secret_key=secret_key,
             now=now,
         )
     session.flush()
 
 
-def erase_numbers(session: Session, gone: Sequence[int]) -> None:
-    """Erase numbers that no contact has.
+def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str, now: datetime) -> None:
+    """Erase numbers that no contact has. Their rows must be locked.
 
-    Their suppressions are kept by the hash, to apply again when a number returns.
+    Their suppressions and opt-outs are kept by the hash, to apply again when a number returns.
     """
+    _keep_opt_outs_of_drives(session, gone, secret_key=secret_key, now=now)
     phone_ids = values_subquery(session, gone, BigInteger)
     session.execute(
         update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note=""),

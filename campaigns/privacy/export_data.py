@@ -6,7 +6,7 @@ It covers all organisations and is in Vietnamese, as it is for the person.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,8 +21,12 @@ from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
+from campaigns.privacy.consents import opted_out_of_drive
 from campaigns.privacy.requests import lock_request
+from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.links import mask_tokens
+from campaigns.rules.own_answers import own_answer, read_own_answers
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import line_code
 from outreach.accounts import audit
@@ -169,11 +173,9 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
         select(
             Campaign.name,
-            Recipient.exclusion,
-            Recipient.answer,
-            Recipient.answered_at,
+            Campaign.content,
+            Recipient,
             PageOpen.at,
-            Recipient.clicked_at,
         )
         .join(Campaign, Campaign.id == Recipient.campaign_id)
         .outerjoin(
@@ -183,10 +185,21 @@ def _campaigns(session: Session, contact_id: int) -> ExportPart:
         .where(Recipient.contact_id == contact_id)
         .order_by(Campaign.id)
     )
+    of_drive = opted_out_of_drive(session, select(Recipient.id).where(Recipient.contact_id == contact_id))
     return ExportPart(
         "Chiến dịch",
         ("Chiến dịch", "Không gửi vì", "Câu trả lời hiện nay", "Trả lời lúc", "Mở trang lúc", "Bấm cài lúc"),
-        [(*values, _at(answered), _at(opened), _at(clicked)) for *values, answered, opened, clicked in rows],
+        [
+            (
+                name,
+                each.exclusion,
+                _meaning(content, each.answer, each.own_answer, is_of_drive=each.id in of_drive),
+                _at(each.answered_at),
+                _at(opened),
+                _at(each.clicked_at),
+            )
+            for name, content, each, opened in rows
+        ],
     )
 
 
@@ -206,25 +219,55 @@ def _messages(session: Session, recipients: Sequence[int]) -> ExportPart:
 
 
 def _answers(session: Session, recipients: Sequence[int]) -> ExportPart:
+    contents: dict[int, Mapping[str, Any]] = dict(
+        session.execute(
+            select(Recipient.id, Campaign.content)
+            .join(Campaign, Campaign.id == Recipient.campaign_id)
+            .where(Recipient.id.in_(recipients))
+        ).all()
+    )
+
+    def meaning(recipient_id: int | None, label: Label, answer: Answer | None) -> Any:
+        own, is_of_drive = (answer.own_answer, answer.drive_only) if answer else (None, False)
+        return _meaning(contents.get(recipient_id or 0, {}), label, own, is_of_drive=is_of_drive)
+
     replies = session.execute(
-        select(Reply.received_at, Reply.channel, Reply.body, Reply.label).where(
-            Reply.recipient_id.in_(recipients)
-        )
+        select(Reply, Answer)
+        .outerjoin(Answer, Answer.reply_id == Reply.id)
+        .where(Reply.recipient_id.in_(recipients))
     )
     entries: list[tuple[Any, ...]] = [
-        (at, channel.source, mask_tokens(body), label, None) for at, channel, body, label in replies
+        (
+            reply.received_at,
+            reply.channel.source,
+            mask_tokens(reply.body),
+            meaning(reply.recipient_id, reply.label, answer),
+            answer.undone_at if answer else None,
+        )
+        for reply, answer in replies
     ]
     answers = session.execute(
-        select(Answer.at, Answer.source, OfficerEntry.note, Answer.label, Answer.undone_at)
+        select(Answer, OfficerEntry.note)
         .outerjoin(OfficerEntry, OfficerEntry.answer_id == Answer.id)
         .where(Answer.recipient_id.in_(recipients), Answer.reply_id.is_(None))
     )
-    entries += [(at, source, note, label, undone) for at, source, note, label, undone in answers]
+    entries += [
+        (each.at, each.source, note, meaning(each.recipient_id, each.label, each), each.undone_at)
+        for each, note in answers
+    ]
     return ExportPart(
         "Câu trả lời",
         ("Lúc", "Qua", "Nội dung", "Được hiểu là", "Rút lại lúc"),
         [(_at(at), *more, _at(undone)) for at, *more, undone in sorted(entries, key=lambda line: line[0])],
     )
+
+
+def _meaning(content: Mapping[str, Any], label: Label | None, own: int | None, *, is_of_drive: bool) -> Any:
+    """Return what an answer is shown as: the words of the campaign's own answer, or its label."""
+    if is_of_drive and label is Label.OPT_OUT:
+        return PAGE_WORDS["said_opt_out_drive"]
+    found = own_answer(read_own_answers(content.get("own_answers")), own)
+    return found.text if found else label
 
 
 def _cases(session: Session, recipients: Sequence[int]) -> ExportPart:

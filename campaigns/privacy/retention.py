@@ -50,7 +50,6 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.core.bulk import NO_SYNC, values_subquery
-from outreach.core.db import Database
 from outreach.core.job_queue import once_every
 from outreach.enqueue_jobs import enqueue_remove_expired
 from outreach.imports.erasures import erase_issues, is_undecided
@@ -65,6 +64,7 @@ from outreach.models.contacts import (
     RemovedPhone,
 )
 from outreach.rules.identity import ERASED
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 SLICE = 1000
@@ -158,12 +158,13 @@ def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetim
     )
 
 
-def clear_campaign(db: Database, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
+def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
     """Remove a campaign's personal data, in one transaction for each slice of people.
 
     A run that was interrupted is continued by the next one.
     """
-    cutoff = now - timedelta(days=days)
+    db, cutoff = runtime.db, now - timedelta(days=days)
+    secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     with db.read() as session:
         result = preview_clear(session, campaign_id, days=days, now=now)
     result.people = result.numbers = 0
@@ -171,7 +172,7 @@ def clear_campaign(db: Database, campaign_id: int, *, days: int, now: datetime) 
         with db.write() as session:
             people = session.scalars(_people_to_remove(campaign_id, cutoff=cutoff).limit(SLICE)).all()
             if people:
-                result.numbers += _erase_people(session, people, now=now)
+                result.numbers += _erase_people(session, people, secret_key=secret_key, now=now)
         result.people += len(people)
         if not people:
             break
@@ -233,7 +234,7 @@ def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
     )
 
 
-def _erase_people(session: Session, people: Sequence[int], *, now: datetime) -> int:
+def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, now: datetime) -> int:
     """Delete people, with the numbers that no other contact has. Returns how many numbers.
 
     Messages that an idle campaign has queued for them are not sent.
@@ -260,7 +261,7 @@ def _erase_people(session: Session, people: Sequence[int], *, now: datetime) -> 
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
     gone = session.scalars(locked.where(~shared, ~on_its_way)).all()
-    erase_numbers(session, gone)
+    erase_numbers(session, gone, secret_key=secret_key, now=now)
     return len(gone)
 
 
@@ -348,13 +349,15 @@ def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResu
     )
 
 
-def remove_expired(db: Database, *, days: int, now: datetime) -> ExpiryResult:
+def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResult:
     """Remove expired personal data, in one transaction for each slice.
 
     A run that was interrupted is continued by the next one.
     """
-    cutoff = now - timedelta(days=days)
-    erasers: dict[str, _Eraser] = {**_ERASERS, "numbers": partial(_erase_expired_numbers, cutoff)}
+    db, cutoff = runtime.db, now - timedelta(days=days)
+    secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    erase_expired = partial(_erase_expired_numbers, cutoff, secret_key)
+    erasers: dict[str, _Eraser] = {**_ERASERS, "numbers": erase_expired}
     removed: Counter[str] = Counter()
     for name, ids in _expired(cutoff).items():
         while True:
@@ -463,7 +466,9 @@ def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
     return _empty(session, Case, ids, note="")
 
 
-def _erase_expired_numbers(cutoff: datetime, session: Session, ids: Sequence[int], _now: datetime) -> int:
+def _erase_expired_numbers(
+    cutoff: datetime, secret_key: str, session: Session, ids: Sequence[int], now: datetime
+) -> int:
     locked = (
         select(Phone.id).where(Phone.id.in_(values_subquery(session, ids, BigInteger))).order_by(Phone.id)
     )
@@ -472,7 +477,7 @@ def _erase_expired_numbers(cutoff: datetime, session: Session, ids: Sequence[int
     expired = session.scalars(
         _expired_numbers(cutoff).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
     ).all()
-    erase_numbers(session, expired)
+    erase_numbers(session, expired, secret_key=secret_key, now=now)
     return len(expired)
 
 

@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
-from campaigns.analytics.progress_counts import Where, count_installs, count_reported
+from campaigns.analytics.progress_counts import Where, count_installs, count_own_answers, count_reported
 from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import latest_official
-from campaigns.models.campaigns import Campaign, Step
+from campaigns.models.campaigns import Campaign, Drive, Step
 from campaigns.models.messages import Attempt
+from campaigns.planning.kinds import words_of
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject
 from campaigns.rules.progress import ShareBasis, choose_headline
@@ -31,6 +32,8 @@ from campaigns.rules.reports.snapshot import (
     OfficialInstallFigure,
     OrganisationFigures,
     Outreach,
+    OwnAnswerCount,
+    OwnAnswerFigures,
     PlaceFigures,
     SelfReported,
     SmartphoneOwners,
@@ -81,6 +84,8 @@ def take_snapshot(
     goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=code))
     since = outreach_since(day, form.since)
     total = add_up(list(self_reports.values()))
+    agencies = read_agencies(session, drive, day=day, known_until=known_until)
+    has_sources = bool(official or agencies) or asks_agencies(session, drive)
     return Snapshot(
         day=day.isoformat(),
         as_of=as_of.isoformat(),
@@ -97,11 +102,13 @@ def take_snapshot(
         communes=places.of(AreaLevel.COMMUNE) if has_districts or not below else (),
         level="" if has_districts else name_level(below),
         bodies=_organisations(session, self_reports),
-        agencies=read_agencies(session, drive, day=day, known_until=known_until),
+        agencies=agencies,
         campaigns=read_sent(session, campaigns, as_of=as_of),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
         headline=read_headline(session, campaigns, goal, owners.get(code), as_of=as_of),
         checked=read_checked(session, drive, as_of=as_of),
+        own=read_own(session, campaigns, as_of=as_of),
+        has_sources=has_sources,
         since=since.isoformat(),
         before=count_installs(session, ids, as_of=as_of - timedelta(days=1)) if ids else None,
         days=tuple(
@@ -123,6 +130,16 @@ def read_checked(session: Session, drive: int, *, as_of: datetime) -> CheckedRep
         return None
     likely, low, high = (round(each) for each in (corrected.likely, corrected.low, corrected.high))
     return CheckedReports(likely, low, high, corrected.checks, corrected.confirmed)
+
+
+def read_own(session: Session, campaigns: Sequence[Campaign], *, as_of: datetime) -> OwnAnswerFigures | None:
+    """Return the counts by the drive's own answers, None where it has none; the question is the newest campaign's."""
+    counts = count_own_answers(session, campaigns, as_of=as_of)
+    asking = [campaign for campaign in campaigns if campaign.content.get("own_answers")]
+    if not counts or not asking:
+        return None
+    question = str(asking[-1].content.get("question", ""))
+    return OwnAnswerFigures(question, tuple(OwnAnswerCount(*each) for each in counts))
 
 
 def read_headline(
@@ -324,11 +341,18 @@ def staff_share(goals: Goals, drive: int, *, default: float) -> float:
     return goal.share if goal else default
 
 
+def asks_agencies(session: Session, drive: int) -> bool:
+    """Return whether a drive is of a kind on which agencies report, and authorities publish figures."""
+    return words_of(session, session.get_one(Drive, drive).kind).agencies
+
+
 def read_agencies(
     session: Session, drive: int, *, day: date, known_until: datetime | None
 ) -> tuple[AgencyFigures, ...]:
-    """Return every agency by name, with its figures of a drive in force."""
+    """Return every agency by name, with its figures of a drive in force; none where no agency is asked for any."""
     reports = read_latest_reports(session, drive, day=day, known_until=known_until)
+    if not reports and not asks_agencies(session, drive):
+        return ()
     agencies = []
     for agency_id, name in session.execute(
         select(Organisation.id, Organisation.name)

@@ -78,6 +78,7 @@ def find_changes(
         *_agencies(issued, now, done=done, owners=owners),
         *_campaigns(issued, now, done=done),
         *_outreach(issued, now),
+        *_own_answers(issued, now),
         *_days(issued, now),
     ]
     changes = [change for change in pairs if change.before != change.after]
@@ -274,6 +275,15 @@ def _outreach(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
         yield FigureChange(f"{name}: số lượt người", was.people if was else None, known.people)
 
 
+def _own_answers(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
+    was, are = ({each.text: each.people for each in of.own.answers} if of.own else {} for of in (issued, now))
+    for text in {**are, **was}:
+        yield FigureChange(f"Câu trả lời “{text}”", was.get(text), are.get(text))
+    if issued.own or now.own:
+        answered = (issued.whole.reported.answered, now.whole.reported.answered)
+        yield FigureChange("Số người đã trả lời", *answered)
+
+
 def _days(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
     """Compare the totals of self-reports by day.
 
@@ -298,7 +308,7 @@ def _differs_otherwise(issued: Snapshot, now: Snapshot) -> bool:
     """Return whether goals, names or start days are printed differently."""
     if (issued.residents, issued.staff, issued.since) != (now.residents, now.staff, now.since):
         return True
-    if _without_owners(issued) != _without_owners(now):
+    if _without_owners(issued) != _without_owners(now) or _question(issued) != _question(now):
         return True
     places = (
         *_pairs(issued.districts, now.districts, lambda place: place.code),
@@ -313,6 +323,10 @@ def _differs_otherwise(issued: Snapshot, now: Snapshot) -> bool:
         was and after and was.launched_on != after.launched_on
         for was, after in _paired_campaigns(issued, now)
     )
+
+
+def _question(snapshot: Snapshot) -> str:
+    return snapshot.own.question if snapshot.own else ""
 
 
 def _without_owners(snapshot: Snapshot) -> Headline | None:

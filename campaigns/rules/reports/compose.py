@@ -147,11 +147,12 @@ _ROMAN = ("I", "II", "III")
 def appendices(snapshot: Snapshot, template: ReportTemplate, *, reference: str) -> tuple[Appendix, ...]:
     """Return the appendices: agencies, then communes and organisations if they have figures.
 
-    The agencies are always included, as the text refers to them as Phụ lục I.
+    Where agencies report they are always included, as the text refers to them as Phụ lục I.
     """
-    parts: list[tuple[str, tuple[Block, ...], bool]] = [
-        (f"Kết quả {template.done} của từng cơ quan, đơn vị", _agencies(snapshot, template), False)
-    ]
+    parts: list[tuple[str, tuple[Block, ...], bool]] = []
+    if snapshot.has_sources:
+        subject = f"Kết quả {template.done} của từng cơ quan, đơn vị"
+        parts.append((subject, _agencies(snapshot, template), False))
     if communes := [place for place in snapshot.communes if place.official or place.reported.recipients]:
         parts.append(
             (
@@ -220,10 +221,16 @@ def _communes(
     for n, place in enumerate(communes, 1):
         first, name, *rest = place_row(str(n), place.name, place, basis)
         rows.append((first, name, names.get(place.district, ""), *rest))
-    note = (
-        f"Ghi chú: {'ĐTTM là điện thoại thông minh; ' if template.is_about_smartphones else ''}“Số chính thức” và “Tự khai báo” là hai nguồn riêng, không cộng gộp; "
-        "xã, phường, thị trấn chưa có số liệu nào không nêu trong bảng."
-    )
+    notes = [
+        *(["ĐTTM là điện thoại thông minh"] if template.is_about_smartphones else ()),
+        *(
+            ["“Số chính thức” và “Tự khai báo” là hai nguồn riêng, không cộng gộp"]
+            if snapshot.has_sources
+            else ()
+        ),
+        "xã, phường, thị trấn chưa có số liệu nào không nêu trong bảng",
+    ]
+    note = f"Ghi chú: {'; '.join(notes)}."
     table = Table("Xã, phường, thị trấn", "", columns, tuple(rows), unit="người")
     return (without_empty_columns(table), Paragraph(note, Style.NOTE))
 

@@ -6,19 +6,16 @@ residents shows each source by itself, by district, and as charts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime
 
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.progress import ShareBasis
+from campaigns.rules.reports.charts import draw_bars
 from campaigns.rules.reports.document import (
     ACTIVITY_NAMES,
-    UNKNOWN,
     Alignment,
-    Bar,
     Block,
     Cell,
-    Chart,
     Column,
     Paragraph,
     ShareCell,
@@ -60,13 +57,17 @@ def opening(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
 
 
 def results(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
-    """Return part I: the result against the goal, agencies' staff, residents by source, activities and messages."""
+    """Return part I: the result against the goal, agencies' staff, residents by source, activities and messages.
+
+    Agencies and official figures are left out where the drive has none and its kind asks for none.
+    """
+    n = 2 if snapshot.has_sources else 1
     return [
         Paragraph("I. KẾT QUẢ THỰC HIỆN", Style.PART),
         *_headline(snapshot, template, notes),
-        *_staff(snapshot, template),
-        *residents(snapshot, template),
-        *_outreach(snapshot, template),
+        *(_staff(snapshot, template) if snapshot.has_sources else ()),
+        *residents(snapshot, template, n + 1),
+        *_outreach(snapshot, template, n + 2),
     ]
 
 
@@ -78,18 +79,21 @@ def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> 
             f"{len(snapshot.missing)}/{len(snapshot.agencies)} cơ quan, đơn vị chưa gửi số liệu trong ngày: "
             f"{'; '.join(snapshot.missing)}."
         )
-    if snapshot.without_official and len(snapshot.without_official) == len(snapshot.districts):
+    without = snapshot.without_official if snapshot.has_sources else ()
+    if without and len(without) == len(snapshot.districts):
         lines.append(f"Chưa có số liệu chính thức của các {level}.")
-    elif snapshot.without_official:
+    elif without:
         lines.append(
-            f"{len(snapshot.without_official)}/{len(snapshot.districts)} {level} chưa có số liệu "
-            f"chính thức: {', '.join(map(_lower, snapshot.without_official))}."
+            f"{len(without)}/{len(snapshot.districts)} {level} chưa có số liệu "
+            f"chính thức: {', '.join(map(_lower, without))}."
         )
-    if snapshot.whole.owners is None:
+    if snapshot.has_sources and snapshot.whole.owners is None:
         lines.append(f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung.")
     lines = [*(f"{line}." for line in notes.hindered), *lines, *_gaps(snapshot, template)]
-    if not lines:
+    if not lines and snapshot.has_sources:
         lines = ["Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu; các mục tiêu đã đạt."]
+    elif not lines:
+        lines = ["Mục tiêu đã đạt." if snapshot.head.missing == 0 else "Không có."]
     return [Paragraph("II. TỒN TẠI, HẠN CHẾ", Style.PART), *(Paragraph(f"- {line}") for line in lines)]
 
 
@@ -232,9 +236,10 @@ def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
         return [heading, Paragraph("Chưa có cơ quan, đơn vị nào được giao báo cáo số liệu trên hệ thống.")]
     with_report = len(agencies) - len(snapshot.missing)
     installed, owners, known = staff_total(agencies)
+    has_older = any(agency.is_missing and agency.day for agency in agencies)
     lines = [
         f"Đã gửi số liệu trong ngày: {with_report}/{len(agencies)} cơ quan, đơn vị"
-        + ("; nơi chưa gửi được tính theo số liệu gần nhất đã gửi." if snapshot.missing else ".")
+        + ("; nơi chưa gửi được tính theo số liệu gần nhất đã gửi." if has_older else ".")
     ]
     if owners and installed is not None:
         gap = owners - installed
@@ -243,7 +248,9 @@ def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
             f"{template.owners} đã {template.done}, đạt {percent(installed / owners)}"
             + (f"; còn {said(gap)} người chưa {template.done}." if gap else ".")
         )
-    if known < len(agencies):
+    if not known:
+        lines.append("Chưa có cơ quan, đơn vị nào có đủ số liệu để tính tỷ lệ.")
+    elif known < len(agencies):
         lines.append(
             f"{said(len(agencies) - known)} cơ quan, đơn vị chưa có đủ số liệu, không tính vào tỷ lệ nêu trên."
         )
@@ -254,8 +261,8 @@ def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
 # -- activities and messages
 
 
-def _outreach(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
-    blocks: list[Block] = [Paragraph("4. Công tác tuyên truyền, vận động", Style.HEADING)]
+def _outreach(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Block]:
+    blocks: list[Block] = [Paragraph(f"{n}. Công tác tuyên truyền, vận động", Style.HEADING)]
     if snapshot.outreach:
         activities = "; ".join(_describe_activity(line) for line in snapshot.outreach)
         blocks.append(Paragraph(f"- Từ ngày {short_day(snapshot.since)} đến nay: {activities}."))
@@ -282,7 +289,9 @@ def _outreach(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
         )
         for campaign in snapshot.campaigns
     )
-    table = Table("Nhắn tin", "Bảng 2. Các đợt nhắn tin vận động", columns, rows, unit="người")
+    table = Table(
+        "Nhắn tin", f"Bảng {3 if snapshot.own else 2}. Các đợt nhắn tin vận động", columns, rows, unit="người"
+    )
     return [*blocks, without_empty_columns(table)]
 
 
@@ -295,7 +304,12 @@ def _describe_activity(line: Outreach) -> str:
 
 def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
     """Return the gap to each goal."""
-    lines = []
+    lines, missing = [], snapshot.head.missing
+    aim = snapshot.headline.goal if snapshot.headline else None
+    if not snapshot.has_sources and missing and aim:
+        lines.append(
+            f"Theo số người tự khai báo, còn thiếu {said(missing)} người so với mục tiêu {percent(aim, is_exact=True)}."
+        )
     known = [
         agency
         for agency in snapshot.agencies
@@ -319,20 +333,57 @@ def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
     return lines
 
 
-def residents(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
-    """Return the section on residents: official figures, self-reports, table by district, charts."""
+def residents(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Block]:
+    """Return the section on residents: official figures, self-reports, table by district, charts, own answers."""
     goal = ""
     if snapshot.residents:
         by = f", đến hết ngày {short_day(snapshot.residents.until)}" if snapshot.residents.until else ""
         goal = f" (mục tiêu tối thiểu {percent(snapshot.residents.share, is_exact=True)}{by})"
+    reported = f"Số liệu người dân tự khai báo: {_self_reported(snapshot, template)}"
+    told = [reported]
+    if snapshot.has_sources:
+        told = [
+            f"a) Số liệu chính thức: {_official(snapshot, template)}",
+            f"b) {reported}",
+            "Hai nguồn số liệu trên được theo dõi riêng, không cộng gộp với nhau.",
+        ]
     return [
-        Paragraph(f"3. {template.residents}{goal}", Style.HEADING),
-        Paragraph(f"a) Số liệu chính thức: {_official(snapshot, template)}"),
-        Paragraph(f"b) Số liệu người dân tự khai báo: {_self_reported(snapshot, template)}"),
-        Paragraph("Hai nguồn số liệu trên được theo dõi riêng, không cộng gộp với nhau."),
+        Paragraph(f"{n}. {template.residents}{goal}", Style.HEADING),
+        *map(Paragraph, told),
         _by_district(snapshot, template),
-        *_charts(snapshot, template),
+        *draw_bars(snapshot, template),
+        *_own_answers(snapshot),
     ]
+
+
+def _own_answers(snapshot: Snapshot) -> list[Block]:
+    """Return how many people gave each of the drive's own answers to its question."""
+    if not snapshot.own:
+        return []
+    answered = snapshot.whole.reported.answered
+    counts = [(each.text, each.people) for each in snapshot.own.answers]
+    if rest := answered - sum(people for _text, people in counts):
+        counts.append(("Trả lời khác, kể cả từ chối nhận tin", rest))
+    rows = [(str(n), *_of_answered(*each, answered)) for n, each in enumerate(counts, 1)]
+    columns = (
+        Column("TT", 6, Alignment.CENTER),
+        Column("Câu trả lời", 56, Alignment.LEFT),
+        Column("Số người", 18),
+        Column("Tỷ lệ trên số đã trả lời", 20),
+    )
+    table = Table(
+        "Câu trả lời",
+        "Bảng 2. Số người chọn từng câu trả lời",
+        columns,
+        (*rows, ("", *_of_answered("Đã trả lời", answered, answered))),
+        has_total=True,
+        unit="người",
+    )
+    return [Paragraph(f"Câu hỏi gửi người dân: “{snapshot.own.question}”"), table]
+
+
+def _of_answered(text: str, people: int, answered: int) -> tuple[Cell, ...]:
+    return text, people, ShareCell(people / answered) if answered else None
 
 
 def _official(snapshot: Snapshot, template: ReportTemplate) -> str:
@@ -462,65 +513,3 @@ def reported_cells(
         reported.could,
         ShareCell(reported.share) if reported.share is not None else None,
     )
-
-
-_MOST_BARS = 30
-
-
-def _charts(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
-    charts = []
-    # More bars than that are no chart; the table has them.
-    places = snapshot.districts if len(snapshot.districts) <= _MOST_BARS else ()
-    if any(place.official_share is not None for place in places):
-        goal = snapshot.residents.share if snapshot.residents else None
-        bars = _bars([(place.name, place.official_share) for place in places])
-        charts.append(
-            Chart(
-                "official",
-                f"Hình 1. Tỷ lệ {template.done} trên số {template.owners} (số chính thức)",
-                bars,
-                _describe(bars),
-                goal=goal,
-                goal_text=f"mục tiêu {percent(goal, is_exact=True)}" if goal else "",
-            )
-        )
-    lines = [line for line in snapshot.lines if places]
-    if any(line.share is not None for line in lines):
-        goal = snapshot.headline.goal if snapshot.headline else None
-        bars = _bars([(line.name, line.share) for line in lines])
-        is_entered = snapshot.places_basis is ShareBasis.ENTERED
-        base = f"số {template.owners or 'người thuộc diện'}" if is_entered else "số người được nhắn tin"
-        charts.append(
-            Chart(
-                "reported",
-                f"Hình {len(charts) + 1}. Tỷ lệ người dân tự khai báo đã {template.done} trên {base}",
-                bars,
-                _describe(bars),
-                goal=goal,
-                goal_text=f"mục tiêu {percent(goal, is_exact=True)}" if goal else "",
-            )
-        )
-    if len(snapshot.days) > 1:
-        bars = tuple(Bar(short_day(day)[:-5], float(count), said(count)) for day, count in snapshot.days)
-        charts.append(
-            Chart(
-                "days",
-                f"Hình {len(charts) + 1}. Số người tự khai báo đã {template.done}, cộng dồn đến từng ngày",
-                bars,
-                _describe(bars),
-                is_share=False,
-            )
-        )
-    return charts
-
-
-def _bars(shares: Sequence[tuple[str, float | None]]) -> tuple[Bar, ...]:
-    """Return the bars, highest share first, unknown ones last."""
-    ordered = sorted(shares, key=lambda share: (share[1] is None, -(share[1] or 0.0)))
-    return tuple(
-        Bar(name, value, percent(value) if value is not None else UNKNOWN) for name, value in ordered
-    )
-
-
-def _describe(bars: Sequence[Bar]) -> str:
-    return "; ".join(f"{bar.label}: {bar.text}" for bar in bars)

@@ -191,11 +191,28 @@ class CheckedReports:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAnswerCount:
+    """How many people gave one of a drive's own answers."""
+
+    text: str
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAnswerFigures:
+    """Counts by the own answers of a drive to its question, each number once, by its last answer."""
+
+    question: str
+    answers: tuple[OwnAnswerCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All figures of a daily report, as of `as_of` (ISO 8601 in Vietnam time).
 
     `before` is the total of self-reports a day earlier; `days` the totals at the end of each of the last days, the last
-    one as of `as_of`. `bodies` are organisations.
+    one as of `as_of`. `bodies` are organisations. Without `has_sources` residents' own reports are the only source: the
+    kind asks agencies and authorities for no figures, and there are none.
     """
 
     day: str
@@ -215,6 +232,8 @@ class Snapshot:
     level: str = ""  # what the places of `districts` are called, where they are no districts
     headline: Headline | None = None  # None in old snapshots without it
     checked: CheckedReports | None = None  # None with too few checks
+    own: OwnAnswerFigures | None = None  # None where no campaign has own answers
+    has_sources: bool = True
 
     @property
     def head(self) -> RankRow:
@@ -273,8 +292,11 @@ class Snapshot:
             del data["level"]
         if self.headline is None:
             del data["headline"]
-        if self.checked is None:
-            del data["checked"]
+        for name in ("checked", "own"):
+            if data[name] is None:
+                del data[name]
+        if self.has_sources:
+            del data["has_sources"]
         return data
 
     @property
@@ -310,7 +332,13 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         level=data.get("level", ""),
         headline=_headline(data["headline"]) if data.get("headline") else None,
         checked=CheckedReports(**data["checked"]) if data.get("checked") else None,
+        own=_own(data["own"]) if data.get("own") else None,
+        has_sources=data.get("has_sources", True),
     )
+
+
+def _own(data: Mapping[str, Any]) -> OwnAnswerFigures:
+    return OwnAnswerFigures(data["question"], tuple(OwnAnswerCount(**each) for each in data["answers"]))
 
 
 def _headline(data: Mapping[str, Any]) -> Headline:

@@ -145,7 +145,7 @@ def test_people_whose_answers_went_early_are_removed_with_the_others(world: Worl
     separate_health_answers(world.runtime.db, days=DAYS, now=now)
     with world.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(FormerRecipient)) == 2
-    assert clear_campaign(world.runtime.db, campaign, days=90, now=now).people == 2
+    assert clear_campaign(world.runtime, campaign, days=90, now=now).people == 2
     with world.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(Contact)) == 0
         assert session.scalar(select(func.count()).select_from(FormerRecipient)) == 0

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from admin.app import create_app
 from campaigns.analytics.campaign_status import read_status
+from campaigns.analytics.progress import read_progress
 from campaigns.analytics.reach import read_reach
 from campaigns.answer_totals import find_differences
+from campaigns.cases.conversation import read_conversations
 from campaigns.cases.handle_case import label_reply, undo_reply_label
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import Answer
-from campaigns.replies.record_answer import record_page_answer, undo_answer
+from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.replies import Answer, AnswerSource
+from campaigns.models.reports import FileKind
+from campaigns.privacy.export_data import export_personal_data
+from campaigns.replies.record_answer import record_answer, record_page_answer, undo_answer
+from campaigns.reports.documents import build_files, words_of
+from campaigns.reports.settings import current_template
+from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.reach import ReachMeasure
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.compose import compose
+from campaigns.rules.reports.document import Table
+from campaigns.rules.reports.snapshot import Snapshot
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
-from outreach.models.contacts import Suppression
+from outreach.accounts.users import find_user
+from outreach.models.contacts import Contact, Suppression
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 SURVEY = "Moi ong/ba tra loi. TC de tu choi"
 
@@ -88,6 +104,97 @@ def test_own_answers_are_counted_alike_whatever_way_they_come(world: World) -> N
         assert find_differences(session)[1] == []
 
 
+def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_page(world: World) -> None:
+    world.add_people(4)
+    first = world.launch(kind="khao-sat", text=SURVEY)
+    world.send()
+    press(world, first, "own-1")
+    press(world, first, "own-1", index=1)
+    with world.runtime.db.write() as session:
+        third = session.merge(world.recipient(number(2), first))
+        record_answer(
+            session,
+            phone_id=third.phone_id or 0,
+            recipient=third,
+            label=Label.REFUSE,
+            source=AnswerSource.OFFICER,
+            keys=world.keys,
+            now=world.now,
+        )
+    expected = {"Hài lòng": 2, "Chưa hài lòng": 0, "Chưa làm thủ tục nào": 0, "Tôi cần gặp cán bộ": 0}
+    assert [reported(world), on_leaders_page(world)] == [expected] * 2
+    second = world.launch(kind="khao-sat", name="Lần hai", text=f"{SURVEY} (lan hai)")
+    world.send()
+    press(world, second, "own-2", index=1)
+    expected |= {"Hài lòng": 1, "Chưa hài lòng": 1}
+    assert [reported(world), on_leaders_page(world)] == [expected] * 2
+    with world.runtime.db.read() as session:
+        document = compose(snapshot_of(session, world), current_template(session, world.drive("khao-sat")))
+    assert "Câu hỏi gửi người dân: “Ông/bà có hài lòng" in str(document.blocks)
+    [table] = [each for each in document.blocks if getattr(each, "name", "") == "Câu trả lời"]
+    assert isinstance(table, Table)
+    counted = [row[1:3] for row in table.rows]
+    assert counted == [*expected.items(), ("Trả lời khác, kể cả từ chối nhận tin", 1), ("Đã trả lời", 3)]
+    for kind, content in build_files(document, made_at=world.now).items():
+        if kind is not FileKind.PDF:
+            assert "Tôi cần gặp cán bộ" in words_of(content, kind)
+
+
+def snapshot_of(session: Session, world: World) -> Snapshot:
+    drive, now = world.drive("khao-sat"), datetime.now(UTC) + timedelta(seconds=1)
+    form = current_template(session, drive)
+    form = replace(form, hours=replace(form.hours, freeze="23:59"))
+    day = now.astimezone(VIETNAM).date()
+    return take_snapshot(session, form, drive=drive, day=day, known_until=now)
+
+
+def reported(world: World) -> dict[str, int]:
+    with world.runtime.db.read() as session:
+        own = snapshot_of(session, world).own
+    return {each.text: each.people for each in own.answers} if own else {}
+
+
+def on_leaders_page(world: World) -> dict[str, int]:
+    world.runtime.redis.flushdb()
+    user, redis = world.user(AUTHOR), world.runtime.redis
+    with world.runtime.db.read() as session:
+        drive = session.get_one(Drive, world.drive("khao-sat"))
+        page = read_progress(session, drive, user=user, redis=redis, now=datetime.now(UTC))
+    return dict(page.own_answers) if page else {}
+
+
+def test_a_persons_export_has_the_words_of_their_answers(world: World) -> None:
+    world.add_people(1)
+    first = world.launch(kind="khao-sat", text=SURVEY)
+    world.send()
+    world.reply(number(0), "số 2", gateway_id="SM1")
+    assert exported(world) == ("Chưa hài lòng", {"Chưa hài lòng"})
+    press(world, first, "opt_out_drive")
+    words = "Không nhận tin về việc này nữa"
+    assert exported(world) == (words, {"Chưa hài lòng", words})
+
+
+def exported(world: World) -> tuple[str, set[str]]:
+    """What a person's data say of their answer in the campaign, and of all their answers."""
+    with world.runtime.db.write() as session:
+        person = session.scalars(select(Contact.id)).first() or 0
+        who = {"user": find_user(session, APPROVER), "now": world.now}
+        request = PersonRequest(
+            kind=RequestKind.EXPORT,
+            contact_id=person,
+            asked_by="",
+            asked_at=world.now,
+            due_at=world.now,
+            recorded_by=who["user"].id,
+            recorded_at=world.now,
+            answer="",
+        )
+        session.add(request)
+        session.flush()
+        parts = {part.title: part.rows for part in export_personal_data(session, request.id, **who)}
+    return parts["Chiến dịch"][-1][2], {line[3] for line in parts["Câu trả lời"]}
+
+
 def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world: World) -> None:
     world.add_people(1)
     answers = {"1": {"reply": "Da ghi: hai long.", "thanks": "Mừng vì ông/bà hài lòng."}}
@@ -126,12 +233,14 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
     again = world.launch(kind="khao-sat", name="Lần hai", text="Nho ong/ba tra loi. TC de tu choi")
     other = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
     assert [excluded(world, again), excluded(world, other)] == [2, 0]
+    assert heading(world) == "opt_out_drive"
     page = page_of(world, first)
     assert "không còn tin nào về việc này" in page
     assert 'value="opt_out"' in page, "everything can still be refused"
     # Everything is more than the drive, and taking it back leaves nothing behind.
     press(world, first, "opt_out")
     assert state_of(world, first, 0) == (Label.OPT_OUT, None)
+    assert heading(world) == Label.OPT_OUT
     with world.runtime.db.write() as session:
         assert session.scalars(select(Suppression.id)).all() != []
         recipient = session.merge(world.recipient(number(0), first))
@@ -141,6 +250,13 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
         assert not session.scalars(
             select(Answer.id).where(Answer.undone_at.is_(None), Answer.phone_id == 1)
         ).all()
+
+
+def heading(world: World) -> str | None:
+    """The answer beside the campaign's name on the first person's page."""
+    with world.runtime.db.read() as session:
+        contact = session.scalars(select(Contact.id).order_by(Contact.id)).first() or 0
+        return read_conversations(session, contact, user=find_user(session, AUTHOR))[-1].answer
 
 
 def excluded(world: World, campaign: int) -> int:

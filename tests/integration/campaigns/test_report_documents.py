@@ -25,7 +25,14 @@ from campaigns.reports.documents import build_files, words_of
 from campaigns.rules.reports.changes import ChangeKind, find_changes
 from campaigns.rules.reports.compose import compose, compose_correction
 from campaigns.rules.reports.document import long_day, percent, said, short_day
-from campaigns.rules.reports.snapshot import OfficialInstallFigure, Outreach, Snapshot, read_snapshot
+from campaigns.rules.reports.snapshot import (
+    OfficialInstallFigure,
+    Outreach,
+    OwnAnswerCount,
+    OwnAnswerFigures,
+    Snapshot,
+    read_snapshot,
+)
 from tests.support.report_sample import DAY, FORM, sample
 
 NOW = datetime(2020, 8, 5, 6, 31, tzinfo=UTC)
@@ -304,6 +311,7 @@ def full() -> Snapshot:
             replace(plain.campaigns[0], id=n, delivered=900 + n, launched_on=f"2020-08-0{n}") for n in (1, 2)
         ),
         outreach=(Outreach("radio", 12, 3, 50),),
+        own=OwnAnswerFigures("Hài lòng không?", (OwnAnswerCount("Có", 500), OwnAnswerCount("Không", 150))),
     )
 
 
@@ -343,6 +351,22 @@ def test_a_correction_lists_whatever_is_printed_differently_and_nothing_else(has
         assert bool(find_changes(before, after, done=FORM.done)) == is_printed, name
         seen += 1
     assert seen > 60
+
+
+def test_a_kind_that_asks_no_agency_has_no_section_about_them() -> None:
+    plain = full()
+    places = tuple(replace(each, official=None) for each in plain.districts)
+    alone = replace(plain, agencies=(), districts=places, communes=(), has_sources=False)
+    alone = replace(alone, whole=replace(alone.whole, official=None))
+    document = compose(alone, replace(FORM, proposals=()))
+    text = "\n".join(getattr(block, "text", "") for block in document.blocks)
+    for word in ("cơ quan", "chính thức", "Hai nguồn", FORM.staff):
+        assert word not in text
+    headings = re.findall(r"^(\d)\. ", text, re.MULTILINE)
+    assert headings[:3] == ["1", "2", "3"]
+    assert "còn thiếu 269.585 người so với mục tiêu 50%" in text
+    assert [each.title for each in document.appendices] == ["Phụ lục I"]
+    assert read_snapshot(json.loads(json.dumps(alone.as_data()))) == alone
 
 
 def test_of_two_campaigns_of_one_name_each_is_compared_with_itself() -> None:

@@ -6,16 +6,24 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
-from campaigns.models.replies import Reply
-from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
+from campaigns.models.replies import AnswerSource, Reply
+from campaigns.privacy.retention import (
+    ClearResult,
+    campaigns_due,
+    clear_campaign,
+    preview_clear,
+    remove_expired,
+)
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
+from outreach.contacts.phones import find_or_create_phones
 from outreach.models.accounts import AuditEvent
-from outreach.models.contacts import Contact, ListImport, Membership, Phone, Suppression
+from outreach.models.contacts import Contact, ListImport, Membership, Phone, Suppression, SuppressionReason
 from simulator.testing import RunningSimulator
 from tests.support.servers import both_databases
 from tests.support.world import World, number
@@ -70,7 +78,7 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
     assert counted(world) == before, "to look changes nothing"
     assert (foreseen.people, foreseen.kept, foreseen.numbers, foreseen.replies) == (5, 0, 5, 2)
 
-    done = clear_campaign(world.runtime.db, campaign, days=DAYS, now=now)
+    done = clear_campaign(world.runtime, campaign, days=DAYS, now=now)
 
     assert asdict(done) == asdict(foreseen)
     after = world.status(campaign)
@@ -89,6 +97,33 @@ def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
         entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.clear")).one()
         assert entry.details["people"] == 5
     assert due(world, now) == [], "once"
+
+
+@both_databases
+def test_an_opt_out_from_one_drive_holds_for_a_number_that_returns(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
+    world.send()
+    world.reply(number(1), "TC đợt này", gateway_id="SM1")
+    with world.runtime.db.write() as session:  # a number whose contact went before
+        gone = session.merge(world.recipient(number(2), campaign))
+        record_page_answer(session, gone.id, "opt_out_drive", keys=world.keys, now=world.now)
+        session.execute(delete(Contact).where(Contact.id == gone.contact_id))
+    world.send()  # confirmations
+    now = end_and_wait(world, campaign, days=91)
+    assert clear_campaign(world.runtime, campaign, days=DAYS, now=now).numbers == 2
+    remove_expired(world.runtime, days=DAYS, now=now)
+    with world.runtime.db.write() as session:
+        numbers = [number(index) for index in range(3)]
+        returned = find_or_create_phones(session, numbers, secret_key=world.keys.secret_key, now=now)
+    with world.runtime.db.read() as session:
+        opted_out = select(Suppression.phone_id, Suppression.source).where(
+            Suppression.reason == SuppressionReason.OPT_OUT, Suppression.lifted_at.is_(None)
+        )
+        assert dict(session.execute(opted_out).all()) == {
+            returned[number(1)]: AnswerSource.SMS.value,
+            returned[number(2)]: AnswerSource.PAGE.value,
+        }
 
 
 def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None:
@@ -111,7 +146,7 @@ def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None
         kept = someone.id
     foreseen = expected(world, first, now)
     assert (foreseen.people, foreseen.kept) == (2, 1)
-    clear_campaign(world.runtime.db, first, days=DAYS, now=now)
+    clear_campaign(world.runtime, first, days=DAYS, now=now)
     with world.runtime.db.read() as session:
         assert session.scalars(select(Contact.id)).all() == [kept]
         assert [e164 for e164 in session.scalars(select(Phone.e164)) if not e164.startswith("#")] == [
@@ -142,7 +177,7 @@ def test_who_was_kept_goes_when_the_reason_is_gone(world: World) -> None:
     for day, left in ((91, 3), (96, 0)):
         now = ended + timedelta(days=day)
         assert due(world, now) == [campaign]
-        done = clear_campaign(world.runtime.db, campaign, days=DAYS, now=now)
+        done = clear_campaign(world.runtime, campaign, days=DAYS, now=now)
         assert (done.kept, counted(world)[Contact]) == (left, left)
     assert due(world, ended + timedelta(days=98)) == [], "nobody is left"
     with world.runtime.db.read() as session:
@@ -161,6 +196,6 @@ def test_a_draft_or_a_pause_that_was_left_lying_keeps_nobody(
     now = end_and_wait(world, campaign, days=91)
     assert expected(world, campaign, now - timedelta(days=1, seconds=5)).people == 0
     now += timedelta(minutes=1)
-    assert clear_campaign(world.runtime.db, campaign, days=DAYS, now=now).people == 2
+    assert clear_campaign(world.runtime, campaign, days=DAYS, now=now).people == 2
     world.act(paused, CampaignAction.RESUME)
     assert world.status(paused)["steps"][0]["messages"] == {"skipped": 2}, "nothing is left to go to anybody"

@@ -72,7 +72,7 @@ def test_rows_kept_for_review_go_whatever_was_decided_and_what_a_list_in_use_rem
     world.now = now
     world.draft()  # uses the list
     assert foreseen(world, now) == ExpiryResult(rows=4)
-    assert remove_expired(world.runtime.db, days=DAYS, now=now) == ExpiryResult(rows=4)
+    assert remove_expired(world.runtime, days=DAYS, now=now) == ExpiryResult(rows=4)
     with world.runtime.db.read() as session:
         rows = session.execute(
             select(ImportIssue.cells, ImportIssue.key, ImportIssue.decision).order_by(ImportIssue.row)
@@ -105,7 +105,7 @@ def test_what_strangers_wrote_goes_and_their_opt_out_holds(world: World, simulat
     now += timedelta(minutes=1)
     said = foreseen(world, now)
     assert (said.replies, said.cases, said.numbers) == (2, 1, 1)
-    assert remove_expired(world.runtime.db, days=DAYS, now=now) == said
+    assert remove_expired(world.runtime, days=DAYS, now=now) == said
     assert foreseen(world, now) == ExpiryResult()
     assert world.cases() == []
     with world.runtime.db.read() as session:
@@ -145,7 +145,7 @@ def test_who_asked_for_what_of_their_data_goes_and_what_was_corrected(world: Wor
     now = world.now + timedelta(days=DAYS, minutes=1)
     assert foreseen(world, now - timedelta(days=1)) == ExpiryResult()
     assert foreseen(world, now) == ExpiryResult(requests=1, entries=1)
-    done = remove_expired(world.runtime.db, days=DAYS, now=now)
+    done = remove_expired(world.runtime, days=DAYS, now=now)
     assert asdict(done) == asdict(ExpiryResult(requests=1, entries=1))
     with world.runtime.db.read() as session:
         asked = session.execute(
