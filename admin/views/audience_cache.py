@@ -70,6 +70,8 @@ class AudienceCache:
             started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
             counter = load_audience_counter(session, kind, passes_opt_outs=passes, drive=drive)
             took = time.monotonic() - started
+            # One of each drive would fill the memory in time.
+            self._counters = {each: kept for each, kept in self._counters.items() if kept[0] > started}
             self._counters[key] = (
                 started + took + max(_KEEP_AT_LEAST_S, took * _KEEP_FACTOR),
                 version,

@@ -171,7 +171,9 @@ ACTIONS: dict[str, Any] = {
     "sending.allow_live": _l("Cho phép gửi thật"),
     "sending.release_all": _l("Cho phép nhắn tin trở lại"),
     "campaign.clear": _l("Xóa dữ liệu cá nhân hết hạn lưu giữ"),
-    "retention.separate_health": _l("Tách câu trả lời về sức khỏe khỏi từng người, hết hạn giữ"),
+    "retention.separate_health": _l(
+        "Tách câu trả lời về sức khỏe khỏi người trả lời khi hết thời hạn lưu giữ"
+    ),
     "contact.see_answers": _l("Xem câu trả lời về sức khỏe"),
     "retention.expire": _l("Xóa dữ liệu cá nhân hết hạn ngoài các chiến dịch"),
     "backup.create": _l("Sao lưu dữ liệu"),

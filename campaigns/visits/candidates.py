@@ -230,9 +230,10 @@ def find_opted_out(session: Session, contacts: Sequence[int]) -> set[int]:
             VisitResult.undone_at.is_(None),
         )
     )
-    return {
-        contact_id for query in (by_phone, at_the_door) for contact_id in session.scalars(query) if contact_id
-    }
+    # Stays where the visit leads to nobody any more.
+    noted = select(Contact.id).where(Contact.id.in_(among), Contact.opted_out_at.is_not(None))
+    queries = (by_phone, at_the_door, noted)
+    return {contact_id for query in queries for contact_id in session.scalars(query) if contact_id}
 
 
 def find_objecting(session: Session, contacts: Sequence[int]) -> set[int]:

@@ -199,7 +199,8 @@ def record_result(
         if label is Label.NO_SMARTPHONE:
             note_smartphone(session, line.contact_id, label, result, now=now)
         if label is Label.OPT_OUT and line.contact_id:
-            session.get_one(Contact, line.contact_id).opted_out_at = result.visited_at or result.entered_at
+            person = session.get_one(Contact, line.contact_id)
+            person.opted_out_at = person.opted_out_at or result.visited_at or result.entered_at
         return True
     lock_phone(session, recipient.phone_id)
     session.refresh(recipient)
@@ -235,7 +236,13 @@ def undo_result(
     if _is_answer(result):
         contact_id = recipient.contact_id or line.contact_id
         contact = session.get(Contact, contact_id) if contact_id else None
-        if contact and contact.opted_out_at and _label_of(result) is Label.OPT_OUT:
+        at = result.visited_at or result.entered_at
+        if (
+            contact
+            and contact.opted_out_at
+            and contact.opted_out_at >= at
+            and result.outcome is VisitOutcome.OPT_OUT
+        ):
             contact.opted_out_at = _opted_out_elsewhere(session, contact.id, result)
         restore_smartphone(session, contact_id, _label_of(result), result, now=now)
     return is_undone

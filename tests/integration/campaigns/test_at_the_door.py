@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.analytics.progress_counts import count_reported
+from campaigns.models.activities import VisitLine
 from campaigns.models.privacy import RequestKind
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.requests import record_request
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.assignments import assign_sheet
+from campaigns.visits.candidates import find_opted_out
 from campaigns.visits.results import enter_results, undo_entry
 from campaigns.visits.sheets import create_sheet
 from outreach.contacts.phones import add_number
@@ -246,6 +248,9 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: Wo
     enter(first, VisitOutcome.OPT_OUT)
     enter(second, VisitOutcome.OPT_OUT)
     assert enter(second, None), "it was said twice and is taken back once"
+    with office.runtime.db.write() as session:
+        session.execute(update(VisitLine).values(contact_id=None))  # as after the time of health answers
+        assert find_opted_out(session, [person_id(office)]) == {person_id(office)}
     assert not enter(first, None)
 
 
