@@ -90,7 +90,12 @@ def _understand(text: str, vocabulary: Vocabulary) -> Understanding:
         return Understanding(by_rules, confidence, not is_urgent, is_urgent, by_rules)
     at = likely.index(max(likely))
     from_rules = by_rules is Label.OPT_OUT and likely[_OPT_OUT] >= OPT_OUT_FROM_RULES
-    if from_rules or (likely[_OPT_OUT] >= OPT_OUT_FROM and (at == _OPT_OUT or has_sense(text, vocabulary))):
+    # Whom rules and model read as asking for help, an officer reads in any case: a doubt must not silence the number.
+    is_help = at == _NEED_HELP and by_rules is Label.NEED_HELP
+    is_doubt = likely[_OPT_OUT] >= OPT_OUT_FROM and (
+        at == _OPT_OUT or (not is_help and has_sense(text, vocabulary))
+    )
+    if from_rules or is_doubt:
         at = _OPT_OUT
     elif is_urgent and likely[_NEED_HELP] >= 0.05:
         at = _NEED_HELP

@@ -61,7 +61,7 @@ def test_who_asked_to_be_left_alone_themselves_stays_so_when_the_officers_entry_
 def test_a_plain_stop_after_a_doubtful_one_stands_when_the_doubtful_was_none(
     world: World, campaign: int, sender: str, again: str
 ) -> None:
-    world.reply(sender, "phiền ghê", gateway_id="SM1")
+    world.reply(sender, "phiền nhỉ", gateway_id="SM1")
     (doubtful,) = (each for each in world.cases() if each.kind is CaseKind.OPT_OUT)
     if again == "page":
         press(world, campaign, "opt_out")
