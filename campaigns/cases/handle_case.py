@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, false, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.outbox import cancel_waiting
@@ -418,11 +418,16 @@ class Example:
 
 
 def read_examples(session: Session, *, corrected_only: bool = False) -> Iterator[Example]:
-    """Yield the replies labelled by officers, with the latest label, and digits of numbers as zeros."""
+    """Yield the replies labelled by officers, with the latest label, and digits of numbers as zeros.
+
+    Texts about health are left out: a file of them would outlast the time that they have.
+    """
     rows = session.execute(
         select(Reply.id, Reply.body, Handling.label, Reply.label, Reply.confidence)
         .join(Handling, Handling.reply_id == Reply.id)
-        .where(Handling.undone_at.is_(None))
+        .outerjoin(Recipient, Recipient.id == Reply.recipient_id)
+        .outerjoin(Campaign, Campaign.id == Recipient.campaign_id)
+        .where(Handling.undone_at.is_(None), func.coalesce(Campaign.is_health, false()).is_(false()))
         .order_by(Reply.id, Handling.id)
     )
     latest = {id_: (body, label, suggested, confidence) for id_, body, label, suggested, confidence in rows}

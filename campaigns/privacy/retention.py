@@ -207,7 +207,10 @@ def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
     """Select the people of a campaign's audience whom no other reason keeps in the directory."""
     other, membership = aliased(Recipient), aliased(Membership)
     in_use = campaigns_in_use(cutoff)
-    is_in_audience = exists().where(other.contact_id == Contact.id, other.campaign_id.in_(in_use))
+    is_in_audience = or_(
+        exists().where(other.contact_id == Contact.id, other.campaign_id.in_(in_use)),
+        exists().where(FormerRecipient.contact_id == Contact.id, FormerRecipient.campaign_id.in_(in_use)),
+    )
     in_a_list_in_use = exists().where(
         membership.contact_id == Contact.id,
         CampaignList.list_id == membership.list_id,

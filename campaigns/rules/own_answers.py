@@ -46,7 +46,7 @@ def own_word(number: int) -> str:
 
 
 class GivenAnswer(NamedTuple):
-    """What somebody said: a label, which of the campaign's own answers, and whether an opt-out is from the drive alone."""
+    """Answer of somebody: a label, which of the campaign's own answers, and whether an opt-out is from the drive alone."""
 
     label: Label
     own: int | None = None

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
@@ -36,11 +36,11 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     make_url,
     or_,
     select,
     text,
-    type_coerce,
 )
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
@@ -119,7 +119,7 @@ def partial_index(name: str, *columns: str, where: str, unique: bool = False) ->
 
 def is_set(flag: InstrumentedAttribute[bool]) -> ColumnElement[bool]:
     """Return the condition that a flag is set, as a partial index of such rows has it: SQLite takes "flag = 1" for another."""
-    return cast("ColumnElement[bool]", type_coerce(flag, Integer))
+    return literal_column(f"{flag.class_.__tablename__}.{flag.key}")
 
 
 def soft_foreign_key(table: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class UnitsOfDay:
     """The units of one day, and where the ground of any other unit lay on that day."""
 
     def __init__(self, of_day: Collection[str], successors: Iterable[tuple[str, str]]) -> None:
-        """`of_day` are the day's units; `successors` pairs each ended unit with each that it or a part of it became."""
+        """Take the day's units; `successors` pairs each ended unit with each that it or a part of it became."""
         self.of_day = frozenset(of_day)
         self._after: dict[str, list[str]] = {}
         self._before: dict[str, list[str]] = {}

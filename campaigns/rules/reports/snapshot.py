@@ -178,7 +178,7 @@ class Headline:
 
 @dataclass(frozen=True, slots=True)
 class CheckedReports:
-    """What random checks at the door leave of the self-reports: the likely number of people and its interval of 95%.
+    """Result of random checks at the door for the self-reports: the likely number of people and its interval of 95%.
 
     Of `checks` visits to people who had reported by themselves `confirmed` found it true.
     """

@@ -12,11 +12,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Enum, inspect, select, text
+from sqlalchemy import Enum, create_engine, inspect, select, text
 
 from campaigns.models.messages import StatusEvent
+from campaigns.models.replies import Answer
 from outreach.core import schema
-from outreach.core.db import Base, Database
+from outreach.core.db import Base, Database, is_set
 from outreach.core.schema import downgrade, is_current, upgrade
 from outreach.models.contacts import ImportChange
 
@@ -153,3 +154,14 @@ def test_what_imports_told_before_is_taken_back_as_it_was(db: Database) -> None:
     with db.read() as session:
         assert session.scalars(fields).all() == [["birth_year"]]
     upgrade(db)
+
+
+def test_a_flag_is_looked_up_by_its_partial_index() -> None:
+    """SQLite takes "flag = 1" for another condition than "flag", and reads the whole table."""
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    wanted = select(Answer.phone_id).where(Answer.phone_id == 1, is_set(Answer.drive_only))
+    with engine.connect() as connection:
+        statement = wanted.compile(engine, compile_kwargs={"literal_binds": True})
+        plan = connection.execute(text(f"EXPLAIN QUERY PLAN {statement}")).all()
+    assert "USING INDEX ix_answers_drive_only" in plan[0].detail
