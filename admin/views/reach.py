@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, requested_day
 from admin.wording.campaigns import show_lifts
 from admin.wording.progress import file_rows, step_name, step_rows
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
@@ -27,13 +27,15 @@ from campaigns.planning.preview import campaign_spending
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reach_by_operator import ReachByOperator
+from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import organisations_of
 from outreach.core.spreadsheets import escape_formula, workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area, AreaLevel
-from outreach.places.areas import below_province, is_below_province, read_level_name
+from outreach.places.areas import name_level
+from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
 from outreach.runtime import Runtime
 
 _TYPES = {
@@ -63,7 +65,8 @@ class ReachView(AdminPage):
     def index(self, campaign_id: int) -> ResponseReturnValue:
         """Show a campaign's reach.
 
-        `?step=` limits organisations and places to one step; `?district=` shows its communes.
+        `?step=` limits organisations and places to one step; `?district=` shows its communes; `?units=` is a day whose
+        units the places are, by default those of the campaign's time.
         """
         now, step_number = datetime.now(UTC), request.args.get("step", type=int)
         with self.reading() as (session, user):
@@ -77,7 +80,8 @@ class ReachView(AdminPage):
                 now=now,
                 step_id=chosen.id if chosen else None,
             )
-            districts, communes = _by_place(session, reach.areas)
+            history, units = _units(session, campaign)
+            districts, communes = _by_place(history, units, reach.areas)
             price = campaign_spending(campaign, self.runtime.settings).each_vnd
             district = next((each for each in districts if each.code == request.args.get("district")), None)
             page: str = self.render(
@@ -97,7 +101,9 @@ class ReachView(AdminPage):
                 own_answers=_own_answers(campaign),
                 organisations=_by_organisation(session, reach.organisations),
                 districts=districts,
-                level_name=read_level_name(session),
+                units=history.day_of_units(units.day),
+                days_of_units=history.days,
+                level_name=name_level(units.below_province),
                 district=district,
                 communes=communes.get(district.code, []) if district else [],
                 lifts=show_lifts(step_lifts(campaign, reach)),
@@ -125,12 +131,13 @@ class ReachView(AdminPage):
             abort(404)
         with self.reading() as (session, user):
             campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
+            history, units = _units(session, campaign)
             rows = file_rows(
                 read_parts(session, campaign, seen=organisations_of(session, user)),
                 steps={step.id: step.number for step in campaign.steps},
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
-                places=_places(session),
-                level=read_level_name(session),
+                places=_places(history, units),
+                level=name_level(units.below_province),
                 price=campaign_spending(campaign, self.runtime.settings).each_vnd,
                 kind=campaign.kind,
                 own_answers=_own_answers(campaign),
@@ -156,34 +163,53 @@ def _by_organisation(session: Session, counts: Mapping[int | None, ReachTotals])
     return sorted(lines, key=_most_first)
 
 
+def _units(session: Session, campaign: Campaign) -> tuple[UnitHistory, UnitsOfOneDay]:
+    """Return the units of the day that the address names, or of the campaign's time."""
+    history = read_unit_history(session)
+    own = (campaign.ended_at or datetime.now(UTC)).astimezone(VIETNAM).date()
+    return history, history.on(requested_day("units") or own)
+
+
 def _by_place(
-    session: Session, counts: Mapping[str | None, ReachTotals]
+    history: UnitHistory, units: UnitsOfOneDay, counts: Mapping[str | None, ReachTotals]
 ) -> tuple[list[ReachRow], dict[str, list[ReachRow]]]:
-    """Return the areas below the province, and the communes within each by its code; the largest first."""
-    areas = {area.code: area for area in session.scalars(select(Area))}
+    """Return the areas below the province, and the communes within each by its code; the largest first.
+
+    People of a split unit have a row of their own, which names all places where they may live.
+    """
     districts: dict[str, ReachRow] = {}
-    communes: dict[str, list[ReachRow]] = {}
+    communes: dict[str, dict[str, ReachRow]] = {}
     for code, each in counts.items():
-        area = areas.get(code or "")
-        district = areas.get(below_province(areas, code) or "") or area
-        key = district.code if district else ""
-        line = districts.setdefault(key, ReachRow(key, _name(district), ReachTotals()))
-        line.counts.merge(each)
-        if area and district is not area:
-            communes.setdefault(key, []).append(ReachRow(area.code, _name(area), each))
-    for lines in communes.values():
-        lines.sort(key=_most_first)
-    return sorted(districts.values(), key=_most_first), communes
+        above, within = _places_of(history, units, code)
+        key, commune = "+".join(above), "+".join(within)
+        districts.setdefault(key, ReachRow(key, _names(history, above), ReachTotals())).counts.merge(each)
+        if within != above:
+            line = ReachRow(commune, _names(history, within), ReachTotals())
+            communes.setdefault(key, {}).setdefault(commune, line).counts.merge(each)
+    return (
+        sorted(districts.values(), key=_most_first),
+        {key: sorted(lines.values(), key=_most_first) for key, lines in communes.items()},
+    )
 
 
-def _places(session: Session) -> dict[str, tuple[str, str]]:
-    areas = {area.code: area for area in session.scalars(select(Area))}
+def _places_of(history: UnitHistory, units: UnitsOfOneDay, code: str | None) -> tuple[list[str], list[str]]:
+    """Return the areas below the province and the communes in which people of a recorded unit live: several where it was split."""
+    if code is None or code not in history.areas:
+        return [], []
+    above = sorted(each for each in units.places_of(code) if each)
+    return above, sorted(units.communes_of(code)) if history.areas[code].level is AreaLevel.COMMUNE else above
+
+
+def _places(history: UnitHistory, units: UnitsOfOneDay) -> dict[str, tuple[str, str]]:
+    found = {code: _places_of(history, units, code) for code in history.areas}
     return {
-        code: (_name(areas.get(area.parent_code or "")), _name(area))
-        if area.level is AreaLevel.COMMUNE and not is_below_province(areas, area)
-        else (_name(area), "")
-        for code, area in areas.items()
+        code: (_names(history, above), _names(history, within) if within != above else "")
+        for code, (above, within) in found.items()
     }
+
+
+def _names(history: UnitHistory, codes: Sequence[str]) -> str:
+    return f" {_('hoặc')} ".join(_name(history.areas[code]) for code in codes)
 
 
 def _name(area: Area | None) -> str:

@@ -19,7 +19,7 @@ from campaigns.rules.reach import ReachTotals
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import AreaLevel
-from outreach.places.areas import below_province, is_below_province, name_level, path_upwards
+from outreach.places.areas import below_province, name_level, path_upwards
 from outreach.places.unit_days import UnitHistory
 from outreach.rules.unit_days import Ground, known_ground, sort_ground
 
@@ -36,10 +36,13 @@ class PlaceTree:
     def __init__(self, history: UnitHistory, day: date, goals: Goals, drive: int) -> None:
         self.history, self.units = history, history.on(day)
         self.areas, self.goals, self.drive = history.areas, goals, drive
-        of_day = self.units.of_day
-        tops = [area.code for area in of_day if area.level is AreaLevel.PROVINCE and area.code in history.own]
+        tops = [
+            area.code
+            for area in self.units.of_day
+            if area.level is AreaLevel.PROVINCE and area.code in history.own
+        ]
         self.top = tops[0] if len(tops) == 1 else None
-        below = [area for area in of_day if is_below_province(self.areas, area)]
+        below = self.units.below_province
         self.districts = [area.code for area in below if area.code in history.own]
         self.level_name = name_level(below)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
-from outreach.places.areas import below_province
+from outreach.places.areas import below_province, is_below_province
 from outreach.places.nation import TWO_LEVELS_SINCE, former_units
 from outreach.rules.place_words import split_kind
 from outreach.rules.unit_days import UnitsOfDay
@@ -60,6 +60,11 @@ class UnitsOfOneDay:
         self._children: dict[str, list[str]] = {}
         for area in self.areas.values():
             self._children.setdefault(area.parent_code or "", []).append(area.code)
+
+    @property
+    def below_province(self) -> list[Area]:
+        """Return the areas of the day directly below a province."""
+        return [area for area in self.of_day if is_below_province(self.areas, area)]
 
     def communes_of(self, code: str) -> frozenset[str]:
         """Return the day's communes on whose ground a unit of any day and level lies; none where that is not known."""

@@ -131,6 +131,11 @@ def test_kon_tums_campaign_of_2020_stays_as_it_was_and_is_read_in_quang_ngais_un
     rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()[1:]
     assert len(rows) == 96
     assert sum(int(row[3] or 0) for row in rows) == sum(int(row[4] or 0) for row in rows) == 51
+    reach = f"/admin/campaigns/{campaign_id}/reach/"
+    assert "Theo huyện, thành phố" in client.get(reach).text
+    page = client.get(f"{reach}?units=2026-01-01").text
+    assert "Theo huyện" not in page
+    assert f"units=2025-07-01&amp;district={kon_tum.code}" in page
     # The goal of Kon Tum is found in the units of its time.
     assert "Tỉnh Kon Tum" in client.get(f"/admin/goals/?drive={drive}&units=2025-06-30").text
 
@@ -176,6 +181,8 @@ def test_figures_of_today_are_a_range_in_the_units_of_before(world: World, clien
     exact = next(line for line in before.districts.lines if line.denominator)
     assert exact.denominator % 1000 == 0
     signed_in(client, APPROVER)
+    page = client.get(f"/admin/campaigns/{campaign_id}/reach/?units=2020-08-20").text
+    assert " hoặc " in page  # people of a split unit, with the places where they may live
     assert "–" in client.get(f"/admin/progress/?campaign={campaign_id}&units=2020-08-20").text
     goals = client.get(f"/admin/goals/?drive={drive}&units=2020-08-20").text
     assert "000–" in goals
