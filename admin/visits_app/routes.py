@@ -170,7 +170,7 @@ def _read_results(sent: Mapping[str, Any]) -> tuple[list[SentResult], datetime]:
                 key=_key(row["key"]),
                 line_id=_line(row["line"]),
                 outcome=VisitOutcome(row["outcome"]),
-                note=_text(row.get("note", "")),
+                note=_text(row["note"]) if row.get("note") is not None else None,
                 at=_moment(row["at"]),
                 known_since=_moment(row["since"]),
             )
@@ -273,6 +273,7 @@ def _person(person: PhonePerson, kind: str) -> dict[str, Any]:
         "outcome": person.outcome.value if person.outcome else None,
         "at": _ms(person.outcome_at),
         "own": person.is_own,
+        "noted": person.has_own_note,
     }
     return row | {name: value for name, value in optional.items() if value}
 

@@ -229,13 +229,15 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         VisitOutcome.NO_SMARTPHONE: _l("Không có điện thoại thông minh"),
         VisitOutcome.NEED_HELP: _l("Cần giúp"),
         VisitOutcome.REFUSE: _l("Không đồng ý"),
-        VisitOutcome.OPT_OUT: _l("Xin đừng nhắn, đừng đến nữa"),
+        VisitOutcome.OPT_OUT: _l("Không nhận tin nữa"),
         VisitOutcome.ABSENT: _l("Không gặp"),
         VisitOutcome.CALL: _l("Muốn được gọi lại"),
     },
     "fate": {
         VisitFate.REPLACED: _l("Kết quả này thay kết quả của cán bộ khác."),
-        VisitFate.OPTED_OUT: _l("Người này đã từ chối nhận tin. Xin đừng đến nữa."),
+        VisitFate.OPTED_OUT: _l(
+            "Người này đã từ chối nhận tin. Xin đừng đến nữa. Ghi nhầm thì nhờ cán bộ xã sửa."
+        ),
         VisitFate.ANSWERED: _l("Người này đã tự trả lời sau đó. Câu trả lời của họ được giữ."),
         VisitFate.VISITED: _l("Cán bộ khác đã ghi kết quả. Kết quả ấy được giữ."),
         VisitFate.GONE: _l("Dữ liệu của người này đã xóa hoặc họ phản đối. Không ghi gì."),

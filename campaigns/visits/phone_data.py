@@ -73,6 +73,7 @@ class PhonePerson:
     outcome: VisitOutcome | None
     outcome_at: datetime | None
     is_own: bool  # the outcome is this officer's
+    has_own_note: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def carry_houses(session: Session, *, have: str, user: User, now: datetime) -> P
 
 
 def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
-    """Read the people of the sheets that the officer has now. Who opted out or objects is left out unless already visited."""
+    """Read the people of the sheets that the officer has now. Who opted out or objects is left out unless already met."""
     sheets = _sheets(session, user, now=now)
     rows = session.execute(
         select(VisitLine, Recipient.answer, Recipient.answered_at, Contact)
@@ -120,11 +121,13 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     for line, answer, answered_at, contact in rows:
         known = results.get(contact.id, [])
         current = _last(known, partial(_is_same, line))
-        if contact.id in objecting or (contact.id in opted_out and current is None):
+        is_open = current is None or current.outcome is VisitOutcome.ABSENT
+        if contact.id in objecting or (contact.id in opted_out and is_open):
             continue
         earlier = _last(known, partial(_is_other_sheet, line))
         last = current or earlier
         outcome = current.outcome if current else None
+        is_own = current is not None and current.entered_by == user.id
         is_check = line.why is VisitReason.CHECK
         needs_call = last is not None and last.outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
         own_numbers = numbers.get(contact.id, [])
@@ -145,7 +148,8 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             earlier_at=(earlier.visited_at or earlier.entered_at) if earlier else None,
             outcome=outcome,
             outcome_at=(current.visited_at or current.entered_at) if current else None,
-            is_own=current is not None and current.entered_by == user.id,
+            is_own=is_own,
+            has_own_note=is_own and bool(current and current.note),
         )
         found.setdefault(line.round_id, []).append((line, person))
         village = f"{contact.area_code or ''}.{name_key(contact.village)}"

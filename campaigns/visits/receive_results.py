@@ -35,7 +35,7 @@ class SentResult:
     key: str
     line_id: int
     outcome: VisitOutcome
-    note: str
+    note: str | None  # None: the officer's earlier one stays
     at: datetime
     known_since: datetime
 
@@ -84,6 +84,8 @@ def receive_results(
             is_opted_out=line.contact_id in opted_out,
         )
         if fate is not VisitFate.GONE:
+            own_before = before if before and before.entered_by == user.id else None
+            note = (own_before.note if own_before else "") if result.note is None else result.note
             row = VisitResult(
                 line_id=line.id,
                 outcome=result.outcome,
@@ -92,7 +94,7 @@ def receive_results(
                 entered_at=now,
                 visited_at=at,
                 key=result.key,
-                note=" ".join(result.note.split())[:LONGEST_NOTE],
+                note=" ".join(note.split())[:LONGEST_NOTE],
                 undone_at=now if fate is VisitFate.VISITED else None,
             )
             session.add(row)
@@ -103,6 +105,12 @@ def receive_results(
                     session, row, line, recipient, user=user, keys=keys, now=now
                 ):
                     fate = VisitFate.ANSWERED
+                session.flush()
+                is_slip = own_before is not None and own_before.outcome is VisitOutcome.OPT_OUT
+                if is_slip and result.outcome is not VisitOutcome.OPT_OUT:
+                    # An opt-out put right closes the number all the same, until staff open it.
+                    still = find_opted_out(session, [line.contact_id]) if line.contact_id else set()
+                    fate = VisitFate.OPTED_OUT if still else fate
             row.fate = fate
             session.flush()
             counts[line.round_id] = counts.get(line.round_id, 0) + 1

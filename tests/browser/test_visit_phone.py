@@ -34,6 +34,7 @@ from tests.browser.visit_phone import (
     touch,
     unlock,
 )
+from tests.drills.visit_phones import add_sheets
 
 
 def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(
@@ -52,7 +53,7 @@ def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(
         visit = new_visit(context, office.url)
         page = visit.page
         page.goto(link)
-        page.get_by_label("Mã 6 chữ số").wait_for()
+        page.get_by_label("Mã trong tin nhắn").wait_for()
         faults += [*find_faults(page), *find_foreign_words(page)]
         visit.keep_look("visits-join")
         join(page, link, code)
@@ -88,7 +89,7 @@ def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(
         page.clock.set_system_time(datetime.now(UTC) - timedelta(days=40))  # a phone whose clock is wrong
         page.goto(f"{office.url}/visits/")  # still without a network
         unlock(page, "11112222")
-        expect(page.get_by_role("alert")).to_have_text("Mã mở khóa không đúng.")
+        expect(page.get_by_role("alert")).to_have_text("Mã mở phiếu không đúng.")
         faults += [*find_faults(page), *find_foreign_words(page)]
         unlock(page)
         open_first_house(page)
@@ -128,3 +129,48 @@ def test_days_without_a_network_lose_nothing_and_a_copied_folder_shows_nothing(
         expect(page.get_by_role("heading", name="Máy này đã khóa")).to_be_visible()
         assert page.evaluate("indexedDB.databases().then((all) => all.length)") == 0
     assert faults == []
+
+
+def test_a_slip_asks_first_a_second_touch_is_no_result_and_the_old_link_and_back_lead_to_the_list(
+    office: Office, browser: Browser, tmp_path: Path
+) -> None:
+    runtime, program = office.runtime, find_chromium()
+    assert program
+    officer = add_village_officer(runtime, "A Bình", "+84905000953", *add_sheets(runtime, houses=2))
+    link, code = invitation(runtime, officer)
+    with phone_browser(browser, program, tmp_path / "profile", FLAGS) as context:
+        page = context.new_page()
+        join(page, link, code)
+        name = open_first_house(page)
+        person = page.locator(".person").first
+        answer, opt_out = (
+            person.get_by_role("button", name=label) for label in ("Chưa cài", "Không nhận tin nữa")
+        )
+        expect(person.get_by_label("Ghi chú")).to_be_disabled()
+        expect(person.get_by_text("Chọn kết quả trước rồi ghi chú.")).to_be_visible()
+        asked: list[str] = []
+        page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+        opt_out.click()
+        assert asked == ["Ghi là không nhận tin nữa? Ghi nhầm thì phải nhờ cán bộ xã sửa."]
+        expect(opt_out).to_have_attribute("aria-pressed", "false")
+        answer.dblclick()
+        expect(answer).to_have_attribute("aria-pressed", "true")
+        expect(page.get_by_role("status")).to_contain_text("Đã gửi hết")
+        answer.click()
+        person.get_by_label("Ghi chú").fill("Tối mới về")
+        person.get_by_label("Ghi chú").blur()
+        expect(person.get_by_text("Đã lưu.")).to_be_visible()
+        expect(page.get_by_role("status")).to_contain_text("Đã gửi hết")
+        page.go_back()
+        expect(page.get_by_text("Hôm nay đã ghi 1 người.")).to_be_visible()
+        page.goto("about:blank")
+        page.goto(link)
+        unlock(page)
+        page.get_by_role("button", name=f"Vừa ghi: {name} – Chưa cài · Sửa").click()
+        expect(person.get_by_text("Ghi chú trước đã gửi.")).to_be_visible()
+        person.get_by_role("button", name="Cần giúp").click()
+        expect(page.get_by_role("status")).to_contain_text("Đã gửi hết")
+    with runtime.db.read() as session:
+        query = select(VisitResult.outcome, VisitResult.note).where(VisitResult.entered_by == officer.id)
+        stored = [(str(outcome), note) for outcome, note in session.execute(query.order_by(VisitResult.id))]
+    assert stored == [("not_yet", ""), ("not_yet", "Tối mới về"), ("need_help", "Tối mới về")]

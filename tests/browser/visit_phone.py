@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -23,7 +22,6 @@ from tests.browser.page_checks import PHONE, Visit
 
 OWN_CODE = "73921846"
 AUTHOR = "canbo@loa.example"
-_BEFORE_STATE = re.compile(r"Danh sách: .*")
 
 
 def add_village_officer(runtime: Runtime, name: str, e164: str, *sheets: int) -> User:
@@ -71,15 +69,17 @@ def phone_browser(browser: Browser, program: str, folder: Path, flags: list[str]
 
 def join(page: Page, link: str, code: str) -> None:
     page.goto(link)
-    page.get_by_label("Mã 6 chữ số").fill(code)
-    page.get_by_label("Mã mở khóa, ít nhất 8 chữ số").fill(OWN_CODE)
-    page.get_by_label("Nhập lại mã mở khóa").fill(OWN_CODE)
+    page.get_by_label("Mã trong tin nhắn").fill(code)
+    page.get_by_label("Mã mở phiếu (đồng chí tự đặt").fill(OWN_CODE)
+    page.get_by_label("Nhập lại mã mở phiếu").fill(OWN_CODE)
     page.get_by_role("button", name="Mở phiếu").click()
-    expect(page.get_by_text("Hôm nay:")).to_be_visible()
+    expect(page.get_by_text("Thêm vào màn hình chính")).to_be_visible()
+    page.get_by_role("button", name="Đã đọc").click()
+    expect(page.get_by_text("Hôm nay đã ghi")).to_be_visible()
 
 
 def unlock(page: Page, code: str = OWN_CODE) -> None:
-    page.get_by_label("Mã mở khóa").fill(code)
+    page.get_by_label("Mã mở phiếu").fill(code)
     page.get_by_role("button", name="Mở", exact=True).click()
 
 
@@ -94,7 +94,7 @@ def touch(page: Page, outcome: str) -> None:
 
 def open_first_house(page: Page) -> str:
     """Open the first house of the list. Returns the name of its first person."""
-    page.locator(".house").first.click()
+    page.locator("main > ul.houses .house").first.click()
     return page.locator(".person h2").first.inner_text().split(",")[0]
 
 

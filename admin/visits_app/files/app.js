@@ -9,6 +9,7 @@ const DAY = 86_400_000, HELPED = ["need_help", "call"];
 const main = document.getElementById("main"), title = document.getElementById("title");
 const state = document.getElementById("state");
 let store, data = null, secrets = null, told = [], people = new Map(), shown = null;
+const storing = new Set(); // touches that are being stored
 const pending = new Map(); // numbers of results that may still be replaced, by line: none while they are being sent
 let unsent = 0, isSending = false, hiddenAt = 0, network = "";
 
@@ -47,7 +48,7 @@ function describeAge() {
 function showState() {
   if (!store?.isOpen) { state.textContent = ""; return; }
   const waiting = unsent ? `${unsent} kết quả chưa gửi` : "Đã gửi hết";
-  state.textContent = [describeAge(), waiting, network].filter(Boolean).join(" · ");
+  state.textContent = `${describeAge()}\n${waiting}${network && ` · ${network}`}`;
 }
 
 // -- join and unlock
@@ -64,27 +65,36 @@ function complain(error) {
   document.getElementById("error").textContent = error;
 }
 
-function showJoin(token) {
+// While something takes its time the button says so.
+async function busily(button, work) {
+  const label = button.textContent;
+  button.disabled = true;
+  button.textContent = "Đang mở…";
+  try { return await work(); } finally { button.disabled = false; button.textContent = label; }
+}
+
+function showJoin(token, isJoined) {
   show("Mở phiếu đến nhà",
-    make("p", {}, "Nhập mã 6 chữ số vừa gửi cho đồng chí, rồi tự đặt mã mở khóa cho máy này."),
+    make("p", {}, "Nhập mã vừa gửi cho đồng chí, rồi tự đặt mã mở phiếu cho máy này."),
     make("form", { on: (event) => join(event, token) },
-      ...field("code", "Mã 6 chữ số", { inputMode: "numeric", maxLength: 12 }),
-      ...field("own", "Mã mở khóa, ít nhất 8 chữ số", SECRET),
-      ...field("again", "Nhập lại mã mở khóa", SECRET),
+      ...field("code", "Mã trong tin nhắn (6 chữ số)", { inputMode: "numeric", maxLength: 12 }),
+      ...field("own", "Mã mở phiếu (đồng chí tự đặt, ít nhất 8 chữ số)", SECRET),
+      ...field("again", "Nhập lại mã mở phiếu", SECRET),
       make("p", { className: "hint" },
-        "Mã mở khóa chỉ đồng chí biết, không ai lấy lại được. Quên mã thì nhờ cán bộ mời lại."),
+        "Mã mở phiếu chỉ đồng chí biết, không ai lấy lại được. Quên mã thì nhờ cán bộ mời lại."),
       make("p", { id: "error", className: "error", role: "alert" }),
-      make("button", { className: "main wide" }, "Mở phiếu")));
+      make("button", { className: "main wide" }, "Mở phiếu")),
+    isJoined && make("button", { className: "wide", on: () => showUnlock(token) },
+      "Máy này đã mở phiếu: bấm vào đây để mở khóa"));
 }
 
 async function join(event, token) {
   event.preventDefault();
   const [code, own, again] = ["code", "own", "again"].map((id) => document.getElementById(id).value.trim());
-  if (isWeak(own)) return complain("Mã mở khóa cần ít nhất 8 chữ số, không lặp lại và không theo thứ tự.");
-  if (own !== again) return complain("Hai lần nhập mã mở khóa không giống nhau.");
-  const button = event.target.querySelector("button");
-  button.disabled = true;
-  try {
+  if (isWeak(own)) return complain("Mã mở phiếu cần ít nhất 8 chữ số, không lặp lại và không theo thứ tự.");
+  if (own !== again) return complain("Hai lần nhập mã mở phiếu không giống nhau.");
+  complain("");
+  await busily(event.target.querySelector("button"), async () => {
     const { status, body } = await post("join", { token, code });
     if (status !== 200) return complain(body.error ?? "Chưa mở được. Hãy thử lại.");
     await store.begin(own);
@@ -92,35 +102,38 @@ async function join(event, token) {
     await store.write("secrets", secrets);
     history.replaceState(null, "", location.pathname);
     await load();
+    told.push({ who: "Lần sau", what: "bấm lại liên kết cũ rồi nhập mã mở phiếu; hoặc ngay bây giờ, trong trình đơn của trình duyệt, chọn “Thêm vào màn hình chính”." });
+    await store.write("told", told);
     await send({ renew: true });
     showList();
     navigator.storage?.persist?.();
-  } catch {
-    complain("Không có mạng. Lần đầu cần có mạng để mở phiếu.");
-  } finally {
-    button.disabled = false;
-  }
+  }).catch(() => complain("Không có mạng. Lần đầu cần có mạng để mở phiếu."));
 }
 
-function showUnlock() {
+// With the token of a link: it has been used as a rule, and opens what the phone has.
+function showUnlock(token) {
   data = null;
   people.clear();
   state.textContent = "";
   show("Mở khóa",
     make("form", { on: unlock },
-      ...field("own", "Mã mở khóa", SECRET),
+      ...field("own", "Mã mở phiếu", SECRET),
       make("p", { id: "error", className: "error", role: "alert" }),
       make("button", { className: "main wide" }, "Mở")),
-    make("p", { className: "hint" }, "Quên mã thì nhờ cán bộ gửi liên kết mới."));
+    make("p", { className: "hint" }, "Quên mã thì nhờ cán bộ gửi liên kết mới."),
+    token && make("button", { on: () => joinAnew(token) }, "Dùng liên kết mới"));
+}
+
+async function joinAnew(token) {
+  const lost = await store.countResults();
+  if (!lost || confirm(`Máy này còn ${lost} kết quả chưa gửi, mở bằng liên kết mới thì mất. Vẫn mở?`)) showJoin(token, true);
 }
 
 async function unlock(event) {
   event.preventDefault();
-  const button = event.target.querySelector("button");
-  button.disabled = true;
-  const isRight = await store.unlock(document.getElementById("own").value.trim());
-  button.disabled = false;
-  if (!isRight) return complain("Mã mở khóa không đúng.");
+  const code = document.getElementById("own").value.trim();
+  if (!await busily(event.target.querySelector("button"), () => store.unlock(code))) return complain("Mã mở phiếu không đúng.");
+  history.replaceState(history.state, "", location.pathname);
   if (await endStorage()) return showEnd();
   await load();
   showList();
@@ -165,7 +178,7 @@ function housesOf() {
   }
   for (const house of houses.values()) {
     house.isLater = house.sheet.day > today;
-    house.isDone = house.people.every((one) => one.outcome && one.outcome !== "absent");
+    house.isDone = house.people.every((one) => one.outcome && (one.outcome !== "absent" || one.isClosed));
     house.isSeen = house.people.every((one) => one.outcome);
     house.first = Math.min(...house.people.filter((one) => !one.outcome).map((one) => one.first), house.isSeen ? 8 : 9);
     house.needsHelp = house.people.some((one) => HELPED.includes(one.outcome));
@@ -173,9 +186,16 @@ function housesOf() {
   return [...houses.values()];
 }
 
-function countToday() {
+function describeToday() {
   const start = new Date().setHours(0, 0, 0, 0);
-  return [...people.values()].filter((one) => one.own && one.outcome && one.outcome !== "absent" && one.at >= start).length;
+  const done = [...people.values()].filter((one) => one.own && one.outcome && one.at >= start);
+  const absent = done.filter((one) => one.outcome === "absent").length;
+  const target = Math.max(0, ...Object.values(data.sheets).map((sheet) => sheet.target ?? 0));
+  const latest = done.reduce((last, one) => (last?.at >= one.at ? last : one), null);
+  return [
+    make("p", {}, `Hôm nay đã ghi ${done.length} người${absent ? ` (${absent} không gặp)` : ""}.`, target ? ` Mục tiêu ${target} người.` : ""),
+    latest && make("button", { className: "house", on: () => showHouse(`${latest.sheet}.${latest.house}`) },
+      `Vừa ghi: ${latest.name || "(chưa có tên)"} – ${wordsOf(data.sheets[latest.sheet].kind)[latest.outcome]} · Sửa`)];
 }
 
 function wordsOf(kind) {
@@ -183,7 +203,7 @@ function wordsOf(kind) {
 }
 
 function houseRow(house) {
-  const names = house.people.map((one) => one.name || "(chưa có tên)").join(", ");
+  const names = house.people.map((one) => (one.name || "(chưa có tên)") + (one.born ? ` (${one.born})` : "")).join(", ");
   const buttons = wordsOf(house.sheet.kind);
   const about = house.isSeen ? house.people.map((one) => buttons[one.outcome] ?? one.outcome)
     : house.people.map((one) => one.outcome ? buttons[one.outcome] : one.why);
@@ -239,16 +259,16 @@ function showList() {
   const houses = housesOf().sort((a, b) => inOrder(a.village, b.village) || a.first - b.first);
   const left = houses.filter((house) => !house.isSeen && !house.isLater);
   const again = houses.filter((house) => house.isSeen && !house.isDone);
-  const target = Math.max(0, ...Object.values(data.sheets).map((sheet) => sheet.target ?? 0));
-  const done = countToday();
   show("Phiếu đến nhà", toldNote(),
-    make("p", {}, target ? `Hôm nay: ${done}/${target} người.` : `Hôm nay: ${done} người.`, ` Còn lại: ${left.length} nhà.`),
+    ...describeToday(),
+    make("p", {}, `Còn ${left.length} nhà chưa đến.`),
     houses.length ? null : make("p", {}, "Chưa có phiếu nào giao cho đồng chí."),
     ...byVillage(left),
     folded("Không gặp, cần đến lại", again),
     folded("Để ngày sau", houses.filter((house) => house.isLater && !house.isSeen)),
-    folded("Đã xong", houses.filter((house) => house.isDone)),
-    foot(["Cập nhật", renew], ["Khóa máy", lock]));
+    folded("Đã ghi", houses.filter((house) => house.isDone)),
+    make("button", { className: "wide", on: () => confirm("Khóa phiếu? Muốn mở lại phải nhập mã mở phiếu.") && lock() }, "Khóa phiếu"),
+    foot(["Cập nhật", renew]));
 }
 
 function foot(...buttons) {
@@ -267,6 +287,7 @@ function toldNote() {
 // -- a house
 
 function showHouse(key) {
+  if (history.state !== "house") history.pushState("house", ""); // so that Back leads to the list
   shown = key;
   const house = housesOf().find((one) => one.key === key);
   if (!house) return showList();
@@ -281,30 +302,49 @@ function showHouse(key) {
 }
 
 function personCard(person, kind) {
-  const id = `note${person.line}`, name = person.name || "(chưa có tên)";
+  const id = `note${person.line}`, name = person.name || "(chưa có tên)", [sheet, number] = person.code.split("-");
   return make("section", { className: "person", "aria-labelledby": `p${person.line}` },
     make("h2", { id: `p${person.line}` }, person.born ? `${name}, ${person.born}` : name),
-    make("p", { className: "muted" }, `${person.code} · ${person.why}`),
+    make("p", { className: "muted" }, `Phiếu ${sheet}, số ${Number(number)} · ${person.why}`),
     person.earlier ? make("p", {}, `Trước đây: ${person.earlier}`) : null,
     person.phone ? make("p", {}, make("a", { href: `tel:${person.phone}` }, `Gọi ${person.phone}`)) : null,
     make("div", { className: "chips", role: "group", "aria-label": `Kết quả của ${name}` },
       ...data.buttons[kind].map(([outcome, label]) => make("button", {
         type: "button", "aria-pressed": String(person.outcome === outcome), "data-outcome": outcome,
-        on: () => record([person], outcome) }, label))),
+        on: () => answer(person, outcome) }, label))),
     make("label", { htmlFor: id }, "Ghi chú"),
-    noteField(id, person));
+    ...noteField(id, person));
 }
 
 function noteField(id, person) {
   const input = make("input", { id, maxLength: 300, value: person.note ?? "", autocomplete: "off", disabled: !person.outcome });
-  input.addEventListener("change", () => record([person], person.outcome, input.value.trim()));
-  return input;
+  const hint = make("p", { id: `${id}-hint`, className: "hint", "aria-live": "polite" }, !person.outcome ? "Chọn kết quả trước rồi ghi chú."
+    : person.note ? "Đã lưu." : person.note == null && person.noted ? "Ghi chú trước đã gửi." : "");
+  input.setAttribute("aria-describedby", hint.id);
+  input.addEventListener("input", () => { hint.textContent = ""; });
+  input.addEventListener("change", async () => {
+    person.note = input.value.trim(); // at once: the next touch may be an answer
+    await record([person], person.outcome, person.note);
+    hint.textContent = "Đã lưu.";
+  });
+  return [input, hint];
+}
+
+const OPT_OUT_ASKED = "Ghi là không nhận tin nữa? Ghi nhầm thì phải nhờ cán bộ xã sửa.";
+
+// A touch on the answer that was just given says nothing new; after half a day it is another visit.
+async function answer(person, outcome) {
+  const touch = `${person.line} ${outcome}`;
+  if (storing.has(touch) || (person.own && person.outcome === outcome && Math.abs(Date.now() - person.at) < DAY / 2)) return;
+  if (outcome === "opt_out" && !confirm(OPT_OUT_ASKED)) return;
+  storing.add(touch);
+  try { await record([person], outcome); } finally { storing.delete(touch); }
 }
 
 async function record(chosen, outcome, note) {
   const at = Date.now();
   for (const person of chosen) {
-    const result = { key: crypto.randomUUID?.() ?? makeKey(), line: person.line, outcome, note: note ?? person.note ?? "", at, since: data.now };
+    const result = { key: crypto.randomUUID?.() ?? makeKey(), line: person.line, outcome, note: note ?? person.note, at, since: data.now };
     const number = await store.addResult(result, () => pending.get(result.line)); // on the phone before the screen says so
     if (!isSending) pending.set(result.line, number);
     apply(result);
@@ -376,10 +416,11 @@ async function send({ renew: isWanted = false } = {}) {
 
 async function take(waiting, body, before, wanted) {
   for (const [, result] of waiting) {
-    const what = data?.fates?.[body.told[result.key]];
+    const fate = body.told[result.key], what = data?.fates?.[fate], person = people.get(result.line);
+    if (person && fate === "opted_out") person.isClosed = true; // nobody goes there again
     if (what) {
       told = told.filter((one) => one.line !== result.line);
-      told.push({ line: result.line, who: people.get(result.line)?.name || people.get(result.line)?.code || "Một người", what });
+      told.push({ line: result.line, who: person?.name || person?.code || "Một người", what });
     }
   }
   await store.write("told", told);
@@ -431,14 +472,15 @@ function lock() {
 async function start() {
   navigator.serviceWorker?.register("worker.js").catch(() => {});
   store = await Store.open();
-  const token = location.hash.slice(1);
+  const token = location.hash.length > 20 ? location.hash.slice(1) : "";
   if (await store.plain("lock") && await endStorage()) return showEnd();
-  if (token.length > 20) showJoin(token);
-  else if (await store.plain("lock")) showUnlock();
+  if (await store.plain("lock")) showUnlock(token);
+  else if (token) showJoin(token);
   else show("Phiếu đến nhà", make("p", {}, "Mở bằng liên kết mà cán bộ gửi cho đồng chí."));
 }
 
 addEventListener("online", () => send());
+addEventListener("popstate", () => { if (shown && store.isOpen) showList(); });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) { hiddenAt = Date.now(); return; }
   if (store?.isOpen && hiddenAt && Math.abs(Date.now() - hiddenAt) > LOCK_AFTER) lock();

@@ -266,6 +266,13 @@ def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_
     )
     assert set(told["told"].values()) == {"recorded"}
     assert labels(world) == ["need_help", "refuse"]
+    # A note that was left alone stays.
+    phone.sync(phone.found(line["A Thun 1"], "not_yet") | {"note": None})
+    (person,) = [each for each in phone.sync()["data"]["people"] if each["name"] == "A Thun 1"]
+    assert person["noted"]
+    with world.runtime.db.read() as session:
+        notes = session.scalars(select(VisitResult.note).where(VisitResult.line_id == line["A Thun 1"])).all()
+    assert notes == ["gọi sau 19 giờ"] * 2
 
 
 @pytest.mark.parametrize("off", [-24 * 365 * 6, 24 * 365])
@@ -299,6 +306,10 @@ def test_two_officers_an_answer_meanwhile_and_who_opted_out_or_objects_are_settl
     assert labels(world) == ["installed", "not_yet"]
     says(world, recipients(world)[2], Label.OPT_OUT, days=-2)
     assert sent(first, "A Thun 2", "need_help", -1) == "opted_out"
+    # A slip put right: the number stays closed, the officer is told, and nobody goes there again.
+    assert sent(second, "A Thun con", "opt_out", -1) == "recorded"
+    assert sent(second, "A Thun con", "absent", 0) == "opted_out"
+    assert "A Thun con" not in {person["name"] for person in second.sync()["data"]["people"]}
     with world.runtime.db.write() as session:
         contact = session.scalars(select(Contact).where(Contact.name == "Y Blốc")).one()
         record_request(
