@@ -19,6 +19,7 @@ from campaigns.cases.handle_case import cases_visible_to, may_read_answers
 from campaigns.cases.sms_answers import SentAnswer, sent_for
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
+from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
 from campaigns.rules.own_answers import OwnAnswer, own_word, read_own_answers
 from campaigns.rules.replies.labels import Label
@@ -304,8 +305,19 @@ def read_case_rows(
     later_texts = _texts_since(session, [row[0] for row in rows])
     labels = _officer_labels(session, [row[0] for row in rows])
     sent = sent_for(session, [row[0] for row in rows])
+    of_drive = opted_out_of_drive(
+        session, [row[2].id for row in rows if row[2] and row[2].answer is Label.OPT_OUT]
+    )
     case_rows = {
-        row[0].id: _case_row(*row, areas=areas, later_texts=later_texts, labels=labels, sent=sent, now=now)
+        row[0].id: _case_row(
+            *row,
+            areas=areas,
+            later_texts=later_texts,
+            labels=labels,
+            of_drive=of_drive,
+            sent=sent,
+            now=now,
+        )
         for row in rows
     }
     for case_id, is_health, done_at in ((row[0].id, row.is_health, row[0].done_at) for row in rows):
@@ -334,6 +346,7 @@ def _case_row(
     areas: dict[str, Area],
     later_texts: dict[int, list[str]],
     labels: dict[int | None, str | None],
+    of_drive: set[int],
     sent: dict[int, list[SentAnswer]],
     now: datetime,
 ) -> CaseRow:
@@ -355,7 +368,7 @@ def _case_row(
         taken_by=_name(taker),
         done_by=_name(doer),
         held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
-        said_since=_word(recipient.answer, recipient.own_answer)
+        said_since=_word(shown_answer(recipient.answer, recipient.id, of_drive), recipient.own_answer)
         if recipient and is_newer and case.done_at is None
         else None,
         given=labels.get(case.reply_id),
@@ -387,7 +400,7 @@ def _name(user: User | None) -> str:
     return user.name or user.email if user else ""
 
 
-def _word(label: Label | None, own: int | None) -> str | None:
+def _word(label: str | None, own: int | None) -> str | None:
     return own_word(own) if own is not None else label
 
 

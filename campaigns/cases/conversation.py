@@ -14,7 +14,7 @@ from campaigns.cases.sms_answers import SentAnswer, read_sent
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, OfficerEntry, Reply
-from campaigns.privacy.consents import opted_out_of_drive
+from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import mask_tokens
@@ -102,11 +102,7 @@ def read_conversations(
             row.kind,
             row.recipient_id,
             row.exclusion,
-            None
-            if row.is_health and not opened
-            else OPT_OUT_OF_DRIVE
-            if row.recipient_id in of_drive and row.answer is Label.OPT_OUT
-            else row.answer,
+            None if row.is_health and not opened else shown_answer(row.answer, row.recipient_id, of_drive),
             is_masked=row.is_health and not opened,
             own_answers=read_own_answers(row.content.get("own_answers")),
             own_answer=None if row.is_health and not opened else row.own_answer,

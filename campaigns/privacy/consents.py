@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.privacy import ConsentEvent
 from campaigns.models.replies import Answer
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
 from campaigns.rules.privacy import Childhood, childhood
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -110,3 +111,8 @@ def opted_out_of_drive(session: Session, recipients: Select[Any] | Sequence[int]
     )
     in_force: dict[int | None, bool] = dict(rows.all())  # the last one
     return {recipient for recipient, of_drive in in_force.items() if recipient and of_drive}
+
+
+def shown_answer(answer: Label | None, recipient: int | None, of_drive: Collection[int]) -> str | None:
+    """Return the word of a recipient's current answer: an opt-out from the drive alone (`of_drive`) has its own."""
+    return OPT_OUT_OF_DRIVE if answer is Label.OPT_OUT and recipient in of_drive else answer

@@ -74,7 +74,7 @@ PAGE_WORDS = {
     "said_no_smartphone": "Không có điện thoại thông minh",
     "said_need_help": "Cần người giúp",
     "said_refuse": "Không đồng ý",
-    "said_opt_out": "Không nhận tin nữa",
+    "said_opt_out": "Không nhận tin nào nữa",
     "said_opt_out_drive": "Không nhận tin về việc này nữa",
     "opt_out_drive_thanks": "Đã ghi nhận yêu cầu.",
     "said_wrong_number": "Nhầm số",

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
+from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import (
@@ -66,7 +67,7 @@ class PhonePerson:
     why: VisitReason
     priority: int
     phone: str
-    answer: Label | None
+    answer: str | None
     answered_at: datetime | None
     earlier: VisitOutcome | None  # of an earlier sheet of the campaign
     earlier_at: datetime | None
@@ -113,6 +114,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     ).all()
     contacts = sorted({row[3].id for row in rows})
     results = _results(session, contacts)
+    of_drive = opted_out_of_drive(session, [row[0].recipient_id for row in rows if row[1] is Label.OPT_OUT])
     numbers = _numbers(session, contacts)
     objecting, opted_out = find_objecting(session, contacts), find_opted_out(session, contacts)
     sheet_ids = {sheet.id for sheet in sheets}
@@ -142,7 +144,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             why=shown_reason(line.why),
             priority=visit_priority(line.why, outcome),
             phone=own_numbers[0][1] if own_numbers and needs_call else "",
-            answer=None if is_check else answer,
+            answer=None if is_check else shown_answer(answer, line.recipient_id, of_drive),
             answered_at=None if is_check else answered_at,
             earlier=earlier.outcome if earlier else None,
             earlier_at=(earlier.visited_at or earlier.entered_at) if earlier else None,

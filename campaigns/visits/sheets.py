@@ -12,6 +12,7 @@ from campaigns.analytics.installs import find_visible_campaign
 from campaigns.cases.handle_case import may_read_answers
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.random_checks import MOST_PERCENT
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.visits import VisitOutcome, line_code
@@ -48,7 +49,7 @@ class SheetRow:
     row: VisitLine
     outcome: VisitOutcome | None
     visited_at: datetime | None
-    answer: Label | None
+    answer: str | None
     answered_at: datetime | None
     note: str
 
@@ -231,6 +232,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
             .where(VisitSheet.id == round_id)
         )
     )
+    of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
     sheet_rows = []
     for line, recipient, contact, e164, area in rows:
         result = results.get(line.id)
@@ -249,7 +251,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 row=line,
                 outcome=result.outcome if result and not is_masked else None,
                 visited_at=result.visited_at if result else None,
-                answer=None if is_masked else recipient.answer,
+                answer=None if is_masked else shown_answer(recipient.answer, recipient.id, of_drive),
                 answered_at=recipient.answered_at,
                 note=result.note if result and not is_masked else "",
             )

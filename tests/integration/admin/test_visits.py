@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,6 +16,7 @@ from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerPlace, InstallReport, OfficerEntry
 from campaigns.privacy.requests import record_request
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
@@ -225,6 +226,10 @@ def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_vi
     # What is said at a later visit counts.
     post(client, f"{show}enter", k1="3")
     assert answers(world)[-1] == ("no_smartphone", True)
+    with world.runtime.db.write() as session:  # from this drive alone, and so the sheet says it
+        second = recipients(world)[1]
+        record_page_answer(session, second, "opt_out_drive", keys=world.keys, now=datetime.now(UTC))
+    assert "đang ghi: Không nhận tin về việc này nữa" in client.get(show).text
 
 
 def test_a_visit_lies_between_the_sheet_and_now(world: World, client: FlaskClient, campaign: int) -> None:

@@ -354,7 +354,7 @@ def test_whoever_asked_to_be_left_alone_sees_it_and_can_take_it_back(
     press(client, token, "opt_out")
     assert not may_be_written_to(world, recipient)
     page = read(client, token)
-    assert "Ông/bà đã trả lời: Không nhận tin nữa" in page
+    assert "Ông/bà đã trả lời: Không nhận tin nào nữa" in page
     assert "Tôi bấm nhầm, tôi vẫn nhận tin" in page
     press(client, token, "undo")
     assert may_be_written_to(world, recipient)
@@ -371,7 +371,7 @@ def test_an_opt_out_stands_when_another_answer_follows(
     assert "Số điện thoại này không nhận tin nữa" in page
     assert "opt_out" not in buttons(page)
     press(client, token, "undo")
-    assert "Ông/bà đã trả lời: Không nhận tin nữa" in read(client, token)
+    assert "Ông/bà đã trả lời: Không nhận tin nào nữa" in read(client, token)
 
 
 @one_database

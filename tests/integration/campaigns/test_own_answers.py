@@ -15,6 +15,7 @@ from campaigns.analytics.campaign_status import read_status
 from campaigns.analytics.progress import read_progress
 from campaigns.analytics.reach import read_reach
 from campaigns.answer_totals import find_differences
+from campaigns.cases.case_list import read_case_rows
 from campaigns.cases.conversation import read_conversations
 from campaigns.cases.handle_case import label_reply, undo_reply_label
 from campaigns.models.campaigns import Campaign, Drive, Recipient
@@ -250,6 +251,18 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
         assert not session.scalars(
             select(Answer.id).where(Answer.undone_at.is_(None), Answer.phone_id == 1)
         ).all()
+
+
+def test_a_case_says_that_the_opt_out_after_it_was_from_the_drive_alone(world: World) -> None:
+    world.add_people(1)
+    first = world.launch(kind="khao-sat", text=SURVEY)
+    press(world, first, "need_help")
+    world.now += timedelta(seconds=1)
+    press(world, first, "opt_out_drive")
+    [case] = world.cases()
+    with world.runtime.db.read() as session:
+        [row] = read_case_rows(session, [case.id], {}, user=find_user(session, AUTHOR), now=world.now)
+    assert row.said_since == "opt_out_drive"
 
 
 def heading(world: World) -> str | None:

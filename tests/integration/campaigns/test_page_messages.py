@@ -71,7 +71,7 @@ def test_what_is_written_counts_as_a_reply_does(client: FlaskClient, world: Worl
     answer = client.post(link, data={"answer": "ask", "text": "đừng nhắn cho tôi nữa"})
     assert answer.headers["Location"] == link
     page = client.get(link).get_data(as_text=True)
-    assert "Ông/bà đã trả lời: Không nhận tin nữa" in page
+    assert "Ông/bà đã trả lời: Không nhận tin nào nữa" in page
     with world.runtime.db.read() as session:
         reply = session.scalars(select(Reply)).one()
         assert reply.channel is ReplyChannel.PAGE
