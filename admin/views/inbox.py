@@ -272,7 +272,7 @@ def _undone(session: Session, case_id: int, word: str) -> tuple[bool, str]:
     row = session.execute(
         select(Campaign.kind, Campaign.content).join(Case).where(Case.id == case_id)
     ).first()
-    answers = read_own_answers(row.content.get("own_answers") if row else {})
+    answers = read_own_answers(row.content if row else {})
     try:
         said = read_word(word, answers)
     except BadInput:

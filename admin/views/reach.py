@@ -19,6 +19,7 @@ from admin.views.base import AdminPage, requested_day
 from admin.wording.campaigns import show_lifts
 from admin.wording.progress import file_rows, step_name, step_rows
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
+from campaigns.analytics.progress import day_of_units
 from campaigns.analytics.reach import read_parts, read_reach, record_export, step_lifts
 from campaigns.analytics.reach_by_operator import read_by_operator
 from campaigns.models.campaigns import Campaign
@@ -27,13 +28,12 @@ from campaigns.planning.preview import campaign_spending
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reach_by_operator import ReachByOperator
-from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import organisations_of
 from outreach.core.spreadsheets import escape_formula, workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, User
-from outreach.models.places import Area, AreaLevel
+from outreach.models.places import AreaLevel
 from outreach.places.areas import name_level
 from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
 from outreach.runtime import Runtime
@@ -153,7 +153,7 @@ class ReachView(AdminPage):
 
 def _own_answers(campaign: Campaign) -> dict[str, str]:
     """Return the campaign's own answers by number."""
-    own = read_own_answers(campaign.content.get("own_answers"))
+    own = read_own_answers(campaign.content)
     return {str(each.number): each.text for each in own}
 
 
@@ -166,8 +166,8 @@ def _by_organisation(session: Session, counts: Mapping[int | None, ReachTotals])
 def _units(session: Session, campaign: Campaign) -> tuple[UnitHistory, UnitsOfOneDay]:
     """Return the units of the day that the address names, or of the campaign's time."""
     history = read_unit_history(session)
-    own = (campaign.ended_at or datetime.now(UTC)).astimezone(VIETNAM).date()
-    return history, history.on(requested_day("units") or own)
+    day = requested_day("units") or day_of_units([campaign], now=datetime.now(UTC))
+    return history, history.on(day)
 
 
 def _by_place(
@@ -197,7 +197,9 @@ def _places_of(history: UnitHistory, units: UnitsOfOneDay, code: str | None) -> 
     if code is None or code not in history.areas:
         return [], []
     above = sorted(each for each in units.places_of(code) if each)
-    return above, sorted(units.communes_of(code)) if history.areas[code].level is AreaLevel.COMMUNE else above
+    if history.areas[code].level is not AreaLevel.COMMUNE:
+        return above, above
+    return above, sorted(units.communes_of(code) or {code})
 
 
 def _places(history: UnitHistory, units: UnitsOfOneDay) -> dict[str, tuple[str, str]]:
@@ -209,11 +211,7 @@ def _places(history: UnitHistory, units: UnitsOfOneDay) -> dict[str, tuple[str, 
 
 
 def _names(history: UnitHistory, codes: Sequence[str]) -> str:
-    return f" {_('hoặc')} ".join(_name(history.areas[code]) for code in codes)
-
-
-def _name(area: Area | None) -> str:
-    return f"{area.kind} {area.name}" if area else ""
+    return f" {_('hoặc')} ".join(history.areas[code].full_name for code in codes)
 
 
 def _most_first(line: ReachRow) -> tuple[bool, int, str]:

@@ -402,7 +402,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
                 "means": own.means.value,
                 "people": chosen.get(own.number, 0),
             }
-            for own in read_own_answers(campaign.content.get("own_answers"))
+            for own in read_own_answers(campaign.content)
         ],
         "self_reported": {
             "installed": share.installed,

@@ -26,6 +26,7 @@ from campaigns.analytics.progress_counts import (
     count_own_of,
     count_places,
     count_reached,
+    question_of,
 )
 from campaigns.analytics.progress_tables import (
     PlaceTree,
@@ -152,9 +153,8 @@ class ProgressPage:
 
     @property
     def question(self) -> str:
-        """Return the question that the own answers are to: the newest campaign's."""
-        asking = [each.content for each in self.campaigns if each.content.get("own_answers")]
-        return str(asking[-1].get("question", "")) if asking else ""
+        """Return the question that the own answers are to."""
+        return question_of(self.campaigns)
 
     def new_of(self, code: str) -> Sequence[int]:
         """Return how many reports of a place were new on each of the last days."""
@@ -207,7 +207,7 @@ def read_drive_figures(
     counts_by_place = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, drive=drive.id)
     history = read_unit_history(session)
-    day = _day_of_units(campaigns, now=now)
+    day = day_of_units(campaigns, now=now)
     places = PlaceTree(history, day, goals, drive.id)
     place_goal = goals.goals.get(places.subject(places.top)) if is_whole and places.top else None
     total = add_up(counts_by_place.values())
@@ -227,7 +227,7 @@ def read_drive_figures(
     return DriveFigures(drive, campaigns, is_whole, head, goals, history, day, counts_by_place, total, scope)
 
 
-def _day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
+def day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
     """Return the day whose units a drive is read in: today, or the day on which the last of its campaigns ended."""
     ends = [campaign.ended_at or now for campaign in campaigns]
     return max(ends).astimezone(VIETNAM).date()

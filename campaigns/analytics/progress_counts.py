@@ -8,7 +8,7 @@ door are added, each as a number of their own (`door_counts.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
@@ -301,19 +301,21 @@ def count_own_answers(
 ) -> list[OwnCount]:
     """Count numbers by the own answer that they gave last, as of a moment; empty where no campaign has own answers."""
     ids = [campaign.id for campaign in campaigns]
-    if not _own_texts(campaigns):
+    texts = _own_texts(campaigns)
+    if not texts:
         return []
     first_recipients, answers = _first_recipients(ids, seen), _answers_in_force(ids, as_of, seen)
     own = (answers.c.campaign_id, answers.c.own_answer)
     query = select(*own, func.count()).join(
         first_recipients, first_recipients.c.phone_id == answers.c.phone_id
     )
-    return _by_text(campaigns, session.execute(query.group_by(*own)))
+    return _by_text(texts, session.execute(query.group_by(*own)))
 
 
 def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[OwnCount]:
     """Count the own answers in force now that a reader may see: those of one campaign are kept as totals."""
-    if not _own_texts(scope.campaigns):
+    texts = _own_texts(scope.campaigns)
+    if not texts:
         return []
     if len(scope.ids) == 1:
         own = (AnswerTotal.campaign_id, AnswerTotal.own_answer)
@@ -321,7 +323,7 @@ def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: date
             ContactList, ContactList.id == AnswerTotal.list_id
         )
         totals = query.where(AnswerTotal.campaign_id.in_(scope.ids), scope.seen).group_by(*own)
-        return _by_text(scope.campaigns, session.execute(totals))
+        return _by_text(texts, session.execute(totals))
 
     def count() -> dict[str, Any]:
         return {"rows": count_own_answers(session, scope.campaigns, as_of=now, seen=scope.seen)}
@@ -329,17 +331,22 @@ def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: date
     return [OwnCount(*row) for row in _cached(redis, scope, "own", count)["rows"]]
 
 
+def question_of(campaigns: Sequence[Campaign]) -> str:
+    """Return the question that own answers are to, the newest campaign's; "" where none has own answers."""
+    asking = [campaign.content for campaign in campaigns if campaign.content.get("own_answers")]
+    return str(asking[-1].get("question", "")) if asking else ""
+
+
 def _own_texts(campaigns: Sequence[Campaign]) -> dict[tuple[int, int | None], str]:
     """Return the own answers' texts by campaign and number, those of the newest campaign first."""
     return {
         (campaign.id, own.number): own.text
         for campaign in sorted(campaigns, key=lambda each: -each.id)
-        for own in read_own_answers(campaign.content.get("own_answers"))
+        for own in read_own_answers(campaign.content)
     }
 
 
-def _by_text(campaigns: Sequence[Campaign], rows: Iterable[Any]) -> list[OwnCount]:
-    texts = _own_texts(campaigns)
+def _by_text(texts: Mapping[tuple[int, int | None], str], rows: Iterable[Any]) -> list[OwnCount]:
     counts = dict.fromkeys(texts.values(), 0)
     for campaign, number, people in rows:
         if text := texts.get((campaign, number)):

@@ -372,7 +372,7 @@ def _case_row(
         if recipient and is_newer and case.done_at is None
         else None,
         given=labels.get(case.reply_id),
-        own_answers=read_own_answers((content or {}).get("own_answers")),
+        own_answers=read_own_answers(content or {}),
         texts_since=later_texts.get(case.id, []),
         sent=sent.get(case.id, []),
         asked_through=source,

@@ -104,7 +104,7 @@ def read_conversations(
             row.exclusion,
             None if row.is_health and not opened else shown_answer(row.answer, row.recipient_id, of_drive),
             is_masked=row.is_health and not opened,
-            own_answers=read_own_answers(row.content.get("own_answers")),
+            own_answers=read_own_answers(row.content),
             own_answer=None if row.is_health and not opened else row.own_answer,
         )
         for row in session.execute(
@@ -293,7 +293,7 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
         .join(Campaign, Campaign.id == Recipient.campaign_id)
         .where(Recipient.id.in_(recipients))
     )
-    own = {each: read_own_answers(content.get("own_answers")) for each, content in contents}
+    own = {each: read_own_answers(content) for each, content in contents}
     replies = session.execute(
         select(Reply, Answer)
         .outerjoin(Answer, Answer.reply_id == Reply.id)

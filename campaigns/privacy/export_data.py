@@ -266,7 +266,7 @@ def _meaning(content: Mapping[str, Any], label: Label | None, own: int | None, *
     """Return what an answer is shown as: the words of the campaign's own answer, or its label."""
     if is_of_drive and label is Label.OPT_OUT:
         return PAGE_WORDS["said_opt_out_drive"]
-    found = own_answer(read_own_answers(content.get("own_answers")), own)
+    found = own_answer(read_own_answers(content), own)
     return found.text if found else label
 
 

@@ -189,7 +189,7 @@ def record_page_answer(
 def read_said(session: Session, recipient: Recipient | None, word: str) -> GivenAnswer:
     """Return what a button's or a form's word says in a recipient's campaign. Raises BadInput."""
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    return read_word(word, read_own_answers(campaign.content.get("own_answers")) if campaign else ())
+    return read_word(word, read_own_answers(campaign.content) if campaign else ())
 
 
 def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given: str | None = None) -> None:

@@ -15,7 +15,13 @@ from sqlalchemy.orm import Session
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
-from campaigns.analytics.progress_counts import Where, count_installs, count_own_answers, count_reported
+from campaigns.analytics.progress_counts import (
+    Where,
+    count_installs,
+    count_own_answers,
+    count_reported,
+    question_of,
+)
 from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import latest_official
 from campaigns.models.campaigns import Campaign, Drive, Step
@@ -133,13 +139,11 @@ def read_checked(session: Session, drive: int, *, as_of: datetime) -> CheckedRep
 
 
 def read_own(session: Session, campaigns: Sequence[Campaign], *, as_of: datetime) -> OwnAnswerFigures | None:
-    """Return the counts by the drive's own answers, None where it has none; the question is the newest campaign's."""
+    """Return the counts by the drive's own answers, None where it has none."""
     counts = count_own_answers(session, campaigns, as_of=as_of)
-    asking = [campaign for campaign in campaigns if campaign.content.get("own_answers")]
-    if not counts or not asking:
+    if not counts:
         return None
-    question = str(asking[-1].content.get("question", ""))
-    return OwnAnswerFigures(question, tuple(OwnAnswerCount(*each) for each in counts))
+    return OwnAnswerFigures(question_of(campaigns), tuple(OwnAnswerCount(*each) for each in counts))
 
 
 def read_headline(

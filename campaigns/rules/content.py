@@ -286,7 +286,7 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
         page=_read_page(_table(data, "page")),
         language=language,
         words=read_words(data),
-        own_answers=read_own_answers(data.get("own_answers")),
+        own_answers=read_own_answers(data),
     )
 
 

@@ -53,9 +53,9 @@ class GivenAnswer(NamedTuple):
     drive_only: bool = False
 
 
-def read_own_answers(table: Any) -> tuple[OwnAnswer, ...]:
-    """Read the own answers of a content, by their numbers from 1 on without a gap. Raises BadCampaign."""
-    if not table:
+def read_own_answers(content: Mapping[str, Any]) -> tuple[OwnAnswer, ...]:
+    """Read the own answers of a content, by their numbers from 1 on without a gap; () if it has none. Raises BadCampaign."""
+    if not (table := content.get("own_answers")):
         return ()
     if not isinstance(table, Mapping):
         raise BadCampaign("content_part_not_table", name="own_answers")
@@ -148,7 +148,7 @@ def read_among(
     return meant, own
 
 
-# A wish to be left alone by this drive alone; whatever says less clearly is from everything.
+# A wish to be left alone by this drive alone; what is said less clearly is an opt-out from everything.
 _STOP = (
     r"(?:(?:tc|tu choi|stop|huy)(?: (?:nhan|tin))*"
     r"|(?:thoi|ngung|dung|khong)(?: (?:muon|can|em|toi|cho))* (?:nhan|gui|nhac)(?: (?:tin|nhan|nua|them|em|toi|cho))*)"

@@ -73,9 +73,8 @@ class RankRow:
     rank: int | None = None
     perhaps: PlaceCounts | None = None
     between: tuple[float, float] | None = None
-    most_people: int | None = (
-        None  # of an entered figure that is known as a range, `denominator` being the least
-    )
+    # Of an entered figure that is known as a range, `denominator` being the least.
+    most_people: int | None = None
 
     @property
     def is_untouched(self) -> bool:

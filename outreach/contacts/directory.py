@@ -45,9 +45,8 @@ class ContactFilter:
     list_id: int | None = None
     organisation_id: int | None = None
     area_code: str = ""  # of a unit of any day
-    perhaps: bool = (
-        False  # those who may live there, as their unit was split, in place of those who surely do
-    )
+    # Those who may live there, as their unit was split, in place of those who surely do.
+    perhaps: bool = False
     smartphone: str = ""  # yes, no, unknown
     suppressed: bool = False
     at_the_door: bool = False

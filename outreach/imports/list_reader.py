@@ -38,9 +38,8 @@ from outreach.rules.phone_texts import split_line
 
 SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a row: leave it out
 TAKEN = "taken"  # of a row for review: what was read is right
-WITHOUT_NUMBERS = (
-    "without numbers"  # a key of the corrections: the list has no numbers, its people are visited
-)
+# A key of the corrections: the list has no numbers, its people are visited.
+WITHOUT_NUMBERS = "without numbers"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,16 @@ def former_units() -> dict[str, NationUnit]:
 
 
 @lru_cache(maxsize=1)
+def former_by_successor() -> dict[str, list[NationUnit]]:
+    """Return the units until 30/6/2025 by the code of each unit that they or a part of them became."""
+    found: dict[str, list[NationUnit]] = {}
+    for unit in former_units().values():
+        for code in unit.successors:
+            found.setdefault(code, []).append(unit)
+    return found
+
+
+@lru_cache(maxsize=1)
 def units_of_today() -> dict[str, NationUnit]:
     """Return the units since 1/7/2025 by code."""
     return {

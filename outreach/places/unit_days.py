@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
 from outreach.places.areas import below_province, is_below_province
-from outreach.places.nation import TWO_LEVELS_SINCE, former_units
+from outreach.places.nation import TWO_LEVELS_SINCE, former_by_successor
 from outreach.rules.place_words import split_kind
 from outreach.rules.unit_days import UnitsOfDay
 
@@ -98,9 +98,10 @@ def read_unit_history(session: Session) -> UnitHistory:
     successors = [(old, new) for old, new in pairs]
     today = {area.official_code: area.code for area in areas.values() if area.valid_from == _SINCE}
     known = {area.official_code for area in areas.values() if area.valid_from is None}
-    for unit in former_units().values() if today else ():
-        if unit.code in known or not (became := [today[code] for code in unit.successors if code in today]):
-            continue
+    # By those of today: the nation's ten thousand are not looked through at each page.
+    former = {unit.code: unit for code in today for unit in former_by_successor().get(code, ())}
+    for unit in (former[code] for code in sorted(former.keys() - known)):
+        became = [today[code] for code in unit.successors if code in today]
         province = _former(areas, unit.province_code, unit.province, AreaLevel.PROVINCE, None, known)
         district = province
         if unit.district:

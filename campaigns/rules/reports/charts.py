@@ -20,32 +20,16 @@ def draw_bars(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
     if any(place.official_share is not None for place in places):
         goal = snapshot.residents.share if snapshot.residents else None
         bars = _bars([(place.name, place.official_share) for place in places])
-        charts.append(
-            Chart(
-                "official",
-                f"Hình 1. Tỷ lệ {template.done} trên số {template.owners} (số chính thức)",
-                bars,
-                _describe(bars),
-                goal=goal,
-                goal_text=f"mục tiêu {percent(goal, is_exact=True)}" if goal else "",
-            )
-        )
+        title = f"Hình 1. Tỷ lệ {template.done} trên số {template.owners} (số chính thức)"
+        charts.append(_draw_shares("official", title, bars, goal))
     lines = [line for line in snapshot.lines if places]
     if any(line.share is not None for line in lines):
         goal = snapshot.headline.goal if snapshot.headline else None
         bars = _bars([(line.name, line.share) for line in lines])
         is_entered = snapshot.places_basis is ShareBasis.ENTERED
         base = f"số {template.owners or 'người thuộc diện'}" if is_entered else "số người được nhắn tin"
-        charts.append(
-            Chart(
-                "reported",
-                f"Hình {len(charts) + 1}. Tỷ lệ người dân tự khai báo đã {template.done} trên {base}",
-                bars,
-                _describe(bars),
-                goal=goal,
-                goal_text=f"mục tiêu {percent(goal, is_exact=True)}" if goal else "",
-            )
-        )
+        title = f"Hình {len(charts) + 1}. Tỷ lệ người dân tự khai báo đã {template.done} trên {base}"
+        charts.append(_draw_shares("reported", title, bars, goal))
     if len(snapshot.days) > 1:
         bars = tuple(Bar(short_day(day)[:-5], float(count), cell(count)) for day, count in snapshot.days)
         charts.append(
@@ -58,6 +42,11 @@ def draw_bars(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
             )
         )
     return charts
+
+
+def _draw_shares(name: str, title: str, bars: tuple[Bar, ...], goal: float | None) -> Chart:
+    goal_text = f"mục tiêu {percent(goal, is_exact=True)}" if goal else ""
+    return Chart(name, title, bars, _describe(bars), goal=goal, goal_text=goal_text)
 
 
 def _bars(shares: Sequence[tuple[str, float | None]]) -> tuple[Bar, ...]:

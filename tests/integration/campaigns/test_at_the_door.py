@@ -85,7 +85,7 @@ def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_wi
         counts = bring(office, file)
         assert counts.rejected == 3, "a row without a number can still be corrected in the file"
     assert at_the_door(office) == [NAME, "A Lâu"]
-    # Another list: the same person, whoever spells the village otherwise or leaves it out; not a namesake of another age.
+    # Another list: the same person, with the village spelt otherwise or left out; not a namesake of another age.
     other = [
         f"1,{NAME.upper()},1950,,Đắk Mar,",
         f"2,{NAME},1951,Thôn 3,Đắk Mar,",

@@ -26,7 +26,7 @@ TABLE: dict[str, Any] = {
     "3": {"text": "Chưa rõ, cần giải thích", "means": "need_help"},
     "4": {"text": "Để sau", "means": "not_yet"},
 }
-ANSWERS = read_own_answers(TABLE)
+ANSWERS = read_own_answers({"own_answers": TABLE})
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ ANSWERS = read_own_answers(TABLE)
 )
 def test_a_wrong_table_is_refused(table: Any) -> None:
     with pytest.raises(BadCampaign):
-        read_own_answers(table)
+        read_own_answers({"own_answers": table})
 
 
 @pytest.mark.parametrize(
