@@ -196,9 +196,14 @@ class DayField(TextField):
             raise StopValidation(_("Hãy chọn ngày ở ô “%(name)s”.", name=self.label.text))
 
 
+def this_day() -> date:
+    """Return today in Vietnam."""
+    return datetime.now(VIETNAM).date()
+
+
 def today() -> str:
-    """Return today in Vietnam, as a day's field has it."""
-    return datetime.now(VIETNAM).date().isoformat()
+    """Return today as a day's field has it."""
+    return this_day().isoformat()
 
 
 class NumberField(TextField):

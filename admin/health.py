@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Blueprint
@@ -30,6 +31,7 @@ from campaigns.rules.checks import Finding, Level
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts.security_events import SecurityEvent, count_events
+from outreach.core.db import count_rows
 from outreach.core.job_queue import QUEUES, RECOVERED_KEY, allowed_jobs, open_queue, read_alive, read_failures
 from outreach.core.schema import newest
 from outreach.models.backups import Backup
@@ -119,8 +121,7 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
 
 
 def _database_gauges(session: Session, runtime: Runtime, *, now: datetime) -> dict[str, tuple[str, float]]:
-    def count(model: type, *conditions: ColumnElement[bool]) -> float:
-        return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
+    count = partial(count_rows, session)
 
     def age(moment: ColumnElement[Any] | Any, *conditions: ColumnElement[bool]) -> float:
         oldest: datetime | None = session.scalar(select(func.min(moment)).where(*conditions))

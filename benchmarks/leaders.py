@@ -10,7 +10,6 @@ from http.client import HTTPConnection, RemoteDisconnected
 from urllib.parse import urlencode
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
 
 from benchmarks import gateway
 from benchmarks.callbacks import server
@@ -180,7 +179,8 @@ def add_figures(db: Database) -> None:
     today = now.astimezone(VIETNAM).date()
     with db.write() as session:
         for n in range(READERS):
-            _add_reader(session, f"lanhdao{n}@loa.example", now)
+            email = f"lanhdao{n}@loa.example"
+            create_user(session, email=email, password=PASSWORD, role=Role.LEADER, now=now)
         user = find_user(session, APPROVER)
         drive = open_drive_of(session, DEFAULT_KIND, now=now).id
         province = GoalSubject(drive, GoalScope.RESIDENTS, area="62")
@@ -220,7 +220,3 @@ def add_figures(db: Database) -> None:
                 counts = StaffCounts(400, 390, 380 - 20 * ago)
                 day_of_it = today - timedelta(days=ago)
                 submit_by_officer(session, made.id, counts, day=day_of_it, note="", user=user, now=now)
-
-
-def _add_reader(session: Session, email: str, now: datetime) -> None:
-    create_user(session, email=email, password=PASSWORD, role=Role.LEADER, now=now)

@@ -20,7 +20,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerTotal, InstallReport
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
 
 # Unfolded changes that a campaign may have: a reader adds up that many rows more.
 FOLD_BEYOND = 500
@@ -119,9 +119,7 @@ def count_new_audience(session: Session, campaign_id: int) -> int:
 
 def delete_totals(session: Session, campaign_id: int) -> None:
     """Delete a campaign's totals, as when its launch is undone."""
-    session.execute(
-        delete(AnswerTotal).where(AnswerTotal.campaign_id == campaign_id), execution_options=NO_SYNC
-    )
+    change_rows(session, delete(AnswerTotal).where(AnswerTotal.campaign_id == campaign_id))
 
 
 def fold_answer_totals(session: Session) -> int:
@@ -146,7 +144,7 @@ def _fold(session: Session, campaign_id: int) -> int:
     ).all()
     sums = _sum((Key(*row[1:7]), row.people, row.installed) for row in rows)
     ids = values_subquery(session, [row.id for row in rows], BigInteger)
-    session.execute(delete(AnswerTotal).where(AnswerTotal.id.in_(ids)), execution_options=NO_SYNC)
+    change_rows(session, delete(AnswerTotal).where(AnswerTotal.id.in_(ids)))
     return len(rows) - _store(session, sums)
 
 

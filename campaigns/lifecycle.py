@@ -47,7 +47,7 @@ from campaigns.rules.draft import Draft
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
-from outreach.core.bulk import NO_SYNC
+from outreach.core.bulk import change_rows
 from outreach.enqueue_jobs import enqueue_approval_mail, enqueue_sweep
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
@@ -179,14 +179,14 @@ def change_state(
     allowed, target = CAMPAIGN_MOVES[action]
     if target in (CampaignState.COMPLETED, CampaignState.CANCELLED):
         values["ended_at"] = now
-    changed = session.execute(
+    changed = change_rows(
+        session,
         update(Campaign)
         .where(Campaign.id == campaign_id, Campaign.state.in_(allowed))
-        .values(state=target, **values)
-        .execution_options(synchronize_session=False)
+        .values(state=target, **values),
     )
     session.expire_all()
-    return changed.rowcount == 1  # type: ignore[attr-defined]
+    return changed.rowcount == 1
 
 
 def perform_action(
@@ -468,11 +468,11 @@ def _cancel_queued(session: Session, campaign_id: int) -> None:
     # In the lock order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(Outbox.stream_id == campaign_id)
     session.execute(waiting.order_by(Outbox.message_id).with_for_update()).all()
-    session.execute(
+    change_rows(
+        session,
         update(Message)
         .where(Message.id.in_(waiting), Message.state == MessageState.QUEUED)
-        .values(state=MessageState.CANCELLED)
-        .execution_options(synchronize_session=False)
+        .values(state=MessageState.CANCELLED),
     )
     session.execute(delete(Outbox).where(Outbox.stream_id == campaign_id))
 
@@ -507,21 +507,20 @@ def undo_launch(session: Session, campaign_id: int) -> None:
         raise WrongState("undo_launch_answered")
     if session.execute(select(VisitSheet.id).where(VisitSheet.campaign_id == campaign_id).limit(1)).first():
         raise WrongState("undo_launch_visited")
-    session.execute(delete(Outbox).where(Outbox.stream_id == campaign_id), execution_options=NO_SYNC)
-    session.execute(
-        delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None)),
-        execution_options=NO_SYNC,
+    change_rows(session, delete(Outbox).where(Outbox.stream_id == campaign_id))
+    change_rows(
+        session, delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
     )
-    session.execute(delete(Recipient).where(Recipient.campaign_id == campaign_id), execution_options=NO_SYNC)
+    change_rows(session, delete(Recipient).where(Recipient.campaign_id == campaign_id))
     delete_totals(session, campaign_id)
     delete_reach(session, campaign_id)
-    session.execute(
+    change_rows(
+        session,
         update(Step).where(Step.campaign_id == campaign_id).values(opened_at=None, segments_each=None),
-        execution_options=NO_SYNC,
     )
 
 
 def delete_reach(session: Session, campaign_id: int) -> None:
     """Delete a campaign's stored reach counts, as when its launch is undone."""
     for table in (ReachCount, ReachSnapshot):
-        session.execute(delete(table).where(table.campaign_id == campaign_id), execution_options=NO_SYNC)
+        change_rows(session, delete(table).where(table.campaign_id == campaign_id))

@@ -46,6 +46,7 @@ from campaigns.rules.states import (
     SkipReason,
 )
 from outreach.accounts import audit
+from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
 from outreach.models.contacts import Suppression
@@ -228,18 +229,18 @@ def skip_past_deadline(session: Session, *, now: datetime) -> int:
     # In the lock order of a claim: first the outbox, then the messages.
     waiting = select(Outbox.message_id).where(Outbox.stream_id.in_(late)).order_by(Outbox.message_id)
     session.execute(waiting.with_for_update()).all()
-    skipped = session.execute(
+    skipped = change_rows(
+        session,
         update(Message)
         .where(
             Message.campaign_id.in_(late),
             Message.step_id.is_not(None),
             Message.state == MessageState.QUEUED,
         )
-        .values(state=MessageState.SKIPPED, skip_reason=SkipReason.DEADLINE)
-        .execution_options(synchronize_session=False)
+        .values(state=MessageState.SKIPPED, skip_reason=SkipReason.DEADLINE),
     )
     session.execute(delete(Outbox).where(Outbox.stream_id.in_(late)))
-    return skipped.rowcount  # type: ignore[attr-defined]
+    return skipped.rowcount
 
 
 def mark_unreported(session: Session, *, now: datetime, secret_key: str) -> int:
@@ -308,13 +309,10 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     ).scalar_one()
     if campaign.state is not CampaignState.SENDING:
         return False
-    opened = session.execute(
-        update(Step)
-        .where(Step.id == step_id, Step.opened_at.is_(None))
-        .values(opened_at=now)
-        .execution_options(synchronize_session=False)
+    opened = change_rows(
+        session, update(Step).where(Step.id == step_id, Step.opened_at.is_(None)).values(opened_at=now)
     )
-    if opened.rowcount != 1:  # type: ignore[attr-defined]
+    if opened.rowcount != 1:
         return False
     pause_reason = None
     if step.number == 1:

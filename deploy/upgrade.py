@@ -151,7 +151,9 @@ def upgrade(former: Path, new: Path) -> None:
     try:
         revision = str(ask(new, "db", "version")["revision"] or "")
         services = running_services()
-        backup = str(ask(former, "backup", "create", *backups_folder(new))["file"])
+        # The folder as an argument, which earlier releases need.
+        folder = str(ask(new, "db", "version")["backups_dir"])
+        backup = str(ask(former, "backup", "create", folder)["file"])
     except Failed as error:
         raise CannotUpgrade(str(error)) from error
     say(f"- Đã sao lưu: {backup}")
@@ -171,11 +173,6 @@ def upgrade(former: Path, new: Path) -> None:
         take_back(former, new, services, revision=revision, backup=backup)
         raise
     say(f"- Xong: Loa {VERSION}; việc gửi tin tạm dừng {time.monotonic() - stopped_at:.0f} giây.")
-
-
-def backups_folder(environment: Path) -> list[str]:
-    """Return the folder for the backup as an argument, which earlier releases need."""
-    return [str(ask(environment, "db", "version")["backups_dir"])]
 
 
 def take_back(former: Path, new: Path, services: Sequence[str], *, revision: str, backup: str) -> None:

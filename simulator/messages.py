@@ -238,7 +238,11 @@ class Store:
     def find_phones(self, needle: str) -> Iterator[TrainingPhone]:
         """Return phones with the digits of `needle` in their number, recently active first; all if none."""
         digits = "".join(char for char in needle if char.isdigit())
-        return (phone for phone in reversed(self.phones.values()) if _contains(phone.number, digits))
+        return (
+            phone
+            for phone in reversed(self.phones.values())
+            if digits in phone.number or digits in "0" + phone.number.removeprefix("+84")
+        )
 
     def _narrowest(self, to: str | None, from_: str | None) -> list[Sms]:
         # A sender that missed a response lists the messages of one number at a time. That must not cost a
@@ -267,10 +271,6 @@ class Store:
             phone.entries = [sms for sms in phone.entries if sms.seq >= self.forgotten]
             if not phone.entries:
                 del self.phones[number]
-
-
-def _contains(number: str, digits: str) -> bool:
-    return digits in number or digits in "0" + number.removeprefix("+84")
 
 
 log = logging.getLogger(__name__)

@@ -35,9 +35,13 @@ def refuse(form: Mapping[str, str], *, opted_out: Container[str]) -> ApiError | 
     if not sender and not form.get("MessagingServiceSid"):
         return NO_FROM
     if not MOBILE.fullmatch(to) and not _FOREIGN.fullmatch(to):
-        return not_mobile(to) if _LANDLINE.fullmatch(to) else invalid_to(to)
+        if _LANDLINE.fullmatch(to):
+            return ApiError(400, 21614, f"'To' number: {to}, is not a mobile number")
+        return ApiError(400, 21211, f"The 'To' number {to} is not a valid phone number.")
     if sender and not SENDER.fullmatch(sender):
-        return invalid_from(sender)
+        return ApiError(
+            400, 21212, f"The 'From' number {sender} is not a valid phone number or alphanumeric sender ID."
+        )
     body = form.get("Body", "")
     if not body.strip():
         return NO_BODY
@@ -112,20 +116,6 @@ BAD_VALIDITY = ApiError(400, 20001, "ValidityPeriod must be between 1 and 36000 
 BAD_DATE = ApiError(400, 20001, "DateSent must be YYYY-MM-DD or an ISO 8601 time.")
 BAD_PAGE = ApiError(400, 20006, "Page needs the PageToken of the page before it.")
 OPTED_OUT = ApiError(400, 21610, "Attempt to send to unsubscribed recipient")
-
-
-def invalid_to(to: str) -> ApiError:
-    return ApiError(400, 21211, f"The 'To' number {to} is not a valid phone number.")
-
-
-def not_mobile(to: str) -> ApiError:
-    return ApiError(400, 21614, f"'To' number: {to}, is not a mobile number")
-
-
-def invalid_from(sender: str) -> ApiError:
-    return ApiError(
-        400, 21212, f"The 'From' number {sender} is not a valid phone number or alphanumeric sender ID."
-    )
 
 
 def not_found(path: str) -> ApiError:

@@ -40,7 +40,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--area", metavar="CODE")
     @click.option("--parent", metavar="CODE")
     @json_option
-    def create(code: str, name: str, kind: str, area: str | None, parent: str | None, as_json: bool) -> None:
+    def create(code: str, name: str, kind: str, area: str | None, parent: str | None) -> None:
         """Create an organisation."""
         with runtime.db.read() as session:
             parent_id = find_organisation(session, parent).id if parent else None
@@ -54,11 +54,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
             user=None,
             now=datetime.now(UTC),
         )
-        output(
-            {"id": made.id, "code": made.code},
-            as_json=as_json,
-            says=_("Đã tạo tổ chức %(code)s.", code=made.code),
-        )
+        output({"id": made.id, "code": made.code}, _("Đã tạo tổ chức %(code)s.", code=made.code))
 
     @users.command("create")
     @click.argument("email")
@@ -71,13 +67,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
     )
     @json_option
     def create_account(
-        email: str,
-        role: str,
-        organisation: str | None,
-        area: str | None,
-        name: str,
-        password_stdin: bool,
-        as_json: bool,
+        email: str, role: str, organisation: str | None, area: str | None, name: str, password_stdin: bool
     ) -> None:
         """Create a user; the password comes on standard input, so that no process list shows it."""
         password = read_password()
@@ -94,11 +84,7 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
             user=None,
             now=datetime.now(UTC),
         )
-        output(
-            {"id": user.id, "email": user.email},
-            as_json=as_json,
-            says=_("Đã tạo tài khoản %(email)s.", email=user.email),
-        )
+        output({"id": user.id, "email": user.email}, _("Đã tạo tài khoản %(email)s.", email=user.email))
 
     add_entry_commands(users, runtime)
     return [organisations, users]
@@ -109,16 +95,12 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @click.argument("email")
     @click.option("--password-stdin", is_flag=True, help="The new password is read from standard input.")
     @json_option
-    def reset(email: str, password_stdin: bool, as_json: bool) -> None:
+    def reset(email: str, password_stdin: bool) -> None:
         """Print a link for choosing a new password, or set one from standard input."""
         user, now = acting_user(runtime, email), datetime.now(UTC)
         if password_stdin:
             set_password(runtime, user.id, read_password(), now=now)
-            output(
-                {"id": user.id},
-                as_json=as_json,
-                says=_("Đã đặt mật khẩu mới cho %(email)s.", email=user.email),
-            )
+            output({"id": user.id}, _("Đã đặt mật khẩu mới cho %(email)s.", email=user.email))
         else:
             link = link_for(renew_invitation(runtime, user.id, user=None, now=now), runtime.settings)
             says = _(
@@ -126,13 +108,13 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
                 email=user.email,
                 link=link,
             )
-            output({"id": user.id, "link": link}, as_json=as_json, says=says)
+            output({"id": user.id, "link": link}, says)
 
     @users.command("sessions")
     @click.argument("email")
     @click.option("--end", is_flag=True, help="Sign the user out on every device.")
     @json_option
-    def sessions(email: str, end: bool, as_json: bool) -> None:
+    def sessions(email: str, end: bool) -> None:
         """List the devices where a user is signed in."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
@@ -164,32 +146,26 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
             if end
             else _("Đang đăng nhập ở %(n)s máy.", n=len(open_sessions))
         )
-        output({"sessions": open_sessions, "ended": end}, as_json=as_json, says="\n".join([head, *lines]))
+        output({"sessions": open_sessions, "ended": end}, "\n".join([head, *lines]))
 
     @users.command("remove-second-factor")
     @click.argument("email")
     @json_option
-    def remove(email: str, as_json: bool) -> None:
+    def remove(email: str) -> None:
         """Remove the second factor of a user who lost phone and recovery codes and was recognised in person."""
         user = acting_user(runtime, email)
         remove_second_factor(runtime, user.id, user=None, now=datetime.now(UTC))
-        output(
-            {"id": user.id},
-            as_json=as_json,
-            says=_("Đã bỏ xác thực hai lớp của %(email)s.", email=user.email),
-        )
+        output({"id": user.id}, _("Đã bỏ xác thực hai lớp của %(email)s.", email=user.email))
 
     @users.command("unlock")
     @click.argument("email")
     @json_option
-    def unlock(email: str, as_json: bool) -> None:
+    def unlock(email: str) -> None:
         """Unlock a user after too many wrong passwords or codes."""
         user = acting_user(runtime, email)
         unlock_user(runtime, user.id, now=datetime.now(UTC))
         clear_login_limits(runtime.redis, user.email)
-        output(
-            {"id": user.id}, as_json=as_json, says=_("%(email)s đăng nhập lại được ngay.", email=user.email)
-        )
+        output({"id": user.id}, _("%(email)s đăng nhập lại được ngay.", email=user.email))
 
 
 def token_commands(runtime: Runtime) -> list[click.Command]:
@@ -209,9 +185,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--days", type=click.IntRange(1, MOST_DAYS), default=365, show_default=True)
     @acting_as
     @json_option
-    def create(
-        name: str, organisation: str, rights: tuple[str, ...], days: int, email: str, as_json: bool
-    ) -> None:
+    def create(name: str, organisation: str, rights: tuple[str, ...], days: int, email: str) -> None:
         """Create a token; it is shown only once."""
         with runtime.db.read() as session:
             user, organisation_id = find_user(session, email), find_organisation(session, organisation).id
@@ -225,16 +199,12 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
             now=datetime.now(UTC),
         )
         found = {"id": made.id, "token": text, "expires_at": made.expires_at.isoformat()}
-        output(
-            found,
-            as_json=as_json,
-            says=_("Mã truy cập số %(id)s, chỉ hiện một lần: %(text)s", id=made.id, text=text),
-        )
+        output(found, _("Mã truy cập số %(id)s, chỉ hiện một lần: %(text)s", id=made.id, text=text))
 
     @tokens.command("list")
     @acting_as
     @json_option
-    def show(email: str, as_json: bool) -> None:
+    def show(email: str) -> None:
         """List the tokens."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
@@ -257,19 +227,15 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
             + ("" if line.is_open(now) else closed)
             for line in lines
         ]
-        output({"tokens": found}, as_json=as_json, says="\n".join(says) or _("Chưa có mã truy cập nào."))
+        output({"tokens": found}, "\n".join(says) or _("Chưa có mã truy cập nào."))
 
     @tokens.command("end")
     @click.argument("token_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")
     @acting_as
     @json_option
-    def end(token_id: int, email: str, as_json: bool) -> None:
+    def end(token_id: int, email: str) -> None:
         """End a token; it can no longer be used."""
         end_token(runtime, token_id, user=acting_user(runtime, email), now=datetime.now(UTC))
-        output(
-            {"id": token_id},
-            as_json=as_json,
-            says=_("Đã thu hồi mã truy cập số %(token_id)s.", token_id=token_id),
-        )
+        output({"id": token_id}, _("Đã thu hồi mã truy cập số %(token_id)s.", token_id=token_id))
 
     return [tokens]

@@ -26,6 +26,7 @@ from outreach.runtime import Runtime
 from outreach.use_cases import take_lost_jobs
 
 _BLOCK = 1 << 20  # bytes read at once at most
+_JSON_KEY = "loa.json"  # in the context of a command
 LARGEST_ID = 2**63 - 1  # largest database id
 _FILE_ERRORS = {
     errno.ENOENT: LoaError("folder_missing"),
@@ -172,7 +173,13 @@ class Day(click.ParamType[date]):
         self.fail(str(self.fits))
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+def _note_json(context: click.Context, _parameter: click.Parameter, is_json: bool) -> None:
+    context.meta[_JSON_KEY] = is_json
+
+
+json_option = click.option(
+    "--json", is_flag=True, callback=_note_json, expose_value=False, help="JSON on standard output."
+)
 acting_as = click.option("--as", "email", required=True, metavar="EMAIL", help="The user who does it.")
 
 
@@ -182,9 +189,13 @@ def acting_user(runtime: Runtime, email: str) -> User:
         return find_user(session, email)
 
 
-def output(data: dict[str, Any], *, as_json: bool, says: str) -> None:
-    """Print the result: the data as one line of JSON, or the sentence `says`."""
-    click.echo(json.dumps(data, ensure_ascii=False) if as_json else says)
+def wants_json() -> bool:
+    return bool(click.get_current_context().meta.get(_JSON_KEY))
+
+
+def output(data: dict[str, Any], says: str) -> None:
+    """Print the result: with `--json` the data as one line, else the sentence `says`."""
+    click.echo(json.dumps(data, ensure_ascii=False) if wants_json() else says)
 
 
 def warn(says: str) -> None:

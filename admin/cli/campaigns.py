@@ -54,14 +54,14 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @acting_as
     @json_option
-    def create(file: Path, email: str, as_json: bool) -> None:
+    def create(file: Path, email: str) -> None:
         """Create a draft from a TOML file."""
         with runtime.db.read() as session:
             kinds = office_kinds(session)
         draft = read_draft(_read_toml(file), kinds=kinds)
         campaign = create_campaign(runtime, draft, user=acting_user(runtime, email), now=datetime.now(UTC))
         made = {"id": campaign.id, "name": campaign.name, "state": campaign.state.value}
-        output(made, as_json=as_json, says=_("Đã tạo chiến dịch số %(id)s (bản nháp).", id=made["id"]))
+        output(made, _("Đã tạo chiến dịch số %(id)s (bản nháp).", id=made["id"]))
 
     def add_action(action: CampaignAction, help_text: str) -> None:
         @campaigns.command(action.value, help=help_text)
@@ -69,14 +69,13 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @acting_as
         @(_version if action is CampaignAction.APPROVE else _no_version)
         @json_option
-        def run(campaign_id: int, email: str, as_json: bool, version: int | None = None) -> None:
+        def run(campaign_id: int, email: str, version: int | None = None) -> None:
             user, now = acting_user(runtime, email), datetime.now(UTC)
             state = perform_action(runtime, campaign_id, action, user=user, now=now, version=version).state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
             output(
                 {"id": campaign_id, "state": state.value},
-                as_json=as_json,
-                says=_(
+                _(
                     "Chiến dịch số %(campaign_id)s: %(state)s.",
                     campaign_id=campaign_id,
                     state=show_error(STATE_NAMES[state]),
@@ -90,7 +89,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     @campaigns.command("status")
     @_which
     @json_option
-    def status(campaign_id: int, as_json: bool) -> None:
+    def status(campaign_id: int) -> None:
         """Show a campaign's status."""
         with runtime.db.read() as session:
             campaign = session.get(Campaign, campaign_id)
@@ -98,7 +97,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
                 raise NotFound("campaign_id_unknown", id=campaign_id)
             found = read_status(session, campaign)
         found["pause_reason"] = show_stored_error(found["pause_reason"])
-        output(found, as_json=as_json, says="\n".join(_describe(found)))
+        output(found, "\n".join(_describe(found)))
 
     return [campaigns]
 
@@ -162,14 +161,14 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @acting_as
     @json_option
-    def bring(file: Path, email: str, as_json: bool) -> None:
+    def bring(file: Path, email: str) -> None:
         """Import official figures of the chosen drive from a CSV with the columns day, area, installed, source: all rows or none."""
         content = file.read_bytes()
         user, now = acting_user(runtime, email), datetime.now(UTC)
         drive = drive_for_figures(runtime, now=now).id
         new, same = import_official(runtime, content, drive=drive, user=user, now=now)
         says = _("Đã nhập %(new)s số liệu chính thức; %(same)s số liệu đã có từ trước.", new=new, same=same)
-        output({"new": new, "same": same}, as_json=as_json, says=says)
+        output({"new": new, "same": same}, says)
 
     goals = Group("goals", help="Goals and how many people they are shares of.")
 
@@ -182,16 +181,7 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--kind", default=DEFAULT_KIND, help="Of the drive: the open one of this kind.")
     @acting_as
     @json_option
-    def put(
-        scope: str,
-        place: str,
-        share: str,
-        deadline: str,
-        basis: str,
-        kind: str,
-        email: str,
-        as_json: bool,
-    ) -> None:
+    def put(scope: str, place: str, share: str, deadline: str, basis: str, kind: str, email: str) -> None:
         """Set a goal for an area's residents, the staff of one or all agencies, or an organisation's members."""
         drive = _drive_of(runtime, kind)
         with runtime.db.read() as session:
@@ -206,20 +196,20 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
             now=datetime.now(UTC),
         )
         says = _("Đã đặt mục tiêu.") if is_new else _("Không có gì thay đổi.")
-        output({"new": int(is_new)}, as_json=as_json, says=says)
+        output({"new": int(is_new)}, says)
 
     @goals.command("denominators")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @click.option("--kind", default=DEFAULT_KIND, help="Of the drive: the open one of this kind.")
     @acting_as
     @json_option
-    def count(file: Path, kind: str, email: str, as_json: bool) -> None:
+    def count(file: Path, kind: str, email: str) -> None:
         """Import denominators from a CSV with columns scope, place, value, as_of, source: all rows or none."""
         content = file.read_bytes()
         user = acting_user(runtime, email)
         drive = _drive_of(runtime, kind)
         new, same = import_denominators(runtime, content, drive=drive, user=user, now=datetime.now(UTC))
         says = _("Đã nhập %(new)s số liệu; %(same)s số liệu đã có từ trước.", new=new, same=same)
-        output({"new": new, "same": same}, as_json=as_json, says=says)
+        output({"new": new, "same": same}, says)
 
     return [official, goals]

@@ -37,14 +37,13 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     )
     @click.option("--on", type=Day(), default="2020-08-20", show_default=True, help="The day of the places.")
     @json_option
-    def check(file: Path, out: Path, province: str, on: date, as_json: bool) -> None:
+    def check(file: Path, out: Path, province: str, on: date) -> None:
         """Check a list file and report each row; nothing is stored and no database is needed."""
         _check_output_path(file, out)
         counts = write_check(file, out, gazetteer_of(frozenset((province,)), on))
         output(
             dict(counts),
-            as_json=as_json,
-            says=_(
+            _(
                 "Kết quả: %(counts)s. Xem %(file)s.",
                 counts=", ".join(f"{name} {count}" for name, count in counts.items()),
                 file=out,
@@ -68,13 +67,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--basis-note", default="", metavar="TEXT", help="The paper that it rests on.")
     @json_option
     def bring_in(
-        file: Path,
-        list_name: str,
-        organisation: str,
-        errors: Path | None,
-        basis: str | None,
-        basis_note: str,
-        as_json: bool,
+        file: Path, list_name: str, organisation: str, errors: Path | None, basis: str | None, basis_note: str
     ) -> None:
         """Import a file into an organisation's list. Importing it again changes nothing."""
         _check_output_path(file, errors)
@@ -94,33 +87,29 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             at_the_door = count_at_the_door(session, list_import.id)
         output(
             {"import": list_import.id, **asdict(counts)},
-            as_json=as_json,
-            says=(
-                _(
-                    "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ xem lại, %(rejected)s không hợp lệ (trong đó %(at_the_door)s dòng của người được lưu để gặp tận nhà).",
-                    id=list_import.id,
-                    rows=counts.rows,
-                    created=counts.created,
-                    updated=counts.updated,
-                    merged=counts.merged,
-                    unchanged=counts.unchanged,
-                    review=counts.review,
-                    rejected=counts.rejected,
-                    at_the_door=at_the_door,
-                )
+            _(
+                "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ xem lại, %(rejected)s không hợp lệ (trong đó %(at_the_door)s dòng của người được lưu để gặp tận nhà).",
+                id=list_import.id,
+                rows=counts.rows,
+                created=counts.created,
+                updated=counts.updated,
+                merged=counts.merged,
+                unchanged=counts.unchanged,
+                review=counts.review,
+                rejected=counts.rejected,
+                at_the_door=at_the_door,
             ),
         )
 
     @contacts.command("undo")
     @click.argument("import_id", metavar="IMPORT", type=int)
     @json_option
-    def take_back(import_id: int, as_json: bool) -> None:
+    def take_back(import_id: int) -> None:
         """Undo an import, by the number from `contacts import`: contacts that only it contained are removed."""
         people = undo_import(runtime, import_id)
         output(
             {"import": import_id, "people": people},
-            as_json=as_json,
-            says=_(
+            _(
                 "Đã hoàn tác lần nhập %(import_id)s: gỡ những gì tệp đã đưa vào của %(people)s người.",
                 import_id=import_id,
                 people=people,
@@ -131,27 +120,23 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @_file
     @click.option("--shrink", is_flag=True, help="The file is the whole register: all other numbers go.")
     @json_option
-    def replace_do_not_call(file: Path, shrink: bool, as_json: bool) -> None:
+    def replace_do_not_call(file: Path, shrink: bool) -> None:
         """Replace the do-not-call register by a newer file of the national DoNotCall register."""
         counts = import_do_not_call(runtime, file, may_shrink=shrink, now=datetime.now(UTC))
         left_out = ", ".join(f"“{name}”" for name in counts["skipped"])
         output(
             counts,
-            as_json=as_json,
-            says=(
-                _(
-                    "Danh sách không quảng cáo (DoNotCall) nay có %(numbers)s số: thêm %(added)s, bỏ %(removed)s. %(people)s người trong hệ thống có số trong danh sách này.",
-                    numbers=counts["numbers"],
-                    added=counts["added"],
-                    removed=counts["removed"],
-                    people=counts["people"],
-                )
-                + (
-                    " "
-                    + _("Không lấy trang %(left_out)s: 200 dòng đầu không có số di động.", left_out=left_out)
-                    if left_out
-                    else ""
-                )
+            _(
+                "Danh sách không quảng cáo (DoNotCall) nay có %(numbers)s số: thêm %(added)s, bỏ %(removed)s. %(people)s người trong hệ thống có số trong danh sách này.",
+                numbers=counts["numbers"],
+                added=counts["added"],
+                removed=counts["removed"],
+                people=counts["people"],
+            )
+            + (
+                " " + _("Không lấy trang %(left_out)s: 200 dòng đầu không có số di động.", left_out=left_out)
+                if left_out
+                else ""
             ),
         )
 

@@ -22,7 +22,7 @@ _MARKS = {Level.OK: "✓", Level.WARNING: "!", Level.FAULT: "✗"}
 def doctor_commands(runtime: Runtime) -> list[click.Command]:
     @click.command("doctor", cls=Command)
     @json_option
-    def doctor(as_json: bool) -> None:
+    def doctor() -> None:
         """Check the installation, with what to do; fails if a check finds a fault."""
         findings = run_checks(runtime, now=datetime.now(UTC))
         lines, data = [], []
@@ -34,7 +34,7 @@ def doctor_commands(runtime: Runtime) -> list[click.Command]:
             data.append(
                 {"check": each.check.value, "level": each.level.value, "code": code, "problem": problem}
             )
-        output({"checks": data}, as_json=as_json, says="\n".join(lines))
+        output({"checks": data}, "\n".join(lines))
         if faults := sum(each.level is Level.FAULT for each in findings):
             raise Failure(LoaError("checks_failed", n=faults))
 
@@ -43,7 +43,7 @@ def doctor_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--text", help="What it says.")
     @acting_as
     @json_option
-    def send_test(number: str, text: str | None, email: str, as_json: bool) -> None:
+    def send_test(number: str, text: str | None, email: str) -> None:
         """Send one message to a number of one's own, through the gateway, and see its report come in."""
         message = send_test_message(
             runtime,
@@ -55,6 +55,6 @@ def doctor_commands(runtime: Runtime) -> list[click.Command]:
             now=datetime.now(UTC),
         )
         says = _("Đã xếp tin thử vào hàng. Gõ loa doctor sau 15 phút để xem kết quả có được báo về không.")
-        output({"message": message.id}, as_json=as_json, says=says)
+        output({"message": message.id}, says)
 
     return [doctor, send_test]

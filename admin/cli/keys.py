@@ -26,7 +26,7 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
 
     @keys.command("show")
     @json_option
-    def show(as_json: bool) -> None:
+    def show() -> None:
         """Name the keys in use, never the keys themselves, and how many hashes need each."""
         with runtime.db.read() as session:
             hashes = count_hashes(session)
@@ -45,8 +45,7 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
         lines = [" ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
         output(
             {"keys": rows, "hashes_before_ids": unnamed, "hashes_of_unknown_keys": sum(hashes.values())},
-            as_json=as_json,
-            says="\n".join(lines),
+            "\n".join(lines),
         )
 
     @keys.command("rotate")
@@ -57,7 +56,7 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
         help="The file of variables; without it the new lines are printed.",
     )
     @json_option
-    def rotate(purposes: tuple[str, ...], file: Path | None, as_json: bool) -> None:
+    def rotate(purposes: tuple[str, ...], file: Path | None) -> None:
         """Make a new key for each purpose; the former ones stay behind it, to open and compare only."""
         lines = {
             purpose.variable: _with_new_key(runtime.settings, purpose) for purpose in map(Purpose, purposes)
@@ -67,8 +66,7 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
         shown = {} if file else {"variables": lines}
         output(
             {"changed": [*lines], **shown},
-            as_json=as_json,
-            says=_(
+            _(
                 "Đã ghi khóa mới vào %(file)s. Hãy khởi động lại web trước, rồi đến các worker, sau đó chạy `keys rehash`.",
                 file=file,
             )
@@ -78,16 +76,12 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
 
     @keys.command("rehash")
     @json_option
-    def rehash(as_json: bool) -> None:
+    def rehash() -> None:
         """Bring the hashes of suppressed numbers that are known under the newest key."""
         changed = rehash_suppressions(
             runtime, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), now=datetime.now(UTC)
         )
-        output(
-            {"changed": changed},
-            as_json=as_json,
-            says=_("Đã chuyển %(n)s số bị chặn sang khóa mới.", n=changed),
-        )
+        output({"changed": changed}, _("Đã chuyển %(n)s số bị chặn sang khóa mới.", n=changed))
 
     return [keys]
 

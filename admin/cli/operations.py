@@ -14,7 +14,7 @@ import click
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from admin.cli.base import Day, Failure, Group, answer_lines, json_option, output, warn
+from admin.cli.base import Day, Failure, Group, answer_lines, json_option, output, wants_json, warn
 from admin.demo.load_demo import LOGINS, PASSWORD, load_demo
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import Difference, find_differences
@@ -64,17 +64,17 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
 
     @db.command("upgrade")
     @json_option
-    def upgrade_database(as_json: bool) -> None:
+    def upgrade_database() -> None:
         """Create or update the tables."""
         upgrade(runtime.db)
         audit.begin_keyed_chain(runtime, now=datetime.now(UTC))
         name = runtime.db.url.render_as_string()
         says = _("Cơ sở dữ liệu đã ở phiên bản mới nhất: %(name)s", name=name)
-        output({"status": "current"}, as_json=as_json, says=says)
+        output({"status": "current"}, says)
 
     @db.command("version")
     @json_option
-    def show_version(as_json: bool) -> None:
+    def show_version() -> None:
         """Say which version the database has, and which this program needs."""
         found = read_revision(runtime.db)
         says = _(
@@ -83,18 +83,18 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
             needed=newest() or "–",
         )
         data = {"revision": found, "newest": newest(), "backups_dir": runtime.settings.backups_dir}
-        output(data, as_json=as_json, says=says)
+        output(data, says)
 
     @db.command("downgrade")
     @click.argument("revision")
     @json_option
-    def downgrade_database(revision: str, as_json: bool) -> None:
+    def downgrade_database(revision: str) -> None:
         """Bring the tables back to an earlier version; what only later ones can hold is lost."""
         if not is_known(revision):
             raise BadInput("revision_unknown", revision=revision)
         downgrade(runtime.db, revision)
         says = _("Cơ sở dữ liệu đã về phiên bản %(revision)s.", revision=revision)
-        output({"revision": revision}, as_json=as_json, says=says)
+        output({"revision": revision}, says)
 
     @areas.command("load")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
@@ -106,7 +106,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         help="Today's units of a province, or several.",
     )
     @json_option
-    def load(file: Path | None, provinces: tuple[str, ...], as_json: bool) -> None:
+    def load(file: Path | None, provinces: tuple[str, ...]) -> None:
         """Load areas: today's of a province, or those of a CSV with the columns of kontum_units.csv. Nobody is moved."""
         if (file is None) is not bool(provinces):
             raise BadInput("areas_file_or_province")
@@ -114,7 +114,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         if file is not None:
             communes = import_areas(runtime, file, now=now)
             says = _("Đã nạp %(communes)s xã, phường, thị trấn.", communes=communes)
-            output({"communes": communes}, as_json=as_json, says=says)
+            output({"communes": communes}, says)
             return
         loaded = load_units(runtime, provinces, now=now)
         says = _(
@@ -122,12 +122,12 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
             communes=loaded.communes,
             ended=loaded.ended,
         )
-        output({"communes": loaded.communes, "ended": loaded.ended}, as_json=as_json, says=says)
+        output({"communes": loaded.communes, "ended": loaded.ended}, says)
 
     @areas.command("move")
     @click.option("--dry-run", is_flag=True, help="Only say whom it would move.")
     @json_option
-    def move_to_successors(dry_run: bool, as_json: bool) -> None:
+    def move_to_successors(dry_run: bool) -> None:
         """Move the people of communes that went whole into another; those of split ones are asked about."""
         now = datetime.now(UTC)
         if dry_run:
@@ -144,7 +144,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
                     users=", ".join(users),
                 )
             )
-        _show_moves(moves, is_plan=dry_run, as_json=as_json)
+        _show_moves(moves, is_plan=dry_run)
 
     @areas.command("change")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -153,13 +153,13 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     )
     @click.option("--dry-run", is_flag=True, help="Only say whom `areas move` would then move.")
     @json_option
-    def change(file: Path, on: date, dry_run: bool, as_json: bool) -> None:
+    def change(file: Path, on: date, dry_run: bool) -> None:
         """Split, merge or rename communes, from a CSV: old_code, new_code, new_name, main. Nobody is moved."""
         try:
             _loaded, moves = apply_reform(runtime, file, day=on, dry_run=dry_run, now=datetime.now(UTC))
         except Tried as tried:
             moves = tried.moves
-        _show_moves(moves, is_plan=True, as_json=as_json)
+        _show_moves(moves, is_plan=True)
 
     @areas.command("match")
     @click.option("--province", metavar="CODE", help="Whose places are known; the whole nation's without it.")
@@ -173,14 +173,13 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     @demo.command("load")
     @click.option("--contacts", type=click.IntRange(1, 2_000_000), default=5000, show_default=True)
     @json_option
-    def load_invented(contacts: int, as_json: bool) -> None:
+    def load_invented(contacts: int) -> None:
         """Fill an empty database with invented people and a half-sent campaign."""
         n_contacts = load_demo(runtime, contacts=contacts, now=datetime.now(UTC))
         logins = "\n".join(f"  {email:24} {PASSWORD}   {title}" for email, _role, title, _name in LOGINS)
         output(
             {"contacts": n_contacts, "logins": [email for email, *_ in LOGINS]},
-            as_json=as_json,
-            says=_(
+            _(
                 "Đã tạo %(n_contacts)s người trong danh sách mẫu. Tài khoản dùng thử:\n%(logins)s",
                 n_contacts=n_contacts,
                 logins=logins,
@@ -189,7 +188,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
 
     @counters.command("verify")
     @json_option
-    def verify_counters(as_json: bool) -> None:
+    def verify_counters() -> None:
         """Recount all recipients and compare; fails if a counter differs."""
         with runtime.db.read() as session:
             sums, differences = find_differences(session)
@@ -210,16 +209,12 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
                 for each in disagreements[:SHOWN]
             ]
             raise Failure(LoaError("reach_counts_differ", n=len(disagreements), lines=lines))
-        output(
-            {"sums": sums + compared, "different": 0},
-            as_json=as_json,
-            says=_("Cả %(n)s số đếm đều khớp.", n=sums + compared),
-        )
+        output({"sums": sums + compared, "different": 0}, _("Cả %(n)s số đếm đều khớp.", n=sums + compared))
 
     return [db, areas, counters, demo]
 
 
-def _show_moves(moves: Sequence[UnitMove], *, is_plan: bool, as_json: bool) -> None:
+def _show_moves(moves: Sequence[UnitMove], *, is_plan: bool) -> None:
     moved = sum(each.people for each in moves if each.is_whole)
     left = sum(each.people for each in moves if not each.is_whole)
     lines = [
@@ -242,7 +237,7 @@ def _show_moves(moves: Sequence[UnitMove], *, is_plan: bool, as_json: bool) -> N
         }
         for each in moves
     ]
-    output({"moved": moved, "left": left, "units": units}, as_json=as_json, says="\n".join((*lines, summary)))
+    output({"moved": moved, "left": left, "units": units}, "\n".join((*lines, summary)))
 
 
 def _describe_difference(difference: Difference) -> LoaError:
@@ -268,7 +263,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", required=False)
     @click.option("--keep", type=click.IntRange(1), help="How many files stay in DIR; all without it.")
     @json_option
-    def create(folder: Path | None, keep: int | None, as_json: bool) -> None:
+    def create(folder: Path | None, keep: int | None) -> None:
         """Write a backup into DIR, by default BACKUPS_DIR, while the system is running."""
         key = runtime.settings.backup_keys
         made = create_backup(
@@ -286,8 +281,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
                 "seconds": round(made.seconds, 2),
                 "removed": made.removed,
             },
-            as_json=as_json,
-            says=_(
+            _(
                 "Đã sao lưu vào %(path)s (%(size)s byte, %(seconds)s giây). Hãy giữ SECRET_KEY ở nơi khác: thiếu nó, bản sao lưu không dùng được.",
                 path=made.path,
                 size=made.size,
@@ -304,7 +298,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
         help="The file with the age secret key of an encrypted backup.",
     )
     @json_option
-    def restore(file: Path, replace: bool, identity: Path | None, as_json: bool) -> None:
+    def restore(file: Path, replace: bool, identity: Path | None) -> None:
         """Replace the database by a backup; campaigns pause until the gateway was asked about each message."""
         settings, results = runtime.settings, []
 
@@ -326,8 +320,7 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
         [(taken_at, restored)] = results
         output(
             {"taken_at": taken_at.isoformat(), **asdict(restored)},
-            as_json=as_json,
-            says=_restore_message(restored, age_s=(datetime.now(UTC) - taken_at).total_seconds()),
+            _restore_message(restored, age_s=(datetime.now(UTC) - taken_at).total_seconds()),
         )
 
     return [backup]
@@ -350,7 +343,7 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
 
     @retention.command("show")
     @json_option
-    def show(as_json: bool) -> None:
+    def show() -> None:
         """Show what would be removed now; removes nothing."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
@@ -360,11 +353,11 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
             }
             expired = preview_expired(session, days=days, now=now)
             people = count_people(session, days=health_days, now=now)
-        _print_results(results, expired, people, as_json=as_json, head=_("Sẽ xóa"))
+        _print_results(results, expired, people, head=_("Sẽ xóa"))
 
     @retention.command("run")
     @json_option
-    def run(as_json: bool) -> None:
+    def run() -> None:
         """Remove expired personal data now; a worker does it each day."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
@@ -374,14 +367,12 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         }
         people = separate_health_answers(runtime.db, days=health_days, now=now)
         expired = remove_expired(runtime, days=days, now=now)
-        _print_results(results, expired, people, as_json=as_json, head=_("Đã xóa"))
+        _print_results(results, expired, people, head=_("Đã xóa"))
 
     return [retention]
 
 
-def _print_results(
-    results: dict[int, ClearResult], expired: ExpiryResult, people: int, *, as_json: bool, head: str
-) -> None:
+def _print_results(results: dict[int, ClearResult], expired: ExpiryResult, people: int, *, head: str) -> None:
     lines = [
         _(
             "%(head)s của chiến dịch %(campaign_id)s: %(people)s người (giữ %(kept)s người còn trong chiến dịch khác, danh sách mới hoặc yêu cầu chưa trả lời), %(numbers)s số điện thoại, nội dung của %(messages)s tin, %(replies)s câu trả lời, %(notes)s ghi chú.",
@@ -420,8 +411,7 @@ def _print_results(
             "expired": asdict(expired),
             "health_answers": people,
         },
-        as_json=as_json,
-        says="\n".join(lines) or _("Không có dữ liệu nào quá hạn lưu giữ."),
+        "\n".join(lines) or _("Không có dữ liệu nào quá hạn lưu giữ."),
     )
 
 
@@ -447,14 +437,14 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
         help="A head that was printed or mailed before; it must still be part of the chain.",
     )
     @json_option
-    def verify_audit(anchors: tuple[str, ...], as_json: bool) -> None:
+    def verify_audit(anchors: tuple[str, ...]) -> None:
         """Check the whole audit log; fails and names the first entry that is not as it was written."""
         with runtime.db.read() as session:
             outside = read_outside_heads(runtime.settings)
             verdict = check_audit(session, [*outside, *map(read_anchor, anchors)])
         if verdict.broken is not None:
             broken = verdict.broken
-            if as_json:
+            if wants_json():
                 click.echo(f'{{"broken": {broken.id}, "fault": "{broken.fault.value}"}}')
             raise Failure(LoaError("audit_broken", id=broken.id, fault=_FAULTS[broken.fault]))
         output(
@@ -464,8 +454,7 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
                 "head": str(verdict.head),
                 "compared": len(outside) + len(anchors),
             },
-            as_json=as_json,
-            says=_(
+            _(
                 "Nhật ký nguyên vẹn: %(entries)s mục, trong đó %(emptied)s mục đã xóa giá trị theo yêu cầu; khớp với %(compared)s mốc giữ ở nơi khác.\nMốc cuối, nên ghi lại ở nơi khác: %(head)s",
                 compared=len(outside) + len(anchors),
                 entries=verdict.entries,

@@ -36,7 +36,7 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @_drive
     @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
     @json_option
-    def daily(day: date, drive: int | None, out: Path, as_json: bool) -> None:
+    def daily(day: date, drive: int | None, out: Path) -> None:
         """Write a day's documents: as issued, with corrections, or built now if none was issued."""
         now = datetime.now(UTC)
         out.mkdir(parents=True, exist_ok=True)
@@ -56,37 +56,37 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
             (out / name).write_bytes(content)
         record_export(runtime, day, files=len(files), now=now)
         done = {"day": day.isoformat(), "issued": is_issued, "files": sorted(files)}
-        output(done, as_json=as_json, says=_("Đã ghi %(n)s tệp vào %(out)s.", n=len(files), out=out))
+        output(done, _("Đã ghi %(n)s tệp vào %(out)s.", n=len(files), out=out))
 
     @reports.command("status")
     @_which
     @_drive
     @json_option
-    def status(day: date, drive: int | None, as_json: bool) -> None:
+    def status(day: date, drive: int | None) -> None:
         """Show the status of a day's report."""
         with runtime.db.read() as session:
             drive_id = find_drive(session, drive).id if drive else current_drive_id(session)
             standing = read_day_status(session, drive_id, day, runtime.settings, now=datetime.now(UTC))
         data = standing.as_data()
-        output(data, as_json=as_json, says="\n".join(f"{name}: {value}" for name, value in data.items()))
+        output(data, "\n".join(f"{name}: {value}" for name, value in data.items()))
 
     @reports.command("run")
     @json_option
-    def run(as_json: bool) -> None:
+    def run() -> None:
         """Run the report's due actions once now, as the scheduler does."""
         done = [action.value for action in run_due_actions(runtime, now=datetime.now(UTC))]
         says = _("Đã làm: %(done)s.", done=", ".join(done)) if done else _("Chưa có việc gì đến giờ.")
-        output({"done": done}, as_json=as_json, says=says)
+        output({"done": done}, says)
 
     @reports.command("verify")
     @json_option
-    def verify(as_json: bool) -> None:
+    def verify() -> None:
         """Rebuild every issued report and compare; fails if one differs from what was issued."""
         with runtime.db.read() as session:
             checked, wrong = verify_issues(session)
         if wrong:
             raise Failure(LoaError("issues_differ", n=len(wrong), differences=wrong))
         says = _("Đã dựng lại %(checked)s báo cáo đã phát hành, tất cả đều khớp.", checked=checked)
-        output({"issues": checked, "different": 0}, as_json=as_json, says=says)
+        output({"issues": checked, "different": 0}, says)
 
     return [reports]

@@ -296,7 +296,7 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--sqlite", is_flag=True, help="Production with an SQLite database, on one machine.")
     @click.option("--password-stdin", is_flag=True, help="The administrator's password; else a link is made.")
     @json_option
-    def setup(file: Path | None, sqlite: bool, password_stdin: bool, as_json: bool) -> None:
+    def setup(file: Path | None, sqlite: bool, password_stdin: bool) -> None:
         """Set up an installation; safe to repeat: what is there stays."""
         now = datetime.now(UTC)
         kinds, today = known_kinds(runtime.db), now.astimezone(VIETNAM).date()
@@ -322,7 +322,7 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
                 link=run.link,
             )
         steps = [{"step": step.name, "new": step.new, "kept": step.kept} for step in run.steps]
-        output({"steps": steps, "warnings": run.warnings, "link": run.link}, as_json=as_json, says=says)
+        output({"steps": steps, "warnings": run.warnings, "link": run.link}, says)
 
     return [setup]
 

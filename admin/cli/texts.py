@@ -17,7 +17,6 @@ from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.understand import understand
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
@@ -46,7 +45,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
     @click.option("--corrected", is_flag=True, help="Only where the officer chose another label.")
     @json_option
-    def write_examples(file: Path, corrected: bool, as_json: bool) -> None:
+    def write_examples(file: Path, corrected: bool) -> None:
         """Export replies with the labels from officers, for the classifier's test."""
         count = export_examples(runtime, file, corrected_only=corrected, now=datetime.now(UTC))
         says = _(
@@ -54,15 +53,15 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
             count=count,
             file=file,
         )
-        output({"examples": count}, as_json=as_json, says=says)
+        output({"examples": count}, says)
 
     @replies.command("import")
     @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
     @json_option
-    def import_replies(file: Path, as_json: bool) -> None:
+    def import_replies(file: Path) -> None:
         """Import a reply log (CSV, Excel) of an operator or a phone; importing it again changes nothing."""
         settings = runtime.settings
-        keys = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=settings.is_live)
+        keys = AnswerContext.of(settings)
         done = import_log(runtime, file, keys=keys, actor_id=None, now=datetime.now(UTC))
         says = _(
             "Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.",
@@ -78,7 +77,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
                 more="…" if len(done.unreadable) > 20 else "",
             )
         counts = {"rows": done.rows, "new": done.new, "known": done.known, "unreadable": done.unreadable}
-        output(counts, as_json=as_json, says=says)
+        output(counts, says)
 
     @sms.command("measure")
     @click.option("--unaccented", is_flag=True, help="Without accents, as it would be sent.")

@@ -43,6 +43,7 @@ from campaigns.sweep import open_step, steps_due
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user
 from outreach.contacts.languages import offer_languages
+from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact, Phone
@@ -343,11 +344,11 @@ def _answer_in_bulk(session: Session, campaign_id: int, *, first: int, last: int
     )
     columns = ["recipient_id", "campaign_id", "phone_id", "label", "source", "at"]
     session.execute(insert(Answer).from_select(columns, reached))
-    session.execute(
+    change_rows(
+        session,
         update(Recipient)
         .where(Answer.recipient_id == Recipient.id, Answer.id > before)
-        .values(answer=Answer.label, answered_at=Answer.at)
-        .execution_options(synchronize_session=False)
+        .values(answer=Answer.label, answered_at=Answer.at),
     )
     installed = select(
         Answer.campaign_id, Answer.phone_id, Answer.recipient_id, Answer.id, Answer.source, Answer.at

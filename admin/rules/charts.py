@@ -67,9 +67,8 @@ def bar_chart(
     top: float | None = None,
 ) -> Markup:
     """Draw horizontal bars, with the goal as a mark on each. `name` is unique on a page; `top` is the end of the scale."""
-    top = top or _round_up(
-        max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])])
-    )
+    largest = max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])])
+    top = top or ceil(largest * 10 - 1e-9) / 10  # a tenth further, so that a bar never reaches past the edge
     height = _TOP + _ROW * len(bars) + 4
     parts = []
     for place, bar in enumerate(bars):
@@ -283,11 +282,6 @@ def _goal_words(text: str, x: float, y: float) -> Markup:
     return Markup('<text class="goal-words" x="{}" y="{}" text-anchor="{}">{}</text>').format(
         _n(x), y, anchor, text
     )
-
-
-def _round_up(share: float) -> float:
-    """Round up to a tenth, so that a bar never reaches past the edge."""
-    return ceil(share * 10 - 1e-9) / 10
 
 
 def shorten(label: str, most: int) -> Markup:

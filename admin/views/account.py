@@ -90,8 +90,7 @@ class OwnPasswordForm(Form):
 
 
 class AccountView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="account", url="/admin/account")
+    name, endpoint, url = "", "account", "/admin/account"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -181,8 +180,7 @@ _NONCE = "totp_nonce"
 
 
 class SecondFactorView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="second_factor", url="/admin/account/second-factor")
+    name, endpoint, url = "", "second_factor", "/admin/account/second-factor"
 
     @expose("/", methods=["POST"])
     def confirm(self) -> ResponseReturnValue:
@@ -197,7 +195,7 @@ class SecondFactorView(AdminPage):
             url_for(".index"),
             set_up,
             nonce=str(session.get(_NONCE, "")),
-            secret_key=self.runtime.settings.keys_of(Purpose.SECOND_FACTORS),
+            secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS),
             show=show,
         )
 
@@ -207,7 +205,7 @@ class SecondFactorView(AdminPage):
             OwnPasswordForm("codes"),
             url_for(".index"),
             _with_password(renew_recovery_codes),
-            secret_key=self.runtime.settings.keys_of(Purpose.SECOND_FACTORS),
+            secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS),
             show=lambda codes: self.render("settings/second_factor.html", codes=codes, is_new=False),
         )
 
@@ -230,9 +228,7 @@ class SecondFactorView(AdminPage):
                 context["left"] = count_recovery_codes(db, user.id)
             else:
                 nonce = session.setdefault(_NONCE, new_nonce())
-                secret = secret_of(
-                    user.id, nonce, secret_key=self.runtime.settings.keys_of(Purpose.SECOND_FACTORS)
-                )
+                secret = secret_of(user.id, nonce, secret_key=self.settings.keys_of(Purpose.SECOND_FACTORS))
                 qr_code = segno.make(address_of(secret, user.email), error="m", micro=False)
                 context["picture"] = qr_code.svg_inline(scale=5, border=2, omitsize=True)
                 context["secret"] = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))

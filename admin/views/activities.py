@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from flask import request, url_for
@@ -13,9 +13,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labelled, row_id, today
+from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labelled, row_id, this_day, today
 from admin.rules.charts import Bar, bar_chart
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, requested_day
 from admin.wording.filters import label_of, number
 from campaigns.activities.activity_log import (
     ActivityFilter,
@@ -31,12 +31,10 @@ from campaigns.activities.activity_log import (
 from campaigns.analytics.installs import list_launched
 from campaigns.models.activities import Activity
 from campaigns.rules.activities import ActivityKind, Summary, read_entry
-from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import visible_to
 from outreach.contacts.lists import read_organisations
 from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_provinces
-from outreach.runtime import Runtime
 
 _SHOWN_DAYS = 7  # by default
 _ENTRY = ("kind", "first", "last", "times", "people", "who", "place", "about")
@@ -90,7 +88,7 @@ class ActivityForm(Form):
 
     def values(self) -> dict[str, Any]:
         values = super().values()
-        return values | {"entry": read_entry({name: values.pop(name) for name in _ENTRY}, today=_today())}
+        return values | {"entry": read_entry({name: values.pop(name) for name in _ENTRY}, today=this_day())}
 
 
 class NewActivityForm(ActivityForm):
@@ -111,8 +109,7 @@ F = TypeVar("F", bound=ActivityForm)
 
 
 class ActivitiesView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Tuyên truyền"), endpoint="activities", url="/admin/publicity")
+    name, endpoint, url = _l("Tuyên truyền"), "activities", "/admin/publicity"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -121,8 +118,8 @@ class ActivitiesView(AdminPage):
         `?first=`, `?last=` are days; kind, area, organisation, campaign; `?after=` is the next page.
         """
         args = request.args
-        last = _day(args.get("last")) or _today()
-        first = min(_day(args.get("first")) or last - timedelta(days=_SHOWN_DAYS - 1), last)
+        last = requested_day("last") or this_day()
+        first = min(requested_day("first") or last - timedelta(days=_SHOWN_DAYS - 1), last)
         filters = ActivityFilter(
             first,
             last,
@@ -246,14 +243,3 @@ def _draw(summary: Summary) -> Any:
     ]
     about = _("Số lần phát, đăng, họp hoặc đến nhà trong những ngày đã chọn.")
     return bar_chart("kinds", _("Số lần theo hình thức"), about, bars, goal=None) if bars else None
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text and len(text) == 10 else None
-    except ValueError:
-        return None
-
-
-def _today() -> date:
-    return datetime.now(VIETNAM).date()

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import request, url_for
+from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.forms import ChoiceField, DayField, FileField, Form, NumberField, TextField, row_id, today
-from admin.views.base import AdminPage
+from admin.forms import (
+    ChoiceField,
+    DayField,
+    FileField,
+    Form,
+    NumberField,
+    TextField,
+    row_id,
+    this_day,
+    today,
+)
+from admin.views.base import AdminPage, requested_day
 from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
 from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
 from campaigns.agencies.reports import (
@@ -26,14 +36,9 @@ from campaigns.cases.conversation import visible_campaigns
 from campaigns.goals.goals import read_staff_goal
 from campaigns.planning.drives import current_drive
 from campaigns.planning.kinds import needs_smartphone, words_of
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.reports.settings import current_template
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.kind_words import KindWords
-from campaigns.rules.sending_hours import VIETNAM
-from campaigns.web.link_pages import read_day
-from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 _NO_FILE = _l("Chưa chọn tệp. Hãy chọn tệp Excel, LibreOffice hoặc CSV.")
@@ -108,20 +113,12 @@ class FiguresForm(Form):
 
 class AgenciesView(AdminPage):
     under = "progress"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="agencies", url="/admin/agencies")
-        self._keys = AnswerContext(
-            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-        )
+    name, endpoint, url = "", "agencies", "/admin/agencies"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show all agencies. `?day=` is the day of the figures, by default today."""
-        try:
-            day = min(read_day(request.args.get("day") or today()), _today())
-        except BadInput:
-            day = _today()
+        day = min(requested_day("day") or this_day(), this_day())
         with self.reading() as (session, user):
             drive = current_drive(session)
             drive_id = drive.id if drive else 0
@@ -136,7 +133,7 @@ class AgenciesView(AdminPage):
             words=words,
             today=today(),
             day=day.isoformat(),
-            form=FiguresForm.on_page(day=_today()),
+            form=FiguresForm.on_page(day=this_day()),
         )
 
     @expose("/<int:organisation_id>/")
@@ -148,7 +145,7 @@ class AgenciesView(AdminPage):
             drive_id, kind = (drive.id, drive.kind) if drive else (0, DEFAULT_KIND)
             words = words_of(session, kind)
             report_form = _report_form(words)
-            roster_form = RosterForm.on_page(day=_today())
+            roster_form = RosterForm.on_page(day=this_day())
             roster_form.campaign_id.choices = visible_campaigns(session, user)
             if not roster_form.campaign_id.choices:
                 del roster_form.campaign_id
@@ -161,7 +158,7 @@ class AgenciesView(AdminPage):
                 freeze=current_template(session, drive_id).hours.freeze,
                 history=read_history(session, drive_id, organisation_id),
                 links=[
-                    (link, address_of(link, self.runtime.settings))
+                    (link, address_of(link, self.settings))
                     for link in read_links(session, drive_id, organisation_id, now=now)
                 ],
                 report_form=report_form,
@@ -186,7 +183,7 @@ class AgenciesView(AdminPage):
         def store(runtime: Runtime, **values: Any) -> RosterResult:
             with form.file.saved() as path:
                 people = read_roster(path)
-            return submit_roster(runtime, organisation_id, people, keys=self._keys, **values)
+            return submit_roster(runtime, organisation_id, people, keys=self.keys, **values)
 
         page = url_for(".show", organisation_id=organisation_id)
         return self.submit_form(form, page, store, message=_roster_message)
@@ -250,14 +247,10 @@ def _roster_message(result: RosterResult) -> str:
 
 def _report_form(words: KindWords) -> ReportForm:
     """Return the form with the words of a kind; where all staff count, it asks for no part of them."""
-    form = ReportForm.on_page(day=_today())
+    form = ReportForm.on_page(day=this_day())
     form.installed.label.text = _("Đã %(done)s", done=words.done)
     if words.owners:
         form.with_smartphone.label.text = words.counted_heading
     else:
         del form.with_smartphone
     return form
-
-
-def _today() -> date:
-    return datetime.now(VIETNAM).date()

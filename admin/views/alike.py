@@ -20,10 +20,7 @@ from admin.wording.errors import show_error
 from campaigns.cases.alike_cases import Together, handle_together, read_group, read_groups
 from campaigns.cases.handle_case import close_case, label_reply
 from campaigns.cases.sms_answers import MOST_SEGMENTS, answer_by_sms, list_texts
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import WRITTEN, CaseOutcome
-from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
 
 
 class GroupLabelForm(Form):
@@ -40,12 +37,7 @@ class AlikeView(AdminPage):
     """Not in the menu: the inbox links here."""
 
     under = "inbox"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="alike", url="/admin/inbox/alike")
-        self._keys = AnswerContext(
-            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-        )
+    name, endpoint, url = "", "alike", "/admin/inbox/alike"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -84,19 +76,19 @@ class AlikeView(AdminPage):
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
         """Label the chosen replies."""
-        return self._together(case_id, GroupLabelForm(), label_reply, keys=self._keys)
+        return self._together(case_id, GroupLabelForm(), label_reply, keys=self.keys)
 
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
         """Answer the chosen cases by SMS and close them."""
         form = SmsForm()
         form.is_done.data = True  # type: ignore[assignment]
-        return self._together(case_id, form, answer_by_sms, keys=self._keys)
+        return self._together(case_id, form, answer_by_sms, keys=self.keys)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
         """Close the chosen cases."""
-        return self._together(case_id, GroupCloseForm(), close_case, keys=self._keys, note="", result=None)
+        return self._together(case_id, GroupCloseForm(), close_case, keys=self.keys, note="", result=None)
 
     def _together(
         self, case_id: int, form: Form, use_case: Callable[..., object], **values: Any

@@ -15,7 +15,6 @@ from admin.views.base import AdminPage, requested_day
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_actors, read_head, read_journal
-from outreach.runtime import Runtime
 
 # Tables whose rows have a page: its endpoint, and the name of its id argument.
 _PAGES = {
@@ -28,8 +27,7 @@ _PAGES = {
 
 
 class AuditView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Nhật ký"), endpoint="audit", url="/admin/audit")
+    name, endpoint, url = _l("Nhật ký"), "audit", "/admin/audit"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

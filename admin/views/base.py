@@ -18,8 +18,11 @@ from sqlalchemy.orm import Session
 from admin.forms import Form
 from admin.permissions import CONFIRMED, may_open
 from campaigns.planning.drives import current_drive_id, find_drive
+from campaigns.replies.record_answer import AnswerContext
+from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import take_lost_jobs
 
@@ -32,14 +35,29 @@ _OPEN_BEFORE_SET_UP = frozenset({"account", "second_factor"})
 class PageAccess:
     """What every view has: the runtime, its roles from `admin.permissions`, and calls of use cases.
 
-    `name` is its text in the menu (a lazy translation); "" keeps it out of the menu, and `under` then names
+    A subclass has name, endpoint and url as attributes. `name` is its text in the menu (a lazy translation); "" keeps it out of the menu, and `under` then names
     the endpoint whose menu entry is marked as current.
     """
 
     runtime: Runtime
     name: Any
     endpoint: Any
+    url: Any
     under = ""
+
+    @property
+    def settings(self) -> Settings:
+        return self.runtime.settings
+
+    @property
+    def secret_key(self) -> str:
+        """The keys that hashes of numbers are made with."""
+        return self.settings.keys_of(Purpose.SUPPRESSIONS)
+
+    @property
+    def keys(self) -> AnswerContext:
+        """What it takes to record an answer."""
+        return AnswerContext.of(self.settings)
 
     def is_accessible(self) -> bool:
         return bool(
@@ -139,8 +157,8 @@ class PageAccess:
 class AdminPage(PageAccess, BaseView):
     """A view whose pages are its own."""
 
-    def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str, category: Any = None) -> None:
-        super().__init__(name=name, endpoint=endpoint, url=url, category=category)
+    def __init__(self, runtime: Runtime) -> None:
+        super().__init__(name=self.name, endpoint=self.endpoint, url=self.url)
         self.runtime = runtime
 
 

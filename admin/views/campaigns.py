@@ -67,11 +67,12 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
 from outreach.accounts.permissions import organisations_of, visible_to
+from outreach.accounts.users import name_of
+from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area
-from outreach.runtime import Runtime
 
 PAGE = 25
 
@@ -105,8 +106,7 @@ _FORMS: dict[CampaignAction, type[Form]] = {
 
 
 class CampaignsView(CampaignTextPages):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Chiến dịch"), endpoint="campaigns", url="/admin/campaigns")
+    name, endpoint, url = _l("Chiến dịch"), "campaigns", "/admin/campaigns"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -136,7 +136,7 @@ class CampaignsView(CampaignTextPages):
         campaign = find_campaign(session, campaign_id, user=user)
         now = datetime.now(UTC)
         audience = self.audiences.of_campaign(session, campaign)
-        shown = read_sheet(session, campaign, audience, user=user, settings=self.runtime.settings, now=now)
+        shown = read_sheet(session, campaign, audience, user=user, settings=self.settings, now=now)
         panel = (
             read_sending_panel(session, campaign, now, runtime=self.runtime) if shown.was_launched else None
         )
@@ -153,9 +153,9 @@ class CampaignsView(CampaignTextPages):
             languages=OTHER_LANGUAGES,
             page_languages=list(campaign.content.get("languages", {})),
             campaign_id=campaign_id,
-            shown_doubts=show_warnings(shown.preview.doubts, is_live=self.runtime.settings.is_live),
+            shown_doubts=show_warnings(shown.preview.doubts, is_live=self.settings.is_live),
             example_name=EXAMPLE_NAME,
-            passes_opt_outs=self.runtime.settings.urgent_passes_opt_outs,
+            passes_opt_outs=self.settings.urgent_passes_opt_outs,
             urgent_cap=MAX_PER_DAY,
             **read_wrong_texts(session, campaign, user),
             tried=sent_a_trial() if "tried" in request.args else "",
@@ -217,7 +217,7 @@ class CampaignsView(CampaignTextPages):
             send_test_message,
             text=step.text,
             unaccented=campaign.unaccented,
-            settings=self.runtime.settings,
+            settings=self.settings,
             campaign_id=campaign_id,
             then=url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial"),
         )
@@ -245,7 +245,7 @@ def _read_correction(session: Session, campaign: Campaign, user: User) -> ShownC
     ]
     is_approver = user.role in _APPROVERS
     return ShownCorrection(
-        by=_user_name(session.get_one(User, by)),
+        by=name_of(session, by),
         at=datetime.fromisoformat(campaign.correction["at"]),
         changes=show_changes(changes, areas={}, organisations={}),
         may_confirm=is_approver and user.id != by and not is_campaign_author(session, campaign, user),
@@ -336,7 +336,6 @@ def read_sheet(
     compared, changes = _compare(campaign, description, list(versions))
     is_author = is_campaign_author(session, campaign, user)
     organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
-    approver = session.get(User, campaign.approved_by) if campaign.approved_by else None
     shown = build_preview(session, draft, audience, settings=settings, now=now)
     approver_ids = approvers_of(session, campaign.id)
     waits = is_waiting_for_approval(campaign)
@@ -350,9 +349,9 @@ def read_sheet(
         name=campaign.name,
         state=campaign.state,
         organisation=organisation.name if organisation else "",
-        author=_user_name(session.get_one(User, campaign.created_by)),
+        author=name_of(session, campaign.created_by),
         created_at=campaign.created_at,
-        approver=_user_name(approver) if approver else "",
+        approver=name_of(session, campaign.approved_by),
         approved_at=campaign.approved_at,
         description=description,
         content=read_content(campaign.content),
@@ -367,7 +366,7 @@ def read_sheet(
         is_author=is_author,
         approvals=approvals_needed(shown, settings, is_urgent=draft.urgent is not None),
         urgent=draft.urgent,
-        approved_by=[_user_name(session.get_one(User, number)) for number in approver_ids],
+        approved_by=[name_of(session, number) for number in approver_ids],
         is_held=waits,
         version=versions[-1].n if versions else None,
         may=may - {"approve"} if user.id in approver_ids else may,
@@ -446,7 +445,7 @@ def _submissions(session: Session, versions: list[CampaignVersion]) -> list[Subm
     ):
         decisions[decision.version_id] = decision
     ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
-    names = {user.id: _user_name(user) for user in session.scalars(select(User).where(User.id.in_(ids)))}
+    names = {user.id: user.shown_name for user in session.scalars(select(User).where(User.id.in_(ids)))}
     submissions = []
     for version in reversed(versions):
         decided = decisions.get(version.id)
@@ -464,17 +463,13 @@ def _submissions(session: Session, versions: list[CampaignVersion]) -> list[Subm
     return submissions
 
 
-def _user_name(user: User) -> str:
-    return user.name or user.email
-
-
 def read_campaigns(
     session: Session, user: User, *, state: CampaignState | None, page: int, size: int
 ) -> tuple[list[dict[str, Any]], int]:
     """Return one page of the campaigns that the user may see, newest first, and their total number."""
     seen = visible_to(session, user, Campaign.organisation_id)
     conditions = [seen, Campaign.state == state] if state else [seen]
-    total = session.scalar(select(func.count()).select_from(Campaign).where(*conditions)) or 0
+    total = count_rows(session, Campaign, *conditions)
     rows = session.execute(
         select(Campaign, Organisation.name, User.name, User.email)
         .outerjoin(Organisation, Organisation.id == Campaign.organisation_id)

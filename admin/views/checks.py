@@ -15,8 +15,7 @@ from admin.views.base import AdminPage
 from campaigns.checks.doctor import run_checks
 from campaigns.live_permit import allow_live, read_permit
 from campaigns.rules.checks import Level, worst
-from outreach.models.accounts import User
-from outreach.runtime import Runtime
+from outreach.accounts.users import name_of
 
 
 class PermitForm(Form):
@@ -30,9 +29,7 @@ class PermitForm(Form):
 
 class ChecksView(AdminPage):
     under = "audit"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Kiểm tra hệ thống"), endpoint="checks", url="/admin/checks")
+    name, endpoint, url = _l("Kiểm tra hệ thống"), "checks", "/admin/checks"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -40,14 +37,14 @@ class ChecksView(AdminPage):
         findings = run_checks(self.runtime, now=datetime.now(UTC))
         with self.reading() as (session, _user):
             permit = read_permit(session)
-            by = session.get(User, permit.allowed_by) if permit and permit.allowed_by else None
+            by = name_of(session, permit.allowed_by) if permit else ""
         return self.render(
             "settings/checks.html",
             findings=findings,
             level=worst(findings),
             levels=Level,
             permit=permit,
-            by=(by.name or by.email) if by else "",
+            by=by,
             form=PermitForm.on_page(),
         )
 

@@ -32,7 +32,6 @@ from campaigns.webhooks.subscriptions import (
 from outreach.accounts.api_tokens import LONGEST_NAME, create_token, end_token
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import ApiToken, Organisation, Right, User
-from outreach.runtime import Runtime
 
 
 def _owner() -> ChoiceField:
@@ -112,9 +111,7 @@ class TokensView(TableRegister):
 
 class WebhooksView(AdminPage):
     under = "tokens"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="webhook_subscriptions", url="/admin/hooks")
+    name, endpoint, url = "", "webhook_subscriptions", "/admin/hooks"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -126,7 +123,7 @@ class WebhooksView(AdminPage):
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
         """Subscribe. This response shows the secret once."""
-        settings = self.runtime.settings
+        settings = self.settings
 
         def show(made: Subscription) -> ResponseReturnValue:
             return self._show(made.id, secret=secret_of(made.salt, secret_key=settings.secret_key))

@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
 
-from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled
+from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, requested_day
@@ -39,11 +39,9 @@ from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.consents import read_consents
 from campaigns.privacy.requests import load_clocks, read_requests
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
 from campaigns.rules.privacy import childhood, clocks_on
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,
@@ -69,9 +67,7 @@ from outreach.models.contacts import PlaceQuestion, SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import group_communes
 from outreach.places.unit_days import read_unit_history
-from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES as LANGUAGES
-from outreach.runtime import Runtime
 
 _NUMBER_EXAMPLE = "0905 000 123"
 
@@ -218,11 +214,7 @@ _KEPT = {*_FILTERS, "s"}
 
 
 class ContactsView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Người dân"), endpoint="contacts", url="/admin/people")
-        self._keys = AnswerContext(
-            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-        )
+    name, endpoint, url = _l("Người dân"), "contacts", "/admin/people"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -333,7 +325,7 @@ class ContactsView(AdminPage):
             _url(contact_id),
             add_number,
             contact_id,
-            secret_key=self._keys.secret_key,
+            secret_key=self.secret_key,
             message=_("Đã thêm số điện thoại."),
         )
 
@@ -346,7 +338,7 @@ class ContactsView(AdminPage):
             _url(contact_id),
             remove_number,
             contact_id,
-            secret_key=self._keys.secret_key,
+            secret_key=self.secret_key,
             message=_("Đã thay số điện thoại.") if form.right_number.data else _("Đã gỡ số điện thoại."),
         )
 
@@ -358,7 +350,7 @@ class ContactsView(AdminPage):
             return _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
 
         return self.submit_form(
-            AnswerForm(), _url(contact_id), record_answer, contact_id, keys=self._keys, message=told
+            AnswerForm(), _url(contact_id), record_answer, contact_id, keys=self.keys, message=told
         )
 
     @expose("/<int:contact_id>/suppress", methods=["POST"])
@@ -368,7 +360,7 @@ class ContactsView(AdminPage):
             _url(contact_id),
             suppress_number,
             contact_id,
-            secret_key=self._keys.secret_key,
+            secret_key=self.secret_key,
             message=_("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức."),
         )
 
@@ -405,7 +397,7 @@ class ContactsView(AdminPage):
             former = [] if person.is_partial else read_former_places(session, contact_id)
             question = session.get(PlaceQuestion, person.place_question_id or 0)
             kinds = all_kinds(session)
-        today = datetime.now(VIETNAM).date()
+        today = this_day()
         return self.render(
             "contacts/contact.html",
             person=person,

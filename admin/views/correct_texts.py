@@ -96,7 +96,7 @@ class CampaignTextPages(CampaignFormPages):
             campaign = find_campaign(session, campaign_id, user=user)
             content = read_content(campaign.content, language)
         way_back = url_for("campaigns.sheet", campaign_id=campaign_id)
-        return preview_page(content, self.runtime.settings, way_back=way_back, back=_("Về chiến dịch"))
+        return preview_page(content, self.settings, way_back=way_back, back=_("Về chiến dịch"))
 
     @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])
     def texts(self, campaign_id: int) -> ResponseReturnValue:

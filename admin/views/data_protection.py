@@ -19,7 +19,6 @@ from campaigns.privacy.impact import read_impact
 from campaigns.privacy.requests import load_calendar, load_clocks
 from campaigns.rules.privacy import clocks_on
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.runtime import Runtime
 
 
 class BreachForm(Form):
@@ -51,9 +50,7 @@ class NoticeForm(Form):
 
 class DataProtectionView(AdminPage):
     under = "audit"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="data_protection", url="/admin/data-protection")
+    name, endpoint, url = "", "data_protection", "/admin/data-protection"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -90,7 +87,7 @@ class DataProtectionView(AdminPage):
             day = now.astimezone(VIETNAM).date()
             return self.render(
                 "settings/impact.html",
-                facts=read_impact(session, self.runtime.settings, user=user, now=now),
+                facts=read_impact(session, self.settings, user=user, now=now),
                 kinds=all_kinds(session),
                 holidays=load_calendar().source_on(day),
                 holidays_until=load_calendar().known_until,

@@ -11,7 +11,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin.forms import ChoiceField, DayField, Form, TextField, today
+from admin.forms import ChoiceField, DayField, Form, TextField, this_day
 from admin.views.base import AdminPage
 from admin.wording.filters import kind_titles
 from campaigns.planning.drives import (
@@ -24,7 +24,6 @@ from campaigns.planning.drives import (
     list_drives,
 )
 from outreach.accounts.permissions import is_province_staff
-from outreach.runtime import Runtime
 
 
 class DriveForm(Form):
@@ -51,9 +50,7 @@ class DrivesView(AdminPage):
     """Not in the menu: the progress page links here."""
 
     under = "progress"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="drives", url="/admin/drives")
+    name, endpoint, url = "", "drives", "/admin/drives"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -61,7 +58,7 @@ class DrivesView(AdminPage):
         with self.reading() as (session, user):
             drives = list_drives(session)
             edited = next((drive for drive in drives if drive.id == request.args.get("edit", type=int)), None)
-            form = DriveForm.on_page(**_values(edited)) if edited else DriveForm.on_page(starts_on=_today())
+            form = DriveForm.on_page(**_values(edited)) if edited else DriveForm.on_page(starts_on=this_day())
             form.kind.choices = list(kind_titles().items())
             return self.render(
                 "progress/drives.html",
@@ -100,7 +97,3 @@ def _values(drive: Any) -> dict[str, Any]:
         "starts_on": date.fromisoformat(drive.starts_on),
         "ends_on": date.fromisoformat(drive.ends_on) if drive.ends_on else None,
     }
-
-
-def _today() -> date:
-    return date.fromisoformat(today())

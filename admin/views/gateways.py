@@ -33,7 +33,6 @@ from campaigns.delivery.gateway_accounts import (
 )
 from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Proof
-from outreach.runtime import Runtime
 
 
 class TermsForm(Form):
@@ -146,14 +145,13 @@ def _kept(account: GatewayAccount) -> dict[str, Any]:
 class GatewaysView(AdminPage):
     """The accounts, and the order in which they are chosen. `?edit=` is the one to change."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Nhà cung cấp"), endpoint="gateways", url="/admin/gateways")
+    name, endpoint, url = _l("Nhà cung cấp"), "gateways", "/admin/gateways"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
         now = datetime.now(UTC)
         with self.reading() as (session, _user):
-            page = read_gateways(session, redis=self.runtime.redis, settings=self.runtime.settings, now=now)
+            page = read_gateways(session, redis=self.runtime.redis, settings=self.settings, now=now)
         edited = request.args.get("edit", 0, type=int)
         chosen = next((line.account for line in page.lines if line.account.id == edited), None)
         kept = _kept(chosen) if chosen else {}
@@ -181,7 +179,7 @@ class GatewaysView(AdminPage):
             form,
             url_for(".index", edit=edited or None),
             save_gateway,
-            settings=self.runtime.settings,
+            settings=self.settings,
             message=_("Đã lưu nhà cung cấp. Nếu là nhà cung cấp mới, hãy gửi thử rồi đưa vào hoạt động."),
             then=url_for(".index"),
         )
@@ -200,6 +198,6 @@ class GatewaysView(AdminPage):
             url_for(".index"),
             try_gateway,
             account_id,
-            settings=self.runtime.settings,
+            settings=self.settings,
             message=message,
         )

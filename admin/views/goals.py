@@ -104,9 +104,7 @@ class GoalsView(AdminPage):
     """Not in the menu: the progress page links here."""
 
     under = "progress"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="goals", url="/admin/goals")
+    name, endpoint, url = "", "goals", "/admin/goals"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

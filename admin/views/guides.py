@@ -25,12 +25,10 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from admin.views.base import AdminPage
-from outreach.runtime import Runtime
 
 
 class GuidesView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="guides", url="/admin/huong-dan")
+    name, endpoint, url = "", "guides", "/admin/huong-dan"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -93,7 +91,8 @@ def read_guide(name: str, language: str = "vi") -> Guide | None:
         tokens = parser.parse(translation.read_text(encoding="utf-8"))
     title = tokens[1].content
     for (heading, _text), (_heading, text) in zip(_headings(tokens), _headings(vietnamese), strict=True):
-        heading.attrSet("id", slug_of(text.content))
+        # As code hosts make it.
+        heading.attrSet("id", re.sub(r"[^\w -]", "", text.content).lower().replace(" ", "-"))
     for token in tokens:
         for child in token.children or ():
             if child.type == "link_open":
@@ -111,11 +110,6 @@ def read_guide(name: str, language: str = "vi") -> Guide | None:
 
 def _headings(tokens: list[Token]) -> list[tuple[Token, Token]]:
     return [(heading, text) for heading, text in pairwise(tokens) if heading.type == "heading_open"]
-
-
-def slug_of(title: str) -> str:
-    """Return the anchor of a heading, as code hosts make it."""
-    return re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
 
 
 def _page_link(target: str) -> str:

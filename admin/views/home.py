@@ -41,7 +41,6 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList
-from outreach.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,7 @@ class Task:
 
 
 class HomeView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Trang chủ"), endpoint="admin", url="/admin")
+    name, endpoint, url = _l("Trang chủ"), "admin", "/admin"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

@@ -22,6 +22,7 @@ from admin.permissions import may_open
 from admin.views.base import AdminPage, refused
 from admin.wording.enums import MEANINGS
 from campaigns.planning.drafts import campaigns_of_list
+from outreach.accounts.users import name_of
 from outreach.contacts.lists import read_organisations, read_uploads
 from outreach.imports.correct_rows import correct_rows, forget_corrections, keep_without_numbers, see_doubts
 from outreach.imports.issues import count_at_the_door, count_reasons
@@ -40,7 +41,7 @@ from outreach.imports.uploads import (
     receive_upload_for_new_list,
     undo_upload,
 )
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload, UploadState
 from outreach.models.places import Area
 from outreach.runtime import Runtime
@@ -131,9 +132,10 @@ class ImportForm(Form):
 
 class ImportsView(AdminPage):
     under = "lists"
+    name, endpoint, url = "", "imports", "/admin/imports"
 
     def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="imports", url="/admin/imports")
+        super().__init__(runtime)
         self._folder = Path(runtime.settings.uploads_dir)
 
     @expose("/")
@@ -252,7 +254,6 @@ class ImportsView(AdminPage):
         with self.reading() as (session, user):
             upload = find_upload(session, upload_id, user=user)
             contact_list = session.get_one(ContactList, upload.list_id)
-            uploader = session.get(User, upload.uploaded_by) if upload.uploaded_by else None
             list_import = session.get(ListImport, upload.import_id) if upload.import_id else None
             preview = preview_for(session, upload, user=user)
             rows = preview.get("rows", [])
@@ -269,7 +270,7 @@ class ImportsView(AdminPage):
                 "meanings": MEANINGS,
                 "typed": request.form,
                 "left_out": SKIPPED,
-                "uploaded_by": (uploader.name or uploader.email) if uploader else "",
+                "uploaded_by": name_of(session, upload.uploaded_by),
                 "campaigns": campaigns_of_list(session, user, contact_list.id),
                 "brought": list_import,
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},

@@ -50,7 +50,6 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, SavedText
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import vocabulary_of
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import LinkCipher
@@ -69,13 +68,6 @@ from outreach.runtime import Runtime
 class CasePages(AdminPage):
     """A case's page, its answer by SMS, and the saved texts."""
 
-    def __init__(self, runtime: Runtime, *, name: Any, endpoint: str, url: str) -> None:
-        super().__init__(runtime, name=name, endpoint=endpoint, url=url)
-        self._keys = AnswerContext(
-            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-        )
-        self._cipher = LinkCipher(runtime.settings.keys_of(Purpose.LINKS))
-
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
         """Show a case. `?use=` is the saved text to begin the answer with."""
@@ -92,7 +84,7 @@ class CasePages(AdminPage):
             return _("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi.")
 
         then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else page
-        return self.submit_form(form, page, answer_by_sms, case_id, keys=self._keys, message=told, then=then)
+        return self.submit_form(form, page, answer_by_sms, case_id, keys=self.keys, message=told, then=then)
 
     @expose("/<int:case_id>/measure", methods=["POST"])
     def measure_answer(self, case_id: int) -> ResponseReturnValue:
@@ -141,14 +133,13 @@ class CasePages(AdminPage):
     def _fill(self, chosen: SavedText | None, case_row: CaseRow) -> str:
         if chosen is None or case_row.case.recipient_id is None:
             return ""
-        link = f"{self.runtime.settings.link_base}/{self._cipher.token(case_row.case.recipient_id)}"
+        link = f"{self.settings.link_base}/{LinkCipher(self.settings.keys_of(Purpose.LINKS)).token(case_row.case.recipient_id)}"
         values = {"name": case_row.person, "link": link}
         return Template.parse(chosen.text, allowed=FIELDS).render(values)
 
 
 class InboxView(CasePages):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Hộp thư trả lời"), endpoint="inbox", url="/admin/inbox")
+    name, endpoint, url = _l("Hộp thư trả lời"), "inbox", "/admin/inbox"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -177,7 +168,7 @@ class InboxView(CasePages):
             return _next_url(case_id, form.word.data, form.next.data if done.is_closed else case_id)
 
         return self.submit_form(
-            form, form_url(case_id), label_reply, case_id, keys=self._keys, message=told, then=then
+            form, form_url(case_id), label_reply, case_id, keys=self.keys, message=told, then=then
         )
 
     @expose("/<int:case_id>/finish", methods=["POST"])
@@ -188,7 +179,7 @@ class InboxView(CasePages):
             form_url(case_id),
             close_case,
             case_id,
-            keys=self._keys,
+            keys=self.keys,
             then=lambda _case: _next_url(case_id, form.outcome.data, form.next.data),
         )
 
@@ -197,7 +188,7 @@ class InboxView(CasePages):
         """Undo a label."""
         message = _("Đã hoàn tác. Việc trở lại danh sách.")
         return self.submit_form(
-            Form(), form_url(case_id), undo_reply_label, case_id, keys=self._keys, message=message
+            Form(), form_url(case_id), undo_reply_label, case_id, keys=self.keys, message=message
         )
 
     @expose("/<int:case_id>/reopen", methods=["POST"])
@@ -410,12 +401,7 @@ class ReplyLogView(AdminPage):
     """Import of a reply log. Not in the menu: the inbox links here."""
 
     under = "inbox"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="reply_log", url="/admin/reply-log")
-        self._keys = AnswerContext(
-            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-        )
+    name, endpoint, url = "", "reply_log", "/admin/reply-log"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -428,7 +414,7 @@ class ReplyLogView(AdminPage):
         def store(runtime: Runtime, *, user: User, now: datetime) -> LogImportResult:
             with form.file.saved() as path:
                 return import_log(
-                    runtime, path, keys=self._keys, actor_id=user.id, now=now, most_rows=MOST_ROWS
+                    runtime, path, keys=self.keys, actor_id=user.id, now=now, most_rows=MOST_ROWS
                 )
 
         def told(result: LogImportResult) -> str:

@@ -30,8 +30,7 @@ from campaigns.rules.replies.labels import Label
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import read_offered
 from outreach.models.accounts import User
-from outreach.rules.errors import LoaError, NotFound
-from outreach.runtime import Runtime
+from outreach.rules.errors import LoaError, NotFound, or_raise
 
 # Lists of words: of the vocabulary's parts.
 VOCABULARY = {
@@ -55,9 +54,7 @@ class KindsView(AdminPage):
     """Not in the menu: the campaign form and the drives' page link here."""
 
     under = "campaigns"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="kinds", url="/admin/kinds")
+    name, endpoint, url = "", "kinds", "/admin/kinds"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -88,12 +85,10 @@ class KindsView(AdminPage):
         with self.reading() as (session, _user):
             content = read_content(self._content(session, code))
         back = _("Các loại chiến dịch")
-        return preview_page(content, self.runtime.settings, way_back=url_for(".index"), back=back)
+        return preview_page(content, self.settings, way_back=url_for(".index"), back=back)
 
     def _content(self, session: Session, code: str) -> dict[str, Any]:
-        content = find_content(session, code)
-        if content is None:
-            raise NotFound("kind_not_found", code=code[:40])
+        content = or_raise(find_content(session, code), NotFound("kind_not_found", code=code[:40]))
         return content
 
     def _edit(self, code: str | None, source: str) -> ResponseReturnValue:
@@ -146,7 +141,7 @@ class KindsView(AdminPage):
             tried_own={own.number: own.text for own in seen.own_answers} if seen else {},
             seen=seen,
             words=seen.words if seen else None,
-            message=suggest_text(seen, takes_replies=self.runtime.settings.takes_replies) if seen else "",
+            message=suggest_text(seen, takes_replies=self.settings.takes_replies) if seen else "",
             tried=try_words(content, form.get("tried", "").splitlines())
             if seen and form.get("tried")
             else [],

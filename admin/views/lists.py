@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms.validators import ValidationError
 
-from admin.forms import CheckField, ChoiceField, Form, TextField, labelled, row_id
+from admin.forms import CheckField, ChecksField, ChoiceField, Form, TextField, labelled, row_id
 from admin.views.base import AdminPage
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import offer_languages, read_offered, read_open_spellings, settle_spelling
@@ -33,9 +33,7 @@ from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, coun
 from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_districts, read_place_names
-from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES, VIETNAMESE
-from outreach.runtime import Runtime
 
 _BASES = labelled(LegalBasis, "basis")
 
@@ -117,10 +115,7 @@ class SpellingForm(Form):
 
 
 class LanguagesForm(Form):
-    """Languages offered, as ticked."""
-
-    def values(self) -> dict[str, Any]:
-        return {"codes": request.form.getlist("languages")}
+    codes = ChecksField(name="languages", default=())
 
 
 class DecideForm(Form):
@@ -153,8 +148,7 @@ class DecideForm(Form):
 
 
 class ListsView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Danh sách"), endpoint="lists", url="/admin/lists")
+    name, endpoint, url = _l("Danh sách"), "lists", "/admin/lists"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -266,7 +260,7 @@ class ListsView(AdminPage):
             url_for(".show", list_id=list_id),
             remove_list,
             list_id,
-            secret_key=self.runtime.settings.keys_of(Purpose.SUPPRESSIONS),
+            secret_key=self.secret_key,
             message=lambda removed: _("Đã xóa danh sách “%(name)s”.", name=removed.name),
             then=url_for(".index"),
         )
@@ -375,7 +369,7 @@ class ListsView(AdminPage):
         def told(rows: int) -> str:
             return _("Đã quyết định như nhau cho %(n)s dòng.", n=rows) if form.and_alike.data else ""
 
-        form, key = DecideForm(issue_id), self.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+        form, key = DecideForm(issue_id), self.secret_key
         return self.submit_form(form, self._next(), decide_issue, issue_id, secret_key=key, message=told)
 
     @expose("/waiting/<int:issue_id>/retract", methods=["POST"])
@@ -386,7 +380,7 @@ class ListsView(AdminPage):
             self._next(),
             retract_decision,
             issue_id,
-            secret_key=self.runtime.settings.keys_of(Purpose.SUPPRESSIONS),
+            secret_key=self.secret_key,
             message=lambda n: _("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n),
         )
 

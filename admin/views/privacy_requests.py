@@ -25,6 +25,7 @@ from admin.forms import (
     RowField,
     TextField,
     labelled,
+    this_day,
     today,
 )
 from admin.views.base import AdminPage
@@ -48,11 +49,8 @@ from campaigns.privacy.requests import (
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.privacy import clocks_on
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.models.contacts import LegalBasis, SuppressionReason
-from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
 
 _LABEL_GROUPS: dict[type[StrEnum], str] = {
     CaseKind: "case",
@@ -183,9 +181,7 @@ REQUEST_FORMS = {
 
 class PrivacyRequestsView(AdminPage):
     under = "contacts"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="privacy_requests", url="/admin/requests")
+    name, endpoint, url = "", "privacy_requests", "/admin/requests"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -199,15 +195,15 @@ class PrivacyRequestsView(AdminPage):
                 lines=requests,
                 is_done=is_done,
                 known_until=calendar.known_until,
-                clocks=clocks_on(load_clocks(), datetime.now(VIETNAM).date()),
+                clocks=clocks_on(load_clocks(), this_day()),
                 **REQUEST_FORMS,
-                is_running_out=calendar.is_running_out(datetime.now(VIETNAM).date()),
+                is_running_out=calendar.is_running_out(this_day()),
             )
 
     @expose("/of/<int:contact_id>", methods=["POST"])
     def record(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="requests")
-        form, key = RequestForm(), self.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+        form, key = RequestForm(), self.secret_key
         message = _("Đã ghi yêu cầu. Hãy trả lời trước hạn.")
         if form.kind.data in STOPPING:
             message += " " + _("Từ bây giờ người này không nhận tin nữa.")
@@ -216,7 +212,7 @@ class PrivacyRequestsView(AdminPage):
     @expose("/of/<int:contact_id>/consent", methods=["POST"])
     def consent(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="consents")
-        age = clocks_on(load_clocks(), datetime.now(VIETNAM).date()).child_age
+        age = clocks_on(load_clocks(), this_day()).child_age
         with self.reading() as (session, _user):
             purposes = all_kinds(session)
         return self.submit_form(
@@ -253,7 +249,7 @@ class PrivacyRequestsView(AdminPage):
             form.page,
             erase_contact,
             request_id,
-            secret_key=self.runtime.settings.keys_of(Purpose.SUPPRESSIONS),
+            secret_key=self.secret_key,
             then=url_for(".index"),
             message=_("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."),
         )

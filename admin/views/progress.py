@@ -38,7 +38,6 @@ from campaigns.visits.progress import read_totals
 from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.spreadsheets import workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
-from outreach.runtime import Runtime
 
 COMMUNES_SHOWN, LAGGARDS_SHOWN = 10, 3
 
@@ -53,8 +52,7 @@ class OfficialForm(Form):
 
 
 class ProgressView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Tiến độ"), endpoint="progress", url="/admin/progress")
+    name, endpoint, url = _l("Tiến độ"), "progress", "/admin/progress"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -139,7 +137,7 @@ class ProgressView(AdminPage):
             days_left=(head.goal.deadline - today).days if head.goal and head.goal.deadline else None,
             report=DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves},
-            charts=draw_charts(leaders, self.runtime.settings.boundaries_file, today=today),
+            charts=draw_charts(leaders, self.settings.boundaries_file, today=today),
         )
 
     @expose("/picture/<any(days, places, funnel):chart>.png")
@@ -149,7 +147,7 @@ class ProgressView(AdminPage):
         leaders, drive, drives = self._read(now)
         if leaders is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
-        drawn = draw_charts(leaders, self.runtime.settings.boundaries_file, today=today)[chart]
+        drawn = draw_charts(leaders, self.settings.boundaries_file, today=today)[chart]
         content = svg_as_png(as_picture(drawn, f"{drive.name}, {show_moment(now)}"))
         return send_file(
             io.BytesIO(content), "image/png", as_attachment=True, download_name=f"{chart}-{today}.png"

@@ -36,7 +36,6 @@ from outreach.models.accounts import Organisation, User
 from outreach.models.places import AreaLevel
 from outreach.places.areas import name_level
 from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
-from outreach.runtime import Runtime
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -57,9 +56,7 @@ class ReachView(AdminPage):
     """Not in the menu: a campaign and its progress link here."""
 
     under = "progress"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="reach", url="/admin/campaigns/<int:campaign_id>/reach")
+    name, endpoint, url = "", "reach", "/admin/campaigns/<int:campaign_id>/reach"
 
     @expose("/")
     def index(self, campaign_id: int) -> ResponseReturnValue:
@@ -82,7 +79,7 @@ class ReachView(AdminPage):
             )
             history, units = _units(session, campaign)
             districts, communes = _by_place(history, units, reach.areas)
-            price = campaign_spending(campaign, self.runtime.settings).each_vnd
+            price = campaign_spending(campaign, self.settings).each_vnd
             district = next((each for each in districts if each.code == request.args.get("district")), None)
             page: str = self.render(
                 "progress/reach.html",
@@ -138,7 +135,7 @@ class ReachView(AdminPage):
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
                 places=_places(history, units),
                 level=name_level(units.below_province),
-                price=campaign_spending(campaign, self.runtime.settings).each_vnd,
+                price=campaign_spending(campaign, self.settings).each_vnd,
                 kind=campaign.kind,
                 own_answers=_own_answers(campaign),
             )
@@ -230,11 +227,7 @@ class InstallsView(AdminPage):
     """Not in the menu: the figures link here."""
 
     under = "progress"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(
-            runtime, name="", endpoint="installs", url="/admin/campaigns/<int:campaign_id>/installs"
-        )
+    name, endpoint, url = "", "installs", "/admin/campaigns/<int:campaign_id>/installs"
 
     @expose("/")
     def index(self, campaign_id: int) -> ResponseReturnValue:

@@ -152,7 +152,7 @@ class DoNotCallView(TableRegister):
             receive_file,
             form.file.data,
             file_name=form.file.file_name,
-            folder=Path(self.runtime.settings.uploads_dir),
+            folder=Path(self.settings.uploads_dir),
             message=_("Đã nhận tệp. Danh sách cũ vẫn có hiệu lực cho đến khi tệp mới được xử lý xong."),
         )
 

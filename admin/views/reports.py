@@ -15,8 +15,8 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
-from admin.forms import Form, LongTextField
-from admin.views.base import AdminPage, refuse, requested_drive_id
+from admin.forms import Form, LongTextField, this_day
+from admin.views.base import AdminPage, refuse, requested_day, requested_drive_id
 from admin.wording.errors import show_error
 from admin.wording.reports import CHECKLIST, FIELDS, HOUR_FIELDS, hours_of_the_day, mail_lines, typed_form
 from campaigns.models.reports import FileKind, ReportLink
@@ -49,9 +49,9 @@ from campaigns.rules.reports.notes import read_notes
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff, organisations_of
+from outreach.accounts.users import name_of
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
-from outreach.runtime import Runtime
 
 
 class NotesForm(Form):
@@ -63,18 +63,17 @@ class NotesForm(Form):
 
 
 class ReportView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Báo cáo ngày"), endpoint="report", url="/admin/report")
+    name, endpoint, url = _l("Báo cáo ngày"), "report", "/admin/report"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
         """Show a day's report. `?day=`: by default today."""
-        now, day = datetime.now(UTC), _requested_day()
+        now, day = datetime.now(UTC), requested_day("day") or this_day()
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
             drive = requested_drive_id(session)
-            status = read_day_status(session, drive, day, self.runtime.settings, now=now)
+            status = read_day_status(session, drive, day, self.settings, now=now)
             return self.render(
                 "reports/report.html",
                 mails=mail_lines(status),
@@ -82,7 +81,7 @@ class ReportView(AdminPage):
                 drives=list_drives(session),
                 may_act=is_province_staff(session, user),
                 may_approve=may_approve_report(session, user),
-                prepared_by=_name_of(session, status),
+                prepared_by=name_of(session, status.to_approve.prepared_by) if status.to_approve else "",
                 is_own=status.to_approve is not None and status.to_approve.prepared_by == user.id,
                 notes=_notes_form(status),
                 kinds=[kind.value for kind in FileKind],
@@ -93,18 +92,18 @@ class ReportView(AdminPage):
     @expose("/live")
     def live(self) -> ResponseReturnValue:
         """Render the part of the page that the browser refreshes."""
-        now, day = datetime.now(UTC), _requested_day()
+        now, day = datetime.now(UTC), requested_day("day") or this_day()
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
             drive = requested_drive_id(session)
-            status = read_day_status(session, drive, day, self.runtime.settings, now=now)
+            status = read_day_status(session, drive, day, self.settings, now=now)
             return self.render("reports/day_status.html", drive=drive, **_status_context(status, now))
 
     @expose("/preview")
     def preview(self) -> ResponseReturnValue:
         """Show issue `?n=`, or without it what the report would say now."""
-        day, n = _requested_day(), request.args.get("n", type=int)
+        day, n = requested_day("day") or this_day(), request.args.get("n", type=int)
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
@@ -119,7 +118,7 @@ class ReportView(AdminPage):
     @expose("/file")
     def file(self) -> ResponseReturnValue:
         """Send a document as it was issued: `?day=&n=&kind=`."""
-        day, n = _requested_day(), request.args.get("n", 0, type=int)
+        day, n = requested_day("day") or this_day(), request.args.get("n", 0, type=int)
         with self.reading() as (session, user):
             if not _sees_all(session, user):
                 return self.render("reports/out_of_scope.html")
@@ -145,7 +144,7 @@ class ReportView(AdminPage):
     @expose("/prepare", methods=["POST"])
     def prepare(self) -> ResponseReturnValue:
         """Put the frozen report, with the notes typed, before those who may approve it."""
-        day = _requested_day()
+        day = requested_day("day") or this_day()
         with self.reading() as (session, _user):
             drive = requested_drive_id(session)
         page = url_for(".index", day=day.isoformat(), drive=drive)
@@ -193,9 +192,7 @@ class ReportView(AdminPage):
     @expose("/send", methods=["POST"])
     def send(self) -> ResponseReturnValue:
         def act(user: User, drive: int, day: date, now: datetime) -> str:
-            count = send_again(
-                self.runtime, drive, day.isoformat(), self.runtime.settings, user=user, now=now
-            )
+            count = send_again(self.runtime, drive, day.isoformat(), self.settings, user=user, now=now)
             return _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
 
         return self._run(act)
@@ -271,7 +268,7 @@ class ReportView(AdminPage):
 
         With `is_staff_s` it is one for staff of the province; the use case says who else may.
         """
-        day, now = _requested_day(), datetime.now(UTC)
+        day, now = requested_day("day") or this_day(), datetime.now(UTC)
         with self.reading() as (session, _user):
             drive = requested_drive_id(session)
         page = url_for(".index", day=day.isoformat(), drive=drive)
@@ -296,13 +293,6 @@ def _notes_form(status: DayStatus) -> NotesForm:
     return form
 
 
-def _name_of(session: Session, status: DayStatus) -> str:
-    """Return the name of the officer who prepared what waits for approval."""
-    waiting = status.to_approve
-    user = session.get(User, waiting.prepared_by) if waiting and waiting.prepared_by else None
-    return (user.name or user.email) if user else ""
-
-
 def _issued_document(session: Session, drive: int, day: date, n: int) -> ReportDocument | None:
     report_issue = next((row for row in read_issues(session, drive, day.isoformat()) if row.n == n), None)
     if report_issue is None:
@@ -316,15 +306,6 @@ def _sees_all(session: Session, user: User) -> bool:
     Others are sent to their own figures.
     """
     return organisations_of(session, user) is None
-
-
-def _requested_day() -> date:
-    """Return the day of the query or form, today if it is missing or not valid."""
-    today = datetime.now(VIETNAM).date()
-    try:
-        return date.fromisoformat(request.values.get("day") or today.isoformat())
-    except ValueError:
-        return today
 
 
 def _status_context(status: DayStatus, now: datetime) -> dict[str, Any]:

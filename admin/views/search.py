@@ -27,7 +27,6 @@ from outreach.models.places import Area
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import NotAllowed
 from outreach.rules.phone_numbers import unaccented
-from outreach.runtime import Runtime
 
 MOST_OF_A_KIND = 6
 _FEWEST_LETTERS = 2
@@ -62,8 +61,7 @@ class SearchForm(Form):
 
 
 class SearchView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="search", url="/admin/search")
+    name, endpoint, url = "", "search", "/admin/search"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

@@ -12,14 +12,11 @@ from sqlalchemy import select
 from admin.views.base import AdminPage
 from outreach.accounts.security_events import SecurityEvent, count_events, read_events
 from outreach.models.accounts import User
-from outreach.runtime import Runtime
 
 
 class SecurityView(AdminPage):
     under = "audit"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("An ninh"), endpoint="security", url="/admin/security")
+    name, endpoint, url = _l("An ninh"), "security", "/admin/security"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -39,5 +36,5 @@ class SecurityView(AdminPage):
             counts=counts,
             kinds=list(SecurityEvent),
             chosen=event,
-            names={f"users:{user.id}": (user.id, user.name or user.email) for user in users.values()},
+            names={f"users:{user.id}": (user.id, user.shown_name) for user in users.values()},
         )

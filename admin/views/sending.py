@@ -18,8 +18,6 @@ from campaigns.delivery.reconcile import decide_unknown
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.rules.states import CampaignAction
 from outreach.rules.errors import LoaError
-from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
 
 SHEET = "/admin/campaigns/{}/"
 
@@ -27,10 +25,7 @@ SHEET = "/admin/campaigns/{}/"
 class SendingView(AdminPage):
     """Not in the menu: shown on a campaign's sheet."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(
-            runtime, name="", endpoint="sending", url="/admin/campaigns/<int:campaign_id>/running"
-        )
+    name, endpoint, url = "", "sending", "/admin/campaigns/<int:campaign_id>/running"
 
     @expose("/")
     def panel(self, campaign_id: int) -> ResponseReturnValue:
@@ -75,7 +70,7 @@ class SendingView(AdminPage):
 def decide_unknown_messages(view: AdminPage, campaign_id: int | None, choice: str) -> None:
     """Resend messages of unknown outcome or count them as sent, and flash how many there were."""
     is_resend = choice == "resend"
-    key = view.runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    key = view.secret_key
     count = view.do(decide_unknown, campaign_id, resend=is_resend, secret_key=key)
     if not count:
         flash(_("Không còn tin nào cần quyết định."), "info")

@@ -23,7 +23,6 @@ from campaigns.planning.registered_templates import (
 )
 from outreach.core.spreadsheets import workbook_bytes
 from outreach.gateway_accounts import read_accounts
-from outreach.runtime import Runtime
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -44,8 +43,7 @@ class TemplateForm(Form):
 class TemplatesView(AdminPage):
     """The register of templates, with their state at each gateway."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Mẫu tin đăng ký"), endpoint="templates", url="/admin/templates")
+    name, endpoint, url = _l("Mẫu tin đăng ký"), "templates", "/admin/templates"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

@@ -80,7 +80,8 @@ def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
         if path in texts or not path.startswith("languages."):
             form[f"c.{path}"] = texts.get(path, "")
     form["content_more"] = json.dumps(rest, ensure_ascii=False)
-    form.setlist("page_language", [code for code in OTHER_LANGUAGES if _is_in(texts, code)])
+    languages = {path.split(".")[1] for path in texts if path.startswith("languages.")}
+    form.setlist("page_language", [code for code in OTHER_LANGUAGES if code in languages])
 
 
 def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
@@ -230,7 +231,3 @@ _NAMES: dict[str, Any] = {
     "reply": _l("Tin nhắn trả lời"),
     "steps": _l("Các bước hướng dẫn trên trang"),
 }
-
-
-def _is_in(texts: Mapping[str, str], code: str) -> bool:
-    return any(path.startswith(f"languages.{code}.") for path in texts)

@@ -23,7 +23,6 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.urge_texts import Lag, write_about_agency, write_about_place
 from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.places import Area
-from outreach.runtime import Runtime
 
 
 class UrgeForm(Form):
@@ -58,9 +57,7 @@ class UrgingsView(AdminPage):
     """Not in the menu: the leaders' page links here."""
 
     under = "progress"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="urging", url="/admin/urging")
+    name, endpoint, url = "", "urging", "/admin/urging"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -103,7 +100,7 @@ class UrgingsView(AdminPage):
                 name=name,
                 form=shown,
                 contacts=contacts,
-                sent=[(each, text_with_link(each, self.runtime.settings)) for each in sent],
+                sent=[(each, text_with_link(each, self.settings)) for each in sent],
                 about={"area": area, "organisation": organisation},
                 is_about_somebody=bool(area or organisation),
             )

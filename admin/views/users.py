@@ -180,7 +180,7 @@ class UsersView(TableRegister):
 
     def _show_link(self, invited: User) -> ResponseReturnValue:
         """Redirect to the user's page, which shows the link for choosing a password once."""
-        session[_LINK] = [invited.id, link_for(invited, self.runtime.settings)]
+        session[_LINK] = [invited.id, link_for(invited, self.settings)]
         return redirect(url_for(".show", user_id=invited.id), code=303)
 
     @expose("/<int:user_id>/")
@@ -215,7 +215,7 @@ class UsersView(TableRegister):
             found=found,
             is_waiting=not has_password(found),
             link=link,
-            is_mailed=bool(self.runtime.settings.smtp_url),
+            is_mailed=bool(self.settings.smtp_url),
             **context,
         )
 

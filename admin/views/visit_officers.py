@@ -16,7 +16,6 @@ from campaigns.visits.assignments import invite_officer
 from campaigns.visits.progress import read_officers
 from outreach.accounts.village_officers import add_officer, has_mail, link_of, shut_out
 from outreach.models.accounts import User
-from outreach.runtime import Runtime
 
 # Session key of an invitation's link until the one page that shows it.
 _LINK = "visits-link"
@@ -45,9 +44,7 @@ class OfficerForm(Form):
 
 class VisitOfficersView(AdminPage):
     under = "visits"
-
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name="", endpoint="visit_officers", url="/admin/rounds/officers")
+    name, endpoint, url = "", "visit_officers", "/admin/rounds/officers"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -72,7 +69,7 @@ class VisitOfficersView(AdminPage):
     @expose("/<int:officer_id>/invite", methods=["POST"])
     def invite(self, officer_id: int) -> ResponseReturnValue:
         def keep(officer: User) -> str:
-            session[_LINK] = [officer.id, link_of(officer, self.runtime.settings)]
+            session[_LINK] = [officer.id, link_of(officer, self.settings)]
             return ""
 
         return self.submit_form(
@@ -80,7 +77,7 @@ class VisitOfficersView(AdminPage):
             url_for(".index"),
             invite_officer,
             officer_id,
-            settings=self.runtime.settings,
+            settings=self.settings,
             message=keep,
         )
 

@@ -19,7 +19,6 @@ from admin.views.base import AdminPage
 from admin.wording.errors import show_error
 from admin.wording.filters import kind_has_app
 from campaigns.analytics.installs import list_launched
-from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.random_checks import DEFAULT_PERCENT, MOST_PERCENT
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_code, read_keys
@@ -40,8 +39,6 @@ from outreach.contacts.lists import read_names
 from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_place_names
 from outreach.rules.errors import BadInput, NotFound
-from outreach.rules.keys import Purpose
-from outreach.runtime import Runtime
 
 _ALL_VILLAGES = "*"  # in the form: all villages on one sheet
 
@@ -151,11 +148,7 @@ class ResultsForm(Form):
 
 
 class VisitsView(AdminPage):
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__(runtime, name=_l("Đến từng nhà"), endpoint="visits", url="/admin/rounds")
-        self._keys = AnswerContext(
-            secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-        )
+    name, endpoint, url = _l("Đến từng nhà"), "visits", "/admin/rounds"
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
@@ -269,7 +262,7 @@ class VisitsView(AdminPage):
             return ""
 
         page = url_for(".show", round_id=round_id)
-        return self.submit_form(ResultsForm(), page, enter_results, round_id, keys=self._keys, message=told)
+        return self.submit_form(ResultsForm(), page, enter_results, round_id, keys=self.keys, message=told)
 
     @expose("/<int:round_id>/undo", methods=["POST"])
     def undo(self, round_id: int) -> ResponseReturnValue:
@@ -279,7 +272,7 @@ class VisitsView(AdminPage):
             return ""
 
         page = url_for(".show", round_id=round_id)
-        return self.submit_form(Form(), page, undo_entry, round_id, keys=self._keys, message=told)
+        return self.submit_form(Form(), page, undo_entry, round_id, keys=self.keys, message=told)
 
     @expose("/<int:round_id>/sheet")
     def sheet(self, round_id: int) -> ResponseReturnValue:

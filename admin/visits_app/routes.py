@@ -72,7 +72,7 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
     """Create the routes. A phone that was signed out gets 401 and deletes what it holds."""
     app = Blueprint("visits_app", __name__, url_prefix="/visits")
     settings = runtime.settings
-    keys = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=settings.is_live)
+    keys = AnswerContext.of(settings)
 
     @app.get("/")
     def page() -> ResponseReturnValue:

@@ -30,7 +30,7 @@ from outreach.imports.list_reader import check_list
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Phone
-from outreach.rules.errors import BadInput, BadList, LoaError, WrongState
+from outreach.rules.errors import BadInput, BadList, LoaError, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.identity import name_key
 from outreach.rules.list_columns import Column, Row, cell_text
@@ -158,9 +158,7 @@ def _header(row: Row) -> dict[int, str]:
 def _find(line: _Line, by_code: dict[str, int], by_name: dict[str, list[int]]) -> int:
     code, name = line.cells.get("code", ""), line.cells.get("name", "")
     if code:
-        agency_id = by_code.get(name_key(code))
-        if agency_id is None:
-            raise BadInput("agency_code_unknown", code=code[:40])
+        agency_id = or_raise(by_code.get(name_key(code)), BadInput("agency_code_unknown", code=code[:40]))
         return agency_id
     matches = by_name.get(name_key(name), [])
     if len(matches) != 1:

@@ -15,7 +15,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import use_case
 
@@ -55,9 +55,7 @@ def make_link(
 def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> AgencyLink:
     """End a link. Raises NotFound, NotAllowed, WrongState when it has ended."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    link = session.get(AgencyLink, link_id, with_for_update=True)
-    if link is None:
-        raise NotFound("link_not_found")
+    link = or_raise(session.get(AgencyLink, link_id, with_for_update=True), NotFound("link_not_found"))
     find_agency(session, link.organisation_id, user=user)
     if link.ended_at is not None:
         raise WrongState("link_stopped_before")

@@ -43,6 +43,7 @@ from campaigns.rules.sending_status import (
 )
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
 from outreach.core.cache import cached_count
+from outreach.core.db import count_rows
 from outreach.runtime import Runtime
 
 COUNT_TTL_S = 0.8
@@ -343,9 +344,7 @@ def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int
 def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     """Return the data of `campaigns status`, with answers and share. Call it inside one `db.read()`."""
     recipients, excluded = count_audience(session, campaign.id)
-    opened = session.scalar(
-        select(func.count()).select_from(PageOpen).where(PageOpen.campaign_id == campaign.id)
-    )
+    opened = count_rows(session, PageOpen, PageOpen.campaign_id == campaign.id)
     clicked = session.scalar(
         select(func.count(Recipient.clicked_at)).where(Recipient.campaign_id == campaign.id)
     )
@@ -368,15 +367,16 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         Recipient.campaign_id == campaign.id, Recipient.own_answer.is_not(None)
     )
     chosen = dict(session.execute(of_own.group_by(Recipient.own_answer)).all())
-    installed = session.scalar(
-        select(func.count())
-        .select_from(InstallReport)
-        .where(InstallReport.campaign_id == campaign.id, InstallReport.withdrawn_at.is_(None))
+    installed = count_rows(
+        session,
+        InstallReport,
+        InstallReport.campaign_id == campaign.id,
+        InstallReport.withdrawn_at.is_(None),
     )
     goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
     denominator = goal.denominator if goal else None
     share = share_of(
-        installed=installed or 0,
+        installed=installed,
         recipients=recipients,
         no_smartphone=answers.get(Label.NO_SMARTPHONE.value, 0),
         entered=denominator.value if denominator else None,

@@ -20,6 +20,7 @@ from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
+from outreach.core.db import count_rows
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ImportIssue, ListImport
 from outreach.rules.errors import NotFound
@@ -182,8 +183,7 @@ def who_stopped(session: Session) -> tuple[str, datetime] | None:
 
 def count_incidents(session: Session, user: User) -> int:
     """Return how many incidents of the user's scope have not been seen yet."""
-    unseen = select(func.count()).select_from(Incident).where(Incident.seen_at.is_(None))
-    return session.scalar(unseen.where(visible_incidents(session, user))) or 0
+    return count_rows(session, Incident, Incident.seen_at.is_(None), visible_incidents(session, user))
 
 
 @use_case

@@ -39,7 +39,7 @@ from campaigns.models.replies import InstallReport
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
-from outreach.core.bulk import NO_SYNC, full_scan, rows_table
+from outreach.core.bulk import change_rows, full_scan, rows_table
 from outreach.core.db import Database
 from outreach.models.contacts import ContactList
 
@@ -289,17 +289,15 @@ def store_reach(db: Database, campaign_id: int, *, now: datetime) -> int:
         snapshot = session.get(ReachSnapshot, campaign_id, with_for_update=True)
         if snapshot and snapshot.at >= now:
             return 0
-        session.execute(
-            delete(ReachCount).where(ReachCount.campaign_id == campaign_id), execution_options=NO_SYNC
-        )
+        change_rows(session, delete(ReachCount).where(ReachCount.campaign_id == campaign_id))
         if data:
             new_rows = rows_table(session, _COLUMNS, data)
             names = ["campaign_id", *_COLUMNS]
-            session.execute(
+            change_rows(
+                session,
                 insert(ReachCount).from_select(
                     names, select(literal(campaign_id), *(new_rows.c[name] for name in _COLUMNS))
                 ),
-                execution_options=NO_SYNC,
             )
         if snapshot:
             snapshot.at, snapshot.took_s = now, took_s

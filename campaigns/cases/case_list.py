@@ -365,8 +365,8 @@ def _case_row(
         campaign=campaign or "",
         kind=kind or "",
         organisation=organisation or "",
-        taken_by=_name(taker),
-        done_by=_name(doer),
+        taken_by=(taker.shown_name if taker else ""),
+        done_by=(doer.shown_name if doer else ""),
         held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
         said_since=_word(shown_answer(recipient.answer, recipient.id, of_drive), recipient.own_answer)
         if recipient and is_newer and case.done_at is None
@@ -377,7 +377,7 @@ def _case_row(
         sent=sent.get(case.id, []),
         asked_through=source,
         entry=entry,
-        entered_by=_name(recorder),
+        entered_by=(recorder.shown_name if recorder else ""),
     )
 
 
@@ -394,10 +394,6 @@ def _mask(row: CaseRow) -> CaseRow:
         entry=None,
         is_masked=True,
     )
-
-
-def _name(user: User | None) -> str:
-    return user.name or user.email if user else ""
 
 
 def _word(label: str | None, own: int | None) -> str | None:

@@ -45,12 +45,13 @@ from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import has_role, require_role, visible_to, within_area
+from outreach.accounts.users import name_of
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.identity import ERASED
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -92,7 +93,7 @@ def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> C
     session.refresh(case, with_for_update=True)
     until = assigned_until(case.taken_at, now=now) if case.done_at is None else None
     if until and case.taken_by not in (None, user.id):
-        who = _name(session, case.taken_by)
+        who = name_of(session, case.taken_by)
         raise WrongState("case_taken", who=who, until=f"{until.astimezone(VIETNAM):%H:%M}")
     return case
 
@@ -101,14 +102,9 @@ def lock_open_case(session: Session, case_id: int, *, user: User, now: datetime)
     """Lock an open case, like `lock_case`. Raises WrongState, naming who closed it, if it is closed."""
     case = lock_case(session, case_id, user=user, now=now)
     if case.done_at is not None:
-        who, at = _name(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
+        who, at = name_of(session, case.done_by), f"{case.done_at.astimezone(VIETNAM):%H:%M}"
         raise WrongState("case_done", who=who, at=at) if who else WrongState("case_withdrawn", at=at)
     return case
-
-
-def _name(session: Session, user_id: int | None) -> str:
-    user = session.get(User, user_id) if user_id else None
-    return user.name or user.email if user else ""
 
 
 @use_case
@@ -345,9 +341,7 @@ def undo_reply_label(
 ) -> None:
     """Undo the label an officer gave a case's reply. Raises NotFound, NotAllowed, WrongState."""
     case = lock_case(session, case_id, user=user, now=now)
-    handling = find_handling(session, case)
-    if handling is None:
-        raise WrongState("case_unhandled")
+    handling = or_raise(find_handling(session, case), WrongState("case_unhandled"))
     if case.done_at is not None and case.outcome is not CaseOutcome.CLASSIFIED:
         raise WrongState("case_ended")
     reply = session.get_one(Reply, handling.reply_id)

@@ -19,17 +19,16 @@ from urllib.parse import urlsplit
 from redis import RedisError
 from rq.job import Job
 from rq.utils import as_text
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.orm import Session
 
 from campaigns.models.checks import WriteProbe
 from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.rules import checks as rules
 from campaigns.rules.checks import Check, Finding, fault, warning
 from outreach.core import network_checks
-from outreach.core.db import database_now
+from outreach.core.db import count_rows, database_now
 from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_alive, read_failures
 from outreach.core.mail import check_server as check_server_of_mail
 from outreach.core.schema import is_current
@@ -245,24 +244,14 @@ def check_callbacks(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     since, until = now - timedelta(days=7), now - rules.REPORT_WITHIN
     try:
         with runtime.db.read() as session:
-            accepted = _count(
-                session,
-                select(func.count()).where(
-                    Attempt.gateway_id.is_not(None), Attempt.claimed_at >= since, Attempt.claimed_at <= until
-                ),
-            )
-            reported = accepted and _count(
-                session, select(func.count()).where(StatusEvent.received_at >= since)
-            )
+            in_time = Attempt.claimed_at.between(since, until)
+            accepted = count_rows(session, Attempt, Attempt.gateway_id.is_not(None), in_time)
+            reported = accepted and count_rows(session, StatusEvent, StatusEvent.received_at >= since)
     except DATABASE_ERRORS:
         return
     if runtime.settings.sms_gateway == "smpp":
         reported = accepted  # over the sender's own connection
     yield rules.judge_callbacks(accepted, reported, is_live=runtime.settings.is_live)
-
-
-def _count(session: Session, counting: object) -> int:
-    return session.scalar(counting) or 0  # type: ignore[call-overload]
 
 
 def check_mail(runtime: Runtime, now: datetime) -> Iterator[Finding]:

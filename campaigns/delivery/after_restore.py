@@ -29,7 +29,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.sessions import end_all_sessions
-from outreach.core.bulk import NO_SYNC
+from outreach.core.bulk import change_rows
 from outreach.models.backups import Backup
 from outreach.rules.errors import LoaError
 
@@ -166,13 +166,13 @@ def _pause_all(session: Session, backup: Backup, *, now: datetime) -> int:
 
 def _mark_in_flight_unknown(session: Session, *, look_at: datetime) -> int:
     """Mark attempts unknown that were under way or looked up at the backup; lookups start anew."""
-    result = session.execute(
+    result = change_rows(
+        session,
         update(Attempt)
         .where(Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)))
         .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0),
-        execution_options=NO_SYNC,
     )
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return result.rowcount
 
 
 def _mark_accepted_unknown(session: Session, *, since: datetime, look_at: datetime, now: datetime) -> int:
@@ -194,11 +194,11 @@ def _mark_accepted_unknown(session: Session, *, since: datetime, look_at: dateti
         changes[StateChange(stream_id, state, cause, AttemptState.UNKNOWN, None, account_id)] = ChangeTotals(
             n, int(segments)
         )
-    session.execute(
+    change_rows(
+        session,
         update(Attempt)
         .where(*conditions)
         .values(state=AttemptState.UNKNOWN, due_at=look_at, times_absent=0, cause=None, code=None),
-        execution_options=NO_SYNC,
     )
     add_totals(session, changes, now=now)
     return sum(totals.n for totals in changes.values())

@@ -19,18 +19,18 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
 from campaigns.rules.budget import next_factor, vnd_of
 from campaigns.rules.delivery import is_charged
-from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
+from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.rules.gateway import BilledMessage
 from outreach.rules.segments import measure
 
 
 def store_factor(session: Session, campaign_id: int, factor: float) -> None:
     """Store how many segments the gateway charges for each of ours."""
-    session.execute(
+    change_rows(
+        session,
         update(Campaign)
         .where(Campaign.id == campaign_id, Campaign.segment_factor != factor)
         .values(segment_factor=factor),
-        execution_options=NO_SYNC,
     )
 
 
@@ -86,11 +86,11 @@ def store_bills(session: Session, page: Sequence[BilledMessage], *, usd_vnd: flo
     if not changes:
         return 0
     new = rows_table(session, {"id": BigInteger, "price_vnd": Integer, "segments": SmallInteger}, changes)
-    session.execute(
+    change_rows(
+        session,
         update(Attempt)
         .where(Attempt.id == new.c.id)
         .values(price_vnd=new.c.price_vnd, segments=new.c.segments),
-        execution_options=NO_SYNC,
     )
     add_totals(session, recounted, now=now, billed=billed)
     _reserve_as_charged(session, counts, billed)
@@ -115,7 +115,4 @@ def _reserve_as_charged(session: Session, counts: dict[int, int], billed: dict[i
         segments, vnd = billed.get(stream_id, (0, 0))
         if segments:
             each_vnd = round(vnd / segments)
-            session.execute(
-                campaign.where(Campaign.price_vnd < each_vnd).values(price_vnd=each_vnd),
-                execution_options=NO_SYNC,
-            )
+            change_rows(session, campaign.where(Campaign.price_vnd < each_vnd).values(price_vnd=each_vnd))

@@ -52,7 +52,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState
 from outreach.contacts.suppressions import opted_out_contacts
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import database_now
 from outreach.core.fence import Fence
 from outreach.models.contacts import Phone, Suppression, SuppressionReason
@@ -228,17 +228,16 @@ def claim(
     skipped = _skip_or_postpone(session, refused, now=now)
     for wait, message_ids in waits.items():
         ids_of = values_subquery(session, message_ids, BigInteger)
-        session.execute(
-            update(Outbox).where(Outbox.message_id.in_(ids_of)).values(not_before=now + wait),
-            execution_options=NO_SYNC,
+        change_rows(
+            session, update(Outbox).where(Outbox.message_id.in_(ids_of)).values(not_before=now + wait)
         )
     if taken and stream.id != TRANSACTIONAL_STREAM:
         total = sum(size for _, _, size in taken)
-        session.execute(
+        change_rows(
+            session,
             update(Campaign)
             .where(Campaign.id == stream.id)
             .values(segments_taken=Campaign.segments_taken + total),
-            execution_options=NO_SYNC,
         )
     ids = create_attempts(
         session,
@@ -358,18 +357,18 @@ def _skip_or_postpone(session: Session, refused: dict[Refusal, list[Any]], *, no
     for refusal, refused_rows in refused.items():
         ids = values_subquery(session, [row.message_id for row in refused_rows], BigInteger)
         if refusal.skip is None:
-            session.execute(
+            change_rows(
+                session,
                 update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + POSTPONE_FOR),
-                execution_options=NO_SYNC,
             )
             continue
-        session.execute(
+        change_rows(
+            session,
             update(Message)
             .where(Message.id.in_(ids))
             .values(state=MessageState.SKIPPED, skip_reason=refusal.skip),
-            execution_options=NO_SYNC,
         )
-        session.execute(delete(Outbox).where(Outbox.message_id.in_(ids)), execution_options=NO_SYNC)
+        change_rows(session, delete(Outbox).where(Outbox.message_id.in_(ids)))
         skipped += len(refused_rows)
     return skipped
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.rules.states import AttemptState, MessageState
-from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
+from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import UtcDateTime
 from outreach.models.gateways import ENVIRONMENT
 
@@ -79,9 +79,8 @@ def create_attempts(
         ).all()
     )
     messages = values_subquery(session, ids, BigInteger)
-    session.execute(delete(Outbox).where(Outbox.message_id.in_(messages)), execution_options=NO_SYNC)
-    session.execute(
-        update(Message).where(Message.id.in_(messages)).values(state=MessageState(state.value)),
-        execution_options=NO_SYNC,
+    change_rows(session, delete(Outbox).where(Outbox.message_id.in_(messages)))
+    change_rows(
+        session, update(Message).where(Message.id.in_(messages)).values(state=MessageState(state.value))
     )
     return ids

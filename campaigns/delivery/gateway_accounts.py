@@ -25,6 +25,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.core.db import count_rows
 from outreach.core.seal import seal_secret
 from outreach.core.settings import PROFILES, Settings
 from outreach.gateway_accounts import read_accounts, shared_name
@@ -267,14 +268,7 @@ def _is_tested(session: Session, account: GatewayAccount) -> bool:
 
 def count_open(session: Session, account_id: int) -> int:
     """Return how many of an account's attempts are under way, unknown, or without a final report."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Attempt)
-            .where(Attempt.state.in_(_OPEN), Attempt.account_id == account_id)
-        )
-        or 0
-    )
+    return count_rows(session, Attempt, Attempt.state.in_(_OPEN), Attempt.account_id == account_id)
 
 
 @use_case

@@ -19,6 +19,7 @@ from campaigns.rules.gateway_choice import (
 )
 from campaigns.rules.states import AttemptState
 from outreach.accounts import audit
+from outreach.core.db import count_rows
 from outreach.gateway_accounts import read_accounts
 from outreach.models.gateways import GatewayAccount, GatewayState
 from outreach.rules.errors import LoaError
@@ -76,21 +77,19 @@ def rest_failing(session: Session, *, now: datetime) -> int:
         if refuses_much(failed=failed, well=well):
             reason = LoaError("gateway_refuses_much", failed=failed, tried=failed + well)
         elif account.proof is not Proof.NOTHING:
-            silent = session.scalar(
-                select(func.count())
-                .select_from(Attempt)
-                .where(
-                    Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
-                    Attempt.claimed_at > max(now - SILENT_WITHIN, account.rested_until or account.changed_at),
-                    Attempt.claimed_at < now - SILENT_AFTER,
-                    Attempt.account_id == account.id,
-                )
+            silent = count_rows(
+                session,
+                Attempt,
+                Attempt.state.in_((AttemptState.ACCEPTED, AttemptState.SENT)),
+                Attempt.claimed_at > max(now - SILENT_WITHIN, account.rested_until or account.changed_at),
+                Attempt.claimed_at < now - SILENT_AFTER,
+                Attempt.account_id == account.id,
             )
             done = _outcomes(session, account.id, since=now - SILENT_WITHIN)
             reported = sum(
                 n for state, n in done.items() if state is AttemptState.DELIVERED or state in FAILURES
             )
-            if reports_slowly(silent=silent or 0, reported=reported):
+            if reports_slowly(silent=silent, reported=reported):
                 reason = LoaError("gateway_reports_slowly", silent=silent)
         if reason:
             rested += rest_account(session, account.id, reason=reason, now=now)

@@ -22,7 +22,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Message, MessagePart, Outbox
 from campaigns.rules.delivery import FAILURE_WINDOW, is_charged
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
 from outreach.models.gateways import ENVIRONMENT
 
 
@@ -107,9 +107,7 @@ def credit_segments(
             values["priced_segments"] = Campaign.priced_segments + growth[0]
             values["priced_vnd"] = Campaign.priced_vnd + growth[1]
         if values:
-            session.execute(
-                update(Campaign).where(Campaign.id == stream_id).values(values), execution_options=NO_SYNC
-            )
+            change_rows(session, update(Campaign).where(Campaign.id == stream_id).values(values))
 
 
 def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
@@ -138,11 +136,11 @@ def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
         ([item.message_id for item in requeued], MessageState.QUEUED),
     ):
         if ids:
-            session.execute(
+            change_rows(
+                session,
                 update(Message)
                 .where(Message.id.in_(values_subquery(session, ids, BigInteger)))
                 .values(state=state),
-                execution_options=NO_SYNC,
             )
     if requeued:
         session.execute(
@@ -294,11 +292,11 @@ def fold_attempt_totals(session: Session, *, now: datetime) -> int:
             AttemptTotal.account_id == kind.account_id,
         )
         # Sums what the DELETE returned: another sweep may have folded some rows since the query above.
-        rows = session.execute(
+        rows = change_rows(
+            session,
             delete(AttemptTotal)
             .where(*is_same_kind, is_old)
             .returning(AttemptTotal.n, AttemptTotal.segments, AttemptTotal.at),
-            execution_options=NO_SYNC,
         ).all()
         if rows:
             deleted += len(rows)

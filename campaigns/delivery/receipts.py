@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.models.messages import Attempt, MessagePart, WaitingReceipt
 from campaigns.rules.states import AttemptState
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt
 from outreach.rules.smpp import gateway_id, is_same_text, number_tag, possible_ids
@@ -113,9 +113,9 @@ def match_receipts(session: Session, *, now: datetime, tag_key: str, secret_key:
         wait = min(LONGEST_RETRY, max(FIRST_RETRY, now - receipt.received_at))
         receipt.next_try_at = now + wait
     session.flush()
-    session.execute(
+    change_rows(
+        session,
         delete(WaitingReceipt).where(WaitingReceipt.id.in_(values_subquery(session, finished, BigInteger))),
-        execution_options=NO_SYNC,
     )
     return len(done)
 
@@ -195,9 +195,9 @@ def _reports_of_parts(
     if not parts:
         return []
     for part_id, _, receipt in parts:
-        session.execute(
+        change_rows(
+            session,
             update(MessagePart).where(MessagePart.gateway_id == part_id).values(status=receipt.status),
-            execution_options=NO_SYNC,
         )
     attempt_ids = values_subquery(session, {attempt_id for _, attempt_id, _ in parts}, BigInteger)
     statuses: dict[int, list[str | None]] = {}

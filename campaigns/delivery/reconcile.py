@@ -34,7 +34,7 @@ from campaigns.rules.lookups import (
 from campaigns.rules.states import AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
-from outreach.core.db import database_now
+from outreach.core.db import count_rows, database_now
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
@@ -267,7 +267,7 @@ def _reserve_due(
         session.execute(
             update(Attempt).where(Attempt.id.in_([row.id for row in due])).values(due_at=reserved_until)
         )
-        is_alone = session.scalar(select(func.count()).select_from(GatewayAccount)) == 1
+        is_alone = count_rows(session, GatewayAccount) == 1
         return due, now, ahead, reserved_until, backups_by_worker(session), is_alone
 
 
@@ -441,8 +441,7 @@ def count_without_campaign(session: Session, user: User, *, now: datetime) -> in
     """Count the undecided messages that belong to no campaign. Returns 0 unless the user sees everything."""
     if organisations_of(session, user) is not None:
         return 0
-    query = select(func.count()).select_from(Attempt).where(*_undecided(None, now=now))
-    return session.scalar(query) or 0
+    return count_rows(session, Attempt, *_undecided(None, now=now))
 
 
 @use_case

@@ -48,7 +48,7 @@ from campaigns.rules.delivery import (
 )
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState, advance, message_state
 from outreach.contacts.suppressions import lock_phone, suppress
-from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
+from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
 from outreach.models.contacts import SuppressionReason
@@ -199,7 +199,7 @@ def _note_first_answers(
     for stream_id in sorted(accepted | codes.keys()):
         campaign = update(Campaign).where(Campaign.id == stream_id, Campaign.first_refusals.is_not(None))
         if stream_id in accepted:
-            session.execute(campaign.values(first_refusals=None), execution_options=NO_SYNC)
+            change_rows(session, campaign.values(first_refusals=None))
             continue
         refusals = session.scalar(
             campaign.values(first_refusals=Campaign.first_refusals + len(codes[stream_id]))
@@ -211,7 +211,7 @@ def _note_first_answers(
             if not rest_account(session, accounts[stream_id], reason=reason, now=now):
                 pause_automatically(session, stream_id, reason=reason, now=now)
             # Once resumed, as many are tried again.
-            session.execute(campaign.values(first_refusals=0), execution_options=NO_SYNC)
+            change_rows(session, campaign.values(first_refusals=0))
 
 
 def _learn_factors(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
@@ -320,7 +320,7 @@ def apply_reports(
             lookups.setdefault(latest.due_at, []).append(row.id)
     _write_changes(session, state_changes, id_changes, lookups, recounted, now=now)
     if reappeared:
-        session.execute(delete(Outbox).where(Outbox.message_id.in_(reappeared)), execution_options=NO_SYNC)
+        change_rows(session, delete(Outbox).where(Outbox.message_id.in_(reappeared)))
     refresh_messages(session, [row.message_id for row in attempts if row.id in changed_ids])
     _add_sent_twice_incidents(session, resent, now=now)
     add_totals(
@@ -349,17 +349,16 @@ def _write_changes(
             values: dict[str, Any] = {name: new.c[name] for name in names}
             if changes is state_changes:
                 values["due_at"] = null()
-            session.execute(
-                update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values),
-                execution_options=NO_SYNC,
+            change_rows(
+                session, update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values)
             )
     for column, groups in (("due_at", lookups), ("segments", recounted)):
         for value, ids in groups.items():
-            session.execute(
+            change_rows(
+                session,
                 update(Attempt)
                 .where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
                 .values({column: value}),
-                execution_options=NO_SYNC,
             )
 
 
@@ -395,11 +394,11 @@ def refresh_messages(session: Session, message_ids: Sequence[int]) -> None:
     # Queued or cancelled is decided where the message goes back into the outbox, in `requeue`.
     by_state.pop(MessageState.QUEUED, None)
     for derived, ids in by_state.items():
-        session.execute(
+        change_rows(
+            session,
             update(Message)
             .where(Message.id.in_(values_subquery(session, ids, BigInteger)))
             .values(state=derived),
-            execution_options=NO_SYNC,
         )
 
 

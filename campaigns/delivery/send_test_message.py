@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
@@ -19,7 +19,7 @@ from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import hashes_of
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
-from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone, Suppression
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
@@ -58,16 +58,7 @@ def send_test_message(
         raise BadInput("test_hours")
     # The user's own row is locked, so that two presses at once count as two.
     session.execute(select(User.id).where(User.id == user.id).with_for_update())
-    sent = session.scalar(
-        select(func.count())
-        .select_from(AuditEvent)
-        .where(
-            AuditEvent.actor_id == user.id,
-            AuditEvent.action == _ACTION,
-            AuditEvent.at > now - timedelta(hours=1),
-        )
-    )
-    if (sent or 0) >= MAX_PER_HOUR:
+    if audit.count_lately(session, _ACTION, user, now=now) >= MAX_PER_HOUR:
         raise BadInput("test_limit", most=MAX_PER_HOUR)
     e164 = cell.numbers[0]
     keys = settings.keys_of(Purpose.SUPPRESSIONS)

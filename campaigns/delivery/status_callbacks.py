@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.models.messages import StatusEvent
 from campaigns.rules.states import AttemptState
-from outreach.core.bulk import NO_SYNC, rows_json, rows_table, values_subquery
+from outreach.core.bulk import change_rows, rows_json, rows_table, values_subquery
 from outreach.core.db import Database, UtcDateTime
 from outreach.rules.gateway import StatusReport
 
@@ -154,10 +154,10 @@ def apply_status_callbacks(session: Session, *, now: datetime, secret_key: str) 
         now=now,
         secret_key=secret_key,
     )
-    session.execute(
+    change_rows(
+        session,
         update(StatusEvent)
         .where(StatusEvent.id.in_(values_subquery(session, [event.id for event in events], BigInteger)))
         .values(applied_at=now),
-        execution_options=NO_SYNC,
     )
     return len(events)

@@ -20,7 +20,7 @@ from campaigns.models.campaigns import Campaign, CampaignForm
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.use_cases import use_case
 
 Fields = Mapping[str, Sequence[str]]
@@ -159,9 +159,7 @@ def read_kept_forms(session: Session, user: User) -> list[KeptForm]:
 def drop_form(session: Session, key: str, *, user: User, now: datetime) -> None:
     """Forget what was kept of a form; a draft stays as it was saved. Raises NotFound, NotAllowed."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    form = _find(session, key, user=user, lock=True)
-    if form is None:
-        raise NotFound("form_not_found")
+    form = or_raise(_find(session, key, user=user, lock=True), NotFound("form_not_found"))
     form.fields = {}
     _mark_written(form, writer="", user=user, now=now)
 
@@ -191,6 +189,6 @@ def _kept(session: Session, form: CampaignForm) -> KeptForm:
         form.campaign_id,
         form.version,
         dict(form.fields),
-        writer.name or writer.email,
+        writer.shown_name,
         form.written_at,
     )

@@ -119,7 +119,9 @@ def build_preview(
     price = dearest_price(session, draft.sender, usual_price_vnd=settings.price_per_segment_vnd)
     steps = []
     for step in draft.steps:
-        fields = {"name": _example_name(audience), "link": link}
+        # A made-up name: a resident's own would be seen by everyone who reads the draft.
+        name = EXAMPLE_NAME if audience.names or not audience.recipients else ""
+        fields = {"name": name, "link": link}
 
         def as_read(text: str, language: str = VIETNAMESE, fields: dict[str, str] = fields) -> str:
             example = Template.parse(text, allowed=FIELDS).render(fields)
@@ -172,11 +174,6 @@ def _other_apps(session: Session, draft: Draft) -> frozenset[str]:
     """Return the app names of other kinds: such a name in the text shows that it was copied from one."""
     others = [kind for name, kind in all_kinds(session).items() if name != draft.kind]
     return frozenset(kind["app"]["name"] for kind in others if kind.get("app"))
-
-
-def _example_name(audience: AudiencePreview) -> str:
-    """Return a made-up name: a resident's own would be seen by everyone who reads the draft."""
-    return EXAMPLE_NAME if audience.names or not audience.recipients else ""
 
 
 def estimate(

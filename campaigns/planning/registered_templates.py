@@ -30,7 +30,7 @@ from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Membership
 from outreach.models.gateways import GatewayAccount, GatewayState
-from outreach.rules.errors import BadCampaign, BadInput, NotFound
+from outreach.rules.errors import BadCampaign, BadInput, NotFound, or_raise
 from outreach.use_cases import use_case
 
 
@@ -101,9 +101,7 @@ def remove_template(session: Session, template_id: int, *, user: User, now: date
 
 def find_template(session: Session, template_id: int) -> RegisteredTemplate:
     """Return a template. Raises NotFound."""
-    template = session.get(RegisteredTemplate, template_id)
-    if template is None:
-        raise NotFound("template_unknown")
+    template = or_raise(session.get(RegisteredTemplate, template_id), NotFound("template_unknown"))
     return template
 
 

@@ -11,7 +11,7 @@ from campaigns.rules.draft import check_sender
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.use_cases import use_case
 
 
@@ -56,8 +56,6 @@ def remove_sender(session: Session, name: str, *, user: User, now: datetime) -> 
     Raises NotFound, NotAllowed.
     """
     require_role(user)
-    sender = session.get(Sender, name)
-    if sender is None:
-        raise NotFound("sender_unknown", name=name)
+    sender = or_raise(session.get(Sender, name), NotFound("sender_unknown", name=name))
     session.delete(sender)
     audit.record(session, "sender.remove", f"senders:{name}", user, now)

@@ -15,7 +15,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.use_cases import use_case
 
 _LONGEST = 2000
@@ -84,9 +84,7 @@ def _read_moment(day: date | None, clock: str, now: datetime) -> datetime:
 def report_breach(session: Session, breach_id: int, *, notice: str, user: User, now: datetime) -> Breach:
     """Record the notice to the authority: to whom, its number and day. Raises BadInput, NotFound, WrongState."""
     require_role(user)
-    breach = session.get(Breach, breach_id, with_for_update=True)
-    if breach is None:
-        raise NotFound("breach_not_found")
+    breach = or_raise(session.get(Breach, breach_id, with_for_update=True), NotFound("breach_not_found"))
     if breach.reported_at is not None:
         raise WrongState("breach_reported_before")
     notice = " ".join(notice.split())[:300]

@@ -39,7 +39,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.suppressions import lock_phone, suppress
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import is_set
 from outreach.imports.erasures import erase_import_rows, record_erasure
 from outreach.imports.store_rows import lock_imports
@@ -108,7 +108,8 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         now=now,
     )
     erase_numbers(session, gone, secret_key=secret_key, now=now)
-    session.execute(
+    change_rows(
+        session,
         update(PersonRequest)
         .where(PersonRequest.contact_id == contact_id)
         .values(
@@ -118,10 +119,9 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
             done_by=func.coalesce(PersonRequest.done_by, user.id),
             done_at=func.coalesce(PersonRequest.done_at, now, type_=PersonRequest.done_at.type),
         ),
-        execution_options=NO_SYNC,
     )
     erase_visit_notes(session, VisitLine.contact_id == contact_id)
-    session.execute(delete(Contact).where(Contact.id == contact_id), execution_options=NO_SYNC)
+    change_rows(session, delete(Contact).where(Contact.id == contact_id))
     session.expire_all()
     audit.erase_values(session, [f"contacts:{contact_id}"], now=now)
     audit.record(
@@ -182,7 +182,7 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
     The texts contain name and link.
     """
     message_ids = values_subquery(session, ids, BigInteger)
-    session.execute(delete(Outbox).where(Outbox.message_id.in_(message_ids)), execution_options=NO_SYNC)
+    change_rows(session, delete(Outbox).where(Outbox.message_id.in_(message_ids)))
     waiting = (Message.id.in_(message_ids), Message.state == MessageState.QUEUED)
     for condition, values in (
         (
@@ -192,18 +192,16 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
         ((*waiting, Message.step_id.is_(None)), {"state": MessageState.CANCELLED}),
         ((Message.id.in_(message_ids), Message.text.is_not(None)), {"text": ""}),
     ):
-        session.execute(update(Message).where(*condition).values(values), execution_options=NO_SYNC)
-    session.execute(
-        update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body=""), execution_options=NO_SYNC
-    )
+        change_rows(session, update(Message).where(*condition).values(values))
+    change_rows(session, update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body=""))
 
 
 def erase_visit_notes(session: Session, condition: ColumnElement[bool]) -> None:
     """Empty what officers noted at the door, on the lines of sheets that meet a condition."""
     lines = select(VisitLine.id).where(condition)
-    session.execute(
+    change_rows(
+        session,
         update(VisitResult).where(VisitResult.line_id.in_(lines), VisitResult.note != "").values(note=""),
-        execution_options=NO_SYNC,
     )
 
 
@@ -226,23 +224,20 @@ def _erase_conversation(
 
     # Also replies from before an import brought the number.
     senders = values_subquery(session, [number.e164 for number in numbers if number.is_gone], String)
-    result = session.execute(
+    result = change_rows(
+        session,
         update(Reply).where(or_(of_contact(Reply), Reply.sender.in_(senders))).values(body="", sender=""),
-        execution_options=NO_SYNC,
     )
     answers = select(Answer.id).where(of_contact(Answer))
-    session.execute(
-        update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""),
-        execution_options=NO_SYNC,
-    )
-    session.execute(update(Case).where(of_contact(Case)).values(note=""), execution_options=NO_SYNC)
-    session.execute(
+    change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))
+    change_rows(session, update(Case).where(of_contact(Case)).values(note=""))
+    change_rows(
+        session,
         update(Case)
         .where(of_contact(Case), Case.done_at.is_(None))
         .values(outcome=CaseOutcome.WITHDRAWN, done_by=user.id, done_at=now),
-        execution_options=NO_SYNC,
     )
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return result.rowcount
 
 
 def _keep_opt_outs_of_drives(
@@ -277,15 +272,11 @@ def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str, now
     """
     _keep_opt_outs_of_drives(session, gone, secret_key=secret_key, now=now)
     phone_ids = values_subquery(session, gone, BigInteger)
-    session.execute(
-        update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note=""),
-        execution_options=NO_SYNC,
+    change_rows(
+        session, update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note="")
     )
-    session.execute(
-        delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)), execution_options=NO_SYNC
-    )
+    change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)
-    session.execute(
-        update(Phone).where(Phone.id.in_(phone_ids)).values(e164=mark, reversed=mark, language=None),
-        execution_options=NO_SYNC,
+    change_rows(
+        session, update(Phone).where(Phone.id.in_(phone_ids)).values(e164=mark, reversed=mark, language=None)
     )

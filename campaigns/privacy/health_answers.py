@@ -27,7 +27,7 @@ from campaigns.privacy.erase_contact import IN_FLIGHT
 from campaigns.privacy.retention import erase_texts
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
-from outreach.core.bulk import NO_SYNC, rows_table, values_subquery
+from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import Database
 from outreach.models.contacts import Phone
 from outreach.rules.identity import ERASED
@@ -150,14 +150,11 @@ def _replace_numbers(
     )
     for table, condition in tables:
         pair = rows_table(session, columns, pairs)
-        session.execute(
-            update(table).where(condition, table.phone_id == pair.c.old).values(phone_id=pair.c.new),
-            execution_options=NO_SYNC,
+        change_rows(
+            session, update(table).where(condition, table.phone_id == pair.c.old).values(phone_id=pair.c.new)
         )
     for table, key in ((Recipient, Recipient.id), (VisitLine, VisitLine.recipient_id)):
-        session.execute(
-            update(table).where(key.in_(recipient_ids)).values(contact_id=None), execution_options=NO_SYNC
-        )
+        change_rows(session, update(table).where(key.in_(recipient_ids)).values(contact_id=None))
 
 
 def _add_substitutes(session: Session, phones: Sequence[int], *, now: datetime) -> dict[int, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from sqlalchemy import exists, func, select
@@ -22,6 +22,7 @@ from campaigns.rules.privacy import Clocks, clocks_on
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.organisations import find_office
 from outreach.accounts.permissions import require_role
+from outreach.core.db import count_rows
 from outreach.core.settings import TWILIO_API, Settings
 from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import ApiToken, Role, User
@@ -81,10 +82,10 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
     gateway_host = _host(addresses.get(settings.sms_gateway, settings.api_base_url))
     return ImpactFacts(
         office=office.name if office else "",
-        people=_count(session, Contact),
-        phones=_count(session, Phone),
-        children=_born_after(session, today, clocks.child_age),
-        perhaps_children=_born_in(session, today.year - clocks.child_age),
+        people=count_rows(session, Contact),
+        phones=count_rows(session, Phone),
+        children=count_rows(session, Contact, Contact.birth_year > today.year - clocks.child_age),
+        perhaps_children=count_rows(session, Contact, Contact.birth_year == today.year - clocks.child_age),
         by_basis=_by_basis(session),
         without_consent=_without_consent(session),
         suppressed=session.scalar(
@@ -104,12 +105,7 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
                 for url in session.scalars(select(Subscription.url).where(Subscription.ended_at.is_(None)))
             }
         ),
-        tokens=session.scalar(
-            select(func.count())
-            .select_from(ApiToken)
-            .where(ApiToken.ended_at.is_(None), ApiToken.expires_at > now)
-        )
-        or 0,
+        tokens=count_rows(session, ApiToken, ApiToken.ended_at.is_(None), ApiToken.expires_at > now),
         users=dict(
             session.execute(select(User.role, func.count()).where(User.is_active).group_by(User.role)).all()
         ),
@@ -119,25 +115,10 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         retention_days=settings.retention_days,
         health_retention_days=settings.health_retention_days,
         upload_keep_days=settings.upload_keep_days,
-        requests=_count(session, PersonRequest),
+        requests=count_rows(session, PersonRequest),
         open_breaches=count_unreported(session, now=now)[0],
         clocks=clocks,
     )
-
-
-def _count(session: Session, table: type[Contact] | type[Phone] | type[PersonRequest]) -> int:
-    return session.scalar(select(func.count()).select_from(table)) or 0
-
-
-def _born_after(session: Session, today: date, age: int) -> int:
-    return (
-        session.scalar(select(func.count()).select_from(Contact).where(Contact.birth_year > today.year - age))
-        or 0
-    )
-
-
-def _born_in(session: Session, year: int) -> int:
-    return session.scalar(select(func.count()).select_from(Contact).where(Contact.birth_year == year)) or 0
 
 
 def _by_basis(session: Session) -> list[ListsOfBasis]:

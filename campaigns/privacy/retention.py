@@ -30,7 +30,6 @@ from sqlalchemy import (
     cast,
     delete,
     exists,
-    func,
     literal,
     or_,
     select,
@@ -49,7 +48,8 @@ from campaigns.privacy.erase_contact import IN_FLIGHT, erase_messages, erase_num
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
 from outreach.accounts import audit
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.db import count_rows
 from outreach.core.job_queue import once_every
 from outreach.enqueue_jobs import enqueue_remove_expired
 from outreach.imports.erasures import erase_issues, is_undecided
@@ -148,13 +148,13 @@ def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetim
             for link_table in (ContactPhone, RemovedPhone)
         )
     )
-    people = _count(session, select(removed.c.contact_id))
+    people = count_rows(session, select(removed.c.contact_id))
     audience = _written_to(campaign_id)
     return ClearResult(
         people=people,
-        kept=_count(session, audience) - people,
-        numbers=_count(session, numbers),
-        **{name: _count(session, query) for name, query in _personal_texts(campaign_id).items()},
+        kept=count_rows(session, audience) - people,
+        numbers=count_rows(session, numbers),
+        **{name: count_rows(session, query) for name, query in _personal_texts(campaign_id).items()},
     )
 
 
@@ -179,18 +179,11 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
     with db.write() as session:
         erase_texts(session, campaign_id, now=now)
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
-        session.execute(
-            update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now),
-            execution_options=NO_SYNC,
-        )
+        change_rows(session, update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now))
         removed = {what: count for what, count in asdict(result).items() if what != "kept"}
         if cleared_before is None or any(removed.values()):
             audit.record(session, "campaign.clear", f"campaigns:{campaign_id}", None, now, **asdict(result))
     return result
-
-
-def _count(session: Session, query: Select[Any] | CompoundSelect[Any]) -> int:
-    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
 def _written_to(campaign_id: int) -> CompoundSelect[Any]:
@@ -260,7 +253,7 @@ def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, n
     erase_messages(session, session.scalars(waiting).all())
     audit.erase_values(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
     erase_visit_notes(session, VisitLine.contact_id.in_(contact_ids))
-    session.execute(delete(Contact).where(Contact.id.in_(contact_ids)), execution_options=NO_SYNC)
+    change_rows(session, delete(Contact).where(Contact.id.in_(contact_ids)))
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
     gone = session.scalars(locked.where(~shared, ~on_its_way)).all()
@@ -291,27 +284,24 @@ def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
         (Reply, texts["replies"], {"body": "", "sender": ""}),
         (Case, texts["notes"], {"note": ""}),
     ):
-        session.execute(update(table).where(table.id.in_(ids)).values(values), execution_options=NO_SYNC)
-    session.execute(
+        change_rows(session, update(table).where(table.id.in_(ids)).values(values))
+    change_rows(
+        session,
         update(Message)
         .where(Message.campaign_id == campaign_id, Message.text.is_not(None), Message.text != "")
         .values(text=""),
-        execution_options=NO_SYNC,
     )
     answers = select(Answer.id).where(Answer.campaign_id == campaign_id)
-    session.execute(
-        update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""),
-        execution_options=NO_SYNC,
-    )
+    change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))
     erase_visit_notes(
         session,
         VisitLine.recipient_id.in_(select(Recipient.id).where(Recipient.campaign_id == campaign_id)),
     )
-    session.execute(
+    change_rows(
+        session,
         update(Case)
         .where(Case.campaign_id == campaign_id, Case.done_at.is_(None))
         .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
-        execution_options=NO_SYNC,
     )
 
 
@@ -344,12 +334,7 @@ def enqueue_expired(runtime: Runtime) -> bool:
 def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResult:
     """Return what `remove_expired` would remove now; nothing is changed."""
     queries = _expired(now - timedelta(days=days))
-    return ExpiryResult(
-        **{
-            name: session.scalar(select(func.count()).select_from(ids.subquery())) or 0
-            for name, ids in queries.items()
-        }
-    )
+    return ExpiryResult(**{name: count_rows(session, ids) for name, ids in queries.items()})
 
 
 def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResult:
@@ -452,19 +437,18 @@ def _erase_replies(session: Session, ids: Sequence[int], _now: datetime) -> int:
 
 def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -> int:
     messages = select(Attempt.message_id).where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
-    session.execute(
-        update(Message).where(Message.id.in_(messages), Message.text.is_not(None)).values(text=""),
-        execution_options=NO_SYNC,
+    change_rows(
+        session, update(Message).where(Message.id.in_(messages), Message.text.is_not(None)).values(text="")
     )
     return _empty(session, Attempt, ids, body="")
 
 
 def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
-    session.execute(
+    change_rows(
+        session,
         update(Case)
         .where(Case.id.in_(values_subquery(session, ids, BigInteger)), Case.done_at.is_(None))
         .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
-        execution_options=NO_SYNC,
     )
     return _empty(session, Case, ids, note="")
 
@@ -489,9 +473,8 @@ def _erase_requests(session: Session, ids: Sequence[int], _now: datetime) -> int
 
 
 def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str) -> int:
-    session.execute(
-        update(table).where(table.id.in_(values_subquery(session, ids, BigInteger))).values(values),
-        execution_options=NO_SYNC,
+    change_rows(
+        session, update(table).where(table.id.in_(values_subquery(session, ids, BigInteger))).values(values)
     )
     return len(ids)
 

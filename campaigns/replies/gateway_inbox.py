@@ -84,9 +84,7 @@ def _receive(session: Session, runtime: Runtime, message: InboundMessage, *, now
         select(Reply.id).where(Reply.gateway_id == earlier, Reply.received_at > now - SAME_REPLY)
     ):
         return
-    context = AnswerContext(
-        secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-    )
+    context = AnswerContext.of(runtime.settings)
     receive_reply(session, message, keys=context, now=now, channel=ReplyChannel.PUSH)
 
 

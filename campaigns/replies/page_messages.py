@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Recipient
@@ -16,6 +16,7 @@ from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.contacts.suppressions import lock_phone
+from outreach.core.db import count_rows
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage
@@ -46,12 +47,14 @@ def receive_page_message(
     gateway_id = f"page-{recipient_id}-{key}"
     reply = session.scalar(select(Reply).where(Reply.gateway_id == gateway_id))
     if reply is None:
-        written = select(func.count()).where(
+        written = count_rows(
+            session,
+            Reply,
             Reply.recipient_id == recipient_id,
             Reply.channel == ReplyChannel.PAGE,
             Reply.received_at > now - timedelta(days=1),
         )
-        if session.scalar(written) >= MOST_A_DAY:  # type: ignore[operator]
+        if written >= MOST_A_DAY:
             raise BadInput("page_messages_full", most=MOST_A_DAY)
         number = session.get_one(Phone, recipient.phone_id).e164
         reply = receive_reply(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -34,9 +35,11 @@ from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
+from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Phone, SuppressionReason
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import Purpose
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import measure
 
@@ -55,6 +58,10 @@ class AnswerContext:
 
     secret_key: str
     is_live: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(settings.keys_of(Purpose.SUPPRESSIONS), settings.is_live)
 
 
 def record_answer(
@@ -114,7 +121,13 @@ def record_answer(
     )
     if recipient:
         if answers:
-            withdraw_acknowledgements(session, recipient)
+            # Confirmations of opt-outs and messages written by officers still leave.
+            _cancel(
+                session,
+                Message.recipient_id == recipient.id,
+                Message.answer_id.is_not(None),
+                Message.kind == MessageKind.ACKNOWLEDGEMENT,
+            )
         _update_recipient(session, recipient, [*answers, answer], now=now)
         if label is Label.NEED_HELP:
             open_help_case(session, recipient, answer=answer, now=now)
@@ -266,7 +279,7 @@ def _undo(
     reason = None if answer.drive_only else SUPPRESSES.get(answer.label)
     # An opt-out given elsewhere too stays in force, and so does its confirmation.
     if reason is None or _lift_unless_repeated(session, answer, reason, now=now):
-        cancel_acknowledgement(session, answer)
+        _cancel(session, Message.answer_id == answer.id)
     entry = (
         session.get(OfficerEntry, answer.id)
         if answer.source not in (AnswerSource.SMS, AnswerSource.PAGE)
@@ -420,25 +433,8 @@ def queue_acknowledgement(
     )
 
 
-def cancel_acknowledgement(session: Session, answer: Answer) -> None:
-    """Cancel the message that acknowledges an undone answer, unless it has left."""
-    _cancel(session, Message.answer_id == answer.id)
-
-
-def withdraw_acknowledgements(session: Session, recipient: Recipient) -> None:
-    """Cancel the waiting acknowledgements of a recipient who has given another answer.
-
-    Confirmations of opt-outs and messages written by officers are not cancelled.
-    """
-    _cancel(
-        session,
-        Message.recipient_id == recipient.id,
-        Message.answer_id.is_not(None),
-        Message.kind == MessageKind.ACKNOWLEDGEMENT,
-    )
-
-
 def _cancel(session: Session, *conditions: ColumnElement[bool]) -> None:
+    """Cancel messages that have not left."""
     waiting = select(Message.id).where(*conditions, Message.state == MessageState.QUEUED)
     for message_id in session.scalars(waiting).all():
         cancel_waiting(session, message_id)

@@ -41,7 +41,7 @@ from outreach.core.bulk import insert_missing
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_report_schedule
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction, use_case
 
@@ -179,9 +179,7 @@ def approve_report(
 
 
 def _to_approve(session: Session, drive: int, day: str) -> ReportIssue:
-    newest = newest_issue(session, drive, day)
-    if newest is None:
-        raise NotFound("report_not_found")
+    newest = or_raise(newest_issue(session, drive, day), NotFound("report_not_found"))
     if newest.approved_at is not None or newest.issued_at is not None:
         raise WrongState("report_approved_before")
     return newest
@@ -335,9 +333,7 @@ def send_again(
     """
     require_province(session, user)
     lock_day(session, drive, day)
-    newest = newest_issue(session, drive, day, is_issued=True)
-    if newest is None:
-        raise NotFound("report_not_issued")
+    newest = or_raise(newest_issue(session, drive, day, is_issued=True), NotFound("report_not_issued"))
     recipients = recipients_of(session, drive, settings)
     if not settings.smtp_url or not recipients:
         raise WrongState("mail_not_set_up")
@@ -363,9 +359,7 @@ def note_by_hand(session: Session, drive: int, day: str, *, user: User, now: dat
     """
     require_province(session, user)
     report_day = lock_day(session, drive, day)
-    newest = newest_issue(session, drive, day, is_issued=True)
-    if newest is None:
-        raise NotFound("report_not_issued")
+    newest = or_raise(newest_issue(session, drive, day, is_issued=True), NotFound("report_not_issued"))
     if report_day.by_hand_at is not None:
         raise WrongState("recorded_before")
     report_day.by_hand_at, report_day.by_hand_by = now, user.id

@@ -13,7 +13,7 @@ from campaigns.reports.settings import require_province
 from outreach.accounts import audit
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
-from outreach.rules.errors import NotFound, WrongState
+from outreach.rules.errors import NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.use_cases import use_case
 
@@ -42,9 +42,7 @@ def make_link(
 def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> ReportLink:
     """End a link. Raises NotFound, WrongState when it has ended, NotAllowed."""
     require_province(session, user)
-    link = session.get(ReportLink, link_id, with_for_update=True)
-    if link is None:
-        raise NotFound("link_not_found")
+    link = or_raise(session.get(ReportLink, link_id, with_for_update=True), NotFound("link_not_found"))
     if link.ended_at is not None or link.expires_at <= now:
         raise WrongState("report_link_ended")
     link.ended_at = now

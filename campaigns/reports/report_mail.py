@@ -325,7 +325,9 @@ def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
         for file in session.scalars(select(ReportFile).where(ReportFile.issue_id == issue.id))
     )
     if issue.n:
-        lines = [f"- {line}" for line in changes_in_words(issue)]
+        lines = [
+            f"- {line}" for line in (describe_change(FigureChange(**change)) for change in issue.changes)
+        ]
         more = len(lines) - _MAX_CHANGES
         shown = "\n".join(lines[:_MAX_CHANGES]) + (f"\n- và {more} số liệu khác." if more > 0 else "")
         body = _CORRECTION.format(n=issue.n, count=said(len(lines)), changes=shown + "\n", **facts)
@@ -338,11 +340,6 @@ def _issued(session: Session, issue: ReportIssue, settings: Settings) -> Letter:
         **facts,
     )
     return Letter(f"Báo cáo {form.subject[:1].lower()}{form.subject[1:]}, ngày {day}", body + _END, files)
-
-
-def changes_in_words(issue: ReportIssue) -> list[str]:
-    """Return a sentence for each change of a correction: what, from what, to what."""
-    return [describe_change(FigureChange(**change)) for change in issue.changes]
 
 
 def _figures(issue: ReportIssue, form: ReportTemplate) -> str:

@@ -24,7 +24,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_urge_contacts
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose, oldest_first
 from outreach.rules.phone_numbers import NumberKind, read_digits
 from outreach.runtime import Runtime
@@ -179,9 +179,7 @@ def find_urging(session: Session, token: str, *, secret_key: str, now: datetime)
 
 def answer_urging(session: Session, token: str, *, answer: str, secret_key: str, now: datetime) -> Urging:
     """Record the contact's answer; a later one takes its place. Raises NotFound, BadInput."""
-    found = find_urging(session, token, secret_key=secret_key, now=now)
-    if found is None:
-        raise NotFound("link_not_found")
+    found = or_raise(find_urging(session, token, secret_key=secret_key, now=now), NotFound("link_not_found"))
     answer = answer.strip()
     if not 0 < len(answer) <= _LONGEST_ANSWER:
         raise BadInput("urge_answer_wrong", most=_LONGEST_ANSWER)

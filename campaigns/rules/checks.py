@@ -116,18 +116,14 @@ def judge_jobs(
     failures: Mapping[str, int], waiting_s: Mapping[str, float], stuck: Collection[str]
 ) -> Finding:
     """Judge jobs: failures in a row by job, the age of the oldest waiting job by queue, jobs that run too long."""
-    failing = sorted(name for name, times in failures.items() if is_failing(name, times))
+    # A mail is a fault at once: it was tried before.
+    failing = sorted(name for name, times in failures.items() if times >= (1 if "mail" in name else FAILURES))
     if failing:
         return fault(Check.JOBS, LoaError("check_jobs_fail", jobs=failing))
     if stuck:
         return fault(Check.JOBS, LoaError("check_jobs_stuck", jobs=sorted(stuck)))
     old = sorted(queue for queue, age_s in waiting_s.items() if age_s > QUEUE_WAITS_S)
     return warning(Check.JOBS, LoaError("check_jobs_wait", queues=old)) if old else Finding(Check.JOBS)
-
-
-def is_failing(job: str, times: int) -> bool:
-    """Check whether a job that failed so many times in a row is a fault: mail at once, it was tried before."""
-    return times >= (1 if "mail" in job else FAILURES)
 
 
 def judge_workers(served: Collection[str], queues: Sequence[str]) -> Finding:

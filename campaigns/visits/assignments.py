@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
@@ -22,9 +22,9 @@ from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import hashes_of
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_code_mail, enqueue_send
-from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone, Suppression
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key
 from outreach.rules.segments import measure
 from outreach.use_cases import enqueue_after_commit, use_case
@@ -55,12 +55,7 @@ def invite_officer(
     takes no messages, without number and mail server; and beyond `MAX_PER_HOUR`.
     """
     officer = invite_phone(session, officer_id, user=user, now=now)
-    sent = select(func.count()).where(
-        AuditEvent.actor_id == user.id,
-        AuditEvent.action == "officer.invite",
-        AuditEvent.at > now - timedelta(hours=1),
-    )
-    if (session.scalar(sent) or 0) > MAX_PER_HOUR:
+    if audit.count_lately(session, "officer.invite", user, now=now) > MAX_PER_HOUR:
         raise BadInput("officer_invitations_many", most=MAX_PER_HOUR)
     if officer.phone:
         code = code_of(officer, newest_key(settings.keys_of(Purpose.LINKS)))
@@ -140,9 +135,7 @@ def take_back_sheet(session: Session, round_id: int, *, officer_id: int, user: U
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
-    given = _find(session, round_id, officer_id)
-    if given is None:
-        raise NotFound("officer_not_found")
+    given = or_raise(_find(session, round_id, officer_id), NotFound("officer_not_found"))
     given.ended_at = given.ended_at or now
     audit.record(session, "round.take_back", f"rounds:{round_id}", user, now, officer=officer_id)
 

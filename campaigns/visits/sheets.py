@@ -23,7 +23,7 @@ from outreach.contacts.directory import people_visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Phone
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.identity import mask_number
 from outreach.use_cases import use_case
 
@@ -176,9 +176,7 @@ def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = Fals
     `hold` locks it against other savings.
     """
     query = select(VisitSheet).where(VisitSheet.id == round_id, _sheets_visible_to(session, user))
-    sheet = session.scalar(query.with_for_update() if hold else query)
-    if sheet is None:
-        raise NotFound("sheet_not_found")
+    sheet = or_raise(session.scalar(query.with_for_update() if hold else query), NotFound("sheet_not_found"))
     return sheet
 
 

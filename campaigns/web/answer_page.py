@@ -58,9 +58,7 @@ AFTER_LINKS = ".,;:!?)]}>'\"…”’"
 def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprint:
     """Create the routes: `GET /<token>` changes nothing, `POST /<token>` takes `answer=…`, answers 303."""
     page = Blueprint("answer_page", __name__, template_folder="templates")
-    context = AnswerContext(
-        secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-    )
+    context = AnswerContext.of(runtime.settings)
 
     def find(token: str) -> Row[Any] | Response:
         """Return the row of the link's recipient, or the page that says why nothing opens."""
@@ -343,7 +341,8 @@ def write_page(
         if said == OPT_OUT_OF_DRIVE
         else (own.thanks if own else "") or (content.wording(given).thanks if given else ""),
         next=say("remind_next" if is_next else f"next_{said if said == OPT_OUT_OF_DRIVE else given}"),
-        choices=[choice for choice in choices if choice.value != said or not is_final(state)],
+        # A "not yet" by SMS may still ask for a reminder.
+        choices=[each for each in choices if each.value != said or (given is Label.NOT_YET and not is_next)],
         stop_drive=words["said_opt_out_drive"],
         is_stopped=given is Label.OPT_OUT and said != OPT_OUT_OF_DRIVE,
         is_drive_stopped=given is Label.OPT_OUT,
@@ -358,11 +357,6 @@ def write_page(
         method="get" if preview else "post",
         preview=preview,
     ).encode()
-
-
-def is_final(state: PageState) -> bool:
-    """Return whether the answer given has nothing to add: a "not yet" by SMS may still ask for a reminder."""
-    return state.given is not Label.NOT_YET or state.wants_reminder
 
 
 MAX_BATCH = 500

@@ -48,7 +48,6 @@ from outreach.models.gateways import ENVIRONMENT, GatewayAccount
 from outreach.rules.aggregator import AttemptNames, id_prefix, read_operator, read_report
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import DeliveryStatus, GatewayUnavailable, InboundMessage, StatusReport, Webhooks
-from outreach.rules.keys import Purpose
 from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
 from outreach.runtime import Runtime
 from outreach.sms.aggregator import AggregatorGateway, load_profile
@@ -69,9 +68,7 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
     403 on a bad signature with nothing stored, 2xx only once stored.
     """
     callbacks_blueprint = Blueprint("gateway_callbacks", __name__, url_prefix="/webhooks/twilio")
-    context = AnswerContext(
-        secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS), is_live=runtime.settings.is_live
-    )
+    context = AnswerContext.of(runtime.settings)
 
     @callbacks_blueprint.before_request
     def check_signature() -> None:
@@ -162,7 +159,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
     """
     channels = Blueprint("reply_channels", __name__, url_prefix="/webhooks")
     settings = runtime.settings
-    context = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=settings.is_live)
+    context = AnswerContext.of(settings)
     message_ids = MessageIds(settings.secret_key)
 
     @channels.errorhandler(HTTPException)

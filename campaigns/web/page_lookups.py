@@ -26,7 +26,6 @@ from redis import Redis, RedisError
 from sqlalchemy import BigInteger, Connection, Row, and_, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from outreach.accounts.security_events import SecurityEvent, note_event
@@ -179,7 +178,9 @@ class OpenTracker:
                 moment = literal(max(waiting.values()), UtcDateTime)
                 rows = select(opens.c.campaign_id, opens.c.recipient_id, moment).where(true())
                 names = ["campaign_id", "recipient_id", "at"]
-                session.execute(_insert(session).from_select(names, rows).on_conflict_do_nothing())
+                # Only these two know ON CONFLICT.
+                dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+                session.execute(dialect.insert(PageOpen).from_select(names, rows).on_conflict_do_nothing())
         except Exception as error:
             log.warning("page_opens.not_stored count=%s error=%s", len(waiting), type(error).__name__)
             with self._lock:
@@ -190,11 +191,6 @@ class OpenTracker:
             self._pending.clear()
             Event().wait(EVERY_S)
             self.write()
-
-
-def _insert(session: Session) -> Any:
-    """Return the dialect's INSERT: only these two know ON CONFLICT."""
-    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(PageOpen)
 
 
 WINDOW_S = 10 * 60

@@ -38,7 +38,7 @@ from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_send
 from outreach.rules.addresses import network_of
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose, newest_key
+from outreach.rules.keys import newest_key
 from outreach.runtime import Runtime
 
 # A carrier puts thousands of phones behind one address.
@@ -57,7 +57,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
     """Create `/hoi` with its forms, and `/hoi/to-roi`, a poster to print."""
     page = Blueprint("public_page", __name__, url_prefix="/hoi", template_folder="templates")
     settings = runtime.settings
-    context = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=settings.is_live)
+    context = AnswerContext.of(settings)
     key = newest_key(context.secret_key).encode()
 
     def show(status: int = 200, **values: object) -> Response:

@@ -41,6 +41,7 @@ from campaigns.rules.webhooks import (
     try_again_at,
 )
 from campaigns.webhooks.subscriptions import close
+from outreach.core.bulk import change_rows
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
@@ -111,12 +112,11 @@ async def deliver_events(
 
 def delete_old_deliveries(session: Session, *, now: datetime) -> int:
     """Delete deliveries that ended long ago. Returns how many."""
-    deleted = session.execute(
-        delete(Delivery)
-        .where(Delivery.state != DeliveryState.WAITING, Delivery.ended_at < now - KEEP_FOR)
-        .execution_options(synchronize_session=False)
+    deleted = change_rows(
+        session,
+        delete(Delivery).where(Delivery.state != DeliveryState.WAITING, Delivery.ended_at < now - KEEP_FOR),
     )
-    return deleted.rowcount  # type: ignore[attr-defined]
+    return deleted.rowcount
 
 
 class _SubscriptionSender:
@@ -155,13 +155,13 @@ class _SubscriptionSender:
         with self._runtime.db.write() as session:
             has_lease = Subscription.leased_until == self._lease if self._lease else None
             conditions = _is_free(now) if has_lease is None else (has_lease,)
-            updated = session.execute(
+            updated = change_rows(
+                session,
                 update(Subscription)
                 .where(Subscription.id == self._id, *conditions)
-                .values(leased_until=lease)
-                .execution_options(synchronize_session=False)
+                .values(leased_until=lease),
             )
-            if updated.rowcount != 1:  # type: ignore[attr-defined]
+            if updated.rowcount != 1:
                 self._lease = None
                 return None
             self._lease = lease
@@ -226,17 +226,17 @@ class _SubscriptionSender:
                 return True
             subscription.tries += 1
             subscription.due_at = try_again_at(subscription.tries, now=now, asked_s=reply.asked_s)
-            late = session.execute(
+            late = change_rows(
+                session,
                 update(Delivery)
                 .where(
                     Delivery.subscription_id == self._id,
                     Delivery.state == DeliveryState.WAITING,
                     Delivery.since <= now - TRIED_FOR,
                 )
-                .values(state=DeliveryState.FAILED, ended_at=now)
-                .execution_options(synchronize_session=False)
+                .values(state=DeliveryState.FAILED, ended_at=now),
             )
-            self._counts.failed += late.rowcount  # type: ignore[attr-defined]
+            self._counts.failed += late.rowcount
             return False
 
 

@@ -15,6 +15,7 @@ from campaigns.rules.webhooks import EventKind, check_url
 from campaigns.webhooks.collect_events import new_delivery, start_from_now
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
+from outreach.core.bulk import change_rows
 from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
@@ -95,19 +96,19 @@ def end_subscription(session: Session, subscription_id: int, *, user: User, now:
 
 def close(session: Session, subscription_id: int, *, now: datetime) -> bool:
     """End a subscription and the events that wait for it. Returns False if it was ended before."""
-    ended = session.execute(
+    ended = change_rows(
+        session,
         update(Subscription)
         .where(Subscription.id == subscription_id, Subscription.ended_at.is_(None))
-        .values(ended_at=now, leased_until=None)
-        .execution_options(synchronize_session=False)
+        .values(ended_at=now, leased_until=None),
     )
-    session.execute(
+    change_rows(
+        session,
         update(Delivery)
         .where(Delivery.subscription_id == subscription_id, Delivery.state == DeliveryState.WAITING)
-        .values(state=DeliveryState.FAILED, ended_at=now)
-        .execution_options(synchronize_session=False)
+        .values(state=DeliveryState.FAILED, ended_at=now),
     )
-    return ended.rowcount == 1  # type: ignore[attr-defined]
+    return ended.rowcount == 1
 
 
 @use_case
@@ -118,17 +119,17 @@ def send_again(
     enqueue_after_commit(session, enqueue_webhooks)
     require_role(user)
     subscription = find_subscription(session, subscription_id, user=user)
-    updated = session.execute(
+    updated = change_rows(
+        session,
         update(Delivery)
         .where(
             Delivery.id == delivery_id,
             Delivery.subscription_id == subscription.id,
             Delivery.state == DeliveryState.FAILED,
         )
-        .values(state=DeliveryState.WAITING, since=now, due_at=now, tries=0, ended_at=None)
-        .execution_options(synchronize_session=False)
+        .values(state=DeliveryState.WAITING, since=now, due_at=now, tries=0, ended_at=None),
     )
-    if updated.rowcount != 1 or subscription.ended_at:  # type: ignore[attr-defined]
+    if updated.rowcount != 1 or subscription.ended_at:
         raise WrongState("webhook_not_failed")
     subscription.due_at, subscription.tries = None, 0
     audit.record(session, "hook.again", subscription, user, now)

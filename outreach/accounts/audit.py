@@ -22,7 +22,8 @@ from sqlalchemy import Select, event, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts.permissions import visible_to
-from outreach.core.db import AUDIT_KEYS, BaseWithId
+from outreach.core.bulk import change_rows
+from outreach.core.db import AUDIT_KEYS, BaseWithId, count_rows
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
 from outreach.rules.audit_chain import (
     GENESIS,
@@ -113,6 +114,12 @@ def change(
     record_change(session, action, row, user, now, changes, **details)
 
 
+def count_lately(session: Session, action: str, user: User, *, now: datetime) -> int:
+    """Return how often a user has taken an action within an hour."""
+    of_user = (AuditEvent.actor_id == user.id, AuditEvent.action == action)
+    return count_rows(session, AuditEvent, *of_user, AuditEvent.at > now - timedelta(hours=1))
+
+
 def differences(row: object, values: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Return the fields of a row that would change, with their values before and after."""
     before = {field: getattr(row, field) for field in values}
@@ -139,13 +146,13 @@ def entries_with_values(table: str, *, before: datetime) -> Select[Any]:
 
 def empty_values(session: Session, ids: Sequence[int] | Select[Any], *, now: datetime) -> int:
     """Empty the values of these entries. Returns how many had values."""
-    emptied = session.execute(
+    emptied = change_rows(
+        session,
         update(AuditValues)
         .where(AuditValues.event_id.in_(ids), AuditValues.emptied_at.is_(None))
-        .values(salt=None, changes=None, emptied_at=now)
-        .execution_options(synchronize_session=False)
+        .values(salt=None, changes=None, emptied_at=now),
     )
-    return int(emptied.rowcount)  # type: ignore[attr-defined]
+    return emptied.rowcount
 
 
 @event.listens_for(Session, "before_commit")
@@ -272,11 +279,8 @@ def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditChec
         if entry_hash is None or not entry_hash.startswith(anchor.hash):
             # The chain is consistent, but is not the one that was noted.
             broken = ChainBreak(anchor.id, ChainFault.REMOVED if entry_hash is None else ChainFault.CHANGED)
-    entries = session.scalar(select(func.count()).select_from(AuditEvent)) or 0
-    emptied = session.scalar(
-        select(func.count()).select_from(AuditValues).where(AuditValues.emptied_at.is_not(None))
-    )
-    return AuditCheck(entries, emptied or 0, head, broken)
+    emptied = count_rows(session, AuditValues, AuditValues.emptied_at.is_not(None))
+    return AuditCheck(count_rows(session, AuditEvent), emptied, head, broken)
 
 
 def _read_chain(session: Session) -> Iterator[ChainEntry]:

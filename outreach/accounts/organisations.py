@@ -14,7 +14,7 @@ from outreach.accounts.users import check_scope
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.use_cases import use_case
 
 
@@ -127,9 +127,7 @@ def change_organisation(
     Raises BadInput for a taken code or a parent below itself, NotFound, NotAllowed.
     """
     require_role(user)
-    organisation = session.get(Organisation, organisation_id)
-    if organisation is None:
-        raise NotFound("organisation_gone")
+    organisation = or_raise(session.get(Organisation, organisation_id), NotFound("organisation_gone"))
     code, name = code.strip()[:40], " ".join(name.split())[:200]
     check_identity(session, code=code, name=name, own_id=organisation_id)
     check_scope(session, parent_id, area_code)

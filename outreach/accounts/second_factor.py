@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import pyotp
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
+from outreach.core.db import count_rows
 from outreach.models.accounts import RecoveryCode, Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.rules.keys import newest_key, split_keys
@@ -119,8 +120,7 @@ def check_code(session: Session, user_id: int, code: str, *, secret_key: str, no
 
 def count_recovery_codes(session: Session, user_id: int) -> int:
     """Return how many recovery codes are unused."""
-    left = select(func.count()).where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
-    return session.scalar(left) or 0
+    return count_rows(session, RecoveryCode, RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
 
 
 @use_case

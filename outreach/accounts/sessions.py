@@ -116,7 +116,7 @@ def end_sessions(session: Session, user_id: int, *, now: datetime, but: str = ""
 def end_all_sessions(session: Session, *, now: datetime) -> int:
     """End all sessions of all users. Returns how many."""
     ended = session.execute(update(UserSession).where(*_open(now)).values(ended_at=now))
-    return int(ended.rowcount)  # type: ignore[attr-defined]
+    return ended.rowcount  # type: ignore[attr-defined]
 
 
 @use_case

@@ -14,7 +14,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -22,10 +22,11 @@ from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
 from outreach.accounts.sessions import end_sessions
+from outreach.core.db import count_rows
 from outreach.enqueue_jobs import enqueue_invitation_mail
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.password_strength import check_strength
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -37,9 +38,7 @@ NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
 
 def find_user(session: Session, email: str) -> User:
     """Return an active user by e-mail, in any case. Raises NotFound."""
-    user = find_by_email(session, email)
-    if user is None:
-        raise NotFound("user_unknown_or_locked")
+    user = or_raise(find_by_email(session, email), NotFound("user_unknown_or_locked"))
     return user
 
 
@@ -286,6 +285,12 @@ def change_password(session: Session, *, current: str, new: str, user: User, now
     audit.record(session, "user.password", user, user, now)
 
 
+def name_of(session: Session, user_id: int | None) -> str:
+    """Return the name of a user as pages show it, "" of nobody."""
+    user = session.get(User, user_id) if user_id else None
+    return user.shown_name if user else ""
+
+
 def _lock(session: Session, user_id: int) -> User:
     user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
     if user is None:
@@ -294,10 +299,8 @@ def _lock(session: Session, user_id: int) -> User:
 
 
 def _require_other_administrator(session: Session, leaving: User) -> None:
-    others = select(func.count()).where(
-        User.role == Role.ADMINISTRATOR, User.is_active, User.id != leaving.id
-    )
-    if not session.scalar(others):
+    is_another = (User.role == Role.ADMINISTRATOR) & User.is_active & (User.id != leaving.id)
+    if not count_rows(session, User, is_another):
         raise WrongState("last_administrator")
 
 

@@ -17,7 +17,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_visible_to, read_stated, visible_lists
 from outreach.contacts.suppressions import lift_suppressions, lock_phone, suppress
-from outreach.core.bulk import NO_SYNC
+from outreach.core.bulk import change_rows
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
@@ -241,7 +241,7 @@ def _set_language(
     ).all()
     if not before:
         return None
-    session.execute(update(Phone).where(*differing).values(language=language), execution_options=NO_SYNC)
+    change_rows(session, update(Phone).where(*differing).values(language=language))
     return ", ".join(dict.fromkeys(code for code in before if code)) or None, language
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, literal, not_, null, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, false, literal, not_, null, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
 from outreach.contacts.people_by_unit import lives_in_unit
-from outreach.core.db import is_set
+from outreach.core.db import count_rows, is_set
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.models.places import Area, ContactMove
@@ -305,7 +305,7 @@ def count_perhaps(session: Session, user: User, filters: ContactFilter) -> int:
     if not filters.area_code or filters.perhaps:
         return 0
     conditions = _filters(session, user, replace(filters, perhaps=True))
-    return session.scalar(select(func.count()).select_from(Contact).where(*conditions)) or 0
+    return count_rows(session, Contact, *conditions)
 
 
 def _ids(
@@ -360,7 +360,7 @@ def _count(
     query = select(literal(1)).select_from(Contact).where(*conditions)
     if index_range.where is not None:
         query = query.where(index_range.where)
-    return session.scalar(select(func.count()).select_from(query.limit(limit).subquery())) or 0
+    return count_rows(session, query.limit(limit))
 
 
 def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import Language, LanguageSpelling, Phone, UnreadLanguage
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
@@ -105,13 +105,12 @@ def settle_spelling(session: Session, spelling_id: int, *, code: str, user: User
         raise BadInput("language_unknown")
     spelling.code, spelling.decided_by, spelling.decided_at = code, user.id, now
     waits = select(UnreadLanguage.phone_id).where(UnreadLanguage.spelling_id == spelling.id)
-    done = session.execute(
-        update(Phone).where(Phone.id.in_(waits), Phone.language.is_(None)).values(language=code),
-        execution_options=NO_SYNC,
+    done = change_rows(
+        session, update(Phone).where(Phone.id.in_(waits), Phone.language.is_(None)).values(language=code)
     )
     session.execute(delete(UnreadLanguage).where(UnreadLanguage.spelling_id == spelling.id))
     _offer(session, [code], user=user, now=now)
-    phones = int(done.rowcount)  # type: ignore[attr-defined]
+    phones = int(done.rowcount)
     audit.record(
         session, "language.settle", f"languages:{code}", user, now, spelling=spelling.id, phones=phones
     )

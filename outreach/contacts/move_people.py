@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.contacts.place_questions import ask_about_split_units, move_contacts
-from outreach.core.bulk import NO_SYNC
+from outreach.core.bulk import change_rows
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area
@@ -128,16 +128,15 @@ def move_people(session: Session, *, now: datetime) -> list[UnitMove]:
     for old, new in read_successors(session).items():
         is_whole = len(new) == 1
         if is_whole:
-            session.execute(
-                update(Organisation).where(Organisation.area_code == old).values(area_code=new[0]),
-                execution_options=NO_SYNC,
+            change_rows(
+                session, update(Organisation).where(Organisation.area_code == old).values(area_code=new[0])
             )
         # What was answered with a unit that was split since is asked again.
-        session.execute(
+        change_rows(
+            session,
             update(PlaceQuestion)
             .where(PlaceQuestion.area_code == old)
             .values(area_code=new[0] if is_whole else None),
-            execution_options=NO_SYNC,
         )
     audit.record(
         session,

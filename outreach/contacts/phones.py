@@ -26,7 +26,7 @@ from outreach.contacts.suppressions import (
     opted_out_contacts,
     suppress,
 )
-from outreach.core.bulk import NO_SYNC, insert_rows, reserve_ids, values_subquery
+from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
@@ -228,11 +228,11 @@ def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
     if contacts:
         table: Any = Contact.__table__
         has_number = exists().where(ContactPhone.contact_id == table.c.id)
-        session.execute(
+        change_rows(
+            session,
             update(table)
             .where(table.c.id.in_(values_subquery(session, contacts, BigInteger)))
             .values(at_the_door=~has_number),
-            execution_options=NO_SYNC,
         )
 
 
@@ -307,11 +307,11 @@ def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable
             unread.setdefault(written, []).extend(ids)
     keep_unread(session, unread)
     for code, ids in sorted(phones.items()):
-        session.execute(
+        change_rows(
+            session,
             update(Phone)
             .where(Phone.id.in_(values_subquery(session, sorted(ids), BigInteger)), Phone.language.is_(None))
             .values(language=code),
-            execution_options=NO_SYNC,
         )
 
 

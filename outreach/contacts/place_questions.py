@@ -11,15 +11,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, insert, literal, or_, select, update
+from sqlalchemy import func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
-from outreach.core.bulk import NO_SYNC
-from outreach.core.db import UtcDateTime
+from outreach.core.bulk import change_rows
+from outreach.core.db import UtcDateTime, count_rows
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area, AreaLevel, ContactMove
@@ -75,7 +74,7 @@ def ask_about_places(session: Session, rows: Sequence[CheckedRow]) -> None:
             key=key,
             text=", ".join(filter(None, (first.commune, first.district)))[:250],
             village=first.village[:120] if first.place.candidates else "",
-            candidates=_in_order(first.place),
+            candidates=sorted(first.place.candidates, key=lambda code: (code != first.place.likely, code)),
         )
         for key, (first, *_others) in new.items()
     ]
@@ -111,10 +110,6 @@ def _key(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def _in_order(place: PlaceMatch) -> list[str]:
-    return sorted(place.candidates, key=lambda code: (code != place.likely, code))
-
-
 def ask_about_split_units(session: Session) -> int:
     """Ask about each village of the ended units that were split, where people live. Returns the number of new questions."""
     areas = {area.code: area for area in session.scalars(select(Area))}
@@ -139,11 +134,11 @@ def ask_about_split_units(session: Session) -> int:
                 session.add(question)
                 session.flush()
                 question_id, asked = question.id, asked + 1
-            session.execute(
+            change_rows(
+                session,
                 update(Contact)
                 .where(Contact.id.in_([person.id for person in members]))
                 .values(place_question_id=question_id),
-                execution_options=NO_SYNC,
             )
     return asked
 
@@ -207,7 +202,7 @@ def answer_place(session: Session, question_id: int, *, area_code: str, user: Us
         raise BadInput("commune_unknown")
     question.area_code, question.decided_by, question.decided_at = area.code, user.id, now
     waits = Contact.place_question_id == question.id
-    people = session.scalar(select(func.count()).select_from(Contact).where(waits)) or 0
+    people = count_rows(session, Contact, waits)
     ended = session.scalars(
         select(Contact.area_code)
         .join(Area, Area.code == Contact.area_code)
@@ -217,13 +212,13 @@ def answer_place(session: Session, question_id: int, *, area_code: str, user: Us
     for old in ended:
         ids = session.scalars(select(Contact.id).where(waits, Contact.area_code == old)).all()
         move_contacts(session, old or "", area.code, now=now, only=ids)
-    session.execute(
+    change_rows(
+        session,
         update(Contact)
         .where(waits, or_(Contact.area_code.is_(None), Contact.area_code == area.code))
         .values(area_code=area.code, updated_at=now),
-        execution_options=NO_SYNC,
     )
-    session.execute(update(Contact).where(waits).values(place_question_id=None), execution_options=NO_SYNC)
+    change_rows(session, update(Contact).where(waits).values(place_question_id=None))
     audit.record(
         session, "place.answer", f"place_questions:{question.id}", user, now, area=area.code, people=people
     )
@@ -243,7 +238,5 @@ def move_contacts(
             select(Contact.id, literal(old), literal(new), literal(now, UtcDateTime)).where(*lives_there),
         )
     )
-    done = session.execute(
-        update(Contact).where(*lives_there).values(area_code=new, updated_at=now), execution_options=NO_SYNC
-    )
-    return int(cast(CursorResult[Any], done).rowcount)
+    done = change_rows(session, update(Contact).where(*lives_there).values(area_code=new, updated_at=now))
+    return done.rowcount

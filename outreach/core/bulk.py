@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     JSON,
     BindParameter,
+    CursorResult,
+    Executable,
     FromClause,
     Select,
     String,
@@ -38,8 +40,12 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
-# The session holds no objects of these tables, so none need to be refreshed.
-NO_SYNC = {"synchronize_session": False}
+
+def change_rows(session: Session, statement: Executable) -> CursorResult[Any]:
+    """Run an UPDATE or DELETE of rows that the session holds no objects of, so that none is refreshed."""
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)
+    return result
 
 
 def values_subquery(

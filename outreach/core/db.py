@@ -28,6 +28,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SelectBase,
     String,
     TableClause,
     TypeDecorator,
@@ -209,6 +210,12 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def count_rows(session: Session, source: Any, *conditions: ColumnElement[bool]) -> int:
+    """Return how many rows a table or a query has that meet the conditions."""
+    rows = source.subquery() if isinstance(source, SelectBase) else source
+    return session.scalar(select(func.count()).select_from(rows).where(*conditions)) or 0
 
 
 def database_now(session: Session) -> datetime:

@@ -54,8 +54,9 @@ def send_mail(
         accepted, temporary_error = 0, None
         for address in to:
             mail = EmailMessage()
+            own_id = f"<{message_id}@{host}>" if message_id else make_msgid(domain=host)
             mail["From"], mail["To"], mail["Subject"] = sender, address, subject
-            mail["Date"], mail["Message-ID"] = formatdate(localtime=True), _message_id(message_id, host)
+            mail["Date"], mail["Message-ID"] = formatdate(localtime=True), own_id
             mail["Auto-Submitted"] = "auto-generated"
             mail.set_content(body)
             for file in attachments:
@@ -105,10 +106,6 @@ def _code_of(error: smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError) -> in
     if isinstance(error, smtplib.SMTPDataError):
         return error.smtp_code
     return next(code for code, _message in error.recipients.values())
-
-
-def _message_id(own: str, host: str) -> str:
-    return f"<{own}@{host}>" if own else make_msgid(domain=host)
 
 
 def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:

@@ -323,7 +323,8 @@ class Settings:
         if environ is None:
             environ = os.environ
             if environ.get("APP_ENV", "development") == "development":
-                environ = {**_read_local_env(), **environ}
+                local = LOCAL_ENV.read_text("utf-8") if os.access(LOCAL_ENV, os.R_OK) else ""
+                environ = {**formats.read_lines(local), **environ}
         values: dict[str, Any] = {}
         problems: list[LoaError] = []
         for item in fields(cls):
@@ -477,7 +478,3 @@ class Settings:
             host = urlsplit(self.api_base_url).hostname
             return not (self.app_env == "test" and host in THIS_MACHINE)
         return self.sms_gateway not in ("twilio", "simulator")
-
-
-def _read_local_env() -> dict[str, str]:
-    return formats.read_lines(LOCAL_ENV.read_text("utf-8")) if os.access(LOCAL_ENV, os.R_OK) else {}

@@ -166,4 +166,4 @@ def _add_people(
     ).where(Membership.list_id == source.id, Membership.contact_id.not_in(there), which)
     columns = ["list_id", "contact_id", "import_id", "last_import_id", "row", "unit", "stated"]
     added = session.execute(insert(Membership).from_select(columns, members))
-    return int(added.rowcount)  # type: ignore[attr-defined]
+    return added.rowcount  # type: ignore[attr-defined]

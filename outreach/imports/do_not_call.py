@@ -25,8 +25,16 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import number_hasher
-from outreach.core.bulk import NO_SYNC, chunks, full_scan, gc_paused, insert_rows, rows_table, values_subquery
-from outreach.core.db import Database
+from outreach.core.bulk import (
+    change_rows,
+    chunks,
+    full_scan,
+    gc_paused,
+    insert_rows,
+    rows_table,
+    values_subquery,
+)
+from outreach.core.db import Database, count_rows
 from outreach.enqueue_jobs import enqueue_do_not_call_import
 from outreach.imports.sheet_process import read_sheets
 from outreach.imports.store_rows import lock_imports
@@ -125,7 +133,7 @@ def _replace(
     _lock_phones(session)
     with full_scan(session):
         counts.numbers = session.scalar(select(func.count(distinct(_STAGED.c.number_hash)))) or 0
-        current = session.scalar(select(func.count()).select_from(Suppression).where(*_CURRENT)) or 0
+        current = count_rows(session, Suppression, *_CURRENT)
         counts.removed = _run_update(session, _REMOVE, now)
         if not may_shrink and counts.removed > current * _MAX_REMOVED_SHARE:
             raise too_few_left(counts.removed, current)
@@ -150,11 +158,11 @@ def _add_new_phones(session: Session, last_phone_id: int, hashed: Callable[[str]
     if new:
         data = [{"phone_id": phone_id, "number_hash": hashed(e164)} for phone_id, e164 in new]
         new_phones = rows_table(session, {"phone_id": BigInteger, "number_hash": String}, data)
-        session.execute(
+        change_rows(
+            session,
             update(_STAGED)
             .where(_STAGED.c.number_hash == new_phones.c.number_hash)
             .values(phone_id=new_phones.c.phone_id),
-            execution_options=NO_SYNC,
         )
 
 

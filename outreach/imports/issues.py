@@ -28,7 +28,8 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.directory import read_stated
-from outreach.core.bulk import NO_SYNC, insert_rows, values_subquery
+from outreach.core.bulk import change_rows, insert_rows, values_subquery
+from outreach.core.db import count_rows
 from outreach.core.spreadsheets import escape_formula, write_workbook
 from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
@@ -94,7 +95,8 @@ def save_issues(
         (decided_rows if decision else open_rows).append(issue)
     record_sighting(session, stored, list_import=list_import)
     repeated_keys = [key for *_, key, _cells, _person, _decision in (*open_rows, *decided_rows)]
-    session.execute(
+    change_rows(
+        session,
         update(ImportIssue)
         .where(
             ImportIssue.key.in_(values_subquery(session, repeated_keys, String)),
@@ -102,7 +104,6 @@ def save_issues(
             ImportIssue.status != IssueStatus.QUESTION,
         )
         .values(decision=Decision.SUPERSEDED, decided_at=now),
-        execution_options=NO_SYNC,
     )
     insert_rows(session, ImportIssue.__table__, _COLUMNS, open_rows)
     insert_rows(session, ImportIssue.__table__, _COLUMNS, decided_rows, always={"decided_at": now})
@@ -259,9 +260,7 @@ def read_open_issues(
     )
     if list_id is not None:
         query = query.where(ContactList.id == list_id)
-    count = session.scalar(
-        select(func.count()).select_from(query.with_only_columns(ImportIssue.id).subquery())
-    )
+    count = count_rows(session, query.with_only_columns(ImportIssue.id))
     rows = session.execute(query.order_by(ImportIssue.id).limit(limit))
     issues = [OpenIssue(*row) for row in rows]
     # Where somebody lives whom another organisation recorded is not told by naming them in a list.
@@ -369,7 +368,7 @@ def export_issues(session: Session, import_id: int, out: Path, *, user: User | N
         )
     else:
         _write_csv(session, list_import, rows, headers, out)
-    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+    return count_rows(session, rows)
 
 
 def count_reasons(session: Session, import_id: int) -> list[tuple[str, str, int]]:
@@ -385,8 +384,7 @@ def count_reasons(session: Session, import_id: int) -> list[tuple[str, str, int]
 def count_at_the_door(session: Session, import_id: int) -> int:
     """Count an import's rows without a usable number whose people are stored for visits."""
     kept = (ImportIssue.status == IssueStatus.REJECT, ImportIssue.contact_id.is_not(None))
-    query = select(func.count()).select_from(ImportIssue).where(ImportIssue.import_id == import_id, *kept)
-    return session.scalar(query) or 0
+    return count_rows(session, ImportIssue, ImportIssue.import_id == import_id, *kept)
 
 
 def _is_open() -> ColumnElement[bool]:

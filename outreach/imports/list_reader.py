@@ -252,7 +252,7 @@ def check_list(
                 count += 1
                 yield _as_said(person, said[str(line)]) if str(line) in said else person
     if not has_phones:
-        raise no_phone_column(labels) if any(labels) else _no_rows(path)
+        raise no_phone_column(labels) if any(labels) else BadList("file_without_rows", name=path.name)
 
 
 def _reader(sheet: ListSheet, header: Header, gazetteer: Gazetteer) -> RowReader:
@@ -293,10 +293,6 @@ def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:
     finally:
         unfinished.unlink(missing_ok=True)
     return {"rows": counts.total(), **{status.value: counts[status] for status in PhoneStatus}}
-
-
-def _no_rows(path: Path) -> BadList:
-    return BadList("file_without_rows", name=path.name)
 
 
 def _filled(labels: Sequence[str]) -> int:

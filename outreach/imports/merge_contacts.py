@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, String, bindparam, exists, or_, select, updat
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
-from outreach.core.bulk import NO_SYNC, insert_rows, reserve_ids, values_subquery
+from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
 from outreach.core.db import is_set
 from outreach.imports.sightings import record_sighting
 from outreach.models.contacts import (
@@ -248,11 +248,11 @@ class ContactMerger:
             always={"list_id": self._list_import.list_id, "import_id": self._list_import.id},
         )
         for contact_id in sorted(self._states_more):
-            self._session.execute(
+            change_rows(
+                self._session,
                 update(Membership)
                 .where(Membership.list_id == self._list_import.list_id, Membership.contact_id == contact_id)
                 .values(stated=self._stated[contact_id]),
-                execution_options=NO_SYNC,
             )
         record_sighting(self._session, self._seen_again, list_import=self._list_import)
         if extended:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import BigInteger, case, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from outreach.core.bulk import NO_SYNC, values_subquery
+from outreach.core.bulk import change_rows, values_subquery
 from outreach.models.contacts import ImportSighting, ListImport, Membership
 
 
@@ -28,10 +28,7 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
         *memberships, Membership.last_import_id != list_import.id, ~known
     )
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], before))
-    session.execute(
-        update(Membership).where(*memberships).values(last_import_id=list_import.id),
-        execution_options=NO_SYNC,
-    )
+    change_rows(session, update(Membership).where(*memberships).values(last_import_id=list_import.id))
 
 
 def reassign_contacts(session: Session, contacts: Collection[int], *, list_import: ListImport) -> set[int]:
@@ -62,11 +59,11 @@ def reassign_contacts(session: Session, contacts: Collection[int], *, list_impor
     unassigned = next_imports.pop(None, set())
     for import_id, people in next_imports.items():
         last = case((Membership.last_import_id == import_id, None), else_=Membership.last_import_id)
-        session.execute(
+        change_rows(
+            session,
             update(Membership)
             .where(*memberships[:2], Membership.contact_id.in_(values_subquery(session, people, BigInteger)))
             .values(import_id=import_id, last_import_id=last, row=None),
-            execution_options=NO_SYNC,
         )
     return unassigned
 
@@ -82,12 +79,10 @@ def remove_sightings(session: Session, *, list_import: ListImport) -> None:
         )
         .scalar_subquery()
     )
-    session.execute(
+    change_rows(
+        session,
         update(Membership)
         .where(Membership.list_id == list_import.list_id, Membership.last_import_id == list_import.id)
         .values(last_import_id=before),
-        execution_options=NO_SYNC,
     )
-    session.execute(
-        delete(ImportSighting).where(ImportSighting.import_id == list_import.id), execution_options=NO_SYNC
-    )
+    change_rows(session, delete(ImportSighting).where(ImportSighting.import_id == list_import.id))

@@ -40,7 +40,7 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
-from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState
+from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState, or_raise
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -322,9 +322,7 @@ def export_errors(
 
     A command has no user. Raises NotFound.
     """
-    list_import = session.get(ListImport, import_id)
-    if list_import is None:
-        raise NotFound("import_id_unknown", id=import_id)
+    list_import = or_raise(session.get(ListImport, import_id), NotFound("import_id_unknown", id=import_id))
     if user:
         find_list(session, list_import.list_id, user=user)
     rows = export_issues(session, import_id, out, user=user)

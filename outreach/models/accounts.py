@@ -69,6 +69,10 @@ class User(BaseWithId):
     organisation: Mapped[Organisation | None] = relationship()
     area: Mapped[Area | None] = relationship()
 
+    @property
+    def shown_name(self) -> str:
+        return self.name or self.email
+
 
 class RecoveryCode(BaseWithId):
     """Code that replaces a lost second factor, once; stored as a keyed hash."""

@@ -18,7 +18,9 @@ LoaError
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class LoaError(Exception):
@@ -95,3 +97,10 @@ class NotAllowed(LoaError):
 
 class WrongState(LoaError):
     """A row that is no longer in the state that the action needs; read it again."""
+
+
+def or_raise(value: T | None, error: LoaError) -> T:
+    """Return what was looked for. Raises the error where there is none."""
+    if value is None:
+        raise error
+    return value
