@@ -185,8 +185,8 @@ def work(settings: Settings, queues: Sequence[str]) -> None:
     context.shares_process = len(queues) > 1
     threading.Thread(target=_say_alive, args=(settings, queues), name="alive", daemon=True).start()
     worker = create_worker(queues, runtime.redis)
-    # RQ has set a longer timeout than ours, for waiting at the queue; open connections still have ours.
-    runtime.redis.connection_pool.disconnect()
+    # RQ has set a longer timeout than ours, for waiting at the queue; connections made before keep ours.
+    runtime.redis.connection_pool.reset()
     with suppress(RedisError):
         worker.work(logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
     context.close_gateways()

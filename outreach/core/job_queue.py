@@ -37,6 +37,18 @@ _FAILURES_KEPT_S = 86_400
 # A worker says at least every ALIVE_EVERY_S seconds that it lives.
 ALIVE_EVERY_S, ALIVE_FOR_S = 15, 45
 
+# Sets the pending key and does what RQ does to enqueue a job, both or neither: a request that timed out is carried out
+# when a Redis that hung goes on, and a key without its job would hold all of its name back. After the key's seconds come
+# the commands, each as its length and its words.
+_ENQUEUE = """
+if not redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1]) then return end
+local at = 2
+while at <= #ARGV do
+    redis.call(unpack(ARGV, at + 1, at + ARGV[at]))
+    at = at + ARGV[at] + 1
+end
+"""
+
 # Hash of how much only the sweep has found, by kind, since Redis was last emptied.
 RECOVERED_KEY = "loa:recovered"
 
@@ -125,6 +137,7 @@ class JobQueue:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
+        self._enqueue = redis.register_script(_ENQUEUE)
 
     def enqueue(
         self, job: str, *ids: int, queue: str = DEFAULT, timeout_s: int = 120, retries: int = 0
@@ -135,17 +148,22 @@ class JobQueue:
         """
         description = "-".join([job.rsplit(".", 1)[-1], *map(str, ids)])
         try:
-            if self.redis.set(pending_key(description), 1, nx=True, ex=PENDING_TTL_S):
-                open_queue(queue, self.redis).enqueue(
-                    job,
-                    args=ids,
-                    job_timeout=timeout_s,
-                    result_ttl=0,
-                    failure_ttl=3600,
-                    description=description,
-                    meta={REQUEST: current_id()},
-                    retry=Retry(max=retries) if retries else None,
-                )
+            if self.redis.exists(pending_key(description)):
+                return True
+            commands = self.redis.pipeline()
+            open_queue(queue, self.redis).enqueue(
+                job,
+                args=ids,
+                job_timeout=timeout_s,
+                result_ttl=0,
+                failure_ttl=3600,
+                description=description,
+                meta={REQUEST: current_id()},
+                retry=Retry(max=retries) if retries else None,
+                pipeline=commands,
+            )
+            words = [word for command, _ in commands.command_stack for word in (len(command), *command)]
+            self._enqueue(keys=[pending_key(description)], args=[PENDING_TTL_S, *words])
         except RedisError as error:
             log.warning("job_queue.lost job=%s ids=%s error=%s", job, ids, type(error).__name__)
             return False

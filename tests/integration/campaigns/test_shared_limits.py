@@ -8,11 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+from redis import TimeoutError as RedisTimeoutError
 from sqlalchemy import select
 
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.delivery.send_messages import MessageSender as SendingJob
+from campaigns.delivery.streams import Reservation
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt
 from campaigns.rules.states import AttemptState, CampaignAction
@@ -66,6 +69,20 @@ def test_campaigns_of_one_sender_share_its_pace_evenly(world: World) -> None:
     shares = Counter(line["Body"] for line in ledger)
     # Both workers may begin with the same campaign; from then on they take turns.
     assert min(shares["Moi cai Bluezone mot"], shares["Moi cai Bluezone hai"]) >= 0.3 * len(times)
+
+
+def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: object) -> None:
+        raise RedisTimeoutError
+
+    monkeypatch.setattr(Reservation, "settle", hang)
+    world.add_people(3)
+    set_sender_pace(world, 1000)
+    world.launch(text="Moi cai Bluezone", **SHORT)
+    world.send(5)
+    assert len(world.sent_to()) == 3
 
 
 def test_an_answer_goes_ahead_of_its_senders_bulk(world: World) -> None:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from redis import Redis
+from redis import TimeoutError as RedisTimeoutError
 from rq.exceptions import DequeueTimeout
 from rq.worker import DequeueStrategy
 
-from outreach.core.job_queue import DEFAULT, HOOKS, IMPORTS, INBOUND, QUEUES, SEND, AllowedJob, open_queue
+from outreach.core.job_queue import (
+    DEFAULT,
+    HOOKS,
+    IMPORTS,
+    INBOUND,
+    QUEUES,
+    SEND,
+    AllowedJob,
+    JobQueue,
+    open_queue,
+)
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_sweep, enqueue_webhooks
 from outreach.runtime import Runtime
 from workers.processes import QueueInTurn, create_worker, share_out
@@ -16,6 +31,19 @@ SHARED = [INBOUND, DEFAULT, HOOKS]
 
 def waiting(runtime: Runtime) -> dict[str, int]:
     return {name: len(open_queue(name, runtime.redis)) for name in SHARED}
+
+
+class AnswerLost(Redis):
+    """A Redis whose answer to one request is lost: it hangs, and does later what was asked."""
+
+    lost = 0  # which request
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        answer = super().execute_command(*args, **options)
+        self.lost -= 1
+        if self.lost == 0:
+            raise RedisTimeoutError
+        return answer
 
 
 def test_sending_and_imports_wait_for_nobody_and_the_others_share_a_process() -> None:
@@ -54,3 +82,13 @@ def test_one_process_runs_the_jobs_of_all_its_queues_in_turn(
     assert waiting(runtime) == dict.fromkeys(SHARED, 0)
     assert done == ["apply_callbacks_job", "sweep_job", "webhooks_job"]
     assert [queue.intermediate_queue.get_job_ids() for queue in worker.queues] == [[], [], []]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_a_job_whose_request_nobody_heard_of_is_enqueued_by_the_next(runtime: Runtime, lost: int) -> None:
+    runtime.redis.flushall()
+    away = AnswerLost(connection_pool=runtime.redis.connection_pool)
+    away.lost = lost
+    enqueue_sweep(replace(runtime, redis=away, job_queue=JobQueue(away)))
+    enqueue_sweep(runtime)
+    assert waiting(runtime) == {INBOUND: 0, DEFAULT: 1, HOOKS: 0}
