@@ -214,7 +214,7 @@ class Setup:
         return step
 
     def set_goals(self) -> Step:
-        step = Step("goals", _("Mục tiêu và mẫu số"))
+        step = Step("goals", _("Mục tiêu và tổng số"))
         for table, rows in ((DenominatorEntry, self.plan.denominators), (GoalEntry, self.plan.goals)):
             for row in rows:
                 drive = open_drive_of(self.runtime, row.get("kind", DEFAULT_KIND), now=self.now).id

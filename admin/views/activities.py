@@ -62,7 +62,7 @@ class ActivityForm(Form):
         codes=("activity_times_wrong", "activity_number_wrong"),
     )
     area = ChoiceField(_l("Địa bàn"), empty=_l("Chọn địa bàn"), required=True, codes=("area_missing",))
-    place = TextField(_l("Thôn, nơi làm"), maxlength=200, autocomplete="off")
+    place = TextField(_l("Thôn, nơi thực hiện"), maxlength=200, autocomplete="off")
     organisation_id = ChoiceField(
         _l("Tổ chức thực hiện"),
         name="organisation",
@@ -70,7 +70,7 @@ class ActivityForm(Form):
         required=True,
         codes=("organisation_missing",),
     )
-    who = TextField(_l("Ai làm, đài báo nào"), maxlength=200, autocomplete="off")
+    who = TextField(_l("Đơn vị thực hiện, đài, báo"), maxlength=200, autocomplete="off")
     campaign_id = ChoiceField(
         _l("Thuộc chiến dịch"),
         name="campaign",

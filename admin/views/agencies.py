@@ -93,7 +93,7 @@ class LinkForm(Form):
         codes=("link_holder_missing",),
     )
     days = NumberField(
-        _l("Dùng được mấy ngày"),
+        _l("Thời hạn sử dụng (ngày)"),
         default=14,
         min=1,
         max=LONGEST_DAYS,

@@ -94,7 +94,7 @@ class TrialForm(Form):
 
     main, not_passed = "number", ("step_number",)
     number = TextField(
-        _l("Gửi thử đến số của bạn"), name="trial_number", type="tel", autocomplete="tel", class_="short"
+        _l("Gửi thử đến số của mình"), name="trial_number", type="tel", autocomplete="tel", class_="short"
     )
     step_number = NumberField(name="step", default=1)
 

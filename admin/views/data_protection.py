@@ -25,7 +25,7 @@ class BreachForm(Form):
     ids = "breach"
 
     what = LongTextField(
-        _l("Việc gì đã xảy ra, dữ liệu nào, của ai"),
+        _l("Sự việc, loại dữ liệu, người bị ảnh hưởng"),
         required=True,
         maxlength=2000,
         hint=_l("Không ghi họ tên hay số điện thoại của người dân."),
@@ -69,7 +69,7 @@ class DataProtectionView(AdminPage):
 
     @expose("/record", methods=["POST"])
     def record(self) -> ResponseReturnValue:
-        message = _("Đã ghi vi phạm. Đồng hồ đã chạy từ lúc phát hiện.")
+        message = _("Đã ghi vi phạm. Thời hạn thông báo tính từ lúc phát hiện.")
         return self.submit_form(BreachForm(), url_for(".index"), record_breach, message=message)
 
     @expose("/<int:breach_id>/report", methods=["POST"])

@@ -281,7 +281,7 @@ def _breach_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     if not waiting:
         return []
     text = _("%(n)s vi phạm dữ liệu cá nhân chưa thông báo cho cơ quan chuyên trách", n=waiting)
-    more = _("Luật cho 72 giờ kể từ lúc phát hiện.")
+    more = _("Thời hạn theo luật là 72 giờ kể từ lúc phát hiện.")
     url = url_for("data_protection.index")
     return [Task(text, more, url, "bad", _("Quá hạn") if late else _("Đến hạn"))]
 
@@ -355,7 +355,7 @@ def _report_task(user: User, drive: int, alarm: Alarm) -> Task:
     elif alarm is Alarm.UNDELIVERED:
         text, look = _("Báo cáo ngày chưa đến được tất cả nơi nhận"), "bad"
     else:
-        text, look = _("Còn nơi chưa gửi số liệu cho báo cáo ngày"), "warn"
+        text, look = _("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"
     more = _("Mở ra để xem lý do và việc cần làm.")
     return Task(text, more, _url_if_open(user, "report.index", drive=drive), look, _("Báo cáo ngày"))
 
@@ -364,7 +364,7 @@ def _approval_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
     may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
     return Task(
         campaign.name,
-        _("Chờ bạn xem và duyệt.") if may_approve else _("Chờ người duyệt."),
+        _("Chờ xem xét, phê duyệt.") if may_approve else _("Chờ người duyệt."),
         _sheet_url(user, campaign.id),
         "warn" if may_approve else "info",
         _("Chờ duyệt"),

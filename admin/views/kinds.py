@@ -45,7 +45,7 @@ MEANS = {
     Label.NOT_YET: _l("chưa làm"),
     Label.NO_SMARTPHONE: _l("không làm được"),
     Label.NEED_HELP: _l("cần giúp"),
-    Label.OPT_OUT: _l("thôi nhận tin"),
+    Label.OPT_OUT: _l("từ chối nhận tin"),
 }
 _BETWEEN = re.compile(r"[,;\n]+")
 

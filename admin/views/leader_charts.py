@@ -44,13 +44,13 @@ def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]
     goal_share = leaders.head.goal.share if leaders.head.goal else None
     goal = Goal(goal_share, _("Mục tiêu %(share)s", share=percent(goal_share))) if goal_share else None
     about = (
-        _("Số tự khai báo, chia cho số người thuộc diện vận động đã nhập cho từng nơi.")
+        _("Tỷ lệ số tự khai báo trên số người thuộc diện vận động đã nhập cho từng địa bàn.")
         if leaders.districts.basis is ShareBasis.ENTERED
         else _(
-            "Số tự khai báo, chia cho số người trong danh sách nhận tin chưa báo là không có điện thoại thông minh."
+            "Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin, trừ người báo không có điện thoại thông minh."
         )
         if kind_has_app(leaders.drive.kind)
-        else _("Số tự khai báo, chia cho số người trong danh sách nhận tin.")
+        else _("Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin.")
     )
     places = [
         MapPlace(line.code, line.name, line.share, percent(line.share) if line.share is not None else "?")
@@ -58,8 +58,8 @@ def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]
         if line.code
     ]
     if any(place.code in boundaries for place in places):
-        return area_map("places", _("Các nơi trên bản đồ"), about, places, boundaries, goal=goal)
-    return tile_grid("places", _("Các nơi trên sơ đồ ô"), about, places, goal=goal)
+        return area_map("places", _("Bản đồ các địa bàn"), about, places, boundaries, goal=goal)
+    return tile_grid("places", _("Sơ đồ ô các địa bàn"), about, places, goal=goal)
 
 
 def _boundaries(path: str) -> Mapping[str, list[Outlines]]:

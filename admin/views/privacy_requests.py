@@ -82,7 +82,7 @@ class RequestForm(Form):
         required=True,
     )
     asked_by = TextField(
-        _l("Ai yêu cầu, bằng cách nào"),
+        _l("Người yêu cầu, cách yêu cầu"),
         maxlength=120,
         required=True,
         autocomplete="off",
@@ -114,7 +114,7 @@ class ConsentForm(Form):
     )
     on = DayField(_l("Ngày, nếu không phải hôm nay"), max=today, codes=("consent_day_wrong",))
     evidence = TextField(
-        _l("Nói bằng cách nào, chứng cứ ở đâu"),
+        _l("Hình thức, nơi lưu chứng cứ"),
         maxlength=300,
         required=True,
         autocomplete="off",
@@ -130,9 +130,7 @@ class ConsentForm(Form):
 
 
 class ExtendForm(Form):
-    reason = TextField(
-        _l("Vì sao phải gia hạn"), maxlength=300, required=True, codes=("extension_reason_missing",)
-    )
+    reason = TextField(_l("Lý do gia hạn"), maxlength=300, required=True, codes=("extension_reason_missing",))
 
 
 class _OpenRequestForm(Form):

@@ -83,7 +83,7 @@ class ProgressView(AdminPage):
             submitted = [line.name for line in open_tasks.read_submitted(session, user)]
             paused = [line.name for line in open_tasks.read_paused(session, user)]
             visits = read_totals(session, drive.id, user, now=now)
-            corrected = read_corrected(session, drive.id, user, as_of=now)
+            corrected = read_corrected(session, drive.id, user, as_of=now, redis=redis)
             today = now.astimezone(VIETNAM).date()
             sees_all = organisations_of(session, user) is None
             report = read_today(session, drive.id, today, now=now) if sees_all else None

@@ -118,7 +118,7 @@ class ReachView(AdminPage):
         """Return the messages by operator, for those who see all of them."""
         if organisations_of(session, user) is not None:
             return None
-        return read_by_operator(session, campaign.id, redis=self.runtime.redis, price_vnd=price)
+        return read_by_operator(session, campaign, redis=self.runtime.redis, price_vnd=price)
 
     @expose("/file", methods=["POST"])
     def file(self, campaign_id: int) -> ResponseReturnValue:

@@ -182,9 +182,9 @@ class ReportView(AdminPage):
         def act(_user: User, drive: int, day: date, now: datetime) -> str:
             count = note_pending_changes(self.runtime, drive, day, now=now)
             return (
-                _("Có %(count)s số liệu đến sau khi chốt.", count=count)
+                _("Có %(count)s số liệu gửi đến sau khi chốt.", count=count)
                 if count
-                else _("Không có số liệu nào đến sau khi chốt.")
+                else _("Không có số liệu nào gửi đến sau khi chốt.")
             )
 
         return self._run(act)
@@ -217,7 +217,7 @@ class ReportView(AdminPage):
     def end_link(self, report_link_id: int) -> ResponseReturnValue:
         def act(user: User, _drive: int, _day: date, now: datetime) -> str:
             end_link(self.runtime, report_link_id, user=user, now=now)
-            return _("Đã ngừng liên kết. Ai đang giữ sẽ không xem được nữa.")
+            return _("Đã ngừng liên kết. Người đang giữ liên kết không xem được nữa.")
 
         with self.reading() as (session, _user):
             if session.get(ReportLink, report_link_id) is None:

@@ -67,7 +67,7 @@ class InviteForm(Form):
         coerce=str.strip,
         empty=_l("Không giới hạn"),
         hint=_l(
-            "Người dùng xem được dữ liệu của tổ chức mình và các tổ chức trực thuộc; chọn thêm địa bàn thì chỉ các tổ chức trực thuộc trong địa bàn ấy và chỉ thấy, chỉ nhắn người dân trong địa bàn ấy; không thuộc tổ chức nào thì theo địa bàn; không có cả hai thì xem toàn tỉnh."
+            "Người dùng xem được dữ liệu của tổ chức mình và các tổ chức trực thuộc; chọn thêm địa bàn thì chỉ các tổ chức trực thuộc trong địa bàn ấy và chỉ thấy, chỉ nhắn người dân trong địa bàn ấy; không thuộc tổ chức nào thì theo địa bàn; không có cả hai thì xem toàn bộ."
         ),
     )
 

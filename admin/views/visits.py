@@ -203,7 +203,7 @@ class VisitsView(AdminPage):
             try:
                 find_sheet(session, sheet_id, user=session.get_one(User, current_user.id))
             except NotFound:
-                flash(_("Không có phiếu nào mang mã này trong phạm vi của bạn."), "warning")
+                flash(_("Không có phiếu nào mang mã này trong phạm vi được giao."), "warning")
                 return ""
         return url_for(".show", round_id=sheet_id, _anchor=f"k{line}" if line else None)
 

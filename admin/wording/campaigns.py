@@ -54,7 +54,9 @@ DOUBTS: dict[CampaignWarning, tuple[str, Any]] = {
     ),
     CampaignWarning.NO_STOP_WORD: (
         "warning",
-        _l("Tin chưa nói cách thôi nhận. Hãy thêm, ví dụ: “TC thôi nhận tin” (Nghị định 91/2020)."),
+        _l(
+            "Tin chưa nêu cách từ chối nhận tin. Hãy thêm, ví dụ: “soạn TC để từ chối nhận tin” (Nghị định 91/2020)."
+        ),
     ),
     CampaignWarning.ASKS_FOR_REPLY: (
         "error",
@@ -66,7 +68,7 @@ DOUBTS: dict[CampaignWarning, tuple[str, Any]] = {
     CampaignWarning.NO_WAY_OUT: (
         "warning",
         _l(
-            "Tin chưa nói cách từ chối. Hãy thêm, ví dụ: “Trả lời hoặc từ chối tại liên kết” (Nghị định 91/2020)."
+            "Tin chưa nêu cách từ chối nhận tin. Hãy thêm, ví dụ: “Trả lời hoặc từ chối tại liên kết” (Nghị định 91/2020)."
         ),
     ),
     CampaignWarning.TYPED_ADDRESS: (
@@ -164,7 +166,7 @@ _NAMES: dict[str, Any] = {
     "text": _l("Nội dung tin"),
     "text_b": _l("Nội dung thứ hai"),
     "urgent": _l("Cảnh báo khẩn cấp"),
-    "urgent.reason": _l("Vì sao phải báo khẩn"),
+    "urgent.reason": _l("Lý do phải cảnh báo khẩn cấp"),
     "urgent.basis": _l("Căn cứ pháp lý gửi người đã từ chối"),
     "texts": _l("Nội dung theo ngôn ngữ"),
     "hold_out": _l("Nhóm đối chứng (không nhắn tin)"),
@@ -355,7 +357,9 @@ def _show_lift(each: StepLift, lift: ShareDifference) -> ShownLift:
     if lift.low > 0:
         verdict = _("Tin này có tác dụng.")
     elif lift.high < 0:
-        verdict = _("Người được nhắn làm xong ít hơn người không nhắn: nên xem lại nội dung.")
+        verdict = _(
+            "Tỷ lệ thực hiện của người được nhắn thấp hơn người không được nhắn: nên xem lại nội dung."
+        )
     else:
         verdict = _("Chưa đủ số liệu để nói tin này có tác dụng hay không.")
     return ShownLift(_step(each.number), counted, _sure(lift), verdict)
@@ -439,7 +443,7 @@ NAMES: dict[str, Any] = {
     "page.about_why": _l("Đầu mục: vì sao"),
     "page.about_data": _l("Đầu mục: thông tin"),
     "page.about_data_text": _l("Những thông tin được dùng"),
-    "page.about_use": _l("Dùng vào việc gì"),
+    "page.about_use": _l("Mục đích sử dụng"),
     "page.about_object": _l("Đầu mục: từ chối"),
     "page.about_object_text": _l("Cách từ chối trên trang"),
     "page.about_object_reply": _l("Cách từ chối bằng tin nhắn"),

@@ -58,7 +58,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         SecurityEvent.API_REFUSED: _l("API bị từ chối"),
         SecurityEvent.WEBHOOK_REFUSED: _l("Thông báo sai chữ ký"),
         SecurityEvent.LINKS_GUESSED: _l("Dò liên kết cá nhân"),
-        SecurityEvent.NUMBERS_QUOTA: _l("Xem quá nhiều số điện thoại"),
+        SecurityEvent.NUMBERS_QUOTA: _l("Xem số điện thoại quá nhiều lần"),
     },
     "operator": {
         Operator.VIETTEL: "Viettel",
@@ -252,7 +252,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         EventKind.ANSWER_RECORDED: _l("có câu trả lời"),
         EventKind.INSTALL_REPORTED: _l("có người báo đã xong"),
         EventKind.INSTALL_WITHDRAWN: _l("báo đã xong được rút lại"),
-        EventKind.OPT_OUT: _l("có người xin thôi nhận tin"),
+        EventKind.OPT_OUT: _l("có người từ chối nhận tin"),
         EventKind.CAMPAIGN_STATE: _l("chiến dịch đổi trạng thái"),
         EventKind.MESSAGE_FINAL: _l("kết quả gửi tin, gộp từng lượt"),
         EventKind.PING: _l("tin thử"),

@@ -66,7 +66,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Exclusion.NO_PHONE: _l("Không có số điện thoại"),
         Exclusion.OPTED_OUT: _l("Đã từ chối nhận tin"),
         Exclusion.WRONG_NUMBER: _l("Số báo nhầm"),
-        Exclusion.DO_NOT_CALL: _l("Trong danh sách không làm phiền"),
+        Exclusion.DO_NOT_CALL: _l("Trong danh sách không quảng cáo (DoNotCall)"),
         Exclusion.NO_BASIS: _l("Chỉ có trong danh sách không được nhắn tin"),
         Exclusion.OUTSIDE_AREA: _l("Ngoài địa bàn"),
         Exclusion.OTHER_LANGUAGE: _l("Dùng ngôn ngữ khác"),
@@ -297,14 +297,14 @@ def install_filters(app: Flask) -> None:
 
 
 def forbidden() -> tuple[str, str]:
-    return _("Bạn không có quyền xem trang này"), _(
-        "Tài khoản của bạn không được giao việc này. Nếu cần, hãy đề nghị người quản trị."
+    return _("Tài khoản không có quyền xem trang này"), _(
+        "Tài khoản này không được giao việc này. Nếu cần, hãy đề nghị người quản trị."
     )
 
 
 def not_found() -> tuple[str, str]:
     return _("Không có trang này"), _(
-        "Trang không tồn tại, hoặc nằm ngoài phạm vi của bạn. Hãy quay về trang chủ."
+        "Trang không tồn tại hoặc nằm ngoài phạm vi được giao. Hãy quay về trang chủ."
     )
 
 

@@ -40,7 +40,7 @@ class ShownConcern:
 
 
 _PACE = _l(
-    "Cần %(needed)s người mỗi ngày, đang đạt %(pace)s. Cần quyết định: thêm lần nhắc, thêm người đi từng nhà."
+    "Cần đạt %(needed)s người mỗi ngày, hiện đạt %(pace)s. Cần quyết định việc thêm lần nhắc, tăng cường cán bộ đến từng nhà."
 )
 # Badge, its colour, text, what follows from it ("": the names), address.
 _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
@@ -48,14 +48,14 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
         _l("Mục tiêu"),
         "warn",
         _l("Chưa đặt mục tiêu"),
-        _l("Chưa có mục tiêu thì chưa biết còn thiếu bao nhiêu."),
+        _l("Chưa có mục tiêu nên chưa tính được số còn thiếu."),
         "goals.index",
     ),
     ConcernKind.NO_DENOMINATOR: (
         _l("Tổng số"),
         "warn",
         _l("Chưa rõ có bao nhiêu người thuộc diện vận động"),
-        _l("Cần một con số có ngày và nguồn, ví dụ của Sở Thông tin và Truyền thông."),
+        _l("Cần nhập số liệu kèm ngày và nguồn, ví dụ của cơ quan thống kê hoặc sở chuyên ngành."),
         "goals.index",
     ),
     ConcernKind.TOO_MANY: (
@@ -68,8 +68,8 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
     ConcernKind.PAST: (
         _l("Tiến độ"),
         "bad",
-        _l("Đã quá hạn mà còn thiếu %(n)s người"),
-        _l("Cần quyết định: gia hạn, hay dừng vận động."),
+        _l("Đã quá hạn, còn thiếu %(n)s người"),
+        _l("Cần quyết định gia hạn hay kết thúc đợt vận động."),
         "",
     ),
     ConcernKind.OFF_TRACK: (
@@ -84,7 +84,7 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
         _l("Đôn đốc"),
         "warn",
         _l("Còn thiếu nhiều nhất: %(names)s"),
-        _l("Riêng những nơi này còn thiếu %(n)s người."),
+        _l("Riêng các địa bàn này còn thiếu %(n)s người."),
         "#districts",
     ),
     ConcernKind.AGENCIES_MISSING: (
@@ -94,19 +94,25 @@ _CONCERNS: dict[ConcernKind, tuple[Any, str, Any, Any, str]] = {
         "",
         "#agencies",
     ),
-    ConcernKind.NOT_STARTED: (_l("Địa bàn"), "warn", _l("%(n)s nơi chưa có ai nhận tin"), "", "#districts"),
+    ConcernKind.NOT_STARTED: (
+        _l("Địa bàn"),
+        "warn",
+        _l("%(n)s địa bàn chưa có người nhận tin"),
+        "",
+        "#districts",
+    ),
     ConcernKind.OFFICIAL_MISSING: (
         _l("Số chính thức"),
         "info",
-        _l("%(n)s nơi chưa có số chính thức"),
+        _l("%(n)s địa bàn chưa có số liệu chính thức"),
         "",
         "#sources",
     ),
     ConcernKind.MORE_THAN_OFFICIAL: (
         _l("Số chính thức"),
         "warn",
-        _l("%(n)s nơi có số tự khai báo cao hơn số chính thức"),
-        _l("%(names)s. Số chính thức có thể đã cũ, hoặc có người báo nhầm."),
+        _l("%(n)s địa bàn có số tự khai báo cao hơn số liệu chính thức"),
+        _l("%(names)s. Số liệu chính thức có thể đã cũ, hoặc có người khai báo nhầm."),
         "#sources",
     ),
     ConcernKind.SUBMITTED: (_l("Chờ duyệt"), "info", _l("%(n)s chiến dịch chờ duyệt"), "", ""),
@@ -133,7 +139,7 @@ def show_concern(concern: Concern, head: LeadGoal) -> ShownConcern:
     mark, look, text, more, address = _CONCERNS[kind]
     names, others = "; ".join(concern.names), concern.count - len(concern.names)
     if others > 0 and kind is not ConcernKind.BEHIND:  # whose count is of people
-        names = _("%(names)s và %(n)s nơi khác", names=names, n=others)
+        names = _("%(names)s và %(n)s trường hợp khác", names=names, n=others)
     values = {
         "n": number(head.line.missing if kind is ConcernKind.PAST else concern.count),
         "names": names,

@@ -42,7 +42,7 @@ class MailLine:
 
 
 PURPOSES: dict[Purpose, Any] = {
-    Purpose.CHASE: _l("Nhắc nơi chưa gửi"),
+    Purpose.CHASE: _l("Nhắc đơn vị chưa gửi"),
     Purpose.ALARM_MISSING: _l("Báo động còn thiếu số liệu"),
     Purpose.ALARM_UNDELIVERED: _l("Báo động chưa phê duyệt hoặc chưa gửi được báo cáo"),
     Purpose.REPORT: _l("Gửi báo cáo"),
@@ -64,22 +64,22 @@ DAY_STATES: dict[DayState, tuple[str, Any]] = {
 CHECKLIST: dict[str, tuple[Any, Any]] = {
     "form": (
         _l("Mẫu báo cáo của đợt này"),
-        _l("Chưa lưu: chưa có gì được chốt, phát hành. Hãy mở mẫu, kiểm tra từng phần rồi lưu."),
+        _l("Chưa lưu nên chưa chốt số liệu, chưa phát hành. Hãy mở mẫu, kiểm tra từng phần rồi lưu."),
     ),
     "recipients": (
         _l("Nơi nhận báo cáo"),
         _l("Chưa ghi địa chỉ nhận ở mẫu báo cáo của đợt này: báo cáo không tự gửi đi được."),
     ),
-    "signer": (_l("Họ tên người ký"), _l("Chưa ghi ở mẫu báo cáo: phải ghi tay trên văn bản.")),
+    "signer": (_l("Họ tên người ký"), _l("Chưa ghi ở mẫu báo cáo nên phải ghi tay trên văn bản.")),
     "approver": (
         _l("Người phê duyệt báo cáo"),
         _l(
-            "Chưa có người duyệt hay lãnh đạo nào: không ai phê duyệt được. Quản trị thêm ở trang Người dùng."
+            "Chưa có người duyệt hay lãnh đạo nào: không ai phê duyệt được. Người quản trị thêm ở trang Người dùng."
         ),
     ),
     "server": (
         _l("Máy chủ thư"),
-        _l("Chưa khai báo (SMTP_URL): báo cáo không tự gửi đi được. Quản trị khai báo khi cài đặt."),
+        _l("Chưa khai báo (SMTP_URL): báo cáo không tự gửi đi được. Người quản trị khai báo khi cài đặt."),
     ),
 }
 
@@ -101,10 +101,10 @@ def hours_of_the_day(standing: DayStatus, now: datetime) -> list[Hour]:
     there_at = day.by_hand_at or max(delivered, default=None) if is_there else None
     corrections = [each.issued_at for each in standing.issues[1:] if each.issued_at]
     lines = [
-        hour(hours.chase, _("Nhắc nơi chưa gửi số liệu"), day.chased_at),
+        hour(hours.chase, _("Nhắc cơ quan, đơn vị chưa gửi số liệu"), day.chased_at),
         hour(
             hours.alarm,
-            _("Báo động nơi còn thiếu"),
+            _("Báo động đơn vị còn thiếu"),
             day.alarmed_at,
             "bad" if standing.is_missing_alarm else "",
         ),
@@ -193,8 +193,8 @@ FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
     ("link_days", _l("Liên kết xem báo cáo dùng được (ngày)"), 0, ""),
 )
 HOUR_FIELDS: tuple[tuple[str, Any], ...] = (
-    ("chase", _l("Nhắc nơi chưa gửi")),
-    ("alarm", _l("Báo động nơi còn thiếu")),
+    ("chase", _l("Nhắc đơn vị chưa gửi")),
+    ("alarm", _l("Báo động đơn vị còn thiếu")),
     ("freeze", _l("Chốt số liệu")),
     ("undelivered", _l("Báo động chưa phê duyệt, chưa gửi được")),
     ("deadline", _l("Phải đến nơi trước")),

@@ -6,7 +6,6 @@ still missing, the change since yesterday, and whether they have reported today.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -27,6 +26,7 @@ from campaigns.analytics.progress_counts import (
     count_places,
     count_reached,
     question_of,
+    scope_key,
 )
 from campaigns.analytics.progress_tables import (
     PlaceTree,
@@ -203,7 +203,7 @@ def read_drive_figures(
         return None
     is_whole = not hides_lists(session, [campaign.id for campaign in campaigns], user=user)
     seen = visible_to(session, user, ContactList.organisation_id)
-    scope = CountScope(campaigns, seen, _scope_key(organisations_of(session, user)))
+    scope = CountScope(campaigns, seen, scope_key(organisations_of(session, user)))
     counts_by_place = count_places(session, scope, redis=redis, now=now)
     goals = read_goals(session, at=now, drive=drive.id)
     history = read_unit_history(session)
@@ -417,13 +417,6 @@ def waves_of(campaign: Campaign, reach: Reach, *, unanswered: float, now: dateti
             day = max(launched + timedelta(days=step.after_days), now.astimezone(VIETNAM).date())
             waves.append(Wave(day, round(first.sent * unanswered)))
     return waves
-
-
-def _scope_key(organisations: set[int] | None) -> str:
-    """Return a short key for the set of organisations that a reader sees."""
-    if organisations is None:
-        return "all"
-    return hashlib.sha256(repr(sorted(organisations)).encode()).hexdigest()[:16]
 
 
 def read_agencies(session: Session, user: User, goals: Goals, drive: int, *, today: date) -> AgencyRanking:

@@ -8,6 +8,7 @@ door are added, each as a number of their own (`door_counts.py`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -60,6 +61,13 @@ class CountScope:
     @property
     def ids(self) -> list[int]:
         return sorted(campaign.id for campaign in self.campaigns)
+
+
+def scope_key(organisations: set[int] | None) -> str:
+    """Return a short key for the set of organisations that a reader sees."""
+    if organisations is None:
+        return "all"
+    return hashlib.sha256(repr(sorted(organisations)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from redis import Redis
+from redis import Redis, RedisError
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
+from campaigns.analytics.reach_counts import is_small
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.reach_by_operator import ReachByOperator, add_up
 from outreach.core.cache import cached_count
+from outreach.core.db import Database
 from outreach.models.contacts import Phone
 from outreach.models.gateways import GatewayAccount
 
@@ -18,17 +22,34 @@ COUNT_TTL_S = 5.0
 
 
 def read_by_operator(
-    session: Session, campaign_id: int, *, redis: Redis, price_vnd: float
-) -> ReachByOperator:
-    """Return a campaign's messages by operator and gateway, of all its lists. A slow count is cached as `cached_count` does."""
-    counted = cached_count(
-        redis,
-        f"loa:by-operator:{campaign_id}",
-        lambda: {"rows": _count(session, campaign_id)},
-        min_ttl_s=COUNT_TTL_S,
-    )
+    session: Session, campaign: Campaign, *, redis: Redis, price_vnd: float
+) -> ReachByOperator | None:
+    """Return a campaign's messages by operator and gateway, of all its lists; None while nobody has counted a large one."""
+    key = _key(campaign.id)
+    if is_small(campaign):
+        counted = cached_count(
+            redis, key, lambda: {"rows": _count(session, campaign.id)}, min_ttl_s=COUNT_TTL_S
+        )
+    else:
+        try:
+            kept: Any = redis.get(key)
+        except RedisError:
+            kept = None
+        if kept is None:
+            return None
+        counted = json.loads(kept)
     proofs = dict(session.execute(select(GatewayAccount.id, GatewayAccount.proof)).all())
     return add_up(counted["rows"], proofs=proofs, price_vnd=price_vnd)
+
+
+def keep_by_operator(db: Database, redis: Redis, campaign_id: int) -> None:
+    """Count a large campaign for all readers: with three million messages it takes seconds."""
+    with db.read() as session:
+        redis.set(_key(campaign_id), json.dumps({"rows": _count(session, campaign_id)}))
+
+
+def _key(campaign_id: int) -> str:
+    return f"loa:by-operator:{campaign_id}"
 
 
 def _count(session: Session, campaign_id: int) -> list[list[Any]]:

@@ -150,7 +150,7 @@ DueMail = tuple[type[CampaignVersion] | type[CampaignDecision], int, list[str], 
 _REQUEST = """Kính gửi đồng chí,
 
 Chiến dịch “{name}” của {organisation} đã được trình duyệt (lần {n}).
-Mời đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
+Đề nghị đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
 
 {link}
 
@@ -159,7 +159,7 @@ Loa gửi thư này tự động, xin không trả lời thư.
 _SECOND = """Kính gửi đồng chí,
 
 Chiến dịch “{name}” của {organisation} (lần trình {n}) đã có một người duyệt. {why} cần thêm
-một người nữa. Mời đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
+một người duyệt. Đề nghị đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
 
 {link}
 

@@ -207,25 +207,25 @@ Kính đề nghị gửi trước {freeze} hôm nay để kịp tổng hợp bá
 
 {link}
 
-Số liệu gồm: {parts}. Số nào chưa rõ thì để trống."""
+Số liệu gồm: {parts}. Số liệu chưa rõ thì để trống."""
 _MISSING = """Kính gửi đồng chí,
 
 Còn {count} cơ quan, đơn vị chưa gửi số liệu ngày {day}:
 {names}
 
-Số liệu được chốt lúc {freeze}. Có thể nhập giúp tại:
+Số liệu được chốt lúc {freeze}. Có thể nhập thay tại:
 
 {link}"""
 _UNDELIVERED = """Kính gửi đồng chí,
 
 Đã quá {undelivered} mà báo cáo ngày {day} chưa đến được tất cả nơi nhận. Báo cáo phải đến nơi trước {deadline}.
-Mời đồng chí xem lý do, tải văn bản và gửi bằng cách khác nếu cần, tại:
+Đề nghị đồng chí xem lý do, tải văn bản và gửi bằng cách khác nếu cần, tại:
 
 {link}"""
 _UNAPPROVED = """Kính gửi đồng chí,
 
 Đã quá {undelivered} mà báo cáo ngày {day} chưa được phê duyệt nên chưa phát hành. Báo cáo phải đến nơi trước {deadline}.
-Đề nghị đồng chí được giao lập báo cáo trình ký, đồng chí có thẩm quyền xem và phê duyệt tại:
+Đề nghị đồng chí được giao lập báo cáo trình ký, đồng chí có thẩm quyền xem xét, phê duyệt tại:
 
 {link}"""
 _REPORT = """Kính gửi đồng chí,
@@ -239,7 +239,7 @@ Xem và tải văn bản, không cần đăng nhập, đến hết ngày {until}
 
 Văn bản gửi kèm chưa có số và chữ ký; bản chính do văn thư phát hành.
 
-Mốc nhật ký, để đối chiếu khi kiểm tra: {anchor}"""
+Mốc nhật ký để đối chiếu khi kiểm tra: {anchor}"""
 _CORRECTION = """Kính gửi đồng chí,
 
 Gửi kèm Báo cáo bổ sung, đính chính lần {n} của Báo cáo ngày {day}: {count} số liệu được nhận hoặc sửa sau khi đã chốt.
@@ -284,7 +284,7 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
         missing = _missing(session, mail.drive_id, mail.day)
         names = "\n".join(f"- {name}" for name in missing)
         body = _MISSING.format(count=said(len(missing)), names=names, link=f"{base}/admin/agencies/", **facts)
-        return Letter(f"Còn {said(len(missing))} nơi chưa gửi số liệu ngày {day}", body + _END)
+        return Letter(f"Còn {said(len(missing))} cơ quan, đơn vị chưa gửi số liệu ngày {day}", body + _END)
     page = f"{base}/admin/report/?day={mail.day}&drive={mail.drive_id}"
     first = session.scalar(
         select(ReportIssue).where(
@@ -355,7 +355,7 @@ def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
     staff = "chưa có số liệu"
     if owners and installed is not None:
         staff = f"{said(installed)}/{said(owners)} người, đạt {percent(installed / owners)}"
-    official = "chưa đủ số liệu của toàn tỉnh"
+    official = "chưa đủ số liệu của toàn địa bàn"
     if whole.official:
         official = f"{said(whole.official.installed)} {'máy' if form.is_about_smartphones else 'người'}"
         if whole.official_share is not None:

@@ -48,6 +48,11 @@ def is_drawn(campaign_id: int, recipient_id: int, percent: int) -> bool:
     return int.from_bytes(digest[:8]) % 10_000 < percent * 100
 
 
+def are_enough(villages: Sequence[VillageChecks]) -> bool:
+    """Return whether anything may be said from these checks."""
+    return sum(village.checked for village in villages) >= FEWEST_CHECKS
+
+
 def correct(reported: int, unchecked: int, villages: Sequence[VillageChecks]) -> CorrectedCount | None:
     """Return what is left of `reported`, None with fewer than `FEWEST_CHECKS` checks.
 
@@ -58,7 +63,7 @@ def correct(reported: int, unchecked: int, villages: Sequence[VillageChecks]) ->
     """
     checks = sum(village.checked for village in villages)
     confirmed = sum(village.confirmed for village in villages)
-    if checks < FEWEST_CHECKS:
+    if not are_enough(villages):
         return None
     low, high = _wilson(confirmed, checks, villages)
     certain = reported - unchecked

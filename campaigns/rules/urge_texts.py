@@ -25,7 +25,7 @@ def write_about_place(lag: Lag, *, issuer: str, done: str, today: date) -> str:
     """Return the message to a place's contact: the figures, what is asked, and where to answer."""
     return _letter(
         f"{_result(lag, done=done)} (số người dân tự khai báo, tính đến ngày {short_day(today.isoformat())}).",
-        f"{issuer} đề nghị đồng chí chỉ đạo đẩy mạnh vận động tại địa bàn, và cho biết khó khăn, biện pháp, thời gian hoàn thành",
+        f"{issuer} đề nghị đồng chí chỉ đạo đẩy mạnh vận động tại địa bàn và phản hồi về khó khăn, biện pháp, thời gian hoàn thành",
     )
 
 
@@ -33,7 +33,7 @@ def write_about_agency(agency: str, *, issuer: str, done: str, freeze: str, toda
     """Return the message to an agency's contact that has not reported today."""
     return _letter(
         f"Đến nay chưa nhận được số liệu ngày {short_day(today.isoformat())} của {agency} về số người đã {done}.",
-        f"{issuer} đề nghị gửi số liệu trước {freeze} hôm nay; nếu có khó khăn, xin cho biết",
+        f"{issuer} đề nghị gửi số liệu trước {freeze} hôm nay; nếu có khó khăn, vướng mắc, đề nghị phản hồi",
     )
 
 
@@ -45,7 +45,9 @@ def _result(lag: Lag, *, done: str) -> str:
     if lag.share is None:
         text = f"{lag.place} chưa có người tự khai báo đã {done}"
     else:
-        text = f"{lag.place} đạt {percent(lag.share)} số người đã {done}"
+        text = (
+            f"Tỷ lệ người dân đã {done} tại {lag.place[:1].lower()}{lag.place[1:]} đạt {percent(lag.share)}"
+        )
     if lag.goal is not None:
         text += f", mục tiêu {percent(lag.goal, is_exact=True)}"
         if lag.deadline is not None:

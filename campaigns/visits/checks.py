@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from redis import Redis
 from sqlalchemy import and_, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.door_counts import count_at_the_door
+from campaigns.analytics.progress_counts import MIN_TTL_S, scope_key
 from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
-from campaigns.rules.random_checks import CorrectedCount, VillageChecks, correct
+from campaigns.rules.random_checks import CorrectedCount, VillageChecks, are_enough, correct
 from campaigns.rules.visits import VisitOutcome, VisitReason
-from outreach.accounts.permissions import visible_to
+from outreach.accounts.permissions import organisations_of, visible_to
+from outreach.core.cache import cached_count
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList
 
@@ -29,11 +32,11 @@ _CLEAR = (
 
 
 def read_corrected(
-    session: Session, drive_id: int, user: User | None, *, as_of: datetime
+    session: Session, drive_id: int, user: User | None, *, as_of: datetime, redis: Redis | None = None
 ) -> CorrectedCount | None:
     """Return what is left of a drive's self-reports as of a moment, each phone once; None with too few checks.
 
-    Within the user's scope; of all without a user.
+    Within the user's scope; of all without a user. With `redis` the count of the reports is kept as `cached_count` does.
     """
     seen = visible_to(session, user, ContactList.organisation_id) if user else true()
     in_scope = (Campaign.drive_id == drive_id, Recipient.exclusion.is_(None), seen)
@@ -64,6 +67,8 @@ def read_corrected(
         .group_by(Recipient.area_code, VisitLine.round_id)
     ).all()
     villages = [VillageChecks(checked, int(confirmed)) for _area, _sheet, confirmed, checked in checks]
+    if not are_enough(villages):  # the reports themselves, of which there may be a million, need not be read
+        return None
     is_checked = exists().where(
         VisitLine.recipient_id == Recipient.id,
         VisitLine.why == VisitReason.CHECK,
@@ -89,13 +94,19 @@ def read_corrected(
         .group_by(InstallReport.phone_id)
         .subquery()
     )
-    reported, unchecked = session.execute(
-        select(func.count(), func.coalesce(func.sum(by_phone.c.is_unchecked), 0))
-    ).one()
+    query = select(func.count(), func.coalesce(func.sum(by_phone.c.is_unchecked), 0)).select_from(by_phone)
+
+    def count() -> dict[str, list[int]]:
+        return {"counts": [int(n) for n in session.execute(query).one()]}
+
+    whose = scope_key(organisations_of(session, user)) if user else "all"
+    key = f"loa:unchecked:{drive_id}:{whose}"
+    counted = cached_count(redis, key, count, min_ttl_s=MIN_TTL_S) if redis else count()
+    reported, unchecked = counted["counts"]
     ids = session.scalars(select(Campaign.id).where(Campaign.drive_id == drive_id)).all()
     reported += sum(
         n
         for _area, _organisation, outcome, n in count_at_the_door(session, ids, as_of=as_of, seen=seen)
         if outcome is VisitOutcome.INSTALLED
     )
-    return correct(reported, int(unchecked), villages)
+    return correct(reported, unchecked, villages)

@@ -27,25 +27,25 @@ from outreach.use_cases import use_case
 VALID_FOR = timedelta(hours=72)
 RESET_VALID_FOR = timedelta(hours=2)
 _VALID_BY_KIND = {"invitation": VALID_FOR, "reset": RESET_VALID_FOR}
-_SUBJECT = "Loa: đặt mật khẩu cho tài khoản của bạn"
-_BODY = """Kính gửi ông/bà,
+_SUBJECT = "Loa: đặt mật khẩu cho tài khoản"
+_BODY = """Kính gửi đồng chí,
 
-Tài khoản Loa của ông/bà đã được tạo hoặc cần đặt lại mật khẩu. Hãy mở liên kết sau trong vòng 72 giờ và chọn một
+Tài khoản Loa của đồng chí đã được tạo hoặc cần đặt lại mật khẩu. Đề nghị mở liên kết sau trong vòng 72 giờ và chọn
 mật khẩu; liên kết chỉ dùng được một lần:
 
 {link}
 
-Nếu ông/bà không chờ thư này, hãy bỏ qua thư và báo cho người quản trị.
+Nếu không đề nghị mở hoặc đặt lại tài khoản, hãy bỏ qua thư này và báo cho người quản trị.
 """
 _RESET_SUBJECT = "Loa: đặt lại mật khẩu"
-_RESET_BODY = """Kính gửi ông/bà,
+_RESET_BODY = """Kính gửi đồng chí,
 
-Có người, có lẽ là ông/bà, vừa báo quên mật khẩu của tài khoản Loa này. Hãy mở liên kết sau trong vòng 2 giờ và chọn
-một mật khẩu mới; liên kết chỉ dùng được một lần:
+Hệ thống nhận được yêu cầu đặt lại mật khẩu của tài khoản này. Đề nghị mở liên kết sau trong vòng 2 giờ và chọn
+mật khẩu mới; liên kết chỉ dùng được một lần:
 
 {link}
 
-Nếu ông/bà không yêu cầu, hãy bỏ qua thư này: mật khẩu hiện tại vẫn như cũ.
+Nếu đồng chí không yêu cầu, hãy bỏ qua thư này: mật khẩu hiện tại giữ nguyên.
 """
 
 

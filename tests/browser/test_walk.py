@@ -193,7 +193,7 @@ def be_refused_the_rest(leader: Visit, sheet: str) -> None:
         "/admin/imports/",
     ):
         page = leader.open(path, status=403)
-        expect(page.get_by_role("heading", level=1)).to_have_text("Bạn không có quyền xem trang này")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Tài khoản không có quyền xem trang này")
     page = leader.open("/admin/progress/?campaign=999999", status=404)
     expect(page.get_by_role("heading", level=1)).to_have_text("Không có trang này")
 

@@ -221,18 +221,20 @@ def _communes(
     for n, place in enumerate(communes, 1):
         first, name, *rest = place_row(str(n), place.name, place, basis)
         rows.append((first, name, names.get(place.district, ""), *rest))
+    table = without_empty_columns(
+        Table("Xã, phường, thị trấn", "", columns, tuple(rows), unit="người"),
+    )
+    shown = {column.title for column in table.columns}
     notes = [
-        *(["ĐTTM là điện thoại thông minh"] if template.is_about_smartphones else ()),
+        *(["ĐTTM là điện thoại thông minh"] if any("ĐTTM" in title for title in shown) else ()),
         *(
             ["“Số chính thức” và “Tự khai báo” là hai nguồn riêng, không cộng gộp"]
-            if snapshot.has_sources
+            if "Số chính thức" in shown
             else ()
         ),
         "xã, phường, thị trấn chưa có số liệu nào không nêu trong bảng",
     ]
-    note = f"Ghi chú: {'; '.join(notes)}."
-    table = Table("Xã, phường, thị trấn", "", columns, tuple(rows), unit="người")
-    return (without_empty_columns(table), Paragraph(note, Style.NOTE))
+    return (table, Paragraph(f"Ghi chú: {'; '.join(notes)}.", Style.NOTE))
 
 
 def _bodies(snapshot: Snapshot) -> tuple[Block, ...]:

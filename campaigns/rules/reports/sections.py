@@ -221,7 +221,7 @@ def _slowest(snapshot: Snapshot) -> str:
         + (f", còn thiếu {said(line.missing)} người)" if line.missing else ")")
         for line in behind[:_MOST_SLOW]
     )
-    return f"Những nơi đạt thấp nhất: {names}."
+    return f"Các địa bàn đạt thấp nhất: {names}."
 
 
 # -- agencies' staff
@@ -239,7 +239,7 @@ def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     has_older = any(agency.is_missing and agency.day for agency in agencies)
     lines = [
         f"Đã gửi số liệu trong ngày: {with_report}/{len(agencies)} cơ quan, đơn vị"
-        + ("; nơi chưa gửi được tính theo số liệu gần nhất đã gửi." if has_older else ".")
+        + ("; cơ quan, đơn vị chưa gửi được tính theo số liệu gửi gần nhất." if has_older else ".")
     ]
     if owners and installed is not None:
         gap = owners - installed

@@ -67,7 +67,7 @@ def test_others_read_the_goals_and_set_none(places: World, client: FlaskClient) 
     form = {"subject": "staff:", "share": "100", "csrf_token": token(page.text)}
     refused = client.post("/admin/goals/set", data=form)
     assert refused.status_code == 422
-    assert "Chỉ cán bộ của cấp tỉnh" in refused.text
+    assert "Chỉ cán bộ cấp tỉnh" in refused.text
     with places.runtime.db.read() as session:
         assert read_goals(session, at=places.now).goals == {}
 

@@ -55,7 +55,7 @@ def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(
 ) -> None:
     world.act(world.draft(), CampaignAction.SUBMIT)
     signed_in(client, APPROVER)
-    assert "Chờ bạn xem và duyệt" in home(client)
+    assert "Chờ xem xét, phê duyệt" in home(client)
     signed_in(client, AUTHOR)
     assert "Chờ người duyệt" in home(client)
 

@@ -276,7 +276,7 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(
     signed_in(client, LEADER)
     page = client.get("/admin/progress/").text
     assert "Cần thêm 2 người mỗi ngày" in page  # four of eight, today and tomorrow
-    assert "Chưa đủ ngày để dự báo." in page
+    assert "Chưa đủ số ngày để dự báo." in page
     with places.runtime.db.write() as session:
         session.get_one(Campaign, campaign_id).launched_at = today - timedelta(days=8)
     for n in (6, 3):
@@ -285,7 +285,7 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(
     assert "Cần thêm 1 người mỗi ngày" in page
     assert "8 ngày gần nhất" in page
     assert "Dự báo đến hạn" in page
-    one_verdict = ("Dự kiến đạt mục tiêu khoảng ngày", "Dự kiến đến hạn còn thiếu khoảng")
+    one_verdict = ("Dự kiến đạt mục tiêu khoảng ngày", "Đến hạn, dự kiến còn thiếu khoảng")
     assert sum(each in page for each in one_verdict) == 1
     answer(places, campaign_id, *[Label.INSTALLED] * 4)
     assert "mỗi ngày" not in client.get("/admin/progress/").text  # it is reached

@@ -150,7 +150,7 @@ def test_what_came_late_is_shown_and_issued_as_a_correction(
     approve(world, now)
     issue(world.runtime, 1, YESTERDAY, now=now)
     page = client.get(PAGE).text
-    assert "Chưa thấy số liệu nào thay đổi" in page
+    assert "Chưa có số liệu nào thay đổi" in page
     public = client.get(link(world)).text
     assert "BÁO CÁO BỔ SUNG, ĐÍNH CHÍNH" in public
     first = client.get(f"{link(world)}?n=0").text

@@ -138,7 +138,7 @@ def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(
     signed_in(client, LIMITED)
     page = client.get(show).text
     assert told(page) == {IN, ALSO_IN, UNKNOWN}
-    assert "1 dòng là người ngoài phạm vi của bạn" in page
+    assert "Không hiện 1 dòng của người ngoài phạm vi" in page
     assert told(client.get(f"{show}sheet?numbers=1").text) == {IN, ALSO_IN, UNKNOWN}
     # Nothing is entered for whom one does not see, and what others entered stays.
     assert post(client, f"{show}enter", **{f"k{n}": "2" for n in range(1, 5)}).status_code == 303
@@ -215,7 +215,7 @@ def test_a_request_names_its_person_to_those_who_may_see_them(office: World, cli
     signed_in(client, LIMITED)
     page = client.get("/admin/requests/").text
     assert told(page) == {IN}
-    assert "(ngoài phạm vi của bạn)" in page
+    assert "(ngoài phạm vi được giao)" in page
 
 
 def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(
@@ -256,4 +256,4 @@ def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(
     assert f'value="{COMMUNE}"' in areas
     assert 'value="608"' not in areas
     assert f'value="{ELSEWHERE}"' not in areas
-    assert "Chiến dịch của bạn chỉ gửi trong Huyện Đắk Hà" in areas
+    assert "Chiến dịch chỉ gửi trong phạm vi được giao: Huyện Đắk Hà" in areas

@@ -96,7 +96,7 @@ def test_the_page_tells_why_nothing_moves(world: World, client: FlaskClient, cam
     with world.runtime.db.write() as session:
         stop_all_sending(session, user=find_user(session, APPROVER), now=world.now)
     assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED  # type: ignore[union-attr]
-    assert "Đang dừng mọi việc gửi tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
+    assert "Đang dừng toàn bộ việc nhắn tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
     world.act(campaign_id, CampaignAction.PAUSE)
     assert "Đang tạm dừng" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
 
@@ -182,7 +182,7 @@ def test_what_stays_unknown_is_decided_on_the_page(
     assert asked in client.get("/admin/").text
     sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
     assert asked in sheet
-    assert "Bạn không cần làm gì" not in sheet
+    assert "Cán bộ không phải làm gì thêm" not in sheet
     path, form = f"/admin/campaigns/{campaign_id}/running/undecided/{choice}", {"csrf_token": token(client)}
     assert told in client.post(path, data=form, follow_redirects=True).text
     world.runtime.redis.flushdb()

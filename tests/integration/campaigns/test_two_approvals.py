@@ -177,7 +177,7 @@ def test_who_is_to_be_the_second_finds_the_button_and_the_first_does_not(world: 
     button = f'action="{sheet}approve"'
     for email in (AUTHOR, APPROVER):
         page = signed_in(app.test_client(), email).get(sheet).text
-        assert "Chưa tin nào được gửi" in page
+        assert "Chưa có tin nào được gửi" in page
         assert button not in page
     client = signed_in(app.test_client(), SECOND)
     assert button in client.get(sheet).text
