@@ -6,6 +6,7 @@ the thread, in which other tests could start none of their own.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SIGNED_IN_FOR_S = 300  # a third of `outreach.accounts.sessions.CONFIRMED_FOR`
 OpenAs = Callable[..., Visit]
 
 
@@ -49,11 +51,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def signed_in(office: Office, browser: Browser) -> Callable[[str], Any]:
-    """The cookies of someone who has signed in, once for each."""
-    kept: dict[str, Any] = {}
+    """The cookies of someone who has signed in: once for each, but not so long ago that pages ask for the password again."""
+    kept: dict[str, tuple[float, Any]] = {}
 
     def sign_in(email: str) -> Any:
-        if email not in kept:
+        if email not in kept or kept[email][0] < time.monotonic() - SIGNED_IN_FOR_S:
             context = browser.new_context(locale="vi-VN")
             page = context.new_page()
             page.goto(f"{office.url}/login")
@@ -61,9 +63,9 @@ def signed_in(office: Office, browser: Browser) -> Callable[[str], Any]:
             page.get_by_label("Mật khẩu").fill(PASSWORD)
             page.get_by_role("button", name="Đăng nhập").click()
             page.wait_for_url("**/admin/")
-            kept[email] = context.storage_state()
+            kept[email] = time.monotonic(), context.storage_state()
             context.close()
-        return kept[email]
+        return kept[email][1]
 
     return sign_in
 
@@ -88,34 +90,29 @@ def page_as(office: Office, browser: Browser, signed_in: Callable[[str], Any]) -
 
 
 @pytest.fixture(scope="package")
-def contexts(browser: Browser, signed_in: Callable[[str], Any]) -> Iterator[dict[str | None, BrowserContext]]:
-    """One for each who only looks: what all pages share is loaded once."""
-    kept: dict[str | None, BrowserContext] = {}
+def looks(browser: Browser) -> Iterator[dict[str | None, Visit]]:
+    """One tab for each who only looks: what all pages share is loaded once."""
+    kept: dict[str | None, Visit] = {}
     yield kept
-    for context in kept.values():
-        context.close()
+    for visit in kept.values():
+        visit.page.context.close()
 
 
 @pytest.fixture
 def look_as(
-    office: Office,
-    browser: Browser,
-    signed_in: Callable[[str], Any],
-    contexts: dict[str | None, BrowserContext],
-) -> Iterator[Callable[[str | None], Visit]]:
-    """A new tab of somebody who changes nothing. No fault may be left in the end."""
-    opened: list[Visit] = []
+    office: Office, browser: Browser, signed_in: Callable[[str], Any], looks: dict[str | None, Visit]
+) -> Callable[[str | None], Visit]:
+    """The tab of somebody who changes nothing, at a desk's width, with no fault so far."""
 
     def open_as(email: str | None) -> Visit:
-        if email not in contexts:
-            contexts[email] = _new_context(browser, signed_in(email) if email else None)
-        opened.append(Visit(contexts[email].new_page(), office.url))
-        return opened[-1]
+        if email not in looks:
+            context = _new_context(browser, signed_in(email) if email else None)
+            looks[email] = Visit(context.new_page(), office.url)
+        looks[email].faults.clear()
+        looks[email].page.set_viewport_size(DESK)
+        return looks[email]
 
-    yield open_as
-    for visit in opened:
-        visit.page.close()
-    assert [fault for visit in opened for fault in visit.faults] == []
+    return open_as
 
 
 def _new_context(browser: Browser, state: Any, *, size: Any = DESK, script: bool = True) -> BrowserContext:
