@@ -13,7 +13,9 @@ from sqlalchemy import select, update
 import campaigns.delivery.reconcile
 import outreach.sms.http_client
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
-from campaigns.models.messages import Attempt
+from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.models.messages import Attempt, Incident
+from campaigns.rules.lookups import TIMES_ABSENT
 from campaigns.rules.states import AttemptState
 from outreach.accounts.users import find_user
 from outreach.core.settings import Settings
@@ -100,6 +102,30 @@ def test_a_list_that_shows_messages_late_is_waited_for(world: World, simulator: 
         look_now(world)
         world.send()
     assert len(simulator.ledger()) == PEOPLE
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that_has_left(
+    world: World, has_left: bool
+) -> None:
+    campaign = cut_all(world, list_delay_s=600)  # much later than was declared
+    pass_list_delay(world)
+    for _ in range(TIMES_ABSENT):
+        look_now(world)
+    assert states(world, campaign) == {"queued": PEOPLE}
+    world.simulator.faults(list_delay_s=0)
+    if has_left:
+        world.send()
+    with world.runtime.db.write() as session:
+        first = session.scalars(select(Attempt.id).where(Attempt.n == 1)).all()
+        seen = [AttemptReport(attempt, AttemptState.ACCEPTED, f"SM-late-{attempt}") for attempt in first]
+        apply_reports(session, seen, now=world.now, secret_key=world.runtime.settings.secret_key)
+    world.send()
+    assert Counter(world.sent_to()) == {number(i): 1 + has_left for i in range(PEOPLE)}
+    assert states(world, campaign) == {"accepted": PEOPLE}
+    with world.runtime.db.read() as session:
+        incidents = session.scalars(select(Incident.kind)).all()
+    assert incidents == ["sent_twice"] * PEOPLE * has_left
 
 
 def test_texts_that_the_list_alters_are_left_to_a_person(world: World) -> None:

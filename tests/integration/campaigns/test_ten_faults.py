@@ -23,6 +23,7 @@ from sqlalchemy import event, text
 from admin.app import create_app
 from campaigns.checks.doctor import run_checks
 from campaigns.rules.checks import Check, Finding, Level, judge_certificate
+from campaigns.rules.delivery import fault_of
 from campaigns.rules.states import CampaignState
 from outreach.core.job_queue import DEFAULT, QUEUES, note_alive, open_queue
 from outreach.core.network_checks import ask, certificate_left
@@ -30,6 +31,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_reset_mail, enqueue_sweep
 from outreach.runtime import Runtime, open_runtime
 from tests.integration.admin.test_health import metrics
+from tests.support.twilio_server import send, settings_for
 from tests.support.world import World
 from workers.processes import create_worker
 
@@ -162,6 +164,7 @@ def test_a_certificate_that_has_expired(tmp_path: Path) -> None:
         assert judged(now + timedelta(days=3), trust).level is Level.FAULT
         assert judged(now, None).level is Level.FAULT  # nobody's
         assert ask(url).fault == "certificate"  # so is a gateway's
+        assert fault_of(send(settings_for(url))) == "certificate"  # and no message leaves for it
     finally:
         server.shutdown()
         server.server_close()
