@@ -43,8 +43,8 @@ from sqlalchemy.types import TypeEngine
 
 def change_rows(session: Session, statement: Executable) -> CursorResult[Any]:
     """Run an UPDATE or DELETE of rows that the session holds no objects of, so that none is refreshed."""
-    result = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(result, CursorResult)
+    # Without RETURNING it has the number of rows.
+    result: Any = session.execute(statement, execution_options={"synchronize_session": False})
     return result
 
 
