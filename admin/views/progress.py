@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -9,8 +10,11 @@ from datetime import UTC, date, datetime
 from flask import request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, TextField
 from admin.forms import today as this_day
@@ -21,7 +25,8 @@ from admin.wording.filters import moment as show_moment
 from admin.wording.progress import OUTLOOKS, place_rows, show_concern
 from admin.wording.reports import DAY_STATES
 from campaigns.analytics import open_tasks
-from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
+from campaigns.analytics.progress import ProgressPage, drive_of_campaign, is_large, read_progress
+from campaigns.analytics.progress_counts import MIN_TTL_S
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Drive
 from campaigns.models.reports import FileKind
@@ -36,8 +41,10 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals
 from outreach.accounts.permissions import is_province_staff, organisations_of
+from outreach.core.cache import cached_count
 from outreach.core.spreadsheets import workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
+from outreach.models.accounts import Role, User
 
 COMMUNES_SHOWN, LAGGARDS_SHOWN = 10, 3
 
@@ -60,21 +67,37 @@ class ProgressView(AdminPage):
 
         `?units=` is a day whose units the places are.
         """
+        with self.reading() as (session, user):
+            drive, drives = self._drive(session, user), list_drives(session)
+            key = _shared_key(session, drive, user)
+
+        def draw() -> dict[str, str | None]:
+            return {"shown": self._figures(drive, drives)}
+
+        redis = self.runtime.redis
+        shown = (cached_count(redis, key, draw, min_ttl_s=MIN_TTL_S) if key else draw())["shown"]
+        if shown is None:
+            return self.render("progress/empty.html", drives=drives, drive=drive)
+        return self.render("progress/progress.html", shown=Markup(shown))  # noqa: S704 - our own template
+
+    def _drive(self, session: Session, user: User) -> Drive:
+        """Return the drive that the address names or that was chosen last; one without an id before the first."""
+        if campaign_id := request.args.get("campaign", type=int):
+            return drive_of_campaign(session, campaign_id, user=user)
+        return session.get(Drive, requested_drive_id(session)) or Drive(name="")
+
+    def _figures(self, drive: Drive, drives: Sequence[Drive]) -> str | None:
+        """Return what stands on the page of a drive; None before its first launch."""
         now = datetime.now(UTC)
         redis = self.runtime.redis
         with self.reading() as (session, user):
-            drives, campaign_id = list_drives(session), request.args.get("campaign", type=int)
-            if campaign_id:
-                drive = drive_of_campaign(session, campaign_id, user=user)
-            else:
-                drive = session.get(Drive, requested_drive_id(session)) or Drive(name="")
             leaders = (
                 read_progress(session, drive, user=user, redis=redis, now=now, units=requested_day("units"))
                 if drive.id
                 else None
             )
             if leaders is None:
-                return self.render("progress/empty.html", drives=drives, drive=drive)
+                return None
             # Figures are entered, and places urged, by the units of today.
             is_of_today = leaders.units == [leaders.units, *leaders.days_of_units][-1]
             may_enter_official = (
@@ -116,8 +139,8 @@ class ProgressView(AdminPage):
         district = next(
             (line for line in leaders.districts.lines if line.code and line.code == district_code), None
         )
-        return self.render(
-            "progress/progress.html",
+        figures: str = self.render(
+            "progress/figures.html",
             drives=drives,
             leaders=leaders,
             head=head,
@@ -139,6 +162,7 @@ class ProgressView(AdminPage):
             waves_by_day={wave.day: wave.people for wave in leaders.waves},
             charts=draw_charts(leaders, self.settings.boundaries_file, today=today),
         )
+        return figures
 
     @expose("/picture/<any(days, places, funnel):chart>.png")
     def picture(self, chart: str) -> ResponseReturnValue:
@@ -182,3 +206,15 @@ class ProgressView(AdminPage):
         page = url_for(".index", drive=drive, _anchor="sources")
         message = _("Đã ghi số liệu.")
         return self.submit_form(OfficialForm(), page, enter_official, drive=drive, message=message)
+
+
+def _shared_key(session: Session, drive: Drive, user: User) -> str | None:
+    """Return the key under which all leaders who see the same share the page of a large drive; None for anybody else.
+
+    Others enter figures, and see at once what they entered.
+    """
+    if user.role is not Role.LEADER or not is_large(session, drive):
+        return None
+    of_page = [request.args.get(name, "")[:16] for name in ("district", "units")]
+    whose = repr((user.organisation_id, user.area_code, *of_page, str(get_locale())))
+    return f"loa:leaders:{drive.id}:{hashlib.sha256(whose.encode()).hexdigest()}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from redis import Redis
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import AgencyStatus, read_overview
@@ -35,6 +35,7 @@ from campaigns.analytics.progress_tables import (
     organisations_table,
 )
 from campaigns.analytics.reach import Reach, read_reach
+from campaigns.analytics.reach_counts import SMALL
 from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import Official, add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive
@@ -176,6 +177,12 @@ def launched_in(session: Session, drive: Drive, *, user: User) -> Sequence[Campa
         .where(Campaign.drive_id == drive.id, Campaign.launched_at.is_not(None), takes_part(session, user))
         .order_by(Campaign.launched_at, Campaign.id)
     ).all()
+
+
+def is_large(session: Session, drive: Drive) -> bool:
+    """Return whether a drive has a campaign whose figures a worker counts for all readers."""
+    large = exists().where(Campaign.drive_id == drive.id, Campaign.recipients > SMALL)
+    return bool(session.scalar(select(large)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from admin.demo.load_demo import SENDER
 from outreach.rules.segments import unaccent
 from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import APPROVER, AUTHOR, DATA, LEADER
-from tests.browser.page_checks import PHONE, Visit
+from tests.browser.page_checks import DESK, PHONE, Visit
 from tests.browser.running_site import Office
 
 ORGANISATION = "Hội Liên hiệp Phụ nữ tỉnh Kon Tum"
@@ -46,6 +46,7 @@ def test_an_officers_first_campaign(office: Office, page_as: OpenAs) -> None:
     read_it_as_leader(leader, before + 2)
     leader.open(f"/admin/progress/?campaign={office.made['demo']}")
     leader.take_picture("progress")
+    see_the_morning_on_a_phone(leader)
     be_refused_the_rest(leader, sheet)
 
 
@@ -174,6 +175,17 @@ def read_it_as_leader(leader: Visit, reported: int) -> None:
     # The head of the page is the province; step by step below, over all campaigns of the drive.
     expect(page.locator("table.reach tbody tr").last).to_contain_text(str(reported))
     expect(page.get_by_role("main")).to_contain_text(ORGANISATION)
+
+
+def see_the_morning_on_a_phone(leader: Visit) -> None:
+    """Share, verdict and the three places furthest behind stand on the first screen of a phone, without scrolling."""
+    page = leader.page
+    page.set_viewport_size(PHONE)
+    places = page.locator(".laggards li")
+    expect(places).to_have_count(3)
+    for shown in (page.locator(".headline-share"), page.locator(".verdict"), places.last):
+        expect(shown).to_be_in_viewport(ratio=1)
+    page.set_viewport_size(DESK)
 
 
 def be_refused_the_rest(leader: Visit, sheet: str) -> None:

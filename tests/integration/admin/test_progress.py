@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from admin.app import create_app
 from campaigns.agencies.reports import submit_by_officer
-from campaigns.analytics import reach
+from campaigns.analytics import progress, reach
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.analytics.reach_counts import store_reach
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
@@ -250,6 +250,30 @@ def test_a_leader_reads_figures_and_no_person(places: World, client: FlaskClient
     assert "chưa rõ" in page
     assert "A Thun" not in page
     assert client.get("/admin/inbox/").status_code == 403
+
+
+def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_nobody_else(
+    places: World, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SMALL", 0)
+    of_women, path = "lanhdao.pn@loa.example", f"/admin/progress/?campaign={launch(places)}"
+    with places.runtime.db.write() as session:
+        women = find_user(session, NEIGHBOUR).organisation_id
+        places.add_officer(session, of_women, Role.LEADER, women)
+        places.add_officer(session, "bithu@loa.example", Role.LEADER)
+
+    def share(email: str) -> str:
+        signed_in(client, email)
+        return re.findall(r'"headline-share">([^<]+)<', client.get(path).text)[0]
+
+    assert share(LEADER) == "0,0%"
+    answer(places, 1, *[Label.INSTALLED] * 2)
+    assert share("bithu@loa.example") == "0,0%"  # as read a moment ago
+    assert share(AUTHOR) == "25,0%"  # who enters figures sees them at once
+    answer(places, 1, *[Label.INSTALLED] * 6)
+    assert share(of_women) == "50,0%"  # two of their own four
+    assert "Huyện Kon Tum" not in client.get(path).text
+    assert share(LEADER) == "0,0%"
 
 
 def test_what_is_beyond_ones_scope_is_not_there(places: World, client: FlaskClient) -> None:
