@@ -46,7 +46,7 @@ from campaigns.rules.budget import refusal_of
 from campaigns.rules.draft import Draft
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role
 from outreach.core.bulk import change_rows
 from outreach.enqueue_jobs import enqueue_approval_mail, enqueue_sweep
 from outreach.models.accounts import Role, User
@@ -159,14 +159,8 @@ def prepare_correcting_campaign(
 
 def find_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign:
     """Return a campaign that the user may see. Raises NotFound."""
-    campaign = session.scalar(
-        select(Campaign).where(
-            Campaign.id == campaign_id, visible_to(session, user, Campaign.organisation_id)
-        )
-    )
-    if campaign is None:
-        raise NotFound("campaign_id_not_visible", id=campaign_id)
-    return campaign
+    error = NotFound("campaign_id_not_visible", id=campaign_id)
+    return find_visible(session, Campaign, campaign_id, user, error)
 
 
 def change_state(

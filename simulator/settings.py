@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 
@@ -44,6 +45,10 @@ def setting(
     )
 
 
+share = partial(setting, 0.0, SettingKind.SHARE)
+flag = partial(setting, False, SettingKind.FLAG)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Faults:
     """Faults of the gateway; by default none."""
@@ -52,69 +57,41 @@ class Faults:
     jitter_ms: float = setting(
         0, SettingKind.MILLISECONDS, "Dao động độ trễ", "cộng thêm ngẫu nhiên tới mức này", high=120_000
     )
-    rate_429: float = setting(0.0, SettingKind.SHARE, "Quá tải (429)", "từ chối trước khi nhận tin")
+    rate_429: float = share("Quá tải (429)", "từ chối trước khi nhận tin")
     retry_after_s: float | None = setting(
         None, SettingKind.OPTIONAL, "Retry-After", "kèm theo 429; để trống là không gửi"
     )
-    rate_500: float = setting(0.0, SettingKind.SHARE, "Lỗi 500, chưa nhận tin", "tin không vào sổ")
-    rate_500_after: float = setting(
-        0.0, SettingKind.SHARE, "Lỗi 500, đã nhận tin", "tin vẫn vào sổ và vẫn đi"
-    )
-    rate_cut: float = setting(
-        0.0, SettingKind.SHARE, "Đứt kết nối, đã nhận tin", "tin vẫn vào sổ, không có trả lời"
-    )
-    rate_cut_before: float = setting(0.0, SettingKind.SHARE, "Đứt kết nối, chưa nhận tin", "tin không vào sổ")
-    rate_timeout: float = setting(
-        0.0, SettingKind.SHARE, "Im lặng, đã nhận tin", "tin vẫn vào sổ, không trả lời"
-    )
+    rate_500: float = share("Lỗi 500, chưa nhận tin", "tin không vào sổ")
+    rate_500_after: float = share("Lỗi 500, đã nhận tin", "tin vẫn vào sổ và vẫn đi")
+    rate_cut: float = share("Đứt kết nối, đã nhận tin", "tin vẫn vào sổ, không có trả lời")
+    rate_cut_before: float = share("Đứt kết nối, chưa nhận tin", "tin không vào sổ")
+    rate_timeout: float = share("Im lặng, đã nhận tin", "tin vẫn vào sổ, không trả lời")
     timeout_s: float = setting(30.0, SettingKind.SECONDS, "Im lặng trong", "rồi ngắt kết nối")
-    rate_problem_json: float = setting(
-        0.0, SettingKind.SHARE, "Từ chối theo RFC 9457", "application/problem+json, trước khi nhận tin"
-    )
-    rate_407: float = setting(
-        0.0,
-        SettingKind.SHARE,
-        "Máy trung gian chặn (407)",
-        "trang web của proxy thay cho trả lời của tổng đài",
-    )
-    rate_refused: float = setting(
-        0.0, SettingKind.SHARE, "Từ chối tin", "lỗi 400 với mã ở ô sau, tin không vào sổ"
-    )
+    rate_problem_json: float = share("Từ chối theo RFC 9457", "application/problem+json, trước khi nhận tin")
+    rate_407: float = share("Máy trung gian chặn (407)", "trang web của proxy thay cho trả lời của tổng đài")
+    rate_refused: float = share("Từ chối tin", "lỗi 400 với mã ở ô sau, tin không vào sổ")
     refused_code: int = setting(21211, SettingKind.WHOLE, "Mã từ chối", "mã lỗi của Twilio", high=99_999)
-    rate_nonsense: float = setting(
-        0.0, SettingKind.SHARE, "Trả lời vô nghĩa, đã nhận tin", "tin vẫn vào sổ, câu trả lời không đọc được"
+    rate_nonsense: float = share(
+        "Trả lời vô nghĩa, đã nhận tin", "tin vẫn vào sổ, câu trả lời không đọc được"
     )
     segments_factor: int = setting(
         1, SettingKind.WHOLE, "Tính cước gấp", "số lần so với số tin tính cước đúng", low=1, high=20
     )
-    reads_too: bool = setting(
-        False,
-        SettingKind.FLAG,
-        "Cả khi tra cứu",
-        "429, 500, đứt kết nối và trả lời vô nghĩa xảy ra cả khi xem danh sách tin",
+    reads_too: bool = flag(
+        "Cả khi tra cứu", "429, 500, đứt kết nối và trả lời vô nghĩa xảy ra cả khi xem danh sách tin"
     )
     callbacks_repeat: int = setting(
         1, SettingKind.WHOLE, "Số lần báo mỗi trạng thái", "bình thường là 1", low=1, high=20
     )
-    callbacks_shuffle: bool = setting(
-        False, SettingKind.FLAG, "Xáo trộn báo trạng thái", "mỗi lần báo chậm ngẫu nhiên tới 3 giây"
-    )
-    callbacks_off: bool = setting(
-        False, SettingKind.FLAG, "Không báo trạng thái", "tin vẫn đi nhưng hệ thống không được báo"
-    )
-    rate_callbacks_lost: float = setting(
-        0.0, SettingKind.SHARE, "Mất báo trạng thái", "trong số các lần báo; không báo lại"
-    )
-    rate_undelivered: float = setting(
-        0.0, SettingKind.SHARE, "Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng"
-    )
-    rate_failed: float = setting(0.0, SettingKind.SHARE, "Gửi hỏng", "quá tải, nhà mạng chặn hoặc gặp lỗi")
+    callbacks_shuffle: bool = flag("Xáo trộn báo trạng thái", "mỗi lần báo chậm ngẫu nhiên tới 3 giây")
+    callbacks_off: bool = flag("Không báo trạng thái", "tin vẫn đi nhưng hệ thống không được báo")
+    rate_callbacks_lost: float = share("Mất báo trạng thái", "trong số các lần báo; không báo lại")
+    rate_undelivered: float = share("Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng")
+    rate_failed: float = share("Gửi hỏng", "quá tải, nhà mạng chặn hoặc gặp lỗi")
     list_delay_s: float = setting(
         0.0, SettingKind.SECONDS, "Danh sách hiện chậm", "tin chỉ hiện khi tra cứu sau chừng ấy"
     )
-    list_alters: bool = setting(
-        False, SettingKind.FLAG, "Danh sách đổi nội dung", "như tài khoản dùng thử: thêm lời vào đầu mỗi tin"
-    )
+    list_alters: bool = flag("Danh sách đổi nội dung", "như tài khoản dùng thử: thêm lời vào đầu mỗi tin")
     clock_s: float = setting(
         0.0,
         SettingKind.SECONDS,
@@ -125,11 +102,8 @@ class Faults:
     )
     sent_after_s: float = setting(0.3, SettingKind.SECONDS, "Gửi đi sau", "kể từ khi nhận tin")
     delivered_after_s: float = setting(1.0, SettingKind.SECONDS, "Tới máy sau", "kể từ khi nhận tin")
-    gateway_stop: bool = setting(
-        False,
-        SettingKind.FLAG,
-        "Tổng đài tự chặn STOP",
-        "máy nhắn STOP bị tổng đài từ chối với mã 21610, nhắn START thì mở lại",
+    gateway_stop: bool = flag(
+        "Tổng đài tự chặn STOP", "máy nhắn STOP bị tổng đài từ chối với mã 21610, nhắn START thì mở lại"
     )
     seed: int | None = setting(
         None,
@@ -230,19 +204,16 @@ FINAL_ANSWERS = frozenset({"installed", "no_smartphone", "refuse", "opt_out", "w
 class ResidentHabits:
     """Habits of residents. Shares are of the phones that receive a message; the rest do not answer."""
 
-    installed: float = setting(0.0, SettingKind.SHARE, "Đã cài")
-    not_yet: float = setting(0.0, SettingKind.SHARE, "Chưa cài")
-    no_smartphone: float = setting(0.0, SettingKind.SHARE, "Không có điện thoại thông minh")
-    need_help: float = setting(0.0, SettingKind.SHARE, "Cần giúp")
-    refuse: float = setting(0.0, SettingKind.SHARE, "Không muốn cài")
-    opt_out: float = setting(0.0, SettingKind.SHARE, "Từ chối nhận tin")
-    wrong_number: float = setting(0.0, SettingKind.SHARE, "Nhầm số")
-    question: float = setting(0.0, SettingKind.SHARE, "Hỏi lại")
-    by_link: float = setting(
-        0.0,
-        SettingKind.SHARE,
-        "Bấm liên kết thay vì nhắn tin",
-        "trong số người trả lời bốn ý mà trang trả lời có",
+    installed: float = share("Đã cài")
+    not_yet: float = share("Chưa cài")
+    no_smartphone: float = share("Không có điện thoại thông minh")
+    need_help: float = share("Cần giúp")
+    refuse: float = share("Không muốn cài")
+    opt_out: float = share("Từ chối nhận tin")
+    wrong_number: float = share("Nhầm số")
+    question: float = share("Hỏi lại")
+    by_link: float = share(
+        "Bấm liên kết thay vì nhắn tin", "trong số người trả lời bốn ý mà trang trả lời có"
     )
     delay_min_s: float = setting(1.0, SettingKind.SECONDS, "Trả lời sớm nhất sau", high=86_400)
     delay_max_s: float = setting(5.0, SettingKind.SECONDS, "Trả lời muộn nhất sau", high=86_400)

@@ -162,7 +162,7 @@ class GatewaysView(AdminPage):
             names={line.account.id: line.account for line in page.lines},
             chosen=chosen,
             form=kind.on_page(**kept),
-            try_form=TryForm.on_page(),
+            try_form=TryForm.on_page,
             active=GatewayState.ACTIVE,
         )
         return shown
@@ -194,7 +194,7 @@ class GatewaysView(AdminPage):
     def send_test(self, account_id: int) -> ResponseReturnValue:
         message = _("Đã đưa tin thử vào hàng gửi. Khi nhà cung cấp nhận tin, có thể đưa vào hoạt động.")
         return self.submit_form(
-            TryForm(),
+            TryForm(account_id),
             url_for(".index"),
             try_gateway,
             account_id,

@@ -146,29 +146,26 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
             )
         )
     tasks += _report_tasks(session, user, now)
+
+    def add(campaign_id: int, name: str, more: str, look: str, mark: str) -> None:
+        tasks.append(Task(name, more, _sheet_url(user, campaign_id), look, mark))
+
     for campaign in open_tasks.read_submitted(session, user):
-        tasks.append(_approval_task(campaign, user))
+        may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
+        more = _("Chờ xem xét, phê duyệt.") if may_approve else _("Chờ người duyệt.")
+        add(campaign.id, campaign.name, more, "warn" if may_approve else "info", _("Chờ duyệt"))
     if may_open(user.role, "campaigns.confirm_texts"):
-        tasks += [
-            Task(name, _("Có câu sửa chờ xác nhận."), _sheet_url(user, campaign_id), "warn", _("Chờ duyệt"))
-            for campaign_id, name in open_tasks.read_corrections(session, user)
-        ]
+        for campaign_id, name in open_tasks.read_corrections(session, user):
+            add(campaign_id, name, _("Có câu sửa chờ xác nhận."), "warn", _("Chờ duyệt"))
     for campaign in open_tasks.read_decided(session, user):
         more = _("Mở ra và bấm gửi.") if may_open(user.role, "campaigns.launch") else _("Chờ cán bộ bấm gửi.")
-        tasks.append(Task(campaign.name, more, _sheet_url(user, campaign.id), "good", _("Đã duyệt")))
+        add(campaign.id, campaign.name, more, "good", _("Đã duyệt"))
     for campaign in open_tasks.read_returned(session, user):
-        tasks.append(
-            Task(
-                campaign.name,
-                _("Người duyệt trả lại. Sửa rồi trình lần nữa."),
-                _sheet_url(user, campaign.id),
-                "warn",
-                _("Trả lại"),
-            )
-        )
+        more = _("Người duyệt trả lại. Sửa rồi trình lần nữa.")
+        add(campaign.id, campaign.name, more, "warn", _("Trả lại"))
     for campaign in open_tasks.read_paused(session, user):
         reason = show_stored_error(campaign.pause_reason) or _("Một cán bộ đã tạm dừng.")
-        tasks.append(Task(campaign.name, reason, _sheet_url(user, campaign.id), "warn", _("Tạm dừng")))
+        add(campaign.id, campaign.name, reason, "warn", _("Tạm dừng"))
     if may_open(user.role, "campaigns.create"):
         tasks += _draft_tasks(session, user)
     unknown = open_tasks.read_unknown(session, user, now=now)
@@ -225,8 +222,12 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
             )
         )
     for campaign in unknown:
-        if campaign.unknown > campaign.undecided:
-            tasks.append(_lookup_task(campaign, user))
+        if left := campaign.unknown - campaign.undecided:
+            text = _("%(count)s tin chưa rõ kết quả: %(name)s", count=number(left), name=campaign.name)
+            more = _(
+                "Hệ thống đang tra lại ở nhà cung cấp tin nhắn và chỉ gửi lại khi chắc chắn tin chưa đi."
+            )
+            add(campaign.id, text, more, "info", _("Đang xác minh"))
     return tasks
 
 
@@ -242,14 +243,9 @@ def _draft_tasks(session: Session, user: User) -> list[Task]:
         )
         for kept in read_kept_forms(session, user)
     ]
+    more, mark = _("Bản nháp chưa trình duyệt."), _("Bản nháp")
     return tasks + [
-        Task(
-            draft.name,
-            _("Bản nháp chưa trình duyệt."),
-            _sheet_url(user, draft.id),
-            "info",
-            _("Bản nháp"),
-        )
+        Task(draft.name, more, _sheet_url(user, draft.id), "info", mark)
         for draft in open_tasks.read_drafts(session, user)
     ]
 
@@ -300,20 +296,6 @@ def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
     )
 
 
-def _lookup_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
-    return Task(
-        _(
-            "%(count)s tin chưa rõ kết quả: %(name)s",
-            count=number(campaign.unknown - campaign.undecided),
-            name=campaign.name,
-        ),
-        _("Hệ thống đang tra lại ở nhà cung cấp tin nhắn và chỉ gửi lại khi chắc chắn tin chưa đi."),
-        _sheet_url(user, campaign.id),
-        "info",
-        _("Đang xác minh"),
-    )
-
-
 def _report_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     """Return tasks about reports: days that were missed, alarms of today, reports that wait for the user's approval."""
     tasks = []
@@ -358,17 +340,6 @@ def _report_task(user: User, drive: int, alarm: Alarm) -> Task:
         text, look = _("Còn cơ quan, đơn vị chưa gửi số liệu cho báo cáo ngày"), "warn"
     more = _("Mở ra để xem lý do và việc cần làm.")
     return Task(text, more, _url_if_open(user, "report.index", drive=drive), look, _("Báo cáo ngày"))
-
-
-def _approval_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
-    may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
-    return Task(
-        campaign.name,
-        _("Chờ xem xét, phê duyệt.") if may_approve else _("Chờ người duyệt."),
-        _sheet_url(user, campaign.id),
-        "warn" if may_approve else "info",
-        _("Chờ duyệt"),
-    )
 
 
 def _sheet_url(user: User, campaign_id: int) -> str:

@@ -29,7 +29,6 @@ from campaigns.rules.own_answers import MEANINGS, NUMBERS
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import read_offered
-from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound, or_raise
 
 # Lists of words: of the vocabulary's parts.
@@ -88,8 +87,7 @@ class KindsView(AdminPage):
         return preview_page(content, self.settings, way_back=url_for(".index"), back=back)
 
     def _content(self, session: Session, code: str) -> dict[str, Any]:
-        content = or_raise(find_content(session, code), NotFound("kind_not_found", code=code[:40]))
-        return content
+        return or_raise(find_content(session, code), NotFound("kind_not_found", code=code[:40]))
 
     def _edit(self, code: str | None, source: str) -> ResponseReturnValue:
         form: Form = MultiDict(request.form)
@@ -116,13 +114,11 @@ class KindsView(AdminPage):
                 else:
                     flash(_("Đã lưu loại chiến dịch. Soạn chiến dịch mới thì chọn được loại này."), "success")
                     return redirect(url_for(".index"), code=303)
-        with self.reading() as (session, user):
-            shown = self._show(session, user, form, code=code, errors=errors)
+        with self.reading() as (session, _user):
+            shown = self._show(session, form, code=code, errors=errors)
         return shown, 422 if errors and form.get("wish") == "save" else 200
 
-    def _show(
-        self, session: Session, user: User, form: Form, *, code: str | None, errors: dict[str, str]
-    ) -> str:
+    def _show(self, session: Session, form: Form, *, code: str | None, errors: dict[str, str]) -> str:
         content, seen = _read(form), None
         with suppress(LoaError):
             seen = read_content(content)
@@ -145,7 +141,6 @@ class KindsView(AdminPage):
             tried=try_words(content, form.get("tried", "").splitlines())
             if seen and form.get("tried")
             else [],
-            may_edit=is_province_staff(session, user),
         )
         return page
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, current_app, url_for
+from flask import current_app, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session, joinedload
 from admin.forms import ChoiceField, Form, TextField, labelled
 from admin.views.register_base import ChoiceFilter, TableRegister
 from outreach.accounts.organisations import add_organisation, change_organisation
-from outreach.accounts.permissions import visible_to
+from outreach.accounts.permissions import find_visible, visible_to
 from outreach.contacts.lists import read_lists
 from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT
+from outreach.rules.errors import NotFound
 
 
 def tree_places() -> Any:
@@ -132,13 +133,8 @@ class OrganisationsView(TableRegister):
     @expose("/<int:organisation_id>/")
     def show(self, organisation_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
-            organisation = session.scalar(
-                select(Organisation).where(
-                    Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
-                )
-            )
-            if organisation is None:
-                abort(404)
+            error = NotFound("organisation_not_found")
+            organisation = find_visible(session, Organisation, organisation_id, user, error)
             users = session.scalars(
                 select(User).where(User.organisation_id == organisation_id).order_by(User.email)
             ).all()

@@ -7,12 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
 
 from admin.forms import Form, LongTextField, TextField
 from admin.views.base import AdminPage
 from campaigns.lifecycle import find_campaign
-from campaigns.models.campaigns import Sender
 from campaigns.models.templates import TemplateState
 from campaigns.planning.registered_templates import (
     form_rows,
@@ -50,13 +48,11 @@ class TemplatesView(AdminPage):
         with self.reading() as (session, _user):
             templates = read_templates(session)
             accounts = read_accounts(session)
-            senders = session.scalars(select(Sender.name).order_by(Sender.name)).all()
         page: str = self.render(
             "settings/templates.html",
             templates=templates,
             accounts=accounts,
             names={account.id: account for account in accounts},
-            senders=senders,
             states=list(TemplateState),
             form=TemplateForm.on_page(),
         )

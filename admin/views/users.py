@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import abort, flash, redirect, session, url_for
+from flask import flash, redirect, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -18,7 +18,7 @@ from admin.views.organisations import area_choices, organisation_choices
 from admin.views.register_base import ChoiceFilter, TableRegister
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.invitations import link_for
-from outreach.accounts.permissions import visible_to
+from outreach.accounts.permissions import find_visible, visible_to
 from outreach.accounts.second_factor import remove_second_factor
 from outreach.accounts.sessions import read_sessions
 from outreach.accounts.users import (
@@ -32,6 +32,7 @@ from outreach.accounts.users import (
     sign_out_everywhere,
 )
 from outreach.models.accounts import ApiToken, AuditEvent, Organisation, Role, User
+from outreach.rules.errors import NotFound
 
 STATES = {"active": _l("Đang dùng"), "waiting": _l("Chờ đặt mật khẩu"), "disabled": _l("Đã khóa")}
 
@@ -190,11 +191,7 @@ class UsersView(TableRegister):
         if link:
             session.pop(_LINK)
         with self.reading() as (db, me):
-            found = db.scalar(
-                select(User).where(User.id == user_id, visible_to(db, me, User.organisation_id))
-            )
-            if found is None:
-                abort(404)
+            found = find_visible(db, User, user_id, me, NotFound("user_not_found"))
             context = {
                 "form": UserForm.on_page(
                     name=found.name,

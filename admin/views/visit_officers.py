@@ -14,7 +14,7 @@ from admin.forms import Form, TextField
 from admin.views.base import AdminPage
 from campaigns.visits.assignments import invite_officer
 from campaigns.visits.progress import read_officers
-from outreach.accounts.village_officers import add_officer, has_mail, link_of, shut_out
+from outreach.accounts.village_officers import add_officer, link_of, shut_out
 from outreach.models.accounts import User
 
 # Session key of an invitation's link until the one page that shows it.
@@ -57,7 +57,6 @@ class VisitOfficersView(AdminPage):
                 officers=officers,
                 invited=next((each.officer for each in officers if each.officer.id == invited_id), None),
                 link=link,
-                has_mail=has_mail,
                 form=OfficerForm.on_page(),
             )
 

@@ -287,7 +287,6 @@ class VisitsView(AdminPage):
             sheet=sheet,
             lines=lines,
             keys=_named_keys(sheet.kind),
-            with_numbers=with_numbers,
             printed=datetime.now(VIETNAM),
         )
 

@@ -24,109 +24,74 @@ from campaigns.rules.reach import ShareDifference
 from campaigns.rules.warnings import CampaignWarning
 from outreach.rules.languages import NAMES as LANGUAGES
 
-# warning: (severity, what is wrong and what to do)
-DOUBTS: dict[CampaignWarning, tuple[str, Any]] = {
-    CampaignWarning.EMPTY_AUDIENCE: (
-        "error",
-        _l("Không có ai nhận tin. Hãy chọn danh sách khác, hoặc mở rộng địa bàn."),
+# What is wrong and what to do.
+DOUBTS: dict[CampaignWarning, Any] = {
+    CampaignWarning.EMPTY_AUDIENCE: _l(
+        "Không có ai nhận tin. Hãy chọn danh sách khác, hoặc mở rộng địa bàn."
     ),
-    CampaignWarning.NO_BASIS: (
-        "warning",
-        _l(
-            "Có danh sách chưa ghi căn cứ nhắn tin. Hãy mở trang danh sách và ghi: người dân đã đồng ý, là hội viên, "
-            "hay nhiệm vụ được giao."
-        ),
+    CampaignWarning.NO_BASIS: _l(
+        "Có danh sách chưa ghi căn cứ nhắn tin. Hãy mở trang danh sách và ghi: người dân đã đồng ý, là hội viên, "
+        "hay nhiệm vụ được giao."
     ),
-    CampaignWarning.SENDER_UNREGISTERED: (
-        "error",
-        _l(
-            "Tên người gửi chưa có trong sổ đăng ký. Nhà mạng Việt Nam chặn tin có tên hoặc mẫu tin chưa đăng ký. "
-            "Hãy đăng ký với nhà mạng, rồi nhờ người quản trị ghi vào mục Tên người gửi."
-        ),
+    CampaignWarning.SENDER_UNREGISTERED: _l(
+        "Tên người gửi chưa có trong sổ đăng ký. Nhà mạng Việt Nam chặn tin có tên hoặc mẫu tin chưa đăng ký. "
+        "Hãy đăng ký với nhà mạng, rồi nhờ người quản trị ghi vào mục Tên người gửi."
     ),
-    CampaignWarning.OTHER_APP: (
-        "warning",
-        _l("Tin còn nhắc ứng dụng của loại chiến dịch khác. Hãy viết lại cho đúng việc vận động lần này."),
+    CampaignWarning.OTHER_APP: _l(
+        "Tin còn nhắc ứng dụng của loại chiến dịch khác. Hãy viết lại cho đúng việc vận động lần này."
     ),
-    CampaignWarning.NO_LINK: (
-        "warning",
-        _l("Tin thiếu {link}: người nhận không mở được trang trả lời. Hãy chèn Liên kết vào tin."),
+    CampaignWarning.NO_LINK: _l(
+        "Tin thiếu {link}: người nhận không mở được trang trả lời. Hãy chèn Liên kết vào tin."
     ),
-    CampaignWarning.NO_STOP_WORD: (
-        "warning",
-        _l(
-            "Tin chưa nêu cách từ chối nhận tin. Hãy thêm, ví dụ: “soạn TC để từ chối nhận tin” (Nghị định 91/2020)."
-        ),
+    CampaignWarning.NO_STOP_WORD: _l(
+        "Tin chưa nêu cách từ chối nhận tin. Hãy thêm, ví dụ: “soạn TC để từ chối nhận tin” (Nghị định 91/2020)."
     ),
-    CampaignWarning.ASKS_FOR_REPLY: (
-        "error",
-        _l(
-            "Tin mời trả lời bằng tin nhắn, nhưng nhà cung cấp tin nhắn đang dùng không nhận được tin trả lời: lời đáp và lời từ chối "
-            "sẽ không tới hệ thống. Hãy viết, ví dụ: “Trả lời hoặc từ chối tại liên kết”."
-        ),
+    CampaignWarning.ASKS_FOR_REPLY: _l(
+        "Tin mời trả lời bằng tin nhắn, nhưng nhà cung cấp tin nhắn đang dùng không nhận được tin trả lời: lời đáp và lời từ chối "
+        "sẽ không tới hệ thống. Hãy viết, ví dụ: “Trả lời hoặc từ chối tại liên kết”."
     ),
-    CampaignWarning.NO_WAY_OUT: (
-        "warning",
-        _l(
-            "Tin chưa nêu cách từ chối nhận tin. Hãy thêm, ví dụ: “Trả lời hoặc từ chối tại liên kết” (Nghị định 91/2020)."
-        ),
+    CampaignWarning.NO_WAY_OUT: _l(
+        "Tin chưa nêu cách từ chối nhận tin. Hãy thêm, ví dụ: “Trả lời hoặc từ chối tại liên kết” (Nghị định 91/2020)."
     ),
-    CampaignWarning.TYPED_ADDRESS: (
-        "warning",
-        _l(
-            "Trong tin có địa chỉ trang mạng gõ tay. Hãy dùng {link}: nó dẫn tới đúng ứng dụng chính thức và đếm được ai đã trả lời."
-        ),
+    CampaignWarning.TYPED_ADDRESS: _l(
+        "Trong tin có địa chỉ trang mạng gõ tay. Hãy dùng {link}: nó dẫn tới đúng ứng dụng chính thức và đếm được ai đã trả lời."
     ),
-    CampaignWarning.LINK_UNSAFE: (
-        "warning",
-        _l(
-            "Liên kết trong tin chưa được bảo vệ (http). Trước khi gửi thật, hãy nhờ người quản trị đặt địa chỉ https."
-        ),
+    CampaignWarning.LINK_UNSAFE: _l(
+        "Liên kết trong tin chưa được bảo vệ (http). Trước khi gửi thật, hãy nhờ người quản trị đặt địa chỉ https."
     ),
-    CampaignWarning.NO_HOURS: (
-        "warning",
-        _l("Chưa đặt khung giờ: tin có thể đến vào ban đêm. Hãy đặt, ví dụ 08:00 đến 20:00."),
+    CampaignWarning.NO_HOURS: _l(
+        "Chưa đặt khung giờ: tin có thể đến vào ban đêm. Hãy đặt, ví dụ 08:00 đến 20:00."
     ),
-    CampaignWarning.HOURS_TOO_WIDE: (
-        "warning",
-        _l(
-            "Khung giờ vượt ngoài 07:00-22:00 mà Nghị định 91/2020 cho phép. Khi gửi thật, ngoài giờ đó tin sẽ đợi."
-        ),
+    CampaignWarning.HOURS_TOO_WIDE: _l(
+        "Khung giờ vượt ngoài 07:00-22:00 mà Nghị định 91/2020 cho phép. Khi gửi thật, ngoài giờ đó tin sẽ đợi."
     ),
-    CampaignWarning.OVER_BUDGET: (
-        "warning",
-        _l(
-            "Chi phí ước tính vượt ngân sách: chiến dịch sẽ không gửi được. Hãy tăng ngân sách, bớt người nhận hoặc rút ngắn tin."
-        ),
+    CampaignWarning.OVER_BUDGET: _l(
+        "Chi phí ước tính vượt ngân sách: chiến dịch sẽ không gửi được. Hãy tăng ngân sách, bớt người nhận hoặc rút ngắn tin."
     ),
-    CampaignWarning.DEADLINE_PAST: (
-        "error",
-        _l("Thời hạn đã qua: sẽ không có tin nào được gửi. Hãy đặt lại thời hạn."),
+    CampaignWarning.DEADLINE_PAST: _l("Thời hạn đã qua: sẽ không có tin nào được gửi. Hãy đặt lại thời hạn."),
+    CampaignWarning.TOO_LATE: _l(
+        "Với tốc độ này không gửi xong trước thời hạn, phần còn lại sẽ bị bỏ. Hãy tăng tốc độ hoặc lùi thời hạn."
     ),
-    CampaignWarning.TOO_LATE: (
-        "warning",
-        _l(
-            "Với tốc độ này không gửi xong trước thời hạn, phần còn lại sẽ bị bỏ. Hãy tăng tốc độ hoặc lùi thời hạn."
-        ),
+    CampaignWarning.START_PAST: _l("Giờ bắt đầu đã qua: tin sẽ đi ngay khi bấm gửi."),
+    CampaignWarning.REMINDER_TOO_LATE: _l(
+        "Lần nhắc cuối rơi vào sau thời hạn nên sẽ không được gửi. Hãy bớt số ngày hoặc lùi thời hạn."
     ),
-    CampaignWarning.START_PAST: ("info", _l("Giờ bắt đầu đã qua: tin sẽ đi ngay khi bấm gửi.")),
-    CampaignWarning.REMINDER_TOO_LATE: (
-        "warning",
-        _l("Lần nhắc cuối rơi vào sau thời hạn nên sẽ không được gửi. Hãy bớt số ngày hoặc lùi thời hạn."),
+    CampaignWarning.CAP_HIGH: _l(
+        "Một số chỉ được nhận tối đa 3 tin trong 24 giờ (Nghị định 91/2020). Khi gửi thật, phần vượt sẽ đợi."
     ),
-    CampaignWarning.CAP_HIGH: (
-        "warning",
-        _l(
-            "Một số chỉ được nhận tối đa 3 tin trong 24 giờ (Nghị định 91/2020). Khi gửi thật, phần vượt sẽ đợi."
-        ),
-    ),
-    CampaignWarning.LONG_TEXT: (
-        "info",
-        _l(
-            "Mỗi người nhận bị tính cước từ 4 tin trở lên: tốn tiền và ít người đọc hết. Hãy rút ngắn, hoặc bỏ dấu."
-        ),
+    CampaignWarning.LONG_TEXT: _l(
+        "Mỗi người nhận bị tính cước từ 4 tin trở lên: tốn tiền và ít người đọc hết. Hãy rút ngắn, hoặc bỏ dấu."
     ),
 }
+_ERRORS = frozenset(
+    {
+        CampaignWarning.EMPTY_AUDIENCE,
+        CampaignWarning.SENDER_UNREGISTERED,
+        CampaignWarning.ASKS_FOR_REPLY,
+        CampaignWarning.DEADLINE_PAST,
+    }
+)
+_HINTS = frozenset({CampaignWarning.START_PAST, CampaignWarning.LONG_TEXT})
 
 _UNREGISTERED_IN_TRAINING = _l(
     "Khi gửi thật, tên người gửi và mẫu tin phải đăng ký trước với nhà mạng và được người quản trị ghi vào mục "
@@ -142,7 +107,8 @@ def show_warnings(doubts: Sequence[CampaignWarning], *, is_live: bool) -> list[t
     shown = []
     for doubt in doubts:
         if is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
-            shown.append(DOUBTS[doubt])
+            level = "error" if doubt in _ERRORS else "info" if doubt in _HINTS else "warning"
+            shown.append((level, DOUBTS[doubt]))
         elif doubt is CampaignWarning.SENDER_UNREGISTERED:
             shown.append(("info", _UNREGISTERED_IN_TRAINING))
     return [(level, str(sentence)) for level, sentence in shown]

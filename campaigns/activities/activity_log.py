@@ -19,7 +19,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.planning.drives import drive_for_figures
 from campaigns.rules.activities import ActivityEntry, ActivityKind, ActivityTotals, Summary, summarise
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import areas_within, below_province
@@ -109,15 +109,8 @@ def withdraw_activity(session: Session, entry_id: int, *, version: int, user: Us
 
 def _replace(session: Session, entry_id: int, *, version: int, user: User, now: datetime) -> Activity:
     require_role(user, Role.STAFF, Role.APPROVER)
-    before = session.scalar(
-        select(Activity).where(
-            Activity.id == version,
-            Activity.entry_id == entry_id,
-            visible_to(session, user, Activity.organisation_id),
-        )
-    )
-    if before is None:
-        raise NotFound("entry_not_found")
+    error = NotFound("entry_not_found")
+    before = find_visible(session, Activity, version, user, error, Activity.entry_id == entry_id)
     replaced = session.execute(
         update(Activity).where(Activity.id == version, Activity.replaced_at.is_(None)).values(replaced_at=now)
     )
@@ -131,11 +124,7 @@ def _check_scope(
 ) -> dict[str, Any]:
     if session.get(Area, area) is None:
         raise BadInput("area_missing")
-    organisation = select(Organisation.id).where(
-        Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
-    )
-    if session.execute(organisation).first() is None:
-        raise BadInput("organisation_missing")
+    find_visible(session, Organisation, organisation_id, user, BadInput("organisation_missing"))
     if campaign_id is not None and campaign_id not in {
         launched_id for launched_id, *_ in list_launched(session, user)
     }:

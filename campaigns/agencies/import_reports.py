@@ -158,8 +158,7 @@ def _header(row: Row) -> dict[int, str]:
 def _find(line: _Line, by_code: dict[str, int], by_name: dict[str, list[int]]) -> int:
     code, name = line.cells.get("code", ""), line.cells.get("name", "")
     if code:
-        agency_id = or_raise(by_code.get(name_key(code)), BadInput("agency_code_unknown", code=code[:40]))
-        return agency_id
+        return or_raise(by_code.get(name_key(code)), BadInput("agency_code_unknown", code=code[:40]))
     matches = by_name.get(name_key(name), [])
     if len(matches) != 1:
         if matches:

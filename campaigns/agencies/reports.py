@@ -25,7 +25,7 @@ from campaigns.rules.agencies import (
 )
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
@@ -156,16 +156,8 @@ def submit_by_link(
 
 def find_agency(session: Session, organisation_id: int, *, user: User) -> Organisation:
     """Return an agency that the user may see. Raises NotFound."""
-    agency = session.scalar(
-        select(Organisation).where(
-            Organisation.id == organisation_id,
-            Organisation.kind == OrganisationKind.AGENCY,
-            visible_to(session, user, Organisation.id),
-        )
-    )
-    if agency is None:
-        raise NotFound("agency_not_found")
-    return agency
+    is_agency = Organisation.kind == OrganisationKind.AGENCY
+    return find_visible(session, Organisation, organisation_id, user, NotFound("agency_not_found"), is_agency)
 
 
 def read_counts(staff: str, with_smartphone: str, installed: str) -> StaffCounts:

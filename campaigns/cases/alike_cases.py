@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.cases.handle_case import cases_visible_to, find_case, may_read_answers
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, Reply
-from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, assigned_until
+from campaigns.rules.cases import CaseKind, assigned_until
 from campaigns.rules.content import read_content
 from campaigns.rules.own_answers import OwnAnswer
 from campaigns.rules.replies.alike import AlikeReply, group_alike
@@ -52,7 +52,6 @@ class AlikeGroup:
     campaign: str
     campaign_kind: str
     own_answers: tuple[OwnAnswer, ...]
-    is_in_doubt: bool
     may_answer: bool  # by SMS: all belong to a campaign
 
     @property
@@ -118,7 +117,6 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
                 campaign=name or "",
                 campaign_kind=kind or "",
                 own_answers=read[case.campaign_id].own_answers if case.campaign_id in read else (),
-                is_in_doubt=case.kind in WAITS_FOR_LABEL,
                 may_answer=all(rows[id_][0].recipient_id is not None for id_ in each),
             )
         )

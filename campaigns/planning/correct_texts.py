@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
@@ -20,7 +19,7 @@ from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import check_texts, is_correctable, join_content, split_content
 from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
 from outreach.use_cases import use_case
@@ -121,14 +120,8 @@ def changed_texts(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[s
 
 
 def _lock(session: Session, campaign_id: int, user: User) -> Campaign:
-    campaign = session.scalar(
-        select(Campaign)
-        .where(Campaign.id == campaign_id, visible_to(session, user, Campaign.organisation_id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if campaign is None:
-        raise NotFound("campaign_id_not_visible", id=campaign_id)
+    error = NotFound("campaign_id_not_visible", id=campaign_id)
+    campaign = find_visible(session, Campaign, campaign_id, user, error, lock=True)
     if campaign.state is CampaignState.SCHEDULED:
         raise WrongState("correction_while_scheduled")
     if not may_be_corrected(campaign):

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignForm
 from campaigns.rules.states import CampaignState
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.use_cases import use_case
@@ -167,12 +167,8 @@ def drop_form(session: Session, key: str, *, user: User, now: datetime) -> None:
 def _find(session: Session, key: str, *, user: User, lock: bool = False) -> CampaignForm | None:
     if key.startswith(_OF_CAMPAIGN):
         number = key.removeprefix(_OF_CAMPAIGN)
-        seen = select(Campaign.id).where(
-            Campaign.id == (int(number) if number.isdecimal() and len(number) < 10 else 0),
-            visible_to(session, user, Campaign.organisation_id),
-        )
-        if session.scalar(seen) is None:
-            raise NotFound("form_not_found")
+        campaign_id = int(number) if number.isdecimal() and len(number) < 10 else 0
+        find_visible(session, Campaign, campaign_id, user, NotFound("form_not_found"))
     elif not _KEY.fullmatch(key):
         raise NotFound("form_not_found")
     query = select(CampaignForm).where(CampaignForm.key == key)

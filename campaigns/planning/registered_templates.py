@@ -101,8 +101,7 @@ def remove_template(session: Session, template_id: int, *, user: User, now: date
 
 def find_template(session: Session, template_id: int) -> RegisteredTemplate:
     """Return a template. Raises NotFound."""
-    template = or_raise(session.get(RegisteredTemplate, template_id), NotFound("template_unknown"))
-    return template
+    return or_raise(session.get(RegisteredTemplate, template_id), NotFound("template_unknown"))
 
 
 def read_templates(session: Session) -> Sequence[RegisteredTemplate]:

@@ -26,7 +26,7 @@ from campaigns.rules.privacy import (
 )
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import people_visible_to
 from outreach.contacts.suppressions import lock_phones, suppress
@@ -240,14 +240,8 @@ def finish_request(
 
 def lock_request(session: Session, request_id: int, *, user: User) -> PersonRequest:
     """Return an open request that the user may see, locked. Raises NotFound, WrongState."""
-    request = session.scalar(
-        select(PersonRequest).where(
-            PersonRequest.id == request_id, visible_to(session, user, PersonRequest.organisation_id)
-        )
-    )
-    if request is None:
-        raise NotFound("request_not_found")
-    session.refresh(request, with_for_update=True)
+    error = NotFound("request_not_found")
+    request = find_visible(session, PersonRequest, request_id, user, error, lock=True)
     if request.done_at is not None:
         raise WrongState("request_answered_before")
     return request

@@ -176,8 +176,7 @@ def find_sheet(session: Session, round_id: int, *, user: User, hold: bool = Fals
     `hold` locks it against other savings.
     """
     query = select(VisitSheet).where(VisitSheet.id == round_id, _sheets_visible_to(session, user))
-    sheet = or_raise(session.scalar(query.with_for_update() if hold else query), NotFound("sheet_not_found"))
-    return sheet
+    return or_raise(session.scalar(query.with_for_update() if hold else query), NotFound("sheet_not_found"))
 
 
 def list_sheets(session: Session, user: User, *, limit: int = 100) -> list[SheetView]:

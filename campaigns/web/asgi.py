@@ -22,7 +22,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 IN_MEMORY = 256 * 1024  # bytes of a request or an answer; a larger one goes to the disk, or is sent in pieces
 SENT_WITHIN_S = 300.0  # time limit for a piece, to a caller that reads slowly
 

@@ -14,8 +14,9 @@ from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
 from campaigns.rules.webhooks import EventKind, check_url
 from campaigns.webhooks.collect_events import new_delivery, start_from_now
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.core.bulk import change_rows
+from outreach.core.db import count_rows
 from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
@@ -59,14 +60,8 @@ def subscribe(
     if not kinds or not set(kinds) <= set(OFFERED):
         raise BadInput("webhook_events_missing")
     url = check_url(url, is_production=is_production)
-    owner = session.scalar(
-        select(Organisation.id).where(
-            Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
-        )
-    )
-    if owner is None:
-        raise NotFound("organisation_not_chosen")
-    if session.scalar(select(func.count()).where(Subscription.ended_at.is_(None))) == 0:
+    owner = find_visible(session, Organisation, organisation_id, user, NotFound("organisation_not_chosen")).id
+    if not count_rows(session, Subscription, Subscription.ended_at.is_(None)):
         start_from_now(session, now=now)
     subscription = Subscription(
         name=name,
@@ -150,14 +145,7 @@ def send_ping(session: Session, subscription_id: int, *, user: User, now: dateti
 
 def find_subscription(session: Session, subscription_id: int, *, user: User) -> Subscription:
     """Return a subscription that the user may see. Raises NotFound."""
-    subscription = session.scalar(
-        select(Subscription).where(
-            Subscription.id == subscription_id, visible_to(session, user, Subscription.organisation_id)
-        )
-    )
-    if subscription is None:
-        raise NotFound("webhook_not_found")
-    return subscription
+    return find_visible(session, Subscription, subscription_id, user, NotFound("webhook_not_found"))
 
 
 def read_subscriptions(session: Session, user: User) -> list[SubscriptionRow]:

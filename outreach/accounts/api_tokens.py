@@ -15,7 +15,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.models.accounts import ApiToken, Organisation, Right, Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import use_case
@@ -67,13 +67,7 @@ def create_token(
         raise BadInput("token_rights_missing")
     if not 1 <= days <= MOST_DAYS:
         raise BadInput("token_days_wrong", most=MOST_DAYS)
-    owner = session.scalar(
-        select(Organisation.id).where(
-            Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
-        )
-    )
-    if owner is None:
-        raise NotFound("organisation_not_chosen")
+    owner = find_visible(session, Organisation, organisation_id, user, NotFound("organisation_not_chosen")).id
     text = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken(
         name=name,
@@ -94,13 +88,7 @@ def create_token(
 def end_token(session: Session, token_id: int, *, user: User, now: datetime) -> None:
     """End a token at once. Raises NotFound, NotAllowed, WrongState if it was ended before."""
     require_role(user)
-    visible_id = session.scalar(
-        select(ApiToken.id).where(
-            ApiToken.id == token_id, visible_to(session, user, ApiToken.organisation_id)
-        )
-    )
-    if visible_id is None:
-        raise NotFound("token_id_unknown", id=token_id)
+    find_visible(session, ApiToken, token_id, user, NotFound("token_id_unknown", id=token_id))
     ended = session.execute(
         update(ApiToken).where(ApiToken.id == token_id, ApiToken.ended_at.is_(None)).values(ended_at=now)
     )

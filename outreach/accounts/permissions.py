@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.places.areas import areas_within, descendants
-from outreach.rules.errors import NotAllowed
+from outreach.rules.errors import LoaError, NotAllowed, or_raise
+
+R = TypeVar("R")
 
 
 def require_role(user: User, *roles: Role) -> None:
@@ -68,6 +72,24 @@ def visible_to(
     """Return the scope condition of a query: `column` is the organisation that owns the row."""
     visible = organisations_of(session, user)
     return true() if visible is None else column.in_(visible)
+
+
+def find_visible(
+    session: Session,
+    table: type[R],
+    row_id: int,
+    user: User,
+    error: LoaError,
+    *also: ColumnElement[bool],
+    lock: bool = False,
+) -> R:
+    """Return a row of an organisation that the user sees, or such an organisation. Raises the error without one."""
+    row: Any = table
+    owner = row.id if table is Organisation else row.organisation_id
+    query = select(table).where(row.id == row_id, visible_to(session, user, owner), *also)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return or_raise(session.scalar(query), error)
 
 
 def within_area(

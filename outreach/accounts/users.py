@@ -38,8 +38,7 @@ NO_PASSWORD = "!"  # noqa: S105 - no hash begins with it
 
 def find_user(session: Session, email: str) -> User:
     """Return an active user by e-mail, in any case. Raises NotFound."""
-    user = or_raise(find_by_email(session, email), NotFound("user_unknown_or_locked"))
-    return user
+    return or_raise(find_by_email(session, email), NotFound("user_unknown_or_locked"))
 
 
 def find_by_email(session: Session, email: str) -> User | None:

@@ -14,7 +14,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
@@ -206,13 +206,7 @@ def create_list(
     Raises BadInput for an empty or taken name or an invalid basis, NotFound, NotAllowed.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    owner = session.scalar(
-        select(Organisation.id).where(
-            Organisation.id == organisation_id, visible_to(session, user, Organisation.id)
-        )
-    )
-    if owner is None:
-        raise NotFound("organisation_not_found")
+    owner = find_visible(session, Organisation, organisation_id, user, NotFound("organisation_not_found")).id
     name = free_name(session, name, organisation_id=owner)
     contact_list = ContactList(organisation_id=owner, name=name, created_at=now, hidden=hidden)
     if basis:
@@ -259,13 +253,7 @@ def record_basis(
     invalid or future date, or a duty without the document that assigns it.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
-    contact_list = session.scalar(
-        select(ContactList)
-        .where(ContactList.id == list_id, visible_to(session, user, ContactList.organisation_id))
-        .with_for_update()
-    )
-    if contact_list is None:
-        raise NotFound("list_not_found")
+    contact_list = find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), lock=True)
     set_basis(contact_list, basis=basis, since=since, note=note, today=now.date())
     audit.record(session, "list.basis", f"contact_lists:{list_id}", user, now, basis=basis)
     return contact_list

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,11 @@ class BadSettings(BadInput):
 
 def _var(default: Any, parse: Callable[[str], Any], help_text: str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"parse": parse, "help": help_text, "secret": secret})
+
+
+_text = partial(_var, "", formats.text)
+_web = partial(_var, "", formats.url("http", "https"))
+_keys = partial(_var, (), formats.keys, secret=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +68,19 @@ class Settings:
         "at least 32 characters in production; the key of every purpose below that has none of its own, and of webhooks",
         secret=True,
     )
-    session_key: str = _var("", formats.text, "signs sessions; a new one signs everybody out", secret=True)
-    link_keys: tuple[str, ...] = _var(
-        (),
-        formats.keys,
-        "keys of links, newest first, separated by commas: the first makes new links, the others open those under way",
-        secret=True,
+    session_key: str = _text("signs sessions; a new one signs everybody out", secret=True)
+    link_keys: tuple[str, ...] = _keys(
+        "keys of links, newest first, separated by commas: the first makes new links, the others open those under way"
     )
-    second_factor_keys: tuple[str, ...] = _var(
-        (), formats.keys, "keys of second factors, newest first: all of them check codes", secret=True
+    second_factor_keys: tuple[str, ...] = _keys(
+        "keys of second factors, newest first: all of them check codes"
     )
-    suppression_keys: tuple[str, ...] = _var(
-        (),
-        formats.keys,
-        "keys of the hashes of numbers, newest first: the first makes hashes, the others are for comparison only",
-        secret=True,
+    suppression_keys: tuple[str, ...] = _keys(
+        "keys of the hashes of numbers, newest first: the first makes hashes, the others are for comparison only"
     )
-    audit_keys: tuple[str, ...] = _var(
-        (), formats.keys, "keys of the audit log's chain, newest first: the others verify", secret=True
-    )
-    gateway_keys: tuple[str, ...] = _var(
-        (),
-        formats.keys,
-        "keys that seal the secrets of gateways set up on the page, newest first: the others open those sealed before",
-        secret=True,
+    audit_keys: tuple[str, ...] = _keys("keys of the audit log's chain, newest first: the others verify")
+    gateway_keys: tuple[str, ...] = _keys(
+        "keys that seal the secrets of gateways set up on the page, newest first: the others open those sealed before"
     )
     audit_head_to: tuple[str, ...] = _var(
         (),
@@ -103,10 +98,8 @@ class Settings:
         formats.url("http", "https"),
         "under which residents and the gateway reach the web; stands in links and signatures",
     )
-    link_base_url: str = _var(
-        "",
-        formats.url("http", "https"),
-        "a shorter host that serves the residents' pages as well; personal links in texts begin with it instead",
+    link_base_url: str = _web(
+        "a shorter host that serves the residents' pages as well; personal links in texts begin with it instead"
     )
     boundaries_file: str = _var(
         "",
@@ -134,20 +127,12 @@ class Settings:
         formats.text,
         "sender of messages that belong to no campaign (confirmations, tests)",
     )
-    twilio_messaging_service_sid: str = _var(
-        "", formats.text, "sends through this service instead of a sender"
-    )
-    twilio_api_base_url: str = _var(
-        "",
-        formats.url("http", "https"),
-        "another server that speaks Twilio's API; then nothing is live",
-    )
-    phone_api_base_url: str = _var(
-        "", formats.url("http", "https"), "where SMS Gateway for Android speaks its API"
-    )
-    phone_login: str = _var("", formats.text, "the app's login")
-    phone_password: str = _var("", formats.text, "the app's password", secret=True)
-    phone_webhook_key: str = _var("", formats.text, "the app's signing key; signs what it calls", secret=True)
+    twilio_messaging_service_sid: str = _text("sends through this service instead of a sender")
+    twilio_api_base_url: str = _web("another server that speaks Twilio's API; then nothing is live")
+    phone_api_base_url: str = _web("where SMS Gateway for Android speaks its API")
+    phone_login: str = _text("the app's login")
+    phone_password: str = _text("the app's password", secret=True)
+    phone_webhook_key: str = _text("the app's signing key; signs what it calls", secret=True)
     smpp_url: str = _var(
         "",
         formats.url("smpp", "smpps"),
@@ -168,19 +153,14 @@ class Settings:
         formats.choice("udh", "payload"),
         "a long message goes in parts with headers, or whole in `message_payload`",
     )
-    aggregator_profile: str = _var(
-        "", formats.text, "`esms`, `speedsms`, `vietguys`, or the path of a profile: see docs/gateways.md"
+    aggregator_profile: str = _text(
+        "`esms`, `speedsms`, `vietguys`, or the path of a profile: see docs/gateways.md"
     )
-    aggregator_url: str = _var(
-        "", formats.url("http", "https"), "where the aggregator's interface is; by default the profile's"
-    )
-    aggregator_key: str = _var("", formats.text, "the account's key")
-    aggregator_secret: str = _var("", formats.text, "the account's secret", secret=True)
-    push_secret: str = _var(
-        "",
-        formats.text,
-        "what a short code's operator proves itself by; without it nothing is taken",
-        secret=True,
+    aggregator_url: str = _web("where the aggregator's interface is; by default the profile's")
+    aggregator_key: str = _text("the account's key")
+    aggregator_secret: str = _text("the account's secret", secret=True)
+    push_secret: str = _text(
+        "what a short code's operator proves itself by; without it nothing is taken", secret=True
     )
     push_proof: str = _var(
         "signature",
@@ -225,9 +205,7 @@ class Settings:
     stand_in_contacts: tuple[str, ...] = _var(
         (), formats.contacts, "who is told when nobody has taken it within ten minutes"
     )
-    alert_secret: str = _var(
-        "", formats.text, "signs alerts to webhooks, as those of subscriptions are signed", secret=True
-    )
+    alert_secret: str = _text("signs alerts to webhooks, as those of subscriptions are signed", secret=True)
     price_per_segment_vnd: int = _var(
         350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )
@@ -310,12 +288,7 @@ class Settings:
     log_format: str = _var(
         "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
     )
-    sentry_dsn: str = _var(
-        "",
-        formats.url("http", "https"),
-        "where faults are reported; nothing is sent without it",
-        secret=True,
-    )
+    sentry_dsn: str = _web("where faults are reported; nothing is sent without it", secret=True)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, delete, insert, literal, null, select, upd
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.lists import create_list, free_name
 from outreach.core.db import is_referenced
 from outreach.imports.store_rows import CHUNK, lock_imports
@@ -142,18 +142,8 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
 
 def _lock(session: Session, list_id: int, user: User) -> ContactList:
     require_role(user, Role.STAFF, Role.APPROVER)
-    found = session.scalar(
-        select(ContactList)
-        .where(
-            ContactList.id == list_id,
-            ~ContactList.hidden,
-            visible_to(session, user, ContactList.organisation_id),
-        )
-        .with_for_update()
-    )
-    if found is None:
-        raise NotFound("list_not_found")
-    return found
+    shown = ~ContactList.hidden
+    return find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), shown, lock=True)
 
 
 def _add_people(

@@ -23,7 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.accounts.permissions import areas_of, require_role, visible_to
+from outreach.accounts.permissions import areas_of, find_visible, require_role, visible_to
 from outreach.contacts.lists import create_list
 from outreach.core.db import Database
 from outreach.enqueue_jobs import enqueue_import
@@ -163,14 +163,7 @@ def preview_for(session: Session, upload: Upload, *, user: User) -> dict[str, An
 
 def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
     """Return a list that the user may see. Raises NotFound."""
-    contact_list = session.scalar(
-        select(ContactList).where(
-            ContactList.id == list_id, visible_to(session, user, ContactList.organisation_id)
-        )
-    )
-    if contact_list is None:
-        raise NotFound("list_not_found")
-    return contact_list
+    return find_visible(session, ContactList, list_id, user, NotFound("list_not_found"))
 
 
 @use_case

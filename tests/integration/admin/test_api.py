@@ -196,7 +196,7 @@ def test_a_problem_has_a_code_and_speaks_english_to_those_who_ask(other: Other) 
         answer = other.client.get("/api/v1/campaigns/99", headers={**headers, "Accept-Language": language})
         told[language] = json.loads(answer.text)
         assert told[language]["code"] == "campaign_id_not_visible"
-    assert told["vi"]["detail"] == "Không có chiến dịch số 99 mà bạn được xem."
+    assert told["vi"]["detail"] == "Không có chiến dịch số 99 trong phạm vi được giao."
     assert told["en"]["detail"] == "There is no campaign 99 that you may see."
     assert told["en"]["title"] == "Not found"
 
