@@ -6,6 +6,7 @@ An officer's search texts are kept in their signed cookie only, so that no URL c
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -237,7 +238,8 @@ class ContactsView(AdminPage):
         campaign_id, answer = args.get("campaign", type=int), args.get("answer", "")
         label = _label(answer)
         with self.reading() as (session, user):
-            conditions = []
+            history = read_unit_history(session)
+            filters, conditions = replace(filters, history=history), []
             if campaign_id is not None or label is not None:
                 conditions.append(has_answered(session, user, campaign_id, label))
             page = read_page(session, user, filters, after=args.get("after", "")[:20], also=conditions)
@@ -248,7 +250,6 @@ class ContactsView(AdminPage):
                 "kind": session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id)) or "",
                 "perhaps": count_perhaps(session, user, filters) if page.count is not None else 0,
             }
-            history = read_unit_history(session)
             day = history.day_of_units(requested_day("units") or history.day_of(filters.area_code))
             units = history.on(day)
             choices["districts"] = group_communes(units.of_day)

@@ -170,14 +170,20 @@ class CampaignTextPages(CampaignFormPages):
         self, session: Session, user: User, campaign_id: int, form: Form, errors: Mapping[str, str]
     ) -> str:
         campaign = find_campaign(session, campaign_id, user=user)
+
+        def may_change(path: str) -> bool:
+            return is_correctable(path) and (
+                bool(campaign.content.get("app")) or "app" not in path.split(".")
+            )
+
         page: str = self.render(
             "campaigns/correct_texts.html",
             campaign={"id": campaign.id, "name": campaign.name},
             form=form,
             shown_errors=name_errors(errors),
-            texts=show_texts(form, errors, may_change=is_correctable, kind=campaign.kind),
+            texts=show_texts(form, errors, may_change=may_change, kind=campaign.kind),
             **show_languages(
-                form, errors, offered=read_offered(session), may_change=is_correctable, kind=campaign.kind
+                form, errors, offered=read_offered(session), may_change=may_change, kind=campaign.kind
             ),
         )
         return page

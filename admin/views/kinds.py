@@ -20,10 +20,10 @@ from admin.views.text_fields import Form, add_language, fill_texts, read_texts, 
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from campaigns.planning.drafts import suggest_text
-from campaigns.planning.kinds import all_kinds, find_content
+from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.planning.made_kinds import check_kind, create_kind, edit_kind, is_made, try_words
 from campaigns.rules.content import read_content
-from campaigns.rules.content_texts import find_text_errors
+from campaigns.rules.content_texts import find_copied, find_text_errors
 from campaigns.rules.kind_words import read_words
 from campaigns.rules.own_answers import MEANINGS, NUMBERS
 from campaigns.rules.replies.labels import Label
@@ -87,7 +87,7 @@ class KindsView(AdminPage):
         return preview_page(content, self.settings, way_back=url_for(".index"), back=back)
 
     def _content(self, session: Session, code: str) -> dict[str, Any]:
-        return or_raise(find_content(session, code), NotFound("kind_not_found", code=code[:40]))
+        return or_raise(office_kinds(session).get(code), NotFound("kind_not_found", code=code[:40]))
 
     def _edit(self, code: str | None, source: str) -> ResponseReturnValue:
         form: Form = MultiDict(request.form)
@@ -104,6 +104,12 @@ class KindsView(AdminPage):
             add_language(form, form.get("add_language", ""))
         else:
             errors = _errors(form)
+            if code is None and not errors:
+                named = read_words(content).done
+                errors = {
+                    f"c.{path}": _("Còn lời của loại gốc: “%(done)s”. Hãy viết lại cho loại mới.", done=named)
+                    for path in find_copied(_read(form), content)
+                }
             if form.get("wish") == "save" and not errors:
                 try:
                     self.do(create_kind, _read(form)) if code is None else self.do(

@@ -24,7 +24,8 @@ from admin.rules.charts import (
 )
 from admin.rules.maps import MapPlace, Outlines, area_map, read_boundaries, tile_grid
 from admin.wording.filters import day as show_day
-from admin.wording.filters import kind_has_app, kind_words, number, percent
+from admin.wording.filters import kind_has_app, number, percent
+from admin.wording.progress import told_of
 from campaigns.analytics.progress import LeadGoal, ProgressPage
 from campaigns.rules.progress import Outlook, ShareBasis
 
@@ -86,7 +87,7 @@ def _draw_funnel(leaders: ProgressPage) -> Markup:
         (_("Tin đã gửi"), reached.written if is_counted else None),
         (_("Tin đã đến máy"), reached.arrived or None),
         (_("Đã trả lời"), total.answered),
-        (_("Tự khai báo đã %(done)s", done=kind_words(leaders.drive.kind).done), total.installed),
+        (told_of(leaders.drive.kind), total.installed),
     ]
     bars = [
         Bar(

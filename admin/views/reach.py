@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from admin.views.base import AdminPage, requested_day
 from admin.wording.campaigns import show_lifts
-from admin.wording.progress import file_rows, step_name, step_rows
+from admin.wording.progress import file_rows, step_name, step_rows, told_of
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.progress import day_of_units
 from campaigns.analytics.reach import read_parts, read_reach, record_export, step_lifts
@@ -105,6 +105,7 @@ class ReachView(AdminPage):
                 communes=communes.get(district.code, []) if district else [],
                 lifts=show_lifts(step_lifts(campaign, reach)),
                 price=price,
+                told=told_of(campaign.kind),
                 carried=self._by_operator(session, user, campaign, price=price),
                 gateways=read_names_of_gateways(session),
             )

@@ -210,7 +210,9 @@ def _default(path: str) -> str:
 
 def _hint(path: str, last: str, code: str) -> str:
     if path == "phone":
-        return _("Hiện thành nút gọi trên trang. Ví dụ: 0260 386 0000, hay số đường dây nóng như 1022.")
+        return _(
+            "Hiện thành nút gọi trên trang. Ví dụ: số máy bàn của xã, phường, hay số đường dây nóng như 1022."
+        )
     if is_steps(path):
         return _("Mỗi dòng một bước; trang tự đánh số.")
     if last != "reply":

@@ -15,6 +15,7 @@ from admin.wording.filters import LABELS, kind_words, label_of, name_of_level, n
 from campaigns.analytics.progress import LeadGoal, ProgressPage
 from campaigns.rules.progress import Concern, ConcernKind, Outlook, PlaceCounts, RankRow
 from campaigns.rules.reach import ReachMeasure, ReachTotals
+from campaigns.rules.replies.labels import Label
 
 # outlook: (colour of the badge, text)
 OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
@@ -166,6 +167,11 @@ def step_name(number: int) -> str:
     return _("Lần nhắc %(n)s", n=number - 1) if number > 1 else _("Tin đầu")
 
 
+def told_of(kind: str) -> str:
+    """Return the name of the figure of a kind's self-reports."""
+    return _("Tự khai báo đã %(done)s", done=kind_words(kind).done)
+
+
 def step_rows(
     steps: Iterable[ReachTotals],
     total: ReachTotals,
@@ -220,7 +226,7 @@ def step_rows(
         row(_("Đã trả lời"), lambda each: each.answered),
         *parts(ReachMeasure.ANSWERS, "answer"),
         *own_parts(),
-        row(_("Tự khai báo đã thực hiện"), lambda each: each.installed),
+        row(told_of(kind), lambda each: each.installed),
         row(_("Chi phí, đồng"), lambda each: round(each.segments * price)),
     ]
     return [each for each in rows if not each.is_part or any(each.values)]
@@ -229,7 +235,7 @@ def step_rows(
 def place_rows(leaders: ProgressPage) -> list[list[str | int]]:
     """Return a header and a row per place and commune of the leaders' page: each figure from the least to the most possible."""
     figures = (
-        _("Tự khai báo đã %(done)s", done=kind_words(leaders.drive.kind).done),
+        told_of(leaders.drive.kind),
         _("Trên tổng số"),
         _("Tỷ lệ"),
         _("Nhận tin"),
@@ -340,8 +346,10 @@ def _column(measure: ReachMeasure, detail: str, kind: str, own_answers: Mapping[
         ReachMeasure.EXCLUDED: _("Không gửi"),
         ReachMeasure.WRITTEN: _("Người đã được gửi tin"),
         ReachMeasure.ARRIVED: _("Người có tin đến máy"),
-        ReachMeasure.WRITTEN_INSTALLED: _("Đã được gửi tin và tự khai báo đã thực hiện"),
-        ReachMeasure.WRITTEN_WITHOUT: _("Đã được gửi tin và báo không có điện thoại thông minh"),
+        ReachMeasure.WRITTEN_INSTALLED: _("Đã được gửi tin: %(said)s", said=told_of(kind)),
+        ReachMeasure.WRITTEN_WITHOUT: _(
+            "Đã được gửi tin: %(said)s", said=_word("answer", Label.NO_SMARTPHONE, kind)
+        ),
         ReachMeasure.MESSAGES: _("Tin"),
         ReachMeasure.SKIPPED: _("Tin bỏ qua"),
         ReachMeasure.CAUSES: _("Tin không đến được"),
@@ -350,9 +358,9 @@ def _column(measure: ReachMeasure, detail: str, kind: str, own_answers: Mapping[
         ReachMeasure.CLICKED: _("Đã bấm nút cài đặt"),
         ReachMeasure.ANSWERS: _("Trả lời"),
         ReachMeasure.OWN_ANSWERS: _("Trả lời"),
-        ReachMeasure.INSTALLED: _("Tự khai báo đã thực hiện"),
+        ReachMeasure.INSTALLED: told_of(kind),
         ReachMeasure.ARMS: _("Chọn ngẫu nhiên vào nhóm"),
-        ReachMeasure.ARMS_INSTALLED: _("Tự khai báo đã thực hiện, nhóm"),
+        ReachMeasure.ARMS_INSTALLED: _("%(told)s, nhóm", told=told_of(kind)),
     }
     families = {
         ReachMeasure.EXCLUDED: "excluded",

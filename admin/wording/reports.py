@@ -188,7 +188,7 @@ FIELDS: tuple[tuple[str, Any, int, Any], ...] = (
         "since",
         _l("Tính hoạt động tuyên truyền từ ngày"),
         0,
-        _l("Viết như 2020-07-31; để trống là 60 ngày gần nhất."),
+        _l("Để trống là 60 ngày gần nhất."),
     ),
     ("link_days", _l("Liên kết xem báo cáo dùng được (ngày)"), 0, ""),
 )

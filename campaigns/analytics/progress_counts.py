@@ -87,20 +87,26 @@ def count_places(
     midnight = datetime.combine(_day_of(now), time(), VIETNAM)
     if len(scope.ids) == 1:
         counters = _read_counters(session, scope, now=now)
-        before_midnight = midnight - timedelta(microseconds=1)
-        for moment, is_today in ((now, False), (before_midnight, True)):
-            for area, organisation, outcome, n in count_at_the_door(
-                session, scope.ids, as_of=moment, seen=scope.seen
-            ):
-                place = counters.setdefault(Where(area, organisation), PlaceCounts())
-                if is_today:
-                    place.today -= n if outcome is VisitOutcome.INSTALLED else 0
-                    continue
-                place.recipients += n
-                place.answered += n
-                place.no_smartphone += n if outcome is VisitOutcome.NO_SMARTPHONE else 0
-                place.installed += n if outcome is VisitOutcome.INSTALLED else 0
-                place.today += n if outcome is VisitOutcome.INSTALLED else 0
+
+        def count_before() -> dict[str, Any]:
+            ended = midnight - timedelta(microseconds=1)
+            return {"rows": count_at_the_door(session, scope.ids, as_of=ended, seen=scope.seen)}
+
+        for area, organisation, outcome, n in count_at_the_door(
+            session, scope.ids, as_of=now, seen=scope.seen
+        ):
+            place = counters.setdefault(Where(area, organisation), PlaceCounts())
+            installed = n if outcome is VisitOutcome.INSTALLED else 0
+            place.recipients += n
+            place.answered += n
+            place.no_smartphone += n if outcome is VisitOutcome.NO_SMARTPHONE else 0
+            place.installed += installed
+            place.today += installed
+        for area, organisation, outcome, n in _cached(redis, scope, f"door:{midnight:%d}", count_before)[
+            "rows"
+        ]:
+            if outcome == VisitOutcome.INSTALLED:
+                counters.setdefault(Where(area, organisation), PlaceCounts()).today -= n
         return counters
 
     def count() -> dict[str, Any]:

@@ -17,16 +17,15 @@ from typing import Any
 
 from redis import Redis
 from sqlalchemy import Row, and_, case, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.models.replies import Answer
+from campaigns.planning.drives import drive_opt_outs
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours
 from campaigns.rules.states import CampaignState, MessageKind
-from outreach.core.db import is_set
 from outreach.models.contacts import Suppression, SuppressionReason
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
@@ -144,19 +143,13 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
         Suppression.reason != SuppressionReason.WRONG_NUMBER,
         or_(Recipient.answer.is_(None), Recipient.answer != Label.OPT_OUT),
     )
-    told = aliased(Campaign)
+    told = drive_opt_outs().subquery()
     of_drive = (
         select(Attempt.id)
         .join(Message, Message.id == Attempt.message_id)
         .join(Campaign, Campaign.id == Message.campaign_id)
-        .join(Answer, and_(Answer.phone_id == Attempt.phone_id, is_set(Answer.drive_only)))
-        .join(told, told.id == Answer.campaign_id)
-        .where(
-            Attempt.id.in_(attempt_ids),
-            Message.kind == MessageKind.STEP,
-            Answer.undone_at.is_(None),
-            told.drive_id == Campaign.drive_id,
-        )
+        .join(told, and_(told.c.drive_id == Campaign.drive_id, told.c.phone_id == Attempt.phone_id))
+        .where(Attempt.id.in_(attempt_ids), Message.kind == MessageKind.STEP)
     )
     return set(session.scalars(of_drive)) | set(
         session.scalars(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, exists, func, or_, select
+from sqlalchemy import BigInteger, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Drive
@@ -33,12 +33,17 @@ def current_drive(session: Session) -> Drive | None:
     return session.scalar(select(Drive).order_by(*_NEWEST_CHOICE).limit(1))
 
 
+def drive_opt_outs() -> Select[int, int]:
+    """Select the drive and the phone of every opt-out from one drive alone that is in force."""
+    told = select(Campaign.drive_id, Answer.phone_id).join(Campaign, Campaign.id == Answer.campaign_id)
+    return told.where(is_set(Answer.drive_only), Answer.undone_at.is_(None))
+
+
 def opted_out_of_drives(
     session: Session, drives: Collection[int], *, phones: Collection[int], contacts: Collection[int]
 ) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
     """Return which of these phones, and which of these contacts on any of theirs, are opted out of a drive: (drive, id) each."""
-    wanted = select(Campaign.drive_id, Answer.phone_id).join(Campaign, Campaign.id == Answer.campaign_id)
-    said = wanted.where(is_set(Answer.drive_only), Answer.undone_at.is_(None), Campaign.drive_id.in_(drives))
+    said = drive_opt_outs().where(Campaign.drive_id.in_(drives))
     by_phone = said.where(Answer.phone_id.in_(values_subquery(session, phones, BigInteger)))
     theirs = values_subquery(session, contacts, BigInteger)
     by_contact = said.with_only_columns(Campaign.drive_id, ContactPhone.contact_id).join(

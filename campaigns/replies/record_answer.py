@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import RecipientState, add_change
@@ -135,7 +135,7 @@ def record_answer(
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
-        if (is_new or drive_only) and not is_confirmed(session, phone_id, now=now):
+        if (is_new or drive_only) and not is_confirmed(session, answer):
             queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     elif source is AnswerSource.SMS:
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
@@ -440,17 +440,19 @@ def _cancel(session: Session, *conditions: ColumnElement[bool]) -> None:
         cancel_waiting(session, message_id)
 
 
-def is_confirmed(session: Session, phone_id: int, *, now: datetime) -> bool:
-    """Return whether an opt-out of this number was confirmed within a day: repeated presses send no more."""
-    earlier = (
-        select(Message.id)
-        .join(Answer, Answer.id == Message.answer_id)
-        .where(
-            Message.phone_id == phone_id,
-            Message.kind == MessageKind.CONFIRMATION,
-            Message.state != MessageState.CANCELLED,
-            Answer.at > now - timedelta(days=1),
-        )
+def is_confirmed(session: Session, answer: Answer) -> bool:
+    """Return whether an opt-out from as much, everything or this drive, was confirmed to this number within a day."""
+    same: ColumnElement[bool] = Answer.drive_only.is_(False)
+    if answer.drive_only:
+        drive = select(Campaign.drive_id).where(Campaign.id == answer.campaign_id).scalar_subquery()
+        same = or_(and_(same, Answer.undone_at.is_(None)), Campaign.drive_id == drive)
+    confirmed = select(Message.id).join(Answer, Answer.id == Message.answer_id)
+    earlier = confirmed.outerjoin(Campaign, Campaign.id == Answer.campaign_id).where(
+        Message.phone_id == answer.phone_id,
+        Message.kind == MessageKind.CONFIRMATION,
+        Message.state != MessageState.CANCELLED,
+        Answer.at > answer.at - timedelta(days=1),
+        same,
     )
     return session.execute(earlier).first() is not None
 

@@ -42,7 +42,7 @@ def default_data(session: Session, *, kind: str = DEFAULT_KIND) -> dict[str, Any
         action=title[:1].lower() + title[1:],
         province=(province.kind, province.name) if province else None,
     )
-    return data | {"done": words.done, "owners": words.counted}
+    return data | {"done": words.done, "owners": words.counted, "residents": words.counted_heading}
 
 
 def current_template(session: Session, drive: int) -> ReportTemplate:

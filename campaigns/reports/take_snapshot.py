@@ -54,8 +54,6 @@ from outreach.models.accounts import Organisation, OrganisationKind
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import is_below_province, name_level, path_upwards, whole_successors
 
-# Default goal: everybody with a smartphone (the letter of the People's Committee, 1).
-STAFF_GOAL = 1.0
 _DAYS_IN_CHART = 7
 
 
@@ -88,6 +86,7 @@ def take_snapshot(
     has_districts = any(area.level is AreaLevel.DISTRICT for area in below)
     code = top.code if top else ""
     goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=code))
+    staff = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
     since = outreach_since(day, form.since)
     total = add_up(list(self_reports.values()))
     agencies = read_agencies(session, drive, day=day, known_until=known_until)
@@ -96,7 +95,7 @@ def take_snapshot(
         day=day.isoformat(),
         as_of=as_of.isoformat(),
         residents=Target(goal.share, goal.deadline.isoformat() if goal.deadline else None) if goal else None,
-        staff=Target(staff_share(goals, drive, default=STAFF_GOAL), None),
+        staff=Target(staff.share, None) if staff else None,
         whole=PlaceFigures(
             code,
             top.full_name if top else form.place,
@@ -337,12 +336,6 @@ def read_owners(
                     denominator.value, denominator.as_of.isoformat(), denominator.source
                 )
     return at_freeze, owners
-
-
-def staff_share(goals: Goals, drive: int, *, default: float) -> float:
-    """Return the goal of all agencies' staff, or the default where none is set."""
-    goal = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
-    return goal.share if goal else default
 
 
 def asks_agencies(session: Session, drive: int) -> bool:

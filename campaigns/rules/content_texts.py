@@ -15,11 +15,13 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from campaigns.rules.content import PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
+from campaigns.rules.kind_words import read_words
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate, LoaError
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.phone_numbers import NumberKind, Reason, read_digits
+from outreach.rules.segments import unaccent
 from outreach.rules.sms_template import Template
 
 APP = ("name", "page", "android", "ios", "button")
@@ -60,6 +62,15 @@ def split_content(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str,
     """Return the texts by path, with one line per step, and the rest of the content."""
     texts: dict[str, str] = {}
     return texts, _rest(content, "", texts)
+
+
+def find_copied(content: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
+    """Return the paths of texts that still name what another kind asks for, as those copied from it do."""
+    done = read_words(source).done
+    if done in read_words(content).done:
+        return []
+    named = re.compile(rf"\b(?:{re.escape(done)}|{re.escape(unaccent(done))})\b", re.IGNORECASE)
+    return [path for path, text in split_content(content)[0].items() if named.search(text)]
 
 
 def join_content(

@@ -25,7 +25,7 @@ from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.models.places import Area, ContactMove
 from outreach.places.areas import descendants
-from outreach.places.unit_days import UnitsOfOneDay
+from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
 from outreach.rules.identity import mask_number, words_of
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.use_cases import use_case
@@ -50,6 +50,7 @@ class ContactFilter:
     smartphone: str = ""  # yes, no, unknown
     suppressed: bool = False
     at_the_door: bool = False
+    history: UnitHistory | None = None  # for whoever has read it already
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,8 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
         is_scoped = tells and visible_lists(session, user) is not None
         conditions.append(is_recorded_in(lists) if is_scoped else is_in(lists))
     if filters.area_code:
-        conditions += lives_in_unit(session, filters.area_code, perhaps=filters.perhaps)
+        history = filters.history or read_unit_history(session)
+        conditions += lives_in_unit(history, filters.area_code, perhaps=filters.perhaps)
     if filters.smartphone in ("yes", "no"):
         conditions.append(Contact.has_smartphone.is_(filters.smartphone == "yes"))
     elif filters.smartphone == "unknown":

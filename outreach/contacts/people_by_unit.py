@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, and_, exists, literal, not_, or_, select
-from sqlalchemy.orm import Session
 
 from outreach.models.contacts import Contact
 from outreach.models.places import ContactMove
-from outreach.places.unit_days import read_unit_history
+from outreach.places.unit_days import UnitHistory
 
 
-def lives_in_unit(session: Session, code: str, *, perhaps: bool) -> list[ColumnElement[bool]]:
+def lives_in_unit(history: UnitHistory, code: str, *, perhaps: bool) -> list[ColumnElement[bool]]:
     """Return the conditions that a person lives in a unit of any day, or perhaps does as their own unit was split.
 
     Of who was moved by a reform it is known where they were before.
     """
-    history = read_unit_history(session)
     sure, possible = history.on(history.day_of(code)).units_on(code)
     moved = select(literal(1)).where(ContactMove.contact_id == Contact.id)
     if perhaps:

@@ -290,7 +290,7 @@ def _days(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
     That of the previous report is usually the last but one.
     """
     if (issued.before, now.before) != (_day_before(issued), _day_before(now)):
-        yield FigureChange("Số tự khai báo của kỳ báo cáo trước", issued.before, now.before)
+        yield FigureChange("Số tự khai báo cùng giờ hôm trước", issued.before, now.before)
     for was, after in _pairs(issued.days, now.days, lambda day: day[0]):
         day = (after or was or ("", 0))[0]
         yield FigureChange(
@@ -306,7 +306,9 @@ def _day_before(snapshot: Snapshot) -> int | None:
 
 def _differs_otherwise(issued: Snapshot, now: Snapshot) -> bool:
     """Return whether goals, names or start days are printed differently."""
-    if (issued.residents, issued.staff, issued.since) != (now.residents, now.staff, now.since):
+    if (issued.residents, issued.since) != (now.residents, now.since):
+        return True
+    if now.staff and issued.staff != now.staff:  # earlier versions printed a goal that nobody had set
         return True
     if _without_owners(issued) != _without_owners(now) or _question(issued) != _question(now):
         return True

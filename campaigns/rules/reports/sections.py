@@ -71,6 +71,9 @@ def results(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[
     ]
 
 
+_MOST_NAMED = 15  # more are in the table
+
+
 def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
     """Return part II: what hindered, missing reports and figures, and gaps to the goals."""
     lines, level = [], _lower(snapshot.level_name)
@@ -83,15 +86,14 @@ def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> 
     if without and len(without) == len(snapshot.districts):
         lines.append(f"Chưa có số liệu chính thức của các {level}.")
     elif without:
-        lines.append(
-            f"{len(without)}/{len(snapshot.districts)} {level} chưa có số liệu "
-            f"chính thức: {', '.join(map(_lower, without))}."
-        )
+        names = f": {', '.join(map(_lower, without))}" if len(without) <= _MOST_NAMED else " (xem Bảng 1)"
+        lines.append(f"{len(without)}/{len(snapshot.districts)} {level} chưa có số liệu chính thức{names}.")
     if snapshot.has_sources and snapshot.whole.owners is None:
         lines.append(f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung.")
     lines = [*(f"{line}." for line in notes.hindered), *lines, *_gaps(snapshot, template)]
     if not lines and snapshot.has_sources:
-        lines = ["Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu; các mục tiêu đã đạt."]
+        reached = "; các mục tiêu đã đạt" if snapshot.residents or snapshot.staff else ""
+        lines = [f"Các cơ quan, đơn vị, địa phương đã gửi đầy đủ số liệu{reached}."]
     elif not lines:
         lines = ["Mục tiêu đã đạt." if snapshot.head.missing == 0 else "Không có."]
     return [Paragraph("II. TỒN TẠI, HẠN CHẾ", Style.PART), *(Paragraph(f"- {line}") for line in lines)]
@@ -161,7 +163,7 @@ def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
     if head.share is not None:
         text += f", đạt {percent(head.share)}"
     if snapshot.before is not None:
-        text += f"; {_change(head.installed - snapshot.before)} so với kỳ báo cáo trước"
+        text += f"; {_change(head.installed - snapshot.before)} so với cùng giờ hôm trước"
     return text
 
 
@@ -228,9 +230,8 @@ def _slowest(snapshot: Snapshot) -> str:
 
 
 def _staff(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
-    heading = Paragraph(
-        f"2. {template.staff} (mục tiêu {percent(snapshot.staff.share, is_exact=True)})", Style.HEADING
-    )
+    goal = f" (mục tiêu {percent(snapshot.staff.share, is_exact=True)})" if snapshot.staff else ""
+    heading = Paragraph(f"2. {template.staff}{goal}", Style.HEADING)
     agencies = snapshot.agencies
     if not agencies:
         return [heading, Paragraph("Chưa có cơ quan, đơn vị nào được giao báo cáo số liệu trên hệ thống.")]
@@ -315,13 +316,12 @@ def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
         for agency in snapshot.agencies
         if agency.with_smartphone is not None and agency.installed is not None
     ]
-    behind = [
-        agency for agency in known if (agency.share or 0.0) < snapshot.staff.share and agency.with_smartphone
-    ]
+    asked = snapshot.staff.share if snapshot.staff else 0.0
+    behind = [agency for agency in known if (agency.share or 0.0) < asked and agency.with_smartphone]
     if behind:
         lines.append(
             f"{len(behind)}/{len(known)} cơ quan, đơn vị có đủ số liệu chưa đạt mục tiêu "
-            f"{percent(snapshot.staff.share, is_exact=True)}."
+            f"{percent(asked, is_exact=True)}."
         )
     whole, goal = snapshot.whole, snapshot.residents
     if whole.official and whole.owners and goal:

@@ -218,7 +218,7 @@ class Snapshot:
     day: str
     as_of: str
     residents: Target | None
-    staff: Target
+    staff: Target | None
     whole: PlaceFigures
     districts: tuple[PlaceFigures, ...]
     communes: tuple[PlaceFigures, ...]
@@ -312,7 +312,7 @@ def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
         day=data["day"],
         as_of=data["as_of"],
         residents=Target(**data["residents"]) if data["residents"] else None,
-        staff=Target(**data["staff"]),
+        staff=Target(**data["staff"]) if data["staff"] else None,
         whole=_place(data["whole"]),
         districts=tuple(_place(place) for place in data["districts"]),
         communes=tuple(_place(place) for place in data["communes"]),

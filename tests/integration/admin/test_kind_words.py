@@ -17,6 +17,7 @@ from campaigns.models.figures import AgencyReport
 from campaigns.models.reports import FileKind, Purpose, ReportMail
 from campaigns.planning.drives import current_drive_id
 from campaigns.planning.kinds import load_kinds
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.reports.documents import words_of as words_of_file
 from campaigns.reports.report_mail import compose_letter
 from campaigns.reports.settings import current_template
@@ -31,8 +32,8 @@ from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind
 from outreach.models.places import Area, AreaLevel
-from tests.support.admin_client import signed_in
-from tests.support.world import AUTHOR, World
+from tests.support.admin_client import post, signed_in
+from tests.support.world import AUTHOR, World, number
 
 
 def shown(html: str) -> str:
@@ -73,6 +74,13 @@ def add_agency(world: World, kind: str, today: date) -> tuple[int, str]:
 def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kind: str) -> None:
     world.add_people(3)
     campaign_id = world.launch(kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
+    answers = (
+        ("own-1", "opt_out") if load_kinds()[kind].get("own_answers") else ("installed", "no_smartphone")
+    )
+    for n, answer in enumerate(answers):
+        recipient_id = world.recipient(number(n), campaign_id).id
+        with world.runtime.db.write() as session:
+            record_page_answer(session, recipient_id, answer, keys=world.keys, now=world.now)
     now, today = datetime.now(UTC), datetime.now(VIETNAM).date()
     agency, link = add_agency(world, kind, today)
     signed_in(client, AUTHOR)
@@ -86,8 +94,12 @@ def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kin
             link,
             f"/admin/report/preview?day={today}",
             f"/admin/progress/?campaign={campaign_id}",
+            f"/admin/campaigns/{campaign_id}/installs/",
+            f"/admin/campaigns/{campaign_id}/reach/",
+            f"/admin/campaigns/{campaign_id}/texts",
         )
     }
+    said["reach.csv"] = post(client, f"/admin/campaigns/{campaign_id}/reach/file", form="csv").text
     with world.runtime.db.read() as session:
         drive = current_drive_id(session)
         form = current_template(session, drive)
@@ -109,12 +121,12 @@ def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kin
     # Of 120 people 100 have a smartphone; where everybody counts, all 120 do.
     assert report.with_smartphone == (100 if read_words(load_kinds()[kind]).owners else 120)
     own = read_words(load_kinds()[kind]).done
-    for place in ("/admin/progress/", "/admin/agencies/", link, FileKind.DOCX, "mail"):
+    for place in ("/admin/progress/", "/admin/agencies/", link, FileKind.DOCX, "mail", "reach.csv"):
         assert f"đã {own}" in said[place].lower(), (place, said[place])
     others = {read_words(load_kinds()[other]).done for other in load_kinds() if other != kind} - {own}
     foreign = [rf"(?:đã|chưa) {re.escape(word)}\b" for word in others if not own.startswith(word)]
     if not bool(load_kinds()[kind].get("app")):
-        foreign += ["điện thoại thông minh", "đtth?m", "bluezone", r"\bcài\b"]
+        foreign += ["điện thoại thông minh", "đtth?m", "bluezone", r"\bcài\b", r"\bgỡ\b"]
     wrong = [
         (place, found[0])
         for place, text in said.items()

@@ -122,7 +122,10 @@ def test_a_kind_is_made_on_its_page_tried_and_then_chosen_in_a_campaign(
     tried = post(client, "/admin/kinds/new", **typed, **own, wish="try", tried="còn ở nhà ạ\n1")
     assert "(2. Còn ở nhà)" in tried.text
     assert "(1. Đã đi)" in tried.text
-    assert post(client, "/admin/kinds/new", **typed, **own, wish="save").status_code == 303
+    refused = post(client, "/admin/kinds/new?of=bao-lu", **typed, **own, wish="save")
+    assert "Còn lời của loại gốc: “chuẩn bị xong”" in unescape(refused.text)
+    typed |= {"c.answers.installed.button": "Nhà tôi đã đi"}
+    assert post(client, "/admin/kinds/new?of=bao-lu", **typed, **own, wish="save").status_code == 303
     page = client.get("/admin/kinds/so-tan-vung-trung/page?answer=own-2").text
     assert "Ông/bà đã trả lời: Còn ở nhà" in page
     assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text

@@ -50,7 +50,7 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
     for told in (
         "Tin đầu",
         "Đã đến máy",
-        "Tự khai báo đã thực hiện",
+        "Tự khai báo đã cài",
         "Đếm lúc",
         "Huyện Kon Tum",
         "=Hội Phụ nữ",

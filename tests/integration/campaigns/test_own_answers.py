@@ -217,6 +217,26 @@ def page_of(world: World, campaign: int) -> str:
     return client.get(f"/{cipher.token(world.recipient(number(0), campaign).id)}").text
 
 
+def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world: World) -> None:
+    world.add_people(1)
+    survey = world.launch(kind="khao-sat", text=SURVEY)
+    papers = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
+    world.send()
+
+    def confirmed() -> list[bool]:
+        with world.runtime.db.read() as session:
+            query = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
+            return ["ve viec nay" in text for text in session.scalars(query)]
+
+    for campaign in (survey, papers, survey):
+        press(world, campaign, "opt_out_drive")
+    assert confirmed() == [True, True]
+    press(world, survey, "opt_out")
+    press(world, papers, "opt_out")
+    press(world, papers, "opt_out_drive")
+    assert confirmed() == [True, True, False]
+
+
 @both_databases
 def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) -> None:
     world.add_people(3)

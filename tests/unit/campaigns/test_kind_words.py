@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from campaigns.rules.content_texts import find_copied
 from campaigns.rules.kind_words import KindWords, read_words
 from outreach.rules.errors import BadCampaign
 
@@ -32,3 +33,23 @@ def test_words_are_read(table: dict[str, Any], words: KindWords, counted: str) -
 def test_a_wrong_table_is_refused(table: Any) -> None:
     with pytest.raises(BadCampaign, match="content_words_table_wrong"):
         read_words({"words": table})
+
+
+@pytest.mark.parametrize(
+    ("texts", "done", "copied"),
+    [
+        (
+            {"title": "Sơ tán", "answers": {"need_help": {"reply": "Tra loi phieu: {link}"}}},
+            "sơ tán",
+            ["answers.need_help.reply"],
+        ),
+        ({"title": "Sơ tán", "page": {"ask": "Xin Trả lời phiếu."}}, "sơ tán", ["page.ask"]),
+        ({"title": "Sơ tán", "question": "Đã đi chưa?"}, "sơ tán", []),
+        ({"title": "Trả lời phiếu sức khỏe"}, "trả lời phiếu sức khỏe", []),
+    ],
+)
+def test_what_the_kind_that_was_copied_asks_for_is_found(
+    texts: dict[str, Any], done: str, copied: list[str]
+) -> None:
+    source = {"words": {"done": "trả lời phiếu"}}
+    assert find_copied({**texts, "words": {"done": done}}, source) == copied
