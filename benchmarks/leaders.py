@@ -40,7 +40,7 @@ READERS = 8
 PAUSE_S = 1.0  # between two pages of a reader
 AGENCIES = 40
 COUNTED_WITHIN_S = 240.0
-LONGEST_MS = 200.0
+LONGEST_MS = 150.0
 PAGES = {
     "leader's page": "/admin/progress/?campaign=1",
     "leader's page, a district": "/admin/progress/?campaign=1&district=615",
@@ -103,7 +103,7 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
             target("messages/s meanwhile, of the pace", rate / PACE, at_least=0.95, form=".1%"),
             *(
                 target(f"{name}, p95 ms", percentile(ms, 95), at_most=LONGEST_MS, form=".0f")
-                for name, ms in took.items()
+                for name, ms in {**took, "leader's page, without a pause": hardest["leader's page"]}.items()
             ),
         ]
     )

@@ -71,8 +71,8 @@ LANGUAGES = ("sed", "bdq", "jeh", "jra", "brb", "rmx")  # of Kon Tum
 FRONT = ("MTTQ", "Ủy ban MTTQ Việt Nam tỉnh Kon Tum")
 # Written with accents and sent without, as the form suggests: one part fewer, and every phone can show it.
 TEXT = (
-    "[{name} ơi, ]UB MTTQ tỉnh Kon Tum mời ông/bà cài Bluezone để phòng dịch: {link} "
-    "Trả lời: 1 đã cài, 2 chưa, 3 không có smartphone, 4 cần giúp, TC thôi nhận tin"
+    "UB MTTQ tỉnh Kon Tum kính mời ông/bà[ {name}] cài Bluezone để phòng dịch: {link} "
+    "Trả lời: 1 đã cài, 2 chưa, 3 không có smartphone, 4 cần giúp, TC từ chối nhận tin"
 )
 # More messages than this are sent and answered by a few SQL statements instead of the use cases: a million in a minute.
 _ONE_BY_ONE = 5_000

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
+from typing import Any
 
+from redis import Redis, RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.audience import audience_query, count_audience, load_audience_counter, sample_names
+from campaigns.planning.audience import (
+    audience_query,
+    count_audience,
+    load_audience_counter,
+    restore_audience_counter,
+    sample_names,
+)
 from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from outreach.models.contacts import ContactList, ListImport, Upload
 
+# What took longer to read is kept in Redis as well: a web process that was restarted answers with it, as of its moment,
+# and reads everybody when it is asked again.
+_KEPT_IF_TOOK_S, _KEPT_FOR_S, _KEPT_NAMES = 1.0, 43_200, 2_000
 # A counter is kept for this many times its loading time: loading never takes more than a twentieth of the time.
 _KEEP_FACTOR = 20.0
 _KEEP_AT_LEAST_S = 1.0
@@ -27,8 +40,8 @@ _Key = tuple[str, bool, int]
 class AudienceCache:
     """Audience counters and counts of launched campaigns, cached per web process."""
 
-    def __init__(self, *, passes_opt_outs: bool) -> None:
-        self._passes_opt_outs = passes_opt_outs
+    def __init__(self, redis: Redis, *, passes_opt_outs: bool) -> None:
+        self._redis, self._passes_opt_outs = redis, passes_opt_outs
         # By kind, whether opt-outs are passed, and drive.
         self._counters: dict[_Key, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
         self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
@@ -43,8 +56,16 @@ class AudienceCache:
         return AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
 
     def remembers(self, session: Session, query: AudienceQuery) -> bool:
-        """Return whether `of` answers without loading a counter."""
-        return not query.lists or self._is_fresh(session, _key(query))
+        """Return whether `of` answers without reading everybody."""
+        key = _key(query)
+        if not query.lists or self._is_fresh(session, key):
+            return True
+        if key in self._counters or not self._loading.acquire(blocking=False):
+            return False
+        try:
+            return self._restore(session, key)
+        finally:
+            self._loading.release()
 
     def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
         """Return a campaign's audience: frozen if it was launched, else as `of`."""
@@ -66,7 +87,7 @@ class AudienceCache:
 
     def _counter(self, session: Session, key: _Key) -> tuple[AudienceCounter, datetime]:
         kind, passes, drive = key
-        if not self._is_fresh(session, key):
+        if not self._is_fresh(session, key) and (key in self._counters or not self._restore(session, key)):
             started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
             counter = load_audience_counter(session, kind, passes_opt_outs=passes, drive=drive)
             took = time.monotonic() - started
@@ -78,8 +99,30 @@ class AudienceCache:
                 at,
                 counter,
             )
+            if took > _KEPT_IF_TOOK_S:
+                self._keep(key, version, at, counter)
         _until, _lists, at, counter = self._counters[key]
         return counter, at
+
+    def _keep(self, key: _Key, version: _ListsVersion, at: datetime, counter: AudienceCounter) -> None:
+        kept = {"at": at.isoformat(), "lists": str(version), "counter": counter.as_data(names=_KEPT_NAMES)}
+        with suppress(RedisError):  # then a restart reads everybody
+            self._redis.set(_name(key), json.dumps(kept), ex=_KEPT_FOR_S)
+
+    def _restore(self, session: Session, key: _Key) -> bool:
+        """Take the counter that a process before this one kept, for the next answer. Returns whether there is one of these lists."""
+        try:
+            text: Any = self._redis.get(_name(key))
+        except RedisError:
+            return False
+        kept = json.loads(text) if text else {}
+        version = _lists_version(session)
+        if kept.get("lists") != str(version):
+            return False
+        counter = restore_audience_counter(session, kept["counter"])
+        until = time.monotonic() + _KEEP_AT_LEAST_S
+        self._counters[key] = (until, version, datetime.fromisoformat(kept["at"]), counter)
+        return True
 
     def _is_fresh(self, session: Session, key: _Key) -> bool:
         cached = self._counters.get(key)
@@ -88,6 +131,10 @@ class AudienceCache:
 
 def _key(query: AudienceQuery) -> _Key:
     return query.kind, query.passes_opt_outs, query.drive
+
+
+def _name(key: _Key) -> str:
+    return f"loa:audience:{':'.join(map(str, key))}"
 
 
 def _lists_version(session: Session) -> _ListsVersion:

@@ -109,7 +109,7 @@ class CampaignFormPages(AdminPage):
 
     def __init__(self, runtime: Runtime, **where: Any) -> None:
         super().__init__(runtime, **where)
-        self.audiences = AudienceCache(passes_opt_outs=runtime.settings.urgent_passes_opt_outs)
+        self.audiences = AudienceCache(runtime.redis, passes_opt_outs=runtime.settings.urgent_passes_opt_outs)
 
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:

@@ -13,6 +13,7 @@ from flask_admin import expose
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from itsdangerous import BadSignature, Signer
 from markupsafe import Markup
 from sqlalchemy.orm import Session
 
@@ -45,6 +46,7 @@ from outreach.core.cache import cached_count
 from outreach.core.spreadsheets import workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.models.accounts import Role, User
+from outreach.rules.keys import Purpose, oldest_first
 
 COMMUNES_SHOWN, LAGGARDS_SHOWN = 10, 3
 
@@ -71,14 +73,23 @@ class ProgressView(AdminPage):
             drive, drives = self._drive(session, user), list_drives(session)
             key = _shared_key(session, drive, user)
 
-        def draw() -> dict[str, str | None]:
-            return {"shown": self._figures(drive, drives)}
-
-        redis = self.runtime.redis
-        shown = (cached_count(redis, key, draw, min_ttl_s=MIN_TTL_S) if key else draw())["shown"]
+        shown = self._shared(key, drive, drives) if key else self._figures(drive, drives)
         if shown is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
         return self.render("progress/progress.html", shown=Markup(shown))  # noqa: S704 - our own template
+
+    def _shared(self, key: str, drive: Drive, drives: Sequence[Drive]) -> str | None:
+        """Return what stands on the page, as drawn for somebody a moment ago; signed, as others may write to Redis."""
+        signer = Signer(oldest_first(self.settings.keys_of(Purpose.SESSIONS)), salt=key)
+
+        def draw() -> dict[str, str]:
+            return {"shown": signer.sign(self._figures(drive, drives) or "").decode()}
+
+        kept = cached_count(self.runtime.redis, key, draw, min_ttl_s=MIN_TTL_S)
+        try:
+            return signer.unsign(kept["shown"]).decode() or None
+        except BadSignature:
+            return self._figures(drive, drives)
 
     def _drive(self, session: Session, user: User) -> Drive:
         """Return the drive that the address names or that was chosen last; one without an id before the first."""

@@ -67,7 +67,7 @@ class ReachView(AdminPage):
         """
         now, step_number = datetime.now(UTC), request.args.get("step", type=int)
         with self.reading() as (session, user):
-            campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
+            campaign = find_visible_campaign(session, campaign_id, user=user)
             opened = [step for step in campaign.steps if step.opened_at]
             chosen = next((step for step in opened if step.number == step_number), None)
             reach = read_reach(
@@ -128,7 +128,7 @@ class ReachView(AdminPage):
         if form not in _TYPES:
             abort(404)
         with self.reading() as (session, user):
-            campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
+            campaign = find_visible_campaign(session, campaign_id, user=user)
             history, units = _units(session, campaign)
             rows = file_rows(
                 read_parts(session, campaign, seen=organisations_of(session, user)),

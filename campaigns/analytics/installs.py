@@ -14,10 +14,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.goals.goals import read_campaign_goals
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
-from campaigns.rules.goals import Goal
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.models.accounts import Organisation, User
@@ -52,18 +50,12 @@ def takes_part(session: Session, user: User) -> ColumnElement[bool]:
     return or_(visible_to(session, user, Campaign.organisation_id), Campaign.id.in_(lists))
 
 
-def find_visible_campaign(
-    session: Session, campaign_id: int, *, user: User
-) -> tuple[Campaign, Goal | None, bool]:
-    """Return a campaign, its goal, and whether the user sees all its lists.
-
-    Raises NotFound where the user may not see its figures.
-    """
+def find_visible_campaign(session: Session, campaign_id: int, *, user: User) -> Campaign:
+    """Return a campaign whose figures the user may see. Raises NotFound."""
     campaign = session.scalar(select(Campaign).where(Campaign.id == campaign_id, takes_part(session, user)))
     if campaign is None:
         raise NotFound("campaign_id_not_visible", id=campaign_id)
-    goal = read_campaign_goals(session, [campaign_id]).get(campaign_id)
-    return campaign, goal, not hides_lists(session, [campaign_id], user=user)
+    return campaign
 
 
 def hides_lists(session: Session, campaigns: Sequence[int], *, user: User) -> bool:
@@ -132,7 +124,7 @@ def read_reports(
 
     The conditions are those by which the figures count them.
     """
-    campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
+    campaign = find_visible_campaign(session, campaign_id, user=user)
     conditions: list[ColumnElement[bool]] = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),

@@ -164,7 +164,7 @@ class ProgressPage:
 
 def drive_of_campaign(session: Session, campaign_id: int, *, user: User) -> Drive:
     """Return the drive of a launched campaign. Raises NotFound for one that the user may not see."""
-    campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
+    campaign = find_visible_campaign(session, campaign_id, user=user)
     if campaign.launched_at is None:
         raise NotFound("campaign_id_without_figures", id=campaign_id)
     return session.get_one(Drive, campaign.drive_id)

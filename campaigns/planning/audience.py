@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -482,8 +482,15 @@ def load_audience_counter(
             PhoneSharer(contact_id, profile, phone_id, tuple(further.get(contact_id, ())))
             for contact_id, profile, phone_id, _ in sharers
         ],
-        [(sampled[contact_id], name) for contact_id, name in names if contact_id in sampled],
+        [(sampled[contact_id], contact_id, name) for contact_id, name in names if contact_id in sampled],
     )
+
+
+def restore_audience_counter(session: Session, data: Mapping[str, Any]) -> AudienceCounter:
+    """Return the counter that was kept as data, with the names that those people have now."""
+    named = [contact_id for _index, contact_id in data["named"]]
+    names = session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(named))).all()
+    return AudienceCounter.from_data(data, dict(names))
 
 
 def _further_phones(session: Session, people: list[int], *, passes_opt_outs: bool) -> dict[int, list[int]]:

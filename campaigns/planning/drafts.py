@@ -318,7 +318,7 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
     asked = content.title[:1].lower() + content.title[1:]
     if not takes_replies:
         return (
-            f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}: {{link}} Trả lời hoặc từ chối tại liên kết"
+            f"{content.issuer} kính mời ông/bà[ {{name}}] {asked}: {{link}} Trả lời hoặc từ chối tại liên kết"
         )
     link = ": {link}" if content.app else "."
     if content.own_answers:
@@ -330,7 +330,7 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
         if content.wording(Label.NO_SMARTPHONE).reply:
             menu.append("3 không có điện thoại thông minh")
         menu.append("4 cần giúp")
-    return f"[{{name}} ơi, ]{content.issuer} mời ông/bà {asked}{link} Trả lời: {', '.join(menu)}, TC thôi nhận tin"
+    return f"{content.issuer} kính mời ông/bà[ {{name}}] {asked}{link} Trả lời: {', '.join(menu)}, TC từ chối nhận tin"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from campaigns.rules.states import Exclusion
 from outreach.rules.errors import BadCampaign
 from outreach.rules.languages import NAMES
 
 Choice = TypeVar("Choice", bound=StrEnum)
+Item = TypeVar("Item")
 # The language of contacts without one on record.
 USUAL_LANGUAGE = "vi"
 
@@ -200,18 +201,11 @@ class AudienceCounter:
         self,
         people: Mapping[ContactProfile, int],
         sharers: Iterable[PhoneSharer] = (),
-        names: Iterable[tuple[ContactProfile, str]] = (),
+        names: Iterable[tuple[ContactProfile, int, str]] = (),
     ) -> None:
-        self._profiles = list(people)
-        self._numbers = list(people.values())
+        self._group(list(people), list(people.values()))
         index_of = {profile: index for index, profile in enumerate(self._profiles)}
-        self._names = [(index_of[profile], name) for profile, name in names]
-        self._by_lists: dict[frozenset[int], _Group] = defaultdict(_Group)
-        for index, profile in enumerate(self._profiles):
-            self._by_lists[profile.lists].add(index, profile.unreachable, self._numbers[index])
-        self._values = {
-            field: [getattr(profile, field) for profile in self._profiles] for field in ContactField
-        }
+        self._names = [(index_of[profile], contact_id, name) for profile, contact_id, name in names]
         on_phone: dict[int, list[tuple[bool, int, int, tuple[int, ...]]]] = defaultdict(list)
         other_phones: set[int] = set()
         for sharer in sharers:
@@ -230,6 +224,56 @@ class AudienceCounter:
         self._pairs = [(*indexes, phones) for indexes, phones in households.items() if len(indexes) == 2]
         self._larger = [(indexes, phones) for indexes, phones in households.items() if len(indexes) > 2]
 
+    def _group(self, profiles: list[ContactProfile], numbers: list[int]) -> None:
+        self._profiles, self._numbers = profiles, numbers
+        self._by_lists: dict[frozenset[int], _Group] = defaultdict(_Group)
+        for index, profile in enumerate(profiles):
+            self._by_lists[profile.lists].add(index, profile.unreachable, numbers[index])
+        self._values = {field: [getattr(profile, field) for profile in profiles] for field in ContactField}
+
+    def as_data(self, *, names: int) -> dict[str, Any]:
+        """Return the data of `from_data`, through JSON or not: nobody's name, but the ids of at most so many to be named."""
+        return {
+            "profiles": [(sorted(lists), *rest) for lists, *rest in self._profiles],
+            "numbers": self._numbers,
+            "pairs": self._pairs,
+            "larger": self._larger,
+            "others": list(self._with_other_phones.items()),
+            "named": [(index, contact_id) for index, contact_id, _name in self._sample(self._names, names)],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], names: Mapping[int, str]) -> Self:
+        """Return the counter of `as_data`; `names` by the ids in its "named"."""
+        counter = cls({})
+        counter._group(
+            [
+                ContactProfile(
+                    frozenset(lists), area, phone, language, history, Exclusion(why) if why else None
+                )
+                for lists, area, phone, language, history, why in data["profiles"]
+            ],
+            list(data["numbers"]),
+        )
+        counter._pairs = [tuple(pair) for pair in data["pairs"]]
+        counter._larger = [(tuple(indexes), phones) for indexes, phones in data["larger"]]
+        counter._with_other_phones = {
+            phone_id: [
+                (is_last, contact_id, index, tuple(more)) for is_last, contact_id, index, more in entries
+            ]
+            for phone_id, entries in data["others"]
+        }
+        counter._names = [
+            (index, contact_id, names[contact_id])
+            for index, contact_id in data["named"]
+            if contact_id in names
+        ]
+        return counter
+
+    @staticmethod
+    def _sample(items: list[Item], most: int) -> list[Item]:
+        return items[:: max(1, -(-len(items) // most))]
+
     def count(self, query: AudienceQuery, *, names: int = 0) -> tuple[int, dict[Exclusion, int], list[str]]:
         """Return the number of recipients, the excluded by reason, and at most `names` names of recipients.
 
@@ -246,11 +290,11 @@ class AudienceCounter:
             shared += max(0, people - 1) * phones
         shared += self._count_without_message(selected)
         counts[Exclusion.SHARED_PHONE] += shared
-        sample = [name for index, name in self._names if selected[index]] if names else []
+        sample = [name for index, _contact_id, name in self._names if selected[index]] if names else []
         return (
             self._total(profiles) - shared,
             {reason: counts[reason] for reason in Exclusion if counts[reason]},
-            sample[:: max(1, -(-len(sample) // names))] if names else [],
+            self._sample(sample, names) if names else [],
         )
 
     def _select(self, query: AudienceQuery, counts: Counter[Exclusion]) -> list[int]:

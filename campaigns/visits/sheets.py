@@ -89,7 +89,7 @@ def create_sheet(
     require_role(user, Role.STAFF, Role.APPROVER)
     if not 0 <= check_percent <= MOST_PERCENT:
         raise BadInput("check_percent_wrong", most=MOST_PERCENT)
-    campaign, _goal, _is_whole = find_visible_campaign(session, campaign_id, user=user)
+    campaign = find_visible_campaign(session, campaign_id, user=user)
     villages = [
         candidates
         for candidates in find_candidates(

@@ -274,6 +274,11 @@ def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_
     assert share(of_women) == "50,0%"  # two of their own four
     assert "Huyện Kon Tum" not in client.get(path).text
     assert share(LEADER) == "0,0%"
+    redis = places.runtime.redis
+    for key in redis.scan_iter("loa:leaders:*"):
+        if not key.endswith(b":fresh"):
+            redis.set(key, json.dumps({"shown": "<h2>Nhập mật khẩu</h2>"}))
+    assert share(LEADER) == "75,0%"  # what others put there is not shown
 
 
 def test_what_is_beyond_ones_scope_is_not_there(places: World, client: FlaskClient) -> None:

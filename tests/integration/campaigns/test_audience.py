@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +13,13 @@ from sqlalchemy import select
 
 from campaigns.lifecycle import create_campaign
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
-from campaigns.planning.audience import audience_query, count_audience, freeze_audience, load_audience_counter
+from campaigns.planning.audience import (
+    audience_query,
+    count_audience,
+    freeze_audience,
+    load_audience_counter,
+    restore_audience_counter,
+)
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import Exclusion
@@ -99,7 +106,11 @@ def foresee(world: World, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
     """What the office says before a campaign is launched."""
     with world.runtime.db.read() as session:
         whom = audience_query(session, session.get_one(Campaign, campaign_id))
-        return load_audience_counter(session, whom.kind).count(whom)[:2]
+        counter = load_audience_counter(session, whom.kind)
+        # What a process keeps for the one after it counts the same.
+        kept = restore_audience_counter(session, json.loads(json.dumps(counter.as_data(names=1_000))))
+        assert kept.count(whom, names=5) == counter.count(whom, names=5)
+        return counter.count(whom)[:2]
 
 
 @dataclass

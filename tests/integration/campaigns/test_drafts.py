@@ -36,7 +36,7 @@ def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
     content = read_content(load_kinds()[kind])
     template = Template.parse(suggest_text(content, takes_replies=True))
     assert ("link" in template.fields) is bool(content.app)
-    assert "TC thôi nhận tin" in template.text
+    assert "TC từ chối nhận tin" in template.text
     assert content.issuer in template.text
 
 
