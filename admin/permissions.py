@@ -61,6 +61,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "gateways.save": _ADMINISTRATOR,
     "gateways.change_state": _ADMINISTRATOR,
     "gateways.send_test": _ADMINISTRATOR,
+    "gateways.add_phone": _ADMINISTRATOR,
+    "gateways.remove_phone": _ADMINISTRATOR,
     "templates.index": _STAFF,
     "templates.save": _ADMINISTRATOR,
     "templates.set_state": _ADMINISTRATOR,

@@ -15,6 +15,7 @@ from campaigns.answer_totals import delete_totals
 from campaigns.live_permit import require_permit
 from campaigns.models.activities import VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.checks import ControlCopy
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Answer, Reply
@@ -505,7 +506,8 @@ def undo_launch(session: Session, campaign_id: int) -> None:
     change_rows(
         session, delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
     )
-    change_rows(session, delete(Recipient).where(Recipient.campaign_id == campaign_id))
+    for table in (Recipient, ControlCopy):
+        change_rows(session, delete(table).where(table.campaign_id == campaign_id))
     delete_totals(session, campaign_id)
     delete_reach(session, campaign_id)
     change_rows(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import fold_answer_totals
 from campaigns.delivery.after_restore import mark_waiting_unknown, restored_since
+from campaigns.delivery.control_phones import queue_control_copies
 from campaigns.delivery.gateway_health import rest_failing
 from campaigns.delivery.outbox import fold_attempt_totals
 from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
@@ -322,6 +323,7 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
             _record_warning(session, campaign, now=now)
         pause_reason = fix_price_and_segments(session, campaign, settings=settings)
     queue_step(session, step, now=now, passes_opt_outs=settings.urgent_passes_opt_outs)
+    queue_control_copies(session, step, campaign, settings=settings, now=now)
     if pause_reason:
         pause_automatically(session, campaign.id, reason=pause_reason, now=now)
     return True

@@ -23,6 +23,7 @@ from admin.forms import (
     labelled,
 )
 from admin.views.base import AdminPage
+from campaigns.delivery.control_phones import add_control_phone, read_control_phones, remove_control_phone
 from campaigns.delivery.gateway_accounts import (
     OPERATORS,
     change_gateway_state,
@@ -121,6 +122,20 @@ class TryForm(Form):
     )
 
 
+class ControlPhoneForm(Form):
+    """A phone of the office that gets a copy of each text."""
+
+    ids = "control"
+    number = TextField(_l("Số điện thoại"), type="tel", maxlength=20, required=True, autocomplete="off")
+    holder = TextField(
+        _l("Người giữ máy"),
+        maxlength=120,
+        required=True,
+        autocomplete="off",
+        hint=_l("Tên được dùng trong bản sao tin."),
+    )
+
+
 def _kept(account: GatewayAccount) -> dict[str, Any]:
     options = account.options
     return {
@@ -152,6 +167,7 @@ class GatewaysView(AdminPage):
         now = datetime.now(UTC)
         with self.reading() as (session, _user):
             page = read_gateways(session, redis=self.runtime.redis, settings=self.settings, now=now)
+            phones = read_control_phones(session)
         edited = request.args.get("edit", 0, type=int)
         chosen = next((line.account for line in page.lines if line.account.id == edited), None)
         kept = _kept(chosen) if chosen else {}
@@ -163,6 +179,8 @@ class GatewaysView(AdminPage):
             chosen=chosen,
             form=kind.on_page(**kept),
             try_form=TryForm.on_page,
+            phones=phones,
+            control_form=ControlPhoneForm.on_page(),
             active=GatewayState.ACTIVE,
         )
         return shown
@@ -201,3 +219,20 @@ class GatewaysView(AdminPage):
             settings=self.settings,
             message=message,
         )
+
+    @expose("/control-phones", methods=["POST"])
+    def add_phone(self) -> ResponseReturnValue:
+        return self.submit_form(
+            ControlPhoneForm(),
+            url_for(".index"),
+            add_control_phone,
+            settings=self.settings,
+            message=_(
+                "Đã thêm điện thoại kiểm tra. Từ chiến dịch sau, máy này nhận một bản sao của mỗi tin."
+            ),
+        )
+
+    @expose("/control-phones/<int:phone_id>/remove", methods=["POST"])
+    def remove_phone(self, phone_id: int) -> ResponseReturnValue:
+        message = _("Đã bỏ điện thoại kiểm tra.")
+        return self.do_and_tell(url_for(".index"), message, remove_control_phone, phone_id)

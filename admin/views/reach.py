@@ -22,6 +22,7 @@ from campaigns.analytics.installs import InstallFilter, find_visible_campaign, r
 from campaigns.analytics.progress import day_of_units
 from campaigns.analytics.reach import read_parts, read_reach, record_export, step_lifts
 from campaigns.analytics.reach_by_operator import read_by_operator
+from campaigns.delivery.control_phones import read_control_copies
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.preview import campaign_spending
@@ -108,6 +109,7 @@ class ReachView(AdminPage):
                 told=told_of(campaign.kind),
                 carried=self._by_operator(session, user, campaign, price=price),
                 gateways=read_names_of_gateways(session),
+                copies=read_control_copies(session, campaign_id),
             )
         if reach.is_due:
             enqueue_count_reach(self.runtime, campaign_id)

@@ -17,6 +17,7 @@ from campaigns.models.templates import TemplateState
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.checks import Check, Level
+from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.privacy import Childhood
 from campaigns.rules.visits import VisitFate, VisitOutcome, VisitReason
 from campaigns.rules.webhooks import EventKind
@@ -75,6 +76,12 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         GatewayState.ACTIVE: _l("Đang hoạt động"),
         GatewayState.DRAINING: _l("Ngừng giao tin"),
         GatewayState.CLOSED: _l("Đã đóng"),
+    },
+    "control_look": {
+        ControlLook.CLEAR: _l("Đúng và đủ"),
+        ControlLook.GARBLED: _l("Sai chữ, sai dấu"),
+        ControlLook.CUT: _l("Thiếu chữ, bị chia"),
+        ControlLook.SENDER: _l("Sai tên người gửi"),
     },
     "template_state": {
         TemplateState.ASKED: _l("Đã đề nghị"),

@@ -1,4 +1,4 @@
-"""Test message to an officer's own phone, through the real channel and gateway, without any list."""
+"""Messages to the office's own phones through the real channel and gateway, without any list: tests above all."""
 
 from __future__ import annotations
 
@@ -61,35 +61,67 @@ def send_test_message(
     if audit.count_lately(session, _ACTION, user, now=now) >= MAX_PER_HOUR:
         raise BadInput("test_limit", most=MAX_PER_HOUR)
     e164 = cell.numbers[0]
-    keys = settings.keys_of(Purpose.SUPPRESSIONS)
-    suppression = select(Suppression.id).where(
-        Suppression.number_hash.in_(hashes_of(e164, secret_key=keys)),
-        Suppression.lifted_at.is_(None),
-    )
-    if session.execute(suppression).first():
+    if has_opted_out(session, e164, settings=settings):
         raise BadInput("test_number_opted_out")
-    phone_id = find_or_create_phones(session, [e164], secret_key=keys, now=now)[e164]
-    # Locked until the message exists: so an import that is undone at this moment keeps the phone.
-    session.execute(
-        select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)
-    ).one()
     rendered = measure_for(
         Template.parse(text, allowed=FIELDS),
         user.name or EXAMPLE_NAME,
         link=f"{settings.link_base}/{EXAMPLE_TOKEN}",
         unaccented=unaccented,
     )
+    message = queue_to_own_phone(
+        session,
+        e164,
+        text=rendered.text,
+        settings=settings,
+        now=now,
+        campaign_id=campaign_id,
+        account_id=account_id,
+    )
+    audit.record(session, _ACTION, message, user, now)
+    return message
+
+
+def has_opted_out(session: Session, e164: str, *, settings: Settings) -> bool:
+    """Return whether a number asked for no messages."""
+    hashes = hashes_of(e164, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
+    suppression = select(Suppression.id).where(
+        Suppression.number_hash.in_(hashes), Suppression.lifted_at.is_(None)
+    )
+    return session.execute(suppression.limit(1)).first() is not None
+
+
+def queue_to_own_phone(
+    session: Session,
+    e164: str,
+    *,
+    text: str,
+    settings: Settings,
+    now: datetime,
+    campaign_id: int | None = None,
+    account_id: int | None = None,
+    not_before: datetime | None = None,
+) -> Message:
+    """Queue a text to a phone of the office, ahead of all campaigns: by a campaign's sender, or one gateway account.
+
+    It goes at once or, with `not_before`, then: nothing else keeps it from going at night.
+    """
+    keys = settings.keys_of(Purpose.SUPPRESSIONS)
+    phone_id = find_or_create_phones(session, [e164], secret_key=keys, now=now)[e164]
+    # Locked until the message exists: so an import that is undone at this moment keeps the phone.
+    session.execute(
+        select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)
+    ).one()
     message = Message(
         kind=MessageKind.TEST,
         campaign_id=campaign_id,
         phone_id=phone_id,
-        text=rendered.text,
+        text=text,
         state=MessageState.QUEUED,
         account_id=account_id,
     )
     session.add(message)
     session.flush()
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=not_before or now))
     enqueue_after_commit(session, enqueue_send)
-    audit.record(session, _ACTION, message, user, now)
     return message

@@ -34,6 +34,8 @@ def mask_tokens(text: str) -> str:
 
 # Ids of recipients under a key that is followed by another one are below this; more than a province ever has.
 _MOST_IDS = 1 << 30
+# Ids from here on are of copies to control phones, whose links end with the key that made them.
+FIRST_CONTROL_COPY = 1 << 31
 _NEXT = 1 << 32  # what is added to an id whose token is passed over
 _TRIES = 3  # each passes over a token in 800; the third is taken as it is
 

@@ -9,21 +9,16 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
 from campaigns.models.activities import SheetOfficer
-from campaigns.models.messages import Message, Outbox
 from campaigns.rules.sending_hours import closes_at, common_hours
-from campaigns.rules.states import MessageKind, MessageState
 from campaigns.visits.sheets import find_sheet, has_hidden_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.accounts.village_officers import code_of, find_officer, has_mail, invite_phone
-from outreach.contacts.phones import find_or_create_phones
-from outreach.contacts.suppressions import hashes_of
 from outreach.core.settings import Settings
-from outreach.enqueue_jobs import enqueue_code_mail, enqueue_send
+from outreach.enqueue_jobs import enqueue_code_mail
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Phone, Suppression
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key
 from outreach.rules.segments import measure
@@ -70,27 +65,10 @@ def invite_officer(
 def _text_code(session: Session, e164: str, code: str, *, settings: Settings, now: datetime) -> None:
     if closes_at(now, common_hours(None, is_live=settings.is_live)) is None:
         raise BadInput("officer_code_at_night")
-    keys = settings.keys_of(Purpose.SUPPRESSIONS)
-    suppressed = select(Suppression.id).where(
-        Suppression.number_hash.in_(hashes_of(e164, secret_key=keys)), Suppression.lifted_at.is_(None)
-    )
-    if session.execute(suppressed.limit(1)).first():
+    if has_opted_out(session, e164, settings=settings):
         raise BadInput("officer_number_opted_out")
-    phone_id = find_or_create_phones(session, [e164], secret_key=keys, now=now)[e164]
-    # Locked until the message exists: so an import that is undone at this moment keeps the phone.
-    session.execute(
-        select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)
-    ).one()
-    message = Message(
-        kind=MessageKind.TEST,
-        phone_id=phone_id,
-        text=measure(_CODE_TEXT.format(code=code)).text,
-        state=MessageState.QUEUED,
-    )
-    session.add(message)
-    session.flush()
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
-    enqueue_after_commit(session, enqueue_send)
+    text = measure(_CODE_TEXT.format(code=code)).text
+    queue_to_own_phone(session, e164, text=text, settings=settings, now=now)
 
 
 @use_case

@@ -32,10 +32,11 @@ from campaigns.models.campaigns import Campaign
 from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, page_choices, read_content
-from campaigns.rules.links import LENGTH, LinkCipher
+from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, own_answer, own_word
 from campaigns.rules.replies.labels import Label
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
+from campaigns.web.control_page import show_control_page
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
@@ -61,8 +62,12 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
     context = AnswerContext.of(runtime.settings)
 
     def find(token: str) -> Row[Any] | Response:
-        """Return the row of the link's recipient, or the page that says why nothing opens."""
+        """Return the row of the link's recipient, the page of a copy to a control phone, or the one that says why nothing opens."""
         recipient_id = service.cipher.recipient_id(token)
+        if recipient_id and recipient_id >= FIRST_CONTROL_COPY:
+            if page := show_control_page(runtime, recipient_id, token):
+                return page
+            recipient_id = None
         row = service.lookup.find(recipient_id) if recipient_id else None
         address = request.remote_addr or ""
         guard = service.token_guard

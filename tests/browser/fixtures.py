@@ -16,9 +16,11 @@ from campaigns.activities.activity_log import add_activity
 from campaigns.agencies.links import address_of, make_link
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case
+from campaigns.delivery.control_phones import add_control_phone, answer_control_copy, queue_control_copies
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import change_campaign, create_campaign, edit_campaign
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Attempt, Incident, Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Case, Reply
@@ -40,6 +42,7 @@ from campaigns.rules.activities import ActivityEntry, ActivityKind
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.draft import read_draft
+from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction, MessageState
@@ -53,12 +56,14 @@ from outreach.accounts.api_tokens import create_token, end_token
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
+from outreach.core.settings import Settings
 from outreach.imports.do_not_call import too_few_left
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.uploads import confirm_upload, receive_upload
 from outreach.models.accounts import Organisation, OrganisationKind, Right
 from outreach.models.contacts import Contact, ContactList, DoNotCallFile, Phone
 from outreach.rules.gateway import InboundMessage
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -87,6 +92,7 @@ def seed_site(runtime: Runtime) -> dict[str, Any]:
         _ask(session, made["person"], now)
         made |= _hand_in_figures(session, runtime, now)
         made["round"] = _send_round(session, made["demo"], now)
+        made["copy"] = _send_copies(session, made["demo"], runtime.settings, now)
         _lose_sight(session, made["demo"], now)
         _narrow(session, now)
         session.add(Incident(kind="sent_twice", subject="messages:1", details={}, at=now))
@@ -438,6 +444,20 @@ def _send_round(session: Session, campaign_id: int, now: datetime) -> int:
     found: dict[int, VisitOutcome | None] = {1: VisitOutcome.NOT_YET, 2: VisitOutcome.ABSENT}
     enter_results(session, made.id, found, user=author, keys=keys, now=now)
     return made.id
+
+
+def _send_copies(session: Session, campaign_id: int, settings: Settings, now: datetime) -> str:
+    """Copies of the first step to two control phones, one of them answered; the token of the other's link."""
+    administrator = find_user(session, ADMINISTRATOR)
+    for number, holder in (("0962000311", "Nguyễn Thị Hương"), ("0912000312", "A Tú")):
+        add_control_phone(
+            session, number=number, holder=holder, settings=settings, user=administrator, now=now
+        )
+    campaign = session.get_one(Campaign, campaign_id)
+    queue_control_copies(session, campaign.steps[0], campaign, settings=settings, now=now)
+    first, second = session.scalars(select(ControlCopy.id).order_by(ControlCopy.id))
+    answer_control_copy(session, FIRST_CONTROL_COPY + first, look="garbled", clock="", now=now)
+    return LinkCipher(settings.keys_of(Purpose.LINKS)).token(FIRST_CONTROL_COPY + second)
 
 
 def _lose_sight(session: Session, campaign_id: int, now: datetime) -> None:

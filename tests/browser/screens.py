@@ -60,6 +60,7 @@ SCREENS = [
     Screen("report_page.show", "/report/{report_token}", None),
     Screen("report_page.show", "/report/{ended_token}", None, status=410),
     Screen("urge_page.form", "/urge/{urge_token}", None),
+    Screen("answer_page.show", "/{copy}", None),  # of a control phone
     Screen("agency_page.form", "/agency/{agency_token}", None),
     Screen("public_page.index", "/hoi", None),
     Screen("public_page.poster", "/hoi/to-roi", None),
@@ -174,7 +175,6 @@ NO_SCREENS = {
     "answer_page.show_with_rest",  # leads to the next one
     "progress.picture",
     "progress.places",
-    "answer_page.show",  # a resident's: looked at in test_residents.py
     "health.healthz",
     "health.readyz",
     "health.metrics",

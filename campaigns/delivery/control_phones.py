@@ -1,0 +1,183 @@
+"""Control phones: the office's own phones, which get a copy of each step's texts and say by one touch how it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
+from campaigns.delivery.streams import campaign_hours
+from campaigns.models.campaigns import Campaign, Step
+from campaigns.models.checks import ControlCopy, ControlPhone
+from campaigns.models.messages import Message
+from campaigns.planning.preview import measure_for
+from campaigns.rules.control_phones import ControlLook, read_came_at
+from campaigns.rules.draft import FIELDS
+from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
+from campaigns.rules.sending_hours import opens_at
+from campaigns.rules.states import MessageState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.core.settings import Settings
+from outreach.models.accounts import User
+from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.keys import Purpose
+from outreach.rules.operators import Operator, operator_of
+from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.sms_template import Template
+from outreach.use_cases import use_case
+
+MOST_PHONES = 20  # each costs a message a text; the country has seven operators
+
+
+@dataclass(frozen=True, slots=True)
+class CopyLine:
+    """One copy as the reach page shows it; `state` is what the gateway says of its message."""
+
+    step: int
+    variant: str
+    holder: str
+    operator: Operator
+    state: MessageState
+    queued_at: datetime
+    came_at: datetime | None
+    look: ControlLook | None
+
+
+def read_control_phones(session: Session) -> list[tuple[ControlPhone, Operator]]:
+    """Return the phones in use with the operators that their series are of."""
+    phones = session.scalars(
+        select(ControlPhone).where(ControlPhone.removed_at.is_(None)).order_by(ControlPhone.id)
+    )
+    return [(phone, operator_of(phone.e164)) for phone in phones]
+
+
+@use_case
+def add_control_phone(
+    session: Session, *, number: str, holder: str, settings: Settings, user: User, now: datetime
+) -> ControlPhone:
+    """Have a phone get a copy of each text from now on. Raises BadInput, NotAllowed."""
+    require_role(user)
+    numbers, holder = read_phone_cell(number).numbers, " ".join(holder.split())
+    if len(numbers) != 1:
+        raise BadInput("test_number_wrong")
+    if not holder:
+        raise BadInput("control_holder_missing")
+    phones = read_control_phones(session)
+    if any(phone.e164 == numbers[0] for phone, _operator in phones):
+        raise BadInput("control_phone_twice")
+    if len(phones) >= MOST_PHONES:
+        raise BadInput("control_phones_many", most=MOST_PHONES)
+    if has_opted_out(session, numbers[0], settings=settings):
+        raise BadInput("test_number_opted_out")
+    phone = ControlPhone(e164=numbers[0], holder=holder[:120], added_at=now)
+    session.add(phone)
+    session.flush()
+    audit.record(session, "control_phone.add", phone, user, now)
+    return phone
+
+
+@use_case
+def remove_control_phone(session: Session, phone_id: int, *, user: User, now: datetime) -> None:
+    """Send no more copies to a phone; what it said of earlier ones stays. Raises NotFound, NotAllowed."""
+    require_role(user)
+    phone = session.get(ControlPhone, phone_id, with_for_update=True)
+    if phone is None or phone.removed_at is not None:
+        raise NotFound("control_phone_unknown")
+    phone.removed_at = now
+    audit.record(session, "control_phone.remove", phone, user, now)
+
+
+def queue_control_copies(
+    session: Session, step: Step, campaign: Campaign, *, settings: Settings, now: datetime
+) -> None:
+    """Queue a copy of a step's text, and of its second one, to each control phone; called once, when the step opens.
+
+    They go by the campaign's sender, ahead of it and in its hours, and are neither counted as reach nor held to its pace. A
+    phone that has opted out meanwhile gets none.
+    """
+    not_before = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
+    phones = [phone for phone, _operator in read_control_phones(session)]
+    cipher = LinkCipher(settings.keys_of(Purpose.LINKS)) if phones else None
+    for phone in phones:
+        if has_opted_out(session, phone.e164, settings=settings):
+            continue
+        for variant, text in (("A", step.text), ("B", step.text_b)):
+            if not text:
+                continue
+            message = queue_to_own_phone(
+                session,
+                phone.e164,
+                text="",
+                settings=settings,
+                now=now,
+                campaign_id=campaign.id,
+                not_before=not_before,
+            )
+            copy = ControlCopy(
+                campaign_id=campaign.id,
+                step=step.number,
+                variant=variant,
+                control_phone_id=phone.id,
+                message_id=message.id,
+                queued_at=now,
+            )
+            session.add(copy)
+            session.flush()
+            assert cipher is not None
+            message.text = measure_for(
+                Template.parse(text, allowed=FIELDS),
+                phone.holder,
+                link=f"{settings.link_base}/{cipher.token(FIRST_CONTROL_COPY + copy.id)}",
+                unaccented=campaign.unaccented,
+            ).text
+
+
+def find_control_copy(session: Session, token_id: int) -> tuple[ControlCopy, str] | None:
+    """Return the copy that a link's id is of, with the text that was sent; None where there is none."""
+    found = session.execute(
+        select(ControlCopy, Message.text)
+        .join(Message, Message.id == ControlCopy.message_id)
+        .where(ControlCopy.id == token_id - FIRST_CONTROL_COPY)
+    ).first()
+    return (found[0], found[1] or "") if found else None
+
+
+def answer_control_copy(session: Session, token_id: int, *, look: str, clock: str, now: datetime) -> None:
+    """Record how a copy looked and when it came; again, to correct it. Raises NotFound, BadInput."""
+    copy = session.get(ControlCopy, token_id - FIRST_CONTROL_COPY, with_for_update=True)
+    if copy is None:
+        raise NotFound("control_phone_unknown")
+    if look not in [each.value for each in ControlLook]:
+        raise BadInput("control_look_missing")
+    came_at = read_came_at(clock, queued_at=copy.queued_at, now=now)
+    # Touched a second time without a time: what was said first of the time stays.
+    copy.came_at = came_at if clock.strip() or copy.came_at is None else copy.came_at
+    copy.look, copy.answered_at = ControlLook(look), now
+
+
+def read_control_copies(session: Session, campaign_id: int) -> list[CopyLine]:
+    """Return the copies of a campaign by step, text and phone."""
+    rows = session.execute(
+        select(ControlCopy, ControlPhone, Message.state)
+        .join(ControlPhone, ControlPhone.id == ControlCopy.control_phone_id)
+        .join(Message, Message.id == ControlCopy.message_id)
+        .where(ControlCopy.campaign_id == campaign_id)
+        .order_by(ControlCopy.step, ControlCopy.variant, ControlPhone.id)
+    )
+    return [
+        CopyLine(
+            step=copy.step,
+            variant=copy.variant,
+            holder=phone.holder,
+            operator=operator_of(phone.e164),
+            state=state,
+            queued_at=copy.queued_at,
+            came_at=copy.came_at,
+            look=copy.look,
+        )
+        for copy, phone, state in rows
+    ]

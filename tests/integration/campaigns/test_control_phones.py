@@ -1,0 +1,187 @@
+"""Control phones: a copy of each text, ahead of the campaign, and what its holder says of it by one touch."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from admin.app import create_app
+from campaigns.analytics.reach import read_reach
+from campaigns.delivery.control_phones import (
+    MOST_PHONES,
+    CopyLine,
+    add_control_phone,
+    read_control_copies,
+    read_control_phones,
+    remove_control_phone,
+)
+from campaigns.models.campaigns import Campaign
+from campaigns.models.checks import ControlCopy
+from campaigns.models.messages import Outbox
+from campaigns.rules.control_phones import ControlLook
+from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
+from campaigns.rules.states import CampaignAction
+from outreach.contacts.suppressions import suppress
+from outreach.models.accounts import Role
+from outreach.models.contacts import Phone, SuppressionReason
+from outreach.rules.errors import BadInput, NotAllowed, NotFound
+from outreach.rules.operators import Operator
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World, number
+
+ADMINISTRATOR = "quantri@loa.example"
+VIETTEL, VINAPHONE = "+84962000311", "+84912000312"
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """A world with an administrator, two control phones and three people."""
+    with world.runtime.db.write() as session:
+        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+    for e164, holder in ((VIETTEL, "Chị Hương"), (VINAPHONE, "Anh Tú")):
+        add(world, number=e164, holder=holder)
+    world.add_people(3)
+    return world
+
+
+def add(world: World, email: str = ADMINISTRATOR, **given: Any) -> int:
+    settings, now = world.runtime.settings, datetime.now(UTC)
+    return add_control_phone(world.runtime, settings=settings, user=world.user(email), now=now, **given).id
+
+
+def copies(world: World, campaign_id: int) -> list[CopyLine]:
+    with world.runtime.db.read() as session:
+        return read_control_copies(session, campaign_id)
+
+
+def texts_to(world: World, e164: str) -> list[str]:
+    return [line["Body"] for line in world.simulator.ledger() if line["To"] == e164]
+
+
+def client(world: World) -> FlaskClient:
+    return create_app(world.runtime.settings, runtime=world.runtime).test_client()
+
+
+@both_databases
+def test_each_phone_gets_a_copy_and_says_by_one_touch_how_it_came(world: World) -> None:
+    campaign_id = world.launch(text="{name} oi, cai Bluezone: {link}", unaccented=True)
+    world.send()
+    assert sorted(world.sent_to()) == sorted([VIETTEL, VINAPHONE, *map(number, range(3))])
+    [copy] = texts_to(world, VIETTEL)
+    assert copy.startswith("Chi Huong oi")
+    token = re.search(r"/(\w{8})$", copy)
+    assert token
+    browser = client(world)
+    shown = browser.get(f"/{token[1]}")
+    assert shown.status_code == 200
+    assert copy in shown.text
+    assert VIETTEL.removeprefix("+84") not in shown.text
+    early = f"{datetime.now(UTC) + timedelta(hours=2):%H:%M}"  # of Vietnam: five hours ago
+    for wrong in ({"look": "clear", "at": "25:99"}, {"look": "clear", "at": early}, {"look": "nice"}):
+        refused = browser.post(f"/{token[1]}", data=wrong)
+        assert refused.status_code == 422
+        assert wrong.get("at", "") in refused.text
+    assert browser.post(f"/{token[1]}", data={"look": "garbled"}).status_code == 303
+    assert browser.post(f"/{token[1]}", data={"look": "clear"}).status_code == 303  # touched wrongly before
+    assert "Đã ghi nhận" in browser.get(f"/{token[1]}").text
+    first, second = copies(world, campaign_id)
+    assert (first.holder, first.operator, first.look) == ("Chị Hương", Operator.VIETTEL, ControlLook.CLEAR)
+    assert first.came_at is not None
+    assert (second.operator, second.came_at, second.look) == (Operator.VINAPHONE, None, None)
+
+
+@both_databases
+def test_copies_count_as_nobody_reached(world: World) -> None:
+    campaign_id = world.launch()
+    world.send()
+    with world.runtime.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        reach = read_reach(session, campaign, seen=None, now=datetime.now(UTC))
+    assert reach.total.recipients == 3
+    assert reach.total.written == 3
+
+
+def test_both_texts_of_a_comparison_and_each_reminder_are_copied(world: World) -> None:
+    campaign_id = world.launch(
+        text="Mời cài Bluezone: {link}",
+        text_b="Cài Bluezone hôm nay: {link}",
+        step=[{"text": "Nhắc cài Bluezone: {link}", "after_days": 1}],
+    )
+    assert [(each.step, each.variant) for each in copies(world, campaign_id)] == [(1, "A")] * 2 + [
+        (1, "B")
+    ] * 2
+    world.send()
+    world.sweep(at=datetime.now(UTC) + timedelta(days=2))
+    assert [(each.step, each.variant) for each in copies(world, campaign_id)][4:] == [(2, "A")] * 2
+
+
+def test_a_launch_taken_back_takes_its_copies_back_and_a_second_one_sends_them_anew(world: World) -> None:
+    campaign_id = world.launch()
+    world.act(campaign_id, CampaignAction.PAUSE)
+    world.act(campaign_id, CampaignAction.UNDO)
+    assert copies(world, campaign_id) == []
+    world.act(campaign_id, CampaignAction.LAUNCH)
+    world.sweep()
+    assert len(copies(world, campaign_id)) == 2
+
+
+def test_a_link_of_no_copy_opens_nothing(world: World) -> None:
+    token = LinkCipher(world.runtime.settings.secret_key).token(FIRST_CONTROL_COPY + 99)
+    assert client(world).get(f"/{token}").status_code == 404
+    assert client(world).post(f"/{token}", data={"look": "clear"}).status_code == 404
+
+
+def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world: World) -> None:
+    with world.runtime.db.write() as session:
+        [(first, _), (second, _)] = read_control_phones(session)
+        phone = Phone(e164=second.e164, created_at=world.now)
+        session.add(phone)
+        session.flush()
+        suppress(
+            session,
+            phone,
+            reason=SuppressionReason.OPT_OUT,
+            source="sms",
+            secret_key=world.runtime.settings.secret_key,
+            now=datetime.now(UTC),
+        )
+    user = world.user(ADMINISTRATOR)
+    remove_control_phone(world.runtime, first.id, user=user, now=datetime.now(UTC))
+    with pytest.raises(NotFound):
+        remove_control_phone(world.runtime, first.id, user=user, now=datetime.now(UTC))
+    assert copies(world, world.launch()) == []
+
+
+def test_a_copy_waits_for_the_campaigns_hours(world: World) -> None:
+    world.launch(window=world.closed_window())
+    with world.runtime.db.read() as session:
+        waiting = session.scalars(
+            select(Outbox.not_before).join(ControlCopy, ControlCopy.message_id == Outbox.message_id)
+        ).all()
+    assert len(waiting) == 2
+    assert min(waiting) > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"number": "0651", "holder": "Chị Hoa"}, "test_number_wrong"),
+        ({"number": "0905000313", "holder": "  "}, "control_holder_missing"),
+        ({"number": VIETTEL, "holder": "Chị Hoa"}, "control_phone_twice"),
+    ],
+)
+def test_what_is_wrong_is_refused(world: World, given: dict[str, str], code: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        add(world, **given)
+    assert refused.value.code == code
+    with pytest.raises(NotAllowed):
+        add(world, AUTHOR, number="0905000313", holder="Chị Hoa")
+    for each in range(MOST_PHONES - 2):
+        add(world, number=f"+84905000{each:03}", holder="Máy")
+    with pytest.raises(BadInput):
+        add(world, number="0905000999", holder="Máy")
