@@ -160,6 +160,7 @@ def _fill(form: Form, content: dict[str, Any]) -> None:
     words = read_words(content)
     form["words_done"] = words.done if content.get("words") else ""
     form["words_owners"], form["words_agencies"] = words.owners, "1" if words.agencies else ""
+    form["words_no_goal"] = "" if words.goal else "1"
     own = content.get("own_answers", {})
     for number in NUMBERS:
         form[f"own_means_{number}"] = own.get(number, {}).get("means", "")
@@ -182,6 +183,8 @@ def _read(form: Form) -> dict[str, Any]:
     content["words"] = {name: text for name, text in words.items() if text}
     if form.get("words_agencies"):
         content["words"]["agencies"] = True
+    if form.get("words_no_goal"):
+        content["words"]["goal"] = False
     lists = {
         part: [
             word

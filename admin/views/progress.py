@@ -144,6 +144,7 @@ class ProgressView(AdminPage):
             paused=paused,
             reports=[show_day(waiting.day) for waiting in reports if not waiting.by_user],
             reports_missed=[show_day(day.isoformat()) for day in missed],
+            wants_goal=words.goal,
         )
         all_communes = [line for table in leaders.communes.values() for line in table.lines]
         district_code = request.args.get("district")

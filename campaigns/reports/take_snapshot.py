@@ -8,6 +8,7 @@ are left out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import func, select
@@ -90,7 +91,8 @@ def take_snapshot(
     since = outreach_since(day, form.since)
     total = add_up(list(self_reports.values()))
     agencies = read_agencies(session, drive, day=day, known_until=known_until)
-    has_sources = bool(official or agencies) or asks_agencies(session, drive)
+    words = words_of(session, session.get_one(Drive, drive).kind)
+    has_sources = bool(official or agencies) or words.agencies
     return Snapshot(
         day=day.isoformat(),
         as_of=as_of.isoformat(),
@@ -110,7 +112,9 @@ def take_snapshot(
         agencies=agencies,
         campaigns=read_sent(session, campaigns, as_of=as_of),
         outreach=read_outreach(session, drive, day=day, since=since, known_until=known_until),
-        headline=read_headline(session, campaigns, goal, owners.get(code), as_of=as_of),
+        headline=replace(
+            read_headline(session, campaigns, goal, owners.get(code), as_of=as_of), wants_goal=words.goal
+        ),
         checked=read_checked(session, drive, as_of=as_of),
         own=read_own(session, campaigns, as_of=as_of),
         has_sources=has_sources,
@@ -338,17 +342,12 @@ def read_owners(
     return at_freeze, owners
 
 
-def asks_agencies(session: Session, drive: int) -> bool:
-    """Return whether a drive is of a kind on which agencies report, and authorities publish figures."""
-    return words_of(session, session.get_one(Drive, drive).kind).agencies
-
-
 def read_agencies(
     session: Session, drive: int, *, day: date, known_until: datetime | None
 ) -> tuple[AgencyFigures, ...]:
     """Return every agency by name, with its figures of a drive in force; none where no agency is asked for any."""
     reports = read_latest_reports(session, drive, day=day, known_until=known_until)
-    if not reports and not asks_agencies(session, drive):
+    if not reports and not words_of(session, session.get_one(Drive, drive).kind).agencies:
         return ()
     agencies = []
     for agency_id, name in session.execute(

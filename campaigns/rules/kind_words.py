@@ -24,12 +24,13 @@ class KindWords:
 
     `done` stands after "đã" and "chưa". `owners` are the people who count ("người có điện thoại thông minh") where an
     agency has to say how many of its staff they are; empty where all of its staff count. `agencies`: whether agencies
-    report, and figures are published by authorities.
+    report, and figures are published by authorities. `goal`: whether a share is to be reached; a survey has none.
     """
 
     done: str = DONE
     owners: str = ""
     agencies: bool = False
+    goal: bool = True
 
     @property
     def counted(self) -> str:
@@ -45,9 +46,9 @@ class KindWords:
 def read_words(content: Mapping[str, Any]) -> KindWords:
     """Read the words of a kind's content. Raises BadCampaign for a wrong part."""
     table = content.get("words", {})
-    if not isinstance(table, Mapping) or set(table) - {"done", "owners", "agencies"}:
+    if not isinstance(table, Mapping) or set(table) - {"done", "owners", "agencies", "goal"}:
         raise BadCampaign("content_words_table_wrong")
     done, owners = (" ".join(str(table.get(name, "")).split()) for name in ("done", "owners"))
     if max(len(done), len(owners)) > _LONGEST:
         raise BadCampaign("content_words_table_wrong")
-    return KindWords(done or DONE, owners, bool(table.get("agencies", False)))
+    return KindWords(done or DONE, owners, bool(table.get("agencies", False)), bool(table.get("goal", True)))

@@ -321,6 +321,7 @@ def find_concerns(
     paused: Sequence[str],
     reports: Sequence[str] = (),
     reports_missed: Sequence[str] = (),
+    wants_goal: bool = True,
 ) -> list[Concern]:
     """Return the concerns, the most pressing first.
 
@@ -336,7 +337,7 @@ def find_concerns(
     concerns += [
         Concern(kind)
         for kind, is_so in (
-            (ConcernKind.NO_GOAL, not has_goal),
+            (ConcernKind.NO_GOAL, wants_goal and not has_goal),
             (ConcernKind.NO_DENOMINATOR, has_goal and not has_denominator),
             (ConcernKind.TOO_MANY, share is not None and share > 1),
             (ConcernKind.PAST, outlook is Outlook.PAST),

@@ -332,4 +332,4 @@ def _question(snapshot: Snapshot) -> str:
 
 
 def _without_owners(snapshot: Snapshot) -> Headline | None:
-    return replace(snapshot.headline, owners=None) if snapshot.headline else None
+    return replace(snapshot.headline, owners=None, wants_goal=True) if snapshot.headline else None

@@ -139,8 +139,10 @@ def _headline(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> lis
         *([text] if (text := _slowest(snapshot)) else []),
         *([f"Nhận xét: {notes.remark}."] if notes.remark else []),
     ]
+    aim = snapshot.headline
+    wants_goal = aim is None or aim.wants_goal or aim.goal is not None
     return [
-        Paragraph("1. Kết quả so với mục tiêu", Style.HEADING),
+        Paragraph("1. Kết quả so với mục tiêu" if wants_goal else "1. Kết quả chung", Style.HEADING),
         *(Paragraph(f"- {line}") for line in lines),
     ]
 
@@ -177,7 +179,7 @@ def _recipients(template: ReportTemplate) -> str:
 def _against_goal(snapshot: Snapshot) -> str:
     head, headline = snapshot.head, snapshot.headline
     if headline is None or headline.goal is None:
-        return ". Chưa đặt mục tiêu"
+        return ". Chưa đặt mục tiêu" if headline is None or headline.wants_goal else ""
     text = f". Mục tiêu là {percent(headline.goal, is_exact=True)}"
     if headline.until:
         text += f" đến hết ngày {short_day(headline.until)}"

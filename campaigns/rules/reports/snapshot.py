@@ -174,6 +174,7 @@ class Headline:
     until: str | None
     is_entered: bool
     owners: SmartphoneOwners | None
+    wants_goal: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +345,11 @@ def _own(data: Mapping[str, Any]) -> OwnAnswerFigures:
 def _headline(data: Mapping[str, Any]) -> Headline:
     owners = data["owners"]
     return Headline(
-        data["goal"], data["until"], data["is_entered"], SmartphoneOwners(**owners) if owners else None
+        data["goal"],
+        data["until"],
+        data["is_entered"],
+        SmartphoneOwners(**owners) if owners else None,
+        data.get("wants_goal", True),
     )
 
 

@@ -15,7 +15,11 @@ from outreach.rules.errors import BadCampaign
     ("table", "words", "counted"),
     [
         ({}, KindWords("thực hiện", "", False), "người thuộc diện vận động"),
-        ({"done": " nhận  giấy "}, KindWords("nhận giấy", "", False), "người thuộc diện vận động"),
+        (
+            {"done": " nhận  giấy ", "goal": False},
+            KindWords("nhận giấy", "", False, goal=False),
+            "người thuộc diện vận động",
+        ),
         (
             {"done": "cài", "owners": "người có máy", "agencies": True},
             KindWords("cài", "người có máy", True),
