@@ -40,7 +40,7 @@ from tests.support.servers import create_database, make_folder, start_postgres, 
 from tests.support.world import World
 
 LEASE_S, RECONCILE_S, LIST_DELAY_S = 8.0, 2.0, 3.0
-ENDS_AFTER_S = 900.0
+ENDS_AFTER_S = 3600.0  # where so many others share the machine that nothing gets on
 REPORTED_AFTER_S = 90.0  # by the list, after the end
 ALTERED_S = 10.0
 FAULTS = {
@@ -272,7 +272,7 @@ def wait_for_end(world: World, campaign: int, stage: Field) -> float:
             stage.decided += world.decide_unresolved(campaign)
         except DBAPIError:
             pass  # the pool still holds connections from before the restart
-        time.sleep(0.2)
+        time.sleep(0.5)
     return time.monotonic()
 
 
@@ -314,7 +314,8 @@ def report(
     print(f"workers killed {stage.kills}  {', '.join(stage.done)}  decided by a person {stage.decided}")
     waits_s = LEASE_S + LIST_DELAY_S + 2 * RECONCILE_S
     print(
-        f"from the last disturbance to the end {recovery_s:.1f} s, of which {waits_s:.0f} s are waits  {counts}"
+        f"from the last disturbance to the end {recovery_s:.1f} s, of which {waits_s:.0f} s are waits  {counts}  "
+        f"load {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores"
     )
     return 1 if lost or unknown or unreported or twice > incidents else 0
 
