@@ -57,9 +57,12 @@ def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_fi
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("2020-8-17,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày phải viết như 2020-08-20"),
+        (
+            "2020-8-17,608,1,Bộ\n",
+            "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày, ví dụ 2026-08-20",
+        ),
         ("2999-01-01,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày này chưa tới"),
-        ("2020-08-17,62,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: không có huyện hay xã nào mang mã 62"),
+        ("2020-08-17,62,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: không có địa bàn nào mang mã 62"),
         ("2020-08-17,608,-1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
         ("2020-08-17,608,,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),
         ("2020-08-17,608,9999999999,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy quá lớn"),
