@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from redis import RedisError
 from rq.job import Job
 from rq.utils import as_text
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -32,9 +32,11 @@ from outreach.core.db import count_rows, database_now
 from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_alive, read_failures
 from outreach.core.mail import check_server as check_server_of_mail
 from outreach.core.schema import is_current
-from outreach.core.settings import WEAK_SECRET
+from outreach.core.settings import WEAK_SECRET, Settings
+from outreach.gateway_accounts import account_settings, read_accounts
 from outreach.models.backups import Backup, check_of
-from outreach.rules.errors import LoaError
+from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
+from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.keys import split_keys
 from outreach.runtime import Runtime
 
@@ -192,9 +194,30 @@ def check_keys(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         yield Finding(Check.KEYS)
 
 
+def _active_gateways(runtime: Runtime) -> Iterator[tuple[Settings, BadInput | None]]:
+    """Yield the settings of each gateway that carries messages, or why they cannot be read; of the environment's alone where the database is away."""
+    try:
+        with runtime.db.read() as session:
+            accounts = [each for each in read_accounts(session) if each.state is GatewayState.ACTIVE]
+            for account in accounts:
+                try:
+                    yield account_settings(account, runtime.settings), None
+                except BadInput as refusal:
+                    yield runtime.settings, refusal
+    except DATABASE_ERRORS:
+        yield runtime.settings, None
+
+
 def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
-    """Sign in to the gateway where that can be tried, and compare its clock with this machine's."""
-    settings = runtime.settings
+    """Sign in to each gateway at work where that can be tried, and compare its clock with this machine's."""
+    for settings, refusal in list(_active_gateways(runtime)):
+        if refusal:
+            yield fault(Check.GATEWAY, refusal)
+        else:
+            yield from _check_gateway(settings, now)
+
+
+def _check_gateway(settings: Settings, now: datetime) -> Iterator[Finding]:
     url, login = settings.api_base_url, None
     if settings.speaks_twilio:
         login = (settings.twilio_account_sid, settings.twilio_auth_token)
@@ -207,9 +230,8 @@ def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         login = (settings.phone_login, settings.phone_password)
     if not url:
         return
-    answer = network_checks.ask(url, login=login)
+    answer, host = network_checks.ask(url, login=login), urlsplit(url).hostname or ""
     if answer.fault:
-        host = urlsplit(url).hostname or ""
         is_certificate = answer.fault == "certificate"
         yield fault(
             Check.GATEWAY,
@@ -218,7 +240,7 @@ def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
             else LoaError("check_gateway_connection", host=host),
         )
     elif answer.status in (401, 403) or (login and answer.status >= 400):
-        yield fault(Check.GATEWAY, LoaError("check_gateway_login", status=answer.status))
+        yield fault(Check.GATEWAY, LoaError("check_gateway_login", host=host, status=answer.status))
     else:
         yield Finding(Check.GATEWAY)
     if answer.date:
@@ -245,12 +267,19 @@ def check_callbacks(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     try:
         with runtime.db.read() as session:
             in_time = Attempt.claimed_at.between(since, until)
-            accepted = count_rows(session, Attempt, Attempt.gateway_id.is_not(None), in_time)
+            # Reports of SMPP come over the sender's own connection.
+            smpp = select(GatewayAccount.id).where(GatewayAccount.kind == GatewayKind.SMPP)
+            conditions: list[ColumnElement[bool]] = [
+                in_time,
+                Attempt.gateway_id.is_not(None),
+                Attempt.account_id.not_in(smpp),
+            ]
+            if runtime.settings.sms_gateway == "smpp":
+                conditions.append(Attempt.account_id != ENVIRONMENT)
+            accepted = count_rows(session, Attempt, *conditions)
             reported = accepted and count_rows(session, StatusEvent, StatusEvent.received_at >= since)
     except DATABASE_ERRORS:
         return
-    if runtime.settings.sms_gateway == "smpp":
-        reported = accepted  # over the sender's own connection
     yield rules.judge_callbacks(accepted, reported, is_live=runtime.settings.is_live)
 
 

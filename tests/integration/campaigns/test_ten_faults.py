@@ -18,7 +18,7 @@ import pytest
 from flask.testing import FlaskClient
 from rq.job import Job
 from rq.registry import StartedJobRegistry
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 
 from admin.app import create_app
 from campaigns.checks.doctor import run_checks
@@ -29,6 +29,7 @@ from outreach.core.job_queue import DEFAULT, QUEUES, note_alive, open_queue
 from outreach.core.network_checks import ask, certificate_left
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_reset_mail, enqueue_sweep
+from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
 from outreach.runtime import Runtime, open_runtime
 from tests.integration.admin.test_health import metrics
 from tests.support.twilio_server import send, settings_for
@@ -131,6 +132,30 @@ def test_a_gateway_that_refuses_the_login(world: World, client: FlaskClient) -> 
     world.send()
     assert world.status(campaign)["state"] == CampaignState.PAUSED
     assert metrics(client)["loa_campaigns_held"] == 1
+
+
+def test_a_second_gateway_that_is_away_is_named(world: World) -> None:
+    with world.runtime.db.write() as session:
+        account = GatewayAccount(
+            name="Nhà mạng B",
+            kind=GatewayKind.SMPP,
+            state=GatewayState.TESTING,
+            url="smpp://127.0.0.1:1",
+            login="loa",
+            changed_at=world.now,
+        )
+        session.add(account)
+    assert found(world.runtime, Check.GATEWAY) == ""  # it carries nothing yet
+    with world.runtime.db.write() as session:
+        session.execute(update(GatewayAccount).values(state=GatewayState.ACTIVE))
+    assert found(world.runtime, Check.GATEWAY) == "check_gateway_connection"
+    with world.runtime.db.write() as session:
+        session.execute(
+            update(GatewayAccount)
+            .where(GatewayAccount.id != ENVIRONMENT)
+            .values(sealed_secret="of a lost key")
+        )
+    assert found(world.runtime, Check.GATEWAY) == "seal_broken"
 
 
 def test_a_certificate_that_has_expired(tmp_path: Path) -> None:
