@@ -308,7 +308,9 @@ def install_headers(app: Flask, *, is_https: bool) -> None:
 
 
 LONGEST = 1024 * 1024  # bytes; a letter with an accent takes nine of them in a form
-_LONG_FORMS = frozenset({"campaigns.create", "campaigns.edit", "campaigns.preview", "campaigns.texts"})
+_LONG_FORMS = frozenset(
+    {"campaigns.create", "campaigns.edit", "campaigns.keep", "campaigns.preview", "campaigns.texts"}
+)
 
 
 def allow_long_forms(app: Flask) -> None:

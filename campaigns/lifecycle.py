@@ -39,7 +39,7 @@ from campaigns.planning.drafts import (
     save_draft,
     store_version,
 )
-from campaigns.planning.keep_form import FormVersion, lock_form, mark_saved, refuse_if_edited_since
+from campaigns.planning.keep_form import FormVersion, KeptForm, key_of_campaign, lock_form, mark_saved
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.registered_templates import require_templates
 from campaigns.rules.approvals import has_outgrown, unread_version
@@ -86,24 +86,12 @@ _ALLOWED_ROLES = {
 
 
 @use_case
-def create_campaign(
-    session: Session, draft: Draft, *, user: User, now: datetime, form: FormVersion | None = None
-) -> Campaign:
-    """Store a new draft; from a form that was saved before, the same one again.
-
-    Raises BadCampaign for a list or an area that is unknown or not visible, and what `lock_form` does.
-    """
+def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime) -> Campaign:
+    """Store a new draft. Raises NotAllowed, and BadCampaign for a list or an area that is unknown or not visible."""
     require_role(user, Role.STAFF, Role.APPROVER)
-    kept = lock_form(session, form, user=user, now=now) if form else None
-    if kept and kept.campaign_id is not None:
-        refuse_if_edited_since(session, kept, user=user)
-        campaign = edit_campaign(session, kept.campaign_id, draft, user=user, now=now)
-    else:
-        campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
-        save_draft(session, campaign, draft, user=user, now=now)
-        _record(session, campaign.id, user.id, "create", now)
-    if kept and form:
-        mark_saved(kept, form, campaign.id, user=user, now=now)
+    campaign = Campaign(state=CampaignState.DRAFT, created_by=user.id, created_at=now)
+    save_draft(session, campaign, draft, user=user, now=now)
+    _record(session, campaign.id, user.id, "create", now)
     return campaign
 
 
@@ -115,25 +103,43 @@ def edit_campaign(
     *,
     user: User,
     now: datetime,
-    form: FormVersion | None = None,
+    goes_on: bool = False,
 ) -> Campaign:
-    """Rewrite a draft.
+    """Rewrite a draft. `goes_on`: the same page wrote it last, which the audit log has once.
 
-    Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign, and what `lock_form` does.
+    Raises NotFound, NotAllowed, WrongState once it was submitted, BadCampaign.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = find_campaign(session, campaign_id, user=user)
-    kept = lock_form(session, form, user=user, now=now) if form else None
     # Locked until the end: nobody can submit it half rewritten.
     locked = session.execute(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
     state = locked.scalar_one()
     if state is not CampaignState.DRAFT:
         raise WrongState("campaign_not_editable", state=STATE_NAMES[state])
     save_draft(session, campaign, draft, user=user, now=now)
-    _record(session, campaign_id, user.id, "edit", now)
-    if kept and form:
-        mark_saved(kept, form, campaign_id, user=user, now=now)
+    if not goes_on:
+        _record(session, campaign_id, user.id, "edit", now)
     return campaign
+
+
+@use_case
+def save_form(session: Session, form: FormVersion, draft: Draft, *, user: User, now: datetime) -> KeptForm:
+    """Store what a form holds as its campaign's draft; the first time this makes the campaign, whose key it returns.
+
+    Raises what `edit_campaign` and `lock_form` do.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    kept = lock_form(session, form, user=user, now=now)
+    if kept.campaign_id is None:
+        campaign_id = create_campaign(session, draft, user=user, now=now).id
+        mark_saved(kept, form, campaign_id, user=user, now=now)
+        form = FormVersion(key_of_campaign(campaign_id), 0, form.writer)
+        kept = lock_form(session, form, user=user, now=now)
+    else:
+        goes_on = (kept.writer, kept.written_by) == (form.writer, user.id)
+        campaign_id = kept.campaign_id
+        edit_campaign(session, campaign_id, draft, user=user, now=now, goes_on=goes_on and kept.version > 0)
+    return mark_saved(kept, form, campaign_id, user=user, now=now)
 
 
 @use_case

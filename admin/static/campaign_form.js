@@ -1,12 +1,46 @@
-// The campaign form with script: buttons that insert fields, and a preview that follows the typing.
+// A campaign's page with script: its cards, the texts on the phone, buttons that insert fields, figures that follow the typing.
 (() => {
   "use strict";
 
   const form = document.getElementById("campaign-form");
   const preview = document.getElementById("preview");
-  if (!form || !preview) return;
+  const cards = [...document.querySelectorAll("details[data-card]")];
 
-  for (const id of ["look-again", "count-again"]) document.getElementById(id).remove(); // the preview updates by itself
+  // On a phone what is beside the cards is a bar at the bottom that opens.
+  const look = document.querySelector("details.look");
+  const narrow = matchMedia("(max-width: 1000px)");
+  const fit = () => { look.open = !narrow.matches; };
+  narrow.addEventListener("change", fit);
+  fit();
+
+  // The text that is shown: another is chosen by its tab.
+  const show = (key) => {
+    const tab = preview.querySelector(`[name=shown_text][value="${CSS.escape(key)}"]`);
+    if (!tab) return;
+    tab.checked = true;
+    for (const part of preview.querySelectorAll("[data-text]")) part.hidden = part.dataset.text !== key;
+  };
+  preview.addEventListener("change", (event) => { if (event.target.name === "shown_text") show(event.target.value); });
+
+  if (!form) return;
+
+  // The card that is open is the one to come back to.
+  for (const card of cards) card.addEventListener("toggle", () => {
+    if (!card.open) return;
+    form.elements.card.value = card.dataset.card;
+    history.replaceState(null, "", `#${card.dataset.card}`);
+  });
+
+  for (const button of document.querySelectorAll("[data-next]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const card = cards.find((one) => one.dataset.card === button.dataset.next);
+      card.open = true;
+      card.querySelector("summary").focus();
+      card.scrollIntoView({ block: "start" });
+    });
+  }
+  document.getElementById("count-again")?.remove(); // the figures update by themselves
   const errors = document.getElementById("errors");
   if (errors) errors.focus();
 
@@ -36,14 +70,7 @@
     chosen.textContent = n ? chosen.dataset.chosen.replace("{n}", n) : chosen.dataset.none;
   };
 
-  // The text that is being written is the one that is shown; another is chosen by its tab.
-  const show = (key) => {
-    const tab = preview.querySelector(`[name=shown_text][value="${CSS.escape(key)}"]`);
-    if (!tab) return;
-    tab.checked = true;
-    for (const part of preview.querySelectorAll("[data-text]")) part.hidden = part.dataset.text !== key;
-  };
-  preview.addEventListener("change", (event) => { if (event.target.name === "shown_text") show(event.target.value); });
+  // The text that is being written is the one that is shown.
   form.addEventListener("focusin", ({ target: field }) => {
     const of = { text: "", text_b: ".b", step_text: "", step_text_b: ".b" }[field.name];
     if (of === undefined) {
@@ -63,40 +90,44 @@
       headers: { "X-Requested-With": "fetch" },
       redirect: "error",
     });
-    return reply.ok ? reply.text() : null;
+    return reply.ok ? new DOMParser().parseFromString(await reply.text(), "text/html") : null;
+  };
+  const put = (page) => {
+    if (page === null) return;
+    for (const part of page.querySelectorAll("[data-part]"))
+      for (const place of document.querySelectorAll(`[data-part="${part.dataset.part}"]`)) place.innerHTML = part.innerHTML;
   };
 
   // Many people take more than a second to count: the text is shown at once, the figures when they are there.
   let counting = false;
   const count = async () => {
-    if (counting || !preview.querySelector("[data-counting]")) return;
+    if (counting || !document.querySelector("[data-counting]")) return;
     counting = true;
     const before = typed;
     try {
-      const html = await ask("");
-      if (html !== null && before === typed) preview.innerHTML = html;
+      const page = await ask("");
+      if (before === typed) put(page);
     } catch {
       return; // the next keystroke requests again
     } finally {
       counting = false;
     }
-    if (before !== typed) look();
+    if (before !== typed) refresh();
   };
 
   // One request at a time, the latest state of the form last.
-  const look = async () => {
+  const refresh = async () => {
     if (running) { again = true; return; }
     running = true;
     preview.setAttribute("aria-busy", "true");
     try {
-      const html = await ask("?quick");
-      if (html !== null) preview.innerHTML = html;
+      put(await ask("?quick"));
     } catch {
-      // Keep the last preview; the button below requests again.
+      // Keep the last preview; the next keystroke requests again.
     } finally {
       running = false;
       preview.setAttribute("aria-busy", "false");
-      if (again) { again = false; look(); } else count();
+      if (again) { again = false; refresh(); } else count();
     }
   };
   count();
@@ -105,6 +136,6 @@
     if (["trial_number", "segment", "segment_name", "shown_text"].includes(event.target.name) || event.target.id === "kind") return;
     typed += 1;
     clearTimeout(timer);
-    timer = setTimeout(look, 350);
+    timer = setTimeout(refresh, 350);
   });
 })();

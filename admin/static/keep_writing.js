@@ -5,11 +5,12 @@
   const form = document.getElementById("campaign-form");
   const told = document.getElementById("kept");
   if (!form || !told) return;
-  const NOT_KEPT = new Set(["csrf_token", "wish", "key", "version", "writer", "trial_number", "shown_text"]);
+  const NOT_KEPT = new Set(["csrf_token", "wish", "key", "version", "writer", "campaign", "card", "trial_number", "shown_text"]);
   const WAIT = 1000, TRY_AGAIN = 5000; // milliseconds
+  const MOST_STEPS_BACK = 30;
   const hidden = (name) => form.querySelector(`input[type=hidden][name=${name}]`);
   const place = `loa.${form.dataset.user}.`;
-  const mine = place + hidden("key").value;
+  let mine = place + hidden("key").value;
   const read = () => [...new FormData(form)].filter(([name]) => !NOT_KEPT.has(name));
   const say = (what, at = "") => { told.textContent = (told.dataset[what] || "").replace("{at}", at); told.dataset.state = what; };
   const box = {
@@ -18,15 +19,13 @@
     drop: (key) => { try { localStorage.removeItem(key); } catch { /* nothing to remove */ } },
   };
 
-  // What an earlier page could not bring to the server is brought back: the page is made again with it.
-  const left = box.get(mine);
-  const shown = JSON.stringify(read());
-  if (left && JSON.stringify(left.fields) !== shown) {
+  // The page is made again with these fields, which are then kept.
+  const show = ({ fields, version, writer }) => {
     const again = document.createElement("form");
     again.method = "post";
     again.action = form.dataset.page;
-    const values = [...left.fields, ["wish", "restore"], ["csrf_token", hidden("csrf_token").value],
-      ["key", hidden("key").value], ["version", left.version], ["writer", left.writer]];
+    const values = [...fields, ["wish", "restore"], ["csrf_token", hidden("csrf_token").value], ["key", hidden("key").value],
+      ["card", hidden("card").value], ["version", version], ["writer", writer]];
     for (const [name, value] of values) {
       const field = document.createElement("input");
       field.type = "hidden"; field.name = name; field.value = value;
@@ -35,8 +34,25 @@
     document.body.append(again);
     box.drop(mine);
     again.submit();
-    return;
-  }
+  };
+
+  // What an earlier page could not bring to the server is brought back.
+  const left = box.get(mine);
+  const shown = JSON.stringify(read());
+  if (left && JSON.stringify(left.fields) !== shown) { show(left); return; }
+
+  // What was kept before, to go back to; this tab knows it until it is closed.
+  const undo = document.getElementById("undo");
+  const steps = { get: () => JSON.parse(sessionStorage.getItem(mine) || "[]"),
+    set: (all) => { try { sessionStorage.setItem(mine, JSON.stringify(all.slice(-MOST_STEPS_BACK))); } catch { /* no way back, nothing lost */ } undo.hidden = !all.length; } };
+  steps.set(steps.get());
+  undo.addEventListener("click", async () => {
+    if (isDirty() && !(await keep())) return;
+    const all = steps.get(), fields = all.pop();
+    steps.set(all);
+    leaving = true;
+    if (fields) show({ fields: JSON.parse(fields), version: hidden("version").value, writer: hidden("writer").value });
+  });
 
   let kept = form.dataset.unkept ? "" : shown, timer, running = null, leaving = false, isOpen = false;
   const isDirty = () => JSON.stringify(read()) !== kept;
@@ -150,13 +166,22 @@
       return false;
     }
     if (!reply.ok) { say(reply.status < 500 ? "refused" : "offline"); return false; }
-    const { version, at } = await reply.json();
-    hidden("version").value = version;
-    kept = now;
+    const { version, at, key, campaign, address, action, saved } = await reply.json();
     box.drop(mine);
-    say("saved", at);
-    if (form.dataset.address && location.pathname + location.search !== form.dataset.address)
-      history.replaceState(null, "", form.dataset.address);
+    if (kept && kept !== now) steps.set([...steps.get(), kept]);
+    if (place + key !== mine) { // a new campaign has become a draft, with an address of its own
+      const all = steps.get();
+      mine = place + key;
+      steps.set(all);
+    }
+    hidden("version").value = version;
+    hidden("key").value = key;
+    hidden("campaign").value = campaign;
+    kept = now;
+    say(saved ? "saved" : "beside", at);
+    if (address) { document.querySelector("h1").textContent = form.elements.name.value; form.action = form.dataset.page = action; form.dataset.again = address; delete form.dataset.isNew; }
+    const here = address || form.dataset.address;
+    if (here && location.pathname + location.search !== here) history.replaceState(null, "", here + location.hash);
     return true;
   };
   // One request at a time; what was typed meanwhile goes with the next.

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.views.text_fields import fill_texts, read_texts
-from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE
+from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE, show_conditions
 from admin.wording.errors import show_error
 from campaigns.models.campaigns import Campaign, CampaignList, Sender
 from campaigns.planning.drafts import suggest_text
@@ -336,6 +336,32 @@ def variant_rows(form: Form) -> list[dict[str, Any]]:
     ]
 
 
+def read_reminders(form: Form) -> list[dict[str, Any]]:
+    """Return the rows of reminders as typed.
+
+    `key` finds a row's error, "" for an empty row, which is no reminder.
+    """
+    rows: list[dict[str, Any]] = []
+    columns = zip(
+        form.getlist("step_text"),
+        form.getlist("step_days"),
+        form.getlist("step_at"),
+        variant_rows(form),
+        strict=False,
+    )
+    written = 0
+    for index, (text, days, hour, variants) in enumerate(columns):
+        key = f"step-{written}" if text.strip() else ""
+        written += bool(text.strip())
+        rows.append({"index": index, "text": text, "days": days, "at": hour, "key": key, **variants})
+    return rows
+
+
+def read_first_variants(form: Form) -> dict[str, Any]:
+    texts = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
+    return {"text_b": form.get("text_b", ""), "hold_out": form.get("hold_out", ""), "texts": texts}
+
+
 def languages_written(form: Form) -> set[str]:
     """Return the languages in which at least one message is written."""
     return {
@@ -397,6 +423,21 @@ def read_choices(session: Session, user: User, languages: Mapping[str, str]) -> 
         "smartphone": SMARTPHONE,
         "answered": ANSWERED,
         "segments": [(segment.id, segment.name) for segment in read_segments(session, user)],
+    }
+
+
+def read_whom(session: Session, filled: CampaignFormData) -> dict[str, list[Any]]:
+    """Return the names of what the form's audience is made of, for its sentence."""
+    areas = dict(
+        session.execute(
+            select(Area.code, Area.kind + " " + Area.name).where(Area.code.in_(filled.draft.areas))
+        ).all()
+    )
+    organisations = dict(session.execute(select(Organisation.code, Organisation.name)).all())
+    return {
+        "lists": [key.partition("/")[2] or key for key in filled.lists],
+        "areas": [areas.get(code, code) for code in filled.draft.areas],
+        "conditions": show_conditions(filled.draft.conditions.as_data(), organisations=organisations),
     }
 
 

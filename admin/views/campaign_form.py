@@ -33,18 +33,22 @@ from admin.views.campaign_fields import (
     languages_written,
     list_key,
     read_choices,
+    read_first_variants,
     read_form,
     read_languages,
+    read_reminders,
+    read_whom,
     suggest_anew,
     usual_sender,
-    variant_rows,
 )
+from admin.views.campaign_page import sheet_context
+from admin.views.saved_audiences import WISHES, act_on_segment
 from admin.views.text_fields import add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
 from admin.wording.errors import show_error
 from admin.wording.filters import clock
 from campaigns.delivery.send_test_message import send_test_message
-from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign
+from campaigns.lifecycle import find_campaign, perform_action, save_form
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.audience import (
     build_audience_query,
@@ -70,18 +74,27 @@ from campaigns.planning.keep_form import (
 from campaigns.planning.kinds import office_kinds
 from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview
 from campaigns.planning.read_texts import ReadText, read_texts
-from campaigns.planning.segments import PARTS, find_segment, remove_segment, save_segment
 from campaigns.rules.audience import AudienceQuery
 from campaigns.rules.content import read_content
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
-from campaigns.rules.states import CampaignState
+from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
 from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.errors import BadInput, LoaError
 from outreach.runtime import Runtime
 
 # Fields that are the page's own, not the campaign's.
-_NOT_KEPT = {"csrf_token", "wish", "key", "version", "writer", "trial_number", "shown_text"}
+_NOT_KEPT = {
+    "csrf_token",
+    "wish",
+    "key",
+    "version",
+    "writer",
+    "campaign",
+    "card",
+    "trial_number",
+    "shown_text",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +132,7 @@ class CampaignFormPages(AdminPage):
             key = request.args.get("key", "")
             kept = find_kept(session, key, user=user) if key else None
             if kept and kept.campaign_id:
-                return redirect(url_for(".edit", campaign_id=kept.campaign_id))
+                return redirect(url_for(".sheet", campaign_id=kept.campaign_id))
             writing = _new_writing(key or secrets.token_urlsafe(18), kept)
             if kept and kept.fields:
                 form = _as_form(kept.fields)
@@ -140,45 +153,62 @@ class CampaignFormPages(AdminPage):
 
     @expose("/<int:campaign_id>/edit", methods=["GET", "POST"])
     def edit(self, campaign_id: int) -> ResponseReturnValue:
+        """Save a draft. What is not saved is shown again; with GET this leads to the campaign's page."""
+        with self.reading() as (session, user):
+            find_campaign(session, campaign_id, user=user)
         if request.method == "POST":
             return self._post(campaign_id)
-        with self.reading() as (session, user):
-            campaign = find_campaign(session, campaign_id, user=user)
-            if campaign.state is not CampaignState.DRAFT:
-                return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
-            key = key_of_campaign(campaign_id)
-            kept = find_kept(session, key, user=user)
-            form = _as_form(kept.fields) if kept and kept.fields else self._draft_form(session, campaign)
-            filled = read_form(form, kinds=self._kinds())
-            return self._show(session, user, filled, campaign=campaign, writing=_new_writing(key, kept))
+        return redirect(url_for("campaigns.sheet", campaign_id=campaign_id))
+
+    def show_draft(self, session: Session, user: User, campaign: Campaign) -> str:
+        """Return the page of a draft as a form."""
+        key = key_of_campaign(campaign.id)
+        kept = find_kept(session, key, user=user)
+        form = _as_form(kept.fields) if kept and kept.fields else self._draft_form(session, campaign)
+        filled = read_form(form, kinds=self._kinds())
+        return self._show(session, user, filled, campaign=campaign, writing=_new_writing(key, kept))
 
     @expose("/writing", methods=["GET", "POST"])
     def keep(self) -> ResponseReturnValue:
-        """Keep a form as it is being written. With GET: who is signed in, and a token for further requests."""
+        """Keep a form as it is being written: in the draft once it is a valid one, else beside it.
+
+        With GET: who is signed in, and a token for further requests.
+        """
         if request.method == "GET":
             return jsonify(user=current_user.id, csrf_token=generate_csrf())
-        fields = {name: values for name, values in request.form.lists() if name not in _NOT_KEPT}
         form = request.form
+        version = FormVersion(
+            form.get("key", ""), form.get("version", 0, type=int), form.get("writer", "")[:40]
+        )
+        kinds = self._kinds()
+        filled = read_form(form, kinds=kinds)
         try:
-            kept = self.do(
-                keep_form,
-                FormVersion(
-                    form.get("key", ""), form.get("version", 0, type=int), form.get("writer", "")[:40]
-                ),
-                fields=fields,
-            )
+            if filled.errors or form.get("content_of") != form.get("kind"):
+                fields = {name: values for name, values in form.lists() if name not in _NOT_KEPT}
+                kept = self.do(keep_form, version, fields=fields)
+            else:
+                kept = self.do(save_form, version, read_draft(filled.data, kinds=kinds))
         except WrittenMeanwhile as error:
             return jsonify(self._theirs(error.kept)), 409
         except LoaError as error:
             return jsonify(error=show_error(error)), 422
-        return jsonify(version=kept.version, at=clock(kept.written_at))
+        address = url_for("campaigns.sheet", campaign_id=kept.campaign_id) if kept.campaign_id else ""
+        return jsonify(
+            version=kept.version,
+            at=clock(kept.written_at),
+            key=kept.key,
+            campaign=kept.campaign_id or "",
+            address=address,
+            action=url_for("campaigns.edit", campaign_id=kept.campaign_id) if kept.campaign_id else "",
+            saved=not kept.fields,
+        )
 
     @expose("/writing/drop", methods=["POST"])
     def drop(self) -> ResponseReturnValue:
         """Forget what was written since the draft was saved, or a new campaign that was never saved."""
         key = request.form.get("key", "")
         number = key.removeprefix(key_of_campaign("")) if key.startswith(key_of_campaign("")) else ""
-        url = url_for(".edit", campaign_id=int(number)) if number.isdecimal() else url_for("admin.index")
+        url = url_for(".sheet", campaign_id=int(number)) if number.isdecimal() else url_for("admin.index")
         return self.do_and_tell(url, _("Đã bỏ phần viết dở."), drop_form, key)
 
     def _theirs(self, kept: KeptForm) -> dict[str, Any]:
@@ -208,7 +238,7 @@ class CampaignFormPages(AdminPage):
             campaign = find_campaign(session, campaign_id, user=user) if campaign_id else None
             may_count = "quick" not in request.args
             shown = self._preview_context(session, user, filled, campaign=campaign, may_count=may_count)
-        return self.render("campaigns/preview.html", filled=filled, **shown)
+        return self.render("campaigns/preview.html", **shown)
 
     # -- posting -----------------------------------------------------------------------------------
 
@@ -227,9 +257,10 @@ class CampaignFormPages(AdminPage):
             fill_content(form, kinds[form["kind"]])
             wish = "look"
         filled = read_form(form, kinds=kinds)
-        if wish == "save" and not filled.errors:
+        is_save = wish in ("save", "submit")
+        if is_save and not filled.errors:
             try:
-                return self._save(campaign_id, writing, filled)
+                return self._save(writing, filled, is_submit=wish == "submit")
             except WrittenMeanwhile as error:
                 filled.errors["form"] = show_error(error)
                 writing = replace(writing, version=error.kept.version, theirs=self._theirs(error.kept))
@@ -254,23 +285,22 @@ class CampaignFormPages(AdminPage):
                 user,
                 filled,
                 campaign=campaign,
-                fresh=wish != "save",
+                fresh=not is_save,
                 tried=tried,
                 segment_message=segment_message,
                 writing=writing,
             )
-        return page, 422 if wish == "save" else 200
+        return page, 422 if is_save else 200
 
-    def _save(
-        self, campaign_id: int | None, writing: Writing, filled: CampaignFormData
-    ) -> ResponseReturnValue:
+    def _save(self, writing: Writing, filled: CampaignFormData, *, is_submit: bool) -> ResponseReturnValue:
         draft = read_draft(filled.data, kinds=self._kinds())
         form = FormVersion(writing.key, writing.version, writing.writer)
-        if campaign_id is None:
-            campaign_id = self.do(create_campaign, draft, form=form).id
+        campaign_id = self.do(save_form, form, draft).campaign_id
+        if is_submit:
+            self.do(perform_action, campaign_id, CampaignAction.SUBMIT)
+            flash(_("Đã trình duyệt. Người duyệt sẽ được báo."), "success")
         else:
-            self.do(edit_campaign, campaign_id, draft, form=form)
-        flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
+            flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
     def _apply_segment(self, wish: str, filled: CampaignFormData) -> tuple[str, CampaignFormData]:
@@ -292,7 +322,7 @@ class CampaignFormPages(AdminPage):
             chosen = texts.get(filled.form.get("shown_text", "0")) or texts["0"]
             self.do(
                 send_test_message,
-                text=chosen.template if chosen.step is not None else chosen.text,
+                text=chosen.to_try,
                 unaccented=filled.draft.unaccented,
                 number=filled.form.get("trial_number", ""),
                 settings=self.runtime.settings,
@@ -317,10 +347,19 @@ class CampaignFormPages(AdminPage):
         segment_message: str = "",
     ) -> str:
         senders = session.scalars(select(Sender).order_by(Sender.name)).all()
+        shown_errors = [] if fresh else name_errors(filled.errors)
+        seen = self._preview_context(
+            session, user, filled, campaign=campaign, may_count=request.method == "POST"
+        )
+        stored: dict[str, Any] = {"sheet": None, "panel": None}
+        if campaign is not None:
+            preview = seen["preview"]
+            stored = sheet_context(
+                session, campaign, preview.audience, user=user, runtime=self.runtime, preview=preview
+            )
         kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
         page: str = self.render(
-            "campaigns/form.html",
-            filled=filled,
+            "campaigns/campaign.html",
             form=filled.form,
             # A form that was not sent yet shows no errors for fields that are still empty.
             errors={
@@ -328,9 +367,8 @@ class CampaignFormPages(AdminPage):
                 for k, v in filled.errors.items()
                 if not fresh or filled.form.get(k) or k in ("trial", "segment")
             },
-            campaign={"id": campaign.id, "name": campaign.name, "corrects": campaign.corrects}
-            if campaign
-            else None,
+            campaign=campaign,
+            opened=[_card_to_open(filled, shown_errors)],
             writing=writing,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=read_choices(session, user, languages),
@@ -344,16 +382,15 @@ class CampaignFormPages(AdminPage):
                 kind=kind,
             ),
             anchors=_ANCHORS,
-            reminders=_reminders(filled.form),
+            reminders=read_reminders(filled.form),
             languages=languages,
-            first_variants=_first_variants(filled.form),
-            shown_errors={} if fresh else name_errors(filled.errors),
+            first_variants=read_first_variants(filled.form),
+            shown_errors=shown_errors,
             tried=tried,
             kept=segment_message,
             passes_opt_outs=self.runtime.settings.urgent_passes_opt_outs,
-            **self._preview_context(
-                session, user, filled, campaign=campaign, may_count=request.method == "POST"
-            ),
+            **stored,
+            **seen,
         )
         return page
 
@@ -388,6 +425,10 @@ class CampaignFormPages(AdminPage):
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
         return {
             "preview": seen,
+            "who": read_whom(session, filled),
+            "kind": filled.form.get("kind", ""),
+            "sender": filled.form.get("sender", ""),
+            "draft": filled.draft,
             "texts_read": self._texts(filled),
             "shown_text": filled.form.get("shown_text", "0"),
             "language_names": OTHER_LANGUAGES,
@@ -478,52 +519,20 @@ _ANCHORS = {
 }
 
 
-def _reminders(form: Form) -> list[dict[str, Any]]:
-    """Return the rows of reminders as typed.
-
-    `key` finds a row's error, "" for an empty row, which is no reminder.
-    """
-    rows: list[dict[str, Any]] = []
-    columns = zip(
-        form.getlist("step_text"),
-        form.getlist("step_days"),
-        form.getlist("step_at"),
-        variant_rows(form),
-        strict=False,
-    )
-    written = 0
-    for index, (text, days, hour, variants) in enumerate(columns):
-        key = f"step-{written}" if text.strip() else ""
-        written += bool(text.strip())
-        rows.append({"index": index, "text": text, "days": days, "at": hour, "key": key, **variants})
-    return rows
+# The cards of the form and the fields in each; a wrong field opens its card.
+_CARDS = {
+    "whom": ("lists", "organisations", "areas", "languages", "smartphone", "answered", "segment"),
+    "when": ("window", "starts_at", "deadline", "pace", "cap_per_day", "budget_vnd", "urgent", "goal"),
+    "words": ("",),
+}
 
 
-def _first_variants(form: Form) -> dict[str, Any]:
-    texts = {code: form.get(f"texts.{code}", "") for code in OTHER_LANGUAGES}
-    return {"text_b": form.get("text_b", ""), "hold_out": form.get("hold_out", ""), "texts": texts}
-
-
-WISHES = ("use_segment", "save_segment", "remove_segment")
-
-
-def act_on_segment(view: AdminPage, filled: CampaignFormData, wish: str) -> str:
-    """Use, save or remove a segment. Returns the success message. Raises BadInput."""
-    form = filled.form
-    if wish == "save_segment":
-        saved = view.do(save_segment, form.get("segment_name", ""), filled.data)
-        form["segment"], form["segment_name"] = str(saved.id), ""
-        return _("Đã lưu nhóm “%(name)s”. Chiến dịch sau chỉ cần chọn lại nhóm này.", name=saved.name)
-    try:
-        with view.runtime.db.read() as session:
-            user = session.get_one(User, current_user.id)
-            segment = find_segment(session, form.get("segment", 0, type=int), user=user)
-    except NotFound:
-        raise BadInput("saved_audience_not_chosen") from None
-    if wish == "remove_segment":
-        view.do(remove_segment, segment.id)
-        return _("Đã xóa nhóm “%(name)s”. Các chiến dịch đã soạn không thay đổi.", name=segment.name)
-    for part in PARTS:
-        value = segment.data.get(part, [])
-        form.setlist(part, value if isinstance(value, list) else [value])
-    return _("Đã chọn người nhận theo nhóm “%(name)s”.", name=segment.name)
+def _card_to_open(filled: CampaignFormData, shown_errors: Sequence[tuple[str, str, str]]) -> str:
+    """Return the card that a form opens with: the one that was open, else that of the first fault."""
+    chosen = filled.form.get("card", "")
+    if chosen in (*_CARDS, "check", "approve") and not shown_errors:
+        return chosen
+    for card, fields in _CARDS.items():
+        if any(key.startswith(fields) and key not in ("name", "form") for key in filled.errors):
+            return card
+    return "check"

@@ -1,11 +1,7 @@
-"""The list of campaigns, and each campaign's sheet with its actions.
-
-Also the plain data that both pages show, read in one snapshot.
-"""
+"""The list of campaigns, and each campaign's page with its actions; its form is in `campaign_form.py`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,59 +16,25 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
-from admin.views.correct_texts import CampaignTextPages, read_wrong_texts
-from admin.wording.campaigns import (
-    OTHER_LANGUAGES,
-    ShownChange,
-    ShownLift,
-    own_texts,
-    sent_a_trial,
-    show_changes,
-    show_conditions,
-    show_lifts,
-    show_warnings,
-)
-from campaigns.analytics.campaign_status import read_sending_panel
-from campaigns.analytics.reach import read_reach, step_lifts
+from admin.views.campaign_page import CampaignSheet, cards_to_open, sheet_context
+from admin.views.correct_texts import CampaignTextPages
+from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
-from campaigns.models.campaigns import (
-    Campaign,
-    CampaignDecision,
-    CampaignList,
-    CampaignVersion,
-    Recipient,
-    Step,
-)
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import InstallReport
-from campaigns.planning.approvals import (
-    approvals_needed,
-    approvers_of,
-    is_waiting_for_approval,
-)
-from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected
-from campaigns.planning.drafts import (
-    VersionChange,
-    compare_versions,
-    describe_campaign,
-    is_campaign_author,
-)
+from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, Preview, build_preview
-from campaigns.rules.content import Content, read_content
+from campaigns.planning.preview import EXAMPLE_NAME
+from campaigns.planning.read_texts import read_texts
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.reach import InstallShare, share_of
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction, CampaignState
-from campaigns.rules.urgent import MAX_PER_DAY, Urgency
-from outreach.accounts.permissions import organisations_of, visible_to
-from outreach.accounts.users import name_of
+from outreach.accounts.permissions import visible_to
 from outreach.core.db import count_rows
-from outreach.core.settings import Settings
-from outreach.models.accounts import Organisation, Role, User
-from outreach.models.contacts import ContactList
-from outreach.models.places import Area
+from outreach.models.accounts import Organisation, User
 
 PAGE = 25
 
@@ -90,13 +52,13 @@ class ApproveForm(Form):
 
 
 class TrialForm(Form):
-    """A test message; `step` is the step whose text it has."""
+    """A test message; `shown_text` is the key of the text that it has."""
 
-    main, not_passed = "number", ("step_number",)
+    main, not_passed = "number", ("shown_text",)
     number = TextField(
         _l("Gửi thử đến số của mình"), name="trial_number", type="tel", autocomplete="tel", class_="short"
     )
-    step_number = NumberField(name="step", default=1)
+    shown_text = TextField()
 
 
 _FORMS: dict[CampaignAction, type[Form]] = {
@@ -128,36 +90,45 @@ class CampaignsView(CampaignTextPages):
 
     @expose("/<int:campaign_id>/")
     def sheet(self, campaign_id: int) -> ResponseReturnValue:
-        """Show a campaign's sheet. `?tried`: a test message has just been sent."""
-        with self.reading() as (session, user):
-            return self._sheet(session, user, campaign_id)
+        """Show a campaign from its draft to its result: as a form to those who may write it now, else to read.
 
-    def _sheet(self, session: Session, user: User, campaign_id: int) -> str:
-        campaign = find_campaign(session, campaign_id, user=user)
-        now = datetime.now(UTC)
+        `?tried`: a test message has just been sent.
+        """
+        with self.reading() as (session, user):
+            campaign = find_campaign(session, campaign_id, user=user)
+            if campaign.state is CampaignState.DRAFT and may_open(user.role, "campaigns.edit"):
+                return self.show_draft(session, user, campaign)
+            return self._read(session, user, campaign)
+
+    def _read(self, session: Session, user: User, campaign: Campaign) -> str:
         audience = self.audiences.of_campaign(session, campaign)
-        shown = read_sheet(session, campaign, audience, user=user, settings=self.settings, now=now)
-        panel = (
-            read_sending_panel(session, campaign, now, runtime=self.runtime) if shown.was_launched else None
-        )
+        shown = sheet_context(session, campaign, audience, user=user, runtime=self.runtime)
+        sheet: CampaignSheet = shown["sheet"]
+        draft = read_stored_draft(sheet.description, kinds=all_kinds(session))
+        settings = self.settings
         page: str = self.render(
-            "campaigns/sheet.html",
-            sheet=shown,
-            panel=panel,
-            may_correct=may_open(user.role, "campaigns.texts")
-            and may_be_corrected(campaign)
-            and not campaign.correction,
-            correction=_read_correction(session, campaign, user),
-            own_texts=own_texts(shown.description.get("content", {}), campaign.kind),
-            lifts=_read_lifts(session, campaign, user) if shown.was_launched else [],
+            "campaigns/campaign.html",
+            **shown,
+            form=None,
+            opened=cards_to_open(sheet),
+            preview=sheet.preview,
+            is_counting=False,
+            is_chosen=True,
+            sender=campaign.sender,
+            kind=campaign.kind,
+            who={
+                "lists": [name for _id, name, _organisation in sheet.lists],
+                "areas": sheet.areas,
+                "conditions": sheet.conditions,
+            },
+            draft=draft,
+            texts_read=read_texts(draft, settings=settings, now=datetime.now(UTC)),
+            shown_text=request.args.get("shown_text", "0"),
             languages=OTHER_LANGUAGES,
-            page_languages=list(campaign.content.get("languages", {})),
-            campaign_id=campaign_id,
-            shown_doubts=show_warnings(shown.preview.doubts, is_live=self.settings.is_live),
+            language_names=OTHER_LANGUAGES,
+            shown_doubts=show_warnings(sheet.preview.doubts, is_live=settings.is_live),
             example_name=EXAMPLE_NAME,
-            passes_opt_outs=self.settings.urgent_passes_opt_outs,
-            urgent_cap=MAX_PER_DAY,
-            **read_wrong_texts(session, campaign, user),
+            passes_opt_outs=settings.urgent_passes_opt_outs,
             tried=sent_a_trial() if "tried" in request.args else "",
             return_form=ReturnForm.on_page(),
             trial_form=TrialForm.on_page(),
@@ -209,258 +180,22 @@ class CampaignsView(CampaignTextPages):
         form = TrialForm()
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
-            number = form.step_number.data
-            step: Step = next((s for s in campaign.steps if s.number == number), campaign.steps[0])
+            kinds, unaccented = all_kinds(session), campaign.unaccented
+            draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
+        texts = {each.key: each for each in read_texts(draft, settings=self.settings, now=datetime.now(UTC))}
+        chosen = texts.get(form.shown_text.data or "", texts["0"])
         return self.submit_form(
             form,
             url_for("campaigns.sheet", campaign_id=campaign_id),
             send_test_message,
-            text=step.text,
-            unaccented=campaign.unaccented,
+            text=chosen.to_try,
+            unaccented=unaccented,
             settings=self.settings,
             campaign_id=campaign_id,
-            then=url_for("campaigns.sheet", campaign_id=campaign_id, tried=1, _anchor="trial"),
+            then=url_for(
+                "campaigns.sheet", campaign_id=campaign_id, tried=1, shown_text=chosen.key, _anchor="trial"
+            ),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ShownCorrection:
-    """A proposed correction, and what the user may do about it."""
-
-    by: str
-    at: datetime
-    changes: list[ShownChange]
-    may_confirm: bool
-    may_drop: bool
-
-
-def _read_correction(session: Session, campaign: Campaign, user: User) -> ShownCorrection | None:
-    if not campaign.correction:
-        return None
-    by = campaign.correction["by"]
-    content = apply_corrections(campaign.content, campaign.correction["texts"])
-    changes = [
-        VersionChange(f"content.{path}", before, after)
-        for path, (before, after) in changed_texts(campaign.content, content).items()
-    ]
-    is_approver = user.role in _APPROVERS
-    return ShownCorrection(
-        by=name_of(session, by),
-        at=datetime.fromisoformat(campaign.correction["at"]),
-        changes=show_changes(changes, areas={}, organisations={}),
-        may_confirm=is_approver and user.id != by and not is_campaign_author(session, campaign, user),
-        may_drop=is_approver or user.id == by,
-    )
-
-
-def _read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownLift]:
-    if not any(step.hold_out or step.text_b for step in campaign.steps):
-        return []
-    seen = organisations_of(session, user)
-    return show_lifts(step_lifts(campaign, read_reach(session, campaign, seen=seen, now=datetime.now(UTC))))
-
-
-_WRITERS = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
-_APPROVERS = (Role.APPROVER, Role.ADMINISTRATOR)
-
-
-@dataclass(frozen=True, slots=True)
-class SubmissionRow:
-    """A submission and the decision on it; `approved` is None while it waits."""
-
-    n: int
-    submitted_by: str
-    submitted_at: datetime
-    approved: bool | None
-    decided_by: str
-    decided_at: datetime | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignSheet:
-    """All data of a sheet. `may` holds the actions that this user may take now."""
-
-    id: int
-    name: str
-    state: CampaignState
-    organisation: str
-    author: str
-    created_at: datetime
-    approver: str
-    approved_at: datetime | None
-    description: dict[str, Any]
-    content: Content
-    kind: str
-    lists: list[tuple[int, str, str]]  # id, name, organisation
-    areas: list[str]
-    conditions: list[tuple[str, str]]  # further conditions on the audience: label, value
-    preview: Preview
-    submissions: list[SubmissionRow]
-    changes: list[ShownChange]
-    compared_with: int | None
-    is_author: bool
-    approvals: int  # number needed
-    approved_by: list[str]  # names of those who approved the last submission
-    is_held: bool  # launched, and waits for an approval
-    version: int | None  # number of the last submission
-    urgent: Urgency | None
-    may: frozenset[str]
-    was_launched: bool
-    is_over: bool
-    launched_at: datetime | None
-    ended_at: datetime | None
-    starts_at: datetime | None
-    deadline: datetime | None
-
-
-def read_sheet(
-    session: Session,
-    campaign: Campaign,
-    audience: AudiencePreview,
-    *,
-    user: User,
-    settings: Settings,
-    now: datetime,
-) -> CampaignSheet:
-    """Return the data of a campaign's sheet, with the actions that `user` may take."""
-    kinds = all_kinds(session)
-    description = describe_campaign(session, campaign, kinds=kinds)
-    draft = read_stored_draft(description, kinds=kinds)
-    versions = session.scalars(
-        select(CampaignVersion).where(CampaignVersion.campaign_id == campaign.id).order_by(CampaignVersion.n)
-    ).all()
-    area_names = dict(
-        session.execute(select(Area.code, Area.kind + " " + Area.name).order_by(Area.code)).all()
-    )
-    compared, changes = _compare(campaign, description, list(versions))
-    is_author = is_campaign_author(session, campaign, user)
-    organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
-    shown = build_preview(session, draft, audience, settings=settings, now=now)
-    approver_ids = approvers_of(session, campaign.id)
-    waits = is_waiting_for_approval(campaign)
-    may = _allowed_actions(
-        CampaignState.SUBMITTED if waits else campaign.state, user.role, is_author=is_author
-    )
-    if waits:
-        may -= {"discard", "withdraw", "return"}
-    return CampaignSheet(
-        id=campaign.id,
-        name=campaign.name,
-        state=campaign.state,
-        organisation=organisation.name if organisation else "",
-        author=name_of(session, campaign.created_by),
-        created_at=campaign.created_at,
-        approver=name_of(session, campaign.approved_by),
-        approved_at=campaign.approved_at,
-        description=description,
-        content=read_content(campaign.content),
-        kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
-        lists=_lists(session, campaign),
-        areas=[area_names.get(code, code) for code in campaign.areas],
-        conditions=show_conditions(description, organisations=_organisations(session)),
-        preview=shown,
-        submissions=_submissions(session, list(versions)),
-        changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
-        compared_with=compared,
-        is_author=is_author,
-        approvals=approvals_needed(shown, settings, is_urgent=draft.urgent is not None),
-        urgent=draft.urgent,
-        approved_by=[name_of(session, number) for number in approver_ids],
-        is_held=waits,
-        version=versions[-1].n if versions else None,
-        may=may - {"approve"} if user.id in approver_ids else may,
-        was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
-        is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),
-        launched_at=campaign.launched_at,
-        ended_at=campaign.ended_at,
-        starts_at=campaign.starts_at,
-        deadline=campaign.deadline,
-    )
-
-
-def _lists(session: Session, campaign: Campaign) -> list[tuple[int, str, str]]:
-    rows = session.execute(
-        select(ContactList.id, ContactList.name, Organisation.name)
-        .join(CampaignList, CampaignList.list_id == ContactList.id)
-        .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .where(CampaignList.campaign_id == campaign.id)
-        .order_by(Organisation.name, ContactList.name)
-    )
-    return [(row[0], row[1], row[2]) for row in rows]
-
-
-def _organisations(session: Session) -> dict[str, str]:
-    return dict(session.execute(select(Organisation.code, Organisation.name)).all())
-
-
-_BEFORE_LAUNCH = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
-
-
-def _allowed_actions(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]:
-    """Return the actions to offer; the use cases check again when one is taken."""
-    if role not in _WRITERS:
-        return frozenset()
-    may = {"copy", "try"}
-    if state in _BEFORE_LAUNCH:
-        may.add("discard")
-    if state is CampaignState.DRAFT:
-        may |= {"edit", "submit"}
-    elif state in (CampaignState.SUBMITTED, CampaignState.APPROVED):
-        if is_author:
-            may.add("withdraw")
-        elif role in _APPROVERS:
-            may.add("return")
-        if state is CampaignState.APPROVED:
-            may.add("launch")
-        elif role in _APPROVERS and not is_author:
-            may.add("approve")
-    return frozenset(may)
-
-
-def _compare(
-    campaign: Campaign, description: dict[str, Any], versions: list[CampaignVersion]
-) -> tuple[int | None, list[Any]]:
-    """Return the compared version and the changes.
-
-    For a draft since it was last submitted, else between the last two submissions.
-    """
-    if campaign.state not in _BEFORE_LAUNCH:
-        return None, []
-    if campaign.state is CampaignState.DRAFT and versions:
-        return versions[-1].n, compare_versions(versions[-1].data, description)
-    if len(versions) > 1:
-        return versions[-2].n, compare_versions(versions[-2].data, versions[-1].data)
-    return None, []
-
-
-def _submissions(session: Session, versions: list[CampaignVersion]) -> list[SubmissionRow]:
-    if not versions:
-        return []
-    decisions: dict[int, CampaignDecision] = {}
-    for decision in session.scalars(
-        select(CampaignDecision)
-        .where(CampaignDecision.version_id.in_([version.id for version in versions]))
-        .order_by(CampaignDecision.id)
-    ):
-        decisions[decision.version_id] = decision
-    ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
-    names = {user.id: user.shown_name for user in session.scalars(select(User).where(User.id.in_(ids)))}
-    submissions = []
-    for version in reversed(versions):
-        decided = decisions.get(version.id)
-        submissions.append(
-            SubmissionRow(
-                n=version.n,
-                submitted_by=names[version.submitted_by],
-                submitted_at=version.submitted_at,
-                approved=decided.approved if decided else None,
-                decided_by=names[decided.decided_by] if decided else "",
-                decided_at=decided.decided_at if decided else None,
-                reason=decided.reason if decided else "",
-            )
-        )
-    return submissions
 
 
 def read_campaigns(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 
 from flask import Response, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,13 +16,11 @@ from werkzeug.datastructures import MultiDict
 
 from admin.forms import Form as BaseForm
 from admin.forms import NumberField, TextField
-from admin.permissions import may_open
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.text_fields import Form, add_language, fill_texts, show_languages, show_texts, typed_texts
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from campaigns.lifecycle import find_campaign, prepare_correcting_campaign
-from campaigns.models.campaigns import Campaign
 from campaigns.planning.correct_texts import (
     apply_corrections,
     confirm_correction,
@@ -31,7 +28,6 @@ from campaigns.planning.correct_texts import (
     may_be_corrected,
     propose_correction,
 )
-from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
 from campaigns.rules.content import PAGE_LABELS, Content, read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.own_answers import GivenAnswer, read_word
@@ -163,7 +159,7 @@ class CampaignTextPages(CampaignFormPages):
             prepare_correcting_campaign,
             campaign_id,
             message=_("Đã soạn bản nháp tin đính chính. Hãy sửa lại nội dung rồi trình duyệt."),
-            then=lambda draft: url_for("campaigns.edit", campaign_id=draft.id),
+            then=lambda draft: url_for("campaigns.sheet", campaign_id=draft.id),
         )
 
     def _show_texts(
@@ -198,20 +194,3 @@ def _read_since(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
-
-
-def read_wrong_texts(session: Session, campaign: Campaign, user: User) -> dict[str, Any]:
-    """Return the texts that have left and may be corrected, the campaigns that correct one, and which one this corrects."""
-    sent = [
-        (step.number, variant, text_of(step, variant))
-        for step in campaign.steps
-        if step.opened_at is not None
-        for variant in list_variants(step)
-    ]
-    corrects = campaign.corrects or {}
-    corrected = session.get(Campaign, corrects["campaign"]) if corrects else None
-    return {
-        "sent_texts": sent if may_open(user.role, "campaigns.correct") else [],
-        "corrected_by": read_correcting_campaigns(session, campaign.id),
-        "corrects": {"id": corrected.id, "name": corrected.name, **corrects} if corrected else None,
-    }

@@ -1,7 +1,7 @@
 """The campaign form as it is being written: kept as it is typed, before it is a valid draft.
 
-Each form has a key. That of a new campaign is made with its page and belongs to the user who opened it; the form of an
-existing draft is shared by all who may edit it. A version number tells when two write at once: who comes second is shown
+Each form has a key. That of a new campaign is made with its page, belongs to the user who opened it and leads to the draft
+that it becomes; the form of an existing draft is shared by all who may edit it. A version number tells when two write at once: who comes second is shown
 both. `writer` names the open page, so that a page whose answer got lost is not taken for another person.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -94,9 +94,15 @@ def keep_form(session: Session, form: FormVersion, *, fields: Fields, user: User
 
 
 def lock_form(session: Session, form: FormVersion, *, user: User, now: datetime) -> CampaignForm:
-    """Return what is kept of a form, locked, made if there is nothing. Raises as `keep_form` does."""
+    """Return what is kept of a form, locked, made if there is nothing. Raises as `keep_form` does.
+
+    Once a new form has become a draft, all who write it share the form of that.
+    """
     key = form.key
     kept = _find(session, key, user=user, lock=True)
+    if kept is not None and kept.campaign_id is not None and not key.startswith(_OF_CAMPAIGN):
+        key = key_of_campaign(kept.campaign_id)
+        kept = _find(session, key, user=user, lock=True)
     if kept is None:
         kept = CampaignForm(
             key=key,
@@ -118,19 +124,13 @@ def lock_form(session: Session, form: FormVersion, *, user: User, now: datetime)
     return kept
 
 
-def refuse_if_edited_since(session: Session, kept: CampaignForm, *, user: User) -> None:
-    """Raise WrittenMeanwhile if the campaign of a new form was edited at its own address since the form was saved."""
-    if kept.campaign_id is None or kept.key.startswith(_OF_CAMPAIGN):
-        return
-    edited = _find(session, key_of_campaign(kept.campaign_id), user=user, lock=True)
-    if edited is not None and edited.written_at > kept.written_at:
-        raise _refusal(replace(_kept(session, edited), version=kept.version))
-
-
-def mark_saved(kept: CampaignForm, form: FormVersion, campaign_id: int, *, user: User, now: datetime) -> None:
+def mark_saved(
+    kept: CampaignForm, form: FormVersion, campaign_id: int, *, user: User, now: datetime
+) -> KeptForm:
     """Note that the form's fields are in the draft now."""
     kept.campaign_id, kept.fields = campaign_id, {}
     _mark_written(kept, writer=form.writer, user=user, now=now)
+    return KeptForm(kept.key, campaign_id, kept.version, {}, user.name or user.email, now)
 
 
 def _mark_written(kept: CampaignForm, *, writer: str, user: User, now: datetime) -> None:

@@ -39,6 +39,11 @@ class ReadText:
     label: Label | None = None  # of the answer that it acknowledges
     own: str = ""  # the own answer that it acknowledges
 
+    @property
+    def to_try(self) -> str:
+        """What a test message is made of: a message's template, an acknowledgement with the example's values."""
+        return self.template if self.step is not None else self.text
+
 
 def read_texts(draft: Draft, *, settings: Settings, now: datetime) -> list[ReadText]:
     """Return the texts of a draft, with an example's name and link."""

@@ -77,6 +77,13 @@ class Visit:
             self.page.screenshot(path=Path(folder, f"{file}.png"), full_page=True)
 
 
+def open_card(page: Page, name: str) -> None:
+    """Open a card of a campaign's page, unless it is open."""
+    card = page.locator(f"details[data-card={name}]")
+    if card.get_attribute("open") is None:
+        card.locator(":scope > summary").click()
+
+
 def find_faults(page: Page, *, without: Sequence[str] = ()) -> list[str]:
     """What would be wrong on any page, at its present width: shape, words, and what axe finds but for the rules in `without`."""
     width = page.viewport_size["width"]

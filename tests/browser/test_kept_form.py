@@ -11,14 +11,15 @@ from admin.demo.load_demo import PASSWORD
 from campaigns.models.campaigns import Campaign
 from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import AUTHOR
-from tests.browser.page_checks import PHONE, ask_axe
+from tests.browser.page_checks import PHONE, ask_axe, open_card
 from tests.browser.running_site import Office
 
-SAVED = re.compile(r"Đã lưu phần viết dở lúc \d\d:\d\d\.")
+SAVED = re.compile(r"Đã lưu .*lúc \d\d:\d\d")
 
 
 def write(page: Page, name: str, text: str = "Mời ông/bà cài ứng dụng: {link}") -> None:
     page.get_by_label("Tên chiến dịch").fill(name)
+    open_card(page, "words")
     page.get_by_label("Tin nhắn", exact=True).fill(text)
 
 
@@ -33,7 +34,8 @@ def test_the_network_is_cut_and_the_tab_is_closed(page_as: OpenAs) -> None:
     page.context.set_offline(True)
     write(page, "Mạng bị ngắt")
     expect(page.locator("#kept")).to_contain_text("Mất kết nối")
-    page.get_by_role("button", name="Lưu bản nháp").click()  # a press waits, too
+    open_card(page, "approve")
+    page.get_by_role("button", name="Trình phê duyệt").click()  # a press waits, too
     expect(page.locator("#kept")).to_contain_text("Mất kết nối")
     is_there(page, "Mạng bị ngắt")
     context = page.context
@@ -84,14 +86,14 @@ def test_two_tabs_write(page_as: OpenAs) -> None:
     second.goto(first.url)
     is_there(second, "Trang thứ nhất")
     first.get_by_label("Tên chiến dịch").fill("Trang thứ nhất, sửa")
-    expect(first.locator("#kept")).to_have_attribute("data-state", "saved")
+    expect(first.locator("#kept")).to_have_attribute("data-state", re.compile("saved|beside"))
     second.get_by_label("Tên chiến dịch").fill("Trang thứ hai")
     both = second.get_by_role("dialog", name="Có hai người cùng viết")
     expect(both.get_by_role("row", name="Tên chiến dịch")).to_contain_text("Trang thứ hai")
     expect(both.get_by_role("row", name="Tên chiến dịch")).to_contain_text("Trang thứ nhất, sửa")
     assert ask_axe(second) == []
     both.get_by_role("button", name="Giữ của tôi").click()
-    expect(second.locator("#kept")).to_have_attribute("data-state", "saved")
+    expect(second.locator("#kept")).to_have_attribute("data-state", re.compile("saved|beside"))
     first.get_by_label("Tên chiến dịch").fill("Trang thứ nhất, lần ba")
     first.get_by_role("dialog").get_by_role("button", name="Lấy của người kia").click()
     expect(first.get_by_label("Tên chiến dịch")).to_have_value("Trang thứ hai")
@@ -109,12 +111,21 @@ def test_the_browser_is_closed_and_back_and_save_makes_no_second_draft(
     page = visit.open("/admin/")
     page.get_by_role("link", name="Trình duyệt đóng giữa chừng").click()
     is_there(page, "Trình duyệt đóng giữa chừng")
+    open_card(page, "whom")
     page.locator("input[name=lists]").first.check()
-    page.get_by_role("button", name="Lưu bản nháp").click()
+    page.wait_for_url(re.compile(r"/admin/campaigns/\d+/"))  # now it is a draft, with an address of its own
     expect(page.get_by_role("heading", level=1)).to_have_text("Trình duyệt đóng giữa chừng")
     page.go_back()
+    page.go_forward()
     page.get_by_label("Tên chiến dịch").fill("Lưu lần hai")
-    page.get_by_role("button", name="Lưu bản nháp").click()
+    expect(page.locator("#kept")).to_have_attribute("data-state", "saved")
+    page.get_by_role("button", name="Hoàn tác").click()
+    expect(page.get_by_label("Tên chiến dịch")).to_have_value("Trình duyệt đóng giữa chừng")
+    expect(page.locator("#kept")).to_have_attribute("data-state", "saved")
+    page.get_by_label("Tên chiến dịch").fill("Lưu lần hai")
+    open_card(page, "approve")
+    page.get_by_role("button", name="Trình phê duyệt").click()
+    expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
     expect(page.get_by_role("heading", level=1)).to_have_text("Lưu lần hai")
     with office.runtime.db.read() as session:
         names = select(func.count()).where(Campaign.name.in_(["Trình duyệt đóng giữa chừng", "Lưu lần hai"]))

@@ -53,7 +53,7 @@ def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the
             (s.text, s.text_b, s.texts, s.hold_out)
             for s in session.scalars(select(Step).order_by(Step.number))
         ]
-    page = client.get(f"/admin/campaigns/{campaign}/edit").text
+    page = client.get(f"/admin/campaigns/{campaign}/").text
     form = [*fields(page), ("wish", "save"), ("kind", "bluezone"), ("lists", "MTTQ/Hội viên")]
     kept: dict[str, list[str]] = {}
     for name, value in form:
@@ -70,16 +70,14 @@ def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the
     assert content["page"] == {"next": "Sau đó"}
     assert content["languages"] == {"sed": {"title": "[sed]"}}
     assert content["phone"] == "0260 386 0000"
-    sheet = client.get(f"/admin/campaigns/{campaign}/").text
-    for said in (
-        "Xin cài: {link}",
-        "[sed] {link}",
-        "[jra] {link}",
-        "10,0% số người",
-        "25,0% số người",
-        "tính theo bản tốn nhất",
-    ):
-        assert said in sheet
+    page = f"/admin/campaigns/{campaign}/"
+    written = client.get(page).text
+    for said in ("Xin cài: {link}", "[sed] {link}", "[jra] {link}"):
+        assert said in written
+    assert post(client, f"{page}submit").status_code == 303
+    read = client.get(page).text
+    for said in ("10,0% số người", "25,0% số người", "[sed] http", "[jra] http", "tính theo bản tốn nhất"):
+        assert said in read
 
 
 def test_a_share_that_is_no_number_is_said_beside_its_field(client: FlaskClient, world: World) -> None:

@@ -8,7 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from campaigns.models.campaigns import Campaign, CampaignForm
-from outreach.models.accounts import Role
+from campaigns.rules.states import CampaignState
+from outreach.models.accounts import AuditEvent, Role
 from tests.support.admin_client import post, signed_in
 from tests.support.world import AUTHOR, LIST, World
 
@@ -55,16 +56,18 @@ def test_a_form_is_kept_before_it_is_valid_and_found_again_on_the_home_page(
 
 def test_back_and_save_makes_no_second_draft(client: FlaskClient, world: World) -> None:
     signed_in(client, AUTHOR)
-    keep(client, **written(world))
+    kept = keep(client, **written(world)).json  # valid, so it is a draft with an address at once
     first = post(client, "/admin/campaigns/new", wish="save", **written(world, version="1"))
     assert first.status_code == 303, first.text
     again = post(
         client, "/admin/campaigns/new", wish="save", **written(world, version="1", name="Vận động tổ 1 và 2")
     )
-    assert again.location == first.location
+    assert again.location == first.location == kept["address"]
     with world.runtime.db.read() as session:
         assert session.scalars(select(Campaign.name)).all() == ["Vận động tổ 1 và 2"]
-        assert session.scalars(select(CampaignForm)).one().fields == {}
+        assert [form.fields for form in session.scalars(select(CampaignForm))] == [{}, {}]
+        edits = select(func.count()).where(AuditEvent.action == "campaign.edit")
+        assert session.scalar(edits) == 0  # one page went on writing what it had begun
     assert client.get(f"/admin/campaigns/new?key={KEY}").status_code == 302  # to the draft
 
 
@@ -89,10 +92,10 @@ def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(
         world.add_officer(session, COLLEAGUE, Role.STAFF)
     signed_in(client, AUTHOR)
     saved = post(client, "/admin/campaigns/new", wish="save", **written(world))
-    edit = f"{saved.location.rstrip('/')}/edit"
-    mine = written(world, key="", writer="mine", name="Của tôi")
+    edit = f"{saved.location}edit"
+    mine = written(world, key="", writer="mine", version="1", name="Của tôi")
     signed_in(client, COLLEAGUE)
-    theirs = written(world, key="", writer="theirs", name="Của đồng nghiệp")
+    theirs = written(world, key="", writer="theirs", version="1", name="Của đồng nghiệp")
     assert post(client, edit, wish="save", **theirs).status_code == 303
     signed_in(client, AUTHOR)
     refused = post(client, edit, wish="save", **mine)
@@ -100,7 +103,7 @@ def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(
     assert "Người khác đã lưu mẫu này" in refused.text
     assert "Của đồng nghiệp" in refused.text  # both are there
     assert "Của tôi" in refused.text
-    assert post(client, edit, wish="save", **{**mine, "version": "1"}).status_code == 303
+    assert post(client, edit, wish="save", **{**mine, "version": "2"}).status_code == 303
     with world.runtime.db.read() as session:
         assert session.scalars(select(Campaign.name)).one() == "Của tôi"
     signed_in(client, COLLEAGUE)  # who still has the first page open
@@ -118,4 +121,26 @@ def test_anothers_form_and_a_wrong_key_are_not_there(client: FlaskClient, world:
     for key in (KEY, "short", "campaign-999999", "campaign-x"):
         assert keep(client, **written(world, key=key)).status_code == 404
     with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(CampaignForm)) == 1
+        assert (
+            session.scalar(select(func.count()).select_from(CampaignForm)) == 2
+        )  # the page's, and its draft's
+
+
+def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_was_typed(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    page = keep(client, **written(world)).json["address"]
+    half = written(world, key="", version="1", text="Mời [")
+    assert keep(client, **{**half, "key": "campaign-1"}).json["saved"] is False
+    shown = client.get(page).text
+    assert "Mời [</textarea>" in shown
+    assert post(client, f"{page}edit", wish="submit", **{**half, "version": "2"}).status_code == 422
+    whole = {**half, "version": "2", "text": "Mời cô bác: {link}"}
+    assert post(client, f"{page}edit", wish="submit", **whole).status_code == 303
+    with world.runtime.db.read() as session:
+        campaign = session.scalars(select(Campaign)).one()
+        assert (campaign.state, campaign.steps[0].text) == (CampaignState.SUBMITTED, "Mời cô bác: {link}")
+    assert "Mời cô bác" in client.get(page).text
+    assert keep(client, **{**whole, "key": "campaign-1", "version": "3"}).status_code == 422

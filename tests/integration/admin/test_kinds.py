@@ -211,7 +211,7 @@ def has_own(kind: str) -> bool:
 def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dict[str, str]:
     """Send, answer and report a campaign of a kind; the text of every page, message and document by what it is."""
     campaign_id, now = draft(world, kind), datetime.now(UTC)
-    form_page = client.get(f"/admin/campaigns/{campaign_id}/edit").text
+    form_page = client.get(f"/admin/campaigns/{campaign_id}/").text
     for action, email in (
         (CampaignAction.SUBMIT, AUTHOR),
         (CampaignAction.APPROVE, APPROVER),

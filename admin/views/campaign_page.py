@@ -1,0 +1,353 @@
+"""What a campaign's page shows of a stored campaign: its facts, submissions, changes, and the actions that a user may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from admin.permissions import may_open
+from admin.wording.campaigns import (
+    ShownChange,
+    ShownLift,
+    own_texts,
+    show_changes,
+    show_conditions,
+    show_lifts,
+)
+from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.analytics.reach import read_reach, step_lifts
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignDecision,
+    CampaignList,
+    CampaignVersion,
+)
+from campaigns.planning.approvals import (
+    approvals_needed,
+    approvers_of,
+    is_waiting_for_approval,
+)
+from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected
+from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
+from campaigns.planning.drafts import (
+    VersionChange,
+    compare_versions,
+    describe_campaign,
+    is_campaign_author,
+)
+from campaigns.planning.kinds import all_kinds
+from campaigns.planning.preview import AudiencePreview, Preview, build_preview
+from campaigns.rules.content import Content, read_content
+from campaigns.rules.draft import read_stored_draft
+from campaigns.rules.states import CampaignState
+from campaigns.rules.urgent import MAX_PER_DAY, Urgency
+from outreach.accounts.permissions import organisations_of
+from outreach.accounts.users import name_of
+from outreach.core.settings import Settings
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import ContactList
+from outreach.models.places import Area
+from outreach.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCorrection:
+    """A proposed correction, and what the user may do about it."""
+
+    by: str
+    at: datetime
+    changes: list[ShownChange]
+    may_confirm: bool
+    may_drop: bool
+
+
+def sheet_context(
+    session: Session,
+    campaign: Campaign,
+    audience: AudiencePreview,
+    *,
+    user: User,
+    runtime: Runtime,
+    preview: Preview | None = None,
+) -> dict[str, Any]:
+    """Return what the page of a stored campaign shows, whether it is read or written; `preview` as in `read_sheet`."""
+    now, settings = datetime.now(UTC), runtime.settings
+    sheet = read_sheet(session, campaign, audience, user=user, settings=settings, now=now, preview=preview)
+    panel = read_sending_panel(session, campaign, now, runtime=runtime) if sheet.was_launched else None
+    return {
+        "sheet": sheet,
+        "panel": panel,
+        "may_correct": may_open(user.role, "campaigns.texts")
+        and may_be_corrected(campaign)
+        and not campaign.correction,
+        "correction": read_correction(session, campaign, user),
+        "own_texts": own_texts(sheet.description.get("content", {}), campaign.kind),
+        "lifts": read_lifts(session, campaign, user) if sheet.was_launched else [],
+        "page_languages": list(campaign.content.get("languages", {})),
+        "campaign_id": campaign.id,
+        "urgent_cap": MAX_PER_DAY,
+        **read_wrong_texts(session, campaign, user),
+    }
+
+
+def read_wrong_texts(session: Session, campaign: Campaign, user: User) -> dict[str, Any]:
+    """Return the texts that have left and may be corrected, the campaigns that correct one, and which one this corrects."""
+    sent = [
+        (step.number, variant, text_of(step, variant))
+        for step in campaign.steps
+        if step.opened_at is not None
+        for variant in list_variants(step)
+    ]
+    corrects = campaign.corrects or {}
+    corrected = session.get(Campaign, corrects["campaign"]) if corrects else None
+    return {
+        "sent_texts": sent if may_open(user.role, "campaigns.correct") else [],
+        "corrected_by": read_correcting_campaigns(session, campaign.id),
+        "corrects": {"id": corrected.id, "name": corrected.name, **corrects} if corrected else None,
+    }
+
+
+def read_correction(session: Session, campaign: Campaign, user: User) -> ShownCorrection | None:
+    if not campaign.correction:
+        return None
+    by = campaign.correction["by"]
+    content = apply_corrections(campaign.content, campaign.correction["texts"])
+    changes = [
+        VersionChange(f"content.{path}", before, after)
+        for path, (before, after) in changed_texts(campaign.content, content).items()
+    ]
+    is_approver = user.role in _APPROVERS
+    return ShownCorrection(
+        by=name_of(session, by),
+        at=datetime.fromisoformat(campaign.correction["at"]),
+        changes=show_changes(changes, areas={}, organisations={}),
+        may_confirm=is_approver and user.id != by and not is_campaign_author(session, campaign, user),
+        may_drop=is_approver or user.id == by,
+    )
+
+
+def read_lifts(session: Session, campaign: Campaign, user: User) -> list[ShownLift]:
+    if not any(step.hold_out or step.text_b for step in campaign.steps):
+        return []
+    seen = organisations_of(session, user)
+    return show_lifts(step_lifts(campaign, read_reach(session, campaign, seen=seen, now=datetime.now(UTC))))
+
+
+_WRITERS = (Role.STAFF, Role.APPROVER, Role.ADMINISTRATOR)
+_APPROVERS = (Role.APPROVER, Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionRow:
+    """A submission and the decision on it; `approved` is None while it waits."""
+
+    n: int
+    submitted_by: str
+    submitted_at: datetime
+    approved: bool | None
+    decided_by: str
+    decided_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSheet:
+    """All data of a sheet. `may` holds the actions that this user may take now."""
+
+    id: int
+    name: str
+    state: CampaignState
+    organisation: str
+    author: str
+    created_at: datetime
+    approver: str
+    approved_at: datetime | None
+    description: dict[str, Any]
+    content: Content
+    kind: str
+    lists: list[tuple[int, str, str]]  # id, name, organisation
+    areas: list[str]
+    conditions: list[tuple[str, str]]  # further conditions on the audience: label, value
+    preview: Preview
+    submissions: list[SubmissionRow]
+    changes: list[ShownChange]
+    compared_with: int | None
+    is_author: bool
+    approvals: int  # number needed
+    approved_by: list[str]  # names of those who approved the last submission
+    is_held: bool  # launched, and waits for an approval
+    version: int | None  # number of the last submission
+    urgent: Urgency | None
+    may: frozenset[str]
+    was_launched: bool
+    is_over: bool
+    launched_at: datetime | None
+    ended_at: datetime | None
+    starts_at: datetime | None
+    deadline: datetime | None
+
+
+def cards_to_open(sheet: CampaignSheet) -> list[str]:
+    """Return the cards that are open when the page comes: all for who decides, else what is next."""
+    if "approve" in sheet.may:
+        return ["whom", "words", "when", "check", "approve"]
+    if sheet.was_launched:
+        return [*(["approve"] if sheet.is_held else []), "sending", "result"]
+    return ["sending" if sheet.state is CampaignState.APPROVED else "approve"]
+
+
+def read_sheet(
+    session: Session,
+    campaign: Campaign,
+    audience: AudiencePreview,
+    *,
+    user: User,
+    settings: Settings,
+    now: datetime,
+    preview: Preview | None = None,
+) -> CampaignSheet:
+    """Return the data of a campaign's page, with the actions that `user` may take.
+
+    `preview` is that of a draft being written; else it is built from what is stored.
+    """
+    kinds = all_kinds(session)
+    description = describe_campaign(session, campaign, kinds=kinds)
+    draft = read_stored_draft(description, kinds=kinds)
+    versions = session.scalars(
+        select(CampaignVersion).where(CampaignVersion.campaign_id == campaign.id).order_by(CampaignVersion.n)
+    ).all()
+    area_names = dict(
+        session.execute(select(Area.code, Area.kind + " " + Area.name).order_by(Area.code)).all()
+    )
+    compared, changes = _compare(campaign, description, list(versions))
+    is_author = is_campaign_author(session, campaign, user)
+    organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
+    shown = preview or build_preview(session, draft, audience, settings=settings, now=now)
+    approver_ids = approvers_of(session, campaign.id)
+    waits = is_waiting_for_approval(campaign)
+    may = _allowed_actions(
+        CampaignState.SUBMITTED if waits else campaign.state, user.role, is_author=is_author
+    )
+    if waits:
+        may -= {"discard", "withdraw", "return"}
+    return CampaignSheet(
+        id=campaign.id,
+        name=campaign.name,
+        state=campaign.state,
+        organisation=organisation.name if organisation else "",
+        author=name_of(session, campaign.created_by),
+        created_at=campaign.created_at,
+        approver=name_of(session, campaign.approved_by),
+        approved_at=campaign.approved_at,
+        description=description,
+        content=read_content(campaign.content),
+        kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
+        lists=_lists(session, campaign),
+        areas=[area_names.get(code, code) for code in campaign.areas],
+        conditions=show_conditions(description, organisations=_organisations(session)),
+        preview=shown,
+        submissions=_submissions(session, list(versions)),
+        changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
+        compared_with=compared,
+        is_author=is_author,
+        approvals=approvals_needed(shown, settings, is_urgent=draft.urgent is not None),
+        urgent=draft.urgent,
+        approved_by=[name_of(session, number) for number in approver_ids],
+        is_held=waits,
+        version=versions[-1].n if versions else None,
+        may=may - {"approve"} if user.id in approver_ids else may,
+        was_launched=campaign.state not in _BEFORE_LAUNCH and campaign.approved_at is not None,
+        is_over=campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED),
+        launched_at=campaign.launched_at,
+        ended_at=campaign.ended_at,
+        starts_at=campaign.starts_at,
+        deadline=campaign.deadline,
+    )
+
+
+def _lists(session: Session, campaign: Campaign) -> list[tuple[int, str, str]]:
+    rows = session.execute(
+        select(ContactList.id, ContactList.name, Organisation.name)
+        .join(CampaignList, CampaignList.list_id == ContactList.id)
+        .join(Organisation, Organisation.id == ContactList.organisation_id)
+        .where(CampaignList.campaign_id == campaign.id)
+        .order_by(Organisation.name, ContactList.name)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _organisations(session: Session) -> dict[str, str]:
+    return dict(session.execute(select(Organisation.code, Organisation.name)).all())
+
+
+_BEFORE_LAUNCH = (CampaignState.DRAFT, CampaignState.SUBMITTED, CampaignState.APPROVED)
+
+
+def _allowed_actions(state: CampaignState, role: Role, *, is_author: bool) -> frozenset[str]:
+    """Return the actions to offer; the use cases check again when one is taken."""
+    if role not in _WRITERS:
+        return frozenset()
+    may = {"copy", "try"}
+    if state in _BEFORE_LAUNCH:
+        may.add("discard")
+    if state is CampaignState.DRAFT:
+        may |= {"edit", "submit"}
+    elif state in (CampaignState.SUBMITTED, CampaignState.APPROVED):
+        if is_author:
+            may.add("withdraw")
+        elif role in _APPROVERS:
+            may.add("return")
+        if state is CampaignState.APPROVED:
+            may.add("launch")
+        elif role in _APPROVERS and not is_author:
+            may.add("approve")
+    return frozenset(may)
+
+
+def _compare(
+    campaign: Campaign, description: dict[str, Any], versions: list[CampaignVersion]
+) -> tuple[int | None, list[Any]]:
+    """Return the compared version and the changes.
+
+    For a draft since it was last submitted, else between the last two submissions.
+    """
+    if campaign.state not in _BEFORE_LAUNCH:
+        return None, []
+    if campaign.state is CampaignState.DRAFT and versions:
+        return versions[-1].n, compare_versions(versions[-1].data, description)
+    if len(versions) > 1:
+        return versions[-2].n, compare_versions(versions[-2].data, versions[-1].data)
+    return None, []
+
+
+def _submissions(session: Session, versions: list[CampaignVersion]) -> list[SubmissionRow]:
+    if not versions:
+        return []
+    decisions: dict[int, CampaignDecision] = {}
+    for decision in session.scalars(
+        select(CampaignDecision)
+        .where(CampaignDecision.version_id.in_([version.id for version in versions]))
+        .order_by(CampaignDecision.id)
+    ):
+        decisions[decision.version_id] = decision
+    ids = {version.submitted_by for version in versions} | {d.decided_by for d in decisions.values()}
+    names = {user.id: user.shown_name for user in session.scalars(select(User).where(User.id.in_(ids)))}
+    submissions = []
+    for version in reversed(versions):
+        decided = decisions.get(version.id)
+        submissions.append(
+            SubmissionRow(
+                n=version.n,
+                submitted_by=names[version.submitted_by],
+                submitted_at=version.submitted_at,
+                approved=decided.approved if decided else None,
+                decided_by=names[decided.decided_by] if decided else "",
+                decided_at=decided.decided_at if decided else None,
+                reason=decided.reason if decided else "",
+            )
+        )
+    return submissions
