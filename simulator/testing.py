@@ -46,8 +46,7 @@ class RunningSimulator:
 
     def reply(self, from_: str, body: str, to: str | None = None) -> str:
         """Send an SMS as a resident. Returns the sid of the inbound message."""
-        sid: str = self._json("POST", "/_inbound", {"from": from_, "body": body, "to": to})["sid"]
-        return sid
+        return self._json("POST", "/_inbound", {"from": from_, "body": body, "to": to})["sid"]
 
     def send_inbound_to(self, url: str) -> None:
         """Set the URL to which residents' SMS are posted; '' for none."""
@@ -60,13 +59,11 @@ class RunningSimulator:
 
     def smpp_receivers(self) -> int:
         """Return how many SMPP connections take receipts and replies."""
-        count: int = self._json("GET", "/_settings")["smpp_receivers"]
-        return count
+        return self._json("GET", "/_settings")["smpp_receivers"]
 
     def cut_smpp(self) -> int:
         """Cut all SMPP connections. Returns how many there were."""
-        cut: int = self._json("POST", "/_smpp/cut", {})["cut"]
-        return cut
+        return self._json("POST", "/_smpp/cut", {})["cut"]
 
     def reset(self) -> None:
         """Delete messages, faults, residents' settings and counts."""
@@ -87,15 +84,13 @@ class RunningSimulator:
             time.sleep(0.02)
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._request(method, path, body))
-        return answer
+        return json.loads(self._request(method, path, body))
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> bytes:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, method=method)  # noqa: S310 - http, ours
         with _opener.open(request, timeout=30) as response:
-            content: bytes = response.read()
-            return content
+            return response.read()
 
 
 @contextmanager

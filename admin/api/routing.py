@@ -182,8 +182,7 @@ def is_known_bearer(runtime: Runtime) -> bool:
 
 def bearer() -> Bearer:
     """Return the authenticated bearer of this request."""
-    token_bearer: Bearer = g.bearer
-    return token_bearer
+    return g.bearer
 
 
 def _count_request(runtime: Runtime, token_id: int) -> int:

@@ -106,7 +106,7 @@ class CampaignsView(CampaignTextPages):
         sheet: CampaignSheet = shown["sheet"]
         draft = read_stored_draft(sheet.description, kinds=all_kinds(session))
         settings = self.settings
-        page: str = self.render(
+        return self.render(
             "campaigns/campaign.html",
             **shown,
             form=None,
@@ -133,7 +133,6 @@ class CampaignsView(CampaignTextPages):
             return_form=ReturnForm.on_page(),
             trial_form=TrialForm.on_page(),
         )
-        return page
 
     # -- actions of a campaign's life cycle --------------------------------------------------------
 

@@ -117,8 +117,7 @@ class WebhooksView(AdminPage):
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lines = read_subscriptions(session, user)
-        page: str = self.render("settings/webhooks.html", lines=lines, form=WebhookForm.on_page())
-        return page
+        return self.render("settings/webhooks.html", lines=lines, form=WebhookForm.on_page())
 
     @expose("/", methods=["POST"])
     def create(self) -> ResponseReturnValue:
@@ -157,11 +156,10 @@ class WebhooksView(AdminPage):
             subscription = find_subscription(session, hook_id, user=user)
             deliveries = read_deliveries(session, hook_id)
             organisation = session.get_one(Organisation, subscription.organisation_id).name
-        page: str = self.render(
+        return self.render(
             "settings/webhook.html",
             hook=subscription,
             organisation=organisation,
             deliveries=deliveries,
             secret=secret,
         )
-        return page

@@ -172,7 +172,7 @@ class CampaignTextPages(CampaignFormPages):
                 bool(campaign.content.get("app")) or "app" not in path.split(".")
             )
 
-        page: str = self.render(
+        return self.render(
             "campaigns/correct_texts.html",
             campaign={"id": campaign.id, "name": campaign.name},
             form=form,
@@ -182,7 +182,6 @@ class CampaignTextPages(CampaignFormPages):
                 form, errors, offered=read_offered(session), may_change=may_change, kind=campaign.kind
             ),
         )
-        return page
 
 
 def _read_since(text: str) -> datetime | None:

@@ -172,7 +172,7 @@ class GatewaysView(AdminPage):
         chosen = next((line.account for line in page.lines if line.account.id == edited), None)
         kept = _kept(chosen) if chosen else {}
         kind = TermsForm if chosen and chosen.kind is GatewayKind.ENVIRONMENT else GatewayForm
-        shown: str = self.render(
+        return self.render(
             "settings/gateways.html",
             page=page,
             names={line.account.id: line.account for line in page.lines},
@@ -183,7 +183,6 @@ class GatewaysView(AdminPage):
             control_form=ControlPhoneForm.on_page(),
             active=GatewayState.ACTIVE,
         )
-        return shown
 
     @expose("/save", methods=["POST"])
     def save(self) -> ResponseReturnValue:

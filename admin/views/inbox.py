@@ -241,7 +241,7 @@ class InboxView(CasePages):
             undo = request.args.get("undo", type=int)
             undone_value = request.args.get("what", "")
             is_left_open, given = _undone(session, undo, undone_value) if undo else (False, "")
-        page: str = self.render(
+        return self.render(
             "inbox/inbox.html",
             work=work,
             wanted=filters,
@@ -255,7 +255,6 @@ class InboxView(CasePages):
             outcome=one_of(CaseOutcome, undone_value),
             **CHOICES,
         )
-        return page
 
 
 def _undone(session: Session, case_id: int, word: str) -> tuple[bool, str]:

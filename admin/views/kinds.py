@@ -128,7 +128,7 @@ class KindsView(AdminPage):
         content, seen = _read(form), None
         with suppress(LoaError):
             seen = read_content(content)
-        page: str = self.render(
+        return self.render(
             "campaigns/kind.html",
             code=code,
             form=form,
@@ -148,7 +148,6 @@ class KindsView(AdminPage):
             if seen and form.get("tried")
             else [],
         )
-        return page
 
 
 def _is_no_own_text(path: str) -> bool:

@@ -151,7 +151,7 @@ class ProgressView(AdminPage):
         district = next(
             (line for line in leaders.districts.lines if line.code and line.code == district_code), None
         )
-        figures: str = self.render(
+        return self.render(
             "progress/figures.html",
             drives=drives,
             leaders=leaders,
@@ -174,7 +174,6 @@ class ProgressView(AdminPage):
             waves_by_day={wave.day: wave.people for wave in leaders.waves},
             charts=draw_charts(leaders, self.settings.boundaries_file, today=today),
         )
-        return figures
 
     @expose("/picture/<any(days, places, funnel):chart>.png")
     def picture(self, chart: str) -> ResponseReturnValue:

@@ -104,8 +104,7 @@ class TableRegister(PageAccess, BaseModelView):
         if self.new_form:
             context.setdefault("form", self.new_form.on_page())
         self._template_args.update(context)
-        page: str = self.index_view()
-        return page
+        return self.index_view()
 
     def csv(self) -> Response:
         """Return the rows as they are searched and filtered as a file that a spreadsheet opens: UTF-8 with a mark."""
@@ -156,8 +155,7 @@ class TableRegister(PageAccess, BaseModelView):
         return escape_formula(str(super().get_export_value(model, name)))
 
     def get_url(self, endpoint: str, **values: Any) -> str:
-        url: str = super().get_url(endpoint.replace(".index_view", ".index"), **values)
-        return url
+        return super().get_url(endpoint.replace(".index_view", ".index"), **values)
 
     # Written again without Flask-Admin's route: ours is `index`.
     def index_view(self) -> Any:

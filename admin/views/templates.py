@@ -48,7 +48,7 @@ class TemplatesView(AdminPage):
         with self.reading() as (session, _user):
             templates = read_templates(session)
             accounts = read_accounts(session)
-        page: str = self.render(
+        return self.render(
             "settings/templates.html",
             templates=templates,
             accounts=accounts,
@@ -56,7 +56,6 @@ class TemplatesView(AdminPage):
             states=list(TemplateState),
             form=TemplateForm.on_page(),
         )
-        return page
 
     @expose("/", methods=["POST"])
     def save(self) -> ResponseReturnValue:

@@ -158,8 +158,7 @@ def made_kinds_read() -> dict[str, KindFacts]:
     if "made_kinds" not in g:
         with g.kinds_of.read() as session:
             g.made_kinds = made_kinds(session)
-    made: dict[str, KindFacts] = g.made_kinds
-    return made
+    return g.made_kinds
 
 
 def _made_kind(kind: str) -> KindFacts | None:

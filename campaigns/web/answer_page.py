@@ -106,7 +106,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
                 if pressed == "install":
                     app = content_of(session, row.campaign_id).app
         except BadInput as error:
-            return public_page("bad_answer.html", 400, message=word_error(error), token=token)
+            return public_page("bad_answer.html", 422, message=word_error(error), token=token)
         enqueue_send(runtime)
         if app:
             return add_security_headers(

@@ -91,7 +91,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
             name = hmac.new(key, number.encode(), hashlib.sha256).hexdigest()[:24]
             return do(number, name)
         except BadInput as error:
-            return show(400, error=word_error(error), typed=request.form)
+            return show(422, error=word_error(error), typed=request.form)
         except RedisError:
             away = public_page("try_later.html", 503)
             away.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -118,7 +118,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
                 return refuse(wait)
         text = request.form.get("text", "")
         if not text.strip():
-            return show(400, error=word_error(BadInput("page_message_empty")), typed=request.form)
+            return show(422, error=word_error(BadInput("page_message_empty")), typed=request.form)
         with runtime.db.read() as session:
             verdict = compare_with_sent(session, text, settings=settings, now=datetime.now(UTC))
         return show(verdict=verdict.value)
@@ -159,7 +159,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
                         now=datetime.now(UTC),
                     )
             except BadInput as error:
-                return show(400, error=word_error(error), asked=wish.value, number=number)
+                return show(422, error=word_error(error), asked=wish.value, number=number)
             enqueue_send(runtime)
             return show(done=wish.value)
 

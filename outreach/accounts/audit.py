@@ -211,8 +211,7 @@ def _lock_head(session: Session) -> AuditHead:
 
 def _as_stored(values: dict[str, Any]) -> dict[str, Any]:
     """Return the values as the database will return them, so that the hash can be verified."""
-    stored: dict[str, Any] = json.loads(json.dumps(values))
-    return stored
+    return json.loads(json.dumps(values))
 
 
 _FETCH_ROWS = 2000

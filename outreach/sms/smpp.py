@@ -343,7 +343,7 @@ def _submit_sm(message: OutboundMessage, part: SubmitPart, sequence: int) -> byt
     is_long = len(part.octets) > 254
     if is_long:
         options.append(Tlv(PAYLOAD, part.octets))
-    pdu: bytes = SubmitSm(
+    return SubmitSm(
         sender.lstrip("+"),
         message.to.lstrip("+"),
         b"" if is_long else part.octets,
@@ -358,7 +358,6 @@ def _submit_sm(message: OutboundMessage, part: SubmitPart, sequence: int) -> byt
         tlvs=options,
         sequence_number=sequence,
     ).encode()
-    return pdu
 
 
 def _relative(seconds: int | None) -> str:

@@ -454,7 +454,7 @@ def test_an_answer_that_there_is_not_is_refused_with_the_way_back(
     before = everything(world)
     for content in NO_ANSWERS:
         response = client.post(f"/{token}", **content)
-        assert response.status_code == 400
+        assert response.status_code == 422
         page = response.get_data(as_text=True)
         assert "Không hiểu lựa chọn này" in page
         assert f'href="/{token}"' in page

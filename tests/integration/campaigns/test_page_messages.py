@@ -84,12 +84,12 @@ def test_what_is_written_counts_as_a_reply_does(client: FlaskClient, world: Worl
 def test_empty_long_and_too_many_messages_are_refused_in_words(client: FlaskClient, link: str) -> None:
     for text, words in ((" ", "còn trống"), ("a" * (LONGEST_MESSAGE + 1), str(LONGEST_MESSAGE))):
         refused = client.post(link, data={"answer": "ask", "text": text})
-        assert refused.status_code == 400
+        assert refused.status_code == 422
         assert words in refused.get_data(as_text=True)
     for n in range(MOST_A_DAY):
         assert client.post(link, data={"answer": "ask", "text": f"câu hỏi {n}?"}).status_code == 303
     refused = client.post(link, data={"answer": "ask", "text": "thêm một câu?"})
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert f"{MOST_A_DAY} tin" in refused.get_data(as_text=True)
 
 

@@ -51,7 +51,7 @@ def test_a_message_is_compared_by_its_words_alone(client: FlaskClient, world: Wo
     ):
         page = client.post("/hoi/kiem-tra", data={"text": text}).get_data(as_text=True)
         assert words in page, text
-    assert client.post("/hoi/kiem-tra", data={"text": " "}).status_code == 400
+    assert client.post("/hoi/kiem-tra", data={"text": " "}).status_code == 422
 
 
 @pytest.mark.parametrize("e164", [KNOWN, UNKNOWN])
@@ -65,10 +65,10 @@ def test_a_number_stops_by_the_code_that_only_its_phone_gets(
         )
     code = code_sent_to(world, e164)
     wrong = client.post("/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": "x" + code[1:]})
-    assert wrong.status_code == 400
+    assert wrong.status_code == 422
     # The code for one wish is none for another.
     other = client.post("/hoi/xac-nhan", data={"number": local, "wish": "join", "code": code})
-    assert other.status_code == 400
+    assert other.status_code == 422
     assert not is_stopped(world, e164)
     done = client.post(
         "/hoi/xac-nhan", data={"number": local, "wish": "stop", "code": f" {code[:3]} {code[3:]}"}
@@ -114,14 +114,14 @@ def test_tries_and_requests_are_limited_and_a_bad_number_is_said(
     client: FlaskClient, world: World, campaign: int
 ) -> None:
     bad = client.post("/hoi/ma", data={"number": "123", "wish": "stop"})
-    assert bad.status_code == 400
+    assert bad.status_code == 422
     assert "Số điện thoại chưa đúng" in bad.get_data(as_text=True)
     data = {"number": UNKNOWN, "wish": "stop", "code": "000000"}
     tries = [
         client.post("/hoi/xac-nhan", data=data).status_code
         for _ in range(public_page.TRIES_PER_NUMBER.amount + 1)
     ]
-    assert tries == [400] * public_page.TRIES_PER_NUMBER.amount + [429]
+    assert tries == [422] * public_page.TRIES_PER_NUMBER.amount + [429]
     for path, limit, form in (
         ("/hoi/kiem-tra", public_page.CHECKS_PER_ADDRESS, {"text": "x"}),
         ("/hoi/ma", public_page.CODES_PER_ADDRESS, {"number": UNKNOWN, "wish": "stop"}),
