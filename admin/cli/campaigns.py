@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import g
 from flask_babel import gettext as _
 
 from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output
 from admin.wording.errors import show_error, show_stored_error
+from admin.wording.filters import percent
+from admin.wording.progress import told_of, word_of
 from campaigns.analytics.campaign_status import read_status
 from campaigns.goals.goals import find_subject, import_denominators, set_goal
 from campaigns.goals.official_figures import import_official
@@ -97,7 +100,8 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
                 raise NotFound("campaign_id_unknown", id=campaign_id)
             found = read_status(session, campaign)
         found["pause_reason"] = show_stored_error(found["pause_reason"])
-        output(found, "\n".join(_describe(found)))
+        g.kinds_of = runtime.db  # as in a page
+        output(found, "\n".join(_describe(found, campaign.kind)))
 
     return [campaigns]
 
@@ -111,7 +115,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise BadCampaign("campaign_file_not_toml", name=file.name, reason=str(error)) from error
 
 
-def _describe(status: dict[str, Any]) -> list[str]:
+def _describe(status: dict[str, Any], kind: str) -> list[str]:
     lines = [
         _(
             "Chiến dịch số %(id)s “%(name)s”: %(state)s",
@@ -123,26 +127,19 @@ def _describe(status: dict[str, Any]) -> list[str]:
     if status["pause_reason"]:
         lines.append("  " + _("Lý do dừng: %(pause_reason)s", pause_reason=status["pause_reason"]))
     lines.append("  " + _("Người nhận: %(recipients)s", recipients=status["recipients"]))
-    groups = [(_("Không gửi"), status["excluded"])]
-    groups += [(_("Bước %(step)s", step=step["step"]), step["messages"]) for step in status["steps"]]
-    groups.append((_("Trả lời"), status["answers"]))
-    for title, counts in groups:
+    groups = [(_("Không gửi"), "excluded", status["excluded"])]
+    groups += [
+        (_("Bước %(step)s", step=step["step"]), "message", step["messages"]) for step in status["steps"]
+    ]
+    groups.append((_("Trả lời"), "answer", status["answers"]))
+    for title, family, counts in groups:
         if counts:
-            lines.append(
-                f"  {title}: " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-            )
+            named = (f"{word_of(family, name, kind)} {count}" for name, count in sorted(counts.items()))
+            lines.append(f"  {title}: {', '.join(named)}")
     reported = status["self_reported"]
     if reported["share"] is not None:
-        share = f"{reported['share']:.1%}".replace(".", ",")
-        lines.append(
-            "  "
-            + _(
-                "Tự báo đã thực hiện: %(installed)s/%(denominator)s (%(share)s)",
-                installed=reported["installed"],
-                denominator=reported["denominator"],
-                share=share,
-            )
-        )
+        of_all = f"{reported['installed']}/{reported['denominator']} ({percent(reported['share'])})"
+        lines.append(f"  {told_of(kind)}: {of_all}")
     return lines
 
 

@@ -51,7 +51,7 @@ def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]
             "Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin, trừ người báo không có điện thoại thông minh."
         )
         if kind_has_app(leaders.drive.kind)
-        else _("Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin.")
+        else _("Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin, trừ người báo không làm được.")
     )
     places = [
         MapPlace(line.code, line.name, line.share, percent(line.share) if line.share is not None else "?")

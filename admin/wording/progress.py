@@ -192,7 +192,7 @@ def step_rows(
 
         def one(detail: str) -> Row:
             return row(
-                _word(family, detail, kind),
+                word_of(family, detail, kind),
                 lambda each: each.by.get(measure, {}).get(detail, 0),
                 is_part=True,
             )
@@ -348,7 +348,7 @@ def _column(measure: ReachMeasure, detail: str, kind: str, own_answers: Mapping[
         ReachMeasure.ARRIVED: _("Người có tin đến máy"),
         ReachMeasure.WRITTEN_INSTALLED: _("Đã được gửi tin: %(said)s", said=told_of(kind)),
         ReachMeasure.WRITTEN_WITHOUT: _(
-            "Đã được gửi tin: %(said)s", said=_word("answer", Label.NO_SMARTPHONE, kind)
+            "Đã được gửi tin: %(said)s", said=word_of("answer", Label.NO_SMARTPHONE, kind)
         ),
         ReachMeasure.MESSAGES: _("Tin"),
         ReachMeasure.SKIPPED: _("Tin bỏ qua"),
@@ -376,7 +376,7 @@ def _column(measure: ReachMeasure, detail: str, kind: str, own_answers: Mapping[
     if measure is ReachMeasure.OWN_ANSWERS:
         return f"{names[measure]}: {detail}. {own_answers.get(detail, '')}"
     family = families.get(measure)
-    return f"{names[measure]}: {_word(family, detail, kind) if family else detail}"
+    return f"{names[measure]}: {word_of(family, detail, kind) if family else detail}"
 
 
 def _group_label(detail: str) -> str:
@@ -385,5 +385,6 @@ def _group_label(detail: str) -> str:
     return words.get(detail, detail)
 
 
-def _word(family: str, detail: str, kind: str) -> str:
+def word_of(family: str, detail: str, kind: str) -> str:
+    """Return the label of a value in the words of a kind; one without a label as it is."""
     return label_of(detail, family, kind) if f"{family}.{detail}" in LABELS else detail

@@ -159,7 +159,7 @@ def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
             f"(số liệu ngày {short_day(owners.day)}; nguồn: {owners.source})"
         )
     elif head.denominator:
-        text += f" trên {said(head.denominator)} {_recipients(template)}"
+        text += f" trên {said(head.denominator)} {_recipients(snapshot, template)}"
     else:
         text += "; chưa có tổng số người thuộc diện vận động nên chưa tính được tỷ lệ"
     if head.share is not None:
@@ -169,11 +169,11 @@ def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
     return text
 
 
-def _recipients(template: ReportTemplate) -> str:
-    without = (
-        " (không tính người báo không có điện thoại thông minh)" if template.is_about_smartphones else ""
-    )
-    return f"người được nhắn tin{without}"
+def _recipients(snapshot: Snapshot, template: ReportTemplate) -> str:
+    if not snapshot.whole.reported.no_smartphone and not template.is_about_smartphones:
+        return "người được nhắn tin"
+    unable = "không có điện thoại thông minh" if template.is_about_smartphones else "không làm được"
+    return f"người được nhắn tin (không tính người báo {unable})"
 
 
 def _against_goal(snapshot: Snapshot) -> str:
@@ -427,7 +427,7 @@ def _self_reported(snapshot: Snapshot, template: ReportTemplate) -> str:
         return f"{said(total.reported)} người tự khai báo đã {template.done}, như nêu tại mục 1."
     text = (
         f"{said(total.reported)} người tự khai báo đã {template.done}. Tính riêng trên {said(total.could)} "
-        f"{_recipients(template)}"
+        f"{_recipients(snapshot, template)}"
     )
     return f"{text}: {percent(total.share)}." if total.share is not None else f"{text}."
 
