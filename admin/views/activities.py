@@ -198,7 +198,7 @@ class ActivitiesView(AdminPage):
 def _read_choices(session: Session, user: User) -> dict[str, Any]:
     return {
         "organisations": read_organisations(session, user),
-        "campaigns": [(campaign_id, name) for campaign_id, name, _launched in list_launched(session, user)],
+        "campaigns": list_launched(session, user),
         "provinces": read_provinces(session),
         "districts": read_districts(session),
     }

@@ -165,7 +165,7 @@ class VisitsView(AdminPage):
         villages: list[CandidateVillage] | None = None
         error = ""
         with self.reading() as (session, user):
-            campaigns = [(each, name) for each, name, _launched in list_launched(session, user)]
+            campaigns = list_launched(session, user)
             if campaign_id in dict(campaigns) and (list_id is not None or area):
                 try:
                     villages = find_candidates(

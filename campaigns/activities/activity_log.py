@@ -125,9 +125,7 @@ def _check_scope(
     if session.get(Area, area) is None:
         raise BadInput("area_missing")
     find_visible(session, Organisation, organisation_id, user, BadInput("organisation_missing"))
-    if campaign_id is not None and campaign_id not in {
-        launched_id for launched_id, *_ in list_launched(session, user)
-    }:
+    if campaign_id is not None and campaign_id not in dict(list_launched(session, user)):
         raise BadInput("campaign_not_found_choose")
     return {"area_code": area, "organisation_id": organisation_id, "campaign_id": campaign_id}
 

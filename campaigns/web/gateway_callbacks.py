@@ -266,7 +266,7 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
             report = replace(report, gateway_id=(id_prefix(account_id) + report.gateway_id)[:64])
         if report.status in (DeliveryStatus.FAILED, DeliveryStatus.UNDELIVERED):
             try:
-                report = asyncio.run(_confirm(runtime, settings, account_id, report))
+                report = asyncio.run(_confirm(settings, account_id, report))
             except GatewayUnavailable as error:
                 log.warning("webhook.not_confirmed attempt=%s error=%s", attempt_id, error)
                 return "", 503  # it is repeated
@@ -292,9 +292,7 @@ def _settings_of_attempt(runtime: Runtime, attempt_id: int) -> tuple[int, Settin
     return (account_id, settings) if settings.sms_gateway == "aggregator" else None
 
 
-async def _confirm(
-    runtime: Runtime, settings: Settings, account_id: int, report: StatusReport
-) -> StatusReport:
+async def _confirm(settings: Settings, account_id: int, report: StatusReport) -> StatusReport:
     gateway = AggregatorGateway(settings, id_prefix=id_prefix(account_id))
     try:
         answer = await gateway.ask(report.gateway_id)

@@ -96,7 +96,7 @@ def create_backup(
     digest = write_checksum(path)
     with db.write() as session:
         _record_end(session, backup_id, size=size, digest=digest, now=now)
-    return Made(path, size, time.monotonic() - began, _remove_older(folder, path, keep))
+    return Made(path, size, time.monotonic() - began, _remove_older(folder, keep))
 
 
 def _record_end(session: Session, backup_id: int, *, size: int, digest: str, now: datetime) -> None:
@@ -157,7 +157,7 @@ def is_intact(path: Path) -> bool:
         connection.close()
 
 
-def _remove_older(folder: Path, newest: Path, keep: int | None) -> int:
+def _remove_older(folder: Path, keep: int | None) -> int:
     if keep is None:
         return 0
     # Sorted by name, which is by time.

@@ -157,7 +157,7 @@ AUDIT_KEYS = "audit.keys"  # in a session's `info`
 class Database:
     """Database engine of a process. Open no connection before a fork."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, audit_keys: str = "") -> None:
+    def __init__(self, url: str, *, audit_keys: str = "") -> None:
         """Create the engine. `audit_keys`: keys of the audit log's chain, which the database does not hold."""
         self.audit_keys = audit_keys
         self._info = {AUDIT_KEYS: audit_keys}
@@ -167,7 +167,7 @@ class Database:
             self.engine = create_engine(
                 # An error's text must not contain the numbers and names of its statement.
                 self.url,
-                pool_size=pool_size,
+                pool_size=10,
                 max_overflow=10,
                 hide_parameters=True,
                 pool_pre_ping=True,

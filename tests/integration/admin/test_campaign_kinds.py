@@ -38,7 +38,7 @@ def test_another_kind_brings_its_own_message(client: FlaskClient, world: World, 
     signed_in(client, AUTHOR)
     form = form_of(choose(client, kind))
     title = load_kinds()[kind]["title"]
-    assert f"mời ông/bà {title[0].lower()}{title[1:]}" in form["text"][0]
+    assert f"mời ông/bà[ {{name}}] {title[0].lower()}{title[1:]}" in form["text"][0]
     assert "Bluezone" not in form["text"][0]
 
 
