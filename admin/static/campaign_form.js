@@ -64,6 +64,26 @@
   // Another kind of campaign has other texts: reload the page with all that was typed.
   document.getElementById("kind").addEventListener("change", () => form.requestSubmit());
 
+  // Places by what is typed of their name, with or without accents.
+  const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/\u0111/gi, "d").toLowerCase();
+  const find = document.getElementById("find-area");
+  if (find) {
+    find.closest("p").hidden = false;
+    find.addEventListener("input", (event) => {
+      event.stopPropagation(); // nothing of the campaign changes
+      const wanted = plain(find.value.trim());
+      for (const district of form.querySelectorAll(".district")) {
+        const inner = district.querySelector("details"), own = district.querySelector(":scope > label, :scope > .name");
+        let any = 0;
+        for (const one of inner.querySelectorAll("label")) any += !(one.hidden = !plain(one.textContent).includes(wanted));
+        const whole = plain(own?.textContent || "").includes(wanted);
+        if (whole) for (const one of inner.querySelectorAll("label")) one.hidden = false;
+        district.hidden = !whole && !any;
+        if (wanted) inner.open = any > 0 && !whole;
+      }
+    });
+  }
+
   const chosen = form.querySelector(".areas > summary > span");
   const countAreas = () => {
     const n = form.querySelectorAll("input[name=areas]:checked").length;
@@ -76,6 +96,7 @@
     if (of === undefined) {
       const answer = /^c\.answers\.(\w+)\.reply$/.exec(field.name || "");
       if (answer) show(`reply.${answer[1]}`);
+      else if (field.name?.startsWith("c.")) show("page");
       return;
     }
     const fields = [...form.querySelectorAll(`textarea[name=${field.name}]`)];

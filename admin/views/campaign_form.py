@@ -429,6 +429,7 @@ class CampaignFormPages(AdminPage):
             "kind": filled.form.get("kind", ""),
             "sender": filled.form.get("sender", ""),
             "draft": filled.draft,
+            "content": read_content(filled.draft.content),
             "texts_read": self._texts(filled),
             "shown_text": filled.form.get("shown_text", "0"),
             "language_names": OTHER_LANGUAGES,

@@ -122,6 +122,7 @@ class CampaignsView(CampaignTextPages):
                 "conditions": sheet.conditions,
             },
             draft=draft,
+            content=sheet.content,
             texts_read=read_texts(draft, settings=settings, now=datetime.now(UTC)),
             shown_text=request.args.get("shown_text", "0"),
             languages=OTHER_LANGUAGES,
