@@ -203,7 +203,7 @@ def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box
     [docx, pdf, xlsx] = sorted(part.get_filename() or "" for part in mails[0][1].iter_attachments())
     assert (docx, pdf, xlsx) == tuple(f"report-{province.day}.{kind.value}" for kind in FileKind)
     assert "/report/" in body(mails[0][1])
-    assert re.search(r"Mốc nhật ký, để đối chiếu khi kiểm tra: \d+:[0-9a-f]{64}", body(mails[0][1]))
+    assert re.search(r"Mốc nhật ký để đối chiếu khi kiểm tra: \d+:[0-9a-f]{64}", body(mails[0][1]))
     snapshot = province.snapshot()
     assert snapshot.whole.reported.reported == 1
     assert set(snapshot.missing) == {"Sở Giáo dục", "Sở Tài chính"}
