@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import delete_totals
@@ -132,13 +132,15 @@ def save_form(session: Session, form: FormVersion, draft: Draft, *, user: User, 
     kept = lock_form(session, form, user=user, now=now)
     if kept.campaign_id is None:
         campaign_id = create_campaign(session, draft, user=user, now=now).id
-        mark_saved(kept, form, campaign_id, user=user, now=now)
+        version = mark_saved(kept, form, campaign_id, user=user, now=now).version
         form = FormVersion(key_of_campaign(campaign_id), 0, form.writer)
         kept = lock_form(session, form, user=user, now=now)
+        kept.version = version  # a page that read the new form is behind, by this number too
     else:
-        goes_on = (kept.writer, kept.written_by) == (form.writer, user.id)
+        # Fields beside the draft: the last write changed nothing in it, and is in no audit log.
+        goes_on = form.writer and not kept.fields and (kept.writer, kept.written_by) == (form.writer, user.id)
         campaign_id = kept.campaign_id
-        edit_campaign(session, campaign_id, draft, user=user, now=now, goes_on=goes_on and kept.version > 0)
+        edit_campaign(session, campaign_id, draft, user=user, now=now, goes_on=bool(goes_on))
     return mark_saved(kept, form, campaign_id, user=user, now=now)
 
 
@@ -345,7 +347,7 @@ def change_campaign(
             now=now,
         )
     elif action is CampaignAction.CANCEL:
-        _cancel_queued(session, campaign_id)
+        _cancel_queued(session, or_(Outbox.stream_id == campaign_id, _is_control_copy(campaign_id)))
     _record_decision_on(session, campaign, action.value, user=user, now=now)
     return campaign
 
@@ -464,10 +466,10 @@ def pause_automatically(session: Session, campaign_id: int, *, reason: LoaError,
         _record(session, campaign_id, None, "pause", now, reason=stored)
 
 
-def _cancel_queued(session: Session, campaign_id: int) -> None:
-    """Cancel the queued messages; those already claimed run to their end."""
+def _cancel_queued(session: Session, condition: ColumnElement[bool]) -> None:
+    """Cancel the queued messages of a part of the outbox; those already claimed run to their end."""
     # In the lock order of a claim: first the outbox, then the messages.
-    waiting = select(Outbox.message_id).where(Outbox.stream_id == campaign_id)
+    waiting = select(Outbox.message_id).where(condition)
     session.execute(waiting.order_by(Outbox.message_id).with_for_update()).all()
     change_rows(
         session,
@@ -475,7 +477,13 @@ def _cancel_queued(session: Session, campaign_id: int) -> None:
         .where(Message.id.in_(waiting), Message.state == MessageState.QUEUED)
         .values(state=MessageState.CANCELLED),
     )
-    session.execute(delete(Outbox).where(Outbox.stream_id == campaign_id))
+    session.execute(delete(Outbox).where(condition))
+
+
+def _is_control_copy(campaign_id: int) -> ColumnElement[bool]:
+    """Return the condition that a row of the outbox is a copy of the campaign's texts to a control phone."""
+    copies = select(ControlCopy.message_id).where(ControlCopy.campaign_id == campaign_id)
+    return Outbox.message_id.in_(copies)
 
 
 def _record_decision_on(
@@ -508,6 +516,7 @@ def undo_launch(session: Session, campaign_id: int) -> None:
         raise WrongState("undo_launch_answered")
     if session.execute(select(VisitSheet.id).where(VisitSheet.campaign_id == campaign_id).limit(1)).first():
         raise WrongState("undo_launch_visited")
+    _cancel_queued(session, _is_control_copy(campaign_id))
     change_rows(session, delete(Outbox).where(Outbox.stream_id == campaign_id))
     change_rows(
         session, delete(Message).where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))

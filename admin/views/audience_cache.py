@@ -119,7 +119,10 @@ class AudienceCache:
         version = _lists_version(session)
         if kept.get("lists") != str(version):
             return False
-        counter = restore_audience_counter(session, kept["counter"])
+        try:
+            counter = restore_audience_counter(session, kept["counter"])
+        except (KeyError, TypeError, ValueError):  # kept by another version of the program
+            return False
         until = time.monotonic() + _KEEP_AT_LEAST_S
         self._counters[key] = (until, version, datetime.fromisoformat(kept["at"]), counter)
         return True

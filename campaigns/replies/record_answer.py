@@ -35,6 +35,7 @@ from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
+from outreach.core.db import is_set
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Phone, SuppressionReason
@@ -445,7 +446,10 @@ def is_confirmed(session: Session, answer: Answer) -> bool:
     same: ColumnElement[bool] = Answer.drive_only.is_(False)
     if answer.drive_only:
         drive = select(Campaign.drive_id).where(Campaign.id == answer.campaign_id).scalar_subquery()
-        same = or_(and_(same, Answer.undone_at.is_(None)), Campaign.drive_id == drive)
+        same = or_(
+            and_(same, Answer.undone_at.is_(None)),
+            and_(is_set(Answer.drive_only), Campaign.drive_id == drive),
+        )
     confirmed = select(Message.id).join(Answer, Answer.id == Message.answer_id)
     earlier = confirmed.outerjoin(Campaign, Campaign.id == Answer.campaign_id).where(
         Message.phone_id == answer.phone_id,

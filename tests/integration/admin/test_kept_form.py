@@ -93,9 +93,9 @@ def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(
     signed_in(client, AUTHOR)
     saved = post(client, "/admin/campaigns/new", wish="save", **written(world))
     edit = f"{saved.location}edit"
-    mine = written(world, key="", writer="mine", version="1", name="Của tôi")
+    mine = written(world, key="", writer="mine", version="2", name="Của tôi")
     signed_in(client, COLLEAGUE)
-    theirs = written(world, key="", writer="theirs", version="1", name="Của đồng nghiệp")
+    theirs = written(world, key="", writer="theirs", version="2", name="Của đồng nghiệp")
     assert post(client, edit, wish="save", **theirs).status_code == 303
     signed_in(client, AUTHOR)
     refused = post(client, edit, wish="save", **mine)
@@ -103,12 +103,46 @@ def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(
     assert "Người khác đã lưu mẫu này" in refused.text
     assert "Của đồng nghiệp" in refused.text  # both are there
     assert "Của tôi" in refused.text
-    assert post(client, edit, wish="save", **{**mine, "version": "2"}).status_code == 303
+    assert post(client, edit, wish="save", **{**mine, "version": "3"}).status_code == 303
     with world.runtime.db.read() as session:
         assert session.scalars(select(Campaign.name)).one() == "Của tôi"
     signed_in(client, COLLEAGUE)  # who still has the first page open
     back = post(client, "/admin/campaigns/new", wish="save", **written(world, name="Quay lại"))
     assert back.status_code == 404  # another's form
+
+
+def test_a_second_page_of_a_new_form_does_not_overwrite_the_draft_that_it_became(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    keep(client, **written(world, text="Mời ["))  # both pages have read version 1 of the new form
+    draft = keep(client, **written(world, version="1")).json
+    late = keep(client, **written(world, version="1", writer="page-2", name="Của trang kia"))
+    assert late.status_code == 409
+    assert late.json["version"] == draft["version"]
+
+
+def test_each_page_that_changes_a_draft_is_in_the_audit_log_once(client: FlaskClient, world: World) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    signed_in(client, AUTHOR)
+    draft = keep(client, **written(world)).json
+
+    def edits() -> int:
+        with world.runtime.db.read() as session:
+            query = select(func.count()).where(AuditEvent.action == "campaign.edit")
+            return session.scalar(query) or 0
+
+    signed_in(client, COLLEAGUE)
+    theirs = written(world, key=draft["key"], writer="theirs", version=str(draft["version"]))
+    keep(client, **{**theirs, "text": "Mời ["})  # beside the draft, which is as it was
+    assert edits() == 0
+    keep(client, **theirs)
+    keep(client, **{**theirs, "name": "Của đồng nghiệp"})
+    assert edits() == 1
+    post(client, "/admin/campaigns/writing/drop", key=draft["key"])
+    keep(client, **{**theirs, "writer": "", "version": "6", "name": "Không tên trang"})
+    assert edits() == 2
 
 
 def test_anothers_form_and_a_wrong_key_are_not_there(client: FlaskClient, world: World) -> None:

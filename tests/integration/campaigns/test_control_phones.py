@@ -25,7 +25,7 @@ from campaigns.models.checks import ControlCopy
 from campaigns.models.messages import Outbox
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
-from campaigns.rules.states import CampaignAction
+from campaigns.rules.states import CampaignAction, MessageState
 from outreach.contacts.suppressions import suppress
 from outreach.models.accounts import Role
 from outreach.models.contacts import Phone, SuppressionReason
@@ -128,6 +128,16 @@ def test_a_launch_taken_back_takes_its_copies_back_and_a_second_one_sends_them_a
     world.act(campaign_id, CampaignAction.LAUNCH)
     world.sweep()
     assert len(copies(world, campaign_id)) == 2
+    world.send()
+    assert len(texts_to(world, VIETTEL)) == 1  # the first launch's has not left
+
+
+def test_a_campaign_that_is_cancelled_sends_no_copy_either(world: World) -> None:
+    campaign_id = world.launch()
+    world.act(campaign_id, CampaignAction.CANCEL)
+    world.send()
+    assert world.sent_to() == []
+    assert {each.state for each in copies(world, campaign_id)} == {MessageState.CANCELLED}
 
 
 def test_a_link_of_no_copy_opens_nothing(world: World) -> None:

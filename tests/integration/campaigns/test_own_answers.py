@@ -237,6 +237,21 @@ def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world:
     assert confirmed() == [True, True, False]
 
 
+def test_an_opt_out_that_was_taken_back_confirms_no_later_one_from_the_drive(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(kind="khao-sat", text=SURVEY)
+    world.send()
+    press(world, campaign, "opt_out")
+    world.send()
+    with world.runtime.db.write() as session:
+        undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=world.now)
+    for _ in range(2):
+        press(world, campaign, "opt_out_drive")
+    with world.runtime.db.read() as session:
+        texts = session.scalars(select(Message.text).where(Message.kind == MessageKind.CONFIRMATION)).all()
+    assert ["ve viec nay" in text for text in texts if text] == [False, True]
+
+
 @both_databases
 def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) -> None:
     world.add_people(3)
