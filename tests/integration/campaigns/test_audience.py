@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from admin.views.audience_cache import AudienceCache
 from campaigns.lifecycle import create_campaign
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.planning.audience import (
@@ -364,3 +365,24 @@ def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places: World)
         assert foreseen == (frozen, excluded), wanted
         seen.update(excluded)
     assert set(seen) == set(Exclusion)
+
+
+def test_a_count_that_another_version_of_the_program_kept_is_made_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_people(3)
+    campaign_id = world.draft()
+    monkeypatch.setattr("admin.views.audience_cache._KEPT_IF_TOOK_S", 0.0)
+    redis = world.runtime.redis
+
+    def people() -> int:
+        cache = AudienceCache(redis, passes_opt_outs=False)  # of a web process that has just started
+        with world.runtime.db.read() as session:
+            return cache.of_campaign(session, session.get_one(Campaign, campaign_id)).recipients
+
+    assert people() == 3
+    [name] = redis.keys("loa:audience:*")
+    kept = json.loads(redis.get(name))
+    for counter in ({}, {**kept["counter"], "profiles": [["of another shape"]]}):
+        redis.set(name, json.dumps({**kept, "counter": counter}))
+        assert people() == 3
