@@ -293,10 +293,10 @@ GET  answer_page.show_with_rest open 404 404
 POST answer_page.show_with_rest open 404 404
 GET  public_page.index      open 200 200
 GET  public_page.poster     open 200 200
-POST public_page.check      open 400 400
-POST public_page.code       open 400 400
-POST public_page.confirm    open 400 400
-POST public_page.note       open 400 400
+POST public_page.check      open 422 422
+POST public_page.code       open 422 422
+POST public_page.confirm    open 422 422
+POST public_page.note       open 422 422
 POST gateway_callbacks.inbound       open 403 403
 POST gateway_callbacks.status        open 403 403
 GET  aggregator_callbacks.status     open 404 404

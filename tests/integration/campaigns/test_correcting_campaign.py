@@ -153,6 +153,6 @@ def test_the_press_is_on_the_sheet_and_the_form_keeps_the_audience(client: Flask
     form = client.get(answer.location).text
     assert "đúng những số đã nhận tin sai" in form
     assert TEXT.split()[-1] in form
-    draft = int(answer.location.rstrip("/").split("/")[-2])
+    draft = int(answer.location.partition("#")[0].rstrip("/").split("/")[-1])
     shown = client.get(f"/admin/campaigns/{draft}/").text
     assert '<strong class="figure">4</strong>' in shown
