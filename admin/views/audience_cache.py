@@ -110,7 +110,10 @@ class AudienceCache:
             self._redis.set(_name(key), json.dumps(kept), ex=_KEPT_FOR_S)
 
     def _restore(self, session: Session, key: _Key) -> bool:
-        """Take the counter that a process before this one kept, for the next answer. Returns whether there is one of these lists."""
+        """Take the counter that a process before this one kept, for the next answer.
+
+        Returns False without one of the present lists.
+        """
         try:
             text: Any = self._redis.get(_name(key))
         except RedisError:

@@ -222,10 +222,11 @@ class ProgressView(AdminPage):
 def _shared_key(session: Session, drive: Drive, user: User) -> str | None:
     """Return the key under which all leaders who see the same share the page of a large drive; None for anybody else.
 
-    Others enter figures, and see at once what they entered.
+    Others enter figures, and see at once what they entered; a leader sees at once that a report was approved.
     """
     if user.role is not Role.LEADER or not is_large(session, drive):
         return None
     of_page = [request.args.get(name, "")[:16] for name in ("district", "units")]
-    whose = repr((user.organisation_id, user.area_code, *of_page, str(get_locale())))
+    reports = read_waiting_reports(session, user)  # another page for who prepared one
+    whose = repr((user.organisation_id, user.area_code, *of_page, str(get_locale()), reports))
     return f"loa:leaders:{drive.id}:{hashlib.sha256(whose.encode()).hexdigest()}"

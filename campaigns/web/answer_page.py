@@ -62,7 +62,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
     context = AnswerContext.of(runtime.settings)
 
     def find(token: str) -> Row[Any] | Response:
-        """Return the row of the link's recipient, the page of a copy to a control phone, or the one that says why nothing opens."""
+        """Return the row of the link's recipient; else the page of a control phone's copy, or why nothing opens."""
         recipient_id = service.cipher.recipient_id(token)
         if recipient_id and recipient_id >= FIRST_CONTROL_COPY:
             if page := show_control_page(runtime, recipient_id, token):

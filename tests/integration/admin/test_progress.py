@@ -18,9 +18,10 @@ from campaigns.analytics import progress, reach
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.analytics.reach_counts import store_reach
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerSource
+from campaigns.models.reports import ReportIssue
 from campaigns.replies.record_answer import record_answer, undo_answer
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.progress import Outlook, ShareBasis
@@ -274,6 +275,12 @@ def test_the_page_of_a_large_drive_is_shared_by_leaders_who_see_the_same_and_by_
     assert share(of_women) == "50,0%"  # two of their own four
     assert "Huyện Kon Tum" not in client.get(path).text
     assert share(LEADER) == "0,0%"
+    with places.runtime.db.write() as session:
+        day, drive = "2020-08-01", session.scalars(select(Drive.id)).one()
+        issue = ReportIssue(drive_id=drive, day=day, n=0, snapshot={}, digest="", form={}, written_on=day)
+        issue.frozen_at = issue.prepared_at = datetime.now(UTC)
+        session.add(issue)
+    assert share(LEADER) == "75,0%"  # what waits for leaders is there at once
     redis = places.runtime.redis
     for key in redis.scan_iter("loa:leaders:*"):
         if not key.endswith(b":fresh"):
