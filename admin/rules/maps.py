@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from admin.rules.charts import WIDTH, Goal, frame, goal_level, shorten
 
-_FEW_TILES = 18  # with more, a row has more than three
+_FEW_TILES = 18  # more have no room for their names
 _LARGEST_HEIGHT = 460
 _MOST_NAMES = 20  # of more places the names would cover the map
 
@@ -24,37 +24,44 @@ Outlines = Sequence[Sequence[tuple[float, float]]]
 
 @dataclass(frozen=True, slots=True)
 class MapPlace:
-    """One place: `value` is its share, None if unknown; `text` is the share as displayed."""
+    """One place: `value` is its share, None if unknown; `text` is the share as displayed, `rank` its number in the table."""
 
     code: str
     name: str
     value: float | None
     text: str
+    rank: int | None = None
 
 
 def tile_grid(
     name: str, title: str, description: str, places: Sequence[MapPlace], *, goal: Goal | None
 ) -> Markup:
-    """Draw places as tiles in rows, each with its figure."""
-    columns, row, name_at, value_at = (3, 66, 24, 46) if len(places) <= _FEW_TILES else (5, 44, 17, 34)
-    width = WIDTH / columns
+    """Draw places as tiles in rows: few with name and figure, many with their rank."""
+    is_named = len(places) <= _FEW_TILES
+    columns, row, name_at, value_at = (3, 66, 24, 46) if is_named else (10, 26, 0, 16)
+    width, gap = WIDTH / columns, 4 if is_named else 2
     parts = []
     for index, place in enumerate(places):
         x, y = width * (index % columns) + 2, row * (index // columns) + 2
-        middle = _n(x + width / 2 - 2)
+        middle = _n(x + (width - gap) / 2)
         level = goal_level(place.value, goal)
+        label, shown = _short_name(place.name), place.text if is_named else (place.rank or place.text)
         parts.append(
             Markup('<g class="on-{}" text-anchor="middle"><title>{}: {}</title>').format(
                 level, place.name, place.text
             )
             + Markup('<rect class="tile-{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
-                level, _n(x), y, _n(width - 4), row - 4
+                level, _n(x), y, _n(width - gap), row - gap
             )
-            + Markup('<text class="name" x="{}" y="{}">{}</text>').format(
-                middle, y + name_at, shorten(_short_name(place.name), 16 if columns == 3 else 9)
+            + (
+                Markup('<text class="name" x="{}" y="{}">{}</text>').format(
+                    middle, y + name_at, shorten(label, 16)
+                )
+                if is_named
+                else Markup()
             )
-            + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(
-                middle, y + value_at, place.text
+            + Markup('<text class="{}" x="{}" y="{}">{}</text></g>').format(
+                "value" if is_named else "rank", middle, y + value_at, shown
             )
         )
     rows = -(-len(places) // columns)

@@ -103,6 +103,7 @@ class PageAccess:
 
     def do(self, use_case: Callable[..., R], *args: Any, **values: Any) -> R:
         """Call a use case as the signed-in user. NotFound becomes a 404 page."""
+        g.kinds_of = self.runtime.db  # some pages are drawn from what the use case returns
         try:
             result = use_case(self.runtime, *args, user=current_user, now=datetime.now(UTC), **values)
         except NotFound:

@@ -105,10 +105,9 @@ class KindsView(AdminPage):
         else:
             errors = _errors(form)
             if code is None and not errors:
-                named = read_words(content).done
                 errors = {
                     f"c.{path}": _("Còn lời của loại gốc: “%(done)s”. Hãy viết lại cho loại mới.", done=named)
-                    for path in find_copied(_read(form), content)
+                    for path, named in find_copied(_read(form), content).items()
                 }
             if form.get("wish") == "save" and not errors:
                 try:

@@ -54,7 +54,13 @@ def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]
         else _("Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin, trừ người báo không làm được.")
     )
     places = [
-        MapPlace(line.code, line.name, line.share, percent(line.share) if line.share is not None else "?")
+        MapPlace(
+            line.code,
+            line.name,
+            line.share,
+            percent(line.share) if line.share is not None else "?",
+            line.rank,
+        )
         for line in leaders.districts.lines
         if line.code
     ]
@@ -165,7 +171,7 @@ def _ahead(head: LeadGoal, today: date) -> Projection | None:
 # The colours of progress.css, for pictures that have no stylesheet.
 _STYLE = """
 text { font-family: "Liberation Serif"; font-size: 12.5px; fill: #17252a; }
-.value { font-weight: 700; } .goal-words { fill: #a3242b; font-size: 11.5px; } .tick { fill: #51616a; font-size: 10px; }
+.value { font-weight: 700; } .goal-words { fill: #a3242b; font-size: 11.5px; } .tick { fill: #51616a; font-size: 10px; } .rank { font-size: 10px; }
 .track { fill: #e2e8ea; } .share { fill: #2c7a89; } .reached { fill: #2f8a57; }
 .goal { stroke: #a3242b; stroke-width: 2; stroke-dasharray: 4 3; } .deadline { stroke: #51616a; stroke-width: 1.5; stroke-dasharray: 2 3; }
 .axis { stroke: #9fb0b6; } .grid { stroke: #e2e8ea; } .line { fill: none; stroke: #0b5563; stroke-width: 2.5; } .dot { fill: #0b5563; }

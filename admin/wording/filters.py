@@ -146,7 +146,7 @@ def label_of(value: Any, family: str, kind: str = "") -> str:
             return _("Đã %(done)s", done=made.words.done)
         if key in ("answer.not_yet", "found.not_yet"):
             return _("Chưa %(done)s", done=made.words.done)
-    if key == "answer.no_smartphone" and kind and not kind_has_app(kind):
+    if key == "answer.no_smartphone" and not (kind and kind_has_app(kind)):
         return _("Không làm được")
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
 

@@ -64,13 +64,31 @@ def split_content(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str,
     return texts, _rest(content, "", texts)
 
 
-def find_copied(content: Mapping[str, Any], source: Mapping[str, Any]) -> list[str]:
-    """Return the paths of texts that still name what another kind asks for, as those copied from it do."""
+def find_copied(content: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts that still have words of the kind that they were copied from: path, words.
+
+    Its words are what it asks for and, in texts that nobody changed, those of its vocabulary that the copy has dropped.
+    """
     done = read_words(source).done
     if done in read_words(content).done:
-        return []
-    named = re.compile(rf"\b(?:{re.escape(done)}|{re.escape(unaccent(done))})\b", re.IGNORECASE)
-    return [path for path, text in split_content(content)[0].items() if named.search(text)]
+        return {}
+    dropped = _vocabulary(source) - _vocabulary(content)
+    unchanged = split_content(source)[0].items()
+    found = {}
+    for path, text in split_content(content)[0].items():
+        words = [done, *sorted(dropped, key=len, reverse=True)] if (path, text) in unchanged else [done]
+        # Without its marks one short syllable is another word: thẻ, thể.
+        said = "|".join(
+            re.escape(each) for word in words for each in ({word, unaccent(word)} if " " in word else {word})
+        )
+        if named := re.search(rf"\b(?:{said})\b", text, re.IGNORECASE):
+            found[path] = named[0]
+    return found
+
+
+def _vocabulary(content: Mapping[str, Any]) -> set[str]:
+    vocabulary = content.get("vocabulary") or {}
+    return {*vocabulary.get("verbs", ()), *vocabulary.get("things", ())}
 
 
 def join_content(

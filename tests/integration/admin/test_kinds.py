@@ -11,7 +11,7 @@ from io import BytesIO
 import pytest
 from flask.testing import FlaskClient
 from pypdf import PdfReader
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.agencies.links import address_of, make_link
 from campaigns.agencies.reports import submit_by_officer
@@ -32,7 +32,8 @@ from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import read_draft
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import CampaignAction
+from campaigns.rules.states import CampaignAction, MessageState
+from campaigns.visits.sheets import create_sheet
 from outreach.accounts.api_tokens import create_token
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
@@ -194,7 +195,16 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
         for name, text in texts.items():
             found += [f"{kind}: {name} has “{word}”" for word in others if word in text]
         own = OWN_WORDS[kind]
-        shown = ("sheet", "progress", "answer page", "report.docx", "report.pdf", "report.xlsx")
+        shown = (
+            "sheet",
+            "visit sheet",
+            "printed visit sheet",
+            "progress",
+            "answer page",
+            "report.docx",
+            "report.pdf",
+            "report.xlsx",
+        )
         for name in (
             *shown,
             *(("reach", "reach.csv", "reach.xlsx", "status", "api") if has_own(kind) else ()),
@@ -251,6 +261,19 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
             world.runtime.settings,
         )
         case = session.scalars(select(Case.id).order_by(Case.id.desc())).first()
+        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+        sheet = create_sheet(
+            session,
+            campaign_id,
+            list_id=world.list_id,
+            area_code=None,
+            village=None,
+            officer="Anh Tư",
+            again=False,
+            check_percent=0,
+            user=user,
+            now=now,
+        ).id
         sent = session.scalars(select(Message.text).where(Message.campaign_id == campaign_id)).all()
         owner = session.scalars(select(Organisation.id).where(Organisation.code == "MTTQ")).one()
         _made, token = create_token(
@@ -285,6 +308,8 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
         "goals": "/admin/goals/",
         "activities": "/admin/publicity/",
         "visits": "/admin/rounds/",
+        "visit sheet": f"/admin/rounds/{sheet}/",
+        "printed visit sheet": f"/admin/rounds/{sheet}/sheet",
         "report": "/admin/report/",
         "report preview": "/admin/report/preview",
         "report form": "/admin/report/form",

@@ -178,3 +178,13 @@ def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(
     )
     assert 'class="fan"' not in alone
     assert 'class="needed"' not in alone
+
+
+def test_many_tiles_have_ranks_where_names_would_run_into_each_other() -> None:
+    few = [MapPlace(str(n), f"Xã Hàm Thuận Bắc {n}", 0.1, "10%", n) for n in range(1, 19)]
+    assert tile_grid("t", "T", "M", few, goal=GOAL).count('class="name"') == 18
+    many = [*few, MapPlace("19", "Xã Bảo Lâm", None, "?")]
+    svg = tile_grid("t", "T", "M", many, goal=GOAL)
+    assert 'class="name"' not in svg
+    assert re.findall(r'class="rank"[^>]*>([^<]+)<', svg) == [*map(str, range(1, 19)), "?"]
+    assert "<title>Xã Bảo Lâm: ?</title>" in svg

@@ -33,6 +33,9 @@ def test_words_are_read(table: dict[str, Any], words: KindWords, counted: str) -
     assert words.counted_heading[0].isupper()
 
 
+THANKS = "answers.installed.thanks"
+
+
 @pytest.mark.parametrize("table", ["cài", {"verb": "cài"}, {"done": "x" * 61}])
 def test_a_wrong_table_is_refused(table: Any) -> None:
     with pytest.raises(BadCampaign, match="content_words_table_wrong"):
@@ -45,15 +48,29 @@ def test_a_wrong_table_is_refused(table: Any) -> None:
         (
             {"title": "Sơ tán", "answers": {"need_help": {"reply": "Tra loi phieu: {link}"}}},
             "sơ tán",
-            ["answers.need_help.reply"],
+            {"answers.need_help.reply": "Tra loi phieu"},
         ),
-        ({"title": "Sơ tán", "page": {"ask": "Xin Trả lời phiếu."}}, "sơ tán", ["page.ask"]),
-        ({"title": "Sơ tán", "question": "Đã đi chưa?"}, "sơ tán", []),
-        ({"title": "Trả lời phiếu sức khỏe"}, "trả lời phiếu sức khỏe", []),
+        ({"title": "Sơ tán", "page": {"ask": "Xin Trả lời phiếu."}}, "sơ tán", {"page.ask": "Trả lời phiếu"}),
+        ({"title": "Sơ tán", "question": "Đã đi chưa?"}, "sơ tán", {}),
+        ({"title": "Trả lời phiếu sức khỏe"}, "trả lời phiếu sức khỏe", {}),
+        ({"answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}}}, "sơ tán", {THANKS: "ý kiến"}),
+        ({"answers": {"installed": {"thanks": "Xin cho thêm ý kiến."}}}, "sơ tán", {}),
+        (
+            {
+                "answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}},
+                "vocabulary": {"things": ["ý kiến"]},
+            },
+            "góp ý",
+            {},
+        ),
     ],
 )
 def test_what_the_kind_that_was_copied_asks_for_is_found(
-    texts: dict[str, Any], done: str, copied: list[str]
+    texts: dict[str, Any], done: str, copied: dict[str, str]
 ) -> None:
-    source = {"words": {"done": "trả lời phiếu"}}
+    source = {
+        "words": {"done": "trả lời phiếu"},
+        "vocabulary": {"things": ["ý kiến"]},
+        "answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}},
+    }
     assert find_copied({**texts, "words": {"done": done}}, source) == copied
