@@ -124,6 +124,7 @@ def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kin
     # Where the kind has no goal, nobody is asked for one.
     for place in ("/admin/progress/", FileKind.DOCX):
         assert ("chưa đặt mục tiêu" in said[place].lower()) is read_words(load_kinds()[kind]).goal
+    assert "gần mục tiêu" not in said["/admin/progress/"]
     for place in ("/admin/progress/", "/admin/agencies/", link, FileKind.DOCX, "mail", "reach.csv"):
         assert f"đã {own}" in said[place].lower(), (place, said[place])
     others = {read_words(load_kinds()[other]).done for other in load_kinds() if other != kind} - {own}
