@@ -30,6 +30,7 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.sms_template import Template
 from outreach.use_cases import use_case
 
+SERIES_ENDS = 5  # of +84 and the two digits that tell the operator
 MOST_PHONES = 20  # each costs a message a text; the country has seven operators
 
 
@@ -82,12 +83,12 @@ def add_control_phone(
 
 @use_case
 def remove_control_phone(session: Session, phone_id: int, *, user: User, now: datetime) -> None:
-    """Send no more copies to a phone; what it said of earlier ones stays. Raises NotFound, NotAllowed."""
+    """Send no more copies to a phone, and forget its number; what it said of earlier ones stays. Raises NotFound, NotAllowed."""
     require_role(user)
     phone = session.get(ControlPhone, phone_id, with_for_update=True)
     if phone is None or phone.removed_at is not None:
         raise NotFound("control_phone_unknown")
-    phone.removed_at = now
+    phone.removed_at, phone.e164 = now, phone.e164[:SERIES_ENDS]
     audit.record(session, "control_phone.remove", phone, user, now)
 
 

@@ -12,7 +12,7 @@ from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.rules.delivery import content_of
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import AttemptState, MessageKind
 from outreach.core.bulk import values_subquery
 from outreach.models.contacts import Contact, Phone
 
@@ -22,8 +22,8 @@ def recent_messages(
 ) -> tuple[dict[tuple[int, bool], int], set[tuple[int, str]]]:
     """Return the messages to each of these phones in the last 24 hours, and their contents.
 
-    Of all campaigns and organisations: the caps count them all. Warnings are counted apart: the key is the phone and
-    whether they were of the urgent class.
+    Of all campaigns and organisations: the caps count them all, but for tests and copies to the office's own phones. Warnings
+    are counted apart: the key is the phone and whether they were of the urgent class.
     """
     attempts = session.execute(
         select(
@@ -39,6 +39,7 @@ def recent_messages(
         .join(Phone, Phone.id == Attempt.phone_id)
         .where(
             Attempt.phone_id.in_(phones),
+            Message.kind != MessageKind.TEST,
             Attempt.claimed_at > now - timedelta(hours=24),
             Attempt.state.not_in((AttemptState.ABSENT, AttemptState.FAILED)),
         )

@@ -36,7 +36,10 @@ class LivePermit(BaseWithId):
 
 
 class ControlPhone(BaseWithId):
-    """An office's own phone that gets a copy of each campaign's texts; `removed_at` once it gets none any more."""
+    """An office's own phone that gets a copy of each campaign's texts.
+
+    `removed_at` once it gets none any more: then `e164` is only its series, which tells the operator.
+    """
 
     __tablename__ = "control_phones"
 

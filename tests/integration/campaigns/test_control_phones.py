@@ -21,7 +21,7 @@ from campaigns.delivery.control_phones import (
     remove_control_phone,
 )
 from campaigns.models.campaigns import Campaign
-from campaigns.models.checks import ControlCopy
+from campaigns.models.checks import ControlCopy, ControlPhone
 from campaigns.models.messages import Outbox
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
@@ -165,6 +165,8 @@ def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world: World) -> No
     with pytest.raises(NotFound):
         remove_control_phone(world.runtime, first.id, user=user, now=datetime.now(UTC))
     assert copies(world, world.launch()) == []
+    with world.runtime.db.read() as session:
+        assert session.get_one(ControlPhone, first.id).e164 == "+8496"  # the number is forgotten
 
 
 def test_a_copy_waits_for_the_campaigns_hours(world: World) -> None:
