@@ -122,7 +122,7 @@ def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kin
     assert report.with_smartphone == (100 if read_words(load_kinds()[kind]).owners else 120)
     own = read_words(load_kinds()[kind]).done
     # Where the kind has no goal, nobody is asked for one.
-    for place in ("/admin/progress/", FileKind.DOCX):
+    for place in ("/admin/progress/", "/admin/agencies/", FileKind.DOCX):
         assert ("chưa đặt mục tiêu" in said[place].lower()) is read_words(load_kinds()[kind]).goal
     assert "gần mục tiêu" not in said["/admin/progress/"]
     for place in ("/admin/progress/", "/admin/agencies/", link, FileKind.DOCX, "mail", "reach.csv"):
@@ -138,3 +138,19 @@ def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kin
         if (found := re.search(word, text.lower()))
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", ["bao-lu", "bluezone"])
+def test_an_agency_is_awaited_only_where_the_kind_asks_agencies(
+    client: FlaskClient, world: World, kind: str
+) -> None:
+    world.add_people(1)
+    world.launch(kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
+    with world.runtime.db.write() as session:
+        create_organisation(
+            session, code="SX", name="Sở Xây dựng", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
+        )
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/agencies/").text
+    assert ("Chưa gửi số liệu ngày" in page) is read_words(load_kinds()[kind]).agencies
+    assert "Sở Xây dựng" in page
