@@ -200,6 +200,7 @@ TECHNICAL_FAULTS: Layout = (
             "rate_cut_before",
             "rate_problem_json",
             "rate_407",
+            "proxy_status",
             "rate_refused",
             "refused_code",
             "gateway_stop",

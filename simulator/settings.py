@@ -68,7 +68,8 @@ class Faults:
     rate_timeout: float = share("Im lặng, đã nhận tin", "tin vẫn vào sổ, không trả lời")
     timeout_s: float = setting(30.0, SettingKind.SECONDS, "Im lặng trong", "rồi ngắt kết nối")
     rate_problem_json: float = share("Từ chối theo RFC 9457", "application/problem+json, trước khi nhận tin")
-    rate_407: float = share("Máy trung gian chặn (407)", "trang web của proxy thay cho trả lời của tổng đài")
+    rate_407: float = share("Máy trung gian chặn", "trang web của proxy thay cho trả lời của tổng đài")
+    proxy_status: int = setting(407, SettingKind.WHOLE, "Mã của máy trung gian", "400, 405, 407", high=599)
     rate_refused: float = share("Từ chối tin", "lỗi 400 với mã ở ô sau, tin không vào sổ")
     refused_code: int = setting(21211, SettingKind.WHOLE, "Mã từ chối", "mã lỗi của Twilio", high=99_999)
     rate_nonsense: float = share(

@@ -215,8 +215,8 @@ class TwilioApi:
                 return request_checks.SERVER_ERROR.answer()
             case RequestFault.PROXY:
                 counters.server_errors += 1
-                page = "<html><body>Proxy Authentication Required</body></html>"
-                return web.Response(text=page, status=407, content_type="text/html")
+                page = "<html><body>Request refused by the proxy</body></html>"
+                return web.Response(text=page, status=faults.proxy_status or 407, content_type="text/html")
             case RequestFault.REFUSED:
                 counters.rejected[faults.refused_code] += 1
                 return ApiError(400, faults.refused_code, "Refused").answer()

@@ -41,6 +41,8 @@ def requests(world: World) -> int:
     ("faults", "reason"),
     [
         ({"rate_407": 1}, "không phải của nhà cung cấp tin nhắn"),
+        ({"rate_407": 1, "proxy_status": 400}, "không phải của nhà cung cấp tin nhắn"),
+        ({"rate_407": 1, "proxy_status": 405}, "không phải của nhà cung cấp tin nhắn"),
         ({"rate_500": 1}, "Nhà cung cấp tin nhắn đang lỗi (HTTP 500)"),
         ({"rate_cut_before": 1}, "không trả lời, hoặc trả lời không đọc được"),
     ],
