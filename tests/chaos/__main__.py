@@ -228,9 +228,12 @@ def run(folder: Path, given: argparse.Namespace) -> int:
                     0.55: ("host suspended", lambda: stage.stop_past_lease(is_suspended=True)),
                 }
             calm_at = break_things(world, simulator, stage, plan, given)
+            left = given.messages - simulator.stats()["accepted"]
             ended_at = wait_for_end(world, campaign, stage)
             unreported = wait_for_reports(world, campaign)
-            return report(world, campaign, stage, given, recovery_s=ended_at - calm_at, unreported=unreported)
+            return report(
+                world, campaign, stage, given, recovery_s=ended_at - calm_at, left=left, unreported=unreported
+            )
         finally:
             stage.processes.stop()
             runtime.close()
@@ -298,6 +301,7 @@ def report(
     given: argparse.Namespace,
     *,
     recovery_s: float,
+    left: int,
     unreported: int,
 ) -> int:
     sent = Counter(world.sent_to())
@@ -314,7 +318,8 @@ def report(
     print(f"workers killed {stage.kills}  {', '.join(stage.done)}  decided by a person {stage.decided}")
     waits_s = LEASE_S + LIST_DELAY_S + 2 * RECONCILE_S
     print(
-        f"from the last disturbance to the end {recovery_s:.1f} s, of which {waits_s:.0f} s are waits  {counts}  "
+        f"from the last disturbance, with {left} messages still to be sent, to the end {recovery_s:.1f} s, "
+        f"of which {waits_s:.0f} s are waits  {counts}  "
         f"load {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores"
     )
     return 1 if lost or unknown or unreported or twice > incidents else 0
