@@ -189,6 +189,7 @@ class CampaignSheet:
     ended_at: datetime | None
     starts_at: datetime | None
     deadline: datetime | None
+    is_health: bool  # then nobody is found by an answer
 
 
 def cards_to_open(sheet: CampaignSheet) -> list[str]:
@@ -266,6 +267,7 @@ def read_sheet(
         ended_at=campaign.ended_at,
         starts_at=campaign.starts_at,
         deadline=campaign.deadline,
+        is_health=campaign.is_health,
     )
 
 

@@ -61,6 +61,7 @@ def test_an_answer_is_masked_where_it_does_not_wait_for_the_reader(
         assert "đã che" in text
         assert "di ung" not in text
     assert client.get(f"/admin/people/?campaign={campaign}&answer=installed").status_code == 404
+    assert f"/admin/people/?campaign={campaign}" not in client.get(f"/admin/campaigns/{campaign}/").text
     assert post(client, f"/admin/people/{contact(world, 1)}/answers").status_code == 403
 
     signed_in(client, AUTHOR)
