@@ -22,9 +22,10 @@ from python_calamine import CalamineWorkbook
 
 from campaigns.models.reports import FileKind
 from campaigns.reports.documents import build_files, words_of
+from campaigns.reports.writers.pdf import write_pdf
 from campaigns.rules.reports.changes import ChangeKind, find_changes
 from campaigns.rules.reports.compose import compose, compose_correction
-from campaigns.rules.reports.document import long_day, percent, said, short_day
+from campaigns.rules.reports.document import Paragraph, long_day, percent, said, short_day
 from campaigns.rules.reports.snapshot import (
     OfficialInstallFigure,
     Outreach,
@@ -202,6 +203,17 @@ def test_the_pdf_says_the_same_in_the_same_form(files: dict[FileKind, bytes]) ->
     first = next(n for n, page in enumerate(pages) if "Phụ lục II " in page)
     assert pages[first].startswith("Phụ lục II")
     assert pages[first + 1].startswith("2 TT Xã, phường, thị trấn")  # its own numbers, and the header again
+
+
+@pytest.mark.parametrize("lines", range(12, 22, 2))
+def test_the_signature_stands_on_no_page_of_its_own(lines: int) -> None:
+    report = compose(sample(), FORM)
+    last = report.blocks[-1]
+    assert isinstance(last, Paragraph)
+    report = replace(report, blocks=[*[Paragraph("Một dòng.")] * lines, last], appendices=[])
+    pages = [" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(write_pdf(report))).pages]
+    [signed] = [page for page in pages if "Nơi nhận:" in page]
+    assert " ".join(last.text.split())[-30:] in signed
 
 
 def test_the_sheets_hold_numbers_that_look_as_in_the_report(files: dict[FileKind, bytes]) -> None:
