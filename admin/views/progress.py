@@ -79,7 +79,7 @@ class ProgressView(AdminPage):
         return self.render("progress/progress.html", shown=Markup(shown))  # noqa: S704 - our own template
 
     def _shared(self, key: str, drive: Drive, drives: Sequence[Drive]) -> str | None:
-        """Return what stands on the page, as drawn for somebody a moment ago; signed, as others may write to Redis."""
+        """Return the figures of the page, as drawn for another leader a moment ago; signed, as others may write to Redis."""
         signer = Signer(oldest_first(self.settings.keys_of(Purpose.SESSIONS)), salt=key)
 
         def draw() -> dict[str, str]:
@@ -98,7 +98,7 @@ class ProgressView(AdminPage):
         return session.get(Drive, requested_drive_id(session)) or Drive(name="")
 
     def _figures(self, drive: Drive, drives: Sequence[Drive]) -> str | None:
-        """Return what stands on the page of a drive; None before its first launch."""
+        """Return the figures of the page of a drive as HTML; None before its first launch."""
         now = datetime.now(UTC)
         redis = self.runtime.redis
         with self.reading() as (session, user):

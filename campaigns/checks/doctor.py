@@ -194,24 +194,18 @@ def check_keys(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         yield Finding(Check.KEYS)
 
 
-def _active_gateways(runtime: Runtime) -> Iterator[tuple[Settings, BadInput | None]]:
-    """Yield the settings of each gateway that carries messages, or why they cannot be read; of the environment's alone where the database is away."""
+def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Sign in to each gateway at work where that can be tried, and compare its clock with this machine's."""
     try:
         with runtime.db.read() as session:
             accounts = [each for each in read_accounts(session) if each.state is GatewayState.ACTIVE]
-            for account in accounts:
-                try:
-                    yield account_settings(account, runtime.settings), None
-                except BadInput as refusal:
-                    yield runtime.settings, refusal
     except DATABASE_ERRORS:
-        yield runtime.settings, None
-
-
-def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
-    """Sign in to each gateway at work where that can be tried, and compare its clock with this machine's."""
-    for settings, refusal in list(_active_gateways(runtime)):
-        if refusal:
+        yield from _check_gateway(runtime.settings, now)
+        return
+    for account in accounts:
+        try:
+            settings = account_settings(account, runtime.settings)
+        except BadInput as refusal:
             yield fault(Check.GATEWAY, refusal)
         else:
             yield from _check_gateway(settings, now)

@@ -100,9 +100,11 @@ def queue_control_copies(
     They go by the campaign's sender, ahead of it and in its hours, and are neither counted as reach nor held to its pace. A
     phone that has opted out meanwhile gets none.
     """
-    not_before = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
     phones = [phone for phone, _operator in read_control_phones(session)]
-    cipher = LinkCipher(settings.keys_of(Purpose.LINKS)) if phones else None
+    if not phones:
+        return
+    not_before = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
+    cipher = LinkCipher(settings.keys_of(Purpose.LINKS))
     for phone in phones:
         if has_opted_out(session, phone.e164, settings=settings):
             continue
@@ -128,7 +130,6 @@ def queue_control_copies(
             )
             session.add(copy)
             session.flush()
-            assert cipher is not None
             message.text = measure_for(
                 Template.parse(text, allowed=FIELDS),
                 phone.holder,

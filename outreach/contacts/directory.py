@@ -50,7 +50,7 @@ class ContactFilter:
     smartphone: str = ""  # yes, no, unknown
     suppressed: bool = False
     at_the_door: bool = False
-    history: UnitHistory | None = None  # for whoever has read it already
+    history: UnitHistory | None = None  # where the caller has read it already
 
 
 @dataclass(frozen=True, slots=True)
