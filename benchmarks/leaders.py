@@ -38,6 +38,8 @@ SECONDS = 60
 PACE = 200  # segments a second; each message has one
 READERS = 8
 PAUSE_S = 1.0  # between two pages of a reader
+RESTARTS = 5
+FIRST_VIEW_WITHIN_S = 1.0
 AGENCIES = 40
 COUNTED_WITHIN_S = 240.0
 LONGEST_MS = 150.0
@@ -86,6 +88,13 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
                 took = _read(readers, seconds)
                 rate = (to.stats().accepted - sent) / (time.monotonic() - began)
                 hardest = _read(readers, seconds / 4, pause_s=0.0)
+            first_views = []
+            for _ in range(RESTARTS):
+                with server(settings, "asgi:app", on, port=port):
+                    readers[0].connection.close()
+                    began = time.monotonic()
+                    readers[0].get(PAGES["leader's page"])
+                    first_views.append(time.monotonic() - began)
         finally:
             processes.stop()
     head = [f"{people:,} people, ms", "pages", "median", "p95", "worst"]
@@ -104,6 +113,12 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
             *(
                 target(f"{name}, p95 ms", percentile(ms, 95), at_most=LONGEST_MS, form=".0f")
                 for name, ms in {**took, "leader's page, without a pause": hardest["leader's page"]}.items()
+            ),
+            target(
+                f"leader's page, first view after a restart, worst of {RESTARTS}, s",
+                max(first_views),
+                at_most=FIRST_VIEW_WITHIN_S,
+                form=".2f",
             ),
         ]
     )
