@@ -24,6 +24,7 @@ from benchmarks import (
     pace,
     pages,
     send_rates,
+    smpp_rates,
 )
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
@@ -31,6 +32,7 @@ from benchmarks.ground import Ground, ground
 # Each takes the servers (`Ground`) and optional sizes, and returns its results as text.
 PARTS: dict[str, Callable[..., str]] = {
     "sending": send_rates.compare,
+    "smpp": smpp_rates.main,
     "pace": pace.main,
     "callbacks": callbacks.main,
     "answering": answer_pages.main,
@@ -43,6 +45,7 @@ PARTS: dict[str, Callable[..., str]] = {
 }
 SMALL: dict[str, dict[str, Any]] = {
     "sending": {"rounds": 1, "scale": 0.1},
+    "smpp": {"rounds": 1, "scale": 0.1},
     "pace": {"seconds": 5},
     "callbacks": {"count": 1_000, "rounds": 1},
     "answering": {"people": 1_000, "seconds": 2, "rounds": 1},

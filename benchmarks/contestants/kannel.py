@@ -1,4 +1,4 @@
-"""Kannel, written in C: its HTTP SMSC with our gateway, fed by its sendsms as by an application.
+"""Kannel, written in C: its HTTP or SMPP SMSC with our gateway, fed by its sendsms as by an application.
 
 A request to sendsms has RECIPIENTS numbers, so that feeding costs Kannel as little as possible.
 """
@@ -35,16 +35,7 @@ box-allow-ip = "127.0.0.1"
 log-level = 3
 sms-outgoing-queue-limit = 1000000
 
-group = smsc
-smsc = http
-smsc-id = gateway
-system-type = generic
-port = {smsc}
-connect-allow-ip = "127.0.0.1"
-send-url = "{gateway}/send?to=%p&from=%P&text=%b"
-status-success-regex = "queued"
-max-pending-submits = {in_flight}
-
+{smsc_group}
 group = smsbox
 bearerbox-host = 127.0.0.1
 sendsms-port = {sendsms}
@@ -56,16 +47,45 @@ password = bench
 max-messages = 1
 """
 
+_SMSC = {
+    "http": """
+group = smsc
+smsc = http
+smsc-id = gateway
+system-type = generic
+port = {smsc}
+connect-allow-ip = "127.0.0.1"
+send-url = "{gateway}/send?to=%p&from=%P&text=%b"
+status-success-regex = "queued"
+max-pending-submits = {in_flight}
+""",
+    "smpp": """
+group = smsc
+smsc = smpp
+smsc-id = gateway
+host = 127.0.0.1
+port = {port}
+transceiver-mode = true
+smsc-username = bench
+smsc-password = bench
+system-type = ""
+max-pending-submits = {in_flight}
+""",
+}
+
 
 def is_installed() -> bool:
     return shutil.which("bearerbox") is not None and shutil.which("smsbox") is not None
 
 
-def run(gateway: Gateway, folder: Path, *, messages: int, in_flight: int) -> Run:
-    """Run both of its processes. `messages` is a multiple of RECIPIENTS."""
+def run(gateway: Gateway, folder: Path, *, messages: int, in_flight: int, smsc: str = "http") -> Run:
+    """Run both of its processes with one of _SMSC. `messages` is a multiple of RECIPIENTS."""
     ports = {name: find_port() for name in ("admin", "boxes", "smsc", "sendsms")}
     settings = folder / "kannel.conf"
-    settings.write_text(_SETTINGS.format(**ports, gateway=gateway.url, in_flight=in_flight))
+    group = _SMSC[smsc].format(
+        **ports, gateway=gateway.url, port=gateway.url.rpartition(":")[2], in_flight=in_flight
+    )
+    settings.write_text(_SETTINGS.format(**ports, smsc_group=group))
     started: list[subprocess.Popen[bytes]] = []
     try:
         with (folder / "kannel.log").open("ab") as words:

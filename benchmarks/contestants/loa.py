@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
@@ -30,15 +31,21 @@ def run(
     workers: int,
     messages: int,
     in_flight: int = 100,
+    smpp: bool = False,
     profile: Path | None = None,
 ) -> Run:
     """Send the `messages` in a copy of `template`, timed until every outcome is recorded.
 
-    With `profile`, py-spy writes the stacks of the first worker to that file.
+    Over SMPP with `smpp`, else by Twilio's interface. With `profile`, py-spy writes the stacks of the first worker to that file.
     """
     on.flush_redis()
     with on.database(template) as url:
-        settings = on.settings(url, gateway_url=gateway.url, SEND_IN_FLIGHT=in_flight)
+        road: dict[str, Any] = (
+            {"SMS_GATEWAY": "smpp", "SMPP_URL": gateway.smpp_url, "SMPP_WINDOW": in_flight, "SMS_LIVE": "no"}
+            if smpp
+            else {"gateway_url": gateway.url, "SEND_IN_FLIGHT": in_flight}
+        )
+        settings = on.settings(url, **road)
         runtime = open_runtime(settings)
         processes = Processes(settings, on.folder / "workers.log")
         try:

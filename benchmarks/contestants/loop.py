@@ -1,6 +1,6 @@
 """Bare loops: only requests, a fixed number in flight; no database, no queue.
 
-`python -m benchmarks.contestants.loop ours|library URL MESSAGES IN_FLIGHT` prints "ready", waits for a line,
+`python -m benchmarks.contestants.loop ours|library|smpp URL MESSAGES IN_FLIGHT` prints "ready", waits for a line,
 sends, prints the seconds and waits for the end of its input.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import uvloop
@@ -21,7 +21,9 @@ from benchmarks.contestants import Run
 from benchmarks.gateway import Gateway
 from benchmarks.measures import cpu_s, peak_mb
 from outreach.core.settings import Settings
+from outreach.rules import gateway as sms_gateway
 from outreach.rules.gateway import Accepted, OutboundMessage
+from outreach.sms.smpp import SmppGateway
 from outreach.sms.twilio import TwilioGateway
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +38,8 @@ def number(index: int) -> str:
 
 def run(gateway: Gateway, client: str, *, messages: int, in_flight: int) -> Run:
     """Run one of the clients in its own process."""
-    command = [sys.executable, "-m", __name__, client, gateway.url, str(messages), str(in_flight)]
+    url = gateway.smpp_url if client == "smpp" else gateway.url
+    command = [sys.executable, "-m", __name__, client, url, str(messages), str(in_flight)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -61,8 +64,21 @@ def run(gateway: Gateway, client: str, *, messages: int, in_flight: int) -> Run:
     return Run(messages, seconds, cost, 0.0, memory)
 
 
-async def _ours(url: str) -> tuple[Send, Close]:
-    gateway = TwilioGateway(Settings.from_env({"TWILIO_API_BASE_URL": url}))
+async def _ours(url: str, _in_flight: int) -> tuple[Send, Close]:
+    return _sender(TwilioGateway(Settings.from_env({"TWILIO_API_BASE_URL": url})))
+
+
+async def _smpp(url: str, in_flight: int) -> tuple[Send, Close]:
+    settings = Settings.from_env({"SMPP_URL": url, "SMPP_WINDOW": str(in_flight)})
+    return _sender(SmppGateway(settings, _no_inbox))
+
+
+async def _no_inbox(items: Sequence[sms_gateway.InboxItem]) -> None:
+    """The benchmark's gateway sends no receipts."""
+    raise AssertionError(items)
+
+
+def _sender(gateway: sms_gateway.Gateway) -> tuple[Send, Close]:
 
     async def send(i: int) -> None:
         message = OutboundMessage(i, number(i), "MTTQ", BODY.format(i), validity_s=3600)
@@ -72,7 +88,7 @@ async def _ours(url: str) -> tuple[Send, Close]:
     return send, gateway.close
 
 
-async def _library(url: str) -> tuple[Send, Close]:
+async def _library(url: str, _in_flight: int) -> tuple[Send, Close]:
     settings = Settings.from_env({"TWILIO_API_BASE_URL": url})
     http = AsyncTwilioHttpClient()
     client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=http)
@@ -91,7 +107,7 @@ async def _library(url: str) -> tuple[Send, Close]:
 
 
 async def _main(client: str, url: str, messages: int, in_flight: int) -> None:
-    send, close = await (_ours if client == "ours" else _library)(url)
+    send, close = await {"ours": _ours, "library": _library, "smpp": _smpp}[client](url, in_flight)
     numbers = iter(range(1, messages + 1))
 
     async def one_after_another() -> None:

@@ -45,6 +45,11 @@ class Gateway:
     limit: int  # requests in flight at once; 0 for none
 
     @property
+    def smpp_url(self) -> str:
+        """Address of the same gateway as an operator's centre."""
+        return f"smpp://bench:bench@{self.url.removeprefix('http://')}"
+
+    @property
     def per_second(self) -> float | None:
         """Maximum messages per second by its latency and limit, or None."""
         return self.limit * 1000 / self.latency_ms if self.latency_ms and self.limit else None

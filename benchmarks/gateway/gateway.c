@@ -5,6 +5,8 @@
    POST …/Messages.json   Twilio's create message: 201 and an id, LATENCY_MS later; 429 at once while
                           IN_FLIGHT requests are under way (0: no limit)
    GET /send?to=…         the same for Kannel, which wants a 200
+   SMPP 3.4               on the same port, told by its first byte: bind, submit_sm (an id, LATENCY_MS later; "throttled"
+                          while IN_FLIGHT are under way), enquire_link, unbind; no receipts
    GET /_stats            accepted, distinct numbers, throttled, most under way, first and last (Unix time)
    GET /_ledger           a line for each calendar second: Unix time, accepted
 */
@@ -30,11 +32,11 @@ struct connection {
     int length;          /* bytes in `in` */
     int closes;          /* asked for by the request under way */
     unsigned generation; /* of the descriptor: an answer never goes to a later connection */
-    int busy;            /* an answer is owed */
+    int busy;            /* an answer is owed over HTTP */
     char kind;           /* 'T' Twilio, 'K' Kannel */
 };
 
-struct waiting { int fd; unsigned generation; int64_t due; };
+struct waiting { int fd; unsigned generation; int64_t due; uint32_t sequence; /* of SMPP, 0 of HTTP */ };
 
 static struct connection *connections[FDS];
 static unsigned generations[FDS];
@@ -88,13 +90,10 @@ static void accept_message(int fd) {
     answer(fd, connections[fd]->kind == 'K' ? "200 OK" : "201 Created", "application/json", body, n);
 }
 
-static void remember(const char *text, const char *end) {
-    const char *to = NULL;
-    for (const char *p = text; p + 3 < end && !to; p++)
-        if ((p == text || p[-1] == '&' || p[-1] == '?') && strncasecmp(p, "to=", 3) == 0) to = p + 3;
-    if (!to) return;
+static void remember(const char *to, const char *end) {
     uint64_t hash = 14695981039346656037ULL;
-    for (; to < end && *to != '&' && *to != ' '; to++) hash = (hash ^ (unsigned char)*to) * 1099511628211ULL;
+    for (; to < end && *to && *to != '&' && *to != ' '; to++)
+        hash = (hash ^ (unsigned char)*to) * 1099511628211ULL;
     for (uint64_t i = hash;; i++) {
         uint64_t *place = &seen[i & (SEEN - 1)];
         if (*place == hash) return;
@@ -102,13 +101,19 @@ static void remember(const char *text, const char *end) {
     }
 }
 
-static void count(const char *text, const char *end) {
+static const char *number_in(const char *form, const char *end) {
+    for (const char *p = form; p + 3 < end; p++)
+        if ((p == form || p[-1] == '&' || p[-1] == '?') && strncasecmp(p, "to=", 3) == 0) return p + 3;
+    return end;
+}
+
+static void count(const char *to, const char *end) {
     last = now(CLOCK_REALTIME);
     if (!first) first = last;
     accepted++;
     int64_t second = last / 1000000000 - started;
     if (second >= 0 && second < SECONDS) per_second[second]++;
-    if (distinct_numbers < SEEN / 2) remember(text, end);
+    if (to < end && distinct_numbers < SEEN / 2) remember(to, end);
 }
 
 static void tell(int fd, int ledger) {
@@ -144,7 +149,7 @@ static void handle(int fd, const char *text, int size) {
         return;
     }
     const char *form = c->kind == 'K' ? text + 10 : memmem(text, size, "\r\n\r\n", 4) + 4;
-    count(form, end);
+    count(number_in(form, end), end);
     if (++under_way > most) most = under_way;
     if (!latency_ns) {
         under_way--;
@@ -152,8 +157,83 @@ static void handle(int fd, const char *text, int size) {
         return;
     }
     c->busy = 1;
-    queue[tail++ % FDS] = (struct waiting){fd, c->generation, now(CLOCK_MONOTONIC) + latency_ns};
+    queue[tail++ % FDS] = (struct waiting){fd, c->generation, now(CLOCK_MONOTONIC) + latency_ns, 0};
 }
+
+/* -- SMPP: answers are gathered and written once for all that came together */
+
+enum { BIND_RECEIVER = 1, BIND_TRANSMITTER = 2, SUBMIT = 4, UNBIND = 6, BIND_TRANSCEIVER = 9, ENQUIRE = 0x15,
+       THROTTLED = 0x58, INVALID_COMMAND = 3 };
+static char pdus[REQUEST * 4];
+static int pdus_length;
+
+static void write_pdus(int fd) {
+    for (int done = 0; done < pdus_length;) {
+        ssize_t wrote = send(fd, pdus + done, pdus_length - done, MSG_NOSIGNAL);
+        if (wrote < 0 && errno == EAGAIN) continue;
+        if (wrote <= 0) break;
+        done += wrote;
+    }
+    pdus_length = 0;
+}
+
+static void add_pdu(int fd, uint32_t command, uint32_t status, uint32_t sequence, const char *body) {
+    int size = body ? strlen(body) + 1 : 0;
+    uint32_t head[] = {htonl(16 + size), htonl(command | 0x80000000), htonl(status), htonl(sequence)};
+    if (pdus_length + 64 > (int)sizeof pdus) write_pdus(fd);
+    memcpy(pdus + pdus_length, head, 16);
+    if (body) memcpy(pdus + pdus_length + 16, body, size);
+    pdus_length += 16 + size;
+}
+
+static void accept_submit(int fd, uint32_t sequence) {
+    static long number;
+    char id[24];
+    snprintf(id, sizeof id, "%08lx", ++number);
+    add_pdu(fd, SUBMIT, 0, sequence, id);
+}
+
+static void handle_submit(int fd, const char *body, const char *end, uint32_t sequence) {
+    if (limit && under_way >= limit) {
+        throttled++;
+        add_pdu(fd, SUBMIT, THROTTLED, sequence, NULL);
+        return;
+    }
+    const char *p = body + strnlen(body, end - body) + 3; /* service type, type and plan of the sender */
+    if (p < end) p += strnlen(p, end - p) + 3;            /* sender, type and plan of the number */
+    count(p, end);
+    if (++under_way > most) most = under_way;
+    if (!latency_ns) {
+        under_way--;
+        accept_submit(fd, sequence);
+        return;
+    }
+    queue[tail++ % FDS] =
+        (struct waiting){fd, connections[fd]->generation, now(CLOCK_MONOTONIC) + latency_ns, sequence};
+}
+
+static void advance_smpp(int fd) {
+    struct connection *c = connections[fd];
+    int at = 0;
+    while (c->length - at >= 16) {
+        uint32_t head[4];
+        memcpy(head, c->in + at, 16);
+        int size = ntohl(head[0]);
+        uint32_t command = ntohl(head[1]), sequence = ntohl(head[3]);
+        if (size < 16 || size > REQUEST) { drop(fd); return; }
+        if (c->length - at < size) break;
+        if (command == SUBMIT) handle_submit(fd, c->in + at + 16, c->in + at + size, sequence);
+        else if (command == BIND_RECEIVER || command == BIND_TRANSMITTER || command == BIND_TRANSCEIVER)
+            add_pdu(fd, command, 0, sequence, "bench");
+        else if (command == ENQUIRE || command == UNBIND) add_pdu(fd, command, 0, sequence, NULL);
+        else if (!(command & 0x80000000)) add_pdu(fd, 0, INVALID_COMMAND, sequence, NULL);
+        at += size;
+    }
+    memmove(c->in, c->in + at, c->length -= at);
+    write_pdus(fd);
+}
+
+/* -- */
 
 /* The size of the first whole request in the buffer, 0 while it is not all there. */
 static int whole(struct connection *c) {
@@ -188,7 +268,8 @@ static void take(int fd) {
         return;
     }
     c->length += got;
-    advance(fd);
+    if (c->in[0] == 0) advance_smpp(fd); /* the first byte of a length; HTTP begins with a letter */
+    else advance(fd);
 }
 
 static void settle_due(void) {
@@ -198,7 +279,15 @@ static void settle_due(void) {
     while (head != tail && queue[head % FDS].due <= moment) {
         struct waiting *w = &queue[head++ % FDS];
         struct connection *c = connections[w->fd];
+        if (w->sequence) under_way--;
         if (!c || c->generation != w->generation) continue;
+        if (w->sequence) {
+            accept_submit(w->fd, w->sequence);
+            struct waiting *next = &queue[head % FDS];
+            if (head == tail || next->fd != w->fd || next->generation != w->generation || next->due > moment)
+                write_pdus(w->fd);
+            continue;
+        }
         c->busy = 0;
         under_way--;
         accept_message(w->fd);
