@@ -4,16 +4,23 @@ PostgreSQL, Redis, the simulator, the web and every worker are real processes of
 shuffled. Over SMPP all connections are cut as often as workers are killed; what no answer was seen for is matched by its
 receipt, or left for a person and then missing at the gateway, or there in part. Over the aggregator nothing is left. Exit status 1 if
 anything was lost or sent twice, or left unknown over the aggregator.
+
+`--centre FOLDER` sends over SMPP to the server of npm's `smpp` instead of the simulator; `npm install smpp` in an empty folder
+makes FOLDER, its `node_modules`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
+import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -39,17 +46,36 @@ def main() -> int:
     options.add_argument("--gateway", choices=("smpp", "aggregator"), default="smpp")
     options.add_argument("--messages", type=int, default=20_000)
     options.add_argument("--kills", type=int, default=20)
+    options.add_argument(
+        "--centre", type=Path, help="node_modules with npm's smpp, whose server takes the messages"
+    )
     given = options.parse_args()
     folder = make_folder()
     try:
-        return run(folder, given.gateway, messages=given.messages, kills=given.kills)
+        return run(folder, given.gateway, messages=given.messages, kills=given.kills, centre=given.centre)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(folder: Path, gateway: str, *, messages: int, kills: int) -> int:
+@contextmanager
+def running_centre(modules: Path) -> Iterator[RunningSimulator]:
+    """Start the foreign centre; what is asked of the simulator can be asked of it, too."""
+    with subprocess.Popen(
+        ["node", str(Path(__file__).with_name("centre.cjs"))],
+        env={**os.environ, "NODE_PATH": str(modules.resolve())},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield RunningSimulator(process.stdout.readline().strip(), "AC" + "0" * 32, "simulator")
+        process.stdin.close()
+
+
+def run(folder: Path, gateway: str, *, messages: int, kills: int, centre: Path | None) -> int:
     postgres, redis, port = start_postgres(folder), start_redis(folder), find_port()
-    with running_simulator() as simulator:
+    with running_centre(centre) if centre else running_simulator() as simulator:
         settings = simulator_settings(
             create_database(postgres.url),
             redis.url,
