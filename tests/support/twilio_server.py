@@ -1,4 +1,7 @@
-"""A gateway for one test, and a server of one handler that misbehaves as the test wants."""
+"""A gateway for one test, and a server of one handler that misbehaves as the test wants.
+
+Every request that reaches the server is held against Twilio's document.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from aiohttp import web
 from outreach.core.settings import Settings
 from outreach.rules.gateway import BilledMessage, ListedMessage, OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
+from tests.support.twilio_document import breaches
 
 TO = "+84905000123"
 BODY = "Mời ông/bà cài Bluezone"
@@ -60,14 +64,16 @@ def list_to(settings: Settings, number: str = TO) -> list[ListedMessage]:
 class Server:
     """A server of one handler, in the event loop of the gateway, that keeps what it was asked."""
 
-    def __init__(self, handler: Handler, *, timeout_s: float = PATIENCE_S) -> None:
+    def __init__(self, handler: Handler, *, timeout_s: float = PATIENCE_S, **settings: Any) -> None:
         self.handler = handler
-        self.timeout_s = timeout_s
+        self.settings = {"send_timeout_s": timeout_s, **settings}
         self.asked: list[web.Request] = []
+        self.breaches: list[str] = []
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
-        await request.read()
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.breaches += breaches(request.method, request.path, dict(request.query), form)
         return await self.handler(request)
 
     def send(self, *messages: OutboundMessage) -> list[Outcome]:
@@ -94,14 +100,16 @@ class Server:
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             port = runner.addresses[0][1]
-            gateway = TwilioGateway(settings_for(f"http://127.0.0.1:{port}", send_timeout_s=self.timeout_s))
+            gateway = TwilioGateway(settings_for(f"http://127.0.0.1:{port}", **self.settings))
             try:
                 return await work(gateway)
             finally:
                 await gateway.close()
                 await runner.cleanup()
 
-        return asyncio.run(job())
+        found = asyncio.run(job())
+        assert not self.breaches
+        return found
 
 
 def answering(status: int, text: str, *, headers: dict[str, str] | None = None) -> Server:

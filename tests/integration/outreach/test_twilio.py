@@ -7,10 +7,12 @@ import json
 import socket
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
+from yarl import URL
 
 from outreach.core.settings import Settings
 from outreach.rules.gateway import (
@@ -25,6 +27,7 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from simulator.testing import RunningSimulator
+from tests.support.twilio_document import breaches
 from tests.support.twilio_server import (
     BODY,
     CREATED,
@@ -48,6 +51,61 @@ def training(simulator: RunningSimulator) -> Settings:
     return settings_for(
         simulator.url, twilio_account_sid=simulator.account_sid, twilio_auth_token=simulator.auth_token
     )
+
+
+# -- requests
+
+
+@pytest.mark.parametrize("service", ["", "MG" + "0123456789abcdef" * 2])
+def test_requests_keep_to_twilios_document(
+    simulator: RunningSimulator, training: Settings, service: str
+) -> None:
+    """Between the gateway and the simulator stands a server that checks each request and passes it on."""
+    simulator.faults(sent_after_s=0, delivered_after_s=0)
+
+    async def pass_on(request: web.Request) -> web.StreamResponse:
+        url = URL(f"{simulator.url}{request.raw_path}", encoded=True)
+        headers = {
+            name: request.headers[name]
+            for name in ("Authorization", "Content-Type")
+            if name in request.headers
+        }
+        async with ClientSession() as session:
+            body = await request.read()
+            async with session.request(request.method, url, data=body, headers=headers) as answer:
+                return web.Response(
+                    status=answer.status, text=await answer.text(), content_type="application/json"
+                )
+
+    proxy = Server(pass_on, twilio_auth_token=simulator.auth_token, twilio_messaging_service_sid=service)
+    bodies = [BODY, "1 & 2 = 3 + ă", "ă" * 1600, "[]" * 70, "a\nb\fc"]
+    messages = [outgoing(body=body, validity_s=validity) for body in bodies for validity in (None, 0, 90_000)]
+    outcomes = proxy.send(*messages)
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert len(proxy.list_to()) == len(messages)
+    assert sum(map(len, proxy.list_billed(datetime.now(UTC).date()))) == len(messages)
+    assert len(proxy.asked) == len(messages) + 2
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "form"),
+    [
+        ("POST", {}, {"To": TO, "Body": "a"}),
+        ("POST", {}, {"To": TO, "From": "LOA", "Body": "a" * 1601}),
+        ("POST", {}, {"To": TO, "From": "LOA", "Body": "a", "ValidityPeriod": "36001"}),
+        ("POST", {}, {"To": TO, "From": "LOA", "Body": "a", "Sender": "LOA"}),
+        ("GET", {"PageSize": "1001"}, {}),
+        ("GET", {"DateSent": "05/08/2020"}, {}),
+        ("DELETE", {}, {}),
+    ],
+)
+def test_a_request_against_the_document_is_found(
+    method: str, query: dict[str, str], form: dict[str, str]
+) -> None:
+    path = f"/2010-04-01/Accounts/AC{'0' * 32}/Messages.json"
+    assert breaches(method, path, query, form)
+    assert breaches("GET", path.replace("AC", "XX"), {}, {})
+    assert not breaches("GET", path, {"To": TO, "PageSize": "1000"}, {})
 
 
 # -- what the gateway says of one message
