@@ -265,7 +265,7 @@ class CampaignFormPages(AdminPage):
                 filled.errors["form"] = show_error(error)
                 writing = replace(writing, version=error.kept.version, theirs=self._theirs(error.kept))
             except BadInput as error:
-                filled.errors["lists"] = show_error(error)
+                filled.errors[_field_of(error)] = show_error(error)
             except LoaError as error:
                 filled.errors["form"] = show_error(error)
         elif wish == "step":
@@ -518,6 +518,14 @@ _ANCHORS = {
     "segment": "segment",
     "form": "name",
 }
+
+
+def _field_of(error: BadInput) -> str:
+    """Return the field of what only saving or submitting finds: a message's text by its step, else the lists."""
+    step = error.parameters.get("step")
+    if not isinstance(step, int):
+        return "lists"
+    return "text" if step == 1 else f"step-{step - 2}"
 
 
 # The cards of the form and the fields in each; a wrong field opens its card.

@@ -209,7 +209,9 @@ class GatewaysView(AdminPage):
 
     @expose("/<int:account_id>/test", methods=["POST"])
     def send_test(self, account_id: int) -> ResponseReturnValue:
-        message = _("Đã đưa tin thử vào hàng gửi. Khi nhà cung cấp nhận tin, có thể đưa vào hoạt động.")
+        message = _(
+            "Đã đưa tin thử vào hàng gửi. Sau ít giây hãy tải lại trang: khi nhà cung cấp đã nhận tin, có nút để đưa vào hoạt động."
+        )
         return self.submit_form(
             TryForm(account_id),
             url_for(".index"),

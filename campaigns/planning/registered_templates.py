@@ -185,7 +185,7 @@ def require_templates(session: Session, campaign: Campaign, *, settings: Setting
         if found.template_id is None:
             raise BadCampaign("sender_without_template", step=each.step, sender=campaign.sender)
         raise BadCampaign(
-            "text_without_template",
+            "text_without_template" if each.has_name else "nameless_without_template",
             step=each.step,
             sender=campaign.sender,
             template=found.template_id,

@@ -104,9 +104,11 @@ def find_mismatch(rendered: str, templates: Sequence[RegisteredText]) -> Mismatc
                 continue
             ours, wanted = words[i:j], theirs[k:m]
             if any(_PARAMETER.search(word) for word in wanted):
-                inside = " ".join(ours)
-                if not fits(inside, " ".join(wanted)):
-                    unfit.append(inside)
+                rest = _left_over(ours, " ".join(wanted))
+                if rest == ours:
+                    unfit.append(" ".join(ours))
+                else:
+                    extra += rest
                 continue
             extra += ours
             missing += wanted
@@ -116,6 +118,23 @@ def find_mismatch(rendered: str, templates: Sequence[RegisteredText]) -> Mismatc
     return nearest
 
 
+def _left_over(words: list[str], parameter: str) -> list[str]:
+    """Return what follows or precedes the most of these words that fit a parameter; all of them if none do.
+
+    A sign beside the parameter, as in `{A30},`, tells where it ends; without one a name that is too long would be cut in two.
+    """
+    if fits(" ".join(words), parameter):
+        return []
+    if _PARAMETER.fullmatch(parameter):
+        return words
+    for length in range(len(words) - 1, 0, -1):
+        if fits(" ".join(words[:length]), parameter):
+            return words[length:]
+        if fits(" ".join(words[-length:]), parameter):
+            return words[:-length]
+    return words
+
+
 def renderings(text: str, *, names: Iterable[str], link: str, unaccented: bool) -> Iterable[tuple[str, str]]:
     """Yield names with the text that these people get, and "" with the text without a name.
 
@@ -123,7 +142,7 @@ def renderings(text: str, *, names: Iterable[str], link: str, unaccented: bool) 
     """
     template = Template.parse(text)
     alike = {(len(name), frozenset(_SIGNS.findall(name))): name for name in names}
-    for name in ("", *alike.values()):
+    for name in (*alike.values(), ""):
         rendered = template.render({"name": name, "link": link})
         yield name, unaccent(rendered) if unaccented else rendered
 

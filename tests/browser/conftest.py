@@ -51,6 +51,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def signed_in(office: Office, browser: Browser) -> Callable[[str], Any]:
+    return sign_in_at(office, browser)
+
+
+def sign_in_at(office: Office, browser: Browser) -> Callable[[str], Any]:
     """The cookies of someone who has signed in: once for each, but not so long ago that pages ask for the password again."""
     kept: dict[str, tuple[float, Any]] = {}
 

@@ -43,9 +43,17 @@ class Office:
 
 @contextmanager
 def running_office(
-    folder: Path, redis_url: str, seed_site: Callable[[Runtime], dict[str, Any]], *, people: int = PEOPLE
+    folder: Path,
+    redis_url: str,
+    seed_site: Callable[[Runtime], dict[str, Any]],
+    *,
+    people: int = PEOPLE,
+    **variables: str,
 ) -> Iterator[Office]:
-    """Everything that `make run` starts, for the length of a `with`. Raises RuntimeError with their words."""
+    """Everything that `make run` starts, for the length of a `with`; `variables` are further settings.
+
+    Raises RuntimeError with their words.
+    """
     port = find_port()
     url = f"http://127.0.0.1:{port}"
     with ExitStack() as at_the_end:
@@ -64,6 +72,7 @@ def running_office(
                 "TWILIO_AUTH_TOKEN": simulator.auth_token,
                 "UPLOADS_DIR": str(folder / "uploads"),
                 "SWEEP_S": "2",
+                **variables,
             }
         )
         runtime = open_runtime(settings)

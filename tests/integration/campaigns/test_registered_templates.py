@@ -66,9 +66,10 @@ def test_words_and_names_that_fit_no_accepted_template_are_told(world: World) ->
     register(world, "moi ong/ba cai dat Bluezone: {C40}")
     error = refusal(world, draft)
     assert error.code == "text_without_template"
-    assert (error.parameters["extra"], error.parameters["missing"]) == ("–", "dat")
-    register(world, "moi ong/ba cai Bluezone: {C40}")
+    assert (error.parameters["extra"], error.parameters["missing"]) == ("Chao A Thun,", "dat")
     register(world, "Chao {A10}, moi ong/ba cai Bluezone: {C40}")
+    assert refusal(world, draft).code == "nameless_without_template"
+    register(world, "moi ong/ba cai Bluezone: {C40}")
     world.add_person("Y Bloc Nie Kdam", number(2))
     error = refusal(world, draft)
     assert error.parameters["extra"] == "Y Bloc Nie Kdam,"

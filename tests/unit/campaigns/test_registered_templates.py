@@ -60,6 +60,13 @@ def test_what_does_not_match_is_named(rendered: str, expected: Mismatch | None) 
     assert find_mismatch(rendered, BOTH) == expected
 
 
+def test_a_word_beside_a_name_is_told_from_the_name() -> None:
+    template = RegisteredText(1, "Chao {A30}, moi ong/ba cai: {C60}")
+    assert find_mismatch(f"Chao A Huynh, kinh moi ong/ba cai: {LINK}", [template]) == Mismatch(
+        1, extra=("kinh",)
+    )
+
+
 def test_without_a_template_nothing_fits() -> None:
     assert find_mismatch("Chao ba con", []) == Mismatch(None, extra=("Chao", "ba", "con"))
 
