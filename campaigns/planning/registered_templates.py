@@ -184,13 +184,23 @@ def require_templates(session: Session, campaign: Campaign, *, settings: Setting
         found = each.found
         if found.template_id is None:
             raise BadCampaign("sender_without_template", step=each.step, sender=campaign.sender)
+        extra, missing = " ".join((*found.extra, *found.unfit)) or "–", " ".join(found.missing) or "–"
+        if not each.has_name:
+            raise BadCampaign(
+                "nameless_without_template",
+                step=each.step,
+                sender=campaign.sender,
+                template=found.template_id,
+                extra=extra,
+                missing=missing,
+            )
         raise BadCampaign(
-            "text_without_template" if each.has_name else "nameless_without_template",
+            "text_without_template",
             step=each.step,
             sender=campaign.sender,
             template=found.template_id,
-            extra=" ".join((*found.extra, *found.unfit)) or "–",
-            missing=" ".join(found.missing) or "–",
+            extra=extra,
+            missing=missing,
         )
 
 

@@ -119,19 +119,14 @@ def find_mismatch(rendered: str, templates: Sequence[RegisteredText]) -> Mismatc
 
 
 def _left_over(words: list[str], parameter: str) -> list[str]:
-    """Return what follows or precedes the most of these words that fit a parameter; all of them if none do.
+    """Return what is left of the words after those that fit a parameter; all of them if none do.
 
-    A sign beside the parameter, as in `{A30},`, tells where it ends; without one a name that is too long would be cut in two.
+    A sign after the parameter, as in `{A30},`, tells where it ends; without one a name that is too long would be cut in two.
     """
-    if fits(" ".join(words), parameter):
-        return []
-    if _PARAMETER.fullmatch(parameter):
-        return words
-    for length in range(len(words) - 1, 0, -1):
+    shortest = 1 if not parameter.endswith("}") else len(words)
+    for length in range(len(words), shortest - 1, -1):
         if fits(" ".join(words[:length]), parameter):
             return words[length:]
-        if fits(" ".join(words[-length:]), parameter):
-            return words[:-length]
     return words
 
 
