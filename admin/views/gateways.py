@@ -36,6 +36,37 @@ from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Proof
 
 
+class ConnectionForm(Form):
+    """The address of a gateway and the login that connects to it: first in the form, as its fields are made first."""
+
+    name = TextField(_l("Tên"), maxlength=60, required=True, autocomplete="off")
+    kind = ChoiceField(
+        _l("Kết nối bằng"),
+        [("aggregator", _l("HTTP (đơn vị cung cấp brandname)")), ("smpp", _l("SMPP (nhà mạng)"))],
+        default="aggregator",
+    )
+    profile = ChoiceField(
+        _l("Giao thức HTTP"), lambda: [(name, name) for name in profiles()], empty=_l("không (SMPP)")
+    )
+    url = TextField(
+        _l("Địa chỉ kết nối"),
+        maxlength=300,
+        autocomplete="off",
+        hint=_l(
+            "SMPP: smpp://máy-chủ:cổng, smpps:// nếu có TLS. HTTP: để trống thì dùng địa chỉ của giao thức."
+        ),
+    )
+    login = TextField(
+        _l("Tên đăng nhập (system_id hoặc khóa API)"), maxlength=120, required=True, autocomplete="off"
+    )
+    secret = SecretField(
+        _l("Mật khẩu (khóa bí mật)"),
+        autocomplete="new-password",
+        hint=_l("Được niêm phong trước khi lưu và không hiện lại. Để trống khi sửa thì giữ mật khẩu cũ."),
+    )
+    window = NumberField(_l("SMPP: số tin chờ trả lời cùng lúc"), default=10)
+
+
 class TermsForm(Form):
     """What is agreed with a gateway: the whole form of the environment's, the end of the others'."""
 
@@ -84,35 +115,8 @@ class TermsForm(Form):
         }
 
 
-class GatewayForm(TermsForm):
-    """A gateway with the address and login that connect to it."""
-
-    name = TextField(_l("Tên"), maxlength=60, required=True, autocomplete="off")
-    kind = ChoiceField(
-        _l("Kết nối bằng"),
-        [("aggregator", _l("HTTP (đơn vị cung cấp brandname)")), ("smpp", _l("SMPP (nhà mạng)"))],
-        default="aggregator",
-    )
-    profile = ChoiceField(
-        _l("Giao thức HTTP"), lambda: [(name, name) for name in profiles()], empty=_l("không (SMPP)")
-    )
-    url = TextField(
-        _l("Địa chỉ kết nối"),
-        maxlength=300,
-        autocomplete="off",
-        hint=_l(
-            "SMPP: smpp://máy-chủ:cổng, smpps:// nếu có TLS. HTTP: để trống thì dùng địa chỉ của giao thức."
-        ),
-    )
-    login = TextField(
-        _l("Tên đăng nhập (system_id hoặc khóa API)"), maxlength=120, required=True, autocomplete="off"
-    )
-    secret = SecretField(
-        _l("Mật khẩu (khóa bí mật)"),
-        autocomplete="new-password",
-        hint=_l("Được niêm phong trước khi lưu và không hiện lại. Để trống khi sửa thì giữ mật khẩu cũ."),
-    )
-    window = NumberField(_l("SMPP: số tin chờ trả lời cùng lúc"), default=10)
+class GatewayForm(TermsForm, ConnectionForm):
+    """A gateway of which everything is entered here."""
 
 
 class TryForm(Form):

@@ -107,7 +107,7 @@ class ReachView(AdminPage):
                 lifts=show_lifts(step_lifts(campaign, reach)),
                 price=price,
                 told=told_of(campaign.kind),
-                carried=self._by_operator(session, user, campaign, price=price),
+                carried=self._by_operator(session, user, campaign),
                 gateways=read_names_of_gateways(session),
                 copies=read_control_copies(session, campaign_id),
             )
@@ -115,13 +115,12 @@ class ReachView(AdminPage):
             enqueue_count_reach(self.runtime, campaign_id)
         return page
 
-    def _by_operator(
-        self, session: Session, user: User, campaign: Campaign, *, price: float
-    ) -> ReachByOperator | None:
+    def _by_operator(self, session: Session, user: User, campaign: Campaign) -> ReachByOperator | None:
         """Return the messages by operator, for those who see all of them."""
         if organisations_of(session, user) is not None:
             return None
-        return read_by_operator(session, campaign, redis=self.runtime.redis, price_vnd=price)
+        usual = self.settings.price_per_segment_vnd
+        return read_by_operator(session, campaign, redis=self.runtime.redis, usual_price_vnd=usual)
 
     @expose("/file", methods=["POST"])
     def file(self, campaign_id: int) -> ResponseReturnValue:

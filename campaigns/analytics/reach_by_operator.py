@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis, RedisError
@@ -10,6 +11,7 @@ from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.reach_counts import is_small
+from campaigns.delivery.gateway_routes import terms_of
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.reach_by_operator import ReachByOperator, add_up
@@ -22,7 +24,7 @@ COUNT_TTL_S = 5.0
 
 
 def read_by_operator(
-    session: Session, campaign: Campaign, *, redis: Redis, price_vnd: float
+    session: Session, campaign: Campaign, *, redis: Redis, usual_price_vnd: float
 ) -> ReachByOperator | None:
     """Return a campaign's messages by operator and gateway, of all its lists; None while nobody has counted a large one."""
     key = _key(campaign.id)
@@ -38,8 +40,13 @@ def read_by_operator(
         if kept is None:
             return None
         counted = json.loads(kept)
-    proofs = dict(session.execute(select(GatewayAccount.id, GatewayAccount.proof)).all())
-    return add_up(counted["rows"], proofs=proofs, price_vnd=price_vnd)
+    accounts = session.scalars(select(GatewayAccount)).all()
+    return add_up(
+        counted["rows"],
+        proofs={each.id: each.proof for each in accounts},
+        terms={each.id: terms_of(each, now=datetime.now(UTC)) for each in accounts},
+        usual_price_vnd=usual_price_vnd,
+    )
 
 
 def keep_by_operator(db: Database, redis: Redis, campaign_id: int) -> None:

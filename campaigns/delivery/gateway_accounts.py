@@ -377,7 +377,8 @@ def read_gateways(session: Session, *, redis: Redis, settings: Settings, now: da
     terms = read_gateway_terms(session, now=now)
     senders = session.scalars(select(Sender.name).order_by(Sender.name)).all()
     usual = settings.price_per_segment_vnd
-    names = list(dict.fromkeys([*senders, settings.twilio_from]))
+    registered = sorted(name for each in terms for name in each.senders)
+    names = list(dict.fromkeys([*senders, *registered, settings.twilio_from]))
     return GatewaysPage(lines, [(name, list(_routes(terms, name, usual=usual))) for name in names])
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from campaigns.rules.delivery import is_charged
+from campaigns.rules.gateway_choice import GatewayTerms
 from campaigns.rules.states import AttemptState
 from outreach.rules.gateway import Proof
 from outreach.rules.operators import Operator, operator_of_series
@@ -14,7 +15,7 @@ from outreach.rules.operators import Operator, operator_of_series
 
 @dataclass(slots=True)
 class Carried:
-    """Messages that one operator's numbers were sent, or that one gateway took. `cost_vnd`: billed, else by the usual price."""
+    """Messages that one operator's numbers were sent, or that one gateway took. `cost_vnd`: billed, else by its gateway's price."""
 
     sent: int = 0
     delivered: int = 0
@@ -33,14 +34,25 @@ class ReachByOperator:
     gateways: dict[int, Carried] = field(default_factory=dict)
 
 
-def add_up(rows: Iterable[list[Any]], *, proofs: Mapping[int, Proof], price_vnd: float) -> ReachByOperator:
-    """Add up counts by operator or series, account and state. A gateway that is gone proves nothing."""
+def add_up(
+    rows: Iterable[list[Any]],
+    *,
+    proofs: Mapping[int, Proof],
+    terms: Mapping[int, GatewayTerms],
+    usual_price_vnd: float,
+) -> ReachByOperator:
+    """Add up counts by operator or series, account and state.
+
+    A segment without a bill costs what its gateway's terms say. A gateway that is gone proves nothing and has the usual price.
+    """
     reach = ReachByOperator()
     for name, account_id, state_name, n, segments, billed_vnd in rows:
         state = AttemptState(state_name)
         if state in (AttemptState.SENDING, AttemptState.ABSENT):
             continue
         operator = operator_of_series(name) if name.isdigit() else Operator(name)
+        price = terms[account_id].price_to(operator) if account_id in terms else None
+        cost = billed_vnd + round(segments * (usual_price_vnd if price is None else price))
         for each in (
             reach.total,
             reach.operators.setdefault(operator, Carried()),
@@ -55,7 +67,7 @@ def add_up(rows: Iterable[list[Any]], *, proofs: Mapping[int, Proof], price_vnd:
             else:
                 each.silent += n
             if is_charged(state):
-                each.cost_vnd += billed_vnd + round(segments * price_vnd)
+                each.cost_vnd += cost
     reach.operators = dict(sorted(reach.operators.items(), key=lambda pair: -pair[1].sent))
     reach.gateways = dict(sorted(reach.gateways.items()))
     return reach
