@@ -39,6 +39,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "security.index": _ADMINISTRATOR,
     "checks.index": _ADMINISTRATOR,
     "checks.allow": _ADMINISTRATOR,
+    "calendar.index": _ALL,
+    "calendar.collisions": _ALL,
     "campaigns.index": _READERS,
     "campaigns.sheet": _READERS,
     "campaigns.create": _STAFF,

@@ -42,6 +42,7 @@ from admin.views.activities import ActivitiesView
 from admin.views.agencies import AgenciesView
 from admin.views.alike import AlikeView
 from admin.views.audit import AuditView
+from admin.views.calendar import CalendarView
 from admin.views.campaigns import CampaignsView
 from admin.views.checks import ChecksView
 from admin.views.connections import TokensView, WebhooksView
@@ -133,6 +134,7 @@ def create_views(runtime: Runtime) -> list[Any]:
     """Return all views except the home page, in the order of the menu."""
     return [
         CampaignsView(runtime),
+        CalendarView(runtime),
         InboxView(runtime),
         ProgressView(runtime),
         AgenciesView(runtime),

@@ -13,6 +13,7 @@ from campaigns.delivery.streams import open_streams
 from campaigns.rules.delivery import Renderer
 from campaigns.rules.links import LinkCipher
 from outreach.rules.keys import Purpose
+from outreach.rules.quiet_days import NO_DAYS
 from outreach.runtime import Runtime
 
 SMALL, LARGE = 30_000, 3_000_000
@@ -27,7 +28,7 @@ def time_claim(runtime: Runtime) -> float:
     now = datetime.now(UTC)
     started = time.perf_counter()
     with runtime.db.read() as session:
-        stream = open_streams(session, now=now, is_live=False)[0]
+        stream = open_streams(session, now=now, is_live=False, quiet=NO_DAYS)[0]
     with runtime.db.write() as session:
         batch = claim(
             session,
@@ -40,6 +41,7 @@ def time_claim(runtime: Runtime) -> float:
             renderer=renderer,
             price_vnd=settings.price_per_segment_vnd,
             is_live=False,
+            quiet=NO_DAYS,
             service_sender="LOA",
         )
     took = (time.perf_counter() - started) * 1000

@@ -23,7 +23,7 @@ from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
 from campaigns.delivery.reconcile import expire_leases, has_unknown_due
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
-from campaigns.delivery.streams import open_streams
+from campaigns.delivery.streams import open_streams, steps_due_at
 from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
@@ -36,8 +36,8 @@ from campaigns.planning.approvals import (
 from campaigns.planning.audience import freeze_audience, queue_step, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.delivery import create_renderer
-from campaigns.rules.sending_hours import step_due_at
 from campaigns.rules.states import (
     UNSETTLED,
     AttemptState,
@@ -53,6 +53,7 @@ from outreach.gateway_accounts import dearest_price
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose
+from outreach.rules.quiet_days import QuietDays
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
 
@@ -114,7 +115,8 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
 
     def look() -> None:
         with db.read() as session:
-            result.has_to_send = bool(open_streams(session, now=now, is_live=runtime.settings.is_live))
+            live, days = runtime.settings.is_live, quiet_days(runtime.settings)
+            result.has_to_send = bool(open_streams(session, now=now, is_live=live, quiet=days))
             result.has_unknown = has_unknown_due(session, settings=runtime.settings, now=now)
 
     for part in (
@@ -136,7 +138,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
 
 def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None:
     with runtime.db.read() as session:
-        due = steps_due(session, now=now)
+        due = steps_due(session, now=now, quiet=quiet_days(runtime.settings))
     for step_id in due:
         try:
             with runtime.db.write() as session:
@@ -273,7 +275,7 @@ def start_scheduled(session: Session, *, now: datetime) -> list[int]:
     ]
 
 
-def steps_due(session: Session, *, now: datetime) -> list[int]:
+def steps_due(session: Session, *, now: datetime, quiet: QuietDays) -> list[int]:
     """Return the ids of steps that are due: of each sending campaign at most the next one.
 
     A reminder waits until the step before it has gone out: nobody gets two at once because a pause, a rate
@@ -293,7 +295,7 @@ def steps_due(session: Session, *, now: datetime) -> list[int]:
         step.id
         for step in next_steps.values()
         if step.campaign.launched_at
-        and step_due_at(step.campaign.launched_at, after_days=step.after_days, at=step.at) <= now
+        and steps_due_at(step.campaign, step.campaign.launched_at, quiet)[step.number] <= now
     ]
 
 

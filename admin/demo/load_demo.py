@@ -52,6 +52,7 @@ from outreach.places.areas import load_areas
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import Accepted, Cause, InboundMessage
 from outreach.rules.keys import Purpose
+from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.segments import measure
 from outreach.runtime import Runtime
 
@@ -175,7 +176,7 @@ def _run_campaign(
     change_campaign(session, campaign_id, CampaignAction.SUBMIT, terms=None, user=author, now=then)
     change_campaign(session, campaign_id, CampaignAction.APPROVE, terms=terms, user=approver, now=then)
     change_campaign(session, campaign_id, CampaignAction.LAUNCH, terms=terms, user=author, now=then)
-    open_step(session, steps_due(session, now=then)[0], settings=settings, now=then)
+    open_step(session, steps_due(session, now=then, quiet=NO_DAYS)[0], settings=settings, now=then)
     keys = AnswerContext(secret_key=settings.keys_of(Purpose.SUPPRESSIONS), is_live=False)
     first = min(contacts // 2, _ONE_BY_ONE)
     for sent in range(0, first, 500):
@@ -205,6 +206,7 @@ def _pretend_to_send(
         renderer=renderer,
         price_vnd=settings.price_per_segment_vnd,
         is_live=False,
+        quiet=NO_DAYS,
         service_sender=settings.twilio_from,
     )
     accepted = [(item, Accepted(f"SM{chance.getrandbits(128):032x}")) for item in batch.claims]

@@ -38,8 +38,9 @@ from campaigns.cases.conversation import (
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.planning.kinds import all_kinds
+from campaigns.privacy.clocks import load_clocks
 from campaigns.privacy.consents import read_consents
-from campaigns.privacy.requests import load_clocks, read_requests
+from campaigns.privacy.requests import read_requests
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
 from campaigns.rules.privacy import childhood, clocks_on
 from campaigns.rules.replies.labels import Label

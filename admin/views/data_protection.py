@@ -15,8 +15,8 @@ from admin.permissions import may_open
 from admin.views.base import AdminPage
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.breaches import read_breaches, record_breach, report_breach
+from campaigns.privacy.clocks import load_calendar, load_clocks
 from campaigns.privacy.impact import read_impact
-from campaigns.privacy.requests import load_calendar, load_clocks
 from campaigns.rules.privacy import clocks_on
 from campaigns.rules.sending_hours import VIETNAM
 

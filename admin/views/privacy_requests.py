@@ -34,14 +34,13 @@ from admin.wording.filters import LABELS, kind_titles
 from campaigns.models.privacy import STOPPING, RequestKind
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.kinds import all_kinds
+from campaigns.privacy.clocks import load_calendar, load_clocks
 from campaigns.privacy.consents import record_consent
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
 from campaigns.privacy.requests import (
     extend_request,
     finish_request,
-    load_calendar,
-    load_clocks,
     read_requests,
     record_request,
     respond_to_request,

@@ -24,7 +24,17 @@ from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipR
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.rules.gateway import Cause
 from outreach.rules.identity import mask_number
+from outreach.rules.quiet_days import Period
 
+_DAY_NAMES = (
+    _l("Thứ Hai"),
+    _l("Thứ Ba"),
+    _l("Thứ Tư"),
+    _l("Thứ Năm"),
+    _l("Thứ Sáu"),
+    _l("Thứ Bảy"),
+    _l("Chủ nhật"),
+)
 FAMILIES: dict[str, dict[Any, Any]] = {
     **enums.FAMILIES,
     "state": {
@@ -74,6 +84,8 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Exclusion.ANSWERS: _l("Không đúng điều kiện về câu trả lời trước đây"),
         Exclusion.SHARED_PHONE: _l("Chung số với người khác đã có trong danh sách"),
     },
+    "quiet": {"holidays": _l("nghỉ lễ, Tết")} | {f"weekday.{n}": name for n, name in enumerate(_DAY_NAMES)},
+    "day_name": {str(n): name for n, name in enumerate(_DAY_NAMES)},
     "skip": {
         SkipReason.SUPPRESSED: _l("Đã từ chối nhận tin"),
         SkipReason.ANSWERED: _l("Đã trả lời"),
@@ -228,6 +240,18 @@ def day(iso: str | None) -> str:
     return "/".join(part.lstrip("0") for part in reversed(iso.split("-"))) if iso else ""
 
 
+def period(days: Period) -> str:
+    """Word days without sending: ngày 10/2/2027 đến 16/2/2027 (nghỉ Tết)."""
+    first, last = day(days.first.isoformat()), day(days.last.isoformat())
+    text = _("ngày %(day)s", day=first) if first == last else _("ngày %(a)s đến %(b)s", a=first, b=last)
+    return f"{text} ({quiet_reason(days.why)})" if days.why else text
+
+
+def quiet_reason(why: str) -> str:
+    """Word why nothing is sent on a day: a name from the settings, a weekday, a public holiday."""
+    return str(LABELS.get(f"quiet.{why}", why)) or _("ngày không gửi")
+
+
 def gateway_fault(fault: str) -> str:
     """Word a fault of the gateway, by its key in `campaigns.rules.delivery.fault_of`, and what to do about it."""
     if fault == "certificate":
@@ -288,6 +312,8 @@ def install_filters(app: Flask) -> None:
         clock=clock,
         duration=duration,
         day=day,
+        period=period,
+        quiet_reason=quiet_reason,
         gateway_fault=gateway_fault,
         mask_number=mask_number,
         stored_error=show_stored_error,

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_undecided
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours, campaign_quiet_days, step_times
 from campaigns.emergency_stop import is_stopped
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
@@ -28,11 +28,11 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import InstallReport
 from campaigns.planning.audience import count_audience, has_sent_any
 from campaigns.planning.preview import campaign_spending
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import reserve_of
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import share_of
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.sending_hours import step_due_at
 from campaigns.rules.sending_status import (
     Batch,
     SendingState,
@@ -154,14 +154,13 @@ def read_sending_panel(
     left = states.get(MessageState.QUEUED, 0)
     sending, unknown = states.get(MessageState.SENDING, 0), states.get(MessageState.UNKNOWN, 0)
     next_step = next((step for step in steps if step.opened_at is None), None)
-    next_step_at = (
-        step_due_at(campaign.launched_at, after_days=next_step.after_days, at=next_step.at)
-        if next_step and campaign.launched_at
-        else None
-    )
+    hours = campaign_hours(campaign, is_live=settings.is_live)
+    quiet = campaign_quiet_days(campaign, quiet_days(settings))
+    is_dated = campaign.launched_at or campaign.starts_at
+    times = step_times(campaign, settings=settings, now=now) if is_dated else {}
+    next_step_at = times.get(next_step.number) if next_step else None
     batches = _read_batches(session, campaign.id, now=now)
     first_due_at, throttled_count = _first_due(session, campaign.id)
-    hours = campaign_hours(campaign, is_live=settings.is_live)
     stall = why_stalled(
         SendingState(
             state=campaign.state,
@@ -178,6 +177,7 @@ def read_sending_panel(
             last_claim_at=batches[-1][0] if batches else None,
             opened_at=max((step.opened_at for step in steps if step.opened_at), default=None),
             next_step_at=next_step_at,
+            quiet=quiet,
         ),
         now=now,
     )
@@ -213,7 +213,7 @@ def read_sending_panel(
         still=stall,
         finish_at=None
         if stall or not left
-        else estimated_finish(now, left=left, rate=steady_rate, hours=hours),
+        else estimated_finish(now, left=left, rate=steady_rate, hours=hours, quiet=quiet),
         segments=counts.segments,
         spent_vnd=spent,
         replies_vnd=counts.reply_segments * spending.price_vnd,

@@ -27,6 +27,7 @@ from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
     Stream,
     campaign_hours,
+    campaign_quiet_days,
     open_streams,
     reserve_capacity,
     sender_rate_limit,
@@ -37,6 +38,7 @@ from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
 from campaigns.planning.drives import opted_out_of_drives
 from campaigns.planning.preview import segment_price
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending, expected_segments
 from campaigns.rules.delivery import (
     MOST_FIRST_REFUSALS,
@@ -58,6 +60,7 @@ from outreach.core.fence import Fence
 from outreach.models.contacts import Phone, Suppression, SuppressionReason
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
+from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.runtime import Runtime
 
 # How long a message that may not leave yet (over the cap, outside the hours) stays in the outbox before the next check.
@@ -122,6 +125,7 @@ def claim(
     renderer: Renderer,
     price_vnd: int,
     is_live: bool,
+    quiet: QuietDays,
     service_sender: str,
     routes: Routes | None = None,
     passes_opt_outs: bool = False,
@@ -129,7 +133,7 @@ def claim(
     """Claim up to `limit` due messages of a stream, of `segments` segments together, or one longer one.
 
     Returns an empty batch if none is due or the campaign was stopped. `segments` may be infinite. Without `routes` all go by the
-    environment's gateway. `passes_opt_outs`: the installation allows a warning that has a legal basis to pass opt-outs and
+    environment's gateway. On `quiet` days no campaign's own messages leave, but for a warning's; answers do. `passes_opt_outs`: the installation allows a warning that has a legal basis to pass opt-outs and
     the do-not-call register.
     """
     terms = _lock_stream(session, stream, price_vnd=price_vnd)
@@ -161,9 +165,11 @@ def claim(
     with_open_case = _recipients_with_open_case(
         session, {row.recipient_id for row in due if (row.step or 0) > 1}
     )
-    closing_times = {
-        hours: closes_at(now, hours) for hours in {campaign_hours(row, is_live=is_live) for row in due}
-    }
+    closing_times = {}
+    for row in due:
+        if (terms_of := _hours_key(row)) not in closing_times:
+            days = campaign_quiet_days(row, quiet) if row.step_id is not None else NO_DAYS
+            closing_times[terms_of] = closes_at(now, campaign_hours(row, is_live=is_live), days)
     recent, contents = recent_messages(session, phones, now=now)
 
     taken: list[tuple[Any, str, int]] = []
@@ -198,7 +204,7 @@ def claim(
             repeated=(row.phone_id, content) in contents,
             recent=recent.get((row.phone_id, is_urgent), 0),
             cap=daily_cap(row.cap_per_day, is_live=is_live, is_urgent=is_urgent),
-            is_open=closing_times[campaign_hours(row, is_live=is_live)] is not None,
+            is_open=closing_times[_hours_key(row)] is not None,
         )
         if refusal:
             refused.setdefault(refusal, []).append(row)
@@ -266,9 +272,7 @@ def claim(
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
             is_unproved=terms.is_unproved,
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
-            closes_at=min(
-                stream.closes_at, closing_times[campaign_hours(row, is_live=is_live)] or stream.closes_at
-            ),
+            closes_at=min(stream.closes_at, closing_times[_hours_key(row)] or stream.closes_at),
             kind=row.kind,
             account_id=used[row.message_id].account_id or ENVIRONMENT,
             cost_vnd=used[row.message_id].price_vnd,
@@ -278,6 +282,10 @@ def claim(
     ]
     waiting = sum(map(len, waits.values()))
     return ClaimBatch(claims, skipped, over_budget, without_gateway, waiting)
+
+
+def _hours_key(row: Any) -> tuple[bool, str | None, str | None, bool]:
+    return bool(row.urgent_reason), row.window_from, row.window_to, row.step_id is None
 
 
 class _Terms(NamedTuple):
@@ -401,8 +409,9 @@ class _StreamRotation:
 
     def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
         with self._runtime.db.read() as session:
-            streams = open_streams(session, now=database_now(session), is_live=self._settings.is_live)
-            self._terms = read_gateway_terms(session, now=database_now(session)) if streams else []
+            now, days = database_now(session), quiet_days(self._settings)
+            streams = open_streams(session, now=now, is_live=self._settings.is_live, quiet=days)
+            self._terms = read_gateway_terms(session, now=now) if streams else []
         served = self._last_served() if len(streams) > 1 else {}
         streams.sort(key=lambda stream: (stream.rank, served.get(stream.id, 0.0)))
         # While a warning waits for its turn at a rate limit, nobody else takes the time that comes free there.
@@ -467,6 +476,7 @@ class _StreamRotation:
                 renderer=self._renderer,
                 price_vnd=price_vnd,
                 is_live=settings.is_live,
+                quiet=quiet_days(settings),
                 service_sender=settings.twilio_from,
                 routes=routes,
                 passes_opt_outs=settings.urgent_passes_opt_outs,

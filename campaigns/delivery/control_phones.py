@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
-from campaigns.delivery.streams import campaign_hours
+from campaigns.delivery.streams import campaign_hours, campaign_quiet_days
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.checks import ControlCopy, ControlPhone
 from campaigns.models.messages import Message
 from campaigns.planning.preview import measure_for
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.control_phones import ControlLook, read_came_at
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
@@ -103,7 +104,8 @@ def queue_control_copies(
     phones = [phone for phone, _operator in read_control_phones(session)]
     if not phones:
         return
-    not_before = opens_at(now, campaign_hours(campaign, is_live=settings.is_live))
+    days = campaign_quiet_days(campaign, quiet_days(settings))
+    not_before = opens_at(now, campaign_hours(campaign, is_live=settings.is_live), days)
     cipher = LinkCipher(settings.keys_of(Purpose.LINKS))
     for phone in phones:
         if has_opted_out(session, phone.e164, settings=settings):

@@ -24,6 +24,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM, streams_still_open,
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.lookups import (
     TIMES_ABSENT,
     LookupResult,
@@ -192,8 +193,14 @@ async def _repeat_all(
 
 def _may_repeat_now(runtime: Runtime, due: Sequence[Any], *, now: datetime) -> set[int]:
     with runtime.db.read() as session:
-        is_live = runtime.settings.is_live
-        streams = streams_still_open(session, list({row.stream_id for row in due}), now=now, is_live=is_live)
+        settings = runtime.settings
+        streams = streams_still_open(
+            session,
+            list({row.stream_id for row in due}),
+            now=now,
+            is_live=settings.is_live,
+            quiet=quiet_days(settings),
+        )
         suppressed = suppressed_attempts(
             session,
             [row.id for row in due],

@@ -37,6 +37,7 @@ from campaigns.delivery.gateway_pool import GatewayPool
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.delivery.streams import Stream, streams_still_open, suppressed_attempts
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import vnd_of
 from campaigns.rules.delivery import MOST_FIRST_REFUSALS, may_be_refused_to_all
 from campaigns.rules.gateway_choice import Health
@@ -325,7 +326,11 @@ class MessageSender:
     ) -> tuple[dict[int, datetime], set[int]]:
         with self.runtime.db.read() as session:
             open_until = streams_still_open(
-                session, stream_ids, now=datetime.now(UTC), is_live=self._settings.is_live
+                session,
+                stream_ids,
+                now=datetime.now(UTC),
+                is_live=self._settings.is_live,
+                quiet=quiet_days(self._settings),
             )
             passes = self._settings.urgent_passes_opt_outs
             return open_until, suppressed_attempts(session, buffered, passes_opt_outs=passes)

@@ -23,10 +23,13 @@ from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.planning.drives import drive_opt_outs
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.sending_hours import Hours, closes_at, common_hours
+from campaigns.rules.sending_hours import Hours, closes_at, common_hours, due_times, opens_at
 from campaigns.rules.states import CampaignState, MessageKind
+from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression, SuppressionReason
+from outreach.rules.quiet_days import NO_DAYS, QuietDays
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
 TRANSACTIONAL_STREAM = 0
@@ -64,8 +67,8 @@ class Stream:
         return 0 if self.is_urgent else 1 if self.id == TRANSACTIONAL_STREAM else 2
 
 
-def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stream]:
-    """Return the streams with a message due."""
+def open_streams(session: Session, *, now: datetime, is_live: bool, quiet: QuietDays) -> list[Stream]:
+    """Return the streams with a message due. On `quiet` days none of a campaign is, but for warnings."""
     if is_stopped(session):
         return []
     # Reads the first row by the index. (The planner may turn an EXISTS into a scan of a whole outbox of millions.)
@@ -89,7 +92,7 @@ def open_streams(session: Session, *, now: datetime, is_live: bool) -> list[Stre
         .where(Campaign.state == CampaignState.SENDING, first_due.is_not(None))
         .order_by(Campaign.id)
     ):
-        if closes := sending_until(campaign, now=now, is_live=is_live):
+        if closes := sending_until(campaign, now=now, is_live=is_live, quiet=quiet):
             rate_limits = (
                 sender_rate_limit(campaign.sender, sender_pace),
                 RateLimit(f"campaign:{campaign.id}", campaign.pace) if campaign.pace else None,
@@ -116,7 +119,7 @@ def sender_rate_limit(name: str, per_second: float | None) -> RateLimit | None:
 
 
 def streams_still_open(
-    session: Session, stream_ids: list[int], *, now: datetime, is_live: bool
+    session: Session, stream_ids: list[int], *, now: datetime, is_live: bool, quiet: QuietDays
 ) -> dict[int, datetime]:
     """Return those of these streams that may go on, with the moment at which each closes."""
     if is_stopped(session):
@@ -127,7 +130,7 @@ def streams_still_open(
     for campaign in session.scalars(
         select(Campaign).where(Campaign.id.in_(stream_ids), Campaign.state == CampaignState.SENDING)
     ):
-        if closes := sending_until(campaign, now=now, is_live=is_live):
+        if closes := sending_until(campaign, now=now, is_live=is_live, quiet=quiet):
             still_open[campaign.id] = closes
     return still_open
 
@@ -176,12 +179,37 @@ def campaign_hours(campaign: Campaign | Row[Any], *, is_live: bool) -> Hours | N
     return common_hours(own, is_live=is_live)
 
 
-def sending_until(campaign: Campaign, *, now: datetime, is_live: bool) -> datetime | None:
-    """Return when sending has to end: at the close of the window or at the deadline.
+def campaign_quiet_days(campaign: Campaign | Row[Any], quiet: QuietDays) -> QuietDays:
+    """Return the days on which a campaign's own messages do not leave: none for a warning."""
+    return NO_DAYS if campaign.urgent_reason else quiet
+
+
+def steps_due_at(campaign: Campaign, launched_at: datetime, quiet: QuietDays) -> dict[int, datetime]:
+    """Return when each step of a campaign is due by its number, if it is launched then."""
+    planned = [(step.after_days, step.at) for step in campaign.steps]
+    times = due_times(launched_at, planned, campaign_quiet_days(campaign, quiet))
+    return {step.number: at for step, at in zip(campaign.steps, times, strict=True)}
+
+
+def step_times(campaign: Campaign, *, settings: Settings, now: datetime) -> dict[int, datetime]:
+    """Return when each step of a campaign has begun to leave, or will at the earliest, by its number."""
+    hours, quiet = campaign_hours(campaign, is_live=settings.is_live), quiet_days(settings)
+    starts = campaign.launched_at or max(campaign.starts_at or now, now)
+    due = steps_due_at(campaign, starts, quiet)
+    own = campaign_quiet_days(campaign, quiet)
+    return {
+        step.number: step.opened_at or opens_at(max(due[step.number], now), hours, own)
+        for step in campaign.steps
+    }
+
+
+def sending_until(campaign: Campaign, *, now: datetime, is_live: bool, quiet: QuietDays) -> datetime | None:
+    """Return when sending has to end: at the close of the window, before a day without sending, or at the deadline.
 
     Returns None if the campaign may not send now.
     """
-    closes = closes_at(now, campaign_hours(campaign, is_live=is_live))
+    hours = campaign_hours(campaign, is_live=is_live)
+    closes = closes_at(now, hours, campaign_quiet_days(campaign, quiet))
     if closes is None or (campaign.deadline and campaign.deadline <= now):
         return None
     return min(closes, campaign.deadline) if campaign.deadline else closes

@@ -288,12 +288,12 @@ _UNREACHABLE = """
 # who opted out on any of their phones asked for no message on all of them; a wrong number only
 # rules out that number. Of several people on one phone, one gets the message: people without another phone before
 # people with one, then the first. The others are written to on their next phone that nobody else is written to on.
-_FREEZE = """
-INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion, bucket)
+_AUDIENCE = """
+{into}
 WITH people AS (
     SELECT m.contact_id, MIN(CASE WHEN m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS founded_id,
            MIN(m.list_id) AS list_id
-    FROM memberships m WHERE m.list_id IN :lists
+    FROM memberships m WHERE m.list_id IN :lists{some}
     GROUP BY m.contact_id
 ), {blocked}{told}, reachable AS (
     SELECT p.contact_id, p.founded_id, p.list_id, c.area_code, cp.phone_id{facts},{choice}
@@ -332,8 +332,12 @@ WITH people AS (
     FROM ranked r
     LEFT JOIN next_phone n ON n.contact_id = r.contact_id AND n.turn = 1
 )
-SELECT :campaign, contact_id, phone_id, list_id, area_code, exclusion, {bucket} FROM audience ORDER BY contact_id
+SELECT {columns} FROM audience {which}
 """
+_FROZEN = "INSERT INTO recipients (campaign_id, contact_id, phone_id, list_id, area_code, exclusion, bucket)"
+_SOME_PEOPLE = (
+    " AND m.contact_id IN (SELECT s.contact_id FROM contact_phones s WHERE s.phone_id % :every = 0)"
+)
 # Everybody in a list; people of the same profile are one row with their number. Each `every`-th person has a row of
 # their own with their id, and so has each person whose first phone may be used for somebody else as well.
 _PROFILES = """
@@ -378,6 +382,32 @@ def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, di
 
     The caller adds the parameter `campaign`.
     """
+    columns = "contact_id, phone_id, list_id, area_code, exclusion"
+    bucket = bucket_sql("contact_id", seed)
+    return _audience_statement(
+        query, into=_FROZEN, columns=f":campaign, {columns}, {bucket}", which="ORDER BY contact_id", some=""
+    )
+
+
+def planned_phones(
+    session: Session, campaign: Campaign, *, every: int, passes_opt_outs: bool = False
+) -> set[int]:
+    """Return each `every`-th phone that a campaign would write to if its audience were frozen now."""
+    query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
+    if not query.lists:
+        return set()
+    statement, parameters = _audience_statement(
+        query,
+        into="",
+        columns="phone_id",
+        which="WHERE exclusion IS NULL AND phone_id % :every = 0",
+        some=_SOME_PEOPLE if every > 1 else "",
+    )
+    with full_scan(session):
+        return set(session.scalars(statement, {"every": every, **parameters}))
+
+
+def _audience_statement(query: AudienceQuery, **parts: str) -> tuple[TextClause, dict[str, Any]]:
     fields = [condition.field for condition in query.conditions]
     parameters: dict[str, Any] = {
         "lists": sorted(query.lists),
@@ -391,14 +421,14 @@ def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, di
         parameters[f"allowed_{index}"] = sorted(condition.allowed)
     if ContactField.HISTORY in fields:
         parameters["kind"] = query.kind
-    statement = _FREEZE.format(
+    statement = _AUDIENCE.format(
         **suppression_parts(query.passes_opt_outs, query.drive),
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
         facts="".join(f", {_FIELD_SQL[field][0]} AS {field}" for field in fields),
         joins=" ".join(_FIELD_SQL[field][1] for field in fields),
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
-        bucket=bucket_sql("contact_id", seed),
+        **parts,
     )
     expanding: list[BindParameter[Any]] = [
         bindparam(name, expanding=True) for name, value in parameters.items() if isinstance(value, list)

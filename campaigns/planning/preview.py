@@ -14,16 +14,18 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Sender, Step
 from campaigns.planning.kinds import all_kinds
+from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending
 from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import FIELDS, Draft, StepDraft
-from campaigns.rules.sending_hours import common_hours, opens_at
+from campaigns.rules.sending_hours import Pause, common_hours, due_times, find_pauses, opens_at
 from campaigns.rules.sending_status import estimated_finish
 from campaigns.rules.states import Exclusion
 from campaigns.rules.warnings import CampaignWarning, WarningFacts, find_warnings
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
 from outreach.rules.languages import VIETNAMESE
+from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.segments import Encoding, TextMeasure, measure, unaccent
 from outreach.rules.sms_template import Template
 
@@ -93,7 +95,7 @@ class StepPreview:
 class Preview:
     """All that an author or an approver is shown.
 
-    `begins_at` and `finishes_at` are those of the first message.
+    `begins_at` and `finishes_at` are those of the first message; `pauses` the days without sending that put something off.
     """
 
     audience: AudiencePreview
@@ -101,6 +103,7 @@ class Preview:
     begins_at: datetime
     finishes_at: datetime | None
     doubts: list[CampaignWarning]
+    pauses: list[Pause]
 
     @property
     def vnd(self) -> int:
@@ -150,11 +153,17 @@ def build_preview(
                 hold_out=step.hold_out,
             )
         )
-    hours = None if draft.urgent else common_hours(draft.hours, is_live=settings.is_live)
-    begins_at = opens_at(max(now, draft.starts_at or now), hours)
+    hours, quiet = common_hours(draft.hours, is_live=settings.is_live), quiet_days(settings)
+    if draft.urgent:
+        hours, quiet = None, NO_DAYS
+    starts = max(now, draft.starts_at or now)
+    steps_planned = [(step.after_days, step.at) for step in draft.steps]
+    begins_at = opens_at(due_times(starts, steps_planned, quiet)[0], hours, quiet)
     finishes_at = None
     if draft.pace:
-        finishes_at = estimated_finish(begins_at, left=steps[0].cost.total, rate=draft.pace, hours=hours)
+        finishes_at = estimated_finish(
+            begins_at, left=steps[0].cost.total, rate=draft.pace, hours=hours, quiet=quiet
+        )
     facts = WarningFacts(
         recipients=audience.recipients,
         segments=max(step.cost.most for step in steps),
@@ -165,9 +174,11 @@ def build_preview(
         takes_replies=settings.takes_replies,
         is_https=settings.public_base_url.startswith("https:"),
         other_apps=_other_apps(session, draft),
+        quiet=quiet,
         now=now,
     )
-    return Preview(audience, steps, begins_at, finishes_at, find_warnings(draft, facts))
+    pauses = find_pauses(starts, steps_planned, hours, quiet, ends_at=finishes_at)
+    return Preview(audience, steps, begins_at, finishes_at, find_warnings(draft, facts), pauses)
 
 
 def _other_apps(session: Session, draft: Draft) -> frozenset[str]:

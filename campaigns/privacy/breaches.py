@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.privacy import Breach
-from campaigns.privacy.requests import load_clocks
+from campaigns.privacy.clocks import load_clocks
 from campaigns.rules.privacy import Urgency, clocks_on, urgency
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit

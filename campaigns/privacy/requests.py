@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.privacy import STOPPING, PersonRequest, RequestKind
+from campaigns.privacy.clocks import load_calendar, load_clocks
 from campaigns.privacy.consents import withdraw_all
 from campaigns.rules.privacy import (
-    Clocks,
     Urgency,
-    WorkCalendar,
     carry_out_by,
     clocks_on,
     due_at,
-    read_calendar,
-    read_clocks,
     urgency,
 )
 from campaigns.rules.sending_hours import VIETNAM
@@ -92,20 +86,6 @@ def _next_end() -> ColumnElement[datetime]:
     is_waiting = PersonRequest.responded_at.is_(None)
     later = func.coalesce(PersonRequest.carry_out_by, PersonRequest.due_at)
     return case((is_waiting, PersonRequest.due_at), else_=later)
-
-
-@cache
-def load_calendar() -> WorkCalendar:
-    """Return the country's working days, from `holidays.toml`."""
-    text = (Path(__file__).parent / "holidays.toml").read_text(encoding="utf-8")
-    return read_calendar(tomllib.loads(text))
-
-
-@cache
-def load_clocks() -> tuple[Clocks, ...]:
-    """Return the rules of `clocks.toml`."""
-    text = (Path(__file__).parent / "clocks.toml").read_text(encoding="utf-8")
-    return read_clocks(tomllib.loads(text))
 
 
 @use_case

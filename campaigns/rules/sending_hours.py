@@ -1,9 +1,13 @@
-"""Sending hours in Vietnam and due times of steps. The current time is always an argument."""
+"""Sending hours in Vietnam, days without sending, and due times of steps. The current time is always an argument."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time, timedelta, timezone
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import NamedTuple
+
+from outreach.rules.quiet_days import LONGEST_PERIOD, NO_DAYS, Period, QuietDays
 
 # Vietnam has had one zone without summer time since 1975, so a fixed offset is exact.
 VIETNAM = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
@@ -28,34 +32,44 @@ def common_hours(hours: Hours | None, *, is_live: bool) -> Hours | None:
     return max(hours[0], LIVE_HOURS[0]), min(hours[1], LIVE_HOURS[1])
 
 
-def _moment(day: datetime, clock: str) -> datetime:
-    midnight = datetime.combine(day.date(), time(), VIETNAM)
+def _moment(day: date, clock: str) -> datetime:
+    midnight = datetime.combine(day, time(), VIETNAM)
     if clock == _MIDNIGHT:
         return midnight + timedelta(days=1)
     return midnight + timedelta(hours=int(clock[:2]), minutes=int(clock[3:]))
 
 
-def closes_at(now: datetime, hours: Hours | None) -> datetime | None:
+def closes_at(now: datetime, hours: Hours | None, quiet: QuietDays = NO_DAYS) -> datetime | None:
     """Return when the window that is open at `now` closes (UTC), or None if it is closed.
 
-    Without hours the window is always open; the result is then a day ahead.
+    Without hours the window is open on every day but the quiet ones; the result is then at most a day ahead.
     """
-    if hours is None:
-        return now + timedelta(days=1)
     local = now.astimezone(VIETNAM)
-    opens, closes = _moment(local, hours[0]), _moment(local, hours[1])
+    today = local.date()
+    if quiet.why(today) is not None:
+        return None
+    if hours is None:
+        tomorrow = today + timedelta(days=1)
+        is_last = quiet.why(tomorrow) is not None
+        return _moment(tomorrow, "00:00").astimezone(UTC) if is_last else now + timedelta(days=1)
+    opens, closes = _moment(today, hours[0]), _moment(today, hours[1])
     return closes.astimezone(UTC) if opens <= local < closes else None
 
 
-def opens_at(now: datetime, hours: Hours | None) -> datetime:
+def opens_at(now: datetime, hours: Hours | None, quiet: QuietDays = NO_DAYS) -> datetime:
     """Return `now` if the window is open, else its next opening (UTC)."""
-    if hours is None or closes_at(now, hours):
+    if closes_at(now, hours, quiet):
         return now
-    local = now.astimezone(VIETNAM)
-    opens = _moment(local, hours[0])
-    if opens <= local:
-        opens = _moment(local + timedelta(days=1), hours[0])
-    return opens.astimezone(UTC)
+    local, clock = now.astimezone(VIETNAM), hours[0] if hours else "00:00"
+    is_over = _moment(local.date(), clock) <= local
+    return _moment(_open_day(local.date() + timedelta(days=is_over), quiet), clock).astimezone(UTC)
+
+
+def _open_day(day: date, quiet: QuietDays) -> date:
+    """Return a day, or the next one that is not quiet."""
+    while quiet.why(day) is not None:
+        day += timedelta(days=1)
+    return day
 
 
 def step_due_at(launched_at: datetime, *, after_days: int, at: str | None) -> datetime:
@@ -64,4 +78,61 @@ def step_due_at(launched_at: datetime, *, after_days: int, at: str | None) -> da
     if at is None:
         return local.astimezone(UTC)
     # A first step "at 18:00" launched at 20:00 is due at once, not the day before.
-    return max(_moment(local, at), launched_at).astimezone(UTC)
+    return max(_moment(local.date(), at), launched_at).astimezone(UTC)
+
+
+def due_times(
+    launched_at: datetime, steps: Sequence[tuple[int, str | None]], quiet: QuietDays = NO_DAYS
+) -> list[datetime]:
+    """Return when each step (days after the launch, hour) is due (UTC).
+
+    A step that falls on a quiet day is due on the next other one: at its hour, or as soon as that day begins. The steps
+    after it keep a day's distance: nobody gets two reminders in one morning because both fell into Tết.
+    """
+    times: list[datetime] = []
+    planned_before = due_before = date.min
+    for after_days, at in steps:
+        planned = step_due_at(launched_at, after_days=after_days, at=at)
+        day = planned.astimezone(VIETNAM).date()
+        due = _open_day(max(day, due_before + timedelta(days=day > planned_before)), quiet)
+        times.append(planned if due == day else _moment(due, at or "00:00").astimezone(UTC))
+        planned_before, due_before = day, due
+    return times
+
+
+class Pause(NamedTuple):
+    """Days without sending that put off what would leave on them, until `goes_on_at` (UTC)."""
+
+    period: Period
+    goes_on_at: datetime
+
+
+# How far ahead days without sending are told of a first message whose end is not known.
+_LOOKED_AHEAD = timedelta(days=7)
+
+
+def find_pauses(
+    starts: datetime,
+    steps: Sequence[tuple[int, str | None]],
+    hours: Hours | None,
+    quiet: QuietDays,
+    *,
+    ends_at: datetime | None,
+) -> list[Pause]:
+    """Return the days without sending while the first message is sent, until `ends_at`, or on which a step falls.
+
+    Of a weekday only the first one is told.
+    """
+    planned = [
+        step_due_at(starts, after_days=after_days, at=at).astimezone(VIETNAM).date()
+        for after_days, at in steps
+    ]
+    begins = due_times(starts, steps, quiet)[0]
+    until = max(ends_at or begins + _LOOKED_AHEAD, begins).astimezone(VIETNAM).date()
+    found: dict[str | date, Pause] = {}
+    for period in quiet.between(planned[0], max(until, *planned) + timedelta(days=LONGEST_PERIOD)):
+        if period.first <= until or any(period.first <= day <= period.last for day in planned):
+            after = _moment(period.last + timedelta(days=1), "00:00")
+            of = period.why if period.why.startswith("weekday.") else period.first
+            found.setdefault(of, Pause(period, opens_at(after, hours, quiet)))
+    return list(found.values())

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from campaigns.rules.sending_hours import Hours, closes_at, opens_at
+from campaigns.rules.sending_hours import VIETNAM, Hours, closes_at, opens_at
 from campaigns.rules.states import CampaignState
+from outreach.rules.quiet_days import NO_DAYS, QuietDays
 
 # A sending worker claims at least every two seconds; an older last claim means that no worker is sending.
 _NO_WORKER_AFTER = timedelta(seconds=10)
@@ -26,6 +27,7 @@ class StallReason(StrEnum):
     ALL_STOPPED = "all_stopped"
     PREPARING = "preparing"  # launched; the audience is being written
     DEADLINE = "deadline"
+    QUIET_DAY = "quiet_day"  # a day without sending
     WINDOW = "window"  # outside the sending hours
     THROTTLED = "throttled"  # the gateway asked to wait
     HELD_BACK = "held_back"  # the daily cap of messages per number; checked again later
@@ -56,6 +58,7 @@ class SendingState:
     last_claim_at: datetime | None
     opened_at: datetime | None  # of the latest open step
     next_step_at: datetime | None
+    quiet: QuietDays = NO_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +75,17 @@ def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
     if sending.state in _NOT_STARTED:
         return Stall(StallReason.NOT_STARTED)
     if sending.state is CampaignState.SCHEDULED:
-        return Stall(StallReason.SCHEDULED, sending.starts_at)
+        return Stall(StallReason.SCHEDULED, sending.next_step_at or sending.starts_at)
     if sending.state in _ENDED:
         return Stall(StallReason.CHECKING) if sending.unknown and not sending.sending else None
     if sending.state is CampaignState.PAUSED:
         return Stall(StallReason.PAUSED)
     if sending.is_stopped:
         return Stall(StallReason.ALL_STOPPED)
+    is_quiet = sending.quiet.why(now.astimezone(VIETNAM).date()) is not None
     if sending.opened_at is None:
+        if is_quiet and sending.next_step_at and sending.next_step_at > now:
+            return Stall(StallReason.QUIET_DAY, sending.next_step_at)
         return Stall(StallReason.PREPARING)
     if not sending.queued:
         if sending.sending:
@@ -89,8 +95,9 @@ def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
         return Stall(StallReason.NEXT_STEP, sending.next_step_at) if sending.next_step_at else None
     if sending.deadline and sending.deadline <= now:
         return Stall(StallReason.DEADLINE)
-    if closes_at(now, sending.hours) is None:
-        return Stall(StallReason.WINDOW, opens_at(now, sending.hours))
+    if closes_at(now, sending.hours, sending.quiet) is None:
+        reason = StallReason.QUIET_DAY if is_quiet else StallReason.WINDOW
+        return Stall(reason, opens_at(now, sending.hours, sending.quiet))
     if sending.fault:
         return Stall(StallReason.FAULT, fault=sending.fault)
     if sending.first_due_at and sending.first_due_at > now:
@@ -127,8 +134,10 @@ def sending_rate(
     return count / (end - first).total_seconds() if end - first >= least else 0.0
 
 
-def estimated_finish(now: datetime, *, left: int, rate: float, hours: Hours | None) -> datetime | None:
-    """Return when `left` messages will be sent at `rate` per second within the sending hours.
+def estimated_finish(
+    now: datetime, *, left: int, rate: float, hours: Hours | None, quiet: QuietDays = NO_DAYS
+) -> datetime | None:
+    """Return when `left` messages will be sent at `rate` per second within the sending hours, on days that are not quiet.
 
     Returns None if the rate is 0 or it would take more than a year.
     """
@@ -136,8 +145,8 @@ def estimated_finish(now: datetime, *, left: int, rate: float, hours: Hours | No
         return None
     seconds, at = left / rate, now
     while at - now < _MOST_AHEAD:
-        at = opens_at(at, hours)
-        closes = closes_at(at, hours)
+        at = opens_at(at, hours, quiet)
+        closes = closes_at(at, hours, quiet)
         if closes is None:
             return None
         room = (closes - at).total_seconds()
@@ -146,3 +155,23 @@ def estimated_finish(now: datetime, *, left: int, rate: float, hours: Hours | No
         seconds -= room
         at = closes
     return None
+
+
+def spread_over_days(
+    begins: datetime, *, count: int, rate: float, hours: Hours | None, quiet: QuietDays = NO_DAYS
+) -> list[tuple[datetime, int]]:
+    """Return from when on and how many of `count` messages leave in each span of the sending hours, at `rate` per second.
+
+    All in the first span where no rate is known.
+    """
+    spans, left, at = [], count, begins
+    while left > 0 and at - begins < _MOST_AHEAD:
+        at = opens_at(at, hours, quiet)
+        closes = closes_at(at, hours, quiet)
+        if closes is None:
+            break
+        n = min(left, int((closes - at).total_seconds() * rate)) if rate > 0 else left
+        if n:
+            spans.append((at, n))
+        left, at = left - n, closes
+    return spans

@@ -10,7 +10,8 @@ from enum import StrEnum
 from campaigns.rules.content import read_content
 from campaigns.rules.delivery import MAX_CAP_PER_DAY
 from campaigns.rules.draft import Draft
-from campaigns.rules.sending_hours import LIVE_HOURS, step_due_at
+from campaigns.rules.sending_hours import LIVE_HOURS, due_times
+from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.rules.segments import unaccent
 
 # Stop words that residents know from their mobile operators.
@@ -62,6 +63,7 @@ class WarningFacts:
     is_https: bool
     other_apps: frozenset[str]  # names of the apps of other campaign kinds
     now: datetime
+    quiet: QuietDays = NO_DAYS
 
 
 def asks_for_reply(text: str) -> bool:
@@ -78,8 +80,7 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
     ]
     links = [("{link}" in text.replace(" ", "")) for text in texts]
     starts = max(facts.now, draft.starts_at or facts.now)
-    last_step = draft.steps[-1]
-    last_due = step_due_at(starts, after_days=last_step.after_days, at=last_step.at)
+    last_due = due_times(starts, [(step.after_days, step.at) for step in draft.steps], facts.quiet)[-1]
     has_app = read_content(draft.content).app is not None
     applies = {
         CampaignWarning.EMPTY_AUDIENCE: facts.recipients == 0,

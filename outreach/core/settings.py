@@ -19,6 +19,7 @@ from outreach.rules import formats
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.formats import DEFAULT_FIELDS, PushFields, parse_push_fields
 from outreach.rules.keys import Purpose, join_keys, split_keys
+from outreach.rules.quiet_days import QuietDays, parse_quiet_days
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_ENV = ROOT / "var" / "env"
@@ -228,6 +229,12 @@ class Settings:
         False,
         formats.yes_or_no,
         "whether a warning that has a legal basis goes to opted-out numbers and those of the do-not-call register: yes or no",
+    )
+    quiet_days: QuietDays | None = _var(  # noqa: RUF009 - frozen, whatever its name
+        None,
+        parse_quiet_days,
+        "days on which campaigns send nothing, separated by commas: weekdays (`sun`), `holidays`, days and periods with a name; "
+        "`none` is no day. By default `holidays` where messages reach real phones, else none",
     )
     approved_growth_percent: float = _var(
         5.0,

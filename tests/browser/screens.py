@@ -68,6 +68,8 @@ SCREENS = [
     Screen("activities.create", "/admin/publicity/new", AUTHOR),
     Screen("activities.show", "/admin/publicity/{entry}/", AUTHOR),
     # Campaigns, in each state.
+    Screen("calendar.index", "/admin/calendar/", AUTHOR),
+    Screen("calendar.index", "/admin/calendar/?collisions=1", LEADER),
     Screen("campaigns.index", "/admin/campaigns/", AUTHOR),
     Screen("campaigns.create", "/admin/campaigns/new", AUTHOR),
     Screen("campaigns.edit", "/admin/campaigns/{draft}/edit", AUTHOR),
@@ -151,6 +153,7 @@ NO_SCREENS = {
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
     "first_setup.show",  # open while there is no user: looked at in test_first_setup.py
     "admin.running",
+    "calendar.collisions",
     "api.list_campaigns",
     "api.show_campaign",
     "api.show_figures",

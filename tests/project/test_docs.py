@@ -43,7 +43,7 @@ def table(text: str) -> list[list[str]]:
 def shown_default(item: Field[Any]) -> str:
     """How a default stands in the reference; nothing where words stand instead."""
     default = item.default
-    if default in ("", ()) or item.metadata["secret"] or item.name == "twilio_account_sid":
+    if default in ("", (), None) or item.metadata["secret"] or item.name == "twilio_account_sid":
         return ""
     if isinstance(default, bool):
         return "yes" if default else "no"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.preview import EXAMPLE_NAME
-from campaigns.privacy.requests import load_calendar, load_clocks
+from campaigns.privacy.clocks import load_calendar, load_clocks
 from outreach.core.db import Base
 from outreach.models.accounts import Role
 from outreach.rules.languages import NAMES

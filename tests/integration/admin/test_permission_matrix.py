@@ -37,6 +37,8 @@ POST admin.release          A.P..
 POST admin.decide           ASP..
 GET  incidents.index        A.P.U
 POST incidents.see           A.P..
+GET  calendar.index         ASPLU
+GET  calendar.collisions    ASPLU
 GET  campaigns.index        ASP.U
 GET  campaigns.sheet        ASP.U
 GET  campaigns.create       ASP..

@@ -17,6 +17,7 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.sweep import open_step, steps_due
 from outreach.models.accounts import AuditEvent, Role
 from outreach.rules.errors import WrongState
+from outreach.rules.quiet_days import NO_DAYS
 from tests.integration.campaigns.test_lifecycle import approved
 from tests.integration.campaigns.test_permissions import add_user
 from tests.support.servers import both_databases
@@ -111,7 +112,7 @@ def test_of_two_sweeps_one_opens_the_step(world: World) -> None:
     world.act(campaign, A.LAUNCH)
     now = datetime.now(UTC)
     with world.runtime.db.read() as session:
-        (step,) = steps_due(session, now=now)
+        (step,) = steps_due(session, now=now, quiet=NO_DAYS)
 
     def work() -> bool:
         with world.runtime.db.write() as session:

@@ -15,6 +15,7 @@ from campaigns.sweep import steps_due
 from outreach.core.sentences import word_error
 from outreach.models.accounts import AuditEvent, User
 from outreach.rules.errors import WrongState
+from outreach.rules.quiet_days import NO_DAYS
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -195,14 +196,14 @@ def test_steps_are_due_by_their_days_and_their_hour(world: World) -> None:
             local = datetime.strptime(f"2020-08-{moment}", "%Y-%m-%d %H:%M").replace(tzinfo=VIETNAM)
             now = local.astimezone(UTC)
             # One after the other, however late it is: each is due once the one before it is open.
-            while following := steps_due(session, now=now):
+            while following := steps_due(session, now=now, quiet=NO_DAYS):
                 opened += following
                 session.get_one(Step, following[0]).opened_at = now
                 session.flush()
             assert opened == list(steps[:count]), moment
     put(world, campaign, state=C.PAUSED)
     with world.runtime.db.read() as session:
-        assert steps_due(session, now=world.now) == []
+        assert steps_due(session, now=world.now, quiet=NO_DAYS) == []
 
 
 # -- the end

@@ -25,6 +25,7 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues, Role
 from outreach.models.contacts import ContactPhone, Phone, SuppressionReason
 from outreach.rules.errors import NotAllowed, WrongState
+from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -89,13 +90,16 @@ def approve_twice(world: World, campaign_id: int) -> None:
     world.sweep(at=NIGHT)
 
 
-def claim_at(world: World, moment: datetime, *, limit: int = 100) -> list[list[str]]:
+def claim_at(
+    world: World, moment: datetime, *, limit: int = 100, quiet: QuietDays = NO_DAYS
+) -> list[list[str]]:
     """What one round over all streams claims then, as a live gateway would; the numbers by stream, in order."""
     settings: Settings = world.runtime.settings
     claimed = []
     with world.runtime.db.write() as session:
         streams = sorted(
-            open_streams(session, now=moment, is_live=True), key=lambda stream: (stream.rank, stream.id)
+            open_streams(session, now=moment, is_live=True, quiet=quiet),
+            key=lambda stream: (stream.rank, stream.id),
         )
         for stream in streams:
             batch = claim(
@@ -109,6 +113,7 @@ def claim_at(world: World, moment: datetime, *, limit: int = 100) -> list[list[s
                 renderer=create_renderer(settings),
                 price_vnd=segment_price(stream.price_vnd, settings),
                 is_live=True,
+                quiet=quiet,
                 service_sender="",
                 passes_opt_outs=settings.urgent_passes_opt_outs,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -12,10 +12,13 @@ from campaigns.rules.sending_hours import (
     Hours,
     closes_at,
     common_hours,
+    due_times,
+    find_pauses,
     is_clock,
     opens_at,
     step_due_at,
 )
+from outreach.rules.quiet_days import Period, QuietDays, parse_quiet_days
 
 DAY = ("07:00", "21:00")
 WHOLE_DAY = ("00:00", "24:00")
@@ -148,3 +151,92 @@ def test_moments_that_come_out_are_in_utc() -> None:
     closes = closes_at(vn("18 08:00"), DAY)
     moments = [closes, opens_at(vn("18 03:00"), DAY), step_due_at(vn("18 08:00"), after_days=1, at=None)]
     assert {moment.tzinfo for moment in moments if moment} == {UTC}
+
+
+# 16/8/2020 and 23/8/2020 are Sundays.
+QUIET = parse_quiet_days("sun, 2020-08-19..2020-08-21 giỗ tổ")
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "closes"),
+    [
+        (DAY, "18 20:59", "18 21:00"),
+        (DAY, "19 08:00", None),
+        (DAY, "21 20:59", None),
+        (DAY, "22 08:00", "22 21:00"),
+        (DAY, "23 08:00", None),
+        (None, "17 23:00", "18 23:00"),
+        (None, "18 23:00", "19 00:00"),  # nothing runs over into a quiet day
+        (None, "19 00:00", None),
+        (WHOLE_DAY, "18 23:59:59", "19 00:00"),
+    ],
+)
+def test_a_window_is_closed_on_a_quiet_day(hours: Hours | None, now: str, closes: str | None) -> None:
+    assert closes_at(vn(now), hours, QUIET) == (vn(closes) if closes else None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "opens"),
+    [
+        (DAY, "18 20:59", "18 20:59"),
+        (DAY, "18 21:00", "22 07:00"),
+        (DAY, "19 06:00", "22 07:00"),
+        (DAY, "22 21:00", "24 07:00"),
+        (None, "19 12:00", "22 00:00"),
+        (None, "18 12:00", "18 12:00"),
+    ],
+)
+def test_after_quiet_days_it_opens_at_its_hour(hours: Hours | None, now: str, opens: str) -> None:
+    assert opens_at(vn(now), hours, QUIET) == vn(opens)
+
+
+@pytest.mark.parametrize(
+    ("launched", "steps", "due"),
+    [
+        ("17 09:30", [(0, None), (1, None)], ["17 09:30", "18 09:30"]),
+        ("17 09:30", [(0, None), (2, None)], ["17 09:30", "22 00:00"]),  # as soon as the day begins
+        ("17 09:30", [(0, None), (2, "18:00")], ["17 09:30", "22 18:00"]),
+        # Both fall into the quiet days: the second one does not leave with the first, nor on the Sunday after.
+        ("17 09:30", [(0, None), (2, "18:00"), (4, "18:00")], ["17 09:30", "22 18:00", "24 18:00"]),
+        ("17 09:30", [(0, None), (2, "09:00"), (2, "18:00")], ["17 09:30", "22 09:00", "22 18:00"]),
+        ("17 09:30", [(0, None), (2, None), (9, None)], ["17 09:30", "22 00:00", "26 09:30"]),
+        ("19 09:30", [(0, None)], ["22 00:00"]),
+    ],
+)
+def test_a_step_that_falls_on_a_quiet_day_is_due_on_the_next_other_one(
+    launched: str, steps: list[tuple[int, str | None]], due: list[str]
+) -> None:
+    assert due_times(vn(launched), steps, QUIET) == list(map(vn, due))
+    assert due_times(vn(launched), steps) == [
+        step_due_at(vn(launched), after_days=days, at=at) for days, at in steps
+    ]
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "steps", "pauses"),
+    [
+        ("17 09:30", "17 12:00", [(0, None)], []),
+        ("18 09:30", "22 09:00", [(0, None)], [("19", "21", "22 07:00")]),
+        ("17 09:30", "17 12:00", [(0, None), (3, "18:00")], [("19", "21", "22 07:00")]),
+        ("17 09:30", None, [(0, None)], [("19", "21", "22 07:00"), ("23", "23", "24 07:00")]),
+        ("22 09:30", "31 09:00", [(0, None)], [("23", "23", "24 07:00")]),  # one Sunday tells of all
+        ("20 09:30", "22 09:00", [(0, None)], [("20", "21", "22 07:00")]),
+    ],
+)
+def test_days_that_put_something_off_are_told(
+    starts: str, ends: str | None, steps: list[tuple[int, str | None]], pauses: list[tuple[str, str, str]]
+) -> None:
+    found = find_pauses(vn(starts), steps, DAY, QUIET, ends_at=vn(ends) if ends else None)
+    told = [(f"{each.period.first:%d}", f"{each.period.last:%d}", each.goes_on_at) for each in found]
+    assert told == [(first, last, vn(at)) for first, last, at in pauses]
+    assert find_pauses(vn(starts), steps, DAY, QuietDays(), ends_at=None) == []
+
+
+def test_the_nations_holidays_are_days_without_sending_where_the_setting_takes_them() -> None:
+    given = frozenset({date(2026, 2, 16)}), frozenset({(1, 1)})
+    assert parse_quiet_days("sun").with_holidays(*given).why(date(2026, 2, 16)) is None
+    days = parse_quiet_days("holidays").with_holidays(*given)
+    assert days.between(date(2025, 12, 30), date(2026, 2, 20)) == [
+        Period(date(2026, 1, 1), date(2026, 1, 1), "holidays"),
+        Period(date(2026, 2, 16), date(2026, 2, 16), "holidays"),
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from campaigns.rules.sending_status import SendingState, StallReason, sending_rate, why_stalled
 from campaigns.rules.states import CampaignState
+from outreach.rules.quiet_days import parse_quiet_days
 
 NOW = datetime(2020, 8, 5, 3, tzinfo=UTC)  # 10:00 in Vietnam
 MOVING = SendingState(
@@ -28,6 +29,7 @@ MOVING = SendingState(
     next_step_at=None,
 )
 SOON = NOW + timedelta(minutes=3)
+WEDNESDAYS, NEXT_MORNING = parse_quiet_days("wed"), NOW + timedelta(hours=21)
 
 
 def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
@@ -39,12 +41,30 @@ def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
     [
         ({"state": CampaignState.APPROVED}, StallReason.NOT_STARTED, None),
         ({"state": CampaignState.SCHEDULED, "starts_at": SOON}, StallReason.SCHEDULED, SOON),
+        (
+            {"state": CampaignState.SCHEDULED, "starts_at": SOON, "next_step_at": NEXT_MORNING},
+            StallReason.SCHEDULED,
+            NEXT_MORNING,
+        ),
         ({"state": CampaignState.PAUSED}, StallReason.PAUSED, None),
         ({"state": CampaignState.PAUSED, "is_stopped": True}, StallReason.PAUSED, None),
         ({"is_stopped": True}, StallReason.ALL_STOPPED, None),
         ({"opened_at": None, "queued": 0, "sending": 0}, StallReason.PREPARING, None),
         ({"deadline": NOW}, StallReason.DEADLINE, None),
         ({"hours": ("12:00", "22:00")}, StallReason.WINDOW, NOW + timedelta(hours=2)),
+        ({"quiet": WEDNESDAYS}, StallReason.QUIET_DAY, NEXT_MORNING),
+        ({"quiet": WEDNESDAYS, "hours": None}, StallReason.QUIET_DAY, NOW + timedelta(hours=14)),
+        (
+            {
+                "quiet": WEDNESDAYS,
+                "opened_at": None,
+                "queued": 0,
+                "sending": 0,
+                "next_step_at": NEXT_MORNING,
+            },
+            StallReason.QUIET_DAY,
+            NEXT_MORNING,
+        ),
         ({"first_due_at": SOON}, StallReason.HELD_BACK, SOON),
         ({"first_due_at": SOON, "is_throttled": True}, StallReason.THROTTLED, SOON),
         ({"first_due_at": SOON, "fault": "http_502"}, StallReason.FAULT, None),

@@ -1,0 +1,188 @@
+"""Collisions of the steps to come, over all campaigns: counted for everybody alike, shown within each reader's scope.
+
+Of an audience so large that reading its phones takes seconds each n-th phone is read, and the figures are an estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from campaigns.delivery.streams import step_times
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
+from campaigns.models.messages import Message
+from campaigns.planning.audience import planned_phones
+from campaigns.rules.collisions import WEEK, StepMoment, find_collision
+from campaigns.rules.states import CampaignState, MessageState
+from outreach.accounts.permissions import visible_to
+from outreach.core.cache import cached_count
+from outreach.models.accounts import User
+from outreach.models.contacts import Membership
+from outreach.runtime import Runtime
+
+# Whose messages count: a draft may still change, what was cancelled leaves no more.
+PLANNED = (CampaignState.APPROVED, CampaignState.SCHEDULED, CampaignState.SENDING, CampaignState.PAUSED)
+DATED = (CampaignState.DRAFT, CampaignState.SUBMITTED)
+# How many phones of one audience are read at most.
+MOST_PHONES = 30_000
+# How far ahead steps are judged.
+_AHEAD = timedelta(days=62)
+_MIN_TTL_S = 15.0
+_LEFT_NOTHING = (MessageState.SKIPPED, MessageState.CANCELLED, MessageState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCollision:
+    """Phones that a step would send a third message within seven days; the other campaigns that the reader may see, and how many not."""
+
+    step: int
+    phones: int
+    is_estimate: bool
+    campaigns: list[tuple[int, str]]
+    hidden: int
+
+
+def read_collisions(
+    session: Session, user: User, *, runtime: Runtime, now: datetime, campaign_id: int | None = None
+) -> dict[int, list[ShownCollision]]:
+    """Return the collisions of the steps to come by campaign; with `campaign_id` of that one, whatever its state.
+
+    Call it inside one `db.read()`.
+    """
+    key = f"loa:collisions:{campaign_id or 'all'}"
+    counted = cached_count(
+        runtime.redis,
+        key,
+        lambda: _Collisions(session, runtime, now=now).count(campaign_id),
+        min_ttl_s=_MIN_TTL_S,
+    )
+    ids = {each for found in counted.values() for row in found for each in row["campaigns"]} | set(
+        map(int, counted)
+    )
+    seen = dict(
+        session.execute(
+            select(Campaign.id, Campaign.name).where(
+                Campaign.id.in_(ids), visible_to(session, user, Campaign.organisation_id)
+            )
+        ).all()
+    )
+    return {
+        int(of): [
+            ShownCollision(
+                row["step"],
+                row["phones"],
+                row["is_estimate"],
+                [(each, seen[each]) for each in row["campaigns"] if each in seen and each != int(of)],
+                sum(each not in seen for each in row["campaigns"]),
+            )
+            for row in found
+        ]
+        for of, found in counted.items()
+        if int(of) in seen
+    }
+
+
+class _Collisions:
+    """One count, with what it has read of each audience."""
+
+    def __init__(self, session: Session, runtime: Runtime, *, now: datetime) -> None:
+        self._session, self._settings, self._now = session, runtime.settings, now
+        self._phones: dict[tuple[int, int], Set[int]] = {}
+        self._campaigns: dict[int, Campaign] = {}
+        self._every = 1
+
+    def count(self, campaign_id: int | None) -> dict[str, Any]:
+        recent = select(Step.campaign_id).where(Step.opened_at > self._now - WEEK)
+        read = select(Campaign).options(selectinload(Campaign.steps))
+        counted = self._session.scalars(
+            read.where(or_(Campaign.state.in_(PLANNED), Campaign.id.in_(recent)))
+        ).all()
+        judged = (
+            [self._session.get_one(Campaign, campaign_id)]
+            if campaign_id
+            else [
+                *(each for each in counted if each.state in PLANNED),
+                *self._session.scalars(read.where(Campaign.state.in_(DATED), Campaign.starts_at > self._now)),
+            ]
+        )
+        self._campaigns = {each.id: each for each in (*counted, *judged)}
+        others = [
+            moment for each in {*counted, *judged[: bool(campaign_id)]} for moment in self._moments(each)
+        ]
+        found: dict[str, Any] = {}
+        self._every = max(1, max(map(self._size, self._campaigns.values()), default=0) // MOST_PHONES)
+        for campaign in judged:
+            if campaign.urgent_reason:
+                continue
+            opened = {step.number for step in campaign.steps if step.opened_at}
+            with_own = others if campaign in counted else [*others, *self._moments(campaign)]
+            for moment in self._moments(campaign):
+                if moment.number in opened or moment.at > self._now + _AHEAD:
+                    continue
+                collision = find_collision(moment, with_own, self._phones_of)
+                if collision.phones:
+                    row = {
+                        "step": moment.number,
+                        "phones": collision.phones * self._every,
+                        "is_estimate": self._every > 1,
+                        "campaigns": list(collision.campaigns),
+                    }
+                    found.setdefault(str(campaign.id), []).append(row)
+        return found
+
+    def _moments(self, campaign: Campaign) -> list[StepMoment]:
+        times = step_times(campaign, settings=self._settings, now=self._now)
+        is_over = campaign.state not in (*PLANNED, *DATED)
+        return [
+            StepMoment(campaign.id, step.number, times[step.number])
+            for step in campaign.steps
+            if step.opened_at or not is_over
+        ]
+
+    def _size(self, campaign: Campaign) -> int:
+        if campaign.recipients is not None:
+            return campaign.recipients
+        lists = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
+        return (
+            self._session.scalar(
+                select(func.count()).select_from(Membership).where(Membership.list_id.in_(lists))
+            )
+            or 0
+        )
+
+    def _phones_of(self, moment: StepMoment) -> Set[int]:
+        """Return the phones of a step: those of its messages, else of the frozen audience, else of the one planned."""
+        campaign = self._campaigns[moment.campaign_id]
+        step = next(each for each in campaign.steps if each.number == moment.number)
+        # All steps of an audience that is not frozen have the same phones.
+        key = (campaign.id, moment.number if campaign.recipients is not None else 0)
+        if key not in self._phones:
+            self._phones[key] = self._read_phones(campaign, step)
+        return self._phones[key]
+
+    def _read_phones(self, campaign: Campaign, step: Step) -> Set[int]:
+        if campaign.recipients is None:
+            passes = self._settings.urgent_passes_opt_outs
+            return planned_phones(self._session, campaign, every=self._every, passes_opt_outs=passes)
+        if step.opened_at:
+            column: Any = Message.phone_id
+            query = select(column).where(
+                Message.campaign_id == campaign.id,
+                Message.step_id == step.id,
+                Message.state.not_in(_LEFT_NOTHING),
+            )
+        else:
+            column = Recipient.phone_id
+            query = select(column).where(
+                Recipient.campaign_id == campaign.id,
+                Recipient.exclusion.is_(None),
+                or_(Recipient.answer.is_(None), Recipient.wants_reminder),
+            )
+        if self._every > 1:
+            query = query.where(column % self._every == 0)
+        return set(self._session.scalars(query))

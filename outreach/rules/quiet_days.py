@@ -1,0 +1,106 @@
+"""Days without sending, as an installation names them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from outreach.rules.errors import BadInput
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NONE, _HOLIDAYS = "none", "holidays"
+# A period that is longer is a slip of the pen: nothing would be sent for a season.
+LONGEST_PERIOD = 31
+
+
+class Period(NamedTuple):
+    """Days from `first` to `last` without sending: a period of the setting, or such days in a row.
+
+    `why` is a name, the weekday as `weekday.N`, `holidays`, or "".
+    """
+
+    first: date
+    last: date
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuietDays:
+    """Days on which campaigns send nothing. `days_off` and `every_year` (month, day) are the nation's holidays."""
+
+    weekdays: frozenset[int] = frozenset()  # Monday is 0
+    periods: tuple[Period, ...] = ()
+    takes_holidays: bool = False
+    days_off: frozenset[date] = frozenset()
+    every_year: frozenset[tuple[int, int]] = frozenset()
+
+    def why(self, day: date) -> str | None:
+        """Return why nothing is sent on a day (see `Period`), or None where it is a day like others."""
+        for period in self.periods:
+            if period.first <= day <= period.last:
+                return period.why
+        if day in self.days_off or (day.month, day.day) in self.every_year:
+            return _HOLIDAYS
+        return f"weekday.{day.weekday()}" if day.weekday() in self.weekdays else None
+
+    def with_holidays(self, days_off: frozenset[date], every_year: frozenset[tuple[int, int]]) -> QuietDays:
+        """Return these days with the nation's holidays, where the setting takes them."""
+        return replace(self, days_off=days_off, every_year=every_year) if self.takes_holidays else self
+
+    def between(self, first: date, last: date) -> list[Period]:
+        """Return the days without sending from a day to another, those in a row for one reason as one."""
+        found: list[Period] = []
+        for day in _days(first, last):
+            why = self.why(day)
+            if why is None:
+                continue
+            if found and found[-1].why == why and found[-1].last == day - timedelta(days=1):
+                found[-1] = found[-1]._replace(last=day)
+            else:
+                found.append(Period(day, day, why))
+        return found
+
+    def __str__(self) -> str:
+        parts = [_WEEKDAYS[each] for each in sorted(self.weekdays)] + [_HOLIDAYS] * self.takes_holidays
+        parts += [f"{period.first}..{period.last} {period.why}".strip() for period in self.periods]
+        return ",".join(parts) or _NONE
+
+
+NO_DAYS = QuietDays()
+HOLIDAYS = QuietDays(takes_holidays=True)
+
+
+def parse_quiet_days(text: str) -> QuietDays:
+    """Parse weekdays, `holidays` and days, as in `sun, holidays, 2027-02-05..2027-02-11 nghỉ Tết`; `none` is no day.
+
+    Raises BadInput.
+    """
+    weekdays, periods, takes_holidays = set(), [], False
+    for part in filter(None, map(str.strip, text.split(","))):
+        if part in _WEEKDAYS:
+            weekdays.add(_WEEKDAYS.index(part))
+        elif part == _HOLIDAYS:
+            takes_holidays = True
+        elif part != _NONE:
+            periods.append(_parse_period(part))
+    if len(weekdays) == len(_WEEKDAYS):
+        raise BadInput("quiet_days_all")
+    return QuietDays(frozenset(weekdays), tuple(periods), takes_holidays)
+
+
+def _parse_period(part: str) -> Period:
+    written, _, why = part.partition(" ")
+    first, _, last = written.partition("..")
+    try:
+        period = Period(date.fromisoformat(first), date.fromisoformat(last or first), why.strip())
+    except ValueError:
+        raise BadInput("quiet_days_part", part=part) from None
+    if not 0 <= (period.last - period.first).days < LONGEST_PERIOD:
+        raise BadInput("quiet_days_period", part=part, most=LONGEST_PERIOD)
+    return period
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=n) for n in range((last - first).days + 1))
