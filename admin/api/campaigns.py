@@ -5,11 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import Response, jsonify, request, url_for
+from flask import Response, jsonify, url_for
 from sqlalchemy import select
-from werkzeug.exceptions import BadRequest
 
-from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, read_page, ref, strict
+from admin.api.routing import (
+    ID,
+    NEXT,
+    PARAMETERS,
+    Api,
+    bearer,
+    page_of,
+    read_choice,
+    read_page,
+    ref,
+    strict,
+)
 from admin.wording.errors import show_stored_error
 from campaigns.analytics.campaign_status import read_status
 from campaigns.lifecycle import find_campaign
@@ -105,8 +115,6 @@ _STATE: dict[str, Any] = {
 
 
 def add_campaign_routes(api: Api) -> None:
-    runtime = api.runtime
-
     @api.route(
         "GET",
         "/campaigns",
@@ -117,10 +125,8 @@ def add_campaign_routes(api: Api) -> None:
     )
     def list_campaigns() -> Response:
         limit, after = read_page()
-        state = request.args.get("state")
-        if state is not None and state not in list(CampaignState):
-            raise BadRequest
-        with runtime.db.read() as session:
+        state = read_choice("state", [each.value for each in CampaignState])
+        with api.runtime.db.read() as session:
             query = (
                 select(Campaign)
                 .where(visible_to(session, bearer().as_user(), Campaign.organisation_id))
@@ -132,11 +138,8 @@ def add_campaign_routes(api: Api) -> None:
             if state is not None:
                 query = query.where(Campaign.state == state)
             rows = session.scalars(query).all()
-        more: dict[str, Any] = {"after": rows[limit - 1].id, "limit": limit} if len(rows) > limit else {}
-        return jsonify(
-            campaigns=[_describe(each) for each in rows[:limit]],
-            next=url_for("api.list_campaigns", **more, state=state) if more else None,
-        )
+        page, following = page_of(rows, limit, lambda each: each.id, "list_campaigns", state=state)
+        return jsonify(campaigns=[describe(each) for each in page], next=following)
 
     @api.route(
         "GET",
@@ -146,12 +149,13 @@ def add_campaign_routes(api: Api) -> None:
         answers={200: ("As it stands", ref("CampaignStatus"))},
     )
     def show_campaign(campaign_id: int) -> Response:
-        with runtime.db.read() as session:
+        with api.runtime.db.read() as session:
             status = read_status(session, find_campaign(session, campaign_id, user=bearer().as_user()))
         return jsonify({**status, "pause_reason": show_stored_error(status["pause_reason"])})
 
 
-def _describe(campaign: Campaign) -> dict[str, Any]:
+def describe(campaign: Campaign) -> dict[str, Any]:
+    """Describe a campaign as in the list."""
     return {
         "id": campaign.id,
         "name": campaign.name,

@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Response, jsonify, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from admin.api.problems import Malformed
-from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, read_page, ref, strict
+from admin.api.bodies import KEY, read_json, read_key
+from admin.api.problems import Malformed, pointing
+from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, page_of, read_page, ref, strict
 from admin.wording.errors import show_stored_error
+from outreach.accounts.api_requests import ConcurrentRequest
 from outreach.contacts.lists import LONGEST_NAME
+from outreach.contacts.references import REFERENCE
 from outreach.imports.issues import REASONS, IssueStatus
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.receive_rows import (
     AT_ONCE,
     ROW_FIELDS,
-    ConcurrentRequest,
     find_received,
     find_upload_of_token,
     receive_rows,
@@ -35,9 +39,6 @@ from outreach.imports.uploads import LARGEST
 from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList, ImportIssue, ListImport, Upload, UploadState
 from outreach.rules.keys import Purpose
-
-LONGEST_KEY = 100
-
 
 MOST_ROWS = 100_000
 # A digit or a letter, including Vietnamese ones.
@@ -51,6 +52,13 @@ _ROW: dict[str, Any] = {
         if not part.longest
         else {"type": ["string", "null"], "maxLength": part.longest, "description": part.says}
         for name, part in ROW_FIELDS.items()
+    }
+    | {
+        "reference": {
+            "type": ["string", "null"],
+            "pattern": REFERENCE,
+            "description": ROW_FIELDS["reference"].says,
+        }
     },
     "description": "One person. At least a name or a phone; what is missing is read as an empty cell of a file is.",
     "anyOf": [
@@ -114,27 +122,27 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     ),
     "SetAsidePage": strict({"rows": {"type": "array", "items": ref("SetAside")}, "next": NEXT}),
 }
-_KEY: dict[str, Any] = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": True,
-    "description": "Chosen anew for each handing in; a repeat with the same key and body changes nothing",
-    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
-}
 
 
 def add_contact_routes(api: Api) -> None:
-    runtime = api.runtime
-    folder = Path(runtime.settings.uploads_dir)
-    context = UploadContext(runtime.db, folder, runtime.settings.keys_of(Purpose.SUPPRESSIONS), lambda: False)
+    settings = api.settings
 
     @api.blueprint.before_request
     def allow_many() -> None:
         if request.method == "POST":
             request.max_content_length = LARGEST
 
+    @contextmanager
+    def folder_of_request() -> Iterator[Path]:
+        """Open the folder for the rows; a sandbox's is removed again."""
+        if not bearer().is_sandbox:
+            yield Path(settings.uploads_dir)
+            return
+        with TemporaryDirectory(prefix="loa-") as folder:
+            yield Path(folder)
+
     def receive_once(
-        rows: list[dict[str, Any]], *, tries: int = 3, **request_values: str
+        rows: list[dict[str, Any]], *, folder: Path, tries: int = 3, **request_values: str
     ) -> tuple[int, bool]:
         """Return the upload, and whether this request made it.
 
@@ -142,11 +150,11 @@ def add_contact_routes(api: Api) -> None:
         """
         try:
             upload = receive_rows(
-                runtime, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **request_values
+                api.runtime, rows, folder=folder, bearer=bearer(), now=datetime.now(UTC), **request_values
             )
             return upload.id, True
         except ConcurrentRequest:
-            with runtime.db.read() as session:
+            with api.runtime.db.read() as session:
                 upload_id = find_received(
                     session, bearer(), request_values["key"], sha256=request_values["sha256"]
                 )
@@ -154,39 +162,37 @@ def add_contact_routes(api: Api) -> None:
                 return upload_id, False
             if tries == 1:
                 raise
-        return receive_once(rows, tries=tries - 1, **request_values)
+        return receive_once(rows, folder=folder, tries=tries - 1, **request_values)
 
     @api.route(
         "POST",
         "/contacts/imports",
         right=Right.CONTACTS_WRITE,
         summary="Hand in people for a list",
-        parameters=[_KEY],
+        parameters=[KEY],
         body=ref("Rows"),
         answers={200: ("Stored", ref("Import")), 202: ("Taken in; ask its address", ref("Import"))},
         refusals=(404, 409, 413, 415, 422),
     )
     def import_contacts() -> Response:
-        key = request.headers.get("Idempotency-Key", "")
-        if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and " " not in key):
-            raise BadRequest
-        if request.mimetype != "application/json":
-            raise UnsupportedMediaType
+        key, body = read_key(), read_json()
         sha256 = hashlib.sha256(request.get_data()).hexdigest()
-        with runtime.db.read() as session:
+        with api.runtime.db.read() as session:
             upload_id = find_received(session, bearer(), key, sha256=sha256)
         if upload_id is None:
-            try:
-                body = request.get_json()
-            except RecursionError as error:
-                raise BadRequest from error
             organisation, name, rows = check_rows(body)
-            upload_id, is_new = receive_once(
-                rows, organisation=organisation, list_name=name, key=key, sha256=sha256
-            )
-            if is_new and len(rows) <= AT_ONCE:
-                process_upload(context, upload_id)
-        with runtime.db.read() as session:
+            if bearer().is_sandbox and len(rows) > AT_ONCE:
+                raise Malformed("sandbox_rows_many", pointer="/rows", most=AT_ONCE)
+            with folder_of_request() as folder, pointing(organisation="/organisation"):
+                upload_id, is_new = receive_once(
+                    rows, folder=folder, organisation=organisation, list_name=name, key=key, sha256=sha256
+                )
+                if is_new and len(rows) <= AT_ONCE:
+                    secret_key = settings.keys_of(Purpose.SUPPRESSIONS)
+                    process_upload(
+                        UploadContext(api.runtime.db, folder, secret_key, lambda: False), upload_id
+                    )
+        with api.runtime.db.read() as session:
             result = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
         is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
         answer = jsonify(result)
@@ -202,7 +208,7 @@ def add_contact_routes(api: Api) -> None:
         answers={200: ("As it stands", ref("Import"))},
     )
     def show_import(import_id: int) -> Response:
-        with runtime.db.read() as session:
+        with api.runtime.db.read() as session:
             return jsonify(_describe(session, find_upload_of_token(session, import_id, bearer=bearer())))
 
     @api.route(
@@ -215,7 +221,7 @@ def add_contact_routes(api: Api) -> None:
     )
     def show_set_aside(import_id: int) -> Response:
         limit, after = read_page()
-        with runtime.db.read() as session:
+        with api.runtime.db.read() as session:
             upload = find_upload_of_token(session, import_id, bearer=bearer())
             return jsonify(_issue_page(session, upload, limit=limit, after=after or 0))
 
@@ -228,7 +234,7 @@ def _issue_page(session: Session, upload: Upload, *, limit: int = USUAL, after: 
         .order_by(ImportIssue.row)
         .limit(limit + 1)
     ).all()
-    more = {"after": issues[limit - 1].row, "limit": limit} if len(issues) > limit else None
+    page, following = page_of(issues, limit, lambda issue: issue.row, "show_set_aside", import_id=upload.id)
     return {
         "rows": [
             {
@@ -237,9 +243,9 @@ def _issue_page(session: Session, upload: Upload, *, limit: int = USUAL, after: 
                 "reason": issue.reason,
                 "detail": REASONS.get(issue.reason, issue.reason),
             }
-            for issue in issues[:limit]
+            for issue in page
         ],
-        "next": url_for("api.show_set_aside", import_id=upload.id, **more) if more else None,
+        "next": following,
     }
 
 
@@ -270,8 +276,15 @@ def check_rows(body: object) -> tuple[str, str, list[dict[str, Any]]]:
         raise Malformed("body_list_wrong", pointer="/list", most=LONGEST_NAME)
     if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_ROWS:
         raise Malformed("body_rows_wrong", pointer="/rows", most=MOST_ROWS)
+    references: dict[str, int] = {}
     for place, row in enumerate(rows):
         _check_row(row, f"/rows/{place}")
+        if (reference := row.get("reference")) is not None:
+            pointer = f"/rows/{place}/reference"
+            if not re.search(REFERENCE, reference):
+                raise Malformed("reference_wrong", pointer=pointer)
+            if references.setdefault(reference, place) != place:
+                raise Malformed("reference_twice", pointer=pointer)
     _check_letters(organisation, "/organisation")
     _check_letters(name, "/list")
     return organisation, " ".join(name.split()), rows

@@ -6,17 +6,33 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from admin.api import campaigns, contacts, figures, problems
+from admin.api import campaigns, contacts, drafts, figures, problems, replies, webhooks
 from admin.api.campaigns import add_campaign_routes
 from admin.api.contacts import add_contact_routes
+from admin.api.drafts import add_draft_routes
 from admin.api.figures import add_figure_routes
+from admin.api.replies import add_reply_routes
 from admin.api.routing import Api
+from admin.api.webhooks import add_webhook_routes, describe_webhooks
 from outreach.runtime import Runtime
 
 _ABOUT = (
-    "Contacts in, campaigns and figures out. Numbers and names of people never leave by it. Errors are "
-    "`application/problem+json` with a `code`, and a `detail` in Vietnamese or, as `Accept-Language` asks, in English. Successful reads carry an `ETag`."
+    "Contacts, drafts and replies in, campaigns, answers and figures out. Numbers and names of people never leave by it. Errors are "
+    "`application/problem+json` with a `code`, the `pointer` or `parameter` that is meant, and a `detail` in Vietnamese or, as "
+    "`Accept-Language` asks, in English. Successful reads carry an `ETag`. With a sandbox token every request is checked and "
+    "answered as usual, and what it wrote is rolled back: nothing is kept, nothing is sent; its answers have `Loa-Sandbox: true`."
 )
+_TAGS = {
+    "answers": "What residents said",
+    "campaigns": "Campaigns, and drafts of them",
+    "contacts": "People handed in for lists",
+    "goals": "Goals in force",
+    "official-figures": "Figures that authorities make known",
+    "openapi": "This document",
+    "opt-outs": "Who wants no messages",
+    "replies": "Replies, out and in",
+    "webhooks": "Subscriptions to events, and the events",
+}
 
 
 def create_api(runtime: Runtime) -> Blueprint:
@@ -24,7 +40,10 @@ def create_api(runtime: Runtime) -> Blueprint:
     api = Api(runtime)
     add_contact_routes(api)
     add_campaign_routes(api)
+    add_draft_routes(api)
     add_figure_routes(api)
+    add_reply_routes(api)
+    add_webhook_routes(api)
 
     @api.route(
         "GET",
@@ -46,16 +65,26 @@ def describe(api: Api) -> dict[str, Any]:
     """
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Loa", "version": "1", "description": _ABOUT},
-        "servers": [{"url": api.runtime.settings.public_base_url.rstrip("/")}],
+        "info": {
+            "title": "Loa",
+            "version": "1.1",
+            "description": _ABOUT,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": api.settings.public_base_url.rstrip("/")}],
+        "tags": [{"name": name, "description": says} for name, says in _TAGS.items()],
         "paths": api.paths,
+        "webhooks": describe_webhooks(),
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
                 "Problem": problems.SCHEMA,
                 **contacts.SCHEMAS,
                 **campaigns.SCHEMAS,
+                **drafts.SCHEMAS,
                 **figures.SCHEMAS,
+                **replies.SCHEMAS,
+                **webhooks.SCHEMAS,
             },
         },
     }

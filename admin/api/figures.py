@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, jsonify
 
 from admin.api.campaigns import COUNT, MOMENT, SHARE, moment
-from admin.api.routing import ID, Api, bearer, ref, strict
+from admin.api.routing import ID, Api, answer_table, bearer, ref, strict, wants_table
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.goals.goals import read_goals
 from campaigns.goals.official_figures import latest_official
@@ -129,23 +129,23 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 
 
 def add_figure_routes(api: Api) -> None:
-    runtime = api.runtime
-
     @api.route(
         "GET",
         "/campaigns/<int:campaign_id>/figures",
         right=Right.FIGURES_READ,
         summary="What residents report, as the leaders' page has it: by district, commune, organisation and day",
         answers={200: ("Self-reports alone; official figures never enter", ref("Figures"))},
+        is_table=True,
     )
     def show_figures(campaign_id: int) -> Response:
         now = datetime.now(UTC)
-        with runtime.db.read() as session:
+        with api.runtime.db.read() as session:
             user = bearer().as_user()
             drive = drive_of_campaign(session, campaign_id, user=user)
-            progress = read_progress(session, drive, user=user, redis=runtime.redis, now=now)
+            progress = read_progress(session, drive, user=user, redis=api.runtime.redis, now=now)
             assert progress is not None  # the campaign itself was launched
-        return jsonify(_describe(progress, campaign_id, now))
+        figures = _describe(progress, campaign_id, now)
+        return answer_table(_figure_rows(figures)) if wants_table() else jsonify(figures)
 
     @api.route(
         "GET",
@@ -153,10 +153,11 @@ def add_figure_routes(api: Api) -> None:
         right=Right.FIGURES_READ,
         summary="Goals in force, each with the figure that it is a share of",
         answers={200: ("Those of places and agencies, and of organisations of the scope", ref("Goals"))},
+        is_table=True,
     )
     def list_goals() -> Response:
         now = datetime.now(UTC)
-        with runtime.db.read() as session:
+        with api.runtime.db.read() as session:
             seen = organisations_of(session, bearer().as_user())
             kinds = {drive.id: drive.kind for drive in list_drives(session)}
             goals = [
@@ -164,7 +165,14 @@ def add_figure_routes(api: Api) -> None:
                 for subject, goal in read_goals(session, at=now).goals.items()
                 if subject.organisation is None or seen is None or subject.organisation in seen
             ]
-        return jsonify(as_of=moment(now), goals=[_describe_goal(goal, kinds) for goal in goals])
+        described = [_describe_goal(goal, kinds) for goal in goals]
+        if wants_table():
+            empty = dict.fromkeys(("value", "as_of", "source"))
+            parts = ((each.pop("denominator") or empty, each) for each in described)
+            return answer_table(
+                [{**each, **{f"denominator_{name}": of[name] for name in empty}} for of, each in parts]
+            )
+        return jsonify(as_of=moment(now), goals=described)
 
     @api.route(
         "GET",
@@ -172,28 +180,28 @@ def add_figure_routes(api: Api) -> None:
         right=Right.FIGURES_READ,
         summary="Installs that the app's maker or a department has made known, by place",
         answers={200: ("Never added to self-reports", ref("Official"))},
+        is_table=True,
     )
     def list_official() -> Response:
         today = datetime.now(UTC).astimezone(VIETNAM).date()
-        with runtime.db.read() as session:
+        with api.runtime.db.read() as session:
             if organisations_of(session, bearer().as_user()) is not None:
                 raise NotAllowed("official_figures_token")
             drive = current_drive_id(session)
             known = latest_official(session, drive, today=today)
-        return jsonify(
-            drive=drive,
-            as_of=today.isoformat(),
-            areas=[
-                {
-                    "area": area,
-                    "installed": figure.installed,
-                    "day": figure.day,
-                    "source": figure.source,
-                    "is_sum": figure.is_sum,
-                }
-                for area, figure in sorted(known.items())
-            ],
-        )
+        areas = [
+            {
+                "area": area,
+                "installed": figure.installed,
+                "day": figure.day,
+                "source": figure.source,
+                "is_sum": figure.is_sum,
+            }
+            for area, figure in sorted(known.items())
+        ]
+        if wants_table():
+            return answer_table(areas)
+        return jsonify(drive=drive, as_of=today.isoformat(), areas=areas)
 
 
 def _describe(progress: ProgressPage, campaign_id: int, now: datetime) -> dict[str, Any]:
@@ -219,6 +227,26 @@ def _describe(progress: ProgressPage, campaign_id: int, now: datetime) -> dict[s
         "organisations": _describe_table(progress.organisations),
         "days": [{"day": day.isoformat(), "installed": installed} for day, installed in head.days],
     }
+
+
+def _figure_rows(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return figures as rows of one table; `level` says what a row is about, `within` is a commune's district."""
+    whole = {name: figures["self_reported"][name] for name in _LINE}
+    empty = dict.fromkeys(_LINE)
+    return [
+        {"level": "total", "within": None, **whole},
+        *({"level": "district", "within": None, **line} for line in figures["districts"]["lines"]),
+        *(
+            {"level": "commune", "within": district, **line}
+            for district, table in figures["communes"].items()
+            for line in table["lines"]
+        ),
+        *({"level": "organisation", "within": None, **line} for line in figures["organisations"]["lines"]),
+        *(
+            {"level": "day", "within": None, **empty, "code": each["day"], "installed": each["installed"]}
+            for each in figures["days"]
+        ),
+    ]
 
 
 def _describe_table(table: RankTable) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -53,12 +55,13 @@ SCHEMA: dict[str, Any] = {
             "description": "what is wrong and what to do, in Vietnamese or as `Accept-Language` asks in English",
         },
         "pointer": {"type": "string", "description": "RFC 6901: which part of the body is meant"},
+        "parameter": {"type": "string", "description": "which parameter or header is meant"},
     },
 }
 
 
 def problem(
-    status: int, error: LoaError | None = None, *, pointer: str | None = None, **headers: str
+    status: int, error: LoaError | None = None, *, parameter: str | None = None, **headers: str
 ) -> Response:
     """Return an error response; header names have `_` for `-`."""
     name, title, default = _KINDS.get(
@@ -72,8 +75,10 @@ def problem(
         "code": error.code,
         "detail": show_error(error),
     }
-    if pointer is not None:
-        body["pointer"] = pointer
+    if error.pointer is not None:
+        body["pointer"] = error.pointer
+    if parameter is not None:
+        body["parameter"] = parameter
     if status == 401:
         headers.setdefault("WWW_Authenticate", 'Bearer realm="loa"')
     if status in (429, 503):
@@ -92,6 +97,28 @@ class Malformed(BadInput):
     def __init__(self, code: str, /, *, pointer: str = "", **parameters: Any) -> None:
         super().__init__(code, **parameters)
         self.pointer = pointer
+
+
+class Unreadable(BadInput):
+    """A request that cannot be read; `parameter` is the parameter or header that is wrong, None: its body."""
+
+    def __init__(self, code: str, /, *, parameter: str | None = None, **parameters: Any) -> None:
+        super().__init__(code, **parameters)
+        self.parameter = parameter
+        self.pointer = None if parameter else ""
+
+
+@contextmanager
+def pointing(**parts: str) -> Iterator[None]:
+    """Let errors name the part of the body that is wrong, each by the beginning of its code."""
+    try:
+        yield
+    except LoaError as error:
+        if error.pointer is None:
+            key = error.parameters.get("key")
+            named = (part for begin, part in parts.items() if error.code.startswith(begin))
+            error.pointer = f"/{key}" if key else next(named, None)
+        raise
 
 
 def is_api() -> bool:
@@ -117,15 +144,16 @@ def install_problems(blueprint: Blueprint) -> None:
     def http(error: HTTPException) -> ResponseReturnValue:
         return problem_from_http(error)
 
-    @blueprint.errorhandler(Malformed)
-    def malformed(error: Malformed) -> ResponseReturnValue:
-        return problem(422, error, pointer=error.pointer)
+    @blueprint.errorhandler(Unreadable)
+    def unreadable(error: Unreadable) -> ResponseReturnValue:
+        return problem(400, error, parameter=error.parameter)
 
     @blueprint.errorhandler(LoaError)
     def refused(error: LoaError) -> ResponseReturnValue:
         kinds = ((BadInput, 422), (NotFound, 404), (NotAllowed, 403), (WrongState, 409))
         status = next((status for kind, status in kinds if isinstance(error, kind)), 409)
-        return problem(status, error)
+        is_key = error.code == "idempotency_key_reused"
+        return problem(status, error, parameter="Idempotency-Key" if is_key else None)
 
     @blueprint.errorhandler(OverflowError)
     @blueprint.errorhandler(DataError)

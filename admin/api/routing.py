@@ -5,18 +5,22 @@ A route and its part of the OpenAPI document are declared together, so that they
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, request, url_for
 from limits import RateLimitItemPerMinute
-from werkzeug.exceptions import BadRequest
 
-from admin.api.problems import MEDIA_TYPE, install_problems, problem
+from admin.api.problems import MEDIA_TYPE, Unreadable, install_problems, problem
+from outreach.accounts.api_requests import open_sandbox
 from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
+from outreach.core.spreadsheets import escape_formula
 from outreach.models.accounts import Right
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
@@ -58,7 +62,7 @@ class Api:
     """The API's blueprint and its OpenAPI paths. A route without a right is open to everybody."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+        self._runtime, self.settings = runtime, runtime.settings
         self.blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
         self.paths: dict[str, dict[str, Any]] = {}
         self._rights: dict[str, Right] = {}
@@ -66,6 +70,11 @@ class Api:
         install_problems(self.blueprint)
         self.blueprint.before_request(self._authorise)
         self.blueprint.after_request(_add_etag)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The process's runtime, or in a sandbox token's request one that forgets what is written."""
+        return g.get("sandbox") or self._runtime
 
     def route(
         self,
@@ -78,11 +87,15 @@ class Api:
         refusals: Sequence[int] = (),
         parameters: Sequence[Mapping[str, Any]] = (),
         body: Mapping[str, Any] | None = None,
+        is_table: bool = False,
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         """Declare a route.
 
-        `answers`: description and schema by status. `refusals`: error statuses besides the usual ones.
+        `answers`: description and schema by status. `refusals`: error statuses besides the usual ones. `is_table`: the
+        answer is also to be had as CSV.
         """
+        if is_table:
+            parameters = [*parameters, FORMAT]
 
         def add(view: Callable[..., Response]) -> Callable[..., Response]:
             name = view.__name__
@@ -90,7 +103,8 @@ class Api:
             if right:
                 self._rights[endpoint] = right
             self._query_names[endpoint] = {each["name"] for each in parameters if each["in"] == "query"}
-            self.blueprint.add_url_rule(path, name, view, methods=[method], provide_automatic_options=False)
+            run = self._forgetting(view) if method != "GET" else view
+            self.blueprint.add_url_rule(path, name, run, methods=[method], provide_automatic_options=False)
             usual = {400, 401, 403, 429, 503} if right else {400, 503}
             path_parameters = [
                 {"name": argument, "in": "path", "required": True, "schema": ID}
@@ -101,6 +115,7 @@ class Api:
             operation: dict[str, Any] = {
                 "operationId": name,
                 "summary": summary,
+                "tags": [path.split("/")[1].partition(".")[0]],
                 "parameters": [*path_parameters, *parameters],
                 "responses": {
                     **{str(status): _answer(*answer) for status, answer in answers.items()},
@@ -110,11 +125,12 @@ class Api:
                     },
                 },
             }
+            if is_table:
+                operation["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
             if method == "GET":
                 operation["responses"]["304"] = {"description": "As `If-None-Match` has it"}
-            if right:
-                operation["security"] = [{"token": []}]
-                operation["description"] = f"Needs `{right.value}`."
+            operation["security"] = [{"token": []}] if right else []
+            operation["description"] = f"Needs `{right.value}`." if right else "Open to everybody."
             if body:
                 operation["requestBody"] = {
                     "required": True,
@@ -125,14 +141,31 @@ class Api:
 
         return add
 
+    def _forgetting(self, view: Callable[..., Response]) -> Callable[..., Response]:
+        """Let a view run in a sandbox for a sandbox token."""
+
+        @wraps(view)
+        def run(**arguments: Any) -> Response:
+            if not bearer().is_sandbox:
+                return view(**arguments)
+            with open_sandbox(self._runtime) as g.sandbox:
+                answer = view(**arguments)
+            answer.headers["Loa-Sandbox"] = "true"
+            return answer
+
+        return run
+
     def _authorise(self) -> Response | None:
         right = self._rights.get(request.endpoint or "")
         refused = authenticate(self.runtime, right) if right else None
+        if refused is None and any(number > ID["maximum"] for number in (request.view_args or {}).values()):
+            return problem(404)
         if refused is None and (
             unknown := set(request.args) - self._query_names.get(request.endpoint or "", set())
         ):
             # A mistyped parameter would otherwise be ignored silently.
-            return problem(400, LoaError("api_parameters_unknown", names=", ".join(sorted(unknown))[:200]))
+            error = LoaError("api_parameters_unknown", names=", ".join(sorted(unknown))[:200])
+            return problem(400, error, parameter=min(unknown)[:80])
         return refused
 
 
@@ -214,15 +247,57 @@ NEXT: dict[str, Any] = {"type": ["string", "null"], "description": "Address of t
 
 
 def read_page() -> tuple[int, int | None]:
-    """Return `limit` and `after` of the query. Raises BadRequest."""
+    """Return `limit` and `after` of the query. Raises Unreadable."""
     return read_number("limit", most=MOST) or USUAL, read_number("after", most=ID["maximum"])
 
 
 def read_number(name: str, *, most: int) -> int | None:
-    """Return a whole number from 1 to `most` in the query, None if it is missing. Raises BadRequest."""
+    """Return a whole number from 1 to `most` in the query, None if it is missing. Raises Unreadable."""
     text = request.args.get(name)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20 and 1 <= int(text) <= most):
-        raise BadRequest
+        raise Unreadable("api_parameter_not_number", parameter=name, name=name, most=most)
     return int(text)
+
+
+def read_choice(name: str, values: Collection[str]) -> str | None:
+    """Return one of these values in the query, None if it is missing. Raises Unreadable."""
+    value = request.args.get(name)
+    if value is not None and value not in values:
+        raise Unreadable("api_parameter_not_among", parameter=name, name=name, values=list(values))
+    return value
+
+
+FORMAT: dict[str, Any] = {
+    "name": "format",
+    "in": "query",
+    "description": "`csv` gives a table, as `Accept: text/csv` does",
+    "schema": {"type": "string", "enum": ["json", "csv"]},
+}
+
+
+def wants_table() -> bool:
+    """Return whether the request asks for CSV. Raises Unreadable."""
+    chosen = read_choice("format", FORMAT["schema"]["enum"])
+    accepted = request.accept_mimetypes.best_match(["application/json", "text/csv"])
+    return (chosen or ("csv" if accepted == "text/csv" else "json")) == "csv"
+
+
+def answer_table(rows: Sequence[Mapping[str, Any]]) -> Response:
+    """Return rows as CSV, in UTF-8 and with a header; null is an empty cell."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(rows[0] if rows else [])
+    for row in rows:
+        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row.values()])
+    return Response(out.getvalue(), content_type="text/csv; charset=utf-8")
+
+
+def page_of(
+    rows: Sequence[Any], limit: int, key: Callable[[Any], int], endpoint: str, **values: Any
+) -> tuple[Sequence[Any], str | None]:
+    """Return a page of at most `limit` rows, and the address of the next one; one row more was read."""
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], url_for(f"api.{endpoint}", after=key(rows[limit - 1]), limit=limit, **values)

@@ -183,9 +183,12 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
         help="May be repeated.",
     )
     @click.option("--days", type=click.IntRange(1, MOST_DAYS), default=365, show_default=True)
+    @click.option("--sandbox", is_flag=True, help="What it writes is rolled back.")
     @acting_as
     @json_option
-    def create(name: str, organisation: str, rights: tuple[str, ...], days: int, email: str) -> None:
+    def create(
+        name: str, organisation: str, rights: tuple[str, ...], days: int, sandbox: bool, email: str
+    ) -> None:
         """Create a token; it is shown only once."""
         with runtime.db.read() as session:
             user, organisation_id = find_user(session, email), find_organisation(session, organisation).id
@@ -195,6 +198,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
             organisation_id=organisation_id,
             rights=rights,
             days=days,
+            is_sandbox=sandbox,
             user=user,
             now=datetime.now(UTC),
         )
@@ -215,6 +219,7 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
                 "name": line.token.name,
                 "organisation": line.organisation,
                 "rights": line.token.rights,
+                "sandbox": line.token.is_sandbox,
                 "is_open": line.is_open(now),
                 "expires_at": line.token.expires_at.isoformat(),
                 "last_used_at": line.token.last_used_at.isoformat() if line.token.last_used_at else None,

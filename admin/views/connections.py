@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select
 from sqlalchemy.orm import Session, joinedload
 
-from admin.forms import ChecksField, ChoiceField, Form, TextField, labelled
+from admin.forms import CheckField, ChecksField, ChoiceField, Form, TextField, labelled
 from admin.views.base import AdminPage
 from admin.views.organisations import organisation_choices
 from admin.views.register_base import ChoiceFilter, TableRegister
@@ -47,6 +47,9 @@ class TokenForm(Form):
     rights = ChecksField(_l("Quyền"), labelled(Right, "right"), name="right", default=())
     days = ChoiceField(
         _l("Hạn dùng"), [(n, _l("%(n)s ngày", n=n)) for n in (30, 90, 365, 730)], coerce=int, default=365
+    )
+    is_sandbox = CheckField(
+        _l("Chỉ để chạy thử: kiểm tra và trả lời như thật, không lưu và không gửi gì"), name="sandbox"
     )
 
 

@@ -163,6 +163,8 @@ ACTIONS: dict[str, Any] = {
     "token.create": _l("Tạo mã truy cập"),
     "token.end": _l("Thu hồi mã truy cập"),
     "api.contacts": _l("Hệ thống khác gửi danh sách vào"),
+    "api.draft": _l("Hệ thống khác soạn chiến dịch"),
+    "api.reply": _l("Hệ thống khác gửi câu trả lời vào"),
     "hook.create": _l("Thêm địa chỉ nhận thông báo"),
     "hook.end": _l("Ngừng địa chỉ nhận thông báo"),
     "hook.again": _l("Gửi lại tin báo"),

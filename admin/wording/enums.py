@@ -254,6 +254,10 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Right.CONTACTS_WRITE: _l("gửi danh sách người vào"),
         Right.CAMPAIGNS_READ: _l("đọc chiến dịch"),
         Right.FIGURES_READ: _l("đọc số liệu"),
+        Right.CAMPAIGNS_WRITE: _l("soạn chiến dịch và trình duyệt"),
+        Right.REPLIES_READ: _l("đọc câu trả lời và từ chối nhận tin"),
+        Right.REPLIES_WRITE: _l("gửi câu trả lời và từ chối nhận tin vào"),
+        Right.WEBHOOKS_WRITE: _l("đăng ký nhận thông báo tự động"),
     },
     "event": {
         EventKind.ANSWER_RECORDED: _l("có câu trả lời"),

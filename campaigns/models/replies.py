@@ -33,6 +33,7 @@ class ReplyChannel(StrEnum):
     PHONE = "phone"  # an Android phone with a SIM
     LOG = "log"  # a file that an operator or a phone exported
     PAGE = "page"  # written on the answer page, or on the page for everybody
+    API = "api"  # handed in by another system
 
     @property
     def source(self) -> AnswerSource:

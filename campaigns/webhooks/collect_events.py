@@ -28,6 +28,7 @@ from campaigns.models.webhooks import Delivery, EventPosition, Subscription
 from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
+from outreach.contacts.references import read_references
 from outreach.core.db import Database, is_set
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ContactPhone, Membership, Suppression, SuppressionReason
@@ -159,35 +160,63 @@ class EventBuffer:
     def __init__(self, session: Session, subscribers: Sequence[Subscriber], *, now: datetime) -> None:
         self.session, self.subscribers, self.now = session, subscribers, now
         self._deliveries: list[Delivery] = []
+        self._people: list[tuple[Delivery, int, list[int]]] = []
 
     def is_wanted(self, *kinds: EventKind) -> bool:
         """Return whether any subscriber wants these kinds."""
         return any(set(kinds) & set(subscriber.subscription.kinds) for subscriber in self.subscribers)
 
     def add(
-        self, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime, of: int | None
+        self,
+        kind: EventKind,
+        number: object,
+        data: dict[str, Any],
+        *,
+        at: datetime,
+        of: int | None,
+        person: int | None = None,
     ) -> None:
         """Add an event of an organisation's people or campaign for each subscriber that may see it.
 
-        `number` tells it from other events of its kind.
+        `number` tells it from other events of its kind. `person` is whom the event's `reference` names.
         """
         for subscriber in self.subscribers:
             if subscriber.sees(of):
-                self.add_for(subscriber, kind, number, data, at=at)
+                self.add_for(subscriber, kind, number, data, at=at, people=[person] if person else [])
 
     def add_for(
-        self, subscriber: Subscriber, kind: EventKind, number: object, data: dict[str, Any], *, at: datetime
+        self,
+        subscriber: Subscriber,
+        kind: EventKind,
+        number: object,
+        data: dict[str, Any],
+        *,
+        at: datetime,
+        people: list[int],
     ) -> None:
         if subscriber.wants(kind, at):
-            self._deliveries.append(
-                new_delivery(subscriber.subscription, kind, f"{kind}:{number}", data, at=at, now=self.now)
-            )
+            subscription = subscriber.subscription
+            delivery = new_delivery(subscription, kind, f"{kind}:{number}", dict(data), at=at, now=self.now)
+            self._deliveries.append(delivery)
+            if people:
+                self._people.append((delivery, subscription.organisation_id, people))
+
+    def _name_people(self) -> None:
+        """Add to the events what the subscribers' own systems call the people."""
+        known = read_references(self.session, {person for _, _, people in self._people for person in people})
+        for delivery, owner, people in self._people:
+            names = [known[owner, person] for person in people if (owner, person) in known]
+            if delivery.kind == EventKind.OPT_OUT:
+                delivery.data["references"] = names
+            else:
+                delivery.data["reference"] = names[0] if names else None
 
     def write(self) -> int:
         """Store the new deliveries. Returns how many.
 
         A withdrawal stored before stays as it is.
         """
+        self._name_people()
         keys = {delivery.key for delivery in self._deliveries if delivery.kind == EventKind.INSTALL_WITHDRAWN}
         known = set(
             self.session.execute(select(Delivery.subscription_id, Delivery.key).where(Delivery.key.in_(keys)))
@@ -243,7 +272,7 @@ _IS_KEPT_OPT_OUT = and_(is_set(Answer.drive_only), Answer.recipient_id.is_(None)
 def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
     """Add answers with these ids. Returns the last id read."""
     rows = buffer.session.execute(
-        select(Answer, ContactList.organisation_id, Campaign.is_health)
+        select(Answer, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
         .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
         .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
@@ -251,24 +280,17 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
         .order_by(Answer.id)
         .limit(AT_ONCE)
     ).all()
-    for answer, owner, is_health in rows:
-        data = {
-            "answer": answer.id,
-            "campaign": answer.campaign_id,
-            "recipient": None if is_health else answer.recipient_id,
-            "label": answer.label.value,
-            "own_answer": answer.own_answer,
-            "drive_only": answer.drive_only,
-            "source": answer.source.value,
-        }
-        buffer.add(EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner)
+    for answer, owner, is_health, contact_id in rows:
+        data = describe_answer(answer, is_health=bool(is_health))
+        person = None if is_health else contact_id
+        buffer.add(EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner, person=person)
     return rows[-1][0].id if len(rows) == AT_ONCE else until
 
 
 def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     """Add reported installs with these ids. Returns the last id read."""
     rows = buffer.session.execute(
-        select(InstallReport, ContactList.organisation_id, Campaign.is_health)
+        select(InstallReport, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
         .join(Campaign, Campaign.id == InstallReport.campaign_id)
         .join(Recipient, Recipient.id == InstallReport.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
@@ -276,9 +298,12 @@ def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
         .order_by(InstallReport.id)
         .limit(AT_ONCE)
     ).all()
-    for report, owner, is_health in rows:
+    for report, owner, is_health, contact_id in rows:
         data = {**_describe(report, is_health=is_health), "source": report.source.value}
-        buffer.add(EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner)
+        person = None if is_health else contact_id
+        buffer.add(
+            EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner, person=person
+        )
     return rows[-1][0].id if len(rows) == AT_ONCE else until
 
 
@@ -295,22 +320,53 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
         .order_by(Suppression.id)
         .limit(AT_ONCE)
     ).all()
-    people: dict[int, list[tuple[int, int]]] = {}
-    for phone_id, contact_id, owner in buffer.session.execute(
-        select(ContactPhone.phone_id, ContactPhone.contact_id, ContactList.organisation_id)
-        .join(Membership, Membership.contact_id == ContactPhone.contact_id)
-        .join(ContactList, ContactList.id == Membership.list_id)
-        .where(ContactPhone.phone_id.in_([subscriber.phone_id for subscriber in rows if subscriber.phone_id]))
-    ):
-        people.setdefault(phone_id, []).append((contact_id, owner))
+    people = read_people_of(buffer.session, rows)
     for suppression in rows:
         known = people.get(suppression.phone_id or 0, [])
         for subscriber in buffer.subscribers:
             contact_ids = sorted({contact for contact, owner in known if subscriber.sees(owner)})
             if contact_ids or subscriber.seen is None:
-                data = {"suppression": suppression.id, "people": contact_ids, "source": suppression.source}
-                buffer.add_for(subscriber, EventKind.OPT_OUT, suppression.id, data, at=suppression.created_at)
+                data = describe_opt_out(suppression, contact_ids)
+                at, kind = suppression.created_at, EventKind.OPT_OUT
+                buffer.add_for(subscriber, kind, suppression.id, data, at=at, people=contact_ids)
     return rows[-1].id if len(rows) == AT_ONCE else until
+
+
+def read_people_of(session: Session, suppressions: Sequence[Suppression]) -> dict[int, list[tuple[int, int]]]:
+    """Return the people who have these suppressed numbers, by phone, each with an organisation whose list they are in."""
+    people: dict[int, list[tuple[int, int]]] = {}
+    for phone_id, contact_id, owner in session.execute(
+        select(ContactPhone.phone_id, ContactPhone.contact_id, ContactList.organisation_id)
+        .join(Membership, Membership.contact_id == ContactPhone.contact_id)
+        .join(ContactList, ContactList.id == Membership.list_id)
+        .where(ContactPhone.phone_id.in_([each.phone_id for each in suppressions if each.phone_id]))
+    ):
+        people.setdefault(phone_id, []).append((contact_id, owner))
+    return people
+
+
+def describe_answer(answer: Answer, *, is_health: bool) -> dict[str, Any]:
+    """Describe an answer; what is about health names no recipient. Who writes it adds the `reference`."""
+    return {
+        "answer": answer.id,
+        "campaign": answer.campaign_id,
+        "recipient": None if is_health else answer.recipient_id,
+        "reference": None,
+        "label": answer.label.value,
+        "own_answer": answer.own_answer,
+        "drive_only": answer.drive_only,
+        "source": answer.source.value,
+    }
+
+
+def describe_opt_out(suppression: Suppression, people: list[int]) -> dict[str, Any]:
+    """Describe an opt-out with people who have the number. Who writes it adds their `references`."""
+    return {
+        "suppression": suppression.id,
+        "people": people,
+        "references": [],
+        "source": suppression.source,
+    }
 
 
 class Source(NamedTuple):
@@ -334,8 +390,8 @@ def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
     """
     from_when = datetime.fromisoformat(since) - OVERLAP
     if buffer.is_wanted(EventKind.INSTALL_WITHDRAWN):
-        for report, owner, is_health in buffer.session.execute(
-            select(InstallReport, ContactList.organisation_id, Campaign.is_health)
+        for report, owner, is_health, contact_id in buffer.session.execute(
+            select(InstallReport, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
             .join(Campaign, Campaign.id == InstallReport.campaign_id)
             .join(Recipient, Recipient.id == InstallReport.recipient_id)
             .outerjoin(ContactList, ContactList.id == Recipient.list_id)
@@ -344,7 +400,8 @@ def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
         ):
             at = report.withdrawn_at or buffer.now
             data = _describe(report, is_health=is_health)
-            buffer.add(EventKind.INSTALL_WITHDRAWN, report.id, data, at=at, of=owner)
+            person = None if is_health else contact_id
+            buffer.add(EventKind.INSTALL_WITHDRAWN, report.id, data, at=at, of=owner, person=person)
     return buffer.now.isoformat()
 
 
@@ -412,4 +469,9 @@ def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[s
 def _describe(report: InstallReport, *, is_health: bool) -> dict[str, Any]:
     """Return a report's event. What is about health names no recipient, here and in `collect_answers`."""
     recipient_id = None if is_health else report.recipient_id
-    return {"report": report.id, "campaign": report.campaign_id, "recipient": recipient_id}
+    return {
+        "report": report.id,
+        "campaign": report.campaign_id,
+        "recipient": recipient_id,
+        "reference": None,
+    }

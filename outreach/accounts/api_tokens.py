@@ -53,6 +53,7 @@ def create_token(
     days: int,
     user: User,
     now: datetime,
+    is_sandbox: bool = False,
 ) -> tuple[ApiToken, str]:
     """Create a token for an organisation and those below it.
 
@@ -77,6 +78,7 @@ def create_token(
         made_by=user.id,
         made_at=now,
         expires_at=now + timedelta(days=days),
+        is_sandbox=is_sandbox,
     )
     session.add(token)
     session.flush()
@@ -140,6 +142,7 @@ class Bearer:
     rights: frozenset[str]
     owner: int
     needs_use_recorded: bool
+    is_sandbox: bool = False
 
     def may(self, right: Right) -> bool:
         return right in self.rights
@@ -149,7 +152,14 @@ class Bearer:
 
         It has no row in the database; its id is negative, so that it is nobody's.
         """
-        return User(id=-self.token_id, role=Role.STAFF, organisation_id=self.organisation_id, is_active=True)
+        return self._officer(-self.token_id)
+
+    def as_author(self) -> User:
+        """Return a stand-in user for what the token writes: its maker, who may not approve it, within the token's scope."""
+        return self._officer(self.owner)
+
+    def _officer(self, user_id: int) -> User:
+        return User(id=user_id, role=Role.STAFF, organisation_id=self.organisation_id, is_active=True)
 
 
 def authenticate_token(session: Session, text: str, *, now: datetime) -> Bearer | None:
@@ -164,7 +174,9 @@ def authenticate_token(session: Session, text: str, *, now: datetime) -> Bearer 
     if token is None:
         return None
     is_stale = token.last_used_at is None or token.last_used_at < now - NOTED_EVERY
-    return Bearer(token.id, token.organisation_id, frozenset(token.rights), token.made_by, is_stale)
+    return Bearer(
+        token.id, token.organisation_id, frozenset(token.rights), token.made_by, is_stale, token.is_sandbox
+    )
 
 
 @use_case

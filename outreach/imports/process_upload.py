@@ -30,6 +30,7 @@ from outreach.imports.preview import (
     show_doubt,
     show_row,
 )
+from outreach.imports.receive_rows import read_row_references
 from outreach.imports.store_rows import CHUNK, digest, store_rows
 from outreach.imports.undo_import import undo_import_rows
 from outreach.imports.uploads import begin_undoing, end_upload, forget_file, path_of
@@ -191,6 +192,7 @@ def _ask_for_columns(
 def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -> None:
     with context.db.read() as session:
         known_areas = set(session.scalars(select(Area.code)))
+    references = read_row_references(path_of(upload, context.folder))
     done = upload.progress
     for chunk in prefetch_chunks(islice(rows, done, None), CHUNK):
         with context.db.write() as session:
@@ -205,6 +207,7 @@ def _store(context: UploadContext, upload: Upload, rows: Iterator[CheckedRow]) -
                 known_areas=known_areas,
                 secret_key=context.secret_key,
                 now=datetime.now(UTC),
+                references=references,
             )
             done += len(chunk)
             claimed.progress = done

@@ -8,6 +8,7 @@ the rows.
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.accounts.api_requests import ConcurrentRequest, require_same
 from outreach.accounts.api_tokens import Bearer
 from outreach.accounts.permissions import visible_to
 from outreach.enqueue_jobs import enqueue_import
@@ -27,7 +29,7 @@ from outreach.imports.store_rows import begin_import, digest, find_or_create_lis
 from outreach.imports.uploads import path_of
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import NotFound
 from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -37,7 +39,7 @@ _YES, _NO = "có", "không"
 
 
 class RowField(NamedTuple):
-    """Field that a row may have: the column it is written to, and its longest text in characters."""
+    """Field that a row may have: the column it is written to ("": none), and its longest text in characters."""
 
     column: str
     longest: int
@@ -56,11 +58,9 @@ ROW_FIELDS: dict[str, RowField] = {
     "language": RowField(Column.LANGUAGE, 40, "language to write in, by name or ISO 639 code"),
     "smartphone": RowField(Column.SMARTPHONE, 0, "whether the person has one"),
     "note": RowField(Column.NOTE, 200, "anything else"),
+    "reference": RowField("", 40, "what you call this person; events and answers carry it back"),
 }
-
-
-class ConcurrentRequest(WrongState):
-    """Error: two requests with the same key, or the same new list, at once; the other was first."""
+_REFERENCES = "references.json"
 
 
 def find_received(session: Session, bearer: Bearer, key: str, *, sha256: str) -> int | None:
@@ -70,8 +70,7 @@ def find_received(session: Session, bearer: Bearer, key: str, *, sha256: str) ->
     )
     if received is None:
         return None
-    if received.sha256 != sha256:
-        raise BadInput("idempotency_key_reused")
+    require_same(received.sha256, sha256)
     return received.upload_id
 
 
@@ -124,6 +123,7 @@ def receive_rows(
         session.flush()
         path = path_of(upload, folder)
         _write(rows, path)
+        _write_references(rows, path, organisation_id=bearer.organisation_id)
         upload.size, upload.sha256 = path.stat().st_size, digest(path)
         upload.import_id = begin_import(
             session, list_id=contact_list.id, file_name=upload.file_name, sha256=upload.sha256, now=now
@@ -169,12 +169,28 @@ def _write(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         file.write("sep=,\r\n")  # the separator need not be guessed
+        columns = {name: PLAIN_LABELS[field.column] for name, field in ROW_FIELDS.items() if field.column}
         writer = csv.writer(file)
-        writer.writerow(
-            [PLAIN_LABELS[Column.STT], *(PLAIN_LABELS[field.column] for field in ROW_FIELDS.values())]
-        )
+        writer.writerow([PLAIN_LABELS[Column.STT], *columns.values()])
         for number, row in enumerate(rows, start=1):
-            writer.writerow([str(number), *(_cell(row.get(name)) for name in ROW_FIELDS)])
+            writer.writerow([str(number), *(_cell(row.get(name)) for name in columns)])
+
+
+def _write_references(rows: Sequence[Mapping[str, object]], path: Path, *, organisation_id: int) -> None:
+    """Write what the sender calls the rows' people to a file beside theirs, if anything."""
+    references = {str(n): row["reference"] for n, row in enumerate(rows, start=1) if row.get("reference")}
+    if references:
+        content = json.dumps({"organisation": organisation_id, "rows": references})
+        path.with_name(_REFERENCES).write_text(content, encoding="utf-8")
+
+
+def read_row_references(path: Path) -> tuple[int, dict[int, str]]:
+    """Return the organisation whose system names the people of a file, and its names by their rows."""
+    beside = path.with_name(_REFERENCES)
+    if not beside.is_file():
+        return 0, {}
+    content = json.loads(beside.read_text(encoding="utf-8"))
+    return content["organisation"], {int(row): name for row, name in content["rows"].items()}
 
 
 def _cell(value: object) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import carry_over_opt_outs, create_phones, find_phones, remember_languages
 from outreach.contacts.place_questions import ask_about_places
+from outreach.contacts.references import set_references
 from outreach.imports.erasures import find_erased
 from outreach.imports.issues import (
     BIRTH_UNCLEAR,
@@ -93,8 +94,12 @@ def store_rows(
     known_areas: set[str],
     secret_key: str,
     now: datetime,
+    references: tuple[int, Mapping[int, str]] = (0, {}),
 ) -> None:
-    """Store one chunk of an import's rows and add to its counts, in the caller's transaction."""
+    """Store one chunk of an import's rows and add to its counts, in the caller's transaction.
+
+    `references`: the organisation whose system handed the rows in, and what it calls their people, by row.
+    """
     lock_imports(session)
     ask_about_places(session, rows)
     good = [row for row in rows if row.phone.status is PhoneStatus.OK]
@@ -120,6 +125,8 @@ def store_rows(
     issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
     questions: list[tuple[CheckedRow, str, ImportedContact]] = []
     at_the_door: dict[int, ImportedContact] = {}  # by row
+    named: dict[str, ImportedContact] = {}
+    organisation_id, names = references
     for row in rows:
         parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
         matches = [(part, *match_row(part, merger, phones=phones, erased=erased)) for part in parts]
@@ -127,13 +134,18 @@ def store_rows(
             issues.append((row, *refusal))
             if row.is_at_the_door and refusal[0] is IssueStatus.REJECT:
                 at_the_door[row.row], _outcome = merger.merge_row(row, matches[0][1])
+                if row.row in names:
+                    named[names[row.row]] = at_the_door[row.row]
             continue
         for n, (part, known_person, _refusal) in enumerate(matches):
             person, outcome = merger.merge_row(part, known_person)
             if n == 0:  # a row counts once, however many people it names
                 counts[outcome] += 1
+                if row.row in names:
+                    named[names[row.row]] = person
                 questions += [(row, each, person) for each in questions_about(row, person, known_areas)]
     merger.write()
+    set_references(session, organisation_id, {name: person.id for name, person in named.items()})
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     issues = [
         (

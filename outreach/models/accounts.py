@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.core.db import Base, BaseWithId, BigId, enum_type
@@ -152,6 +152,10 @@ class Right(StrEnum):
     CONTACTS_WRITE = "contacts:write"
     CAMPAIGNS_READ = "campaigns:read"
     FIGURES_READ = "figures:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
+    REPLIES_READ = "replies:read"
+    REPLIES_WRITE = "replies:write"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 class ApiToken(BaseWithId):
@@ -172,6 +176,21 @@ class ApiToken(BaseWithId):
     expires_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]  # to the minute
     ended_at: Mapped[datetime | None]
+    # What it writes is rolled back, so that nothing is kept and nothing is sent.
+    is_sandbox: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     organisation: Mapped[Organisation] = relationship()
     maker: Mapped[User] = relationship()
+
+
+class ApiRequest(BaseWithId):
+    """Request of another system that made a row, by its idempotency key: a repeat finds the row."""
+
+    __tablename__ = "api_requests"
+    __table_args__ = (UniqueConstraint("token_id", "key"),)
+
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))  # of its address and body
+    row_id: Mapped[int | None] = mapped_column(BigId)
+    at: Mapped[datetime]

@@ -380,6 +380,16 @@ class RowsReceived(BaseWithId):
     at: Mapped[datetime]
 
 
+class ContactReference(Base):
+    """What another system calls a person: a text of its own, in the organisation of its token."""
+
+    __tablename__ = "contact_references"
+
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisations.id"), primary_key=True)
+    reference: Mapped[str] = mapped_column(String(40), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+
+
 class RemovedPhone(BaseWithId):
     """Number taken from a person, from `removed_at` until `restored_at`.
 

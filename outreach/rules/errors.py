@@ -33,6 +33,8 @@ class LoaError(Exception):
     def __init__(self, code: str, /, **parameters: Any) -> None:
         super().__init__(code)
         self.code = code
+        # The part of the caller's body that is wrong, as in RFC 6901, where it is known.
+        self.pointer: str | None = None
         self.parameters = parameters
 
     def __str__(self) -> str:

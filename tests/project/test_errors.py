@@ -26,7 +26,7 @@ SOURCES = [
 ]
 FOLDER = ROOT / "outreach" / "translations"
 PLACEHOLDER = re.compile(r"%\(\^?(\w+)\)([sd])")
-NOT_PARAMETERS = {"pointer"}  # of the API's `Malformed`
+NOT_PARAMETERS = {"pointer", "parameter"}  # of the API's `Malformed` and `Unreadable`
 
 
 @cache

@@ -17,6 +17,7 @@ import schemathesis
 from flask import Flask
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from admin.app import create_app
 from campaigns.lifecycle import create_campaign
@@ -30,14 +31,15 @@ from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, Right, Role
 from outreach.runtime import open_runtime
 
-EXAMPLES = 12  # for each operation, once with what the document allows and once with what it does not
+EXAMPLES = 6  # for each operation, once with what the document allows and once with what it does not
 LONGEST_S = 20  # of this process's own time
 FEWEST_CASES = 200
 
 
 def _for_us(case: schemathesis.Case) -> schemathesis.Case:
     """Rows for an organisation that there is, under a new key: what is made up is none, and may come again."""
-    case.body["organisation"] = "MTTQ"
+    if "rows" in case.body:
+        case.body["organisation"] = "MTTQ"
     case.headers["Idempotency-Key"] = uuid4().hex
     return case
 
@@ -142,7 +144,10 @@ def test_whatever_is_sent_is_answered_as_the_document_says(interface: Interface)
         )
         @given(case=strategy)
         def ask(case: schemathesis.Case) -> None:
-            answer = case.call_and_validate(headers=interface.headers)
+            # A draft's list, a webhook's organisation and a reply's person must exist: those that are made up do not.
+            names = case.operation.body and not case.path.endswith("/imports")
+            excluded = [positive_data_acceptance] if names else []
+            answer = case.call_and_validate(headers=interface.headers, excluded_checks=excluded)
             asked[answer.status_code] += 1
 
         ask()

@@ -1,0 +1,109 @@
+"""Bodies of requests: read as JSON and checked against the schema that the document shows, each fault with its place."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+
+from admin.api.problems import Malformed, Unreadable
+
+LONGEST_KEY = 100
+KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Chosen anew for each handing in; a repeat with the same key and body changes nothing",
+    "schema": {"type": "string", "pattern": f"^[!-~]{{1,{LONGEST_KEY}}}$"},
+}
+# The database stores neither half a surrogate pair nor a zero byte.
+_NOT_STORED = re.compile("[\ud800-\udfff\0]")
+_TYPES: dict[str, Any] = {
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "array": list,
+    "object": dict,
+    "null": type(None),
+}
+
+
+def read_key() -> str:
+    """Return the request's idempotency key. Raises Unreadable."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and " " not in key):
+        raise Unreadable("idempotency_key_wrong", parameter="Idempotency-Key", most=LONGEST_KEY)
+    return key
+
+
+def digest_request() -> str:
+    """Return the SHA-256 of the request's address and body, by which a repeat is known."""
+    return hashlib.sha256(request.path.encode() + b"\n" + request.get_data()).hexdigest()
+
+
+def read_json() -> Any:
+    """Return the request's body. Raises Unreadable, UnsupportedMediaType."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    try:
+        return request.get_json()
+    except (BadRequest, RecursionError) as error:
+        raise Unreadable("body_not_json") from error
+
+
+def read_body(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request's body, which is as the schema of an object says. Raises Malformed, which names the wrong part."""
+    body = read_json()
+    check_part(body, schema, "")
+    return body
+
+
+def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:
+    """Check a part of a body against its schema, by the words of JSON Schema that our bodies use. Raises Malformed."""
+    name = pointer.rpartition("/")[2] or "JSON"
+    types = schema.get("type", ())
+    types = [types] if isinstance(types, str) else types
+    if types and not any(_is_a(value, each) for each in types):
+        raise Malformed("body_part_type_wrong", pointer=pointer, name=name, type="/".join(types))
+    if "enum" in schema and value not in schema["enum"]:
+        raise Malformed(
+            "body_part_not_among", pointer=pointer, name=name, values=list(map(str, schema["enum"]))
+        )
+    if isinstance(value, str):
+        if _NOT_STORED.search(value):
+            raise Malformed("text_half_surrogate", pointer=pointer)
+        if "pattern" in schema and not re.search(schema["pattern"], value):
+            raise Malformed("body_part_form_wrong", pointer=pointer, name=name)
+    size = len(value) if isinstance(value, str | list) else value if isinstance(value, int | float) else None
+    for kind in ("Length", "Items", "imum"):
+        least, most = schema.get(f"min{kind}"), schema.get(f"max{kind}")
+        if size is not None and not (least or 0) <= size <= (size if most is None else most):
+            raise Malformed(
+                "body_part_size_wrong", pointer=pointer, name=name, least=least or 0, most=most or "…"
+            )
+    if isinstance(value, list):
+        for place, each in enumerate(value):
+            check_part(each, schema.get("items", {}), f"{pointer}/{place}")
+    if isinstance(value, dict):
+        parts = schema.get("properties", {})
+        if schema.get("additionalProperties") is False and (unknown := sorted(value.keys() - parts.keys())):
+            raise Malformed("body_part_unknown", pointer=pointer, name=unknown[0][:40], parts=list(parts))
+        if missing := [each for each in schema.get("required", ()) if each not in value]:
+            raise Malformed("body_part_missing", pointer=pointer, name=missing[0])
+        for part, each in value.items():
+            check_part(part, {}, pointer)
+            escaped = part.replace("~", "~0").replace("/", "~1")
+            check_part(each, parts.get(part, {}), f"{pointer}/{escaped}")
+
+
+def _is_a(value: Any, type_name: str) -> bool:
+    if isinstance(value, bool):
+        return type_name == "boolean"
+    if isinstance(value, float) and value.is_integer() and type_name == "integer":
+        return True
+    return isinstance(value, _TYPES[type_name])

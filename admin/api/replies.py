@@ -1,0 +1,287 @@
+"""API routes of answers, replies and opt-outs: pages of them out, without texts and numbers, and replies in."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, jsonify, url_for
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from admin.api.bodies import KEY, digest_request, read_body, read_key
+from admin.api.campaigns import MOMENT, moment
+from admin.api.problems import Malformed, pointing
+from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, page_of, read_page, ref, strict
+from admin.api.webhooks import EVENT_DATA
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.replies import Answer, Reply, ReplyState
+from campaigns.replies.hand_in_reply import hand_in_reply, id_prefix
+from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.webhooks import EventKind
+from campaigns.webhooks.collect_events import describe_answer, describe_opt_out, read_people_of
+from outreach.accounts.api_requests import do_once
+from outreach.accounts.permissions import organisations_of, visible_to
+from outreach.contacts.references import REFERENCE, read_references
+from outreach.models.accounts import Right
+from outreach.models.contacts import ContactList, Suppression, SuppressionReason
+from outreach.rules.errors import NotFound
+
+_OWN: dict[str, Any] = {"type": "string", "pattern": REFERENCE}
+_MASKED: dict[str, Any] = {
+    "type": ["integer", "null"],
+    "description": "null where it is about health, or nobody's",
+}
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "NewReply": {
+        "type": "object",
+        "additionalProperties": False,
+        "description": "A reply or an opt-out that came by another channel: who, by `person` or `phone`; what, by `text` or `opt_out`",
+        "properties": {
+            "reference": {**_OWN, "description": "what you call this reply; it comes in once"},
+            "person": {**_OWN, "description": "what you call the person, as handed in with a list"},
+            "phone": {"type": "string", "minLength": 1, "maxLength": 40},
+            "text": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 1000,
+                "description": "as the person wrote it",
+            },
+            "opt_out": {"type": "boolean", "description": "true: no messages any more, whatever the text"},
+            "at": {
+                "type": "string",
+                "maxLength": 40,
+                "description": "when it came, ISO 8601; now if it is missing",
+            },
+        },
+    },
+    "Reply": strict(
+        {
+            "id": ID,
+            "reference": {"type": ["string", "null"], "description": "what you call it, if you handed it in"},
+            "campaign": _MASKED,
+            "recipient": _MASKED,
+            "person": {"type": ["string", "null"], "description": "what you call the person"},
+            "label": {"enum": [each.value for each in Label]},
+            "is_sure": {"type": "boolean", "description": "false: an officer looks at it"},
+            "state": {"enum": [each.value for each in ReplyState]},
+            "answer": {"type": ["integer", "null"], "description": "the answer that it became"},
+            "at": MOMENT,
+        }
+    ),
+    "ReplyPage": strict({"replies": {"type": "array", "items": ref("Reply")}, "next": NEXT}),
+    "Answer": strict({**EVENT_DATA[EventKind.ANSWER_RECORDED], "at": MOMENT, "undone_at": MOMENT}),
+    "AnswerPage": strict({"answers": {"type": "array", "items": ref("Answer")}, "next": NEXT}),
+    "OptOut": strict({**EVENT_DATA[EventKind.OPT_OUT], "at": MOMENT, "lifted_at": MOMENT}),
+    "OptOutPage": strict({"opt_outs": {"type": "array", "items": ref("OptOut")}, "next": NEXT}),
+}
+_PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "reply_known": "/reference"}
+
+
+def add_reply_routes(api: Api) -> None:
+    keys = AnswerContext.of(api.settings)
+
+    @api.route(
+        "GET",
+        "/answers",
+        right=Right.REPLIES_READ,
+        summary="What residents said, by any channel, the oldest first",
+        parameters=PARAMETERS,
+        answers={200: ("A page of them", ref("AnswerPage"))},
+    )
+    def list_answers() -> Response:
+        limit, after = read_page()
+        with api.runtime.db.read() as session:
+            rows = session.execute(
+                select(Answer, Campaign.is_health, Recipient.contact_id)
+                .join(Recipient, Recipient.id == Answer.recipient_id)
+                .join(Campaign, Campaign.id == Answer.campaign_id)
+                .join(ContactList, ContactList.id == Recipient.list_id)
+                .where(visible_to(session, bearer().as_user(), ContactList.organisation_id))
+                .where(Answer.id > (after or 0))
+                .order_by(Answer.id)
+                .limit(limit + 1)
+            ).all()
+            page, following = page_of(rows, limit, lambda row: row[0].id, "list_answers")
+            names = _names(session, {contact for _, is_health, contact in page if contact and not is_health})
+        answers = [
+            {
+                **describe_answer(answer, is_health=is_health),
+                "reference": None if is_health else names.get(contact),
+                "at": moment(answer.at),
+                "undone_at": moment(answer.undone_at),
+            }
+            for answer, is_health, contact in page
+        ]
+        return jsonify(answers=answers, next=following)
+
+    @api.route(
+        "GET",
+        "/opt-outs",
+        right=Right.REPLIES_READ,
+        summary="Opt-outs from everything, of people of the token's lists, the oldest first",
+        parameters=PARAMETERS,
+        answers={200: ("A page of them; it may be empty and have a next one", ref("OptOutPage"))},
+    )
+    def list_opt_outs() -> Response:
+        limit, after = read_page()
+        with api.runtime.db.read() as session:
+            rows = session.scalars(
+                select(Suppression)
+                .where(Suppression.reason == SuppressionReason.OPT_OUT, Suppression.id > (after or 0))
+                .order_by(Suppression.id)
+                .limit(limit + 1)
+            ).all()
+            page, following = page_of(rows, limit, lambda row: row.id, "list_opt_outs")
+            seen, people = organisations_of(session, bearer().as_user()), read_people_of(session, page)
+            found = [
+                (
+                    each,
+                    sorted(
+                        {
+                            who
+                            for who, owner in people.get(each.phone_id or 0, ())
+                            if seen is None or owner in seen
+                        }
+                    ),
+                )
+                for each in page
+            ]
+            names = _names(session, {who for _, contacts in found for who in contacts})
+        opt_outs = [
+            {
+                **describe_opt_out(each, contacts),
+                "references": [names[who] for who in contacts if who in names],
+                "at": moment(each.created_at),
+                "lifted_at": moment(each.lifted_at),
+            }
+            for each, contacts in found
+            if contacts or seen is None
+        ]
+        return jsonify(opt_outs=opt_outs, next=following)
+
+    @api.route(
+        "GET",
+        "/replies",
+        right=Right.REPLIES_READ,
+        summary="Replies as they were understood, the oldest first, without their texts",
+        parameters=PARAMETERS,
+        answers={200: ("A page of them", ref("ReplyPage"))},
+    )
+    def list_replies() -> Response:
+        limit, after = read_page()
+        with api.runtime.db.read() as session:
+            replies, following = _page(session, limit=limit, after=after or 0)
+        return jsonify(replies=replies, next=following)
+
+    @api.route(
+        "GET",
+        "/replies/<int:reply_id>",
+        right=Right.REPLIES_READ,
+        summary="A reply as it was understood",
+        answers={200: ("As it stands", ref("Reply"))},
+    )
+    def show_reply(reply_id: int) -> Response:
+        with api.runtime.db.read() as session:
+            replies, _following = _page(session, limit=1, after=reply_id - 1)
+        if not replies or replies[0]["id"] != reply_id:
+            raise NotFound("reply_not_found")
+        return jsonify(replies[0])
+
+    @api.route(
+        "POST",
+        "/replies",
+        right=Right.REPLIES_WRITE,
+        summary="Hand in a reply or an opt-out that came by another channel",
+        parameters=[KEY],
+        body=ref("NewReply"),
+        answers={
+            200: ("Handed in before, by the same request", ref("Reply")),
+            201: ("Recorded", ref("Reply")),
+        },
+        refusals=(404, 409, 413, 415, 422),
+    )
+    def create_reply() -> Response:
+        now, key, body = datetime.now(UTC), read_key(), read_body(SCHEMAS["NewReply"])
+        if ("person" in body) == ("phone" in body):
+            raise Malformed("reply_person_or_phone")
+        if not body.get("opt_out") and "text" not in body:
+            raise Malformed("reply_without_text")
+
+        def make(session: Session) -> int:
+            with pointing(**_PARTS):
+                return hand_in_reply(
+                    session,
+                    reference=body.get("reference") or f"#{hashlib.sha256(key.encode()).hexdigest()[:24]}",
+                    person=body.get("person", ""),
+                    phone=body.get("phone", ""),
+                    text=body.get("text", ""),
+                    is_opt_out=body.get("opt_out", False),
+                    at=_read_moment(body["at"]) if "at" in body else now,
+                    bearer=bearer(),
+                    keys=keys,
+                    now=now,
+                ).id
+
+        made, is_new = do_once(api.runtime, make, bearer=bearer(), key=key, sha256=digest_request(), now=now)
+        with api.runtime.db.read() as session:
+            replies, _following = _page(session, limit=1, after=made - 1)
+        answer = jsonify(replies[0])
+        answer.status_code = 201 if is_new else 200
+        answer.headers["Location"] = url_for("api.show_reply", reply_id=made)
+        return answer
+
+
+def _page(session: Session, *, limit: int, after: int) -> tuple[list[dict[str, Any]], str | None]:
+    """Return replies after an id: of people of the token's lists, those that it handed in, and nobody's for who sees everything."""
+    user, own = bearer().as_user(), id_prefix(bearer())
+    handed_in = Reply.gateway_id.startswith(own, autoescape=True)
+    is_seen = or_(visible_to(session, user, ContactList.organisation_id), handed_in)
+    rows = session.execute(
+        select(Reply, Campaign.is_health, Recipient.contact_id, Answer.id)
+        .outerjoin(Campaign, Campaign.id == Reply.campaign_id)
+        .outerjoin(Recipient, Recipient.id == Reply.recipient_id)
+        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+        .outerjoin(Answer, Answer.reply_id == Reply.id)
+        .where(Reply.id > after, is_seen)
+        .order_by(Reply.id)
+        .limit(limit + 1)
+    ).all()
+    page, following = page_of(rows, limit, lambda row: row[0].id, "list_replies")
+    names = _names(session, {contact for _, is_health, contact, _ in page if contact and not is_health})
+    described = [
+        {
+            "id": reply.id,
+            "reference": reply.gateway_id.removeprefix(own)
+            if reply.gateway_id.startswith(own) and not reply.gateway_id.startswith(f"{own}#")
+            else None,
+            "campaign": reply.campaign_id,
+            "recipient": None if is_health else reply.recipient_id,
+            "person": None if is_health else names.get(contact),
+            "label": reply.label.value,
+            "is_sure": reply.is_sure,
+            "state": reply.state.value,
+            "answer": answer_id,
+            "at": moment(reply.received_at),
+        }
+        for reply, is_health, contact, answer_id in page
+    ]
+    return described, following
+
+
+def _names(session: Session, contact_ids: Collection[int]) -> dict[int, str]:
+    """Return what the token's system calls people."""
+    known = read_references(session, contact_ids)
+    return {contact: name for (owner, contact), name in known.items() if owner == bearer().organisation_id}
+
+
+def _read_moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=VIETNAM)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Malformed("reply_moment_wrong", pointer="/at") from error
