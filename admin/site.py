@@ -57,6 +57,7 @@ from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView, ReplyLogView
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
+from admin.views.notices import NoticesView, count_notices
 from admin.views.organisations import OrganisationsView
 from admin.views.privacy_requests import PrivacyRequestsView
 from admin.views.progress import ProgressView
@@ -173,6 +174,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         AlikeView(runtime),
         GuidesView(runtime),
         SearchView(runtime),
+        NoticesView(runtime),
     ]
 
 
@@ -198,6 +200,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "sending_stopped": sending_stopped,
             "training_phones": training_phones,
             "guide_here": guide_here,
+            "notice_count": lambda: count_notices(runtime),
         }
 
     def may(endpoint: str) -> bool:

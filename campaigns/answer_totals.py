@@ -20,6 +20,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerTotal, InstallReport
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import Exclusion
 from outreach.core.bulk import change_rows, values_subquery
 
 # Unfolded changes that a campaign may have: a reader adds up that many rows more.
@@ -102,6 +103,37 @@ def add_change(
             for answer, own, day, people, installed in changes
         ],
     )
+
+
+def add_recipient(session: Session, recipient_id: int, *, sign: int) -> None:
+    """Count a recipient in (1) or out (-1), with its answer and installs, as its row stands now."""
+    counted = _count_people(session, Recipient.id == recipient_id)
+    _store(session, {key: Count(sign * people, sign * new) for key, (people, new) in counted.items()})
+
+
+def count_instead(session: Session, recipient: Recipient) -> None:
+    """Let a recipient who was merged with another be the one of both that is counted, unless the other has answered."""
+    if not recipient.merge_id:
+        return
+    other = session.scalar(
+        select(Recipient)
+        .where(
+            Recipient.campaign_id == recipient.campaign_id,
+            Recipient.contact_id == recipient.contact_id,
+            Recipient.merge_id == 0,
+        )
+        .with_for_update()
+    )
+    if other is None or other.exclusion is not None or other.answer is not None:
+        return
+    add_recipient(session, other.id, sign=-1)
+    merge_id, recipient.merge_id = recipient.merge_id, -recipient.merge_id
+    session.flush()
+    other.merge_id, other.exclusion = merge_id, Exclusion.SAME_PERSON
+    session.flush()
+    recipient.merge_id, recipient.exclusion = 0, None
+    session.flush()
+    add_recipient(session, recipient.id, sign=1)
 
 
 def recount(session: Session, campaign_id: int) -> None:

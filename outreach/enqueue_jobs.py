@@ -44,6 +44,7 @@ enqueue_webhooks = _job("webhooks_job", HOOKS)
 enqueue_invitation_mail = _job("invitation_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 enqueue_reset_mail = _job("reset_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 enqueue_notice_mail = _job("notice_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
+enqueue_notices = _job("notices_job", DEFAULT, is_mail=True)
 enqueue_code_mail = _job("code_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 enqueue_approval_mail = _job("approval_mail_job", DEFAULT, retries=_MAIL_RETRIES, is_mail=True)
 

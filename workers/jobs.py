@@ -24,6 +24,7 @@ from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_e
 from campaigns.replies.gateway_inbox import has_parts, join_parts
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings
+from campaigns.reports.user_notices import enqueue_due_notices, mail_notices
 from campaigns.sweep import apply_all_statuses
 from campaigns.sweep import sweep as sweep_once
 from campaigns.webhooks.collect_events import collect_events, has_subscribers
@@ -158,6 +159,7 @@ def sweep_job() -> dict[str, int]:
     enqueue_overdue_approval_mail(worker_runtime, now=datetime.now(UTC))
     enqueue_due_report(worker_runtime, now=datetime.now(UTC))
     enqueue_due_urgings(worker_runtime, now=datetime.now(UTC))
+    enqueue_due_notices(worker_runtime)
     return asdict(result)
 
 
@@ -239,6 +241,11 @@ def notice_mail_job(user_id: int, notice: int) -> dict[str, int]:
             worker_runtime.db, worker_runtime.settings, user_id, notice, now=datetime.now(UTC)
         )
     }
+
+
+def notices_job() -> dict[str, int]:
+    """Mail users what has come to wait for them."""
+    return {"mailed": mail_notices(runtime(), now=datetime.now(UTC))}
 
 
 def webhooks_job() -> dict[str, int]:

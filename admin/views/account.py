@@ -15,10 +15,11 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
 from wtforms.validators import ValidationError
 
-from admin.forms import Form, SecretField, TextField
+from admin.forms import ChecksField, Form, SecretField, TextField, labelled
 from admin.login_limits import may_try_own_password
 from admin.views.base import AdminPage
 from admin.wording.errors import show_error
+from campaigns.reports.user_notices import choose_notices
 from outreach.accounts.invitations import choose_password, find_invited
 from outreach.accounts.second_factor import (
     address_of,
@@ -31,7 +32,7 @@ from outreach.accounts.second_factor import (
 )
 from outreach.accounts.sessions import end_other_sessions, end_session, read_sessions
 from outreach.accounts.users import change_password, check_password
-from outreach.models.accounts import User
+from outreach.models.accounts import NoticeKind, User
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.password_strength import SHORTEST_PASSWORD
@@ -89,6 +90,10 @@ class OwnPasswordForm(Form):
     password = SecretField(_l("Mật khẩu hiện tại"), autocomplete="current-password", required=True)
 
 
+class NoticesForm(Form):
+    wanted = ChecksField(_l("Báo khi có"), labelled(NoticeKind, "notice"))
+
+
 class AccountView(AdminPage):
     name, endpoint, url = "", "account", "/admin/account"
 
@@ -96,7 +101,19 @@ class AccountView(AdminPage):
     def index(self) -> ResponseReturnValue:
         with self.reading() as (db, user):
             sessions = read_sessions(db, user.id, now=datetime.now(UTC))
-        return self.render("settings/account.html", form=PasswordForm.on_page(), sessions=sessions)
+            wanted = [kind.value for kind in NoticeKind if kind not in user.unwanted_notices]
+        return self.render(
+            "settings/account.html",
+            form=PasswordForm.on_page(),
+            notices_form=NoticesForm.on_page(wanted=wanted),
+            sessions=sessions,
+        )
+
+    @expose("/notices", methods=["POST"])
+    def notices(self) -> ResponseReturnValue:
+        """Choose what to hear of, in the page and by mail."""
+        message = _("Đã lưu. Việc không chọn thì không báo trên trang, cũng không gửi thư.")
+        return self.submit_form(NoticesForm(), url_for(".index"), choose_notices, message=message)
 
     @expose("/password", methods=["POST"])
     def password(self) -> ResponseReturnValue:

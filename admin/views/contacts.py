@@ -6,7 +6,7 @@ An officer's search texts are kept in their signed cookie only, so that no URL c
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled, this_day
 from admin.permissions import may_open
@@ -35,6 +36,7 @@ from campaigns.cases.conversation import (
     record_answer,
     visible_campaigns,
 )
+from campaigns.cases.merge_people import merge_people, read_merges, unmerge_people
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.planning.kinds import all_kinds
@@ -48,6 +50,7 @@ from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,
     PhoneRow,
+    ShownContact,
     correct_contact,
     lift_suppression,
     read_contact,
@@ -62,9 +65,11 @@ from outreach.contacts.directory import (
     read_places_on_day,
     record_search,
 )
+from outreach.contacts.likely_same import read_likely_same
 from outreach.contacts.lists import read_names, read_organisations
 from outreach.contacts.phones import add_number, read_removed, remove_number
 from outreach.contacts.place_questions import read_former_places
+from outreach.models.accounts import User
 from outreach.models.contacts import PlaceQuestion, SuppressionReason
 from outreach.models.places import Area
 from outreach.places.areas import group_communes
@@ -179,6 +184,14 @@ class LiftForm(Form):
         placeholder=_l("Ví dụ: ông gọi điện yêu cầu nhận tin lại"),
         codes=("unblock_note_missing",),
     )
+
+
+class MergeForm(Form):
+    other_id = RowField(name="other")
+
+
+class UnmergeForm(Form):
+    merge_id = RowField(name="merge")
 
 
 class AnswerForm(Form):
@@ -344,6 +357,40 @@ class ContactsView(AdminPage):
             message=_("Đã thay số điện thoại.") if form.right_number.data else _("Đã gỡ số điện thoại."),
         )
 
+    @expose("/<int:contact_id>/compare")
+    def compare(self, contact_id: int) -> ResponseReturnValue:
+        """Show two people side by side. `?with=` is the other one, who would be merged into this one."""
+        other_id = request.args.get("with", contact_id, type=int)
+        with self.reading() as (session, user):
+            both = [_compared(session, user, each) for each in dict.fromkeys((contact_id, other_id))]
+        return self.render("contacts/compare.html", both=both, languages=LANGUAGES)
+
+    @expose("/<int:contact_id>/merge", methods=["POST"])
+    def merge(self, contact_id: int) -> ResponseReturnValue:
+        """Merge another person into this one."""
+        form = MergeForm()
+        return self.submit_form(
+            form,
+            f"{url_for('.compare', contact_id=contact_id)}?with={form.other_id.data or contact_id}",
+            merge_people,
+            contact_id,
+            secret_key=self.secret_key,
+            message=_("Đã gộp hai người làm một. Muốn tách ra, bấm “Tách ra” ở mục Đã gộp với."),
+            then=lambda merge: _url(merge.kept_id),
+        )
+
+    @expose("/<int:contact_id>/unmerge", methods=["POST"])
+    def unmerge(self, contact_id: int) -> ResponseReturnValue:
+        """Take a merge apart; the page of the one who is separate again opens."""
+        return self.submit_form(
+            UnmergeForm(),
+            _url(contact_id),
+            unmerge_people,
+            secret_key=self.secret_key,
+            message=_("Đã tách ra. Đây là người trước đó được gộp vào."),
+            then=_url,
+        )
+
     @expose("/<int:contact_id>/answer", methods=["POST"])
     def answer(self, contact_id: int) -> ResponseReturnValue:
         def told(is_new: bool) -> str:
@@ -382,6 +429,10 @@ class ContactsView(AdminPage):
                 "talks": read_conversations(session, contact_id, user=user, opened=opened),
                 "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
                 "consents": read_consents(session, contact_id),
+                "alike": read_likely_same(session, contact_id, user=user)
+                if may_open(user.role, "contacts.compare")
+                else [],
+                "merges": [] if person.is_partial else read_merges(session, contact_id),
             }
             correct_form = CorrectForm.on_page(
                 name=person.name,
@@ -426,6 +477,31 @@ class ContactsView(AdminPage):
             **REQUEST_FORMS,
             **context,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Person beside another: what is known and what refers to them."""
+
+    person: ShownContact
+    place: str
+    phones: list[PhoneRow]
+    lists: list[str]
+    talks: list[Conversation]
+    consents: int
+
+
+def _compared(session: Session, user: User, contact_id: int) -> _Compared:
+    person, phones = read_contact(session, contact_id, user=user)
+    area = session.get(Area, person.area_code) if person.area_code else None
+    return _Compared(
+        person,
+        area.full_name if area else "",
+        phones,
+        [origin.name for origin in read_origins(session, contact_id, user=user)],
+        read_conversations(session, contact_id, user=user),
+        len(read_consents(session, contact_id)),
+    )
 
 
 def _url(contact_id: int) -> str:

@@ -97,6 +97,8 @@ ACTIONS: dict[str, Any] = {
     "contact.correct": _l("Sửa thông tin người dân"),
     "contact.add_number": _l("Thêm số điện thoại"),
     "contact.remove_number": _l("Gỡ số điện thoại khỏi một người"),
+    "contact.merge": _l("Gộp hai người làm một"),
+    "contact.unmerge": _l("Tách hai người đã gộp"),
     "contact.suppress": _l("Ngừng gửi tin đến một số"),
     "contact.lift": _l("Bỏ chặn một số"),
     "contact.answer": _l("Ghi câu trả lời trực tiếp"),
@@ -231,6 +233,8 @@ SUBJECTS: dict[str, Any] = {
 }
 DETAILS: dict[str, Any] = {
     "kept": _l("người được giữ lại"),
+    "kept_person": _l("giữ lại người số"),
+    "merged_person": _l("gộp người số"),
     "notes": _l("số ghi chú"),
     "rows": _l("số dòng"),
     "sessions": _l("số máy"),

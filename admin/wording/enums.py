@@ -23,7 +23,7 @@ from campaigns.rules.visits import VisitFate, VisitOutcome, VisitReason
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.security_events import SecurityEvent
 from outreach.imports.issues import IssueStatus
-from outreach.models.accounts import Right
+from outreach.models.accounts import NoticeKind, Right
 from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
 from outreach.models.gateways import GatewayState
 from outreach.rules.gateway import Proof
@@ -33,6 +33,14 @@ from outreach.rules.phone_numbers import PhoneStatus
 
 # Labels by family, as templates name it, and value.
 FAMILIES: dict[str, dict[Any, Any]] = {
+    "notice": {
+        NoticeKind.APPROVAL: _l("Chiến dịch chờ duyệt"),
+        NoticeKind.RETURNED: _l("Chiến dịch bị trả lại"),
+        NoticeKind.READY: _l("Danh sách đã đọc xong, chờ xem lại và nhập"),
+        NoticeKind.FAILED: _l("Tệp danh sách không đọc được"),
+        NoticeKind.CASES: _l("Việc đã nhận hơn một ngày chưa xong"),
+        NoticeKind.REPORT: _l("Báo cáo ngày chờ phê duyệt"),
+    },
     "check": {
         Check.VERSIONS: _l("Phiên bản các phần mềm"),
         Check.ENCODING: _l("Bảng mã của cơ sở dữ liệu"),

@@ -23,7 +23,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipReason
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.rules.gateway import Cause
-from outreach.rules.identity import mask_number
+from outreach.rules.identity import Likeness, mask_number
 from outreach.rules.quiet_days import Period
 
 _DAY_NAMES = (
@@ -83,6 +83,12 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Exclusion.SMARTPHONE: _l("Không đúng điều kiện về điện thoại thông minh"),
         Exclusion.ANSWERS: _l("Không đúng điều kiện về câu trả lời trước đây"),
         Exclusion.SHARED_PHONE: _l("Chung số với người khác đã có trong danh sách"),
+        Exclusion.SAME_PERSON: _l("Đã gộp với một người khác cũng trong chiến dịch"),
+    },
+    "alike": {
+        Likeness.NAME_AND_NUMBER: _l("cùng số điện thoại, tên giống nhau"),
+        Likeness.NAME_AND_BIRTH: _l("tên giống nhau, cùng năm sinh"),
+        Likeness.NUMBER_AND_BIRTH: _l("cùng số điện thoại, cùng năm sinh"),
     },
     "quiet": {"holidays": _l("nghỉ lễ, Tết")} | {f"weekday.{n}": name for n, name in enumerate(_DAY_NAMES)},
     "day_name": {str(n): name for n, name in enumerate(_DAY_NAMES)},

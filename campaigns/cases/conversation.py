@@ -185,6 +185,7 @@ def record_answer(
         .where(
             Recipient.contact_id == contact_id,
             Recipient.campaign_id == campaign_id,
+            Recipient.merge_id == 0,
             visible_to(session, user, Campaign.organisation_id),
         )
     )

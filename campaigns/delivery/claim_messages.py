@@ -189,12 +189,11 @@ def claim(
             is_suppressed = row.phone_id in suppressed or (
                 row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)
             )
-        is_suppressed = is_suppressed or (
-            row.step_id is not None
-            and (
-                (row.drive_id, row.phone_id) in of_drive or (row.drive_id, row.contact_id) in people_of_drive
-            )
-        )
+        if row.step_id is not None:  # with an exclusion: merged with another recipient, who gets the text
+            by_drive = {(row.drive_id, row.phone_id)} & of_drive or {
+                (row.drive_id, row.contact_id)
+            } & people_of_drive
+            is_suppressed = is_suppressed or row.exclusion is not None or bool(by_drive)
         refusal = refusal_reason(
             kind=row.kind,
             step=row.step or 0,

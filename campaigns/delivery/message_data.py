@@ -100,6 +100,7 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Recipient.answer,
             Recipient.wants_reminder,
             Recipient.contact_id,
+            Recipient.exclusion,
             Contact.name,
             Phone.e164,
             Campaign.sender,

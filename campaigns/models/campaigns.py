@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     ForeignKey,
+    Index,
     String,
     Text,
     UniqueConstraint,
@@ -207,7 +208,11 @@ class Recipient(BaseWithId):
         partial_index(
             "uq_recipients_phone", "campaign_id", "phone_id", where="exclusion IS NULL", unique=True
         ),
-        UniqueConstraint("campaign_id", "contact_id"),
+        Index(
+            "uq_recipients_campaign_id_contact_id_merge_id",
+            *("campaign_id", "contact_id", "merge_id"),
+            unique=True,
+        ),
         partial_index(
             "ix_recipients_answered", "campaign_id", "answer", "contact_id", where="answer IS NOT NULL"
         ),
@@ -224,6 +229,8 @@ class Recipient(BaseWithId):
     answer: Mapped[Label | None] = mapped_column(enum_type(Label))
     own_answer: Mapped[int | None]  # which of the campaign's own answers that is
     answered_at: Mapped[datetime | None]
+    # The merge by which it is no longer counted: of two recipients who were one person; 0: none.
+    merge_id: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     # "Not yet, remind me later": the answer is no reason to leave out a reminder.
     wants_reminder: Mapped[bool] = mapped_column(default=False, server_default=false())
     clicked_at: Mapped[datetime | None]  # when "install" was pressed on the page

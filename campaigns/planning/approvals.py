@@ -31,7 +31,7 @@ from outreach.core.mail import send_mail
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_approval_mail
-from outreach.models.accounts import Organisation, Role, User
+from outreach.models.accounts import NoticeKind, Organisation, Role, User
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import LoaError, error_from_json
 from outreach.runtime import Runtime
@@ -284,6 +284,7 @@ def _due_mails(session: Session, campaign_id: int, *, base: str) -> list[DueMail
         for user in session.scalars(
             select(User).where(User.id.in_(authors - {decision.decided_by}), User.is_active)
         )
+        if decision.approved or NoticeKind.RETURNED not in user.unwanted_notices
     ]
     if decision.approved:
         subject, body = f"Đã duyệt: {campaign.name}", _APPROVED
@@ -305,7 +306,9 @@ def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[
     allowed = []
     for user in users:
         visible = organisations_of(session, user)
-        if visible is None or campaign.organisation_id in visible:
+        if (visible is None or campaign.organisation_id in visible) and (
+            campaign.urgent_reason or NoticeKind.APPROVAL not in user.unwanted_notices
+        ):
             allowed.append(user)
     approvers = [user.email for user in allowed if user.role is Role.APPROVER]
     return approvers or [user.email for user in allowed]

@@ -47,6 +47,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
     ContactPhone,
+    PersonMerge,
     Phone,
     RemovedPhone,
     Suppression,
@@ -121,9 +122,10 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         ),
     )
     erase_visit_notes(session, VisitLine.contact_id == contact_id)
+    merged = session.scalars(select(PersonMerge.merged_id).where(PersonMerge.kept_id == contact_id)).all()
     change_rows(session, delete(Contact).where(Contact.id == contact_id))
     session.expire_all()
-    audit.erase_values(session, [f"contacts:{contact_id}"], now=now)
+    audit.erase_values(session, [f"contacts:{each}" for each in (contact_id, *merged)], now=now)
     audit.record(
         session,
         "contact.erase",

@@ -125,7 +125,7 @@ def _replace_numbers(
         insert(FormerRecipient).from_select(
             ["campaign_id", "contact_id"],
             select(Recipient.campaign_id, Recipient.contact_id).where(
-                Recipient.id.in_(recipient_ids), Recipient.contact_id.is_not(None)
+                Recipient.id.in_(recipient_ids), Recipient.contact_id.is_not(None), Recipient.merge_id == 0
             ),
         )
     )

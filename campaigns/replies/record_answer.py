@@ -14,7 +14,7 @@ from typing import Self
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.answer_totals import RecipientState, add_change
+from campaigns.answer_totals import RecipientState, add_change, count_instead
 from campaigns.delivery.outbox import cancel_waiting
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
 from campaigns.models.campaigns import Campaign, Recipient
@@ -87,8 +87,8 @@ def record_answer(
     """
     phone = lock_phone(session, phone_id)
     if recipient:
-        # Values read before the lock may be outdated.
-        session.refresh(recipient)
+        session.refresh(recipient)  # values read before the lock may be outdated
+        count_instead(session, recipient)
     answers = _answers(session, recipient)
     drive_only = drive_only and recipient is not None
     reason = None if drive_only else SUPPRESSES.get(label)

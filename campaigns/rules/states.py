@@ -136,6 +136,7 @@ class Exclusion(StrEnum):
     SMARTPHONE = "smartphone"  # has one, has none or unknown: not what the campaign asks for
     ANSWERS = "answers"  # earlier answers are not what the campaign asks for
     SHARED_PHONE = "shared_phone"  # another recipient gets the message on the same phone
+    SAME_PERSON = "same_person"  # merged later with another recipient, who gets the message
 
 
 class MessageKind(StrEnum):

@@ -23,11 +23,12 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from redis import Redis, RedisError
-from sqlalchemy import BigInteger, Connection, Row, and_, literal, select, true
+from sqlalchemy import BigInteger, Connection, Row, and_, literal, or_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from campaigns.rules.states import Exclusion
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.bulk import rows_table, values_parameter
 from outreach.core.db import Database, UtcDateTime
@@ -58,8 +59,11 @@ _RECIPIENTS = (
             Suppression.lifted_at.is_(None),
         ),
     )
-    # Without a contact the person was erased.
-    .where(Recipient.exclusion.is_(None), Recipient.contact_id.is_not(None))
+    # Without a contact the person was erased. Who was merged keeps the link that was sent: it must take an opt-out.
+    .where(
+        or_(Recipient.exclusion.is_(None), Recipient.exclusion == Exclusion.SAME_PERSON),
+        Recipient.contact_id.is_not(None),
+    )
 )
 
 

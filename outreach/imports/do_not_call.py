@@ -41,9 +41,9 @@ from outreach.imports.store_rows import lock_imports
 from outreach.imports.uploads import LARGEST, safe_file_name
 from outreach.models.accounts import User
 from outreach.models.contacts import DoNotCallFile, Phone, RegisterState, Suppression, SuppressionReason
+from outreach.rules.cells import Row
 from outreach.rules.errors import BadList, LoaError, error_from_json
 from outreach.rules.keys import Purpose, key_id, newest_key
-from outreach.rules.list_columns import Row
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason
 from outreach.runtime import Runtime

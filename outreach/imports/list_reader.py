@@ -15,6 +15,7 @@ from pathlib import Path
 
 from outreach.imports.file_reader import HiddenContent, RawSheet
 from outreach.imports.sheet_process import read_sheets
+from outreach.rules.cells import Row, cell_text
 from outreach.rules.errors import BadInput, BadList
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.legacy_fonts import LegacyEncoding, guess_legacy_encoding, to_unicode
@@ -23,9 +24,7 @@ from outreach.rules.list_columns import (
     ROWS_OF_TABLE,
     ROWS_SEARCHED,
     Header,
-    Row,
     begins_table,
-    cell_text,
     count_known_labels,
     find_header,
     find_next_header,

@@ -28,6 +28,7 @@ from outreach.models.contacts import (
     ImportChange,
     ListImport,
     Membership,
+    PersonMerge,
 )
 from outreach.rules.identity import is_same_person, is_similar_name
 from outreach.rules.list_rows import CheckedRow, Sex
@@ -85,13 +86,13 @@ class ContactMerger:
         """
         for number in row.phone.numbers:
             for person in self._on_phone.get(self._phones[number], ()):
-                if person.key == row.name_key and (
+                if person.is_called(row.name_key) and (
                     person.name == row.name or not person.is_namesake(row, self._known_areas)
                 ):
                     return person
         for number in row.phone.numbers if self._former_owners else ():
             for person in self._formerly_on_phone.get(self._phones[number], ()):
-                if person.key == row.name_key:
+                if person.is_called(row.name_key):
                     return person
         return None
 
@@ -124,7 +125,9 @@ class ContactMerger:
         ids = find_namesakes(self._session, rows, list_id=self._list_import.list_id)
         self._load_contacts(ids - self._people.keys())
         for person_id in sorted(ids):
-            self._namesakes.setdefault(self._people[person_id].key, []).append(self._people[person_id])
+            person = self._people[person_id]
+            for key in {person.key, *person.further_keys}:
+                self._namesakes.setdefault(key, []).append(person)
 
     def find_at_the_door(self, row: CheckedRow) -> ImportedContact | None:
         """Return the contact that a row without a usable number is about, or one without a number who has the row's."""
@@ -291,6 +294,10 @@ class ContactMerger:
             if stated is not None:
                 self._stated[contact_id] = stated
 
+        for contact_id, key in self._session.execute(
+            select(PersonMerge.kept_id, PersonMerge.name_key).where(PersonMerge.kept_id.in_(people))
+        ):
+            self._people[contact_id].further_keys.add(key)
         for contact_id, fields, phones in self._session.execute(
             select(ImportChange.contact_id, ImportChange.fields, ImportChange.phones).where(
                 ImportChange.contact_id.in_(people), ImportChange.import_id != self._list_import.id
@@ -414,6 +421,11 @@ class ImportedContact:
     confirmed: dict[str, list[Any]] = field(default_factory=dict)
     phones_confirmed: list[int] = field(default_factory=list)
     is_new: bool = False
+    further_keys: set[str] = field(default_factory=set)  # of people who were merged with this one
+
+    def is_called(self, key: str) -> bool:
+        """Return whether this is the person's name, or that of one whom officers merged with this person."""
+        return key == self.key or key in self.further_keys
 
     def add_facts(self, facts: dict[str, Any], *, newer: Collection[str] = ()) -> bool:
         """Add facts that were not known. Returns whether anything was added.
@@ -496,6 +508,8 @@ def find_namesakes(session: Session, rows: Collection[CheckedRow], *, list_id: i
         )
     )
     if without:
+        keys = values_subquery(session, {row.name_key for row in without}, String)
+        found.update(session.scalars(select(PersonMerge.kept_id).where(PersonMerge.name_key.in_(keys))))
         in_list = exists().where(Membership.contact_id == Contact.id, Membership.list_id == list_id)
         in_area = Contact.area_code.in_(values_subquery(session, areas, String))
         found.update(session.scalars(named.where(or_(Contact.area_code.is_(None), in_area, in_list))))

@@ -23,8 +23,9 @@ from outreach.imports.merge_contacts import ContactMerger
 from outreach.imports.store_rows import match_row, questions_about
 from outreach.models.contacts import ListImport
 from outreach.models.places import Area
+from outreach.rules.cells import cell_text
 from outreach.rules.identity import mask_number
-from outreach.rules.list_columns import ROWS_SEARCHED, SENSITIVE, cell_text
+from outreach.rules.list_columns import ROWS_SEARCHED, SENSITIVE
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 

@@ -43,6 +43,7 @@ CARRIED = "Chuyển từ một số khác của người này, khi hoàn tác m�
 # Tables whose rows are removed with a contact, or stay without it.
 _CONTACT_TABLES = {
     "memberships",
+    "person_merges",
     "contact_phones",
     "import_changes",
     "import_issues",

@@ -66,12 +66,37 @@ class User(BaseWithId):
     # A village officer's own number in E.164, to which the code of an invitation goes.
     phone: Mapped[str | None] = mapped_column(String(16))
 
+    # Kinds of notices (`NoticeKind`) that the user does not want; when a bundle of them was last mailed.
+    unwanted_notices: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    notices_mailed_at: Mapped[datetime | None]
+
     organisation: Mapped[Organisation | None] = relationship()
     area: Mapped[Area | None] = relationship()
 
     @property
     def shown_name(self) -> str:
         return self.name or self.email
+
+
+class NoticeKind(StrEnum):
+    """Kind of what waits for a user."""
+
+    APPROVAL = "approval"  # a campaign, for their approval
+    RETURNED = "returned"  # a campaign of theirs was sent back
+    READY = "ready"  # a list was read, and may be looked at and imported
+    FAILED = "failed"  # a list's file could not be read
+    CASES = "cases"  # a case that they took long ago
+    REPORT = "report"  # a daily report, for their approval
+
+
+class MailedNotice(Base):
+    """What a user was told of by mail, by its key."""
+
+    __tablename__ = "mailed_notices"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    mailed_at: Mapped[datetime]
 
 
 class RecoveryCode(BaseWithId):

@@ -367,6 +367,23 @@ class ImportSighting(Base):
     list_id: Mapped[int] = mapped_column(BigId)
 
 
+class PersonMerge(BaseWithId):
+    """Merge of two contacts that are one person: `kept_id` is the one that stayed, `merged_id` the former id of the other.
+
+    `name_key`: rows of later files with that name and a number of the person are about them. `data` is what came from the
+    other one and where it went, so that the merge can be taken apart; see campaigns/cases/merge_people.py.
+    """
+
+    __tablename__ = "person_merges"
+
+    kept_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
+    merged_id: Mapped[int] = mapped_column(BigId)
+    name_key: Mapped[str] = mapped_column(Key(120), index=True)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    merged_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    merged_at: Mapped[datetime]
+
+
 class RowsReceived(BaseWithId):
     """Rows received by the API, by the sender's idempotency key: a repeat finds the first request."""
 

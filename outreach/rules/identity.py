@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from functools import lru_cache
 from itertools import product
 from typing import Any
@@ -62,6 +63,33 @@ def is_same_person(
     if known["birth_year"] and known["birth_year"] == stated["birth_year"]:
         return is_same_village or all(places)
     return is_same_village and not has_number
+
+
+class Likeness(StrEnum):
+    """Why two people of the directory may be one, the surer reason first."""
+
+    NAME_AND_NUMBER = "name_and_number"
+    NAME_AND_BIRTH = "name_and_birth"  # and nothing that speaks against it, such as another commune
+    NUMBER_AND_BIRTH = "number_and_birth"
+
+
+def likeness(one: Mapping[str, Any], other: Mapping[str, Any], *, share_number: bool) -> Likeness | None:
+    """Return why two people may be one, None if they are not alike. Both are facts of a contact by name, with `name`.
+
+    Families share numbers, so that a number alone is no likeness; sex, year of birth and commune must not contradict.
+    """
+    if any(one[each] and other[each] and one[each] != other[each] for each in ("birth_year", "sex")):
+        return None
+    is_same_birth = bool(one["birth_year"]) and one["birth_year"] == other["birth_year"]
+    is_named_alike = words_of(one["name"]) == words_of(other["name"]) or is_similar_name(
+        one["name"], other["name"]
+    )
+    if share_number:
+        if is_named_alike:
+            return Likeness.NAME_AND_NUMBER
+        return Likeness.NUMBER_AND_BIRTH if is_same_birth else None
+    is_elsewhere = one["area_code"] and other["area_code"] and one["area_code"] != other["area_code"]
+    return Likeness.NAME_AND_BIRTH if is_named_alike and is_same_birth and not is_elsewhere else None
 
 
 def erased_as(key: str, birth_year: int | None, area_code: str | None) -> list[str]:

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import date
 from enum import StrEnum
-from functools import lru_cache
 
+from outreach.rules.cells import Row, cell_at, cell_text
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.people_beside import PersonColumns, begins_with_family, find_people_columns
 from outreach.rules.phone_cells import read_phone_cell
@@ -354,11 +352,28 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     else:
         return None
     first = index + 1
+    people = _people_of(_meanings_by_content(rows[first:]))
+    if people:
+        numbers = tuple(at for columns in people for at in columns.phones)
+        return Header(labels, first, {Column.NAME: people[0].name}, numbers, people=people)
     name = guess_name_column(rows[first:])
     worded = sum(any(map(str.isalpha, cell_text(cell_at(row, phone)))) for row in rows[first:])
     texts = frozenset({phone} if 2 * worded > len(rows) - first else ())  # notes: whose numbers, is not known
     columns = {} if name is None else {Column.NAME: name}
     return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts))
+
+
+def _meanings_by_content(rows: Sequence[Row]) -> list[str]:
+    """Return what most cells of each column are: names of people, numbers, or something else ("")."""
+    meanings = []
+    for position in range(min(max(map(len, rows), default=0), MOST_COLUMNS)):
+        cells = [cell for row in rows if cell_text(cell := cell_at(row, position))]
+        named = sum(" " in text and begins_with_family(text) for text in map(cell_text, cells))
+        phones = sum(map(is_phone, cells))
+        meanings.append(
+            PHONE if 2 * phones > len(cells) else str(Column.NAME) if 2 * named > len(cells) else ""
+        )
+    return meanings
 
 
 def _header_of_names(rows: Sequence[Row]) -> Header | None:
@@ -502,49 +517,3 @@ def guess_name_column(rows: Sequence[Row], taken: Set[int] = frozenset()) -> int
 def is_phone(cell: object) -> bool:
     """Check whether the cell holds a number that may be texted, at once or after review."""
     return read_phone_cell(cell).status is not PhoneStatus.REJECT
-
-
-def cell_at(row: Row, position: int) -> object:
-    """Return a cell of a row, or None where the row is shorter."""
-    return row[position] if position < len(row) else None
-
-
-Row = Sequence[object]
-
-
-def cell_text(cell: object) -> str:
-    """Return a cell as displayed: NFC, single spaces, no invisible characters; 12.0 becomes 12."""
-    if cell is None or cell == "":
-        return ""
-    return _normalise(cell) if isinstance(cell, str) else written(cell)
-
-
-def written(cell: object) -> str:
-    """Return a cell as it is in the file, to be exported again; without NUL, which no database stores."""
-    if isinstance(cell, str):
-        return cell.replace("\0", "")
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    if isinstance(cell, date):
-        return cell.strftime("%d/%m/%Y")
-    return str(cell)
-
-
-@lru_cache(maxsize=20_000)  # most cells of a list repeat others
-def _normalise(text: str) -> str:
-    text = unicodedata.normalize("NFC", text)
-    if not text.isprintable():
-        text = "".join(" " if letter.isspace() else letter for letter in text if _is_visible(letter))
-    # The apostrophe that keeps a spreadsheet from running a cell as a formula is not part of its text.
-    if text.startswith(_ESCAPED_FORMULA):
-        text = text[1:]
-    return " ".join(text.split())
-
-
-def _is_visible(letter: str) -> bool:
-    return letter.isspace() or unicodedata.category(letter) not in ("Cf", "Cc", "Cs")
-
-
-_ESCAPED_FORMULA = tuple(f"'{first}" for first in "=+-@")

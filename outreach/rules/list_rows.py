@@ -6,16 +6,17 @@ A value that can be read in two ways is not guessed: it is kept in `birth_doubt`
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
+from outreach.rules.cells import Row, cell_text, written
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.identity import given_key, name_key
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
-from outreach.rules.list_columns import Column, Header, Row, cell_text, written
+from outreach.rules.list_columns import Column, Header
 from outreach.rules.people_beside import PersonBeside, split_names
 from outreach.rules.phone_cells import in_order, read_phone_cell, read_phone_cells
 from outreach.rules.phone_numbers import (
@@ -28,6 +29,7 @@ from outreach.rules.phone_numbers import (
     unaccented,
 )
 from outreach.rules.phone_texts import (
+    NUMBER,
     beside_note,
     find_number_beside,
     for_review,
@@ -56,6 +58,7 @@ _TITLE = re.compile(
 _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
 )
+_WHO_SIGNS = re.compile(r"nguoi (?:lap|tong hop|viet|ky|thong ke|duyet)\b|lap (?:bieu|bang)\b")
 # Lines below a list: a total in words, place and day, who signs.
 _CLOSING = re.compile(
     r"tong (?:cong|so)\b|cong ?(?:[:(\d]|$)|danh sach (?:nay )?(?:co|gom)\b|(?:.*, ?)?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky"
@@ -210,6 +213,10 @@ class RowReader:
             row = convert_legacy_row(row)
             texts = self._texts(row)
         phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
+        untouched, crossed = row, self._crossed_out(row, line) if self._struck else ()
+        if crossed:
+            row = [self._struck[line, at] if at in crossed else cell for at, cell in enumerate(row)]
+            texts = self._texts(row)
         if self._header.is_repeated_in(row) if phones else not self._is_person(row, texts):
             self._note_section(row)
             return None
@@ -237,7 +244,8 @@ class RowReader:
             name = f"{family} {name}".strip()
         if name and name[0].isdecimal():
             name = _LIST_NUMBER.sub("", name, count=1)
-        phone, people = self._phone(row, phones, line)
+        left = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
+        phone, people = self._phone(row, left if crossed else phones)
         if people:
             name = people[0].name or name
             birth_year = birth_year or people[0].birth_year
@@ -249,6 +257,8 @@ class RowReader:
         elif found_beside := self._beside_phones(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found_beside[0]))), found_beside[1]
             name = without_numbers(name)
+        if crossed:
+            phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
         if self._header.texts:
             village, name = village and without_numbers(village), name and without_numbers(name)
         return CheckedRow(
@@ -275,10 +285,20 @@ class RowReader:
             birth_doubt=birth_doubt,
             corrects=text(Column.CORRECTS, ""),
             header=self._header,
-            cells=row,
+            cells=untouched,
         )
 
-    def _phone(self, row: Row, phones: list[object], line: int) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
+    def _crossed_out(self, row: Row, line: int) -> Set[int]:
+        """Return the positions of those cells with numbers of which all or a part is struck through."""
+        note = self._columns.get(Column.NOTE)
+        return {
+            at
+            for at, cell in enumerate(row)
+            if (line, at) in self._struck
+            and (at in self._header.phones or (at == note and NUMBER.search(cell_text(cell))))
+        }
+
+    def _phone(self, row: Row, phones: list[object]) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:
         """Return the numbers of a row, and its people if it has several."""
         header = self._header
         if header.texts:
@@ -289,11 +309,6 @@ class RowReader:
                 own = read_phone_cells(plain)
                 cell = own if own.numbers or not cell.numbers else cell
             return (for_review(cell) if header.guessed else cell), ()
-        struck = {at: kept for at in header.phones if (kept := self._struck.get((line, at))) is not None}
-        if struck:
-            cells = [struck.get(at, row[at]) for at in header.phones if at < len(row)]
-            cell = read_phone_cells([each for each in cells if cell_text(each)])
-            return replace(cell, warnings=in_order({*cell.warnings, PhoneWarning.STRUCK_THROUGH})), ()
         cell = read_phone_cells(phones)
         if header.people:
             return self._beside(row, cell)
@@ -375,6 +390,8 @@ class RowReader:
             return True
         if texts.get(Column.STT, "").isdigit():
             return False
+        if _WHO_SIGNS.match(unaccented(name)):
+            return True
         if sum(letter.isdecimal() for cell in phones for letter in cell_text(cell)) >= _LEAST_DIGITS:
             return False
         return self._is_below or _closes(row) or (bool(name) and _TITLE.match(unaccented(name)) is not None)

@@ -53,7 +53,11 @@ def find_people_columns(
     if len(names) < 2:
         return ()
     numbers = [at for at, meaning in enumerate(meanings) if meaning == number]
-    starts = numbers if len(numbers) == len(names) else names
+    filled = [at for at, meaning in enumerate(meanings) if meaning == phone]
+    if len(numbers) == len(names):
+        starts = numbers
+    else:  # each number may stand before its name
+        starts = filled if len(filled) == len(names) and filled[0] < names[0] else names
     people = []
     for start, end in zip(starts, [*starts[1:], len(meanings)], strict=True):
         part = range(start, end)

@@ -16,6 +16,7 @@ from campaigns.activities.activity_log import add_activity
 from campaigns.agencies.links import address_of, make_link
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.cases.handle_case import assign_case, close_case
+from campaigns.cases.merge_people import merge_people
 from campaigns.delivery.control_phones import add_control_phone, answer_control_copy, queue_control_copies
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import change_campaign, create_campaign, edit_campaign
@@ -61,7 +62,7 @@ from outreach.imports.do_not_call import too_few_left
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.uploads import confirm_upload, receive_upload
 from outreach.models.accounts import Organisation, OrganisationKind, Right
-from outreach.models.contacts import Contact, ContactList, DoNotCallFile, Phone
+from outreach.models.contacts import Contact, ContactList, DoNotCallFile, Membership, Phone
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
@@ -89,6 +90,7 @@ def seed_site(runtime: Runtime) -> dict[str, Any]:
         made["list"] = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
         made["person"] = session.scalars(select(func.min(Recipient.contact_id)).join(Reply)).one()
         made |= _work_through(session, now)
+        made |= _merge(session, now)
         _ask(session, made["person"], now)
         made |= _hand_in_figures(session, runtime, now)
         made["round"] = _send_round(session, made["demo"], now)
@@ -321,6 +323,23 @@ def _work_through(session: Session, now: datetime) -> dict[str, int]:
         assert receive_reply(session, reply, keys=keys, now=now)
     alike = session.scalars(select(func.max(Case.id)).where(Case.kind == CaseKind.QUESTION)).one()
     return {"help": help_id, "doubt": doubt, "alike": alike}
+
+
+def _merge(session: Session, now: datetime) -> dict[str, Any]:
+    """Somebody whom a list had twice, merged, and a third row that may be the same person."""
+    made = session.scalars(select(ContactList.id).where(ContactList.name == LIST)).one()
+    people = []
+    for name, village in (("Y Hlưm Niê", "Thôn 2"), ("Y HLUM NIE", ""), ("Y Hlum Niê", "Thôn 2")):
+        person = Contact(
+            name=name, name_key="yhlumnie", birth_year=1961, village=village, created_at=now, updated_at=now
+        )
+        session.add(person)
+        session.flush()
+        session.add(Membership(list_id=made, contact_id=person.id))
+        people.append(person.id)
+    author = find_user(session, AUTHOR)
+    merge_people(session, people[0], people[1], secret_key="no secret", user=author, now=now)
+    return {"merged": people[0], "alike_person": people[2]}
 
 
 def _ask(session: Session, contact_id: int, now: datetime) -> None:

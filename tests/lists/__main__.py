@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.lists.files import ListFile
 from tests.lists.scores import Score, check_file, samples
+from tests.lists.shapes_bare import bare_files
 from tests.lists.shapes_office import office_files
 from tests.lists.shapes_other import other_files
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     show = "--show" in arguments
     words = [argument for argument in arguments if not argument.startswith("-")]
     by_shape: dict[str, Score] = defaultdict(Score)
-    files: list[ListFile] = [*office_files(), *other_files()]
+    files: list[ListFile] = [*office_files(), *other_files(), *bare_files()]
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             if all(word not in f"{file.shape} {file.name}" for word in words) and words:

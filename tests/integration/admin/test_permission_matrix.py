@@ -155,6 +155,9 @@ POST contacts.open_answers    ASP..
 POST contacts.correct         ASP..
 POST contacts.add_number      ASP..
 POST contacts.remove_number   ASP..
+GET  contacts.compare         ASP..
+POST contacts.merge           ASP..
+POST contacts.unmerge      ASP..
 POST contacts.answer          ASP..
 POST contacts.suppress        ASP..
 POST contacts.lift            ASP..
@@ -221,6 +224,8 @@ GET  guides.show            ASPLU
 GET  guides.picture         ASPLU
 GET  account.index          ASPLU
 POST account.password       ASPLU
+POST account.notices        ASPLU
+GET  notices.index          ASPLU
 POST account.end_session    ASPLU
 POST account.end_others     ASPLU
 GET  second_factor.index    ASPLU
@@ -350,6 +355,7 @@ REFUSED_WITHIN = {
     "report.prepare": {404},  # nothing is frozen yet
     "campaigns.keep": {404},  # a form is kept under a key of its own
     "campaigns.drop": {404},
+    "contacts.unmerge": {404},  # nobody was merged
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
     "lists.answer_place": {404},  # no place is open
     "lists.settle_spelling": {404},  # no spelling is open
@@ -418,6 +424,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "contacts.add_number": {"number": "0912000733"},
         "contacts.remove_number": {**phone, "number": NUMBER},  # taken off and given back
         "contacts.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
+        "contacts.merge": {"other": values["contact_id"]},
+        "contacts.unmerge": {"merge": "1"},
         "contacts.suppress": phone,
         "contacts.lift": {**phone, "reason": "wrong_number"},  # an opt-out is for approvers
         "agencies.submit": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outreach.rules.identity import erased_as, is_same_person, may_be_erased_as
+from outreach.rules.identity import erased_as, is_same_person, likeness, may_be_erased_as
 
 
 def facts(
@@ -65,3 +65,37 @@ def test_an_erased_person_is_known_unless_year_or_commune_contradict(
     contradict = any(a and b and a != b for a, b in zip(erased, row, strict=True))
     is_known = not {*erased_as("an", *erased)}.isdisjoint(may_be_erased_as("an", *row))
     assert is_known is not contradict
+
+
+def described(
+    name: str, birth: int | None = None, area: str | None = None, sex: str | None = None
+) -> dict[str, Any]:
+    return {"name": name, "birth_year": birth, "area_code": area, "sex": sex}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart", "sharing"),
+    [
+        (described("Y Hlum", 1960, "1"), described("y hlum", 1960, "1"), "name_and_birth", "name_and_number"),
+        (described("Y Hlum", 1960, "1"), described("Y Hlum", 1960), "name_and_birth", "name_and_number"),
+        (
+            described("Lê Thị Hoa", 1960),
+            described("Lê Thị Ngọc Hoa", 1960),
+            "name_and_birth",
+            "name_and_number",
+        ),
+        (described("Y Hlum", 1960, "1"), described("Y Hlum", 1960, "2"), None, "name_and_number"),
+        (described("Y Hlum"), described("Y Hlum"), None, "name_and_number"),
+        (described("Y Hlum", 1960), described("A Thun", 1960), None, "number_and_birth"),
+        (described("Y Hlum"), described("A Thun"), None, None),
+        (described("Y Hlum", 1960), described("Y Hlum", 1961), None, None),
+        (described("Y Hlum", 1960, sex="f"), described("Y Hlum", 1960, sex="m"), None, None),
+    ],
+)
+def test_who_may_be_one(
+    one: dict[str, Any], other: dict[str, Any], apart: str | None, sharing: str | None
+) -> None:
+    assert (likeness(one, other, share_number=False), likeness(one, other, share_number=True)) == (
+        apart,
+        sharing,
+    )

@@ -4,8 +4,9 @@ import datetime
 
 import pytest
 
+from outreach.rules.cells import cell_text
 from outreach.rules.errors import BadList
-from outreach.rules.list_columns import Column, cell_text, find_header
+from outreach.rules.list_columns import Column, find_header
 from tests.support.errors import refuses
 
 C = Column

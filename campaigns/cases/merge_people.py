@@ -1,0 +1,489 @@
+"""People merged after they were stored, and taken apart again.
+
+All that refers to the merged contact then refers to the one that is kept, and the merged one is removed; a `PersonMerge`
+keeps what it was and where each part went. Of two recipients of one campaign the one who answered last, or else was
+written to, goes on; the other gets no further text and is not counted. Opt-outs hold for the person, whoever of both
+they came from. Which tables refer to contacts is asked of the models, as `is_referenced` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Table, and_, delete, exists, insert, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from campaigns.answer_totals import add_recipient
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Message
+from campaigns.models.replies import InstallReport
+from campaigns.rules.states import Exclusion, MessageState
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.contact import find_recorded_contact
+from outreach.contacts.directory import visible_lists
+from outreach.contacts.phones import carry_over_opt_outs, note_at_the_door
+from outreach.contacts.suppressions import lift_suppressions, lock_phones, suppress
+from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.db import Base
+from outreach.imports.store_rows import lock_imports
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ImportChange,
+    Membership,
+    PersonMerge,
+    Suppression,
+    SuppressionReason,
+)
+from outreach.rules.errors import BadInput, NotAllowed, NotFound
+from outreach.use_cases import use_case
+
+_FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id", "opted_out_at")
+_KEPT = ("name", "name_key", "given_key", *_FACTS, "at_the_door", "created_at")
+_APART: set[Any] = {Recipient.__table__, ContactPhone.__table__, Contact.__table__}
+# Note on an opt-out that a merge, or taking it apart, carries over to a person's other numbers.
+CARRIED = "Chuyển từ một số khác của người này, khi gộp hoặc tách hai người."
+
+
+@use_case
+def merge_people(
+    session: Session, contact_id: int, other_id: int, *, secret_key: str, user: User, now: datetime
+) -> PersonMerge:
+    """Merge another contact into this one, which keeps its name and what is known of it.
+
+    Raises NotFound, also if an officer has merged them already, NotAllowed unless the user sees all lists of both, BadInput
+    for the same contact.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    if contact_id == other_id:
+        raise BadInput("people_merge_unfit")
+    lock_imports(session)
+    people = [contact_id, other_id]
+    done = select(PersonMerge).where(PersonMerge.kept_id.in_(people), PersonMerge.merged_id.in_(people))
+    if merge := session.scalar(done):
+        find_recorded_contact(session, merge.kept_id, user=user)
+        return merge
+    phones = _lock(session, people)
+    kept, other = (find_recorded_contact(session, each, user=user) for each in people)
+    _require_all_lists(session, people, user)
+    merge = PersonMerge(
+        kept_id=kept.id,
+        merged_id=other.id,
+        name_key=other.name_key,
+        data={},
+        merged_by=user.id,
+        merged_at=now,
+    )
+    session.add(merge)
+    session.flush()
+    own = [phone_id for phone_id, _position in phones[kept.id]]
+    theirs = [phone_id for phone_id, _position in phones[other.id]]
+    added = [phone_id for phone_id in theirs if phone_id not in own]
+    data: dict[str, Any] = {
+        "facts": {name: _json(getattr(other, name)) for name in _KEPT},
+        "phones": phones[other.id],
+        "own_phones": own,
+        "filled": _fill_facts(kept, other),
+    }
+    data["import"] = _note_as_import(session, kept.id, other.id, data["filled"], added)
+    data["stated"] = _state_for_others(session, kept, other, theirs)
+    data["recipients"] = _merge_recipients(session, merge, now=now)
+    data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
+    last = max((position for _phone, position in phones[kept.id]), default=0)
+    session.execute(delete(ContactPhone).where(ContactPhone.contact_id == other.id))
+    for position, phone_id in enumerate(added, last + 1):
+        session.add(ContactPhone(contact_id=kept.id, phone_id=phone_id, position=position))
+    session.flush()
+    open_before = _not_opted_out(session, kept.id)
+    carry_over_opt_outs(session, {kept.id: added}, source="officer", secret_key=secret_key, now=now)
+    if kept.opted_out_at:
+        _close_all(session, kept.id, secret_key=secret_key, now=now)
+    session.flush()
+    data["closed"] = sorted(open_before - _not_opted_out(session, kept.id))
+    merge.data, kept.updated_at = data, now
+    session.flush()
+    session.expunge(other)
+    session.execute(delete(Contact).where(Contact.id == other_id))
+    note_at_the_door(session, [kept.id])
+    for each in people:
+        audit.record(
+            session,
+            "contact.merge",
+            f"contacts:{each}",
+            user,
+            now,
+            kept_person=kept.id,
+            merged_person=other_id,
+        )
+    return merge
+
+
+@use_case
+def unmerge_people(session: Session, merge_id: int, *, secret_key: str, user: User, now: datetime) -> int:
+    """Take a merge apart: what came from the merged contact is theirs again. Returns their id.
+
+    What was corrected since stays with the kept one, and messages that were not sent meanwhile stay unsent. Who opted out
+    since has done so for both. Raises NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    lock_imports(session)
+    merge = session.get(PersonMerge, merge_id, with_for_update=True)
+    if merge is None:
+        raise NotFound("people_merge_unknown")
+    _lock(session, [merge.kept_id])
+    kept = find_recorded_contact(session, merge.kept_id, user=user)
+    _require_all_lists(session, [kept.id], user)
+    data = merge.data
+    if _opted_out_since(session, kept.id, merge.merged_at):
+        _close_all(session, kept.id, secret_key=secret_key, now=now)
+    else:
+        opt_out, made_at = SuppressionReason.OPT_OUT, [merge.merged_at]
+        for phone_id in data["closed"]:
+            lift_suppressions(session, phone_id, reason=opt_out, now=now, made_at=made_at)
+    other_id = _bring_back(session, merge, now=now)
+    for name, (before, value) in data["filled"].items():
+        if _json(getattr(kept, name)) == value:
+            setattr(kept, name, _from_json(name, before))
+    kept.updated_at = now
+    if data["import"]:
+        added = (ImportChange.import_id == data["import"], ImportChange.contact_id == kept.id)
+        session.execute(delete(ImportChange).where(*added))
+    change_rows(
+        session,
+        update(Membership)
+        .where(Membership.contact_id == other_id, Membership.list_id.in_(data["stated"]))
+        .values(stated=None),
+    )
+    session.delete(merge)
+    session.flush()
+    note_at_the_door(session, [kept.id, other_id])
+    for subject in (kept.id, other_id):
+        audit.record(
+            session,
+            "contact.unmerge",
+            f"contacts:{subject}",
+            user,
+            now,
+            kept_person=kept.id,
+            merged_person=other_id,
+        )
+    return other_id
+
+
+@dataclass(frozen=True, slots=True)
+class MergeLine:
+    """Merge on a person's page. `name` is that of the contact who was merged."""
+
+    id: int
+    name: str
+    by: str
+    at: datetime
+
+
+def read_merges(session: Session, contact_id: int) -> list[MergeLine]:
+    """Return who was merged with a contact, the latest first. The caller must have found the contact for the user."""
+    rows = session.execute(
+        select(PersonMerge, User.name, User.email)
+        .join(User, User.id == PersonMerge.merged_by)
+        .where(PersonMerge.kept_id == contact_id)
+        .order_by(PersonMerge.id.desc())
+    )
+    return [
+        MergeLine(each.id, each.data["facts"]["name"], name or email or "", each.merged_at)
+        for each, name, email in rows
+    ]
+
+
+def _require_all_lists(session: Session, people: Sequence[int], user: User) -> None:
+    """Raise NotAllowed unless the user sees all lists of these contacts: a merge shows one list's facts to the others."""
+    lists = visible_lists(session, user)
+    if lists is None:
+        return
+    outside = select(Membership.list_id).where(
+        Membership.contact_id.in_(people), Membership.list_id.not_in(lists)
+    )
+    if session.execute(outside.limit(1)).first():
+        raise NotAllowed("people_in_other_lists")
+
+
+def _lock(session: Session, people: Sequence[int]) -> dict[int, list[list[int]]]:
+    """Lock contacts with the phones by which they are reached, in the order of an answer. Returns their phones."""
+    used = select(Recipient.phone_id).where(Recipient.contact_id.in_(people), Recipient.phone_id.is_not(None))
+    locked = {phone_id for phone_id in session.scalars(used) if phone_id}
+    locked |= {phone_id for links in _phones_of(session, people).values() for phone_id, _position in links}
+    lock_phones(session, locked)
+    session.execute(select(Contact.id).where(Contact.id.in_(people)).order_by(Contact.id).with_for_update())
+    phones = _phones_of(session, people)
+    lock_phones(session, {phone_id for links in phones.values() for phone_id, _position in links} - locked)
+    return phones
+
+
+def _phones_of(session: Session, people: Sequence[int]) -> dict[int, list[list[int]]]:
+    phones: dict[int, list[list[int]]] = {contact_id: [] for contact_id in people}
+    for contact_id, phone_id, position in session.execute(
+        select(ContactPhone.contact_id, ContactPhone.phone_id, ContactPhone.position)
+        .where(ContactPhone.contact_id.in_(people))
+        .order_by(ContactPhone.position)
+    ):
+        phones[contact_id].append([phone_id, position])
+    return phones
+
+
+def _json(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+
+def _from_json(name: str, value: Any) -> Any:
+    return datetime.fromisoformat(value) if value and name.endswith("_at") else value
+
+
+def _fill_facts(kept: Contact, other: Contact) -> dict[str, list[Any]]:
+    """Fill what is not known of a contact from the other. Returns it by name, before and after."""
+    filled = {}
+    for name in _FACTS:
+        before, value = getattr(kept, name), getattr(other, name)
+        if name == "place_question_id" and kept.area_code:
+            continue  # there is nothing to ask
+        if before in (None, "") and value not in (None, ""):
+            setattr(kept, name, value)
+            filled[name] = [_json(before), _json(value)]
+    return filled
+
+
+def _state_for_others(session: Session, kept: Contact, other: Contact, phones: list[int]) -> list[int]:
+    """Let lists of organisations that recorded only the merged contact show no more of the person than they did before.
+
+    Returns these lists.
+    """
+    owners = select(ContactList.organisation_id).join(Membership, Membership.list_id == ContactList.id)
+    lists = session.scalars(
+        select(Membership.list_id)
+        .join(ContactList, ContactList.id == Membership.list_id)
+        .where(
+            Membership.contact_id == other.id,
+            Membership.stated.is_(None),
+            ContactList.organisation_id.not_in(owners.where(Membership.contact_id == kept.id)),
+        )
+    ).all()
+    facts = {name: value for name in _FACTS[:5] if (value := getattr(other, name)) not in (None, "")}
+    change_rows(
+        session,
+        update(Membership)
+        .where(Membership.contact_id == other.id, Membership.list_id.in_(lists))
+        .values(stated={"facts": facts, "phones": phones}),
+    )
+    return list(lists)
+
+
+def _merge_recipients(session: Session, merge: PersonMerge, *, now: datetime) -> list[dict[str, Any]]:
+    """Leave out one of both in each campaign that has both as recipients. The rows of the merged one are moved later."""
+    rows: dict[int, dict[int, Recipient]] = {}
+    people = (merge.kept_id, merge.merged_id)
+    for row in session.scalars(
+        select(Recipient)
+        .where(Recipient.contact_id.in_(people), Recipient.merge_id == 0)
+        .order_by(Recipient.id)
+        .with_for_update()
+    ):
+        rows.setdefault(row.campaign_id, {})[row.contact_id or 0] = row
+    merged = []
+    for both in rows.values():
+        if len(both) < 2:
+            continue
+        left_out = min(both.values(), key=lambda row: _claim_to_stay(session, row, merge.kept_id))
+        if left_out.exclusion is None:
+            add_recipient(session, left_out.id, sign=-1)
+        reports = session.scalars(
+            select(InstallReport).where(
+                InstallReport.recipient_id == left_out.id, InstallReport.withdrawn_at.is_(None)
+            )
+        ).all()
+        for report in reports:
+            report.withdrawn_at = now
+        merged.append(
+            {
+                "row": both[merge.merged_id].id,
+                "before": left_out.exclusion and left_out.exclusion.value,
+                "reports": [report.id for report in reports],
+            }
+        )
+        left_out.exclusion, left_out.merge_id = Exclusion.SAME_PERSON, merge.id
+    session.flush()
+    return merged
+
+
+def _claim_to_stay(session: Session, row: Recipient, kept_id: int) -> tuple[bool, str, bool, bool]:
+    is_written_to = exists().where(
+        Message.recipient_id == row.id,
+        Message.step_id.is_not(None),
+        Message.state.not_in((MessageState.QUEUED, MessageState.SKIPPED, MessageState.CANCELLED)),
+    )
+    return (
+        row.exclusion is None,
+        _json(row.answered_at) or "",
+        bool(session.scalar(select(is_written_to))),
+        row.contact_id == kept_id,
+    )
+
+
+def _references() -> list[tuple[Table, Column[Any]]]:
+    """Return the columns of other tables that hold a contact's id."""
+    contacts: Any = Contact.__table__
+    return [
+        (table, column)
+        for table in Base.metadata.sorted_tables
+        if table not in _APART
+        for column in table.columns
+        if any(key.column is contacts.c.id for key in column.foreign_keys)
+    ]
+
+
+def _move_all(
+    session: Session, former: int, to: int, *, but: int
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Let all rows of one contact be those of another.
+
+    Returns by table the keys of those that moved, and the rows that were dropped, as the other has one in their place.
+    """
+    moved: dict[str, list[Any]] = {}
+    dropped: dict[str, list[Any]] = {}
+    recipients: Any = Recipient.__table__
+    for table, column in [*_references(), (recipients, recipients.c.contact_id)]:
+        keys = [key for key in table.primary_key.columns if key is not column]
+        if column.primary_key:
+            twin = table.alias()
+            same = and_(twin.c[column.name] == to, *(twin.c[key.name] == key for key in keys))
+            doubled = and_(column == former, exists().where(same))
+            if rows := [dict(row._mapping) for row in session.execute(select(table).where(doubled))]:
+                dropped[table.name] = rows
+                change_rows(session, delete(table).where(doubled))
+        of_former = [column == former]
+        if table.name == PersonMerge.__tablename__:
+            of_former.append(table.c.id != but)
+        if ids := [[*row] for row in session.execute(select(*keys).where(*of_former))]:
+            moved[table.name] = ids
+            change_rows(session, update(table).where(*of_former).values({column.name: to}))
+    return moved, dropped
+
+
+def _note_as_import(
+    session: Session, kept_id: int, other_id: int, filled: dict[str, list[Any]], phones: list[int]
+) -> int | None:
+    """Note what comes from the merged contact as added by the import that created it, so that its undo removes that.
+
+    Returns the import; None where several, or none, brought the contact: then what they brought stays.
+    """
+    imports = set(session.scalars(select(Membership.import_id).where(Membership.contact_id == other_id)))
+    import_id = imports.pop() if len(imports) == 1 else None
+    change = session.get(ImportChange, (import_id, kept_id)) if import_id else None
+    if import_id is None or change is not None:
+        return None
+    fields = {name: pair for name, pair in filled.items() if name != "opted_out_at"}
+    session.add(ImportChange(import_id=import_id, contact_id=kept_id, fields=fields, phones=phones))
+    session.flush()
+    return import_id
+
+
+def _not_opted_out(session: Session, contact_id: int) -> set[int]:
+    """Return those of a contact's phones on which no opt-out is active."""
+    opted_out = select(Suppression.phone_id).where(
+        Suppression.phone_id == ContactPhone.phone_id,
+        Suppression.reason == SuppressionReason.OPT_OUT,
+        Suppression.lifted_at.is_(None),
+    )
+    phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+    return set(session.scalars(phones.where(~opted_out.exists())))
+
+
+def _opted_out_since(session: Session, contact_id: int, moment: datetime) -> bool:
+    opt_out = select(Suppression.id).where(
+        Suppression.phone_id.in_(select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)),
+        Suppression.reason == SuppressionReason.OPT_OUT,
+        Suppression.created_at > moment,
+        Suppression.lifted_at.is_(None),
+    )
+    return session.execute(opt_out.limit(1)).first() is not None
+
+
+def _close_all(session: Session, contact_id: int, *, secret_key: str, now: datetime) -> None:
+    """Let an opt-out hold for all numbers of a contact."""
+    ids = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id))
+    for phone in lock_phones(session, set(ids)):
+        opt_out = SuppressionReason.OPT_OUT
+        suppress(
+            session, phone, reason=opt_out, source="officer", note=CARRIED, secret_key=secret_key, now=now
+        )
+
+
+def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
+    """Make the merged contact again, with its rows and numbers as far as the kept one still has them. Returns its id."""
+    data, kept_id = merge.data, merge.kept_id
+    facts = {name: _from_json(name, value) for name, value in data["facts"].items()}
+    person = Contact(**facts, updated_at=now)
+    if session.get(Contact, merge.merged_id) is None:  # SQLite gives the last id again
+        person.id = merge.merged_id
+    session.add(person)
+    session.flush()
+    tables = {table.name: (table, column) for table, column in _references()}
+    recipients: Any = Recipient.__table__
+    tables[recipients.name] = (recipients, recipients.c.contact_id)
+    for name, keys in data["moved"].items():
+        table, column = tables[name]
+        columns = [key for key in table.primary_key.columns if key is not column]
+        rows = tuple_(*columns).in_([tuple(key) for key in keys])
+        change_rows(session, update(table).where(column == kept_id, rows).values({column.name: person.id}))
+    for name, rows_dropped in data["dropped"].items():
+        table, column = tables[name]
+        session.execute(insert(table), [{**row, column.name: person.id} for row in rows_dropped])
+    _restore_recipients(session, merge)
+    present = {phone_id for phone_id, _position in _phones_of(session, [kept_id])[kept_id]}
+    given_back = [(phone_id, position) for phone_id, position in data["phones"] if phone_id in present]
+    for phone_id, position in given_back:
+        session.add(ContactPhone(contact_id=person.id, phone_id=phone_id, position=position))
+    theirs = [phone_id for phone_id, _position in given_back if phone_id not in data["own_phones"]]
+    change_rows(
+        session,
+        delete(ContactPhone).where(
+            ContactPhone.contact_id == kept_id,
+            ContactPhone.phone_id.in_(values_subquery(session, theirs, BigInteger)),
+        ),
+    )
+    session.flush()
+    return person.id
+
+
+def _restore_recipients(session: Session, merge: PersonMerge) -> None:
+    """Count those recipients again that the merge had left out."""
+    for each in merge.data["recipients"]:
+        row = session.get(Recipient, each["row"], populate_existing=True)
+        if row is None:
+            continue
+        left_out = session.scalar(
+            select(Recipient)
+            .where(Recipient.campaign_id == row.campaign_id, Recipient.merge_id == merge.id)
+            .with_for_update()
+        )
+        if left_out is None:
+            continue
+        is_taken = exists().where(
+            Recipient.campaign_id == left_out.campaign_id,
+            Recipient.phone_id == left_out.phone_id,
+            Recipient.exclusion.is_(None),
+        )
+        before = Exclusion(each["before"]) if each["before"] else None
+        if before is None and session.scalar(select(is_taken)):
+            before = Exclusion.SHARED_PHONE
+        left_out.merge_id, left_out.exclusion = 0, before
+        change_rows(
+            session,
+            update(InstallReport).where(InstallReport.id.in_(each["reports"])).values(withdrawn_at=None),
+        )
+        session.flush()
+        if left_out.exclusion is None:
+            add_recipient(session, left_out.id, sign=1)

@@ -1,0 +1,172 @@
+"""What waits for a user: in the page as a list, and by mail as a bundle, at most one an hour.
+
+A mail tells how much of each kind waits and where to look: no name, number or text. That a campaign was submitted, approved
+or returned is mailed at once by campaigns/planning/approvals.py, as a warning may wait for it; it is not in the bundle. What
+a mail has told is kept by its key before the mail leaves: a repeat or a restart tells nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from smtplib import SMTPException
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.analytics.open_tasks import read_returned, read_submitted
+from campaigns.models.replies import Case
+from campaigns.reports.day_status import read_waiting_reports
+from outreach.accounts.permissions import has_role
+from outreach.core.job_queue import once_every
+from outreach.core.mail import send_mail
+from outreach.enqueue_jobs import enqueue_notices
+from outreach.models.accounts import MailedNotice, NoticeKind, Role, User
+from outreach.models.contacts import ContactList, Upload, UploadState
+from outreach.runtime import Runtime
+from outreach.use_cases import transaction, use_case
+
+_AT_MOST_EVERY = timedelta(hours=1)
+_CASE_WAITS = timedelta(days=1)  # since it was taken
+_LOOK_EVERY_S = 300
+_FAILED_SHOWN_FOR = timedelta(days=7)
+_KEPT_FOR = timedelta(days=90)
+_MAILED_AT_ONCE = {NoticeKind.APPROVAL, NoticeKind.RETURNED}
+_WORDS = {
+    NoticeKind.READY: "danh sách đã đọc xong, chờ xem lại và nhập",
+    NoticeKind.FAILED: "tệp danh sách không đọc được",
+    NoticeKind.CASES: "việc trong hộp thư đã nhận hơn một ngày mà chưa xong",
+    NoticeKind.REPORT: "báo cáo ngày chờ phê duyệt",
+}
+_SUBJECT = "Loa: việc đang chờ đồng chí"
+_BODY = """Kính gửi đồng chí,
+
+Có việc đang chờ trên Loa:
+{lines}
+
+Xem tại: {link}
+
+Muốn thôi nhận loại thư nào, bỏ chọn ở trang Tài khoản của tôi.
+Loa gửi thư này tự động, xin không trả lời thư.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UserNotice:
+    """Something that waits for a user. `id` is that of the campaign, upload, case or drive; `key` names this very event."""
+
+    kind: NoticeKind
+    id: int
+    key: str
+    name: str = ""
+    day: str = ""
+
+
+def read_notices(session: Session, user: User, *, now: datetime) -> list[UserNotice]:
+    """Return what waits for a user, without the kinds that the user does not want to hear of."""
+    waiting: list[UserNotice] = []
+    if has_role(user, Role.APPROVER):
+        waiting += [
+            UserNotice(NoticeKind.APPROVAL, each.id, f"campaign:{each.id}", each.name)
+            for each in read_submitted(session, user)
+            if not each.by_user
+        ]
+    waiting += [
+        UserNotice(NoticeKind.RETURNED, each.id, f"returned:{each.id}", each.name)
+        for each in read_returned(session, user)
+    ]
+    waiting += _uploads(session, user, now)
+    waiting += [
+        UserNotice(NoticeKind.CASES, case_id, f"case:{case_id}:{taken_at.timestamp():.0f}")
+        for case_id, taken_at in session.execute(
+            select(Case.id, Case.taken_at)
+            .where(Case.done_at.is_(None), Case.taken_by == user.id, Case.taken_at < now - _CASE_WAITS)
+            .order_by(Case.id)
+        )
+        if taken_at
+    ]
+    waiting += [
+        UserNotice(NoticeKind.REPORT, each.drive, f"report:{each.drive}:{each.day}:{each.n}", day=each.day)
+        for each in read_waiting_reports(session, user)
+        if not each.by_user
+    ]
+    return [each for each in waiting if each.kind not in user.unwanted_notices]
+
+
+def _uploads(session: Session, user: User, now: datetime) -> list[UserNotice]:
+    kinds = {UploadState.READY: NoticeKind.READY, UploadState.FAILED: NoticeKind.FAILED}
+    rows = session.execute(
+        select(Upload.id, Upload.state, ContactList.name)
+        .join(ContactList, ContactList.id == Upload.list_id)
+        .where(
+            Upload.uploaded_by == user.id,
+            or_(
+                Upload.state == UploadState.READY,
+                (Upload.state == UploadState.FAILED) & (Upload.ended_at > now - _FAILED_SHOWN_FOR),
+            ),
+        )
+        .order_by(Upload.id)
+    )
+    return [UserNotice(kinds[state], id_, f"upload:{id_}:{state.value}", name) for id_, state, name in rows]
+
+
+@use_case
+def choose_notices(session: Session, *, wanted: Collection[str], user: User, now: datetime) -> None:
+    """Let a user hear of these kinds alone, in the page and by mail."""
+    user.unwanted_notices = [kind.value for kind in NoticeKind if kind.value not in wanted]
+
+
+def enqueue_due_notices(runtime: Runtime) -> None:
+    """Enqueue the look for what is to be mailed, every few minutes."""
+    if runtime.settings.smtp_url and once_every(runtime.redis, "loa:waiting", every_s=_LOOK_EVERY_S):
+        enqueue_notices(runtime)
+
+
+def mail_notices(runtime: Runtime, *, now: datetime) -> int:
+    """Mail users what has come to wait for them. Returns how many were written to.
+
+    Raises what the mail server raises; what was not sent is then to be told later.
+    """
+    with runtime.db.read() as session:
+        due = or_(User.notices_mailed_at.is_(None), User.notices_mailed_at <= now - _AT_MOST_EVERY)
+        users = session.scalars(
+            select(User.id).where(User.is_active, User.role != Role.VILLAGE, due).order_by(User.id)
+        ).all()
+    return sum(_mail_user(runtime, user_id, now=now) for user_id in users)
+
+
+def _mail_user(runtime: Runtime, user_id: int, *, now: datetime) -> int:
+    with transaction(runtime) as session:
+        user = session.get_one(User, user_id, with_for_update=True)
+        before = user.notices_mailed_at
+        if before and before > now - _AT_MOST_EVERY:
+            return 0  # another worker has
+        told = set(session.scalars(select(MailedNotice.key).where(MailedNotice.user_id == user_id)))
+        fresh = [
+            each
+            for each in read_notices(session, user, now=now)
+            if each.kind not in _MAILED_AT_ONCE and each.key not in told
+        ]
+        if not fresh:
+            return 0
+        session.add_all(MailedNotice(user_id=user_id, key=each.key, mailed_at=now) for each in fresh)
+        session.execute(delete(MailedNotice).where(MailedNotice.mailed_at < now - _KEPT_FOR))
+        user.notices_mailed_at, to = now, user.email
+    try:
+        link = f"{runtime.settings.public_base_url}/admin/notices/"
+        body = _BODY.format(lines=_lines(fresh), link=link)
+        return send_mail(runtime.settings.smtp_url, to=[to], subject=_SUBJECT, body=body)
+    except (SMTPException, OSError):
+        with transaction(runtime) as session:
+            keys = [each.key for each in fresh]
+            of_user = (MailedNotice.user_id == user_id, MailedNotice.key.in_(keys))
+            session.execute(delete(MailedNotice).where(*of_user))
+            session.get_one(User, user_id, with_for_update=True).notices_mailed_at = before
+        raise
+
+
+def _lines(waiting: Sequence[UserNotice]) -> str:
+    counts = Counter(each.kind for each in waiting)
+    return "\n".join(f"- {counts[kind]} {words}" for kind, words in _WORDS.items() if counts[kind])

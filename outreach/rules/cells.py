@@ -1,0 +1,53 @@
+"""Cells of a list's rows as text. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
+
+Row = Sequence[object]
+
+
+def cell_at(row: Row, position: int) -> object:
+    """Return a cell of a row, or None where the row is shorter."""
+    return row[position] if position < len(row) else None
+
+
+def cell_text(cell: object) -> str:
+    """Return a cell as displayed: NFC, single spaces, no invisible characters; 12.0 becomes 12."""
+    if cell is None or cell == "":
+        return ""
+    return _normalise(cell) if isinstance(cell, str) else written(cell)
+
+
+def written(cell: object) -> str:
+    """Return a cell as it is in the file, to be exported again; without NUL, which no database stores."""
+    if isinstance(cell, str):
+        return cell.replace("\0", "")
+    if cell is None:
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, date):
+        return cell.strftime("%d/%m/%Y")
+    return str(cell)
+
+
+@lru_cache(maxsize=20_000)  # most cells of a list repeat others
+def _normalise(text: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if not text.isprintable():
+        text = "".join(" " if letter.isspace() else letter for letter in text if _is_visible(letter))
+    # The apostrophe that keeps a spreadsheet from running a cell as a formula is not part of its text.
+    if text.startswith(_ESCAPED_FORMULA):
+        text = text[1:]
+    return " ".join(text.split())
+
+
+def _is_visible(letter: str) -> bool:
+    return letter.isspace() or unicodedata.category(letter) not in ("Cf", "Cc", "Cs")
+
+
+_ESCAPED_FORMULA = tuple(f"'{first}" for first in "=+-@")

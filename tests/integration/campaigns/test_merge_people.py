@@ -1,0 +1,330 @@
+"""Two contacts turn out to be one person: merged, they are written to and counted once; taken apart, all is as before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from campaigns.answer_totals import find_differences
+from campaigns.cases.conversation import read_conversations
+from campaigns.cases.merge_people import merge_people, read_merges, unmerge_people
+from campaigns.models.campaigns import Recipient
+from campaigns.models.privacy import RequestKind
+from campaigns.privacy.consents import read_consents, record_consent
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.requests import record_request
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import Exclusion
+from outreach.accounts.organisations import create_organisation
+from outreach.contacts.likely_same import read_likely_same
+from outreach.contacts.suppressions import opted_out_contacts
+from outreach.imports.undo_import import undo_import
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ListImport,
+    Membership,
+    PersonMerge,
+    Phone,
+    Suppression,
+)
+from outreach.rules.errors import NotAllowed, NotFound
+from tests.integration.campaigns.test_concurrent_actions import at_once
+from tests.support.lists import bring, local, write
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, World, number
+
+pytestmark = both_databases
+
+FIRST, SECOND = number(1), number(2)
+
+
+def merge(world: World, kept: int, other: int, email: str = AUTHOR) -> int:
+    user, key = world.user(email), world.keys.secret_key
+    return merge_people(world.runtime, kept, other, secret_key=key, user=user, now=world.now).id
+
+
+def apart(world: World, merge_id: int, *, after: timedelta = timedelta(hours=1)) -> int:
+    user, key = world.user(AUTHOR), world.keys.secret_key
+    return unmerge_people(world.runtime, merge_id, secret_key=key, user=user, now=world.now + after)
+
+
+def numbers_of(world: World, contact_id: int) -> list[str]:
+    with world.runtime.db.read() as session:
+        query = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
+        return list(
+            session.scalars(
+                query.where(ContactPhone.contact_id == contact_id).order_by(ContactPhone.position)
+            )
+        )
+
+
+def state(world: World) -> list[tuple[object, ...]]:
+    """All that merging may change, as it is read without the moments of change."""
+    tables = ("contacts", "contact_phones", "memberships", "recipients", "import_changes", "consent_events")
+    with world.runtime.db.read() as session:
+        return sorted(
+            (
+                (name, *(value for key, value in row._mapping.items() if key != "updated_at"))
+                for name in tables
+                for row in session.execute(select(Contact.metadata.tables[name]))
+            ),
+            key=repr,
+        )
+
+
+@pytest.fixture
+def two(world: World) -> tuple[int, int]:
+    return world.add_person("A Thun", FIRST), world.add_person("A Thun Kđăm", SECOND)
+
+
+def test_a_merged_person_has_all_numbers_and_lists_and_taken_apart_each_their_own(
+    world: World, two: tuple[int, int], tmp_path: Path
+) -> None:
+    bring(world, write(tmp_path, f"1,A Thun,1960,Thôn 1,,{local(3)}"), name="Hội khác")
+    before = state(world)
+    merge_id = merge(world, *two)
+    assert numbers_of(world, two[0]) == [FIRST, SECOND]
+    with world.runtime.db.read() as session:
+        assert session.get(Contact, two[1]) is None
+        assert [each.name for each in read_merges(session, two[0])] == ["A Thun Kđăm"]
+        events = select(AuditEvent.subject).where(AuditEvent.action == "contact.merge")
+        assert {*session.scalars(events)} == {f"contacts:{each}" for each in two}
+    assert apart(world, merge_id) == two[1]
+    assert state(world) == before
+    with pytest.raises(NotFound):
+        apart(world, merge_id)
+
+
+def test_facts_are_filled_and_a_correction_made_since_stays(world: World, two: tuple[int, int]) -> None:
+    with world.runtime.db.write() as session:
+        other = session.get_one(Contact, two[1])
+        other.birth_year, other.village, other.sex = 1960, "Thôn 2", "m"
+    merge_id = merge(world, *two)
+    with world.runtime.db.write() as session:
+        kept = session.get_one(Contact, two[0])
+        assert (kept.birth_year, kept.village, kept.sex, kept.name) == (1960, "Thôn 2", "m", "A Thun")
+        kept.village = "Thôn 3"
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        kept, other = (session.get_one(Contact, each) for each in two)
+        assert (kept.birth_year, kept.village) == (None, "Thôn 3")
+        assert (other.birth_year, other.village) == (1960, "Thôn 2")
+
+
+def test_two_officers_merge_the_same_pair_once(world: World, two: tuple[int, int]) -> None:
+    found = at_once(
+        lambda: merge(world, *two), lambda: merge(world, two[1], two[0], APPROVER), lambda: merge(world, *two)
+    )
+    assert len({*found}) == 1
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(PersonMerge)) == 1
+        assert session.scalar(select(func.count()).select_from(Contact)) == 1
+
+
+def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(
+    world: World, two: tuple[int, int]
+) -> None:
+    campaign = world.launch()
+    world.sweep()  # both messages wait
+    merge_id = merge(world, *two)
+    world.send()
+    assert world.sent_to() == [FIRST]
+    assert excluded(world, campaign) == {FIRST: None, SECOND: Exclusion.SAME_PERSON}
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+        talks = read_conversations(session, two[0], user=world.user(AUTHOR))
+        assert len(talks) == 2
+    apart(world, merge_id)
+    assert excluded(world, campaign) == {FIRST: None, SECOND: None}
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+
+
+def test_who_was_written_to_or_has_answered_goes_on(world: World, two: tuple[int, int]) -> None:
+    campaign = world.launch()
+    world.send()
+    world.reply(SECOND, "1", gateway_id="first", now=world.now)
+    merge_id = merge(world, *two)
+    assert excluded(world, campaign) == {FIRST: Exclusion.SAME_PERSON, SECOND: None}
+    assert counted(world) == (1, 1)
+    world.reply(FIRST, "2", gateway_id="second", now=world.now + timedelta(minutes=5))
+    assert counted(world) == (1, 1)
+    apart(world, merge_id)
+    assert counted(world) == (2, 2)
+
+
+def test_the_first_answer_counts_whichever_number_it_comes_from(world: World, two: tuple[int, int]) -> None:
+    campaign = world.launch()
+    world.send()
+    merge_id = merge(world, *two)
+    world.reply(SECOND, "1", gateway_id="first", now=world.now)
+    assert excluded(world, campaign) == {FIRST: Exclusion.SAME_PERSON, SECOND: None}
+    assert counted(world) == (1, 1)
+    apart(world, merge_id)
+    assert counted(world) == (2, 1)
+
+
+@pytest.mark.parametrize("opted_out", [FIRST, SECOND])
+def test_an_opt_out_of_either_stays(world: World, two: tuple[int, int], opted_out: str) -> None:
+    world.reply(opted_out, "TC", gateway_id="first", now=world.now)
+    merge_id = merge(world, *two)
+    world.launch()
+    world.send()
+    assert world.sent_to() == [opted_out]  # that the opt-out was taken, and nothing else
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        assert opted_out_contacts(session, two) == {two[0 if opted_out == FIRST else 1]}
+
+
+def test_an_opt_out_while_merged_holds_for_both(world: World, two: tuple[int, int]) -> None:
+    merge_id = merge(world, *two)
+    world.reply(FIRST, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        assert opted_out_contacts(session, two) == {*two}
+
+
+def test_an_opt_out_at_the_door_closes_the_others_number(world: World) -> None:
+    kept, other = world.add_person("A Thun", FIRST), world.add_person("A Thun")
+    with world.runtime.db.write() as session:
+        session.get_one(Contact, other).opted_out_at = world.now
+    merge_id = merge(world, kept, other)
+    with world.runtime.db.read() as session:
+        assert opted_out_contacts(session, [kept]) == {kept}
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        assert opted_out_contacts(session, [kept]) == set()
+        assert session.scalar(select(func.count()).where(Suppression.lifted_at.is_(None))) == 0
+        assert session.get_one(Contact, other).at_the_door
+
+
+def test_consents_and_requests_come_along(world: World, two: tuple[int, int]) -> None:
+    with world.runtime.db.write() as session:
+        record_consent(
+            session,
+            two[1],
+            purpose="",
+            is_given=True,
+            on=None,
+            evidence="phiếu ký",
+            guardian="",
+            purposes=(),
+            child_age=16,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+    merge_id = merge(world, *two)
+    with world.runtime.db.read() as session:
+        assert len(read_consents(session, two[0])) == 1
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        assert [len(read_consents(session, each)) for each in two] == [0, 1]
+
+
+def test_a_merge_of_merged_people_is_taken_apart_in_any_order(world: World, two: tuple[int, int]) -> None:
+    third = world.add_person("A Thun", number(3))
+    before = state(world)
+    inner = merge(world, *two)
+    outer = merge(world, third, two[0])
+    assert numbers_of(world, third) == [number(3), FIRST, SECOND]
+    assert (apart(world, inner), apart(world, outer)) == (two[1], two[0])
+    assert numbers_of(world, two[0]) == [FIRST]
+    assert [row for row in state(world) if row[0] != "contact_phones"] == [
+        row for row in before if row[0] != "contact_phones"
+    ]
+
+
+def test_a_later_file_with_the_other_name_is_about_the_merged_person(world: World, tmp_path: Path) -> None:
+    row = f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}"
+    bring(world, write(tmp_path, row))
+    with world.runtime.db.read() as session:
+        other = session.scalars(select(Contact.id)).one()
+    kept = world.add_person("Nguyễn Thị Hòa Bình", FIRST)
+    merge(world, kept, other)
+    bring(world, write(tmp_path, row), name="Lần sau")
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.id)).all() == [kept]
+
+
+def test_undoing_the_import_that_brought_the_other_takes_its_number_away(
+    world: World, tmp_path: Path
+) -> None:
+    bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}"), name="Nhầm")
+    with world.runtime.db.read() as session:
+        other = session.scalars(select(Contact.id)).one()
+        import_id = session.scalars(select(ListImport.id)).one()
+    kept = world.add_person("Nguyễn Thị Hoa", FIRST)
+    merge(world, kept, other)
+    undo_import(world.runtime, import_id)
+    assert numbers_of(world, kept) == [FIRST]
+    with world.runtime.db.read() as session:
+        assert session.get_one(Contact, kept).birth_year is None
+
+
+def test_nobody_merges_people_of_lists_that_they_do_not_see(world: World, two: tuple[int, int]) -> None:
+    with world.runtime.db.write() as session:
+        women = create_organisation(session, code="HPN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+        other = ContactList(organisation_id=women.id, name="Hội viên", created_at=world.now)
+        session.add(other)
+        session.flush()
+        session.add_all(Membership(list_id=other.id, contact_id=each) for each in two)
+        world.add_officer(session, "phunu@loa.example", Role.STAFF, women.id)
+    with pytest.raises(NotAllowed):
+        merge(world, *two, "phunu@loa.example")
+
+
+def test_erasing_a_merged_person_erases_both(world: World, two: tuple[int, int]) -> None:
+    world.launch()
+    world.send()
+    merge(world, *two)
+    key = world.keys.secret_key
+    with world.runtime.db.write() as session:
+        asked = record_request(
+            session,
+            two[0],
+            RequestKind.ERASE,
+            asked_by="chính họ",
+            asked_on=None,
+            secret_key=key,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+        erase_contact(session, asked.id, secret_key=key, user=world.user(APPROVER), now=world.now)
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(PersonMerge)) == 0
+        assert session.scalars(select(Recipient.contact_id).distinct()).all() == [None]
+
+
+def test_the_same_name_and_year_or_number_are_likely_the_same(world: World, two: tuple[int, int]) -> None:
+    shared = world.add_person("A Thun Kdam", SECOND)
+    wife = world.add_person("Y Hlut", FIRST)
+    with world.runtime.db.write() as session:
+        for each, year in ((two[0], 1960), (two[1], 1960), (wife, 1962)):
+            session.get_one(Contact, each).birth_year = year
+    with world.runtime.db.read() as session:
+        user = world.user(AUTHOR)
+        found = {
+            each: [like.id for like in read_likely_same(session, each, user=user)] for each in (*two, wife)
+        }
+    assert found[two[1]] == [shared]
+    assert found[wife] == []
+
+
+def excluded(world: World, campaign_id: int) -> dict[str, Exclusion | None]:
+    with world.runtime.db.read() as session:
+        query = select(Phone.e164, Recipient.exclusion).join(Phone, Phone.id == Recipient.phone_id)
+        return dict(session.execute(query.where(Recipient.campaign_id == campaign_id)).all())
+
+
+def counted(world: World) -> tuple[int, int]:
+    """How many recipients are counted, and how many of them with an answer; the kept totals must say the same."""
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+        rows = session.scalars(select(Recipient.answer).where(Recipient.exclusion.is_(None))).all()
+        return len(rows), sum(answer is not None and answer is not Label.OPT_OUT for answer in rows)

@@ -1,0 +1,124 @@
+"""What waits for a user: counted in the page, told by mail once, in a bundle, and only where it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from campaigns.models.replies import Case
+from campaigns.reports.user_notices import choose_notices, mail_notices, read_notices
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.states import CampaignAction
+from outreach.models.accounts import MailedNotice, NoticeKind, User
+from outreach.models.contacts import Upload, UploadState
+from tests.integration.outreach.test_approval_mail import with_mail
+from tests.support.mail_server import MailServer, running_mail_server
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, World, number
+
+pytestmark = both_databases
+K = NoticeKind
+
+
+@pytest.fixture
+def box(world: World) -> Iterator[MailServer]:
+    with running_mail_server() as server:
+        with_mail(world, server.url)
+        yield server
+
+
+def hand_in(world: World, state: UploadState = UploadState.READY, email: str = AUTHOR) -> None:
+    with world.runtime.db.write() as session:
+        session.add(
+            Upload(
+                list_id=world.list_id,
+                file_name="Tổ 2.xlsx",
+                size=1,
+                sha256="",
+                state=state,
+                uploaded_by=world.user(email).id,
+                uploaded_at=world.now,
+                ended_at=world.now if state is UploadState.FAILED else None,
+            )
+        )
+
+
+def waiting(world: World, email: str) -> list[NoticeKind]:
+    with world.runtime.db.read() as session:
+        user = session.scalars(select(User).where(User.email == email)).one()
+        return [each.kind for each in read_notices(session, user, now=world.now)]
+
+
+def mail(world: World, **after: Any) -> int:
+    return mail_notices(world.runtime, now=world.now + timedelta(**after))
+
+
+def test_each_hears_of_what_is_theirs(world: World) -> None:
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    hand_in(world)
+    hand_in(world, UploadState.FAILED)
+    with world.runtime.db.write() as session:
+        for hours in (1, 30):
+            taken_at = world.now - timedelta(hours=hours)
+            session.add(
+                Case(
+                    kind=CaseKind.QUESTION,
+                    opened_at=taken_at,
+                    taken_by=world.user(AUTHOR).id,
+                    taken_at=taken_at,
+                )
+            )
+    assert waiting(world, AUTHOR) == [K.READY, K.FAILED, K.CASES]
+    assert waiting(world, APPROVER) == [K.APPROVAL]
+    world.act(campaign_id, CampaignAction.RETURN, APPROVER)
+    assert waiting(world, AUTHOR)[0] is K.RETURNED
+    assert waiting(world, APPROVER) == []
+
+
+def test_a_bundle_goes_once_and_the_next_one_an_hour_later(world: World, box: MailServer) -> None:
+    world.add_people(1)
+    hand_in(world)
+    hand_in(world, UploadState.FAILED)
+    assert [mail(world), mail(world), mail(world, minutes=5)] == [1, 0, 0]
+    hand_in(world)
+    assert [mail(world, minutes=30), mail(world, minutes=61), mail(world, hours=9)] == [0, 1, 0]
+    assert [address for address, _ in box.mails] == [AUTHOR, AUTHOR]
+    first = box.mails[0][1].get_content()
+    assert "1 danh sách đã đọc xong" in first
+    assert "1 tệp danh sách không đọc được" in first
+    assert "/admin/notices/" in first
+    for said in ("A Thun", "Tổ 2", number(0)):
+        assert said not in first
+
+
+def test_two_workers_send_one_mail(world: World, box: MailServer) -> None:
+    hand_in(world)
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(lambda _n: mail(world), range(2))) == 1
+    assert len(box.mails) == 1
+
+
+def test_a_server_that_is_away_is_tried_again(world: World, box: MailServer) -> None:
+    hand_in(world)
+    with_mail(world, "smtp://127.0.0.1:1")
+    with pytest.raises(OSError, match="refused"):
+        mail(world)
+    with_mail(world, box.url)
+    assert [mail(world, minutes=5), mail(world, minutes=10)] == [1, 0]
+
+
+def test_what_is_not_wanted_is_neither_counted_nor_mailed(world: World, box: MailServer) -> None:
+    hand_in(world)
+    with world.runtime.db.write() as session:
+        user = session.scalars(select(User).where(User.email == AUTHOR)).one()
+        choose_notices(session, wanted=[K.CASES], user=user, now=world.now)
+    assert waiting(world, AUTHOR) == []
+    assert mail(world) == 0
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(MailedNotice)).all() == []

@@ -1,0 +1,168 @@
+"""Lists without headings, and what is crossed out or written below a table: the shapes in which a reader finds too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.lists.files import ListFile, ListTable, Struck, text_file, workbook
+from tests.lists.people import Draw, Expected, ok, reject, review
+
+_DOUBTFUL = frozenset({"ok", "review"})
+
+
+def bare_pairs(seed: int, form: str) -> ListFile:
+    """Two people in one row without headings: with running numbers, with a blank column between, with villages, as text."""
+    draw, sheet = Draw(seed), ListTable("Sheet1" if form != "text" else "")
+    if form == "titled":
+        sheet.title("DANH SÁCH TỔ LIÊN GIA SỐ 3", 6)
+    for n in range(1, 15):
+        left, right = draw.people(2)
+        a, b = draw.written(left, "plain", "spaces", "dots"), draw.written(right, "plain", "spaces", "dots")
+        cells = {
+            "numbered": (n, left.name, a, n + 14, right.name, b),
+            "titled": (left.name, a, None, right.name, b),
+            "villages": (left.name, left.village, a, right.name, right.village, b),
+            "numbers first": (a, left.name, b, right.name),
+            "text": (n, left.name, a, n + 14, right.name, b),
+        }[form]
+        sheet.add(*cells, expected=review(left, right))
+    last = draw.person()
+    number = draw.written(last, "plain")
+    sheet.add(
+        *{
+            "numbered": (15, last.name, number),
+            "titled": (last.name, number),
+            "villages": (last.name, last.village, number),
+            "numbers first": (number, last.name),
+            "text": (15, last.name, number),
+        }[form],
+        expected=Expected(frozenset({last.e164}), _DOUBTFUL),
+    )
+    if form == "text":
+        return text_file("two people, no headings", f"pairs-{seed}.csv", sheet, separator=";")
+    return workbook("two people, no headings", f"pairs-{seed}.xlsx", sheet)
+
+
+def bare_notes(seed: int) -> ListFile:
+    """Names, villages and notes without headings; the numbers are among the words of the notes."""
+    draw, sheet = Draw(seed), ListTable("Sheet1")
+    for n in range(1, 19):
+        person = draw.person()
+        note = ("hộ nghèo, sđt {}", "ĐT con trai {}", "đã báo qua số {}")[n % 3]
+        sheet.add(
+            n,
+            person.name,
+            person.village,
+            note.format(draw.written(person, "plain", "dots")),
+            expected=review(person),
+        )
+    return workbook("numbers in notes", f"bare-notes-{seed}.xlsx", sheet)
+
+
+def struck_pairs(seed: int) -> ListFile:
+    """Two people in one row under headings; some numbers are crossed out, with a new one behind or none."""
+    draw, sheet = Draw(seed), ListTable("Sheet1")
+    sheet.add("STT", "Họ và tên", "SĐT", "STT", "Họ và tên", "SĐT")
+    for n in range(1, 13):
+        left, right, old = draw.people(3)
+        a: object = draw.written(left, "plain")
+        expected = review(left, right)
+        if n % 3 == 0:
+            a = Struck(f"0{old.number}", f" 0{left.number}")
+        elif n % 4 == 0:
+            a, expected = Struck(f"0{old.number}"), review(right)
+        sheet.add(n, left.name, a, n + 12, right.name, draw.written(right, "plain"), expected=expected)
+    return workbook("struck-through numbers", f"struck-pairs-{seed}.xlsx", sheet)
+
+
+def struck_notes(seed: int) -> ListFile:
+    """Numbers crossed out in the notes, beside an empty cell for numbers or a good one."""
+    draw, sheet = Draw(seed), ListTable("Sheet1")
+    sheet.add("STT", "Họ và tên", "Số điện thoại", "Ghi chú")
+    for n in range(1, 16):
+        person, old = draw.people(2)
+        if n % 3 == 0:
+            sheet.add(n, person.name, None, Struck(f"0{old.number}"), expected=reject())
+        elif n % 3 == 1:
+            sheet.add(
+                n,
+                person.name,
+                None,
+                Struck(f"0{old.number}", f" 0{person.number}"),
+                expected=review(person),
+            )
+        else:
+            sheet.add(
+                n, person.name, draw.written(person, "plain"), Struck(f"0{old.number}"), expected=ok(person)
+            )
+    return workbook("struck-through numbers", f"struck-notes-{seed}.xlsx", sheet)
+
+
+def struck_addresses(seed: int) -> ListFile:
+    """Numbers behind the addresses, some crossed out."""
+    draw, sheet = Draw(seed), ListTable("Sheet1")
+    sheet.add("STT", "Họ tên", "Nơi thường trú")
+    for n in range(1, 16):
+        person, old = draw.people(2)
+        address = f"{person.village}, ĐT "
+        if n % 4 == 0:
+            cell: object = Struck(f"{address}0{old.number}", f" 0{person.number}")
+            expected = Expected(frozenset({person.e164}), _DOUBTFUL)
+        elif n % 5 == 0:
+            cell, expected = Struck(f"{address}0{old.number}"), reject()
+        else:
+            cell = f"{address}0{person.number}"
+            expected = Expected(frozenset({person.e164}), _DOUBTFUL)
+        sheet.add(n, person.name, cell, expected=expected)
+    return workbook("struck-through numbers", f"struck-addresses-{seed}.xlsx", sheet)
+
+
+def signed(seed: int, form: str) -> ListFile:
+    """Totals and signatures below a table, with the telephone of who made the list."""
+    draw, sheet = Draw(seed), ListTable("Sheet1")
+    headed = form != "bare"
+    if headed:
+        sheet.title("UBND XÃ ĐĂK MAR", 4)
+        sheet.title("DANH SÁCH NGƯỜI CAO TUỔI NĂM 2020", 4)
+        sheet.add("STT", "Họ và tên", "Thôn", "Điện thoại")
+    for n, person in enumerate(draw.people(14), 1):
+        sheet.add(n, person.name, person.village, draw.written(person, "plain", "dots"), expected=ok(person))
+    officer = draw.person()
+    for cells in {
+        "headed": (
+            ("Tổng số: 14 người",),
+            (None, None, None, "Đăk Mar, ngày 3/8/2020"),
+            (None, "Người lập biểu", None, "TM. UBND XÃ"),
+            (None, f"ĐT: 0{officer.number}", None, "CHỦ TỊCH"),
+            (None, officer.name, None, "Nguyễn Văn Hùng"),
+        ),
+        "in a line": (
+            ("Cộng", 14),
+            (f"Người lập: {officer.name}, ĐT 0{officer.number}",),
+            ("Xác nhận của UBND xã",),
+        ),
+        "beside": (
+            (None, "TỔNG CỘNG", None, "14 người"),
+            (None, "Người lập", officer.name, f"0{officer.number}"),
+            (None, "Trưởng thôn", None, None),
+        ),
+        "bare": (
+            ("Tổng cộng: 14",),
+            (None, None, None, "Trưởng thôn"),
+            (None, None, None, officer.name),
+        ),
+    }[form]:
+        sheet.add(*cells)
+    return workbook("titles and signatures", f"signed-{seed}.xlsx", sheet)
+
+
+def bare_files() -> Iterator[ListFile]:
+    """All files of this module."""
+    for seed, form in enumerate(("numbered", "titled", "villages", "numbers first", "text"), 401):
+        yield bare_pairs(seed, form)
+    yield bare_notes(411)
+    yield struck_pairs(421)
+    yield struck_notes(422)
+    yield struck_addresses(423)
+    for seed, form in enumerate(("headed", "in a line", "beside", "bare"), 431):
+        yield signed(seed, form)
