@@ -70,7 +70,7 @@ DOUBTS: dict[CampaignWarning, Any] = {
     ),
     CampaignWarning.DEADLINE_PAST: _l("Thời hạn đã qua: sẽ không có tin nào được gửi. Hãy đặt lại thời hạn."),
     CampaignWarning.TOO_LATE: _l(
-        "Với tốc độ này không gửi xong trước thời hạn, phần còn lại sẽ bị bỏ. Hãy tăng tốc độ hoặc lùi thời hạn."
+        "Không gửi xong trước thời hạn, phần còn lại sẽ bị bỏ. Hãy tăng tốc độ, đổi ngày bắt đầu hoặc lùi thời hạn."
     ),
     CampaignWarning.START_PAST: _l("Giờ bắt đầu đã qua: tin sẽ đi ngay khi bấm gửi."),
     CampaignWarning.REMINDER_TOO_LATE: _l(

@@ -12,11 +12,10 @@ from sqlalchemy.orm import Session, selectinload
 
 from campaigns.analytics.collisions import DATED, PLANNED
 from campaigns.analytics.reach_counts import SMALL
-from campaigns.delivery.streams import campaign_hours, campaign_quiet_days, step_times
+from campaigns.delivery.streams import campaign_window, step_times
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.figures import ReachCount
 from campaigns.models.messages import Message
-from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.sending_status import spread_over_days
@@ -84,8 +83,7 @@ def _entries_of(
     campaign: Campaign, counts: dict[int, tuple[int, int]], *, settings: Settings, now: datetime
 ) -> list[CalendarEntry]:
     entries: list[CalendarEntry] = []
-    hours = campaign_hours(campaign, is_live=settings.is_live)
-    quiet = campaign_quiet_days(campaign, quiet_days(settings))
+    hours, quiet = campaign_window(campaign, settings)
     times = step_times(campaign, settings=settings, now=now)
     is_over = campaign.state not in (*PLANNED, *DATED)
     audience = campaign.approved_recipients if campaign.recipients is None else campaign.recipients

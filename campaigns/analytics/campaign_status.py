@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_undecided
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours, campaign_quiet_days, step_times
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_window, step_times
 from campaigns.emergency_stop import is_stopped
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
@@ -28,7 +28,6 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import InstallReport
 from campaigns.planning.audience import count_audience, has_sent_any
 from campaigns.planning.preview import campaign_spending
-from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import reserve_of
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import share_of
@@ -154,8 +153,7 @@ def read_sending_panel(
     left = states.get(MessageState.QUEUED, 0)
     sending, unknown = states.get(MessageState.SENDING, 0), states.get(MessageState.UNKNOWN, 0)
     next_step = next((step for step in steps if step.opened_at is None), None)
-    hours = campaign_hours(campaign, is_live=settings.is_live)
-    quiet = campaign_quiet_days(campaign, quiet_days(settings))
+    hours, quiet = campaign_window(campaign, settings)
     is_dated = campaign.launched_at or campaign.starts_at
     times = step_times(campaign, settings=settings, now=now) if is_dated else {}
     next_step_at = times.get(next_step.number) if next_step else None

@@ -22,7 +22,7 @@ from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.permissions import visible_to
 from outreach.core.cache import cached_count
 from outreach.models.accounts import User
-from outreach.models.contacts import Membership
+from outreach.models.contacts import Membership, Suppression
 from outreach.runtime import Runtime
 
 # Whose messages count: a draft may still change, what was cancelled leaves no more.
@@ -178,10 +178,14 @@ class _Collisions:
             )
         else:
             column = Recipient.phone_id
+            opted_out = select(Suppression.phone_id).where(
+                Suppression.lifted_at.is_(None), Suppression.phone_id.is_not(None)
+            )
             query = select(column).where(
                 Recipient.campaign_id == campaign.id,
                 Recipient.exclusion.is_(None),
                 or_(Recipient.answer.is_(None), Recipient.wants_reminder),
+                Recipient.phone_id.not_in(opted_out),
             )
         if self._every > 1:
             query = query.where(column % self._every == 0)

@@ -9,12 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
-from campaigns.delivery.streams import campaign_hours, campaign_quiet_days
+from campaigns.delivery.streams import campaign_window
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.checks import ControlCopy, ControlPhone
 from campaigns.models.messages import Message
 from campaigns.planning.preview import measure_for
-from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.control_phones import ControlLook, read_came_at
 from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
@@ -104,8 +103,7 @@ def queue_control_copies(
     phones = [phone for phone, _operator in read_control_phones(session)]
     if not phones:
         return
-    days = campaign_quiet_days(campaign, quiet_days(settings))
-    not_before = opens_at(now, campaign_hours(campaign, is_live=settings.is_live), days)
+    not_before = opens_at(now, *campaign_window(campaign, settings))
     cipher = LinkCipher(settings.keys_of(Purpose.LINKS))
     for phone in phones:
         if has_opted_out(session, phone.e164, settings=settings):

@@ -184,6 +184,12 @@ def campaign_quiet_days(campaign: Campaign | Row[Any], quiet: QuietDays) -> Quie
     return NO_DAYS if campaign.urgent_reason else quiet
 
 
+def campaign_window(campaign: Campaign, settings: Settings) -> tuple[Hours | None, QuietDays]:
+    """Return the hours in which a campaign's own messages leave, and the days on which they do not."""
+    hours = campaign_hours(campaign, is_live=settings.is_live)
+    return hours, campaign_quiet_days(campaign, quiet_days(settings))
+
+
 def steps_due_at(campaign: Campaign, launched_at: datetime, quiet: QuietDays) -> dict[int, datetime]:
     """Return when each step of a campaign is due by its number, if it is launched then."""
     planned = [(step.after_days, step.at) for step in campaign.steps]
@@ -193,12 +199,11 @@ def steps_due_at(campaign: Campaign, launched_at: datetime, quiet: QuietDays) ->
 
 def step_times(campaign: Campaign, *, settings: Settings, now: datetime) -> dict[int, datetime]:
     """Return when each step of a campaign has begun to leave, or will at the earliest, by its number."""
-    hours, quiet = campaign_hours(campaign, is_live=settings.is_live), quiet_days(settings)
+    hours, quiet = campaign_window(campaign, settings)
     starts = campaign.launched_at or max(campaign.starts_at or now, now)
     due = steps_due_at(campaign, starts, quiet)
-    own = campaign_quiet_days(campaign, quiet)
     return {
-        step.number: step.opened_at or opens_at(max(due[step.number], now), hours, own)
+        step.number: step.opened_at or opens_at(max(due[step.number], now), hours, quiet)
         for step in campaign.steps
     }
 

@@ -168,7 +168,7 @@ def build_preview(
         recipients=audience.recipients,
         segments=max(step.cost.most for step in steps),
         cost_vnd=sum(step.cost.vnd for step in steps),
-        finishes_at=finishes_at,
+        finishes_at=finishes_at or begins_at,
         is_founded=audience.is_founded,
         is_registered=_is_registered(session, draft.sender),
         takes_replies=settings.takes_replies,

@@ -103,7 +103,7 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
         CampaignWarning.OVER_BUDGET: draft.budget_vnd is not None and facts.cost_vnd > draft.budget_vnd,
         CampaignWarning.DEADLINE_PAST: draft.deadline is not None and draft.deadline <= facts.now,
         CampaignWarning.TOO_LATE: bool(
-            draft.deadline and facts.finishes_at and facts.finishes_at > draft.deadline
+            draft.deadline and facts.finishes_at and facts.finishes_at > draft.deadline > facts.now
         ),
         CampaignWarning.START_PAST: draft.starts_at is not None and draft.starts_at < facts.now,
         CampaignWarning.REMINDER_TOO_LATE: len(texts) > 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from flask.testing import FlaskClient
+
 from campaigns.analytics.calendar import CalendarEntry, read_calendar
 from campaigns.analytics.collisions import ShownCollision, read_collisions
 from campaigns.models.campaigns import Campaign
@@ -13,6 +15,7 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.rules.quiet_days import Period, QuietDays
+from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
@@ -86,13 +89,17 @@ def test_a_slow_campaign_is_spread_over_its_days(world: World) -> None:
 
 
 @both_databases
-def test_a_third_message_within_a_week_is_told_with_the_campaigns_of_ones_scope(world: World) -> None:
+def test_a_third_message_within_a_week_is_told_with_the_campaigns_of_ones_scope(
+    world: World, client: FlaskClient
+) -> None:
     world.add_people(3)
-    first = world.launch(name="Một")
+    first = world.launch(name="Đợt một")
     world.send()
-    second = planned(world, 2, name="Hai")
+    second = planned(world, 2, name="Đợt hai")
     third = planned(world, 4, name="Ba")
-    assert collisions(world) == {third: [ShownCollision(1, 3, False, [(first, "Một"), (second, "Hai")], 0)]}
+    assert collisions(world) == {
+        third: [ShownCollision(1, 3, False, [(first, "Đợt một"), (second, "Đợt hai")], 0)]
+    }
     # A draft is judged in its own review, and counts for nobody else.
     draft = world.draft(name="Nháp", starts_at=later(world, 3).isoformat())
     assert [row.phones for row in collisions(world, of=draft)[draft]] == [3]
@@ -102,7 +109,11 @@ def test_a_third_message_within_a_week_is_told_with_the_campaigns_of_ones_scope(
         session.get_one(Campaign, third).organisation_id = other.id
     assert collisions(world, OUTSIDER) == {third: [ShownCollision(1, 3, False, [], 2)]}
     assert {each.campaign_id for each in entries(world, OUTSIDER)} == {third}
-    # Who answered gets no reminder, and an opt-out no message: neither is counted.
+    page = signed_in(client, OUTSIDER).get("/admin/calendar/?collisions=1").text
+    assert "3 số sẽ nhận tin thứ ba" in page
+    assert "2 chiến dịch của đơn vị khác" in page
+    assert "Đợt" not in page
+    assert client.get(f"/admin/calendar/collisions?campaign={first}").status_code == 404
     with world.runtime.db.write() as session:
         session.get_one(Campaign, second).state = CampaignState.CANCELLED
     assert collisions(world) == {}
@@ -111,7 +122,7 @@ def test_a_third_message_within_a_week_is_told_with_the_campaigns_of_ones_scope(
 @both_databases
 def test_people_who_asked_for_no_messages_are_in_no_collision(world: World) -> None:
     world.add_people(3)
-    world.launch(name="Một")
+    world.launch(name="Đợt một")
     world.send()
     world.reply(number(0), "TC", gateway_id="SMstop")
     planned(world, 2)

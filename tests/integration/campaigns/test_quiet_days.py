@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from admin.app import create_app
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.streams import open_streams, streams_still_open
@@ -16,8 +17,9 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.sending_status import StallReason
 from outreach.core.settings import Settings
 from outreach.rules.quiet_days import NO_DAYS, Period, QuietDays
+from tests.support.admin_client import signed_in
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import AUTHOR, World, number
 
 
 def keep_quiet(world: World, *, first: int = 0, last: int = 0) -> QuietDays:
@@ -87,6 +89,26 @@ def test_a_launch_on_a_quiet_day_opens_on_the_next_other_one(world: World) -> No
     with world.runtime.db.read() as session:
         assert session.get_one(Campaign, ordinary).steps[0].opened_at is not None
         assert open_streams(session, now=world.now, is_live=False, quiet=days) == []
+
+
+def test_the_card_tells_what_a_day_without_sending_puts_off_and_the_panel_why_nothing_leaves(
+    world: World,
+) -> None:
+    world.add_people(3)
+    days = keep_quiet(world, last=1)
+    draft = world.draft(window=["07:00", "20:00"])
+    launched = world.launch(name="Đã gửi", window=["07:00", "20:00"])
+    first, last = days.periods[0].first, days.periods[0].last
+    after = last + timedelta(days=1)
+    opens = f"07:00 {after.day}/{after.month}/{after.year}"
+    put_off = f"Không gửi ngày {first.day}/{first.month}/{first.year} đến {last.day}/{last.month}/{last.year} (nghỉ Tết); phần còn lại gửi từ {opens}."
+    app = create_app(world.runtime.settings, runtime=world.runtime)
+    with app.test_client() as client:
+        signed_in(client, AUTHOR)
+        assert client.get(f"/admin/campaigns/{draft}/").text.count(put_off) == 2  # “Khi nào”, “Xem lại”
+        page = client.get(f"/admin/campaigns/{launched}/").text
+    assert put_off in page
+    assert f"Hôm nay là ngày không gửi tin.</strong> Tự gửi lúc {opens}." in page
 
 
 @pytest.mark.parametrize(
