@@ -21,6 +21,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "account.index": _ALL,
     "account.notices": _ALL,
     "account.password": _ALL,
+    "account.keep_filters": _READERS,
+    "account.remove_filters": _READERS,
     "notices.index": _ALL,
     "account.end_session": _ALL,
     "account.end_others": _ALL,

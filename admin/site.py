@@ -55,6 +55,7 @@ from admin.views.guides import GuidesView, section_of
 from admin.views.home import HomeView
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView, ReplyLogView
+from admin.views.kept_filters import filters_here
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
 from admin.views.notices import NoticesView, count_notices
@@ -200,6 +201,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "sending_stopped": sending_stopped,
             "training_phones": training_phones,
             "guide_here": guide_here,
+            "filters_here": lambda: filters_here(runtime),
             "notice_count": lambda: count_notices(runtime),
         }
 

@@ -43,6 +43,21 @@
     ask.showModal();
   });
 
+  // <form data-at-once>: a filter that is changed applies at once; the field that was changed has the focus again.
+  const changed = "changed-filter";
+  for (const form of document.querySelectorAll("form[data-at-once]")) {
+    form.addEventListener("change", (event) => {
+      if (!event.target.matches("select, input[type=checkbox]")) return;
+      sessionStorage.setItem(changed, `${location.pathname} ${event.target.name}`);
+      form.requestSubmit();
+    });
+    const [path, name] = (sessionStorage.getItem(changed) || "").split(" ");
+    if (path !== location.pathname || !form.elements[name]) continue;
+    sessionStorage.removeItem(changed);
+    form.elements[name].closest("details")?.setAttribute("open", "");
+    form.elements[name].focus?.();
+  }
+
   for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
 
   // <div data-live="/address" data-every="1000">: its content is fetched again while the page is visible.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import segno
-from flask import Blueprint, flash, g, redirect, render_template, session, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -18,9 +18,11 @@ from wtforms.validators import ValidationError
 from admin.forms import ChecksField, Form, SecretField, TextField, labelled
 from admin.login_limits import may_try_own_password
 from admin.views.base import AdminPage
+from admin.views.kept_filters import PAGES, KeepForm, page_of
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices
 from outreach.accounts.invitations import choose_password, find_invited
+from outreach.accounts.kept_filters import keep_filters, remove_filters
 from outreach.accounts.second_factor import (
     address_of,
     count_recovery_codes,
@@ -130,6 +132,18 @@ class AccountView(AdminPage):
         return self.submit_form(
             PasswordForm(), url_for(".index"), change, message=told, then=url_for("login.show")
         )
+
+    @expose("/filters/keep", methods=["POST"])
+    def keep_filters(self) -> ResponseReturnValue:
+        """Keep the filters of a page under a name."""
+        form = KeepForm()
+        return self.submit_form(form, page_of(form), keep_filters, message=_("Đã lưu bộ lọc."))
+
+    @expose("/filters/<int:filters_id>/remove", methods=["POST"])
+    def remove_filters(self, filters_id: int) -> ResponseReturnValue:
+        page = request.form.get("page", "")
+        back = url_for(page if page in PAGES else ".index")
+        return self.submit_form(Form(), back, remove_filters, filters_id, message=_("Đã xóa bộ lọc đã lưu."))
 
     @expose("/sessions/<int:session_id>/end", methods=["POST"])
     def end_session(self, session_id: int) -> ResponseReturnValue:

@@ -190,10 +190,9 @@ def claim(
                 row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)
             )
         if row.step_id is not None:  # with an exclusion: merged with another recipient, who gets the text
-            by_drive = {(row.drive_id, row.phone_id)} & of_drive or {
-                (row.drive_id, row.contact_id)
-            } & people_of_drive
-            is_suppressed = is_suppressed or row.exclusion is not None or bool(by_drive)
+            of_phone, of_person = (row.drive_id, row.phone_id), (row.drive_id, row.contact_id)
+            is_of_drive = of_phone in of_drive or of_person in people_of_drive
+            is_suppressed = is_suppressed or row.exclusion is not None or is_of_drive
         refusal = refusal_reason(
             kind=row.kind,
             step=row.step or 0,

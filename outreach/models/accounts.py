@@ -99,6 +99,19 @@ class MailedNotice(Base):
     mailed_at: Mapped[datetime]
 
 
+class KeptFilters(BaseWithId):
+    """Filters of a page that a user keeps under a name, as the query of its address."""
+
+    __tablename__ = "kept_filters"
+    __table_args__ = (UniqueConstraint("user_id", "page", "name"),)
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    page: Mapped[str] = mapped_column(String(40))  # its endpoint
+    name: Mapped[str] = mapped_column(String(60))
+    query: Mapped[str] = mapped_column(String(500))
+    kept_at: Mapped[datetime]
+
+
 class RecoveryCode(BaseWithId):
     """Code that replaces a lost second factor, once; stored as a keyed hash."""
 

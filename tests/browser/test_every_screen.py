@@ -6,6 +6,7 @@ import pytest
 
 from admin.app import create_app
 from tests.browser.conftest import OpenAs
+from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import PHONE, find_faults, find_foreign_words
 from tests.browser.running_site import Office
 from tests.browser.screens import NO_SCREENS, SCREENS, Screen
@@ -31,3 +32,17 @@ def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, look_as:
     faults += find_faults(page, without=SEEN_AT_THE_DESK)
     visit.keep_look(f"{screen.id}-phone")
     assert faults + visit.faults == []
+
+
+def test_a_changed_filter_applies_at_once_and_keeps_the_focus(office: Office, look_as: OpenAs) -> None:
+    page = look_as(AUTHOR).open("/admin/campaigns/")
+    assert not page.get_by_role("button", name="Lọc", exact=True).is_visible()
+    page.get_by_label("Trạng thái").select_option("draft")
+    page.wait_for_url("**/admin/campaigns/?state=draft")
+    assert page.evaluate("document.activeElement.id") == "state"
+    page.get_by_text("Lưu bộ lọc", exact=True).click()
+    page.get_by_label("Lưu bộ lọc này với tên").fill("Bản nháp")
+    page.get_by_role("button", name="Lưu", exact=True).click()
+    page.goto(page.url.split("?")[0])
+    page.get_by_role("link", name="Bản nháp", exact=True).first.click()
+    page.wait_for_url("**/admin/campaigns/?state=draft")

@@ -226,6 +226,8 @@ GET  account.index          ASPLU
 POST account.password       ASPLU
 POST account.notices        ASPLU
 GET  notices.index          ASPLU
+POST account.keep_filters      ASP.U
+POST account.remove_filters    ASP.U
 POST account.end_session    ASPLU
 POST account.end_others     ASPLU
 GET  second_factor.index    ASPLU
@@ -355,6 +357,7 @@ REFUSED_WITHIN = {
     "report.prepare": {404},  # nothing is frozen yet
     "campaigns.keep": {404},  # a form is kept under a key of its own
     "campaigns.drop": {404},
+    "account.remove_filters": {404},  # none is kept
     "contacts.unmerge": {404},  # nobody was merged
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
     "lists.answer_place": {404},  # no place is open
