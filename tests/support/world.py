@@ -184,7 +184,7 @@ class World:
         await gateways.refresh()
         return gateways
 
-    def send(self, seconds: float = 20, *, worker: str = "test") -> None:
+    def send(self, seconds: float = 120, *, worker: str = "test") -> None:
         """What a sending worker does until there is nothing to send."""
 
         async def job() -> None:

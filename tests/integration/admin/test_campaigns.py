@@ -87,7 +87,7 @@ def test_a_campaign_goes_from_the_form_to_peoples_phones(client: FlaskClient, wo
     assert "Tin sẽ tới 3 người" in client.get(f"/admin/campaigns/{campaign_id}/").text
     assert press(client, campaign_id, "launch") == 303
     world.sweep()
-    world.send(3)
+    world.send()
     assert len(world.sent_to()) == 3
     assert campaign(world, campaign_id).budget_vnd == 5_000_000
     assert 'data-live="' in client.get(f"/admin/campaigns/{campaign_id}/").text
@@ -366,7 +366,7 @@ def test_a_test_message_goes_to_ones_own_number_and_stays_in_no_list(
     assert "Đã gửi tin thử" in sent[sent.index('id="trial"') :]
     wrong = post(client, "/admin/campaigns/new", **filled(wish="try", trial_number="một hai ba"))
     assert "Số điện thoại chưa đúng" in wrong.text
-    world.send(3)
+    world.send()
     assert world.sent_to() == ["+84905000123"]
     with world.runtime.db.read() as session:
         message = session.scalar(select(Message).where(Message.kind == MessageKind.TEST))

@@ -33,7 +33,7 @@ def running(world: World) -> int:
     with world.runtime.db.write() as session:
         world.add_officer(session, SECOND, Role.APPROVER)
     campaign = world.launch(content={"vocabulary": {"verbs": ["cài"]}, "phone": "1022"})
-    world.send(3)  # a reply belongs to what was sent
+    world.send()  # a reply belongs to what was sent
     return campaign
 
 

@@ -56,7 +56,7 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(
     world: World, client: FlaskClient, person: int
 ) -> None:
     campaign = world.launch()
-    world.send(5)
+    world.send()
     world.reply(number(0), "@toi da cai roi", gateway_id="SM1")
     signed_in(client, AUTHOR)
     ask(client, person, "export")

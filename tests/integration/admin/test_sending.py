@@ -197,7 +197,7 @@ def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_stran
     world.send()
     world.reply(number(0), "TC", gateway_id="SM1")
     world.reply(number(99), "TC", gateway_id="SM2")
-    world.send(1)
+    world.send()
     with world.runtime.db.write() as session:
         session.execute(
             update(Attempt)

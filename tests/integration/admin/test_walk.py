@@ -88,7 +88,7 @@ class Clone:
         return (self.folder / "run.log").read_text()
 
     def wait_until_running(self) -> None:
-        ends = time.monotonic() + 180
+        ends = time.monotonic() + 400
         while "Loa is running" not in self.says():
             assert self.make.poll() is None, self.says()[-3000:]
             assert time.monotonic() < ends, self.says()[-3000:]

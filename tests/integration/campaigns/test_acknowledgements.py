@@ -38,10 +38,10 @@ def test_a_fault_of_the_account_holds_a_confirmation_back_for_a_day_and_loses_it
     world.send()
     world.reply(number(0), "TC", gateway_id="SM1")
     world.use_token("wrong")
-    world.send(1)
+    world.send()
     for refused in (GIVES_UP_AFTER + 1, TRANSACTIONAL_GIVES_UP_AFTER - 2):
         let_it_wait(world, refused=refused, throttled=100)
-        world.send(1)
+        world.send()
         assert confirmation(world) is MessageState.QUEUED
     world.use_token(world.simulator.auth_token)
     let_it_wait(world)
@@ -56,7 +56,7 @@ def test_after_more_than_a_day_of_it_a_confirmation_has_failed(world: World) -> 
     world.reply(number(0), "TC", gateway_id="SM1")
     world.use_token("wrong")
     let_it_wait(world, refused=TRANSACTIONAL_GIVES_UP_AFTER - 1)
-    world.send(1)
+    world.send()
     assert confirmation(world) is MessageState.FAILED
 
 
@@ -92,7 +92,7 @@ def test_a_confirmation_nobody_saw_the_end_of_is_decided_with_its_campaign(world
     world.send()
     world.sweep()
     world.reply(number(0), "TC", gateway_id="SM1")
-    world.send(1)
+    world.send()
     world.lose_sight()
     now = datetime.now(UTC)
     with world.runtime.db.read() as session:
@@ -115,7 +115,7 @@ def test_what_belongs_to_no_campaign_is_decided_by_those_who_see_everything(worl
         )
         world.add_officer(session, BELOW, Role.STAFF, other.id)
     world.reply(number(7), "TC", gateway_id="SM1")  # a stranger
-    world.send(1)
+    world.send()
     world.lose_sight()
     now = datetime.now(UTC)
     with world.runtime.db.read() as session:

@@ -109,7 +109,7 @@ def test_who_was_written_to_after_the_backup_gets_no_second_message_and_nobody_i
     assert simulator.stats()["accepted"] == after_backup, "nothing leaves before a person says so"
     assert world.status(campaign)["steps"][0]["messages"]["queued"] == 300 - after_backup
     world.act(campaign, CampaignAction.RESUME)
-    world.send(20)
+    world.send()
     world.sweep()
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
     with world.runtime.db.read() as session:
@@ -130,14 +130,14 @@ def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(
         last = session.scalars(select(Recipient.id).order_by(Recipient.id.desc())).first() or 0
     world.act(campaign, CampaignAction.LAUNCH)
     world.sweep()
-    world.send(20)
+    world.send()
     assert len(world.sent_to()) == 40
 
     restore(world, path)
     world.act(campaign, CampaignAction.LAUNCH)
     world.sweep()
     look_until_known(world, campaign)
-    world.send(5)
+    world.send()
 
     assert len(world.sent_to()) == 40
     assert world.status(campaign)["steps"][0]["messages"].keys() <= {"accepted", "sent", "delivered"}

@@ -169,7 +169,7 @@ def test_a_dearer_bill_than_the_estimate_ends_it_sooner(world: World) -> None:
     sent = len(world.sent_to())
     assert 0 < sent < 10
     bill(world, *(billed(item, "0.151") for item in attempts(world) if item.gateway_id))
-    world.send(3)
+    world.send()
     assert len(world.sent_to()) == sent
     assert "ngân sách" in world.status(campaign)["pause_reason"]
 
@@ -289,7 +289,7 @@ def test_an_answer_to_a_resident_keeps_its_price_without_a_campaigns_budget(worl
     campaign = world.launch(**ONE_SEGMENT)
     world.send()
     world.reply(number(0), "TC", gateway_id="SM1")
-    world.send(1)
+    world.send()
     _step, confirmation = attempts(world)
     assert bill(world, billed(confirmation, "0.0151")) == 1
     assert attempts(world)[1].price_vnd == PRICE

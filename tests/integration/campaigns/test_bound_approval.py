@@ -106,7 +106,7 @@ def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(
     press(world, submitted, _A.APPROVE, APPROVER, version=2, recipients=6)
     assert press(world, submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
     world.sweep()
-    world.send(3)
+    world.send()
     assert len(world.sent_to()) == 6
 
 
@@ -131,7 +131,7 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
         press(world, submitted, _A.APPROVE, AUTHOR, version=2)
     assert press(world, submitted, _A.APPROVE, APPROVER, version=2) is CampaignState.SENDING
     world.sweep()
-    world.send(3)
+    world.send()
     assert len(world.sent_to()) == (6 if change == "people" else 5)
 
 

@@ -63,7 +63,7 @@ def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message
     assert status["state"] == "paused"
     assert "11 người nhận, dự kiến 3.850 đồng, vượt ngân sách 3.500 đồng" in status["pause_reason"]
     assert status["steps"][0]["messages"] == {"queued": 11}
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     # Taken back, nothing of it is left.
     world.act(campaign, CampaignAction.UNDO)

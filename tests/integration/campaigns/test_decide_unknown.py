@@ -34,7 +34,7 @@ def test_a_launch_is_undone_as_if_it_had_never_been(world: World) -> None:
     world.act(campaign, CampaignAction.UNDO)
     assert world.status(campaign)["state"] == "approved"
     assert [count(world, table) for table in (Outbox, Message, Recipient)] == [0, 0, 0]
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     # And it can be launched again, with those who are on the list by then.
     world.add_people(1, first=20)
@@ -144,7 +144,7 @@ def test_a_test_message_to_an_officer_does_not_keep_a_launch_from_being_undone(w
         session.execute(
             update(Outbox).where(Outbox.stream_id == campaign).values(not_before=world.in_hours(1))
         )
-    world.send(1)
+    world.send()
     assert world.sent_to() == ["+84905000999"]
     world.act(campaign, CampaignAction.UNDO)
     assert (count(world, Message), count(world, Attempt)) == (1, 1)

@@ -95,7 +95,7 @@ def campaign(world: World, person: int) -> int:
     found = world.launch(
         text="Chào {name}, mời cài: {link}", step=[{"after_days": 2, "text": "Nhắc {name}: {link}"}]
     )
-    world.send(5)
+    world.send()
     world.reply(OWN, f"giup toi voi, toi la {NAME}", gateway_id="SM1")
     (case,) = world.cases()
     with world.runtime.db.write() as session:
@@ -197,9 +197,9 @@ def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person
         assert session.scalars(select(Outbox.message_id)).all() != []  # acknowledgements
     forget(world, ask(world, person))
     before = world.sent_to().count(OWN)
-    world.send(5)
+    world.send()
     world.sweep(at=world.now + timedelta(days=3))
-    world.send(5)
+    world.send()
     assert world.sent_to().count(OWN) == before
     steps = world.status(campaign)["steps"]
     assert len(steps) == 2
@@ -224,7 +224,7 @@ def test_a_message_written_for_them_at_the_last_moment_is_not_sent(
         session.add(message)
         session.flush()
         session.add(Outbox(message_id=message.id, stream_id=campaign, not_before=world.now))
-    world.send(5)
+    world.send()
     with world.runtime.db.read() as session:
         assert session.get_one(Message, message.id).state is MessageState.SKIPPED
     assert OWN not in world.sent_to()[before:]

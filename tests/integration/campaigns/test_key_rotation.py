@@ -102,7 +102,7 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
     with world.runtime.db.write() as session:
         later = datetime.now(UTC) + timedelta(hours=1)
         session.execute(update(Outbox).where(Outbox.message_id % 2 == 0).values(not_before=later))
-    world.send(5)
+    world.send()
     first_half = set(world.sent_to())
     assert len(first_half) == PEOPLE / 2
     opted_out = next(iter(first_half))
@@ -135,7 +135,7 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
     settings, browser = world.runtime.settings, app.test_client()
     with world.runtime.db.write() as session:
         session.execute(update(Outbox).values(not_before=datetime.now(UTC)))
-    world.send(5)
+    world.send()
     sent = [line for line in world.simulator.ledger() if f"{settings.public_base_url}/" in line["Body"]]
     assert len({line["To"] for line in sent}) == PEOPLE
     for line in sent:  # links of both halves, each answered by the one it was sent to

@@ -241,7 +241,7 @@ def test_what_is_stopped_before_its_audience_is_known_sends_nothing(world: World
     world.act(campaign, A.LAUNCH)
     world.act(campaign, action)
     world.sweep()
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["recipients"] == 0
 
@@ -252,6 +252,6 @@ def test_a_cancelled_campaign_opens_no_further_step(world: World) -> None:
     world.act(campaign, A.CANCEL)
     put(world, campaign, launched_at=world.in_hours(-49))
     world.sweep()
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"cancelled": 2}}]

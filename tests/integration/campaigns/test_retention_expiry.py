@@ -95,7 +95,7 @@ def test_rows_kept_for_review_go_whatever_was_decided_and_what_a_list_in_use_rem
 def test_what_strangers_wrote_goes_and_their_opt_out_holds(world: World, simulator: RunningSimulator) -> None:
     world.reply(STRANGER, "TC", gateway_id="SM1")
     world.reply(FRIEND, "xin chào, tôi là Thun", gateway_id="SM2")
-    world.send(1)
+    world.send()
     [case] = world.cases()
     with world.runtime.db.write() as session:
         session.execute(update(Case).where(Case.id == case.id).values(note="Gọi cho bà Thun"))

@@ -102,7 +102,7 @@ def test_paused_campaign_sends_nothing(world: World) -> None:
     world.add_people(20)
     campaign = world.launch()
     world.act(campaign, CampaignAction.PAUSE)
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 20}}]
     world.act(campaign, CampaignAction.RESUME)
@@ -115,9 +115,9 @@ def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world: World) 
     world.add_people(60)
     campaign = world.launch(pace=5)
     while not world.sent_to():
-        world.send(1)
+        world.send()
     world.act(campaign, CampaignAction.CANCEL)
-    world.send(1)
+    world.send()
     messages = world.status(campaign)["steps"][0]["messages"]
     assert messages["cancelled"] == 60 - messages["accepted"]
     assert len(world.sent_to()) == messages["accepted"] < 60
@@ -151,7 +151,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
 def test_the_pace_is_kept(world: World, starts: Starts) -> None:
     world.add_people(40)
     world.launch(pace=10, unaccented=True, text="Moi ong/ba cai Bluezone")
-    world.send(60)
+    world.send()
     assert len(world.sent_to()) == 40
     starts.assert_pace(10)
 
@@ -211,7 +211,7 @@ def test_a_cap_holds_over_all_campaigns(world: World) -> None:
     first = world.launch(cap_per_day=1)
     world.send()
     second = world.launch(cap_per_day=1, name="Bluezone lần hai", text="Bluezone đã có bản mới: {link}")
-    world.send(1)
+    world.send()
     assert len(world.sent_to()) == 5
     assert world.status(first)["steps"][0]["messages"] == {"accepted": 5}
     assert world.status(second)["steps"][0]["messages"] == {"queued": 5}
@@ -220,7 +220,7 @@ def test_a_cap_holds_over_all_campaigns(world: World) -> None:
 def test_a_closed_window_sends_nothing(world: World) -> None:
     world.add_people(5)
     campaign = world.launch(window=world.closed_window())
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["steps"][0]["messages"] == {"queued": 5}
 
@@ -229,7 +229,7 @@ def test_a_campaign_past_its_deadline_leaves_the_rest_unsent(world: World) -> No
     world.add_people(5)
     campaign = world.launch(deadline=world.in_hours(1))
     world.sweep(at=world.in_hours(2))
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 5}
 
@@ -257,7 +257,7 @@ def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
     approver = world.user(APPROVER)
     with world.runtime.db.write() as session:
         stop_all_sending(session, user=approver, now=world.now)
-    world.send(1)
+    world.send()
     assert world.sent_to() == []
     with world.runtime.db.write() as session:
         resume_all_sending(session, user=approver, now=world.now)

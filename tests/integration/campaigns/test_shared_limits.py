@@ -81,7 +81,7 @@ def test_what_was_claimed_is_sent_though_redis_goes_away_just_then(
     world.add_people(3)
     set_sender_pace(world, 1000)
     world.launch(text="Moi cai Bluezone", **SHORT)
-    world.send(5)
+    world.send()
     assert len(world.sent_to()) == 3
 
 

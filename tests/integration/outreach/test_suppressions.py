@@ -72,7 +72,7 @@ def test_the_other_numbers_of_whom_refused_are_left_alone_when_the_first_is_take
     add(world, person, THIRD)
     assert opted_out(world) == {FIRST, SECOND, THIRD}
     assert world.status(world.launch())["excluded"] == {"opted_out": 1}
-    world.send(5)
+    world.send()
     assert world.sent_to() == []
 
 
@@ -83,7 +83,7 @@ def test_a_message_that_waits_for_the_other_number_is_not_sent(world: World) -> 
     assert world.recipient(FIRST, 1)
     say_stop(world, person, SECOND)
     remove(world, person, SECOND)
-    world.send(5)
+    world.send()
     assert world.sent_to() == []
 
 

@@ -80,6 +80,6 @@ def assert_all_arrive(world: World, campaign: int, people: int) -> None:
             break
         world.wait(0.2)
         world.reconcile()
-        world.send(5)
+        world.send()
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(people))
     assert world.status(campaign)["state"] == "completed"
