@@ -142,9 +142,10 @@ def recount(session: Session, campaign_id: int) -> None:
     _store(session, _count_people(session, Recipient.campaign_id == campaign_id))
 
 
-def count_new_audience(session: Session, campaign_id: int) -> int:
-    """Store the totals of a campaign that begins, without installs. Returns the number of recipients."""
-    counted = _sum(_count_answers(session, Recipient.campaign_id == campaign_id))
+def count_new_audience(session: Session, campaign_id: int, *, after: int = 0) -> int:
+    """Store the totals of new recipients, those with an id after this one, without installs. Returns their number."""
+    new = (Recipient.campaign_id == campaign_id) & (Recipient.id > after)
+    counted = _sum(_count_answers(session, new))
     _store(session, counted)
     return sum(count.people for count in counted.values())
 

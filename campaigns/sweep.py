@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -33,11 +33,12 @@ from campaigns.planning.approvals import (
     compute_terms,
     outgrown_approval,
 )
-from campaigns.planning.audience import freeze_audience, queue_step, sample_names
+from campaigns.planning.audience import OF_DRIVE, freeze_audience, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.delivery import create_renderer
+from campaigns.rules.experiments import arm_sql
 from campaigns.rules.states import (
     UNSETTLED,
     AttemptState,
@@ -47,12 +48,13 @@ from campaigns.rules.states import (
     SkipReason,
 )
 from outreach.accounts import audit
-from outreach.core.bulk import change_rows
+from outreach.core.bulk import change_rows, full_scan
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose
+from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.quiet_days import QuietDays
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
@@ -329,6 +331,75 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     if pause_reason:
         pause_automatically(session, campaign.id, reason=pause_reason, now=now)
     return True
+
+
+# For each recipient one message of the step. Recipients for whom it makes no sense get a skipped one, so that every
+# step adds up to the recipients.
+# The others are assigned by bucket, some of them held out. A recipient for whom there is a text in their own language
+# gets that text, and takes no part in the comparison of two others.
+_MESSAGES = """
+INSERT INTO messages (kind, campaign_id, step_id, recipient_id, phone_id, state, skip_reason, arm)
+SELECT 'step', campaign_id, :step, id, phone_id,
+       CASE WHEN skip IS NULL AND (arm IS NULL OR arm > 0) THEN 'queued' ELSE 'skipped' END,
+       COALESCE(skip, CASE WHEN arm = 0 THEN 'held_out' END),
+       CASE WHEN skip IS NULL THEN arm END
+FROM (
+    SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
+           CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL  -- the person was erased, or the number opted out
+                THEN 'suppressed'
+                WHEN :number > 1 AND (r.answer IS NOT NULL AND NOT r.wants_reminder OR EXISTS (  -- or asked us something and still waits
+                    SELECT 1 FROM cases c WHERE c.recipient_id = r.id AND c.done_at IS NULL
+                )) THEN 'answered'
+                WHEN :number > 1 AND EXISTS (
+                    SELECT 1 FROM messages m WHERE m.recipient_id = r.id AND m.step_id IS NOT NULL
+                    AND m.state IN ('failed', 'undelivered')
+                ) THEN 'unreachable'
+           END AS skip
+    FROM recipients r
+    LEFT JOIN (
+        SELECT phone_id FROM suppressions WHERE lifted_at IS NULL{counted} UNION {of_drive}
+    ) x ON x.phone_id = r.phone_id
+    {languages}
+    WHERE r.campaign_id = :campaign AND r.exclusion IS NULL AND r.id > :after
+) s
+ORDER BY id
+"""
+_OUTBOX = text("""
+INSERT INTO outbox (message_id, stream_id, not_before, n, throttled)
+SELECT id, campaign_id, :now, 1, 0 FROM messages
+WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued' AND recipient_id > :after
+""").bindparams(bindparam("now", type_=Step.opened_at.type))
+
+
+def queue_step(
+    session: Session, step: Step, *, now: datetime, passes_opt_outs: bool = False, after: int = 0
+) -> None:
+    """Write a step's messages and put those to be sent into the outbox. `after`: only of recipients with a higher id."""
+    passes = passes_opt_outs and bool(step.campaign.urgent_basis)
+    counted = " AND reason = 'wrong_number'" if passes else ""
+    of_drive = OF_DRIVE.format(drive=step.campaign.drive_id)
+    with full_scan(session):
+        session.execute(
+            text(_MESSAGES.format(counted=counted, of_drive=of_drive, **_arm_parts(step))),
+            {"campaign": step.campaign_id, "step": step.id, "number": step.number, "after": after},
+        )
+    session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now, "after": after})
+
+
+def _arm_parts(step: Step) -> dict[str, str]:
+    """Return the parts of _MESSAGES that assign arms: held out, first text, second text."""
+    if not step.hold_out and not step.text_b:
+        return {"arm": "CAST(NULL AS integer)", "languages": ""}
+    seed, has_second = step.campaign.seed or 1, bool(step.text_b)
+    arm = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=has_second)
+    codes = ", ".join(f"'{code}'" for code in sorted(step.texts) if code in LANGUAGES)
+    if not has_second or not codes:
+        return {"arm": arm, "languages": ""}
+    arm_of_language = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=False)
+    return {
+        "arm": f"CASE WHEN p.language IN ({codes}) THEN {arm_of_language} ELSE {arm} END",
+        "languages": "JOIN phones p ON p.id = r.phone_id",
+    }
 
 
 def _record_warning(session: Session, campaign: Campaign, *, now: datetime) -> None:

@@ -84,11 +84,16 @@
     });
   }
 
-  const chosen = form.querySelector(".areas > summary > span");
-  const countAreas = () => {
-    const n = form.querySelectorAll("input[name=areas]:checked").length;
-    chosen.textContent = n ? chosen.dataset.chosen.replace("{n}", n) : chosen.dataset.none;
-  };
+  // A part of the audience's sentence opens its field, below the sentence.
+  form.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-field]");
+    if (!link) return;
+    event.preventDefault();
+    const field = document.getElementById(link.dataset.field);
+    field.open = true;
+    field.querySelector(".inner :is(input, select)")?.focus();
+    field.scrollIntoView({ block: "nearest" });
+  });
 
   // The text that is being written is the one that is shown.
   form.addEventListener("focusin", ({ target: field }) => {
@@ -153,7 +158,6 @@
   };
   count();
   form.addEventListener("input", (event) => {
-    if (event.target.name === "areas") countAreas();
     if (["trial_number", "segment", "segment_name", "shown_text"].includes(event.target.name) || event.target.id === "kind") return;
     typed += 1;
     clearTimeout(timer);

@@ -44,7 +44,7 @@ class AudienceCache:
         self._redis, self._passes_opt_outs = redis, passes_opt_outs
         # By kind, whether opt-outs are passed, and drive.
         self._counters: dict[_Key, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
-        self._frozen: dict[tuple[int, datetime | None], AudiencePreview] = {}
+        self._frozen: dict[tuple[int, datetime | None, int], AudiencePreview] = {}
         self._loading = Lock()
 
     def of(self, session: Session, query: AudienceQuery) -> AudiencePreview:
@@ -75,14 +75,15 @@ class AudienceCache:
                 counts = count_receivers(session, campaign, passes_opt_outs=passes, names=SAMPLE_SIZE)
                 return AudiencePreview(*counts, datetime.now(UTC))
             return self.of(session, audience_query(session, campaign, passes_opt_outs=passes))
-        preview = self._frozen.get((campaign.id, campaign.launched_at))
+        key = campaign.id, campaign.launched_at, campaign.recipients
+        preview = self._frozen.get(key)
         if preview is None:
             recipients, excluded = count_audience(session, campaign.id)
             names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
             preview = AudiencePreview(recipients, excluded, names)
             if len(self._frozen) >= _MOST_FROZEN:
                 self._frozen.clear()
-            self._frozen[campaign.id, campaign.launched_at] = preview
+            self._frozen[key] = preview
         return preview
 
     def _counter(self, session: Session, key: _Key) -> tuple[AudienceCounter, datetime]:

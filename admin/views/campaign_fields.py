@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.views.text_fields import fill_texts, read_texts
-from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE, show_conditions
+from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE
 from admin.wording.errors import show_error
 from campaigns.models.campaigns import Campaign, CampaignList, Sender
 from campaigns.planning.drafts import suggest_text
-from campaigns.planning.segments import read_segments
+from campaigns.planning.segments import LISTED, read_segments
 from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import find_text_errors, split_content
 from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
@@ -139,10 +139,7 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "name": form.get("name", "").strip(),
         "kind": kind,
         "sender": form.get("sender", "").strip(),
-        **{
-            part: form.getlist(part)
-            for part in ("lists", "organisations", "areas", "languages", "smartphone")
-        },
+        **{part: form.getlist(part) for part in LISTED},
         "text": form.get("text", "").replace("\r\n", "\n").strip(),
         "unaccented": bool(form.get("unaccented")),
         "unaccented_languages": form.getlist("unaccented_languages"),
@@ -269,7 +266,7 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
             "urgent_basis": (data.get("urgent") or {}).get("basis", ""),
         }
     )
-    for part in ("lists", "organisations", "areas", "languages", "smartphone", "unaccented_languages"):
+    for part in (*LISTED, "unaccented_languages"):
         form.setlist(part, list(data.get(part, ())))
     form["answered"] = data.get("answered", "")
     steps = data.get("step", ())
@@ -423,21 +420,6 @@ def read_choices(session: Session, user: User, languages: Mapping[str, str]) -> 
         "smartphone": SMARTPHONE,
         "answered": ANSWERED,
         "segments": [(segment.id, segment.name) for segment in read_segments(session, user)],
-    }
-
-
-def read_whom(session: Session, filled: CampaignFormData) -> dict[str, list[Any]]:
-    """Return the names of what the form's audience is made of, for its sentence."""
-    areas = dict(
-        session.execute(
-            select(Area.code, Area.kind + " " + Area.name).where(Area.code.in_(filled.draft.areas))
-        ).all()
-    )
-    organisations = dict(session.execute(select(Organisation.code, Organisation.name)).all())
-    return {
-        "lists": [key.partition("/")[2] or key for key in filled.lists],
-        "areas": [areas.get(code, code) for code in filled.draft.areas],
-        "conditions": show_conditions(filled.draft.conditions.as_data(), organisations=organisations),
     }
 
 

@@ -25,6 +25,7 @@ from werkzeug.datastructures import MultiDict
 
 from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage
+from admin.views.campaign_audience import WISHES, act_on_segment, read_query, read_whom
 from admin.views.campaign_fields import (
     CampaignFormData,
     Form,
@@ -37,12 +38,10 @@ from admin.views.campaign_fields import (
     read_form,
     read_languages,
     read_reminders,
-    read_whom,
     suggest_anew,
     usual_sender,
 )
 from admin.views.campaign_page import sheet_context
-from admin.views.saved_audiences import WISHES, act_on_segment
 from admin.views.text_fields import add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
 from admin.wording.errors import show_error
@@ -50,17 +49,7 @@ from admin.wording.filters import clock
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, save_form
 from campaigns.models.campaigns import Campaign, Sender
-from campaigns.planning.audience import (
-    build_audience_query,
-    lists_of_organisations,
-)
-from campaigns.planning.drafts import (
-    describe_campaign,
-    find_areas,
-    find_list,
-    find_organisations,
-    suggest_text,
-)
+from campaigns.planning.drafts import describe_campaign, suggest_text
 from campaigns.planning.drives import current_drive
 from campaigns.planning.keep_form import (
     FormVersion,
@@ -74,7 +63,7 @@ from campaigns.planning.keep_form import (
 from campaigns.planning.kinds import office_kinds
 from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview
 from campaigns.planning.read_texts import ReadText, read_texts
-from campaigns.rules.audience import AudienceQuery
+from campaigns.planning.segments import LISTED, PARTS
 from campaigns.rules.content import read_content
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction
@@ -351,7 +340,7 @@ class CampaignFormPages(AdminPage):
         seen = self._preview_context(
             session, user, filled, campaign=campaign, may_count=request.method == "POST"
         )
-        stored: dict[str, Any] = {"sheet": None, "panel": None}
+        stored: dict[str, Any] = {"sheet": None, "panel": None, "comments": {}, "open_comments": {}}
         if campaign is not None:
             preview = seen["preview"]
             stored = sheet_context(
@@ -387,6 +376,7 @@ class CampaignFormPages(AdminPage):
             first_variants=read_first_variants(filled.form),
             shown_errors=shown_errors,
             tried=tried,
+            listed=LISTED,
             kept=segment_message,
             passes_opt_outs=self.runtime.settings.urgent_passes_opt_outs,
             **stored,
@@ -407,7 +397,7 @@ class CampaignFormPages(AdminPage):
 
         Without `may_count` the page asks again.
         """
-        query = self._audience_query(session, user, filled)
+        query = read_query(session, user, filled)
         if filled.draft.urgent and self.runtime.settings.urgent_passes_opt_outs:
             query = replace(query, passes_opt_outs=bool(filled.draft.urgent.basis))
         if campaign is not None:
@@ -425,7 +415,7 @@ class CampaignFormPages(AdminPage):
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
         return {
             "preview": seen,
-            "who": read_whom(session, filled),
+            "who": read_whom(session, filled.data),
             "kind": filled.form.get("kind", ""),
             "sender": filled.form.get("sender", ""),
             "draft": filled.draft,
@@ -441,22 +431,6 @@ class CampaignFormPages(AdminPage):
 
     def _texts(self, filled: CampaignFormData) -> list[ReadText]:
         return read_texts(filled.draft, settings=self.runtime.settings, now=datetime.now(UTC))
-
-    def _audience_query(self, session: Session, user: User, filled: CampaignFormData) -> AudienceQuery:
-        """Return the audience of the form's valid parts; adds errors about lists and areas to the form."""
-        lists, conditions = set(), filled.draft.conditions
-        try:
-            lists = {find_list(session, user, name).id for name in filled.lists}
-            owners = find_organisations(session, user, conditions.organisations)
-            lists |= lists_of_organisations(session, [owner.code for owner in owners])
-        except BadInput as error:
-            filled.errors.setdefault("lists", show_error(error))
-        areas: Sequence[str] = filled.draft.areas
-        try:
-            areas = find_areas(session, user, areas)
-        except BadInput as error:
-            filled.errors.setdefault("areas", show_error(error))
-        return build_audience_query(session, filled.draft.kind, lists, areas, conditions)
 
     def _kinds(self) -> dict[str, dict[str, Any]]:
         with self.reading() as (session, _user):
@@ -530,7 +504,7 @@ def _field_of(error: BadInput) -> str:
 
 # The cards of the form and the fields in each; a wrong field opens its card.
 _CARDS = {
-    "whom": ("lists", "organisations", "areas", "languages", "smartphone", "answered", "segment"),
+    "whom": (*PARTS, "segment"),
     "when": ("window", "starts_at", "deadline", "pace", "cap_per_day", "budget_vnd", "urgent", "goal"),
     "words": ("",),
 }

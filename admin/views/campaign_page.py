@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.wording.campaigns import (
     ShownChange,
     ShownLift,
     own_texts,
     show_changes,
-    show_conditions,
     show_lifts,
 )
 from campaigns.analytics.campaign_status import read_sending_panel
@@ -25,12 +26,15 @@ from campaigns.models.campaigns import (
     CampaignDecision,
     CampaignList,
     CampaignVersion,
+    CommentCard,
 )
 from campaigns.planning.approvals import (
     approvals_needed,
     approvers_of,
     is_waiting_for_approval,
 )
+from campaigns.planning.audience import count_joined
+from campaigns.planning.comments import LONGEST, count_open, read_comments
 from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
 from campaigns.planning.drafts import (
@@ -41,10 +45,12 @@ from campaigns.planning.drafts import (
 )
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview
+from campaigns.rules.approvals import has_outgrown
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
+from campaigns.second_wave import refuse_wave
 from outreach.accounts.permissions import organisations_of
 from outreach.accounts.users import name_of
 from outreach.core.settings import Settings
@@ -52,6 +58,21 @@ from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area
 from outreach.runtime import Runtime
+
+
+class CommentForm(Form):
+    """A comment beside a card, or a reply to one. Its text stands in another form's card."""
+
+    main, ids, key_fields = "text", "comment", ("card", "reply_to")
+    card = TextField(type="hidden")
+    reply_to = NumberField(type="hidden", default=None)
+    text = LongTextField(_l("Góp ý"), name="comment", rows=2, required=True, maxlength=LONGEST)
+
+    @classmethod
+    def at(cls, card: str, reply_to: int | None = None) -> CommentForm:
+        form = cls.on_page(f"{card}-{reply_to}", card=card, reply_to=reply_to)
+        form.text.render_kw["form"] = f"write-{form.key}"
+        return form
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +110,67 @@ def sheet_context(
         "lifts": read_lifts(session, campaign, user) if sheet.was_launched else [],
         "page_languages": list(campaign.content.get("languages", {})),
         "campaign_id": campaign.id,
+        **read_talk(session, campaign, user, is_over=sheet.is_over),
         "urgent_cap": MAX_PER_DAY,
         **read_wrong_texts(session, campaign, user),
     }
+
+
+def read_talk(session: Session, campaign: Campaign, user: User, *, is_over: bool) -> dict[str, Any]:
+    """Return the comments by card, how many of each are open, and by card the forms for new ones and for replies."""
+    comments = read_comments(session, campaign.id)
+    may_write = may_open(user.role, "campaigns.comment") and not is_over
+    forms = {
+        card.value: [
+            CommentForm.at(card, *at) for at in ((), *((each.id,) for each in comments.get(card, ())))
+        ]
+        for card in (CommentCard if may_write else ())
+    }
+    return {"comments": comments, "open_comments": count_open(comments), "comment_forms": forms}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWave:
+    """Who has joined the lists since the launch: how many, None: to be counted on demand; and how the wave may leave.
+
+    `asked` is for how many it was asked; `may_approve`: the user's press is an approval.
+    """
+
+    people: int | None
+    is_outgrown: bool
+    approved: int | None
+    asked: int | None
+    asked_by: str
+    approved_by: list[str]
+    may_approve: bool
+
+
+# Up to this many recipients those who have joined are counted with the page.
+_COUNTED_AT_ONCE = 20_000
+
+
+def read_wave(
+    session: Session, campaign: Campaign, user: User, *, settings: Settings, may_count: bool
+) -> ShownWave | None:
+    """Return the second wave that a campaign could have, None if there can be none or nobody has joined."""
+    if not may_open(user.role, "campaigns.extend") or refuse_wave(campaign, now=datetime.now(UTC)):
+        return None
+    before, people = campaign.recipients or 0, None
+    if may_count or before <= _COUNTED_AT_ONCE:
+        people = count_joined(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
+        if not people:
+            return None
+    asked, approved = campaign.wave or {}, campaign.approved_recipients
+    margin = settings.approved_growth_percent
+    return ShownWave(
+        people=people,
+        is_outgrown=has_outgrown(approved, before + (people or 0), margin_percent=margin),
+        approved=approved,
+        asked=asked.get("people"),
+        asked_by=name_of(session, asked.get("by")),
+        approved_by=[name_of(session, each) for each in asked.get("approved_by", ())],
+        may_approve=user.role in _APPROVERS and not is_campaign_author(session, campaign, user),
+    )
 
 
 def read_wrong_texts(session: Session, campaign: Campaign, user: User) -> dict[str, Any]:
@@ -170,8 +249,6 @@ class CampaignSheet:
     content: Content
     kind: str
     lists: list[tuple[int, str, str]]  # id, name, organisation
-    areas: list[str]
-    conditions: list[tuple[str, str]]  # further conditions on the audience: label, value
     preview: Preview
     submissions: list[SubmissionRow]
     changes: list[ShownChange]
@@ -248,8 +325,6 @@ def read_sheet(
         content=read_content(campaign.content),
         kind=kinds.get(campaign.kind, {}).get("title", campaign.kind),
         lists=_lists(session, campaign),
-        areas=[area_names.get(code, code) for code in campaign.areas],
-        conditions=show_conditions(description, organisations=_organisations(session)),
         preview=shown,
         submissions=_submissions(session, list(versions)),
         changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),

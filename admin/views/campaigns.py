@@ -16,14 +16,17 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
-from admin.views.campaign_page import CampaignSheet, cards_to_open, sheet_context
+from admin.views.campaign_audience import read_whom
+from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open, read_wave, sheet_context
 from admin.views.correct_texts import CampaignTextPages
 from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings
+from admin.wording.filters import number
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign, CampaignComment, Recipient
 from campaigns.models.replies import InstallReport
+from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.preview import EXAMPLE_NAME
@@ -32,6 +35,7 @@ from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.reach import InstallShare, share_of
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.permissions import visible_to
 from outreach.core.db import count_rows
 from outreach.models.accounts import Organisation, User
@@ -49,6 +53,12 @@ class ApproveForm(Form):
 
     version = NumberField(_l("Lần trình"), type="hidden", default=None)
     recipients = NumberField(_l("Số người nhận"), type="hidden", default=None)
+
+
+class WaveForm(Form):
+    """A second wave to as many people as the page named."""
+
+    people = NumberField(_l("Số người mới"), type="hidden", default=None)
 
 
 class TrialForm(Form):
@@ -116,11 +126,7 @@ class CampaignsView(CampaignTextPages):
             is_chosen=True,
             sender=campaign.sender,
             kind=campaign.kind,
-            who={
-                "lists": [name for _id, name, _organisation in sheet.lists],
-                "areas": sheet.areas,
-                "conditions": sheet.conditions,
-            },
+            who=read_whom(session, sheet.description),
             draft=draft,
             content=sheet.content,
             texts_read=read_texts(draft, settings=settings, now=datetime.now(UTC)),
@@ -130,6 +136,7 @@ class CampaignsView(CampaignTextPages):
             shown_doubts=show_warnings(sheet.preview.doubts, is_live=settings.is_live),
             example_name=EXAMPLE_NAME,
             passes_opt_outs=settings.urgent_passes_opt_outs,
+            wave=read_wave(session, campaign, user, settings=settings, may_count="joined" in request.args),
             tried=sent_a_trial() if "tried" in request.args else "",
             return_form=ReturnForm.on_page(),
             trial_form=TrialForm.on_page(),
@@ -162,6 +169,36 @@ class CampaignsView(CampaignTextPages):
         return self._perform(
             campaign_id, CampaignAction.CANCEL, _("Đã bỏ chiến dịch này. Không có tin nào được gửi.")
         )
+
+    @expose("/<int:campaign_id>/extend", methods=["POST"])
+    def extend(self, campaign_id: int) -> ResponseReturnValue:
+        """Send the first step to those who have joined the lists, or ask for the approval that this needs."""
+
+        def told(wave: SecondWave) -> str:
+            n = number(wave.people)
+            if wave.has_left:
+                return _("Đã xếp vào hàng gửi cho %(n)s người mới vào danh sách.", n=n)
+            return _("Việc gửi cho %(n)s người mới vào danh sách chờ duyệt.", n=n)
+
+        page = url_for("campaigns.sheet", campaign_id=campaign_id)
+        settings = self.settings
+        return self.submit_form(
+            WaveForm(), page, send_second_wave, campaign_id, message=told, settings=settings
+        )
+
+    @expose("/<int:campaign_id>/comments", methods=["POST"])
+    def comment(self, campaign_id: int) -> ResponseReturnValue:
+        form, page = CommentForm(), url_for("campaigns.sheet", campaign_id=campaign_id)
+        shown = _("Đã ghi góp ý."), f"{page}#talk-{form.card.data}"
+        return self.submit_form(form, page, write_comment, campaign_id, message=shown[0], then=shown[1])
+
+    @expose("/<int:campaign_id>/comments/<int:comment_id>/settle", methods=["POST"])
+    def settle(self, campaign_id: int, comment_id: int) -> ResponseReturnValue:
+        def at(comment: CampaignComment) -> str:
+            return url_for("campaigns.sheet", campaign_id=campaign_id, _anchor=f"talk-{comment.card}")
+
+        page = url_for("campaigns.sheet", campaign_id=campaign_id)
+        return self.submit_form(Form(), page, settle_comment, campaign_id, comment_id, then=at)
 
     def _perform(self, campaign_id: int, action: CampaignAction, message: str) -> ResponseReturnValue:
         """Perform an action. A refusal is shown on the sheet, with the typed reason still in its field."""

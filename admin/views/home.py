@@ -154,9 +154,13 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
         more = _("Chờ xem xét, phê duyệt.") if may_approve else _("Chờ người duyệt.")
         add(campaign.id, campaign.name, more, "warn" if may_approve else "info", _("Chờ duyệt"))
-    if may_open(user.role, "campaigns.confirm_texts"):
-        for campaign_id, name in open_tasks.read_corrections(session, user):
-            add(campaign_id, name, _("Có câu sửa chờ xác nhận."), "warn", _("Chờ duyệt"))
+    for what, more in (
+        (Campaign.correction, _("Có câu sửa chờ xác nhận.")),
+        (Campaign.wave, _("Xin gửi thêm cho người mới vào danh sách.")),
+    ):
+        if may_open(user.role, "campaigns.confirm_texts"):
+            for campaign_id, name in open_tasks.read_proposed(session, user, what):
+                add(campaign_id, name, more, "warn", _("Chờ duyệt"))
     for campaign in open_tasks.read_decided(session, user):
         more = _("Mở ra và bấm gửi.") if may_open(user.role, "campaigns.launch") else _("Chờ cán bộ bấm gửi.")
         add(campaign.id, campaign.name, more, "good", _("Đã duyệt"))

@@ -123,6 +123,8 @@ _NAMES: dict[str, Any] = {
     "kind": _l("Loại chiến dịch"),
     "sender": _l("Tên người gửi"),
     "lists": _l("Danh sách"),
+    "also_in": _l("Đồng thời có trong danh sách"),
+    "except": _l("Trừ người trong danh sách"),
     "areas": _l("Địa bàn"),
     "organisations": _l("Mọi danh sách của tổ chức"),
     "languages": _l("Ngôn ngữ"),
@@ -199,15 +201,20 @@ def show_changes(
     return shown
 
 
-def show_conditions(
-    description: Mapping[str, Any], *, organisations: Mapping[str, str]
-) -> list[tuple[str, str]]:
-    """Return the audience's conditions besides lists and areas: (name, values)."""
-    return [
-        (str(_NAMES[key]), _show(key, description[key], {}, organisations))
-        for key in ("organisations", *_CHOICES)
-        if description.get(key)
+def show_whom(
+    description: Mapping[str, Any], *, areas: Mapping[str, str], organisations: Mapping[str, str]
+) -> dict[str, list[Any]]:
+    """Return the names of what an audience is made of, for its sentence; `conditions` are (name, values)."""
+    whom: dict[str, list[Any]] = {
+        part: [name.partition("/")[2] or name for name in description.get(part, ())]
+        for part in ("lists", "also_in", "except")
+    }
+    for part, names in (("areas", areas), ("organisations", organisations)):
+        whom[part] = [names.get(code, code) for code in description.get(part, ())]
+    whom["conditions"] = [
+        (str(_NAMES[key]), _show(key, description[key], {}, {})) for key in _CHOICES if description.get(key)
     ]
+    return whom
 
 
 def _name(key: str) -> str:
@@ -236,7 +243,7 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
         return ", ".join(
             str(words.get(each, each)) for each in ([value] if isinstance(value, str) else value)
         )
-    if key == "lists":
+    if key in ("lists", "also_in", "except"):
         parts = [each.partition("/") for each in value]
         return ", ".join(f"{name} ({organisations.get(code, code)})" for code, _sep, name in parts)
     if key == "window":

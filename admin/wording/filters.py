@@ -78,6 +78,8 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Exclusion.WRONG_NUMBER: _l("Số báo nhầm"),
         Exclusion.DO_NOT_CALL: _l("Trong danh sách không quảng cáo (DoNotCall)"),
         Exclusion.NO_BASIS: _l("Chỉ có trong danh sách không được nhắn tin"),
+        Exclusion.EXCEPTED: _l("Có trong danh sách được trừ"),
+        Exclusion.NOT_ALSO_IN: _l("Không có trong mọi danh sách phải có"),
         Exclusion.OUTSIDE_AREA: _l("Ngoài địa bàn"),
         Exclusion.OTHER_LANGUAGE: _l("Dùng ngôn ngữ khác"),
         Exclusion.SMARTPHONE: _l("Không đúng điều kiện về điện thoại thông minh"),

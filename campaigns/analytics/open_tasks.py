@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, null, or_, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
 from campaigns.emergency_stop import STOP_ALL
@@ -62,10 +62,10 @@ def read_submitted(session: Session, user: User) -> list[CampaignTask]:
     return _in_state(session, user, CampaignState.SUBMITTED, seen, by=Campaign.submitted_at)
 
 
-def read_corrections(session: Session, user: User) -> list[tuple[int, str]]:
-    """Return (id, name) of the campaigns with a correction of texts that waits to be confirmed, oldest first."""
+def read_proposed(session: Session, user: User, what: InstrumentedAttribute[Any]) -> list[tuple[int, str]]:
+    """Return (id, name) of the campaigns with a proposal in this column (`correction`, `wave`), oldest first."""
     query = select(Campaign.id, Campaign.name).where(
-        Campaign.correction.is_not(null()), visible_to(session, user, Campaign.organisation_id)
+        what.is_not(null()), visible_to(session, user, Campaign.organisation_id)
     )
     rows = session.execute(query.order_by(Campaign.id).limit(MAX_ROWS))
     return [(campaign_id, name) for campaign_id, name in rows]

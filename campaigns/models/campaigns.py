@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -139,6 +140,8 @@ class Campaign(OfDrive, BaseWithId):
     corrected_at: Mapped[datetime | None]
     # A correction that waits for another person: `texts` by path, who proposed it (`by`, a user's id) and when (`at`).
     correction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # A second wave that waits for approval: who asked (`by`, a user's id), for how many `people`, and `approved_by` whom.
+    wave: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     cleared_at: Mapped[datetime | None]  # personal data removed
     # Why it is of the urgent class, "": it is not; and the legal basis of writing to those who asked for no messages.
     urgent_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
@@ -147,7 +150,7 @@ class Campaign(OfDrive, BaseWithId):
     corrects: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # Seed of the buckets by which people are held out of a step and texts assigned; see campaigns.rules.experiments.
     seed: Mapped[int | None]
-    # Number in the frozen audience; never changes again.
+    # Number in the frozen audience; only a second wave changes it.
     recipients: Mapped[int | None]
 
     steps: Mapped[list[Step]] = relationship(order_by="Step.number", back_populates="campaign")
@@ -161,6 +164,23 @@ class CampaignList(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), primary_key=True)
     is_chosen: Mapped[bool] = mapped_column(default=True, server_default=true())
+
+
+class ListPart(StrEnum):
+    """What a list is to a campaign that does not write to it, by its key in the campaign's file."""
+
+    ALSO_IN = "also_in"  # who is written to must be in it as well
+    EXCEPT = "except"  # its people are left out
+
+
+class OtherList(Base):
+    """A list that limits a campaign's audience; who is written to comes from its `CampaignList`s."""
+
+    __tablename__ = "campaign_other_lists"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey("contact_lists.id"), primary_key=True)
+    part: Mapped[ListPart] = mapped_column(enum_type(ListPart), primary_key=True)
 
 
 class Segment(BaseWithId):
@@ -287,6 +307,30 @@ class CampaignDecision(BaseWithId):
     decided_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime]
     mailed_at: Mapped[datetime | None]
+
+
+class CommentCard(StrEnum):
+    """The cards of a campaign's page that comments stand beside."""
+
+    WHOM = "whom"
+    WORDS = "words"
+    WHEN = "when"
+    CHECK = "check"
+
+
+class CampaignComment(BaseWithId):
+    """A comment beside a card of a campaign, or a reply to one; a comment is open until somebody settles it."""
+
+    __tablename__ = "campaign_comments"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    card: Mapped[CommentCard] = mapped_column(enum_type(CommentCard))
+    reply_to: Mapped[int | None] = mapped_column(ForeignKey("campaign_comments.id"))
+    text: Mapped[str] = mapped_column(Text)
+    written_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    written_at: Mapped[datetime]
+    settled_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    settled_at: Mapped[datetime | None]
 
 
 class CampaignAuthor(Base):

@@ -1,8 +1,8 @@
-"""Audience of a campaign: who is written to, who is not and why; counted, frozen and queued.
+"""Audience of a campaign: who is written to, who is not and why; counted and frozen.
 
 The audience is frozen when the first step opens: one statement (`freeze_statement`) writes everybody of the lists into
-`recipients`. For previews `load_audience_counter` reads all people once, with those of the same profile as one row
-(`profile_statement`). A step's messages and their rows of the outbox are written in two statements.
+`recipients`, and later those who have joined the lists since. For previews `load_audience_counter` reads all people once,
+with those of the same profile as one row (`profile_statement`).
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import secrets
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, exists, func, literal, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
-from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
+from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
 from campaigns.models.messages import Message, Outbox
 from campaigns.rules.audience import (
     USUAL_LANGUAGE,
@@ -31,7 +30,7 @@ from campaigns.rules.audience import (
     make_conditions,
     read_conditions,
 )
-from campaigns.rules.experiments import P, arm_sql, bucket_sql
+from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.models.accounts import Organisation
@@ -44,44 +43,6 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.places.areas import areas_within, descendants
-from outreach.rules.languages import NAMES as LANGUAGES
-
-# For each recipient one message of the step. Recipients for whom it makes no sense get a skipped one, so that every
-# step adds up to the recipients.
-# The others are assigned by bucket, some of them held out. A recipient for whom there is a text in their own language
-# gets that text, and takes no part in the comparison of two others.
-_MESSAGES = """
-INSERT INTO messages (kind, campaign_id, step_id, recipient_id, phone_id, state, skip_reason, arm)
-SELECT 'step', campaign_id, :step, id, phone_id,
-       CASE WHEN skip IS NULL AND (arm IS NULL OR arm > 0) THEN 'queued' ELSE 'skipped' END,
-       COALESCE(skip, CASE WHEN arm = 0 THEN 'held_out' END),
-       CASE WHEN skip IS NULL THEN arm END
-FROM (
-    SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
-           CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL  -- the person was erased, or the number opted out
-                THEN 'suppressed'
-                WHEN :number > 1 AND (r.answer IS NOT NULL AND NOT r.wants_reminder OR EXISTS (  -- or asked us something and still waits
-                    SELECT 1 FROM cases c WHERE c.recipient_id = r.id AND c.done_at IS NULL
-                )) THEN 'answered'
-                WHEN :number > 1 AND EXISTS (
-                    SELECT 1 FROM messages m WHERE m.recipient_id = r.id AND m.step_id IS NOT NULL
-                    AND m.state IN ('failed', 'undelivered')
-                ) THEN 'unreachable'
-           END AS skip
-    FROM recipients r
-    LEFT JOIN (
-        SELECT phone_id FROM suppressions WHERE lifted_at IS NULL{counted} UNION {of_drive}
-    ) x ON x.phone_id = r.phone_id
-    {languages}
-    WHERE r.campaign_id = :campaign AND r.exclusion IS NULL
-) s
-ORDER BY id
-"""
-_OUTBOX = text("""
-INSERT INTO outbox (message_id, stream_id, not_before, n, throttled)
-SELECT id, campaign_id, :now, 1, 0 FROM messages
-WHERE campaign_id = :campaign AND step_id = :step AND state = 'queued'
-""").bindparams(bindparam("now", type_=Step.opened_at.type))
 
 
 def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> None:
@@ -98,6 +59,31 @@ def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bo
     campaign.recipients = count_new_audience(session, campaign.id)
 
 
+def add_joined(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> tuple[int, int]:
+    """Add to a frozen audience those who have joined its lists since. The caller holds the campaign's row.
+
+    Returns how many recipients they are, and the id after which theirs begin.
+    """
+    ids = select(func.max(Recipient.id)).where(Recipient.campaign_id == campaign.id)
+    last = session.scalar(ids) or 0
+    query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
+    statement, parameters = freeze_statement(query, seed=campaign.seed or 1, joined=True)
+    with full_scan(session):
+        session.execute(statement, {"campaign": campaign.id, **parameters})
+    return count_new_audience(session, campaign.id, after=last), last
+
+
+def count_joined(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> int:
+    """Return how many recipients `add_joined` would add now."""
+    query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
+    codes = read_conditions(campaign.conditions).organisations
+    query = replace(query, lists=query.lists | lists_of_organisations(session, codes))
+    counted = {"into": "", "columns": "COUNT(*)", "which": "WHERE exclusion IS NULL"}
+    statement, parameters = _audience_statement(query, joined=True, **counted)
+    with full_scan(session):
+        return session.scalar(statement, {"campaign": campaign.id, **parameters}) or 0
+
+
 def audience_query(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> AudienceQuery:
     """Return the audience query of a campaign, by the lists that it has now.
 
@@ -107,8 +93,16 @@ def audience_query(session: Session, campaign: Campaign, *, passes_opt_outs: boo
     query = build_audience_query(
         session, campaign.kind, set(lists), campaign.areas, read_conditions(campaign.conditions)
     )
-    passes = passes_opt_outs and bool(campaign.urgent_basis)
-    return replace(query, passes_opt_outs=passes, drive=campaign.drive_id)
+    others: dict[ListPart, set[int]] = {part: set() for part in ListPart}
+    for other in session.scalars(select(OtherList).where(OtherList.campaign_id == campaign.id)):
+        others[other.part].add(other.list_id)
+    return replace(
+        query,
+        passes_opt_outs=passes_opt_outs and bool(campaign.urgent_basis),
+        drive=campaign.drive_id,
+        excepted=frozenset(others[ListPart.EXCEPT]),
+        also_in=frozenset(others[ListPart.ALSO_IN]),
+    )
 
 
 def build_audience_query(
@@ -151,35 +145,6 @@ def add_lists(session: Session, campaign: Campaign) -> None:
         for list_id in sorted(lists_of_organisations(session, codes) - present)
     )
     session.flush()
-
-
-def queue_step(session: Session, step: Step, *, now: datetime, passes_opt_outs: bool = False) -> None:
-    """Write a step's messages and put those to be sent into the outbox, in two statements."""
-    passes = passes_opt_outs and bool(step.campaign.urgent_basis)
-    counted = " AND reason = 'wrong_number'" if passes else ""
-    of_drive = _OF_DRIVE.format(drive=step.campaign.drive_id)
-    with full_scan(session):
-        session.execute(
-            text(_MESSAGES.format(counted=counted, of_drive=of_drive, **_arm_parts(step))),
-            {"campaign": step.campaign_id, "step": step.id, "number": step.number},
-        )
-    session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now})
-
-
-def _arm_parts(step: Step) -> dict[str, str]:
-    """Return the parts of _MESSAGES that assign arms: held out, first text, second text."""
-    if not step.hold_out and not step.text_b:
-        return {"arm": "CAST(NULL AS integer)", "languages": ""}
-    seed, has_second = step.campaign.seed or 1, bool(step.text_b)
-    arm = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=has_second)
-    codes = ", ".join(f"'{code}'" for code in sorted(step.texts) if code in LANGUAGES)
-    if not has_second or not codes:
-        return {"arm": arm, "languages": ""}
-    arm_of_language = arm_sql("r.bucket", seed, step.number, hold_out=step.hold_out, has_second=False)
-    return {
-        "arm": f"CASE WHEN p.language IN ({codes}) THEN {arm_of_language} ELSE {arm} END",
-        "languages": "JOIN phones p ON p.id = r.phone_id",
-    }
 
 
 def has_sent_any(session: Session, campaign_id: int) -> bool:
@@ -230,15 +195,25 @@ blocked AS (
     SELECT phone_id,
            MAX(CASE WHEN reason = 'opt_out' THEN 1 ELSE 0 END) AS opted_out,
            MAX(CASE WHEN reason = 'wrong_number' THEN 1 ELSE 0 END) AS wrong,
-           MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call
+           MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call,
+           MAX(CASE WHEN reason = 'taken' THEN 1 ELSE 0 END) AS taken
     FROM (
         SELECT phone_id, reason FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL{counted}
-        UNION ALL SELECT phone_id, 'opt_out' FROM ({of_drive}) d
+        UNION ALL SELECT phone_id, 'opt_out' FROM ({of_drive}) d{taken}
     ) every_reason
     GROUP BY phone_id
 )"""
+# Of those who join an audience: who is none of it yet, and the phones that have its message.
+_NEW = """ AND NOT EXISTS (
+        SELECT 1 FROM recipients r WHERE r.campaign_id = :campaign AND r.contact_id = m.contact_id
+    ) AND NOT EXISTS (
+        SELECT 1 FROM former_recipients f WHERE f.campaign_id = :campaign AND f.contact_id = m.contact_id
+    )"""
+_TAKEN = """
+        UNION ALL SELECT phone_id, 'taken' FROM recipients
+        WHERE campaign_id = :campaign AND exclusion IS NULL AND phone_id IS NOT NULL"""
 # Phones opted out of one drive alone; a warning never passes them.
-_OF_DRIVE = """
+OF_DRIVE = """
     SELECT a.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id
     WHERE a.drive_only AND a.undone_at IS NULL AND k.drive_id = {drive:d}"""
 # Each phone's answers in launched campaigns of a kind: 1 for any answer, 2 for an install.
@@ -265,14 +240,17 @@ _FIELD_SQL = {
     ContactField.LANGUAGE: (_LANGUAGE, _PHONE_LANGUAGE),
     ContactField.HISTORY: (_HISTORY, _PHONE_HISTORY),
 }
+# Who is in at least `number` of these lists.
+_IN_LISTS = """LEFT JOIN (
+        SELECT contact_id FROM memberships WHERE list_id IN :{lists} GROUP BY contact_id HAVING COUNT(*) >= {number}
+    ) {name} ON {name}.contact_id = p.contact_id"""
 _CHOICE = """
            COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
-           {opted_out} AS opted_out,
-           SUM(CASE WHEN COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0) = 0 THEN 1 ELSE 0 END)
+           COALESCE(b.taken, 0) AS taken, {opted_out} AS opted_out,
+           SUM(CASE WHEN COALESCE(b.wrong + b.do_not_call + b.taken, 0) = 0 THEN 1 ELSE 0 END)
                OVER (PARTITION BY c.id) AS usable,
            ROW_NUMBER() OVER (
-               PARTITION BY c.id
-               ORDER BY COALESCE(b.wrong, 0) + COALESCE(b.do_not_call, 0), cp.position
+               PARTITION BY c.id ORDER BY COALESCE(b.wrong + b.do_not_call + b.taken, 0), cp.position
            ) AS choice"""
 _OPTED_OUT = "MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY c.id)"
 # For a warning that passes opt-outs: who objected to the processing, restricted it or withdrew consent is left out.
@@ -305,6 +283,7 @@ WITH people AS (
     SELECT contact_id, phone_id, COALESCE(founded_id, list_id) AS list_id, area_code, usable, choice,
            {unreachable}
                 WHEN founded_id IS NULL THEN 'no_basis'{conditions}
+                WHEN taken = 1 THEN 'shared_phone'
            END AS exclusion
     FROM reachable WHERE choice = 1 OR choice <= usable
 ), ranked AS (
@@ -377,15 +356,21 @@ GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, con
 """
 
 
-def freeze_statement(query: AudienceQuery, *, seed: int) -> tuple[TextClause, dict[str, Any]]:
+def freeze_statement(
+    query: AudienceQuery, *, seed: int, joined: bool = False
+) -> tuple[TextClause, dict[str, Any]]:
     """Return the statement that writes an audience into `recipients`, and its parameters.
 
-    The caller adds the parameter `campaign`.
+    The caller adds the parameter `campaign`. `joined`: only who is not in it yet, on phones that are not.
     """
     columns = "contact_id, phone_id, list_id, area_code, exclusion"
     bucket = bucket_sql("contact_id", seed)
     return _audience_statement(
-        query, into=_FROZEN, columns=f":campaign, {columns}, {bucket}", which="ORDER BY contact_id", some=""
+        query,
+        joined=joined,
+        into=_FROZEN,
+        columns=f":campaign, {columns}, {bucket}",
+        which="ORDER BY contact_id",
     )
 
 
@@ -407,13 +392,27 @@ def planned_phones(
         return set(session.scalars(statement, {"every": every, **parameters}))
 
 
-def _audience_statement(query: AudienceQuery, **parts: str) -> tuple[TextClause, dict[str, Any]]:
+def _audience_statement(
+    query: AudienceQuery, *, joined: bool = False, some: str = "", **parts: str
+) -> tuple[TextClause, dict[str, Any]]:
     fields = [condition.field for condition in query.conditions]
     parameters: dict[str, Any] = {
         "lists": sorted(query.lists),
         "lists_without_basis": sorted(query.lists_without_basis) or [-1],
     }
+    facts = [f"{_FIELD_SQL[field][0]} AS {field}" for field in fields]
+    joins = [_FIELD_SQL[field][1] for field in fields]
     clauses = ""
+    if query.excepted:
+        facts.append("e.contact_id AS excepted_id")
+        joins.append(_IN_LISTS.format(name="e", lists="excepted", number=1))
+        parameters["excepted"] = sorted(query.excepted)
+        clauses += f"\n                WHEN excepted_id IS NOT NULL THEN '{Exclusion.EXCEPTED}'"
+    if query.also_in:
+        facts.append("a.contact_id AS also_id")
+        joins.append(_IN_LISTS.format(name="a", lists="also_in", number=len(query.also_in)))
+        parameters["also_in"] = sorted(query.also_in)
+        clauses += f"\n                WHEN also_id IS NULL THEN '{Exclusion.NOT_ALSO_IN}'"
     for index, condition in enumerate(query.conditions):
         clauses += (
             f"\n                WHEN {condition.field} NOT IN :allowed_{index} THEN '{condition.exclusion}'"
@@ -422,10 +421,11 @@ def _audience_statement(query: AudienceQuery, **parts: str) -> tuple[TextClause,
     if ContactField.HISTORY in fields:
         parameters["kind"] = query.kind
     statement = _AUDIENCE.format(
-        **suppression_parts(query.passes_opt_outs, query.drive),
+        **suppression_parts(query.passes_opt_outs, query.drive, taken=_TAKEN if joined else ""),
+        some=some + (_NEW if joined else ""),
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
-        facts="".join(f", {_FIELD_SQL[field][0]} AS {field}" for field in fields),
-        joins=" ".join(_FIELD_SQL[field][1] for field in fields),
+        facts="".join(f", {fact}" for fact in facts),
+        joins=" ".join(joins),
         unreachable=_UNREACHABLE.strip(),
         conditions=clauses,
         **parts,
@@ -436,12 +436,14 @@ def _audience_statement(query: AudienceQuery, **parts: str) -> tuple[TextClause,
     return text(statement).bindparams(*expanding), parameters
 
 
-def suppression_parts(passes_opt_outs: bool, drive: int) -> dict[str, str]:
+def suppression_parts(passes_opt_outs: bool, drive: int, *, taken: str = "") -> dict[str, str]:
     """Return the parts of a statement that decide by suppressions which phones may be written to."""
     counted = " AND reason = 'wrong_number'" if passes_opt_outs else ""
     objected = f"CASE WHEN {_OBJECTED.format(contact='c.id')} THEN 1 ELSE {_OPTED_OUT} END"
     return {
-        "blocked": _BLOCKED.format(counted=counted, of_drive=_OF_DRIVE.format(drive=drive)).strip(),
+        "blocked": _BLOCKED.format(
+            counted=counted, of_drive=OF_DRIVE.format(drive=drive), taken=taken
+        ).strip(),
         "choice": _CHOICE.format(opted_out=objected if passes_opt_outs else _OPTED_OUT),
         "objected": f" OR {_OBJECTED.format(contact='r.contact_id')}" if passes_opt_outs else "",
     }

@@ -21,6 +21,8 @@ from campaigns.models.campaigns import (
     CampaignDecision,
     CampaignList,
     CampaignVersion,
+    ListPart,
+    OtherList,
     Step,
 )
 from campaigns.planning.audience import add_lists
@@ -46,6 +48,11 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     Raises BadCampaign for a list, an organisation or an area that does not exist (or is not the user's).
     """
     lists = [find_list(session, user, name) for name in draft.lists]
+    others = {
+        (find_list(session, user, name).id, part)
+        for part, names in ((ListPart.ALSO_IN, draft.also_in), (ListPart.EXCEPT, draft.excepted))
+        for name in names
+    }
     organisations = find_organisations(session, user, draft.conditions.organisations)
     areas = find_areas(session, user, draft.areas)
     campaign.name = draft.name
@@ -77,9 +84,11 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     campaign.deadline = draft.deadline
     session.add(campaign)
     session.flush()
-    for part in (Step, CampaignList):
+    for table in (Step, CampaignList, OtherList):
         session.execute(
-            delete(part).where(part.campaign_id == campaign.id).execution_options(synchronize_session="fetch")
+            delete(table)
+            .where(table.campaign_id == campaign.id)
+            .execution_options(synchronize_session="fetch")
         )
     session.add_all(
         Step(
@@ -97,6 +106,9 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     session.add_all(
         CampaignList(campaign_id=campaign.id, list_id=contact_list.id)
         for contact_list in dict.fromkeys(lists)
+    )
+    session.add_all(
+        OtherList(campaign_id=campaign.id, list_id=list_id, part=part) for list_id, part in sorted(others)
     )
     session.flush()
     add_lists(session, campaign)
@@ -221,20 +233,29 @@ def describe_campaign(
     `read_draft` makes the same draft of it.
     """
     first, *reminders = campaign.steps
-    lists = session.execute(
-        select(Organisation.code, ContactList.name)
+    named = (
+        select(Organisation.code + "/" + ContactList.name)
+        .select_from(ContactList)
         .join(Organisation, Organisation.id == ContactList.organisation_id)
-        .join(CampaignList, CampaignList.list_id == ContactList.id)
-        .where(CampaignList.campaign_id == campaign.id, CampaignList.is_chosen)
         .order_by(Organisation.code, ContactList.name)
-    ).all()
+    )
+    lists = named.join(CampaignList, CampaignList.list_id == ContactList.id).where(
+        CampaignList.campaign_id == campaign.id, CampaignList.is_chosen
+    )
+    others = named.join(OtherList, OtherList.list_id == ContactList.id).where(
+        OtherList.campaign_id == campaign.id
+    )
     goal = read_campaign_goals(session, [campaign.id]).get(campaign.id)
     denominator = goal.denominator if goal else None
     description = {
         "name": campaign.name,
         "kind": campaign.kind,
         "sender": campaign.sender,
-        "lists": [f"{code}/{name}" for code, name in lists],
+        "lists": list(session.scalars(lists)),
+        **{
+            part.value: list(session.scalars(others.where(OtherList.part == part))) or None
+            for part in ListPart
+        },
         "areas": campaign.areas,
         **campaign.conditions,
         "text": first.text,

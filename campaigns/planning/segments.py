@@ -18,8 +18,9 @@ from outreach.rules.errors import BadInput, NotFound
 from outreach.use_cases import use_case
 
 LONGEST_NAME = 80
-# The parts of a campaign's file that describe its audience.
-PARTS = ("lists", "organisations", "areas", "languages", "smartphone", "answered")
+# The parts of a campaign's file that describe its audience; each of the first ones is a list.
+LISTED = ("lists", "organisations", "also_in", "except", "areas", "languages", "smartphone")
+PARTS = (*LISTED, "answered")
 
 
 def read_segments(session: Session, user: User) -> list[Segment]:

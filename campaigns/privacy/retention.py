@@ -40,7 +40,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine
-from campaigns.models.campaigns import Campaign, CampaignList, FormerRecipient, Recipient
+from campaigns.models.campaigns import (
+    Campaign,
+    CampaignComment,
+    CampaignList,
+    FormerRecipient,
+    Recipient,
+)
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
@@ -178,6 +184,7 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
             break
     with db.write() as session:
         erase_texts(session, campaign_id, now=now)
+        change_rows(session, delete(CampaignComment).where(CampaignComment.campaign_id == campaign_id))
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
         change_rows(session, update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now))
         removed = {what: count for what, count in asdict(result).items() if what != "kept"}

@@ -94,7 +94,8 @@ class AudienceQuery:
     """Audience description with all names resolved.
 
     `kind` is the campaign's; earlier answers to this kind count. `lists_without_basis` are those of `lists` that have
-    no legal basis. `conditions` are in their order of precedence. `is_recorded`: each list's basis is on record.
+    no legal basis. Who is in one of `excepted`, or not in each of `also_in`, is left out. `conditions` are in their order of
+    precedence. `is_recorded`: each list's basis is on record.
     `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well. `drive`: the
     id of the one whose own opt-outs count; 0: not known yet.
     """
@@ -106,6 +107,8 @@ class AudienceQuery:
     is_recorded: bool = True
     passes_opt_outs: bool = False
     drive: int = 0
+    excepted: frozenset[int] = frozenset()
+    also_in: frozenset[int] = frozenset()
 
 
 def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:
@@ -305,10 +308,14 @@ class AudienceCounter:
             if not lists & query.lists:
                 continue
             counts.update(group.unreachable)
-            if lists & founded:
-                profiles += group.profiles
-            else:
+            if not lists & founded:
                 counts[Exclusion.NO_BASIS] += self._total(group.profiles)
+            elif lists & query.excepted:
+                counts[Exclusion.EXCEPTED] += self._total(group.profiles)
+            elif not query.also_in <= lists:
+                counts[Exclusion.NOT_ALSO_IN] += self._total(group.profiles)
+            else:
+                profiles += group.profiles
         for condition in query.conditions:
             values, allowed = self._values[condition.field], condition.allowed
             matching = [index for index in profiles if values[index] in allowed]

@@ -33,6 +33,8 @@ _KNOWN: dict[str, Any] = {
     "sender": str,
     "kind": str,
     "drive": str,
+    "also_in": list,
+    "except": list,
     "areas": list,
     "organisations": list,
     "languages": list,
@@ -93,6 +95,8 @@ class Draft:
     steps: tuple[StepDraft, ...]
     kind: str = DEFAULT_KIND
     drive: str = ""  # its name; empty: the open one of the kind
+    also_in: tuple[str, ...] = ()  # lists that people must be in as well, each of them
+    excepted: tuple[str, ...] = ()  # lists whose people are left out
     areas: tuple[str, ...] = ()
     conditions: AudienceConditions = field(default_factory=AudienceConditions)
     pace: float | None = None
@@ -143,6 +147,8 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         ),
         kind=kind,
         drive=data.get("drive", ""),
+        also_in=tuple(map(str, data.get("also_in", ()))),
+        excepted=tuple(map(str, data.get("except", ()))),
         areas=tuple(map(str, data.get("areas", ()))),
         conditions=read_conditions(data),
         pace=_limit(data, "pace", 0.1),

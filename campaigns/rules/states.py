@@ -34,6 +34,7 @@ class CampaignAction(StrEnum):
     LAUNCH = "launch"
     PAUSE = "pause"
     RESUME = "resume"
+    EXTEND = "extend"
     CANCEL = "cancel"
     UNDO = "undo"
     COMPLETE = "complete"
@@ -53,7 +54,9 @@ CAMPAIGN_MOVES: dict[CampaignAction, tuple[frozenset[CampaignState], CampaignSta
     CampaignAction.LAUNCH: (frozenset({_C.APPROVED, _C.SCHEDULED}), _C.SENDING),
     CampaignAction.PAUSE: (frozenset({_C.SENDING, _C.SCHEDULED}), _C.PAUSED),
     CampaignAction.RESUME: (frozenset({_C.PAUSED}), _C.SENDING),
-    # A campaign that has ended stays ended: its figures have been reported.
+    # A second wave, to people who have joined its lists.
+    CampaignAction.EXTEND: (frozenset({_C.SENDING, _C.COMPLETED}), _C.SENDING),
+    # A campaign that was cancelled stays so, and one that has ended takes a second wave and nothing else.
     CampaignAction.CANCEL: (frozenset(_C) - {_C.COMPLETED, _C.CANCELLED}, _C.CANCELLED),
     # Only until its first message has left: the launch is then reverted completely.
     CampaignAction.UNDO: (frozenset({_C.SCHEDULED, _C.SENDING, _C.PAUSED}), _C.APPROVED),
@@ -131,6 +134,8 @@ class Exclusion(StrEnum):
     WRONG_NUMBER = "wrong_number"
     DO_NOT_CALL = "do_not_call"
     NO_BASIS = "no_basis"  # none of the contact's lists has a legal basis
+    EXCEPTED = "excepted"  # in a list whose people are left out
+    NOT_ALSO_IN = "not_also_in"  # not in each of the lists that the campaign asks for as well
     OUTSIDE_AREA = "outside_area"
     OTHER_LANGUAGE = "other_language"
     SMARTPHONE = "smartphone"  # has one, has none or unknown: not what the campaign asks for

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenAs
@@ -55,6 +57,31 @@ def test_dangerous_press_asks_and_escape_does_nothing(office: Office, page_as: O
     expect(discard).to_be_focused()
     page.reload()
     expect(page.locator("[data-campaign-state]").first).to_have_text("Bản nháp")
+
+
+def test_a_part_of_the_audiences_sentence_opens_its_field_by_keyboard(
+    office: Office, page_as: OpenAs
+) -> None:
+    page = page_as(AUTHOR).open(f"/admin/campaigns/{office.made['draft']}/")
+    open_card(page, "whom")
+    sentence = page.locator("#whom [data-part=sentence]")
+    page.wait_for_load_state("load")
+    sentence.get_by_role("link", name="trừ một số người").focus()
+    page.keyboard.press("Enter")
+    field = page.locator("#except")
+    box = field.get_by_role("checkbox").first
+    expect(box).to_be_focused()
+    page.keyboard.press("Space")
+    expect(sentence).to_contain_text("trừ")
+    expect(sentence.get_by_role("link", name="Hội viên cựu chiến binh")).to_be_visible()
+    assert ask_axe(page) == []
+    page.keyboard.press("Space")
+    expect(sentence.get_by_role("link", name="trừ một số người")).to_be_visible()
+    places = sentence.get_by_role("link", name=re.compile("ở một số nơi"))
+    places.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Tìm xã, phường, huyện theo tên")).to_be_focused()
+    expect(field).not_to_have_attribute("open", "")
 
 
 def test_without_script_the_menu_is_open(page_as: OpenAs) -> None:

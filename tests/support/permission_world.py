@@ -21,7 +21,7 @@ from campaigns.activities.activity_log import add_activity
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitSheet
-from campaigns.models.campaigns import Drive, MadeKind, Recipient, Sender
+from campaigns.models.campaigns import CampaignComment, CommentCard, Drive, MadeKind, Recipient, Sender
 from campaigns.models.figures import AgencyLink
 from campaigns.models.privacy import Breach, PersonRequest, RequestKind
 from campaigns.models.replies import Case, SavedText
@@ -419,6 +419,16 @@ class Office:
             )
             self.values |= {"round_id": sheet.id, "officer_id": officer.id}
             self.values["link_id"] = link.id
+            comment = CampaignComment(
+                campaign_id=ids[1],
+                card=CommentCard.WHOM,
+                text=MARK,
+                written_by=staff.id,
+                written_at=self.now,
+            )
+            db.add(comment)
+            db.flush()
+            self.values["comment_id"] = comment.id
             self.values |= {
                 "request_id": asked.id,
                 "launched_id": ids[0],

@@ -57,11 +57,14 @@ POST campaigns.drop         ASP..
 GET  search.index           ASPLU
 POST search.find            ASPLU
 POST campaigns.send_test      ASP..
+POST campaigns.comment      ASP..
+POST campaigns.settle       ASP..
 POST campaigns.submit       ASP..
 POST campaigns.return_draft    ASP..
 POST campaigns.approve      A.P..
 POST campaigns.launch       ASP..
 POST campaigns.correct      ASP..
+POST campaigns.extend       ASP..
 POST campaigns.discard      ASP..
 GET  sending.panel          ASP.U
 POST sending.act            ASP..
@@ -343,6 +346,7 @@ ABOUT_WHAT = {
     "campaigns.confirm_texts": "launched_id",
     "campaigns.drop_texts": "launched_id",
     "sending.decide": "launched_id",
+    "campaigns.extend": "launched_id",
 }  # else the draft
 OF_THE_AGENCY = {"agencies.show", "agencies.submit", "agencies.roster", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
@@ -416,6 +420,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "campaigns.create": draft,
         "campaigns.edit": draft,
         "campaigns.texts": {"wish": "save", "c.contact": MARK},
+        "campaigns.comment": {"card": "whom", "comment": MARK},
         "campaigns.return_draft": {"reason": "Xin sửa câu đầu."},
         "campaigns.send_test": {"trial_number": "0912000732"},
         "inbox.label": {"label": "unclear"},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from admin.views.audience_cache import AudienceCache
 from campaigns.lifecycle import create_campaign
@@ -21,12 +21,14 @@ from campaigns.planning.audience import (
     load_audience_counter,
     restore_audience_counter,
 )
+from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import Exclusion
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.contacts.suppressions import hash_number
+from outreach.imports.change_list import remove_list
 from outreach.models.accounts import OrganisationKind
 from outreach.models.contacts import (
     Contact,
@@ -39,6 +41,8 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.models.places import Area, AreaLevel
+from outreach.rules.errors import BadCampaign, WrongState
+from tests.support.errors import refuses
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, TEXT, World, number
 
@@ -256,6 +260,100 @@ def test_a_person_of_several_lists_is_one_person(world: World) -> None:
     assert world.recipient(number(1), campaign).list_id == first_list
 
 
+@pytest.fixture
+def four_lists(world: World) -> dict[str, int]:
+    """The lists A, B, C and D of the office, by name."""
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        made = [ContactList(organisation_id=owner, name=name, created_at=world.now) for name in "ABCD"]
+        session.add_all(made)
+        session.flush()
+        return {each.name: each.id for each in made}
+
+
+# Who is in which lists with which phones.
+IN_LISTS = {
+    "in A": ("A", (1,)),
+    "in A and B": ("AB", (2,)),
+    "in A and C": ("AC", (3,)),
+    "in A, B and C": ("ABC", (4,)),
+    "in B alone": ("B", (5,)),
+    "on duty, two phones": ("AD", (6, 7)),
+    "in A, shares a phone with who is on duty": ("A", (6,)),
+    "in A, shares a phone with B's": ("A", (8,)),
+    "in A and B, shares that phone": ("AB", (8,)),
+    "no phone, on duty": ("AD", ()),
+}
+WITH_B = {"in A and B": 2, "in A, B and C": 4}
+OTHERS: list[tuple[dict[str, Any], dict[str, int], dict[Exclusion, int]]] = [
+    (
+        {"lists": ["A"]},
+        {"in A": 1, "in A and C": 3, **WITH_B, "on duty, two phones": 7}
+        | {"in A, shares a phone with who is on duty": 6, "in A, shares a phone with B's": 8},
+        {E.NO_PHONE: 1, E.SHARED_PHONE: 1},
+    ),
+    # Left out whatever phone they have; a phone that they share is still written to for somebody else of the audience.
+    (
+        {"lists": ["A"], "except": ["D"]},
+        {"in A": 1, "in A and C": 3, **WITH_B}
+        | {"in A, shares a phone with who is on duty": 6, "in A, shares a phone with B's": 8},
+        {E.NO_PHONE: 1, E.EXCEPTED: 1, E.SHARED_PHONE: 1},
+    ),
+    (
+        {"lists": ["A"], "also_in": ["B"]},
+        {**WITH_B, "in A and B, shares that phone": 8},
+        {E.NO_PHONE: 1, E.NOT_ALSO_IN: 5},
+    ),
+    ({"lists": ["A"], "also_in": ["B", "C"]}, {"in A, B and C": 4}, {E.NO_PHONE: 1, E.NOT_ALSO_IN: 7}),
+    (
+        {"lists": ["A"], "also_in": ["B"], "except": ["C"]},
+        {"in A and B": 2, "in A and B, shares that phone": 8},
+        {E.NO_PHONE: 1, E.EXCEPTED: 2, E.NOT_ALSO_IN: 4},
+    ),
+    ({"lists": ["A"], "except": ["A"]}, {}, {E.NO_PHONE: 1, E.EXCEPTED: 8}),
+    ({"lists": ["B", "D"], "except": ["A"]}, {"in B alone": 5}, {E.NO_PHONE: 1, E.EXCEPTED: 4}),
+]
+
+
+def test_exceptions_and_lists_that_people_must_be_in_as_well(
+    world: World, four_lists: dict[str, int]
+) -> None:
+    for name, (lists, phones) in IN_LISTS.items():
+        contact_id = world.add_person(name, *map(number, phones))
+        with world.runtime.db.write() as session:
+            session.execute(delete(Membership).where(Membership.contact_id == contact_id))
+            session.add_all(Membership(list_id=four_lists[each], contact_id=contact_id) for each in lists)
+    for wanted, reached, excluded in OTHERS:
+        foreseen = foresee(world, world.draft(**wanted))
+        campaign = world.launch(**wanted)
+        found = audience(world, campaign)
+        assert {name: value for name, value in found.items() if value.startswith("+")} == {
+            name: number(index) for name, index in reached.items()
+        }, wanted
+        assert foreseen == (len(reached), excluded), wanted
+        assert world.status(campaign)["excluded"] == {
+            reason.value: people for reason, people in excluded.items()
+        }, wanted
+
+
+def test_a_description_names_the_other_lists_and_makes_the_same_draft(
+    world: World, four_lists: dict[str, int]
+) -> None:
+    others = {"also_in": ["MTTQ/B"], "except": ["MTTQ/C", "MTTQ/D"]}
+    campaign_id = world.draft(lists=["A"], **others)
+    with world.runtime.db.read() as session:
+        described = describe_campaign(session, session.get_one(Campaign, campaign_id), kinds=load_kinds())
+    assert {key: described[key] for key in others} == others
+    again = world.draft(**described)
+    with world.runtime.db.read() as session:
+        assert describe_campaign(session, session.get_one(Campaign, again), kinds=load_kinds()) == described
+    with refuses(BadCampaign, says="Không có"):
+        world.draft(lists=["A"], **{"except": ["Không có"]})
+    author, key = world.user(AUTHOR), world.keys.secret_key
+    with pytest.raises(WrongState):
+        remove_list(world.runtime, four_lists["D"], secret_key=key, user=author, now=world.now)
+
+
 def test_the_audience_stays_as_it_was_at_the_launch(world: World) -> None:
     world.add_people(2)
     campaign = world.launch()
@@ -283,6 +381,12 @@ WANTED: list[dict[str, Any]] = [
     {"lists": ["L0"], "organisations": ["PN"], "answered": "yes"},
     {"lists": ["L0", "L1", "L2"], "answered": "installed", "languages": ["sed", "vi"]},
     {"lists": ["L0", "L1"], "answered": "no", "kind": "tiem-chung", "text": "Mời tiêm. TC thôi nhận tin"},
+    {"lists": ["L0"], "except": ["L1"]},
+    {"lists": ["L0"], "except": ["L1", "L2"], "areas": [TOWN]},
+    {"lists": ["L0"], "also_in": ["L1"]},
+    {"lists": ["L0", "L2"], "also_in": ["L1", "L2"], "answered": "no"},
+    {"organisations": ["PN"], "also_in": ["L0"], "except": ["L2"], "languages": ["vi"]},
+    {"lists": ["L1"], "also_in": ["L1"], "except": ["L1"]},
 ]
 
 

@@ -47,6 +47,7 @@ A, B = {"text": "một", "lists": ["x"]}, {"text": "hai", "lists": ["x"]}
         ([A], B, 1, "draft_changed_since_submitted"),
         ([A], B, None, "draft_changed_since_submitted"),
         ([A], {**A, "lists": ["renamed"], "goal": {"share": 0.5}}, None, ""),
+        ([A], {**A, "except": ["y"]}, 1, "draft_changed_since_submitted"),
         ([], A, None, ""),
     ],
 )

@@ -19,7 +19,7 @@ from campaigns.rules.states import (
     message_state,
 )
 
-C, A = CampaignState, AttemptState
+C, A, A_ = CampaignState, AttemptState, CampaignAction
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ C, A = CampaignState, AttemptState
         ("cancel", "draft submitted approved scheduled sending paused", "cancelled"),
         ("undo", "scheduled sending paused", "approved"),
         ("complete", "sending", "completed"),
+        ("extend", "sending completed", "sending"),
     ],
 )
 def test_an_action_leads_from_these_states_and_no_other(action: str, allowed: str, target: str) -> None:
@@ -45,9 +46,10 @@ def test_every_action_has_its_move() -> None:
     assert set(CAMPAIGN_MOVES) == set(CampaignAction)
 
 
-def test_a_campaign_that_has_ended_stays_ended() -> None:
-    for allowed, _ in CAMPAIGN_MOVES.values():
-        assert not allowed & {C.COMPLETED, C.CANCELLED}
+def test_a_campaign_that_has_ended_stays_ended_but_for_a_second_wave() -> None:
+    for action, (allowed, _) in CAMPAIGN_MOVES.items():
+        assert C.CANCELLED not in allowed
+        assert C.COMPLETED not in allowed or action is A_.EXTEND
 
 
 def test_nothing_is_sent_that_was_not_approved() -> None:

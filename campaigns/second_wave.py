@@ -1,0 +1,126 @@
+"""A campaign's second wave: its first step to people who have joined its lists since it began, by one press.
+
+They meet the same conditions, and a phone that has the message gets no other. Within the margin of the approval it leaves at
+once. Where the audience has outgrown the approval, or its lists have another legal basis, an approver who is no author has to
+press, or two where the campaign needs two; until then the wave waits. Reminders still to come go to everybody on the same day; those that
+have gone out are not repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from campaigns.lifecycle import STATE_NAMES, change_state, delete_reach, find_campaign
+from campaigns.live_permit import require_permit
+from campaigns.models.campaigns import Campaign
+from campaigns.planning.approvals import LaunchTerms, approvers_of, compute_terms, outgrown_approval
+from campaigns.planning.audience import add_joined, add_lists, count_joined
+from campaigns.planning.drafts import is_campaign_author
+from campaigns.rules.budget import refusal_of
+from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction
+from campaigns.sweep import queue_step
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.core.settings import Settings
+from outreach.enqueue_jobs import enqueue_sweep
+from outreach.models.accounts import Role, User
+from outreach.rules.errors import LoaError, WrongState
+from outreach.use_cases import enqueue_after_commit, use_case
+
+
+@dataclass(frozen=True, slots=True)
+class SecondWave:
+    """A second wave: how many people, and whether it has left; else it waits for approval."""
+
+    people: int
+    has_left: bool
+
+
+def refuse_wave(campaign: Campaign, *, now: datetime) -> LoaError | None:
+    """Return why a campaign takes no second wave now, or None."""
+    if campaign.state not in CAMPAIGN_MOVES[CampaignAction.EXTEND][0] or not campaign.steps[0].opened_at:
+        return WrongState("second_wave_state", state=STATE_NAMES[campaign.state])
+    if campaign.corrects or campaign.cleared_at:
+        return WrongState("second_wave_impossible")
+    if campaign.deadline and campaign.deadline <= now:
+        return WrongState("campaign_deadline_past")
+    return None
+
+
+@use_case
+def send_second_wave(
+    session: Session,
+    campaign_id: int,
+    *,
+    people: int | None = None,
+    settings: Settings,
+    user: User,
+    now: datetime,
+) -> SecondWave:
+    """Send the first step to those who have joined, or ask for the approval that this needs.
+
+    `people` is how many the page named; if there are more, nothing is sent. Raises NotFound, NotAllowed, WrongState.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = find_campaign(session, campaign_id, user=user)
+    # Locked until the end, as when a step opens: of two presses the second finds nobody new.
+    session.refresh(campaign, with_for_update={"key_share": True})
+    if refusal := refuse_wave(campaign, now=now):
+        raise refusal
+    require_permit(session, is_live=settings.is_live)
+    add_lists(session, campaign)
+    passes, before = settings.urgent_passes_opt_outs, campaign.recipients or 0
+    joined = count_joined(session, campaign, passes_opt_outs=passes)
+    if not joined:
+        raise WrongState("second_wave_empty")
+    if people is not None and joined > people:
+        raise WrongState("second_wave_grew", read=people, now=joined)
+    campaign.recipients = before + joined  # as it would be: its terms are computed from it
+    terms = compute_terms(session, campaign, settings=settings, now=now)
+    if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
+        raise refusal
+    if not _is_approved(session, campaign, terms, joined, user=user, now=now):
+        campaign.recipients = before
+        return SecondWave(joined, has_left=False)
+    added, last = add_joined(session, campaign, passes_opt_outs=passes)
+    if added > joined:  # by an import that ended in between
+        raise WrongState("second_wave_grew", read=joined, now=added)
+    campaign.recipients, campaign.wave = before + added, None
+    queue_step(session, campaign.steps[0], now=now, passes_opt_outs=passes, after=last)
+    delete_reach(session, campaign_id)
+    if not change_state(session, campaign_id, CampaignAction.EXTEND, now=now, ended_at=None):
+        raise WrongState("second_wave_impossible")
+    audit.record(session, "campaign.extend", f"campaigns:{campaign_id}", user, now, people=added)
+    enqueue_after_commit(session, enqueue_sweep)
+    return SecondWave(added, has_left=True)
+
+
+def _is_approved(
+    session: Session, campaign: Campaign, terms: LaunchTerms, joined: int, *, user: User, now: datetime
+) -> bool:
+    """Return whether a wave may leave: within the approval, or by this press of an approver. Else it is asked for."""
+    is_enough = terms.approvals <= max(1, len(approvers_of(session, campaign.id)))
+    if is_enough and not outgrown_approval(campaign, terms):
+        return True
+    asked = campaign.wave or {}
+    is_new = not asked or joined > asked["people"]  # more people than were approved before
+    approved_by = [] if is_new else list(asked["approved_by"])
+    may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not is_campaign_author(
+        session, campaign, user
+    )
+    if may_approve and user.id not in approved_by:
+        approved_by.append(user.id)
+        audit.record(session, "campaign.approve_wave", campaign, user, now, people=joined)
+    elif is_new:
+        audit.record(session, "campaign.ask_wave", campaign, user, now, people=joined)
+    else:
+        raise WrongState("second_wave_awaits")
+    if len(approved_by) >= terms.approvals:
+        campaign.approved_recipients, campaign.approved_bases = terms.recipients, terms.bases
+        return True
+    by = user.id if is_new else asked["by"]
+    campaign.wave = {"by": by, "people": joined, "approved_by": approved_by}
+    return False

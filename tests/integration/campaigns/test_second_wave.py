@@ -1,0 +1,218 @@
+"""A campaign's first message to people who have joined its lists since it began, by one press."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.answer_totals import find_differences
+from campaigns.lifecycle import perform_action
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.rules.states import CampaignAction
+from campaigns.second_wave import SecondWave, send_second_wave
+from outreach.models.accounts import AuditEvent, Role
+from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason
+from outreach.rules.errors import WrongState
+from tests.support.admin_client import post, signed_in
+from tests.support.errors import refuses
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, World, number
+
+SECOND = "duyet2@loa.example"
+
+
+def extend(world: World, campaign_id: int, email: str = AUTHOR, people: int | None = None) -> SecondWave:
+    return send_second_wave(
+        world.runtime,
+        campaign_id,
+        people=people,
+        settings=world.runtime.settings,
+        user=world.user(email),
+        now=datetime.now(UTC),
+    )
+
+
+def prove_figures(world: World) -> None:
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+        assert find_disagreements(session)[1] == []
+
+
+# Who joins later, with which phones, and what comes of them.
+JOINED = {
+    "has a phone of their own": ((11,), 11),
+    "shares a phone that has the message": ((1,), "shared_phone"),
+    "shares one and has another": ((1, 12), 12),
+    "shares one with another who joins": ((11,), "shared_phone"),
+    "asked to be left alone": ((13,), "opted_out"),
+    "no phone": ((), "no_phone"),
+}
+
+
+@both_databases
+def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world: World) -> None:
+    world.add_people(4)
+    campaign = world.launch()
+    world.send(4)
+    world.sweep()
+    assert world.status(campaign)["state"] == "completed"
+    with pytest.raises(WrongState):
+        extend(world, campaign)
+    for name, (phones, _) in JOINED.items():
+        world.add_person(name, *map(number, phones))
+    with world.runtime.db.write() as session:
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(13))).one()
+        reason = SuppressionReason.OPT_OUT
+        session.add(
+            Suppression(number_hash="x", phone_id=phone, reason=reason, source="sms", created_at=world.now)
+        )
+    assert extend(world, campaign, people=2) == SecondWave(2, has_left=True)
+    with pytest.raises(WrongState):
+        extend(world, campaign)
+    world.send(4)
+    world.sweep()
+    assert sorted(world.sent_to()) == sorted(map(number, (0, 1, 2, 3, 11, 12)))
+    with world.runtime.db.read() as session:
+        found = session.execute(
+            select(Contact.name, Recipient.exclusion, Phone.e164)
+            .join(Recipient, Recipient.contact_id == Contact.id)
+            .outerjoin(Phone, Phone.id == Recipient.phone_id)
+            .where(Recipient.campaign_id == campaign, Contact.name.in_(JOINED))
+        ).all()
+    assert {name: reason.value if reason else e164 for name, reason, e164 in found} == {
+        name: end if isinstance(end, str) else number(end) for name, (_, end) in JOINED.items()
+    }
+    status = world.status(campaign)
+    assert (status["recipients"], status["state"]) == (6, "completed")
+    assert status["steps"][0]["messages"] == {"accepted": 6}
+    prove_figures(world)
+
+
+@both_databases
+def test_two_presses_at_once_write_to_nobody_twice(world: World) -> None:
+    world.add_people(3)
+    campaign = world.launch()
+    world.add_people(20, first=3)
+
+    def press(_: int) -> int:
+        try:
+            return extend(world, campaign).people
+        except WrongState:
+            return 0
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(press, range(2))) == [0, 20]
+    world.send(6)
+    assert Counter(world.sent_to()) == Counter(map(number, range(23)))
+    assert world.status(campaign)["recipients"] == 23
+    prove_figures(world)
+
+
+@both_databases
+def test_a_reminder_that_is_still_to_come_goes_to_everybody_and_one_that_is_out_does_not(
+    world: World,
+) -> None:
+    world.add_people(2)
+    steps = [{"after_days": days, "text": f"Nhac {days}: {{link}}"} for days in (2, 4)]
+    campaign = world.launch(step=steps)
+
+    def days_pass(days: int) -> None:
+        world.send(3)
+        with world.runtime.db.write() as session:
+            session.execute(update(Campaign).values(launched_at=datetime.now(UTC) - timedelta(days=days)))
+        world.sweep()
+        world.send(3)
+
+    days_pass(2)
+    world.add_people(1, first=7)
+    assert extend(world, campaign).has_left
+    days_pass(4)
+    assert Counter(world.sent_to()) == {number(0): 3, number(1): 3, number(7): 2}
+    prove_figures(world)
+
+
+def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world: World) -> None:
+    world.add_people(40)
+    campaign = world.draft()
+    with world.runtime.db.write() as session:
+        world.add_officer(session, SECOND, Role.APPROVER)
+    for action, email in (
+        (CampaignAction.SUBMIT, AUTHOR),
+        (CampaignAction.APPROVE, APPROVER),
+        (CampaignAction.LAUNCH, AUTHOR),
+    ):
+        perform_action(world.runtime, campaign, action, user=world.user(email), now=datetime.now(UTC))
+    world.sweep()
+    world.add_people(2, first=50)
+    assert extend(world, campaign).has_left  # 42 of 40, within five percent
+    world.add_people(2, first=60)
+    assert extend(world, campaign) == SecondWave(2, has_left=False)
+    with refuses(WrongState, says="đang chờ người duyệt"):
+        extend(world, campaign)
+    assert world.status(campaign)["recipients"] == 42
+    world.add_people(1, first=70)
+    with refuses(WrongState, says="từ 2 lên 3"):
+        extend(world, campaign, APPROVER, people=2)
+    assert extend(world, campaign, APPROVER, people=3) == SecondWave(3, has_left=True)
+    assert world.status(campaign)["recipients"] == 45
+    with world.runtime.db.read() as session:
+        stored = session.get_one(Campaign, campaign)
+        assert (stored.approved_recipients, stored.wave) == (45, None)
+        actions = select(AuditEvent.action).where(AuditEvent.action.regexp_match("wave|extend"))
+        assert list(session.scalars(actions.order_by(AuditEvent.id))) == [
+            "campaign.extend",
+            "campaign.ask_wave",
+            "campaign.approve_wave",
+            "campaign.extend",
+        ]
+    # A campaign that needs two approvals needs both again.
+    settings = replace(world.runtime.settings, two_approvals_people=10)
+    world.add_people(5, first=80)
+    for email, has_left in ((APPROVER, False), (SECOND, True)):
+        user, now = world.user(email), datetime.now(UTC)
+        wave = send_second_wave(world.runtime, campaign, settings=settings, user=user, now=now)
+        assert wave == SecondWave(5, has_left=has_left)
+
+
+def test_a_campaign_that_takes_no_second_wave_says_why(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(budget_vnd=1_000)
+    world.add_people(3, first=5)
+    with refuses(WrongState, says="ngân sách"):
+        extend(world, campaign)
+    for values, says in (
+        ({"deadline": world.now}, "quá thời hạn"),
+        ({"deadline": None, "cleared_at": world.now}, "không gửi thêm"),
+        ({"cleared_at": None, "corrects": {"campaign": 1}}, "không gửi thêm"),
+    ):
+        with world.runtime.db.write() as session:
+            session.execute(update(Campaign).values(**values))
+        with refuses(WrongState, says=says):
+            extend(world, campaign)
+    world.act(campaign, CampaignAction.PAUSE)
+    with refuses(WrongState, says="Tạm dừng|tạm dừng"):
+        extend(world, campaign)
+    assert world.status(campaign)["recipients"] == 1
+
+
+def test_the_page_names_who_joined_and_one_press_writes_to_them(client: FlaskClient, world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    page = f"/admin/campaigns/{campaign}/"
+    signed_in(client, AUTHOR)
+    assert "Người mới vào danh sách" not in client.get(page).text
+    world.add_people(2, first=5)
+    shown = client.get(page).text
+    assert "2 người mới vào danh sách từ khi gửi" in shown
+    assert post(client, f"{page}extend", people="2").status_code == 303
+    shown = client.get(page).text
+    assert "Đã xếp vào hàng gửi cho 2 người mới" in shown
+    assert "người mới vào danh sách từ khi gửi" not in shown
+    assert post(client, f"{page}extend", people="2").status_code == 422
