@@ -18,6 +18,7 @@ R = TypeVar("R")
 _BY_ENDPOINT = {
     ("login.sign_in", 401): SecurityEvent.LOGIN_REFUSED,
     ("login.sign_in", 429): SecurityEvent.LOGIN_BRAKED,
+    ("login.return_from_provider", 401): SecurityEvent.LOGIN_REFUSED,
     ("login.check", 401): SecurityEvent.CODE_REFUSED,
     ("login.check", 429): SecurityEvent.LOGIN_BRAKED,
     ("login.ask_for_link", 429): SecurityEvent.LOGIN_BRAKED,

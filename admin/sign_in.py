@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import (
@@ -15,6 +17,7 @@ from flask import (
     Flask,
     Request,
     Response,
+    abort,
     flash,
     g,
     redirect,
@@ -27,7 +30,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from admin.known_devices import device_of, remember_device
@@ -38,6 +41,8 @@ from admin.login_limits import (
     may_try_own_password,
     refund_login,
 )
+from admin.wording.errors import show_error
+from outreach.accounts.identities import Identity, find_or_link, has_made_account
 from outreach.accounts.second_factor import (
     MUST_HAVE_ONE,
     CodeCheck,
@@ -58,10 +63,15 @@ from outreach.accounts.sessions import (
 from outreach.accounts.users import check_password, find_by_email
 from outreach.enqueue_jobs import enqueue_reset_mail
 from outreach.models.accounts import Organisation, Role, User, UserSession
+from outreach.rules.errors import LoaError, NotAllowed
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
+if TYPE_CHECKING:
+    from admin.provider import Provider
+
 log = logging.getLogger(__name__)
+BY_PROVIDER = "by_provider"  # session key of who signed in so
 
 
 @dataclass(frozen=True)
@@ -166,7 +176,8 @@ def _signed_in(db: Session, user: User, user_session: UserSession, runtime: Runt
         has_second_factor=has_second_factor(user),
         must_set_up=runtime.settings.requires_second_factor
         and user.role in MUST_HAVE_ONE
-        and not has_second_factor(user),
+        and not has_second_factor(user)
+        and not (session.get(BY_PROVIDER) and runtime.settings.oidc_second_factor == "provider"),
         is_confirmed=is_confirmed(user_session, now=datetime.now(UTC)),
     )
 
@@ -175,8 +186,8 @@ def stamp_of(user: User) -> str:
     return user.password_hash[-12:]
 
 
-def start_session(runtime: Runtime, user_id: int) -> ResponseReturnValue:
-    """Begin a session for an authenticated user and redirect to the page asked for."""
+def start_session(runtime: Runtime, user_id: int, *, target: str | None = None) -> ResponseReturnValue:
+    """Begin a session for an authenticated user and redirect to the page asked for, or `target`."""
     user_session = begin_session(
         runtime,
         user_id,
@@ -189,7 +200,7 @@ def start_session(runtime: Runtime, user_id: int) -> ResponseReturnValue:
     login_user(signed_in)
     session.permanent = True
     g.signed_in_as = signed_in.email
-    return redirect(safe_target(request.args.get("next")), code=303)
+    return redirect(safe_target(target or request.args.get("next")), code=303)
 
 
 def reset_session() -> None:
@@ -214,10 +225,18 @@ def safe_target(target: str | None) -> str:
 
 CODE_WITHIN = timedelta(minutes=5)  # between the password and the code
 _PENDING_LOGIN = "half"  # session key
+_NEXT = "next"  # session key of the page asked for, while the browser is at the provider
 
 
 def create_login_pages(runtime: Runtime) -> Blueprint:
     pages = Blueprint("login", __name__)
+    provider: Provider | None = None
+    if runtime.settings.oidc_issuer:
+        provider = import_module("admin.provider").Provider(runtime.settings)
+
+    @pages.context_processor
+    def offer() -> dict[str, str]:
+        return {"provider": provider.host if provider else ""}
 
     @pages.get("/")
     def front() -> ResponseReturnValue:
@@ -261,6 +280,48 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             return redirect(url_for("login.ask_code", next=request.args.get("next")), code=303)
         return start_session(runtime, user.id)
 
+    @pages.get("/login/provider")
+    def go_to_provider() -> ResponseReturnValue:
+        """Send the browser to the provider; it comes back to `return_from_provider`."""
+        if provider is None:
+            abort(404)
+        session[_NEXT] = safe_target(request.args.get("next"))
+        try:
+            return provider.begin()
+        except LoaError as error:
+            return _refuse(error)
+
+    @pages.get("/login/provider/return")
+    def return_from_provider() -> ResponseReturnValue:
+        """Sign in whom the provider names."""
+        if provider is None:
+            abort(404)
+        target = session.get(_NEXT)
+        try:
+            user = _find_account(runtime, provider.finish())
+            if current_user.is_authenticated and current_user.id != user.id:
+                raise NotAllowed("oidc_other_user")
+        except LoaError as error:
+            return _refuse(error)
+        if current_user.is_authenticated:  # it was to confirm who it is: the session is a new one
+            sign_out_of(runtime, current_user.session_id, user_id=user.id, now=datetime.now(UTC))
+            logout_user()
+        reset_session()
+        session[BY_PROVIDER] = True
+        if has_second_factor(user) and runtime.settings.oidc_second_factor == "own":
+            session[_PENDING_LOGIN] = [user.id, stamp_of(user), int(datetime.now(UTC).timestamp())]
+            return redirect(url_for("login.ask_code", next=target), code=303)
+        return start_session(runtime, user.id, target=target)
+
+    @pages.get("/login/provider/end")
+    def leave_provider() -> ResponseReturnValue:
+        if provider is None:
+            abort(404)
+        try:
+            return provider.end()
+        except LoaError as error:
+            return _refuse(error)
+
     @pages.get("/login/code")
     def ask_code() -> ResponseReturnValue:
         if _pending_user_id(runtime) is None:
@@ -288,7 +349,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if verdict is CodeCheck.WRONG:
             error = _("Mã không đúng hoặc đã dùng rồi. Hãy đợi mã tiếp theo hiện trên điện thoại và gõ lại.")
             return render_template("sign_in/code.html", error=error), 401
+        is_by_provider = session.get(BY_PROVIDER)
         reset_session()
+        if is_by_provider:
+            session[BY_PROVIDER] = True
         if verdict is CodeCheck.RECOVERED:
             with runtime.db.read() as db:
                 left = count_recovery_codes(db, user_id)
@@ -345,7 +409,8 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if has_mail and allowed is ResetRequestDecision.YES:
             with runtime.db.read() as db:
                 user = find_by_email(db, email)
-            enqueue_reset_mail(runtime, user.id if user else 0)
+                may_choose = user is not None and not has_made_account(db, user.id)
+            enqueue_reset_mail(runtime, user.id if user and may_choose else 0)
         return render_template("sign_in/forgotten.html", has_mail=has_mail, asked=True, error="")
 
     @pages.post("/logout")
@@ -353,9 +418,10 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         if current_user.is_authenticated:
             me = current_user
             sign_out_of(runtime, me.session_id, user_id=me.id, now=datetime.now(UTC))
+        is_by_provider = session.get(BY_PROVIDER)
         logout_user()
         reset_session()
-        return redirect(url_for("login.show"), code=303)
+        return redirect(url_for("login.show", left=1 if is_by_provider else None), code=303)
 
     @pages.post("/language")
     def choose_language() -> ResponseReturnValue:
@@ -363,6 +429,26 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
         return redirect(safe_target(request.form.get("next")), code=303)
 
     return pages
+
+
+def _find_account(runtime: Runtime, identity: Identity) -> User:
+    """Return the account of who signed in. Raises NotAllowed."""
+    settings, now = runtime.settings, datetime.now(UTC)
+    for is_last in (False, True):
+        try:
+            return find_or_link(
+                runtime, identity, roles=settings.oidc_roles, creates=settings.oidc_creates, now=now
+            )
+        except IntegrityError:
+            if is_last:  # else two first sign-ins at once; the other one has linked the account
+                raise
+    raise AssertionError
+
+
+def _refuse(error: LoaError) -> ResponseReturnValue:
+    """Show the page of signing in with why the provider's way did not open."""
+    status = 401 if isinstance(error, NotAllowed) else 503
+    return render_template("sign_in/login.html", error=show_error(error), email=""), status
 
 
 def _pending_user_id(runtime: Runtime) -> int | None:

@@ -160,6 +160,7 @@ ACTIONS: dict[str, Any] = {
     "reply.export": _l("Xuất câu trả lời có nhãn ra tệp"),
     "report.by_hand": _l("Ghi đã gửi báo cáo bằng cách khác"),
     "user.create": _l("Tạo tài khoản"),
+    "user.identity": _l("Nối tài khoản với nơi đăng nhập chung"),
     "user.change": _l("Đổi vai trò, phạm vi"),
     "user.disable": _l("Khóa tài khoản"),
     "user.enable": _l("Mở lại tài khoản"),

@@ -184,7 +184,7 @@ def change_user(
     require_role(user)
     changed = _lock(session, user_id)
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
-        _require_other_administrator(session, changed)
+        require_other_administrator(session, changed)
         end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
     check_scope(session, organisation_id, area_code)
     values: dict[str, Any] = {
@@ -208,7 +208,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
     if disabled.id == user.id:
         raise WrongState("own_account_lock")
     if disabled.role is Role.ADMINISTRATOR:
-        _require_other_administrator(session, disabled)
+        require_other_administrator(session, disabled)
     disabled.is_active, disabled.password_hash = False, no_password()
     end_sessions(session, disabled.id, now=now)
     end_tokens(session, actor_id=user.id, made_by=disabled.id, now=now)
@@ -297,7 +297,7 @@ def _lock(session: Session, user_id: int) -> User:
     return user
 
 
-def _require_other_administrator(session: Session, leaving: User) -> None:
+def require_other_administrator(session: Session, leaving: User) -> None:
     is_another = (User.role == Role.ADMINISTRATOR) & User.is_active & (User.id != leaving.id)
     if not count_rows(session, User, is_another):
         raise WrongState("last_administrator")

@@ -20,6 +20,7 @@ from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.formats import DEFAULT_FIELDS, PushFields, parse_push_fields
 from outreach.rules.keys import Purpose, join_keys, split_keys
 from outreach.rules.quiet_days import QuietDays, parse_quiet_days
+from outreach.rules.role_map import MappedRole, parse_role_map
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_ENV = ROOT / "var" / "env"
@@ -173,6 +174,30 @@ class Settings:
         DEFAULT_FIELDS,
         parse_push_fields,
         "what the operator calls id, sender, recipient, body, at",
+    )
+    oidc_issuer: str = _web(
+        "an OpenID provider by which people sign in beside passwords: its issuer; `https` in production"
+    )
+    oidc_client_id: str = _text(
+        "what the provider calls Loa; it allows `PUBLIC_BASE_URL/login/provider/return`"
+    )
+    oidc_client_secret: str = _text("the secret that the provider gave for it", secret=True)
+    oidc_role_claim: str = _var("groups", formats.text, "the claim that has a person's groups")
+    oidc_roles: tuple[MappedRole, ...] = _var(
+        (),
+        parse_role_map,
+        "roles of groups, separated by commas: `loa-canbo=staff:PN, loa-qt=administrator`; of several the first counts",
+    )
+    oidc_creates: bool = _var(
+        False,
+        formats.yes_or_no,
+        "whether who has no account gets one by their groups, which it then follows: yes or no. Else an administrator makes it, and it is "
+        "linked by its mail address, which the provider must have verified",
+    )
+    oidc_second_factor: str = _var(
+        "provider",
+        formats.choice("provider", "own"),
+        "who asks for a second factor of those who sign in by the provider: the provider itself, or Loa as after a password",
     )
     uploads_dir: str = _var(
         str(ROOT / "var" / "uploads"),
@@ -337,6 +362,14 @@ class Settings:
                 problems.append(LoaError("twilio_setting_missing", name="TWILIO_ACCOUNT_SID"))
             if self.speaks_twilio and self.twilio_auth_token == KNOWN_TOKEN:
                 problems.append(LoaError("twilio_setting_missing", name="TWILIO_AUTH_TOKEN"))
+        if self.oidc_issuer:
+            problems += [
+                LoaError("oidc_setting_missing", name=name)
+                for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+                if not environ.get(name, "").strip()
+            ]
+            if self.app_env == "production" and not self.oidc_issuer.startswith("https:"):
+                problems.append(LoaError("oidc_not_https"))
         redis = urlsplit(self.redis_url)
         is_elsewhere = bool(redis.hostname) and redis.hostname not in THIS_MACHINE
         has_password = bool(redis.password) or "password=" in redis.query

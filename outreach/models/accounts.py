@@ -112,6 +112,19 @@ class KeptFilters(BaseWithId):
     kept_at: Mapped[datetime]
 
 
+class UserIdentity(BaseWithId):
+    """Who an identity provider says a user is. `is_made`: the account was made from its groups, and follows them."""
+
+    __tablename__ = "user_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), UniqueConstraint("user_id", "issuer"))
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    is_made: Mapped[bool] = mapped_column(default=False, server_default=false())
+    linked_at: Mapped[datetime]
+
+
 class RecoveryCode(BaseWithId):
     """Code that replaces a lost second factor, once; stored as a keyed hash."""
 

@@ -272,6 +272,9 @@ POST invitation.choose      open 400 400
 GET  login.front            open 200 302
 GET  login.show             open 200 302
 POST login.sign_in          open 401 401
+GET  login.go_to_provider   open 404 404
+GET  login.return_from_provider open 404 404
+GET  login.leave_provider   open 404 404
 GET  login.ask_code         open 302 302
 POST login.check            open 303 303
 GET  login.ask_password     open 302 200

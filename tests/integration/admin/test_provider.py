@@ -1,0 +1,226 @@
+"""Signing in by an OpenID provider: whom it lets in, as what, and what does not pass for its word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from joserfc.jwk import RSAKey
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
+
+from admin.app import create_app
+from outreach.accounts.organisations import create_organisation
+from outreach.core.settings import BadSettings, Settings
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role, User, UserIdentity
+from outreach.rules.role_map import parse_role_map
+from outreach.runtime import Runtime
+from tests.support.admin_client import post, signed_in
+from tests.support.openid_provider import CLIENT, SECRET, OpenIdProvider
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World
+
+PERSON = {"sub": "7", "email": AUTHOR, "email_verified": True, "name": "A Thun"}
+
+
+@dataclass
+class Web:
+    """Loa with a provider, a browser before both, and the database behind."""
+
+    runtime: Runtime
+    provider: OpenIdProvider
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self.runtime = replace(self.runtime, settings=self.settings)
+        self.app = create_app(self.settings, runtime=self.runtime)
+        self.browser = self.new_browser()
+
+    def new_browser(self) -> FlaskClient:
+        return self.app.test_client()
+
+    def go(self, path: str = "/login/provider") -> str:
+        """Press the button; returns where the provider sends the browser back to."""
+        there = self.browser.get(path)
+        assert there.location.startswith(f"{self.provider.issuer}/authorize?")
+        back = urlsplit(self.provider.authorize(urlsplit(there.location).query))
+        return f"{back.path}?{back.query}"
+
+    def sign_in(self, **person: Any) -> TestResponse:
+        self.provider.person = {**PERSON, **person}
+        return self.browser.get(self.go())
+
+    def is_in(self) -> bool:
+        return self.browser.get("/admin/").status_code == 200
+
+
+@pytest.fixture
+def provider() -> Iterator[OpenIdProvider]:
+    opened = OpenIdProvider()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def web(settings: Settings, world: World, provider: OpenIdProvider) -> Web:
+    return Web(
+        world.runtime,
+        provider,
+        replace(settings, oidc_issuer=provider.issuer, oidc_client_id=CLIENT, oidc_client_secret=SECRET),
+    )
+
+
+@both_databases
+def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_then_on(
+    web: Web, world: World
+) -> None:
+    assert "127.0.0.1" in web.browser.get("/login").text
+    assert web.sign_in(email=AUTHOR.upper()).status_code == 303
+    assert web.is_in()
+    asked = web.provider.asked[0]
+    assert (asked["response_type"], asked["code_challenge_method"], asked["max_age"]) == (
+        "code",
+        "S256",
+        "900",
+    )
+    out = post(web.browser, "/logout")
+    assert "/login?left=1" in out.location
+    assert web.browser.get("/login/provider/end").location.startswith(f"{web.provider.issuer}/end?")
+    assert not web.is_in()
+    # The address at the provider may change; an unverified one links nothing, and is not looked at here.
+    assert web.sign_in(email="khac@loa.example", email_verified=False).status_code == 303
+    assert web.is_in()
+    with world.runtime.db.read() as session:
+        user = session.scalars(select(User).where(User.email == AUTHOR)).one()
+        known = session.scalars(select(UserIdentity)).one()
+        told = session.scalars(
+            select(AuditEvent.action).where(AuditEvent.subject == f"users:{user.id}")
+        ).all()
+    assert (known.user_id, known.subject, known.is_made) == (user.id, "7", False)
+    assert [each for each in told if each in ("login", "user.identity")] == [
+        "user.identity",
+        "login",
+        "login",
+    ]
+    assert signed_in(web.new_browser(), AUTHOR).get("/admin/").status_code == 200  # by password as before
+
+
+def test_what_is_not_the_providers_word_opens_nothing(web: Web, world: World) -> None:
+    provider = web.provider
+    provider.person = dict(PERSON)
+    lies: list[dict[str, Any]] = [
+        {"iss": "https://other.example"},
+        {"aud": "another"},
+        {"nonce": "another"},
+        {"nonce": None},
+        {"exp": 1},
+        {"sub": None},
+        {"auth_time": 1},
+        {"auth_time": None},
+    ]
+    for lie in lies:
+        provider.claims = lie
+        assert web.browser.get(web.go()).status_code == 401, lie
+        assert not web.is_in()
+    provider.claims = {}
+    provider.algorithm = "none"
+    assert web.browser.get(web.go()).status_code == 401
+    provider.algorithm, provider.key = "RS256", RSAKey.generate_key(2048, {"kid": "1"})
+    assert web.browser.get(web.go()).status_code == 401  # signed by a key that it does not show
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(UserIdentity)).all() == []
+
+
+def test_a_way_back_is_of_one_browser_and_of_one_time(web: Web) -> None:
+    web.provider.person = dict(PERSON)
+    back = web.go()
+    assert web.new_browser().get(back).status_code == 401  # another browser has not asked
+    assert web.browser.get(back.replace("state=", "state=x")).status_code == 401
+    assert web.browser.get(back.replace("iss=", "iss=x")).status_code == 401
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    other = web.go().replace("code=", f"code={code}&x=")
+    web.provider.codes.clear()  # as for a code that was used
+    assert web.browser.get(other).status_code == 401
+    assert web.browser.get("/login/provider/return?error=access_denied&state=x").status_code == 401
+    web.browser.get(back := web.go("/login/provider?next=/admin/campaigns/"))
+    assert web.is_in()
+    post(web.browser, "/logout")
+    assert web.browser.get(back).status_code == 401
+    assert not web.is_in()
+
+
+def test_who_has_no_account_or_a_locked_one_stays_out(web: Web, world: World) -> None:
+    for person in (
+        {"email": "la@loa.example"},
+        {"email_verified": False},
+        {"email_verified": "true"},
+        {"email": None},
+    ):
+        assert web.sign_in(**person).status_code == 401, person
+    web.sign_in()
+    post(web.browser, "/logout")
+    assert web.sign_in(sub="8").status_code == 401  # the address has another owner at the provider
+    with world.runtime.db.write() as session:
+        session.execute(update(User).where(User.email == AUTHOR).values(is_active=False))
+    assert web.sign_in().status_code == 401
+    assert "bị khóa" in web.sign_in().text
+    english = web.browser.get(web.go(), headers={"Accept-Language": "en"})
+    assert english.status_code == 401
+
+
+@both_databases
+def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> None:
+    with world.runtime.db.write() as session:
+        create_organisation(
+            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
+        )
+    roles = parse_role_map("loa-qt=administrator, loa-canbo=staff:PN, loa-xem=auditor")
+    web = Web(web.runtime, web.provider, replace(web.settings, oidc_roles=roles, oidc_creates=True))
+    new = {"sub": "9", "email": "moi@loa.example"}
+    assert web.sign_in(**new, groups=["khác"]).status_code == 401
+    assert web.sign_in(**new, groups=["loa-xem", "loa-canbo"]).status_code == 303
+    assert web.is_in()
+
+    def account() -> tuple[Role, str | None]:
+        with world.runtime.db.read() as session:
+            user = session.scalars(select(User).where(User.email == new["email"])).one()
+            return user.role, user.organisation.code if user.organisation else None
+
+    assert account() == (Role.STAFF, "PN")
+    post(web.browser, "/logout")
+    assert web.sign_in(**new, groups="loa-xem").status_code == 303
+    assert account() == (Role.AUDITOR, None)
+    post(web.browser, "/logout")
+    assert web.sign_in(**new, groups=[]).status_code == 401
+    # What an administrator made keeps its role.
+    assert web.sign_in(groups=["loa-qt"]).status_code == 303
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(User.role).where(User.email == AUTHOR)).one() is Role.STAFF
+
+
+def test_the_second_factor_is_the_providers_unless_loa_asks_for_its_own(web: Web, world: World) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(User).where(User.email == AUTHOR).values(totp_nonce="n"))
+    web.sign_in()
+    assert web.is_in()
+    own = Web(web.runtime, web.provider, replace(web.settings, oidc_second_factor="own"))
+    assert "/login/code" in own.sign_in().location
+    assert not own.is_in()
+
+
+def test_a_provider_that_is_away_leaves_the_password(web: Web) -> None:
+    web.provider.close()
+    answer = web.browser.get("/login/provider")
+    assert answer.status_code == 503
+    assert 'name="password"' in answer.text
+
+
+def test_settings_that_do_not_fit_are_told() -> None:
+    with pytest.raises(BadSettings) as told:
+        Settings.from_env({"OIDC_ISSUER": "https://id.example", "OIDC_ROLES": "x=king"})
+    assert str(told.value).count("oidc_setting_missing") == 2
+    assert "role_map_wrong" in str(told.value)
