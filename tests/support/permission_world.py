@@ -41,7 +41,15 @@ from campaigns.rules.webhooks import EventKind
 from campaigns.sweep import sweep
 from campaigns.webhooks.collect_events import new_delivery
 from outreach.accounts.sessions import begin_session, find_session
-from outreach.models.accounts import ApiToken, Organisation, OrganisationKind, Role, User, UserSession
+from outreach.models.accounts import (
+    ApiToken,
+    KeptFilters,
+    Organisation,
+    OrganisationKind,
+    Role,
+    User,
+    UserSession,
+)
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -226,6 +234,12 @@ class Office:
         db.flush()
         self.values["template_id"] = template.id
         self.values["session_id"] = begin_session(db, spare.id, address="", user_agent="", now=self.now).id
+        kept = KeptFilters(
+            user_id=spare.id, page="inbox.index", name=MARK, query="kind=help", kept_at=self.now
+        )
+        db.add(kept)
+        db.flush()
+        self.values["filters_id"] = kept.id
 
     def _add_lists(self, db: Session) -> None:
         made = ContactList(organisation_id=self.values[HERE], name=LIST, created_at=self.now)

@@ -364,7 +364,7 @@ REFUSED_WITHIN = {
     "report.prepare": {404},  # nothing is frozen yet
     "campaigns.keep": {404},  # a form is kept under a key of its own
     "campaigns.drop": {404},
-    "account.remove_filters": {404},  # none is kept
+    "account.remove_filters": {404},  # another user's
     "contacts.unmerge": {404},  # nobody was merged
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
     "lists.answer_place": {404},  # no place is open
