@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session, selectinload
 from campaigns.delivery.streams import step_times
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Message
-from campaigns.planning.audience import planned_phones
+from campaigns.planning.audience import audience_query, planned_phones
+from campaigns.rules.audience import AudienceQuery
 from campaigns.rules.collisions import WEEK, StepMoment, find_collision
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.permissions import visible_to
@@ -92,7 +93,9 @@ class _Collisions:
 
     def __init__(self, session: Session, runtime: Runtime, *, now: datetime) -> None:
         self._session, self._settings, self._now = session, runtime.settings, now
-        self._phones: dict[tuple[int, int], Set[int]] = {}
+        # Of steps of a frozen audience by campaign and number; of planned ones by their query, which campaigns share.
+        self._phones: dict[tuple[int, int] | AudienceQuery, Set[int]] = {}
+        self._queries: dict[int, AudienceQuery] = {}
         self._campaigns: dict[int, Campaign] = {}
         self._every = 1
 
@@ -159,16 +162,22 @@ class _Collisions:
         """Return the phones of a step: those of its messages, else of the frozen audience, else of the one planned."""
         campaign = self._campaigns[moment.campaign_id]
         step = next(each for each in campaign.steps if each.number == moment.number)
-        # All steps of an audience that is not frozen have the same phones.
-        key = (campaign.id, moment.number if campaign.recipients is not None else 0)
+        key = (campaign.id, step.number) if campaign.recipients is not None else self._query_of(campaign)
         if key not in self._phones:
-            self._phones[key] = self._read_phones(campaign, step)
+            self._phones[key] = (
+                planned_phones(self._session, key, every=self._every)
+                if isinstance(key, AudienceQuery)
+                else self._read_phones(campaign, step)
+            )
         return self._phones[key]
 
-    def _read_phones(self, campaign: Campaign, step: Step) -> Set[int]:
-        if campaign.recipients is None:
+    def _query_of(self, campaign: Campaign) -> AudienceQuery:
+        if campaign.id not in self._queries:
             passes = self._settings.urgent_passes_opt_outs
-            return planned_phones(self._session, campaign, every=self._every, passes_opt_outs=passes)
+            self._queries[campaign.id] = audience_query(self._session, campaign, passes_opt_outs=passes)
+        return self._queries[campaign.id]
+
+    def _read_phones(self, campaign: Campaign, step: Step) -> Set[int]:
         if step.opened_at:
             column: Any = Message.phone_id
             query = select(column).where(

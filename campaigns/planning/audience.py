@@ -374,11 +374,8 @@ def freeze_statement(
     )
 
 
-def planned_phones(
-    session: Session, campaign: Campaign, *, every: int, passes_opt_outs: bool = False
-) -> set[int]:
-    """Return each `every`-th phone that a campaign would write to if its audience were frozen now."""
-    query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
+def planned_phones(session: Session, query: AudienceQuery, *, every: int) -> set[int]:
+    """Return each `every`-th phone that would be written to if the audience were frozen now."""
     if not query.lists:
         return set()
     statement, parameters = _audience_statement(
