@@ -44,7 +44,7 @@ from campaigns.planning.drafts import (
     is_campaign_author,
 )
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.preview import AudiencePreview, Preview, build_preview
+from campaigns.planning.preview import AudiencePreview, Cost, Preview, build_preview
 from campaigns.rules.approvals import has_outgrown
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
@@ -133,10 +133,11 @@ def read_talk(session: Session, campaign: Campaign, user: User, *, is_over: bool
 class ShownWave:
     """Who has joined the lists since the launch: how many, None: to be counted on demand; and how the wave may leave.
 
-    `asked` is for how many it was asked; `may_approve`: the user's press is an approval.
+    `vnd` is the most that it costs. `asked` is for how many it was asked; `may_approve`: the user's press is an approval.
     """
 
     people: int | None
+    vnd: int
     is_outgrown: bool
     approved: int | None
     asked: int | None
@@ -150,9 +151,12 @@ _COUNTED_AT_ONCE = 20_000
 
 
 def read_wave(
-    session: Session, campaign: Campaign, user: User, *, settings: Settings, may_count: bool
+    session: Session, campaign: Campaign, user: User, cost: Cost, *, settings: Settings, may_count: bool
 ) -> ShownWave | None:
-    """Return the second wave that a campaign could have, None if there can be none or nobody has joined."""
+    """Return the second wave that a campaign could have, None if there can be none or nobody has joined.
+
+    `cost` is that of the first step for the present audience.
+    """
     if not may_open(user.role, "campaigns.extend") or refuse_wave(campaign, now=datetime.now(UTC)):
         return None
     before, people = campaign.recipients or 0, None
@@ -162,8 +166,10 @@ def read_wave(
             return None
     asked, approved = campaign.wave or {}, campaign.approved_recipients
     margin = settings.approved_growth_percent
+    price = cost.vnd / cost.total if cost.total else settings.price_per_segment_vnd
     return ShownWave(
         people=people,
+        vnd=round((people or 0) * cost.most * price),
         is_outgrown=has_outgrown(approved, before + (people or 0), margin_percent=margin),
         approved=approved,
         asked=asked.get("people"),
