@@ -5,6 +5,9 @@ shuffled. Over SMPP all connections are cut as often as workers are killed; what
 receipt, or left for a person and then missing at the gateway, or there in part. Over the aggregator nothing is left. Exit status 1 if
 anything was lost or sent twice, or left unknown over the aggregator.
 
+`--gateway both` has two: messages go over SMPP until its line is dead, in the middle of the send; the aggregator carries on. At the end
+the line is back, what is unknown is settled, and the first gateway is drained and closed.
+
 `--centre FOLDER` sends over SMPP to the server of npm's `smpp` instead of the simulator; `npm install smpp` in an empty folder
 makes FOLDER, its `node_modules`.
 """
@@ -12,6 +15,7 @@ makes FOLDER, its `node_modules`.
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import random
 import shutil
@@ -19,31 +23,41 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
 
+from campaigns.delivery.gateway_accounts import change_gateway_state, save_gateway, try_gateway
+from campaigns.delivery.reconcile import decide_unknown
 from campaigns.models.messages import Attempt, WaitingReceipt
 from campaigns.rules.states import AttemptState
 from deploy.redis_server import find_port
+from outreach.accounts.users import find_user
 from outreach.core.schema import upgrade
+from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
+from outreach.models.gateways import ENVIRONMENT
+from outreach.rules.errors import WrongState
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
+from tests.support.line import Line
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
-from tests.support.world import World
+from tests.support.world import AUTHOR, World
 
 ENDS_AFTER_S = 900.0
+CARRIES_ON_WITHIN_S = 10.0
+TESTER = "+84905000999"
 FAULTS = {"latency_ms": 60, "rate_429": 0.02, "callbacks_repeat": 2, "callbacks_shuffle": True}
 FAULTS_OF_HTTP = {"rate_cut": 0.03, "rate_cut_before": 0.02, "rate_500": 0.02, "rate_500_after": 0.02}
 
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.drills.gateways")
-    options.add_argument("--gateway", choices=("smpp", "aggregator"), default="smpp")
+    options.add_argument("--gateway", choices=("smpp", "aggregator", "both"), default="smpp")
     options.add_argument("--messages", type=int, default=20_000)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument(
@@ -52,6 +66,8 @@ def main() -> int:
     given = options.parse_args()
     folder = make_folder()
     try:
+        if given.gateway == "both":
+            return run_both(folder, messages=given.messages, centre=given.centre)
         return run(folder, given.gateway, messages=given.messages, kills=given.kills, centre=given.centre)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -113,6 +129,121 @@ def run(folder: Path, gateway: str, *, messages: int, kills: int, centre: Path |
             postgres.stop()
 
 
+def run_both(folder: Path, *, messages: int, centre: Path | None) -> int:
+    postgres, redis, port = start_postgres(folder), start_redis(folder), find_port()
+    with running_centre(centre) if centre else running_simulator() as first, running_simulator() as second:
+        line = Line(first.smpp_url)
+        settings = simulator_settings(
+            create_database(postgres.url),
+            redis.url,
+            second,
+            PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
+            SMS_GATEWAY="smpp",
+            SMS_LIVE="no",
+            SMPP_URL=line.url,
+            SMPP_WINDOW=50,
+            GATEWAY_KEYS=f"1:{base64.b64encode(os.urandom(32)).decode()}",
+        )
+        runtime = open_runtime(settings)
+        upgrade(runtime.db)
+        world, processes = World(runtime, second), Processes(settings, folder / "processes.log")
+        world.add_people(messages)
+        for each in (first, second):
+            each.faults(**FAULTS, seed=1)
+        try:
+            web = f"gunicorn asgi:app --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --no-control-socket"
+            processes.start_program(*web.split())
+            for queue in ("default", "inbound", "send", "send"):
+                processes.start("worker", "--queues", queue)
+            processes.start("scheduler")
+            administrator = add_second(world, second)
+            campaign = world.launch()
+            wait_until(lambda: first.stats()["accepted"] > messages / 2)
+            before = second.stats()["accepted"]
+            line.cut()
+            died = time.monotonic()
+            wait_until(lambda: second.stats()["accepted"] > before)
+            carried_on = time.monotonic() - died
+            wait_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+            all_sent = time.monotonic() - died
+            line.restore()
+            wait_for_end(world, campaign)
+            unknown = world.status(campaign)["steps"][0]["messages"].get("unknown", 0)
+            sent = Counter(entry["To"] for each in (first, second) for entry in each.ledger())
+            print(
+                f"the other carried on after {carried_on:.1f} s; all was sent {all_sent:.0f} s after the line was cut"
+            )
+            print(f"over SMPP {len(first.ledger())}, over the aggregator {len(second.ledger()) - 1}")
+            result = report(
+                world, campaign, messages=messages, may_be_unknown=True, sent=sent - Counter([TESTER])
+            )
+            close_first(world, campaign, administrator)
+            print(f"{unknown} unknown settled by a person; the first gateway is closed")
+            return result or int(carried_on > CARRIES_ON_WITHIN_S)
+        finally:
+            line.close()
+            processes.stop()
+            runtime.close()
+            redis.stop()
+            postgres.stop()
+
+
+def add_second(world: World, simulator: RunningSimulator) -> User:
+    """Add the aggregator at a simulator, test it and put it to work. Returns the administrator."""
+    with world.runtime.db.write() as session:
+        administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    entered = dict.fromkeys(("window", "senders", "pace", "price", "prices"), "")
+    by = {"user": administrator, "settings": world.runtime.settings}
+    account = save_gateway(
+        world.runtime,
+        account_id=None,
+        name="Nhà cung cấp B",
+        kind="aggregator",
+        profile="esms",
+        url=f"{simulator.url}/aggregator",
+        login=simulator.account_sid,
+        secret=simulator.auth_token,
+        operators=(),
+        position="2",
+        proof="operator",
+        is_unaccented=False,
+        now=datetime.now(UTC),
+        **entered,
+        **by,
+    ).id
+    try_gateway(world.runtime, account, number=TESTER, now=datetime.now(UTC), **by)
+    wait_until(lambda: simulator.stats()["accepted"] == 1)
+    wait_until(lambda: is_done(world, account, "active", administrator))
+    return administrator
+
+
+def is_done(world: World, account: int, state: str, user: User) -> bool:
+    try:
+        change_gateway_state(world.runtime, account, state=state, user=user, now=datetime.now(UTC))
+    except WrongState:
+        return False
+    return True
+
+
+def close_first(world: World, campaign: int, administrator: User) -> None:
+    """Settle what is unknown as a person does three hours later, drain the first gateway and close it."""
+    now = datetime.now(UTC) + timedelta(hours=3)
+    key = world.runtime.settings.secret_key
+    with world.runtime.db.write() as session:
+        author = find_user(session, AUTHOR)
+        decide_unknown(session, campaign, resend=False, user=author, now=now, secret_key=key)
+    for state in ("draining", "closed"):
+        wait_until(lambda state=state: is_done(world, ENVIRONMENT, state, administrator))
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + ENDS_AFTER_S
+    while not holds():
+        if time.monotonic() > ends:
+            raise TimeoutError(holds)
+        time.sleep(0.1)
+
+
 def break_things(simulator: RunningSimulator, processes: Processes, *, messages: int, kills: int) -> int:
     """Kill a worker and cut all SMPP connections, `kills` times over the send. Returns how often there were some."""
     senders = [processes.start("worker", "--queues", "send") for _ in range(2)]
@@ -143,8 +274,10 @@ def wait_for_end(world: World, campaign: int) -> None:
         time.sleep(0.5)
 
 
-def report(world: World, campaign: int, *, messages: int, may_be_unknown: bool) -> int:
-    sent = Counter(world.sent_to())
+def report(
+    world: World, campaign: int, *, messages: int, may_be_unknown: bool, sent: Counter[str] | None = None
+) -> int:
+    sent = Counter(world.sent_to()) if sent is None else sent
     counts = world.status(campaign)["steps"][0]["messages"]
     with world.runtime.db.read() as session:
         unknown = set(

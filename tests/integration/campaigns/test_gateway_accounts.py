@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import Counter
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import func, select, update
@@ -22,6 +19,7 @@ from outreach.models.accounts import Role
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayState
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.sms import smpp
+from tests.support.line import Line
 from tests.support.world import AUTHOR, World
 
 SECRET = "khóa của nhà cung cấp"
@@ -152,48 +150,6 @@ def test_a_kept_password_goes_to_no_other_address(world: World) -> None:
         with pytest.raises(BadInput, match="gateway_secret_again"):
             save(world, account_id=account, secret="", **elsewhere)
     save(world, account_id=account, url="https://moi.example", secret="mat-khau-moi")
-
-
-class Line:
-    """A connection to a server that can be cut for good."""
-
-    def __init__(self, url: str) -> None:
-        self._target = urlsplit(url)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._writers: list[asyncio.StreamWriter] = []
-        self._server = self._run(asyncio.start_server(self._forward, "127.0.0.1", 0))
-        port = self._server.sockets[0].getsockname()[1]
-        login = self._target.netloc.rpartition("@")[0]
-        self.url = f"{self._target.scheme}://{login}@127.0.0.1:{port}"
-
-    def _run(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
-        self._writers += [writer, back]
-
-        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            with suppress(OSError):
-                while data := await source.read(65536):
-                    target.write(data)
-            target.close()
-
-        await asyncio.gather(copy(reader, back), copy(there, writer))
-
-    def cut(self) -> None:
-        async def end() -> None:
-            self._server.close()
-            for writer in self._writers:
-                writer.transport.abort()
-
-        self._run(end())
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
 
 
 def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(
