@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.lifecycle import STATE_NAMES, change_state, delete_reach, find_campaign
 from campaigns.live_permit import require_permit
-from campaigns.models.campaigns import Campaign
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.planning.approvals import LaunchTerms, approvers_of, compute_terms, outgrown_approval
 from campaigns.planning.audience import add_joined, add_lists, count_joined
 from campaigns.planning.drafts import is_campaign_author
@@ -27,7 +28,7 @@ from outreach.accounts.permissions import require_role
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
 from outreach.models.accounts import Role, User
-from outreach.rules.errors import LoaError, WrongState
+from outreach.rules.errors import LoaError, NotFound, WrongState, or_raise
 from outreach.use_cases import enqueue_after_commit, use_case
 
 
@@ -89,13 +90,61 @@ def send_second_wave(
     if added > joined:  # by an import that ended in between
         raise WrongState("second_wave_grew", read=joined, now=added)
     campaign.recipients, campaign.wave = before + added, None
-    queue_step(session, campaign.steps[0], now=now, passes_opt_outs=passes, after=last)
-    delete_reach(session, campaign_id)
-    if not change_state(session, campaign_id, CampaignAction.EXTEND, now=now, ended_at=None):
-        raise WrongState("second_wave_impossible")
-    audit.record(session, "campaign.extend", f"campaigns:{campaign_id}", user, now, people=added)
-    enqueue_after_commit(session, enqueue_sweep)
+    _queue(session, campaign, added, after=last, settings=settings, user=user, now=now)
     return SecondWave(added, has_left=True)
+
+
+@use_case
+def add_recipient(
+    session: Session, campaign_id: int, contact_id: int, *, settings: Settings, user: User, now: datetime
+) -> Recipient:
+    """Add one person who has joined the lists, and queue the first step for them, within the approval alone.
+
+    Returns their row in the audience, also if they have it already or are left out. Raises NotFound, and WrongState where the
+    campaign takes nobody now, or its approval or budget do not cover one more.
+    """
+    campaign = find_campaign(session, campaign_id, user=user)
+    session.refresh(campaign, with_for_update={"key_share": True})
+    own = select(Recipient).where(Recipient.campaign_id == campaign_id, Recipient.contact_id == contact_id)
+    if known := session.scalar(own):
+        return known
+    if refusal := refuse_wave(campaign, now=now):
+        raise refusal
+    require_permit(session, is_live=settings.is_live)
+    add_lists(session, campaign)
+    passes = settings.urgent_passes_opt_outs
+    added, last = add_joined(session, campaign, passes_opt_outs=passes, only=contact_id)
+    row = or_raise(session.scalar(own), NotFound("person_not_in_campaign_lists"))
+    if added:
+        campaign.recipients = (campaign.recipients or 0) + added
+        terms = compute_terms(session, campaign, settings=settings, now=now)
+        if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
+            raise refusal
+        is_enough = terms.approvals <= max(1, len(approvers_of(session, campaign.id)))
+        if not is_enough or outgrown_approval(campaign, terms):
+            raise WrongState("recipient_beyond_approval")
+        _queue(session, campaign, added, after=last, settings=settings, user=user, now=now)
+    return row
+
+
+def _queue(
+    session: Session,
+    campaign: Campaign,
+    added: int,
+    *,
+    after: int,
+    settings: Settings,
+    user: User,
+    now: datetime,
+) -> None:
+    """Queue the first step for recipients with an id after this one; a campaign that was complete goes on."""
+    passes = settings.urgent_passes_opt_outs
+    queue_step(session, campaign.steps[0], now=now, passes_opt_outs=passes, after=after)
+    delete_reach(session, campaign.id)
+    if not change_state(session, campaign.id, CampaignAction.EXTEND, now=now, ended_at=None):
+        raise WrongState("second_wave_impossible")
+    audit.record(session, "campaign.extend", f"campaigns:{campaign.id}", user, now, people=added)
+    enqueue_after_commit(session, enqueue_sweep)
 
 
 def _is_approved(

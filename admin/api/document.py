@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from admin.api import campaigns, contacts, drafts, figures, problems, replies, webhooks
+from admin.api import campaigns, contacts, drafts, figures, problems, recipients, replies, webhooks
 from admin.api.campaigns import add_campaign_routes
 from admin.api.contacts import add_contact_routes
 from admin.api.drafts import add_draft_routes
 from admin.api.figures import add_figure_routes
+from admin.api.recipients import add_recipient_routes
 from admin.api.replies import add_reply_routes
 from admin.api.routing import Api
 from admin.api.webhooks import add_webhook_routes, describe_webhooks
@@ -42,6 +43,7 @@ def create_api(runtime: Runtime) -> Blueprint:
     add_campaign_routes(api)
     add_draft_routes(api)
     add_figure_routes(api)
+    add_recipient_routes(api)
     add_reply_routes(api)
     add_webhook_routes(api)
 
@@ -83,6 +85,7 @@ def describe(api: Api) -> dict[str, Any]:
                 **campaigns.SCHEMAS,
                 **drafts.SCHEMAS,
                 **figures.SCHEMAS,
+                **recipients.SCHEMAS,
                 **replies.SCHEMAS,
                 **webhooks.SCHEMAS,
             },

@@ -266,6 +266,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Right.REPLIES_READ: _l("đọc câu trả lời và từ chối nhận tin"),
         Right.REPLIES_WRITE: _l("gửi câu trả lời và từ chối nhận tin vào"),
         Right.WEBHOOKS_WRITE: _l("đăng ký nhận thông báo tự động"),
+        Right.MESSAGES_SEND: _l("gửi cho từng người trong chiến dịch đã duyệt"),
     },
     "event": {
         EventKind.ANSWER_RECORDED: _l("có câu trả lời"),

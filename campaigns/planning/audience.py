@@ -59,15 +59,18 @@ def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bo
     campaign.recipients = count_new_audience(session, campaign.id)
 
 
-def add_joined(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> tuple[int, int]:
-    """Add to a frozen audience those who have joined its lists since. The caller holds the campaign's row.
+def add_joined(
+    session: Session, campaign: Campaign, *, passes_opt_outs: bool = False, only: int | None = None
+) -> tuple[int, int]:
+    """Add to a frozen audience those who have joined its lists since, or one of them. The caller holds the campaign's row.
 
-    Returns how many recipients they are, and the id after which theirs begin.
+    Returns how many they are, and the id after which theirs begin.
     """
     ids = select(func.max(Recipient.id)).where(Recipient.campaign_id == campaign.id)
     last = session.scalar(ids) or 0
     query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
-    statement, parameters = freeze_statement(query, seed=campaign.seed or 1, joined=True)
+    some = "" if only is None else f" AND m.contact_id = {only:d}"
+    statement, parameters = freeze_statement(query, seed=campaign.seed or 1, joined=True, some=some)
     with full_scan(session):
         session.execute(statement, {"campaign": campaign.id, **parameters})
     return count_new_audience(session, campaign.id, after=last), last
@@ -262,10 +265,9 @@ _UNREACHABLE = """
                 WHEN opted_out = 1 THEN 'opted_out'
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
-# Each person of the lists once, with one phone: the first of theirs that may be written to. A person
-# who opted out on any of their phones asked for no message on all of them; a wrong number only
-# rules out that number. Of several people on one phone, one gets the message: people without another phone before
-# people with one, then the first. The others are written to on their next phone that nobody else is written to on.
+# Each person of the lists once, with one phone: the first of theirs that may be written to. A person who opted out on any of
+# their phones asked for no message on all of them; a wrong number only rules out that number. Of several people on one phone one gets
+# the message: those without another before those with one, then the first. The others get it on their next phone that is nobody's.
 _AUDIENCE = """
 {into}
 WITH people AS (
@@ -357,7 +359,7 @@ GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, con
 
 
 def freeze_statement(
-    query: AudienceQuery, *, seed: int, joined: bool = False
+    query: AudienceQuery, *, seed: int, joined: bool = False, some: str = ""
 ) -> tuple[TextClause, dict[str, Any]]:
     """Return the statement that writes an audience into `recipients`, and its parameters.
 
@@ -368,6 +370,7 @@ def freeze_statement(
     return _audience_statement(
         query,
         joined=joined,
+        some=some,
         into=_FROZEN,
         columns=f":campaign, {columns}, {bucket}",
         which="ORDER BY contact_id",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.replies import Reply, ReplyChannel
@@ -14,13 +13,10 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import Bearer
-from outreach.accounts.permissions import visible_to
-from outreach.contacts.references import find_referenced
+from outreach.contacts.references import find_person
 from outreach.enqueue_jobs import enqueue_send
-from outreach.models.contacts import ContactList, ContactPhone, Membership, Phone
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.gateway import InboundMessage
-from outreach.rules.phone_cells import read_phone_cell
 from outreach.use_cases import enqueue_after_commit
 
 OPT_OUT_TEXT = "TC"  # as a resident writes it
@@ -46,7 +42,7 @@ def hand_in_reply(
     """
     if at > now:
         raise BadInput("reply_in_future")
-    sender = find_number(session, bearer, person=person, phone=phone, is_anybody=is_opt_out)
+    sender = find_person(session, bearer, person=person, phone=phone, is_anybody=is_opt_out).number
     reply = receive_reply(
         session,
         InboundMessage(gateway_id(bearer, reference), sender, "", text or OPT_OUT_TEXT, is_opt_out=False),
@@ -70,29 +66,3 @@ def gateway_id(bearer: Bearer, reference: str) -> str:
 
 def id_prefix(bearer: Bearer) -> str:
     return f"api.{bearer.organisation_id}."
-
-
-def find_number(session: Session, bearer: Bearer, *, person: str, phone: str, is_anybody: bool) -> str:
-    """Return the number of a person whom the token's system names, or a number that it may tell something of."""
-    visible = visible_to(session, bearer.as_user(), ContactList.organisation_id)
-    known = (
-        select(Phone.e164)
-        .join(ContactPhone, ContactPhone.phone_id == Phone.id)
-        .join(Membership, Membership.contact_id == ContactPhone.contact_id)
-        .join(ContactList, ContactList.id == Membership.list_id)
-        .where(visible)
-        .order_by(ContactPhone.position)
-        .limit(1)
-    )
-    if person:
-        contact_id = find_referenced(session, bearer.organisation_id, person)
-        number = session.scalar(known.where(ContactPhone.contact_id == contact_id)) if contact_id else None
-        if number is None:
-            raise NotFound("person_reference_unknown")
-        return number
-    numbers = read_phone_cell(phone).numbers
-    if len(numbers) != 1:
-        raise BadInput("phone_number_not_one")
-    if not is_anybody and session.scalar(known.where(Phone.e164 == numbers[0])) is None:
-        raise NotFound("phone_number_out_of_scope")
-    return numbers[0]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, delete, insert, select
 from sqlalchemy.orm import Session
 
+from outreach.accounts.api_tokens import Bearer
+from outreach.accounts.permissions import visible_to
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.models.contacts import ContactReference
+from outreach.models.contacts import ContactList, ContactPhone, ContactReference, Membership, Phone
+from outreach.rules.errors import BadInput, NotFound, or_raise
+from outreach.rules.phone_cells import read_phone_cell
 
 # Printable ASCII without a space; "#" begins names of Loa's own.
 REFERENCE = r"^[!\"$-~][!-~]{0,39}$"
@@ -33,13 +38,44 @@ def set_references(session: Session, organisation_id: int, contacts: Mapping[str
     )
 
 
-def find_referenced(session: Session, organisation_id: int, reference: str) -> int | None:
-    """Return the id of the person whom an organisation's systems call so, or None."""
-    return session.scalar(
-        select(ContactReference.contact_id).where(
-            ContactReference.organisation_id == organisation_id, ContactReference.reference == reference
-        )
+class NamedPerson(NamedTuple):
+    """Person whom a system names: the contact, if one is known, and their first number, or the one that was given."""
+
+    contact_id: int | None
+    number: str
+
+
+def find_person(
+    session: Session, bearer: Bearer, *, person: str, phone: str, is_anybody: bool = False
+) -> NamedPerson:
+    """Return whom a token's system names by its reference or by a number, in the lists of its scope.
+
+    A number may be anybody's if `is_anybody`. Raises NotFound, BadInput for a number that is none.
+    """
+    known = (
+        select(ContactPhone.contact_id, Phone.e164)
+        .join(Phone, Phone.id == ContactPhone.phone_id)
+        .join(Membership, Membership.contact_id == ContactPhone.contact_id)
+        .join(ContactList, ContactList.id == Membership.list_id)
+        .where(visible_to(session, bearer.as_user(), ContactList.organisation_id))
+        .order_by(ContactPhone.contact_id, ContactPhone.position)
+        .limit(1)
     )
+    if person:
+        named = (
+            ContactReference.organisation_id == bearer.organisation_id,
+            ContactReference.reference == person,
+        )
+        known = known.join(ContactReference, ContactReference.contact_id == ContactPhone.contact_id)
+        found = session.execute(known.where(*named)).first()
+        return NamedPerson(*or_raise(found, NotFound("person_reference_unknown")))
+    numbers = read_phone_cell(phone).numbers
+    if len(numbers) != 1:
+        raise BadInput("phone_number_not_one")
+    found = session.execute(known.where(Phone.e164 == numbers[0])).first()
+    if found is None and not is_anybody:
+        raise NotFound("phone_number_out_of_scope")
+    return NamedPerson(found[0] if found else None, numbers[0])
 
 
 def read_references(session: Session, contact_ids: Collection[int]) -> dict[tuple[int, int], str]:

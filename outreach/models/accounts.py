@@ -207,6 +207,7 @@ class Right(StrEnum):
     REPLIES_READ = "replies:read"
     REPLIES_WRITE = "replies:write"
     WEBHOOKS_WRITE = "webhooks:write"
+    MESSAGES_SEND = "messages:send"
 
 
 class ApiToken(BaseWithId):

@@ -8,7 +8,7 @@ import shlex
 import time
 from typing import Any
 
-from admin.api import drafts, replies
+from admin.api import drafts, recipients, replies
 from admin.api.bodies import check_part
 from admin.api.contacts import check_rows
 from admin.app import create_app
@@ -41,6 +41,7 @@ def test_every_curl_asks_a_route_that_exists_with_a_body_that_is_taken() -> None
                 schemas = {
                     "/api/v1/campaigns": drafts.SCHEMAS["Draft"],
                     "/api/v1/replies": replies.SCHEMAS["NewReply"],
+                    "/api/v1/campaigns/1/recipients": recipients.SCHEMAS["NewRecipient"],
                 }
                 check_part(json.loads(body), schemas[path], "")
             asked += 1

@@ -278,6 +278,41 @@ def test_webhooks_are_made_tried_and_ended_by_a_system(system: System, world: Wo
 
 
 @both_databases
+def test_one_more_person_gets_an_approved_campaign_once_and_none_past_its_approval(
+    system: System, world: World
+) -> None:
+    world.add_people(40, first=11)
+    campaign = world.launch()
+    world.send()
+    with world.runtime.db.write() as session:
+        session.get_one(Campaign, campaign).approved_recipients = 40
+    path = f"/campaigns/{campaign}/recipients"
+    late = [{"name": f"Y Mới {i}", "phone": number(60 + i), "reference": f"m{i}"} for i in range(4)]
+    assert system.hand_in(*late).get_json()["counts"]["created"] == 4
+    system.call("POST", "/replies", {"person": "m3", "opt_out": True})
+    with ThreadPoolExecutor(3) as pool:
+        asked = list(pool.map(lambda _: system.call("POST", path, {"person": "m0"}), range(3)))
+    assert {(each.status_code, each.get_json()["result"]) for each in asked} == {(200, "queued")}
+    world.send_until(lambda: number(60) in world.sent_to())
+    assert system.call("POST", path, {"phone": number(60)}).get_json()["result"] == "sent"
+    assert world.sent_to().count(number(60)) == 1
+    refused = system.call("POST", path, {"person": "m3"}).get_json()
+    assert (refused["result"], refused["reason"]) == ("refused", "opted_out")
+    assert system.get(refused["address"].removeprefix("/api/v1")) == refused
+    assert system.call("POST", path, {"person": "m1"}).get_json()["result"] == "queued"
+    # 5 percent of 40 are approved, and no more.
+    assert fault(system.call("POST", path, {"person": "m2"}))[:2] == (409, "recipient_beyond_approval")
+    assert system.get(f"/campaigns/{campaign}")["recipients"] == 42
+    assert fault(system.call("POST", path, {"person": "x"})) == (404, "person_reference_unknown", "/person")
+    assert fault(system.call("POST", path, {})) == (422, "reply_person_or_phone", "")
+    below = System(system.client, world, organisation="PN")
+    assert below.call("POST", path, {"phone": number(11)}).status_code == 404
+    draft = system.call("POST", "/campaigns", DRAFT).get_json()["id"]
+    waits = system.call("POST", f"/campaigns/{draft}/recipients", {"person": "m2"})
+    assert fault(waits)[:2] == (409, "second_wave_state")
+
+
+@both_databases
 def test_a_sandbox_answers_as_usual_and_keeps_nothing(system: System, world: World) -> None:
     world.add_people(2, first=11)
     campaign = world.launch()

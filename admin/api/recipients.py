@@ -1,0 +1,124 @@
+"""API routes of recipients: add one person to an approved campaign under way, and see what came of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, jsonify, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from admin.api.bodies import read_body
+from admin.api.problems import Malformed, pointing
+from admin.api.routing import ID, Api, bearer, ref, strict
+from campaigns.lifecycle import find_campaign
+from campaigns.models.campaigns import Recipient, Step
+from campaigns.models.messages import Message
+from campaigns.rules.states import MessageState
+from campaigns.second_wave import add_recipient
+from outreach.accounts.api_requests import do_at_will
+from outreach.contacts.references import REFERENCE, find_person
+from outreach.models.accounts import Right
+from outreach.rules.errors import NotFound
+
+_WAITS = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
+_HAS_LEFT = (MessageState.ACCEPTED, MessageState.SENT, MessageState.DELIVERED, MessageState.NO_REPORT)
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "NewRecipient": {
+        "type": "object",
+        "additionalProperties": False,
+        "description": "One person of the campaign's lists, by exactly one of both",
+        "properties": {
+            "person": {"type": "string", "pattern": REFERENCE, "description": "what you call the person"},
+            "phone": {"type": "string", "minLength": 1, "maxLength": 40},
+        },
+    },
+    "Recipient": strict(
+        {
+            "recipient": ID,
+            "campaign": ID,
+            "result": {"enum": ["queued", "sent", "refused"]},
+            "reason": {
+                "type": ["string", "null"],
+                "description": "why it was refused: an exclusion (`opted_out`, `do_not_call`, `no_basis`), a skip reason, or the message's state",
+            },
+            "address": {"type": "string", "description": "Where to ask for this again"},
+        }
+    ),
+}
+_PARTS = {"person_": "/person", "phone_": "/phone"}
+
+
+def add_recipient_routes(api: Api) -> None:
+    settings = api.settings
+
+    @api.route(
+        "POST",
+        "/campaigns/<int:campaign_id>/recipients",
+        right=Right.MESSAGES_SEND,
+        summary="Send an approved campaign's first message to one more person of its lists; once, however often it is asked",
+        body=ref("NewRecipient"),
+        answers={200: ("Sent, queued, or refused", ref("Recipient"))},
+        refusals=(409, 413, 415, 422),
+    )
+    def create_recipient(campaign_id: int) -> Response:
+        now, body = datetime.now(UTC), read_body(SCHEMAS["NewRecipient"])
+        if len(body) != 1:
+            raise Malformed("reply_person_or_phone")
+
+        def make(session: Session) -> dict[str, Any]:
+            with pointing(**_PARTS):
+                named = find_person(
+                    session, bearer(), person=body.get("person", ""), phone=body.get("phone", "")
+                )
+                row = add_recipient(
+                    session,
+                    campaign_id,
+                    named.contact_id or 0,
+                    settings=settings,
+                    user=bearer().as_author(),
+                    now=now,
+                )
+            return _describe(session, row)
+
+        answer = jsonify(made := do_at_will(api.runtime, make))
+        answer.headers["Location"] = made["address"]
+        return answer
+
+    @api.route(
+        "GET",
+        "/campaigns/<int:campaign_id>/recipients/<int:recipient_id>",
+        right=Right.MESSAGES_SEND,
+        summary="What came of the first message to one person",
+        answers={200: ("As it stands", ref("Recipient"))},
+    )
+    def show_recipient(campaign_id: int, recipient_id: int) -> Response:
+        with api.runtime.db.read() as session:
+            find_campaign(session, campaign_id, user=bearer().as_user())
+            row = session.get(Recipient, recipient_id)
+            if row is None or row.campaign_id != campaign_id:
+                raise NotFound("api_not_found")
+            return jsonify(_describe(session, row))
+
+
+def _describe(session: Session, row: Recipient) -> dict[str, Any]:
+    message = session.scalar(
+        select(Message)
+        .join(Step, Step.id == Message.step_id)
+        .where(Message.recipient_id == row.id, Step.number == 1)
+    )
+    result, reason = "queued", None
+    if row.exclusion:
+        result, reason = "refused", row.exclusion.value
+    elif message and message.state in _HAS_LEFT:
+        result = "sent"
+    elif message and message.state not in _WAITS:
+        result, reason = "refused", (message.skip_reason or message.state).value
+    return {
+        "recipient": row.id,
+        "campaign": row.campaign_id,
+        "result": result,
+        "reason": reason,
+        "address": url_for("api.show_recipient", campaign_id=row.campaign_id, recipient_id=row.id),
+    }
