@@ -13,6 +13,7 @@ _OVERSEERS = _ADMINISTRATOR | {Role.AUDITOR}
 ROUTES: dict[str, frozenset[Role]] = {
     "admin.index": _ALL,
     "admin.running": _ALL,
+    "admin.hide_first_steps": _STAFF,
     "admin.stop": _APPROVER,
     "admin.release": _APPROVER,
     "admin.decide": _STAFF,

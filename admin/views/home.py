@@ -23,6 +23,7 @@ from admin.wording.filters import moment, number
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
+from campaigns.analytics.first_campaign import FirstStep, read_first_steps
 from campaigns.analytics.open_tasks import count_incidents
 from campaigns.analytics.progress import DriveFigures, read_drive_figures
 from campaigns.cases.case_list import count_open
@@ -36,11 +37,12 @@ from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.requests import count_urgent
 from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
 from campaigns.reports.settings import drives_with_report
+from campaigns.reports.user_notices import hide_notices
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
-from outreach.models.accounts import Role, User
-from outreach.models.contacts import ContactList
+from outreach.core.cache import cached_count
+from outreach.models.accounts import NoticeKind, Role, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,18 @@ class Task:
     url: str
     look: str
     mark: str
+
+
+_STEP_PAGES = {
+    FirstStep.LIST: "imports.index",
+    FirstStep.TEXT: "campaigns.create",
+    FirstStep.TEST: "campaigns.index",
+    FirstStep.SUBMITTED: "campaigns.index",
+    FirstStep.APPROVED: "campaigns.index",
+    FirstStep.SENT: "campaigns.index",
+    FirstStep.ANSWERED: "inbox.index",
+    FirstStep.REPORT: "report.index",
+}
 
 
 class HomeView(AdminPage):
@@ -74,12 +88,34 @@ class HomeView(AdminPage):
                 may_stop=may_open(user.role, "admin.stop"),
                 may_release=may_resume_sending(session, user),
                 undecided=count_without_campaign(session, user, now=now),
-                has_lists=not open_tasks.is_empty(session, user, ContactList.organisation_id),
                 has_campaigns=not open_tasks.is_empty(session, user, Campaign.organisation_id),
+                first_steps=self._first_steps(session, user),
                 to_list=_url_if_open(user, "imports.index"),
                 to_campaign=_url_if_open(user, "campaigns.create"),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
+
+    def _first_steps(self, session: Session, user: User) -> list[tuple[FirstStep, bool, str]]:
+        """Return the steps of the user's first campaign, whether each is done, and its page; none once all are, or unwanted."""
+        if not may_open(user.role, "campaigns.create") or NoticeKind.FIRST in user.unwanted_notices:
+            return []
+
+        def read() -> dict[str, list[str]]:
+            return {"done": sorted(read_first_steps(session, [user.id])[user.id])}
+
+        key = f"loa:first-steps:{user.id}"
+        done = cached_count(self.runtime.redis, key, read, min_ttl_s=2.0)["done"]
+        if len(done) == len(FirstStep):
+            return []
+        return [(step, step.value in done, url_for(page)) for step, page in _STEP_PAGES.items()]
+
+    @expose("/first-steps", methods=["POST"])
+    def hide_first_steps(self) -> ResponseReturnValue:
+        """Hide the list of steps; it is shown again from the account's page."""
+        message = _("Đã ẩn. Muốn xem lại, chọn ở Tài khoản của tôi, mục Thông báo việc chờ.")
+        return self.submit_form(
+            Form(), url_for(".index"), hide_notices, kind=NoticeKind.FIRST, message=message
+        )
 
     def _figures(self, session: Session, user: User, now: datetime) -> DriveFigures | None:
         """Return the chosen drive's figures, as the leaders' page has them."""

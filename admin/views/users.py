@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, redirect, session, url_for
+from flask import flash, g, redirect, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from admin.forms import ChoiceField, Form, TextField, labelled, row_id
 from admin.views.organisations import area_choices, organisation_choices
 from admin.views.register_base import ChoiceFilter, TableRegister
+from campaigns.analytics.first_campaign import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.invitations import link_for
 from outreach.accounts.permissions import find_visible, visible_to
@@ -95,6 +96,7 @@ class UsersView(TableRegister):
         ("organisation.name", _l("Tổ chức")),
         ("area.name", _l("Địa bàn")),
         ("state", _l("Tình trạng")),
+        ("practised", _l("Đã tập")),
     )
     export_columns = (*columns, ("created_at", _l("Tạo lúc")))
     sortable = (("email", User.email), ("name", User.name), ("organisation.name", Organisation.name))
@@ -122,7 +124,15 @@ class UsersView(TableRegister):
             .options(contains_eager(User.organisation), joinedload(User.area))
         )
 
+    def get_list(self, *args: Any, **values: Any) -> tuple[int, list[Any]]:
+        count, users = super().get_list(*args, **values)
+        with self.runtime.db.read() as session:
+            g.first_steps = read_first_steps(session, [user.id for user in users])
+        return count, users
+
     def _get_field_value(self, model: User, name: str) -> Any:
+        if name == "practised":  # the steps of a first campaign
+            return f"{len(g.first_steps[model.id])}/{len(FirstStep)}"
         return STATES[state_of(model)] if name == "state" else super()._get_field_value(model, name)
 
     @expose("/export.csv")

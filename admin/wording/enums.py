@@ -10,6 +10,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from campaigns.analytics.first_campaign import FirstStep
 from campaigns.models.figures import ReportChannel
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
@@ -40,6 +41,29 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         NoticeKind.FAILED: _l("Tệp danh sách không đọc được"),
         NoticeKind.CASES: _l("Việc đã nhận hơn một ngày chưa xong"),
         NoticeKind.REPORT: _l("Báo cáo ngày chờ phê duyệt"),
+        NoticeKind.FIRST: _l("Các bước của chiến dịch đầu tiên, ở trang chủ"),
+    },
+    "first_step": {
+        FirstStep.LIST: _l("Nhập danh sách người nhận"),
+        FirstStep.TEXT: _l("Soạn chiến dịch"),
+        FirstStep.TEST: _l("Gửi tin thử đến điện thoại của mình"),
+        FirstStep.SUBMITTED: _l("Trình phê duyệt"),
+        FirstStep.APPROVED: _l("Được duyệt"),
+        FirstStep.SENT: _l("Bấm gửi"),
+        FirstStep.ANSWERED: _l("Xử lý câu trả lời đầu tiên"),
+        FirstStep.REPORT: _l("Tải kết quả gửi hoặc báo cáo ngày"),
+    },
+    "first_step_help": {
+        FirstStep.LIST: _l(
+            "Tải lên tệp Excel hoặc CSV của một tổ chức; hệ thống kiểm tra từng số trước khi lưu."
+        ),
+        FirstStep.TEXT: _l("Viết tin, chọn người nhận, xem trước trên điện thoại, biết trước chi phí."),
+        FirstStep.TEST: _l("Ở chiến dịch, mục Nói gì: bấm Gửi thử để đọc tin như người dân đọc."),
+        FirstStep.SUBMITTED: _l("Ở chiến dịch, mục Duyệt: bấm Trình phê duyệt."),
+        FirstStep.APPROVED: _l("Người khác đọc và duyệt; bị trả lại thì sửa rồi trình lần nữa."),
+        FirstStep.SENT: _l("Duyệt xong, mở chiến dịch và bấm gửi; theo dõi ngay trên trang đó."),
+        FirstStep.ANSWERED: _l("Ở Hộp thư trả lời: phân loại, nhắn trả lời hoặc ghi kết quả."),
+        FirstStep.REPORT: _l("Ở Báo cáo ngày, hoặc ở kết quả gửi của chiến dịch."),
     },
     "check": {
         Check.VERSIONS: _l("Phiên bản các phần mềm"),

@@ -118,6 +118,12 @@ def choose_notices(session: Session, *, wanted: Collection[str], user: User, now
     user.unwanted_notices = [kind.value for kind in NoticeKind if kind.value not in wanted]
 
 
+@use_case
+def hide_notices(session: Session, *, kind: NoticeKind, user: User, now: datetime) -> None:
+    """Let a user hear no more of one kind."""
+    user.unwanted_notices = sorted({*user.unwanted_notices, kind.value})
+
+
 def enqueue_due_notices(runtime: Runtime) -> None:
     """Enqueue the look for what is to be mailed, every few minutes."""
     if runtime.settings.smtp_url and once_every(runtime.redis, "loa:waiting", every_s=_LOOK_EVERY_S):

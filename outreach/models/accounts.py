@@ -87,6 +87,7 @@ class NoticeKind(StrEnum):
     FAILED = "failed"  # a list's file could not be read
     CASES = "cases"  # a case that they took long ago
     REPORT = "report"  # a daily report, for their approval
+    FIRST = "first"  # the steps of a first campaign, on the home page alone
 
 
 class MailedNotice(Base):

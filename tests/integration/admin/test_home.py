@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from campaigns.analytics.first_campaign import read_first_steps
 from campaigns.analytics.open_tasks import count_incidents
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.emergency_stop import is_stopped
@@ -16,6 +17,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
+from outreach.accounts import audit
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role
@@ -225,3 +227,30 @@ def test_the_bare_address_leads_officers_to_the_login(world: World, client: Flas
     assert "liên kết trong tin" in page.text
     signed_in(client, AUTHOR)
     assert client.get("/").location == "/admin/"
+
+
+def test_the_steps_of_a_first_campaign_are_done_when_really_done(world: World, client: FlaskClient) -> None:
+    def steps() -> str:
+        world.runtime.redis.delete(f"loa:first-steps:{world.user(AUTHOR).id}:fresh")
+        found = re.search(r"(\d) trên 8 bước", home(client))
+        return found[1] if found else ""
+
+    signed_in(client, AUTHOR)
+    assert steps() == "0"
+    campaign_id = world.draft()
+    assert steps() == "1"
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    assert steps() == "2"
+    world.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+    assert steps() == "3"
+    with world.runtime.db.write() as session:
+        user = world.user(AUTHOR)
+        for action in ("upload.confirm", "message.test", "case.label", "report.download", "case.answer"):
+            audit.record(session, action, "uploads:1", user, world.now)
+    assert steps() == "7"
+    with world.runtime.db.read() as session:
+        assert len(read_first_steps(session, [user.id])[user.id]) == 7
+    post(client, "/admin/first-steps")
+    assert steps() == ""
+    post(client, "/admin/account/notices", wanted="first")
+    assert steps() == "7"

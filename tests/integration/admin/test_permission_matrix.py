@@ -32,6 +32,7 @@ from tests.support.servers import RUNS_ALL
 TABLE = """
 GET  admin.index            ASPLU
 GET  admin.running          ASPLU
+POST admin.hide_first_steps ASP..
 POST admin.stop             A.P..
 POST admin.release          A.P..
 POST admin.decide           ASP..
