@@ -247,6 +247,11 @@ class CampaignFormPages(AdminPage):
             wish = "look"
         filled = read_form(form, kinds=kinds)
         is_save = wish in ("save", "submit")
+        if is_save:
+            with self.reading() as (session, user):
+                read_query(
+                    session, user, filled
+                )  # adds what is wrong with lists and places, each to its field
         if is_save and not filled.errors:
             try:
                 return self._save(writing, filled, is_submit=wish == "submit")

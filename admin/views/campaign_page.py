@@ -44,7 +44,7 @@ from campaigns.planning.drafts import (
     is_campaign_author,
 )
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.preview import AudiencePreview, Cost, Preview, build_preview
+from campaigns.planning.preview import AudiencePreview, Preview, build_preview
 from campaigns.rules.approvals import has_outgrown
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
@@ -146,21 +146,21 @@ class ShownWave:
     may_approve: bool
 
 
-# Up to this many recipients those who have joined are counted with the page.
+# Of lists of up to this many people those who have joined are counted with the page.
 _COUNTED_AT_ONCE = 20_000
 
 
 def read_wave(
-    session: Session, campaign: Campaign, user: User, cost: Cost, *, settings: Settings, may_count: bool
+    session: Session, campaign: Campaign, user: User, preview: Preview, *, settings: Settings, may_count: bool
 ) -> ShownWave | None:
     """Return the second wave that a campaign could have, None if there can be none or nobody has joined.
 
-    `cost` is that of the first step for the present audience.
+    `preview` is that of the present audience.
     """
     if not may_open(user.role, "campaigns.extend") or refuse_wave(campaign, now=datetime.now(UTC)):
         return None
-    before, people = campaign.recipients or 0, None
-    if may_count or before <= _COUNTED_AT_ONCE:
+    before, people, cost = campaign.recipients or 0, None, preview.steps[0].cost
+    if may_count or preview.audience.people <= _COUNTED_AT_ONCE:
         people = count_joined(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
         if not people:
             return None

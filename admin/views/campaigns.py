@@ -140,7 +140,7 @@ class CampaignsView(CampaignTextPages):
                 session,
                 campaign,
                 user,
-                sheet.preview.steps[0].cost,
+                sheet.preview,
                 settings=settings,
                 may_count="joined" in request.args,
             ),

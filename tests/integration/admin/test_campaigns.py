@@ -14,7 +14,7 @@ from admin.wording.campaigns import show_warnings
 from campaigns.models.campaigns import Campaign, CampaignVersion, Recipient, Segment
 from campaigns.models.messages import Message
 from campaigns.rules.content_texts import PATHS, split_content
-from campaigns.rules.states import CampaignState, MessageKind
+from campaigns.rules.states import CampaignAction, CampaignState, MessageKind
 from campaigns.rules.warnings import CampaignWarning
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
@@ -437,6 +437,43 @@ def test_a_test_message_carries_the_officers_own_name(client: FlaskClient, world
         text = session.scalars(select(Message.text).where(Message.kind == MessageKind.TEST)).one()
     assert text is not None
     assert text.startswith("Nguyen Thu Huong oi, ")
+
+
+def test_an_audience_with_an_exception_is_one_sentence_that_leads_to_its_fields(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(4)
+    with world.runtime.db.write() as session:
+        front = session.get_one(ContactList, world.list_id).organisation_id
+        people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
+        for name, members in (("Danh sách trực", people[:1]), ("Hộ nghèo", people[:3])):
+            made = ContactList(organisation_id=front, name=name, created_at=world.now)
+            session.add(made)
+            session.flush()
+            session.add_all(Membership(list_id=made.id, contact_id=each) for each in members)
+    signed_in(client, AUTHOR)
+    asked = {"also_in": ["MTTQ/Hộ nghèo"], "except": ["MTTQ/Danh sách trực"]}
+    page = post(client, "/admin/campaigns/new", **filled(**asked, wish="look")).text
+    sentence = page.partition('<p class="sentence">')[2].partition("</p>")[0]
+    assert " ".join(re.sub(r"<[^>]*>", "", sentence).split()) == (
+        f"Người trong {LIST} và có cả trong Hộ nghèo, trừ Danh sách trực: 2 người"
+    )
+    for field in re.findall(r'href="#([^"]+)"', sentence):
+        assert f'id="{field}"' in page, "without a script the link leads to the field"
+    assert "Có trong danh sách được trừ: <strong>1</strong>" in page
+    wrong = post(client, "/admin/campaigns/new", **filled(**{"except": ["MTTQ/Không có"]}, wish="save"))
+    assert wrong.status_code == 422
+    assert 'href="#except"' in wrong.text
+    kept = post(client, "/admin/campaigns/new", **filled(**asked, wish="save_segment", segment_name="Nghèo"))
+    assert "Đã lưu nhóm" in kept.text
+    with world.runtime.db.read() as session:
+        data = session.scalars(select(Segment.data)).one()
+    assert {key: data[key] for key in asked} == asked
+    campaign_id = save(client, **asked)
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    read = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
+    assert "<dt>Trừ người trong danh sách</dt><dd>Danh sách trực</dd>" in read
+    assert "<dt>Đồng thời có trong danh sách</dt><dd>Hộ nghèo</dd>" in read
 
 
 def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client: FlaskClient, world: World) -> None:
