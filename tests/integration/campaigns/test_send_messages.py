@@ -114,8 +114,7 @@ def test_paused_campaign_sends_nothing(world: World) -> None:
 def test_cancelled_campaign_keeps_what_was_sent_and_sends_no_more(world: World) -> None:
     world.add_people(60)
     campaign = world.launch(pace=5)
-    while not world.sent_to():
-        world.send()
+    world.send_until(lambda: bool(world.sent_to()))
     world.act(campaign, CampaignAction.CANCEL)
     world.send()
     messages = world.status(campaign)["steps"][0]["messages"]
