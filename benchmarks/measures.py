@@ -36,15 +36,24 @@ def cpu_s(roots: Iterable[int]) -> float:
 
 
 def peak_mb(roots: Iterable[int]) -> float:
-    """Return the sum of the peak resident memory of each living process and descendant, in MB."""
+    """Return the most memory that these living processes and their descendants have had, in MB.
+
+    What processes share counts once (PSS), and what one has given back since its peak is added.
+    """
     total = 0
     for pid in family(roots):
         try:
-            status = Path(f"/proc/{pid}/status").read_text()
+            kb = kilobytes(f"/proc/{pid}/status") | kilobytes(f"/proc/{pid}/smaps_rollup")
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+        total += kb["Pss"] + kb["VmHWM"] - kb["VmRSS"]
     return total / 1024
+
+
+def kilobytes(file: str) -> dict[str, int]:
+    """Return the lines with a size of a file of /proc, in KiB."""
+    lines = (line.split() for line in Path(file).read_text().splitlines() if line.endswith(" kB"))
+    return {words[0].rstrip(":"): int(words[1]) for words in lines}
 
 
 def wait_until(is_so: Callable[[], object], what: str, *, seconds: float, look_every_s: float = 0.05) -> None:
