@@ -45,6 +45,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "sender": {"type": "string", "minLength": 1, "maxLength": 20},
             "lists": {**_NAMES, "description": "names of lists, or ORGANISATION/name"},
             "organisations": _NAMES,
+            "also_in": {**_NAMES, "description": "lists that people must be in as well, each of them"},
+            "except": {**_NAMES, "description": "lists whose people are left out"},
             "areas": {**_NAMES, "description": "codes"},
             "languages": _NAMES,
             "smartphone": _NAMES,
