@@ -96,6 +96,8 @@ class Office:
             "language": "vi",
             "account_id": ENVIRONMENT,
             "name": "1-guessed",
+            "recipient_id": 1,
+            "reply_id": 1,
         }
         with app.test_request_context():
             self.token = generate_csrf()
@@ -201,7 +203,7 @@ class Office:
         told.state = DeliveryState.FAILED
         db.add(told)
         db.flush()
-        self.values |= {"hook_id": hook.id, "delivery_id": told.id}
+        self.values |= {"hook_id": hook.id, "webhook_id": hook.id, "delivery_id": told.id}
         agency = Organisation(
             code="SYT", name=f"Trạm Y tế {MARK}", kind=OrganisationKind.AGENCY, parent_id=self.values[HERE]
         )

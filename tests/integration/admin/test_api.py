@@ -294,6 +294,8 @@ def test_administrators_make_and_end_tokens_on_the_page(other: Other, world: Wor
     assert post(client, "/admin/tokens/2/end").status_code == 303
     assert client.get("/api/v1/goals", headers=asked).status_code == 401
     assert post(client, "/admin/tokens/", name="", organisation=owner, days=30).status_code == 422
+    tried = {"name": "Thử", "organisation": owner, "right": "figures:read", "days": 30, "sandbox": "1"}
+    assert "chạy thử" in post(client, "/admin/tokens/", **tried).text
     with world.runtime.db.read() as session:
         told = session.scalars(
             select(AuditEvent.action).where(AuditEvent.subject == "api_tokens:2").order_by(AuditEvent.id)
