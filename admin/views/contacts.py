@@ -126,7 +126,8 @@ class RemoveNumberForm(Form):
 
     phone_id = RowField(name="phone")
     right_number = TextField(
-        _l("Số đúng, nếu biết"),
+        _l("Số đúng"),
+        hint=_l("Để trống nếu chỉ gỡ số này."),
         name="number",
         filters=[str.strip],
         inputmode="tel",
