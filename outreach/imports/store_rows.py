@@ -134,14 +134,14 @@ def store_rows(
             issues.append((row, *refusal))
             if row.is_at_the_door and refusal[0] is IssueStatus.REJECT:
                 at_the_door[row.row], _outcome = merger.merge_row(row, matches[0][1])
-                if row.row in names:
+                if names and row.row in names:
                     named[names[row.row]] = at_the_door[row.row]
             continue
         for n, (part, known_person, _refusal) in enumerate(matches):
             person, outcome = merger.merge_row(part, known_person)
             if n == 0:  # a row counts once, however many people it names
                 counts[outcome] += 1
-                if row.row in names:
+                if names and row.row in names:
                     named[names[row.row]] = person
                 questions += [(row, each, person) for each in questions_about(row, person, known_areas)]
     merger.write()
