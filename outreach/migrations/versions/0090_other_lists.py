@@ -11,7 +11,7 @@ down_revision = "0097_kept_filters"
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _BEFORE = (
     *("no_phone", "opted_out", "wrong_number", "do_not_call", "no_basis", "outside_area", "other_language"),
-    *("smartphone", "answers", "shared_phone"),
+    *("smartphone", "answers", "shared_phone", "same_person"),
 )
 _AFTER = (*_BEFORE[:5], "excepted", "not_also_in", *_BEFORE[5:])
 
