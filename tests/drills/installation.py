@@ -23,7 +23,7 @@ from deploy import VERSION
 from deploy.redis_server import find_port
 from simulator.testing import RunningSimulator, running_simulator
 from tests.support.processes import ROOT, environment_of, simulator_settings
-from tests.support.servers import create_database, make_folder, start_postgres, start_redis
+from tests.support.servers import create_database, find_postgres, make_folder, start_postgres, start_redis
 from tests.support.world import number
 
 WITHIN_S = 120.0
@@ -127,6 +127,9 @@ def main() -> int:
                 volume = f"{folder}:{folder}"
                 prefix = ["buildah", "run", "--isolation", "chroot", "--volume", volume, container]
             else:
+                variables["PATH"] = (
+                    f"{find_postgres()}:{os.environ['PATH']}"  # backups need programs as new as the server
+                )
                 prefix = [str(install(given.wheel, folder / "environment"))]
             loa = Loa(prefix, variables, is_container=bool(given.container))
             play(loa, folder, simulator, port=port)

