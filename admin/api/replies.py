@@ -79,6 +79,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "OptOut": strict({**EVENT_DATA[EventKind.OPT_OUT], "at": MOMENT, "lifted_at": MOMENT}),
     "OptOutPage": strict({"opt_outs": {"type": "array", "items": ref("OptOut")}, "next": NEXT}),
 }
+_FIRST_YEAR = 2000  # of a reply; an earlier one is a slip
 _PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "reply_known": "/reference"}
 
 
@@ -282,6 +283,8 @@ def _names(session: Session, contact_ids: Collection[int]) -> dict[int, str]:
 def _read_moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=VIETNAM)).astimezone(UTC)
+        if at.year >= _FIRST_YEAR:
+            return (at if at.tzinfo else at.replace(tzinfo=VIETNAM)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Malformed("reply_moment_wrong", pointer="/at") from error
+    raise Malformed("reply_moment_wrong", pointer="/at")

@@ -65,7 +65,10 @@ def read_submitted(session: Session, user: User) -> list[CampaignTask]:
 def read_proposed(session: Session, user: User, what: InstrumentedAttribute[Any]) -> list[tuple[int, str]]:
     """Return (id, name) of the campaigns with a proposal in this column (`correction`, `wave`), oldest first."""
     query = select(Campaign.id, Campaign.name).where(
-        what.is_not(null()), visible_to(session, user, Campaign.organisation_id)
+        what.is_not(null()),
+        Campaign.state != CampaignState.CANCELLED,
+        Campaign.cleared_at.is_(None),
+        visible_to(session, user, Campaign.organisation_id),
     )
     rows = session.execute(query.order_by(Campaign.id).limit(MAX_ROWS))
     return [(campaign_id, name) for campaign_id, name in rows]

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from campaigns.answer_totals import add_recipient
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import InstallReport
+from campaigns.models.replies import Answer, InstallReport
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
@@ -41,7 +42,7 @@ from outreach.models.contacts import (
     Suppression,
     SuppressionReason,
 )
-from outreach.rules.errors import BadInput, NotAllowed, NotFound
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.use_cases import use_case
 
 _FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id", "opted_out_at")
@@ -129,7 +130,7 @@ def unmerge_people(session: Session, merge_id: int, *, secret_key: str, user: Us
     """Take a merge apart: what came from the merged contact is theirs again. Returns their id.
 
     What was corrected since stays with the kept one, and messages that were not sent meanwhile stay unsent. Who opted out
-    since has done so for both. Raises NotFound, NotAllowed.
+    since has done so for both. Raises NotFound, NotAllowed, WrongState where a later merge has to be taken apart first.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     lock_imports(session)
@@ -139,8 +140,10 @@ def unmerge_people(session: Session, merge_id: int, *, secret_key: str, user: Us
     _lock(session, [merge.kept_id])
     kept = find_recorded_contact(session, merge.kept_id, user=user)
     _require_all_lists(session, [kept.id], user)
+    if _is_in_the_way(session, merge):
+        raise WrongState("people_merge_later")
     data = merge.data
-    if _opted_out_since(session, kept.id, merge.merged_at):
+    if _opted_out_since(session, kept, merge.merged_at):
         _close_all(session, kept.id, secret_key=secret_key, now=now)
     else:
         opt_out, made_at = SuppressionReason.OPT_OUT, [merge.merged_at]
@@ -401,14 +404,25 @@ def _not_opted_out(session: Session, contact_id: int) -> set[int]:
     return set(session.scalars(phones.where(~opted_out.exists())))
 
 
-def _opted_out_since(session: Session, contact_id: int, moment: datetime) -> bool:
-    opt_out = select(Suppression.id).where(
-        Suppression.phone_id.in_(select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)),
+def _opted_out_since(session: Session, person: Contact, moment: datetime) -> bool:
+    """Return whether a person has opted out after a moment, also on a number that was closed before it."""
+    phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id == person.id)
+    suppressed = select(Suppression.id).where(
+        Suppression.phone_id.in_(phones),
         Suppression.reason == SuppressionReason.OPT_OUT,
         Suppression.created_at > moment,
         Suppression.lifted_at.is_(None),
     )
-    return session.execute(opt_out.limit(1)).first() is not None
+    said = select(Answer.id).where(
+        Answer.phone_id.in_(phones),
+        Answer.label == Label.OPT_OUT,
+        Answer.drive_only.is_(False),
+        Answer.at > moment,
+        Answer.undone_at.is_(None),
+    )
+    if person.opted_out_at and person.opted_out_at > moment:
+        return True
+    return any(session.execute(query.limit(1)).first() for query in (suppressed, said))
 
 
 def _close_all(session: Session, contact_id: int, *, secret_key: str, now: datetime) -> None:
@@ -419,6 +433,23 @@ def _close_all(session: Session, contact_id: int, *, secret_key: str, now: datet
         suppress(
             session, phone, reason=opt_out, source="officer", note=CARRIED, secret_key=secret_key, now=now
         )
+
+
+def _is_in_the_way(session: Session, merge: PersonMerge) -> bool:
+    """Return whether something that both had in a later merge was there once alone because of this one."""
+    tables = {table.name: (table, column) for table, column in _references()}
+    brought = {phone_id for phone_id, _position in merge.data["phones"]} - {*merge.data["own_phones"]}
+    later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
+    for each in session.scalars(later):
+        if brought & {phone_id for phone_id, _position in each.data["phones"]} & {*each.data["own_phones"]}:
+            return True
+        for name, rows in each.data["dropped"].items():
+            table, column = tables[name]
+            keys = [key.name for key in table.primary_key.columns if key is not column]
+            moved = {tuple(key) for key in merge.data["moved"].get(name, ())}
+            if not moved.isdisjoint(tuple(row[key] for key in keys) for row in rows):
+                return True
+    return False
 
 
 def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:

@@ -214,7 +214,7 @@ _NEW = """ AND NOT EXISTS (
     )"""
 _TAKEN = """
         UNION ALL SELECT phone_id, 'taken' FROM recipients
-        WHERE campaign_id = :campaign AND exclusion IS NULL AND phone_id IS NOT NULL"""
+        WHERE campaign_id = :campaign AND (exclusion IS NULL OR exclusion = 'same_person') AND phone_id IS NOT NULL"""
 # Phones opted out of one drive alone; a warning never passes them.
 OF_DRIVE = """
     SELECT a.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id

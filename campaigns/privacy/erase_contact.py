@@ -82,7 +82,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     if request.kind is not RequestKind.ERASE or request.contact_id is None:
         raise BadInput("request_not_erasure")
     person = find_recorded_contact(session, request.contact_id, user=user)
-    contact_id, name = person.id, person.name
+    contact_id = person.id
     lock_imports(session)
     numbers = _numbers(session, contact_id)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
@@ -92,22 +92,28 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     replies = _erase_conversation(session, recipients, numbers, gone, user=user, now=now)
     # A number of a former campaign may have been erased with another contact: its mark is in every row.
     real = [number for number in numbers if not number.e164.startswith(ERASED)]
-    rows = erase_import_rows(
-        session,
-        contact_id,
-        name,
-        own=[number.e164 for number in real if number.is_gone],
-        shared=[number.e164 for number in real if not number.is_gone],
-        user_id=user.id,
-        now=now,
-    )
-    record_erasure(
-        session,
-        person,
-        [(number.e164, number.is_gone) for number in real],
-        secret_key=secret_key,
-        now=now,
-    )
+    merges = session.scalars(select(PersonMerge).where(PersonMerge.kept_id == contact_id)).all()
+    facts = ("name", "birth_year", "area_code")
+    rows = 0
+    # Whoever was merged with the person is erased by their own name, too.
+    for each in (person, *(Contact(**{fact: m.data["facts"][fact] for fact in facts}) for m in merges)):
+        rows += erase_import_rows(
+            session,
+            contact_id,
+            each.name,
+            own=[number.e164 for number in real if number.is_gone],
+            shared=[number.e164 for number in real if not number.is_gone],
+            user_id=user.id,
+            now=now,
+        )
+        record_erasure(
+            session,
+            each,
+            [(number.e164, number.is_gone) for number in real],
+            secret_key=secret_key,
+            now=now,
+        )
+    merged = [each.merged_id for each in merges]
     erase_numbers(session, gone, secret_key=secret_key, now=now)
     change_rows(
         session,
@@ -122,7 +128,6 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         ),
     )
     erase_visit_notes(session, VisitLine.contact_id == contact_id)
-    merged = session.scalars(select(PersonMerge.merged_id).where(PersonMerge.kept_id == contact_id)).all()
     change_rows(session, delete(Contact).where(Contact.id == contact_id))
     session.expire_all()
     audit.erase_values(session, [f"contacts:{each}" for each in (contact_id, *merged)], now=now)

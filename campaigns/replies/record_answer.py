@@ -224,16 +224,10 @@ def give_back(session: Session, phone_id: int, *, now: datetime) -> bool:
 
     What an officer entered or a register holds stays. The phone must be locked.
     """
-    own = session.scalars(
-        select(Answer.id)
-        .where(
-            Answer.phone_id == phone_id,
-            Answer.label == Label.OPT_OUT,
-            Answer.source.in_(_OWN_SOURCES),
-            Answer.undone_at.is_(None),
-        )
-        .order_by(Answer.id.desc())
-    ).all()
+    said = (Answer.phone_id == phone_id, Answer.label == Label.OPT_OUT, Answer.source.in_(_OWN_SOURCES))
+    # A reply that comes in late does not override a newer one.
+    in_force = (Answer.undone_at.is_(None), Answer.at <= now)
+    own = session.scalars(select(Answer.id).where(*said, *in_force).order_by(Answer.id.desc())).all()
     for answer_id in own:
         undo_answer_by_id(session, answer_id, now=now, is_mistaken=True)
     return bool(own)

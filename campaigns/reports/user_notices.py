@@ -21,7 +21,7 @@ from campaigns.models.replies import Case
 from campaigns.reports.day_status import read_waiting_reports
 from outreach.accounts.permissions import has_role
 from outreach.core.job_queue import once_every
-from outreach.core.mail import send_mail
+from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.enqueue_jobs import enqueue_notices
 from outreach.models.accounts import MailedNotice, NoticeKind, Role, User
 from outreach.models.contacts import ContactList, Upload, UploadState
@@ -133,14 +133,21 @@ def enqueue_due_notices(runtime: Runtime) -> None:
 def mail_notices(runtime: Runtime, *, now: datetime) -> int:
     """Mail users what has come to wait for them. Returns how many were written to.
 
-    Raises what the mail server raises; what was not sent is then to be told later.
+    What was not sent is to be told later; a mailbox that is full keeps nobody else's. Raises what a mail server that is away raises.
     """
     with runtime.db.read() as session:
         due = or_(User.notices_mailed_at.is_(None), User.notices_mailed_at <= now - _AT_MOST_EVERY)
         users = session.scalars(
             select(User.id).where(User.is_active, User.role != Role.VILLAGE, due).order_by(User.id)
         ).all()
-    return sum(_mail_user(runtime, user_id, now=now) for user_id in users)
+    mailed = 0
+    for user_id in users:
+        try:
+            mailed += _mail_user(runtime, user_id, now=now)
+        except (SMTPException, OSError) as error:
+            if not is_about_one_mail(error):
+                raise
+    return mailed
 
 
 def _mail_user(runtime: Runtime, user_id: int, *, now: datetime) -> int:

@@ -232,6 +232,7 @@ def test_a_reply_that_cannot_be_taken_says_why(system: System, world: World) -> 
         ({"phone": "115", "opt_out": True}, "phone_number_not_one", "/phone"),
         ({"phone": number(11), "text": "1", "at": later}, "reply_in_future", "/at"),
         ({"phone": number(11), "text": "1", "at": "hôm qua"}, "reply_moment_wrong", "/at"),
+        ({"phone": number(11), "text": "1", "at": "0001-01-02T00:00:00Z"}, "reply_moment_wrong", "/at"),
     ):
         assert fault(system.call("POST", "/replies", body)) == (422, code, pointer)
     assert fault(system.call("POST", "/replies", {"phone": number(20), "text": "1"}))[:2] == (
@@ -241,6 +242,14 @@ def test_a_reply_that_cannot_be_taken_says_why(system: System, world: World) -> 
     # Who is in no list may opt out nevertheless.
     assert system.call("POST", "/replies", {"phone": number(20), "opt_out": True}).status_code == 201
     assert count(world, Suppression) == [1]
+    # To be written to again was asked for before the opt-out.
+    earlier = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    assert system.call("POST", "/replies", {"phone": number(11), "opt_out": True}).status_code == 201
+    assert (
+        system.call("POST", "/replies", {"phone": number(11), "text": "DK", "at": earlier}).status_code == 201
+    )
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Suppression.lifted_at)).all() == [None, None]
 
 
 def test_webhooks_are_made_tried_and_ended_by_a_system(system: System, world: World) -> None:

@@ -33,7 +33,7 @@ from outreach.models.contacts import (
     Phone,
     Suppression,
 )
-from outreach.rules.errors import NotAllowed, NotFound
+from outreach.rules.errors import NotAllowed, NotFound, WrongState
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
@@ -190,6 +190,17 @@ def test_an_opt_out_while_merged_holds_for_both(world: World, two: tuple[int, in
         assert opted_out_contacts(session, two) == {*two}
 
 
+def test_who_opts_out_on_a_number_that_the_merge_had_closed_has_done_so(world: World) -> None:
+    kept, other = world.add_person("A Thun", FIRST), world.add_person("A Thun")
+    with world.runtime.db.write() as session:
+        session.get_one(Contact, other).opted_out_at = world.now - timedelta(days=1)
+    merge_id = merge(world, kept, other)
+    world.reply(FIRST, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        assert opted_out_contacts(session, [kept]) == {kept}
+
+
 def test_an_opt_out_at_the_door_closes_the_others_number(world: World) -> None:
     kept, other = world.add_person("A Thun", FIRST), world.add_person("A Thun")
     with world.runtime.db.write() as session:
@@ -238,6 +249,28 @@ def test_a_merge_of_merged_people_is_taken_apart_in_any_order(world: World, two:
     assert [row for row in state(world) if row[0] != "contact_phones"] == [
         row for row in before if row[0] != "contact_phones"
     ]
+
+
+@pytest.mark.parametrize("is_inner", [True, False])
+def test_what_two_merges_brought_leaves_with_neither_alone(world: World, is_inner: bool) -> None:
+    one, two, three = (
+        world.add_person(f"A Thun {n}", *phones)
+        for n, phones in enumerate(
+            [(FIRST,), (number(3),), (FIRST,)] if is_inner else [(FIRST,), (FIRST,), (number(3),)]
+        )
+    )
+    before = state(world)
+    if (
+        is_inner
+    ):  # one and three have the number: the first merge brings it to two, the second to three, who has it
+        first, second = merge(world, two, one), merge(world, three, two)
+    else:  # one and two have it, and both come to three
+        first, second = merge(world, three, one), merge(world, three, two)
+    with pytest.raises(WrongState):
+        apart(world, first)
+    apart(world, second)
+    apart(world, first)
+    assert state(world) == before
 
 
 def test_a_later_file_with_the_other_name_is_about_the_merged_person(world: World, tmp_path: Path) -> None:
@@ -299,6 +332,28 @@ def test_erasing_a_merged_person_erases_both(world: World, two: tuple[int, int])
     with world.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(PersonMerge)) == 0
         assert session.scalars(select(Recipient.contact_id).distinct()).all() == [None]
+
+
+def test_who_was_erased_is_known_by_both_names(world: World, tmp_path: Path) -> None:
+    kept, other = world.add_person("Nguyễn Thị Hoa", FIRST), world.add_person("Trần Thị Hoa", FIRST)
+    world.add_person("Lê Văn Nam", FIRST)  # has the number as well
+    merge(world, kept, other)
+    key = world.keys.secret_key
+    with world.runtime.db.write() as session:
+        asked = record_request(
+            session,
+            kept,
+            RequestKind.ERASE,
+            asked_by="chính họ",
+            asked_on=None,
+            secret_key=key,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+        erase_contact(session, asked.id, secret_key=key, user=world.user(APPROVER), now=world.now)
+    for n, name in enumerate(("Nguyễn Thị Hoa", "Trần Thị Hoa")):
+        counts = bring(world, write(tmp_path, f"1,{name},1960,Thôn 1,,{local(1)}", name=f"{n}.csv"))
+        assert counts.created == 0
 
 
 def test_the_same_name_and_year_or_number_are_likely_the_same(world: World, two: tuple[int, int]) -> None:

@@ -11,12 +11,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from campaigns.analytics.open_tasks import read_proposed
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import find_differences
+from campaigns.cases.merge_people import merge_people
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.rules.states import CampaignAction
 from campaigns.second_wave import SecondWave, send_second_wave
+from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason
 from outreach.rules.errors import WrongState
@@ -93,6 +96,19 @@ def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world: World
     assert (status["recipients"], status["state"]) == (6, "completed")
     assert status["steps"][0]["messages"] == {"accepted": 6}
     prove_figures(world)
+
+
+def test_a_phone_that_has_the_message_by_somebody_who_was_merged_gets_no_other(world: World) -> None:
+    kept, other = world.add_person("A Thun", number(1)), world.add_person("A Thun Kđăm", number(2))
+    world.add_people(40, first=11)
+    campaign = world.launch()
+    world.send()
+    merge_people(
+        world.runtime, kept, other, secret_key=world.keys.secret_key, user=world.user(AUTHOR), now=world.now
+    )
+    world.add_person("Y Hlan", number(2))
+    with pytest.raises(WrongState):
+        extend(world, campaign)
 
 
 @both_databases
@@ -179,6 +195,18 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world:
         user, now = world.user(email), datetime.now(UTC)
         wave = send_second_wave(world.runtime, campaign, settings=settings, user=user, now=now)
         assert wave == SecondWave(5, has_left=has_left)
+
+    # What a cancelled campaign asked for waits for nobody any more.
+    def proposed() -> list[int]:
+        with world.runtime.db.read() as session:
+            found = read_proposed(session, find_user(session, APPROVER), Campaign.wave)
+            return [campaign_id for campaign_id, _name in found]
+
+    world.add_people(5, first=90)
+    assert not extend(world, campaign).has_left
+    assert proposed() == [campaign]
+    world.act(campaign, CampaignAction.CANCEL)
+    assert proposed() == []
 
 
 def test_a_campaign_that_takes_no_second_wave_says_why(world: World) -> None:

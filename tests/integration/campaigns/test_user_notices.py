@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from campaigns.models.replies import Case
+from campaigns.reports import user_notices
 from campaigns.reports.user_notices import choose_notices, mail_notices, read_notices
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.states import CampaignAction
+from outreach.core.mail import send_mail
 from outreach.models.accounts import MailedNotice, NoticeKind, User
 from outreach.models.contacts import Upload, UploadState
 from tests.integration.outreach.test_approval_mail import with_mail
@@ -111,6 +114,23 @@ def test_a_server_that_is_away_is_tried_again(world: World, box: MailServer) -> 
         mail(world)
     with_mail(world, box.url)
     assert [mail(world, minutes=5), mail(world, minutes=10)] == [1, 0]
+
+
+def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(
+    world: World, box: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(url: str, *, to: list[str], **values: Any) -> int:
+        if to == [AUTHOR]:
+            raise SMTPRecipientsRefused({AUTHOR: (452, b"full")})
+        return send_mail(url, to=to, **values)
+
+    hand_in(world)
+    hand_in(world, email=APPROVER)
+    monkeypatch.setattr(user_notices, "send_mail", send)
+    assert mail(world) == 1
+    monkeypatch.undo()
+    assert mail(world, minutes=5) == 1
+    assert [address for address, _ in box.mails] == [APPROVER, AUTHOR]
 
 
 def test_what_is_not_wanted_is_neither_counted_nor_mailed(world: World, box: MailServer) -> None:
