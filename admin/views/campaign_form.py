@@ -292,9 +292,9 @@ class CampaignFormPages(AdminPage):
         campaign_id = self.do(save_form, form, draft).campaign_id
         if is_submit:
             self.do(perform_action, campaign_id, CampaignAction.SUBMIT)
-            flash(_("Đã trình duyệt. Người duyệt sẽ được báo."), "success")
+            flash(_("Đã trình phê duyệt. Người duyệt sẽ được báo."), "success")
         else:
-            flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình duyệt."), "success")
+            flash(_("Đã lưu bản nháp. Hãy đọc lại lần cuối rồi trình phê duyệt."), "success")
         return redirect(url_for("campaigns.sheet", campaign_id=campaign_id), code=303)
 
     def _apply_segment(self, wish: str, filled: CampaignFormData) -> tuple[str, CampaignFormData]:

@@ -154,7 +154,7 @@ class CampaignsView(CampaignTextPages):
     @expose("/<int:campaign_id>/submit", methods=["POST"])
     def submit(self, campaign_id: int) -> ResponseReturnValue:
         return self._perform(
-            campaign_id, CampaignAction.SUBMIT, _("Đã trình duyệt. Người duyệt sẽ được báo.")
+            campaign_id, CampaignAction.SUBMIT, _("Đã trình phê duyệt. Người duyệt sẽ được báo.")
         )
 
     @expose("/<int:campaign_id>/return", methods=["POST"])

@@ -158,7 +158,7 @@ class CampaignTextPages(CampaignFormPages):
             url_for("campaigns.sheet", campaign_id=campaign_id),
             prepare_correcting_campaign,
             campaign_id,
-            message=_("Đã soạn bản nháp tin đính chính. Hãy sửa lại nội dung rồi trình duyệt."),
+            message=_("Đã soạn bản nháp tin đính chính. Hãy sửa lại nội dung rồi trình phê duyệt."),
             then=lambda draft: url_for("campaigns.sheet", campaign_id=draft.id),
         )
 

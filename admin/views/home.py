@@ -283,7 +283,7 @@ def _draft_tasks(session: Session, user: User) -> list[Task]:
         )
         for kept in read_kept_forms(session, user)
     ]
-    more, mark = _("Bản nháp chưa trình duyệt."), _("Bản nháp")
+    more, mark = _("Bản nháp chưa trình phê duyệt."), _("Bản nháp")
     return tasks + [
         Task(draft.name, more, _sheet_url(user, draft.id), "info", mark)
         for draft in open_tasks.read_drafts(session, user)

@@ -37,6 +37,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
     "notice": {
         NoticeKind.APPROVAL: _l("Chiến dịch chờ duyệt"),
         NoticeKind.RETURNED: _l("Chiến dịch bị trả lại"),
+        NoticeKind.COMMENT: _l("Góp ý về chiến dịch chờ trả lời"),
         NoticeKind.READY: _l("Danh sách đã đọc xong, chờ xem lại và nhập"),
         NoticeKind.FAILED: _l("Tệp danh sách không đọc được"),
         NoticeKind.CASES: _l("Việc đã nhận hơn một ngày chưa xong"),
@@ -286,7 +287,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Right.CONTACTS_WRITE: _l("gửi danh sách người vào"),
         Right.CAMPAIGNS_READ: _l("đọc chiến dịch"),
         Right.FIGURES_READ: _l("đọc số liệu"),
-        Right.CAMPAIGNS_WRITE: _l("soạn chiến dịch và trình duyệt"),
+        Right.CAMPAIGNS_WRITE: _l("soạn chiến dịch và trình phê duyệt"),
         Right.REPLIES_READ: _l("đọc câu trả lời và từ chối nhận tin"),
         Right.REPLIES_WRITE: _l("gửi câu trả lời và từ chối nhận tin vào"),
         Right.WEBHOOKS_WRITE: _l("đăng ký nhận thông báo tự động"),

@@ -149,7 +149,7 @@ _RETRY_FOR = timedelta(days=1)
 DueMail = tuple[type[CampaignVersion] | type[CampaignDecision], int, list[str], str, str]
 _REQUEST = """Kính gửi đồng chí,
 
-Chiến dịch “{name}” của {organisation} đã được trình duyệt (lần {n}).
+Chiến dịch “{name}” của {organisation} đã được trình phê duyệt (lần {n}).
 Đề nghị đồng chí xem nội dung, người nhận và chi phí, rồi duyệt hoặc trả lại tại:
 
 {link}

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, aliased
 
-from campaigns.models.campaigns import Campaign, CampaignComment, CommentCard
+from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignComment, CommentCard
 from campaigns.rules.states import CampaignState
 from outreach.accounts import audit
-from outreach.accounts.permissions import find_visible, require_role
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.accounts.users import name_of
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState
@@ -137,3 +137,27 @@ def _find_comment(session: Session, campaign: Campaign, comment_id: int) -> Camp
     if comment is None:
         raise NotFound("comment_not_found")
     return comment
+
+
+def read_unanswered(session: Session, user: User) -> list[tuple[int, int, str]]:
+    """Return (newest remark, campaign, its name) of each open comment that waits for a user's answer.
+
+    It stands at a campaign that the user has written, or the user has taken part in it; and the newest remark is another's.
+    """
+    thread = func.coalesce(CampaignComment.reply_to, CampaignComment.id)
+    opening = aliased(CampaignComment)
+    written = select(CampaignAuthor.campaign_id).where(CampaignAuthor.user_id == user.id)
+    taken_part = select(thread).where(CampaignComment.written_by == user.id)
+    rows = session.execute(
+        select(thread, CampaignComment.id, CampaignComment.written_by, Campaign.id, Campaign.name)
+        .join(opening, opening.id == thread)
+        .join(Campaign, Campaign.id == CampaignComment.campaign_id)
+        .where(
+            opening.settled_at.is_(None),
+            or_(Campaign.id.in_(written), thread.in_(taken_part)),
+            visible_to(session, user, Campaign.organisation_id),
+        )
+        .order_by(CampaignComment.id)
+    )
+    newest = {of: (remark, by, campaign_id, name) for of, remark, by, campaign_id, name in rows}
+    return [(remark, campaign_id, name) for remark, by, campaign_id, name in newest.values() if by != user.id]

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.analytics.open_tasks import read_returned, read_submitted
 from campaigns.models.replies import Case
+from campaigns.planning.comments import read_unanswered
 from campaigns.reports.day_status import read_waiting_reports
 from outreach.accounts.permissions import has_role
 from outreach.core.job_queue import once_every
@@ -35,6 +36,7 @@ _FAILED_SHOWN_FOR = timedelta(days=7)
 _KEPT_FOR = timedelta(days=90)
 _MAILED_AT_ONCE = {NoticeKind.APPROVAL, NoticeKind.RETURNED}
 _WORDS = {
+    NoticeKind.COMMENT: "góp ý về chiến dịch chờ trả lời",
     NoticeKind.READY: "danh sách đã đọc xong, chờ xem lại và nhập",
     NoticeKind.FAILED: "tệp danh sách không đọc được",
     NoticeKind.CASES: "việc trong hộp thư đã nhận hơn một ngày mà chưa xong",
@@ -76,6 +78,10 @@ def read_notices(session: Session, user: User, *, now: datetime) -> list[UserNot
     waiting += [
         UserNotice(NoticeKind.RETURNED, each.id, f"returned:{each.id}", each.name)
         for each in read_returned(session, user)
+    ]
+    waiting += [
+        UserNotice(NoticeKind.COMMENT, campaign_id, f"comment:{remark}", name)
+        for remark, campaign_id, name in read_unanswered(session, user)
     ]
     waiting += _uploads(session, user, now)
     waiting += [

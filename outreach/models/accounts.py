@@ -83,6 +83,7 @@ class NoticeKind(StrEnum):
 
     APPROVAL = "approval"  # a campaign, for their approval
     RETURNED = "returned"  # a campaign of theirs was sent back
+    COMMENT = "comment"  # a comment at a campaign of theirs, or the answer to one of theirs
     READY = "ready"  # a list was read, and may be looked at and imported
     FAILED = "failed"  # a list's file could not be read
     CASES = "cases"  # a case that they took long ago

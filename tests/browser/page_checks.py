@@ -130,7 +130,8 @@ def find_foreign_words(page: Page) -> list[str]:
     text = re.sub(
         r"\{(name|link)\}|\S+@\S+|https?://\S+|\S+\.(csv|xlsx|xls|ods|toml|vn|md|timer)\b", " ", text
     )
-    text = re.sub(r"\bloa backup create\b|\bsystem_id\b", " ", text)  # a command to type, a name of SMPP's
+    # A command to type, a name of SMPP's, a line of the settings.
+    text = re.sub(r"\bloa backup create\b|\bsystem_id\b|\b[A-Z_]+=\S+", " ", text)
     return [
         f"“{found[0]}” in “{text[max(0, found.start() - 30) : found.end() + 30].strip()}”"
         for pattern in (ENGLISH, KEYS)

@@ -108,7 +108,7 @@ def be_told_the_word(author: Visit) -> None:
     for label in ("Gửi từ", "đến"):
         page.get_by_label(label, exact=True).fill("")
     page.get_by_role("button", name="Tiếp: xem lại").click()
-    page.get_by_role("button", name="Tiếp: trình duyệt").click()
+    page.get_by_role("button", name="Tiếp: trình phê duyệt").click()
     author.expects = 422
     page.get_by_role("button", name="Trình phê duyệt").click()
     expect(page.get_by_role("main")).to_contain_text("Từ không khớp: kinh.")
@@ -119,7 +119,7 @@ def be_told_the_word(author: Visit) -> None:
 def send_it(author: Visit, approver: Visit) -> None:
     page = author.page
     page.get_by_label("Tin nhắn", exact=True).fill("[Chao {name}, ]moi ong/ba cai Bluezone: {link}")
-    for card in ("khi nào", "xem lại", "trình duyệt"):
+    for card in ("khi nào", "xem lại", "trình phê duyệt"):
         page.get_by_role("button", name=f"Tiếp: {card}").click()
     page.get_by_role("button", name="Trình phê duyệt").click()
     expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")

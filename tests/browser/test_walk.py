@@ -96,7 +96,7 @@ def write_the_campaign(author: Visit) -> None:
     page.get_by_label("Tỷ lệ cần đạt (phần trăm)").fill("50")
     page.get_by_role("button", name="Tiếp: xem lại").click()
     expect(figures).to_contain_text("người sẽ nhận tin")
-    page.get_by_role("button", name="Tiếp: trình duyệt").click()
+    page.get_by_role("button", name="Tiếp: trình phê duyệt").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(CAMPAIGN)
 
 

@@ -12,9 +12,11 @@ from sqlalchemy import func, select
 from campaigns.models.campaigns import CampaignComment
 from campaigns.planning.comments import count_open, read_comments, settle_comment, write_comment
 from campaigns.privacy.retention import clear_campaign
+from campaigns.reports.user_notices import read_notices
 from campaigns.rules.states import CampaignAction
 from outreach.accounts.organisations import create_organisation
-from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.accounts.users import find_user
+from outreach.models.accounts import AuditEvent, NoticeKind, OrganisationKind, Role
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
@@ -53,6 +55,26 @@ def test_a_comment_is_open_until_it_is_settled_and_a_reply_opens_it_again(world:
     assert [(each.by, each.text) for each in shown.replies] == [(AUTHOR, "Theo công văn 12.")]
     with pytest.raises(NotFound):
         settle_comment(world.runtime, campaign_id, reply, user=world.user(AUTHOR), now=world.now)
+
+
+@both_databases
+def test_a_comment_waits_for_the_other_until_it_is_answered_or_settled(world: World) -> None:
+    def waits_for() -> set[str]:
+        with world.runtime.db.read() as session:
+            users = {email: find_user(session, email) for email in (AUTHOR, APPROVER, "khac@loa.example")}
+            found = {email: read_notices(session, user, now=world.now) for email, user in users.items()}
+        return {email for email, each in found.items() if any(one.kind is NoticeKind.COMMENT for one in each)}
+
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "khac@loa.example", Role.APPROVER)
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    first = write(world, campaign_id)
+    assert waits_for() == {AUTHOR}
+    write(world, campaign_id, AUTHOR, text="Theo công văn 12.", reply_to=first)
+    assert waits_for() == {APPROVER}
+    settle_comment(world.runtime, campaign_id, first, user=world.user(APPROVER), now=world.now)
+    assert waits_for() == set()
 
 
 REFUSED: list[tuple[dict[str, Any], type[Exception]]] = [
