@@ -78,14 +78,14 @@ class Provider:
         fresh_until = float(claims.get("auth_time") or 0) + CONFIRMED_FOR.total_seconds() + _LEEWAY_S
         if fresh_until < datetime.now(UTC).timestamp():
             raise NotAllowed("oidc_too_long_ago")
-        groups = claims.get(self._settings.oidc_role_claim) or ()
+        groups = claims.get(self._settings.oidc_role_claim) or []
         return Identity(
             issuer=metadata["issuer"],
             subject=str(claims["sub"])[:255],
             email=str(claims.get("email") or ""),
             is_email_verified=claims.get("email_verified") is True and bool(claims.get("email")),
             name=str(claims.get("name") or "")[:120],
-            groups=frozenset(map(str, [groups] if isinstance(groups, str) else groups)),
+            groups=frozenset(map(str, groups if isinstance(groups, list) else [groups])),
         )
 
     def end(self) -> Any:

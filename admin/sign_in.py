@@ -63,7 +63,7 @@ from outreach.accounts.sessions import (
 from outreach.accounts.users import check_password, find_by_email
 from outreach.enqueue_jobs import enqueue_reset_mail
 from outreach.models.accounts import Organisation, Role, User, UserSession
-from outreach.rules.errors import LoaError, NotAllowed
+from outreach.rules.errors import LoaError, NotAllowed, or_raise
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
@@ -436,9 +436,10 @@ def _find_account(runtime: Runtime, identity: Identity) -> User:
     settings, now = runtime.settings, datetime.now(UTC)
     for is_last in (False, True):
         try:
-            return find_or_link(
+            user = find_or_link(
                 runtime, identity, roles=settings.oidc_roles, creates=settings.oidc_creates, now=now
             )
+            return or_raise(user, NotAllowed("oidc_no_account"))
         except IntegrityError:
             if is_last:  # else two first sign-ins at once; the other one has linked the account
                 raise

@@ -13,7 +13,7 @@ from admin.api.bodies import read_body
 from admin.api.problems import Malformed, pointing
 from admin.api.routing import ID, Api, bearer, ref, strict
 from campaigns.lifecycle import find_campaign
-from campaigns.models.campaigns import Recipient, Step
+from campaigns.models.campaigns import CampaignList, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.rules.states import MessageState
 from campaigns.second_wave import add_recipient
@@ -70,7 +70,11 @@ def add_recipient_routes(api: Api) -> None:
         def make(session: Session) -> dict[str, Any]:
             with pointing(**_PARTS):
                 named = find_person(
-                    session, bearer(), person=body.get("person", ""), phone=body.get("phone", "")
+                    session,
+                    bearer(),
+                    person=body.get("person", ""),
+                    phone=body.get("phone", ""),
+                    rather_in=select(CampaignList.list_id).where(CampaignList.campaign_id == campaign_id),
                 )
                 row = add_recipient(
                     session,

@@ -241,9 +241,11 @@ def _page(session: Session, *, limit: int, after: int) -> tuple[list[dict[str, A
     """Return replies after an id: of people of the token's lists, those that it handed in, and nobody's for who sees everything."""
     user, own = bearer().as_user(), id_prefix(bearer())
     handed_in = Reply.gateway_id.startswith(own, autoescape=True)
-    is_seen = or_(visible_to(session, user, ContactList.organisation_id), handed_in)
+    is_own = visible_to(session, user, ContactList.organisation_id)
+    is_seen = or_(is_own, handed_in)
     rows = session.execute(
-        select(Reply, Campaign.is_health, Recipient.contact_id, Answer.id)
+        # Of an opt-out handed in by this system, whose number another organisation wrote to, nothing of theirs is told.
+        select(Reply, or_(Campaign.is_health, ~is_own), Recipient.contact_id, Answer.id, is_own)
         .outerjoin(Campaign, Campaign.id == Reply.campaign_id)
         .outerjoin(Recipient, Recipient.id == Reply.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
@@ -253,14 +255,14 @@ def _page(session: Session, *, limit: int, after: int) -> tuple[list[dict[str, A
         .limit(limit + 1)
     ).all()
     page, following = page_of(rows, limit, lambda row: row[0].id, "list_replies")
-    names = _names(session, {contact for _, is_health, contact, _ in page if contact and not is_health})
+    names = _names(session, {contact for _, is_health, contact, *_ in page if contact and not is_health})
     described = [
         {
             "id": reply.id,
             "reference": reply.gateway_id.removeprefix(own)
             if reply.gateway_id.startswith(own) and not reply.gateway_id.startswith(f"{own}#")
             else None,
-            "campaign": reply.campaign_id,
+            "campaign": reply.campaign_id if is_own or not reply.recipient_id else None,
             "recipient": None if is_health else reply.recipient_id,
             "person": None if is_health else names.get(contact),
             "label": reply.label.value,
@@ -269,7 +271,7 @@ def _page(session: Session, *, limit: int, after: int) -> tuple[list[dict[str, A
             "answer": answer_id,
             "at": moment(reply.received_at),
         }
-        for reply, is_health, contact, answer_id in page
+        for reply, is_health, contact, answer_id, is_own in page
     ]
     return described, following
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
+from outreach.accounts.sessions import end_sessions
 from outreach.accounts.users import create_user, require_other_administrator
 from outreach.models.accounts import Organisation, Role, User, UserIdentity
 from outreach.rules.errors import NotAllowed
@@ -33,10 +34,11 @@ class Identity:
 @use_case
 def find_or_link(
     session: Session, identity: Identity, *, roles: Collection[MappedRole], creates: bool, now: datetime
-) -> User:
+) -> User | None:
     """Return the account of an identity; the first time it is linked, or made if `creates` and its groups have a role.
 
-    Raises NotAllowed with the reason. A made account follows its groups at each sign-in.
+    Raises NotAllowed with the reason. A made account follows its groups at each sign-in: without a role it is shut, and None is
+    returned.
     """
     mapped = role_of(roles, identity.groups)
     known = session.scalar(
@@ -51,7 +53,9 @@ def find_or_link(
         raise NotAllowed("oidc_account_disabled")
     if known.is_made:
         if mapped is None:
-            raise NotAllowed("oidc_no_account")
+            end_sessions(session, user.id, now=now)
+            end_tokens(session, actor_id=None, made_by=user.id, now=now)
+            return None
         _follow(session, user, mapped, now=now)
     return user
 

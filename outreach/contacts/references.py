@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, delete, insert, select
+from sqlalchemy import BigInteger, Select, case, delete, insert, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts.api_tokens import Bearer
@@ -46,11 +46,17 @@ class NamedPerson(NamedTuple):
 
 
 def find_person(
-    session: Session, bearer: Bearer, *, person: str, phone: str, is_anybody: bool = False
+    session: Session,
+    bearer: Bearer,
+    *,
+    person: str,
+    phone: str,
+    is_anybody: bool = False,
+    rather_in: Select[Any] | None = None,
 ) -> NamedPerson:
     """Return whom a token's system names by its reference or by a number, in the lists of its scope.
 
-    A number may be anybody's if `is_anybody`. Raises NotFound, BadInput for a number that is none.
+    A number may be anybody's if `is_anybody`; of several people who have it one in the lists `rather_in` is meant. Raises NotFound, BadInput for a number that is none.
     """
     known = (
         select(ContactPhone.contact_id, Phone.e164)
@@ -58,9 +64,11 @@ def find_person(
         .join(Membership, Membership.contact_id == ContactPhone.contact_id)
         .join(ContactList, ContactList.id == Membership.list_id)
         .where(visible_to(session, bearer.as_user(), ContactList.organisation_id))
-        .order_by(ContactPhone.contact_id, ContactPhone.position)
         .limit(1)
     )
+    if rather_in is not None:
+        known = known.order_by(case((Membership.list_id.in_(rather_in), 0), else_=1))
+    known = known.order_by(ContactPhone.contact_id, ContactPhone.position)
     if person:
         named = (
             ContactReference.organisation_id == bearer.organisation_id,

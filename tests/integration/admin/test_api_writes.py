@@ -24,7 +24,16 @@ from outreach.accounts.api_tokens import create_token
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import ApiRequest, AuditEvent, Organisation, OrganisationKind, Right, Role
-from outreach.models.contacts import Contact, ContactReference, Suppression, Upload
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ContactReference,
+    Membership,
+    Phone,
+    Suppression,
+    Upload,
+)
 from outreach.rules.errors import NotAllowed
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, LIST, World, number
@@ -250,6 +259,52 @@ def test_a_reply_that_cannot_be_taken_says_why(system: System, world: World) -> 
     )
     with world.runtime.db.read() as session:
         assert session.scalars(select(Suppression.lifted_at)).all() == [None, None]
+
+
+def share_phone(world: World, code: str, name: str, e164: str) -> None:
+    """Somebody in a list of an organisation who has a number, new or that of others."""
+    with world.runtime.db.write() as session:
+        owner = session.scalars(select(Organisation.id).where(Organisation.code == code)).one()
+        made = ContactList(organisation_id=owner, name=f"Của {code}", created_at=world.now)
+        person = Contact(name=name, name_key=name.lower(), created_at=world.now, updated_at=world.now)
+        phone = session.scalar(select(Phone).where(Phone.e164 == e164)) or Phone(
+            e164=e164, created_at=world.now
+        )
+        session.add_all([made, person, phone])
+        session.flush()
+        session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
+        session.add(Membership(list_id=made.id, contact_id=person.id))
+
+
+def test_a_reply_to_another_organisations_message_is_not_taken_but_an_opt_out_is(
+    system: System, world: World
+) -> None:
+    world.add_people(1, first=11)
+    share_phone(world, "PN", "Y Hlan", number(11))
+    world.launch()
+    world.send()
+    below = System(system.client, world, organisation="PN")
+    for text in ("1", "DK"):
+        answer = below.call("POST", "/replies", {"phone": number(11), "text": text})
+        assert fault(answer)[:2] == (404, "phone_number_out_of_scope")
+    assert count(world, Reply, Answer) == [0, 0]
+    stopped = below.call("POST", "/replies", {"phone": number(11), "opt_out": True}).get_json()
+    assert [stopped[each] for each in ("label", "campaign", "recipient")] == ["opt_out", None, None]
+    assert system.get(f"/replies/{stopped['id']}")["campaign"] == 1
+    assert count(world, Suppression) == [1]
+
+
+def test_of_two_people_with_a_number_the_one_of_the_campaigns_lists_is_meant(
+    system: System, world: World
+) -> None:
+    world.add_people(40, first=11)
+    campaign = world.launch()
+    with world.runtime.db.write() as session:
+        session.get_one(Campaign, campaign).approved_recipients = 40
+    share_phone(world, "MTTQ", "Y Hlan", number(60))
+    world.add_person("A Mới", number(60))
+    asked = system.call("POST", f"/campaigns/{campaign}/recipients", {"phone": number(60)})
+    assert (asked.status_code, asked.get_json()["result"]) == (200, "queued")
 
 
 def test_webhooks_are_made_tried_and_ended_by_a_system(system: System, world: World) -> None:
