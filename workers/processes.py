@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from multiprocessing.context import ForkProcess
 from types import FrameType
@@ -175,22 +175,26 @@ def create_worker(queues: Sequence[str], redis: Redis) -> LoaWorker:
 
 def work(settings: Settings, queues: Sequence[str]) -> None:
     """Work on one queue, or several in turn, until asked to stop or until Redis is unavailable when a job ends."""
-    if SEND in queues:
-        database_process().start()  # before this process has a connection or a second thread
-    logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
-    runtime = open_runtime(settings)
-    _wait_for_redis(runtime.redis)
-    if SEND in queues:
-        context.sending_gateways()  # a centre's receipts and replies come on its connection, also while nothing is sent
-    context.shares_process = len(queues) > 1
-    threading.Thread(target=_say_alive, args=(settings, queues), name="alive", daemon=True).start()
-    worker = create_worker(queues, runtime.redis)
-    # RQ has set a longer timeout than ours, for waiting at the queue; connections made before keep ours.
-    runtime.redis.connection_pool.reset()
-    with suppress(RedisError):
-        worker.work(logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
-    context.close_gateways()
-    database_process().end()  # before the interpreter ends: it waits for its children first
+    with ExitStack() as at_the_end:
+        # Whatever ends this: the interpreter waits for its children first, and would wait for ever for this one.
+        at_the_end.callback(lambda: database_process().end())
+        if SEND in queues:
+            database_process().start()  # before this process has a connection or a second thread
+        at_the_end.callback(context.close_gateways)
+        logging.getLogger("rq.worker").addFilter(_is_not_redis_error)
+        runtime = open_runtime(settings)
+        _wait_for_redis(runtime.redis)
+        if SEND in queues:
+            context.sending_gateways()  # a centre's receipts and replies come on its connection, also while nothing is sent
+        context.shares_process = len(queues) > 1
+        threading.Thread(target=_say_alive, args=(settings, queues), name="alive", daemon=True).start()
+        with suppress(
+            RedisError
+        ):  # also of a Redis that hangs by now: RQ asks it as soon as there is a worker
+            worker = create_worker(queues, runtime.redis)
+            # RQ has set a longer timeout than ours, for waiting at the queue; connections made before keep ours.
+            runtime.redis.connection_pool.reset()
+            worker.work(logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
 
 
 def work_alone(settings: Settings, queue: str) -> None:

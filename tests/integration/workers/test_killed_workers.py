@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from simulator.testing import RunningSimulator
-from tests.support.processes import QuickProcesses
+from tests.support.processes import ROOT, QuickProcesses, environment_of
 from tests.support.world import World, number
 
 MESSAGES = 1000
@@ -140,3 +142,33 @@ def children_of(pid: int) -> list[int]:
 
 def name_of(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+# A child as the supervisor of `flask worker` starts it, whose Redis hangs as soon as it has answered once.
+STARTING = """
+import multiprocessing, sys
+from redis import TimeoutError as RedisTimeoutError
+from outreach.core.settings import Settings
+from workers import processes
+
+def hang(*_arguments):
+    raise RedisTimeoutError
+
+processes.create_worker = hang
+child = multiprocessing.get_context("fork").Process(target=processes.work, args=(Settings.from_env(), ["send"]))
+child.start()
+child.join(60)
+print(child.exitcode)
+child.kill()
+"""
+
+
+def test_a_worker_whose_redis_hangs_as_it_starts_ends_so_that_another_is_started(world: World) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING],
+        cwd=ROOT,
+        env=environment_of(world.runtime.settings),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "0\n", done.stderr
