@@ -66,7 +66,11 @@ def merge_people(
         raise BadInput("people_merge_unfit")
     lock_imports(session)
     people = [contact_id, other_id]
-    done = select(PersonMerge).where(PersonMerge.kept_id.in_(people), PersonMerge.merged_id.in_(people))
+    done = select(PersonMerge).where(
+        PersonMerge.kept_id.in_(people),
+        PersonMerge.merged_id.in_(people),
+        PersonMerge.merged_id.not_in(select(Contact.id)),  # SQLite gives the last id again
+    )
     if merge := session.scalar(done):
         find_recorded_contact(session, merge.kept_id, user=user)
         return merge

@@ -113,7 +113,8 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
             secret_key=secret_key,
             now=now,
         )
-    merged = [each.merged_id for each in merges]
+    # SQLite gives the last id again.
+    merged = [each.merged_id for each in merges if session.get(Contact, each.merged_id) is None]
     erase_numbers(session, gone, secret_key=secret_key, now=now)
     change_rows(
         session,

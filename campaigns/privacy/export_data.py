@@ -39,8 +39,10 @@ from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactPhone,
+    ContactReference,
     ImportIssue,
     ListImport,
+    PersonMerge,
     Phone,
     PlaceQuestion,
     Suppression,
@@ -87,8 +89,14 @@ def _about(session: Session, person: Contact) -> ExportPart:
     district = session.get(Area, area.parent_code) if area and area.parent_code else None
     question = session.get(PlaceQuestion, person.place_question_id) if person.place_question_id else None
     former = [f"{place} (đến {_at(moved_at)})" for place, moved_at in read_former_places(session, person.id)]
+    merges = session.scalars(
+        select(PersonMerge).where(PersonMerge.kept_id == person.id).order_by(PersonMerge.id)
+    )
+    named = select(ContactReference.reference).where(ContactReference.contact_id == person.id)
     values = {
         "Họ tên": person.name,
+        "Tên của người đã gộp làm một": "; ".join(each.data["facts"]["name"] for each in merges),
+        "Mã do hệ thống khác đặt": "; ".join(session.scalars(named.order_by(ContactReference.reference))),
         "Năm sinh": person.birth_year,
         "Giới tính": {"m": "Nam", "f": "Nữ"}.get(person.sex or "", ""),
         "Thôn, tổ dân phố": person.village,

@@ -15,6 +15,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.privacy.consents import read_consents, record_consent
 from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import record_request
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion
@@ -27,6 +28,7 @@ from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
+    ContactReference,
     ListImport,
     Membership,
     PersonMerge,
@@ -125,6 +127,37 @@ def test_two_officers_merge_the_same_pair_once(world: World, two: tuple[int, int
     with world.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(PersonMerge)) == 1
         assert session.scalar(select(func.count()).select_from(Contact)) == 1
+
+
+def test_somebody_new_with_the_id_of_who_was_merged_is_somebody_else(
+    world: World, two: tuple[int, int]
+) -> None:
+    merge(world, *two)
+    third = world.add_person("A Thun", number(3))  # on SQLite with the id of the one who is gone
+    merge(world, two[0], third)
+    assert numbers_of(world, two[0]) == [FIRST, SECOND, number(3)]
+
+
+def test_who_asks_for_their_data_gets_the_name_they_were_merged_with_and_what_systems_call_them(
+    world: World, two: tuple[int, int]
+) -> None:
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        session.add(ContactReference(organisation_id=owner, reference="cd-7", contact_id=two[1]))
+    merge(world, *two)
+    with world.runtime.db.write() as session:
+        asked = record_request(
+            session,
+            two[0],
+            RequestKind.EXPORT,
+            asked_by="chính họ",
+            asked_on=None,
+            secret_key=world.keys.secret_key,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+        about, *_ = export_personal_data(session, asked.id, user=world.user(APPROVER), now=world.now)
+    assert {"A Thun Kđăm", "cd-7"} <= {value for _name, value in about.rows}
 
 
 def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(
