@@ -198,6 +198,7 @@ def be_refused_the_rest(leader: Visit, sheet: str) -> None:
     menu = leader.page.get_by_role("navigation", name="Trình đơn chính")
     assert menu.get_by_role("link").all_inner_texts() == [
         "Trang chủ",
+        "Lịch gửi",
         "Tiến độ",
         "Báo cáo ngày",
         "Tuyên truyền",

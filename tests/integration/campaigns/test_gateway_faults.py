@@ -120,7 +120,7 @@ def test_after_too_many_requests_one_at_a_time_tries(world: World) -> None:
     world.add_people(PEOPLE)
     world.launch()
     world.simulator.faults(callbacks_off=True, rate_429=1)
-    world.send()
+    world.send(3)
     # All that were under way, then one after each halt: 0.25, 0.5, 1, 2 seconds.
     assert world.simulator.stats()["throttled"] <= IN_FLIGHT + 4
     world.simulator.faults(callbacks_off=True, rate_429=0)
