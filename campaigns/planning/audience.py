@@ -80,7 +80,10 @@ def count_joined(session: Session, campaign: Campaign, *, passes_opt_outs: bool 
     """Return how many recipients `add_joined` would add now."""
     query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
     codes = read_conditions(campaign.conditions).organisations
-    query = replace(query, lists=query.lists | lists_of_organisations(session, codes))
+    added = lists_of_organisations(session, codes) - query.lists
+    unfounded = select(ContactList.id).where(ContactList.id.in_(added), ContactList.basis == LegalBasis.NONE)
+    without_basis = query.lists_without_basis.union(session.scalars(unfounded))
+    query = replace(query, lists=query.lists | added, lists_without_basis=without_basis)
     counted = {"into": "", "columns": "COUNT(*)", "which": "WHERE exclusion IS NULL"}
     statement, parameters = _audience_statement(query, joined=True, **counted)
     with full_scan(session):

@@ -17,11 +17,20 @@ from campaigns.answer_totals import find_differences
 from campaigns.cases.merge_people import merge_people
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.planning.audience import count_joined
 from campaigns.rules.states import CampaignAction
 from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role
-from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    LegalBasis,
+    Membership,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
 from outreach.rules.errors import WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
@@ -96,6 +105,20 @@ def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world: World
     assert (status["recipients"], status["state"]) == (6, "completed")
     assert status["steps"][0]["messages"] == {"accepted": 6}
     prove_figures(world)
+
+
+def test_who_joined_a_new_list_without_a_legal_basis_is_not_named(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(lists=[], organisations=["MTTQ"])
+    late = world.add_person("Y Hlan", number(9))
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        made = ContactList(organisation_id=owner, name="Mới", basis=LegalBasis.NONE, created_at=world.now)
+        session.add(made)
+        session.flush()
+        session.execute(update(Membership).where(Membership.contact_id == late).values(list_id=made.id))
+    with world.runtime.db.read() as session:
+        assert count_joined(session, session.get_one(Campaign, campaign)) == 0
 
 
 def test_a_phone_that_has_the_message_by_somebody_who_was_merged_gets_no_other(world: World) -> None:
