@@ -2,8 +2,8 @@
 
 All that refers to the merged contact then refers to the one that is kept, and the merged one is removed; a `PersonMerge`
 keeps what it was and where each part went. Of two recipients of one campaign the one who answered last, or else was
-written to, goes on; the other gets no further text and is not counted. Opt-outs hold for the person, whoever of both
-they came from. Which tables refer to contacts is asked of the models, as `is_referenced` does.
+written to, goes on; the other gets no further text and is not counted. Opt-outs of either hold for
+the person. Which tables refer to contacts is asked of the models, as `is_referenced` does.
 """
 
 from __future__ import annotations

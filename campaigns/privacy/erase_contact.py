@@ -95,7 +95,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     merges = session.scalars(select(PersonMerge).where(PersonMerge.kept_id == contact_id)).all()
     facts = ("name", "birth_year", "area_code")
     rows = 0
-    # Whoever was merged with the person is erased by their own name, too.
+    # A person who was merged with this one is erased by that name, too.
     for each in (person, *(Contact(**{fact: m.data["facts"][fact] for fact in facts}) for m in merges)):
         rows += erase_import_rows(
             session,

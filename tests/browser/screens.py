@@ -155,6 +155,9 @@ NO_SCREENS = {
     "visits_app.file",
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py
     "first_setup.show",  # open while there is no user: looked at in test_first_setup.py
+    "login.go_to_provider",  # these three lead on: test_provider.py
+    "login.return_from_provider",
+    "login.leave_provider",
     "admin.running",
     "calendar.collisions",
     "report.live",

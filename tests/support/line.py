@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from contextlib import suppress
 from typing import Any
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 class Line:
     """Address that leads to a server until it is cut, and again once it is restored."""
 
-    def __init__(self, url: str) -> None:
-        self._target = urlsplit(url)
+    def __init__(self, url: str, *, tls: ssl.SSLContext | None = None) -> None:
+        """`tls` encrypts the way to the line; its address is then that of localhost."""
+        self._target, self._tls = urlsplit(url), tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -21,10 +23,11 @@ class Line:
         self._port = 0
         self.restore()
         login = self._target.netloc.rpartition("@")[0]
-        self.url = f"{self._target.scheme}://{login}@127.0.0.1:{self._port}"
+        scheme, host = (f"{self._target.scheme}s", "localhost") if tls else (self._target.scheme, "127.0.0.1")
+        self.url = f"{scheme}://{login}@{host}:{self._port}"
 
     def restore(self) -> None:
-        self._server = self._run(asyncio.start_server(self._forward, "127.0.0.1", self._port))
+        self._server = self._run(asyncio.start_server(self._forward, "127.0.0.1", self._port, ssl=self._tls))
         self._port = self._server.sockets[0].getsockname()[1]
 
     def _run(self, coroutine: Any) -> Any:

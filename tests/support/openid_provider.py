@@ -1,4 +1,4 @@
-"""An OpenID provider with real keys: it signs in at once whoever `person` is, and can lie in what it says."""
+"""An OpenID provider with real keys: it signs `person` in at once, and can lie in what it says."""
 
 from __future__ import annotations
 

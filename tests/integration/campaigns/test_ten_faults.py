@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +30,7 @@ from outreach.enqueue_jobs import enqueue_reset_mail, enqueue_sweep
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
 from outreach.runtime import Runtime, open_runtime
 from tests.integration.admin.test_health import metrics
+from tests.support.certificates import make_certificate
 from tests.support.twilio_server import send, settings_for
 from tests.support.world import World
 from workers.processes import create_worker
@@ -159,24 +158,8 @@ def test_a_second_gateway_that_is_away_is_named(world: World) -> None:
 
 
 def test_a_certificate_that_has_expired(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run([*made, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    certificate, context = make_certificate(tmp_path)
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url, now, trust = f"https://localhost:{server.server_port}", datetime.now(UTC), str(certificate)

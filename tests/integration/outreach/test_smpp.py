@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -18,11 +19,14 @@ from outreach.rules.gateway import (
     InboundMessage,
     InboxItem,
     OutboundMessage,
+    Outcome,
     Refused,
     Throttled,
 )
 from outreach.sms import smpp
 from outreach.sms.smpp import SmppGateway
+from tests.support.certificates import make_certificate
+from tests.support.line import Line
 from tests.support.world import World, number
 
 LONG = "Kính mời ông/bà cài đặt ứng dụng Bluezone để bảo vệ bản thân, gia đình và cộng đồng. Chi tiết: {link}"
@@ -65,6 +69,29 @@ def test_messages_are_delivered_by_receipts_in_another_base(over_smpp: World) ->
     with over_smpp.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(WaitingReceipt)) == 0
         assert session.scalar(select(func.count()).select_from(Incident)) == 0
+
+
+def test_messages_go_by_tls_to_a_centre_whose_certificate_is_trusted(
+    over_smpp: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, context = make_certificate(tmp_path)
+    line = Line(over_smpp.simulator.smpp_url, tls=context)
+
+    async def send() -> Outcome:
+        gateway = gateway_of(over_smpp, smpp_url=line.url, send_timeout_s=10.0)
+        try:
+            return await gateway.send(OutboundMessage(1, number(1), "MTTQ", "Chào ông/bà"))
+        finally:
+            await gateway.close()
+
+    try:
+        assert asyncio.run(send()) == Throttled(fault="certificate")
+        assert over_smpp.sent_to() == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert isinstance(asyncio.run(send()), Accepted)
+        assert over_smpp.sent_to() == [number(1)]
+    finally:
+        line.close()
 
 
 def test_long_message_goes_in_parts_and_is_delivered_with_the_last(over_smpp: World) -> None:
