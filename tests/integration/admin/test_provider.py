@@ -98,7 +98,7 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
         user = session.scalars(select(User).where(User.email == AUTHOR)).one()
         known = session.scalars(select(UserIdentity)).one()
         told = session.scalars(
-            select(AuditEvent.action).where(AuditEvent.subject == f"users:{user.id}")
+            select(AuditEvent.action).where(AuditEvent.subject == f"users:{user.id}").order_by(AuditEvent.id)
         ).all()
     assert (known.user_id, known.subject, known.is_made) == (user.id, "7", False)
     assert [each for each in told if each in ("login", "user.identity")] == [
