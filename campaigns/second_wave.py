@@ -120,8 +120,7 @@ def add_recipient(
         terms = compute_terms(session, campaign, settings=settings, now=now)
         if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
             raise refusal
-        is_enough = terms.approvals <= max(1, len(approvers_of(session, campaign.id)))
-        if not is_enough or outgrown_approval(campaign, terms):
+        if not _is_within_approval(session, campaign, terms):
             raise WrongState("recipient_beyond_approval")
         _queue(session, campaign, added, after=last, settings=settings, user=user, now=now)
     return row
@@ -147,12 +146,17 @@ def _queue(
     enqueue_after_commit(session, enqueue_sweep)
 
 
+def _is_within_approval(session: Session, campaign: Campaign, terms: LaunchTerms) -> bool:
+    """Return whether the approvals that the campaign has cover these terms."""
+    is_enough = terms.approvals <= max(1, len(approvers_of(session, campaign.id)))
+    return is_enough and not outgrown_approval(campaign, terms)
+
+
 def _is_approved(
     session: Session, campaign: Campaign, terms: LaunchTerms, joined: int, *, user: User, now: datetime
 ) -> bool:
     """Return whether a wave may leave: within the approval, or by this press of an approver. Else it is asked for."""
-    is_enough = terms.approvals <= max(1, len(approvers_of(session, campaign.id)))
-    if is_enough and not outgrown_approval(campaign, terms):
+    if _is_within_approval(session, campaign, terms):
         return True
     asked = campaign.wave or {}
     is_new = not asked or joined > asked["people"]  # more people than were approved before

@@ -188,9 +188,8 @@ def work(settings: Settings, queues: Sequence[str]) -> None:
             context.sending_gateways()  # a centre's receipts and replies come on its connection, also while nothing is sent
         context.shares_process = len(queues) > 1
         threading.Thread(target=_say_alive, args=(settings, queues), name="alive", daemon=True).start()
-        with suppress(
-            RedisError
-        ):  # also of a Redis that hangs by now: RQ asks it as soon as there is a worker
+        # Also of a Redis that hangs by now: RQ asks it as soon as there is a worker.
+        with suppress(RedisError):
             worker = create_worker(queues, runtime.redis)
             # RQ has set a longer timeout than ours, for waiting at the queue; connections made before keep ours.
             runtime.redis.connection_pool.reset()

@@ -249,9 +249,8 @@ class CampaignFormPages(AdminPage):
         is_save = wish in ("save", "submit")
         if is_save:
             with self.reading() as (session, user):
-                read_query(
-                    session, user, filled
-                )  # adds what is wrong with lists and places, each to its field
+                # Adds what is wrong with lists and places, each to its field.
+                read_query(session, user, filled)
         if is_save and not filled.errors:
             try:
                 return self._save(writing, filled, is_submit=wish == "submit")
