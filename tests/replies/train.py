@@ -26,6 +26,7 @@ from campaigns.rules.replies.model import (
     LIMITS,
     SCALE,
     WEIGHTS,
+    add_shorter,
     features_of,
     rule_feature,
     size_of,
@@ -239,7 +240,9 @@ def train(examples: Sequence[Example]) -> dict[str, list[int]]:
     likely = combined.likely(scores[:, :-1], readings)
     tell_opt_outs(likely, labels)
     found[LIMITS] = [*choose_limits(likely[calm], labels[calm]), cry]
-    return {name: [max(-32768, min(32767, weight)) for weight in row] for name, row in found.items()}
+    return {
+        name: [max(-32768, min(32767, weight)) for weight in row] for name, row in add_shorter(found).items()
+    }
 
 
 def tell_opt_outs(likely: np.ndarray, labels: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
@@ -13,7 +14,7 @@ from rapidfuzz.distance import Levenshtein
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.patterns import COURTESY, GROUPS, RULES
 from campaigns.rules.replies.vocabulary import HARD, MEANINGS
-from campaigns.rules.replies.words import is_vietnamese, split_words, unaccent_word
+from campaigns.rules.replies.words import Phrases, is_vietnamese, split_words, unaccent_word
 
 __all__ = ["BLUEZONE", "Classification", "Explanation", "Label", "Vocabulary", "classify", "explain"]
 
@@ -116,40 +117,37 @@ def explain(text: str, vocabulary: Vocabulary = BLUEZONE) -> Explanation:
 @lru_cache(maxsize=20_000)
 def _decide(signs: str) -> Classification:
     here = set(signs)
-    for (reply, search, _), needed in zip(_RULES, _NEEDED, strict=True):
-        if needed <= here and search(signs):
+    for at in sorted(_ANYWHERE.union(*map(_BY_SIGN.__getitem__, here & _BY_SIGN.keys()))):
+        reply, search, _ = _RULES[at]
+        if _NEEDED[at] <= here and search(signs):
             return reply
     return _UNSURE
 
 
 def _read_signs(text: str, vocabulary: Vocabulary) -> tuple[str, list[str]]:
-    phrases, lengths = _index_phrases(vocabulary)
-    spelled = tuple(split_words(text[:LONGEST], HARD))
+    phrases = _index_phrases(vocabulary)
+    spelled = [*split_words(text[:LONGEST], HARD), ""]
     signs: list[str] = []
     words: list[str] = []
     position = 0
-    while position < len(spelled):
-        for length in lengths.get(spelled[position], ()):
-            sign = phrases.get(spelled[position : position + length])
-            if sign:
-                if sign in _PLACEHOLDERS:
-                    words.append(_NAME[sign])
-                else:
-                    words += spelled[position : position + length]
-                position += length
-                if sign not in _IGNORED:
-                    signs.append(sign)
-                break
-        else:
-            word = spelled[position]
-            unknown = _FIXED.get(word) or _read_unknown(word, vocabulary)
-            # A foreign word is the name of another app if it follows the verb; else it may be a person's name.
-            is_kept = unknown != _SIGN["OTHERTHING"] or signs[-1:] == [_SIGN["VERB"]]
-            signs.append(unknown if is_kept else _SIGN["X"])
-            words.append(
-                "THING" if unknown == _SIGN["THING"] else "0" if unknown == _SIGN["NUMBER"] else word
-            )
-            position += 1
+    while word := spelled[position]:
+        found = phrases.at(spelled, position) if word in phrases else ()
+        if found:
+            end, sign = found[-1]
+            if sign in _PLACEHOLDERS:
+                words.append(_NAME[sign])
+            else:
+                words += spelled[position:end]
+            position = end
+            if sign not in _IGNORED:
+                signs.append(sign)
+            continue
+        unknown = _FIXED.get(word) or _read_unknown(word, vocabulary)
+        # A foreign word is the name of another app if it follows the verb; else it may be a person's name.
+        is_kept = unknown != _SIGN["OTHERTHING"] or signs[-1:] == [_SIGN["VERB"]]
+        signs.append(unknown if is_kept else _SIGN["X"])
+        words.append("THING" if unknown == _SIGN["THING"] else "0" if unknown == _SIGN["NUMBER"] else word)
+        position += 1
     return _COURTESY.sub("", "".join(signs).strip(_SIGN["BREAK"])), words
 
 
@@ -168,8 +166,8 @@ def _read_unknown(word: str, vocabulary: Vocabulary) -> str:
 
 
 @lru_cache(maxsize=8)
-def _index_phrases(vocabulary: Vocabulary) -> tuple[dict[tuple[str, ...], str], dict[str, list[int]]]:
-    """Return phrase -> sign, and first word -> numbers of words of its phrases, the longest first."""
+def _index_phrases(vocabulary: Vocabulary) -> Phrases[str]:
+    """Return the phrases, and the sign of each."""
     signs: dict[tuple[str, ...], str] = {}
     campaign_words = {
         "VERB": vocabulary.verbs,
@@ -188,10 +186,7 @@ def _index_phrases(vocabulary: Vocabulary) -> tuple[dict[tuple[str, ...], str], 
                 for spelled in product(*spellings):
                     signs.setdefault(spelled, _SIGN[name])
     signs.pop((), None)
-    lengths: dict[str, set[int]] = {}
-    for spelled in signs:
-        lengths.setdefault(spelled[0], set()).add(len(spelled))
-    return signs, {word: sorted(counts, reverse=True) for word, counts in lengths.items()}
+    return Phrases.of(signs)
 
 
 def _compile(rule: str) -> re.Pattern[str]:
@@ -221,3 +216,10 @@ def _signs_needed(rule: str) -> frozenset[str]:
 
 _NEEDED = [_signs_needed(search.__self__.pattern) for _, search, _ in _RULES]  # type: ignore[attr-defined]
 """For each rule; far fewer signs are looked at than by trying every rule."""
+_ANYWHERE = frozenset(at for at, needed in enumerate(_NEEDED) if not needed)
+_times = Counter(sign for needed in _NEEDED for sign in needed)
+_BY_SIGN: defaultdict[str, list[int]] = defaultdict(list)
+"""Rules by the one sign they need that the fewest of them need."""
+for _at, _needed in enumerate(_NEEDED):
+    if _needed:
+        _BY_SIGN[min(_needed, key=lambda sign: (_times[sign], sign))].append(_at)

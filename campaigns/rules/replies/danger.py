@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from itertools import product
 
-from campaigns.rules.replies.words import read_keystrokes, unaccent_word
+from campaigns.rules.replies.words import Phrases, read_keystrokes, unaccent_word
 
 HARMLESS = """
     máy/app/điện/đt/mạng/pin/sim/link/wifi/nguồn chết | điện thoại chết | chết máy/pin/app/mạng/cười/mệt/cha/mẹ/quên/thật/rồi/bà/lên/mê | chết mẹ mày | cười/nóng/mệt/chán/buồn/đói/lạnh/lo/thèm/sợ chết | vợ ơi | vo oi | còn đang chạy | đang chạy xe | chết vì nóng/lạnh/đói/mệt/buồn | sắp chết vì_nóng/vì_mệt/vì_đói/đói/nóng | hay ngất | buồn/sợ/mệt/đói muốn chết | sống chết | chết sống
@@ -149,8 +149,8 @@ _words = re.compile(r"[^\W_]+").findall
 
 
 @cache
-def _index() -> tuple[dict[tuple[str, ...], frozenset[str]], dict[str, tuple[int, ...]]]:
-    """Return phrase -> what it is, and first word -> lengths of its phrases, the longest first."""
+def _index() -> Phrases[frozenset[str]]:
+    """Return the phrases, and what each is."""
     found: dict[tuple[str, ...], set[str]] = {}
     for name, table in {"harmless": HARMLESS, "strong": STRONG, **WEAK}.items():
         for phrase in re.split(r"[|\n]", table):
@@ -163,13 +163,7 @@ def _index() -> tuple[dict[tuple[str, ...], frozenset[str]], dict[str, tuple[int
                     ]
                 for spelled in product(*spellings) if words else ():
                     found.setdefault(spelled, set()).add(name)
-    lengths: dict[str, set[int]] = {}
-    for spelled in found:
-        lengths.setdefault(spelled[0], set()).add(len(spelled))
-    return (
-        {spelled: frozenset(names) for spelled, names in found.items()},
-        {word: tuple(sorted(sizes, reverse=True)) for word, sizes in lengths.items()},
-    )
+    return Phrases.of({spelled: frozenset(names) for spelled, names in found.items()})
 
 
 @lru_cache(maxsize=20_000)
@@ -181,20 +175,19 @@ def find_danger(text: str) -> frozenset[str]:
     """Return the names of what was found in a reply: "strong", and groups of `WEAK`."""
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    words = tuple(map(_spell, _words(text.lower())))
-    phrases, lengths = _index()
+    words = [*map(_spell, _words(text.lower())), ""]
+    phrases = _index()
     found: frozenset[str] = frozenset()
-    at = 0
-    while at < len(words):
-        step = 1
-        for length in lengths.get(words[at], ()):
-            names = phrases.get(words[at : at + length])
-            if names:
+    position = 0
+    while words[position]:
+        after = position + 1
+        if words[position] in phrases:
+            for end, names in reversed(phrases.at(words, position)):
                 if "harmless" in names:
-                    step = length
+                    after = end
                     break
                 found |= names
-        at += step
+        position = after
     return found
 
 

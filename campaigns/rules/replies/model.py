@@ -4,7 +4,8 @@ It is linear: a feature (a word, two neighbours, a piece of up to five letters, 
 the weights of a reply's features are added up. The action of the campaign is one placeholder, so that what was learned from one kind of
 campaign holds for another. `make replies-train` writes the weights; nothing here learns.
 
-Ten weights are one integer, 32 bits for each, so that one addition adds all of them.
+Ten weights are one integer, 32 bits for each, so that one addition adds all of them. Each has `_HALF` added, so that none is below 0; the highest
+column counts how often that is to be taken away.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -24,11 +25,9 @@ LABELS = tuple(Label)
 COLUMNS = len(LABELS) + 1
 """Weights of a feature: one for each label, and one for urgency."""
 _WIDTH = 32
-_HALF = 1 << (_WIDTH - 1)
-_OFFSET = sum(_HALF << (_WIDTH * column) for column in range(COLUMNS))
-_SIZE = 4 * COLUMNS
-_SIGNS = sum(0x8000 << (_WIDTH * column) for column in range(COLUMNS))
-_columns = struct.Struct(f"<{COLUMNS}I").unpack
+_HALF = 1 << 15
+_SIZE = 4 * (COLUMNS + 1)
+_columns = struct.Struct(f"<{COLUMNS + 1}I").unpack
 SCALE = 256
 """A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
 WEIGHTS = Path(__file__).parent / "weights.bin"
@@ -62,21 +61,18 @@ def features_of_border(before: str, word: str) -> Iterator[str]:
 
 
 def features_of_joint(left: str, right: str) -> Iterator[str]:
-    """Yield the pieces over the border of two words: of the end of the first, and the beginning of the second."""
-    left += " "
-    for size in range(1, len(left)):
-        yield f"c{left[-size - 1 :]}{right}"
+    """Yield the pieces over the border of two words, the longest first: of the end of the first, and the beginning of the second."""
+    for at in range(len(left)):
+        yield f"c{left[at:]} {right}"
 
 
-def features_of_meanings(names: Sequence[str]) -> Iterator[str]:
-    """Yield the features of meanings: each alone, and up to three in a row."""
-    padded = (START, *names, END)
-    for at, name in enumerate(padded):
-        yield "m" + name
-        if at:
-            yield f"m{padded[at - 1]} {name}"
-        if at > 1:
-            yield f"m{padded[at - 2]} {padded[at - 1]} {name}"
+def features_of_meaning(two_before: str, before: str, name: str) -> Iterator[str]:
+    """Yield the features of a meaning after two others, the longest first: all three, two, one. "" stands before the start."""
+    if two_before:
+        yield f"m{two_before} {before} {name}"
+    if before:
+        yield f"m{before} {name}"
+    yield "m" + name
 
 
 def features_of(words: Sequence[str], meanings: Sequence[str], danger: frozenset[str]) -> Iterator[str]:
@@ -86,7 +82,9 @@ def features_of(words: Sequence[str], meanings: Sequence[str], danger: frozenset
         yield from features_of_word(padded[at])
         yield from features_of_border(padded[at - 1], padded[at])
     yield f"n{min(len(words), 12)}"
-    yield from features_of_meanings(meanings)
+    padded = ("", "", START, *meanings, END)
+    for three in zip(padded, padded[1:], padded[2:], strict=False):
+        yield from features_of_meaning(*three)
     yield from features_of_danger(danger)
 
 
@@ -102,16 +100,37 @@ def size_of(words: Sequence[str]) -> float:
 
 def pack(weights: Sequence[int]) -> int:
     """Return ten signed weights as one integer."""
-    return sum(weight << (_WIDTH * column) for column, weight in enumerate(weights))
+    return sum((weight + _HALF) << (_WIDTH * column) for column, weight in enumerate((*weights, 1 - _HALF)))
 
 
 def unpack(total: int) -> list[int]:
     """Return the sums that one integer holds."""
-    columns = _columns((total + _OFFSET).to_bytes(4 * COLUMNS, "little"))
-    return [column - _HALF for column in columns]
+    *columns, times = _columns(total.to_bytes(_SIZE, "little"))
+    offset = times * _HALF
+    return [column - offset for column in columns]
 
 
-def write_weights(path: Path, weights: dict[str, Sequence[int]]) -> None:
+def shorter_feature(name: str) -> str:
+    """Return the next that `features_of_joint` or `features_of_meaning` yields after a feature, "" if none."""
+    before, _, after = name[1:].partition(" ")
+    if name[0] == "m":
+        return "m" + after if after else ""
+    return f"c{before[1:]} {after}" if name[0] == "c" and len(before) > 1 and after else ""
+
+
+def add_shorter(weights: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """Return the weights with those of all shorter features added, so that only the longest that is known need be looked up."""
+    found: dict[str, list[int]] = {}
+    for name in sorted(weights, key=len):
+        shorter = shorter_feature(name)
+        while shorter and shorter not in found:
+            shorter = shorter_feature(shorter)
+        less = found.get(shorter, [0] * COLUMNS)
+        found[name] = [one + other for one, other in zip(weights[name], less, strict=True)]
+    return found
+
+
+def write_weights(path: Path, weights: Mapping[str, Sequence[int]]) -> None:
     """Write a file of weights: the names of the features, then their weights."""
     names = "\n".join(weights).encode()
     numbers = b"".join(
@@ -127,18 +146,21 @@ class Weights:
         data = zlib.decompress(data)
         start = 4 + int.from_bytes(data[:4], "little")
         names = data[4:start].decode().split("\n")
-        self._wide = bytearray(len(names) * _SIZE)
-        numbers = memoryview(data)[start:]
-        # Each weight of 16 bits becomes one of 32 bits, with its sign taken away as an offset.
-        self._wide[0::4], self._wide[1::4] = numbers[0::2], numbers[1::2]
-        self._places = dict(zip(names, range(0, len(self._wide), _SIZE), strict=True))
+        wide = bytearray(len(names) * _SIZE)
+        numbers = data[start:]
+        # Each weight of 16 bits becomes one of 32 bits with `_HALF` added, which turns its highest bit.
+        turned = numbers[1::2].translate(bytes(byte ^ 0x80 for byte in range(256)))
+        for column in range(COLUMNS):
+            wide[4 * column :: _SIZE] = numbers[2 * column :: 2 * COLUMNS]
+            wide[4 * column + 1 :: _SIZE] = turned[column::COLUMNS]
+        wide[4 * COLUMNS :: _SIZE] = b"\1" * len(names)
+        self._wide = bytes(wide)
+        self._places = dict(zip(names, range(0, len(wide), _SIZE), strict=True))
 
     def get(self, name: str) -> int:
         """Return the packed weights of a feature, 0 for one that the model does not know."""
         at = self._places.get(name)
-        if at is None:
-            return 0
-        return (int.from_bytes(self._wide[at : at + _SIZE], "little") ^ _SIGNS) - _SIGNS
+        return 0 if at is None else int.from_bytes(self._wide[at : at + _SIZE], "little")
 
 
 @cache
@@ -152,10 +174,30 @@ def _weigh_word(word: str) -> int:
     return sum(map(load_weights().get, features_of_word(word)))
 
 
+def _weigh_longest(names: Iterator[str]) -> int:
+    """Return the weights of the first feature that is known, which are those of the others as well (`add_shorter`)."""
+    get = load_weights().get
+    for name in names:
+        if total := get(name):
+            return total
+    return 0
+
+
+@lru_cache(maxsize=50_000)
+def _weigh_joint(left: str, right: str) -> int:
+    return _weigh_longest(features_of_joint(left, right))
+
+
 @lru_cache(maxsize=50_000)
 def _weigh_pair(before: str, word: str) -> int:
     """Return the weights of a word and of its border to the word before."""
-    return _weigh_word(word) + sum(map(load_weights().get, features_of_border(before, word)))
+    plain, plain_before = unaccent_word(word), unaccent_word(before)
+    total = _weigh_word(word) + _weigh_joint(plain_before[-3:], plain[:3])
+    get = load_weights().get
+    pair = get(f"b{before} {word}")
+    if before != START:
+        pair += pair if plain == word and plain_before == before else get(f"b{plain_before} {plain}")
+    return total + pair
 
 
 @cache
@@ -170,13 +212,7 @@ def _weigh_danger(danger: frozenset[str]) -> int:
 
 @lru_cache(maxsize=50_000)
 def _weigh_meaning(two_before: str, before: str, name: str) -> int:
-    get = load_weights().get
-    total = get("m" + name)
-    if before:
-        total += get(f"m{before} {name}")
-    if two_before:
-        total += get(f"m{two_before} {before} {name}")
-    return total
+    return _weigh_longest(features_of_meaning(two_before, before, name))
 
 
 def weigh(
@@ -220,6 +256,7 @@ def use_weights(path: Path) -> None:
         load_weights,
         load_limits,
         _weigh_word,
+        _weigh_joint,
         _weigh_pair,
         _weigh_count,
         _weigh_danger,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 TONES = {"s": "\u0301", "f": "\u0300", "r": "\u0309", "x": "\u0303", "j": "\u0323"}
 CIRCUMFLEX, HORN, BREVE = "\u0302", "\u031b", "\u0306"
@@ -97,6 +99,40 @@ _glued_stop = re.compile(
 # A menu number written together with a particle: 1nha, 2ạ.
 _glued_number = re.compile("([1-4])(ạ|nha|nhe|nhé|nhá|r|roi|rồi)").fullmatch
 _NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
+
+
+_Meaning = TypeVar("_Meaning")
+
+
+class Phrases(dict[str, "Phrases[_Meaning]"], Generic[_Meaning]):
+    """Phrases by their words: each word leads to those that may follow it. `means` is the meaning of the phrase that ends here, if one does."""
+
+    __slots__ = ("means",)
+
+    def __init__(self, means: _Meaning | None = None) -> None:
+        self.means = means
+
+    @classmethod
+    def of(cls, meanings: Mapping[tuple[str, ...], _Meaning]) -> Phrases[_Meaning]:
+        """Return these phrases, none of them empty."""
+        start = cls()
+        for phrase, meaning in meanings.items():
+            place = start
+            for word in phrase:
+                place = place.setdefault(word, cls())
+            place.means = meaning
+        return start
+
+    def at(self, words: Sequence[str], position: int) -> list[tuple[int, _Meaning]]:
+        """Return where phrases that begin at a word end, the longest last, and their meanings. The last word must be in no phrase."""
+        found: list[tuple[int, _Meaning]] = []
+        place = self.get(words[position])
+        while place is not None:
+            position += 1
+            if place.means is not None:
+                found.append((position, place.means))
+            place = place.get(words[position])
+        return found
 
 
 def split_words(text: str, accented: frozenset[str]) -> list[str]:
