@@ -44,6 +44,7 @@ from outreach.imports.uploads import (
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload, UploadState
 from outreach.models.places import Area
+from outreach.rules.kept_values import PREFIX, name_of_label
 from outreach.runtime import Runtime
 
 _UPLOAD_LIMITS = {
@@ -181,19 +182,24 @@ class ImportsView(AdminPage):
     def columns(self, upload_id: int) -> ResponseReturnValue:
         """Correct the columns' meanings.
 
-        Fields: `<signature>.<position>` is a column's meaning, "" if it is not read; `line.<sheet's place>` is the line
+        Fields: `<signature>.<position>` is a column's meaning, "" if it is not read, PREFIX for one that is kept for texts by
+        the name in `field:<signature>.<position>`; `line.<sheet's place>` is the line
         of its header, or that the sheet is left out; `without` says that the list has no numbers.
         """
         if "without" in request.form:
             return self._act(upload_id, keep_without_numbers)
         meanings: dict[str, dict[str, str]] = {}
         lines: dict[int, str] = {}
+        typed = {
+            name.removeprefix(PREFIX): text for name, text in request.form.items() if name.startswith(PREFIX)
+        }
         for name, meaning in request.form.items():
             signature, dot, position = name.partition(".")
             if signature == "line" and position.isdecimal() and len(position) <= _MOST_SHEET_DIGITS:
                 lines[int(position)] = meaning
-            elif dot:
-                meanings.setdefault(signature, {})[position] = meaning
+            elif dot and not name.startswith(PREFIX):
+                is_field = meaning == PREFIX
+                meanings.setdefault(signature, {})[position] = meaning + typed.get(name, "") * is_field
         return self._act(upload_id, correct_columns, columns=meanings, lines=lines)
 
     @expose("/<int:upload_id>/rows", methods=["POST"])
@@ -268,6 +274,7 @@ class ImportsView(AdminPage):
                 "reasons": count_reasons(session, list_import.id) if list_import else [],
                 "at_the_door": count_at_the_door(session, list_import.id) if list_import else 0,
                 "meanings": MEANINGS,
+                "name_of_label": name_of_label,
                 "typed": request.form,
                 "left_out": SKIPPED,
                 "uploaded_by": name_of(session, upload.uploaded_by),

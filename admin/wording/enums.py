@@ -28,6 +28,7 @@ from outreach.models.accounts import NoticeKind, Right
 from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
 from outreach.models.gateways import GatewayState
 from outreach.rules.gateway import Proof
+from outreach.rules.kept_values import PREFIX, Unfit
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.rules.operators import Operator
 from outreach.rules.phone_numbers import PhoneStatus
@@ -194,6 +195,13 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Column.SMARTPHONE: _l("Có điện thoại thông minh"),
         Column.LANGUAGE: _l("Ngôn ngữ"),
         Column.CORRECTS: _l("Mã dòng của tệp cần sửa"),
+        PREFIX: _l("Điền vào tin nhắn, tên là"),
+    },
+    "unfit": {
+        Unfit.LONG: _l("dài quá 60 ký tự"),
+        Unfit.LINK: _l("có liên kết hoặc địa chỉ thư điện tử"),
+        Unfit.PHONE: _l("có số điện thoại"),
+        Unfit.SIGNS: _l("có ký tự không dùng được trong tin nhắn"),
     },
     "row": {
         PhoneStatus.OK: _l("Hợp lệ"),
@@ -304,4 +312,4 @@ FAMILIES: dict[str, dict[Any, Any]] = {
     },
 }
 # In the order in which the form offers them.
-MEANINGS = ("", PHONE, Column.NAME, *(each for each in Column if each is not Column.NAME))
+MEANINGS = ("", PHONE, Column.NAME, PREFIX, *(each for each in Column if each is not Column.NAME))

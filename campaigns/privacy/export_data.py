@@ -38,9 +38,11 @@ from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import (
     Contact,
+    ContactList,
     ContactPhone,
     ContactReference,
     ImportIssue,
+    KeptValue,
     ListImport,
     PersonMerge,
     Phone,
@@ -72,6 +74,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _about(session, person),
         _phones(session, person.id),
         _lists(session, person.id),
+        _kept_values(session, person.id),
         _campaigns(session, person.id),
         _messages(session, recipients),
         _answers(session, recipients),
@@ -174,6 +177,23 @@ def _lists(session: Session, contact_id: int) -> ExportPart:
             )
             for each in origins_in(session, contact_id, lists=None)
         ],
+    )
+
+
+def _kept_values(session: Session, contact_id: int) -> ExportPart:
+    rows = session.execute(
+        select(
+            ContactList.name, KeptValue.name, KeptValue.value, ListImport.file_name, ListImport.imported_at
+        )
+        .join(ContactList, ContactList.id == KeptValue.list_id)
+        .join(ListImport, ListImport.id == KeptValue.import_id)
+        .where(KeptValue.contact_id == contact_id)
+        .order_by(KeptValue.list_id, KeptValue.name, KeptValue.import_id)
+    )
+    return ExportPart(
+        "Cột dùng trong tin",
+        ("Danh sách", "Tên", "Nội dung", "Từ tệp", "Nhập lúc"),
+        [(*row, _at(moment)) for *row, moment in rows],
     )
 
 

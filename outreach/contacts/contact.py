@@ -23,6 +23,7 @@ from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
+    KeptValue,
     LegalBasis,
     ListImport,
     Membership,
@@ -359,6 +360,7 @@ class Origin:
     row: int | None
     basis: LegalBasis | None
     basis_since: str | None
+    values: dict[str, str]  # kept for texts, by the field's name
 
 
 def read_origins(session: Session, contact_id: int, *, user: User) -> list[Origin]:
@@ -388,4 +390,10 @@ def origins_in(session: Session, contact_id: int, *, lists: Collection[int] | No
     )
     if lists is not None:
         query = query.where(Membership.list_id.in_(lists))
-    return [Origin(*row) for row in session.execute(query)]
+    kept = select(KeptValue.list_id, KeptValue.name, KeptValue.value).where(
+        KeptValue.contact_id == contact_id
+    )
+    values: dict[int, dict[str, str]] = {}
+    for list_id, name, value in session.execute(kept.order_by(KeptValue.import_id, KeptValue.name)):
+        values.setdefault(list_id, {})[name] = value
+    return [Origin(*row, values.get(row[0], {})) for row in session.execute(query)]

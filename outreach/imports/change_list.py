@@ -18,6 +18,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.lists import create_list, free_name
 from outreach.core.db import is_referenced
+from outreach.imports.kept_values import copy_values, move_values, remove_values
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.undo_import import remove_people
 from outreach.imports.uploads import ENDED
@@ -28,6 +29,7 @@ from outreach.models.contacts import (
     ImportChange,
     ImportIssue,
     ImportSighting,
+    KeptValue,
     ListImport,
     Membership,
     Upload,
@@ -69,6 +71,7 @@ def merge_list(session: Session, list_id: int, *, into: int, user: User, now: da
     if source.id == target.id or source.organisation_id != target.organisation_id:
         raise BadInput("list_merge_unfit")
     people = _add_people(session, source, target, literal(True))
+    copy_values(session, source, target)
     source.archived_at = now
     audit.record(session, "list.merge", target, user, now, **{"from": source.id, "people": people})
     return target
@@ -85,7 +88,8 @@ def split_list(
     """
     lock_imports(session)
     source = _lock(session, list_id, user)
-    moved = Membership.contact_id.in_(select(Contact.id).where(Contact.area_code.in_(areas)))
+    of_areas = select(Contact.id).where(Contact.area_code.in_(areas))
+    moved = Membership.contact_id.in_(of_areas)
     ids = session.scalars(
         select(Membership.contact_id).where(Membership.list_id == source.id, moved).limit(1)
     ).all()
@@ -98,6 +102,7 @@ def split_list(
     new.basis, new.basis_since, new.basis_note = source.basis, source.basis_since, source.basis_note
     people = _add_people(session, source, new, moved)
     session.execute(delete(Membership).where(Membership.list_id == source.id, moved))
+    move_values(session, source, new, KeptValue.contact_id.in_(of_areas))
     audit.record(session, "list.split", source, user, now, to=new.id, people=people)
     return new
 
@@ -126,6 +131,7 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
         )
         remove_people(session, people, secret_key=secret_key, now=now)
         count += len(people)
+    remove_values(session, KeptValue.list_id == list_id, organisation_id=removed.organisation_id)
     imports = select(ListImport.id).where(ListImport.list_id == list_id)
     for table in (ImportIssue, ImportChange):
         session.execute(delete(table).where(table.import_id.in_(imports)))

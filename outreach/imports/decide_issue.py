@@ -30,6 +30,7 @@ from outreach.imports.issues import (
     issues_within_area,
     save_issues,
 )
+from outreach.imports.kept_values import store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.store_rows import lock_imports, questions_about
 from outreach.models.accounts import Role, User
@@ -212,6 +213,8 @@ def _store(
         ).all()
     )
     merger.write()
+    kept = ((each.person.id, rows[each.issue.id].values) for each in (*stored, *beside))
+    store_values(session, kept, list_import=list_import)
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     questions = [
         (rows[each.issue.id], IssueStatus.QUESTION, question, each.person.id)
@@ -325,6 +328,7 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         people=tuple(
             PersonBeside(name, tuple(held), birth_year) for name, held, birth_year in cells.get("people", ())
         ),
+        values=cells.get("values", {}),  # not stored in issues of earlier versions
     )
 
 

@@ -179,6 +179,7 @@ def describe_row(row: CheckedRow) -> dict[str, Any]:
         "phone": row.phone_text,
         "numbers": list(row.phone.numbers),
         "people": [[each.name, list(each.numbers), each.birth_year] for each in row.people],
+        "values": dict(row.values),
     }
 
 

@@ -31,6 +31,7 @@ from outreach.rules.phone_numbers import PhoneStatus
 
 ROWS_SHOWN = 20
 DOUBTS_KEPT = 1000  # rows that need an eye; the counts have them all
+UNFIT_KEPT = 50
 LINES_OFFERED = 15  # to choose the header from
 _MAX_TEXT = 60  # characters of a cell or label
 _EXAMPLES = 3
@@ -139,6 +140,11 @@ def show_doubt(row: CheckedRow, status: str, reason: str, *, sheet: int) -> dict
     }
 
 
+def show_unfit(row: CheckedRow) -> list[dict[str, Any]]:
+    """Return the row's cells that are not kept as values: the line, the field's name and the reason, without the cell."""
+    return [{"line": row.line, "name": name, "reason": reason.value} for name, reason in row.unfit.items()]
+
+
 _IssueRow = tuple[CheckedRow, IssueStatus, str, int | None]
 
 
@@ -161,6 +167,8 @@ class PreviewCounts:
                     "questions",
                     "moved",
                     "at_the_door",
+                    "values",
+                    "unfit_values",
                 ),
                 0,
             )
@@ -173,6 +181,7 @@ class PreviewCounts:
 
         duplicates: the same person on the same phone further up in this file. known: in the directory
         already. moved: known, but with another commune. at_the_door: of `reject`, those who are stored for visits.
+        values: cells that are kept for texts; unfit_values: those of the same columns that are not.
         """
         apply_answers(session, rows)
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
@@ -193,6 +202,8 @@ class PreviewCounts:
         outcomes = list[tuple[str, str]]()
         issues, moved = list[_IssueRow](), list[_IssueRow]()
         for row in rows:
+            self.counts["values"] += len(row.values)
+            self.counts["unfit_values"] += len(row.unfit)
             # Memory: only hashes are kept, of up to a million rows.
             hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
             is_ok = row.phone.status is PhoneStatus.OK

@@ -25,10 +25,12 @@ from outreach.imports.list_reader import check_list, rows_key
 from outreach.imports.preview import (
     DOUBTS_KEPT,
     ROWS_SHOWN,
+    UNFIT_KEPT,
     PreviewCounts,
     describe_sheets,
     show_doubt,
     show_row,
+    show_unfit,
 )
 from outreach.imports.receive_rows import read_row_references
 from outreach.imports.store_rows import CHUNK, digest, store_rows
@@ -134,6 +136,7 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
     preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), list[dict[str, Any]](), 0
+    unfit = list[dict[str, Any]]()
     doubts, places = list[dict[str, Any]](), {each["sheet"]: n for n, each in enumerate(understood["sheets"])}
     try:
         for chunk in prefetch_chunks(_read_rows(context, upload, path), CHUNK):
@@ -146,6 +149,9 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
                 for row, (status, reason) in zip(chunk, outcomes, strict=True)
                 if status != PhoneStatus.OK
             ][: DOUBTS_KEPT - len(doubts)]
+            unfit += [each for row in chunk if row.unfit for each in show_unfit(row)][
+                : UNFIT_KEPT - len(unfit)
+            ]
             with context.db.write() as session:
                 claimed = _renew_lease(session, context, upload, done=done)
                 if claimed is None:
@@ -168,7 +174,7 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             raise BadList("file_without_people", name=upload.file_name)
         claimed.counts, claimed.total = dict(preview.counts), done
         said = sum(len(rows) for key, rows in upload.corrected.items() if key.startswith(rows_key("")))
-        claimed.preview = {**understood, "rows": shown, "doubts": doubts, "said": said}
+        claimed.preview = {**understood, "rows": shown, "doubts": doubts, "said": said, "unfit": unfit}
         claimed.state, claimed.due_at = UploadState.READY, None
 
 

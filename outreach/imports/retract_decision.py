@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.core.bulk import change_rows
 from outreach.imports.decide_issue import record_name
 from outreach.imports.issues import WAS_ERASED, Decision, IssueStatus, find_issue
 from outreach.imports.sightings import reassign_contacts
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import changes_of_other_imports, remove_links, remove_people, restore_values
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
+from outreach.models.contacts import Contact, ImportChange, ImportIssue, KeptValue, ListImport, Membership
 from outreach.rules.errors import WrongState
 from outreach.rules.identity import given_key, name_key
 from outreach.use_cases import use_case
@@ -144,6 +145,9 @@ def _undo_decision(
                 *membership, Membership.import_id == list_import.id, Membership.row == issue.row
             )
         )
+    if "joined" in undo:
+        of_row = (KeptValue.import_id == list_import.id, KeptValue.contact_id == person.id)
+        change_rows(session, delete(KeptValue).where(*of_row))
     session.flush()
     if undo.get("outcome") == "created":
         session.expunge(person)

@@ -28,6 +28,7 @@ from outreach.imports.issues import (
     close_corrected_issues,
     save_issues,
 )
+from outreach.imports.kept_values import store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.models.contacts import ContactList, ListImport
 from outreach.rules.list_rows import CheckedRow
@@ -126,6 +127,7 @@ def store_rows(
     questions: list[tuple[CheckedRow, str, ImportedContact]] = []
     at_the_door: dict[int, ImportedContact] = {}  # by row
     named: dict[str, ImportedContact] = {}
+    kept: list[tuple[ImportedContact, Mapping[str, str]]] = []
     organisation_id, names = references
     for row in rows:
         parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
@@ -134,17 +136,22 @@ def store_rows(
             issues.append((row, *refusal))
             if row.is_at_the_door and refusal[0] is IssueStatus.REJECT:
                 at_the_door[row.row], _outcome = merger.merge_row(row, matches[0][1])
+                if row.values:
+                    kept.append((at_the_door[row.row], row.values))
                 if names and row.row in names:
                     named[names[row.row]] = at_the_door[row.row]
             continue
         for n, (part, known_person, _refusal) in enumerate(matches):
             person, outcome = merger.merge_row(part, known_person)
+            if row.values:
+                kept.append((person, row.values))
             if n == 0:  # a row counts once, however many people it names
                 counts[outcome] += 1
                 if names and row.row in names:
                     named[names[row.row]] = person
                 questions += [(row, each, person) for each in questions_about(row, person, known_areas)]
     merger.write()
+    store_values(session, ((person.id, values) for person, values in kept), list_import=list_import)
     set_references(session, organisation_id, {name: person.id for name, person in named.items()})
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     issues = [

@@ -19,14 +19,17 @@ from outreach.contacts.suppressions import carry_opt_outs
 from outreach.core.bulk import values_subquery
 from outreach.core.db import is_referenced
 from outreach.imports.issues import Decision
+from outreach.imports.kept_values import remove_values
 from outreach.imports.sightings import reassign_contacts, remove_sightings
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.uploads import ENDED, end_upload
 from outreach.models.contacts import (
     Contact,
+    ContactList,
     ContactPhone,
     ImportChange,
     ImportIssue,
+    KeptValue,
     ListImport,
     Membership,
     Phone,
@@ -45,6 +48,7 @@ _CONTACT_TABLES = {
     "memberships",
     "person_merges",
     "contact_phones",
+    "kept_values",
     "import_changes",
     "import_issues",
     "removed_phones",
@@ -199,6 +203,8 @@ def _undo_changes(
 
 def _undo_rest(session: Session, list_import: ListImport) -> None:
     remove_sightings(session, list_import=list_import)
+    owner = session.get_one(ContactList, list_import.list_id).organisation_id
+    remove_values(session, KeptValue.import_id == list_import.id, organisation_id=owner)
     is_own = ImportIssue.import_id == list_import.id
     # Issues of earlier files that this import superseded are open again.
     session.execute(

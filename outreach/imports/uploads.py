@@ -41,6 +41,7 @@ from outreach.models.contacts import (
     UploadState,
 )
 from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState, or_raise
+from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -178,11 +179,12 @@ def correct_columns(
 ) -> Upload:
     """Set the meanings of columns and the header lines by hand, and check the file again.
 
-    `columns`: by the header's signature, column position to meaning. `lines`: by the sheet's index in the
+    `columns`: by the header's signature, column position to meaning; that of a field is PREFIX and the name it shall have,
+    or PREFIX alone for the name of its title. `lines`: by the sheet's index in the
     preview, the line of its header, "0" for none, or SKIPPED. A sheet whose header changes has its columns
     guessed again.
 
-    Raises BadInput for an unknown meaning or if no sheet has phones, WrongState if the upload is not ready.
+    Raises BadInput for an unknown meaning, a field's name that is not plain, too many fields, or if no sheet has phones, WrongState if the upload is not ready.
     """
     upload = lock_ready(session, upload_id, user=user)
     sheets = upload.preview.get("sheets", [])
@@ -206,9 +208,15 @@ def correct_columns(
         raise BadInput("phone_column_unset")
     for signature, meanings in columns.items():
         header_columns = headers.get(signature, [])
-        positions = {str(position) for position, _, meaning, _ in header_columns if meaning != SENSITIVE}
-        if not meanings.keys() <= positions or not set(meanings.values()) <= _MEANINGS:
+        labels = {
+            str(position): label for position, label, meaning, _ in header_columns if meaning != SENSITIVE
+        }
+        named = {each for each in meanings.values() if not each.startswith(PREFIX)}
+        if not meanings.keys() <= labels.keys() or not named <= _MEANINGS:
             raise BadInput("columns_not_understood")
+        meanings = columns[signature] = {
+            position: _with_name(meaning, labels[position]) for position, meaning in meanings.items()
+        }
         duplicates = [
             meaning
             for meaning, count in Counter(meanings.values()).items()
@@ -216,11 +224,23 @@ def correct_columns(
         ]
         if duplicates:
             raise BadInput("columns_same_meaning")
+    kept = {
+        name for sheet in unchanged for meaning in _meanings(sheet, columns) if (name := field_of(meaning))
+    }
+    if len(kept) > MOST_FIELDS:
+        raise BadInput("list_fields_many", most=MOST_FIELDS)
     upload.corrected = {**upload.corrected, **columns, **header_changes}
     upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
     upload.preview, upload.counts, upload.total = {}, {}, None
     enqueue_after_commit(session, enqueue_import, upload.id)
     return upload
+
+
+def _with_name(meaning: str, label: str) -> str:
+    """Return a column's meaning with the name of its field, if it is one: without a name that of the column's title."""
+    if not meaning.startswith(PREFIX):
+        return meaning
+    return PREFIX + read_field_name(meaning.removeprefix(PREFIX).strip() or name_of_label(label))
 
 
 def _meanings(sheet: Mapping[str, Any], columns: Mapping[str, Mapping[str, str]]) -> Collection[str]:

@@ -156,6 +156,8 @@ class ContactList(BaseWithId):
     # Not shown, and its name is free: of its first file nothing is stored yet, or it was removed.
     hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
     archived_at: Mapped[datetime | None]  # no longer offered for campaigns and imports
+    # Names under which values of its people are kept, see `KeptValue`.
+    fields: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
 
 
 class ListImport(BaseWithId):
@@ -255,6 +257,24 @@ class Membership(Base):
     row: Mapped[int | None]
     unit: Mapped[str] = mapped_column(String(120), default="")
     stated: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class KeptValue(Base):
+    """Value of a list's own column for one of its people, by the field's name: what a campaign to the list writes in its text.
+
+    Of several imports the newest one's counts; if that is undone, the one before it counts again.
+    """
+
+    __tablename__ = "kept_values"
+
+    # Lists and imports are never deleted, see `Membership`.
+    list_id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(30), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    import_id: Mapped[int] = mapped_column(BigId, primary_key=True, index=True)
+    value: Mapped[str] = mapped_column(String(60))
 
 
 class ImportIssue(BaseWithId):

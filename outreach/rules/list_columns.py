@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from outreach.rules.cells import Row, cell_at, cell_text
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
+from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, field_of_heading
 from outreach.rules.people_beside import PersonColumns, begins_with_family, find_people_columns
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, Reason, mentions_identity_paper, unaccented
@@ -63,6 +64,7 @@ class Header:
     people: tuple[PersonColumns, ...] = ()  # of each person, where a row has several
     texts: frozenset[int] = frozenset()  # phone columns that are texts with numbers in them: notes, addresses
     guessed: bool = False  # no column is known to be for phones; `texts` are where numbers were found
+    fields: dict[str, int] = field(default_factory=dict)  # columns kept for texts, by the field's name
 
     def is_repeated_in(self, row: Row) -> bool:
         """Check whether this row is the header again, as at the top of a printed page."""
@@ -76,12 +78,13 @@ class Header:
         return any(self.labels) and labels == self.labels
 
     def meanings(self) -> dict[int, str]:
-        """Return the meaning of each column that is read, by position: a `Column`, or PHONE."""
+        """Return the meaning of each column that is read, by position: a `Column`, PHONE, or PREFIX and a field's name."""
         names = [person.name for person in self.people[1:]]
         return (
             {position: column.value for column, position in self.columns.items()}
             | dict.fromkeys(names, Column.NAME.value)
             | dict.fromkeys(self.phones, PHONE)
+            | {position: PREFIX + name for name, position in self.fields.items()}
         )
 
     def labels_to_give_back(self) -> list[str]:
@@ -94,7 +97,8 @@ class Header:
         labels = [*self.labels, *[""] * (width - len(self.labels))]
         for position, meaning in meanings.items():
             if meaning_of(labels[position]) != meaning:
-                labels[position] = PLAIN_LABELS[meaning]
+                name = field_of(meaning)
+                labels[position] = f"{{{name}}}" if name else PLAIN_LABELS[meaning]
         return labels
 
     @property
@@ -104,11 +108,14 @@ class Header:
         return hashlib.blake2b(headings.encode(), digest_size=16).hexdigest()
 
     def corrected(self, columns: Mapping[str, str]) -> Header:
-        """Return the header with the columns that a user named, by position; a meaning may be PHONE."""
+        """Return the header with the columns that a user named, by position; a meaning may be PHONE or a field's."""
         meanings = {int(position): meaning for position, meaning in sorted(columns.items()) if meaning}
         named: dict[Column, int] = {}
+        fields: dict[str, int] = {}
         for position, meaning in meanings.items():
-            if meaning != PHONE:
+            if name := field_of(meaning):
+                fields.setdefault(name, position)
+            elif meaning != PHONE:
                 named.setdefault(Column(meaning), position)
         phones = tuple(position for position, meaning in meanings.items() if meaning == PHONE)
         for position in phones:  # an address with a number in it stays an address
@@ -118,7 +125,13 @@ class Header:
         texts = frozenset(phones) & frozenset(named.values())
         all_columns = [meanings.get(position, "") for position in range(max(meanings, default=-1) + 1)]
         return replace(
-            self, columns=named, phones=phones, texts=texts, people=_people_of(all_columns), guessed=False
+            self,
+            columns=named,
+            phones=phones,
+            texts=texts,
+            people=_people_of(all_columns),
+            guessed=False,
+            fields=fields,
         )
 
 
@@ -149,7 +162,7 @@ def find_header(
     if corrected and header.signature in corrected:
         header = header.corrected(corrected[header.signature])
     elif not header.phones:
-        taken = {*header.columns.values(), *_not_for_phones(header.labels)}
+        taken = {*header.columns.values(), *header.fields.values(), *_not_for_phones(header.labels)}
         phone = guess_phone_column(rows[header.first_row :], taken=taken)
         header = _with_numbers_in_texts(header, rows) if phone is None else replace(header, phones=(phone,))
     elif not any(is_phone(cell_at(row, at)) for row in rows[header.first_row :] for at in header.phones):
@@ -245,13 +258,19 @@ def _read_header(rows: Sequence[Row], index: int) -> Header:
             columns.setdefault(meaning, position)
     if Column.FAMILY_NAME in columns and Column.NAME not in columns:
         columns[Column.NAME] = columns.pop(Column.FAMILY_NAME)
+    fields: dict[str, int] = {}
+    for position, meaning in enumerate(meanings):
+        if name := field_of(meaning):
+            fields.setdefault(name, position)
+    if len(fields) > MOST_FIELDS:
+        raise BadList("list_fields_many", most=MOST_FIELDS)
     phones = tuple(position for position, meaning in enumerate(meanings) if meaning == PHONE)
     people = _people_of(meanings)
     if people:
         columns[Column.NAME] = people[0].name
         if columns.get(Column.FAMILY_NAME) != people[0].name - 1:
             columns.pop(Column.FAMILY_NAME, None)  # the pupil's, where the people are the parents
-    return Header(tuple(labels), first, columns, phones, people=people)
+    return Header(tuple(labels), first, columns, phones, people=people, fields=fields)
 
 
 def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
@@ -271,6 +290,7 @@ def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
         columns={column: at for column, at in header.columns.items() if at not in sensitive},
         phones=tuple(at for at in header.phones if at not in sensitive),
         texts=header.texts - sensitive,
+        fields={name: at for name, at in header.fields.items() if at not in sensitive},
         sensitive=sensitive,
     )
 
@@ -470,9 +490,11 @@ PLAIN_LABELS = {
 
 
 def meaning_of(label: str) -> str:
-    """Return the meaning of a heading: a `Column`, PHONE, SENSITIVE, or "" if it is unknown."""
+    """Return the meaning of a heading: a `Column`, PHONE, SENSITIVE, a field's, or "" if it is unknown."""
     if not label or len(label) > LONGEST_LABEL:
         return ""
+    if field := field_of_heading(label):
+        return field
     if is_sensitive_heading(label):
         return SENSITIVE
     words = unaccented(label)

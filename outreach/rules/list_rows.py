@@ -15,6 +15,7 @@ from functools import lru_cache
 from outreach.rules.cells import Row, cell_text, written
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.identity import given_key, name_key
+from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Column, Header
 from outreach.rules.people_beside import PersonBeside, split_names
@@ -68,6 +69,7 @@ _CLOSING = re.compile(
 _LEAST_DIGITS = 6  # of what may be a phone number
 _LIST_NUMBER = re.compile(r"\d{1,4}[.)]\s*(?=\D)")
 _ROMAN = re.compile(r"[IVX]{1,5}\.?")
+_NO_VALUES: tuple[dict[str, str], dict[str, Unfit]] = ({}, {})  # the same for all rows of most lists
 _is_ditto = lru_cache(maxsize=20_000)(is_ditto)
 
 
@@ -112,6 +114,8 @@ class CheckedRow:
     cells: Row = field(repr=False)
     place_question: int | None = None  # the question about the place, once it is stored
     people: tuple[PersonBeside, ...] = ()  # all people of the row, where it has several
+    values: Mapping[str, str] = field(default_factory=dict)  # kept for texts, by the field's name
+    unfit: Mapping[str, Unfit] = field(default_factory=dict)  # why other cells of these columns are not kept
 
     @property
     def commune_code(self) -> str:
@@ -261,6 +265,7 @@ class RowReader:
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
         if self._header.texts:
             village, name = village and without_numbers(village), name and without_numbers(name)
+        values, unfit = read_values(row, self._header.fields) if self._header.fields else _NO_VALUES
         return CheckedRow(
             row=number,
             sheet=self._sheet,
@@ -286,6 +291,8 @@ class RowReader:
             corrects=text(Column.CORRECTS, ""),
             header=self._header,
             cells=untouched,
+            values=values,
+            unfit=unfit,
         )
 
     def _crossed_out(self, row: Row, line: int) -> Set[int]:

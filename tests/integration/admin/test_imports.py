@@ -19,6 +19,7 @@ from outreach.models.contacts import (
     Contact,
     ContactPhone,
     ImportIssue,
+    KeptValue,
     ListImport,
     Membership,
     Phone,
@@ -238,6 +239,40 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
     work_on(world, 2)
     assert upload(world, 2).counts["ok"] == 1
+
+
+def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    people = "A Thun,0905000123,8h,Thôn 1\nY Rơ,0905000124,gọi 0905000125,Thôn 2\n"
+    hand_in(client, world, "a.csv", f"Họ tên,SĐT,Giờ hẹn,Chỗ\n{people}".encode())
+    work_on(world)
+    fields = columns_of(client.get("/admin/imports/1/").text)
+    columns = {fields["Họ tên"]: "name", fields["SĐT"]: "phone", fields["Giờ hẹn"]: "field:"}
+    place = fields["Chỗ"]
+    for name, said in {
+        "{link}": "không dùng được",
+        "dân tộc": "nhạy cảm",
+        "giờ hẹn": "cùng một nội dung",
+    }.items():
+        wrong = {**columns, place: "field:", f"field:{place}": name}
+        assert said in post(client, "/admin/imports/1/columns", **wrong).text
+    post(client, "/admin/imports/1/columns", **columns, **{place: "field:", f"field:{place}": "{Nơi hẹn}"})
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert 'value="nơi hẹn"' in page
+    assert "1 ô của cột điền vào tin nhắn không được giữ" in page
+    assert "giờ hẹn: có số điện thoại" in " ".join(page.split())
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    with world.runtime.db.read() as session:
+        kept = select(KeptValue.name, KeptValue.value).order_by(KeptValue.contact_id, KeptValue.name)
+        assert [*map(tuple, session.execute(kept))] == [
+            ("giờ hẹn", "8h"),
+            ("nơi hẹn", "Thôn 1"),
+            ("nơi hẹn", "Thôn 2"),
+        ]
+        person = session.scalars(select(Contact.id).where(Contact.name == "A Thun")).one()
+    assert "nơi hẹn: Thôn 1" in client.get(f"/admin/people/{person}/").text
 
 
 @both_databases

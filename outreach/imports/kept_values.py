@@ -1,0 +1,90 @@
+"""Values that lists keep for the texts of campaigns: stored with an import, moved with a list, removed with either.
+
+The caller holds `lock_imports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import BigInteger, ColumnElement, delete, exists, insert, literal, select, update
+from sqlalchemy.orm import Session, aliased
+
+from outreach.core.bulk import change_rows, insert_rows, values_subquery
+from outreach.models.contacts import ContactList, KeptValue, ListImport
+
+
+def store_values(
+    session: Session, values: Iterable[tuple[int, Mapping[str, str]]], *, list_import: ListImport
+) -> None:
+    """Store the values of an import's people, by contact. Of two rows about one person the first one counts."""
+    named: dict[tuple[str, int], str] = {}
+    for contact_id, of_person in values:
+        for name, value in of_person.items():
+            named.setdefault((name, contact_id), value)
+    if not named:
+        return
+    people = values_subquery(session, {contact_id for _name, contact_id in named}, BigInteger)
+    stored = select(KeptValue.name, KeptValue.contact_id).where(
+        KeptValue.list_id == list_import.list_id,
+        KeptValue.import_id == list_import.id,
+        KeptValue.contact_id.in_(people),
+    )
+    for name, contact_id in session.execute(stored):
+        named.pop((name, contact_id), None)
+    insert_rows(
+        session,
+        KeptValue.__table__,
+        ("name", "contact_id", "value"),
+        [(name, contact_id, value) for (name, contact_id), value in named.items()],
+        always={"list_id": list_import.list_id, "import_id": list_import.id},
+    )
+    contact_list = session.get_one(ContactList, list_import.list_id)
+    _add_fields(contact_list, {name for name, _contact_id in named})
+
+
+def remove_values(session: Session, which: ColumnElement[bool], *, organisation_id: int) -> None:
+    """Remove values of an organisation's lists, and the names under which a list then has none."""
+    change_rows(session, delete(KeptValue).where(which))
+    lists = select(ContactList).where(ContactList.organisation_id == organisation_id)
+    for contact_list in session.scalars(lists):
+        of_list = exists().where(KeptValue.list_id == contact_list.id)
+        kept = [
+            name
+            for name in contact_list.fields
+            if session.scalar(select(literal(1)).where(of_list.where(KeptValue.name == name)))
+        ]
+        if kept != contact_list.fields:
+            contact_list.fields = kept
+
+
+def copy_values(session: Session, source: ContactList, target: ContactList) -> None:
+    """Add the values of a list's people to another list; they still go with the import that brought them."""
+    there = aliased(KeptValue)
+    doubled = exists().where(
+        there.list_id == target.id,
+        there.name == KeptValue.name,
+        there.contact_id == KeptValue.contact_id,
+        there.import_id == KeptValue.import_id,
+    )
+    columns = (KeptValue.name, KeptValue.contact_id, KeptValue.import_id, KeptValue.value)
+    copied = select(literal(target.id), *columns).where(KeptValue.list_id == source.id, ~doubled)
+    names = ["list_id", *(column.key for column in columns)]
+    session.execute(insert(KeptValue).from_select(names, copied))
+    _add_fields(target, source.fields)
+
+
+def move_values(
+    session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]
+) -> None:
+    """Let those values of a list be those of a new one."""
+    change_rows(
+        session,
+        update(KeptValue).where(KeptValue.list_id == source.id, which).values(list_id=target.id),
+    )
+    _add_fields(target, source.fields)
+
+
+def _add_fields(contact_list: ContactList, names: Iterable[str]) -> None:
+    if new := set(names).difference(contact_list.fields):
+        contact_list.fields = sorted({*contact_list.fields, *new})

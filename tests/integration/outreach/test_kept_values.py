@@ -1,0 +1,182 @@
+"""Columns of a list that are kept for texts: stored with an import, undone, moved, merged, exported and erased with the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from campaigns.cases.merge_people import merge_people, unmerge_people
+from campaigns.models.privacy import RequestKind
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.export_data import export_personal_data
+from campaigns.privacy.requests import record_request
+from outreach.contacts.contact import read_origins
+from outreach.imports.change_list import merge_list, remove_list, split_list
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision
+from outreach.imports.retract_decision import retract_decision
+from outreach.imports.undo_import import undo_import
+from outreach.models.contacts import Contact, ContactList, ImportIssue, KeptValue
+from outreach.places.areas import load_areas
+from tests.support.lists import UNITS, bring, local
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, World
+
+pytestmark = both_databases
+
+HEADER = "Họ và tên,Xã/phường,SĐT,{giờ hẹn},{nơi hẹn}"
+
+
+@pytest.fixture
+def office(world: World) -> World:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    return world
+
+
+def write(tmp_path: Path, *lines: str) -> Path:
+    file = tmp_path / "list.csv"
+    file.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
+    return file
+
+
+def values(world: World) -> list[tuple[str, str, str, str]]:
+    """List, person, field and value of all that is kept, with the name of each field of the lists."""
+    with world.runtime.db.read() as session:
+        rows = session.execute(
+            select(ContactList.name, Contact.name, KeptValue.name, KeptValue.value, ContactList.fields)
+            .join(ContactList, ContactList.id == KeptValue.list_id)
+            .join(Contact, Contact.id == KeptValue.contact_id)
+            .order_by(ContactList.name, Contact.name, KeptValue.name, KeptValue.import_id)
+        ).all()
+    assert all(row[2] in row.fields for row in rows)
+    return [tuple(row[:4]) for row in rows]
+
+
+def fields(world: World, name: str = "Hội viên") -> list[str]:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(ContactList.fields).where(ContactList.name == name)).one()
+
+
+def list_id(world: World, name: str) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(ContactList.id).where(ContactList.name == name)).one()
+
+
+def contact_id(world: World, name: str) -> int:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(Contact.id).where(Contact.name == name)).one()
+
+
+def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(
+    office: World, tmp_path: Path
+) -> None:
+    bring(office, write(tmp_path, f"A Thun,Đắk Mar,{local(1)},8h,", f"Y Rơ,Đắk Mar,{local(2)},,"))
+    bring(office, write(tmp_path, f"A Thun,Đắk Mar,{local(1)},9h,Thôn 1", f"Y Hlan,,{local(3)},7h,"))
+    assert values(office) == [
+        ("Hội viên", "A Thun", "giờ hẹn", "8h"),
+        ("Hội viên", "A Thun", "giờ hẹn", "9h"),
+        ("Hội viên", "A Thun", "nơi hẹn", "Thôn 1"),
+        ("Hội viên", "Y Hlan", "giờ hẹn", "7h"),
+    ]
+    with office.runtime.db.read() as session:
+        origins = read_origins(session, contact_id(office, "A Thun"), user=office.user(AUTHOR))
+    assert [origin.values for origin in origins] == [{"giờ hẹn": "9h", "nơi hẹn": "Thôn 1"}]
+    undo_import(office.runtime, 2)
+    assert values(office) == [("Hội viên", "A Thun", "giờ hẹn", "8h")]
+    assert fields(office) == ["giờ hẹn"]
+    undo_import(office.runtime, 1)
+    assert (values(office), fields(office)) == ([], [])
+
+
+def test_of_two_rows_about_one_person_the_first_counts_and_hostile_cells_are_left_out(
+    office: World, tmp_path: Path
+) -> None:
+    lines = (f"A Thun,,{local(1)},8h,gọi 0905000123", f"A Thun,,{local(1)},9h,{{link}}")
+    counts = bring(office, write(tmp_path, *lines, f"Y Rơ,,{local(2)},bit.ly/x,Thôn 2"))
+    assert (counts.created, counts.merged) == (2, 1)
+    assert values(office) == [
+        ("Hội viên", "A Thun", "giờ hẹn", "8h"),
+        ("Hội viên", "Y Rơ", "nơi hẹn", "Thôn 2"),
+    ]
+
+
+def test_values_follow_lists_that_are_merged_split_and_removed(office: World, tmp_path: Path) -> None:
+    user = office.user(AUTHOR)
+    lines = (f"A Thun,Đắk Mar,{local(1)},8h,", f"Y Rơ,Đắk Ui,{local(2)},9h,Thôn 2")
+    bring(office, write(tmp_path, *lines), "Một")
+    bring(office, write(tmp_path, f"Y Hlan,,{local(3)},,"), "Hai")
+    merge_list(office.runtime, list_id(office, "Một"), into=list_id(office, "Hai"), user=user, now=office.now)
+    both = [("A Thun", "giờ hẹn", "8h"), ("Y Rơ", "giờ hẹn", "9h"), ("Y Rơ", "nơi hẹn", "Thôn 2")]
+    assert values(office) == [(name, *each) for name in ("Hai", "Một") for each in both]
+    with office.runtime.db.read() as session:
+        area = session.get_one(Contact, contact_id(office, "Y Rơ")).area_code
+    assert area
+    split_list(office.runtime, list_id(office, "Hai"), areas=[area], name="Ba", user=user, now=office.now)
+    assert [each[:2] for each in values(office) if each[0] != "Một"] == [
+        ("Ba", "Y Rơ"),
+        ("Ba", "Y Rơ"),
+        ("Hai", "A Thun"),
+    ]
+    key = office.keys.secret_key
+    remove_list(office.runtime, list_id(office, "Ba"), secret_key=key, user=user, now=office.now)
+    assert {each[0] for each in values(office)} == {"Hai", "Một"}
+    undo_import(office.runtime, 1)  # the file was wrong: its values go wherever they are
+    assert (values(office), fields(office, "Hai")) == ([], [])
+
+
+def test_values_follow_people_who_are_merged_and_taken_apart(office: World, tmp_path: Path) -> None:
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    lines = (f"A Thun,,{local(1)},8h,", f"Y Rơ,,{local(2)},9h,Thôn 2")
+    bring(office, write(tmp_path, *lines))
+    before = values(office)
+    ids = contact_id(office, "A Thun"), contact_id(office, "Y Rơ")
+    merge = merge_people(office.runtime, *ids, secret_key=key, user=user, now=office.now)
+    assert values(office) == [
+        ("Hội viên", "A Thun", "giờ hẹn", "8h"),
+        ("Hội viên", "A Thun", "nơi hẹn", "Thôn 2"),
+    ]
+    unmerge_people(office.runtime, merge.id, secret_key=key, user=user, now=office.now)
+    assert values(office) == before
+
+
+def test_a_row_that_an_officer_decides_keeps_its_values_until_that_is_retracted(
+    office: World, tmp_path: Path
+) -> None:
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    bring(office, write(tmp_path, f"A Thun,,{local(1)} hoặc {local(2)}?,8h,Thôn 1"))
+    assert values(office) == []
+    with office.runtime.db.read() as session:
+        issue = session.scalars(select(ImportIssue).where(ImportIssue.status == "review")).one()
+    decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, secret_key=key, now=office.now)
+    assert [each[2:] for each in values(office)] == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 1")]
+    retract_decision(office.runtime, issue.id, user=user, secret_key=key, now=office.now)
+    assert values(office) == []
+
+
+def test_values_are_exported_and_erased_with_the_person(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, f"A Thun,,{local(1)},8h,Thôn 1"))
+    bring(office, write(tmp_path, f"A Thun,,{local(1)},9h,"))
+    approver, person = office.user(APPROVER), contact_id(office, "A Thun")
+
+    def ask(kind: RequestKind) -> int:
+        return record_request(
+            office.runtime,
+            person,
+            kind,
+            asked_by="bản thân",
+            asked_on=None,
+            secret_key=office.keys.secret_key,
+            user=approver,
+            now=office.now,
+        ).id
+
+    parts = export_personal_data(office.runtime, ask(RequestKind.EXPORT), user=approver, now=office.now)
+    kept = next(part for part in parts if part.title == "Cột dùng trong tin")
+    assert [row[1:3] for row in kept.rows] == [("giờ hẹn", "8h"), ("giờ hẹn", "9h"), ("nơi hẹn", "Thôn 1")]
+    key = office.keys.secret_key
+    erase_contact(office.runtime, ask(RequestKind.ERASE), secret_key=key, user=approver, now=office.now)
+    with office.runtime.db.read() as session:
+        assert session.scalars(select(KeptValue.value)).all() == []

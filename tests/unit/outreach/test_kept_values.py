@@ -1,0 +1,148 @@
+"""Columns whose values go into texts: their names, and the cells that are kept."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+import pytest
+
+from outreach.rules.errors import BadInput, BadList
+from outreach.rules.kept_values import (
+    LONGEST_VALUE,
+    Unfit,
+    field_of_heading,
+    find_unfit,
+    name_of_label,
+    read_field_name,
+    value_text,
+)
+from outreach.rules.list_columns import find_header
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("Giờ hẹn", "giờ hẹn"),
+        ("GIỜ HẸN (buổi sáng)", "giờ hẹn buổi sáng"),
+        ("Số tiền/tháng", "số tiền tháng"),
+        ("Nơi tập trung của từng hộ dân trong thôn", "nơi tập trung của từng hộ dân"),
+        ("2021", ""),
+        ("Dân tộc", ""),
+        ("Name", ""),
+        ("", ""),
+    ],
+)
+def test_a_title_suggests_a_name(label: str, name: str) -> None:
+    assert name_of_label(label) == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("Giờ hẹn", "giờ hẹn"),
+        ("  {giờ   hẹn} ", "giờ hẹn"),
+        ("gio\u031b\u0300 he\u0323n", "giờ hẹn"),
+        ("Ca 2", "ca 2"),
+    ],
+)
+def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
+    assert read_field_name(typed) == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("", "field_name_wrong"),
+        ("link", "field_name_wrong"),
+        ("Name", "field_name_wrong"),
+        ("giờ_hẹn", "field_name_wrong"),
+        ("giờ [hẹn", "field_name_wrong"),
+        ("giờ{hẹn", "field_name_wrong"),
+        ("%s", "field_name_wrong"),
+        ("1 giờ", "field_name_wrong"),
+        ("x" * 31, "field_name_wrong"),
+        ("dân tộc", "field_name_sensitive"),
+        ("tôn giáo", "field_name_sensitive"),
+    ],
+)
+def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        read_field_name(typed)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("value", "unfit"),
+    [
+        ("8 giờ 30 ngày 15/8", None),
+        ("Nhà văn hóa thôn 3, xã Đắk Hring (cạnh UBND)", None),
+        ("TP.Kon Tum", None),
+        ("1.500.000 đồng", None),
+        ("150.000.000", None),
+        ("7.30 05.08.2021", None),
+        ("8h – 9h “sáng”", None),
+        ("x" * LONGEST_VALUE, None),
+        ("x" * (LONGEST_VALUE + 1), Unfit.LONG),
+        ("xem https://lua.example/a", Unfit.LINK),
+        ("www.lua", Unfit.LINK),
+        ("nhan-qua.com", Unfit.LINK),
+        ("NHAN-QUA.VN", Unfit.LINK),
+        ("bit.ly/abc", Unfit.LINK),
+        ("la.zz/abc", Unfit.LINK),
+        ("hoi@lua.example", Unfit.LINK),
+        ("gọi 0905 000 123", Unfit.PHONE),
+        ("+84905000123", Unfit.PHONE),
+        ("0905.000.123 gặp anh Ba", Unfit.PHONE),
+        ("tổng đài 1900 1234", Unfit.PHONE),
+        ("{link}", Unfit.SIGNS),
+        ("[mật khẩu]", Unfit.SIGNS),
+        ("{{7*7}}", Unfit.SIGNS),
+        ("8 giờ 🎁", Unfit.SIGNS),
+        ("nhận quà ở аpple", Unfit.SIGNS),  # a Cyrillic а
+        ("a\\b", Unfit.SIGNS),
+    ],
+)
+def test_a_value_that_would_change_what_the_text_is_is_not_kept(value: str, unfit: Unfit | None) -> None:
+    assert find_unfit(value) == unfit
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (time(8, 30), "08:30"),
+        (datetime(2021, 8, 15, 8, 30), "08:30 15/08/2021"),  # noqa: DTZ001 - a spreadsheet's cell has no zone
+        (datetime(2021, 8, 15), "15/08/2021"),  # noqa: DTZ001
+        (date(2021, 8, 15), "15/08/2021"),
+        (1500000.0, "1500000"),
+        (" 8\u200b giờ \n sáng ", "8 giờ sáng"),
+        (None, ""),
+    ],
+)
+def test_a_cell_stands_in_the_text_as_the_sheet_shows_it(cell: object, text: str) -> None:
+    assert value_text(cell) == text
+
+
+def test_a_heading_in_braces_is_a_field() -> None:
+    assert field_of_heading("{Giờ hẹn}") == "field:giờ hẹn"
+    assert field_of_heading("Giờ hẹn") == ""
+    assert field_of_heading("{dân tộc}") == ""
+    header = find_header([["Họ tên", "SĐT", "{Giờ hẹn}", "Nơi"], ["A Thun", "0905000123", "8h", "Thôn 1"]])
+    assert header
+    assert header.fields == {"giờ hẹn": 2}
+    named = header.corrected({"0": "name", "1": "phone", "2": "", "3": "field:nơi"})
+    assert named.fields == {"nơi": 3}
+    assert named.labels_to_give_back()[3] == "{nơi}"
+
+
+def test_a_file_has_five_fields_at_most() -> None:
+    with pytest.raises(BadList) as refused:
+        find_header([["Họ tên", "SĐT", *(f"{{f{n}}}" for n in range(6))], ["A Thun", "0905000123"]])
+    assert refused.value.code == "list_fields_many"
+
+
+def test_a_column_of_ethnic_origins_is_no_field_whatever_it_is_called() -> None:
+    rows = [["Họ tên", "SĐT", "{nhóm}"], ["A Thun", "0905000123", "Ba Na"], ["Y Rơ", "0905000124", "Xơ Đăng"]]
+    header = find_header(rows)
+    assert header
+    assert header.fields == {}
+    assert header.sensitive == {2}
