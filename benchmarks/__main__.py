@@ -24,7 +24,6 @@ from benchmarks import (
     pace,
     pages,
     send_rates,
-    smpp_rates,
 )
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
@@ -32,7 +31,7 @@ from benchmarks.ground import Ground, ground
 # Each takes the servers (`Ground`) and optional sizes, and returns its results as text.
 PARTS: dict[str, Callable[..., str]] = {
     "sending": send_rates.compare,
-    "smpp": smpp_rates.main,
+    "smpp": send_rates.compare_smpp,
     "pace": pace.main,
     "callbacks": callbacks.main,
     "answering": answer_pages.main,

@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from statistics import median
 
 from benchmarks.callbacks import server
 from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
-from benchmarks.measures import middle, target
+from benchmarks.measures import target
 from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
@@ -66,7 +67,7 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS, rounds: in
         for _ in range(rounds):
             empty.append(time_page(on, settings, "benchmarks.empty:served", script, seconds))
             ours.append(time_page(on, settings, "asgi:app", script, seconds))
-    rate, bare = middle(ours), middle(empty)
+    rate, bare = median(ours), median(empty)
     return "\n".join(
         [
             f"{rate:,.0f} answer pages/s, {bare:,.0f} requests/s to an empty route",

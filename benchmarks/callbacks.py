@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import md5
+from statistics import median
 
 from sqlalchemy import text
 from twilio.request_validator import RequestValidator
@@ -17,7 +18,7 @@ from twilio.request_validator import RequestValidator
 from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
 from benchmarks.load_generator import post, send_all
-from benchmarks.measures import answers, middle, target, wait_until
+from benchmarks.measures import answers, target, wait_until
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_apply_callbacks
@@ -134,10 +135,10 @@ def main(on: Ground, *, count: int = CALLBACKS, rounds: int = ROUNDS) -> str:
             ours.append(rate)
             taken.append(answered)
         _, _, shuffled = time_ours(on, url, count, twice=True)
-    rate, bare = middle(ours), middle(empty)
+    rate, bare = median(ours), median(empty)
     return "\n".join(
         [
-            f"{rate:,.0f} callbacks/s until all are applied ({middle(taken):,.0f} taken), "
+            f"{rate:,.0f} callbacks/s until all are applied ({median(taken):,.0f} taken), "
             f"{bare:,.0f} requests/s to an empty route",
             target("of the empty route", rate / bare, at_least=0.5),
             f"{count:,} callbacks shuffled and each twice: "

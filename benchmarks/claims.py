@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from statistics import median
 
 from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import Ground
-from benchmarks.measures import middle, target
+from benchmarks.measures import target
 from campaigns.delivery.claim_messages import claim
 from campaigns.delivery.streams import open_streams
 from campaigns.rules.delivery import Renderer
@@ -59,7 +60,7 @@ def main(on: Ground, *, small: int = SMALL, large: int = LARGE) -> str:
         for _ in range(claims):  # in turn, so that other load of the machine affects both
             took[small].append(time_claim(little))
             took[large].append(time_claim(much))
-    few, many = (middle(took[count][min(WARM_UP, claims - 1) :]) for count in (small, large))
+    few, many = (median(took[count][min(WARM_UP, claims - 1) :]) for count in (small, large))
     return "\n".join(
         [
             f"a claim of {CLAIM} messages: {few:.1f} ms in a campaign of {small:,}, "

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import phonenumbers
@@ -23,7 +24,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
 from benchmarks.ground import Ground
-from benchmarks.measures import middle, peak_mb, show, target
+from benchmarks.measures import peak_mb, show, target
 from outreach.accounts.organisations import create_organisation
 from outreach.core.settings import Settings
 from outreach.core.spreadsheets import write_workbook
@@ -125,7 +126,7 @@ def main(on: Ground, *, count: int = ROWS, large: int = LARGE) -> str:
 
 
 def _seconds(runs: list[dict[str, Any]]) -> float:
-    return middle([run["seconds"] for run in runs])
+    return median([run["seconds"] for run in runs])
 
 
 def write_list(path: Path, count: int) -> Path:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection, RemoteDisconnected
-from urllib.parse import urlencode
 
 from sqlalchemy import select, text
 
 from benchmarks import gateway
 from benchmarks.callbacks import server
 from benchmarks.ground import APPROVER, PASSWORD, Ground
-from benchmarks.measures import percentile, show, target, wait_until
+from benchmarks.measures import percentile, show_times, target, wait_until
 from benchmarks.province import province_of
+from benchmarks.readers import Reader, over_after, read_pages
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
@@ -48,7 +45,6 @@ PAGES = {
     "leader's page, a district": "/admin/progress/?campaign=1&district=615",
     "campaign reach": "/admin/campaigns/1/reach/",
 }
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
@@ -82,12 +78,12 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
                 first_count = time.monotonic() - began
                 _send(runtime)
                 to.wait_for(1, seconds=30.0)
-                took = _read(readers, seconds, warm_up=True)
+                read_pages(readers, PAGES, lambda opened: opened > 4, pause_s=PAUSE_S)  # fills caches
                 sent = to.stats().accepted
                 began = time.monotonic()
-                took = _read(readers, seconds)
+                took = read_pages(readers, PAGES, over_after(seconds), pause_s=PAUSE_S)
                 rate = (to.stats().accepted - sent) / (time.monotonic() - began)
-                hardest = _read(readers, seconds / 4, pause_s=0.0)
+                hardest = read_pages(readers, PAGES, over_after(seconds / 4), pause_s=0.0)
             first_views = []
             for _ in range(RESTARTS):
                 with server(settings, "asgi:app", on, port=port):
@@ -97,17 +93,12 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
                     first_views.append(time.monotonic() - began)
         finally:
             processes.stop()
-    head = [f"{people:,} people, ms", "pages", "median", "p95", "worst"]
-    rows = [
-        [name, f"{len(ms)}", f"{percentile(ms, 50):.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
-        for name, ms in {
-            **took,
-            **{f"{name}, without a pause": ms for name, ms in hardest.items()},
-        }.items()
-    ]
     return "\n".join(
         [
-            show(head, rows),
+            show_times(
+                f"{people:,} people, ms",
+                took | {f"{name}, without a pause": ms for name, ms in hardest.items()},
+            ),
             f"{READERS} readers, {PAUSE_S:g} s between two pages of one; counted for the first time in {first_count:.0f} s",
             target("messages/s meanwhile, of the pace", rate / PACE, at_least=0.95, form=".1%"),
             *(
@@ -122,65 +113,6 @@ def main(on: Ground, *, people: int = PEOPLE, seconds: int = SECONDS) -> str:
             ),
         ]
     )
-
-
-class Reader:
-    """Leader with an own session and connection."""
-
-    def __init__(self, port: int, email: str) -> None:
-        self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        self.cookie = ""
-        token = _TOKEN.search(self.get("/login"))
-        assert token
-        form = urlencode({"email": email, "password": PASSWORD, "csrf_token": token[1]})
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": self.cookie}
-        self.connection.request("POST", "/login", form, headers)
-        self._read(303)
-
-    def get(self, path: str) -> str:
-        try:
-            self.connection.request("GET", path, headers={"Cookie": self.cookie})
-            return self._read(200)
-        except RemoteDisconnected:  # the server closes connections after a few idle seconds
-            self.connection.close()
-            self.connection.request("GET", path, headers={"Cookie": self.cookie})
-            return self._read(200)
-
-    def _read(self, status: int) -> str:
-        answer = self.connection.getresponse()
-        body = answer.read().decode()
-        assert answer.status == status, (answer.status, body[:200])
-        if set_cookie := answer.getheader("Set-Cookie"):
-            self.cookie = set_cookie.split(";", 1)[0]
-        return body
-
-
-def _read(
-    readers: list[Reader], seconds: float, *, pause_s: float = PAUSE_S, warm_up: bool = False
-) -> dict[str, list[float]]:
-    """Return milliseconds by page. `warm_up` opens each page only a few times, to fill caches."""
-    ends = time.monotonic() + seconds
-
-    def read(n: int) -> list[tuple[str, float]]:
-        found = []
-        time.sleep(pause_s * n / len(readers))  # not all at once
-        turn = n
-        while time.monotonic() < ends and not (warm_up and turn > n + 4):
-            name, path = list(PAGES.items())[turn % len(PAGES)]
-            began = time.perf_counter()
-            page = readers[n].get(path)
-            found.append((name, (time.perf_counter() - began) * 1000))
-            assert "<h1" in page
-            turn += 1
-            time.sleep(pause_s)
-        return found
-
-    with ThreadPoolExecutor(len(readers)) as pool:
-        took: dict[str, list[float]] = {}
-        for found in pool.map(read, range(len(readers))):
-            for name, ms in found:
-                took.setdefault(name, []).append(ms)
-    return took
 
 
 def _send(runtime: Runtime) -> None:

@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import multiprocessing
 import random
-import re
 import sys
 import time
 from collections import Counter, defaultdict
@@ -30,7 +29,8 @@ from benchmarks.__main__ import machine
 from benchmarks.callbacks import server
 from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, ground, launch, vacuum
 from benchmarks.load_generator import post, send_all
-from benchmarks.measures import percentile, show, target, wait_until
+from benchmarks.measures import percentile, show_times, target, wait_until
+from benchmarks.readers import login_form
 from deploy.redis_server import find_port
 from outreach.accounts.users import create_user
 from outreach.core.settings import Settings
@@ -41,7 +41,6 @@ LONGEST_MS = 500.0
 BETWEEN_S = (3.0, 7.0)
 WATCHERS = 5
 ENDS_AFTER_S = 180.0
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _TAKEN = text(
     "SELECT id, gateway_id FROM attempts WHERE gateway_id IS NOT NULL AND id > :last ORDER BY id LIMIT 2000"
 )
@@ -165,9 +164,7 @@ async def browse(
 
 async def log_in(session: aiohttp.ClientSession, email: str) -> None:
     async with session.get("/login") as page:
-        found = _TOKEN.search(await page.text())
-    assert found, "the login page has no token"
-    form = {"email": email, "password": PASSWORD, "csrf_token": found[1]}
+        form = login_form(email, await page.text())
     async with session.post("/login", data=form, allow_redirects=False) as reply:
         assert reply.status == 303, reply.status
 
@@ -220,11 +217,7 @@ def wait_for_reports(runtime: Runtime) -> dict[str, int]:
 
 def tell(seen: Seen, sent: gateway.Stats, counts: dict[str, int], *, seconds: float) -> int:
     everything = sorted(each for ms in seen.ms.values() for each in ms)
-    rows = [
-        [kind, f"{len(ms):,}", f"{percentile(ms, 50):.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
-        for kind, ms in sorted(seen.ms.items())
-    ]
-    print(show(["page, ms", "asked", "median", "p95", "worst"], rows))
+    print(show_times("page, ms", dict(sorted(seen.ms.items()))))
     total = sum(counts.values())
     lost, twice = total - sent.distinct, sent.accepted - sent.distinct
     unreported = total - counts.get("delivered", 0)

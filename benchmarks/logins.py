@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from benchmarks.callbacks import server
 from benchmarks.ground import PASSWORD, Ground, add_people
-from benchmarks.leaders import Reader
-from benchmarks.measures import peak_mb, percentile, show, target
+from benchmarks.measures import peak_mb, percentile, show_times, target
+from benchmarks.readers import Reader, over_after, read_pages
 from deploy.redis_server import find_port
 from outreach.accounts.users import create_user
 from outreach.core.db import Database
@@ -19,7 +19,7 @@ from outreach.models.accounts import Role
 LOGINS, READERS = 64, 8
 ROUNDS = 3
 PAUSE_S = 0.2  # between two pages of a reader
-PAGES = ("/admin/", "/admin/progress/", "/admin/people/", "/admin/campaigns/", "/admin/lists/")
+PAGES = {page: f"/admin/{page}" for page in ("", "progress/", "people/", "campaigns/", "lists/")}
 LONGEST_MS, MOST_MB = 500.0, 600.0
 
 
@@ -37,11 +37,8 @@ def main(on: Ground, *, people: int = 20_000, logins: int = LOGINS, rounds: int 
         settings = on.settings(url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
         with server(settings, "asgi:app", on, port=port) as processes:
             readers = [Reader(port, _email(n)) for n in range(READERS)]
-            for reader in readers:
-                for page in PAGES:
-                    reader.get(page)
-            alone = _read(readers, threading.Timer(3.0, lambda: None))
-            took: list[float] = []
+            read_pages(readers, PAGES, lambda opened: opened == len(PAGES), pause_s=0.0)  # warm-up
+            alone = read_pages(readers, PAGES, over_after(3.0), pause_s=PAUSE_S)
             signed_in: list[float] = []
 
             def storm() -> None:
@@ -49,19 +46,19 @@ def main(on: Ground, *, people: int = 20_000, logins: int = LOGINS, rounds: int 
                     with ThreadPoolExecutor(logins) as pool:
                         signed_in.extend(pool.map(lambda n: _sign_in(port, READERS + n), range(logins)))
 
-            took = _read(readers, threading.Thread(target=storm))
+            storming = threading.Thread(target=storm)
+            storming.start()
+            beside = read_pages(readers, PAGES, lambda _: not storming.is_alive(), pause_s=PAUSE_S)
             memory = peak_mb([process.pid for process in processes.running])
-    rows = [
-        [name, f"{len(ms)}", f"{percentile(ms, 50):.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
-        for name, ms in (
-            ("pages, nobody signs in", alone),
-            (f"pages beside {logins} logins", took),
-            ("a login", signed_in),
-        )
-    ]
+    took = [ms for page in beside.values() for ms in page]
+    times = {
+        "pages, nobody signs in": [ms for page in alone.values() for ms in page],
+        f"pages beside {logins} logins": took,
+        "a login": signed_in,
+    }
     return "\n".join(
         [
-            show([f"{READERS} readers, ms", "times", "median", "p95", "worst"], rows),
+            show_times(f"{READERS} readers, ms", times),
             target(
                 f"pages beside {logins} logins, p95 ms", percentile(took, 95), at_most=LONGEST_MS, form=".0f"
             ),
@@ -78,21 +75,3 @@ def _sign_in(port: int, n: int) -> float:
     began = time.perf_counter()
     Reader(port, _email(n))
     return (time.perf_counter() - began) * 1000
-
-
-def _read(readers: list[Reader], until: threading.Thread) -> list[float]:
-    """Return the milliseconds of each page that the readers open until the thread ends."""
-    until.start()
-
-    def read(n: int) -> list[float]:
-        found, turn = [], n
-        while until.is_alive():
-            began = time.perf_counter()
-            readers[n].get(PAGES[turn % len(PAGES)])
-            found.append((time.perf_counter() - began) * 1000)
-            turn += 1
-            time.sleep(PAUSE_S)
-        return found
-
-    with ThreadPoolExecutor(len(readers)) as pool:
-        return [ms for found in pool.map(read, range(len(readers))) for ms in found]

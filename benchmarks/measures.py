@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from urllib.error import HTTPError
@@ -76,10 +76,6 @@ def answers(url: str) -> bool:
     return True
 
 
-def middle(values: Sequence[float]) -> float:
-    return median(values)
-
-
 def percentile(values: Sequence[float], of_100: int) -> float:
     """Return the percentile of the values."""
     return sorted(values)[max(0, -(-len(values) * of_100 // 100) - 1)]
@@ -95,6 +91,15 @@ def show(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     ]
     shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(shown)
+
+
+def show_times(title: str, took: Mapping[str, Sequence[float]]) -> str:
+    """Return a table of milliseconds by what took them."""
+    rows = (
+        [name, f"{len(ms):,}", f"{median(ms):.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
+        for name, ms in took.items()
+    )
+    return show([title, "times", "median", "p95", "worst"], rows)
 
 
 def target(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import Any
 
-from flask.testing import FlaskClient
-
 from admin.app import create_app
 from benchmarks.campaign_data import campaign_of
-from benchmarks.ground import AUTHOR, LIST, PASSWORD, TEXT, Ground, vacuum
-from benchmarks.measures import percentile, show, target
+from benchmarks.ground import AUTHOR, LIST, TEXT, Ground, vacuum
+from benchmarks.measures import percentile, show_times, target
+from benchmarks.readers import login_form, token_in
 from benchmarks.variety import ORGANISATIONS, add_variety
 
 PEOPLE = 1_000_000
@@ -21,7 +19,6 @@ LONGEST_MS = 200.0
 # Pages that query the whole province while the user types.
 _ASKED = ("contact list", "search", "filtered", "audience")
 DISTRICTS = ["608", "610", "611", "612", "613", "614", "615", "616", "617", "618"]
-_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
@@ -30,7 +27,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
         lists = [f"MTTQ/{LIST}", *add_variety(runtime.db)]
         vacuum(runtime.db)
         client = create_app(runtime.settings).test_client()
-        form = {"email": AUTHOR, "password": PASSWORD, "csrf_token": _token(client, "/login")}
+        form = login_form(AUTHOR, client.get("/login").text)
         assert client.post("/login", data=form).status_code == 303
         campaign = 1
 
@@ -40,7 +37,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
 
         def search(text: str) -> None:
             found = client.post(
-                "/admin/people/", data={"q": text, "csrf_token": _token(client, "/admin/people/")}
+                "/admin/people/", data={"q": text, "csrf_token": token_in(client.get("/admin/people/").text)}
             )
             assert found.status_code == 303
             nonlocal began
@@ -61,7 +58,7 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
             assert "figure" in answer.text
             assert "data-counting" not in answer.text
 
-        form_token = _token(client, "/admin/campaigns/new")
+        form_token = token_in(client.get("/admin/campaigns/new").text)
         began = time.perf_counter()
         count(0)
         first_count = time.perf_counter() - began
@@ -99,14 +96,9 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
                 began = time.perf_counter()
                 ask(i)
                 took.setdefault(name, []).append((time.perf_counter() - began) * 1000)
-    rows = [
-        [name, f"{sorted(ms)[len(ms) // 2]:.0f}", f"{percentile(ms, 95):.0f}", f"{max(ms):.0f}"]
-        for name, ms in took.items()
-    ]
-    head = [f"{people:,} people, ms", "median", "p95", "worst"]
     return "\n".join(
         [
-            show(head, rows),
+            show_times(f"{people:,} people, ms", took),
             f"a process's first count, when it reads everybody: {first_count:.1f} s",
             *(
                 target(
@@ -124,9 +116,3 @@ def main(on: Ground, *, people: int = PEOPLE, times: int = TIMES) -> str:
             ),
         ]
     )
-
-
-def _token(client: FlaskClient, path: str) -> str:
-    found = _TOKEN.search(client.get(path).text)
-    assert found, path
-    return found[1]

@@ -1,4 +1,4 @@
-"""Benchmark of sending: this project beside others, with the same gateway in the same run.
+"""Benchmark of sending: this project beside others, with the same gateway in the same run, by Twilio's interface or SMPP.
 
 `python -m benchmarks.send_rates --quick`    one worker at no latency beside our client's bare loop
 `python -m benchmarks.send_rates --profile`  where the worker's time goes
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from benchmarks import gateway, profile
 from benchmarks.contestants import Run, kannel, loa, loop, queues
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground, ground, ready_to_send
-from benchmarks.measures import middle, show, target
+from benchmarks.measures import show, target
 
 IN_FLIGHT = 100
 LATENCY_MS = 100
@@ -49,19 +51,25 @@ class Contestant:
     at_0: int
     at_100: int
     send: Callable[[Stage, Gateway, int], Run]
+    limits_itself: bool = False  # its window is the limit; else the gateway refuses what is beyond it
     runs: dict[int, list[Run]] = field(default_factory=dict)
+
+    def size(self, latency_ms: int) -> int:
+        return self.at_100 if latency_ms else self.at_0
 
     def rate(self, latency_ms: int) -> float | None:
         runs = self.runs.get(latency_ms)
-        return middle([run.per_second for run in runs]) if runs else None
+        return median([run.per_second for run in runs]) if runs else None
 
 
-def _loa(workers: int) -> Callable[[Stage, Gateway, int], Run]:
+def _loa(workers: int, *, smpp: bool = False) -> Callable[[Stage, Gateway, int], Run]:
     def send(stage: Stage, to: Gateway, messages: int) -> Run:
         template, waiting = stage.templates[messages]
         # The account's limit is shared by all workers.
         in_flight = IN_FLIGHT // workers if to.limit else IN_FLIGHT
-        return loa.run(stage.on, to, template, workers=workers, messages=waiting, in_flight=in_flight)
+        return loa.run(
+            stage.on, to, template, workers=workers, messages=waiting, in_flight=in_flight, smpp=smpp
+        )
 
     return send
 
@@ -70,9 +78,21 @@ def _loop(client: str) -> Callable[[Stage, Gateway, int], Run]:
     return lambda _stage, to, messages: loop.run(to, client, messages=messages, in_flight=IN_FLIGHT)
 
 
+def _kannel(at_100: int, *, smsc: str, limits_itself: bool = False) -> list[Contestant]:
+    """Return Kannel, if it is installed."""
+    if not kannel.is_installed():
+        print(f"Kannel is not installed and is left out: {kannel.HOW_TO_INSTALL}", file=sys.stderr)
+        return []
+
+    def send(stage: Stage, to: Gateway, messages: int) -> Run:
+        return kannel.run(to, stage.on.folder, messages=messages, in_flight=IN_FLIGHT, smsc=smsc)
+
+    return [Contestant(KANNEL, 20_000, at_100, send, limits_itself)]
+
+
 def contestants() -> list[Contestant]:
-    """Return the systems to compare; Kannel only if it is installed."""
-    some = [
+    """Return the systems that send by HTTP."""
+    return [
         Contestant(ONE, 60_000, LONG, _loa(1)),
         Contestant(TWO, 60_000, LONG, _loa(2)),
         Contestant(BARE, 20_000, LONG, _loop("ours")),
@@ -89,39 +109,53 @@ def contestants() -> list[Contestant]:
             100,
             lambda stage, to, messages: queues.run_rq(stage.on, to, messages=messages),
         ),
+        *_kannel(LONG, smsc="http"),
     ]
-    if kannel.is_installed():
-        some.append(
-            Contestant(
-                KANNEL,
-                20_000,
-                LONG,
-                lambda stage, to, messages: kannel.run(
-                    to, stage.on.folder, messages=messages, in_flight=IN_FLIGHT
-                ),
-            )
-        )
-    else:
-        print(f"Kannel is not installed and is left out: {kannel.HOW_TO_INSTALL}", file=sys.stderr)
-    return some
 
 
 def compare(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
-    """Run all systems in turn, `rounds` times. Returns the table of medians, and the targets."""
+    """Run all systems by HTTP in turn, `rounds` times. Returns the table of medians, and the targets."""
     field_ = contestants()
-    sizes = {Stage(on, {}, scale).size(n) for n in (60_000, LONG)}
-    with ready_to_send(on, max(sizes)) as large, ready_to_send(on, min(sizes)) as small:
-        stage = Stage(on, {max(sizes): large, min(sizes): small}, scale)
+    _run_all(on, field_, rounds=rounds, scale=scale)
+    return f"{_table(field_)}\n\n{_targets(field_, of_bare=0.7, of_kannel=(TWO, 1.2))}"
+
+
+def compare_smpp(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
+    """Do the same over SMPP, where a connection's window is the limit."""
+    short = 10_000
+    field_ = [
+        Contestant(BARE, 20_000, short, _loop("smpp"), limits_itself=True),
+        Contestant(ONE, 20_000, short, _loa(1, smpp=True), limits_itself=True),
+        *_kannel(short, smsc="smpp", limits_itself=True),
+    ]
+    _run_all(on, field_, rounds=rounds, scale=scale)
+    return f"{_table(field_)}\n\n{_targets(field_, of_bare=None, of_kannel=(ONE, 1.0))}"
+
+
+def _run_all(
+    on: Ground,
+    field_: list[Contestant],
+    *,
+    rounds: int,
+    scale: float = 1.0,
+    latencies: Sequence[int] = (0, LATENCY_MS),
+) -> None:
+    with ExitStack() as stack:
+        stage = Stage(on, {}, scale)
+        sizes = {
+            stage.size(each.size(ms)) for each in field_ if each.name.startswith("Loa") for ms in latencies
+        }
+        for size in sizes:
+            stage.templates[size] = stack.enter_context(ready_to_send(on, size))
         for _ in range(rounds):
-            for latency_ms in (0, LATENCY_MS):
+            for latency_ms in latencies:
                 for each in field_:
                     _run(stage, each, latency_ms)
-    return f"{_table(field_)}\n\n{_targets(field_)}"
 
 
 def _run(stage: Stage, each: Contestant, latency_ms: int) -> None:
-    messages = stage.size(each.at_100 if latency_ms else each.at_0)
-    limit = IN_FLIGHT if latency_ms else 0
+    messages = stage.size(each.size(latency_ms))
+    limit = IN_FLIGHT if latency_ms and not each.limits_itself else 0
     with gateway.running(stage.on.gateway_program, latency_ms=latency_ms, limit=limit) as to:
         run = each.send(stage, to, messages)
         if latency_ms:
@@ -138,48 +172,42 @@ def _rate(field_: list[Contestant], name: str, latency_ms: int = 0) -> float | N
 
 def _table(field_: list[Contestant]) -> str:
     bare = _rate(field_, BARE) or float("nan")
-    per_second = IN_FLIGHT * 1000 / LATENCY_MS
+    head = ["", "messages/s at 0 ms", "of the bare loop", "CPU s/1,000", "with its servers", "peak MB"]
+    if is_late := any(LATENCY_MS in each.runs for each in field_):
+        head += [f"messages/s at {LATENCY_MS} ms", "of the limit", "CPU s/1,000 with its servers"]
     rows = []
     for each in sorted(field_, key=lambda each: -(each.rate(0) or 0)):
-        runs, rate, late = each.runs[0], each.rate(0) or 0.0, each.rate(LATENCY_MS) or 0.0
-        rows.append(
-            [
-                each.name,
-                f"{rate:,.0f}",
-                f"{rate / bare:.2f}",
-                f"{middle([run.sender_cpu_per_1000 for run in runs]):.3f}",
-                f"{middle([run.cpu_per_1000 for run in runs]):.3f}",
-                f"{middle([run.peak_mb for run in runs]):.0f}",
-                f"{late:,.0f}",
-                f"{late / per_second:.1%}",
-                f"{middle([run.cpu_per_1000 for run in each.runs[LATENCY_MS]]):.3f}",
-            ]
-        )
-    head = [
-        "",
-        "messages/s at 0 ms",
-        "of the bare loop",
-        "CPU s/1,000",
-        "with its servers",
-        "peak MB",
-        f"messages/s at {LATENCY_MS} ms",
-        "of the limit",
-        "CPU s/1,000 with its servers",
-    ]
+        runs, rate = each.runs[0], each.rate(0) or 0.0
+        row = [
+            each.name,
+            f"{rate:,.0f}",
+            f"{rate / bare:.2f}",
+            f"{median([run.sender_cpu_per_1000 for run in runs]):.3f}",
+            f"{median([run.cpu_per_1000 for run in runs]):.3f}",
+            f"{median([run.peak_mb for run in runs]):.0f}",
+        ]
+        if is_late:
+            late = each.rate(LATENCY_MS) or 0.0
+            cost = median([run.cpu_per_1000 for run in each.runs[LATENCY_MS]])
+            row += [f"{late:,.0f}", f"{_of_limit(late):.1%}", f"{cost:.3f}"]
+        rows.append(row)
     return show(head, rows)
 
 
-def _targets(field_: list[Contestant]) -> str:
+def _of_limit(rate: float) -> float:
+    return rate * LATENCY_MS / 1000 / IN_FLIGHT
+
+
+def _targets(field_: list[Contestant], *, of_bare: float | None, of_kannel: tuple[str, float]) -> str:
     lines = []
-    one, two, bare = (_rate(field_, name) for name in (ONE, TWO, BARE))
-    if one and bare:
-        lines.append(target("one worker at 0 ms, of the bare loop", one / bare, at_least=0.7))
-    if two and (other := _rate(field_, KANNEL)):
-        lines.append(target("two workers at 0 ms, of Kannel", two / other, at_least=1.2))
+    one, ours, bare, other = (_rate(field_, name) for name in (ONE, of_kannel[0], BARE, KANNEL))
+    if one and bare and of_bare:
+        lines.append(target("one worker at 0 ms, of the bare loop", one / bare, at_least=of_bare))
+    if ours and other:
+        lines.append(target(f"{of_kannel[0]} at 0 ms, of Kannel", ours / other, at_least=of_kannel[1]))
     for name in (ONE, TWO):
         if late := _rate(field_, name, LATENCY_MS):
-            of_limit = late * LATENCY_MS / 1000 / IN_FLIGHT
-            lines.append(target(f"{name} at {LATENCY_MS} ms, of the limit", of_limit, at_least=0.97))
+            lines.append(target(f"{name} at {LATENCY_MS} ms, of the limit", _of_limit(late), at_least=0.97))
     return "\n".join(lines)
 
 
@@ -188,28 +216,12 @@ def _targets(field_: list[Contestant]) -> str:
 
 def quick(on: Ground, *, messages: int, rounds: int, workers: int) -> str:
     """Run the worker and the bare loop in turn, `rounds` times, without latency."""
-    ours = Contestant(f"Loa, {workers} worker(s)", messages, 0, _loa(workers))
-    bare = Contestant(BARE, messages, 0, _loop("ours"))
-    with ready_to_send(on, messages) as template:
-        stage = Stage(on, {messages: template}, 1.0)
-        for _ in range(rounds):
-            for each in (bare, ours):
-                _run(stage, each, 0)
-    rows = []
-    for each in (bare, ours):
-        rate, runs = each.rate(0) or 0.0, each.runs[0]
-        rows.append(
-            [
-                each.name,
-                f"{rate:,.0f}",
-                f"{rate / (bare.rate(0) or 1.0):.2f}",
-                f"{middle([run.sender_cpu_per_1000 for run in runs]):.3f}",
-                f"{middle([run.cpu_per_1000 for run in runs]):.3f}",
-                f"{middle([run.peak_mb for run in runs]):.0f}",
-            ]
-        )
-    head = ["0 ms", "messages/s", "of the bare loop", "CPU s/1,000", "with its servers", "peak MB"]
-    return show(head, rows)
+    field_ = [
+        Contestant(BARE, messages, 0, _loop("ours")),
+        Contestant(f"Loa, {workers} worker(s)", messages, 0, _loa(workers)),
+    ]
+    _run_all(on, field_, rounds=rounds, latencies=(0,))
+    return _table(field_)
 
 
 def watch(on: Ground, *, messages: int) -> str:

@@ -14,8 +14,9 @@ import uvloop
 from aiohttp import web
 
 from simulator.callbacks import is_this_machine
+from simulator.parts import Options
 from simulator.server import create_app
-from simulator.simulation import Options, Simulation
+from simulator.simulation import Simulation
 
 # The same development values as in the project's settings, which this process does not import.
 ACCOUNT_SID = "AC" + "0" * 32

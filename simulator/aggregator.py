@@ -14,11 +14,11 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator.callbacks import Counters
-from simulator.messages import Direction, Sms, Status, Store, mint_sid
+from simulator.messages import Direction, Sms, Status, mint_sid
 from simulator.network import AGGREGATOR, Network, aggregator_fields, count_segments
+from simulator.parts import Parts
 from simulator.request_checks import MOBILE
-from simulator.settings import CurrentSettings, RequestFault, fault_after_accept, fault_before_accept
+from simulator.settings import RequestFault, fault_after_accept, fault_before_accept
 
 PREFIX = "/aggregator"
 ACCEPTED, WRONG_KEY, NO_SENDER, NOT_FOUND, REPEATED = "100", "101", "104", "105", "124"
@@ -28,17 +28,9 @@ BAD_NUMBER = "300"
 class AggregatorApi:
     """Routes of the interface. The key is the account's SID, the secret its token."""
 
-    def __init__(
-        self,
-        store: Store,
-        network: Network,
-        panel: CurrentSettings,
-        counters: Counters,
-        *,
-        login: tuple[str, str],
-    ) -> None:
-        self._store, self._network, self._panel, self._counters = store, network, panel, counters
-        self._login = login
+    def __init__(self, parts: Parts, network: Network) -> None:
+        self._parts, self._network = parts, network
+        self._login = parts.options.account_sid, parts.options.auth_token
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post(f"{PREFIX}/SendMultipleMessage_V4_post_json/", self.send)
@@ -46,18 +38,18 @@ class AggregatorApi:
 
     async def send(self, request: web.Request) -> web.Response:
         """Accept a message, unless a check or a fault prevents it. A request's id is accepted once."""
-        self._counters.requests += 1
+        self._parts.counters.requests += 1
         form = json.loads(await request.read())
-        faults, digits = self._panel.faults, str(form.get("Phone", ""))
+        faults, digits = self._parts.panel.faults, str(form.get("Phone", ""))
         number = "+84" + digits.removeprefix("84").removeprefix("0")
         if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
             await asyncio.sleep(wait_ms / 1000)
-        if fault := fault_before_accept(faults, self._panel.chance("before", number)):
+        if fault := fault_before_accept(faults, self._parts.panel.chance("before", number)):
             return self._fail(request, fault)
         if not self._may(form):
             return _answer(WRONG_KEY)
         request_id = form.get("RequestId")
-        if request_id and request_id in self._store.request_ids:
+        if request_id and request_id in self._parts.store.request_ids:
             return _answer(REPEATED)
         if not form.get("Brandname"):
             return _answer(NO_SENDER)
@@ -69,20 +61,20 @@ class AggregatorApi:
             count_segments(body), now, now, status_callback=form.get("CallbackUrl"),
         )  # fmt: skip
         if request_id:
-            self._store.request_ids.add(request_id)
-        self._counters.accepted += 1
+            self._parts.store.request_ids.add(request_id)
+        self._parts.counters.accepted += 1
         self._network.carry(sms)
-        fault = fault_after_accept(faults, self._panel.chance("after", number))
+        fault = fault_after_accept(faults, self._parts.panel.chance("after", number))
         if fault is RequestFault.SILENCE:
             await asyncio.sleep(faults.timeout_s)
         return self._fail(request, fault) if fault else _answer(ACCEPTED, SMSID=sms.sid, CountRegenerate=0)
 
     async def status(self, request: web.Request) -> web.Response:
         """Return what became of a message."""
-        self._counters.fetches += 1
+        self._parts.counters.fetches += 1
         if not self._may(request.query):
             return web.json_response({"CodeResponse": WRONG_KEY})
-        sms = self._store.by_sid.get(request.query.get("RefId", ""))
+        sms = self._parts.store.by_sid.get(request.query.get("RefId", ""))
         if sms is None:
             return web.json_response({"CodeResponse": NOT_FOUND})
         return web.json_response({"CodeResponse": ACCEPTED, **aggregator_fields(sms)})
@@ -95,14 +87,14 @@ class AggregatorApi:
 
     def _fail(self, request: web.Request, fault: RequestFault) -> web.Response:
         if fault is RequestFault.THROTTLED:
-            self._counters.throttled += 1
+            self._parts.counters.throttled += 1
             return web.Response(status=429)
         if fault in (RequestFault.CUT, RequestFault.CUT_BEFORE, RequestFault.SILENCE):
-            self._counters.cuts += 1
+            self._parts.counters.cuts += 1
             if request.transport is not None:
                 request.transport.abort()
         else:
-            self._counters.server_errors += 1
+            self._parts.counters.server_errors += 1
         return web.Response(status=500)
 
 

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from simulator.callbacks import Post, Poster, PostPurpose, show_as_public
-from simulator.messages import API_VERSION, FINAL, Direction, Journal, Sms, Status, Store, mint_sid
-from simulator.settings import CurrentSettings, fail_at_phone, fail_in_transit, roll
+from simulator.callbacks import Post, PostPurpose, show_as_public
+from simulator.messages import API_VERSION, FINAL, Direction, Sms, Status, mint_sid
+from simulator.parts import Parts
+from simulator.settings import fail_at_phone, fail_in_transit, roll
 
 # The sender that a messaging service chooses.
 SERVICE_NUMBER = "+84900000000"
@@ -38,22 +39,8 @@ class Operator(Protocol):
 class Network:
     """Simulated network. `on_arrival` is called with each message that reaches its phone."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        panel: CurrentSettings,
-        poster: Poster,
-        journal: Journal,
-        account_sid: str,
-        public_url: str,
-    ) -> None:
-        self._store = store
-        self._panel = panel
-        self._poster = poster
-        self._journal = journal
-        self._account_sid = account_sid
-        self._public_url = public_url
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._generation = 0
         self.on_arrival: Callable[[Sms], None] = lambda sms: None
         self.smpp: Operator | None = None
@@ -61,31 +48,31 @@ class Network:
     def forget(self) -> None:
         """Drop all messages and callbacks on their way."""
         self._generation += 1
-        self._poster.forget()
+        self._parts.poster.forget()
         if self.smpp:
             self.smpp.forget()
 
     def resume(self) -> None:
         """Continue with messages that a former process accepted and did not finish."""
-        for sms in self._store.ledger:
+        for sms in self._parts.store.ledger:
             if not sms.is_reported:
                 self._later(0.0, self._leave_gateway, sms)
-        for sms in self._store.everything:
+        for sms in self._parts.store.everything:
             if sms.direction is Direction.INBOUND and not sms.is_reported:
                 self._post_inbound(sms, {})
 
     def carry(self, sms: Sms) -> None:
         """Store a message, write it to the journal, and start its delivery."""
-        self._store.add(sms)
-        self._journal.write_message(sms)
-        self._later(self._panel.faults.sent_after_s, self._leave_gateway, sms)
+        self._parts.store.add(sms)
+        self._parts.journal.write_message(sms)
+        self._later(self._parts.panel.faults.sent_after_s, self._leave_gateway, sms)
 
     def receive(self, number: str, body: str, *, to: str | None = None) -> Sms:
         """Send an SMS as a resident; without `to`, to the last sender of a message to that phone."""
         now = time.time()
         sms = Sms(
             sid=mint_sid(),
-            account_sid=self._account_sid,
+            account_sid=self._parts.options.account_sid,
             direction=Direction.INBOUND,
             to=to or self._last_sender(number),
             from_=number,
@@ -96,13 +83,13 @@ class Network:
             updated=now,
             sent=now,
         )
-        self._store.add(sms)
-        self._journal.write_message(sms)
+        self._parts.store.add(sms)
+        self._parts.journal.write_message(sms)
         self._post_inbound(sms, self._apply_stop(number, body))
         return sms
 
     def _last_sender(self, number: str) -> str:
-        phone = self._store.phones.get(number)
+        phone = self._parts.store.phones.get(number)
         for sms in reversed(phone.entries if phone else []):
             if sms.direction is Direction.OUTBOUND and sms.from_:
                 return sms.from_
@@ -110,20 +97,20 @@ class Network:
 
     def _apply_stop(self, number: str, body: str) -> dict[str, str]:
         word = body.strip().upper()
-        if not self._panel.faults.gateway_stop:
+        if not self._parts.panel.faults.gateway_stop:
             return {}
         if word in STOP_WORDS:
-            self._store.opted_out.add(number)
+            self._parts.store.opted_out.add(number)
             return {"OptOutType": "STOP"}
         if word in START_WORDS:
-            self._store.opted_out.discard(number)
+            self._parts.store.opted_out.discard(number)
             return {"OptOutType": "START"}
         return {}
 
     def _post_inbound(self, sms: Sms, extra: dict[str, str]) -> None:
         if self.smpp and self.smpp.receive(sms):
             return self._end(sms, True)
-        if not self._panel.inbound_url:
+        if not self._parts.panel.inbound_url:
             return
         params = {
             **_common(sms),
@@ -135,8 +122,8 @@ class Network:
             "ToCountry": "VN",
             **extra,
         }
-        url = show_as_public(self._panel.inbound_url, public_url=self._public_url)
-        self._poster.post(
+        url = show_as_public(self._parts.panel.inbound_url, public_url=self._parts.options.public_url)
+        self._parts.poster.post(
             Post(PostPurpose.INBOUND, url, params, finished=lambda accepted: self._end(sms, accepted))
         )
 
@@ -150,32 +137,36 @@ class Network:
         asyncio.get_running_loop().call_later(max(0.0, delay_s), run)
 
     def _leave_gateway(self, sms: Sms) -> None:
-        code = fail_in_transit(self._panel.faults, self._chance("failed", sms))
+        code = fail_in_transit(self._parts.panel.faults, self._chance("failed", sms))
         if code is not None:
             self._report(sms, Status.FAILED, code)
             return
         if sms.from_ is None:
             sms.from_ = SERVICE_NUMBER
-            sms.num_segments = count_segments(sms.body) * self._panel.faults.segments_factor
-            self._store.senders.add(SERVICE_NUMBER)
+            sms.num_segments = count_segments(sms.body) * self._parts.panel.faults.segments_factor
+            self._parts.store.senders.add(SERVICE_NUMBER)
         if sms.sent is None:
             sms.sent = time.time()
         self._report(sms, Status.SENT, None)
-        self._later(self._panel.faults.delivered_after_s - self._panel.faults.sent_after_s, self._arrive, sms)
+        self._later(
+            self._parts.panel.faults.delivered_after_s - self._parts.panel.faults.sent_after_s,
+            self._arrive,
+            sms,
+        )
 
     def _arrive(self, sms: Sms) -> None:
-        code = fail_at_phone(self._panel.faults, self._chance("undelivered", sms))
+        code = fail_at_phone(self._parts.panel.faults, self._chance("undelivered", sms))
         self._report(sms, Status.DELIVERED if code is None else Status.UNDELIVERED, code)
         if code is None:
             self.on_arrival(sms)
 
     def _chance(self, purpose: str, sms: Sms) -> float:
-        return self._panel.chance(purpose, sms.to)
+        return self._parts.panel.chance(purpose, sms.to)
 
     def _report(self, sms: Sms, status: Status, code: int | None) -> None:
         sms.status, sms.error_code, sms.updated = status, code, time.time()
-        self._store.touch(sms)
-        faults = self._panel.faults
+        self._parts.store.touch(sms)
+        faults = self._parts.panel.faults
         is_lost = roll(None) < faults.rate_callbacks_lost
         if self.smpp and sms.account_sid == "smpp":
             if sms.status_callback and not faults.callbacks_off and not is_lost:
@@ -205,19 +196,20 @@ class Network:
                 finished=lambda accepted: self._end_if_final(sms, status),
                 method="GET" if is_aggregator else "POST",
             )
-            self._poster.post(post, after_s=random.uniform(0, SHUFFLE_S) if faults.callbacks_shuffle else 0.0)  # noqa: S311
+            wait_s = random.uniform(0, SHUFFLE_S) if faults.callbacks_shuffle else 0.0  # noqa: S311
+            self._parts.poster.post(post, after_s=wait_s)
 
     def _end_if_final(self, sms: Sms, status: Status) -> None:
         if status in FINAL and not sms.is_reported:
             sms.is_reported = True
-            self._journal.write_end(sms)
+            self._parts.journal.write_end(sms)
 
     def _end(self, sms: Sms, accepted: bool) -> None:
         sms.is_reported = True
         if not accepted:
             sms.status = Status.FAILED
-        self._journal.write_end(sms)
-        self._store.touch(sms)
+        self._parts.journal.write_end(sms)
+        self._parts.store.touch(sms)
 
 
 # Account of messages that came by the aggregator's interface.

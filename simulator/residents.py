@@ -11,36 +11,23 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from simulator.callbacks import NotThisMachine, Post, Poster, PostPurpose, find_destination
-from simulator.messages import Journal, Sms, Store, TrainingPhone
+from simulator.callbacks import NotThisMachine, Post, PostPurpose, find_destination
+from simulator.messages import Sms, TrainingPhone
 from simulator.network import Network
-from simulator.settings import FINAL_ANSWERS, LINK_ANSWERS, CurrentSettings, choose_label, roll
+from simulator.parts import Parts
+from simulator.settings import FINAL_ANSWERS, LINK_ANSWERS, choose_label, roll
 
 
 class Residents:
     """Simulated residents. The network calls `consider` for each message that arrives."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        panel: CurrentSettings,
-        network: Network,
-        poster: Poster,
-        journal: Journal,
-        public_url: str,
-    ) -> None:
-        self._store = store
-        self._panel = panel
-        self._network = network
-        self._poster = poster
-        self._journal = journal
-        self._public_url = public_url
+    def __init__(self, parts: Parts, network: Network) -> None:
+        self._parts, self._network = parts, network
 
     def consider(self, sms: Sms) -> None:
         """Decide whether, how and when the phone's owner answers this message."""
-        habits = self._panel.habits
-        phone = self._store.phones.get(sms.to)
+        habits = self._parts.panel.habits
+        phone = self._parts.store.phones.get(sms.to)
         if phone is None or not self._may_answer(phone):
             return
         phone.draws += 1
@@ -54,12 +41,12 @@ class Residents:
         phone.last_answer = label
         wait = habits.delay_min_s + (habits.delay_max_s - habits.delay_min_s) * draw("delay")
         phone.last_answer_at = time.time() + wait
-        link = first_local_link(sms.body, public_url=self._public_url)
+        link = first_local_link(sms.body, public_url=self._parts.options.public_url)
         by_link = link is not None and label in LINK_ANSWERS and draw("way") < habits.by_link
         text = choose_text(label, draw("text"))
 
         def answer() -> None:
-            if self._store.by_sid.get(sms.sid) is not sms:
+            if self._parts.store.by_sid.get(sms.sid) is not sms:
                 return  # reset meanwhile
             if by_link and link is not None:
                 self._open_link(link, label, sms)
@@ -74,16 +61,16 @@ class Residents:
             return True
         if phone.last_answer in FINAL_ANSWERS:
             return False
-        return time.time() >= phone.last_answer_at + self._panel.habits.again_after_s
+        return time.time() >= phone.last_answer_at + self._parts.panel.habits.again_after_s
 
     def _open_link(self, link: str, label: str, sms: Sms) -> None:
         def finished(accepted: bool) -> None:
             if accepted:
                 sms.answered_by_link = label
-                self._journal.write_answer(sms)
-                self._store.touch(sms)
+                self._parts.journal.write_answer(sms)
+                self._parts.store.touch(sms)
 
-        self._poster.post(Post(PostPurpose.LINK, link, {"answer": label}, finished=finished))
+        self._parts.poster.post(Post(PostPurpose.LINK, link, {"answer": label}, finished=finished))
 
 
 # With a scheme any host is a link; without one only this machine or the public address, as a sender may

@@ -28,23 +28,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def create_app(simulation: Simulation) -> web.Application:
     """Return the application of a simulation, which it starts and stops with itself."""
     app = web.Application(middlewares=[_guard])
-    api = TwilioApi(
-        simulation.store,
-        network=simulation.network,
-        panel=simulation.panel,
-        counters=simulation.counters,
-        account_sid=simulation.options.account_sid,
-        auth_token=simulation.options.auth_token,
-    )
-    api.add_routes(app)
-    options = simulation.options
-    AggregatorApi(
-        simulation.store,
-        simulation.network,
-        simulation.panel,
-        simulation.counters,
-        login=(options.account_sid, options.auth_token),
-    ).add_routes(app)
+    for api in (TwilioApi, AggregatorApi):
+        api(simulation, simulation.network).add_routes(app)
     add_routes(app, simulation)
     pages.add_routes(app, simulation)
     app.on_startup.append(lambda app: simulation.start())

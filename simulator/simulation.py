@@ -4,62 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from simulator.callbacks import Counters, Poster
-from simulator.messages import Journal, Store
 from simulator.network import Network
+from simulator.parts import Options, Parts
 from simulator.residents import Residents
-from simulator.settings import CurrentSettings
 from simulator.smpp import SmppServer
 
 SMPP_NAME = "loa"  # the system id of SMPP; its password is the account's token
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options fixed while the process runs; clients must send these credentials."""
-
-    account_sid: str
-    auth_token: str
-    inbound_url: str
-    public_url: str
-    data: Path | None
-    keep: int
-    smpp_port: int | None = None
-
-
-class Simulation:
-    """All parts of one simulator. Create it, then `start` it inside the event loop."""
+class Simulation(Parts):
+    """One simulator. Create it, then `start` it inside the event loop."""
 
     def __init__(self, options: Options) -> None:
-        self.options = options
-        self.counters = Counters()
-        self.panel = CurrentSettings()
-        self.store = Store(keep=options.keep)
-        self.journal = Journal(options.data)
-        self.poster = Poster(self.counters, auth_token=options.auth_token, public_url=options.public_url)
-        self.network = Network(
-            self.store,
-            panel=self.panel,
-            poster=self.poster,
-            journal=self.journal,
-            account_sid=options.account_sid,
-            public_url=options.public_url,
-        )
-        self.smpp = SmppServer(
-            self.store, self.network, self.panel, self.counters, login=(SMPP_NAME, options.auth_token)
-        )
-        self.residents = Residents(
-            self.store,
-            panel=self.panel,
-            network=self.network,
-            poster=self.poster,
-            journal=self.journal,
-            public_url=options.public_url,
-        )
+        super().__init__(options)
+        self.network = Network(self)
+        self.smpp = SmppServer(self, self.network, login=(SMPP_NAME, options.auth_token))
+        self.residents = Residents(self, self.network)
         self.network.on_arrival = self.residents.consider
         self.set_inbound_url(options.inbound_url)
         self._flushing: asyncio.Task[None] | None = None

@@ -17,11 +17,12 @@ from collections import deque
 
 from smpp34 import DeliverSm, SmppError, SubmitSm, decode
 
-from simulator.callbacks import Counters, PostPurpose
-from simulator.messages import Direction, Sms, Status, Store
+from simulator.callbacks import PostPurpose
+from simulator.messages import Direction, Sms, Status
 from simulator.network import SHUFFLE_S, Network
+from simulator.parts import Parts
 from simulator.request_checks import MOBILE
-from simulator.settings import CurrentSettings, RequestFault, fault_after_accept, fault_before_accept
+from simulator.settings import RequestFault, fault_after_accept, fault_before_accept
 
 _HEADER = struct.Struct(">IIII")
 _BINDS = {0x01: "receiver", 0x02: "transmitter", 0x09: "transceiver"}
@@ -43,17 +44,8 @@ BY_SMPP = "smpp"
 class SmppServer:
     """Listener and its connections. `login` is the pair that a client must bind with."""
 
-    def __init__(
-        self,
-        store: Store,
-        network: Network,
-        panel: CurrentSettings,
-        counters: Counters,
-        *,
-        login: tuple[str, str],
-    ) -> None:
-        self.store, self.network, self.panel, self.counters = store, network, panel, counters
-        self.login = login
+    def __init__(self, parts: Parts, network: Network, *, login: tuple[str, str]) -> None:
+        self.parts, self.network, self.login = parts, network, login
         self.port = 0
         self.receivers: list[_Connection] = []
         self.connections: set[_Connection] = set()
@@ -103,7 +95,7 @@ class SmppServer:
         now = time.time()
         sid = f"SMPP{ids[0]}-{os.urandom(4).hex()}"
         self._ids[sid] = ids
-        self.counters.accepted += 1
+        self.parts.counters.accepted += 1
         self.network.carry(
             Sms(sid, "smpp", Direction.OUTBOUND, to, submit.source_addr, body, Status.QUEUED, segments, now, now,
                 status_callback=BY_SMPP if submit.registered_delivery & 1 else None)
@@ -114,7 +106,7 @@ class SmppServer:
         state = _STATES.get(sms.status)
         if state is None:
             return
-        faults, stamp = self.panel.faults, time.strftime("%y%m%d%H%M", time.gmtime())
+        faults, stamp = self.parts.panel.faults, time.strftime("%y%m%d%H%M", time.gmtime())
         for part_id in self._ids.get(sms.sid, []):
             text = (
                 f"id:{int(part_id, 16):010} sub:001 dlvrd:{'001' if state == 'DELIVRD' else '000'} "
@@ -127,7 +119,7 @@ class SmppServer:
             for _ in range(faults.callbacks_repeat):
                 wait_s = random.uniform(0, SHUFFLE_S) if faults.callbacks_shuffle else 0.0  # noqa: S311
                 asyncio.get_running_loop().call_later(wait_s, self.queue_pdu, pdu)
-                self.counters.posts[PostPurpose.CALLBACK].pending += 1
+                self.parts.counters.posts[PostPurpose.CALLBACK].pending += 1
 
     def receive(self, sms: Sms) -> bool:
         """Deliver a resident's message, in parts where it is long. Returns False if nobody is bound to receive."""
@@ -148,7 +140,7 @@ class SmppServer:
                 data_coding=8,
                 esm_class=_HAS_HEADER if header else 0,
             ).encode()
-            self.counters.posts[PostPurpose.INBOUND].pending += 1
+            self.parts.counters.posts[PostPurpose.INBOUND].pending += 1
             self.queue_pdu(pdu)
         return True
 
@@ -227,7 +219,7 @@ class _Connection(asyncio.Protocol):
                 self._transport.close()
         elif command == _DELIVER | _ANSWER and (answered := self.unanswered.pop(sequence, None)):
             purpose = PostPurpose.CALLBACK if b" stat:" in answered else PostPurpose.INBOUND
-            posts = self._server.counters.posts[purpose]
+            posts = self._server.parts.counters.posts[purpose]
             posts.pending, posts.sent = posts.pending - 1, posts.sent + 1
             if status:
                 posts.failed += 1
@@ -243,7 +235,7 @@ class _Connection(asyncio.Protocol):
 
     async def _submit(self, sequence: int, pdu: bytes) -> None:
         server = self._server
-        faults, counters = server.panel.faults, server.counters
+        faults, counters = server.parts.panel.faults, server.parts.counters
         counters.requests += 1
         counters.in_flight += 1
         try:
@@ -255,7 +247,7 @@ class _Connection(asyncio.Protocol):
             except SmppError:
                 return self._answer(_SUBMIT, sequence, 0x02)
             number = "+" + submit.destination_addr
-            fault = fault_before_accept(faults, server.panel.chance("before", number))
+            fault = fault_before_accept(faults, server.parts.panel.chance("before", number))
             if fault is RequestFault.CUT_BEFORE:
                 counters.cuts += 1
                 return self.cut()
@@ -270,7 +262,7 @@ class _Connection(asyncio.Protocol):
             if not MOBILE.fullmatch(number):
                 return self._answer(_SUBMIT, sequence, _ADDRESS)
             message_id = server.accept(submit)
-            fault = fault_after_accept(faults, server.panel.chance("after", number))
+            fault = fault_after_accept(faults, server.parts.panel.chance("after", number))
             if fault is RequestFault.CUT:
                 counters.cuts += 1
                 return self.cut()

@@ -24,11 +24,11 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from simulator import request_checks
-from simulator.callbacks import Counters
 from simulator.messages import API_VERSION, Direction, Sms, Status, Store, mint_sid, rfc2822, to_twilio
 from simulator.network import Network, count_segments
+from simulator.parts import Parts
 from simulator.request_checks import ApiError, parse_form, refuse
-from simulator.settings import CurrentSettings, RequestFault, fault_after_accept, fault_before_accept, roll
+from simulator.settings import RequestFault, fault_after_accept, fault_before_accept, roll
 
 ROOT = f"/{API_VERSION}/"
 
@@ -36,22 +36,10 @@ ROOT = f"/{API_VERSION}/"
 class TwilioApi:
     """Handlers of Twilio's REST API; every request is counted."""
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        network: Network,
-        panel: CurrentSettings,
-        counters: Counters,
-        account_sid: str,
-        auth_token: str,
-    ) -> None:
-        self._store = store
-        self._network = network
-        self._panel = panel
-        self._counters = counters
-        self._account_sid = account_sid
-        pair = base64.b64encode(f"{account_sid}:{auth_token}".encode())
+    def __init__(self, parts: Parts, network: Network) -> None:
+        self._parts, self._network = parts, network
+        self._account_sid = parts.options.account_sid
+        pair = base64.b64encode(f"{self._account_sid}:{parts.options.auth_token}".encode())
         self._authorization = b"Basic " + pair
 
     def add_routes(self, app: web.Application) -> None:
@@ -63,7 +51,7 @@ class TwilioApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """Accept a message, unless a check or a fault prevents it."""
-        counters, faults = self._counters, self._panel.faults
+        counters, faults = self._parts.counters, self._parts.panel.faults
         counters.in_flight += 1
         counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
         try:
@@ -74,14 +62,14 @@ class TwilioApi:
             form = parse_form(raw)
             await self._delay()
             number = form.get("To", "")
-            fault = fault_before_accept(faults, self._panel.chance("before", number))
+            fault = fault_before_accept(faults, self._parts.panel.chance("before", number))
             if fault:
                 return self._fail(request, fault, form)
-            refusal = refuse(form, opted_out=self._store.opted_out)
+            refusal = refuse(form, opted_out=self._parts.store.opted_out)
             if refusal:
                 return self._reject(refusal)
             sms = self._accept(form)
-            fault = fault_after_accept(faults, self._panel.chance("after", number))
+            fault = fault_after_accept(faults, self._parts.panel.chance("after", number))
             if fault is RequestFault.SILENCE:
                 await asyncio.sleep(faults.timeout_s)
             if fault:
@@ -97,12 +85,12 @@ class TwilioApi:
         error = self._check_access(request)
         if error:
             return self._reject(error)
-        self._counters.fetches += 1
+        self._parts.counters.fetches += 1
         await self._delay()
         fault = self._read_fault(request)
         if fault:
             return self._fail(request, fault, {})
-        sms = self._store.by_sid.get(request.match_info["sid"])
+        sms = self._parts.store.by_sid.get(request.match_info["sid"])
         if sms is None:
             return self._reject(request_checks.not_found(request.path))
         return web.json_response(to_twilio(sms))
@@ -112,15 +100,15 @@ class TwilioApi:
         error = self._check_access(request)
         if error:
             return self._reject(error)
-        self._counters.lists += 1
+        self._parts.counters.lists += 1
         await self._delay()
         fault = self._read_fault(request)
         if fault:
             return self._fail(request, fault, {})
         try:
-            faults = self._panel.faults
+            faults = self._parts.panel.faults
             shown_until = time.time() - faults.list_delay_s
-            page = list_page(self._store, request.query, path=request.path, shown_until=shown_until)
+            page = list_page(self._parts.store, request.query, path=request.path, shown_until=shown_until)
         except BadDate:
             return self._reject(request_checks.BAD_DATE)
         except BadPage:
@@ -131,7 +119,7 @@ class TwilioApi:
 
     def _show(self, sms: Sms) -> dict[str, Any]:
         """Return a message as the list shows it, with the faults of the gateway's clock and text."""
-        faults, shown = self._panel.faults, to_twilio(sms)
+        faults, shown = self._parts.panel.faults, to_twilio(sms)
         if faults.clock_s:
             shown["date_created"] = rfc2822(sms.created + faults.clock_s)
         if faults.list_alters:
@@ -144,7 +132,7 @@ class TwilioApi:
         return self._reject(error or request_checks.not_found(request.path))
 
     def _check_access(self, request: web.Request) -> ApiError | None:
-        self._counters.requests += 1
+        self._parts.counters.requests += 1
         authorization = request.headers.get("Authorization", "").encode("utf-8", "replace")
         if not hmac.compare_digest(authorization, self._authorization):
             return request_checks.NOT_AUTHENTICATED
@@ -153,24 +141,24 @@ class TwilioApi:
         return None
 
     def _reject(self, error: ApiError) -> web.Response:
-        self._counters.rejected[error.code] += 1
+        self._parts.counters.rejected[error.code] += 1
         headers = {"WWW-Authenticate": 'Basic realm="Twilio API"'} if error.status == 401 else None
         return error.answer(headers=headers)
 
     async def _delay(self) -> None:
-        faults = self._panel.faults
+        faults = self._parts.panel.faults
         wait_ms = faults.latency_ms + (random.uniform(0, faults.jitter_ms) if faults.jitter_ms else 0.0)  # noqa: S311
         if wait_ms:
             await asyncio.sleep(wait_ms / 1000)
 
     def _read_fault(self, request: web.Request) -> RequestFault | None:
-        faults = self._panel.faults
+        faults = self._parts.panel.faults
         if not faults.reads_too:
             return None
         number = request.query.get("To", "")
         if roll(None) < faults.rate_nonsense:
             return RequestFault.NONSENSE
-        return fault_before_accept(faults, self._panel.chance("read", number))
+        return fault_before_accept(faults, self._parts.panel.chance("read", number))
 
     def _accept(self, form: Mapping[str, str]) -> Sms:
         now = time.time()
@@ -185,18 +173,18 @@ class TwilioApi:
             body=body,
             status=Status.ACCEPTED if service else Status.QUEUED,
             # Twilio counts segments once the sender is known, and a service chooses it later.
-            num_segments=0 if service else count_segments(body) * self._panel.faults.segments_factor,
+            num_segments=0 if service else count_segments(body) * self._parts.panel.faults.segments_factor,
             created=now,
             updated=now,
             service_sid=service,
             status_callback=form.get("StatusCallback") or None,
         )
-        self._counters.accepted += 1
+        self._parts.counters.accepted += 1
         self._network.carry(sms)
         return sms
 
     def _fail(self, request: web.Request, fault: RequestFault, form: Mapping[str, str]) -> web.Response:
-        counters, faults = self._counters, self._panel.faults
+        counters, faults = self._parts.counters, self._parts.panel.faults
         retry = None if faults.retry_after_s is None else {"Retry-After": f"{faults.retry_after_s:g}"}
         match fault:
             case RequestFault.THROTTLED:
@@ -204,7 +192,7 @@ class TwilioApi:
                 return request_checks.TOO_MANY_REQUESTS.answer(headers=retry)
             case RequestFault.PROBLEM:
                 # The error of the request itself, or else "too many": in both cases the message is not accepted.
-                error = refuse(form, opted_out=self._store.opted_out) if form else None
+                error = refuse(form, opted_out=self._parts.store.opted_out) if form else None
                 counters.throttled += error is None
                 if error:
                     counters.rejected[error.code] += 1

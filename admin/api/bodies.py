@@ -22,6 +22,7 @@ KEY: dict[str, Any] = {
 }
 # The database stores neither half a surrogate pair nor a zero byte.
 _NOT_STORED = re.compile("[\ud800-\udfff\0]")
+_BOUNDS = [(f"min{kind}", f"max{kind}") for kind in ("Length", "Items", "imum")]
 _TYPES: dict[str, Any] = {
     "string": str,
     "boolean": bool,
@@ -80,8 +81,8 @@ def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:
         if "pattern" in schema and not re.search(schema["pattern"], value):
             raise Malformed("body_part_form_wrong", pointer=pointer, name=name)
     size = len(value) if isinstance(value, str | list) else value if isinstance(value, int | float) else None
-    for kind in ("Length", "Items", "imum"):
-        least, most = schema.get(f"min{kind}"), schema.get(f"max{kind}")
+    for smallest, largest in _BOUNDS:
+        least, most = schema.get(smallest), schema.get(largest)
         if size is not None and not (least or 0) <= size <= (size if most is None else most):
             raise Malformed(
                 "body_part_size_wrong", pointer=pointer, name=name, least=least or 0, most=most or "…"
@@ -96,7 +97,8 @@ def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:
         if missing := [each for each in schema.get("required", ()) if each not in value]:
             raise Malformed("body_part_missing", pointer=pointer, name=missing[0])
         for part, each in value.items():
-            check_part(part, {}, pointer)
+            if part not in parts:  # a name that the document does not have may hold anything
+                check_part(part, {}, pointer)
             escaped = part.replace("~", "~0").replace("/", "~1")
             check_part(each, parts.get(part, {}), f"{pointer}/{escaped}")
 

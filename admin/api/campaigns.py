@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from flask import Response, jsonify, url_for
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from admin.api.routing import (
     ID,
@@ -14,6 +13,7 @@ from admin.api.routing import (
     PARAMETERS,
     Api,
     bearer,
+    fields_of,
     page_of,
     read_choice,
     read_page,
@@ -124,22 +124,16 @@ def add_campaign_routes(api: Api) -> None:
         answers={200: ("A page of them", ref("CampaignPage"))},
     )
     def list_campaigns() -> Response:
-        limit, after = read_page()
         state = read_choice("state", [each.value for each in CampaignState])
         with api.runtime.db.read() as session:
-            query = (
-                select(Campaign)
-                .where(visible_to(session, bearer().as_user(), Campaign.organisation_id))
-                .order_by(Campaign.id.desc())
-                .limit(limit + 1)
+            query = select(Campaign).where(
+                visible_to(session, bearer().as_user(), Campaign.organisation_id),
+                Campaign.state == state if state else true(),
             )
-            if after is not None:
-                query = query.where(Campaign.id < after)
-            if state is not None:
-                query = query.where(Campaign.state == state)
-            rows = session.scalars(query).all()
-        page, following = page_of(rows, limit, lambda each: each.id, "list_campaigns", state=state)
-        return jsonify(campaigns=[describe(each) for each in page], next=following)
+            page, following = page_of(
+                session, query, Campaign.id, read_page(), "list_campaigns", newest_first=True, state=state
+            )
+        return jsonify(campaigns=[describe(each) for (each,) in page], next=following)
 
     @api.route(
         "GET",
@@ -156,19 +150,5 @@ def add_campaign_routes(api: Api) -> None:
 
 def describe(campaign: Campaign) -> dict[str, Any]:
     """Describe a campaign as in the list."""
-    return {
-        "id": campaign.id,
-        "name": campaign.name,
-        "kind": campaign.kind,
-        "state": campaign.state.value,
-        "created_at": moment(campaign.created_at),
-        "launched_at": moment(campaign.launched_at),
-        "deadline": moment(campaign.deadline),
-        "ended_at": moment(campaign.ended_at),
-        "address": url_for("api.show_campaign", campaign_id=campaign.id),
-    }
-
-
-def moment(at: datetime | None) -> str | None:
-    """Format a moment as in RFC 3339."""
-    return at.isoformat() if at else None
+    address = url_for("api.show_campaign", campaign_id=campaign.id)
+    return fields_of(campaign, SCHEMAS["Campaign"], address=address)

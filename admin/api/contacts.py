@@ -1,7 +1,4 @@
-"""API routes of contacts: import rows by the same rules as a file, read an import's state and issues.
-
-Includes the schema of a body, and its check, which says in Vietnamese what is wrong and where.
-"""
+"""API routes of contacts: import rows by the same rules as a file, read an import's state and issues."""
 
 from __future__ import annotations
 
@@ -18,9 +15,22 @@ from flask import Response, jsonify, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.api.bodies import KEY, read_json, read_key
+from admin.api.bodies import KEY, check_part, read_json, read_key
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import ID, NEXT, PARAMETERS, USUAL, Api, bearer, page_of, read_page, ref, strict
+from admin.api.routing import (
+    ID,
+    NEXT,
+    PARAMETERS,
+    USUAL,
+    Api,
+    answer_with,
+    bearer,
+    fields_of,
+    page_of,
+    read_page,
+    ref,
+    strict,
+)
 from admin.wording.errors import show_stored_error
 from outreach.accounts.api_requests import ConcurrentRequest
 from outreach.contacts.lists import LONGEST_NAME
@@ -43,6 +53,7 @@ from outreach.rules.keys import Purpose
 MOST_ROWS = 100_000
 # A digit or a letter, including Vietnamese ones.
 _HAS_TEXT = "[0-9A-Za-zÀ-ỹ]"
+_STORED = "[^\\u0000]*"  # no zero byte
 _ROW: dict[str, Any] = {
     "type": "object",
     "additionalProperties": False,
@@ -50,7 +61,12 @@ _ROW: dict[str, Any] = {
     "properties": {
         name: {"type": ["boolean", "null"], "description": part.says}
         if not part.longest
-        else {"type": ["string", "null"], "maxLength": part.longest, "description": part.says}
+        else {
+            "type": ["string", "null"],
+            "maxLength": part.longest,
+            "pattern": f"^{_STORED}$",
+            "description": part.says,
+        }
         for name, part in ROW_FIELDS.items()
     }
     | {
@@ -66,8 +82,7 @@ _ROW: dict[str, Any] = {
         for name in ("name", "phone")
     ],
 }
-BODY_SCHEMAS: dict[str, dict[str, Any]] = {
-    "Row": _ROW,
+SCHEMAS: dict[str, dict[str, Any]] = {
     "Rows": strict(
         {
             "organisation": {
@@ -80,15 +95,12 @@ BODY_SCHEMAS: dict[str, dict[str, Any]] = {
                 "type": "string",
                 "minLength": 1,
                 "maxLength": LONGEST_NAME,
-                "pattern": _HAS_TEXT,
+                "pattern": f"^{_STORED}{_HAS_TEXT}{_STORED}$",
                 "description": "Name of the list; made where there is none",
             },
-            "rows": {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": ref("Row")},
+            "rows": {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": _ROW},
         }
     ),
-}
-SCHEMAS: dict[str, dict[str, Any]] = {
-    **BODY_SCHEMAS,
     "Counts": {
         **strict({each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__}),
         "description": "What came of the rows; the last six add up to `rows`",
@@ -195,10 +207,7 @@ def add_contact_routes(api: Api) -> None:
         with api.runtime.db.read() as session:
             result = _describe(session, find_upload_of_token(session, upload_id, bearer=bearer()))
         is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
-        answer = jsonify(result)
-        answer.status_code = 202 if is_under_way else 200
-        answer.headers["Location"] = result["address"]
-        return answer
+        return answer_with(result, 202 if is_under_way else 200)
 
     @api.route(
         "GET",
@@ -220,29 +229,22 @@ def add_contact_routes(api: Api) -> None:
         answers={200: ("A page of them", ref("SetAsidePage"))},
     )
     def show_set_aside(import_id: int) -> Response:
-        limit, after = read_page()
         with api.runtime.db.read() as session:
             upload = find_upload_of_token(session, import_id, bearer=bearer())
-            return jsonify(_issue_page(session, upload, limit=limit, after=after or 0))
+            return jsonify(_issue_page(session, upload, read_page()))
 
 
-def _issue_page(session: Session, upload: Upload, *, limit: int = USUAL, after: int = 0) -> dict[str, Any]:
-    """Return the issues after row `after`, without numbers or names: the sender knows rows by their place."""
-    issues = session.execute(
-        select(ImportIssue.row, ImportIssue.status, ImportIssue.reason)
-        .where(ImportIssue.import_id == upload.import_id, ImportIssue.row > after)
-        .order_by(ImportIssue.row)
-        .limit(limit + 1)
-    ).all()
-    page, following = page_of(issues, limit, lambda issue: issue.row, "show_set_aside", import_id=upload.id)
+def _issue_page(
+    session: Session, upload: Upload, asked: tuple[int, int | None] = (USUAL, None)
+) -> dict[str, Any]:
+    """Return a page of the issues, without numbers or names: the sender knows rows by their place."""
+    query = select(ImportIssue.row, ImportIssue.status, ImportIssue.reason).where(
+        ImportIssue.import_id == upload.import_id
+    )
+    page, following = page_of(session, query, ImportIssue.row, asked, "show_set_aside", import_id=upload.id)
     return {
         "rows": [
-            {
-                "row": issue.row,
-                "status": issue.status,
-                "reason": issue.reason,
-                "detail": REASONS.get(issue.reason, issue.reason),
-            }
+            fields_of(issue, SCHEMAS["SetAside"], detail=REASONS.get(issue.reason, issue.reason))
             for issue in page
         ],
         "next": following,
@@ -265,55 +267,13 @@ def _describe(session: Session, upload: Upload) -> dict[str, Any]:
     }
 
 
-def check_rows(body: object) -> tuple[str, str, list[dict[str, Any]]]:
+def check_rows(body: Any) -> tuple[str, str, list[dict[str, Any]]]:
     """Return organisation, list and rows of a body. Raises Malformed, which names the wrong part."""
-    if not isinstance(body, dict) or set(body) != {"organisation", "list", "rows"}:
-        raise Malformed("body_parts_wrong")
-    organisation, name, rows = body["organisation"], body["list"], body["rows"]
-    if not isinstance(organisation, str) or not 0 < len(organisation) <= 40:
-        raise Malformed("body_organisation_wrong", pointer="/organisation")
-    if not isinstance(name, str) or not _has_text(name) or len(name) > LONGEST_NAME:
-        raise Malformed("body_list_wrong", pointer="/list", most=LONGEST_NAME)
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_ROWS:
-        raise Malformed("body_rows_wrong", pointer="/rows", most=MOST_ROWS)
-    references: dict[str, int] = {}
-    for place, row in enumerate(rows):
-        _check_row(row, f"/rows/{place}")
-        if (reference := row.get("reference")) is not None:
-            pointer = f"/rows/{place}/reference"
-            if not re.search(REFERENCE, reference):
-                raise Malformed("reference_wrong", pointer=pointer)
-            if references.setdefault(reference, place) != place:
-                raise Malformed("reference_twice", pointer=pointer)
-    _check_letters(organisation, "/organisation")
-    _check_letters(name, "/list")
-    return organisation, " ".join(name.split()), rows
-
-
-def _check_row(row: object, pointer: str) -> None:
-    if not isinstance(row, dict):
-        raise Malformed("row_not_object", pointer=pointer)
-    for name, value in row.items():
-        part = ROW_FIELDS.get(name)
-        if part is None:
-            raise Malformed("row_part_unknown", pointer=pointer, parts=list(ROW_FIELDS))
-        if value is None:
-            continue
-        if not part.longest:
-            if not isinstance(value, bool):
-                raise Malformed("row_part_not_boolean", pointer=f"{pointer}/{name}")
-        elif not isinstance(value, str) or len(value) > part.longest:
-            raise Malformed("row_part_long", pointer=f"{pointer}/{name}", most=part.longest)
-        else:
-            _check_letters(value, f"{pointer}/{name}")
-    if not any(_has_text(str(row.get(name) or "")) for name in ("name", "phone")):
-        raise Malformed("row_without_name_and_phone", pointer=pointer)
-
-
-def _has_text(text: str) -> bool:
-    return re.search(_HAS_TEXT, text) is not None
-
-
-def _check_letters(text: str, pointer: str) -> None:
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Malformed("text_half_surrogate", pointer=pointer)
+    check_part(body, SCHEMAS["Rows"], "")
+    places: dict[str, int] = {}
+    for place, row in enumerate(body["rows"]):
+        if not any(re.search(_HAS_TEXT, row.get(name) or "") for name in ("name", "phone")):
+            raise Malformed("row_without_name_and_phone", pointer=f"/rows/{place}")
+        if places.setdefault(row.get("reference") or f"/{place}", place) != place:
+            raise Malformed("reference_twice", pointer=f"/rows/{place}/reference")
+    return body["organisation"], " ".join(body["list"].split()), body["rows"]

@@ -8,10 +8,10 @@ from typing import Any
 from flask import Response, jsonify
 from sqlalchemy.orm import Session
 
-from admin.api.bodies import KEY, digest_request, read_body, read_key
+from admin.api.bodies import KEY, read_body
 from admin.api.campaigns import describe
 from admin.api.problems import pointing
-from admin.api.routing import Api, bearer, ref
+from admin.api.routing import Api, answer_with, bearer, ref
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drafts import describe_campaign
@@ -19,7 +19,7 @@ from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.rules.draft import FIELDS, Draft, read_draft
 from campaigns.rules.states import CampaignAction
 from outreach.accounts import audit
-from outreach.accounts.api_requests import do_at_will, do_once
+from outreach.accounts.api_requests import do_at_will
 from outreach.models.accounts import Right
 from outreach.rules.errors import BadTemplate
 from outreach.rules.sms_template import Template
@@ -128,11 +128,7 @@ def add_draft_routes(api: Api) -> None:
 
     def answer(campaign_id: int, status: int) -> Response:
         with api.runtime.db.read() as session:
-            described = describe(session.get_one(Campaign, campaign_id))
-        response = jsonify(described)
-        response.status_code = status
-        response.headers["Location"] = described["address"]
-        return response
+            return answer_with(describe(session.get_one(Campaign, campaign_id)), status)
 
     @api.route(
         "POST",
@@ -148,7 +144,7 @@ def add_draft_routes(api: Api) -> None:
         refusals=(409, 413, 415, 422),
     )
     def create_draft() -> Response:
-        now, key = datetime.now(UTC), read_key()
+        now = datetime.now(UTC)
 
         def make(session: Session) -> int:
             with pointing(**_PARTS):
@@ -156,7 +152,7 @@ def add_draft_routes(api: Api) -> None:
             audit.record(session, "api.draft", campaign, None, now, token=bearer().token_id)
             return campaign.id
 
-        made, is_new = do_once(api.runtime, make, bearer=bearer(), key=key, sha256=digest_request(), now=now)
+        made, is_new = api.once(make, now=now)
         return answer(made, 201 if is_new else 200)
 
     @api.route(

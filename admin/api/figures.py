@@ -8,8 +8,18 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from admin.api.campaigns import COUNT, MOMENT, SHARE, moment
-from admin.api.routing import ID, Api, answer_table, bearer, ref, strict, wants_table
+from admin.api.campaigns import COUNT, MOMENT, SHARE
+from admin.api.routing import (
+    ID,
+    Api,
+    answer_table,
+    as_json,
+    bearer,
+    fields_of,
+    ref,
+    strict,
+    wants_table,
+)
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.goals.goals import read_goals
 from campaigns.goals.official_figures import latest_official
@@ -38,6 +48,18 @@ _BASIS: dict[str, Any] = {
     "enum": [each.value for each in ShareBasis],
     "description": "`entered`: of people as entered; `recipients`: of those written to who have not said that they have no smartphone",
 }
+_OFFICIAL: dict[str, Any] = strict(
+    {
+        "area": {"type": "string"},
+        "installed": COUNT,
+        "day": _DAY,
+        "source": {"type": "string"},
+        "is_sum": {"type": "boolean", "description": "of the district's communes"},
+    }
+)
+_DENOMINATOR: dict[str, Any] = strict(
+    {"value": {"type": "integer"}, "as_of": _DAY, "source": {"type": "string"}}
+)
 SCHEMAS: dict[str, dict[str, Any]] = {
     "FigureTable": strict(
         {
@@ -98,10 +120,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "deadline": {"type": ["string", "null"], "format": "date"},
             "basis": {"type": "string", "description": "the paper that asks for it"},
             "denominator": {
-                "anyOf": [
-                    strict({"value": {"type": "integer"}, "as_of": _DAY, "source": {"type": "string"}}),
-                    {"type": "null"},
-                ]
+                "anyOf": [_DENOMINATOR, {"type": "null"}],
             },
             "target": {"type": ["integer", "null"], "description": "people with whom it is reached"},
         }
@@ -113,15 +132,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "as_of": _DAY,
             "areas": {
                 "type": "array",
-                "items": strict(
-                    {
-                        "area": {"type": "string"},
-                        "installed": COUNT,
-                        "day": _DAY,
-                        "source": {"type": "string"},
-                        "is_sum": {"type": "boolean", "description": "of the district's communes"},
-                    }
-                ),
+                "items": _OFFICIAL,
             },
         }
     ),
@@ -172,7 +183,7 @@ def add_figure_routes(api: Api) -> None:
             return answer_table(
                 [{**each, **{f"denominator_{name}": of[name] for name in empty}} for of, each in parts]
             )
-        return jsonify(as_of=moment(now), goals=described)
+        return jsonify(as_of=as_json(now), goals=described)
 
     @api.route(
         "GET",
@@ -189,16 +200,7 @@ def add_figure_routes(api: Api) -> None:
                 raise NotAllowed("official_figures_token")
             drive = current_drive_id(session)
             known = latest_official(session, drive, today=today)
-        areas = [
-            {
-                "area": area,
-                "installed": figure.installed,
-                "day": figure.day,
-                "source": figure.source,
-                "is_sum": figure.is_sum,
-            }
-            for area, figure in sorted(known.items())
-        ]
+        areas = [fields_of(figure, _OFFICIAL, area=area) for area, figure in sorted(known.items())]
         if wants_table():
             return answer_table(areas)
         return jsonify(drive=drive, as_of=today.isoformat(), areas=areas)
@@ -211,7 +213,7 @@ def _describe(progress: ProgressPage, campaign_id: int, now: datetime) -> dict[s
         "drive": {"id": progress.drive.id, "name": progress.drive.name},
         "kind": progress.drive.kind,
         # To the minute: a repeated read within it gets 304.
-        "as_of": moment(now.replace(second=0, microsecond=0)),
+        "as_of": as_json(now.replace(second=0, microsecond=0)),
         "campaigns": len(progress.campaigns),
         "is_whole": progress.is_whole,
         "self_reported": {
@@ -254,38 +256,17 @@ def _describe_table(table: RankTable) -> dict[str, Any]:
 
 
 def _describe_line(line: RankRow) -> dict[str, Any]:
-    counts = line.counts
     return {
-        "code": line.code,
-        "name": line.name,
-        "installed": line.installed,
-        "recipients": counts.recipients,
-        "no_smartphone": counts.no_smartphone,
-        "answered": counts.answered,
-        "denominator": line.denominator,
-        "share": line.share,
-        "missing": line.missing,
-        "rank": line.rank,
+        name: getattr(line.counts if name in ("recipients", "no_smartphone", "answered") else line, name)
+        for name in _LINE
     }
 
 
 def _describe_goal(goal: Goal, kinds: Mapping[int, str]) -> dict[str, Any]:
-    denominator = goal.denominator
-    return {
-        "drive": goal.subject.drive,
-        "kind": kinds[goal.subject.drive],
-        "scope": goal.subject.scope.value,
-        "area": goal.subject.area,
-        "organisation": goal.subject.organisation,
-        "share": goal.share,
-        "deadline": goal.deadline.isoformat() if goal.deadline else None,
-        "basis": goal.basis,
-        "denominator": {
-            "value": denominator.value,
-            "as_of": denominator.as_of.isoformat(),
-            "source": denominator.source,
-        }
-        if denominator
-        else None,
-        "target": goal.target,
-    }
+    return fields_of(
+        goal,
+        SCHEMAS["Goal"],
+        kind=kinds[goal.subject.drive],
+        **goal.subject._asdict(),
+        denominator=fields_of(goal.denominator, _DENOMINATOR) if goal.denominator else None,
+    )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from admin.api.bodies import read_body
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import ID, Api, bearer, ref, strict
+from admin.api.routing import ID, Api, answer_with, bearer, ref, strict
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import CampaignList, Recipient, Step
 from campaigns.models.messages import Message
@@ -86,9 +86,7 @@ def add_recipient_routes(api: Api) -> None:
                 )
             return _describe(session, row)
 
-        answer = jsonify(made := do_at_will(api.runtime, make))
-        answer.headers["Location"] = made["address"]
-        return answer
+        return answer_with(do_at_will(api.runtime, make))
 
     @api.route(
         "GET",

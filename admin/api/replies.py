@@ -11,10 +11,23 @@ from flask import Response, jsonify, url_for
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from admin.api.bodies import KEY, digest_request, read_body, read_key
-from admin.api.campaigns import MOMENT, moment
+from admin.api.bodies import KEY, read_body, read_key
+from admin.api.campaigns import MOMENT
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, page_of, read_page, ref, strict
+from admin.api.routing import (
+    ID,
+    NEXT,
+    PARAMETERS,
+    Api,
+    answer_with,
+    as_json,
+    bearer,
+    fields_of,
+    page_of,
+    read_page,
+    ref,
+    strict,
+)
 from admin.api.webhooks import EVENT_DATA
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, Reply, ReplyState
@@ -24,7 +37,6 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.webhooks import EventKind
 from campaigns.webhooks.collect_events import describe_answer, describe_opt_out, read_people_of
-from outreach.accounts.api_requests import do_once
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.contacts.references import REFERENCE, read_references
 from outreach.models.accounts import Right
@@ -95,26 +107,22 @@ def add_reply_routes(api: Api) -> None:
         answers={200: ("A page of them", ref("AnswerPage"))},
     )
     def list_answers() -> Response:
-        limit, after = read_page()
         with api.runtime.db.read() as session:
-            rows = session.execute(
+            query = (
                 select(Answer, Campaign.is_health, Recipient.contact_id)
                 .join(Recipient, Recipient.id == Answer.recipient_id)
                 .join(Campaign, Campaign.id == Answer.campaign_id)
                 .join(ContactList, ContactList.id == Recipient.list_id)
                 .where(visible_to(session, bearer().as_user(), ContactList.organisation_id))
-                .where(Answer.id > (after or 0))
-                .order_by(Answer.id)
-                .limit(limit + 1)
-            ).all()
-            page, following = page_of(rows, limit, lambda row: row[0].id, "list_answers")
+            )
+            page, following = page_of(session, query, Answer.id, read_page(), "list_answers")
             names = _names(session, {contact for _, is_health, contact in page if contact and not is_health})
         answers = [
             {
                 **describe_answer(answer, is_health=is_health),
                 "reference": None if is_health else names.get(contact),
-                "at": moment(answer.at),
-                "undone_at": moment(answer.undone_at),
+                "at": as_json(answer.at),
+                "undone_at": as_json(answer.undone_at),
             }
             for answer, is_health, contact in page
         ]
@@ -129,15 +137,10 @@ def add_reply_routes(api: Api) -> None:
         answers={200: ("A page of them; it may be empty and have a next one", ref("OptOutPage"))},
     )
     def list_opt_outs() -> Response:
-        limit, after = read_page()
         with api.runtime.db.read() as session:
-            rows = session.scalars(
-                select(Suppression)
-                .where(Suppression.reason == SuppressionReason.OPT_OUT, Suppression.id > (after or 0))
-                .order_by(Suppression.id)
-                .limit(limit + 1)
-            ).all()
-            page, following = page_of(rows, limit, lambda row: row.id, "list_opt_outs")
+            query = select(Suppression).where(Suppression.reason == SuppressionReason.OPT_OUT)
+            rows, following = page_of(session, query, Suppression.id, read_page(), "list_opt_outs")
+            page = [each for (each,) in rows]
             seen, people = organisations_of(session, bearer().as_user()), read_people_of(session, page)
             found = [
                 (
@@ -157,8 +160,8 @@ def add_reply_routes(api: Api) -> None:
             {
                 **describe_opt_out(each, contacts),
                 "references": [names[who] for who in contacts if who in names],
-                "at": moment(each.created_at),
-                "lifted_at": moment(each.lifted_at),
+                "at": as_json(each.created_at),
+                "lifted_at": as_json(each.lifted_at),
             }
             for each, contacts in found
             if contacts or seen is None
@@ -174,9 +177,8 @@ def add_reply_routes(api: Api) -> None:
         answers={200: ("A page of them", ref("ReplyPage"))},
     )
     def list_replies() -> Response:
-        limit, after = read_page()
         with api.runtime.db.read() as session:
-            replies, following = _page(session, limit=limit, after=after or 0)
+            replies, following = _page(session, read_page())
         return jsonify(replies=replies, next=following)
 
     @api.route(
@@ -188,7 +190,7 @@ def add_reply_routes(api: Api) -> None:
     )
     def show_reply(reply_id: int) -> Response:
         with api.runtime.db.read() as session:
-            replies, _following = _page(session, limit=1, after=reply_id - 1)
+            replies, _following = _page(session, (1, reply_id - 1))
         if not replies or replies[0]["id"] != reply_id:
             raise NotFound("reply_not_found")
         return jsonify(replies[0])
@@ -228,49 +230,43 @@ def add_reply_routes(api: Api) -> None:
                     now=now,
                 ).id
 
-        made, is_new = do_once(api.runtime, make, bearer=bearer(), key=key, sha256=digest_request(), now=now)
+        made, is_new = api.once(make, now=now)
         with api.runtime.db.read() as session:
-            replies, _following = _page(session, limit=1, after=made - 1)
-        answer = jsonify(replies[0])
-        answer.status_code = 201 if is_new else 200
-        answer.headers["Location"] = url_for("api.show_reply", reply_id=made)
-        return answer
+            replies, _following = _page(session, (1, made - 1))
+        location = url_for("api.show_reply", reply_id=made)
+        return answer_with(replies[0], 201 if is_new else 200, location=location)
 
 
-def _page(session: Session, *, limit: int, after: int) -> tuple[list[dict[str, Any]], str | None]:
-    """Return replies after an id: of people of the token's lists, those that it handed in, and nobody's for who sees everything."""
+def _page(session: Session, asked: tuple[int, int | None]) -> tuple[list[dict[str, Any]], str | None]:
+    """Return a page of replies: of people of the token's lists, those that it handed in, and nobody's for who sees everything."""
     user, own = bearer().as_user(), id_prefix(bearer())
     handed_in = Reply.gateway_id.startswith(own, autoescape=True)
     is_own = visible_to(session, user, ContactList.organisation_id)
     is_seen = or_(is_own, handed_in)
-    rows = session.execute(
+    query = (
         # Of an opt-out handed in by this system, whose number another organisation wrote to, nothing of theirs is told.
         select(Reply, or_(Campaign.is_health, ~is_own), Recipient.contact_id, Answer.id, is_own)
         .outerjoin(Campaign, Campaign.id == Reply.campaign_id)
         .outerjoin(Recipient, Recipient.id == Reply.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .outerjoin(Answer, Answer.reply_id == Reply.id)
-        .where(Reply.id > after, is_seen)
-        .order_by(Reply.id)
-        .limit(limit + 1)
-    ).all()
-    page, following = page_of(rows, limit, lambda row: row[0].id, "list_replies")
+        .where(is_seen)
+    )
+    page, following = page_of(session, query, Reply.id, asked, "list_replies")
     names = _names(session, {contact for _, is_health, contact, *_ in page if contact and not is_health})
     described = [
-        {
-            "id": reply.id,
-            "reference": reply.gateway_id.removeprefix(own)
+        fields_of(
+            reply,
+            SCHEMAS["Reply"],
+            reference=reply.gateway_id.removeprefix(own)
             if reply.gateway_id.startswith(own) and not reply.gateway_id.startswith(f"{own}#")
             else None,
-            "campaign": reply.campaign_id if is_own or not reply.recipient_id else None,
-            "recipient": None if is_health else reply.recipient_id,
-            "person": None if is_health else names.get(contact),
-            "label": reply.label.value,
-            "is_sure": reply.is_sure,
-            "state": reply.state.value,
-            "answer": answer_id,
-            "at": moment(reply.received_at),
-        }
+            campaign=reply.campaign_id if is_own or not reply.recipient_id else None,
+            recipient=None if is_health else reply.recipient_id,
+            person=None if is_health else names.get(contact),
+            answer=answer_id,
+            at=as_json(reply.received_at),
+        )
         for reply, is_health, contact, answer_id, is_own in page
     ]
     return described, following

@@ -9,15 +9,18 @@ import csv
 import io
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Response, g, jsonify, request, url_for
 from limits import RateLimitItemPerMinute
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
 
+from admin.api.bodies import digest_request, read_key
 from admin.api.problems import MEDIA_TYPE, Unreadable, install_problems, problem
-from outreach.accounts.api_requests import open_sandbox
+from outreach.accounts.api_requests import do_once, open_sandbox
 from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
 from outreach.core.spreadsheets import escape_formula
@@ -75,6 +78,10 @@ class Api:
     def runtime(self) -> Runtime:
         """The process's runtime, or in a sandbox token's request one that forgets what is written."""
         return g.get("sandbox") or self._runtime
+
+    def once(self, make: Callable[[Session], int], *, now: datetime) -> tuple[int, bool]:
+        """Make a row once for the request's idempotency key. Returns its id, and whether it is new."""
+        return do_once(self.runtime, make, bearer=bearer(), key=read_key(), sha256=digest_request(), now=now)
 
     def route(
         self,
@@ -295,9 +302,41 @@ def answer_table(rows: Sequence[Mapping[str, Any]]) -> Response:
 
 
 def page_of(
-    rows: Sequence[Any], limit: int, key: Callable[[Any], int], endpoint: str, **values: Any
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    key: Any,
+    page: tuple[int, int | None],
+    endpoint: str,
+    *,
+    newest_first: bool = False,
+    **values: Any,
 ) -> tuple[Sequence[Any], str | None]:
-    """Return a page of at most `limit` rows, and the address of the next one; one row more was read."""
+    """Return a page of a query's rows in the order of `key`, the id of what stands first in a row, and the address of the next one."""
+    limit, after = page
+    if after is not None:
+        query = query.where(key < after if newest_first else key > after)
+    rows = session.execute(query.order_by(key.desc() if newest_first else key).limit(limit + 1)).all()
     if len(rows) <= limit:
         return rows, None
-    return rows[:limit], url_for(f"api.{endpoint}", after=key(rows[limit - 1]), limit=limit, **values)
+    last = rows[limit - 1][0]
+    return rows[:limit], url_for(f"api.{endpoint}", after=getattr(last, "id", last), limit=limit, **values)
+
+
+def fields_of(row: Any, schema: Mapping[str, Any], **others: Any) -> dict[str, Any]:
+    """Return a row as a schema has it: each property from `others`, or else the row's attribute of that name."""
+    return {
+        name: others[name] if name in others else as_json(getattr(row, name)) for name in schema["properties"]
+    }
+
+
+def as_json(value: Any) -> Any:
+    """Return a moment or a day as in RFC 3339; anything else stays."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def answer_with(data: Mapping[str, Any], status: int = 200, *, location: str = "") -> Response:
+    """Return an object, which is found again at its address."""
+    answer = jsonify(data)
+    answer.status_code = status
+    answer.headers["Location"] = location or data["address"]
+    return answer

@@ -9,10 +9,23 @@ from flask import Response, jsonify, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.api.bodies import KEY, digest_request, read_body, read_key
-from admin.api.campaigns import COUNT, MOMENT, moment
+from admin.api.bodies import KEY, read_body
+from admin.api.campaigns import COUNT, MOMENT
 from admin.api.problems import pointing
-from admin.api.routing import ID, NEXT, PARAMETERS, Api, bearer, page_of, read_choice, read_page, ref, strict
+from admin.api.routing import (
+    ID,
+    NEXT,
+    PARAMETERS,
+    Api,
+    as_json,
+    bearer,
+    fields_of,
+    page_of,
+    read_choice,
+    read_page,
+    ref,
+    strict,
+)
 from campaigns.models.replies import AnswerSource
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
 from campaigns.rules.replies.labels import Label
@@ -27,7 +40,6 @@ from campaigns.webhooks.subscriptions import (
     send_ping,
     subscribe,
 )
-from outreach.accounts.api_requests import do_once
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, Right, User
 from outreach.rules.errors import NotFound, or_raise
@@ -113,17 +125,14 @@ def add_webhook_routes(api: Api) -> None:
         return response
 
     def describe(each: Subscription, organisation: str, *, is_new: bool = False) -> dict[str, Any]:
-        return {
-            "id": each.id,
-            "name": each.name,
-            "url": each.url,
-            "organisation": organisation,
-            "kinds": each.kinds,
-            "created_at": moment(each.made_at),
-            "ended_at": moment(each.ended_at),
-            "secret": secret_of(each.salt, secret_key=settings.secret_key) if is_new else None,
-            "address": url_for("api.show_webhook", webhook_id=each.id),
-        }
+        return fields_of(
+            each,
+            SCHEMAS["Webhook"],
+            organisation=organisation,
+            created_at=as_json(each.made_at),
+            secret=secret_of(each.salt, secret_key=settings.secret_key) if is_new else None,
+            address=url_for("api.show_webhook", webhook_id=each.id),
+        )
 
     def maker(session: Session, subscription_id: int) -> User:
         """Return who made the token, for a subscription within its scope. Raises NotFound."""
@@ -144,7 +153,7 @@ def add_webhook_routes(api: Api) -> None:
         refusals=(404, 409, 413, 415, 422),
     )
     def create_webhook() -> Response:
-        now, key, body = datetime.now(UTC), read_key(), read_body(SCHEMAS["NewWebhook"])
+        now, body = datetime.now(UTC), read_body(SCHEMAS["NewWebhook"])
 
         def make(session: Session) -> int:
             visible = visible_to(session, bearer().as_user(), Organisation.id)
@@ -163,7 +172,7 @@ def add_webhook_routes(api: Api) -> None:
                     now=now,
                 ).id
 
-        made, is_new = do_once(api.runtime, make, bearer=bearer(), key=key, sha256=digest_request(), now=now)
+        made, is_new = api.once(make, now=now)
         return answer(made, 201 if is_new else 200, is_new=True)
 
     @api.route(
@@ -175,17 +184,15 @@ def add_webhook_routes(api: Api) -> None:
         answers={200: ("A page of them", ref("WebhookPage"))},
     )
     def list_webhooks() -> Response:
-        limit, after = read_page()
         with api.runtime.db.read() as session:
             query = (
                 select(Subscription, Organisation.code)
                 .join(Organisation, Organisation.id == Subscription.organisation_id)
                 .where(visible_to(session, bearer().as_user(), Subscription.organisation_id))
-                .order_by(Subscription.id.desc())
-                .limit(limit + 1)
             )
-            rows = session.execute(query.where(Subscription.id < after) if after else query).all()
-        page, following = page_of(rows, limit, lambda row: row[0].id, "list_webhooks")
+            page, following = page_of(
+                session, query, Subscription.id, read_page(), "list_webhooks", newest_first=True
+            )
         return jsonify(webhooks=[describe(each, code) for each, code in page], next=following)
 
     @api.route(
@@ -235,32 +242,21 @@ def add_webhook_routes(api: Api) -> None:
         answers={200: ("A page of them", ref("DeliveryPage"))},
     )
     def list_deliveries(webhook_id: int) -> Response:
-        limit, after = read_page()
         state = read_choice("state", [each.value for each in DeliveryState])
         with api.runtime.db.read() as session:
             find_subscription(session, webhook_id, user=bearer().as_user())
             query = select(Delivery).where(Delivery.subscription_id == webhook_id)
-            if after:
-                query = query.where(Delivery.id < after)
-            if state:
-                query = query.where(Delivery.state == state)
-            rows = session.scalars(query.order_by(Delivery.id.desc()).limit(limit + 1)).all()
-        page, following = page_of(
-            rows, limit, lambda row: row.id, "list_deliveries", webhook_id=webhook_id, state=state
-        )
-        deliveries = [
-            {
-                "id": each.id,
-                "webhook_id": each.event_id,
-                "kind": each.kind,
-                "state": each.state,
-                "at": moment(each.at),
-                "tries": each.tries,
-                "status": each.status,
-                "ended_at": moment(each.ended_at),
-            }
-            for each in page
-        ]
+            page, following = page_of(
+                session,
+                query.where(Delivery.state == state) if state else query,
+                Delivery.id,
+                read_page(),
+                "list_deliveries",
+                newest_first=True,
+                webhook_id=webhook_id,
+                state=state,
+            )
+        deliveries = [fields_of(each, SCHEMAS["Delivery"], webhook_id=each.event_id) for (each,) in page]
         return jsonify(deliveries=deliveries, next=following)
 
     @api.route(

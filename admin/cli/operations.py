@@ -378,12 +378,7 @@ def _print_results(results: dict[int, ClearResult], expired: ExpiryResult, peopl
             "%(head)s của chiến dịch %(campaign_id)s: %(people)s người (giữ %(kept)s người còn trong chiến dịch khác, danh sách mới hoặc yêu cầu chưa trả lời), %(numbers)s số điện thoại, nội dung của %(messages)s tin, %(replies)s câu trả lời, %(notes)s ghi chú.",
             head=head,
             campaign_id=campaign_id,
-            people=each.people,
-            kept=each.kept,
-            numbers=each.numbers,
-            messages=each.messages,
-            replies=each.replies,
-            notes=each.notes,
+            **asdict(each),
         )
         for campaign_id, each in results.items()
     ]
@@ -396,13 +391,7 @@ def _print_results(results: dict[int, ClearResult], expired: ExpiryResult, peopl
             _(
                 "%(head)s ngoài các chiến dịch: %(rows)s dòng để riêng khi nhập, %(replies)s câu trả lời, %(messages)s tin, %(cases)s việc và %(numbers)s số của người không có trong danh bạ, người hỏi và trả lời của %(requests)s yêu cầu về dữ liệu, giá trị cũ và mới của %(entries)s lần sửa trong nhật ký.",
                 head=head,
-                rows=expired.rows,
-                replies=expired.replies,
-                messages=expired.messages,
-                cases=expired.cases,
-                numbers=expired.numbers,
-                requests=expired.requests,
-                entries=expired.entries,
+                **asdict(expired),
             )
         )
     output(
@@ -447,19 +436,17 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
             if wants_json():
                 click.echo(f'{{"broken": {broken.id}, "fault": "{broken.fault.value}"}}')
             raise Failure(LoaError("audit_broken", id=broken.id, fault=_FAULTS[broken.fault]))
+        data = {
+            "entries": verdict.entries,
+            "emptied": verdict.emptied,
+            "head": str(verdict.head),
+            "compared": len(outside) + len(anchors),
+        }
         output(
-            {
-                "entries": verdict.entries,
-                "emptied": verdict.emptied,
-                "head": str(verdict.head),
-                "compared": len(outside) + len(anchors),
-            },
+            data,
             _(
                 "Nhật ký nguyên vẹn: %(entries)s mục, trong đó %(emptied)s mục đã xóa giá trị theo yêu cầu; khớp với %(compared)s mốc giữ ở nơi khác.\nMốc cuối, nên ghi lại ở nơi khác: %(head)s",
-                compared=len(outside) + len(anchors),
-                entries=verdict.entries,
-                emptied=verdict.emptied,
-                head=verdict.head,
+                **data,
             ),
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,9 +66,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         done = import_log(runtime, file, keys=keys, actor_id=None, now=datetime.now(UTC))
         says = _(
             "Đã đọc %(rows)s dòng: %(new)s câu trả lời mới, %(known)s câu đã có.",
-            rows=done.rows,
-            new=done.new,
-            known=done.known,
+            **asdict(done),
         )
         if done.unreadable:
             lines = ", ".join(map(str, done.unreadable[:20]))
@@ -76,8 +75,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
                 lines=lines,
                 more="…" if len(done.unreadable) > 20 else "",
             )
-        counts = {"rows": done.rows, "new": done.new, "known": done.known, "unreadable": done.unreadable}
-        output(counts, says)
+        output(asdict(done), says)
 
     @sms.command("measure")
     @click.option("--unaccented", is_flag=True, help="Without accents, as it would be sent.")
@@ -93,16 +91,6 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
             # JSON can contain half a surrogate pair, which cannot be sent: replace it.
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             measured = measure(whole, unaccented=unaccented)
-            write_line(
-                json.dumps(
-                    {
-                        "encoding": measured.encoding.value,
-                        "units": measured.units,
-                        "segments": measured.segments,
-                        "text": measured.text,
-                    },
-                    ensure_ascii=False,
-                )
-            )
+            write_line(json.dumps(measured._asdict(), ensure_ascii=False))
 
     return [replies, sms]

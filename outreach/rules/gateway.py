@@ -227,22 +227,27 @@ Inbox = Callable[[list[InboxItem]], Awaitable[None]]
 
 
 class Gateway(Protocol):
-    """Client of a gateway for sending. Belongs to one event loop, with one connection pool."""
+    """Client of a gateway for sending. Belongs to one event loop, with one connection pool.
+
+    By default it has neither a list of messages nor one of prices.
+    """
 
     @property
     def repeats_safely(self) -> bool:
         """Whether `send` may be called again for the same attempt: no second message comes of it."""
-        ...
+        return False
 
     async def send(self, message: OutboundMessage) -> Outcome: ...
 
     async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
         """Return the newest messages to a number, or the attempt's own. Raises GatewayUnavailable."""
-        ...
+        raise GatewayUnavailable("no list")
 
-    def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
+    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
         """Yield pages of all messages sent on a day (UTC), with prices and statuses. Raises GatewayUnavailable."""
-        ...
+        no_pages: tuple[list[BilledMessage], ...] = ()
+        for page in no_pages:
+            yield page
 
     async def close(self) -> None: ...
 

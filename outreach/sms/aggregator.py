@@ -6,15 +6,12 @@ import base64
 import json
 import logging
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
-
-import aiohttp
 
 from outreach.core.settings import PROFILES, Settings
 from outreach.rules.aggregator import (
@@ -28,20 +25,15 @@ from outreach.rules.aggregator import (
 )
 from outreach.rules.gateway import (
     Accepted,
-    BilledMessage,
     Cause,
     GatewayUnavailable,
-    ListedMessage,
     OutboundMessage,
     Outcome,
-    OutcomeUnknown,
     Refused,
-    RequestExpired,
     StatusReport,
-    Throttled,
-    is_sample_number,
 )
-from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
+from outreach.sms.http_client import is_over
+from outreach.sms.http_gateway import HttpGateway
 
 log = logging.getLogger(__name__)
 _TYPES = {
@@ -57,13 +49,16 @@ def load_profile(name: str) -> Profile:
     return read_profile(tomllib.loads(path.read_text("utf-8")))
 
 
-class AggregatorGateway:
-    """Gateway by an aggregator's interface. Create it inside the event loop that will use it."""
+class AggregatorGateway(HttpGateway):
+    """Gateway by an aggregator's interface. Prices come with the callbacks.
+
+    Messages cannot be listed by number: see `repeats_safely`. Repeated for the same attempt a message has the same id.
+    """
 
     def __init__(self, settings: Settings, *, id_prefix: str = "") -> None:
+        super().__init__(settings)
         self._id_prefix = id_prefix
         self.profile = load_profile(settings.aggregator_profile)
-        self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
         # An address of a request, or of the host alone, is taken as the interface's.
         given = settings.aggregator_url.removesuffix(self.profile.send["path"].rstrip("/"))
         self._base = given or self.profile.url
@@ -73,17 +68,13 @@ class AggregatorGateway:
         self._key, self._secret = settings.aggregator_key, settings.aggregator_secret
         self._names = AttemptNames(settings.secret_key)
         self._callback = f"{settings.public_base_url}/webhooks/aggregator/"
-        self._is_live = settings.is_live
 
     @property
     def repeats_safely(self) -> bool:
         """Whether `send` may be called again for the same attempt: no second message comes of it."""
         return self.profile.is_repeatable
 
-    async def send(self, message: OutboundMessage) -> Outcome:
-        """Send a message by one request. Repeated for the same attempt it has the same id."""
-        if self._is_live and is_sample_number(message.to):
-            return Refused(Cause.SAMPLE_NUMBER, "sample")
+    def _prepare(self, message: OutboundMessage) -> tuple[dict[str, Any], dict[str, str]]:
         values = values_of(
             message,
             self.profile,
@@ -93,15 +84,10 @@ class AggregatorGateway:
             callback=self._callback + self._names.callback(message.attempt_id),
         )
         fields = {name: fill(template, values) for name, template in self.profile.send["fields"].items()}
-        is_over.set(message.is_over)
-        try:
-            status, answer = await self._request(self.profile.send, fields, values)
-        except TooLate:
-            return RequestExpired()
-        except RequestNotSent as error:
-            return Throttled(fault=str(error))
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            return OutcomeUnknown(type(error).__name__)
+        return fields, values
+
+    async def _post(self, prepared: tuple[dict[str, Any], dict[str, str]]) -> Outcome:
+        status, answer = await self._request(self.profile.send, *prepared)
         outcome = read_answer(self.profile, status, answer)
         if isinstance(outcome, Accepted) and outcome.gateway_id:
             outcome.gateway_id = self._id_prefix + outcome.gateway_id
@@ -117,10 +103,8 @@ class AggregatorGateway:
         values = {"id": gateway_id.removeprefix(self._id_prefix), "key": self._key, "secret": self._secret}
         fields = {name: fill(template, values) for name, template in question.get("fields", {}).items()}
         is_over.set(None)
-        try:
+        with self._reading():
             status, answer = await self._request({"body": "query", **question}, fields, values)
-        except (RequestNotSent, TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise GatewayUnavailable(type(error).__name__) from error
         if status // 100 != 2 or answer is None:
             raise GatewayUnavailable(f"http_{status}")
         return replace(read_report(self.profile, answer), gateway_id=gateway_id)
@@ -160,16 +144,3 @@ class AggregatorGateway:
             return status, json.loads(text)
         except ValueError:
             return status, None
-
-    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
-        """Raise GatewayUnavailable: messages cannot be listed by number. See `repeats_safely`."""
-        raise GatewayUnavailable("aggregator")
-
-    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
-        """Yield nothing: prices come with the callbacks."""
-        pages: tuple[list[BilledMessage], ...] = ()
-        for page in pages:
-            yield page
-
-    async def close(self) -> None:
-        await self._transport.close()

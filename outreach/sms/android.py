@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
-from datetime import date
+from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 from android_sms_gateway import domain
 from android_sms_gateway.client import AsyncAPIClient
 from android_sms_gateway.enums import ProcessState
@@ -22,7 +20,6 @@ from android_sms_gateway.enums import ProcessState
 from outreach.core.settings import Settings
 from outreach.rules.gateway import (
     Accepted,
-    BilledMessage,
     Cause,
     DeliveryStatus,
     GatewayUnavailable,
@@ -32,13 +29,12 @@ from outreach.rules.gateway import (
     Outcome,
     OutcomeUnknown,
     Refused,
-    RequestExpired,
     StatusReport,
     Throttled,
-    is_sample_number,
 )
 from outreach.rules.sms_inbound import as_number, keyed_id, parse_timestamp
-from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
+from outreach.sms.http_client import HttpClient
+from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpGateway
 
 # Its log lines contain URLs and responses.
 logging.getLogger("android_sms_gateway").setLevel(logging.WARNING)
@@ -57,8 +53,6 @@ _EVENTS = {
     "sms:failed": DeliveryStatus.FAILED,
     "sms:cancelled": DeliveryStatus.FAILED,
 }
-# Raised by the library for a body that is cut or is not the app's JSON.
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class _ErrorResponse(Exception):
@@ -100,13 +94,13 @@ class _HttpClient:
         return json.loads(text)
 
 
-class AndroidGateway:
-    """Gateway by the app's API. Create it inside the event loop that will use it."""
+class AndroidGateway(HttpGateway):
+    """Gateway by the app's API. The sender is always the SIM's own number; a phone has no prices."""
 
-    repeats_safely = False
+    _unknown = (*FAILED, *UNREADABLE)
 
     def __init__(self, settings: Settings) -> None:
-        self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
+        super().__init__(settings)
         self._client = AsyncAPIClient(
             settings.phone_login,
             settings.phone_password,
@@ -114,42 +108,32 @@ class AndroidGateway:
             http_client=_HttpClient(self._transport),
         )
         self._ids = MessageIds(settings.secret_key)
-        self._is_live = settings.is_live
 
-    async def send(self, message: OutboundMessage) -> Outcome:
-        """Send a message by one POST, never repeated here. The sender is always the SIM's own number."""
-        if self._is_live and is_sample_number(message.to):
-            return Refused(Cause.SAMPLE_NUMBER, "sample")
-        request = domain.Message(
+    def _prepare(self, message: OutboundMessage) -> domain.Message:
+        return domain.Message(
             phone_numbers=[message.to],
             text_message=domain.TextMessage(message.body),
             id=self._ids.name(message.attempt_id),
             ttl=message.validity_s,
         )
-        is_over.set(message.is_over)
+
+    async def _post(self, prepared: domain.Message) -> Outcome:
         try:
-            created = await self._client.send(request)
-            return Accepted(created.id, _STATES[created.state])
+            created = await self._client.send(prepared)
         except _ErrorResponse as error:
             return _read_error(error)
-        except TooLate:
-            return RequestExpired()
-        except RequestNotSent as error:
-            return Throttled(fault=str(error))
-        except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            return OutcomeUnknown(type(error).__name__)
+        return Accepted(created.id, _STATES[created.state])
 
     async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
         """Return the attempt's own message, if the phone has it. Raises GatewayUnavailable."""
         try:
-            state = await self._client.get_state(self._ids.name(attempt_id))
-            status = _STATES[state.state]
+            with self._reading():
+                state = await self._client.get_state(self._ids.name(attempt_id))
+                status = _STATES[state.state]
         except _ErrorResponse as error:
             if error.status == 404:
                 return []
             raise GatewayUnavailable(str(error.status)) from error
-        except (RequestNotSent, TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            raise GatewayUnavailable(type(error).__name__) from error
         reason = next((recipient.error for recipient in state.recipients if recipient.error), None)
         return [
             ListedMessage(
@@ -162,15 +146,6 @@ class AndroidGateway:
                 attempt_id=attempt_id,
             )
         ]
-
-    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
-        """Yield nothing: a phone has no prices."""
-        pages: tuple[list[BilledMessage], ...] = ()
-        for page in pages:
-            yield page
-
-    async def close(self) -> None:
-        await self._transport.close()
 
 
 def _read_error(error: _ErrorResponse) -> Refused | Throttled | OutcomeUnknown:

@@ -16,9 +16,8 @@ import random
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import date
 from urllib.parse import unquote, urlsplit
 
 from smpp34 import DeliverSm, SmppError, SubmitSm, Tlv, decode
@@ -26,15 +25,13 @@ from smpp34 import DeliverSm, SmppError, SubmitSm, Tlv, decode
 from outreach.core.settings import Settings
 from outreach.rules.gateway import (
     Accepted,
-    BilledMessage,
     Cause,
-    GatewayUnavailable,
+    Gateway,
     InboundMessage,
     InboundPart,
     Inbox,
     InboxItem,
     LateAnswer,
-    ListedMessage,
     OutboundMessage,
     Outcome,
     OutcomeUnknown,
@@ -89,13 +86,11 @@ class NotBound(Exception):
         self.status, self.fault = status, fault
 
 
-class SmppGateway:
+class SmppGateway(Gateway):
     """Gateway by SMPP. Create it inside the event loop that will use it; it connects at once.
 
-    `inbox` stores what the centre sends.
+    `inbox` stores what the centre sends. There is no list: `query_sm` needs an id, and what is unknown has none.
     """
-
-    repeats_safely = False
 
     def __init__(self, settings: Settings, inbox: Inbox, *, tag_key: str = "") -> None:
         url = urlsplit(settings.smpp_url)
@@ -279,16 +274,6 @@ class SmppGateway:
         message_id = pdu[16:].split(b"\0")[0].decode("latin-1").strip()
         if attempt_id and not status and message_id:
             self._store(None, 0, LateAnswer(attempt_id, gateway_id(message_id, tag)))
-
-    async def list_to(self, number: str, *, attempt_id: int) -> list[ListedMessage]:
-        """Raise GatewayUnavailable: `query_sm` needs an id, and what is unknown has none."""
-        raise GatewayUnavailable("smpp")
-
-    async def list_billed(self, day: date) -> AsyncIterator[list[BilledMessage]]:
-        """Yield nothing: SMPP has no prices."""
-        pages: tuple[list[BilledMessage], ...] = ()
-        for page in pages:
-            yield page
 
     # -- receipts and replies ------------------------------------------------------------------------
 

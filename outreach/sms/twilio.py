@@ -17,7 +17,6 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import aiohttp
 from twilio.base.exceptions import TwilioException
 from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
@@ -31,21 +30,19 @@ from outreach.rules.gateway import (
     BilledMessage,
     Cause,
     DeliveryStatus,
-    GatewayUnavailable,
     InboundMessage,
     ListedMessage,
     OutboundMessage,
     Outcome,
     OutcomeUnknown,
     Refused,
-    RequestExpired,
     StatusReport,
     Throttled,
-    is_sample_number,
 )
 from outreach.rules.segments import MOST_SEGMENTS
 from outreach.rules.twilio_errors import STATUSES, cause_of, read_answer
-from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
+from outreach.sms.http_client import HttpClient
+from outreach.sms.http_gateway import FAILED, UNREADABLE, HttpGateway
 
 # Its INFO lines contain URLs with phone numbers.
 logging.getLogger("twilio").setLevel(logging.WARNING)
@@ -55,8 +52,6 @@ LIST_LIMIT = 200
 BILLED_AT_ONCE = 1000
 # A longer Retry-After is a mistake, and trying again after an hour does no harm.
 _MAX_WAIT_S = 3600.0
-# Raised by the library for a body that is cut or is not Twilio's JSON.
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class _HttpClient(AsyncHttpClient):
@@ -97,7 +92,7 @@ class _HttpClient(AsyncHttpClient):
         return self._authorization[auth]
 
 
-class _ErrorResponse(Exception):
+class _ErrorResponse(TwilioException):
     """Response with a status other than 2xx."""
 
     def __init__(self, outcome: Refused | Throttled | OutcomeUnknown) -> None:
@@ -109,7 +104,7 @@ def _code_in(text: str) -> str | None:
     """Return Twilio's error code in a body, or None."""
     try:
         code = str(json.loads(text)["code"])
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return code if re.fullmatch(r"[0-9]{5}", code) else None
 
@@ -122,13 +117,13 @@ def _seconds(value: str | None) -> float | None:
     return min(max(0.0, seconds), _MAX_WAIT_S) if math.isfinite(seconds) else None
 
 
-class TwilioGateway:
-    """Gateway by Twilio's REST API. Create it inside the event loop that will use it."""
+class TwilioGateway(HttpGateway):
+    """Gateway by Twilio's REST API."""
 
-    repeats_safely = False
+    _unknown = (*FAILED, TwilioException, *UNREADABLE)
 
     def __init__(self, settings: Settings) -> None:
-        self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
+        super().__init__(settings)
         self._client = Client(
             settings.twilio_account_sid,
             settings.twilio_auth_token,
@@ -137,12 +132,8 @@ class TwilioGateway:
         self._client.api.base_url = settings.api_base_url
         self._service = settings.twilio_messaging_service_sid
         self._callback = f"{settings.public_base_url}/webhooks/twilio/status/"
-        self._is_live = settings.is_live
 
-    async def send(self, message: OutboundMessage) -> Outcome:
-        """Send a message by one POST, never repeated here."""
-        if self._is_live and is_sample_number(message.to):
-            return Refused(Cause.SAMPLE_NUMBER, "sample")
+    def _prepare(self, message: OutboundMessage) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "to": message.to,
             "body": message.body,
@@ -154,35 +145,27 @@ class TwilioGateway:
             fields["from_"] = message.sender
         if message.validity_s is not None:
             fields["validity_period"] = max(1, min(36_000, message.validity_s))
-        is_over.set(message.is_over)
+        return fields
+
+    async def _post(self, prepared: dict[str, Any]) -> Outcome:
         try:
-            created = await self._client.messages.create_async(**fields)
-            if not _is_sid(created.sid):
-                return OutcomeUnknown("no_id")
-            status = _status(created.status) or DeliveryStatus.ACCEPTED
-            segments, price = _segments(created.num_segments), _price(created.price)
-            unit = "" if price is None else str(created.price_unit or "")
-            return Accepted(created.sid, status, segments, price, unit)
+            created = await self._client.messages.create_async(**prepared)
         except _ErrorResponse as error:
             if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
             return error.outcome
-        except TooLate:
-            return RequestExpired()
-        except RequestNotSent as error:
-            return Throttled(fault=str(error))
-        except (TimeoutError, TwilioException, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            return OutcomeUnknown(type(error).__name__)
+        if not _is_sid(created.sid):
+            return OutcomeUnknown("no_id")
+        status = _status(created.status) or DeliveryStatus.ACCEPTED
+        segments, price = _segments(created.num_segments), _price(created.price)
+        unit = "" if price is None else str(created.price_unit or "")
+        return Accepted(created.sid, status, segments, price, unit)
 
     async def list_to(self, number: str, *, attempt_id: int = 0) -> list[ListedMessage]:
         """Return the newest messages to `number`, at most LIST_LIMIT. Raises GatewayUnavailable."""
-        try:
+        with self._reading():
             items = await self._client.messages.list_async(to=number, limit=LIST_LIMIT, page_size=LIST_LIMIT)
             return [self._listed(item) for item in items if _is_outbound(item)]
-        except (_ErrorResponse, RequestNotSent, TwilioException) as error:
-            raise GatewayUnavailable(type(error).__name__) from error
-        except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            raise GatewayUnavailable(type(error).__name__) from error
 
     def _listed(self, item: MessageInstance) -> ListedMessage:
         # The library returns a date that it cannot read as the text that it is.
@@ -201,7 +184,7 @@ class TwilioGateway:
 
         Twilio adds a price up to a day after the message.
         """
-        try:
+        with self._reading():
             # As text: from a date the library would make the first second of the day.
             page = await self._client.messages.page_async(date_sent=day.isoformat(), page_size=BILLED_AT_ONCE)
             while page is not None:
@@ -219,13 +202,6 @@ class TwilioGateway:
                     if _is_outbound(item)
                 ]
                 page = await page.next_page_async()
-        except (_ErrorResponse, RequestNotSent, TwilioException) as error:
-            raise GatewayUnavailable(type(error).__name__) from error
-        except (TimeoutError, aiohttp.ClientError, OSError, *_UNREADABLE) as error:
-            raise GatewayUnavailable(type(error).__name__) from error
-
-    async def close(self) -> None:
-        await self._transport.close()
 
 
 # Twilio's have 34 characters. What the database could not store would keep all that is stored with it from being stored.

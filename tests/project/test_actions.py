@@ -75,11 +75,11 @@ with self.runtime.db.write() as session:
 
 
 def calls_in_given_functions(tree: ast.AST) -> set[ast.AST]:
-    """Return what is called in functions that are given to `do_once` or `do_at_will`, which open the transaction for them."""
+    """Return what is called in functions that are given to `api.once` or `do_at_will`, which open the transaction for them."""
     given = {
         ast.unparse(argument)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("do_once", "do_at_will")
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("api.once", "do_at_will")
         for argument in node.args
     }
     return {

@@ -229,7 +229,7 @@ def test_a_reference_means_whom_it_named_last(system: System, world: World) -> N
         )
         assert sorted(session.execute(named).all()) == [("x", "Y Hlan"), ("y", "Y Hlan")]
     wrong = system.hand_in({"name": "A", "phone": number(13), "reference": "có dấu"})
-    assert fault(wrong) == (422, "reference_wrong", "/rows/0/reference")
+    assert fault(wrong) == (422, "body_part_form_wrong", "/rows/0/reference")
 
 
 def test_a_reply_that_cannot_be_taken_says_why(system: System, world: World) -> None:

@@ -1,0 +1,40 @@
+"""Parts that the whole of one simulator shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulator.callbacks import Counters, Poster
+from simulator.messages import Journal, Store
+from simulator.settings import CurrentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options fixed while the process runs; clients must send these credentials."""
+
+    account_sid: str
+    auth_token: str
+    inbound_url: str
+    public_url: str
+    data: Path | None
+    keep: int
+    smpp_port: int | None = None
+
+
+@dataclass(slots=True)
+class Parts:
+    """What is stored and counted, the settings in force, and the way of calls to the system under test."""
+
+    options: Options
+    counters: Counters = field(default_factory=Counters)
+    panel: CurrentSettings = field(default_factory=CurrentSettings)
+    store: Store = field(init=False)
+    journal: Journal = field(init=False)
+    poster: Poster = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.store, self.journal = Store(keep=options.keep), Journal(options.data)
+        self.poster = Poster(self.counters, auth_token=options.auth_token, public_url=options.public_url)
