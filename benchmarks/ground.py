@@ -152,7 +152,7 @@ _PEOPLE = (
        SELECT i, e164, reverse(e164), now()
        FROM (SELECT i, '+849' || lpad(i::text, 8, '0') AS e164 FROM generate_series(1, :count) i) numbers""",
     """INSERT INTO contacts (id, name, name_key, given_key, village, created_at, updated_at)
-       SELECT i, 'A Thun ' || i, 'athun' || i, i || ' thun a', '', now(), now() FROM generate_series(1, :count) i""",
+       SELECT i, 'A Thun ' || i, 'athun' || i, i || '0thun0a0' || chr(9) || i || ' thun a', '', now(), now() FROM generate_series(1, :count) i""",
     "INSERT INTO contact_phones (contact_id, phone_id, position) SELECT i, i, 1 FROM generate_series(1, :count) i",
     "INSERT INTO memberships (list_id, contact_id, unit) SELECT :list, i, '' FROM generate_series(1, :count) i",
     """INSERT INTO suppressions (number_hash, phone_id, reason, source, note, created_at)

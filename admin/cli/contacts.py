@@ -88,7 +88,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         output(
             {"import": list_import.id, **asdict(counts)},
             _(
-                "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ xem lại, %(rejected)s không hợp lệ (trong đó %(at_the_door)s dòng của người được lưu để gặp tận nhà).",
+                "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ quyết định, %(rejected)s không hợp lệ (trong đó %(at_the_door)s dòng của người được lưu để gặp tận nhà).",
                 id=list_import.id,
                 rows=counts.rows,
                 created=counts.created,

@@ -29,7 +29,8 @@ from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, User
 from outreach.models.contacts import Contact, ContactPhone, LegalBasis, Membership, Phone
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.identity import given_key, name_key
+from outreach.rules.identity import name_key
+from outreach.rules.sort_order import name_order
 
 ORGANISATIONS = (
     ("PN", "Hội Liên hiệp Phụ nữ tỉnh Kon Tum", "Hội viên phụ nữ"),
@@ -162,7 +163,7 @@ def _numbers(count: int) -> Iterator[str]:
 
 @cache
 def _keys(name: str) -> tuple[str, str]:
-    return name_key(name), given_key(name)
+    return name_key(name), name_order(name)
 
 
 def _invent_name(chance: random.Random) -> str:

@@ -72,8 +72,16 @@
           if (reply.ok) {
             const text = await reply.text();
             if (text !== part.dataset.last) {
+              // What somebody has opened stays open, and keeps the focus.
+              const summaries = () => [...part.querySelectorAll("details > summary")];
+              const open = summaries().filter((each) => each.parentElement.open).map((each) => each.textContent);
+              const had = part.contains(document.activeElement) && document.activeElement.textContent;
               part.innerHTML = text;
               part.dataset.last = text;
+              for (const each of summaries()) {
+                each.parentElement.open = open.includes(each.textContent);
+                if (had && each.textContent === had) each.focus();
+              }
             }
             if (reply.headers.get("X-Live") === "end") return;
           } else if (reply.status < 500) return;

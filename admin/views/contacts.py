@@ -20,10 +20,23 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled, this_day
+from admin.forms import Form, communes, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, requested_day
+from admin.views.contact_forms import (
+    AddNumberForm,
+    AnswerForm,
+    CorrectForm,
+    DifferentForm,
+    LiftForm,
+    MergeForm,
+    NumberForm,
+    RemoveNumberForm,
+    SearchForm,
+    SuppressForm,
+    UnmergeForm,
+)
 from admin.views.inbox import answers_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
@@ -36,9 +49,9 @@ from campaigns.cases.conversation import (
     record_answer,
     visible_campaigns,
 )
-from campaigns.cases.merge_people import merge_people, read_merges, unmerge_people
+from campaigns.cases.merge_people import merge_people, unmerge_people
+from campaigns.cases.timeline import read_timeline
 from campaigns.models.campaigns import Campaign
-from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.clocks import load_clocks
 from campaigns.privacy.consents import read_consents
@@ -52,6 +65,7 @@ from outreach.contacts.contact import (
     PhoneRow,
     ShownContact,
     correct_contact,
+    find_contact,
     lift_suppression,
     read_contact,
     read_origins,
@@ -61,158 +75,21 @@ from outreach.contacts.contact import (
 from outreach.contacts.directory import (
     ContactFilter,
     count_perhaps,
+    people_recorded_for,
     read_page,
     read_places_on_day,
     record_search,
 )
-from outreach.contacts.likely_same import read_likely_same
+from outreach.contacts.likely_same import declare_different, read_likely_same
 from outreach.contacts.lists import read_names, read_organisations
-from outreach.contacts.phones import add_number, read_removed, remove_number
+from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.place_questions import read_former_places
 from outreach.models.accounts import User
-from outreach.models.contacts import PlaceQuestion, SuppressionReason
+from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area
 from outreach.places.areas import group_communes
 from outreach.places.unit_days import read_unit_history
 from outreach.rules.languages import NAMES as LANGUAGES
-
-_NUMBER_EXAMPLE = "0905 000 123"
-
-
-class CorrectForm(Form):
-    name = TextField(_l("Họ tên"), maxlength=120, required=True, codes=("name_missing",))
-    birth_year = TextField(_l("Năm sinh"), inputmode="numeric", maxlength=40, codes=("birth_year_wrong",))
-    sex = ChoiceField(_l("Giới tính"), labelled(("m", "f"), "sex"), empty=_l("Chưa rõ"))
-    village = TextField(_l("Thôn, tổ dân phố"), maxlength=120)
-    area_code = ChoiceField(_l("Xã, phường"), name="area", empty=_l("Chưa rõ"), codes=("commune_unknown",))
-    has_smartphone = ChoiceField(
-        _l("Điện thoại thông minh"),
-        [("yes", _l("Có")), ("no", _l("Không có"))],
-        name="smartphone",
-        coerce={"yes": True, "no": False}.get,
-        empty=_l("Chưa biết"),
-    )
-    language = ChoiceField(
-        _l("Ngôn ngữ"),
-        list(LANGUAGES.items()),
-        empty=_l("chưa ghi, dùng tiếng Việt"),
-        codes=("language_unknown",),
-    )
-
-
-class SearchForm(Form):
-    text = TextField(_l("Tên hoặc số điện thoại"), name="q", filters=[lambda text: text.strip()[:100]])
-
-
-class AddNumberForm(Form):
-    number = TextField(
-        _l("Số điện thoại"),
-        hint=_l("Tin được gửi đến số đầu tiên còn nhận tin."),
-        inputmode="tel",
-        required=True,
-        maxlength=40,
-        autocomplete="off",
-        placeholder=_NUMBER_EXAMPLE,
-        codes=("number_wrong", "number_known"),
-    )
-
-
-class NumberForm(Form):
-    phone_id = RowField(name="phone")
-
-
-class RemoveNumberForm(Form):
-    ids, key_fields = "remove", ("phone_id",)
-
-    phone_id = RowField(name="phone")
-    right_number = TextField(
-        _l("Số đúng"),
-        hint=_l("Để trống nếu chỉ gỡ số này."),
-        name="number",
-        filters=[str.strip],
-        inputmode="tel",
-        maxlength=40,
-        autocomplete="off",
-        placeholder=_NUMBER_EXAMPLE,
-        codes=("number_wrong", "number_known"),
-    )
-    note = TextField(
-        _l("Căn cứ"),
-        required=True,
-        maxlength=300,
-        placeholder=_l("Ví dụ: gõ nhầm khi lập danh sách"),
-        codes=("unblock_note_missing",),
-    )
-    opted_out = RadioField(
-        _l("Ai đã từ chối nhận tin ở số này?"),
-        [
-            ("person", _l("Người này đã từ chối nhận tin: các số khác của họ cũng ngừng nhận tin")),
-            ("other", _l("Số này của người khác: người này chưa từ chối")),
-        ],
-        name="who",
-        coerce=lambda text: text != "other",
-        default="person",
-    )
-
-
-class SuppressForm(Form):
-    ids, key_fields = "suppress", ("phone_id",)
-
-    phone_id = RowField(name="phone")
-    reason = ChoiceField(
-        _l("Lý do"),
-        labelled((SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER), "suppression"),
-        coerce=SuppressionReason,
-    )
-    note = TextField(
-        _l("Căn cứ"),
-        required=True,
-        maxlength=300,
-        placeholder=_l("Ví dụ: bà báo trực tiếp ngày 5/9"),
-        codes=("unblock_note_missing",),
-    )
-
-
-class LiftForm(Form):
-    ids, key_fields = "lift", ("phone_id", "reason")
-
-    phone_id = RowField(name="phone")
-    reason = ChoiceField(coerce=SuppressionReason, type="hidden")
-    note = TextField(
-        _l("Căn cứ"),
-        required=True,
-        maxlength=300,
-        placeholder=_l("Ví dụ: ông gọi điện yêu cầu nhận tin lại"),
-        codes=("unblock_note_missing",),
-    )
-
-
-class MergeForm(Form):
-    other_id = RowField(name="other")
-
-
-class UnmergeForm(Form):
-    merge_id = RowField(name="merge")
-
-
-class AnswerForm(Form):
-    """What a resident said at the door, by phone or at a meeting."""
-
-    ids, key_fields = "answer", ("campaign_id",)
-
-    campaign_id = RowField(name="campaign")
-    word = ChoiceField(
-        _l("Người dân nói"),
-        name="answer",
-        empty=_l("Hãy chọn"),
-        required=True,
-        codes=("answer_not_chosen",),
-    )
-    place = ChoiceField(
-        _l("Nghe ở đâu"), labelled(HEARD, "place"), coerce=AnswerPlace, empty=_l("Hãy chọn"), required=True
-    )
-    note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
-
 
 _FILTERS = {
     "list",
@@ -360,11 +237,32 @@ class ContactsView(AdminPage):
 
     @expose("/<int:contact_id>/compare")
     def compare(self, contact_id: int) -> ResponseReturnValue:
-        """Show two people side by side. `?with=` is the other one, who would be merged into this one."""
+        """Show two people side by side. `?with=` is the other one, who would be merged into this one.
+
+        Without it the other one is looked for: `?s=` is the key of a search.
+        """
         other_id = request.args.get("with", contact_id, type=int)
+        text, lines = "", []
         with self.reading() as (session, user):
             both = [_compared(session, user, each) for each in dict.fromkeys((contact_id, other_id))]
-        return self.render("contacts/compare.html", both=both, languages=LANGUAGES)
+            if len(both) == 1 and (text := searched_for(request.args.get("s", ""))):
+                also = [Contact.id != contact_id, people_recorded_for(session, user)]
+                lines = read_page(session, user, ContactFilter(text=text), also=also).lines[:_MOST_TO_COMPARE]
+        return self.render(
+            "contacts/compare.html", both=both, lines=lines, form=SearchForm.on_page(text=text), searched=text
+        )
+
+    @expose("/<int:contact_id>/find-same", methods=["POST"])
+    def find_same(self, contact_id: int) -> ResponseReturnValue:
+        """Search for who may be the same person, by name or number."""
+        with self.reading() as (session, user):
+            find_contact(session, contact_id, user=user)
+        form, page = SearchForm(), url_for(".compare", contact_id=contact_id)
+
+        def found(_result: None) -> str:
+            return f"{page}?s={keep_search(form.text.data)}" if form.text.data else page
+
+        return self.submit_form(form, page, record_search, then=found)
 
     @expose("/<int:contact_id>/merge", methods=["POST"])
     def merge(self, contact_id: int) -> ResponseReturnValue:
@@ -376,8 +274,19 @@ class ContactsView(AdminPage):
             merge_people,
             contact_id,
             secret_key=self.secret_key,
-            message=_("Đã gộp hai người làm một. Muốn tách ra, bấm “Tách ra” ở mục Đã gộp với."),
+            message=_("Đã gộp hai người làm một. Muốn tách ra, bấm “Tách ra” ở dòng thời gian."),
             then=lambda merge: _url(merge.kept_id),
+        )
+
+    @expose("/<int:contact_id>/different", methods=["POST"])
+    def declare_different(self, contact_id: int) -> ResponseReturnValue:
+        """Record that two people are not the same."""
+        return self.submit_form(
+            DifferentForm(),
+            _url(contact_id),
+            declare_different,
+            contact_id,
+            message=_("Đã ghi là hai người khác nhau. Hai người này không được gợi ý gộp nữa."),
         )
 
     @expose("/<int:contact_id>/unmerge", methods=["POST"])
@@ -424,16 +333,30 @@ class ContactsView(AdminPage):
             person, phones = read_contact(session, contact_id, user=user)
             area = session.get(Area, person.area_code) if person.area_code else None
             district = session.get(Area, area.parent_code) if area and area.parent_code else None
+            talks = read_conversations(session, contact_id, user=user, opened=opened)
+            requests = read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id)
+            consents = read_consents(session, contact_id, seen_by=user if person.is_partial else None)
+            begin = max(0, request.args.get("from", 0, type=int))
             context = {
-                "removed": [] if person.is_partial else read_removed(session, contact_id),
                 "origins": read_origins(session, contact_id, user=user),
-                "talks": read_conversations(session, contact_id, user=user, opened=opened),
-                "requests": read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id),
-                "consents": read_consents(session, contact_id),
+                "talks": talks,
+                "requests": [each for each in requests if not each.request.done_at],
+                "consents": list({each.purpose: each for each in reversed(consents)}.values()),
                 "alike": read_likely_same(session, contact_id, user=user)
                 if may_open(user.role, "contacts.compare")
                 else [],
-                "merges": [] if person.is_partial else read_merges(session, contact_id),
+                # What was opened is shown once: all of it.
+                "timeline": read_timeline(
+                    session,
+                    person,
+                    phones,
+                    talks,
+                    requests,
+                    consents,
+                    user=user,
+                    begin=None if opened else begin,
+                ),
+                "begin": begin,
             }
             correct_form = CorrectForm.on_page(
                 name=person.name,
@@ -528,6 +451,7 @@ def _answer_form(talk: Conversation) -> AnswerForm:
     return form
 
 
+_MOST_TO_COMPARE = 10
 _SEARCHES = "searches"
 _SEARCHES_KEPT = 8  # an officer's open tabs; a cookie holds four kilobytes
 

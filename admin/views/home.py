@@ -19,7 +19,7 @@ from admin.views.base import AdminPage
 from admin.views.sending import decide_unknown_messages
 from admin.wording.errors import show_stored_error
 from admin.wording.filters import day as show_day
-from admin.wording.filters import moment, number
+from admin.wording.filters import moment, number, rows_waiting
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
@@ -42,6 +42,7 @@ from campaigns.rules.cases import CaseKind
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.cache import cached_count
+from outreach.imports.issues import count_waiting
 from outreach.models.accounts import NoticeKind, Role, User
 
 
@@ -233,18 +234,14 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Trả lời"),
             )
         )
-    for waiting_import in open_tasks.read_imports_to_review(session, user):
+    for waiting in count_waiting(session, user)[: open_tasks.MAX_ROWS]:
         tasks.append(
             Task(
-                _(
-                    "%(count)s dòng chờ xem lại trong danh sách “%(name)s”",
-                    count=waiting_import.rows,
-                    name=waiting_import.list_name,
-                ),
-                waiting_import.file_name,
-                _url_if_open(user, "lists.show", list_id=waiting_import.list_id),
+                _("Danh sách “%(name)s”: %(rows)s", name=waiting.list_name, rows=rows_waiting([waiting])),
+                waiting.file_name,
+                _url_if_open(user, "lists.waiting", list=waiting.list_id),
                 "info",
-                _("Danh sách"),
+                _("Quyết định"),
             )
         )
     today = now.astimezone(VIETNAM).date()

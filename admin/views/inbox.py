@@ -25,7 +25,7 @@ from admin.refusals import within_quota
 from admin.views.base import AdminPage
 from admin.wording.filters import kind_has_app, label_of, moment, number
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
-from campaigns.cases.conversation import read_conversation
+from campaigns.cases.conversation import read_items
 from campaigns.cases.handle_case import (
     RESULTS,
     Labelled,
@@ -115,7 +115,7 @@ class CasePages(AdminPage):
                 "inbox/case.html",
                 line=case_row,
                 told=telling_parts(reply.body, vocabulary_of(campaign), reply.label) if reply else [],
-                talk=read_conversation(session, case.recipient_id)
+                talk=read_items(session, [case.recipient_id])
                 if case.recipient_id and not case_row.is_masked
                 else [],
                 texts=texts,

@@ -29,7 +29,14 @@ from outreach.contacts.lists import (
 from outreach.contacts.place_questions import answer_place, read_questions
 from outreach.imports.change_list import archive_list, merge_list, remove_list, rename_list, split_list
 from outreach.imports.decide_issue import MAX_ALIKE, birth_years, decide_issue
-from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, Decision, count_similar, see_open_issues
+from outreach.imports.issues import (
+    BIRTH_UNCLEAR,
+    OTHER_COMMUNE,
+    Decision,
+    count_similar,
+    count_waiting,
+    see_open_issues,
+)
 from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_districts, read_place_names
@@ -154,6 +161,7 @@ class ListsView(AdminPage):
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lists = read_lists(session, user)
+            waiting = count_waiting(session, user)
             form = ListForm.on_page(organisation_id=user.organisation_id or 0)
             form.organisation_id.choices = read_organisations(session, user)
             _questions, open_places = read_questions(session, user)
@@ -161,6 +169,7 @@ class ListsView(AdminPage):
         return self.render(
             "contacts/lists.html",
             lists=lists,
+            waiting=waiting,
             form=form,
             open_places=open_places,
             open_languages=open_languages,
@@ -186,6 +195,7 @@ class ListsView(AdminPage):
     def show(self, list_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lists = read_lists(session, user, list_id=list_id)
+            waiting = count_waiting(session, user, list_id=list_id)
             if not lists:
                 abort(404)
             imports = read_imports(session, list_id)
@@ -206,6 +216,7 @@ class ListsView(AdminPage):
         return self.render(
             "contacts/list.html",
             list=lists[0],
+            waiting=waiting,
             imports=imports,
             uploads=uploads,
             form=form,
@@ -283,6 +294,7 @@ class ListsView(AdminPage):
         rows, count = self.do(see_open_issues, list_id=list_id)
         with self.reading() as (session, user):
             alike = count_similar(session, rows)
+            waiting = count_waiting(session, user, list_id=list_id)
             last = read_last(session, user, now=now)
             questions = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
             codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
@@ -296,6 +308,7 @@ class ListsView(AdminPage):
             "contacts/review.html",
             rows=rows,
             count=count,
+            waiting=waiting,
             alike=alike,
             most_alike=MAX_ALIKE,
             last=last,

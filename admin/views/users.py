@@ -13,11 +13,12 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from admin.forms import ChoiceField, Form, TextField, labelled, row_id
+from admin.forms import ChoiceField, Form, RowField, TextField, labelled, row_id
 from admin.views.organisations import area_choices, organisation_choices
 from admin.views.register_base import ChoiceFilter, TableRegister
 from campaigns.analytics.first_campaign import FirstStep, read_first_steps
 from campaigns.models.webhooks import Subscription
+from outreach.accounts.identities import read_identities, remove_identity
 from outreach.accounts.invitations import link_for
 from outreach.accounts.permissions import find_visible, visible_to
 from outreach.accounts.second_factor import remove_second_factor
@@ -81,6 +82,10 @@ class UserForm(InviteForm):
     email = None  # type: ignore[assignment]
 
 
+class IdentityForm(Form):
+    identity_id = RowField(name="identity")
+
+
 _IS_WAITING = User.password_hash.startswith(NO_PASSWORD)
 
 
@@ -98,7 +103,7 @@ class UsersView(TableRegister):
         ("state", _l("Tình trạng")),
         ("practised", _l("Đã tập")),
     )
-    export_columns = (*columns, ("created_at", _l("Tạo lúc")))
+    export_columns = (*columns, ("created_at", _l("Tạo lúc")), ("identities", _l("Đăng nhập chung")))
     sortable = (("email", User.email), ("name", User.name), ("organisation.name", Organisation.name))
     searched = (User.email, User.name, Organisation.name)
     search_label = _l("Tên, địa chỉ thư hoặc tổ chức")
@@ -128,11 +133,14 @@ class UsersView(TableRegister):
         count, users = super().get_list(*args, **values)
         with self.runtime.db.read() as session:
             g.first_steps = read_first_steps(session, [user.id for user in users])
+            g.identities = read_identities(session, [user.id for user in users])
         return count, users
 
     def _get_field_value(self, model: User, name: str) -> Any:
         if name == "practised":  # the steps of a first campaign
             return f"{len(g.first_steps[model.id])}/{len(FirstStep)}"
+        if name == "identities":
+            return "; ".join(f"{each.issuer} ({each.subject})" for each in g.identities.get(model.id, ()))
         return STATES[state_of(model)] if name == "state" else super()._get_field_value(model, name)
 
     @expose("/export.csv")
@@ -189,6 +197,16 @@ class UsersView(TableRegister):
         url, message = url_for(".show", user_id=user_id), _("Đã bỏ xác thực hai lớp của tài khoản này.")
         return self.do_and_tell(url, message, remove_second_factor, user_id)
 
+    @expose("/<int:user_id>/identity", methods=["POST"])
+    def remove_identity(self, user_id: int) -> ResponseReturnValue:
+        return self.submit_form(
+            IdentityForm(),
+            url_for(".show", user_id=user_id),
+            remove_identity,
+            user_id,
+            message=_("Đã bỏ nối tài khoản với nơi đăng nhập chung."),
+        )
+
     def _show_link(self, invited: User) -> ResponseReturnValue:
         """Redirect to the user's page, which shows the link for choosing a password once."""
         session[_LINK] = [invited.id, link_for(invited, self.settings)]
@@ -216,6 +234,7 @@ class UsersView(TableRegister):
                 ),
                 "is_me": me.id == user_id,
                 "sessions": read_sessions(db, user_id, now=datetime.now(UTC)),
+                "identities": read_identities(db, [user_id]).get(user_id, []),
             }
         return self.render(
             "settings/user.html",

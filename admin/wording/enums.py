@@ -11,6 +11,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from campaigns.analytics.first_campaign import FirstStep
+from campaigns.cases.timeline import Event
 from campaigns.models.figures import ReportChannel
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import AnswerPlace
@@ -143,6 +144,29 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         CaseOutcome.CLASSIFIED: _l("Đã phân loại"),
         CaseOutcome.WITHDRAWN: _l("Người dân rút lại"),
     },
+    "timeline": {
+        Event.SENT: _l("Đã gửi tin"),
+        Event.WAITING: _l("Tin trả lời chờ gửi"),
+        Event.REPORT: _l("Báo kết quả gửi"),
+        Event.SAID: _l("Trả lời"),
+        Event.OPENED: _l("Trang trả lời được mở"),
+        Event.PRESSED: _l("Bấm nút cài đặt"),
+        Event.MASKED: _l("Tin và câu trả lời về sức khỏe, đã che"),
+        Event.VISIT: _l("Cán bộ đến nhà"),
+        Event.ASKED: _l("Yêu cầu về dữ liệu"),
+        Event.RESPONDED: _l("Đã phản hồi yêu cầu"),
+        Event.FINISHED: _l("Đã trả lời yêu cầu"),
+        Event.CONSENT: _l("Đồng ý nhận tin"),
+        Event.CONSENT_WITHDRAWN: _l("Rút lại sự đồng ý"),
+        Event.SUPPRESSED: _l("Ngừng gửi tin đến số"),
+        Event.LIFTED: _l("Bỏ chặn số"),
+        Event.OPTED_OUT: _l("Từ chối nhận tin khi cán bộ đến nhà"),
+        Event.REMOVED: _l("Gỡ số"),
+        Event.RESTORED: _l("Lấy lại số"),
+        Event.IMPORTED: _l("Nhập vào danh sách"),
+        Event.IMPORTED_AGAIN: _l("Có trong tệp nhập lại"),
+        Event.MERGED: _l("Gộp với"),
+    },
     "place": {
         AnswerPlace.HOME: _l("tại nhà"),
         AnswerPlace.PHONE: _l("qua điện thoại"),
@@ -205,9 +229,9 @@ FAMILIES: dict[str, dict[Any, Any]] = {
     },
     "row": {
         PhoneStatus.OK: _l("Hợp lệ"),
-        PhoneStatus.REVIEW: _l("Cần xem lại"),
+        PhoneStatus.REVIEW: _l("Chờ quyết định"),
         PhoneStatus.REJECT: _l("Không hợp lệ"),
-        IssueStatus.QUESTION: _l("Đã nhập, cần hỏi thêm"),
+        IssueStatus.QUESTION: _l("Cần hỏi thêm"),
     },
     "row_reason": {
         "missing": _l("không có số điện thoại"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin.wording import enums
 from admin.wording.errors import show_error, show_stored_error
+from admin.wording.statuses import explain
 from campaigns.planning.kinds import KindFacts, facts_of, load_kinds, made_kinds
 from campaigns.rules.goals import GoalScope
 from campaigns.rules.kind_words import KindWords, read_words
@@ -21,6 +23,7 @@ from campaigns.rules.reports.document import SMALLEST_SHARE
 from campaigns.rules.reports.document import percent as percent_in_vietnamese
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipReason
+from outreach.imports.issues import WaitingRows
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.rules.gateway import Cause
 from outreach.rules.identity import Likeness, mask_number
@@ -248,6 +251,17 @@ def day(iso: str | None) -> str:
     return "/".join(part.lstrip("0") for part in reversed(iso.split("-"))) if iso else ""
 
 
+def rows_waiting(waiting: Iterable[WaitingRows]) -> str:
+    """Word how many rows of imports wait, each kind under its one name; "" for none."""
+    imports = list(waiting)
+    review, asked = sum(each.review for each in imports), sum(each.questions for each in imports)
+    parts = (
+        _("%(count)s dòng chờ quyết định", count=number(review)) if review else "",
+        _("%(count)s dòng cần hỏi thêm", count=number(asked)) if asked else "",
+    )
+    return ", ".join(filter(None, parts))
+
+
 def period(days: Period) -> str:
     """Word days without sending: ngày 10/2/2027 đến 16/2/2027 (nghỉ Tết)."""
     first, last = day(days.first.isoformat()), day(days.last.isoformat())
@@ -313,6 +327,7 @@ def install_filters(app: Flask) -> None:
     """Register the template filters."""
     app.jinja_env.filters.update(
         label=label_of,
+        explained=explain,
         level=name_of_level,
         number=number,
         percent=percent,
@@ -321,6 +336,7 @@ def install_filters(app: Flask) -> None:
         duration=duration,
         day=day,
         period=period,
+        rows_waiting=rows_waiting,
         quiet_reason=quiet_reason,
         gateway_fault=gateway_fault,
         mask_number=mask_number,

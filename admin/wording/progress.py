@@ -12,10 +12,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.wording.filters import LABELS, kind_words, label_of, name_of_level, number, percent
+from admin.wording.statuses import StatusWords, explain
 from campaigns.analytics.progress import LeadGoal, ProgressPage
 from campaigns.rules.progress import Concern, ConcernKind, Outlook, PlaceCounts, RankRow
 from campaigns.rules.reach import ReachMeasure, ReachTotals
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import MessageState, SkipReason
 
 # outlook: (colour of the badge, text)
 OUTLOOKS: dict[Outlook, tuple[str, Any]] = {
@@ -156,11 +158,15 @@ Parts = Mapping[tuple[int | None, int | None, str | None], ReachTotals]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the table: `values` by step, then the total. `is_part`: counted in the row above."""
+    """A row of the table: `values` by step, then the total. `is_part`: counted in the row above.
+
+    `status` explains what the row's messages have become.
+    """
 
     name: str
     values: list[int]
     is_part: bool = False
+    status: StatusWords | None = None
 
 
 def step_name(number: int) -> str:
@@ -184,8 +190,15 @@ def step_rows(
     """Return the rows of the reach table: results of each step's messages, and people's actions."""
     columns = [*steps, total]
 
-    def row(name: str, of: Callable[[ReachTotals], int], *, is_part: bool = False) -> Row:
-        return Row(name, [of(each) for each in columns], is_part)
+    def row(
+        name: str,
+        of: Callable[[ReachTotals], int],
+        *,
+        is_part: bool = False,
+        status: MessageState | SkipReason | None = None,
+    ) -> Row:
+        words = explain(status, "skip" if is_part else "message") if status else None
+        return Row(name, [of(each) for each in columns], is_part, words)
 
     def parts(measure: ReachMeasure, family: str) -> list[Row]:
         of_all = total.by.get(measure, {})
@@ -195,6 +208,7 @@ def step_rows(
                 word_of(family, detail, kind),
                 lambda each: each.by.get(measure, {}).get(detail, 0),
                 is_part=True,
+                status=SkipReason(detail) if family == "skip" and detail in list(SkipReason) else None,
             )
 
         return [one(detail) for detail in sorted(of_all, key=lambda each: -of_all[each])]
@@ -215,11 +229,11 @@ def step_rows(
             _("Bỏ qua khi đến lượt (không cần hoặc không được gửi)"), lambda each: sum(each.skipped.values())
         ),
         *parts(ReachMeasure.SKIPPED, "skip"),
-        row(_("Còn chờ hoặc đang xác minh"), lambda each: each.waiting),
-        row(_("Đã hủy"), lambda each: each.cancelled),
-        row(_("Đã gửi (nhà cung cấp tin nhắn đã nhận)"), lambda each: each.sent),
-        row(_("Đã đến máy"), lambda each: each.delivered),
-        row(_("Không đến được"), lambda each: each.failed),
+        row(_("Còn chờ hoặc đang xác minh"), lambda each: each.waiting, status=MessageState.UNKNOWN),
+        row(_("Đã hủy"), lambda each: each.cancelled, status=MessageState.CANCELLED),
+        row(_("Đã gửi (nhà cung cấp tin nhắn đã nhận)"), lambda each: each.sent, status=MessageState.SENT),
+        row(_("Đã đến máy"), lambda each: each.delivered, status=MessageState.DELIVERED),
+        row(_("Không đến được"), lambda each: each.failed, status=MessageState.UNDELIVERED),
         *parts(ReachMeasure.CAUSES, "cause"),
         row(_("Liên kết đã mở (chưa kiểm chứng)"), lambda each: each.opened),
         *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),

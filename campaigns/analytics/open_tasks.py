@@ -22,7 +22,6 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.core.db import count_rows
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import ContactList, ImportIssue, ListImport
 from outreach.rules.errors import NotFound
 from outreach.use_cases import use_case
 
@@ -43,17 +42,6 @@ class CampaignTask:
     by_user: bool = False
     unknown: int = 0
     undecided: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ImportTask:
-    """An import with rows for review."""
-
-    id: int
-    list_id: int
-    list_name: str
-    file_name: str
-    rows: int
 
 
 def read_submitted(session: Session, user: User) -> list[CampaignTask]:
@@ -136,24 +124,6 @@ def read_unknown(session: Session, user: User, *, now: datetime) -> list[Campaig
         .limit(MAX_ROWS)
     )
     return [CampaignTask(row.id, row.name, unknown=row.unknown, undecided=row.undecided) for row in rows]
-
-
-def read_imports_to_review(session: Session, user: User) -> list[ImportTask]:
-    """Return the imports with rows that wait for a decision, newest first."""
-    rows = session.execute(
-        select(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name, func.count())
-        .join(ImportIssue, ImportIssue.import_id == ListImport.id)
-        .join(ContactList, ContactList.id == ListImport.list_id)
-        .where(
-            ImportIssue.status == "review",
-            ImportIssue.decision.is_(None),
-            visible_to(session, user, ContactList.organisation_id),
-        )
-        .group_by(ListImport.id, ContactList.id, ContactList.name, ListImport.file_name)
-        .order_by(ListImport.id.desc())
-        .limit(MAX_ROWS)
-    )
-    return [ImportTask(*row) for row in rows]
 
 
 def read_current(session: Session, user: User) -> list[Campaign]:

@@ -47,8 +47,11 @@ class ConversationItem:
 
     at: datetime
     is_ours: bool
+    recipient_id: int | None = None
+    answer_id: int | None = None
     text: str = ""
     state: MessageState | None = None
+    segments: int = 0
     label: str | None = None
     own: str = ""  # the campaign's own answer that it is
     source: AnswerSource | None = None
@@ -63,7 +66,7 @@ class ConversationItem:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Conversation with a contact in one campaign. `answer` is the current label or `opt_out_drive`, `cases` are open.
+    """A contact in one campaign. `answer` is the current label or `opt_out_drive`, `cases` are open.
 
     Of one that is masked, nothing of what was said is read.
     """
@@ -77,7 +80,6 @@ class Conversation:
     is_masked: bool
     own_answers: tuple[OwnAnswer, ...] = ()
     own_answer: int | None = None
-    said: list[ConversationItem] = field(default_factory=list)
     cases: list[tuple[int, CaseKind]] = field(default_factory=list)
 
     @property
@@ -89,7 +91,7 @@ class Conversation:
 def read_conversations(
     session: Session, contact_id: int, *, user: User, opened: bool = False
 ) -> list[Conversation]:
-    """Read a contact's conversations in the campaigns the user may see, the latest first.
+    """Read a contact's campaigns that the user may see, the latest first; `read_items` has what was said in them.
 
     Those about health are masked unless `opened`; see `open_answers`. Raises NotFound.
     """
@@ -122,9 +124,6 @@ def read_conversations(
         conversation.recipient_id: conversation for conversation in conversations
     }
     ids = [conversation.recipient_id for conversation in conversations]
-    read = [each.recipient_id for each in conversations if not each.is_masked]
-    for recipient_id, item in [*_messages(session, read), *_answers(session, read)]:
-        by_recipient[recipient_id].said.append(item)
     open_cases = session.execute(
         select(Case.recipient_id, Case.id, Case.kind)
         .where(
@@ -136,15 +135,13 @@ def read_conversations(
     )
     for recipient_id, case_id, kind in open_cases:
         by_recipient[recipient_id].cases.append((case_id, kind))
-    for conversation in conversations:
-        conversation.said.sort(key=lambda item: item.at)
     return conversations
 
 
-def read_conversation(session: Session, recipient_id: int) -> list[ConversationItem]:
-    """Read the conversation with one recipient. The caller must have checked that the user may see them."""
-    items = [*_messages(session, [recipient_id]), *_answers(session, [recipient_id])]
-    return sorted((item for _recipient, item in items), key=lambda item: item.at)
+def read_items(session: Session, recipients: list[int]) -> list[ConversationItem]:
+    """Read what was said to and by recipients, the oldest first. The caller must have checked that the user may see them."""
+    items = [*_messages(session, recipients), *_answers(session, recipients)]
+    return sorted(items, key=lambda item: item.at)
 
 
 @use_case
@@ -254,27 +251,23 @@ def has_answered(
     )
 
 
-def _messages(session: Session, recipients: list[int]) -> list[tuple[int | None, ConversationItem]]:
+def _messages(session: Session, recipients: list[int]) -> list[ConversationItem]:
     rows = session.execute(
-        select(Message.recipient_id, Message.state, Attempt.claimed_at, Attempt.body)
+        select(Message.recipient_id, Message.state, Attempt.claimed_at, Attempt.body, Attempt.segments)
         .join(Attempt, Attempt.message_id == Message.id)
         .where(Message.recipient_id.in_(recipients))
         .order_by(Attempt.id)
     )
     items = [
-        (recipient, ConversationItem(at, True, text=mask_tokens(body), state=state))
-        for recipient, state, at, body in rows
+        ConversationItem(at, True, recipient, text=mask_tokens(body), state=state, segments=segments)
+        for recipient, state, at, body, segments in rows
     ]
     for sent in read_sent(session, Message.recipient_id.in_(recipients)):
         at = sent.due_at or sent.answered_at
         if sent.sent_at is None and at:
+            text = mask_tokens(sent.text or "")
             items.append(
-                (
-                    sent.recipient_id,
-                    ConversationItem(
-                        at, True, text=mask_tokens(sent.text or ""), state=sent.state, waiting=sent
-                    ),
-                )
+                ConversationItem(at, True, sent.recipient_id, text=text, state=sent.state, waiting=sent)
             )
     return items
 
@@ -288,7 +281,7 @@ def _word(answer: Answer) -> str:
     return OPT_OUT_OF_DRIVE if answer.drive_only else answer.label
 
 
-def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, ConversationItem]]:
+def _answers(session: Session, recipients: list[int]) -> list[ConversationItem]:
     contents = session.execute(
         select(Recipient.id, Campaign.content)
         .join(Campaign, Campaign.id == Recipient.campaign_id)
@@ -301,16 +294,15 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
         .where(Reply.recipient_id.in_(recipients))
     )
     items = [
-        (
+        ConversationItem(
+            reply.received_at,
+            False,
             reply.recipient_id,
-            ConversationItem(
-                reply.received_at,
-                False,
-                text=mask_tokens(reply.body),
-                label=_word(answer) if answer else reply.label,
-                own=_own_text(own[reply.recipient_id], answer.own_answer) if answer else "",
-                source=reply.channel.source,
-            ),
+            answer.id if answer else None,
+            text=mask_tokens(reply.body),
+            label=_word(answer) if answer else reply.label,
+            own=_own_text(own[reply.recipient_id], answer.own_answer) if answer else "",
+            source=reply.channel.source,
         )
         for reply, answer in replies
     ]
@@ -326,6 +318,8 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
         item = ConversationItem(
             answer.at,
             False,
+            answer.recipient_id,
+            answer.id,
             label=_word(answer),
             own=_own_text(own[answer.recipient_id], answer.own_answer),
             source=answer.source,
@@ -334,5 +328,5 @@ def _answers(session: Session, recipients: list[int]) -> list[tuple[int | None, 
             note=note or "",
             by=name or email or "",
         )
-        items.append((answer.recipient_id, item))
+        items.append(item)
     return items

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Table, and_, delete, exists, insert, select, tuple_, update
+from sqlalchemy import BigInteger, Column, Row, Table, and_, delete, exists, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import add_recipient
@@ -43,6 +43,7 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
 _FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id", "opted_out_at")
@@ -246,6 +247,10 @@ def _json(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
+def _as_json(row: Row[Any]) -> dict[str, Any]:
+    return {name: _json(value) for name, value in row._mapping.items()}
+
+
 def _from_json(name: str, value: Any) -> Any:
     return datetime.fromisoformat(value) if value and name.endswith("_at") else value
 
@@ -367,7 +372,7 @@ def _move_all(
             twin = table.alias()
             same = and_(twin.c[column.name] == to, *(twin.c[key.name] == key for key in keys))
             doubled = and_(column == former, exists().where(same))
-            if rows := [dict(row._mapping) for row in session.execute(select(table).where(doubled))]:
+            if rows := [*map(_as_json, session.execute(select(table).where(doubled)))]:
                 dropped[table.name] = rows
                 change_rows(session, delete(table).where(doubled))
         of_former = [column == former]
@@ -460,6 +465,7 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     """Make the merged contact again, with its rows and numbers as far as the kept one still has them. Returns its id."""
     data, kept_id = merge.data, merge.kept_id
     facts = {name: _from_json(name, value) for name, value in data["facts"].items()}
+    facts["given_key"] = name_order(facts["name"])  # kept in another form before 0107
     person = Contact(**facts, updated_at=now)
     if session.get(Contact, merge.merged_id) is None:  # SQLite gives the last id again
         person.id = merge.merged_id
@@ -475,7 +481,8 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
         change_rows(session, update(table).where(column == kept_id, rows).values({column.name: person.id}))
     for name, rows_dropped in data["dropped"].items():
         table, column = tables[name]
-        session.execute(insert(table), [{**row, column.name: person.id} for row in rows_dropped])
+        restored = [{name: _from_json(name, value) for name, value in row.items()} for row in rows_dropped]
+        session.execute(insert(table), [{**row, column.name: person.id} for row in restored])
     _restore_recipients(session, merge)
     present = {phone_id for phone_id, _position in _phones_of(session, [kept_id])[kept_id]}
     given_back = [(phone_id, position) for phone_id, position in data["phones"] if phone_id in present]

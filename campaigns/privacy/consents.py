@@ -16,7 +16,7 @@ from campaigns.rules.privacy import Childhood, childhood
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role
+from outreach.accounts.permissions import require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput
@@ -75,12 +75,15 @@ def record_consent(
     return made
 
 
-def read_consents(session: Session, contact_id: int) -> list[ConsentEvent]:
-    """Return all events about a person, the latest first.
+def read_consents(session: Session, contact_id: int, *, seen_by: User | None = None) -> list[ConsentEvent]:
+    """Return all events about a person, the latest first; with `seen_by` those that this user's organisations recorded.
 
     Without a scope check: the caller must have found the contact for the user.
     """
     query = select(ConsentEvent).where(ConsentEvent.contact_id == contact_id)
+    if seen_by is not None:
+        query = query.join(User, User.id == ConsentEvent.recorded_by)
+        query = query.where(visible_to(session, seen_by, User.organisation_id))
     return list(session.scalars(query.order_by(ConsentEvent.id.desc())))
 
 

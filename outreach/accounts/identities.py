@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
+from outreach.accounts.permissions import require_role
 from outreach.accounts.sessions import end_sessions
 from outreach.accounts.users import create_user, require_other_administrator
 from outreach.models.accounts import Organisation, Role, User, UserIdentity
-from outreach.rules.errors import NotAllowed
+from outreach.rules.errors import NotAllowed, NotFound
 from outreach.rules.role_map import MappedRole, role_of
 from outreach.use_cases import use_case
 
@@ -58,6 +59,32 @@ def find_or_link(
             return None
         _follow(session, user, mapped, now=now)
     return user
+
+
+def read_identities(session: Session, user_ids: Collection[int]) -> dict[int, list[UserIdentity]]:
+    """Return the linked identities of users, the oldest first; users without one have no entry."""
+    found: dict[int, list[UserIdentity]] = {}
+    for each in session.scalars(
+        select(UserIdentity).where(UserIdentity.user_id.in_(user_ids)).order_by(UserIdentity.id)
+    ):
+        found.setdefault(each.user_id, []).append(each)
+    return found
+
+
+@use_case
+def remove_identity(session: Session, user_id: int, *, identity_id: int, user: User, now: datetime) -> None:
+    """Remove a linked identity, as when somebody's account at the provider was made anew, and end the user's sessions.
+
+    Who signs in there next with the user's verified address is linked again. Raises NotFound, NotAllowed.
+    """
+    require_role(user)
+    account = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
+    known = session.get(UserIdentity, identity_id)
+    if account is None or known is None or known.user_id != user_id:
+        raise NotFound("user_not_found")
+    session.delete(known)
+    ended = end_sessions(session, user_id, now=now)
+    audit.record(session, "user.identity_removed", account, user, now, sessions=ended)
 
 
 def has_made_account(session: Session, user_id: int) -> bool:

@@ -33,8 +33,9 @@ from outreach.models.contacts import (
 )
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
-from outreach.rules.identity import given_key, name_key
+from outreach.rules.identity import name_key
 from outreach.rules.languages import NAMES
+from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
 MAY_LIFT = {
@@ -224,7 +225,7 @@ def correct_contact(
     if changed:
         for key, value in values.items():
             setattr(person, key, value)
-        person.name_key, person.given_key, person.updated_at = name_key(name), given_key(name), now
+        person.name_key, person.given_key, person.updated_at = name_key(name), name_order(name), now
         audit.record_change(
             session, "contact.correct", f"contacts:{contact_id}", user, now, changes, fields=changed
         )

@@ -28,9 +28,11 @@ from outreach.places.areas import descendants
 from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_history
 from outreach.rules.identity import mask_number, words_of
 from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.sort_order import order_ranges
 from outreach.use_cases import use_case
 
 ON_A_PAGE = 50
+_MARKS = "ghijklmopqrstuvw"  # of the ranges of given names, in a cursor
 MOST_COUNTED = 1_000
 
 
@@ -221,14 +223,18 @@ def _index_ranges(text: str, user: User) -> list[_IndexRange]:
         return [_IndexRange("g", Contact.given_key)]
     name_begins = begins(Contact.name_key, "".join(words))
     *first_words, last = words
-    given_name_begins = and_(
+    has_words = and_(
         not_(name_begins),
-        begins(Contact.given_key, last),
+        Contact.given_key.contains(f"\t{last}", autoescape=True),
         *(Contact.given_key.contains(f" {word}", autoescape=True) for word in first_words),
     )
+    ranges = order_ranges(last, most=len(_MARKS))
     return [
         _IndexRange("n", Contact.name_key, name_begins),
-        _IndexRange("g", Contact.given_key, given_name_begins),
+        *(
+            _IndexRange(mark, Contact.given_key, and_(begins(Contact.given_key, start), has_words))
+            for mark, start in zip(_MARKS, ranges, strict=False)
+        ),
     ]
 
 

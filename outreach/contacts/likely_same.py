@@ -1,19 +1,24 @@
-"""People of the directory who may be one person, to be compared by an officer."""
+"""People of the directory who may be one person, to be compared by an officer, who may say that they are not."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from outreach.contacts.contact import find_contact
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.contact import find_contact, find_recorded_contact
 from outreach.contacts.directory import people_recorded_for, people_visible_to, read_stated
-from outreach.models.accounts import User
-from outreach.models.contacts import Contact, ContactPhone
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, ContactPhone, DifferentPerson
 from outreach.models.places import Area
+from outreach.rules.errors import BadInput
 from outreach.rules.identity import Likeness, likeness
+from outreach.use_cases import use_case
 
 _MOST_SHOWN = 10
 # Of all who were born in the same year in one commune, or have the same name: more than any commune has.
@@ -55,6 +60,7 @@ def read_likely_same(session: Session, contact_id: int, *, user: User) -> list[L
             .outerjoin(Area, Area.code == Contact.area_code)
             .where(
                 Contact.id != contact_id,
+                Contact.id.not_in(_declared_different(contact_id)),
                 or_(*meant),
                 people_visible_to(session, user),
                 people_recorded_for(session, user),
@@ -70,3 +76,36 @@ def read_likely_same(session: Session, contact_id: int, *, user: User) -> list[L
     ]
     order = list(Likeness)
     return sorted(found, key=lambda each: (order.index(each.why), each.id))[:_MOST_SHOWN]
+
+
+@use_case
+def declare_different(session: Session, contact_id: int, other_id: int, *, user: User, now: datetime) -> None:
+    """Record that two people are not the same: neither is offered as the other again. Saying it twice is once.
+
+    Raises NotFound, NotAllowed, BadInput for the same contact.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    if contact_id == other_id:
+        raise BadInput("people_merge_unfit")
+    people = sorted((contact_id, other_id))
+    # Two officers may say it at once: the second waits for the lock and finds it said.
+    session.execute(select(Contact.id).where(Contact.id.in_(people)).order_by(Contact.id).with_for_update())
+    for each in people:
+        find_recorded_contact(session, each, user=user)
+    pair = "-".join(map(str, people))
+    said = set(session.scalars(select(DifferentPerson.contact_id).where(DifferentPerson.pair == pair)))
+    if said == {*people}:
+        return
+    for each in {*people} - said:
+        session.add(DifferentPerson(pair=pair, contact_id=each, said_by=user.id, said_at=now))
+        other = sum(people) - each
+        audit.record(session, "contact.different", f"contacts:{each}", user, now, other_person=other)
+
+
+def _declared_different(contact_id: int) -> Any:
+    own, other = aliased(DifferentPerson), aliased(DifferentPerson)
+    return (
+        select(other.contact_id)
+        .join(own, own.pair == other.pair)
+        .where(own.contact_id == contact_id, other.contact_id != contact_id)
+    )

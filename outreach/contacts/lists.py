@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -19,7 +18,6 @@ from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
-    ImportIssue,
     LegalBasis,
     ListImport,
     Membership,
@@ -37,7 +35,7 @@ _OPEN_STATES = (UploadState.CHECKING, UploadState.READY, UploadState.STORING)
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """List with its counts. review: open issues of its imports, questions included."""
+    """List with its counts."""
 
     id: int
     name: str
@@ -45,7 +43,6 @@ class ListRow:
     organisation: str
     people: int
     imports: int
-    review: int
     last_import: datetime | None
     basis: LegalBasis | None
     basis_since: str | None
@@ -67,14 +64,12 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
         key=lambda row: (vietnamese_order(row[1]), vietnamese_order(row[0].name)),
     )
     ids = [contact_list.id for contact_list, _ in rows]
-    people = _counts(session, Membership.list_id, ids)
-    review = _counts(
-        session,
-        ListImport.list_id,
-        ids,
-        ImportIssue,
-        ImportIssue.status != "reject",
-        ImportIssue.decision.is_(None),
+    people = dict(
+        session.execute(
+            select(Membership.list_id, func.count())
+            .where(Membership.list_id.in_(ids))
+            .group_by(Membership.list_id)
+        ).all()
     )
     imports = {
         list_id: (count, last)
@@ -92,7 +87,6 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
             organisation=organisation,
             people=people.get(contact_list.id, 0),
             imports=imports.get(contact_list.id, (0, None))[0],
-            review=review.get(contact_list.id, 0),
             last_import=imports.get(contact_list.id, (0, None))[1],
             basis=contact_list.basis,
             basis_since=contact_list.basis_since,
@@ -101,13 +95,6 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
         )
         for contact_list, organisation in rows
     ]
-
-
-def _counts(session: Session, column: Any, ids: list[int], table: Any = None, *where: Any) -> dict[int, int]:
-    query = select(column, func.count()).where(column.in_(ids), *where).group_by(column)
-    if table is not None:
-        query = query.join(table, table.import_id == ListImport.id)
-    return dict(session.execute(query).all())
 
 
 def read_names(session: Session, user: User) -> list[tuple[int, str, str]]:

@@ -38,12 +38,13 @@ from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImp
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gazetteer import PlaceMatch
-from outreach.rules.identity import given_key, name_key
+from outreach.rules.identity import name_key
 from outreach.rules.list_columns import Header
 from outreach.rules.list_rows import CheckedRow, Sex
 from outreach.rules.people_beside import PersonBeside
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
+from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
 MAX_ALIKE = 2000  # rows decided at once
@@ -231,7 +232,7 @@ def _store(
             contact = session.get_one(Contact, person.id)
             issue.undo = {**issue.undo, "name": contact.name}
             contact.name, contact.updated_at = issue.cells["name"][:120], now
-            contact.name_key, contact.given_key = name_key(contact.name), given_key(contact.name)
+            contact.name_key, contact.given_key = name_key(contact.name), name_order(contact.name)
             record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
         _count(list_import, each.outcome)
 
@@ -306,7 +307,7 @@ def _row(issue: ImportIssue, numbers: list[str]) -> CheckedRow:
         stt="",
         name=cells["name"],
         name_key=name_key(cells["name"]),
-        given_key=given_key(cells["name"]),
+        given_key=name_order(cells["name"]),
         birth_year=cells["birth_year"],
         sex=Sex(cells["sex"]) if cells["sex"] else None,
         village=cells["village"],

@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, String, case, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -272,6 +272,40 @@ def read_open_issues(
     ], count or 0
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingRows:
+    """Rows of one import that wait: `review` are not stored until somebody decides, `questions` are, and one detail is asked."""
+
+    file_name: str
+    list_id: int
+    list_name: str
+    review: int
+    questions: int
+
+
+def count_waiting(session: Session, user: User, *, list_id: int | None = None) -> list[WaitingRows]:
+    """Return what waits in the lists that a user may see, the newest import first: pages show these numbers alone."""
+    is_review = case((ImportIssue.status == IssueStatus.REVIEW, 1), else_=0)
+    query = (
+        select(
+            *(ListImport.file_name, ContactList.id, ContactList.name),
+            *(func.sum(is_review), func.sum(1 - is_review)),
+        )
+        .join(ImportIssue, ImportIssue.import_id == ListImport.id)
+        .join(ContactList, ContactList.id == ListImport.list_id)
+        .where(
+            visible_to(session, user, ContactList.organisation_id),
+            issues_within_area(session, user),
+            *IS_WAITING,
+        )
+        .group_by(ListImport.id, ListImport.file_name, ContactList.id, ContactList.name)
+        .order_by(ListImport.id.desc())
+    )
+    if list_id is not None:
+        query = query.where(ContactList.id == list_id)
+    return [WaitingRows(*row) for row in session.execute(query)]
+
+
 @use_case
 def see_open_issues(
     session: Session, *, list_id: int | None, user: User, now: datetime
@@ -345,7 +379,7 @@ REASONS = {
     "other_commune": "xã, phường khác với xã, phường đã biết của người này: ở đâu là đúng?",
     "birth_unclear": "năm sinh chỉ có hai chữ số: là năm sinh hay là tuổi?",
 }
-_STATUS = {IssueStatus.REVIEW: "cần xem lại", IssueStatus.REJECT: "không hợp lệ"}
+_STATUS = {IssueStatus.REVIEW: "chờ quyết định", IssueStatus.REJECT: "không hợp lệ"}
 _ADDED_COLUMNS = ("Tình trạng", "Lý do", "Dòng trong tệp gốc", "Mã dòng (giữ nguyên)")
 _FETCH_ROWS = 1000
 

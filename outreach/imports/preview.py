@@ -201,6 +201,7 @@ class PreviewCounts:
         merger.load_namesakes(rows)
         outcomes = list[tuple[str, str]]()
         issues, moved = list[_IssueRow](), list[_IssueRow]()
+        places = list[int]()  # of the issues among the outcomes
         for row in rows:
             self.counts["values"] += len(row.values)
             self.counts["unfit_values"] += len(row.unfit)
@@ -216,6 +217,7 @@ class PreviewCounts:
                 refusal = next((each for _person, each in matches if each), None)
                 if refusal and refusal[2] not in self._merged:
                     issues.append((row, *refusal))
+                    places.append(len(outcomes))
                     outcomes.append((refusal[0].value, refusal[1]))
                     self.counts["at_the_door"] += row.is_at_the_door and refusal[0] is IssueStatus.REJECT
                     continue
@@ -234,6 +236,8 @@ class PreviewCounts:
         self.counts["moved"] += question_statuses.count(IssueStatus.QUESTION)
         issue_statuses = count_issues(session, issues, list_import=self._list_import)
         self.counts["known"] += issue_statuses.count(None)  # accepted by an earlier decision
+        for place, status in zip(places, issue_statuses, strict=True):
+            outcomes[place] = (status.value, outcomes[place][1]) if status else (PhoneStatus.OK.value, "")
         self.counts.update(status.value for status in issue_statuses if status)
         self.counts["ok"] += len(rows) - len(issues) + issue_statuses.count(None)
         self.counts["rows"] += len(rows)

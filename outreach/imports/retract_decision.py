@@ -24,7 +24,8 @@ from outreach.imports.undo_import import changes_of_other_imports, remove_links,
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ImportChange, ImportIssue, KeptValue, ListImport, Membership
 from outreach.rules.errors import WrongState
-from outreach.rules.identity import given_key, name_key
+from outreach.rules.identity import name_key
+from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
 OFFERED_FOR = timedelta(hours=1)
@@ -124,7 +125,7 @@ def _undo_decision(
         return
     if undo.get("name") is not None and person.name == issue.cells["name"][:120]:
         undone_name, person.name = person.name, undo["name"]
-        person.name_key, person.given_key = name_key(person.name), given_key(person.name)
+        person.name_key, person.given_key = name_key(person.name), name_order(person.name)
         record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
     other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
     values, phones = undo.get("values", {}), undo.get("phones", [])

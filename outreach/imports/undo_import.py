@@ -49,6 +49,7 @@ _CONTACT_TABLES = {
     "person_merges",
     "contact_phones",
     "kept_values",
+    "different_people",
     "import_changes",
     "import_issues",
     "removed_phones",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from outreach.core.db import Base, BaseWithId, BigId, Key, enum_type, partial_index
 from outreach.models.accounts import User
-from outreach.rules.identity import given_key
+from outreach.rules.sort_order import name_order
 
 
 def _reversed(context: Any) -> str:
@@ -19,7 +19,7 @@ def _reversed(context: Any) -> str:
 
 
 def _given_key(context: Any) -> str:
-    return given_key(str(context.get_current_parameters().get("name") or ""))
+    return name_order(str(context.get_current_parameters().get("name") or ""))
 
 
 class Phone(BaseWithId):
@@ -52,7 +52,7 @@ class Contact(BaseWithId):
     name: Mapped[str] = mapped_column(String(120), default="")
     # Unaccented, lower case, no spaces: "A HUYNH" and "A Huynh" on one phone are one person.
     name_key: Mapped[str] = mapped_column(Key(120), default="")
-    # The name's words from the last to the first: a Vietnamese directory is sorted by given name.
+    # A Vietnamese directory is sorted by given name: `name_order` of outreach/rules/sort_order.py.
     given_key: Mapped[str] = mapped_column(Key(160), default=_given_key, server_default="")
     birth_year: Mapped[int | None]
     sex: Mapped[str | None] = mapped_column(String(1))
@@ -402,6 +402,22 @@ class PersonMerge(BaseWithId):
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     merged_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     merged_at: Mapped[datetime]
+
+
+class DifferentPerson(Base):
+    """One of two people of whom an officer said that they are not the same; `pair` is both ids, the lower first.
+
+    The two rows of a pair have one contact each, so that a merge moves them as it does all rows of a contact.
+    """
+
+    __tablename__ = "different_people"
+
+    pair: Mapped[str] = mapped_column(String(41), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    said_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    said_at: Mapped[datetime]
 
 
 class RowsReceived(BaseWithId):

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from outreach.rules.cells import Row, cell_text, written
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
-from outreach.rules.identity import given_key, name_key
+from outreach.rules.identity import name_key
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Column, Header
@@ -37,6 +37,7 @@ from outreach.rules.phone_texts import (
     read_phone_in_text,
     without_numbers,
 )
+from outreach.rules.sort_order import name_order
 
 _PLACES = (Column.VILLAGE, Column.COMMUNE, Column.DISTRICT, Column.UNIT)
 _BIRTHS = (Column.BIRTH, Column.BIRTH_OF_MEN, Column.BIRTH_OF_WOMEN)
@@ -85,8 +86,8 @@ class CheckedRow:
     `row` counts the people of the whole file from 1, over all its sheets; `line` is the row's number in its sheet
     as a spreadsheet shows it. `birth_year` is None when absent or unreadable; where the cell may be a year or an
     age, its text is in `birth_doubt`. `has_smartphone` is None when the list does not say. `corrects` names the
-    row of an earlier import that this one corrects, "L12.345" for row 345 of import 12. `name_key` and `given_key` are
-    those of the name (see `identity`).
+    row of an earlier import that this one corrects, "L12.345" for row 345 of import 12. `name_key` is that of
+    the name (see `identity`), `given_key` its `name_order`.
     """
 
     row: int
@@ -140,7 +141,7 @@ class CheckedRow:
                 self,
                 name=each.name,
                 name_key=name_key(each.name),
-                given_key=given_key(each.name),
+                given_key=name_order(each.name),
                 birth_year=each.birth_year,
                 sex=None,
                 phone=replace(self.phone, numbers=each.numbers),
@@ -272,7 +273,7 @@ class RowReader:
             stt=text(Column.STT, ""),
             name=name,
             name_key=name_key(name),
-            given_key=given_key(name),
+            given_key=name_order(name),
             birth_year=birth_year,
             sex=self._sex(texts),
             village=village,

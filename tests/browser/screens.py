@@ -114,6 +114,7 @@ SCREENS = [
     Screen("contacts.index", "/admin/people/?area=00", AUTHOR),
     Screen("contacts.show", "/admin/people/{person}/", AUTHOR),
     Screen("contacts.show", "/admin/people/{merged}/", AUTHOR),
+    Screen("contacts.compare", "/admin/people/{merged}/compare", AUTHOR),
     Screen("contacts.compare", "/admin/people/{merged}/compare?with={alike_person}", AUTHOR),
     Screen("privacy_requests.index", "/admin/requests/", APPROVER),
     Screen("data_protection.index", "/admin/data-protection/"),

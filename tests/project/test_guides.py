@@ -9,6 +9,9 @@ import pytest
 
 from admin.permissions import ROUTES
 from admin.views.guides import PICTURES, SECTIONS, names, read_guide, section_of
+from admin.wording.filters import LABELS
+from admin.wording.statuses import STATUSES
+from campaigns.rules.states import MessageState, SkipReason
 from tests.project.test_layout import ROOT
 from tests.project.test_translations import catalogue
 
@@ -64,3 +67,14 @@ def test_an_english_guide_has_the_sections_and_the_words_of_the_english_pages(pa
     named = re.findall(r"\*\*([^*]+)\*\*", path.read_text(encoding="utf-8"))
     assert [words for words in named if words not in shown] == []
     assert len(named) == len(re.findall(r"\*\*([^*]+)\*\*", GUIDES[path.stem]))
+
+
+def test_the_guide_explains_a_message_s_status_in_the_words_of_the_pages() -> None:
+    told = [
+        f"| {LABELS[f'{family}.{value.value}']} | {words.means} | {words.todo} | {words.charged} |"
+        for family, statuses in STATUSES.items()
+        for value, words in statuses.items()
+    ]
+    assert "\n".join(told) in GUIDES["can-bo"]
+    assert {*STATUSES["message"]} == {*MessageState}
+    assert {*STATUSES["skip"]} == {*SkipReason}

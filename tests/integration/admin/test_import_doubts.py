@@ -50,7 +50,7 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
     hand_in(client, world, "a.csv", DOUBTS.encode())
     work_on(world)
     page = client.get("/admin/imports/1/").text
-    assert "4 dòng cần xem lại" in page
+    assert "4 dòng sửa được ngay" in page
     assert 'name="phone.0.3" value="0905OOO124"' in page
     assert "Tách thành 2 người" in page
     post(
@@ -63,7 +63,7 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
     assert upload(world).counts.items() >= {"rows": 4, "ok": 4, "review": 0, "reject": 0}.items()
     assert count(world, Contact) == 0
     page = client.get("/admin/imports/1/").text
-    assert "dòng cần xem lại" not in page
+    assert "dòng sửa được ngay" not in page
     assert "Đã sửa 4 dòng của tệp này." in page
     post(client, "/admin/imports/1/confirm")
     work_on(world)

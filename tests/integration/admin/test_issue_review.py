@@ -87,11 +87,12 @@ def test_one_press_for_all_rows_alike_and_one_to_take_it_back(
     page = client.get("/admin/lists/waiting").text
     assert "Như nhau cho cả 5 dòng" in page
     assert "Hoàn tác" not in page
-    assert "5 dòng chờ xem lại" in client.get("/admin/").text
+    for path in ("/admin/", "/admin/lists/waiting"):
+        assert "5 dòng chờ quyết định, 1 dòng cần hỏi thêm" in client.get(path).text, "one name for a number"
     page = client.get(post(client, "/admin/lists/waiting/2", decision="taken", alike="1").location).text
     assert "Đã quyết định như nhau cho 5 dòng" in page
     assert "còn 1 dòng" in page
-    assert "dòng chờ xem lại" not in client.get("/admin/").text
+    assert "dòng chờ quyết định" not in client.get("/admin/").text
     assert len(people(world)) == 6
     retract = re.search(r'action="(/admin/lists/waiting/\d+/retract)"', page)
     assert retract

@@ -120,8 +120,10 @@ def phone_id(world: World, index: int) -> int:
 def test_the_page_and_the_directory_show_what_the_file_itself_brought(
     client: FlaskClient, world: World, person: int
 ) -> None:
-    secrets = ("1961", "Làng Kà", "Xã 23500", mask_number(number(2)), "gọi điện xin thôi")
+    secrets = ("1961", "Làng Kà", "Xã 23500", mask_number(number(2)), "gọi điện xin thôi", "phiếu ký số 7")
     pages = [f"/admin/people/{person}/", "/admin/people/"]
+    signed_in(client, PROVINCE)
+    post(client, f"/admin/requests/of/{person}/consent", given="yes", evidence="phiếu ký số 7")
     signed_in(client, NOSY)
     for page in pages:
         shown = client.get(page).text
@@ -129,6 +131,8 @@ def test_the_page_and_the_directory_show_what_the_file_itself_brought(
         assert mask_number(number(1)) in shown
         assert not [secret for secret in secrets if secret in shown.split("</form>")[-1]]
     assert "do tổ chức khác ghi nhận" in client.get(pages[0]).text
+    line = client.get(pages[0]).text.split('<ol class="timeline">')[1]
+    assert line.split("</ol>")[0].count("<li>") == 2, "their own two imports alone"
     signed_in(client, PROVINCE)
     shown = client.get(pages[0]).text
     assert all(secret in shown for secret in secrets)

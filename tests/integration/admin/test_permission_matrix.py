@@ -160,6 +160,8 @@ POST contacts.correct         ASP..
 POST contacts.add_number      ASP..
 POST contacts.remove_number   ASP..
 GET  contacts.compare         ASP..
+POST contacts.find_same       ASP..
+POST contacts.declare_different ASP..
 POST contacts.merge           ASP..
 POST contacts.unmerge      ASP..
 POST contacts.answer          ASP..
@@ -265,6 +267,7 @@ POST users.disable          A....
 POST users.enable           A....
 POST users.link             A....
 POST users.sign_out         A....
+POST users.remove_identity A....
 POST users.drop_second_factor A....
 GET  first_setup.show       open 404 404
 POST first_setup.set_up     open 404 404
@@ -385,6 +388,7 @@ REFUSED_WITHIN = {
     "campaigns.drop": {404},
     "account.remove_filters": {404},  # another user's
     "contacts.unmerge": {404},  # nobody was merged
+    "users.remove_identity": {404},  # nobody signs in by a provider
     "account.end_session": {404},  # another's: what is one's own is known to its page alone
     "lists.answer_place": {404},  # no place is open
     "lists.settle_spelling": {404},  # no spelling is open
@@ -456,6 +460,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "contacts.answer": {"campaign": values["launched_id"], "answer": "not_yet", "place": "home"},
         "contacts.merge": {"other": values["contact_id"]},
         "contacts.unmerge": {"merge": "1"},
+        "contacts.declare_different": {"other": values["contact_id"]},
+        "users.remove_identity": {"identity": "1"},
         "contacts.suppress": phone,
         "contacts.lift": {**phone, "reason": "wrong_number"},  # an opt-out is for approvers
         "agencies.submit": {"day": office.now.strftime("%Y-%m-%d"), "staff": "7319"},

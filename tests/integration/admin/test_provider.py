@@ -107,6 +107,18 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
         "login",
     ]
     assert signed_in(web.new_browser(), AUTHOR).get("/admin/").status_code == 200  # by password as before
+    # The account there was made anew: the administrator removes the old one, and the next sign-in links the new one.
+    chief = "quantri@loa.example"
+    with world.runtime.db.write() as session:
+        world.add_officer(session, chief, Role.ADMINISTRATOR)
+    office = signed_in(web.new_browser(), chief)
+    assert f"{web.provider.issuer}" in office.get(f"/admin/users/{user.id}/").text
+    assert f"{web.provider.issuer} (7)" in office.get("/admin/users/export.csv").text
+    assert post(office, f"/admin/users/{user.id}/identity", identity=known.id).status_code == 303
+    assert not web.is_in()
+    assert web.sign_in(sub="8").status_code == 303
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(UserIdentity.subject)).all() == ["8"]
 
 
 def test_what_is_not_the_providers_word_opens_nothing(web: Web, world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from campaigns.cases.conversation import read_conversation
+from campaigns.cases.conversation import read_items
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel
 from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
@@ -76,7 +76,7 @@ def test_what_is_written_counts_as_a_reply_does(client: FlaskClient, world: Worl
         reply = session.scalars(select(Reply)).one()
         assert reply.channel is ReplyChannel.PAGE
         # The officer sees it once, as it came.
-        said = [each for each in read_conversation(session, reply.recipient_id or 0) if not each.is_ours]
+        said = [each for each in read_items(session, [reply.recipient_id or 0]) if not each.is_ours]
         assert [(each.source, each.text) for each in said] == [(AnswerSource.PAGE, "đừng nhắn cho tôi nữa")]
 
 

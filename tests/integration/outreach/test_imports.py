@@ -170,7 +170,7 @@ def test_the_rows_that_were_not_taken_come_back_to_be_put_right(office: World, t
     )
     assert letters["Họ và tên"] == "'-A Thun"
     assert letters["SĐT"] == "09O5 OOO 123"
-    assert letters["Tình trạng"] == "cần xem lại"
+    assert letters["Tình trạng"] == "chờ quyết định"
     assert "chữ cái" in letters["Lý do"]
     assert "dòng trên" in ditto["Lý do"]
 
