@@ -58,6 +58,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "campaigns.keep": _STAFF,
     "campaigns.drop": _STAFF,
     "campaigns.send_test": _STAFF,
+    "campaigns.open_answers": _STAFF,
     "campaigns.comment": _STAFF,
     "campaigns.settle": _STAFF,
     "campaigns.submit": _STAFF,

@@ -41,7 +41,7 @@ from campaigns.planning.drafts import (
 )
 from campaigns.planning.keep_form import FormVersion, KeptForm, key_of_campaign, lock_form, mark_saved
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.registered_templates import require_templates
+from campaigns.planning.registered_templates import refuse_gaps, require_templates
 from campaigns.rules.approvals import has_outgrown, unread_version
 from campaigns.rules.budget import refusal_of
 from campaigns.rules.draft import Draft
@@ -215,6 +215,8 @@ def perform_action(
     if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE):
         with runtime.db.read() as session:
             campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
+            if action is CampaignAction.SUBMIT:
+                refuse_gaps(campaign)
             require_templates(session, campaign, settings=runtime.settings, now=now)
     if action in _BINDING and not runtime.settings.urgent_passes_opt_outs:
         with runtime.db.read() as session:

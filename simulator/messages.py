@@ -25,8 +25,8 @@ from typing import IO, Any
 API_VERSION = "2010-04-01"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Price of a segment here: about 350 đồng.
-PRICE_USD = 0.0151
+# Price of a segment here: 350 đồng, as in the settings of a new installation, so that what is billed is what was estimated.
+PRICE_USD = 350 / 23_200
 # Source: Twilio's error dictionary.
 ERROR_MESSAGES = {
     30003: "Unreachable destination handset",

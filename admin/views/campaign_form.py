@@ -42,7 +42,7 @@ from admin.views.campaign_fields import (
     usual_sender,
 )
 from admin.views.campaign_page import sheet_context
-from admin.views.text_fields import add_language, show_languages, show_texts
+from admin.views.text_fields import MEANS, add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
 from admin.wording.errors import show_error
 from admin.wording.filters import clock
@@ -65,7 +65,9 @@ from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_prev
 from campaigns.planning.read_texts import ReadText, read_texts
 from campaigns.planning.segments import LISTED, PARTS
 from campaigns.rules.content import read_content
+from campaigns.rules.content_texts import ASKED
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
+from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
 from outreach.models.accounts import User
@@ -366,7 +368,13 @@ class CampaignFormPages(AdminPage):
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=read_choices(session, user, languages),
             senders=[sender.name for sender in senders],
-            texts=show_texts(filled.form, filled.errors, kind=kind),
+            texts=show_texts(filled.form, filled.errors, may_change=lambda path: path != ASKED, kind=kind),
+            means_names=MEANS,
+            own_means=[
+                (number, text, filled.form.get(f"own_means_{number}", ""))
+                for number in NUMBERS
+                if (text := filled.form.get(f"c.own_answers.{number}.text"))
+            ],
             **show_languages(
                 filled.form,
                 filled.errors,
@@ -424,7 +432,7 @@ class CampaignFormPages(AdminPage):
             "sender": filled.form.get("sender", ""),
             "draft": filled.draft,
             "content": read_content(filled.draft.content),
-            "texts_read": self._texts(filled),
+            "texts_read": self._texts(filled, seen.price_vnd),
             "shown_text": filled.form.get("shown_text", "0"),
             "language_names": OTHER_LANGUAGES,
             "is_counting": is_counting,
@@ -433,8 +441,9 @@ class CampaignFormPages(AdminPage):
             "example_name": EXAMPLE_NAME,
         }
 
-    def _texts(self, filled: CampaignFormData) -> list[ReadText]:
-        return read_texts(filled.draft, settings=self.runtime.settings, now=datetime.now(UTC))
+    def _texts(self, filled: CampaignFormData, price_vnd: int | None = None) -> list[ReadText]:
+        settings = self.runtime.settings
+        return read_texts(filled.draft, settings=settings, now=datetime.now(UTC), price_vnd=price_vnd)
 
     def _kinds(self) -> dict[str, dict[str, Any]]:
         with self.reading() as (session, _user):

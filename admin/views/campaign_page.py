@@ -45,7 +45,7 @@ from campaigns.planning.drafts import (
 )
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview
-from campaigns.rules.approvals import has_outgrown
+from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.states import CampaignState
@@ -261,6 +261,8 @@ class CampaignSheet:
     compared_with: int | None
     is_author: bool
     approvals: int  # number needed
+    approved: int | None  # people that the approval was given for
+    covered: int  # that it covers; before it, that it would cover
     approved_by: list[str]  # names of those who approved the last submission
     is_held: bool  # launched, and waits for an approval
     version: int | None  # number of the last submission
@@ -337,6 +339,11 @@ def read_sheet(
         compared_with=compared,
         is_author=is_author,
         approvals=approvals_needed(shown, settings, is_urgent=draft.urgent is not None),
+        approved=campaign.approved_recipients,
+        covered=most_covered(
+            campaign.approved_recipients or shown.audience.recipients,
+            margin_percent=settings.approved_growth_percent,
+        ),
         urgent=draft.urgent,
         approved_by=[name_of(session, number) for number in approver_ids],
         is_held=waits,

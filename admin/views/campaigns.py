@@ -16,11 +16,14 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
+from admin.refusals import within_quota
+from admin.views.answered import keep_opened
 from admin.views.campaign_audience import read_whom
 from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open, read_wave, sheet_context
 from admin.views.correct_texts import CampaignTextPages
 from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings
 from admin.wording.filters import number
+from campaigns.cases.conversation import open_campaign_answers
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
@@ -129,7 +132,9 @@ class CampaignsView(CampaignTextPages):
             who=read_whom(session, sheet.description),
             draft=draft,
             content=sheet.content,
-            texts_read=read_texts(draft, settings=settings, now=datetime.now(UTC)),
+            texts_read=read_texts(
+                draft, settings=settings, now=datetime.now(UTC), price_vnd=sheet.preview.price_vnd
+            ),
             shown_text=request.args.get("shown_text", "0"),
             languages=OTHER_LANGUAGES,
             language_names=OTHER_LANGUAGES,
@@ -150,6 +155,17 @@ class CampaignsView(CampaignTextPages):
         )
 
     # -- actions of a campaign's life cycle --------------------------------------------------------
+
+    @expose("/<int:campaign_id>/answers", methods=["POST"])
+    def open_answers(self, campaign_id: int) -> ResponseReturnValue:
+        """Open the list of who answered a campaign about health; recorded in the audit log."""
+
+        def then(_opened: int) -> str:
+            keep_opened(campaign_id)
+            return url_for("contacts.index", campaign=campaign_id)
+
+        sheet = url_for("campaigns.sheet", campaign_id=campaign_id)
+        return self.submit_form(Form(), sheet, within_quota(open_campaign_answers), campaign_id, then=then)
 
     @expose("/<int:campaign_id>/submit", methods=["POST"])
     def submit(self, campaign_id: int) -> ResponseReturnValue:

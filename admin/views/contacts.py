@@ -17,12 +17,12 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.forms import Form, communes, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
+from admin.views.answered import opened_campaigns, read_said
 from admin.views.base import AdminPage, requested_day
 from admin.views.contact_forms import (
     AddNumberForm,
@@ -56,9 +56,8 @@ from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.clocks import load_clocks
 from campaigns.privacy.consents import read_consents
 from campaigns.privacy.requests import read_requests
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, read_own_answers
 from campaigns.rules.privacy import childhood, clocks_on
-from campaigns.rules.replies.labels import Label
 from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,
@@ -128,18 +127,20 @@ class ContactsView(AdminPage):
             at_the_door=bool(args.get("door")),
         )
         campaign_id, answer = args.get("campaign", type=int), args.get("answer", "")
-        label = _label(answer)
         with self.reading() as (session, user):
             history = read_unit_history(session)
             filters, conditions = replace(filters, history=history), []
-            if campaign_id is not None or label is not None:
-                conditions.append(has_answered(session, user, campaign_id, label))
+            asked = session.get(Campaign, campaign_id) if campaign_id else None
+            kind, own = (asked.kind, read_own_answers(asked.content)) if asked else ("", ())
+            said, opened = read_said(answer, own), opened_campaigns()
+            if campaign_id is not None or said is not None:
+                conditions.append(has_answered(session, user, campaign_id, said, opened=opened))
             page = read_page(session, user, filters, after=args.get("after", "")[:20], also=conditions)
             choices: dict[str, Any] = {
                 "lists": read_names(session, user),
                 "organisations": read_organisations(session, user),
-                "campaigns": visible_campaigns(session, user),
-                "kind": session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id)) or "",
+                "campaigns": visible_campaigns(session, user, opened=opened),
+                "answers": answers_of(kind, own, OFFICER_LABELS),
                 "perhaps": count_perhaps(session, user, filters) if page.count is not None else 0,
             }
             day = history.day_of_units(requested_day("units") or history.day_of(filters.area_code))
@@ -156,7 +157,6 @@ class ContactsView(AdminPage):
             wanted=filters,
             campaign_id=campaign_id,
             answer=answer,
-            labels=OFFICER_LABELS,
             page=page,
             kept=query,
             units=day,
@@ -430,10 +430,6 @@ def _compared(session: Session, user: User, contact_id: int) -> _Compared:
 
 def _url(contact_id: int) -> str:
     return url_for("contacts.show", contact_id=contact_id)
-
-
-def _label(value: str) -> Label | None:
-    return Label(value) if value in list(Label) else None
 
 
 def _remove_form(phone: PhoneRow) -> RemoveNumberForm:

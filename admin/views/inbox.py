@@ -285,7 +285,10 @@ def answers_of(
 ) -> dict[str, str]:
     """Return what an officer may choose for a resident of a campaign, by its word: with own answers, those in place of what they amount to."""
     own = {each.value: each.text for each in own_answers if each.means in among}
-    instead = {*_BY_OWN, *(each.means for each in own_answers)} if own_answers else set()
+    meant = {each.means for each in own_answers}
+    # Where no own answer says that it is done (an invitation: who came), an officer still may.
+    by_own = {*_BY_OWN} if Label.INSTALLED in meant else {*_BY_OWN} - {Label.INSTALLED}
+    instead = by_own | meant if own_answers else set()
     labels = [label for label in labels_of(kind) if label in among and label not in instead]
     return own | {label.value: label_of(label, "answer", kind) for label in labels}
 

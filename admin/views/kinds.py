@@ -16,7 +16,15 @@ from werkzeug.datastructures import MultiDict
 
 from admin.views.base import AdminPage
 from admin.views.correct_texts import preview_page
-from admin.views.text_fields import Form, add_language, fill_texts, read_texts, show_languages, show_texts
+from admin.views.text_fields import (
+    MEANS,
+    Form,
+    add_language,
+    fill_texts,
+    read_texts,
+    show_languages,
+    show_texts,
+)
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from campaigns.planning.drafts import suggest_text
@@ -25,8 +33,7 @@ from campaigns.planning.made_kinds import check_kind, create_kind, edit_kind, is
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import find_copied, find_text_errors
 from campaigns.rules.kind_words import read_words
-from campaigns.rules.own_answers import MEANINGS, NUMBERS
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.own_answers import NUMBERS
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import read_offered
 from outreach.rules.errors import LoaError, NotFound, or_raise
@@ -37,14 +44,6 @@ VOCABULARY = {
     "done": _l("Từ tiếng Anh chỉ việc đã làm xong (nếu có)"),
     "things": _l("Từ chỉ vật, nơi chốn của việc này"),
     "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
-}
-# What an own answer may amount to.
-MEANS = {
-    Label.INSTALLED: _l("đã làm (tính vào kết quả)"),
-    Label.NOT_YET: _l("chưa làm"),
-    Label.NO_SMARTPHONE: _l("không làm được"),
-    Label.NEED_HELP: _l("cần giúp"),
-    Label.OPT_OUT: _l("từ chối nhận tin"),
 }
 _BETWEEN = re.compile(r"[,;\n]+")
 
@@ -117,7 +116,7 @@ class KindsView(AdminPage):
                 except LoaError as error:
                     errors["form"] = show_error(error)
                 else:
-                    flash(_("Đã lưu loại chiến dịch. Soạn chiến dịch mới thì chọn được loại này."), "success")
+                    flash(_("Đã lưu loại chiến dịch. Soạn chiến dịch thì chọn được loại này."), "success")
                     return redirect(url_for(".index"), code=303)
         with self.reading() as (session, _user):
             shown = self._show(session, form, code=code, errors=errors)
@@ -136,7 +135,6 @@ class KindsView(AdminPage):
             texts=show_texts(form, errors, may_change=_is_no_own_text, kind=code or ""),
             **show_languages(form, errors, offered=read_offered(session), kind=code or ""),
             vocabulary=VOCABULARY,
-            meanings=MEANINGS,
             means_names=MEANS,
             numbers=NUMBERS,
             tried_own={own.number: own.text for own in seen.own_answers} if seen else {},
@@ -161,7 +159,7 @@ def _fill(form: Form, content: dict[str, Any]) -> None:
     form["words_no_goal"] = "" if words.goal else "1"
     own = content.get("own_answers", {})
     for number in NUMBERS:
-        form[f"own_means_{number}"] = own.get(number, {}).get("means", "")
+        form[f"own_words_{number}"] = ", ".join(own.get(number, {}).get("words", []))
     form["health"] = "1" if content.get("health") else ""
     for part in VOCABULARY:
         form[f"vocabulary_{part}"] = ", ".join(content.get("vocabulary", {}).get(part, []))
@@ -183,18 +181,15 @@ def _read(form: Form) -> dict[str, Any]:
         content["words"]["agencies"] = True
     if form.get("words_no_goal"):
         content["words"]["goal"] = False
-    lists = {
-        part: [
-            word
-            for each in _BETWEEN.split(form.get(f"vocabulary_{part}", ""))
-            if (word := " ".join(each.split()))
-        ]
-        for part in VOCABULARY
-    }
+    lists = {part: _split(form.get(f"vocabulary_{part}", "")) for part in VOCABULARY}
     _read_own_answers(form, content)
     if lists["verbs"]:
         content["vocabulary"] = {part: found for part, found in lists.items() if found}
     return content
+
+
+def _split(typed: str) -> list[str]:
+    return [word for each in _BETWEEN.split(typed) if (word := " ".join(each.split()))]
 
 
 def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
@@ -203,7 +198,9 @@ def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
     kept = [number for number in NUMBERS if typed.get(number, {}).get("text")]
     if kept:
         content["own_answers"] = {
-            str(n): {**typed[number], "means": form.get(f"own_means_{number}", "")}
+            str(n): {name: part for name, part in typed[number].items() if name != "words"}
+            | {"means": form.get(f"own_means_{number}", "")}
+            | ({"words": words} if (words := _split(form.get(f"own_words_{number}", ""))) else {})
             for n, number in enumerate(kept, start=1)
         }
     for texts in content.get("languages", {}).values():

@@ -127,7 +127,7 @@ class SearchView(AdminPage):
 
 # Pages that are not in the menu.
 _MORE_PAGES = {
-    "campaigns.create": _l("Chiến dịch mới"),
+    "campaigns.create": _l("Soạn chiến dịch"),
     "imports.index": _l("Nhập tệp danh sách"),
     "lists.waiting": _l("Dòng chờ quyết định"),
     "lists.places": _l("Địa danh chờ xác định"),

@@ -15,16 +15,35 @@ from admin.wording.campaigns import OTHER_LANGUAGES, name_of_text
 from admin.wording.filters import label_of
 from campaigns.replies.record_answer import OPT_OUT_REPLY
 from campaigns.rules.content import APP_BUTTON, PAGE_WORDS
-from campaigns.rules.content_texts import APP, OWN, PATHS, WORDING, is_steps, join_content, split_content
+from campaigns.rules.content_texts import (
+    APP,
+    ASKED,
+    OWN,
+    PATHS,
+    WORDING,
+    is_steps,
+    join_content,
+    split_content,
+)
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.replies.labels import Label
 from outreach.rules.languages import NAMES as ALL_LANGUAGES
 
 Form = MultiDict[str, str]
-_MAIN = ("title", "question", "issuer", "why", "contact", "phone")
+_MAIN = ("title", "question", "issuer", ASKED, "why", "contact", "phone")
 _LONG = ("why", "thanks", "reply")
 # A text with a longer placeholder gets a field of several lines.
 _LONG_FROM = 60
+
+
+# What an own answer may amount to.
+MEANS = {
+    Label.INSTALLED: _l("đã làm (tính vào kết quả)"),
+    Label.NOT_YET: _l("chưa làm, mới hẹn (không tính vào kết quả)"),
+    Label.NO_SMARTPHONE: _l("không làm được"),
+    Label.NEED_HELP: _l("cần giúp"),
+    Label.OPT_OUT: _l("từ chối nhận tin"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +99,20 @@ def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
         if path in texts or not path.startswith("languages."):
             form[f"c.{path}"] = texts.get(path, "")
     form["content_more"] = json.dumps(rest, ensure_ascii=False)
+    own = content.get("own_answers") or {}
+    for number in NUMBERS:
+        form[f"own_means_{number}"] = own.get(number, {}).get("means", "")
     languages = {path.split(".")[1] for path in texts if path.startswith("languages.")}
     form.setlist("page_language", [code for code in OTHER_LANGUAGES if code in languages])
 
 
 def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
     """Return the content of the form. `over`: paths of the texts it overrides, see `join_content`."""
-    return join_content(typed_texts(form), _read_rest(form), over=over)
+    content = join_content(typed_texts(form), _read_rest(form), over=over)
+    for number, parts in (content.get("own_answers") or {}).items():
+        if means := form.get(f"own_means_{number}"):
+            parts["means"] = means
+    return content
 
 
 def typed_texts(form: Form) -> dict[str, str]:
@@ -212,6 +238,10 @@ def _hint(path: str, last: str, code: str) -> str:
     if path == "phone":
         return _(
             "Hiện thành nút gọi trên trang. Ví dụ: số máy bàn của xã, phường, hay số đường dây nóng như 1022."
+        )
+    if path == ASKED:
+        return _(
+            "Đứng sau “kính mời ông/bà”; để trống thì dùng việc cần làm. Chỗ người soạn phải điền thì đặt trong ngoặc vuông, ví dụ: họp thôn lúc [giờ, ngày] tại [địa điểm]."
         )
     if is_steps(path):
         return _("Mỗi dòng một bước; trang tự đánh số.")

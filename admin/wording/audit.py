@@ -22,7 +22,7 @@ ACTIONS: dict[str, Any] = {
     "second_factor.recover": _l("Đăng nhập bằng mã khôi phục"),
     "user.forgot": _l("Yêu cầu liên kết vì quên mật khẩu"),
     "user.unlock": _l("Bỏ khóa tạm đăng nhập"),
-    "campaign.create": _l("Tạo chiến dịch"),
+    "campaign.create": _l("Soạn chiến dịch"),
     "campaign.edit": _l("Sửa chiến dịch"),
     "campaign.correct": _l("Xác nhận sửa câu chữ của chiến dịch đã gửi"),
     "campaign.propose_correction": _l("Đề nghị sửa câu chữ của chiến dịch đã gửi"),
@@ -189,6 +189,7 @@ ACTIONS: dict[str, Any] = {
         "Tách câu trả lời về sức khỏe khỏi người trả lời khi hết thời hạn lưu giữ"
     ),
     "contact.see_answers": _l("Xem câu trả lời về sức khỏe"),
+    "campaign.see_answers": _l("Mở danh sách người đã trả lời về sức khỏe"),
     "retention.expire": _l("Xóa dữ liệu cá nhân hết hạn ngoài các chiến dịch"),
     "backup.create": _l("Sao lưu dữ liệu"),
     "keys.rehash": _l("Chuyển số bị chặn sang khóa mới"),

@@ -40,6 +40,12 @@ DOUBTS: dict[CampaignWarning, Any] = {
     CampaignWarning.OTHER_APP: _l(
         "Tin còn nhắc ứng dụng của loại chiến dịch khác. Hãy viết lại cho đúng việc vận động lần này."
     ),
+    CampaignWarning.PROMISE_COUNTED: _l(
+        "Có câu trả lời là lời hẹn mà đang được tính là đã làm. Nếu không phải như vậy, hãy mở “Câu hỏi, trang trả lời và lời đáp”, chọn cho câu ấy “chưa làm, mới hẹn (không tính vào kết quả)”."
+    ),
+    CampaignWarning.TEXT_GAPS: _l(
+        "Tin còn chỗ phải điền trong ngoặc vuông, ví dụ [địa điểm]. Điền xong mới trình phê duyệt được."
+    ),
     CampaignWarning.NO_LINK: _l(
         "Tin thiếu {link}: người nhận không mở được trang trả lời. Hãy chèn Liên kết vào tin."
     ),
@@ -87,6 +93,8 @@ _ERRORS = frozenset(
     {
         CampaignWarning.EMPTY_AUDIENCE,
         CampaignWarning.SENDER_UNREGISTERED,
+        CampaignWarning.PROMISE_COUNTED,
+        CampaignWarning.TEXT_GAPS,
         CampaignWarning.ASKS_FOR_REPLY,
         CampaignWarning.DEADLINE_PAST,
     }
@@ -379,6 +387,7 @@ NAMES: dict[str, Any] = {
     "title": _l("Việc cần làm"),
     "question": _l("Câu hỏi"),
     "issuer": _l("Cơ quan gửi"),
+    "asked": _l("Lời mời trong tin gợi ý"),
     "why": _l("Vì sao"),
     "contact": _l("Nơi hỏi thêm"),
     "phone": _l("Số điện thoại để hỏi"),

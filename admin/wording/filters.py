@@ -164,11 +164,11 @@ def label_of(value: Any, family: str, kind: str = "") -> str:
     In the words of a campaign kind if it has any.
     """
     key = f"{family}.{getattr(value, 'value', value)}"
-    if made := _made_kind(kind):
+    if kind and f"{key}.{kind}" not in LABELS and (kind in load_kinds() or _made_kind(kind)):
         if key in ("answer.installed", "found.installed"):
-            return _("Đã %(done)s", done=made.words.done)
+            return _("Đã %(done)s", done=kind_words(kind).done)
         if key in ("answer.not_yet", "found.not_yet"):
-            return _("Chưa %(done)s", done=made.words.done)
+            return _("Chưa %(done)s", done=kind_words(kind).done)
     if key == "answer.no_smartphone" and not (kind and kind_has_app(kind)):
         return _("Không làm được")
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])

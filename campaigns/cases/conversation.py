@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, literal, select
+from sqlalchemy import ColumnElement, exists, literal, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import cases_visible_to
@@ -18,11 +18,11 @@ from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import mask_tokens
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, own_answer, read_own_answers
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, OwnAnswer, own_answer, read_own_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.accounts import audit
-from outreach.accounts.permissions import require_role, visible_to
+from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact
@@ -157,6 +157,20 @@ def open_answers(session: Session, contact_id: int, *, user: User, now: datetime
 
 
 @use_case
+def open_campaign_answers(session: Session, campaign_id: int, *, user: User, now: datetime) -> int:
+    """Let an officer read who answered what in a campaign about health, and record it in the audit log. Returns the campaign.
+
+    Who handles what residents answer may; the people listed are those whom the user may see. Raises NotFound, NotAllowed.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = find_visible(
+        session, Campaign, campaign_id, user, NotFound("campaign_id_not_visible", id=campaign_id)
+    )
+    audit.record(session, "campaign.see_answers", campaign, user, now)
+    return campaign.id
+
+
+@use_case
 def record_answer(
     session: Session,
     contact_id: int,
@@ -212,10 +226,10 @@ def record_answer(
     return answer is not None
 
 
-def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
+def visible_campaigns(session: Session, user: User, *, opened: Collection[int] = ()) -> list[tuple[int, str]]:
     """Return (id, name) of the launched campaigns whose answers a user may see, the latest first.
 
-    Those about health are left out: who answered what there is opened person by person, on record.
+    Of those about health only the `opened` ones: who answered what there is opened on record.
     """
     return [
         (campaign_id, name)
@@ -223,7 +237,7 @@ def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
             select(Campaign.id, Campaign.name)
             .where(
                 Campaign.launched_at.is_not(None),
-                ~Campaign.is_health,
+                or_(~Campaign.is_health, Campaign.id.in_(opened)),
                 visible_to(session, user, Campaign.organisation_id),
             )
             .order_by(Campaign.id.desc())
@@ -232,16 +246,24 @@ def visible_campaigns(session: Session, user: User) -> list[tuple[int, str]]:
 
 
 def has_answered(
-    session: Session, user: User, campaign_id: int | None, label: Label | None
+    session: Session,
+    user: User,
+    campaign_id: int | None,
+    said: GivenAnswer | None,
+    *,
+    opened: Collection[int] = (),
 ) -> ColumnElement[bool]:
-    """Return the condition that a contact has this current answer (None: any) in a campaign.
+    """Return the condition that a contact has this current answer (None: any), or this own answer, in a campaign.
 
-    Without a campaign, any that the user may see counts. Raises NotFound for a campaign that the user may not see.
+    Without a campaign, any that the user may see counts, but none about health. Raises NotFound for a campaign that the
+    user may not see; for `opened` see `visible_campaigns`.
     """
-    visible = dict(visible_campaigns(session, user)).keys()
+    visible = dict(visible_campaigns(session, user, opened=() if campaign_id is None else opened)).keys()
     if campaign_id is not None and campaign_id not in visible:
         raise NotFound("campaign_not_found")
-    is_answer = Recipient.answer.is_not(None) if label is None else Recipient.answer == label
+    is_answer: ColumnElement[bool] = Recipient.answer.is_not(None)
+    if said:
+        is_answer = Recipient.answer == said.label if said.own is None else Recipient.own_answer == said.own
     return exists(
         select(literal(1)).where(
             Recipient.campaign_id.in_(visible if campaign_id is None else [campaign_id]),

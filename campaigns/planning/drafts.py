@@ -334,9 +334,10 @@ def changed_parts(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
 def suggest_text(content: Content, *, takes_replies: bool) -> str:
     """Suggest a first message: who asks, what for, the link, how to answer, how to stop.
 
+    What only the officer knows, such as a place, is a gap to fill in (`find_gaps`).
     Without `takes_replies` no reply by SMS comes back to us, and everything is done behind the link.
     """
-    asked = content.title[:1].lower() + content.title[1:]
+    asked = content.asked or content.title[:1].lower() + content.title[1:]
     if not takes_replies:
         return (
             f"{content.issuer} kính mời ông/bà[ {{name}}] {asked}: {{link}} Trả lời hoặc từ chối tại liên kết"
@@ -344,13 +345,13 @@ def suggest_text(content: Content, *, takes_replies: bool) -> str:
     link = ": {link}" if content.app else "."
     if content.own_answers:
         menu = [f"{own.number} {own.text[:1].lower()}{own.text[1:]}" for own in content.own_answers]
-        asked = f"{asked}: {content.question}"
+        asked = f"{asked}{'.' if content.asked else ':'} {content.question}"
         link = "" if not content.app else link
     else:
         menu = [f"1 đã {content.words.done}", "2 chưa"]
         if content.wording(Label.NO_SMARTPHONE).reply:
             menu.append("3 không có điện thoại thông minh")
-        menu.append("4 cần giúp")
+        menu.append(f"{len(menu) + 1} cần giúp")
     return f"{content.issuer} kính mời ông/bà[ {{name}}] {asked}{link} Trả lời: {', '.join(menu)}, TC từ chối nhận tin"
 
 

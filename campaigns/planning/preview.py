@@ -95,6 +95,7 @@ class StepPreview:
 class Preview:
     """All that an author or an approver is shown.
 
+    `price_vnd` is that of a segment.
     `begins_at` and `finishes_at` are those of the first message; `pauses` the days without sending that put something off.
     """
 
@@ -104,6 +105,7 @@ class Preview:
     finishes_at: datetime | None
     doubts: list[CampaignWarning]
     pauses: list[Pause]
+    price_vnd: int
 
     @property
     def vnd(self) -> int:
@@ -178,7 +180,7 @@ def build_preview(
         now=now,
     )
     pauses = find_pauses(starts, steps_planned, hours, quiet, ends_at=finishes_at)
-    return Preview(audience, steps, begins_at, finishes_at, find_warnings(draft, facts), pauses)
+    return Preview(audience, steps, begins_at, finishes_at, find_warnings(draft, facts), pauses, price)
 
 
 def _other_apps(session: Session, draft: Draft) -> frozenset[str]:

@@ -22,7 +22,7 @@ class ReadText:
 
     `key` names it in the form: "0" the first message, "1" the first reminder, "0.b" its second text, "0.ede" that in a
     language, "reply.installed" an acknowledgement. `template` is it as written. `marked` and `is_marked`: see StepPreview.
-    `vnd` is the price for one person.
+    `vnd` is the example's price.
     """
 
     key: str
@@ -45,8 +45,11 @@ class ReadText:
         return self.template if self.step is not None else self.text
 
 
-def read_texts(draft: Draft, *, settings: Settings, now: datetime) -> list[ReadText]:
-    """Return the texts of a draft, with an example's name and link."""
+def read_texts(
+    draft: Draft, *, settings: Settings, now: datetime, price_vnd: int | None = None
+) -> list[ReadText]:
+    """Return the texts of a draft, with an example's name and link; `price_vnd` is that of a segment, by default the settings'."""
+    price_vnd = settings.price_per_segment_vnd if price_vnd is None else price_vnd
     values = {
         "name": EXAMPLE_NAME,
         "link": f"{settings.public_base_url}/{EXAMPLE_TOKEN}",
@@ -64,7 +67,7 @@ def read_texts(draft: Draft, *, settings: Settings, now: datetime) -> list[ReadT
             encoding=sent.encoding,
             units=sent.units,
             segments=sent.segments,
-            vnd=sent.segments * settings.price_per_segment_vnd,
+            vnd=sent.segments * price_vnd,
             **which,  # type: ignore[arg-type]
         )
 

@@ -31,6 +31,7 @@ from outreach.models.accounts import User
 from outreach.models.contacts import Contact, Membership
 from outreach.models.gateways import GatewayAccount, GatewayState
 from outreach.rules.errors import BadCampaign, BadInput, NotFound, or_raise
+from outreach.rules.sms_template import find_gaps
 from outreach.use_cases import use_case
 
 
@@ -202,6 +203,13 @@ def require_templates(session: Session, campaign: Campaign, *, settings: Setting
             extra=extra,
             missing=missing,
         )
+
+
+def refuse_gaps(campaign: Campaign) -> None:
+    """Raise BadCampaign for the first text of a message in which something has yet to be filled in."""
+    for step, _variant, text in _texts(campaign.steps):
+        if gaps := find_gaps(text):
+            raise BadCampaign("text_has_gaps", step=step, gaps=gaps)
 
 
 def form_rows(campaign: Campaign) -> list[list[str | int]]:

@@ -23,7 +23,7 @@ from campaigns.replies.record_answer import (
 )
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
 from campaigns.rules.content import read_content
-from campaigns.rules.own_answers import is_of_drive_only, read_among
+from campaigns.rules.own_answers import has_help_third, is_of_drive_only, read_among, read_third
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.context import (
     AMENDS_WITHIN,
@@ -96,6 +96,8 @@ def receive_reply(
         meant, drive_only = Understanding.by_gateway(Label.OPT_OUT), True
     else:
         meant = understand(inbound.body, vocabulary_of(campaign))
+        if campaign and has_help_third(campaign.content):
+            meant = read_third(inbound.body, meant)
         meant = apply_corrections(session, inbound.body, meant, recipient)
         is_start = starts_again(inbound.body)
         if is_start:

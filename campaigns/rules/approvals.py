@@ -45,9 +45,18 @@ def unread_version(
     return None if read == len(versions) else WrongState("version_not_newest", newest=len(versions))
 
 
+def most_covered(approved: int, *, margin_percent: float) -> int:
+    """Return how many people an approval for so many covers."""
+    return int(approved * (1 + margin_percent / 100))
+
+
 def has_outgrown(approved: int | None, now: int | None, *, margin_percent: float) -> bool:
     """Return whether an audience is larger than the approved one by more than the margin. None: not known."""
-    return approved is not None and now is not None and now > approved * (1 + margin_percent / 100)
+    return (
+        approved is not None
+        and now is not None
+        and now > most_covered(approved, margin_percent=margin_percent)
+    )
 
 
 def has_other_basis(approved: Mapping[str, str] | None, now: Mapping[str, str] | None) -> bool:

@@ -86,6 +86,7 @@ _PARTS = frozenset(
         "title",
         "question",
         "issuer",
+        "asked",  # what the suggested message asks for, with gaps to fill in; without it, the title
         "why",
         "contact",
         "phone",
@@ -155,6 +156,7 @@ class Content:
     title: str
     question: str
     issuer: str
+    asked: str = ""
     why: str = ""
     contact: str = ""
     phone: str = ""  # to call, as displayed
@@ -277,6 +279,7 @@ def _read(data: Mapping[str, Any], language: str) -> Content:
         title=str(data["title"]),
         question=str(data["question"]),
         issuer=str(data["issuer"]),
+        asked=str(data.get("asked", "")),
         why=str(data.get("why", "")),
         contact=str(data.get("contact", "")),
         phone=_read_phone(data.get("phone", "")),

@@ -17,6 +17,7 @@ from typing import Any
 from campaigns.rules.content import PAGE_FIELDS, PAGE_WORDS, REPLY_FIELDS
 from campaigns.rules.kind_words import read_words
 from campaigns.rules.own_answers import NUMBERS
+from campaigns.rules.promises import is_promise
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate, LoaError
 from outreach.rules.languages import NAMES as LANGUAGES
@@ -24,6 +25,7 @@ from outreach.rules.phone_numbers import NumberKind, Reason, read_digits
 from outreach.rules.segments import unaccent
 from outreach.rules.sms_template import Template
 
+ASKED = "asked"
 APP = ("name", "page", "android", "ios", "button")
 WORDING = ("button", "thanks", "reply", "steps")
 _ANSWERS = [f"answers.{label.value}.{part}" for label in Label for part in WORDING]
@@ -31,7 +33,7 @@ _PAGE = [f"page.{name}" for name in PAGE_WORDS]
 OWN = ("text", "thanks", "reply")
 _OWN = [f"own_answers.{number}.{part}" for number in NUMBERS for part in OWN]
 _VIETNAMESE = [
-    *("title", "question", "issuer", "why", "contact", "phone"),
+    *("title", "question", "issuer", ASKED, "why", "contact", "phone"),
     *(f"app.{part}" for part in APP),
     *_ANSWERS,
     *_OWN,
@@ -50,7 +52,7 @@ _ADDRESSES = frozenset(f"app.{part}" for part in APP if part != "button")
 
 def is_correctable(path: str) -> bool:
     """Return whether a launched campaign's text may still be corrected."""
-    return path in _KNOWN and path not in _ADDRESSES
+    return path in _KNOWN and path not in _ADDRESSES and path != ASKED
 
 
 def is_steps(path: str) -> bool:
@@ -159,6 +161,9 @@ def check_texts(content: Mapping[str, Any]) -> None:
         raise BadCampaign("content_text_wrong", path=path, reason=error)
 
 
+_DONE_BUTTON = f"answers.{Label.INSTALLED}.button"
+
+
 def find_text_errors(content: Mapping[str, Any]) -> dict[str, LoaError]:
     """Return what is wrong, by the text's path."""
     texts, _rest = split_content(content)
@@ -167,6 +172,10 @@ def find_text_errors(content: Mapping[str, Any]) -> dict[str, LoaError]:
         for path in ("app.name", "app.page"):
             if not texts.get(path, "").strip():
                 errors[path] = LoaError("app_incomplete")
+    # Who presses this button counts as having done it.
+    done, button = read_words(content).done, texts.get(_DONE_BUTTON, "")
+    if is_promise(button) and not is_promise(done):
+        errors[_DONE_BUTTON] = LoaError("button_promises", done=done)
     return {path: error for path, error in errors.items() if error}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from campaigns.rules.audience import AudienceConditions, read_conditions
 from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import check_texts
+from campaigns.rules.own_answers import without_stale_words
 from campaigns.rules.sending_hours import VIETNAM, is_clock
 from campaigns.rules.urgent import Urgency, read_urgency
 from outreach.rules.errors import BadCampaign
@@ -133,7 +134,8 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
     kind = data.get("kind", DEFAULT_KIND)
     if kind not in kinds:
         raise BadCampaign("kind_unknown", kind=kind, kinds=sorted(kinds))
-    content = merge(kinds[kind], data.get("content", {}))
+    changes = data.get("content", {})
+    content = without_stale_words(merge(kinds[kind], changes), kinds[kind], changes)
     urgent = read_urgency(data["urgent"]) if data.get("urgent") is not None else None
     read_content(content)
     draft = Draft(

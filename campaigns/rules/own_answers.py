@@ -19,20 +19,24 @@ from outreach.rules.errors import BadCampaign, BadInput
 NUMBERS = tuple(str(number) for number in range(1, 10))
 # What an own answer may amount to: done, not yet, unable, help, stop.
 MEANINGS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.NEED_HELP, Label.OPT_OUT)
-PARTS = frozenset({"text", "means", "thanks", "reply"})
+PARTS = frozenset({"text", "means", "thanks", "reply", "words"})
 OPT_OUT_OF_DRIVE = "opt_out_drive"
 _FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
 class OwnAnswer:
-    """An answer of a kind's own. Without `thanks` or `reply` those of what it amounts to are used."""
+    """An answer of a kind's own. Without `thanks` or `reply` those of what it amounts to are used.
+
+    `words`: other ways to say it; an answer that has some is given by them, and not by what it amounts to.
+    """
 
     number: int
     means: Label
     text: str
     thanks: str = ""
     reply: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def value(self) -> str:
@@ -71,8 +75,11 @@ def read_own_answers(content: Mapping[str, Any]) -> tuple[OwnAnswer, ...]:
         text, means = str(parts.get("text", "")).strip(), str(parts.get("means", ""))
         if not text or means not in MEANINGS:
             raise BadCampaign("content_own_answer_wrong", number=number)
-        rest = {name: str(parts.get(name, "")) for name in ("thanks", "reply")}
-        answers.append(OwnAnswer(int(number), Label(means), text, **rest))
+        thanks, reply = (str(parts.get(name, "")) for name in ("thanks", "reply"))
+        words = parts.get("words", [])
+        if not isinstance(words, list):
+            raise BadCampaign("content_own_answer_wrong", number=number)
+        answers.append(OwnAnswer(int(number), Label(means), text, thanks, reply, tuple(map(str, words))))
     if len({_plain(answer.text) for answer in answers}) < len(answers):
         raise BadCampaign("content_own_answers_alike")
     return tuple(answers)
@@ -95,6 +102,28 @@ def read_word(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer:
     except ValueError:
         raise BadInput("choice_not_understood") from None
     return GivenAnswer(label, _only_one(label, answers))
+
+
+def without_stale_words(
+    content: Mapping[str, Any], kind: Mapping[str, Any], changes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a content whose own answers have no words of the kind's answer that they have replaced."""
+    own, changed = content.get("own_answers"), changes.get("own_answers")
+    if not isinstance(own, Mapping) or not isinstance(changed, Mapping):
+        return dict(content)
+    before = kind.get("own_answers") or {}
+    stale = {
+        number
+        for number, parts in changed.items()
+        if isinstance(parts, Mapping)
+        and "words" not in parts
+        and parts.get("text", "") not in ("", before.get(number, {}).get("text"))
+    }
+    kept = {
+        number: {name: part for name, part in parts.items() if name != "words"} if number in stale else parts
+        for number, parts in own.items()
+    }
+    return {**content, "own_answers": kept}
 
 
 def _only_one(label: Label, answers: Sequence[OwnAnswer]) -> int | None:
@@ -138,14 +167,64 @@ def read_among(
     one answer alone amounts to that; else an officer chooses.
     """
     found = None if meant.is_urgent else find_own_answer(body, answers) or find_own_answer(body, translated)
+    is_hidden = meant.by_rules in _NEVER_HIDDEN or (meant.label in _NEVER_HIDDEN and meant.is_automatic)
+    if not found and not meant.is_urgent and not is_hidden:
+        found = find_by_words(body, answers)
     if found:
         return Understanding.by_gateway(found.means), found.number
     if _plain(body).isdecimal():
         return meant._replace(label=Label.UNCLEAR, is_automatic=False), None
     own = _only_one(meant.label, answers)
+    if any(answer.number == own and answer.words for answer in answers):
+        return meant._replace(is_automatic=False), own  # "chưa" is no promise
     if own is None and meant.label in (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE):
         return meant._replace(is_automatic=False), None
     return meant, own
+
+
+# What an answer's words may not hide: a wish to be left alone is more than "không đến được".
+_NEVER_HIDDEN = frozenset({Label.OPT_OUT, Label.WRONG_NUMBER})
+_MOST_WORDS = 14
+_DOUBTS = frozenset(
+    "neu nhung tuy chac xem hoac hay khong chua chang giup can nho don dung tin nhan thoi huy ngung phien".split()  # noqa: SIM905
+)
+_ON_TIME = ("dung gio", "dung hen", "dung lich", "dung ngay")  # "dung" is no "đừng" there
+
+
+def find_by_words(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
+    """Return the one own answer that a short reply gives in other words, None where a doubt or a denial is left.
+
+    Longer words are read first: "không đến được" holds "đến được".
+    """
+    said = _plain(body).split()
+    for words in _ON_TIME:
+        if (at := _place_of(words.split(), said)) is not None:
+            del said[at : at + 2]
+    if len(said) > _MOST_WORDS or "?" in body:
+        return None
+    phrases = [(_plain(word).split(), answer) for answer in answers for word in (answer.text, *answer.words)]
+    given = {}
+    for phrase, answer in sorted(phrases, key=lambda each: -len(each[0])):
+        if (at := _place_of(phrase, said)) is not None:
+            given[answer.number] = answer
+            said[at : at + len(phrase)] = [","]  # what stood on both sides of it are no neighbours now
+    return next(iter(given.values())) if len(given) == 1 and _DOUBTS.isdisjoint(said) else None
+
+
+def _place_of(phrase: Sequence[str], words: Sequence[str]) -> int | None:
+    ends = len(words) - len(phrase) + 1
+    return next((at for at in range(ends) if list(words[at : at + len(phrase)]) == list(phrase)), None)
+
+
+def has_help_third(content: Mapping[str, Any]) -> bool:
+    """Return whether a content's suggested message has help as its third answer: no answer before it says that one is unable."""
+    unable = (content.get("answers") or {}).get(Label.NO_SMARTPHONE) or {}
+    return not unable.get("reply") and not content.get("own_answers")
+
+
+def read_third(body: str, meant: Understanding) -> Understanding:
+    """Return what a reply means where help is third in the menu; "4", as in older texts, asks for it as well."""
+    return Understanding.by_gateway(Label.NEED_HELP) if _bare(body) == "3" else meant
 
 
 # A wish to be left alone by this drive alone; what is said less clearly is an opt-out from everything.

@@ -10,9 +10,12 @@ from enum import StrEnum
 from campaigns.rules.content import read_content
 from campaigns.rules.delivery import MAX_CAP_PER_DAY
 from campaigns.rules.draft import Draft
+from campaigns.rules.promises import is_promise
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import LIVE_HOURS, due_times
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.rules.segments import unaccent
+from outreach.rules.sms_template import find_gaps
 
 # Stop words that residents know from their mobile operators.
 _STOP_WORDS = re.compile(r"\b(TC|HUY|DUNG|STOP)\b")
@@ -32,6 +35,8 @@ class CampaignWarning(StrEnum):
     NO_BASIS = "no_basis"
     SENDER_UNREGISTERED = "sender_unregistered"
     OTHER_APP = "other_app"
+    PROMISE_COUNTED = "promise_counted"
+    TEXT_GAPS = "text_gaps"
     NO_LINK = "no_link"
     ASKS_FOR_REPLY = "asks_for_reply"
     NO_STOP_WORD = "no_stop_word"
@@ -81,7 +86,8 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
     links = [("{link}" in text.replace(" ", "")) for text in texts]
     starts = max(facts.now, draft.starts_at or facts.now)
     last_due = due_times(starts, [(step.after_days, step.at) for step in draft.steps], facts.quiet)[-1]
-    has_app = read_content(draft.content).app is not None
+    content = read_content(draft.content)
+    has_app = content.app is not None
     applies = {
         CampaignWarning.EMPTY_AUDIENCE: facts.recipients == 0,
         CampaignWarning.NO_BASIS: not facts.is_founded,
@@ -89,6 +95,10 @@ def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
         CampaignWarning.OTHER_APP: any(
             name.lower() in text.lower() for name in facts.other_apps for text in all_texts
         ),
+        # A button that promises is refused (content_texts); an answer of its own counts as the officer says.
+        CampaignWarning.PROMISE_COUNTED: not is_promise(content.words.done)
+        and any(own.means is Label.INSTALLED and is_promise(own.text) for own in content.own_answers),
+        CampaignWarning.TEXT_GAPS: any(map(find_gaps, all_texts)),
         CampaignWarning.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
         CampaignWarning.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, all_texts)),
         CampaignWarning.NO_STOP_WORD: facts.takes_replies

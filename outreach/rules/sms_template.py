@@ -79,6 +79,14 @@ class Template:
         return pattern.rstrip(" ") if gap else pattern, tuple(names)
 
 
+_GAP = re.compile(r"\[[^\[\]{}]*[a-zà-ỹ][^\[\]{}]*\]")
+
+
+def find_gaps(text: str) -> list[str]:
+    """Return what an officer has yet to fill in: "[địa điểm]". Capitals alone, as in "[QC]", are no gap."""
+    return _GAP.findall(text)
+
+
 def _close_gap(before: str, after: str) -> tuple[str, str]:
     if not before or before[-1] in " \n":
         after = after.lstrip(" ")

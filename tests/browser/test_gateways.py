@@ -101,10 +101,10 @@ def be_told_the_word(author: Visit) -> None:
     page = author.open("/admin/campaigns/new")
     page.get_by_label("Tên chiến dịch").fill(CAMPAIGN)
     page.get_by_role("checkbox", name=LIST).check()
-    page.get_by_role("button", name="Tiếp: nói gì").click()
+    page.get_by_role("button", name="Tiếp: nội dung").click()
     page.get_by_label("Tên người gửi").fill(SENDER)
     page.get_by_label("Tin nhắn", exact=True).fill("[Chao {name}, ]kinh moi ong/ba cai Bluezone: {link}")
-    page.get_by_role("button", name="Tiếp: khi nào").click()
+    page.get_by_role("button", name="Tiếp: thời gian gửi").click()
     for label in ("Gửi từ", "đến"):
         page.get_by_label(label, exact=True).fill("")
     page.get_by_role("button", name="Tiếp: xem lại").click()
@@ -119,7 +119,7 @@ def be_told_the_word(author: Visit) -> None:
 def send_it(author: Visit, approver: Visit) -> None:
     page = author.page
     page.get_by_label("Tin nhắn", exact=True).fill("[Chao {name}, ]moi ong/ba cai Bluezone: {link}")
-    for card in ("khi nào", "xem lại", "trình phê duyệt"):
+    for card in ("thời gian gửi", "xem lại", "trình phê duyệt"):
         page.get_by_role("button", name=f"Tiếp: {card}").click()
     page.get_by_role("button", name="Trình phê duyệt").click()
     expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")

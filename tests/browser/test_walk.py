@@ -73,10 +73,10 @@ def import_the_list(author: Visit) -> None:
 
 def write_the_campaign(author: Visit) -> None:
     page = author.open("/admin/campaigns/")
-    page.get_by_role("link", name="Tạo chiến dịch").click()
+    page.get_by_role("link", name="Soạn chiến dịch").click()
     page.get_by_label("Tên chiến dịch").fill(CAMPAIGN)
     page.get_by_role("checkbox", name=LIST).check()
-    page.get_by_role("button", name="Tiếp: nói gì").click()
+    page.get_by_role("button", name="Tiếp: nội dung").click()
     page.get_by_label("Tên người gửi").fill(SENDER)
     preview, figures = page.locator("#preview"), page.locator("[data-part=figures]")
     page.get_by_label("Tin nhắn", exact=True).fill(TEXT)
@@ -89,7 +89,7 @@ def write_the_campaign(author: Visit) -> None:
     page.get_by_role("checkbox", name="Gửi không dấu").check()
     expect(preview).to_contain_text("Tin không dấu:")
     author.take_picture("campaign")
-    page.get_by_role("button", name="Tiếp: khi nào").click()
+    page.get_by_role("button", name="Tiếp: thời gian gửi").click()
     for label in ("Gửi từ", "đến"):
         page.get_by_label(label, exact=True).fill("")  # the tests run at any hour
     page.get_by_label("Tốc độ gửi, số tin tính cước mỗi giây").fill("25")

@@ -70,7 +70,7 @@ def press(client: FlaskClient, campaign_id: int, what: str, **data: str) -> int:
 def test_a_campaign_goes_from_the_form_to_peoples_phones(client: FlaskClient, world: World) -> None:
     world.add_people(3)
     signed_in(client, AUTHOR)
-    assert "Tạo chiến dịch đầu tiên" in client.get("/admin/campaigns/").text
+    assert "Soạn chiến dịch đầu tiên" in client.get("/admin/campaigns/").text
     assert "1 đã cài" in client.get("/admin/campaigns/new").text
     campaign_id = save(client, step_text=[TEXT], step_days=["2"], step_at=["18:00"], budget_vnd="5.000.000")
     assert press(client, campaign_id, "submit") == 303

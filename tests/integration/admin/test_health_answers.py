@@ -95,6 +95,26 @@ def test_a_persons_answers_are_opened_once_and_on_record(
     assert (entry.subject, entry.actor_id) == (f"contacts:{person}", world.user(AUTHOR).id)
 
 
+def test_who_answered_is_listed_for_who_works_with_it_on_record(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    sheet, listed = f"/admin/campaigns/{campaign}/", f"/admin/people/?campaign={campaign}"
+    signed_in(client, AUDITOR)
+    assert "nên ở đây chỉ có số lượng" in client.get(sheet).text
+    assert post(client, f"{sheet}answers").status_code == 403
+
+    signed_in(client, AUTHOR)
+    assert client.get(listed).status_code == 404, "not yet opened"
+    assert f"{sheet}answers" in client.get(sheet).text
+    assert post(client, f"{sheet}answers").headers["Location"].endswith(listed)
+    page = client.get(f"{listed}&answer=installed").text
+    assert "A Thun 1" in page
+    assert "A Thun 2" not in page
+    with world.runtime.db.read() as session:
+        entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.see_answers")).one()
+    assert (entry.subject, entry.actor_id) == (f"campaigns:{campaign}", world.user(AUTHOR).id)
+
+
 def test_what_was_found_at_the_door_is_for_who_handles_answers(world: World, campaign: int) -> None:
     with world.runtime.db.write() as session:
         session.execute(update(Message).values(state=MessageState.NO_REPORT))

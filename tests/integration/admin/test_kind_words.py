@@ -26,6 +26,8 @@ from campaigns.reports.writers.docx import write_docx
 from campaigns.reports.writers.pdf import draw_charts
 from campaigns.reports.writers.xlsx import write_xlsx
 from campaigns.rules.kind_words import read_words
+from campaigns.rules.own_answers import read_own_answers
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.compose import compose
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.organisations import create_organisation
@@ -74,9 +76,9 @@ def add_agency(world: World, kind: str, today: date) -> tuple[int, str]:
 def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kind: str) -> None:
     world.add_people(3)
     campaign_id = world.launch(kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
-    answers = (
-        ("own-1", "opt_out") if load_kinds()[kind].get("own_answers") else ("installed", "no_smartphone")
-    )
+    own_answers = read_own_answers(load_kinds()[kind])
+    done = next((own.value for own in own_answers if own.means is Label.INSTALLED), "installed")
+    answers = (done, "opt_out" if own_answers else "no_smartphone")
     for n, answer in enumerate(answers):
         recipient_id = world.recipient(number(n), campaign_id).id
         with world.runtime.db.write() as session:

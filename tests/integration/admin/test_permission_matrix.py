@@ -58,6 +58,7 @@ POST campaigns.drop         ASP..
 GET  search.index           ASPLU
 POST search.find            ASPLU
 POST campaigns.send_test      ASP..
+POST campaigns.open_answers ASP..
 POST campaigns.comment      ASP..
 POST campaigns.settle       ASP..
 POST campaigns.submit       ASP..

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from campaigns.rules.content import merge, read_content
 from campaigns.rules.links import ALPHABET, LENGTH
 from campaigns.rules.warnings import asks_for_reply
 from outreach.rules.segments import unaccent
-from outreach.rules.sms_template import Template
+from outreach.rules.sms_template import Template, find_gaps
 
 CHANGES: list[dict[str, Any]] = [
     {},
@@ -38,6 +39,9 @@ def test_the_suggested_text_can_be_sent_and_says_how_to_stop(kind: str) -> None:
     assert ("link" in template.fields) is bool(content.app)
     assert "TC từ chối nhận tin" in template.text
     assert content.issuer in template.text
+    numbers = re.findall(r"(?:^|, )(\d) ", template.text.partition("Trả lời: ")[2])
+    assert numbers == [str(n) for n in range(1, len(numbers) + 1)]
+    assert ("[địa điểm]" in find_gaps(template.text)) is (kind in ("tiem-chung", "hen-tiem", "moi-du"))
 
 
 @pytest.mark.parametrize("kind", load_kinds())

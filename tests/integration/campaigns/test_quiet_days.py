@@ -105,7 +105,7 @@ def test_the_card_tells_what_a_day_without_sending_puts_off_and_the_panel_why_no
     app = create_app(world.runtime.settings, runtime=world.runtime)
     with app.test_client() as client:
         signed_in(client, AUTHOR)
-        assert client.get(f"/admin/campaigns/{draft}/").text.count(put_off) == 2  # “Khi nào”, “Xem lại”
+        assert client.get(f"/admin/campaigns/{draft}/").text.count(put_off) == 2  # “Thời gian gửi”, “Xem lại”
         page = client.get(f"/admin/campaigns/{launched}/").text
     assert put_off in page
     assert f"Hôm nay là ngày không gửi tin.</strong> Tự gửi lúc {opens}." in page

@@ -71,7 +71,7 @@ def test_messaging_service_counts_segments_later(client: Client, simulator: Runn
     delivered = client.messages(message.sid).fetch()
     assert (delivered.num_segments, delivered.from_) == ("1", "+84900000000")
     assert delivered.date_sent is not None
-    assert (delivered.price, delivered.price_unit) == ("-0.01510", "USD")
+    assert (delivered.price, delivered.price_unit) == ("-0.01509", "USD")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the library's own use of aiohttp

@@ -157,7 +157,7 @@ def test_a_sender_that_gateways_refuse(sender: str) -> None:
     ("changes", "says"),
     [
         ({"nmae": "x"}, "“nmae”"),
-        ({"kind": "bluzone"}, "bluezone, giay-to, khao-sat, tiem-chung"),
+        ({"kind": "bluzone"}, "bluezone, giay-to, hen-tiem, khao-sat, moi-du, tiem-chung"),
         ({"text": 5}, "“text”"),
         ({"lists": "Tổ 1"}, "“lists”"),
         ({"unaccented": "true"}, "“unaccented”"),

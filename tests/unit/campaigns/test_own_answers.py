@@ -8,6 +8,7 @@ import pytest
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import page_choices, read_content
+from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import (
     GivenAnswer,
     find_own_answer,
@@ -121,3 +122,46 @@ def test_a_page_offers_the_own_answers_in_the_readers_language() -> None:
 )
 def test_an_opt_out_is_from_everything_unless_it_says_clearly_from_what(body: str, is_of_drive: bool) -> None:
     assert is_of_drive_only(body) is is_of_drive
+
+
+INVITED = read_own_answers(load_kinds()["moi-du"])
+
+
+@pytest.mark.parametrize(
+    ("body", "number", "is_automatic"),
+    [
+        ("1", 1, True),
+        ("da toi se den dung gio a", 1, True),
+        ("Dạ cháu đi được ạ", 1, True),
+        ("toi ko di duoc, ban qua", 2, True),
+        ("không đến được vì đau chân", 2, True),
+        ("xin vắng mặt", 2, True),
+        ("đi được nhé", 1, True),
+        ("tôi sẽ đến nếu không mưa", 1, False),
+        ("tôi không đi được, cần người chở", 3, True),
+        ("đến được không?", None, True),  # a question: it waits for an officer
+        ("chưa", 1, False),  # an officer sees it: it is no promise
+        ("rồi", None, False),
+    ],
+)
+def test_an_answer_with_words_of_its_own_is_given_by_them(
+    body: str, number: int | None, is_automatic: bool
+) -> None:
+    kind = read_content(load_kinds()["moi-du"])
+    meant, own = read_among(body, understand(body, kind.vocabulary), INVITED)
+    assert (own, meant.is_automatic) == (number, is_automatic)
+
+
+@pytest.mark.parametrize("body", ["không đi được, đừng nhắn nữa", "TC", "cứu tôi với, nhà sập rồi"])
+def test_words_of_an_answer_hide_no_opt_out_and_no_cry_for_help(body: str) -> None:
+    kind = read_content(load_kinds()["moi-du"])
+    meant = understand(body, kind.vocabulary)
+    assert read_among(body, meant, INVITED)[0].label is meant.label
+    assert meant.label in (Label.OPT_OUT, Label.NEED_HELP)
+
+
+def test_a_campaign_that_says_something_else_does_not_keep_the_kinds_words() -> None:
+    data = {"name": "A", "text": "B", "lists": ["C"], "sender": "LOA", "kind": "moi-du"}
+    changed = {"own_answers": {"1": {"text": "Tôi xem xét"}}}
+    kept = read_own_answers(read_draft({**data, "content": changed}, kinds=load_kinds()).content)
+    assert [bool(answer.words) for answer in kept] == [False, True, False]

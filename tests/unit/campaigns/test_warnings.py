@@ -47,6 +47,11 @@ def test_a_sound_campaign_raises_no_doubt() -> None:
     [
         ({"text": "Mời cài Bluezone. TC thôi nhận tin"}, CampaignWarning.NO_LINK),
         ({"text": "Mời cài zalo: {link}. TC thôi nhận"}, CampaignWarning.OTHER_APP),
+        ({"text": "Mời cài tại [địa điểm]: {link} TC thôi nhận tin"}, CampaignWarning.TEXT_GAPS),
+        (
+            {"kind": "moi-du", "content": {"own_answers": {"1": {"means": "installed"}}}},
+            CampaignWarning.PROMISE_COUNTED,
+        ),
         ({"text": "Mời cài Bluezone: {link}"}, CampaignWarning.NO_STOP_WORD),
         ({"text": "Mời cài Bluezone: {link}. Gọi etc"}, CampaignWarning.NO_STOP_WORD),
         ({"step": [{"text": "Nhắc lại: {link}", "after_days": 2}]}, CampaignWarning.NO_STOP_WORD),
@@ -75,6 +80,7 @@ def test_what_an_officer_wrote_is_doubted(changes: dict[str, Any], doubt: Campai
         {"starts_at": "2020-08-15T08:00"},
         {"cap_per_day": 3},
         {"kind": "tiem-chung", "text": "Mời tiêm vắc xin. TC thôi nhận tin"},
+        {"text": "[QC] Mời[ {name}] cài Bluezone: {link} TC thôi nhận tin"},
     ],
 )
 def test_what_is_just_right_is_not(changes: dict[str, Any]) -> None:
