@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: lists-check places wheel check-wheel image check-image help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: compiled lists-check places wheel check-wheel image check-image help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,10 +22,14 @@ UNIT := $(patsubst tests/unit/%/__init__.py,unit-%,$(sort $(wildcard tests/unit/
 .PHONY: $(UNIT)
 
 test-unit: environment-dev  ## the pure rules alone, in seconds
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(UNIT)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(UNIT) compiled
 
 $(UNIT): unit-%:
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(VENV)/bin/python -m pytest tests/unit/$* --confcutdir=tests/unit -p pytest_timeout -p no:cacheprovider -q
+
+# Once for the processes that the integration tests run in, which would all do it at the same time.
+compiled:
+	@-$(VENV)/bin/python -m pytest tests --ignore=tests/unit --collect-only -q > /dev/null
 
 test-integration: environment-dev chromium  ## the tests with real parts alone
 	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4

@@ -16,15 +16,12 @@ from tests.browser.fixtures import ADMINISTRATOR, APPROVER, AUTHOR, LIST
 from tests.browser.page_checks import PHONE, Visit
 from tests.browser.running_site import Office, running_office
 from tests.browser.test_walk import wait_until
-from tests.support.servers import RUNS_ALL
 
 CENTRE, SENDER, CAMPAIGN = "Tổng đài nhà mạng", "MTTQKT", "Nhắc cài Bluezone qua hai nơi"
 TEMPLATES = ("Chao {A30}, moi ong/ba cai Bluezone: {C60}", "moi ong/ba cai Bluezone: {C60}")
 WORKING = 60_000  # milliseconds in which workers have done what was asked of them
 
-pytestmark = pytest.mark.skipif(
-    not RUNS_ALL, reason="an office of its own: in `make test-all`; its parts: test_gateway_accounts.py"
-)
+pytestmark = pytest.mark.night  # an office of its own; its parts: test_gateway_accounts.py
 
 
 @pytest.fixture(scope="module")

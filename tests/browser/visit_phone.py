@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 from sqlalchemy import select
 
 from campaigns.models.activities import VisitLine
@@ -96,6 +96,21 @@ def open_first_house(page: Page) -> str:
     """Open the first house of the list. Returns the name of its first person."""
     page.locator("main > ul.houses .house").first.click()
     return page.locator(".person h2").first.inner_text().split(",")[0]
+
+
+@contextmanager
+def results_sent(page: Page) -> Iterator[None]:
+    """What is touched within has been received by the server at the end; the page's word may still be of the time before."""
+
+    def is_answered(response: Response) -> bool:
+        return (
+            response.url.endswith("/sync")
+            and '"results":[{' in (response.request.post_data or "")
+            and response.ok
+        )
+
+    with page.expect_response(is_answered):
+        yield
 
 
 def new_visit(context: BrowserContext, url: str) -> Visit:

@@ -37,7 +37,9 @@ POSTGRES_SETTINGS = {
     "synchronous_commit": "off",
     "max_connections": "200",
 }
-RUNS_ALL = bool(os.environ.get("LOA_TEST_ALL"))  # each test that takes any database, on both
+RUNS_ALL = bool(
+    os.environ.get("LOA_TEST_ALL")
+)  # those of the night, and each test that takes any database on both
 # For a test of what differs by database: SQL that each writes in its own way, locks, migrations, many rows at once.
 both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 

@@ -407,6 +407,7 @@ def test_a_case_is_its_organisations_and_a_strangers_is_for_those_who_see_all(
             do(world, assign_case, each.id, email="lanhdao@loa.example")
 
 
+@pytest.mark.night
 @both_databases
 def test_what_waited_before_there_were_cases_waits_still(world: World, campaign: int) -> None:
     press(world, campaign, "need_help")

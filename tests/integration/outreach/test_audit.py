@@ -247,6 +247,7 @@ def test_who_holds_the_database_alone_can_neither_chain_anew_nor_cut_off_the_end
         verify(keyed)
 
 
+@pytest.mark.night
 def test_entries_from_before_the_chain_are_chained(empty_database_url: str) -> None:
     db = Database(empty_database_url.replace("postgresql://", "postgresql+psycopg://"))
     upgrade(db)

@@ -20,10 +20,11 @@ from outreach.models.contacts import Contact, ContactPhone, ListImport, Membersh
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from tests.support.processes import QuickProcesses
-from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
-pytestmark = both_databases
+pytestmark = pytest.mark.parametrize(
+    "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.night)], indirect=True
+)
 
 PEOPLE = 25_000  # three chunks
 

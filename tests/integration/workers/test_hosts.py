@@ -9,7 +9,6 @@ import pytest
 
 from tests.drills.namespaces import NoNamespaces, hosts
 from tests.support.processes import ROOT
-from tests.support.servers import RUNS_ALL
 
 
 @pytest.fixture
@@ -21,9 +20,7 @@ def namespaces() -> None:
         pytest.skip(f"not played on this machine: {error}")
 
 
-@pytest.mark.skipif(
-    not RUNS_ALL, reason="a minute: in `make test-all`; a worker cut off: test_cut_off_worker.py"
-)
+@pytest.mark.night  # a minute; a worker cut off: test_cut_off_worker.py
 @pytest.mark.usefixtures("namespaces")
 def test_a_worker_host_that_is_cut_off_loses_nothing_and_sends_nothing_twice() -> None:
     # Small: what two hosts bring is measured by `make drill-hosts` on a machine without other work.

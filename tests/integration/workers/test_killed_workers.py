@@ -37,7 +37,9 @@ def processes(settings: Settings) -> Iterator[QuickProcesses]:
 
 
 @pytest.mark.parametrize(
-    ("database_url", "kills"), [("postgresql", 3), ("sqlite", 1)], indirect=["database_url"]
+    ("database_url", "kills"),
+    [("postgresql", 3), pytest.param("sqlite", 1, marks=pytest.mark.night)],
+    indirect=["database_url"],
 )
 def test_kills_lose_nothing_and_send_nothing_twice(
     world: World, simulator: RunningSimulator, processes: QuickProcesses, kills: int
