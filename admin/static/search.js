@@ -40,6 +40,11 @@
     if (first) first.click(); else look();
   });
   dialog.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      event.preventDefault(); // in a search field it would empty the field first
+      dialog.close(); // the focus goes back to where it was
+      return;
+    }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();

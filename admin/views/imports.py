@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -287,7 +288,13 @@ class ImportsView(AdminPage):
     def _doubts(self, upload_id: int, read: dict[str, Any]) -> dict[str, Any]:
         """Return the rows that need an eye which a page shows, and how many come before and after."""
         if not read["preview"].get("doubts") or not may_open(current_user.role, "imports.rows"):
-            return {"doubts": [], "doubts_from": 0, "doubts_in_all": 0, "doubts_a_page": DOUBTS_SHOWN}
+            return {
+                "doubts": [],
+                "doubts_from": 0,
+                "doubts_in_all": 0,
+                "doubts_a_page": DOUBTS_SHOWN,
+                "doubts_why": [],
+            }
         doubts = self.do(see_doubts, upload_id)
         first = min(max(request.args.get("from", 0, type=int), 0), max(len(doubts) - 1, 0))
         return {
@@ -295,4 +302,5 @@ class ImportsView(AdminPage):
             "doubts_from": first,
             "doubts_in_all": len(doubts),
             "doubts_a_page": DOUBTS_SHOWN,
+            "doubts_why": Counter(row["reason"] for row in doubts).most_common(),
         }

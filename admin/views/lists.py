@@ -41,6 +41,7 @@ from outreach.imports.retract_decision import read_last, retract_decision
 from outreach.models.contacts import ContactList, LegalBasis
 from outreach.places.areas import read_districts, read_place_names
 from outreach.rules.languages import NAMES, VIETNAMESE
+from outreach.rules.sort_order import vietnamese_order
 
 _BASES = labelled(LegalBasis, "basis")
 
@@ -353,7 +354,12 @@ class ListsView(AdminPage):
             may_change = is_province_staff(session, user)
         return self.render(
             "contacts/languages.html",
-            names={code: name for code, name in NAMES.items() if code != VIETNAMESE},
+            names=dict(
+                sorted(
+                    ((code, name) for code, name in NAMES.items() if code != VIETNAMESE),
+                    key=lambda each: vietnamese_order(each[1]),
+                )
+            ),
             offered=offered,
             spellings=spellings,
             forms={each.id: SpellingForm.on_page(each.id) for each in spellings},

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.cases.handle_case import cases_visible_to
 from campaigns.cases.sms_answers import SentAnswer, read_sent
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.messages import Attempt, Message
+from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, OfficerEntry, Reply
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
@@ -20,7 +20,7 @@ from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import mask_tokens
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, OwnAnswer, own_answer, read_own_answers
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import Exclusion, MessageState
+from campaigns.rules.states import Exclusion, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
@@ -81,6 +81,9 @@ class Conversation:
     own_answers: tuple[OwnAnswer, ...] = ()
     own_answer: int | None = None
     cases: list[tuple[int, CaseKind]] = field(default_factory=list)
+    # Of its texts that have not left: when they may, and why others never will.
+    due: list[datetime] = field(default_factory=list)
+    skipped: list[SkipReason] = field(default_factory=list)
 
     @property
     def own(self) -> str:
@@ -124,6 +127,21 @@ def read_conversations(
         conversation.recipient_id: conversation for conversation in conversations
     }
     ids = [conversation.recipient_id for conversation in conversations]
+    waiting = session.execute(
+        select(Message.recipient_id, Message.skip_reason, Outbox.not_before)
+        .outerjoin(Outbox, Outbox.message_id == Message.id)
+        .where(
+            Message.recipient_id.in_([each.recipient_id for each in conversations if not each.is_masked]),
+            Message.step_id.is_not(None),
+            Message.state.in_((MessageState.QUEUED, MessageState.SKIPPED)),
+        )
+        .order_by(Message.id)
+    )
+    for recipient_id, skipped, due in waiting:
+        if skipped:
+            by_recipient[recipient_id].skipped.append(skipped)
+        elif due:
+            by_recipient[recipient_id].due.append(due)
     open_cases = session.execute(
         select(Case.recipient_id, Case.id, Case.kind)
         .where(

@@ -144,3 +144,16 @@ def test_search_everywhere_by_keyboard_alone(office: Office, page_as: OpenAs) ->
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Nhập tệp danh sách")
+
+
+def test_search_everywhere_closes_by_one_escape_and_gives_the_focus_back(page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open("/admin/campaigns/")
+    state = page.get_by_label("Trạng thái")
+    state.focus()
+    page.keyboard.press("Control+k")
+    text = page.locator("#search-text")
+    expect(text).to_be_focused()
+    page.keyboard.type("bluezone")
+    page.keyboard.press("Escape")
+    expect(page.locator("#search-everywhere")).to_be_hidden()
+    expect(state).to_be_focused()

@@ -51,6 +51,7 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
     work_on(world)
     page = client.get("/admin/imports/1/").text
     assert "4 dòng sửa được ngay" in page
+    assert "1 dòng: một dòng ghi nhiều người" in page
     assert 'name="phone.0.3" value="0905OOO124"' in page
     assert "Tách thành 2 người" in page
     post(

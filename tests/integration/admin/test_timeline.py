@@ -37,6 +37,9 @@ def test_all_that_happened_stands_in_one_line_the_newest_first(
     bring(world, write(tmp_path, f"1,Y Hlan,1990,,,{local(1)}"), "Hội viên mới")
     person = person_id(world, "Y Hlan")
     campaign = world.launch(name="Mời cài Bluezone", lists=["MTTQ/Hội viên mới"])
+    world.sweep()
+    signed_in(client, AUTHOR)
+    assert "Tin chờ gửi, sớm nhất" in client.get(f"/admin/people/{person}/").text
     world.send()
     world.reply(number(1), "1", gateway_id="SM1", now=world.now)
     recipient = world.recipient(number(1), campaign)
@@ -45,7 +48,6 @@ def test_all_that_happened_stands_in_one_line_the_newest_first(
             insert(PageOpen).values(campaign_id=campaign, recipient_id=recipient.id, at=world.now)
         )
         phone = session.scalars(select(Phone.id).where(Phone.e164 == number(1))).one()
-    signed_in(client, AUTHOR)
     page = f"/admin/people/{person}/"
     post(client, f"/admin/requests/of/{person}/consent", given="yes", evidence="phiếu ký số 7")
     post(client, f"/admin/requests/of/{person}", kind="correct", asked_by="chính bà")
