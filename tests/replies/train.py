@@ -26,6 +26,7 @@ from campaigns.rules.replies.model import (
     LIMITS,
     SCALE,
     WEIGHTS,
+    WORDS_OF_DANGER,
     add_shorter,
     features_of,
     rule_feature,
@@ -70,12 +71,23 @@ class Corpus:
                 self.is_written += [False] * len(variants)
             self.examples += (example._replace(text=text) for text in texts)
         self.readings = [read_reply(each.text, vocabulary_of(each.kind)) for each in self.examples]
-        self.features = [
-            Counter(features_of(each.words, each.meanings, find_danger(example.text)))
-            for example, each in zip(self.examples, self.readings, strict=True)
-        ]
         self.labels = np.array([LABELS.index(each.label) for each in self.examples])
         self.urgent = np.array([each.is_urgent for each in self.examples])
+        self.names, self.matrix = self._weigh()
+
+    def _weigh(self) -> tuple[list[str], sparse.csr_matrix]:
+        """Return the features, and a row for each reply with how much each counts in it."""
+        places: dict[str, int] = {}
+        rows, columns, values = [], [], []
+        for row, (example, reading) in enumerate(zip(self.examples, self.readings, strict=True)):
+            size = size_of(reading.words)
+            found = Counter(features_of(reading.words, reading.meanings, find_danger(example.text)))
+            rows += [row] * len(found)
+            columns += [places.setdefault(name, len(places)) for name in found]
+            values += [count / size for count in found.values()]
+        return list(places), sparse.csr_matrix(
+            (values, (rows, columns)), shape=(len(self.examples), len(places))
+        )
 
 
 def _strip(text: str) -> str:
@@ -91,28 +103,15 @@ def _slip(text: str, dice: random.Random) -> str:
     return text[:at] + middle + text[at + (2 if kind == 1 else 1) :]
 
 
-def _matrix(corpus: Corpus, names: dict[str, int], chosen: np.ndarray) -> sparse.csr_matrix:
-    rows, columns, values = [], [], []
-    for row, at in enumerate(chosen):
-        size = size_of(corpus.readings[at].words)
-        for name, count in corpus.features[at].items():
-            if name in names:
-                rows.append(row)
-                columns.append(names[name])
-                values.append(count / size)
-    return sparse.csr_matrix((values, (rows, columns)), shape=(len(chosen), len(names)))
-
-
 class Linear:
     """Weights of a trained model: a row for each feature, a column for each label and one for urgency, each learned against all other replies."""
 
     def __init__(self, corpus: Corpus, chosen: np.ndarray, weights: np.ndarray) -> None:
-        seen = Counter(name for at in chosen for name in corpus.features[at])
-        self.names = {
-            name: at
-            for at, name in enumerate(sorted(name for name, count in seen.items() if count >= SEEN_TWICE))
-        }
-        matrix = _matrix(corpus, self.names, chosen)
+        matrix = corpus.matrix[chosen]
+        seen = np.bincount(matrix.indices, minlength=matrix.shape[1])
+        self.kept = np.flatnonzero(seen >= SEEN_TWICE)
+        self.names = [corpus.names[at] for at in self.kept]
+        matrix = matrix[:, self.kept]
         self.columns = np.zeros((len(self.names), COLUMNS))
         for column in range(COLUMNS):
             is_cry = column == len(LABELS)
@@ -125,7 +124,7 @@ class Linear:
                 self.columns[:, column] = learner.fit(matrix, wanted[chosen], counted).coef_[0]
 
     def score(self, corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
-        return _matrix(corpus, self.names, chosen) @ self.columns
+        return corpus.matrix[chosen][:, self.kept] @ self.columns
 
 
 def weights_of(corpus: Corpus) -> np.ndarray:
@@ -196,11 +195,11 @@ def choose_limits(likely: np.ndarray, labels: np.ndarray) -> list[int]:
 
 def choose_cry(scores: np.ndarray, urgent: np.ndarray, has_words: np.ndarray) -> int:
     """Return the score of urgency, in thousandths, from which a reply is a cry without words of danger: as low as `FALSE_CRIES` allows."""
-    heard = np.where(has_words, np.inf, scores)
+    heard = scores + WORDS_OF_DANGER * has_words
     limit = np.quantile(heard[~urgent], 1 - FALSE_CRIES, method="higher")
     print(
-        f"cries from {limit:.2f}: {(heard[urgent] >= limit).sum()} of {urgent.sum()} found, by words alone {has_words[urgent].sum()}; "
-        f"{(heard[~urgent] >= limit).mean():.2%} of others taken for one, by words alone {has_words[~urgent].mean():.2%}",
+        f"cries from {limit:.2f}: {(heard[urgent] >= limit).sum()} of {urgent.sum()} found, {has_words[urgent].sum()} have words of danger, "
+        f"of these {(heard[urgent & has_words] < limit).sum()} missed; {(heard[~urgent] >= limit).mean():.2%} of others taken for one",
         file=sys.stderr,
     )
     return round(1000 * limit)
@@ -228,7 +227,8 @@ def train(examples: Sequence[Example]) -> dict[str, list[int]]:
     model = Linear(corpus, everything, weights)
     model.columns[:, :-1] *= combined.spread
     found = {
-        name: [round(SCALE * weight) for weight in model.columns[at]] for name, at in model.names.items()
+        name: [round(SCALE * weight) for weight in row]
+        for name, row in zip(model.names, model.columns, strict=True)
     }
     found = {name: row for name, row in found.items() if any(abs(weight) > LEAST for weight in row)}
     for name, row in zip(combined.rules, combined.added, strict=True):
@@ -236,7 +236,7 @@ def train(examples: Sequence[Example]) -> dict[str, list[int]]:
     has_words = np.array([is_cry(find_danger(corpus.examples[at].text)) for at in mixed])
     cry = choose_cry(scores[:, -1], urgent, has_words)
     # What is taken for a cry is never automatic, so it says nothing of how sure the others are.
-    calm = ~(has_words | (scores[:, -1] * 1000 >= cry))
+    calm = (scores[:, -1] + WORDS_OF_DANGER * has_words) * 1000 < cry
     likely = combined.likely(scores[:, :-1], readings)
     tell_opt_outs(likely, labels)
     found[LIMITS] = [*choose_limits(likely[calm], labels[calm]), cry]

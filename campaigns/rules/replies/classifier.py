@@ -202,24 +202,33 @@ _RULES = [
 ]
 
 
-def _signs_needed(rule: str) -> frozenset[str]:
-    """Return signs without which a compiled rule cannot fit: those outside brackets that are neither optional nor one of several."""
-    needed, depth = set(), 0
-    for sign, after in zip(rule, [*rule[1:], ""], strict=True):
+def _signs_needed(rule: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return signs without which a compiled rule cannot fit: all of the first, and one of the second, if there are any.
+
+    The first stand outside brackets and are neither optional nor one of several; the second are the last such group of single signs.
+    """
+    needed, one_of, depth, start = set(), frozenset[str](), 0, 0
+    for at, (sign, after) in enumerate(zip(rule, [*rule[1:], ""], strict=True)):
+        start = at if depth == 0 else start
         depth += (sign in "([") - (sign in ")]")
-        if depth == 0 and sign == "|":
-            return frozenset()
-        if depth == 0 and sign in _NAME and after not in ("?", "*", "{"):
+        if depth or after in ("?", "*", "{"):
+            continue
+        if sign == "|":
+            return frozenset(), frozenset()
+        if sign in _NAME:
             needed.add(sign)
-    return frozenset(needed)
+        elif sign == ")" and _NAME.keys() >= (group := frozenset(rule[start + 1 : at].split("|"))):
+            one_of = group
+    return frozenset(needed), one_of
 
 
-_NEEDED = [_signs_needed(search.__self__.pattern) for _, search, _ in _RULES]  # type: ignore[attr-defined]
+_SIGNS = [_signs_needed(search.__self__.pattern) for _, search, _ in _RULES]  # type: ignore[attr-defined]
+_NEEDED = [needed for needed, _ in _SIGNS]
 """For each rule; far fewer signs are looked at than by trying every rule."""
-_ANYWHERE = frozenset(at for at, needed in enumerate(_NEEDED) if not needed)
+_ANYWHERE = frozenset(at for at, (needed, one_of) in enumerate(_SIGNS) if not needed and not one_of)
 _times = Counter(sign for needed in _NEEDED for sign in needed)
 _BY_SIGN: defaultdict[str, list[int]] = defaultdict(list)
-"""Rules by the one sign they need that the fewest of them need."""
-for _at, _needed in enumerate(_NEEDED):
-    if _needed:
-        _BY_SIGN[min(_needed, key=lambda sign: (_times[sign], sign))].append(_at)
+"""Rules by the one sign they need that the fewest of them need, or by each of which they need one."""
+for _at, (_needed, _one_of) in enumerate(_SIGNS):
+    for _sign in [min(_needed, key=lambda sign: (_times[sign], sign))] if _needed else _one_of:
+        _BY_SIGN[_sign].append(_at)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import repeat
 from pathlib import Path
 
 from campaigns.rules.replies.danger import features_of_danger
@@ -35,6 +36,8 @@ RULES_SURE = 0.7
 """From this confidence of the rules on, what they say has a weight of its own."""
 LIMITS = "t"
 """Row of the file that holds what `load_limits` returns, in thousandths, instead of weights."""
+WORDS_OF_DANGER = 3.5
+"""How much lower the score of urgency may be where words of danger stand: of the cries of unseen authors that have some, none is below."""
 START, END = "^", "$"
 LONGEST_PIECE = 5
 
@@ -139,48 +142,35 @@ def write_weights(path: Path, weights: Mapping[str, Sequence[int]]) -> None:
     path.write_bytes(zlib.compress(len(names).to_bytes(4, "little") + names + numbers, 9))
 
 
-class Weights:
-    """Packed weights by feature, unpacked from their bytes when they are asked for: most are not asked for soon."""
-
-    def __init__(self, data: bytes) -> None:
-        data = zlib.decompress(data)
-        start = 4 + int.from_bytes(data[:4], "little")
-        names = data[4:start].decode().split("\n")
-        wide = bytearray(len(names) * _SIZE)
-        numbers = data[start:]
-        # Each weight of 16 bits becomes one of 32 bits with `_HALF` added, which turns its highest bit.
-        turned = numbers[1::2].translate(bytes(byte ^ 0x80 for byte in range(256)))
-        for column in range(COLUMNS):
-            wide[4 * column :: _SIZE] = numbers[2 * column :: 2 * COLUMNS]
-            wide[4 * column + 1 :: _SIZE] = turned[column::COLUMNS]
-        wide[4 * COLUMNS :: _SIZE] = b"\1" * len(names)
-        self._wide = bytes(wide)
-        self._places = dict(zip(names, range(0, len(wide), _SIZE), strict=True))
-
-    def get(self, name: str) -> int:
-        """Return the packed weights of a feature, 0 for one that the model does not know."""
-        at = self._places.get(name)
-        return 0 if at is None else int.from_bytes(self._wide[at : at + _SIZE], "little")
-
-
 @cache
-def load_weights() -> Weights:
-    """Return the weights of the file."""
-    return Weights(WEIGHTS.read_bytes())
+def load_weights() -> dict[str, int]:
+    """Return the packed weights of the features that the model knows."""
+    data = zlib.decompress(WEIGHTS.read_bytes())
+    start = 4 + int.from_bytes(data[:4], "little")
+    names, numbers = data[4:start].decode().split("\n"), data[start:]
+    wide = bytearray(len(names) * _SIZE)
+    # Each weight of 16 bits becomes one of 32 bits with `_HALF` added, which turns its highest bit.
+    turned = numbers[1::2].translate(bytes(byte ^ 0x80 for byte in range(256)))
+    for column in range(COLUMNS):
+        wide[4 * column :: _SIZE] = numbers[2 * column :: 2 * COLUMNS]
+        wide[4 * column + 1 :: _SIZE] = turned[column::COLUMNS]
+    wide[4 * COLUMNS :: _SIZE] = b"\1" * len(names)
+    rows = (int.from_bytes(wide[at : at + _SIZE], "little") for at in range(0, len(wide), _SIZE))
+    return dict(zip(names, rows, strict=True))
+
+
+def _add(names: Iterable[str]) -> int:
+    return sum(map(load_weights().get, names, repeat(0)))
 
 
 @lru_cache(maxsize=20_000)
 def _weigh_word(word: str) -> int:
-    return sum(map(load_weights().get, features_of_word(word)))
+    return _add(features_of_word(word))
 
 
 def _weigh_longest(names: Iterator[str]) -> int:
     """Return the weights of the first feature that is known, which are those of the others as well (`add_shorter`)."""
-    get = load_weights().get
-    for name in names:
-        if total := get(name):
-            return total
-    return 0
+    return next(filter(None, map(load_weights().get, names)), 0)
 
 
 @lru_cache(maxsize=50_000)
@@ -193,21 +183,20 @@ def _weigh_pair(before: str, word: str) -> int:
     """Return the weights of a word and of its border to the word before."""
     plain, plain_before = unaccent_word(word), unaccent_word(before)
     total = _weigh_word(word) + _weigh_joint(plain_before[-3:], plain[:3])
-    get = load_weights().get
-    pair = get(f"b{before} {word}")
-    if before != START:
-        pair += pair if plain == word and plain_before == before else get(f"b{plain_before} {plain}")
-    return total + pair
+    total += (pair := load_weights().get(f"b{before} {word}", 0))
+    if before == START:
+        return total
+    return total + (pair if plain == word and plain_before == before else _add([f"b{plain_before} {plain}"]))
 
 
 @cache
 def _weigh_count(count: int) -> int:
-    return load_weights().get(f"n{count}")
+    return load_weights().get(f"n{count}", 0)
 
 
 @lru_cache(maxsize=20_000)
 def _weigh_danger(danger: frozenset[str]) -> int:
-    return sum(map(load_weights().get, features_of_danger(danger)))
+    return _add(features_of_danger(danger))
 
 
 @lru_cache(maxsize=50_000)
@@ -238,14 +227,14 @@ def weigh(
 
 @lru_cache(maxsize=256)
 def _weights_of_rules(label: Label, confidence: float) -> tuple[float, ...]:
-    packed = load_weights().get(rule_feature(label, confidence))
+    packed = load_weights().get(rule_feature(label, confidence), 0)
     return tuple(weight / SCALE for weight in unpack(packed))
 
 
 @cache
 def load_limits() -> tuple[float, ...]:
     """Return for each label the least confidence with which it stands without an officer's look; last, the score from which a reply is a cry for help."""
-    return tuple(limit / 1000 for limit in unpack(load_weights().get(LIMITS)))
+    return tuple(limit / 1000 for limit in unpack(load_weights()[LIMITS]))
 
 
 def use_weights(path: Path) -> None:

@@ -1,14 +1,30 @@
 """Replies as the rules and the learned model understand them together."""
 
+import random
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
+from campaigns.rules.replies.classifier import read_reply
 from campaigns.rules.replies.danger import find_danger, is_cry
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.model import pack, unpack
+from campaigns.rules.replies.model import (
+    COLUMNS,
+    SCALE,
+    WEIGHTS,
+    add_shorter,
+    features_of,
+    pack,
+    size_of,
+    unpack,
+    use_weights,
+    weigh,
+    write_weights,
+)
 from campaigns.rules.replies.understand import understand
 from tests.replies.data import read_authors, vocabulary_of
 from tests.replies.report import macro_f1
@@ -116,3 +132,27 @@ def test_no_text_takes_long() -> None:
 def test_ten_weights_are_added_as_one_number() -> None:
     one, two = [-3, 0, 7, 32767, -32768, 1, 2, 3, 4, -5], [1, -1, 1, 1, -1, 0, 0, 0, 0, 5]
     assert unpack(pack(one) + pack(two)) == [a + b for a, b in zip(one, two, strict=True)]
+
+
+def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None:
+    reading = read_reply("dạ chưa cài được, con cháu nó cài cho rồi nhé, cài đi cài lại")
+    danger = find_danger("nước lên tới cổ rồi")
+    features = Counter(features_of(reading.words, reading.meanings, danger))
+    dice = random.Random(1)
+    # A third of the features is not known, as of every reply.
+    learned = {
+        name: [dice.randrange(-300, 300) for _ in range(COLUMNS)]
+        for name in sorted(features)
+        if dice.random() < 0.67
+    }
+    wanted = [
+        sum(count * learned[name][column] for name, count in features.items() if name in learned)
+        for column in range(COLUMNS)
+    ]
+    write_weights(tmp_path / "weights.bin", add_shorter(learned))
+    use_weights(tmp_path / "weights.bin")
+    try:
+        found = weigh(reading.words, reading.meanings, danger, *reading.reply)
+    finally:
+        use_weights(WEIGHTS)
+    assert found == pytest.approx([each / size_of(reading.words) / SCALE for each in wanted])
