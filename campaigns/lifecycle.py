@@ -41,6 +41,7 @@ from campaigns.planning.drafts import (
 )
 from campaigns.planning.keep_form import FormVersion, KeptForm, key_of_campaign, lock_form, mark_saved
 from campaigns.planning.kinds import all_kinds
+from campaigns.planning.list_fields import require_fields
 from campaigns.planning.registered_templates import refuse_gaps, require_templates
 from campaigns.rules.approvals import has_outgrown, unread_version
 from campaigns.rules.budget import refusal_of
@@ -217,6 +218,7 @@ def perform_action(
             campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
             if action is CampaignAction.SUBMIT:
                 refuse_gaps(campaign)
+            require_fields(session, campaign)
             require_templates(session, campaign, settings=runtime.settings, now=now)
     if action in _BINDING and not runtime.settings.urgent_passes_opt_outs:
         with runtime.db.read() as session:

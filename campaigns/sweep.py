@@ -35,6 +35,7 @@ from campaigns.planning.approvals import (
 )
 from campaigns.planning.audience import OF_DRIVE, freeze_audience, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
+from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.delivery import create_renderer
@@ -456,7 +457,8 @@ def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Se
     recipients = campaign.recipients or 0
     price = dearest_price(session, campaign.sender, usual_price_vnd=settings.price_per_segment_vnd)
     names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE) if recipients else []
-    audience, link = AudiencePreview(recipients, {}, names), f"{settings.link_base}/{EXAMPLE_TOKEN}"
+    audience = AudiencePreview(recipients, {}, names, fields=facts_of_campaign(session, campaign))
+    link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
     campaign.price_vnd = price
     total = 0
     for step in campaign.steps:

@@ -16,13 +16,14 @@ from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, p
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import all_kinds, office_kinds
-from campaigns.rules.draft import FIELDS, Draft, read_draft
+from campaigns.rules.draft import Draft, read_draft
+from campaigns.rules.list_fields import parse_text, read_substitutes
 from campaigns.rules.states import CampaignAction
 from outreach.accounts import audit
 from outreach.accounts.api_requests import do_at_will
 from outreach.models.accounts import Right
 from outreach.rules.errors import BadTemplate
-from outreach.rules.sms_template import Template
+from outreach.rules.kept_values import LONGEST_VALUE
 
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 2000}
 _TEXTS: dict[str, Any] = {"type": "object", "description": "texts by language"}
@@ -41,7 +42,10 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "description": "What a campaign's file has, as JSON; docs/reference.md, “A campaign's file”, says what each part means",
         "properties": {
             "name": {"type": "string", "minLength": 1, "maxLength": 120},
-            "text": {**_TEXT, "description": "the first message; fields {name}, {link}"},
+            "text": {
+                **_TEXT,
+                "description": "the first message; fields {name}, {link}, and those of `fields`",
+            },
             "sender": {"type": "string", "minLength": 1, "maxLength": 20},
             "lists": {**_NAMES, "description": "names of lists, or ORGANISATION/name"},
             "organisations": _NAMES,
@@ -55,6 +59,12 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "drive": {"type": "string", "maxLength": 120},
             "text_b": {"type": "string", "maxLength": 2000},
             "texts": _TEXTS,
+            "fields": {
+                "type": "object",
+                "maxProperties": 20,
+                "additionalProperties": {"type": "string", "maxLength": LONGEST_VALUE},
+                "description": "columns of the lists that the texts name as {field}, each with the text for people without a value",
+            },
             "hold_out": {"type": "number", "minimum": 0, "maximum": 0.5},
             "pace": {"type": "number", "minimum": 0.1, "maximum": 2_000_000_000},
             "window": {
@@ -107,6 +117,7 @@ _PARTS = {
     "goal_": "/goal",
     "denominator_": "/goal",
     "content_": "/content",
+    "field_": "/fields",
     "label_": "/content",
     "texts_": "/texts",
     "hold_out": "/hold_out",
@@ -206,13 +217,14 @@ def add_draft_routes(api: Api) -> None:
 
 def _wrong_text(body: dict[str, Any]) -> str | None:
     """Return the place of the first text that is no template."""
+    fields = read_substitutes(body.get("fields", {}))
     steps = [("", body), *((f"/step/{n}", step) for n, step in enumerate(body.get("step", ())))]
     for place, step in steps:
         texts = {name: step.get(name) for name in ("text", "text_b")}
         texts |= {f"texts/{code}": text for code, text in step.get("texts", {}).items()}
         for name, text in texts.items():
             try:
-                Template.parse(str(text or ""), allowed=FIELDS)
+                parse_text(str(text or ""), fields)
             except BadTemplate:
                 return f"{place}/{name}"
     return None

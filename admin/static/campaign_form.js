@@ -61,6 +61,20 @@
     target.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
+  // Columns of lists are offered while one of their lists is chosen, or an organisation, or they have a substitute.
+  const offer = () => {
+    const lists = new Set([...form.querySelectorAll("input[name=lists]:checked")].map((one) => one.value));
+    const anybody = form.querySelector("input[name=organisations]:checked") !== null;
+    for (const part of form.querySelectorAll("[data-lists]")) {
+      const of = JSON.parse(part.dataset.lists);
+      part.hidden = !anybody && of.length > 0 && !of.some((one) => lists.has(one)) && !part.querySelector("input")?.value;
+    }
+    const group = document.getElementById("fields");
+    if (group) group.hidden = !group.querySelector("[data-lists]:not([hidden])");
+  };
+  form.addEventListener("change", offer);
+  offer();
+
   // Another kind of campaign has other texts: reload the page with all that was typed.
   document.getElementById("kind").addEventListener("change", () => form.requestSubmit());
 

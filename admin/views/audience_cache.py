@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -22,6 +23,7 @@ from campaigns.planning.audience import (
     sample_names,
 )
 from campaigns.planning.correcting_campaigns import count_receivers
+from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from outreach.models.contacts import ContactList, ListImport, Upload
@@ -73,14 +75,17 @@ class AudienceCache:
             passes = self._passes_opt_outs
             if campaign.corrects:
                 counts = count_receivers(session, campaign, passes_opt_outs=passes, names=SAMPLE_SIZE)
-                return AudiencePreview(*counts, datetime.now(UTC))
-            return self.of(session, audience_query(session, campaign, passes_opt_outs=passes))
+                counted = AudiencePreview(*counts, datetime.now(UTC))
+            else:
+                counted = self.of(session, audience_query(session, campaign, passes_opt_outs=passes))
+            return replace(counted, fields=facts_of_campaign(session, campaign))
         key = campaign.id, campaign.launched_at, campaign.recipients
         preview = self._frozen.get(key)
         if preview is None:
             recipients, excluded = count_audience(session, campaign.id)
             names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
-            preview = AudiencePreview(recipients, excluded, names)
+            facts = facts_of_campaign(session, campaign)
+            preview = AudiencePreview(recipients, excluded, names, fields=facts)
             if len(self._frozen) >= _MOST_FROZEN:
                 self._frozen.clear()
             self._frozen[key] = preview

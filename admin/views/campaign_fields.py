@@ -41,6 +41,7 @@ from outreach.rules.sort_order import vietnamese_order
 
 Form = MultiDict[str, str]
 Kinds = Mapping[str, Mapping[str, Any]]
+_FIELD = "field."  # before the name of a list's field: its substitute
 # The smallest valid description, so that one part can be checked alone.
 _SKELETON: dict[str, Any] = {"name": "-", "text": "-", "lists": ["-"], "sender": "LOA"}
 
@@ -66,6 +67,11 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         "sender": _("Hãy ghi tên người gửi đã đăng ký với nhà mạng."),
     }
     valid: dict[str, Any] = {}
+    skeleton = {**_SKELETON, "kind": data["kind"]}
+    if fields := data.get("fields"):
+        # Of a wrong substitute the texts are none the worse.
+        is_right = not _draft_error({**skeleton, "fields": fields}, kinds)
+        skeleton["fields"] = fields if is_right else dict.fromkeys(fields, "-")
     for key, value in data.items():
         if key in errors:
             continue
@@ -74,30 +80,32 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         if key in required and not value:
             errors[key] = required[key]
         elif key == "step":
-            valid[key] = _check_steps(value, errors, kinds)
+            valid[key] = _check_steps(value, errors, kinds, skeleton)
         elif key == "content" and (text_errors := find_text_errors(merge(kinds[data["kind"]], value))):
             errors |= {f"c.{path}": show_error(error) for path, error in text_errors.items()}
-        elif message := _draft_error({**_SKELETON, "kind": data["kind"], key: value}, kinds):
+        elif message := _draft_error({**skeleton, key: value}, kinds):
             errors[key] = message
         else:
             valid[key] = value
     for key in ("deadline", "step"):  # errors that depend on several fields
-        if message := _draft_error({**_SKELETON, **valid}, kinds):
+        if message := _draft_error({**skeleton, **valid}, kinds):
             errors.setdefault(key if key in valid else "starts_at", message)
             valid.pop(key, None)
     return CampaignFormData(
         form=form,
         data=data,
         errors=errors,
-        draft=read_draft({**_SKELETON, **valid}, kinds=kinds),
+        draft=read_draft({**skeleton, **valid}, kinds=kinds),
         lists=tuple(valid.get("lists", ())),
     )
 
 
-def _check_steps(steps: list[dict[str, Any]], errors: dict[str, str], kinds: Kinds) -> list[dict[str, Any]]:
+def _check_steps(
+    steps: list[dict[str, Any]], errors: dict[str, str], kinds: Kinds, skeleton: dict[str, Any]
+) -> list[dict[str, Any]]:
     valid = []
     for index, step in enumerate(steps):
-        if message := _draft_error({**_SKELETON, "step": [step]}, kinds):
+        if message := _draft_error({**skeleton, "step": [step]}, kinds):
             errors[f"step-{index}"] = message
         else:
             valid.append(step)
@@ -146,6 +154,8 @@ def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]
         "step": _steps(form, errors),
         **first_variants(form, errors),
     }
+    if fields := {key.removeprefix(_FIELD): form[key] for key in form if key.startswith(_FIELD)}:
+        data["fields"] = fields
     if form.get("urgent"):
         data["urgent"] = {name: form.get(f"urgent_{name}", "") for name in ("reason", "basis")}
     hours = [_clock(form.get("window_from", "")), _clock(form.get("window_to", ""))]
@@ -266,6 +276,8 @@ def fill_form(data: Mapping[str, Any], *, kinds: Kinds) -> Form:
             "urgent_basis": (data.get("urgent") or {}).get("basis", ""),
         }
     )
+    for name, substitute in data.get("fields", {}).items():
+        form[_FIELD + name] = substitute
     for part in (*LISTED, "unaccented_languages"):
         form.setlist(part, list(data.get(part, ())))
     form["answered"] = data.get("answered", "")
@@ -423,6 +435,15 @@ def read_choices(session: Session, user: User, languages: Mapping[str, str]) -> 
     }
 
 
+def read_list_fields(form: Form, lists: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the fields that texts may have, each with the lists that have it; those that the form has already come first."""
+    fields: dict[str, list[str]] = {key.removeprefix(_FIELD): [] for key in form if key.startswith(_FIELD)}
+    for each in lists:
+        for name in each["fields"]:
+            fields.setdefault(name, []).append(each["key"])
+    return fields
+
+
 def usual_sender(session: Session, user: User) -> str:
     registered = session.scalar(
         select(Sender.name).where(Sender.registered_on.is_not(None)).order_by(Sender.name).limit(1)
@@ -450,6 +471,7 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
             Organisation.name,
             ContactList.name.label("list"),
             ContactList.basis,
+            ContactList.fields,
             counts.c.people,
         )
         .join(Organisation, Organisation.id == ContactList.organisation_id)
@@ -466,6 +488,7 @@ def _lists(session: Session, user: User) -> list[dict[str, Any]]:
             "name": row.list,
             "organisation": row.name,
             "people": row.people or 0,
+            "fields": row.fields,
             "is_closed": row.basis is LegalBasis.NONE,
         }
         for row in sorted(rows, key=lambda row: (vietnamese_order(row.name), vietnamese_order(row.list)))

@@ -37,6 +37,7 @@ from admin.views.campaign_fields import (
     read_first_variants,
     read_form,
     read_languages,
+    read_list_fields,
     read_reminders,
     suggest_anew,
     usual_sender,
@@ -61,7 +62,8 @@ from campaigns.planning.keep_form import (
     key_of_campaign,
 )
 from campaigns.planning.kinds import office_kinds
-from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview
+from campaigns.planning.list_fields import FieldFacts, read_field_facts
+from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview, example_values
 from campaigns.planning.read_texts import ReadText, read_texts
 from campaigns.planning.segments import LISTED, PARTS
 from campaigns.rules.content import read_content
@@ -313,7 +315,9 @@ class CampaignFormPages(AdminPage):
             filled.errors["trial"] = _("Hãy sửa nội dung tin trước khi gửi thử.")
             return ""
         try:
-            texts = {each.key: each for each in self._texts(filled)}
+            with self.reading() as (session, user):
+                facts = read_field_facts(session, filled.draft.fields, read_query(session, user, filled))
+            texts = {each.key: each for each in self._texts(filled, facts)}
             chosen = texts.get(filled.form.get("shown_text", "0")) or texts["0"]
             self.do(
                 send_test_message,
@@ -321,6 +325,7 @@ class CampaignFormPages(AdminPage):
                 unaccented=filled.draft.unaccented,
                 number=filled.form.get("trial_number", ""),
                 settings=self.runtime.settings,
+                fields=example_values(filled.draft.fields, facts),
             )
         except BadInput as error:
             filled.errors["trial"] = show_error(error)
@@ -353,6 +358,7 @@ class CampaignFormPages(AdminPage):
                 session, campaign, preview.audience, user=user, runtime=self.runtime, preview=preview
             )
         kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
+        choices = read_choices(session, user, languages)
         page: str = self.render(
             "campaigns/campaign.html",
             form=filled.form,
@@ -366,7 +372,8 @@ class CampaignFormPages(AdminPage):
             opened=[_card_to_open(filled, shown_errors)],
             writing=writing,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
-            choices=read_choices(session, user, languages),
+            choices=choices,
+            list_fields=read_list_fields(filled.form, choices["lists"]),
             senders=[sender.name for sender in senders],
             texts=show_texts(filled.form, filled.errors, may_change=lambda path: path != ASKED, kind=kind),
             means_names=MEANS,
@@ -420,6 +427,8 @@ class CampaignFormPages(AdminPage):
             audience = self.audiences.of_campaign(session, campaign)
         else:
             audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, query)
+            if filled.draft.fields and not is_counting:
+                audience = replace(audience, fields=read_field_facts(session, filled.draft.fields, query))
         settings = self.runtime.settings
         seen = build_preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
         # No warning about an empty audience before one was chosen and counted.
@@ -432,7 +441,7 @@ class CampaignFormPages(AdminPage):
             "sender": filled.form.get("sender", ""),
             "draft": filled.draft,
             "content": read_content(filled.draft.content),
-            "texts_read": self._texts(filled, seen.price_vnd),
+            "texts_read": self._texts(filled, audience.fields, seen.price_vnd),
             "shown_text": filled.form.get("shown_text", "0"),
             "language_names": OTHER_LANGUAGES,
             "is_counting": is_counting,
@@ -441,9 +450,11 @@ class CampaignFormPages(AdminPage):
             "example_name": EXAMPLE_NAME,
         }
 
-    def _texts(self, filled: CampaignFormData, price_vnd: int | None = None) -> list[ReadText]:
-        settings = self.runtime.settings
-        return read_texts(filled.draft, settings=settings, now=datetime.now(UTC), price_vnd=price_vnd)
+    def _texts(
+        self, filled: CampaignFormData, facts: Mapping[str, FieldFacts], price_vnd: int | None = None
+    ) -> list[ReadText]:
+        settings, now = self.runtime.settings, datetime.now(UTC)
+        return read_texts(filled.draft, settings=settings, now=now, price_vnd=price_vnd, facts=facts)
 
     def _kinds(self) -> dict[str, dict[str, Any]]:
         with self.reading() as (session, _user):

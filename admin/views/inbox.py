@@ -51,7 +51,6 @@ from campaigns.models.replies import Case, SavedText
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import vocabulary_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
-from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.own_answers import OwnAnswer, own_answer, read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
@@ -135,7 +134,7 @@ class CasePages(AdminPage):
             return ""
         link = f"{self.settings.link_base}/{LinkCipher(self.settings.keys_of(Purpose.LINKS)).token(case_row.case.recipient_id)}"
         values = {"name": case_row.person, "link": link}
-        return Template.parse(chosen.text, allowed=FIELDS).render(values)
+        return Template.parse(chosen.text).render(values)
 
 
 class InboxView(CasePages):

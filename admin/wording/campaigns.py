@@ -160,6 +160,7 @@ _NAMES: dict[str, Any] = {
     "goal.source": _l("Nguồn số liệu"),
 }
 _FIELD_NAMES: dict[str, Any] = {
+    "fields": _l("Điền từ cột của danh sách"),
     "goal": _l("Mục tiêu"),
     "goal_percent": _l("Mục tiêu"),
     "goal_denominator": _l("Số người thuộc diện vận động"),
@@ -234,6 +235,8 @@ def _name(key: str) -> str:
         return str(LANGUAGES.get(key.removeprefix("texts."), key))
     if key.startswith("content."):
         return name_of_text(key.removeprefix("content."))
+    if key.startswith("fields."):
+        return str(_("Ai chưa có {%(field)s} thì viết", field=key.removeprefix("fields.")))
     return key
 
 

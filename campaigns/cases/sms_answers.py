@@ -19,7 +19,6 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Answer, Case, SavedText
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.draft import FIELDS
 from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import UNSETTLED, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
@@ -194,7 +193,7 @@ def save_text(
     title, text = " ".join(title.split())[:LONGEST_TITLE], text.strip()[:LONGEST_TEXT]
     if not title or not text:
         raise BadInput("saved_text_incomplete")
-    Template.parse(text, allowed=FIELDS)
+    Template.parse(text)
     if text_id is None:
         saved = SavedText(organisation_id=user.organisation_id, title=title, text=text, changed_by=user.id)
         session.add(saved)

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import create_attempts
-from campaigns.delivery.message_data import select_send_data
+from campaigns.delivery.message_data import read_list_values, select_send_data
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages
 from campaigns.emergency_stop import RESTORING
@@ -125,7 +125,8 @@ def mark_waiting_unknown(
         rows = session.execute(select_send_data(waiting)).all()
         if not rows:
             return total
-        taken = [(row, *renderer.render(row)) for row in rows]
+        values = read_list_values(session, rows)
+        taken = [(row, *renderer.render(row, values)) for row in rows]
         # Charged as a claim charges, and credited where it turns out that the message never left.
         credit_segments(session, {stream_id: -sum(size for _row, _body, size in taken)})
         create_attempts(

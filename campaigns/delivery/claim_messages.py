@@ -22,7 +22,12 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
-from campaigns.delivery.message_data import contacts_who_objected, recent_messages, select_send_data
+from campaigns.delivery.message_data import (
+    contacts_who_objected,
+    read_list_values,
+    recent_messages,
+    select_send_data,
+)
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
     Stream,
@@ -153,13 +158,11 @@ def claim(
     ).all()
     suppressed = {phone_id for phone_id, _reason in suppressions}
     wrong = {phone_id for phone_id, reason in suppressions if reason is SuppressionReason.WRONG_NUMBER}
-    opted_out = opted_out_contacts(session, {row.contact_id for row in due if row.contact_id})
+    contacts = {row.contact_id for row in due if row.contact_id}
+    opted_out = opted_out_contacts(session, contacts)
     drives = {row.drive_id for row in due if row.step_id is not None}
     of_drive, people_of_drive = opted_out_of_drives(
-        session,
-        drives,
-        phones={row.phone_id for row in due},
-        contacts={row.contact_id for row in due if row.contact_id},
+        session, drives, phones={row.phone_id for row in due}, contacts=contacts
     )
     objected = contacts_who_objected(session, opted_out) if passes_opt_outs else set()
     with_open_case = _recipients_with_open_case(
@@ -171,6 +174,7 @@ def claim(
             days = campaign_quiet_days(row, quiet) if row.step_id is not None else NO_DAYS
             closing_times[terms_of] = closes_at(now, campaign_hours(row, is_live=is_live), days)
     recent, contents = recent_messages(session, phones, now=now)
+    values = read_list_values(session, due)
 
     taken: list[tuple[Any, str, int]] = []
     used: dict[int, Route] = {}  # by message
@@ -207,7 +211,7 @@ def claim(
         if refusal:
             refused.setdefault(refusal, []).append(row)
             continue
-        body, counted = renderer.render(row)
+        body, counted = renderer.render(row, values)
         size = expected_segments(counted, factor=terms.factor)
         if size * price_vnd > budget_left:
             over_budget = True
@@ -278,8 +282,7 @@ def claim(
         )
         for row, body, size in taken
     ]
-    waiting = sum(map(len, waits.values()))
-    return ClaimBatch(claims, skipped, over_budget, without_gateway, waiting)
+    return ClaimBatch(claims, skipped, over_budget, without_gateway, sum(map(len, waits.values())))
 
 
 def _hours_key(row: Any) -> tuple[bool, str | None, str | None, bool]:

@@ -15,8 +15,8 @@ from campaigns.models.checks import ControlCopy, ControlPhone
 from campaigns.models.messages import Message
 from campaigns.planning.preview import measure_for
 from campaigns.rules.control_phones import ControlLook, read_came_at
-from campaigns.rules.draft import FIELDS
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
+from campaigns.rules.list_fields import parse_text
 from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import MessageState
 from outreach.accounts import audit
@@ -27,7 +27,6 @@ from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.keys import Purpose
 from outreach.rules.operators import Operator, operator_of
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.sms_template import Template
 from outreach.use_cases import use_case
 
 SERIES_ENDS = 5  # of +84 and the two digits that tell the operator
@@ -131,10 +130,11 @@ def queue_control_copies(
             session.add(copy)
             session.flush()
             message.text = measure_for(
-                Template.parse(text, allowed=FIELDS),
+                parse_text(text, campaign.fields),
                 phone.holder,
                 link=f"{settings.link_base}/{cipher.token(FIRST_CONTROL_COPY + copy.id)}",
                 unaccented=campaign.unaccented,
+                values=campaign.fields,  # no resident's
             ).text
 
 

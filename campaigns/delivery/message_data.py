@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Subquery, select
+from sqlalchemy import BigInteger, Select, String, Subquery, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.rules.delivery import content_of
 from campaigns.rules.states import AttemptState, MessageKind
 from outreach.core.bulk import values_subquery
-from outreach.models.contacts import Contact, Phone
+from outreach.models.contacts import Contact, KeptValue, Phone
 
 
 def recent_messages(
@@ -73,6 +74,32 @@ def contacts_who_objected(session: Session, contacts: set[int]) -> set[int]:
     return set(session.scalars(query))
 
 
+def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, int], dict[str, str]]:
+    """Return what the lists of their campaigns say of these rows' people in the fields of their texts, the newest import's.
+
+    By campaign and contact; in one query for all rows, and in none where no text has such fields.
+    """
+    wanted = [row for row in rows if row.step_id is not None and row.fields and row.contact_id is not None]
+    if not wanted:
+        return {}
+    values: dict[tuple[int, int], dict[str, str]] = {}
+    contacts = values_subquery(session, {row.contact_id for row in wanted}, BigInteger)
+    names = values_subquery(session, {name for row in wanted for name in row.fields}, String)
+    query = (
+        select(CampaignList.campaign_id, KeptValue.contact_id, KeptValue.name, KeptValue.value)
+        .join(KeptValue, KeptValue.list_id == CampaignList.list_id)
+        .where(
+            CampaignList.campaign_id.in_({row.campaign_id for row in wanted}),
+            KeptValue.contact_id.in_(contacts),
+            KeptValue.name.in_(names),
+        )
+        .order_by(KeptValue.import_id, KeptValue.list_id)
+    )
+    for campaign_id, contact_id, name, value in session.execute(query):
+        values.setdefault((campaign_id, contact_id), {})[name] = value
+    return values
+
+
 def select_send_data(waiting: Subquery) -> Select[Any]:
     """Select what decides on rows of the outbox and makes their texts, ordered by message.
 
@@ -103,6 +130,8 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Recipient.exclusion,
             Contact.name,
             Phone.e164,
+            Message.campaign_id,
+            Campaign.fields,
             Campaign.sender,
             Campaign.drive_id,
             Campaign.unaccented,

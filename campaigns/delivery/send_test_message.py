@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.messages import Message, Outbox
 from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, measure_for
-from campaigns.rules.draft import FIELDS
+from campaigns.rules.list_fields import parse_text
 from campaigns.rules.sending_hours import closes_at, common_hours
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.accounts import audit
@@ -24,7 +25,6 @@ from outreach.models.contacts import Phone, Suppression
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.sms_template import Template
 from outreach.use_cases import enqueue_after_commit, use_case
 
 # Enough to get a text right, too few to write to people past the lists and the approval.
@@ -44,8 +44,9 @@ def send_test_message(
     now: datetime,
     campaign_id: int | None = None,
     account_id: int | None = None,
+    fields: Mapping[str, str] | None = None,
 ) -> Message:
-    """Queue one message, rendered with the officer's own name (or an example).
+    """Queue one message, rendered with the officer's own name (or an example) and these values of the lists' fields.
 
     Its link opens nothing. With `account_id` it goes by this gateway account and no other. Raises BadInput for a number that is no mobile number or is suppressed, at night with a live
     gateway, and beyond MAX_PER_HOUR; BadTemplate for a text that cannot be read.
@@ -64,10 +65,11 @@ def send_test_message(
     if has_opted_out(session, e164, settings=settings):
         raise BadInput("test_number_opted_out")
     rendered = measure_for(
-        Template.parse(text, allowed=FIELDS),
+        parse_text(text, fields or {}),
         user.name or EXAMPLE_NAME,
         link=f"{settings.link_base}/{EXAMPLE_TOKEN}",
         unaccented=unaccented,
+        values=fields,
     )
     message = queue_to_own_phone(
         session,

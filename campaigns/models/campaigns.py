@@ -104,6 +104,8 @@ class Campaign(OfDrive, BaseWithId):
     unaccented: Mapped[bool] = mapped_column(default=False)
     # Codes of other languages whose texts lose their accents, too: in some, as Gia Rai and Ba Na, they make other words.
     unaccented_languages: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    # Columns of the lists that its texts have as fields, with the substitute for people without a value.
+    fields: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
     areas: Mapped[list[str]] = mapped_column(JSON, default=list)  # codes; empty means everywhere
     # Further conditions on the people; see campaigns.rules.audience.
     conditions: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")

@@ -20,6 +20,7 @@ from campaigns.planning.audience import audience_query, load_audience_counter, s
 from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.drafts import describe_campaign, newest_version
 from campaigns.planning.kinds import all_kinds
+from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, Preview, build_preview
 from campaigns.rules.approvals import count_approvals, has_other_basis, has_outgrown
 from campaigns.rules.draft import read_stored_draft
@@ -101,7 +102,8 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
         return terms
     kinds = all_kinds(session)
     draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
-    preview = build_preview(session, draft, AudiencePreview(*counts), settings=settings, now=now)
+    audience = AudiencePreview(*counts, fields=facts_of_campaign(session, campaign))
+    preview = build_preview(session, draft, audience, settings=settings, now=now)
     approvals = approvals_needed(preview, settings, is_urgent=is_urgent)
     return replace(terms, approvals=approvals, estimate_vnd=preview.vnd)
 

@@ -72,6 +72,7 @@ def save_draft(session: Session, campaign: Campaign, draft: Draft, *, user: User
     campaign.is_health = bool(draft.content.get("health") or kind_content.get("health"))
     campaign.unaccented = draft.unaccented
     campaign.unaccented_languages = list(draft.unaccented_languages)
+    campaign.fields = dict(draft.fields)
     campaign.areas = areas
     campaign.conditions = draft.conditions.as_data()
     campaign.pace = draft.pace
@@ -260,6 +261,7 @@ def describe_campaign(
         **campaign.conditions,
         "text": first.text,
         **_variants(first),
+        "fields": campaign.fields or None,
         "unaccented": campaign.unaccented,
         "unaccented_languages": campaign.unaccented_languages or None,
         "step": [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,10 +15,12 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Sender, Step
 from campaigns.planning.kinds import all_kinds
+from campaigns.planning.list_fields import FieldFacts
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending
 from campaigns.rules.delivery import drops_accents
-from campaigns.rules.draft import FIELDS, Draft, StepDraft
+from campaigns.rules.draft import Draft, StepDraft
+from campaigns.rules.list_fields import fill_fields, parse_text
 from campaigns.rules.sending_hours import Pause, common_hours, due_times, find_pauses, opens_at
 from campaigns.rules.sending_status import estimated_finish
 from campaigns.rules.states import Exclusion
@@ -46,6 +49,7 @@ class AudiencePreview:
     names: list[str]
     counted_at: datetime | None = None  # None: frozen
     is_founded: bool = True  # every list has its legal basis on record
+    fields: Mapping[str, FieldFacts] = field(default_factory=dict)  # of the draft's texts
 
     @property
     def people(self) -> int:
@@ -126,13 +130,13 @@ def build_preview(
     for step in draft.steps:
         # A made-up name: a resident's own would be seen by everyone who reads the draft.
         name = EXAMPLE_NAME if audience.names or not audience.recipients else ""
-        fields = {"name": name, "link": link}
+        fields = {"name": name, "link": link, **example_values(draft.fields, audience.fields)}
 
         def as_read(text: str, language: str = VIETNAMESE, fields: dict[str, str] = fields) -> str:
-            example = Template.parse(text, allowed=FIELDS).render(fields)
+            example = parse_text(text, draft.fields).render(fields)
             return measure(example, unaccented=drops_accents(language, draft)).text
 
-        example = Template.parse(step.text, allowed=FIELDS).render(fields)
+        example = parse_text(step.text, draft.fields).render(fields)
         measured = measure(example, unaccented=draft.unaccented)
         written = unicodedata.normalize("NFC", example)
         costs = {
@@ -195,35 +199,68 @@ def estimate(
     """Estimate the cost of a step, at `price` đồng a segment; `accents` says in which languages they are dropped.
 
     Half of the people get its second text. If the step is translated, everybody is counted with the text that costs most.
+    The longest value of each field counts for the most that a message costs.
     """
-    names = audience.names or [EXAMPLE_NAME]
+    names, fields = audience.names or [EXAMPLE_NAME], accents.fields
+    values = (
+        [_values_of(n, fields, audience.fields) for n in range(len(names))] if fields else [{}] * len(names)
+    )
+    longest = {
+        name: max(substitute, audience.fields[name].longest if name in audience.fields else "", key=len)
+        for name, substitute in fields.items()
+    }
 
     def segments(*texts: str, language: str = VIETNAMESE) -> list[int]:
         unaccented = drops_accents(language, accents)
-        templates = [Template.parse(text, allowed=FIELDS) for text in texts]
+        templates = [parse_text(text, fields) for text in texts]
         return [
-            measure_for(template, name, link=link, unaccented=unaccented).segments
+            measure_for(template, name, link=link, unaccented=unaccented, values=filled).segments
             for template in templates
-            for name in names
+            for name, filled in zip(names, values, strict=True)
         ]
 
     own_segments = segments(step.text, step.text_b) if step.text_b else segments(step.text)
+    written = ((VIETNAMESE, step.text), (VIETNAMESE, step.text_b), *step.texts.items())
+    dearest = [
+        measure_for(
+            parse_text(text, fields),
+            max(names, key=len),
+            link=link,
+            unaccented=drops_accents(language, accents),
+            values=longest,
+        ).segments
+        for language, text in written
+        if text and fields
+    ]
     others = (segments(text, language=code) for code, text in step.texts.items())
     segments_by_text = [own_segments, *others]
     total = round(max(sum(counts) / len(counts) for counts in segments_by_text) * audience.recipients)
     return Cost(
         least=min(map(min, segments_by_text)),
         usual=statistics.mode(sorted(own_segments)),
-        most=max(map(max, segments_by_text)),
+        most=max([*dearest, *map(max, segments_by_text)]),
         total=total,
         vnd=total * price,
         is_upper=bool(step.texts),
     )
 
 
-def measure_for(template: Template, name: str, *, link: str, unaccented: bool) -> TextMeasure:
-    """Measure the text for one person."""
-    return measure(template.render({"name": name, "link": link}), unaccented=unaccented)
+def measure_for(
+    template: Template, name: str, *, link: str, unaccented: bool, values: Mapping[str, str] | None = None
+) -> TextMeasure:
+    """Measure the text for one person; `values` are those of the lists' fields."""
+    return measure(template.render({**(values or {}), "name": name, "link": link}), unaccented=unaccented)
+
+
+def example_values(fields: Mapping[str, str], facts: Mapping[str, FieldFacts]) -> dict[str, str]:
+    """Return what the example person has in each field: a value of the lists, or else the substitute."""
+    return fill_fields(fields, _values_of(0, fields, facts))
+
+
+def _values_of(n: int, fields: Mapping[str, str], facts: Mapping[str, FieldFacts]) -> dict[str, str]:
+    """Return the field's values of the n-th person of a sample."""
+    values = {name: facts[name].values for name in fields if name in facts and facts[name].values}
+    return fill_fields(fields, {name: each[n % len(each)] for name, each in values.items()})
 
 
 def mark_accents(text: str) -> list[tuple[str, bool]]:

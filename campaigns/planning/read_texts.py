@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, mark_accents
+from campaigns.planning.list_fields import FieldFacts
+from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, example_values, mark_accents
 from campaigns.rules.content import read_content, render_reply
-from campaigns.rules.draft import FIELDS, Draft
+from campaigns.rules.draft import Draft
+from campaigns.rules.list_fields import parse_text
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.settings import Settings
 from outreach.rules.segments import Encoding, measure
-from outreach.rules.sms_template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,20 @@ class ReadText:
 
 
 def read_texts(
-    draft: Draft, *, settings: Settings, now: datetime, price_vnd: int | None = None
+    draft: Draft,
+    *,
+    settings: Settings,
+    now: datetime,
+    price_vnd: int | None = None,
+    facts: Mapping[str, FieldFacts] | None = None,
 ) -> list[ReadText]:
-    """Return the texts of a draft, with an example's name and link; `price_vnd` is that of a segment, by default the settings'."""
+    """Return the texts of a draft, with an example's name and link and values of its lists' fields.
+
+    `price_vnd` is that of a segment, by default the settings'.
+    """
     price_vnd = settings.price_per_segment_vnd if price_vnd is None else price_vnd
     values = {
+        **example_values(draft.fields, facts or {}),
         "name": EXAMPLE_NAME,
         "link": f"{settings.public_base_url}/{EXAMPLE_TOKEN}",
         "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
@@ -75,7 +86,7 @@ def read_texts(
     for n, step in enumerate(draft.steps):
         for version, template in {"": step.text, "b": step.text_b, **step.texts}.items():
             if template:
-                example = Template.parse(template, allowed=FIELDS).render(values)
+                example = parse_text(template, draft.fields).render(values)
                 key = f"{n}.{version}" if version else str(n)
                 texts.append(shown(key, template, example, step=n, version=version))
     content = read_content(draft.content)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from campaigns.models.campaigns import Campaign, CampaignList, Step
 from campaigns.models.templates import RegisteredTemplate, TemplateAtGateway, TemplateState
+from campaigns.planning.list_fields import values_of_campaign
 from campaigns.planning.preview import EXAMPLE_TOKEN
 from campaigns.rules.draft import check_sender
 from campaigns.rules.registered_templates import (
@@ -161,9 +162,12 @@ def find_mismatches(
         .where(CampaignList.campaign_id == campaign.id, Contact.name != "")
     ).all()
     link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
+    fields = values_of_campaign(session, campaign)
     mismatches: list[TextMismatch] = []
     for step, variant, text in _texts(campaign.steps):
-        for name, rendered in renderings(text, names=names, link=link, unaccented=campaign.unaccented):
+        for name, rendered in renderings(
+            text, names=names, link=link, unaccented=campaign.unaccented, fields=fields
+        ):
             if found := find_mismatch(rendered, templates):
                 mismatches.append(TextMismatch(step, variant, bool(name), found))
                 break
@@ -217,7 +221,7 @@ def form_rows(campaign: Campaign) -> list[list[str | int]]:
     rows: list[list[str | int]] = []
     written: dict[str, None] = {}
     for _step, _variant, text in _texts(campaign.steps):
-        written |= dict.fromkeys(as_registered(text, unaccented=campaign.unaccented))
+        written |= dict.fromkeys(as_registered(text, unaccented=campaign.unaccented, fields=campaign.fields))
     for n, text in enumerate(written, start=1):
         plain, parameters = parameters_of(text)
         cells = [cell for kind, length in parameters for cell in (kind, length)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Literal
 
-from campaigns.rules.draft import FIELDS
 from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
+from campaigns.rules.list_fields import fill_fields, parse_text
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
 from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, RequestExpired, Throttled
@@ -215,6 +216,10 @@ def create_renderer(settings: Any) -> Renderer:
     return Renderer(link_base=settings.link_base, cipher=LinkCipher(settings.keys_of(Purpose.LINKS)))
 
 
+# What the lists of a campaign say of a person: by its id and the contact's, then by field.
+ListValues = Mapping[tuple[int, int], Mapping[str, str]]
+
+
 class Renderer:
     """Renderer of message texts. It keeps at most about 100 parsed templates."""
 
@@ -227,10 +232,11 @@ class Renderer:
         """Return the personal link of a recipient."""
         return f"{self._base}/{self._cipher.token(recipient_id)}"
 
-    def render(self, row: Any) -> tuple[str, int]:
+    def render(self, row: Any, values: ListValues) -> tuple[str, int]:
         """Return the body and segments of a claimed row.
 
-        It has step_text and its variants, or text; name, recipient_id, language, and what `drops_accents` asks for.
+        It has step_text and its variants, or text; name, recipient_id, campaign_id, contact_id, language, fields, and what
+        `drops_accents` asks for.
         """
         if row.text is not None:
             text = row.text
@@ -243,8 +249,10 @@ class Renderer:
         if template is None:
             if len(self._templates) > 100:
                 self._templates.clear()
-            template = self._templates[step_text] = Template.parse(step_text, allowed=FIELDS)
-        values = {"name": row.name or "", "link": self.link(row.recipient_id)}
+            template = self._templates[step_text] = parse_text(step_text, row.fields or {})
+        filled = {"name": row.name or "", "link": self.link(row.recipient_id)}
+        if row.fields:
+            filled |= fill_fields(row.fields, values.get((row.campaign_id, row.contact_id), {}))
         language = row.language if row.texts and row.texts.get(row.language) else VIETNAMESE
-        measured = measure(template.render(values), unaccented=drops_accents(language, row))
+        measured = measure(template.render(filled), unaccented=drops_accents(language, row))
         return measured.text, measured.segments

@@ -14,14 +14,13 @@ from typing import Any
 from campaigns.rules.audience import AudienceConditions, read_conditions
 from campaigns.rules.content import merge, read_content
 from campaigns.rules.content_texts import check_texts
+from campaigns.rules.list_fields import check_text, parse_text, read_substitutes
 from campaigns.rules.own_answers import without_stale_words
 from campaigns.rules.sending_hours import VIETNAM, is_clock
 from campaigns.rules.urgent import Urgency, read_urgency
 from outreach.rules.errors import BadCampaign
 from outreach.rules.languages import NAMES as LANGUAGES
-from outreach.rules.sms_template import Template
 
-FIELDS = frozenset({"name", "link"})
 DEFAULT_KIND = "bluezone"
 # Twilio's rule for an alphanumeric sender; else a number in E.164, or a short code.
 _SENDER = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|\+[1-9][0-9]{6,14}|[0-9]{3,8}")
@@ -56,6 +55,7 @@ _KNOWN: dict[str, Any] = {
     "texts": dict,
     "hold_out": (int, float),
     "urgent": dict,
+    "fields": dict,
 }
 
 
@@ -73,6 +73,10 @@ class StepDraft:
     text_b: str | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
     hold_out: float = 0.0
+
+    @property
+    def all_texts(self) -> list[str]:
+        return [text for text in (self.text, self.text_b, *self.texts.values()) if text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Draft:
     unaccented_languages: tuple[str, ...] = ()
     goal: GoalDraft | None = None
     urgent: Urgency | None = None  # then hours and daily cap are those of the urgent class
+    # Columns of the lists that the texts have as fields, with what is written for people without a value.
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
@@ -138,15 +144,18 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
     content = without_stale_words(merge(kinds[kind], changes), kinds[kind], changes)
     urgent = read_urgency(data["urgent"]) if data.get("urgent") is not None else None
     read_content(content)
+    fields = read_substitutes(data.get("fields", {}))
+    steps = (
+        _step({key: data[key] for key in _FIRST_STEP_KEYS if key in data}, fields),
+        *(_step(step, fields) for step in data.get("step", ())),
+    )
+    used = {name for step in steps for text in step.all_texts for name in parse_text(text, fields).fields}
     draft = Draft(
         name=" ".join(data["name"].split())[:120],
         lists=tuple(map(str, data.get("lists", ()))),
         sender=data["sender"],
         content=content,
-        steps=(
-            _step({key: data[key] for key in _FIRST_STEP_KEYS if key in data}),
-            *map(_step, data.get("step", ())),
-        ),
+        steps=steps,
         kind=kind,
         drive=data.get("drive", ""),
         also_in=tuple(map(str, data.get("also_in", ()))),
@@ -163,6 +172,7 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
         unaccented_languages=_unaccented_languages(data.get("unaccented_languages", ())),
         goal=_goal(data.get("goal")),
         urgent=urgent,
+        fields={name: substitute for name, substitute in fields.items() if name in used},
     )
     days = [step.after_days for step in draft.steps]
     if days != sorted(days):
@@ -184,7 +194,7 @@ _FIRST_STEP_KEYS = ("text", "text_b", "texts", "hold_out")
 MOST_HELD_OUT = 0.5
 
 
-def _step(data: Any) -> StepDraft:
+def _step(data: Any, fields: Mapping[str, str]) -> StepDraft:
     if not isinstance(data, Mapping) or set(data) - {*_FIRST_STEP_KEYS, "after_days", "at"}:
         raise BadCampaign("step_part_unknown")
     text = str(data.get("text", "")).strip()
@@ -193,7 +203,7 @@ def _step(data: Any) -> StepDraft:
     second = str(data.get("text_b") or "").strip()
     texts = _texts(data.get("texts") or {})
     for template in (text, second, *texts.values()):
-        Template.parse(template, allowed=FIELDS)
+        check_text(template, fields)
     hold_out = data.get("hold_out", 0)
     if (
         isinstance(hold_out, bool)

@@ -7,14 +7,16 @@ greatest length. An operator takes three at most. Source: VinaPhone's form of 20
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import combinations
 
+from campaigns.rules.list_fields import parse_text
 from outreach.rules.errors import BadInput
+from outreach.rules.kept_values import LONGEST_VALUE
 from outreach.rules.segments import measure, unaccent
-from outreach.rules.sms_template import Template
 
 MOST_PARAMETERS = 3
 LONGEST = 200
@@ -22,7 +24,7 @@ _PARAMETER = re.compile(r"\{([ABC])(\d{1,3})\}")
 _SIGNS = re.compile(r"[\W_]")
 _KINDS = {"A": r"[^\W_]+(?: [^\W_]+)*", "B": r"[\w.]+(?: [\w.]+)*", "C": r"[A-Za-z0-9:/._?=&%#~-]+"}
 # What a campaign's fields become in the operator's form.
-NAME_PARAMETER, LINK_PARAMETER = "{A30}", "{C60}"
+NAME_PARAMETER, LINK_PARAMETER, FIELD_PARAMETER = "{A30}", "{C60}", f"{{B{LONGEST_VALUE}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,26 +132,58 @@ def _left_over(words: list[str], parameter: str) -> list[str]:
     return words
 
 
-def renderings(text: str, *, names: Iterable[str], link: str, unaccented: bool) -> Iterable[tuple[str, str]]:
+def renderings(
+    text: str,
+    *,
+    names: Iterable[str],
+    link: str,
+    unaccented: bool,
+    fields: Mapping[str, Collection[str]] | None = None,
+) -> Iterable[tuple[str, str]]:
     """Yield names with the text that these people get, and "" with the text without a name.
 
-    Of names that a parameter cannot tell apart (equal in length and in signs other than letters and digits) one stands for all.
+    `fields` are those of the campaign's lists with all that may be written for them, the substitute among it. Of names, and of
+    values, that a parameter cannot tell apart (equal in length and in signs other than letters and digits) one stands for all.
     """
-    template = Template.parse(text)
-    alike = {(len(name), frozenset(_SIGNS.findall(name))): name for name in names}
-    for name in (*alike.values(), ""):
-        rendered = template.render({"name": name, "link": link})
-        yield name, unaccent(rendered) if unaccented else rendered
+    fields = fields or {}
+    template = parse_text(text, dict.fromkeys(fields, ""))
+    usual = {field: max(values, key=len, default="") for field, values in fields.items()}
+
+    def rendered(values: Mapping[str, str]) -> str:
+        whole = template.render({**usual, "link": link, **values})
+        return unaccent(whole) if unaccented else whole
+
+    for name in (people := _unlike(names)):
+        yield name, rendered({"name": name})
+    for field in template.fields & fields.keys():
+        for value in _unlike(fields[field]):
+            yield people[0] if people else "", rendered({"name": people[0] if people else "", field: value})
+    yield "", rendered({"name": ""})
 
 
-def as_registered(text: str, *, unaccented: bool) -> list[str]:
-    """Return a campaign's text as the templates to register: with the name, and where that may be left out without it."""
-    template = Template.parse(text)
-    values = {"name": "\0A", "link": "\0C"}
-    forms = [template.render(values), template.render({**values, "name": ""})]
+def _unlike(values: Iterable[str]) -> list[str]:
+    return list({(len(value), frozenset(_SIGNS.findall(value))): value for value in values}.values())
+
+
+def as_registered(text: str, *, unaccented: bool, fields: Mapping[str, str] | None = None) -> list[str]:
+    """Return a campaign's text as the templates to register: whole, and without the parts that may be left out.
+
+    Those are the parts with the name, and with a field of the lists that has no substitute.
+    """
+    fields = fields or {}
+    template = parse_text(text, fields)
+    marks = {**dict.fromkeys(fields, "\0B"), "name": "\0A", "link": "\0C"}
+    optional = ["name", *(field for field, substitute in fields.items() if not substitute)]
+    forms = [
+        template.render({**marks, **dict.fromkeys(left_out, "")})
+        for n in range(len(optional) + 1)
+        for left_out in combinations(optional, n)
+    ]
     plain = [_plain(unaccent(each) if unaccented else each) for each in forms]
-    written = [each.replace("\0A", NAME_PARAMETER).replace("\0C", LINK_PARAMETER) for each in plain]
-    return list(dict.fromkeys(written))
+    parameters = {"\0A": NAME_PARAMETER, "\0B": FIELD_PARAMETER, "\0C": LINK_PARAMETER}
+    for mark, parameter in parameters.items():
+        plain = [each.replace(mark, parameter) for each in plain]
+    return list(dict.fromkeys(plain))
 
 
 def parameters_of(text: str) -> tuple[str, list[tuple[str, int]]]:

@@ -80,9 +80,7 @@ def asks_for_reply(text: str) -> bool:
 def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
     """Return the warnings that apply to a draft, the most serious first."""
     texts = [step.text for step in draft.steps]
-    all_texts = [
-        text for step in draft.steps for text in (step.text, step.text_b, *step.texts.values()) if text
-    ]
+    all_texts = [text for step in draft.steps for text in step.all_texts]
     links = [("{link}" in text.replace(" ", "")) for text in texts]
     starts = max(facts.now, draft.starts_at or facts.now)
     last_due = due_times(starts, [(step.after_days, step.at) for step in draft.steps], facts.quiet)[-1]

@@ -25,6 +25,7 @@ from outreach.models.contacts import ListImport
 from outreach.models.places import Area
 from outreach.rules.cells import cell_text
 from outreach.rules.identity import mask_number
+from outreach.rules.kept_values import value_text
 from outreach.rules.list_columns import ROWS_SEARCHED, SENSITIVE
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
@@ -61,7 +62,10 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
         columns = []
         for position, label in enumerate([*header.labels, *[""] * width][:width]):
             hidden = position in header.sensitive
-            examples = [] if hidden else _examples(row[position] for row in below if position < len(row))
+            read = value_text if position in header.fields.values() else cell_text
+            examples = (
+                [] if hidden else _examples(read(row[position]) for row in below if position < len(row))
+            )
             if label or examples or hidden or position in meanings:
                 meaning = SENSITIVE if hidden else meanings.get(position, "")
                 columns.append([position, label[:_MAX_TEXT], meaning, examples])
@@ -92,9 +96,8 @@ def _beginning(cells: Iterable[object]) -> str:
     return _masked_text(" · ".join(text for cell in cells if (text := cell_text(cell))))
 
 
-def _examples(cells: Iterable[object]) -> list[str]:
-    texts = (text for cell in cells if (text := cell_text(cell)))
-    return [_masked_text(text)[:_MAX_EXAMPLE] for text in islice(texts, _EXAMPLES)]
+def _examples(texts: Iterable[str]) -> list[str]:
+    return [_masked_text(text)[:_MAX_EXAMPLE] for text in islice(filter(None, texts), _EXAMPLES)]
 
 
 def _masked_text(text: str) -> str:

@@ -7,6 +7,7 @@ files of unknown hands: one that would change what a text is, as a link or a num
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, time
 from enum import StrEnum
@@ -47,8 +48,8 @@ class Unfit(StrEnum):
 
 
 def field_key(name: str) -> str:
-    """Return a field's name as it is compared: one space between words, no capitals."""
-    return " ".join(name.split()).lower()
+    """Return a field's name as it is compared: NFC, one space between words, no capitals."""
+    return unicodedata.normalize("NFC", " ".join(name.split()).lower())
 
 
 def name_of_label(label: str) -> str:

@@ -7,6 +7,7 @@ from itertools import count
 from typing import NamedTuple
 
 from outreach.rules.errors import BadTemplate
+from outreach.rules.kept_values import field_key
 
 FIELDS = frozenset({"name", "link"})
 _SIGNS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[\[\]{}]|[^\[\]{}]+")
@@ -48,6 +49,11 @@ class Template:
         pieces = tuple(_read(text, allowed))
         order = tuple(dict.fromkeys(piece.text for piece in pieces if piece.is_field))
         return cls(text, frozenset(order), pieces, order)
+
+    @property
+    def bare(self) -> frozenset[str]:
+        """The fields that stand outside of `[...]` at least once: where they are empty, a hole is left."""
+        return frozenset(piece.text for piece in self._pieces if piece.is_field and not piece.group)
 
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text for one person. Values are data: a brace in a name is only a brace.
@@ -129,6 +135,7 @@ def _read(text: str, allowed: frozenset[str]) -> list[_Piece]:
 
 
 def _checked(name: str, allowed: frozenset[str]) -> str:
-    if name not in allowed:
+    key = name if name in FIELDS else field_key(name)  # the columns of lists are typed as people write
+    if key not in allowed or (key in FIELDS and key != name):
         raise BadTemplate("field_unknown", name=name, fields=[f"{{{field}}}" for field in sorted(allowed)])
-    return name
+    return key

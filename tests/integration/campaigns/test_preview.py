@@ -12,7 +12,7 @@ from campaigns.rules.draft import StepDraft
 
 ONE, TWO, THREE = "a" * 160, "a" * 161, "a" * 307  # segments of GSM-7: 160 alone, 153 in a chain
 # Accents are dropped in Vietnamese and Xơ Đăng, and kept in Gia Rai.
-PLAIN: Any = SimpleNamespace(unaccented=True, unaccented_languages=("sed",))
+PLAIN: Any = SimpleNamespace(unaccented=True, unaccented_languages=("sed",), fields={})
 STEPS = [
     (StepDraft(ONE), Cost(1, 1, 1, 10, 3_000)),
     (StepDraft(ONE, text_b=THREE), Cost(1, 1, 3, 20, 6_000)),

@@ -1,0 +1,97 @@
+"""Columns of lists as fields of a campaign's texts: which there are, and what its people have there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.orm import Session
+
+from campaigns.models.campaigns import Campaign, CampaignList, Recipient
+from campaigns.planning.audience import audience_query
+from campaigns.rules.audience import AudienceQuery, ContactField
+from outreach.models.contacts import Contact, ContactList, KeptValue, Membership
+from outreach.rules.errors import BadCampaign
+
+_SAMPLE = 100  # values that a text is measured with
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFacts:
+    """What the lists have for a field: some values, the longest one, and how many people have none."""
+
+    values: tuple[str, ...]
+    longest: str
+    without: int
+
+
+def read_field_facts(session: Session, names: Collection[str], query: AudienceQuery) -> dict[str, FieldFacts]:
+    """Return the facts of fields for the people of an audience's lists, of its areas if it has any."""
+    people = select(Membership.contact_id).distinct().where(Membership.list_id.in_(query.lists))
+    for condition in query.conditions:
+        if condition.field is ContactField.AREA:
+            people = people.join(Contact, Contact.id == Membership.contact_id)
+            people = people.where(Contact.area_code.in_(condition.allowed))
+    return {name: _facts(session, name, query.lists, people) for name in names}
+
+
+def facts_of_campaign(session: Session, campaign: Campaign) -> dict[str, FieldFacts]:
+    """Return the facts of a campaign's fields: for its recipients once they are frozen."""
+    if not campaign.fields:
+        return {}
+    query = audience_query(session, campaign)
+    if campaign.recipients is None:
+        return read_field_facts(session, campaign.fields, query)
+    people = select(Recipient.contact_id).where(
+        Recipient.campaign_id == campaign.id, Recipient.exclusion.is_(None), Recipient.contact_id.is_not(None)
+    )
+    return {name: _facts(session, name, query.lists, people) for name in campaign.fields}
+
+
+def values_of_campaign(session: Session, campaign: Campaign) -> dict[str, set[str]]:
+    """Return all that may be written for each field of a campaign's texts: values and substitute."""
+    lists = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
+    return {
+        name: {
+            substitute,
+            *session.scalars(
+                select(KeptValue.value).distinct().where(KeptValue.list_id.in_(lists), KeptValue.name == name)
+            ),
+        }
+        for name, substitute in campaign.fields.items()
+    }
+
+
+def require_fields(session: Session, campaign: Campaign) -> None:
+    """Raise BadCampaign for a field that none of a campaign's lists has: it would be the substitute for everybody."""
+    if not campaign.fields:
+        return
+    own = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
+    known = {
+        name
+        for names in session.scalars(select(ContactList.fields).where(ContactList.id.in_(own)))
+        for name in names
+    }
+    for name in campaign.fields:
+        if name not in known:
+            raise BadCampaign("field_not_in_lists", name=name)
+
+
+def _facts(session: Session, name: str, lists: Collection[int], people: Select[Any]) -> FieldFacts:
+    of_field = (KeptValue.list_id.in_(lists), KeptValue.name == name)
+    values = select(KeptValue.value).where(*of_field)
+    longest = values.order_by(func.length(KeptValue.value).desc(), KeptValue.value).limit(1)
+    ids = people.subquery()
+    person = ids.c[0]
+    without = (
+        select(func.count())
+        .select_from(ids)
+        .where(~exists().where(*of_field, KeptValue.contact_id == person))
+    )
+    return FieldFacts(
+        tuple(session.scalars(values.order_by(KeptValue.contact_id, KeptValue.import_id).limit(_SAMPLE))),
+        session.scalar(longest) or "",
+        session.scalar(without) or 0,
+    )

@@ -1,0 +1,58 @@
+"""Columns of a list in the campaign's form: offered, previewed with a value, refused where a sentence would have a hole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from campaigns.models.campaigns import Campaign
+from tests.integration.admin.test_campaigns import database_url, filled, form_of, save  # noqa: F401
+from tests.support.admin_client import post, signed_in
+from tests.support.lists import bring, local
+from tests.support.world import AUTHOR, LIST, World
+
+TEXT = "Mời ông/bà[ {name}] đến lúc {giờ hẹn}: {link} TC từ chối"
+
+
+def test_a_column_of_the_list_is_written_into_the_text(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"Họ tên,SĐT,{{giờ hẹn}}\nA Thun,{local(1)},8h30\nY Rơ,{local(2)},\n", encoding="utf-8")
+    bring(world, file, LIST)
+    signed_in(client, AUTHOR)
+    new = client.get(f"/admin/campaigns/new?list={world.list_id}").text
+    assert 'name="field.giờ hẹn"' in new
+    assert 'data-insert="{giờ hẹn}"' in new
+
+    refused = post(client, "/admin/campaigns/new", **filled(text=TEXT, **{"field.giờ hẹn": ""}))
+    assert refused.status_code == 422
+    assert "sẽ nhận một câu thiếu chữ" in refused.text
+    odd = post(client, "/admin/campaigns/new", **filled(text=TEXT, **{"field.giờ hẹn": "bit.ly/x"}))
+    assert "Chữ thay thế cho {giờ hẹn} không dùng được" in odd.text
+    assert "câu thiếu chữ" not in odd.text
+    unknown = post(client, "/admin/campaigns/new", **filled(text=TEXT.replace("giờ", "gio")))
+    assert "{gio hẹn}" in unknown.text
+
+    preview = post(
+        client, "/admin/campaigns/preview", **filled(text=TEXT, **{"field.giờ hẹn": "giờ hành chính"})
+    ).text
+    assert "den luc 8h30" in preview
+    assert "1 người chưa có giờ hẹn" in preview
+    assert "tin viết “giờ hành chính”" in preview
+
+    campaign_id = save(client, text=TEXT, **{"field.giờ hẹn": "giờ hành chính"})
+    with world.runtime.db.read() as session:
+        assert session.get_one(Campaign, campaign_id).fields == {"giờ hẹn": "giờ hành chính"}
+    page = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert form_of(page)["field.giờ hẹn"] in ("giờ hành chính", ["giờ hành chính"])
+    copy = client.get(f"/admin/campaigns/new?copy={campaign_id}").text
+    assert re.search(r'name="field.giờ hẹn"[^>]*value="giờ hành chính"', copy)
+    saved = post(
+        client, f"/admin/campaigns/{campaign_id}/edit", **filled(text=TEXT.replace("{giờ hẹn}", "8h"))
+    )
+    assert saved.status_code == 303
+    with world.runtime.db.read() as session:
+        assert session.get_one(Campaign, campaign_id).fields == {}

@@ -1,0 +1,126 @@
+"""Columns of an imported list in the texts of its campaign: from the file to what each person reads."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, insert, select
+
+from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.streams import Stream
+from campaigns.lifecycle import perform_action
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.planning.drafts import describe_campaign
+from campaigns.planning.kinds import load_kinds
+from campaigns.planning.list_fields import facts_of_campaign
+from campaigns.rules.delivery import create_renderer
+from campaigns.rules.draft import read_draft
+from campaigns.rules.states import CampaignAction
+from outreach.imports.undo_import import undo_import
+from outreach.models.contacts import KeptValue
+from outreach.rules.errors import BadCampaign
+from outreach.rules.quiet_days import NO_DAYS
+from tests.support.lists import bring, local
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, LIST, World, number
+
+HEADER = "Họ và tên,SĐT,{giờ hẹn},{nơi hẹn}"
+TEXT = "Mời {name} đến lúc {giờ hẹn}[ tại {nơi hẹn}]: {link} TC từ chối"
+FIELDS = {"giờ hẹn": "giờ hành chính", "nơi hẹn": ""}
+
+
+def write(tmp_path: Path, *lines: str) -> Path:
+    file = tmp_path / "list.csv"
+    file.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
+    return file
+
+
+def read(world: World) -> dict[str, str]:
+    """What arrived, by number, without the personal links."""
+    sent = world.simulator.ledger()
+    return {each["To"]: re.sub(r"https?://\S+", "LINK", each["Body"]) for each in sent}
+
+
+@both_databases
+def test_each_person_reads_their_own_values_and_others_the_substitute(world: World, tmp_path: Path) -> None:
+    lines = (f"A Thun,{local(1)},8h,Thôn 1", f"Y Rơ,{local(2)},9h,", f"Y Hlan,{local(3)},,bit.ly/x")
+    bring(world, write(tmp_path, *lines), LIST)
+    # Another list of the office says something else of the same people; it is none of the campaign's.
+    bring(world, write(tmp_path, f"Y Hlan,{local(3)},12h,Thôn 9"), "Khác")
+    campaign_id = world.launch(text=TEXT, fields=FIELDS)
+    world.send()
+    assert read(world) == {
+        number(1): "Mời A Thun đến lúc 8h tại Thôn 1: LINK TC từ chối",
+        number(2): "Mời Y Rơ đến lúc 9h: LINK TC từ chối",
+        number(3): "Mời Y Hlan đến lúc giờ hành chính: LINK TC từ chối",
+    }
+    with world.runtime.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        facts = facts_of_campaign(session, campaign)
+        described = describe_campaign(session, campaign, kinds=load_kinds())
+    assert (facts["giờ hẹn"].without, facts["nơi hẹn"].without) == (1, 2)
+    assert read_draft(described, kinds=load_kinds()).fields == FIELDS
+
+
+def test_values_of_an_undone_import_are_written_no_more(world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, f"A Thun,{local(1)},8h,"), LIST)
+    bring(world, write(tmp_path, f"A Thun,{local(1)},10h,Thôn 1"), LIST)
+    world.launch(text=TEXT, fields=FIELDS)
+    undo_import(world.runtime, 2)
+    world.send()
+    assert read(world) == {number(1): "Mời A Thun đến lúc 8h: LINK TC từ chối"}
+
+
+def test_a_field_that_no_list_has_any_more_is_not_submitted(world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, f"A Thun,{local(1)},8h,Thôn 1"), LIST)
+    campaign_id = world.draft(text=TEXT, fields=FIELDS)
+    undo_import(world.runtime, 1)
+    with pytest.raises(BadCampaign) as refused:
+        perform_action(
+            world.runtime, campaign_id, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now
+        )
+    assert refused.value.code == "field_not_in_lists"
+
+
+def test_values_of_a_claim_of_many_are_looked_up_at_once(world: World) -> None:
+    world.add_people(120)
+    campaign_id = world.launch(text=TEXT, fields=FIELDS)
+    with world.runtime.db.write() as session:
+        people = session.scalars(select(Recipient.contact_id).where(Recipient.contact_id.is_not(None))).all()
+        rows = [{"contact_id": person, "value": f"{person}h"} for person in people]
+        always = {"list_id": world.list_id, "name": "giờ hẹn", "import_id": 1}
+        session.execute(insert(KeptValue), [{**always, **row} for row in rows])
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        asked.append(statement)
+
+    settings = world.runtime.settings
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        with world.runtime.db.write() as session:
+            batch = claim(
+                session,
+                Stream(id=campaign_id, closes_at=world.in_hours(1)),
+                limit=100,
+                segments=math.inf,
+                now=world.now + timedelta(minutes=1),
+                lease_s=60,
+                worker="w",
+                renderer=create_renderer(settings),
+                price_vnd=300,
+                is_live=False,
+                quiet=NO_DAYS,
+                service_sender="MTTQ",
+            )
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    hours = {re.sub(r".* lúc (\d+h):.*", r"\1", each.body) for each in batch.claims}
+    assert len(hours) == 100
+    assert hours <= {f"{person}h" for person in people}
+    assert len([statement for statement in asked if "kept_values" in statement]) == 1
