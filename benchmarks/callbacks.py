@@ -30,8 +30,6 @@ CALLBACKS = (
 )
 ROUNDS = 3
 ENDS_AFTER_S = 120.0
-# The command by which `make run` starts the web.
-SERVER = "gunicorn {app} --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --workers 2 --no-control-socket"
 STARTS_WITHIN_S = 30.0
 _WAITING = text("SELECT count(*) FROM status_events WHERE applied_at IS NULL")
 _STATES = text(
@@ -61,7 +59,7 @@ def server(settings: Settings, app: str, on: Ground, *, port: int) -> Iterator[P
     """Run `app` under the web's server."""
     processes = Processes(settings, on.folder / "web.log")
     try:
-        processes.start_program(*SERVER.format(app=app, port=port).split())
+        processes.start_web(port, "--workers", "2", app=app)
         page = f"http://127.0.0.1:{port}/healthz"
         wait_until(lambda: answers(page), f"{app} does not start: see web.log", seconds=STARTS_WITHIN_S)
         yield processes

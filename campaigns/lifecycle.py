@@ -27,8 +27,7 @@ from campaigns.planning.approvals import (
     is_waiting_for_approval,
     outgrown_approval,
 )
-from campaigns.planning.audience import has_sent_any
-from campaigns.planning.correcting_campaigns import draft_correcting_campaign, refuse_unwritten
+from campaigns.planning.correcting_campaigns import draft_correcting_campaign, has_sent_any, refuse_unwritten
 from campaigns.planning.drafts import (
     describe_campaign,
     is_campaign_author,

@@ -39,12 +39,15 @@ def create_app(simulation: Simulation) -> web.Application:
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse requests from pages of other sites, as there is no login that would stop them."""
+    """Refuse requests from pages of other sites, as there is no login that would stop them, and settings that are none."""
     if request.method != "GET" and not request.path.startswith((ROOT, PREFIX)):
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
             raise web.HTTPForbidden(text="cross-site request refused")
-    return await handler(request)
+    try:
+        return await handler(request)
+    except InvalidSetting as error:
+        return _refuse(str(error))
 
 
 LEDGER_CHUNK = 1000
@@ -79,10 +82,7 @@ class _Endpoints:
     async def change_faults(self, request: web.Request) -> web.Response:
         changes = await _read_json(request)
         base = Faults() if changes.pop("reset", False) else self._panel.faults
-        try:
-            self._panel.set_faults(apply_changes(base, changes))
-        except InvalidSetting as error:
-            return _refuse(str(error))
+        self._panel.set_faults(apply_changes(base, changes))
         return await self.show_faults(request)
 
     async def reset_faults(self, request: web.Request) -> web.Response:
@@ -95,10 +95,7 @@ class _Endpoints:
     async def change_habits(self, request: web.Request) -> web.Response:
         changes = await _read_json(request)
         base = ResidentHabits() if changes.pop("reset", False) else self._panel.habits
-        try:
-            self._panel.habits = change_habits(base, changes)
-        except InvalidSetting as error:
-            return _refuse(str(error))
+        self._panel.habits = change_habits(base, changes)
         return await self.show_habits(request)
 
     async def reset_habits(self, request: web.Request) -> web.Response:

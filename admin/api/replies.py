@@ -40,7 +40,7 @@ from campaigns.webhooks.collect_events import describe_answer, describe_opt_out,
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.contacts.references import REFERENCE, read_references
 from outreach.models.accounts import Right
-from outreach.models.contacts import ContactList, Suppression, SuppressionReason
+from outreach.models.contacts import ContactList, ContactPhone, Membership, Suppression, SuppressionReason
 from outreach.rules.errors import NotFound
 
 _OWN: dict[str, Any] = {"type": "string", "pattern": REFERENCE}
@@ -134,14 +134,21 @@ def add_reply_routes(api: Api) -> None:
         right=Right.REPLIES_READ,
         summary="Opt-outs from everything, of people of the token's lists, the oldest first",
         parameters=PARAMETERS,
-        answers={200: ("A page of them; it may be empty and have a next one", ref("OptOutPage"))},
+        answers={200: ("A page of them", ref("OptOutPage"))},
     )
     def list_opt_outs() -> Response:
         with api.runtime.db.read() as session:
             query = select(Suppression).where(Suppression.reason == SuppressionReason.OPT_OUT)
+            seen = organisations_of(session, bearer().as_user())
+            if seen is not None:
+                known = select(ContactPhone.phone_id).join(
+                    Membership, Membership.contact_id == ContactPhone.contact_id
+                )
+                lists = select(ContactList.id).where(ContactList.organisation_id.in_(seen))
+                query = query.where(Suppression.phone_id.in_(known.where(Membership.list_id.in_(lists))))
             rows, following = page_of(session, query, Suppression.id, read_page(), "list_opt_outs")
             page = [each for (each,) in rows]
-            seen, people = organisations_of(session, bearer().as_user()), read_people_of(session, page)
+            people = read_people_of(session, page)
             found = [
                 (
                     each,
@@ -164,7 +171,6 @@ def add_reply_routes(api: Api) -> None:
                 "lifted_at": as_json(each.lifted_at),
             }
             for each, contacts in found
-            if contacts or seen is None
         ]
         return jsonify(opt_outs=opt_outs, next=following)
 

@@ -63,11 +63,10 @@ def bar_chart(
     description: str,
     bars: Sequence[Bar],
     *,
-    goal: Goal | None,
     top: float | None = None,
 ) -> Markup:
-    """Draw horizontal bars, with the goal as a mark on each. `name` is unique on a page; `top` is the end of the scale."""
-    largest = max([0.1, *(bar.value or 0 for bar in bars), *([goal.value * 1.1] if goal else [])])
+    """Draw horizontal bars. `name` is unique on a page; `top` is the end of the scale."""
+    largest = max([0.1, *(bar.value or 0 for bar in bars)])
     top = top or ceil(largest * 10 - 1e-9) / 10  # a tenth further, so that a bar never reaches past the edge
     height = _TOP + _ROW * len(bars) + 4
     parts = []
@@ -81,20 +80,11 @@ def bar_chart(
             + Markup('<rect class="track" x="0" y="{}" width="{}" height="10" rx="2"/>').format(y + 19, WIDTH)
         )
         if bar.value is not None:
-            is_there = goal is not None and bar.value >= goal.value
             parts.append(
-                Markup('<rect class="{}" x="0" y="{}" width="{}" height="10" rx="2"/>').format(
-                    "share reached" if is_there else "share", y + 19, _n(WIDTH * min(1.0, bar.value / top))
+                Markup('<rect class="share" x="0" y="{}" width="{}" height="10" rx="2"/>').format(
+                    y + 19, _n(WIDTH * min(1.0, bar.value / top))
                 )
             )
-    if goal:
-        x = WIDTH * goal.value / top
-        parts.append(_goal_words(goal.text, x, _TOP - 10))
-        # A mark on each bar: a line through the whole chart would cross out texts and numbers.
-        parts += [
-            Markup('<line class="goal" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(_n(x), y + 15, y + 33)
-            for y in range(_TOP, _TOP + _ROW * len(bars), _ROW)
-        ]
     return frame(name, title, description, height, parts)
 
 

@@ -242,4 +242,4 @@ def _draw(summary: Summary) -> Any:
         for kind in sorted(summary.kinds, key=lambda kind: -summary.kinds[kind].times)
     ]
     about = _("Số lần phát, đăng, họp hoặc đến nhà trong những ngày đã chọn.")
-    return bar_chart("kinds", _("Số lần theo hình thức"), about, bars, goal=None) if bars else None
+    return bar_chart("kinds", _("Số lần theo hình thức"), about, bars) if bars else None

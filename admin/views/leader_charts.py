@@ -110,7 +110,6 @@ def _draw_funnel(leaders: ProgressPage) -> Markup:
         _("Kết quả qua từng bước"),
         _("Đơn vị: người; tỷ lệ so với danh sách nhận tin."),
         bars,
-        goal=None,
         top=1.0,
     )
 

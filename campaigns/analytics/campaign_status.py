@@ -26,7 +26,8 @@ from campaigns.goals.goals import read_campaign_goals
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import InstallReport
-from campaigns.planning.audience import count_audience, has_sent_any
+from campaigns.planning.audience import count_audience
+from campaigns.planning.correcting_campaigns import has_sent_any
 from campaigns.planning.preview import campaign_spending
 from campaigns.rules.budget import reserve_of
 from campaigns.rules.own_answers import read_own_answers

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,6 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
-from campaigns.models.messages import Message, Outbox
 from campaigns.rules.audience import (
     USUAL_LANGUAGE,
     AudienceConditions,
@@ -31,7 +31,7 @@ from campaigns.rules.audience import (
     read_conditions,
 )
 from campaigns.rules.experiments import P, bucket_sql
-from campaigns.rules.states import Exclusion, MessageState
+from campaigns.rules.states import Exclusion
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import (
@@ -69,9 +69,13 @@ def add_joined(
     ids = select(func.max(Recipient.id)).where(Recipient.campaign_id == campaign.id)
     last = session.scalar(ids) or 0
     query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
-    some = "" if only is None else f" AND m.contact_id = {only:d}"
-    statement, parameters = freeze_statement(query, seed=campaign.seed or 1, joined=True, some=some)
-    with full_scan(session):
+    some = among = ""
+    if only is not None:
+        some, among = f" AND m.contact_id = {only:d}", f" WHERE phone_id IN ({PHONES_OF.format(only)})"
+    statement, parameters = freeze_statement(
+        query, seed=campaign.seed or 1, joined=True, some=some, among=among
+    )
+    with full_scan(session) if only is None else nullcontext():
         session.execute(statement, {"campaign": campaign.id, **parameters})
     return count_new_audience(session, campaign.id, after=last), last
 
@@ -153,21 +157,6 @@ def add_lists(session: Session, campaign: Campaign) -> None:
     session.flush()
 
 
-def has_sent_any(session: Session, campaign_id: int) -> bool:
-    """Return whether one of the campaign's messages may be with the gateway.
-
-    An officer's test message does not count.
-    """
-    sent = select(Message.id).where(
-        Message.campaign_id == campaign_id,
-        Message.step_id.is_not(None),
-        Message.state.not_in((MessageState.QUEUED, MessageState.SKIPPED)),
-    )
-    # A message that waits for another try was requested once: it may have arrived, whatever the gateway's list said.
-    retried = select(Outbox.message_id).where(Outbox.stream_id == campaign_id, Outbox.n > 1)
-    return any(session.execute(query.limit(1)).first() for query in (sent, retried))
-
-
 def count_audience(session: Session, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
     """Count the recipients and, by reason, the excluded of a frozen audience."""
     rows = session.execute(
@@ -206,9 +195,10 @@ blocked AS (
     FROM (
         SELECT phone_id, reason FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL{counted}
         UNION ALL SELECT phone_id, 'opt_out' FROM ({of_drive}) d{taken}
-    ) every_reason
+    ) every_reason{among}
     GROUP BY phone_id
 )"""
+PHONES_OF = "SELECT phone_id FROM contact_phones WHERE contact_id = {:d}"
 # Of those who join an audience: who is none of it yet, and the phones that have its message.
 _NEW = """ AND NOT EXISTS (
         SELECT 1 FROM recipients r WHERE r.campaign_id = :campaign AND r.contact_id = m.contact_id
@@ -362,11 +352,12 @@ GROUP BY lists, area, smartphone, language, history, unreachable, shared_id, con
 
 
 def freeze_statement(
-    query: AudienceQuery, *, seed: int, joined: bool = False, some: str = ""
+    query: AudienceQuery, *, seed: int, joined: bool = False, some: str = "", among: str = ""
 ) -> tuple[TextClause, dict[str, Any]]:
     """Return the statement that writes an audience into `recipients`, and its parameters.
 
-    The caller adds the parameter `campaign`. `joined`: only who is not in it yet, on phones that are not.
+    The caller adds the parameter `campaign`. `joined`: only who is not in it yet, on phones that are not. `some`: the
+    condition of some people, `among`: that of their phones.
     """
     columns = "contact_id, phone_id, list_id, area_code, exclusion"
     bucket = bucket_sql("contact_id", seed)
@@ -374,6 +365,7 @@ def freeze_statement(
         query,
         joined=joined,
         some=some,
+        among=among,
         into=_FROZEN,
         columns=f":campaign, {columns}, {bucket}",
         which="ORDER BY contact_id",
@@ -396,7 +388,7 @@ def planned_phones(session: Session, query: AudienceQuery, *, every: int) -> set
 
 
 def _audience_statement(
-    query: AudienceQuery, *, joined: bool = False, some: str = "", **parts: str
+    query: AudienceQuery, *, joined: bool = False, some: str = "", among: str = "", **parts: str
 ) -> tuple[TextClause, dict[str, Any]]:
     fields = [condition.field for condition in query.conditions]
     parameters: dict[str, Any] = {
@@ -424,7 +416,7 @@ def _audience_statement(
     if ContactField.HISTORY in fields:
         parameters["kind"] = query.kind
     statement = _AUDIENCE.format(
-        **suppression_parts(query.passes_opt_outs, query.drive, taken=_TAKEN if joined else ""),
+        **suppression_parts(query.passes_opt_outs, query.drive, taken=_TAKEN if joined else "", among=among),
         some=some + (_NEW if joined else ""),
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
         facts="".join(f", {fact}" for fact in facts),
@@ -439,13 +431,15 @@ def _audience_statement(
     return text(statement).bindparams(*expanding), parameters
 
 
-def suppression_parts(passes_opt_outs: bool, drive: int, *, taken: str = "") -> dict[str, str]:
+def suppression_parts(
+    passes_opt_outs: bool, drive: int, *, taken: str = "", among: str = ""
+) -> dict[str, str]:
     """Return the parts of a statement that decide by suppressions which phones may be written to."""
     counted = " AND reason = 'wrong_number'" if passes_opt_outs else ""
     objected = f"CASE WHEN {_OBJECTED.format(contact='c.id')} THEN 1 ELSE {_OPTED_OUT} END"
     return {
         "blocked": _BLOCKED.format(
-            counted=counted, of_drive=OF_DRIVE.format(drive=drive), taken=taken
+            counted=counted, of_drive=OF_DRIVE.format(drive=drive), taken=taken, among=among
         ).strip(),
         "choice": _CHOICE.format(opted_out=objected if passes_opt_outs else _OPTED_OUT),
         "objected": f" OR {_OBJECTED.format(contact='r.contact_id')}" if passes_opt_outs else "",

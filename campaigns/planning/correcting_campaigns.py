@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignList, Step
+from campaigns.models.messages import Message, Outbox
 from campaigns.planning.audience import suppression_parts
 from campaigns.rules.content import read_content
 from campaigns.rules.experiments import SECOND_TEXT, P, bucket_sql
-from campaigns.rules.states import CampaignState, Exclusion
+from campaigns.rules.states import CampaignState, Exclusion, MessageState
 from outreach.accounts import audit
 from outreach.core.bulk import full_scan
 from outreach.models.accounts import User
@@ -139,6 +140,21 @@ def read_correcting_campaigns(session: Session, campaign_id: int) -> list[Campai
     query = select(Campaign).where(Campaign.corrects.is_not(None), Campaign.id > campaign_id)
     found = session.scalars(query.order_by(Campaign.id))
     return [each for each in found if each.corrects and each.corrects["campaign"] == campaign_id]
+
+
+def has_sent_any(session: Session, campaign_id: int) -> bool:
+    """Return whether one of the campaign's messages may be with the gateway.
+
+    An officer's test message does not count.
+    """
+    sent = select(Message.id).where(
+        Message.campaign_id == campaign_id,
+        Message.step_id.is_not(None),
+        Message.state.not_in((MessageState.QUEUED, MessageState.SKIPPED)),
+    )
+    # A message that waits for another try was requested once: it may have arrived, whatever the gateway's list said.
+    retried = select(Outbox.message_id).where(Outbox.stream_id == campaign_id, Outbox.n > 1)
+    return any(session.execute(query.limit(1)).first() for query in (sent, retried))
 
 
 def _recipients_statement(

@@ -20,6 +20,7 @@ from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.contacts.directory import people_recorded_for
+from outreach.contacts.suppressions import opted_out_contacts
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import (
@@ -27,8 +28,6 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     Membership,
-    Suppression,
-    SuppressionReason,
 )
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import name_key
@@ -212,15 +211,6 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
 def find_opted_out(session: Session, contacts: Sequence[int]) -> set[int]:
     """Return the contacts who opted out by phone or at the door."""
     among = values_subquery(session, contacts, BigInteger)
-    by_phone = (
-        select(ContactPhone.contact_id)
-        .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
-        .where(
-            ContactPhone.contact_id.in_(among),
-            Suppression.reason == SuppressionReason.OPT_OUT,
-            Suppression.lifted_at.is_(None),
-        )
-    )
     at_the_door = (
         select(VisitLine.contact_id)
         .join(VisitResult, VisitResult.line_id == VisitLine.id)
@@ -232,8 +222,10 @@ def find_opted_out(session: Session, contacts: Sequence[int]) -> set[int]:
     )
     # Stays where the visit leads to nobody any more.
     noted = select(Contact.id).where(Contact.id.in_(among), Contact.opted_out_at.is_not(None))
-    queries = (by_phone, at_the_door, noted)
-    return {contact_id for query in queries for contact_id in session.scalars(query) if contact_id}
+    found = {
+        contact_id for query in (at_the_door, noted) for contact_id in session.scalars(query) if contact_id
+    }
+    return found | opted_out_contacts(session, contacts)
 
 
 def find_objecting(session: Session, contacts: Sequence[int]) -> set[int]:

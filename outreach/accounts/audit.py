@@ -27,6 +27,7 @@ from outreach.core.db import AUDIT_KEYS, BaseWithId, count_rows
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
 from outreach.rules.audit_chain import (
     GENESIS,
+    HASHED,
     ChainBreak,
     ChainEntry,
     ChainFault,
@@ -44,7 +45,7 @@ _PENDING = "audit.pending"
 _origin: ContextVar[str] = ContextVar("audit_origin", default="")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Entry:
     at: datetime
     actor_id: int | None
@@ -168,16 +169,9 @@ def _append_pending(session: Session) -> None:
     for entry in entries:
         last_id += 1
         salt = secrets.token_hex(16)
-        parts: dict[str, Any] = {
-            "id": last_id,
-            "at": entry.at,
-            "actor_id": entry.actor_id,
-            "origin": entry.origin,
-            "action": entry.action,
-            "subject": entry.subject,
-            "details": entry.details,
-            "values_digest": digest(salt, entry.changes) if entry.changes else "",
-        }
+        values_digest = digest(salt, entry.changes) if entry.changes else ""
+        parts: dict[str, Any] = {"id": last_id, **vars(entry), "values_digest": values_digest}
+        del parts["changes"]
         entry_hash = hash_entry(previous, key=key, **parts)
         session.add(
             AuditEvent(**parts, previous=previous, hash=entry_hash, key_id=key_id(key) if key else "")
@@ -285,14 +279,7 @@ def check_audit(session: Session, anchors: Collection[Anchor] = ()) -> AuditChec
 def _read_chain(session: Session) -> Iterator[ChainEntry]:
     rows = session.execute(
         select(
-            AuditEvent.id,
-            AuditEvent.at,
-            AuditEvent.actor_id,
-            AuditEvent.origin,
-            AuditEvent.action,
-            AuditEvent.subject,
-            AuditEvent.details,
-            AuditEvent.values_digest,
+            *(getattr(AuditEvent, name) for name in HASHED),
             AuditEvent.previous,
             AuditEvent.hash,
             AuditEvent.key_id,

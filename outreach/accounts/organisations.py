@@ -20,10 +20,8 @@ from outreach.use_cases import use_case
 
 def find_organisation(session: Session, code: str) -> Organisation:
     """Return an organisation by its code. Raises NotFound."""
-    organisation = session.scalar(select(Organisation).where(Organisation.code == code))
-    if organisation is None:
-        raise NotFound("organisation_code_unknown", code=code)
-    return organisation
+    found = session.scalar(select(Organisation).where(Organisation.code == code))
+    return or_raise(found, NotFound("organisation_code_unknown", code=code))
 
 
 def find_office(session: Session) -> Organisation | None:

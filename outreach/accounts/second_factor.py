@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.permissions import require_role
+from outreach.accounts.users import lock_user
 from outreach.core.db import count_rows
 from outreach.models.accounts import RecoveryCode, Role, User
-from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.keys import newest_key, split_keys
 from outreach.use_cases import use_case
 
@@ -69,7 +70,7 @@ def set_up(
 
     Raises BadInput for a wrong code, WrongState if there is a second factor already.
     """
-    user = _lock(session, user.id)
+    user = lock_user(session, user.id)
     if has_second_factor(user):
         raise WrongState("second_factor_set_before")
     step = _find_step(secret_of(user.id, nonce, secret_key=secret_key), code, after=0, now=now)
@@ -88,7 +89,7 @@ def check_code(session: Session, user_id: int, code: str, *, secret_key: str, no
     After five wrong codes the user must wait. They are counted in the database, not in Redis: with a password
     known there are only a million codes, and none may be tried freely.
     """
-    user = _lock(session, user_id)
+    user = lock_user(session, user_id)
     if user.totp_nonce is None:
         return CodeCheck.WRONG
     if user.wrong_code_at is not None and user.wrong_code_at <= now - WAIT:
@@ -126,7 +127,7 @@ def count_recovery_codes(session: Session, user_id: int) -> int:
 @use_case
 def renew_recovery_codes(session: Session, user: User, *, secret_key: str, now: datetime) -> list[str]:
     """Replace the recovery codes. Raises WrongState without a second factor."""
-    user = _lock(session, user.id)
+    user = lock_user(session, user.id)
     if not has_second_factor(user):
         raise WrongState("second_factor_not_set")
     notify(session, user.id, Notice.CODES_RENEWED)
@@ -143,7 +144,7 @@ def remove_second_factor(session: Session, user_id: int, *, user: User | None, n
     """
     if user and user.id != user_id:
         require_role(user)
-    account = _lock(session, user_id)
+    account = lock_user(session, user_id)
     if not has_second_factor(account):
         raise WrongState("second_factor_none")
     account.totp_nonce, account.wrong_codes = None, 0
@@ -179,10 +180,3 @@ def _renew_codes(session: Session, user: User, *, secret_key: str) -> list[str]:
 
 def _hash(code: str, user_id: int, secret_key: str) -> str:
     return hmac.new(secret_key.encode(), f"recovery:{user_id}:{code}".encode(), hashlib.sha256).hexdigest()
-
-
-def _lock(session: Session, user_id: int) -> User:
-    user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
-    if user is None:
-        raise NotFound("user_not_found")
-    return user

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.models.accounts import User, UserSession
-from outreach.rules.errors import NotFound
+from outreach.rules.errors import NotFound, or_raise
 from outreach.use_cases import use_case
 
 ENDS_AFTER = timedelta(hours=12)  # since the last page
@@ -48,10 +48,9 @@ def begin_session(
 
 def find_session(session: Session, user_id: int, key: str, *, now: datetime) -> UserSession | None:
     """Return the open session of a cookie, or None if it has expired or was ended."""
-    user_session = session.scalar(
+    return session.scalar(
         select(UserSession).where(UserSession.key == key, UserSession.user_id == user_id, *_open(now))
     )
-    return user_session
 
 
 @use_case
@@ -92,14 +91,8 @@ def sign_out_of(session: Session, session_id: int, *, user_id: int, now: datetim
 @use_case
 def end_session(session: Session, session_id: int, *, user: User, now: datetime) -> None:
     """End one of the user's own sessions, on any device. Raises NotFound."""
-    own = [
-        user_session
-        for user_session in read_sessions(session, user.id, now=now)
-        if user_session.id == session_id
-    ]
-    if not own:
-        raise NotFound("session_ended")
-    own[0].ended_at = now
+    own = {each.id: each for each in read_sessions(session, user.id, now=now)}
+    or_raise(own.get(session_id), NotFound("session_ended")).ended_at = now
     audit.record(session, "session.end", f"sessions:{session_id}", user, now)
 
 

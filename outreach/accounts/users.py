@@ -182,7 +182,7 @@ def change_user(
     NotAllowed.
     """
     require_role(user)
-    changed = _lock(session, user_id)
+    changed = lock_user(session, user_id)
     if changed.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR:
         require_other_administrator(session, changed)
         end_tokens(session, actor_id=user.id, made_by=changed.id, now=now)
@@ -204,7 +204,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
     Raises NotFound, NotAllowed, WrongState for the user's own account or the last administrator.
     """
     require_role(user)
-    disabled = _lock(session, user_id)
+    disabled = lock_user(session, user_id)
     if disabled.id == user.id:
         raise WrongState("own_account_lock")
     if disabled.role is Role.ADMINISTRATOR:
@@ -220,7 +220,7 @@ def disable_user(session: Session, user_id: int, *, user: User, now: datetime) -
 def enable_user(session: Session, user_id: int, *, user: User, now: datetime) -> User:
     """Enable an account again; a new link is needed to choose a password."""
     require_role(user)
-    enabled = _lock(session, user_id)
+    enabled = lock_user(session, user_id)
     enabled.is_active = True
     audit.record(session, "user.enable", enabled, user, now)
     return enabled
@@ -234,7 +234,7 @@ def renew_invitation(session: Session, user_id: int, *, user: User | None, now: 
     """
     if user:
         require_role(user)
-    invited = _lock(session, user_id)
+    invited = lock_user(session, user_id)
     if not invited.is_active:
         raise NotFound("account_locked_no_link")
     enqueue_after_commit(session, enqueue_invitation_mail, invited.id)
@@ -245,7 +245,7 @@ def renew_invitation(session: Session, user_id: int, *, user: User | None, now: 
 @use_case
 def set_password(session: Session, user_id: int, password: str, *, now: datetime) -> None:
     """Set a user's password by a command, and end all sessions. Raises BadInput if it is too short."""
-    account = _lock(session, user_id)
+    account = lock_user(session, user_id)
     account.password_hash = hash_password(password)
     end_sessions(session, account.id, now=now)
     notify(session, account.id, Notice.PASSWORD)
@@ -255,7 +255,7 @@ def set_password(session: Session, user_id: int, password: str, *, now: datetime
 @use_case
 def unlock_user(session: Session, user_id: int, *, now: datetime) -> None:
     """Let a user try again, by a command, after too many wrong codes."""
-    account = _lock(session, user_id)
+    account = lock_user(session, user_id)
     account.wrong_codes = 0
     audit.record(session, "user.unlock", account, None, now)
 
@@ -265,7 +265,7 @@ def sign_out_everywhere(session: Session, user_id: int, *, user: User | None, no
     """End all sessions of a user, as when a device was lost. Returns how many. A command has no `user`."""
     if user:
         require_role(user)
-    account = _lock(session, user_id)
+    account = lock_user(session, user_id)
     ended = end_sessions(session, account.id, now=now)
     audit.record(session, "session.end_all", account, user, now, sessions=ended)
     return ended
@@ -290,11 +290,10 @@ def name_of(session: Session, user_id: int | None) -> str:
     return user.shown_name if user else ""
 
 
-def _lock(session: Session, user_id: int) -> User:
+def lock_user(session: Session, user_id: int) -> User:
+    """Return a user as it is now, locked. Raises NotFound."""
     user = session.get(User, user_id, with_for_update={"of": User}, populate_existing=True)
-    if user is None:
-        raise NotFound("user_not_found")
-    return user
+    return or_raise(user, NotFound("user_not_found"))
 
 
 def require_other_administrator(session: Session, leaving: User) -> None:

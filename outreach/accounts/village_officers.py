@@ -16,14 +16,15 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
+from outreach.accounts.organisations import find_office
 from outreach.accounts.permissions import require_role, visible_to, within_area
 from outreach.accounts.sessions import begin_session, end_sessions, find_session
 from outreach.accounts.users import create_user, no_password
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.models.accounts import Organisation, OrganisationKind, Role, User, UserSession
-from outreach.rules.errors import BadInput, NotFound
+from outreach.models.accounts import Role, User, UserSession
+from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key, oldest_first, six_digits, split_keys
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.use_cases import use_case
@@ -58,19 +59,14 @@ def add_officer(session: Session, *, name: str, number: str, email: str, user: U
         raise BadInput("officer_number_wrong")
     if not numbers and not email.strip():
         raise BadInput("officer_unreachable")
-    organisation_id = user.organisation_id or session.scalar(
-        select(Organisation.id)
-        .where(Organisation.kind == OrganisationKind.FRONT, Organisation.parent_id.is_(None))
-        .order_by(Organisation.id)
-        .limit(1)
-    )
+    office = find_office(session)
     officer = create_user(
         session,
         email=email.strip() or secrets.token_hex(8) + _NO_MAIL,
         name=name,
         password=None,
         role=Role.VILLAGE,
-        organisation_id=organisation_id,
+        organisation_id=user.organisation_id or (office.id if office else None),
         area_code=user.area_code,
         now=now,
     )
@@ -98,9 +94,7 @@ def find_officer(session: Session, officer_id: int, *, user: User, hold: bool = 
     """Return an active village officer of a user's scope; `hold` locks the account. Raises NotFound."""
     query = select(User).where(User.id == officer_id, User.is_active, officers_visible_to(session, user))
     officer = session.scalar(query.with_for_update(of=User) if hold else query)
-    if officer is None:
-        raise NotFound("officer_not_found")
-    return officer
+    return or_raise(officer, NotFound("officer_not_found"))
 
 
 @use_case
@@ -109,20 +103,20 @@ def invite_phone(session: Session, officer_id: int, *, user: User, now: datetime
 
     Link and code follow from the account (`link_of`, `code_of`). Raises NotFound, NotAllowed.
     """
-    require_role(user, Role.STAFF, Role.APPROVER)
-    officer = find_officer(session, officer_id, user=user, hold=True)
-    _shut(session, officer, now=now)
-    audit.record(session, "officer.invite", officer, user, now)
-    return officer
+    return _sign_out(session, officer_id, "officer.invite", user=user, now=now)
 
 
 @use_case
 def shut_out(session: Session, officer_id: int, *, user: User, now: datetime) -> User:
     """Sign out an officer's phone and end link and code, as when the phone is lost. Raises NotFound, NotAllowed."""
+    return _sign_out(session, officer_id, "officer.shut_out", user=user, now=now)
+
+
+def _sign_out(session: Session, officer_id: int, action: str, *, user: User, now: datetime) -> User:
     require_role(user, Role.STAFF, Role.APPROVER)
     officer = find_officer(session, officer_id, user=user, hold=True)
     _shut(session, officer, now=now)
-    audit.record(session, "officer.shut_out", officer, user, now)
+    audit.record(session, action, officer, user, now)
     return officer
 
 

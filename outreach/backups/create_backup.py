@@ -148,13 +148,19 @@ def _copy(db: Database, path: Path) -> None:
 
 def is_intact(path: Path) -> bool:
     """Check every page and index of an SQLite file."""
+    return value_in(path, "PRAGMA integrity_check(1)") == "ok"
+
+
+def value_in(path: Path, query: str) -> str | None:
+    """Return the first value of a query in an SQLite file that nobody changes, None where there is none."""
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
     try:
-        return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
-    except sqlite3.DatabaseError:
-        return False
+        row = connection.execute(query).fetchone()
+    except sqlite3.DatabaseError:  # no such table, or no database
+        return None
     finally:
         connection.close()
+    return str(row[0]) if row else None
 
 
 def _remove_older(folder: Path, keep: int | None) -> int:

@@ -27,6 +27,7 @@ from outreach.backups.create_backup import (
     is_intact,
     read_through,
     server_version,
+    value_in,
 )
 from outreach.core.db import Database
 from outreach.core.schema import is_known, newest, upgrade
@@ -173,8 +174,8 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     if not is_intact(path):
         raise BadInput("backup_damaged", reason=LoaError("backup_pages_damaged"))
     _check(
-        _value_in(path, "SELECT key_check FROM backups ORDER BY id DESC LIMIT 1"),
-        _value_in(path, "SELECT version_num FROM alembic_version"),
+        value_in(path, "SELECT key_check FROM backups ORDER BY id DESC LIMIT 1"),
+        value_in(path, "SELECT version_num FROM alembic_version"),
         secret_key=secret_key,
     )
     target = Path(str(db.url.database))
@@ -197,17 +198,6 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     for file in _files_of(target)[1:]:
         file.unlink(missing_ok=True)
     new.replace(target)
-
-
-def _value_in(path: Path, query: str) -> str | None:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True)
-    try:
-        row = connection.execute(query).fetchone()
-    except sqlite3.DatabaseError:  # no such table, or no database
-        return None
-    finally:
-        connection.close()
-    return str(row[0]) if row else None
 
 
 def _require_unused(target: Path) -> None:

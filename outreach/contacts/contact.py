@@ -32,7 +32,7 @@ from outreach.models.contacts import (
     SuppressionReason,
 )
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
+from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.identity import name_key
 from outreach.rules.languages import NAMES
 from outreach.rules.sort_order import name_order
@@ -73,12 +73,8 @@ class PhoneRow:
 
 def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
     """Return a contact that the user may see. Raises NotFound."""
-    contact = session.scalar(
-        select(Contact).where(Contact.id == contact_id, people_visible_to(session, user))
-    )
-    if contact is None:
-        raise NotFound("contact_not_found")
-    return contact
+    query = select(Contact).where(Contact.id == contact_id, people_visible_to(session, user))
+    return or_raise(session.scalar(query), NotFound("contact_not_found"))
 
 
 def find_recorded_contact(session: Session, contact_id: int, *, user: User) -> Contact:
@@ -330,14 +326,10 @@ def find_phone(session: Session, contact_id: int, phone_id: int, *, user: User) 
 
 
 def _active_suppression(session: Session, phone_id: int, reason: SuppressionReason) -> Suppression:
-    suppression = session.scalar(
-        select(Suppression).where(
-            Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
-        )
+    query = select(Suppression).where(
+        Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None)
     )
-    if suppression is None:
-        raise WrongState("number_not_blocked")
-    return suppression
+    return or_raise(session.scalar(query), WrongState("number_not_blocked"))
 
 
 def read_note(note: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -111,12 +111,6 @@ def name_level(areas: Iterable[Area]) -> str:
     return ", ".join(sorted(kinds, key=lambda kind: (-kinds[kind], kind))).capitalize()
 
 
-def read_level_name(session: Session) -> str:
-    """Return what the level below the province is called today: "Huyện, thành phố" or "Xã, phường, đặc khu"."""
-    areas = {area.code: area for area in session.scalars(select(Area).where(IS_CURRENT))}
-    return name_level(area for area in areas.values() if is_below_province(areas, area))
-
-
 def read_districts(session: Session) -> list[tuple[str, str, list[tuple[str, str]]]]:
     """Return today's communes by what they lie in, a district or since 1/7/2025 the province, for a select field.
 
@@ -169,40 +163,31 @@ COLUMNS = (
 PROVINCES = {"62": "Kon Tum"}
 
 
-def load_areas(session: Session, file: Path) -> int:
-    """Create or update provinces, districts and communes. Returns the number of communes. Raises BadInput."""
+def read_table(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Return these columns of a CSV file. Raises BadInput where one of them or every row is missing."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            rows = [] if missing else list(reader)
+            if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+                raise BadInput("areas_columns_missing", name=file.name, columns=missing)
+            rows = [{name: (row[name] or "").strip() for name in columns} for row in reader]
     except (UnicodeDecodeError, csv.Error, OSError) as error:
         raise BadInput("areas_unreadable", name=file.name) from error
-    if missing:
-        raise BadInput("areas_columns_missing", name=file.name, columns=missing)
     if not rows:
         raise BadInput("areas_no_rows", name=file.name)
+    return rows
+
+
+def load_areas(session: Session, file: Path) -> int:
+    """Create or update provinces, districts and communes. Returns the number of communes. Raises BadInput."""
+    rows = read_table(file, COLUMNS)
     for row in rows:
         province = row["province_code"]
         _store_area(session, province, PROVINCES.get(province, province), "Tỉnh", AreaLevel.PROVINCE, None)
-    for row in rows:
-        _store_area(
-            session,
-            row["district_code"],
-            row["district_name"],
-            row["district_kind"],
-            AreaLevel.DISTRICT,
-            row["province_code"],
-        )
-    for row in rows:
-        _store_area(
-            session,
-            row["commune_code"],
-            row["commune_name"],
-            row["commune_kind"],
-            AreaLevel.COMMUNE,
-            row["district_code"],
-        )
+    for level, parent in ((AreaLevel.DISTRICT, "province"), (AreaLevel.COMMUNE, "district")):
+        for row in rows:
+            code, name, kind = (row[f"{level.value}_{part}"] for part in ("code", "name", "kind"))
+            _store_area(session, code, name, kind, level, row[f"{parent}_code"])
     session.flush()
     return len({row["commune_code"] for row in rows})
 

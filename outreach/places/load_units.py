@@ -6,7 +6,6 @@ is another unit with a key of its own ("23284-2025").
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +15,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
+from outreach.places.areas import read_table
 from outreach.places.nation import TWO_LEVELS_SINCE, former_units, province_names, units_of_today
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.place_words import split_kind
@@ -62,7 +62,7 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
     Codes are official ones, `new_name` carries its kind, `main` is x where most of a split unit went. A rename is a line with
     the same code twice. Nobody is moved. Raises BadInput with every line that is wrong.
     """
-    lines = _read_changes(file)
+    lines = read_table(file, CHANGE_COLUMNS)
     areas = {area.code: area for area in session.scalars(select(Area))}
     current = {area.official_code: area for area in areas.values() if area.valid_to is None}
     wrong: list[LoaError] = []
@@ -111,20 +111,6 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
             )
     session.flush()
     return LoadedUnits(len(keys), len(olds))
-
-
-def _read_changes(file: Path) -> list[dict[str, str]]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.DictReader(text)
-            if missing := [name for name in CHANGE_COLUMNS if name not in (reader.fieldnames or ())]:
-                raise BadInput("areas_columns_missing", name=file.name, columns=missing)
-            lines = [{name: (line[name] or "").strip() for name in CHANGE_COLUMNS} for line in reader]
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise BadInput("areas_unreadable", name=file.name) from error
-    if not lines:
-        raise BadInput("areas_no_rows", name=file.name)
-    return lines
 
 
 def _free_key(areas: Mapping[str, Area], official: str, since: str) -> str:

@@ -58,22 +58,14 @@ class ChainBreak:
     fault: ChainFault
 
 
-def hash_entry(
-    previous: str,
-    *,
-    id: int,
-    at: datetime,
-    actor_id: int | None,
-    origin: str,
-    action: str,
-    subject: str,
-    details: dict[str, Any],
-    values_digest: str,
-    key: str = "",
-) -> str:
-    """Return the hash of an entry that follows the one with the hash `previous`; without a key a plain one."""
-    moment = at.astimezone(UTC).isoformat(timespec="microseconds")
-    parts = [previous, id, moment, actor_id, origin, action, subject, details, values_digest]
+# What an entry's hash covers besides the hash of the entry before it, in this order.
+HASHED = ("id", "at", "actor_id", "origin", "action", "subject", "details", "values_digest")
+
+
+def hash_entry(previous: str, *, key: str = "", **entry: Any) -> str:
+    """Return the hash of an entry, its fields HASHED, that follows the one with the hash `previous`; without a key a plain one."""
+    moment = entry["at"].astimezone(UTC).isoformat(timespec="microseconds")
+    parts = [previous, *(moment if name == "at" else entry[name] for name in HASHED)]
     if not key:
         return _sha256(parts)
     return hmac.new(f"audit/{key}".encode(), _as_bytes(parts), hashlib.sha256).hexdigest()
@@ -135,18 +127,8 @@ def _classify(
 
 
 def _expected_hash(link: ChainEntry, keys: Mapping[str, str]) -> str:
-    return hash_entry(
-        link.previous,
-        key=keys[link.key_id] if link.key_id else "",
-        id=link.id,
-        at=link.at,
-        actor_id=link.actor_id,
-        origin=link.origin,
-        action=link.action,
-        subject=link.subject,
-        details=link.details,
-        values_digest=link.values_digest,
-    )
+    entry = {name: getattr(link, name) for name in HASHED}
+    return hash_entry(link.previous, **entry, key=keys[link.key_id] if link.key_id else "")
 
 
 def _with_next(links: Iterable[ChainEntry]) -> Iterator[tuple[ChainEntry, ChainEntry | None]]:

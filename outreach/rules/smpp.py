@@ -259,6 +259,13 @@ def gateway_id(message_id: str, tag: str) -> str:
     return f"{message_id[:51]}#{tag}"
 
 
+# How an id may be written that was read as a decimal and as a hexadecimal number, the likeliest first.
+_SPELLINGS = (
+    (r"[0-9]{1,20}", 10, ("d", "x", "X", "08x", "08X", "010d")),
+    (r"[0-9A-Fa-f]{1,16}", 16, ("x", "X", "d", "010d", "08x", "08X")),
+)
+
+
 def possible_ids(message_ids: Sequence[str], tags: Sequence[str]) -> list[str]:
     """Return the gateway ids that a receipt may mean, the likeliest first.
 
@@ -267,26 +274,9 @@ def possible_ids(message_ids: Sequence[str], tags: Sequence[str]) -> list[str]:
     """
     spellings = list(message_ids)
     for message_id in message_ids:
-        if re.fullmatch(r"[0-9]{1,20}", message_id):
-            number = int(message_id)
-            spellings += [
-                str(number),
-                f"{number:x}",
-                f"{number:X}",
-                f"{number:08x}",
-                f"{number:08X}",
-                f"{number:010}",
-            ]
-        if re.fullmatch(r"[0-9A-Fa-f]{1,16}", message_id):
-            number = int(message_id, 16)
-            spellings += [
-                f"{number:x}",
-                f"{number:X}",
-                str(number),
-                f"{number:010}",
-                f"{number:08x}",
-                f"{number:08X}",
-            ]
+        for digits, base, forms in _SPELLINGS:
+            if re.fullmatch(digits, message_id):
+                spellings += [format(int(message_id, base), form) for form in forms]
     return [gateway_id(spelling, tag) for spelling in dict.fromkeys(spellings) for tag in tags]
 
 

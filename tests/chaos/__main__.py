@@ -16,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -31,6 +30,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.models.messages import Incident
+from deploy.redis_server import find_port
 from outreach.core.schema import upgrade
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
@@ -152,7 +152,7 @@ def run(folder: Path, given: argparse.Namespace) -> int:
         library = None
         print(f"without steps of clocks and suspended hosts: {error}")
     postgres, redis = start_postgres(folder), start_redis(folder)
-    port = free_port()
+    port = find_port()
     inbound = f"http://127.0.0.1:{port}/webhooks/twilio/inbound"
     with running_simulator(inbound_url=inbound) as simulator:
         settings = simulator_settings(
@@ -174,13 +174,7 @@ def run(folder: Path, given: argparse.Namespace) -> int:
         simulator.faults(**faults, seed=given.seed)
         stage = Field(Processes(settings, folder / "processes.log"), chance, folder, library)
 
-        def start_web() -> subprocess.Popen[bytes]:
-            worker = "--worker-class deploy.web_worker.DrainingWorker --no-control-socket"
-            return stage.processes.start_program(
-                *f"gunicorn asgi:app --bind 127.0.0.1:{port} {worker}".split()
-            )
-
-        web = start_web()
+        web = stage.processes.start_web(port)
         try:
             campaign = world.launch()
             for queue in ("default", "inbound", "imports"):
@@ -206,7 +200,7 @@ def run(folder: Path, given: argparse.Namespace) -> int:
                     os.kill(process, signal.SIGKILL)
                 web.wait()
                 time.sleep(3)
-                web = start_web()
+                web = stage.processes.start_web(port)
 
             def alter_list() -> None:
                 simulator.faults(list_alters=True)
@@ -323,12 +317,6 @@ def report(
         f"load {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores"
     )
     return 1 if lost or unknown or unreported or twice > incidents else 0
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -18,13 +18,12 @@ import argparse
 import base64
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,16 +35,16 @@ from campaigns.models.messages import Attempt, WaitingReceipt
 from campaigns.rules.states import AttemptState
 from deploy.redis_server import find_port
 from outreach.accounts.users import find_user
-from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import WrongState
-from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
+from tests.drills.ground import new_folder, open_world, running_servers
 from tests.support.line import Line
 from tests.support.processes import Processes, simulator_settings
-from tests.support.servers import create_database, make_folder, start_postgres, start_redis
+from tests.support.servers import create_database
 from tests.support.world import AUTHOR, World
 
 ENDS_AFTER_S = 900.0
@@ -64,13 +63,21 @@ def main() -> int:
         "--centre", type=Path, help="node_modules with npm's smpp, whose server takes the messages"
     )
     given = options.parse_args()
-    folder = make_folder()
-    try:
-        if given.gateway == "both":
-            return run_both(folder, messages=given.messages, centre=given.centre)
-        return run(folder, given.gateway, messages=given.messages, kills=given.kills, centre=given.centre)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with new_folder() as folder, running_servers(folder) as (postgres, redis):
+        port = find_port()
+        common = {
+            "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
+            "SMS_LIVE": "no",
+            "SMPP_WINDOW": 50,
+            "AGGREGATOR_PROFILE": "esms",
+        }
+        play = play_both if given.gateway == "both" else play_one
+        with running_centre(given.centre) if given.centre else running_simulator() as simulator:
+
+            def settings(by: RunningSimulator, **more: object) -> Settings:
+                return simulator_settings(create_database(postgres.url), redis.url, by, **common, **more)
+
+            return play(given, folder, simulator, settings, port)
 
 
 @contextmanager
@@ -89,73 +96,49 @@ def running_centre(modules: Path) -> Iterator[RunningSimulator]:
         process.stdin.close()
 
 
-def run(folder: Path, gateway: str, *, messages: int, kills: int, centre: Path | None) -> int:
-    postgres, redis, port = start_postgres(folder), start_redis(folder), find_port()
-    with running_centre(centre) if centre else running_simulator() as simulator:
-        settings = simulator_settings(
-            create_database(postgres.url),
-            redis.url,
-            simulator,
-            PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
-            SMS_GATEWAY=gateway,
-            SMS_LIVE="no",
-            SMPP_URL=simulator.smpp_url,
-            SMPP_WINDOW=50,
-            AGGREGATOR_PROFILE="esms",
-            AGGREGATOR_URL=f"{simulator.url}/aggregator",
-            AGGREGATOR_KEY=simulator.account_sid,
-            AGGREGATOR_SECRET=simulator.auth_token,
-        )
-        runtime = open_runtime(settings)
-        upgrade(runtime.db)
-        world, processes = World(runtime, simulator), Processes(settings, folder / "processes.log")
-        world.add_people(messages)
-        simulator.faults(**FAULTS, **(FAULTS_OF_HTTP if gateway == "aggregator" else {}), seed=1)
-        try:
-            web = f"gunicorn asgi:app --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --no-control-socket"
-            processes.start_program(*web.split())
-            campaign = world.launch()
-            for queue in ("default", "inbound"):
-                processes.start("worker", "--queues", queue)
-            processes.start("scheduler")
-            cuts = break_things(simulator, processes, messages=messages, kills=kills)
-            wait_for_end(world, campaign)
-            print(f"workers killed {kills}  connections cut {cuts} times")
-            return report(world, campaign, messages=messages, may_be_unknown=gateway == "smpp")
-        finally:
-            processes.stop()
-            runtime.close()
-            redis.stop()
-            postgres.stop()
+def play_one(
+    given: argparse.Namespace,
+    folder: Path,
+    simulator: RunningSimulator,
+    settings: Callable[..., Settings],
+    port: int,
+) -> int:
+    own = settings(
+        simulator,
+        SMS_GATEWAY=given.gateway,
+        SMPP_URL=simulator.smpp_url,
+        AGGREGATOR_URL=f"{simulator.url}/aggregator",
+        AGGREGATOR_KEY=simulator.account_sid,
+        AGGREGATOR_SECRET=simulator.auth_token,
+    )
+    with open_world(own, simulator, folder) as (world, processes):
+        world.add_people(given.messages)
+        simulator.faults(**FAULTS, **(FAULTS_OF_HTTP if given.gateway == "aggregator" else {}), seed=1)
+        start_all(processes, port)
+        campaign = world.launch()
+        cuts = break_things(simulator, processes, messages=given.messages, kills=given.kills)
+        wait_for_end(world, campaign)
+        print(f"workers killed {given.kills}  connections cut {cuts} times")
+        return report(world, campaign, messages=given.messages, may_be_unknown=given.gateway == "smpp")
 
 
-def run_both(folder: Path, *, messages: int, centre: Path | None) -> int:
-    postgres, redis, port = start_postgres(folder), start_redis(folder), find_port()
-    with running_centre(centre) if centre else running_simulator() as first, running_simulator() as second:
-        line = Line(first.smpp_url)
-        settings = simulator_settings(
-            create_database(postgres.url),
-            redis.url,
-            second,
-            PUBLIC_BASE_URL=f"http://127.0.0.1:{port}",
-            SMS_GATEWAY="smpp",
-            SMS_LIVE="no",
-            SMPP_URL=line.url,
-            SMPP_WINDOW=50,
-            GATEWAY_KEYS=f"1:{base64.b64encode(os.urandom(32)).decode()}",
-        )
-        runtime = open_runtime(settings)
-        upgrade(runtime.db)
-        world, processes = World(runtime, second), Processes(settings, folder / "processes.log")
-        world.add_people(messages)
-        for each in (first, second):
-            each.faults(**FAULTS, seed=1)
-        try:
-            web = f"gunicorn asgi:app --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker --no-control-socket"
-            processes.start_program(*web.split())
-            for queue in ("default", "inbound", "send", "send"):
-                processes.start("worker", "--queues", queue)
-            processes.start("scheduler")
+def play_both(
+    given: argparse.Namespace,
+    folder: Path,
+    first: RunningSimulator,
+    settings: Callable[..., Settings],
+    port: int,
+) -> int:
+    messages, key = given.messages, base64.b64encode(os.urandom(32)).decode()
+    with running_simulator() as second, closing(Line(first.smpp_url)) as line:
+        own = settings(second, SMS_GATEWAY="smpp", SMPP_URL=line.url, GATEWAY_KEYS=f"1:{key}")
+        with open_world(own, second, folder) as (world, processes):
+            world.add_people(messages)
+            for each in (first, second):
+                each.faults(**FAULTS, seed=1)
+            start_all(processes, port)
+            for _ in range(2):
+                processes.start("worker", "--queues", "send")
             administrator = add_second(world, second)
             campaign = world.launch()
             wait_until(lambda: first.stats()["accepted"] > messages / 2)
@@ -180,12 +163,14 @@ def run_both(folder: Path, *, messages: int, centre: Path | None) -> int:
             close_first(world, campaign, administrator)
             print(f"{unknown} unknown settled by a person; the first gateway is closed")
             return result or int(carried_on > CARRIES_ON_WITHIN_S)
-        finally:
-            line.close()
-            processes.stop()
-            runtime.close()
-            redis.stop()
-            postgres.stop()
+
+
+def start_all(processes: Processes, port: int) -> None:
+    """Start everything but the workers that send."""
+    processes.start_web(port)
+    for queue in ("default", "inbound"):
+        processes.start("worker", "--queues", queue)
+    processes.start("scheduler")
 
 
 def add_second(world: World, simulator: RunningSimulator) -> User:

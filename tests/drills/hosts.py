@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
@@ -23,12 +23,11 @@ from rq import Queue, Worker
 
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import SEND
-from outreach.core.schema import upgrade
-from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
+from tests.drills.ground import new_folder, open_world, running_servers
 from tests.drills.namespaces import NET, Hosts, NoNamespaces, hosts
 from tests.support.processes import Processes, environment_of, simulator_settings
-from tests.support.servers import POSTGRES_SETTINGS, make_folder, start_postgres, start_redis
+from tests.support.servers import POSTGRES_SETTINGS
 from tests.support.world import World
 
 LATENCY_MS = 100
@@ -64,41 +63,30 @@ def main() -> int:
 
 
 def run(made: Hosts, *, messages: int, in_flight: int, at_least: float) -> int:
-    folder = make_folder()
-    rules = folder / "pg_hba.conf"
-    rules.write_text(
-        f"local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all {NET}.0.0/16 trust\n"
-    )
-    rules.chmod(0o644)
-    postgres = start_postgres(folder, {**POSTGRES_SETTINGS, "listen_addresses": "*", "hba_file": str(rules)})
-    redis = start_redis(folder, bind="0.0.0.0")
     inbound = f"http://127.0.0.1:{WEB_PORT}/webhooks/twilio/inbound"
-    try:
-        with running_simulator(host="0.0.0.0", inbound_url=inbound) as simulator:
-            settings = simulator_settings(
-                "postgresql://postgres@127.0.0.1/postgres",
-                redis.url,
-                simulator,
-                PUBLIC_BASE_URL=f"http://127.0.0.1:{WEB_PORT}",
-                SEND_IN_FLIGHT=in_flight,
-                SEND_TIMEOUT_S=2,
-                LEASE_S=LEASE_S,
-                RECONCILE_S=1,
-                SWEEP_S=1,
-            )
-            runtime = open_runtime(settings)
-            upgrade(runtime.db)
-            processes = Processes(settings, folder / "processes.log")
-            stage = Stage(made, World(runtime, simulator), simulator, processes, messages)
-            try:
-                return stage.play(at_least=at_least)
-            finally:
-                processes.stop()
-                runtime.close()
-    finally:
-        redis.stop()
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with ExitStack() as stack:
+        folder = stack.enter_context(new_folder())
+        rules = folder / "pg_hba.conf"
+        rules.write_text(
+            f"local all all trust\nhost all all 127.0.0.1/32 trust\nhost all all {NET}.0.0/16 trust\n"
+        )
+        rules.chmod(0o644)
+        of_postgres = {**POSTGRES_SETTINGS, "listen_addresses": "*", "hba_file": str(rules)}
+        _, redis = stack.enter_context(running_servers(folder, of_postgres, bind="0.0.0.0"))
+        simulator = stack.enter_context(running_simulator(host="0.0.0.0", inbound_url=inbound))
+        settings = simulator_settings(
+            "postgresql://postgres@127.0.0.1/postgres",
+            redis.url,
+            simulator,
+            PUBLIC_BASE_URL=f"http://127.0.0.1:{WEB_PORT}",
+            SEND_IN_FLIGHT=in_flight,
+            SEND_TIMEOUT_S=2,
+            LEASE_S=LEASE_S,
+            RECONCILE_S=1,
+            SWEEP_S=1,
+        )
+        world, processes = stack.enter_context(open_world(settings, simulator, folder))
+        return Stage(made, world, simulator, processes, messages).play(at_least=at_least)
 
 
 @dataclass
@@ -153,8 +141,7 @@ class Stage:
     def play(self, *, at_least: float) -> int:
         self.world.add_people(self.messages)
         self.simulator.faults(latency_ms=LATENCY_MS, callbacks_off=True)
-        web = f"gunicorn wsgi:app --bind 127.0.0.1:{WEB_PORT} --worker-class gthread --threads 8 --no-control-socket"
-        self.processes.start_program(*web.split())
+        self.processes.start_web(WEB_PORT)
         self.processes.start("worker", "--queues", "inbound")
         self.processes.start("scheduler")
         campaign = self.world.launch()

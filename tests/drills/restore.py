@@ -7,7 +7,6 @@ database goes and comes back. Prints how many were lost, written to twice or lef
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 from collections import Counter
@@ -20,11 +19,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.rules.states import CampaignAction
-from outreach.core.schema import upgrade
-from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
+from tests.drills.ground import new_folder, open_world, running_servers
 from tests.support.processes import Processes, simulator_settings
-from tests.support.servers import create_database, drop_database, make_folder, start_postgres, start_redis
+from tests.support.servers import create_database, drop_database
 from tests.support.world import World
 
 ENDS_AFTER_S = 500.0
@@ -35,11 +33,16 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.drills.restore")
     options.add_argument("--messages", type=int, default=4000)
     given = options.parse_args()
-    folder = make_folder()
-    try:
-        return run(folder, messages=given.messages)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        new_folder() as folder,
+        running_servers(folder) as (postgres, redis),
+        running_simulator() as simulator,
+    ):
+        url = create_database(postgres.url)
+        settings = simulator_settings(url, redis.url, simulator, SEND_IN_FLIGHT=50)
+        with open_world(settings, simulator, folder) as (world, processes):
+            stage = Stage(world, simulator, processes, postgres.url)
+            return play(stage, folder, messages=given.messages)
 
 
 @dataclass
@@ -71,28 +74,6 @@ class Stage:
                 pass  # the pool holds connections to the database that is gone
             time.sleep(0.05)
         raise SystemExit(f"{what}: not within {ENDS_AFTER_S:g} s")
-
-
-def run(folder: Path, *, messages: int) -> int:
-    postgres, redis = start_postgres(folder), start_redis(folder)
-    with running_simulator() as simulator:
-        settings = simulator_settings(
-            create_database(postgres.url),
-            redis.url,
-            simulator,
-            SEND_IN_FLIGHT=50,
-        )
-        runtime = open_runtime(settings)
-        upgrade(runtime.db)
-        world = World(runtime, simulator)
-        stage = Stage(world, simulator, Processes(settings, folder / "processes.log"), postgres.url)
-        try:
-            return play(stage, folder, messages=messages)
-        finally:
-            stage.processes.stop()
-            runtime.close()
-            redis.stop()
-            postgres.stop()
 
 
 def play(stage: Stage, folder: Path, *, messages: int) -> int:

@@ -78,6 +78,11 @@ class Processes:
         self.running.append(process)
         return process
 
+    def start_web(self, port: int, *options: str, app: str = "asgi:app") -> subprocess.Popen[bytes]:
+        """The web's server, as `make run` starts it."""
+        served = f"{app} --bind 127.0.0.1:{port} --worker-class deploy.web_worker.DrainingWorker"
+        return self.start_program("gunicorn", *served.split(), "--no-control-socket", *options)
+
     def said(self) -> str:
         """What they have said so far."""
         return self.log.read_text() if self.log else ""

@@ -19,37 +19,31 @@ def widths(svg: str, kind: str) -> list[float]:
 
 
 def test_a_bar_is_as_long_as_its_share() -> None:
-    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.2, "20%"), Bar("B", 0.4, "40%")], goal=None)
+    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.2, "20%"), Bar("B", 0.4, "40%")])
     short, long = widths(svg, "share")
     assert long == WIDTH
     assert short == pytest.approx(long / 2, abs=0.1)
 
 
 def test_what_is_not_known_has_no_bar_but_its_words() -> None:
-    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("Ia H'Drai", None, "chưa có số liệu")], goal=GOAL)
+    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("Ia H'Drai", None, "chưa có số liệu")])
     assert widths(svg, "share") == []
     assert "chưa có số liệu" in svg
 
 
 def test_nought_is_not_the_same_as_not_known() -> None:
-    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.0, "0%")], goal=GOAL)
+    svg = bar_chart("a", "Tiêu đề", "Mô tả", [Bar("A", 0.0, "0%")])
     assert widths(svg, "share") == [0.0]
-
-
-def test_a_bar_at_the_goal_is_marked_as_there() -> None:
-    svg = bar_chart("a", "T", "M", [Bar("A", 0.5, "50%"), Bar("B", 0.49, "49%")], goal=GOAL)
-    assert len(widths(svg, "share reached")) == 1
-    assert "Mục tiêu 50%" in svg
 
 
 @pytest.mark.parametrize("share", [1.0, 1.7])
 def test_no_bar_reaches_past_the_edge(share: float) -> None:
-    svg = bar_chart("a", "T", "M", [Bar("A", share, "")], goal=Goal(1.0, ""))
-    assert all(width <= WIDTH for width in widths(svg, "share reached"))
+    svg = bar_chart("a", "T", "M", [Bar("A", share, "")])
+    assert all(width <= WIDTH for width in widths(svg, "share"))
 
 
 def test_title_and_description_are_tied_to_the_picture() -> None:
-    svg = ElementTree.fromstring(bar_chart("x", "Theo huyện", "Mô tả", [], goal=GOAL))
+    svg = ElementTree.fromstring(bar_chart("x", "Theo huyện", "Mô tả", []))
     ids = svg.attrib["aria-labelledby"].split()
     assert [svg.find(tag).attrib["id"] for tag in ("title", "desc")] == ids  # type: ignore[union-attr]
 
@@ -57,7 +51,7 @@ def test_title_and_description_are_tied_to_the_picture() -> None:
 def test_a_name_cannot_break_out() -> None:
     bad = '<script>"&'
     charts = [
-        bar_chart("a", bad, bad, [Bar(bad, 0.1, bad)], goal=Goal(0.5, bad)),
+        bar_chart("a", bad, bad, [Bar(bad, 0.1, bad)]),
         line_chart("b", bad, bad, [(bad, 1, bad)], goal=Goal(2, bad), deadline=(3, bad)),
         tile_grid("c", bad, bad, [MapPlace("1", bad, 0.1, bad)], goal=GOAL),
         area_map("m", bad, bad, [MapPlace("1", bad, 0.1, bad)], {"1": SQUARE}, goal=GOAL),

@@ -1,0 +1,54 @@
+"""What the drills stand on: servers of a run's own, and Loa on them with its processes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from outreach.core.schema import upgrade
+from outreach.core.settings import Settings
+from outreach.runtime import open_runtime
+from simulator.testing import RunningSimulator
+from tests.support.processes import Processes
+from tests.support.servers import POSTGRES_SETTINGS, Server, make_folder, start_postgres, start_redis
+from tests.support.world import World
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder of the run's own."""
+    folder = make_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_servers(
+    folder: Path, postgres_settings: dict[str, str] = POSTGRES_SETTINGS, *, bind: str = "127.0.0.1"
+) -> Iterator[tuple[Server, Server]]:
+    """PostgreSQL and Redis."""
+    postgres, redis = start_postgres(folder, postgres_settings), start_redis(folder, bind=bind)
+    try:
+        yield postgres, redis
+    finally:
+        redis.stop()
+        postgres.stop()
+
+
+@contextmanager
+def open_world(
+    settings: Settings, simulator: RunningSimulator, folder: Path
+) -> Iterator[tuple[World, Processes]]:
+    """An upgraded database with its world, and the processes that are started on it."""
+    runtime = open_runtime(settings)
+    processes = Processes(settings, folder / "processes.log")
+    try:
+        upgrade(runtime.db)
+        yield World(runtime, simulator), processes
+    finally:
+        processes.stop()
+        runtime.close()
