@@ -21,6 +21,7 @@ from admin.views.base import AdminPage
 from admin.views.kept_filters import PAGES, KeepForm, page_of
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices
+from outreach.accounts.identities import read_identities
 from outreach.accounts.invitations import choose_password, find_invited
 from outreach.accounts.kept_filters import keep_filters, remove_filters
 from outreach.accounts.second_factor import (
@@ -103,12 +104,14 @@ class AccountView(AdminPage):
     def index(self) -> ResponseReturnValue:
         with self.reading() as (db, user):
             sessions = read_sessions(db, user.id, now=datetime.now(UTC))
+            identities = read_identities(db, [user.id]).get(user.id, [])
             wanted = [kind.value for kind in NoticeKind if kind not in user.unwanted_notices]
         return self.render(
             "settings/account.html",
             form=PasswordForm.on_page(),
             notices_form=NoticesForm.on_page(wanted=wanted),
             sessions=sessions,
+            identities=identities,
         )
 
     @expose("/notices", methods=["POST"])

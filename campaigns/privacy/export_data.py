@@ -35,7 +35,7 @@ from outreach.contacts.contact import find_recorded_contact, origins_in
 from outreach.contacts.phones import read_removed
 from outreach.contacts.place_questions import read_former_places
 from outreach.core.spreadsheets import write_workbook
-from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.accounts import AuditEvent, Organisation, Role, User
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -95,11 +95,18 @@ def _about(session: Session, person: Contact) -> ExportPart:
     merges = session.scalars(
         select(PersonMerge).where(PersonMerge.kept_id == person.id).order_by(PersonMerge.id)
     )
-    named = select(ContactReference.reference).where(ContactReference.contact_id == person.id)
+    named = (
+        select(ContactReference.reference, Organisation.name)
+        .join(Organisation, Organisation.id == ContactReference.organisation_id)
+        .where(ContactReference.contact_id == person.id)
+        .order_by(ContactReference.reference)
+    )
     values = {
         "Họ tên": person.name,
         "Tên của người đã gộp làm một": "; ".join(each.data["facts"]["name"] for each in merges),
-        "Mã do hệ thống khác đặt": "; ".join(session.scalars(named.order_by(ContactReference.reference))),
+        "Mã do hệ thống khác đặt": "; ".join(
+            f"{reference} ({organisation})" for reference, organisation in session.execute(named)
+        ),
         "Năm sinh": person.birth_year,
         "Giới tính": {"m": "Nam", "f": "Nữ"}.get(person.sex or "", ""),
         "Thôn, tổ dân phố": person.village,

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.models.privacy import PersonRequest
+from outreach.contacts.references import set_references
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, ContactList, LegalBasis
 from tests.support.admin_client import post, signed_in
@@ -58,6 +59,9 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(
     campaign = world.launch()
     world.send()
     world.reply(number(0), "@toi da cai roi", gateway_id="SM1")
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        set_references(session, owner, {"HV-7": person})
     signed_in(client, AUTHOR)
     ask(client, person, "export")
     path = f"/admin/requests/{requests(world)[0].id}/export"
@@ -65,6 +69,7 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(
     signed_in(client, APPROVER)
     told = json.loads(post(client, path, format="json").data)
     assert told["Thông tin"][0] == {"Mục": "Họ tên", "Nội dung": NAME}
+    assert {"Mục": "Mã do hệ thống khác đặt", "Nội dung": "HV-7 (Ủy ban MTTQ)"} in told["Thông tin"]
     assert told["Số điện thoại"][0]["Số"] == number(0)
     assert told["Danh sách"][0]["Danh sách"] == "Hội viên"
     assert told["Chiến dịch"][0]["Câu trả lời hiện nay"] == "Đã thực hiện"

@@ -111,6 +111,7 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
     chief = "quantri@loa.example"
     with world.runtime.db.write() as session:
         world.add_officer(session, chief, Role.ADMINISTRATOR)
+    assert web.provider.issuer in web.browser.get("/admin/account/").text  # to its own user, too
     office = signed_in(web.new_browser(), chief)
     assert f"{web.provider.issuer}" in office.get(f"/admin/users/{user.id}/").text
     assert f"{web.provider.issuer} (7)" in office.get("/admin/users/export.csv").text
