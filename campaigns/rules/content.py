@@ -61,7 +61,7 @@ PAGE_WORDS = {
     "about_who_text": "{issuer} gửi tin nhắn có liên kết này.",
     "about_why": "Vì sao?",
     "about_data": "Dùng thông tin gì?",
-    "about_data_text": "Họ tên, năm sinh, giới tính, số điện thoại, thôn và xã, ngôn ngữ, việc có điện thoại thông minh hay không, nếu danh sách của {organisation} có ghi; việc đã mở trang này, các nút đã bấm và câu trả lời.",
+    "about_data_text": "Họ tên, năm sinh, giới tính, số điện thoại, thôn và xã, ngôn ngữ, việc có điện thoại thông minh hay không, nội dung riêng trong tin như giờ hẹn, nếu danh sách của {organisation} có ghi; việc đã mở trang này, các nút đã bấm và câu trả lời.",
     "about_use": "Những thông tin này chỉ dùng để nhắn tin cho chiến dịch này và các đợt sau cùng loại, tổng hợp kết quả, giúp người cần giúp và không nhắn lại người đã trả lời.",
     "about_object": "Từ chối, xem lại hoặc xóa thông tin",
     "about_object_text": "Bấm nút dưới đây: từ lúc đó không còn tin nào gửi đến số này.",

@@ -48,6 +48,7 @@ class ListRow:
     basis_since: str | None
     basis_note: str
     archived_at: datetime | None
+    fields: list[str]  # names of the columns whose values go into texts
 
 
 def read_lists(session: Session, user: User, *, list_id: int | None = None) -> list[ListRow]:
@@ -92,6 +93,7 @@ def read_lists(session: Session, user: User, *, list_id: int | None = None) -> l
             basis_since=contact_list.basis_since,
             basis_note=contact_list.basis_note,
             archived_at=contact_list.archived_at,
+            fields=contact_list.fields,
         )
         for contact_list, organisation in rows
     ]

@@ -23,6 +23,7 @@ def test_a_column_of_the_list_is_written_into_the_text(
     file.write_text(f"Họ tên,SĐT,{{giờ hẹn}}\nA Thun,{local(1)},8h30\nY Rơ,{local(2)},\n", encoding="utf-8")
     bring(world, file, LIST)
     signed_in(client, AUTHOR)
+    assert "<code>{giờ hẹn}</code>" in client.get(f"/admin/lists/{world.list_id}/").text
     new = client.get(f"/admin/campaigns/new?list={world.list_id}").text
     assert 'name="field.giờ hẹn"' in new
     assert 'data-insert="{giờ hẹn}"' in new
