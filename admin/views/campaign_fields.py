@@ -20,10 +20,9 @@ from werkzeug.datastructures import MultiDict
 from admin.views.text_fields import fill_texts, read_texts
 from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE
 from admin.wording.errors import show_error
-from campaigns.models.campaigns import Campaign, CampaignList, Sender
-from campaigns.planning.drafts import suggest_text
+from campaigns.models.campaigns import Campaign, CampaignList
 from campaigns.planning.segments import LISTED, read_segments
-from campaigns.rules.content import merge, read_content
+from campaigns.rules.content import merge
 from campaigns.rules.content_texts import find_text_errors, split_content
 from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
 from campaigns.rules.states import CampaignState
@@ -296,17 +295,6 @@ def fill_content(form: Form, content: Mapping[str, Any]) -> None:
     fill_texts(form, content)
 
 
-def suggest_anew(form: Form, kinds: Mapping[str, Mapping[str, Any]], *, takes_replies: bool) -> None:
-    """Suggest the message of the chosen kind, unless the officer has changed the earlier suggestion."""
-
-    def suggested(kind: str) -> str:
-        return suggest_text(read_content(kinds[kind]), takes_replies=takes_replies)
-
-    text, old_kind = form.get("text", ""), form.get("content_of", "")
-    if old_kind in kinds and text.split() in ([], suggested(old_kind).split()):
-        form["text"] = suggested(form["kind"])
-
-
 def _as_typed(number: float | None) -> str:
     """Format a number the Vietnamese way: 5.000.000, 0,5."""
     if number is None:
@@ -442,19 +430,6 @@ def read_list_fields(form: Form, lists: list[dict[str, Any]]) -> dict[str, list[
         for name in each["fields"]:
             fields.setdefault(name, []).append(each["key"])
     return fields
-
-
-def usual_sender(session: Session, user: User) -> str:
-    registered = session.scalar(
-        select(Sender.name).where(Sender.registered_on.is_not(None)).order_by(Sender.name).limit(1)
-    )
-    latest = session.scalar(
-        select(Campaign.sender)
-        .where(visible_to(session, user, Campaign.organisation_id))
-        .order_by(Campaign.id.desc())
-        .limit(1)
-    )
-    return registered or latest or ""
 
 
 def _lists(session: Session, user: User) -> list[dict[str, Any]]:

@@ -29,7 +29,6 @@ from admin.views.campaign_audience import WISHES, act_on_segment, read_query, re
 from admin.views.campaign_fields import (
     CampaignFormData,
     Form,
-    fill_content,
     fill_form,
     languages_written,
     list_key,
@@ -39,10 +38,9 @@ from admin.views.campaign_fields import (
     read_languages,
     read_list_fields,
     read_reminders,
-    suggest_anew,
-    usual_sender,
 )
 from admin.views.campaign_page import sheet_context
+from admin.views.new_campaign import new_form, suggest_anew
 from admin.views.text_fields import MEANS, add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
 from admin.wording.errors import show_error
@@ -50,8 +48,7 @@ from admin.wording.filters import clock
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, save_form
 from campaigns.models.campaigns import Campaign, Sender
-from campaigns.planning.drafts import describe_campaign, suggest_text
-from campaigns.planning.drives import current_drive
+from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.keep_form import (
     FormVersion,
     KeptForm,
@@ -68,7 +65,7 @@ from campaigns.planning.read_texts import ReadText, read_texts
 from campaigns.planning.segments import LISTED, PARTS
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import ASKED
-from campaigns.rules.draft import DEFAULT_KIND, read_draft
+from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
@@ -138,8 +135,19 @@ class CampaignFormPages(AdminPage):
                     writing=writing,
                 )
             copied_id = request.args.get("copy", type=int)
-            form = self._copied_form(session, user, copied_id) if copied_id else self._new_form(session, user)
-            if list_id := request.args.get("list", type=int):
+            list_id = request.args.get("list", type=int)
+            form = (
+                self._copied_form(session, user, copied_id)
+                if copied_id
+                else new_form(
+                    session,
+                    user,
+                    list_id,
+                    kinds=self._kinds(),
+                    takes_replies=self.runtime.settings.takes_replies,
+                )
+            )
+            if list_id:
                 form.setlist("lists", [list_key(session, user, list_id)])
             filled = read_form(form, kinds=self._kinds())
             return self._show(session, user, filled, campaign=None, fresh=True, writing=writing)
@@ -247,7 +255,6 @@ class CampaignFormPages(AdminPage):
         )
         if form.get("kind") in kinds and form.get("content_of", form["kind"]) != form["kind"]:
             suggest_anew(form, kinds, takes_replies=self.runtime.settings.takes_replies)
-            fill_content(form, kinds[form["kind"]])
             wish = "look"
         filled = read_form(form, kinds=kinds)
         is_save = wish in ("save", "submit")
@@ -461,27 +468,6 @@ class CampaignFormPages(AdminPage):
             return office_kinds(session)
 
     # -- new forms ---------------------------------------------------------------------------------
-
-    def _new_form(self, session: Session, user: User) -> Form:
-        """Return a form with the values that officers of the Front use most often, of the kind of the chosen drive."""
-        kinds, drive = self._kinds(), current_drive(session)
-        kind = drive.kind if drive and drive.kind in kinds else DEFAULT_KIND
-        content = kinds[kind]
-        return fill_form(
-            {
-                "kind": kind,
-                "sender": usual_sender(session, user),
-                "text": suggest_text(
-                    read_content(content), takes_replies=self.runtime.settings.takes_replies
-                ),
-                "unaccented": True,
-                "window": ["08:00", "20:00"],
-                "pace": 20,
-                "cap_per_day": 3,
-                "goal": {"share": 0.5},
-            },
-            kinds=kinds,
-        )
 
     def _copied_form(self, session: Session, user: User, campaign_id: int) -> Form:
         """Return a form like an earlier campaign, without its dates; the lists' present contents count.

@@ -21,6 +21,7 @@ from admin.wording.campaigns import (
 )
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.reach import read_reach, step_lifts
+from campaigns.cases.case_list import count_open as count_open_cases
 from campaigns.models.campaigns import (
     Campaign,
     CampaignDecision,
@@ -112,6 +113,7 @@ def sheet_context(
         "campaign_id": campaign.id,
         **read_talk(session, campaign, user, is_over=sheet.is_over),
         "urgent_cap": MAX_PER_DAY,
+        "waiting_cases": sum(count_open_cases(session, user, campaign.id).values()) if panel else 0,
         **read_wrong_texts(session, campaign, user),
     }
 

@@ -19,7 +19,7 @@ from admin.views.base import AdminPage
 from admin.views.sending import decide_unknown_messages
 from admin.wording.errors import show_stored_error
 from admin.wording.filters import day as show_day
-from admin.wording.filters import moment, number, rows_waiting
+from admin.wording.filters import label_of, moment, number, rows_waiting
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
@@ -224,12 +224,13 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _("Cần giúp"),
             )
         )
-    if count := sum(open_cases.values()):
+    for kind, count in sorted(open_cases.items()):  # each to exactly those that it counts
+        name = label_of(kind, "case")
         tasks.append(
             Task(
-                _("%(count)s câu trả lời chờ xem", count=count),
+                _("%(count)s câu trả lời chờ xem: %(kind)s", count=count, kind=name[:1].lower() + name[1:]),
                 _("Câu hỏi và câu hệ thống chưa hiểu chắc."),
-                url_for("inbox.index"),
+                url_for("inbox.index", kind=kind.value),
                 "info",
                 _("Trả lời"),
             )

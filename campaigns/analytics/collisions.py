@@ -18,7 +18,7 @@ from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.planning.audience import audience_query, planned_phones
 from campaigns.rules.audience import AudienceQuery
-from campaigns.rules.collisions import WEEK, StepMoment, find_collision
+from campaigns.rules.collisions import WEEK, StepMoment, find_collision, steps_just_before
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.permissions import visible_to
 from outreach.core.cache import cached_count
@@ -39,13 +39,17 @@ _LEFT_NOTHING = (MessageState.SKIPPED, MessageState.CANCELLED, MessageState.FAIL
 
 @dataclass(frozen=True, slots=True)
 class ShownCollision:
-    """Phones that a step would send a third message within seven days; the other campaigns that the reader may see, and how many not."""
+    """Phones that a step would send a third message within seven days; the other campaigns that the reader may see, and how many not.
+
+    With `of`, which is all phones of the step, those that the one campaign has written to in the 24 hours before.
+    """
 
     step: int
     phones: int
     is_estimate: bool
     campaigns: list[tuple[int, str]]
     hidden: int
+    of: int = 0
 
 
 def read_collisions(
@@ -80,6 +84,7 @@ def read_collisions(
                 row["is_estimate"],
                 [(each, seen[each]) for each in row["campaigns"] if each in seen and each != int(of)],
                 sum(each not in seen for each in row["campaigns"]),
+                row.get("of", 0),
             )
             for row in found
         ]
@@ -127,6 +132,8 @@ class _Collisions:
             for moment in self._moments(campaign):
                 if moment.number in opened or moment.at > self._now + _AHEAD:
                     continue
+                if campaign_id and moment.number == 1:
+                    found.setdefault(str(campaign.id), []).extend(self._written_just_before(moment, others))
                 collision = find_collision(moment, with_own, self._phones_of)
                 if collision.phones:
                     row = {
@@ -136,7 +143,24 @@ class _Collisions:
                         "campaigns": list(collision.campaigns),
                     }
                     found.setdefault(str(campaign.id), []).append(row)
-        return found
+        return {of: rows for of, rows in found.items() if rows}
+
+    def _written_just_before(self, moment: StepMoment, others: list[StepMoment]) -> list[dict[str, Any]]:
+        """Return for each other campaign how many of the first message's phones it has written to shortly before."""
+        own, written = self._phones_of(moment), dict[int, Set[int]]()
+        for each in steps_just_before(moment, others):
+            written[each.campaign_id] = written.get(each.campaign_id, set()) | (own & self._phones_of(each))
+        return [
+            {
+                "step": moment.number,
+                "phones": len(phones) * self._every,
+                "of": len(own) * self._every,
+                "is_estimate": self._every > 1,
+                "campaigns": [campaign_id],
+            }
+            for campaign_id, phones in sorted(written.items())
+            if phones
+        ]
 
     def _moments(self, campaign: Campaign) -> list[StepMoment]:
         times = step_times(campaign, settings=self._settings, now=self._now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_
 from sqlalchemy import case as case_when
 from sqlalchemy.orm import Session, aliased
 
@@ -117,11 +117,12 @@ class CaseList:
     after: int | None
 
 
-def count_open(session: Session, user: User) -> dict[CaseKind, int]:
-    """Count the open cases by kind."""
+def count_open(session: Session, user: User, campaign_id: int | None = None) -> dict[CaseKind, int]:
+    """Count the open cases by kind, of all campaigns or of one."""
+    of_campaign = true() if campaign_id is None else Case.campaign_id == campaign_id
     rows = session.execute(
         select(Case.kind, func.count())
-        .where(Case.done_at.is_(None), cases_visible_to(session, user))
+        .where(Case.done_at.is_(None), of_campaign, cases_visible_to(session, user))
         .group_by(Case.kind)
     )
     return dict(rows.all())

@@ -1,4 +1,4 @@
-"""Collisions: who would get a third message within seven days."""
+"""Collisions: who would get a third message within seven days, or one soon after another campaign's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 WEEK = timedelta(days=7)
+DAY = timedelta(days=1)
 # So many messages in a week are no collision yet.
 MOST_IN_A_WEEK = 2
 
@@ -36,6 +37,13 @@ def steps_within_week(step: StepMoment, others: Iterable[StepMoment]) -> list[St
         for each in others
         if step.at - WEEK < each.at <= step.at
         and (each.campaign_id, each.number) != (step.campaign_id, step.number)
+    ]
+
+
+def steps_just_before(step: StepMoment, others: Iterable[StepMoment]) -> list[StepMoment]:
+    """Return the steps of other campaigns in the 24 hours before this one."""
+    return [
+        each for each in others if step.at - DAY < each.at <= step.at and each.campaign_id != step.campaign_id
     ]
 
 

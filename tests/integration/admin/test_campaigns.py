@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from admin.wording.campaigns import show_warnings
 from campaigns.models.campaigns import Campaign, CampaignVersion, Recipient, Segment
 from campaigns.models.messages import Message
+from campaigns.planning.preview import EXAMPLE_TOKEN
 from campaigns.rules.content_texts import PATHS, split_content
 from campaigns.rules.states import CampaignAction, CampaignState, MessageKind
 from campaigns.rules.warnings import CampaignWarning
@@ -21,6 +23,7 @@ from outreach.accounts.users import find_user
 from outreach.contacts.suppressions import suppress
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone, SuppressionReason
+from outreach.rules.sms_template import Template
 from tests.support.admin_client import post, signed_in
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
@@ -520,3 +523,40 @@ def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client: FlaskC
     assert (
         "Hãy chọn một nhóm" in post(client, new, **filled(wish="use_segment", segment=str(segment.id))).text
     )
+
+
+def test_a_campaign_begun_for_a_list_is_written_by_the_lists_organisation(
+    world: World, client: FlaskClient
+) -> None:
+    with world.runtime.db.write() as session:
+        other = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+        session.get_one(ContactList, world.list_id).organisation_id = other.id
+    page = signed_in(client, AUTHOR).get(f"/admin/campaigns/new?list={world.list_id}").text
+    assert "Hội Phụ nữ kính mời ông/bà" in page
+    assert re.search(r'name="c\.issuer" value="Hội Phụ nữ"', page)
+
+
+def test_an_approver_reads_what_most_people_cost_and_how_many_the_approval_covers(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(100)
+    with world.runtime.db.write() as session:
+        session.scalars(select(Contact).order_by(Contact.id)).first().name = "Nguyen Thi Hoang Mai Phuong"  # type: ignore[union-attr]
+    text = "Kinh moi ong/ba[ {name}] cai Bluezone: {link} TC tu choi"
+    link = f"{world.runtime.settings.link_base}/{EXAMPLE_TOKEN}"
+    read = Template.parse(text).render({"name": "A Thun 99", "link": link})
+    text += " x" * ((158 - len(read)) // 2)  # a longer name makes it two segments
+    draft = world.draft(text=text, unaccented=True)
+    world.act(draft, CampaignAction.SUBMIT)
+    page = unescape(signed_in(client, APPROVER).get(f"/admin/campaigns/{draft}/").text)
+    assert re.search(
+        r"Phần lớn người nhận: 1 tin tính cước, 350 đồng mỗi người; .* từ 350 đến 700 đồng", page
+    )
+    assert "gửi được tới 105 người; quá số đó phải duyệt lại" in page
+    leaving = page.partition('id="leaving"')[2].partition("</div></div>")[0]
+    assert "Bam Cai dat" in leaving
+    assert "{link}" not in leaving
+    world.act(draft, CampaignAction.APPROVE, APPROVER)
+    with world.runtime.db.write() as session:
+        session.get_one(Campaign, draft).approved_recipients = 100
+    assert "Đã duyệt cho 100 người." in client.get(f"/admin/campaigns/{draft}/").text

@@ -110,10 +110,16 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
     page = home(client)
     for text in (
         "2 người cần giúp",
-        "1 câu trả lời chờ xem",
+        "1 câu trả lời chờ xem: câu hỏi",
         "Cổng tin nhắn từ chối tài khoản hoặc tên người gửi (mã 20003).",
     ):
         assert text in page
+    waiting = {kind: client.get(f"/admin/inbox/?kind={kind}").text for kind in ("help", "question")}
+    for kind, count in (("help", 2), ("question", 1)):
+        assert f'href="/admin/inbox/?kind={kind}"' in page
+        assert waiting[kind].count('class="card case"') == count, "what is counted is what is shown"
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Câu trả lời chờ xem (3)" in sheet
 
 
 def test_a_leader_sees_figures_only(world: World, client: FlaskClient, leader: str) -> None:

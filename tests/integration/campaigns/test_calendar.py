@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flask.testing import FlaskClient
 
@@ -117,6 +117,24 @@ def test_a_third_message_within_a_week_is_told_with_the_campaigns_of_ones_scope(
     with world.runtime.db.write() as session:
         session.get_one(Campaign, second).state = CampaignState.CANCELLED
     assert collisions(world) == {}
+
+
+def test_a_draft_is_told_who_was_written_to_by_another_campaign_shortly_before(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(3)
+    first = world.launch(name="Đợt một")
+    world.send()
+    world.add_people(2, first=3)
+    world.now = datetime.now(UTC)
+    draft = world.draft(name="Nháp")
+    assert collisions(world, of=draft) == {
+        draft: [ShownCollision(1, 3, False, [(first, "Đợt một")], 0, of=5)]
+    }
+    page = signed_in(client, AUTHOR).get(f"/admin/calendar/collisions?campaign={draft}").text
+    assert "3 trong 5 số vừa nhận tin của chiến dịch khác trong 24 giờ trước đó" in page
+    far = world.draft(name="Xa", starts_at=later(world, 3).isoformat())
+    assert collisions(world, of=far) == {}
 
 
 @both_databases
