@@ -14,17 +14,16 @@ import asyncio
 import json
 import logging
 import os
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 API_VERSION = "2010-04-01"
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Price of a segment here: 350 đồng, as in the settings of a new installation, so that what is billed is what was estimated.
 PRICE_USD = 350 / 23_200
 # Source: Twilio's error dictionary.
@@ -103,12 +102,7 @@ def rfc2822(epoch: float | None) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _rfc2822(second: int) -> str:
-    # Not by strftime, which depends on the machine's locale.
-    t = time.gmtime(second)
-    return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02d} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04d} "
-        f"{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} +0000"
-    )
+    return format_datetime(datetime.fromtimestamp(second, UTC))
 
 
 def to_twilio(sms: Sms) -> dict[str, Any]:

@@ -6,7 +6,6 @@ characters.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -77,12 +76,7 @@ class ApiError:
 
     def answer(self, *, headers: Mapping[str, str] | None = None) -> web.Response:
         body = {"code": self.code, "message": self.message, "more_info": self._page, "status": self.status}
-        return web.Response(
-            body=json.dumps(body).encode(),
-            status=self.status,
-            headers=headers,
-            content_type="application/json",
-        )
+        return web.json_response(body, status=self.status, headers=headers)
 
     def answer_as_problem(self, *, headers: Mapping[str, str] | None = None) -> web.Response:
         body = {
@@ -92,12 +86,8 @@ class ApiError:
             "code": self.code,
             "detail": self.message,
         }
-        return web.Response(
-            body=json.dumps(body).encode(),
-            status=self.status,
-            headers=headers,
-            content_type="application/problem+json",
-        )
+        problem = "application/problem+json"
+        return web.json_response(body, status=self.status, headers=headers, content_type=problem)
 
     @property
     def _page(self) -> str:

@@ -348,9 +348,7 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
-            results = {
-                campaign_id: preview_clear(session, campaign_id, days=days, now=now) for campaign_id in due
-            }
+            results = {each: preview_clear(session, each, days=days, now=now) for each in due}
             expired = preview_expired(session, days=days, now=now)
             people = count_people(session, days=health_days, now=now)
         _print_results(results, expired, people, head=_("Sẽ xóa"))
@@ -362,9 +360,7 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
-        results = {
-            campaign_id: clear_campaign(runtime, campaign_id, days=days, now=now) for campaign_id in due
-        }
+        results = {each: clear_campaign(runtime, each, days=days, now=now) for each in due}
         people = separate_health_answers(runtime.db, days=health_days, now=now)
         expired = remove_expired(runtime, days=days, now=now)
         _print_results(results, expired, people, head=_("Đã xóa"))

@@ -265,6 +265,13 @@ REPORTED_FOR = timedelta(days=4)
 _FINAL = (AttemptState.DELIVERED, AttemptState.UNDELIVERED, AttemptState.FAILED, AttemptState.NO_REPORT)
 
 
+# Reported installs, each with whose list it is of, whether it is about health, and the person.
+_REPORTS = (
+    select(InstallReport, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
+    .join(Campaign, Campaign.id == InstallReport.campaign_id)
+    .join(Recipient, Recipient.id == InstallReport.recipient_id)
+    .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+)
 # Kept of a recipient whose health answers were separated: it was told when it was given.
 _IS_KEPT_OPT_OUT = and_(is_set(Answer.drive_only), Answer.recipient_id.is_(None))
 
@@ -289,15 +296,8 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
 
 def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     """Add reported installs with these ids. Returns the last id read."""
-    rows = buffer.session.execute(
-        select(InstallReport, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
-        .join(Campaign, Campaign.id == InstallReport.campaign_id)
-        .join(Recipient, Recipient.id == InstallReport.recipient_id)
-        .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(InstallReport.id > after, InstallReport.id <= until)
-        .order_by(InstallReport.id)
-        .limit(AT_ONCE)
-    ).all()
+    query = _REPORTS.where(InstallReport.id > after, InstallReport.id <= until).order_by(InstallReport.id)
+    rows = buffer.session.execute(query.limit(AT_ONCE)).all()
     for report, owner, is_health, contact_id in rows:
         data = {**_describe(report, is_health=is_health), "source": report.source.value}
         person = None if is_health else contact_id
@@ -390,13 +390,9 @@ def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
     """
     from_when = datetime.fromisoformat(since) - OVERLAP
     if buffer.is_wanted(EventKind.INSTALL_WITHDRAWN):
+        query = _REPORTS.where(InstallReport.withdrawn_at >= from_when)
         for report, owner, is_health, contact_id in buffer.session.execute(
-            select(InstallReport, ContactList.organisation_id, Campaign.is_health, Recipient.contact_id)
-            .join(Campaign, Campaign.id == InstallReport.campaign_id)
-            .join(Recipient, Recipient.id == InstallReport.recipient_id)
-            .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-            .where(InstallReport.withdrawn_at >= from_when)
-            .order_by(InstallReport.withdrawn_at, InstallReport.id)
+            query.order_by(InstallReport.withdrawn_at, InstallReport.id)
         ):
             at = report.withdrawn_at or buffer.now
             data = _describe(report, is_health=is_health)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,17 @@ def new_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def tell_result(world: World, campaign: int, *, messages: int) -> bool:
+    """Print how many were lost, written to twice or left open. Returns whether none was."""
+    sent = Counter(world.sent_to())
+    twice = sum(times > 1 for times in sent.values())
+    lost = messages - len(sent)
+    counts = world.status(campaign)["steps"][0]["messages"]
+    still_open = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
+    print(f"lost {lost}  twice {twice}  open {still_open}  states {counts}")
+    return not (lost or twice or still_open)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -24,7 +23,7 @@ from rq import Queue, Worker
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import SEND
 from simulator.testing import RunningSimulator, running_simulator
-from tests.drills.ground import new_folder, open_world, running_servers
+from tests.drills.ground import new_folder, open_world, running_servers, tell_result
 from tests.drills.namespaces import NET, Hosts, NoNamespaces, hosts
 from tests.support.processes import Processes, environment_of, simulator_settings
 from tests.support.servers import POSTGRES_SETTINGS
@@ -163,18 +162,13 @@ class Stage:
         restored_at = time.monotonic()
         self.wait_until("the end", lambda: self.world.status(campaign)["state"] == "completed")
         seconds = time.monotonic() - restored_at
-        sent = Counter(self.world.sent_to())
-        twice = sum(times > 1 for times in sent.values())
-        lost = self.messages - len(sent)
-        counts = self.world.status(campaign)["steps"][0]["messages"]
-        still_open = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
         print(f"one worker host {one:.0f}/s, two {two:.0f}/s: {two / one:.2f} times, at {LATENCY_MS} ms")
         print(
             f"cut off for {LEASE_S * 2:g} s at {at_cut} of {self.messages}: the other host sent {meanwhile} meanwhile"
         )
         print(f"the end {seconds:.1f} s after it was back")
-        print(f"lost {lost}  twice {twice}  open {still_open}  states {counts}")
-        return 1 if lost or twice or still_open or two < at_least * one else 0
+        is_whole = tell_result(self.world, campaign, messages=self.messages)
+        return int(not is_whole or two < at_least * one)
 
     def senders(self) -> int:
         """Workers at the send queue that give signs of life."""
