@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from campaigns.planning.audience import (
     sample_names,
 )
 from campaigns.planning.correcting_campaigns import count_receivers
-from campaigns.planning.list_fields import facts_of_campaign
+from campaigns.planning.list_fields import FieldFacts, facts_of_campaign, read_field_facts
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from outreach.models.contacts import ContactList, ListImport, Upload
@@ -35,6 +36,7 @@ _KEPT_IF_TOOK_S, _KEPT_FOR_S, _KEPT_NAMES = 1.0, 43_200, 2_000
 _KEEP_FACTOR = 20.0
 _KEEP_AT_LEAST_S = 1.0
 _MOST_FROZEN = 100
+_FACTS_KEPT_S = 60.0
 _ListsVersion = tuple[int | None, int | None, datetime | None]
 _Key = tuple[str, bool, int]
 
@@ -47,6 +49,7 @@ class AudienceCache:
         # By kind, whether opt-outs are passed, and drive.
         self._counters: dict[_Key, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
         self._frozen: dict[tuple[int, datetime | None, int], AudiencePreview] = {}
+        self._facts: dict[Any, tuple[float, dict[str, FieldFacts]]] = {}
         self._loading = Lock()
 
     def of(self, session: Session, query: AudienceQuery) -> AudiencePreview:
@@ -69,6 +72,19 @@ class AudienceCache:
         finally:
             self._loading.release()
 
+    def facts(self, session: Session, names: Collection[str], query: AudienceQuery) -> dict[str, FieldFacts]:
+        """Return the facts of lists' fields for an audience, of at most a minute ago: of many people they take seconds."""
+        if not names:
+            return {}
+        key = (tuple(names), query, _lists_version(session))
+        until, facts = self._facts.get(key, (0.0, {}))
+        if until < time.monotonic():
+            facts = read_field_facts(session, names, query)
+            if len(self._facts) >= _MOST_FROZEN:
+                self._facts.clear()
+            self._facts[key] = time.monotonic() + _FACTS_KEPT_S, facts
+        return facts
+
     def of_campaign(self, session: Session, campaign: Campaign) -> AudiencePreview:
         """Return a campaign's audience: frozen if it was launched, else as `of`."""
         if campaign.recipients is None:
@@ -78,7 +94,8 @@ class AudienceCache:
                 counted = AudiencePreview(*counts, datetime.now(UTC))
             else:
                 counted = self.of(session, audience_query(session, campaign, passes_opt_outs=passes))
-            return replace(counted, fields=facts_of_campaign(session, campaign))
+            query = audience_query(session, campaign)
+            return replace(counted, fields=self.facts(session, campaign.fields, query))
         key = campaign.id, campaign.launched_at, campaign.recipients
         preview = self._frozen.get(key)
         if preview is None:

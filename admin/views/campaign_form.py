@@ -59,7 +59,7 @@ from campaigns.planning.keep_form import (
     key_of_campaign,
 )
 from campaigns.planning.kinds import office_kinds
-from campaigns.planning.list_fields import FieldFacts, read_field_facts
+from campaigns.planning.list_fields import FieldFacts
 from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview, example_values
 from campaigns.planning.read_texts import ReadText, read_texts
 from campaigns.planning.segments import LISTED, PARTS
@@ -323,7 +323,7 @@ class CampaignFormPages(AdminPage):
             return ""
         try:
             with self.reading() as (session, user):
-                facts = read_field_facts(session, filled.draft.fields, read_query(session, user, filled))
+                facts = self.audiences.facts(session, filled.draft.fields, read_query(session, user, filled))
             texts = {each.key: each for each in self._texts(filled, facts)}
             chosen = texts.get(filled.form.get("shown_text", "0")) or texts["0"]
             self.do(
@@ -435,7 +435,7 @@ class CampaignFormPages(AdminPage):
         else:
             audience = AudiencePreview(0, {}, []) if is_counting else self.audiences.of(session, query)
             if filled.draft.fields and not is_counting:
-                audience = replace(audience, fields=read_field_facts(session, filled.draft.fields, query))
+                audience = replace(audience, fields=self.audiences.facts(session, filled.draft.fields, query))
         settings = self.runtime.settings
         seen = build_preview(session, filled.draft, audience, settings=settings, now=datetime.now(UTC))
         # No warning about an empty audience before one was chosen and counted.
