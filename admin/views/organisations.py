@@ -21,6 +21,7 @@ from outreach.models.accounts import Organisation, OrganisationKind, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import NotFound
+from outreach.rules.sort_order import vietnamese_order
 
 
 def tree_places() -> Any:
@@ -42,14 +43,19 @@ def tree_places() -> Any:
 def organisation_choices() -> list[tuple[int, str]]:
     """Return (id, name) of all organisations; for administrators, who see them all."""
     with current_app.extensions["runtime"].db.read() as session:
-        rows = session.execute(select(Organisation.id, Organisation.name).order_by(Organisation.name))
-        return [(organisation_id, name) for organisation_id, name in rows]
+        rows = session.execute(select(Organisation.id, Organisation.name))
+        return sorted(
+            ((organisation_id, name) for organisation_id, name in rows),
+            key=lambda row: vietnamese_order(row[1]),
+        )
 
 
 def area_choices() -> list[tuple[str, str]]:
     """Return (code, name) of the province, districts and communes, each after the area it lies in."""
     with current_app.extensions["runtime"].db.read() as session:
-        areas = session.scalars(select(Area).where(IS_CURRENT).order_by(Area.name)).all()
+        areas = sorted(
+            session.scalars(select(Area).where(IS_CURRENT)), key=lambda area: vietnamese_order(area.name)
+        )
     below: dict[str | None, list[Area]] = {}
     for area in areas:
         below.setdefault(area.parent_code, []).append(area)

@@ -30,6 +30,7 @@ from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.sort_order import vietnamese_order
 from outreach.use_cases import use_case
 
 _LONGEST_NOTE = 300
@@ -265,9 +266,8 @@ def read_overview(
     reports = read_latest_reports(session, drive, day=day)
     rosters = _count_rosters(session, conditions) if with_rosters else {}
     agencies = []
-    for agency_id, name in session.execute(
-        select(Organisation.id, Organisation.name).where(*conditions).order_by(Organisation.name)
-    ):
+    named = session.execute(select(Organisation.id, Organisation.name).where(*conditions)).all()
+    for agency_id, name in sorted(named, key=lambda row: (vietnamese_order(row[1]), row[0])):
         report = reports.get(agency_id)
         counts = counts_of(report) if report else None
         agencies.append(

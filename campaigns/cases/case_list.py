@@ -27,6 +27,7 @@ from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import descendants
+from outreach.rules.sort_order import vietnamese_order
 
 ON_A_PAGE = 25
 # How far back closed cases are listed.
@@ -235,16 +236,15 @@ class _Choices:
     def named(self, column: str, table: type[Campaign] | type[Organisation]) -> list[FilterOption]:
         counts = self._counts(column)
         rows = self._session.execute(
-            select(table.id, table.name)
-            .where(table.id.in_([key for key in counts if key]))
-            .order_by(table.name)
+            select(table.id, table.name).where(table.id.in_([key for key in counts if key]))
         )
-        return [FilterOption(str(key), name, counts[key]) for key, name in rows]
+        options = [FilterOption(str(key), name, counts[key]) for key, name in rows]
+        return sorted(options, key=lambda option: vietnamese_order(option.name))
 
     def districts(self) -> list[FilterOption]:
         counts = self._counts("area_code")
         communes: dict[str, list[FilterOption]] = {}
-        for area in sorted(self._areas.values(), key=lambda area: area.name):
+        for area in sorted(self._areas.values(), key=lambda area: vietnamese_order(area.name)):
             if counts[area.code] and area.parent_code and area.level is AreaLevel.COMMUNE:
                 name = area.full_name
                 communes.setdefault(area.parent_code, []).append(
@@ -257,7 +257,7 @@ class _Choices:
                 sum(option.count for option in communes[area.code]),
                 communes[area.code],
             )
-            for area in sorted(self._areas.values(), key=lambda area: area.name)
+            for area in sorted(self._areas.values(), key=lambda area: vietnamese_order(area.name))
             if area.code in communes
         ]
 

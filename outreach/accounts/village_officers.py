@@ -27,6 +27,7 @@ from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key, oldest_first, six_digits, split_keys
 from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
 VALID_FOR = timedelta(hours=72)  # link and code
@@ -87,7 +88,7 @@ def officers_visible_to(session: Session, user: User) -> ColumnElement[bool]:
 def list_officers(session: Session, user: User) -> Sequence[User]:
     """Return the village officers of a user's scope, by name."""
     query = select(User).where(officers_visible_to(session, user), User.is_active)
-    return session.scalars(query.order_by(User.name, User.id)).all()
+    return sorted(session.scalars(query), key=lambda officer: (name_order(officer.name), officer.id))
 
 
 def find_officer(session: Session, officer_id: int, *, user: User, hold: bool = False) -> User:
