@@ -157,7 +157,7 @@ def test_who_asks_for_their_data_gets_the_name_they_were_merged_with_and_what_sy
             now=world.now,
         )
         about, *_ = export_personal_data(session, asked.id, user=world.user(APPROVER), now=world.now)
-    assert {"A Thun Kđăm", "cd-7"} <= {value for _name, value in about.rows}
+    assert {"A Thun Kđăm", "cd-7 (Ủy ban MTTQ)"} <= {value for _name, value in about.rows}
 
 
 def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(
