@@ -48,7 +48,11 @@ def callbacks(settings: Settings, port: int, count: int) -> list[bytes]:
             end = {"MessageStatus": "undelivered", "ErrorCode": "30003"}
         for status in ({"MessageStatus": "sent"}, end):
             path = f"/webhooks/twilio/status/{i}"
-            form = {"MessageSid": f"SM{md5(str(i).encode()).hexdigest()}", "AccountSid": "AC", **status}
+            form = {
+                "MessageSid": f"SM{md5(str(i).encode()).hexdigest()}",
+                "AccountSid": settings.twilio_account_sid,
+                **status,
+            }
             signature = validator.compute_signature(settings.public_base_url + path, form)
             made.append(post(f"http://127.0.0.1:{port}{path}", form, X_Twilio_Signature=signature))
     return made

@@ -279,19 +279,22 @@ def share_phone(world: World, code: str, name: str, e164: str) -> None:
 def test_a_reply_to_another_organisations_message_is_not_taken_but_an_opt_out_is(
     system: System, world: World
 ) -> None:
-    world.add_people(1, first=11)
+    world.add_people(2, first=11)
     share_phone(world, "PN", "Y Hlan", number(11))
     world.launch()
     world.send()
+    assert system.call("POST", "/replies", {"phone": number(12), "opt_out": True}).status_code == 201
     below = System(system.client, world, organisation="PN")
     for text in ("1", "DK"):
         answer = below.call("POST", "/replies", {"phone": number(11), "text": text})
         assert fault(answer)[:2] == (404, "phone_number_out_of_scope")
-    assert count(world, Reply, Answer) == [0, 0]
+    assert count(world, Reply, Answer) == [1, 1]
     stopped = below.call("POST", "/replies", {"phone": number(11), "opt_out": True}).get_json()
     assert [stopped[each] for each in ("label", "campaign", "recipient")] == ["opt_out", None, None]
     assert system.get(f"/replies/{stopped['id']}")["campaign"] == 1
-    assert count(world, Suppression) == [1]
+    # Of two opt-outs the page of one has the own one.
+    page = below.get("/opt-outs?limit=1")
+    assert (len(page["opt_outs"]), page["next"], count(world, Suppression)) == (1, None, [2])
 
 
 def test_of_two_people_with_a_number_the_one_of_the_campaigns_lists_is_meant(
