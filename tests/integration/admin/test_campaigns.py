@@ -560,3 +560,24 @@ def test_an_approver_reads_what_most_people_cost_and_how_many_the_approval_cover
     with world.runtime.db.write() as session:
         session.get_one(Campaign, draft).approved_recipients = 100
     assert "Đã duyệt cho 100 người." in client.get(f"/admin/campaigns/{draft}/").text
+
+
+def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world: World, client: FlaskClient) -> None:
+    world.add_people(1)
+    signed_in(client, AUTHOR)
+    invited = {"kind": "moi-du", "content_of": "moi-du", "text": "Mời họp. TC từ chối nhận tin"}
+    texts = {"1": "Tôi sẽ đến", "2": "Tôi không đến được", "3": "Tôi cần giúp đi lại"}
+    invited |= {f"c.own_answers.{number}.text": text for number, text in texts.items()}
+    for means, is_warned in (("not_yet", False), ("installed", True)):
+        draft = save(client, **invited, name=means, own_means_1=means)
+        page = unescape(client.get(f"/admin/campaigns/{draft}/").text)
+        assert ("Có câu trả lời là lời hẹn mà đang được tính là đã làm" in page) is is_warned
+        assert re.search(rf'<select id="own_means_1".*?<option value="{means}" selected', page, re.DOTALL)
+        with world.runtime.db.read() as session:
+            own = session.get_one(Campaign, draft).content["own_answers"]
+        assert [own[number]["means"] for number in "123"] == [means, "no_smartphone", "need_help"]
+        assert own["1"]["words"], "the kind's words stay"
+    promised = {"kind": "tiem-chung", "content_of": "tiem-chung", "c.answers.installed.button": "Tôi sẽ đến"}
+    refused = post(client, "/admin/campaigns/new", **filled(**promised))
+    assert refused.status_code == 422
+    assert "chữ trên nút là lời hẹn" in refused.text
