@@ -270,10 +270,10 @@ def _describe(session: Session, upload: Upload) -> dict[str, Any]:
 def check_rows(body: Any) -> tuple[str, str, list[dict[str, Any]]]:
     """Return organisation, list and rows of a body. Raises Malformed, which names the wrong part."""
     check_part(body, SCHEMAS["Rows"], "")
-    places: dict[str, int] = {}
+    places: dict[str | int, int] = {}
     for place, row in enumerate(body["rows"]):
         if not any(re.search(_HAS_TEXT, row.get(name) or "") for name in ("name", "phone")):
             raise Malformed("row_without_name_and_phone", pointer=f"/rows/{place}")
-        if places.setdefault(row.get("reference") or f"/{place}", place) != place:
+        if places.setdefault(row.get("reference") or place, place) != place:
             raise Malformed("reference_twice", pointer=f"/rows/{place}/reference")
     return body["organisation"], " ".join(body["list"].split()), body["rows"]

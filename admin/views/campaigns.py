@@ -32,7 +32,8 @@ from campaigns.models.replies import InstallReport
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import all_kinds
-from campaigns.planning.preview import EXAMPLE_NAME
+from campaigns.planning.list_fields import facts_of_campaign
+from campaigns.planning.preview import EXAMPLE_NAME, example_values
 from campaigns.planning.read_texts import read_texts
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.reach import InstallShare, share_of
@@ -133,7 +134,11 @@ class CampaignsView(CampaignTextPages):
             draft=draft,
             content=sheet.content,
             texts_read=read_texts(
-                draft, settings=settings, now=datetime.now(UTC), price_vnd=sheet.preview.price_vnd
+                draft,
+                settings=settings,
+                now=datetime.now(UTC),
+                price_vnd=sheet.preview.price_vnd,
+                facts=sheet.preview.audience.fields,
             ),
             shown_text=request.args.get("shown_text", "0"),
             languages=OTHER_LANGUAGES,
@@ -242,6 +247,7 @@ class CampaignsView(CampaignTextPages):
             campaign = find_campaign(session, campaign_id, user=user)
             kinds, unaccented = all_kinds(session), campaign.unaccented
             draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
+            facts = facts_of_campaign(session, campaign)
         texts = {each.key: each for each in read_texts(draft, settings=self.settings, now=datetime.now(UTC))}
         chosen = texts.get(form.shown_text.data or "", texts["0"])
         return self.submit_form(
@@ -252,6 +258,7 @@ class CampaignsView(CampaignTextPages):
             unaccented=unaccented,
             settings=self.settings,
             campaign_id=campaign_id,
+            fields=example_values(draft.fields, facts),
             then=url_for(
                 "campaigns.sheet", campaign_id=campaign_id, tried=1, shown_text=chosen.key, _anchor="trial"
             ),

@@ -132,7 +132,9 @@ class ContactsView(AdminPage):
             filters, conditions = replace(filters, history=history), []
             asked = session.get(Campaign, campaign_id) if campaign_id else None
             kind, own = (asked.kind, read_own_answers(asked.content)) if asked else ("", ())
-            said, opened = read_said(answer, own), opened_campaigns()
+            said = read_said(answer, own)
+            # Opened before the role changed, it is open no more.
+            opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
             if campaign_id is not None or said is not None:
                 conditions.append(has_answered(session, user, campaign_id, said, opened=opened))
             page = read_page(session, user, filters, after=args.get("after", "")[:20], also=conditions)

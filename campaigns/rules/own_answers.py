@@ -188,6 +188,8 @@ _MOST_WORDS = 14
 _DOUBTS = frozenset(
     "neu nhung tuy chac xem hoac hay khong chua chang giup can nho don dung tin nhan thoi huy ngung phien".split()  # noqa: SIM905
 )
+# They turn a promise around: "có đi được đâu", "có đi làm ăn xa".
+_UNLIKELY = frozenset("eo dech dau gi ai sao nao rang kho vang xa".split())  # noqa: SIM905
 _ON_TIME = ("dung gio", "dung hen", "dung lich", "dung ngay")  # "dung" is no "đừng" there
 
 
@@ -208,7 +210,10 @@ def find_by_words(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
         if (at := _place_of(phrase, said)) is not None:
             given[answer.number] = answer
             said[at : at + len(phrase)] = [","]  # what stood on both sides of it are no neighbours now
-    return next(iter(given.values())) if len(given) == 1 and _DOUBTS.isdisjoint(said) else None
+    if len(given) != 1 or not _DOUBTS.isdisjoint(said):
+        return None
+    (answer,) = given.values()
+    return None if answer.means is Label.NOT_YET and not _UNLIKELY.isdisjoint(said) else answer
 
 
 def _place_of(phrase: Sequence[str], words: Sequence[str]) -> int | None:

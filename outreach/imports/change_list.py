@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, literal, null, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, insert, literal, null, select, true, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.lists import create_list, free_name
 from outreach.core.db import is_referenced
-from outreach.imports.kept_values import copy_values, move_values, remove_values
+from outreach.imports.kept_values import copy_values, remove_values
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.undo_import import remove_people
 from outreach.imports.uploads import ENDED
@@ -71,7 +71,7 @@ def merge_list(session: Session, list_id: int, *, into: int, user: User, now: da
     if source.id == target.id or source.organisation_id != target.organisation_id:
         raise BadInput("list_merge_unfit")
     people = _add_people(session, source, target, literal(True))
-    copy_values(session, source, target)
+    copy_values(session, source, target, true())
     source.archived_at = now
     audit.record(session, "list.merge", target, user, now, **{"from": source.id, "people": people})
     return target
@@ -102,7 +102,10 @@ def split_list(
     new.basis, new.basis_since, new.basis_note = source.basis, source.basis_since, source.basis_note
     people = _add_people(session, source, new, moved)
     session.execute(delete(Membership).where(Membership.list_id == source.id, moved))
-    move_values(session, source, new, KeptValue.contact_id.in_(of_areas))
+    copy_values(session, source, new, KeptValue.contact_id.in_(of_areas))
+    if not session.scalar(_is_used(source)):  # a campaign to the list still writes what it says
+        of_moved = and_(KeptValue.list_id == source.id, KeptValue.contact_id.in_(of_areas))
+        remove_values(session, of_moved, organisation_id=source.organisation_id)
     audit.record(session, "list.split", source, user, now, to=new.id, people=people)
     return new
 
@@ -116,9 +119,7 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
     """
     lock_imports(session)
     removed = _lock(session, list_id, user)
-    table: Any = ContactList.__table__
-    is_used = is_referenced(table, but=_OWN_TABLES)
-    if session.scalar(select(ContactList.id).where(ContactList.id == list_id, is_used)):
+    if session.scalar(_is_used(removed)):
         raise WrongState("list_in_use", name=removed.name)
     busy = select(Upload.id).where(Upload.list_id == list_id, Upload.state.not_in(ENDED))
     if session.scalar(busy.limit(1)):
@@ -163,3 +164,10 @@ def _add_people(
     columns = ["list_id", "contact_id", "import_id", "last_import_id", "row", "unit", "stated"]
     added = session.execute(insert(Membership).from_select(columns, members))
     return added.rowcount  # type: ignore[attr-defined]
+
+
+def _is_used(contact_list: ContactList) -> Select[int]:
+    """Select the list's id if a campaign or an activity uses it."""
+    table: Any = ContactList.__table__
+    used = is_referenced(table, but=_OWN_TABLES)
+    return select(ContactList.id).where(ContactList.id == contact_list.id, used)

@@ -214,8 +214,8 @@ def _store(
         ).all()
     )
     merger.write()
-    kept = ((each.person.id, rows[each.issue.id].values) for each in (*stored, *beside))
-    store_values(session, kept, list_import=list_import)
+    values = ((each.person.id, rows[each.issue.id].values) for each in (*stored, *beside))
+    kept = store_values(session, values, list_import=list_import)
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     questions = [
         (rows[each.issue.id], IssueStatus.QUESTION, question, each.person.id)
@@ -225,8 +225,8 @@ def _store(
     save_issues(session, questions, list_import=list_import, now=now)
     for each in stored:
         issue, person = each.issue, each.person
-        issue.undo = each.undo(last_imports)
-        if others_undo := [other.undo(last_imports) for other in beside if other.issue is issue]:
+        issue.undo = each.undo(last_imports, kept)
+        if others_undo := [other.undo(last_imports, kept) for other in beside if other.issue is issue]:
             issue.undo = {**issue.undo, "others": others_undo}
         if decision is Decision.RENAMED:
             contact = session.get_one(Contact, person.id)
@@ -248,7 +248,7 @@ class _Stored:
     values: dict[str, Any]
     phones: list[int]
 
-    def undo(self, last_imports: Mapping[int, int | None]) -> dict[str, Any]:
+    def undo(self, last_imports: Mapping[int, int | None], kept: Mapping[int, list[str]]) -> dict[str, Any]:
         return {
             "contact": self.person.id,
             "outcome": self.outcome,
@@ -256,6 +256,7 @@ class _Stored:
             "values": self.values,
             "phones": self.phones,
             "last": last_imports.get(self.person.id),
+            "kept": kept.get(self.person.id, []),
         }
 
 

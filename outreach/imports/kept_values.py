@@ -1,4 +1,4 @@
-"""Values that lists keep for the texts of campaigns: stored with an import, moved with a list, removed with either.
+"""Values that lists keep for the texts of campaigns: stored with an import, copied with a list, removed with either.
 
 The caller holds `lock_imports`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import BigInteger, ColumnElement, delete, exists, insert, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, delete, exists, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from outreach.core.bulk import change_rows, insert_rows, values_subquery
@@ -16,14 +16,17 @@ from outreach.models.contacts import ContactList, KeptValue, ListImport
 
 def store_values(
     session: Session, values: Iterable[tuple[int, Mapping[str, str]]], *, list_import: ListImport
-) -> None:
-    """Store the values of an import's people, by contact. Of two rows about one person the first one counts."""
+) -> dict[int, list[str]]:
+    """Store the values of an import's people, by contact. Of two rows about one person the first one counts.
+
+    Returns the names of what was stored now, by contact.
+    """
     named: dict[tuple[str, int], str] = {}
     for contact_id, of_person in values:
         for name, value in of_person.items():
             named.setdefault((name, contact_id), value)
     if not named:
-        return
+        return {}
     people = values_subquery(session, {contact_id for _name, contact_id in named}, BigInteger)
     stored = select(KeptValue.name, KeptValue.contact_id).where(
         KeptValue.list_id == list_import.list_id,
@@ -41,6 +44,10 @@ def store_values(
     )
     contact_list = session.get_one(ContactList, list_import.list_id)
     _add_fields(contact_list, {name for name, _contact_id in named})
+    new: dict[int, list[str]] = {}
+    for name, contact_id in named:
+        new.setdefault(contact_id, []).append(name)
+    return new
 
 
 def remove_values(session: Session, which: ColumnElement[bool], *, organisation_id: int) -> None:
@@ -58,8 +65,10 @@ def remove_values(session: Session, which: ColumnElement[bool], *, organisation_
             contact_list.fields = kept
 
 
-def copy_values(session: Session, source: ContactList, target: ContactList) -> None:
-    """Add the values of a list's people to another list; they still go with the import that brought them."""
+def copy_values(
+    session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]
+) -> None:
+    """Add these values of a list to another list; they still go with the import that brought them."""
     there = aliased(KeptValue)
     doubled = exists().where(
         there.list_id == target.id,
@@ -68,20 +77,9 @@ def copy_values(session: Session, source: ContactList, target: ContactList) -> N
         there.import_id == KeptValue.import_id,
     )
     columns = (KeptValue.name, KeptValue.contact_id, KeptValue.import_id, KeptValue.value)
-    copied = select(literal(target.id), *columns).where(KeptValue.list_id == source.id, ~doubled)
+    copied = select(literal(target.id), *columns).where(KeptValue.list_id == source.id, which, ~doubled)
     names = ["list_id", *(column.key for column in columns)]
     session.execute(insert(KeptValue).from_select(names, copied))
-    _add_fields(target, source.fields)
-
-
-def move_values(
-    session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]
-) -> None:
-    """Let those values of a list be those of a new one."""
-    change_rows(
-        session,
-        update(KeptValue).where(KeptValue.list_id == source.id, which).values(list_id=target.id),
-    )
     _add_fields(target, source.fields)
 
 

@@ -146,9 +146,9 @@ def _undo_decision(
                 *membership, Membership.import_id == list_import.id, Membership.row == issue.row
             )
         )
-    if "joined" in undo:
-        of_row = (KeptValue.import_id == list_import.id, KeptValue.contact_id == person.id)
-        change_rows(session, delete(KeptValue).where(*of_row))
+    if kept := undo.get("kept"):  # not what another row of the file had said before
+        of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == person.id)
+        change_rows(session, delete(KeptValue).where(*of_person, KeptValue.name.in_(kept)))
     session.flush()
     if undo.get("outcome") == "created":
         session.expunge(person)

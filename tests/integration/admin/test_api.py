@@ -149,6 +149,11 @@ def test_many_rows_are_taken_in_at_once_and_stored_by_a_worker(
     assert count(world, Contact) == 0
 
 
+def test_a_reference_may_look_like_a_place(other: Other) -> None:
+    people = [{"reference": "/1", "name": "A", "phone": "0905000901"}, {"name": "B", "phone": "0905000902"}]
+    assert other.hand_in(people).status_code == 200
+
+
 def test_a_body_that_cannot_be_taken_is_refused_with_the_place(other: Other, world: World) -> None:
     for pointer, wrong in {
         "/rows": {"rows": []},
@@ -157,6 +162,7 @@ def test_a_body_that_cannot_be_taken_is_refused_with_the_place(other: Other, wor
         "/rows/0/smartphone": {"rows": [{"name": "A", "smartphone": "có"}]},
         "/rows/0": {"rows": [{"name": "A", "dân tộc": "Ba Na"}]},
         "/list": {"list": " "},
+        "/rows/2/reference": {"rows": [{"name": "A", "reference": each} for each in ("/2", "1", "1")]},
         "/organisation": {"organisation": 7},
     }.items():
         answer = other.hand_in(**{"rows": PEOPLE, **wrong})

@@ -16,7 +16,7 @@ from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet, read_lines
-from outreach.models.accounts import AuditEvent, Role
+from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import Contact
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
@@ -113,6 +113,9 @@ def test_who_answered_is_listed_for_who_works_with_it_on_record(
     with world.runtime.db.read() as session:
         entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.see_answers")).one()
     assert (entry.subject, entry.actor_id) == (f"campaigns:{campaign}", world.user(AUTHOR).id)
+    with world.runtime.db.write() as session:
+        session.execute(update(User).where(User.email == AUTHOR).values(role=Role.AUDITOR))
+    assert client.get(listed).status_code == 404, "for who works with it alone"
 
 
 def test_what_was_found_at_the_door_is_for_who_handles_answers(world: World, campaign: int) -> None:

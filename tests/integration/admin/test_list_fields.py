@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message
 from tests.integration.admin.test_campaigns import database_url, filled, form_of, save  # noqa: F401
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
@@ -49,6 +51,10 @@ def test_a_column_of_the_list_is_written_into_the_text(
         assert session.get_one(Campaign, campaign_id).fields == {"giờ hẹn": "giờ hành chính"}
     page = client.get(f"/admin/campaigns/{campaign_id}/").text
     assert form_of(page)["field.giờ hẹn"] in ("giờ hành chính", ["giờ hành chính"])
+    tried = post(client, f"/admin/campaigns/{campaign_id}/test", trial_number="0905000123")
+    assert tried.status_code == 303
+    with world.runtime.db.read() as session:
+        assert "den luc 8h30" in session.scalars(select(Message.text)).one()
     copy = client.get(f"/admin/campaigns/new?copy={campaign_id}").text
     assert re.search(r'name="field.giờ hẹn"[^>]*value="giờ hành chính"', copy)
     saved = post(

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event, insert, select
 
 from campaigns.delivery.claim_messages import claim
 from campaigns.delivery.streams import Stream
-from campaigns.lifecycle import perform_action
+from campaigns.lifecycle import perform_action, prepare_correcting_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import load_kinds
@@ -21,11 +21,13 @@ from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction
+from outreach.imports.change_list import split_list
 from outreach.imports.undo_import import undo_import
-from outreach.models.contacts import KeptValue
+from outreach.models.contacts import Contact, KeptValue
+from outreach.places.areas import load_areas
 from outreach.rules.errors import BadCampaign
 from outreach.rules.quiet_days import NO_DAYS
-from tests.support.lists import bring, local
+from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, World, number
 
@@ -74,6 +76,34 @@ def test_values_of_an_undone_import_are_written_no_more(world: World, tmp_path: 
     undo_import(world.runtime, 2)
     world.send()
     assert read(world) == {number(1): "Mời A Thun đến lúc 8h: LINK TC từ chối"}
+
+
+def test_a_correction_and_a_list_that_is_split_meanwhile_keep_what_each_person_is_told(
+    world: World, tmp_path: Path
+) -> None:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    file = tmp_path / "list.csv"
+    lines = (f"A Thun,Đắk Mar,{local(1)},8h", f"Y Rơ,Đắk Ui,{local(2)},9h")
+    file.write_text("\n".join(("Họ và tên,Xã/phường,SĐT,{giờ hẹn}", *lines)) + "\n", encoding="utf-8")
+    bring(world, file, LIST)
+    text = TEXT.replace("[ tại {nơi hẹn}]", "")
+    campaign_id = world.launch(text=text, fields=FIELDS)
+    with world.runtime.db.read() as session:
+        moved = session.scalars(select(Contact.area_code).where(Contact.name == "Y Rơ")).one()
+    user = world.user(AUTHOR)
+    split_list(world.runtime, world.list_id, areas=[moved or ""], name="Ba", user=user, now=world.now)
+    world.send()
+    assert read(world) == {
+        number(1): "Mời A Thun đến lúc 8h: LINK TC từ chối",
+        number(2): "Mời Y Rơ đến lúc 9h: LINK TC từ chối",
+    }
+    draft = prepare_correcting_campaign(
+        world.runtime, campaign_id, step=1, variant="a", user=user, now=world.now
+    )
+    with world.runtime.db.read() as session:
+        described = describe_campaign(session, session.get_one(Campaign, draft.id), kinds=load_kinds())
+    assert read_draft(described, kinds=load_kinds()).fields == {"giờ hẹn": "giờ hành chính"}
 
 
 def test_a_field_that_no_list_has_any_more_is_not_submitted(world: World, tmp_path: Path) -> None:

@@ -156,6 +156,19 @@ def test_a_row_that_an_officer_decides_keeps_its_values_until_that_is_retracted(
     assert values(office) == []
 
 
+def test_a_retracted_decision_leaves_what_another_row_of_the_file_said(office: World, tmp_path: Path) -> None:
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    lines = (f"A Thun,,{local(1)},8h,", f"A Thun,,{local(1)} hoặc {local(2)}?,9h,Thôn 2")
+    bring(office, write(tmp_path, *lines))
+    before = values(office)
+    with office.runtime.db.read() as session:
+        issue = session.scalars(select(ImportIssue).where(ImportIssue.status == "review")).one()
+    decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, secret_key=key, now=office.now)
+    assert [each[2:] for each in values(office)] == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 2")]
+    retract_decision(office.runtime, issue.id, user=user, secret_key=key, now=office.now)
+    assert values(office) == before
+
+
 def test_values_are_exported_and_erased_with_the_person(office: World, tmp_path: Path) -> None:
     bring(office, write(tmp_path, f"A Thun,,{local(1)},8h,Thôn 1"))
     bring(office, write(tmp_path, f"A Thun,,{local(1)},9h,"))

@@ -142,6 +142,8 @@ INVITED = read_own_answers(load_kinds()["moi-du"])
         ("đến được không?", None, True),  # a question: it waits for an officer
         ("chưa", 1, False),  # an officer sees it: it is no promise
         ("rồi", None, False),
+        ("tôi có đi được đâu", None, False),  # it says no
+        ("có đi làm ăn xa", None, False),
     ],
 )
 def test_an_answer_with_words_of_its_own_is_given_by_them(
