@@ -162,7 +162,7 @@ class ListsView(AdminPage):
     def index(self) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lists = read_lists(session, user)
-            waiting = count_waiting(session, user)
+            open_rows = count_waiting(session, user)
             form = ListForm.on_page(organisation_id=user.organisation_id or 0)
             form.organisation_id.choices = read_organisations(session, user)
             _questions, open_places = read_questions(session, user)
@@ -170,7 +170,7 @@ class ListsView(AdminPage):
         return self.render(
             "contacts/lists.html",
             lists=lists,
-            waiting=waiting,
+            waiting=open_rows,
             form=form,
             open_places=open_places,
             open_languages=open_languages,
@@ -196,7 +196,7 @@ class ListsView(AdminPage):
     def show(self, list_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lists = read_lists(session, user, list_id=list_id)
-            waiting = count_waiting(session, user, list_id=list_id)
+            open_rows = count_waiting(session, user, list_id=list_id)
             if not lists:
                 abort(404)
             imports = read_imports(session, list_id)
@@ -217,7 +217,7 @@ class ListsView(AdminPage):
         return self.render(
             "contacts/list.html",
             list=lists[0],
-            waiting=waiting,
+            waiting=open_rows,
             imports=imports,
             uploads=uploads,
             form=form,
@@ -295,7 +295,7 @@ class ListsView(AdminPage):
         rows, count = self.do(see_open_issues, list_id=list_id)
         with self.reading() as (session, user):
             alike = count_similar(session, rows)
-            waiting = count_waiting(session, user, list_id=list_id)
+            open_rows = count_waiting(session, user, list_id=list_id)
             last = read_last(session, user, now=now)
             questions = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
             codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)
@@ -309,7 +309,7 @@ class ListsView(AdminPage):
             "contacts/review.html",
             rows=rows,
             count=count,
-            waiting=waiting,
+            waiting=open_rows,
             alike=alike,
             most_alike=MAX_ALIKE,
             last=last,
