@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from outreach.rules.cells import Row, cell_text
 from outreach.rules.errors import BadInput
+from outreach.rules.phone_numbers import mentions_identity_paper, unaccented
 from outreach.rules.phone_texts import read_phone_in_text
 from outreach.rules.segments import TYPOGRAPHIC, unaccent
 from outreach.rules.sensitive_columns import is_sensitive_heading
@@ -32,9 +33,13 @@ _HEADING = re.compile(r"\{([^{}]*)\}")
 _WRITTEN = re.compile(r"[A-Za-z0-9 .,;:/()%+&'\"!?#*=@$_-]+")
 _LINK = re.compile(
     r"://|\bwww\.|\b[\w-]+\.(?:vn|com|net|org|info|app|edu|gov|io|ly|me|co|to|cc|gl|gd|link|click|site|online|shop|store|top|xyz"
-    r"|club|vip|live|page|dev|asia|biz|tk|cn|ru)\b|\b[\w-]+\.[a-z]{2,}/\w|\w@\w",
+    r"|club|vip|live|page|dev|asia|biz|tk|cn|ru|icu|win|fun|zip|pro|ph|us|uk|eu|ai|cc|mobi|cloud|world|space|website|tech|host|life|today"
+    r"|bid|loan|cfd|sbs|cyou|buzz|fit|mom|one|gg|su|ws|kh|hk|sg|tw|kr|jp)\b|\b[\w-]+\.[a-z]{2,}/\w|\w@\w",
     re.IGNORECASE,
 )
+# Of an identity card, an insurance card or an account: what nobody needs in a text, and what others may read on a phone.
+_LONG_NUMBER = re.compile(r"\d{9}|(?:\d{4}[ .-]){2}\d{4}")
+_PRIVATE = re.compile(r"\b(?:hiv|aids|chan doan|benh(?! vien\b))\b")
 _HOTLINE = re.compile(r"(?<!\d)1[89]00(?:[ .-]?\d){4,6}(?!\d)")
 
 
@@ -66,14 +71,20 @@ def is_field_name(name: str) -> bool:
         and name not in _RESERVED
         and _NAME.fullmatch(name) is not None
         and name == field_key(name)
-        and not is_sensitive_heading(name)
+        and not _is_sensitive(name)
     )
+
+
+def _is_sensitive(name: str) -> bool:
+    """Return whether a name says that its column is nothing for texts: origin, religion, sickness, papers and accounts."""
+    plain = unaccented(name)
+    return is_sensitive_heading(name) or mentions_identity_paper(name) or _PRIVATE.search(plain) is not None
 
 
 def read_field_name(typed: str) -> str:
     """Return the name that an officer typed for a field, with or without braces. Raises BadInput."""
     name = field_key(cell_text(typed).strip("{} "))
-    if is_sensitive_heading(name):
+    if _is_sensitive(name):
         raise BadInput("field_name_sensitive", name=name)
     if not is_field_name(name):
         raise BadInput("field_name_wrong", name=name[: 2 * LONGEST_NAME], most=LONGEST_NAME)
@@ -108,7 +119,7 @@ def find_unfit(value: str) -> Unfit | None:
         return Unfit.LONG
     if _LINK.search(value):
         return Unfit.LINK
-    if _HOTLINE.search(value) or read_phone_in_text(value).numbers:
+    if _LONG_NUMBER.search(value) or _HOTLINE.search(value) or read_phone_in_text(value).numbers:
         return Unfit.PHONE
     return None if _WRITTEN.fullmatch(unaccent(value.translate(TYPOGRAPHIC))) else Unfit.SIGNS
 

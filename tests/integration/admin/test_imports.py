@@ -251,7 +251,7 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
     place = fields["Chỗ"]
     for name, said in {
         "{link}": "không dùng được",
-        "dân tộc": "nhạy cảm",
+        "dân tộc": "tôn giáo",
         "giờ hẹn": "cùng một nội dung",
     }.items():
         wrong = {**columns, place: "field:", f"field:{place}": name}

@@ -63,6 +63,9 @@ def test_a_name_is_read_as_it_is_typed(typed: str, name: str) -> None:
         ("x" * 31, "field_name_wrong"),
         ("dân tộc", "field_name_sensitive"),
         ("tôn giáo", "field_name_sensitive"),
+        ("số CCCD", "field_name_sensitive"),
+        ("bệnh nền", "field_name_sensitive"),
+        ("chẩn đoán", "field_name_sensitive"),
     ],
 )
 def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
@@ -85,6 +88,11 @@ def test_a_name_that_is_not_plain_is_refused(typed: str, code: str) -> None:
         ("x" * (LONGEST_VALUE + 1), Unfit.LONG),
         ("xem https://lua.example/a", Unfit.LINK),
         ("www.lua", Unfit.LINK),
+        ("lua.icu", Unfit.LINK),
+        ("TP.HCM, Q.1", None),
+        ("08.00 05.12.2026", None),
+        ("001000000123", Unfit.PHONE),
+        ("9704 0000 0000 1234", Unfit.PHONE),
         ("nhan-qua.com", Unfit.LINK),
         ("NHAN-QUA.VN", Unfit.LINK),
         ("bit.ly/abc", Unfit.LINK),
