@@ -18,11 +18,11 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 EXTRAS = {
     "text_b": "Xin cài: {link}",
     "hold_out": 0.1,
-    "texts": {"sed": "[sed] {link}"},
-    "step": [{"text": "Nhắc: {link}", "after_days": 2, "hold_out": 0.25, "texts": {"jra": "[jra] {link}"}}],
+    "texts": {"sed": "sed: {link}"},
+    "step": [{"text": "Nhắc: {link}", "after_days": 2, "hold_out": 0.25, "texts": {"jra": "jra: {link}"}}],
     "content": {
         "page": {"next": "Sau đó"},
-        "languages": {"sed": {"title": "[sed]"}},
+        "languages": {"sed": {"title": "sed:"}},
         "phone": "0260 386 0000",
     },
 }
@@ -68,15 +68,15 @@ def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the
         ] == before
         content = session.scalars(select(Step)).first().campaign.content  # type: ignore[union-attr]
     assert content["page"] == {"next": "Sau đó"}
-    assert content["languages"] == {"sed": {"title": "[sed]"}}
+    assert content["languages"] == {"sed": {"title": "sed:"}}
     assert content["phone"] == "0260 386 0000"
     page = f"/admin/campaigns/{campaign}/"
     written = client.get(page).text
-    for said in ("Xin cài: {link}", "[sed] {link}", "[jra] {link}"):
+    for said in ("Xin cài: {link}", "sed: {link}", "jra: {link}"):
         assert said in written
     assert post(client, f"{page}submit").status_code == 303
     read = client.get(page).text
-    for said in ("10,0% số người", "25,0% số người", "[sed] http", "[jra] http", "tính theo bản tốn nhất"):
+    for said in ("10,0% số người", "25,0% số người", "sed: http", "jra: http", "tính theo bản tốn nhất"):
         assert said in read
 
 

@@ -118,10 +118,10 @@ def test_each_gets_the_text_in_their_language_and_who_has_none_the_vietnamese_on
     with world.runtime.db.write() as session:
         for index, code in ((1, "sed"), (2, "jra")):
             session.execute(update(Phone).where(Phone.e164 == number(index)).values(language=code))
-    world.launch(text="Mời cài: {link}", text_b="Xin cài: {link}", texts={"sed": "[sed] {link}"})
+    world.launch(text="Mời cài: {link}", text_b="Xin cài: {link}", texts={"sed": "sed: {link}"})
     world.send()
     bodies = {line["To"]: line["Body"].split(" http")[0] for line in world.simulator.ledger()}
-    assert bodies[number(1)] == "[sed]"
+    assert bodies[number(1)] == "sed:"
     assert {bodies[number(i)] for i in (0, 2, 3)} <= {"Mời cài:", "Xin cài:"}
     with world.runtime.db.read() as session:
         arms = dict(
@@ -135,7 +135,7 @@ def test_the_same_content_is_what_a_number_gets_in_its_own_language(world: World
     world.add_people(2)
     with world.runtime.db.write() as session:
         session.execute(update(Phone).where(Phone.e164 == number(1)).values(language="sed"))
-    world.launch(text="Mời cài: {link}", texts={"sed": "[sed] {link}"})
+    world.launch(text="Mời cài: {link}", texts={"sed": "sed: {link}"})
     world.send()
     again = world.launch(name="Đợt hai", text="Xin mời cài: {link}", texts={"sed": "[SED]  {link}"})
     other = world.launch(name="Đợt ba", text="Mời cài: {link}", texts={"sed": "[khác] {link}"})
@@ -144,7 +144,7 @@ def test_the_same_content_is_what_a_number_gets_in_its_own_language(world: World
     # To each what is new to them, whatever the others get.
     assert sorted(sent) == sorted(
         [
-            *((number(0), "Mời cài:"), (number(1), "[sed]")),
+            *((number(0), "Mời cài:"), (number(1), "sed:")),
             *((number(0), "Xin mời cài:"), (number(1), "[khác]")),
         ]
     )
