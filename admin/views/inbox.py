@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -52,7 +52,7 @@ from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import vocabulary_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
-from campaigns.rules.own_answers import OwnAnswer, own_answer, read_own_answers, read_word
+from campaigns.rules.own_answers import OwnAnswer, own_answer, read_own_answers, read_word, suggest_own
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import User
@@ -292,6 +292,39 @@ def answers_of(
     return own | {label.value: label_of(label, "answer", kind) for label in labels}
 
 
+class LabelButton(NamedTuple):
+    """A button of a reply's label. `confidence` of the suggested one, where it was calculated."""
+
+    word: str
+    text: str
+    key: int | None
+    is_suggested: bool = False
+    confidence: float | None = None
+
+
+def label_buttons(line: CaseRow) -> list[LabelButton]:
+    """Return what an officer may choose for a reply, the suggested one first.
+
+    Own answers have their own numbers as keys, those of the message; the general labels have the numbers after them.
+    """
+    if line.reply is None:
+        return []
+    answers = answers_of(line.kind, line.own_answers)
+    label, own = line.reply.label, {each.value: each.number for each in line.own_answers}
+    found = suggest_own(line.reply.body, label, line.own_answers)
+    suggested = found.value if found else label.value
+    words = sorted(answers, key=lambda word: word != suggested)
+    others = [word for word in words if word not in own]
+    keys = own | {word: len(own) + n for n, word in enumerate(others, 1) if len(own) + n < 10}
+    share = None if found else line.reply.confidence
+    return [
+        LabelButton(
+            word, answers[word], keys.get(word), word == suggested, share if word == suggested else None
+        )
+        for word in words
+    ]
+
+
 # In campaigns with own answers these say too little: which of them is meant?
 _BY_OWN = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE)
 
@@ -344,6 +377,7 @@ def _close_form(line: CaseRow, next_id: int | None = None) -> CloseForm:
 CHOICES = {
     "most_segments": MOST_SEGMENTS,
     "answers_of": answers_of,
+    "label_buttons_of": label_buttons,
     "close_form": _close_form,
     "in_doubt": WAITS_FOR_LABEL,
 }

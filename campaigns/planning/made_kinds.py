@@ -108,7 +108,7 @@ def try_words(content: Mapping[str, Any], replies: Sequence[str]) -> list[TriedR
         if has_help_third(content):
             found = read_third(body, found)
         if read.own_answers:
-            found, own = read_among(body, found, read.own_answers)
+            found, own = read_among(body, found, read.own_answers, asked=read.question)
         tried.append(TriedReply(body, found.label, found.confidence, found.is_automatic, own))
     return tried
 

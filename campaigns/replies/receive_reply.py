@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
@@ -23,6 +24,7 @@ from campaigns.replies.record_answer import (
 )
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
 from campaigns.rules.content import read_content
+from campaigns.rules.delivery import select_text
 from campaigns.rules.own_answers import has_help_third, is_of_drive_only, read_among, read_third
 from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
 from campaigns.rules.replies.context import (
@@ -107,7 +109,8 @@ def receive_reply(
         if campaign and campaign.content.get("own_answers") and not is_start:
             answers = read_content(campaign.content).own_answers
             translated = read_content(campaign.content, phone.language if phone else None).own_answers
-            meant, own = read_among(inbound.body, meant, answers, translated)
+            asked = _question_of(session, recipient, phone, now=now) if recipient and phone else ""
+            meant, own = read_among(inbound.body, meant, answers, translated, asked=asked)
     label, is_urgent = meant.label, meant.is_urgent
     is_sure = meant.is_automatic or (is_urgent and label is Label.NEED_HELP)
     # An opt-out counts even for a number that is in no list.
@@ -202,16 +205,35 @@ def _read_in_conversation(
         ):
             undo_answer(session, recipient, now=now)
         return meant._replace(label=Label.UNCLEAR, is_automatic=False)
-    asked = session.scalar(
-        select(Message.text)
+    last = _last_message(session, phone, now=now)
+    if last and last.text and accepts_help(body, asked=last.text):
+        return Understanding.by_gateway(Label.NEED_HELP)
+    return meant
+
+
+def _last_message(session: Session, phone: Phone, *, now: datetime) -> Any:
+    """Return our last message to a phone before a reply, and when it left; None if there is none."""
+    return session.execute(
+        select(Message.text, Message.step_id, Message.arm, Message.recipient_id, Attempt.claimed_at)
         .join(Attempt, Attempt.message_id == Message.id)
         .where(Attempt.phone_id == phone.id, Attempt.claimed_at.between(now - REPLY_WINDOW, now))
         .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())
         .limit(1)
-    )
-    if asked and accepts_help(body, asked=asked):
-        return Understanding.by_gateway(Label.NEED_HELP)
-    return meant
+    ).first()
+
+
+def _question_of(session: Session, recipient: Recipient, phone: Phone, *, now: datetime) -> str:
+    """Return the text of a campaign's message where a reply is the first thing said after it, "" otherwise."""
+    last = _last_message(session, phone, now=now)
+    if last is None or last.step_id is None or last.recipient_id != recipient.id:
+        return ""
+    since = Reply.received_at.between(last.claimed_at, now)
+    if session.scalar(select(Reply.id).where(Reply.phone_id == phone.id, since).limit(1)):
+        return ""
+    if recipient.answered_at and recipient.answered_at >= last.claimed_at:
+        return ""
+    texts = select(Step.text.label("step_text"), Step.text_b, Step.texts).where(Step.id == last.step_id)
+    return select_text(session.execute(texts).one(), language=phone.language, arm=last.arm)
 
 
 def _is_duplicate(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from campaigns.rules.replies.context import bare_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.replies.words import split_words, unaccent_word
@@ -158,11 +159,16 @@ def _bare(text: str) -> str:
 
 
 def read_among(
-    body: str, meant: Understanding, answers: Sequence[OwnAnswer], translated: Sequence[OwnAnswer] = ()
+    body: str,
+    meant: Understanding,
+    answers: Sequence[OwnAnswer],
+    translated: Sequence[OwnAnswer] = (),
+    *,
+    asked: str = "",
 ) -> tuple[Understanding, int | None]:
     """Return what a reply means where a campaign has answers of its own, and the number of the one that it gives.
 
-    `translated` are the same answers in the resident's language.
+    `translated` are the same answers in the resident's language; `asked` is the campaign's message to which it replies.
     The menu's numbers are those of the own answers. A reply that is understood as done, not yet or unable counts only if
     one answer alone amounts to that; else an officer chooses.
     """
@@ -170,6 +176,11 @@ def read_among(
     is_hidden = meant.by_rules in _NEVER_HIDDEN or (meant.label in _NEVER_HIDDEN and meant.is_automatic)
     if not found and not meant.is_urgent and not is_hidden:
         found = find_by_words(body, answers)
+        if not found and (bare := bare_answer(body)):
+            given = _asks_for(asked, answers)[not bare.is_yes]
+            if given and not bare.is_clear:
+                return meant._replace(label=given.means, confidence=0.5, is_automatic=False), given.number
+            found = given
     if found:
         return Understanding.by_gateway(found.means), found.number
     if _plain(body).isdecimal():
@@ -214,6 +225,43 @@ def find_by_words(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
         return None
     (answer,) = given.values()
     return None if answer.means is Label.NOT_YET and not _UNLIKELY.isdisjoint(said) else answer
+
+
+_ENDS_SENTENCE = re.compile(r"[.!;:](?:\s|$)|\n")
+
+
+def _asks_for(asked: str, answers: Sequence[OwnAnswer]) -> tuple[OwnAnswer | None, OwnAnswer | None]:
+    """Return which answers a yes and a no give to a message's one question, (None, None) if it has no such question.
+
+    The question is in words of the answer that a yes gives: "có đến được không?"; "có bận không?" is not.
+    """
+    nothing = None, None
+    before, *after = asked.split("?")
+    question = _plain(_ENDS_SENTENCE.split(before)[-1]).split()
+    while question and question[-1] in _AROUND:
+        question.pop()
+    if len(after) != 1 or question[-1:] != ["khong"]:
+        return nothing
+    with_words = [answer for answer in answers if answer.words]
+    denials = [answer for answer in with_words if "khong" in _plain(answer.text).split()]
+    promises = [answer for answer in with_words if answer not in denials]
+    if len(promises) != 1 or len(denials) != 1:
+        return nothing
+
+    def holds(answer: OwnAnswer) -> bool:
+        return any(_place_of(_plain(words).split(), question) is not None for words in answer.words)
+
+    return (promises[0], denials[0]) if holds(promises[0]) and not holds(denials[0]) else nothing
+
+
+def suggest_own(body: str, label: Label, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
+    """Return the own answer to suggest to an officer for a reply that was read as its label: one that it may well give."""
+    own = own_answer(answers, _only_one(label, answers))
+    bare = bare_answer(body)
+    is_bare = (
+        own is not None and bare is not None and bare.is_yes is ("khong" not in _plain(own.text).split())
+    )
+    return own if is_bare or (own and find_by_words(body, answers) is own) else None
 
 
 def _place_of(phrase: Sequence[str], words: Sequence[str]) -> int | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import timedelta
+from typing import NamedTuple
 
 from campaigns.rules.replies.classifier import Vocabulary, classify
 from campaigns.rules.replies.labels import Label
@@ -28,6 +30,12 @@ _STARTS = re.compile(
     r"(?: (?:a|nha|nhe|em|lai|tin|giup|gium|di))*"
 )
 _SURE_CLAUSE = 0.85
+_TO_WHOM = "a|ah|nha|nhe|nhen|nghe|nghen|em|chi|anh|chu|bac|ban|can bo|oi"
+_SAYS_YES = "co|duoc|ok|vang|u|uh|uk|yes|dong y|nhat tri"
+_BARE_YES = re.compile(rf"(?:da )?(?:{_SAYS_YES})(?: (?:{_SAYS_YES}|{_TO_WHOM}|thoi|luon))*")
+_BARE_NO = re.compile(rf"(?:da )?(?:khong|no)(?: (?:duoc|{_TO_WHOM}))*")
+# It may be a yes, or only say that it was read.
+_HEARD = re.compile(rf"(?:da|um|uhm)(?: (?:da|{_TO_WHOM}))*")
 
 
 def _plain(text: str) -> str:
@@ -48,6 +56,27 @@ def accepts_help(text: str, *, asked: str) -> bool:
     """Return whether a reply is a bare yes to our last message, and that offered help."""
     offered = " ".join(unaccent_word(word) for word in asked.lower().split())
     return _OFFERS_HELP.search(offered) is not None and _YES.fullmatch(_plain(text)) is not None
+
+
+class BareAnswer(NamedTuple):
+    """A reply that says yes or no and nothing else; without `is_clear` it may mean something else."""
+
+    is_yes: bool
+    is_clear: bool
+
+
+def bare_answer(text: str) -> BareAnswer | None:
+    """Return what a reply says that is a bare yes or no: "có", "ok chị", "ko ạ"; None for any other."""
+    written = unicodedata.normalize("NFC", text.lower())
+    if "?" in written or re.search(r"\bđã\b", written):
+        return None
+    said = _plain(re.sub(r"\bcô\b", "", written))  # "dạ cô" is no "dạ có"
+    is_what = re.search(r"\bchi\b", written) is not None  # "có chi" may ask what there is
+    if _BARE_YES.fullmatch(said):
+        return BareAnswer(True, not (is_what and said.endswith("co chi")))
+    if _BARE_NO.fullmatch(said):
+        return BareAnswer(False, not (is_what and said.endswith("khong chi")))
+    return BareAnswer(True, False) if _HEARD.fullmatch(said) else None
 
 
 def reports_install_too(text: str, vocabulary: Vocabulary) -> bool:

@@ -304,3 +304,23 @@ def test_a_neighbours_case_is_not_there_and_an_auditor_only_reads(
     assert "cài ở đâu vậy" in page
     assert 'name="label"' not in page
     assert post(client, f"/admin/inbox/{case_id}/label", label="refuse").status_code == 403
+
+
+def test_own_answers_have_the_numbers_of_the_message_as_keys(world: World, client: FlaskClient) -> None:
+    world.add_people(2)
+    text = "Ong/ba co den hop duoc khong? Tra loi: 1 toi se den, 2 toi khong den duoc, TC tu choi"
+    world.launch(kind="moi-du", text=text, window=["00:00", "24:00"])
+    world.send()
+    receive(world, 0, "chắc để xem đã")
+    receive(world, 1, "dạ")
+    signed_in(client, AUTHOR)
+    cases = client.get("/admin/inbox/").text.split('id="case-')[1:]
+    for each in cases:
+        keys = {
+            word: int(key)
+            for word, key in re.findall(r'name="label" value="([^"]+)" aria-keyshortcuts="(\d)"', each)
+        }
+        assert [keys[f"own-{n}"] for n in (1, 2, 3)] == [1, 2, 3]
+        assert sorted(keys.values()) == list(range(1, len(keys) + 1))
+    first = [re.findall(r'class="primary" name="label" value="([^"]+)"', each) for each in cases]
+    assert first == [["unclear"], ["own-1"]]

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from campaigns.cases.conversation import record_answer
 from campaigns.lifecycle import perform_action
-from campaigns.models.replies import AnswerPlace
+from campaigns.models.replies import AnswerPlace, Reply, ReplyState
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -79,3 +79,23 @@ def test_the_third_answer_asks_for_help_where_nothing_else_is_third(world: World
     for index, body in enumerate(("3", "Số 3 ạ", "4")):
         world.reply(number(index), body, gateway_id=f"SM{index}")
         assert world.recipient(number(index), campaign).answer is Label.NEED_HELP
+
+
+def test_a_bare_yes_right_after_the_question_is_its_answer(world: World) -> None:
+    """After our thanks or a reply of the same person it is none; a mere "dạ" waits for an officer."""
+    world.add_people(5)
+    asked = f"Ong/ba co den hop thon duoc khong? {INVITED}"
+    campaign = world.launch(kind="moi-du", text=asked)
+    world.send()
+    for n, body in enumerate(("có", "ko ạ", "dạ", "mấy giờ vậy?", "TC")):
+        world.reply(number(n), body, gateway_id=f"SM{n}")
+    world.reply(number(3), "ok", gateway_id="SM8")
+    world.reply(number(1), "ok chị", gateway_id="SM9")
+    status = world.status(campaign)
+    assert [each["people"] for each in status["own_answers"]] == [1, 1, 0]
+    with world.runtime.db.read() as session:
+        replies = {reply.gateway_id: reply for reply in session.scalars(select(Reply).order_by(Reply.id))}
+    assert (replies["SM2"].label, replies["SM2"].state) == (Label.NOT_YET, ReplyState.INBOX)
+    assert replies["SM8"].label is Label.UNCLEAR
+    assert replies["SM9"].label is Label.UNCLEAR
+    assert replies["SM4"].label is Label.OPT_OUT

@@ -16,6 +16,7 @@ from campaigns.rules.own_answers import (
     read_among,
     read_own_answers,
     read_word,
+    suggest_own,
 )
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import understand
@@ -168,3 +169,81 @@ def test_a_campaign_that_says_something_else_does_not_keep_the_kinds_words() -> 
     changed = {"own_answers": {"1": {"text": "Tôi xem xét"}}}
     kept = read_own_answers(read_draft({**data, "content": changed}, kinds=load_kinds()).content)
     assert [bool(answer.words) for answer in kept] == [False, True, False]
+
+
+ASKED = "UBMTTQ xa moi ong/ba du hop luc 7h30 ngay 3/12. Ong/ba co den du duoc khong? Tra loi: 1 toi se den, 2 toi khong den duoc"
+
+
+@pytest.mark.parametrize(
+    ("body", "number", "is_clear"),
+    [
+        (yes, 1, True)
+        for yes in (
+            "có",
+            "co",
+            "Dạ có ạ",
+            "vâng",
+            "Vâng ạ",
+            "ok",
+            "ok chị",
+            "được",
+            "dc",
+            "đc nha",
+            "ừ",
+            "uh",
+            "Đồng ý",
+        )
+    ]
+    + [(no, 2, True) for no in ("không", "ko", "k", "không ạ", "Dạ ko em", "hông", "không được", "k dc")]
+    + [(doubt, 1, False) for doubt in ("dạ", "dạ chị", "dạ cô", "có chi")]
+    + [
+        (other, None, False)
+        for other in ("được không?", "đã", "có ai đi không", "không biết", "có việc bận", "ok nhưng trễ")
+    ],
+)
+def test_a_bare_yes_or_no_answers_the_question_of_an_invitation(
+    body: str, number: int | None, is_clear: bool
+) -> None:
+    kind = read_content(load_kinds()["moi-du"])
+    meant, own = read_among(body, understand(body, kind.vocabulary), INVITED, asked=ASKED)
+    assert (own, own is not None and meant.is_automatic) == (number, is_clear)
+    if number and not is_clear:
+        suggested = suggest_own(body, meant.label, INVITED)
+        assert suggested is not None
+        assert suggested.number == number
+    # Without the question, as after another message of ours, it is none.
+    without = read_among(body, understand(body, kind.vocabulary), INVITED)
+    assert without[1] is None or not without[0].is_automatic or body in ("không được", "k dc")
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_asked"),
+    [
+        (ASKED, True),
+        ("Chị có đến tiêm theo lịch được không? TC từ chối", True),
+        ("Ông/bà có bận không?", False),
+        ("Vì sao ông/bà không đến được không?", False),
+        ("Ông/bà có đến được không? Có cần xe đưa đi không?", False),
+        ("Moi ong/ba den du hop.", False),
+    ],
+)
+def test_only_one_question_whether_somebody_comes_is_answered_by_a_bare_yes(
+    asked: str, is_asked: bool
+) -> None:
+    kind = read_content(load_kinds()["hen-tiem"])
+    own = read_among("có", understand("có", kind.vocabulary), kind.own_answers, asked=asked)[1]
+    assert own == (1 if is_asked else None)
+
+
+@pytest.mark.parametrize(
+    "body", ["TC", "không nhận tin nữa", "cứu tôi với, nhà sập rồi", "có người ngất ở nhà"]
+)
+def test_after_a_question_an_opt_out_and_a_cry_stay_what_they_are(body: str) -> None:
+    meant = understand(body, read_content(load_kinds()["moi-du"]).vocabulary)
+    assert read_among(body, meant, INVITED, asked=ASKED)[0] == meant
+
+
+def test_a_question_without_answers_in_words_is_not_answered_by_a_bare_yes() -> None:
+    kind = read_content(load_kinds()["khao-sat"])
+    asked = "Ông/bà có hài lòng không?"
+    assert read_among("có", understand("có", kind.vocabulary), kind.own_answers, asked=asked)[1] is None
