@@ -6,8 +6,12 @@ import time
 from collections.abc import Sequence
 
 from flask import session as cookie
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from campaigns.rules.own_answers import GivenAnswer, OwnAnswer, own_answer, read_word
+from admin.wording.filters import label_of
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.rules.own_answers import GivenAnswer, OwnAnswer, own_answer, read_own_answers, read_word
 from outreach.rules.errors import BadInput
 
 _OPENED = "answers_opened"
@@ -26,6 +30,27 @@ def opened_campaigns() -> list[int]:
 
 def _kept() -> dict[str, int]:
     return {each: until for each, until in cookie.get(_OPENED, {}).items() if until > time.time()}
+
+
+def read_said_of(session: Session, campaign: Campaign, contacts: Sequence[int]) -> dict[int, str]:
+    """Return what these people answered last in a campaign whose answers the reader may see, in words."""
+    own = read_own_answers(campaign.content)
+    rows = session.execute(
+        select(Recipient.contact_id, Recipient.answer, Recipient.own_answer)
+        .where(
+            Recipient.campaign_id == campaign.id,
+            Recipient.contact_id.in_(contacts),
+            Recipient.answer.is_not(None),
+        )
+        .order_by(Recipient.id)
+    )
+    return {
+        contact_id: given.text
+        if (given := own_answer(own, number))
+        else label_of(label, "answer", campaign.kind)
+        for contact_id, label, number in rows
+        if contact_id is not None
+    }
 
 
 def read_said(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer | None:

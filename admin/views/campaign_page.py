@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
+from admin.views.answered import opened_campaigns, read_said
+from admin.views.inbox import answers_of
 from admin.wording.campaigns import (
     ShownChange,
     ShownLift,
@@ -20,8 +23,11 @@ from admin.wording.campaigns import (
     show_lifts,
 )
 from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.analytics.collisions import count_repeated
+from campaigns.analytics.progress_counts import count_answers
 from campaigns.analytics.reach import read_reach, step_lifts
 from campaigns.cases.case_list import count_open as count_open_cases
+from campaigns.cases.conversation import OFFICER_LABELS, visible_campaigns
 from campaigns.models.campaigns import (
     Campaign,
     CampaignDecision,
@@ -49,10 +55,11 @@ from campaigns.planning.preview import AudiencePreview, Preview, build_preview
 from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
+from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
 from campaigns.second_wave import refuse_wave
-from outreach.accounts.permissions import organisations_of
+from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.accounts.users import name_of
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, Role, User
@@ -113,9 +120,46 @@ def sheet_context(
         "campaign_id": campaign.id,
         **read_talk(session, campaign, user, is_over=sheet.is_over),
         "urgent_cap": MAX_PER_DAY,
+        "results": read_results(session, campaign, user) if campaign.launched_at else None,
         "waiting_cases": sum(count_open_cases(session, user, campaign.id).values()) if panel else 0,
         **read_wrong_texts(session, campaign, user),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ShownResult:
+    """How many gave an answer; `word` is what the directory is filtered by, "" where the reader may not see who they are."""
+
+    text: str
+    people: int
+    word: str
+
+
+def read_results(session: Session, campaign: Campaign, user: User) -> tuple[list[ShownResult], int]:
+    """Return how many of a campaign's recipients gave each answer, and how many none, within the reader's scope."""
+    own = read_own_answers(campaign.content)
+    counts = count_answers(session, campaign.id, seen=visible_to(session, user, ContactList.organisation_id))
+    texts = answers_of(campaign.kind, own, OFFICER_LABELS)
+    opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
+    is_named = may_open(user.role, "contacts.index") and campaign.id in dict(
+        visible_campaigns(session, user, opened=opened)
+    )
+    results, rest = [], dict(counts)
+    unanswered = rest.pop((None, None), 0)
+    for word, text in texts.items():
+        said = read_said(word, own)
+        people = sum(
+            n
+            for (label, number), n in counts.items()
+            if said and label and (number == said.own if said.own else label is said.label)
+        )
+        for key in [k for k in rest if said and (k[1] == said.own if said.own else k[0] is said.label)]:
+            del rest[key]
+        if people or (said and said.own):
+            results.append(ShownResult(text, people, word if is_named else ""))
+    if others := sum(rest.values()):
+        results.append(ShownResult(_("Trả lời khác"), others, ""))
+    return results, unanswered
 
 
 def read_talk(session: Session, campaign: Campaign, user: User, *, is_over: bool) -> dict[str, Any]:
@@ -277,6 +321,7 @@ class CampaignSheet:
     starts_at: datetime | None
     deadline: datetime | None
     is_health: bool  # then nobody is found by an answer
+    repeated: int  # people who would be skipped, as they have just had the same text
 
 
 def cards_to_open(sheet: CampaignSheet) -> list[str]:
@@ -358,6 +403,9 @@ def read_sheet(
         starts_at=campaign.starts_at,
         deadline=campaign.deadline,
         is_health=campaign.is_health,
+        repeated=count_repeated(session, campaign, settings=settings, at=max(now, shown.begins_at))
+        if campaign.state in (CampaignState.SUBMITTED, CampaignState.APPROVED)
+        else 0,
     )
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from admin.forms import Form, communes, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
-from admin.views.answered import opened_campaigns, read_said
+from admin.views.answered import opened_campaigns, read_said, read_said_of
 from admin.views.base import AdminPage, requested_day
 from admin.views.contact_forms import (
     AddNumberForm,
@@ -153,12 +153,14 @@ class ContactsView(AdminPage):
                 if history.days and day != history.days[-1]
                 else {}
             )
+            told = read_said_of(session, asked, [line.id for line in page.lines]) if asked else None
         query = {key: value for key, value in args.items() if value and key in _KEPT}
         return self.render(
             "contacts/directory.html",
             wanted=filters,
             campaign_id=campaign_id,
             answer=answer,
+            said=told,
             page=page,
             kept=query,
             units=day,

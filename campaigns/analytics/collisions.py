@@ -13,15 +13,18 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from campaigns.delivery.message_data import recent_messages
 from campaigns.delivery.streams import step_times
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Message
 from campaigns.planning.audience import audience_query, planned_phones
 from campaigns.rules.audience import AudienceQuery
 from campaigns.rules.collisions import WEEK, StepMoment, find_collision, steps_just_before
+from campaigns.rules.delivery import hash_content
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.permissions import visible_to
 from outreach.core.cache import cached_count
+from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Membership, Suppression
 from outreach.runtime import Runtime
@@ -91,6 +94,36 @@ def read_collisions(
         for of, found in counted.items()
         if int(of) in seen
     }
+
+
+def count_repeated(session: Session, campaign: Campaign, *, settings: Settings, at: datetime) -> int:
+    """Return to how many people a campaign's first message would not go at a moment, as they have just had the same content.
+
+    That is what `refusal_reason` skips a message for. Nothing is read of the audience while no such step has been opened.
+    """
+    first = campaign.steps[0]
+    own = {hash_content(text, step=1) for text in (first.text, first.text_b, *first.texts.values()) if text}
+    others = session.scalars(
+        select(Step).where(
+            Step.number == 1, Step.campaign_id != campaign.id, Step.opened_at > at - timedelta(days=30)
+        )
+    )
+    same = [
+        step.id
+        for step in others
+        if own
+        & {hash_content(text, step=1) for text in (step.text, step.text_b, *step.texts.values()) if text}
+    ]
+    if not same or campaign.corrects or campaign.recipients is not None:
+        return 0
+    phones = select(Message.phone_id).where(Message.step_id.in_(same), Message.state.not_in(_LEFT_NOTHING))
+    _recent, contents = recent_messages(session, phones, now=at)
+    had = {phone for phone, content in contents if content in own}
+    if not had:
+        return 0
+    query = audience_query(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
+    every = max(1, len(had) // MOST_PHONES)
+    return every * len(had & planned_phones(session, query, every=every))
 
 
 class _Collisions:

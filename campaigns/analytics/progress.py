@@ -41,7 +41,7 @@ from campaigns.goals.official_figures import Official, add_up_official, latest_o
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import words_of
 from campaigns.rules.agencies import StaffTotal
-from campaigns.rules.forecast import Forecast, Wave, forecast_goal
+from campaigns.rules.forecast import Forecast, Wave, by_day, forecast_goal
 from campaigns.rules.goals import Goal, Goals, GoalScope, GoalSubject, people_for
 from campaigns.rules.progress import (
     HeadlineGoal,
@@ -258,7 +258,7 @@ def read_progress(
     reach = _read_reach(session, figures.scope, user=user, redis=redis, now=now)
     unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
     own_lists = organisations_of(session, user)
-    waves = [
+    waves = by_day(
         wave
         for each in campaigns
         for wave in waves_of(
@@ -267,7 +267,7 @@ def read_progress(
             unanswered=unanswered,
             now=now,
         )
-    ]
+    )
     head = _with_forecast(figures.head, waves, today=today)
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}

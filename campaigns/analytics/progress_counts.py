@@ -345,6 +345,19 @@ def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: date
     return [OwnCount(*row) for row in _cached(redis, scope, "own", count)["rows"]]
 
 
+def count_answers(
+    session: Session, campaign_id: int, *, seen: ColumnElement[bool]
+) -> dict[tuple[Label | None, int | None], int]:
+    """Count a campaign's recipients by what they answered and which of its own answers; None is not yet."""
+    rows = session.execute(
+        select(AnswerTotal.answer, AnswerTotal.own_answer, func.sum(AnswerTotal.people))
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id == campaign_id, seen)
+        .group_by(AnswerTotal.answer, AnswerTotal.own_answer)
+    )
+    return {(label, own): int(people) for label, own, people in rows if people}
+
+
 def question_of(campaigns: Sequence[Campaign]) -> str:
     """Return the question that own answers are to, the newest campaign's; "" where none has own answers."""
     asking = [campaign.content for campaign in campaigns if campaign.content.get("own_answers")]

@@ -18,9 +18,11 @@ from campaigns.planning.kinds import all_kinds
 from campaigns.planning.list_fields import FieldFacts
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending
+from campaigns.rules.content import read_content, render_reply
 from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import Draft, StepDraft
 from campaigns.rules.list_fields import fill_fields, parse_text
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Pause, common_hours, due_times, find_pauses, opens_at
 from campaigns.rules.sending_status import estimated_finish
 from campaigns.rules.states import Exclusion
@@ -99,7 +101,7 @@ class StepPreview:
 class Preview:
     """All that an author or an approver is shown.
 
-    `price_vnd` is that of a segment.
+    `price_vnd` is that of a segment. `replies_vnd`: the most that acknowledgements cost if everybody answers once.
     `begins_at` and `finishes_at` are those of the first message; `pauses` the days without sending that put something off.
     """
 
@@ -110,9 +112,11 @@ class Preview:
     doubts: list[CampaignWarning]
     pauses: list[Pause]
     price_vnd: int
+    replies_vnd: int = 0
 
     @property
     def vnd(self) -> int:
+        """Return the most that the campaign's own messages cost: what the budget and the limit of one approval are about."""
         return sum(step.cost.vnd for step in self.steps)
 
     @property
@@ -184,7 +188,41 @@ def build_preview(
         now=now,
     )
     pauses = find_pauses(starts, steps_planned, hours, quiet, ends_at=finishes_at)
-    return Preview(audience, steps, begins_at, finishes_at, find_warnings(draft, facts), pauses, price)
+    doubts = find_warnings(draft, facts)
+    per_answer = dearest_reply(draft, audience, link=link, takes_replies=settings.takes_replies)
+    replies_vnd = audience.recipients * per_answer * price
+    return Preview(audience, steps, begins_at, finishes_at, doubts, pauses, price, replies_vnd)
+
+
+def dearest_reply(draft: Draft, audience: AudiencePreview, *, link: str, takes_replies: bool) -> int:
+    """Return the most segments of the one message that acknowledges an answer, in any language, with the longest name.
+
+    What the page receives it acknowledges itself, but for an opt-out, which is always confirmed.
+    """
+    values = {
+        "name": max(audience.names or [EXAMPLE_NAME], key=len),
+        "link": link,
+        "time": "00:00 ngay 01/01/2026",
+    }
+    most = 1
+    for language in (VIETNAMESE, *draft.content.get("languages", {})):
+        content = read_content(draft.content, language)
+        texts = [content.wording(Label.OPT_OUT).reply]
+        if takes_replies:
+            texts += [own.reply for own in content.own_answers]
+            texts += [wording.reply for wording in content.answers.values()]
+        unaccented = drops_accents(language, draft)
+        most = max(
+            [
+                most,
+                *(
+                    measure(render_reply(text, values), unaccented=unaccented).segments
+                    for text in texts
+                    if text
+                ),
+            ]
+        )
+    return most
 
 
 def _other_apps(session: Session, draft: Draft) -> frozenset[str]:

@@ -9,7 +9,7 @@ how well it foretold the days that are over, and what is stated is their mixture
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise, product
@@ -40,6 +40,14 @@ class Wave:
 
     day: date
     people: int
+
+
+def by_day(waves: Iterable[Wave]) -> list[Wave]:
+    """Return one wave a day, in their order, with the messages of all waves of that day."""
+    sums: dict[date, int] = {}
+    for wave in waves:
+        sums[wave.day] = sums.get(wave.day, 0) + wave.people
+    return [Wave(day, people) for day, people in sorted(sums.items())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -581,3 +581,27 @@ def test_what_an_own_answer_counts_as_is_chosen_in_the_campaign(world: World, cl
     refused = post(client, "/admin/campaigns/new", **filled(**promised))
     assert refused.status_code == 422
     assert "chữ trên nút là lời hẹn" in refused.text
+
+
+def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(3)
+    first = world.launch()
+    world.send()
+    signed_in(client, APPROVER)
+    assert "Chưa ai trả lời." in client.get(f"/admin/people/?campaign={first}").text
+    world.reply(number(0), "1", gateway_id="SM1")
+    sheet = client.get(f"/admin/campaigns/{first}/").text
+    assert "chưa trả lời <strong>2</strong>" in sheet
+    assert f"/admin/people/?campaign={first}&amp;answer=installed" in sheet
+    world.add_people(1, first=3)
+    again = world.draft()
+    world.act(again, CampaignAction.SUBMIT)
+    page = client.get(f"/admin/campaigns/{again}/").text
+    assert "4 người (trong đó 3 người đã nhận đúng nội dung này" in page
+    assert "chỉ còn 1 người nhận tin" in page
+    most = world.runtime.settings.price_per_segment_vnd * 4
+    found = re.search(r"chưa kể tin trả lời lại \(nhiều nhất ([\d.]+) đồng", page)
+    assert found
+    assert int(found[1].replace(".", "")) >= most

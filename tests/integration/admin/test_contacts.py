@@ -253,7 +253,9 @@ def test_an_answer_at_the_door_counts_as_an_officers(client: FlaskClient, world:
     post(client, f"/admin/people/{contact_id}/answer", **said, place="phone")
     listed = client.get(f"/admin/people/?campaign={campaign_id}&answer=installed").text
     assert f"/admin/people/{contact_id}/" in listed
-    assert "Không tìm thấy ai" in client.get(f"/admin/people/?campaign={campaign_id}&answer=refuse").text
+    assert (
+        "Chưa ai trả lời như vậy" in client.get(f"/admin/people/?campaign={campaign_id}&answer=refuse").text
+    )
 
 
 def test_what_is_searched_for_stands_in_no_address(

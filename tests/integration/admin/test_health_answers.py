@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -101,14 +103,18 @@ def test_who_answered_is_listed_for_who_works_with_it_on_record(
     sheet, listed = f"/admin/campaigns/{campaign}/", f"/admin/people/?campaign={campaign}"
     signed_in(client, AUDITOR)
     assert "nên ở đây chỉ có số lượng" in client.get(sheet).text
+    assert re.search(r"chưa trả lời <strong>[12]<", client.get(sheet).text), "figures are for all"
     assert post(client, f"{sheet}answers").status_code == 403
 
     signed_in(client, AUTHOR)
     assert client.get(listed).status_code == 404, "not yet opened"
     assert f"{sheet}answers" in client.get(sheet).text
+    assert "&amp;answer=" not in client.get(sheet).text
     assert post(client, f"{sheet}answers").headers["Location"].endswith(listed)
+    assert f"campaign={campaign}&amp;answer=" in client.get(sheet).text, "each figure leads to its people"
     page = client.get(f"{listed}&answer=installed").text
     assert "A Thun 1" in page
+    assert re.search(r'<td data-label="Câu trả lời">[^–<]+</td>', page)
     assert "A Thun 2" not in page
     with world.runtime.db.read() as session:
         entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.see_answers")).one()
