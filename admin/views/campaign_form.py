@@ -42,7 +42,7 @@ from admin.views.campaign_fields import (
 from admin.views.campaign_page import sheet_context
 from admin.views.new_campaign import new_form, suggest_anew
 from admin.views.text_fields import MEANS, add_language, show_languages, show_texts
-from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings
+from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings, tell_gaps
 from admin.wording.errors import show_error
 from admin.wording.filters import clock
 from campaigns.delivery.send_test_message import send_test_message
@@ -441,7 +441,9 @@ class CampaignFormPages(AdminPage):
         # No warning about an empty audience before one was chosen and counted.
         is_counted = bool(query.lists) and not is_counting
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
+        gaps = tell_gaps(filled.draft.steps, str(filled.draft.content.get("asked", "")))
         return {
+            "gaps": gaps,
             "preview": seen,
             "who": read_whom(session, filled.data),
             "kind": filled.form.get("kind", ""),
@@ -453,7 +455,7 @@ class CampaignFormPages(AdminPage):
             "language_names": OTHER_LANGUAGES,
             "is_counting": is_counting,
             "is_chosen": bool(query.lists),
-            "shown_doubts": show_warnings(doubts, is_live=settings.is_live),
+            "shown_doubts": show_warnings(doubts, is_live=settings.is_live, gaps=gaps),
             "example_name": EXAMPLE_NAME,
         }
 

@@ -21,7 +21,7 @@ from admin.views.answered import keep_opened
 from admin.views.campaign_audience import read_whom
 from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open, read_wave, sheet_context
 from admin.views.correct_texts import CampaignTextPages
-from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings
+from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings, tell_gaps
 from admin.wording.filters import number
 from campaigns.cases.conversation import open_campaign_answers
 from campaigns.delivery.send_test_message import send_test_message
@@ -143,7 +143,12 @@ class CampaignsView(CampaignTextPages):
             shown_text=request.args.get("shown_text", "0"),
             languages=OTHER_LANGUAGES,
             language_names=OTHER_LANGUAGES,
-            shown_doubts=show_warnings(sheet.preview.doubts, is_live=settings.is_live),
+            shown_doubts=show_warnings(
+                sheet.preview.doubts,
+                is_live=settings.is_live,
+                gaps=tell_gaps(draft.steps, str(draft.content.get("asked", ""))),
+                form=url_for("campaigns.edit", campaign_id=campaign.id) if "edit" in sheet.may else None,
+            ),
             example_name=EXAMPLE_NAME,
             passes_opt_outs=settings.urgent_passes_opt_outs,
             wave=read_wave(

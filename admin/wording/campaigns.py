@@ -14,15 +14,19 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
 
 from admin.wording.filters import LABELS, kind_titles, label_of, number, percent
 from campaigns.analytics.reach import StepLift
 from campaigns.planning.drafts import VersionChange
+from campaigns.planning.kinds import load_kinds
 from campaigns.rules.audience import Answered, Smartphone
 from campaigns.rules.content_texts import split_content
+from campaigns.rules.draft import StepDraft
 from campaigns.rules.reach import ShareDifference
 from campaigns.rules.warnings import CampaignWarning
 from outreach.rules.languages import NAMES as LANGUAGES
+from outreach.rules.sms_template import find_gaps, split_gaps
 
 # What is wrong and what to do.
 DOUBTS: dict[CampaignWarning, Any] = {
@@ -44,7 +48,7 @@ DOUBTS: dict[CampaignWarning, Any] = {
         "Có câu trả lời là lời hẹn mà đang được tính là đã làm. Nếu không phải như vậy, hãy mở “Câu hỏi, trang trả lời và lời đáp”, chọn cho câu ấy “chưa làm, mới hẹn (không tính vào kết quả)”."
     ),
     CampaignWarning.TEXT_GAPS: _l(
-        "Tin còn chỗ phải điền trong ngoặc vuông, ví dụ [địa điểm]. Điền xong mới trình phê duyệt được."
+        "Tin còn dấu ngoặc vuông quanh chữ, ví dụ [địa điểm]. Điền và bỏ dấu ngoặc xong mới trình phê duyệt được."
     ),
     CampaignWarning.NO_LINK: _l(
         "Tin thiếu {link}: người nhận không mở được trang trả lời. Hãy chèn Liên kết vào tin."
@@ -107,19 +111,58 @@ _UNREGISTERED_IN_TRAINING = _l(
 )
 
 
-def show_warnings(doubts: Sequence[CampaignWarning], *, is_live: bool) -> list[tuple[str, str]]:
+def tell_gaps(steps: Sequence[StepDraft], asked: str) -> dict[int, str]:
+    """Return what is to be done with each message's square brackets that are about no field; a message without is left out.
+
+    `asked` is what the campaign's own kind suggests.
+    """
+    suggested = {gap for kind in load_kinds().values() for gap in find_gaps(str(kind.get("asked", "")))}
+    told = {}
+    for n, step in enumerate(steps):
+        to_fill, filled = split_gaps(step.all_texts, suggested | {*find_gaps(asked)})
+        sentences = []
+        if to_fill:
+            gaps = ", ".join(to_fill)
+            sentences.append(
+                _("Còn phải điền: %(gaps)s. Viết nội dung thật thay cho cả dấu ngoặc.", gaps=gaps)
+            )
+        if filled:
+            words = ", ".join(f"“{gap[1:-1].strip()}”" for gap in filled)
+            sentences.append(_("Bỏ dấu ngoặc vuông quanh %(words)s.", words=words))
+        if sentences:
+            told[n] = " ".join(sentences)
+    return told
+
+
+def show_warnings(
+    doubts: Sequence[CampaignWarning],
+    *,
+    is_live: bool,
+    gaps: Mapping[int, str] | None = None,
+    form: str | None = "",
+) -> list[tuple[str, str]]:
     """Return severity and text of each warning.
 
-    In training, warnings about real sending are milder or left out.
+    In training, warnings about real sending are milder or left out. `gaps` are those that `tell_gaps` tells, with links
+    to their fields on the page `form`, if it is given.
     """
     shown = []
     for doubt in doubts:
-        if is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
+        if doubt is CampaignWarning.TEXT_GAPS and gaps:
+            shown.append(("error", Markup(" ").join(_linked(n, told, form) for n, told in gaps.items())))
+        elif is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
             level = "error" if doubt in _ERRORS else "info" if doubt in _HINTS else "warning"
             shown.append((level, DOUBTS[doubt]))
         elif doubt is CampaignWarning.SENDER_UNREGISTERED:
             shown.append(("info", _UNREGISTERED_IN_TRAINING))
-    return [(level, str(sentence)) for level, sentence in shown]
+    return [(level, sentence if isinstance(sentence, Markup) else str(sentence)) for level, sentence in shown]
+
+
+def _linked(step: int, told: str, form: str | None) -> Markup:
+    name = _("Lần nhắc %(n)s", n=step) if step else _("Tin đầu")
+    if form is None:
+        return Markup("{}: {}").format(name, told)
+    return Markup('<a href="{}#{}">{}</a>: {}').format(form, "step" if step else "text", name, told)
 
 
 def sent_a_trial() -> str:

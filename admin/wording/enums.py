@@ -61,7 +61,9 @@ FAMILIES: dict[str, dict[Any, Any]] = {
             "Tải lên tệp Excel hoặc CSV của một tổ chức; hệ thống kiểm tra từng số trước khi lưu."
         ),
         FirstStep.TEXT: _l("Viết tin, chọn người nhận, xem trước trên điện thoại, biết trước chi phí."),
-        FirstStep.TEST: _l("Ở chiến dịch, mục Nội dung: bấm Gửi thử để đọc tin như người dân đọc."),
+        FirstStep.TEST: _l(
+            "Ở trang chiến dịch, dưới “Tin trên máy người nhận”: bấm Gửi thử để đọc tin như người dân đọc."
+        ),
         FirstStep.SUBMITTED: _l("Ở chiến dịch, mục Duyệt: bấm Trình phê duyệt."),
         FirstStep.APPROVED: _l("Người khác đọc và duyệt; bị trả lại thì sửa rồi trình lần nữa."),
         FirstStep.SENT: _l("Duyệt xong, mở chiến dịch và bấm gửi; theo dõi ngay trên trang đó."),

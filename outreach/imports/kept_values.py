@@ -50,6 +50,29 @@ def store_values(
     return new
 
 
+def find_new_values(
+    session: Session, values: Iterable[tuple[int, Mapping[str, str]]], *, list_id: int
+) -> set[int]:
+    """Return the people of whom these values say something else than a list's latest ones; call it before they are stored."""
+    told = list(values)
+    if not told:
+        return set()
+    people = values_subquery(session, {contact_id for contact_id, _of_person in told}, BigInteger)
+    latest = {
+        (contact_id, name): value
+        for contact_id, name, value in session.execute(
+            select(KeptValue.contact_id, KeptValue.name, KeptValue.value)
+            .where(KeptValue.list_id == list_id, KeptValue.contact_id.in_(people))
+            .order_by(KeptValue.import_id)
+        )
+    }
+    return {
+        contact_id
+        for contact_id, of_person in told
+        if any(latest.get((contact_id, name)) != value for name, value in of_person.items())
+    }
+
+
 def remove_values(session: Session, which: ColumnElement[bool], *, organisation_id: int) -> None:
     """Remove values of an organisation's lists, and the names under which a list then has none."""
     change_rows(session, delete(KeptValue).where(which))

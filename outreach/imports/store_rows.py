@@ -28,7 +28,7 @@ from outreach.imports.issues import (
     close_corrected_issues,
     save_issues,
 )
-from outreach.imports.kept_values import store_values
+from outreach.imports.kept_values import find_new_values, store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.models.contacts import ContactList, ListImport
 from outreach.rules.list_rows import CheckedRow
@@ -128,6 +128,7 @@ def store_rows(
     at_the_door: dict[int, ImportedContact] = {}  # by row
     named: dict[str, ImportedContact] = {}
     kept: list[tuple[ImportedContact, Mapping[str, str]]] = []
+    same: list[tuple[ImportedContact, Mapping[str, str]]] = []  # nothing new of them, but for the values
     organisation_id, names = references
     for row in rows:
         parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
@@ -147,10 +148,18 @@ def store_rows(
                 kept.append((person, row.values))
             if n == 0:  # a row counts once, however many people it names
                 counts[outcome] += 1
+                if outcome == "unchanged" and row.values:
+                    same.append((person, row.values))
                 if names and row.row in names:
                     named[names[row.row]] = person
                 questions += [(row, each, person) for each in questions_about(row, person, known_areas)]
     merger.write()
+    told_more = find_new_values(
+        session, ((person.id, values) for person, values in same), list_id=list_import.list_id
+    )
+    more = sum(person.id in told_more for person, _values in same)
+    counts["updated"] += more
+    counts["unchanged"] -= more
     store_values(session, ((person.id, values) for person, values in kept), list_import=list_import)
     set_references(session, organisation_id, {name: person.id for name, person in named.items()})
     carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)

@@ -1,7 +1,7 @@
 """Message template with fields: checked once when it is saved, rendered for each recipient. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
@@ -91,6 +91,12 @@ _GAP = re.compile(r"\[[^\[\]{}]*[a-zà-ỹ][^\[\]{}]*\]")
 def find_gaps(text: str) -> list[str]:
     """Return what an officer has yet to fill in: "[địa điểm]". Capitals alone, as in "[QC]", are no gap."""
     return _GAP.findall(text)
+
+
+def split_gaps(texts: Iterable[str], suggested: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return the gaps of texts that are as they were suggested, and those in whose brackets something was written."""
+    found = list(dict.fromkeys(gap for text in texts for gap in find_gaps(text)))
+    return [gap for gap in found if gap in suggested], [gap for gap in found if gap not in suggested]
 
 
 def _close_gap(before: str, after: str) -> tuple[str, str]:

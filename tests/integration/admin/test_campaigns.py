@@ -162,6 +162,25 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, 
         assert session.scalar(select(Recipient.id)) is None
 
 
+def test_brackets_that_were_filled_in_or_not_are_told_beside_the_text_and_in_the_review(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    text = "Mời[ {name}] họp lúc [7h30, 3/12] tại [địa điểm], TC từ chối"
+    page = post(client, "/admin/campaigns/preview", **filled(kind="moi-du", text=text)).text
+    told = "Còn phải điền: [địa điểm]. Viết nội dung thật thay cho cả dấu ngoặc. Bỏ dấu ngoặc vuông quanh “7h30, 3/12”."
+    assert f'<p class="field-error">{told}</p>' in page
+    assert f'<a href="#text">Tin đầu</a>: {told}' in page
+    assert "mỗi người có liên kết riêng" not in page
+    done = post(
+        client,
+        "/admin/campaigns/preview",
+        **filled(kind="moi-du", text=text.replace("[7h30, 3/12] tại [địa điểm]", "7h30")),
+    ).text
+    assert "field-error" not in done
+    assert "dấu ngoặc" not in done
+
+
 def test_nobody_is_missed_before_a_list_was_chosen_and_typing_waits_for_no_count(
     client: FlaskClient, world: World
 ) -> None:

@@ -246,7 +246,12 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
     people = "A Thun,0905000123,8h,Thôn 1\nY Rơ,0905000124,gọi 0905000125,Thôn 2\n"
     hand_in(client, world, "a.csv", f"Họ tên,SĐT,Giờ hẹn,Chỗ\n{people}".encode())
     work_on(world)
-    fields = columns_of(client.get("/admin/imports/1/").text)
+    page = client.get("/admin/imports/1/").text
+    for column in ("Giờ hẹn", "Chỗ"):  # the first screen says so, with a link to the choice
+        found = re.search(rf'{column} · <a href="#(choose-1-\d+)"', page)
+        assert found
+        assert f'id="{found[1]}"' in page
+    fields = columns_of(page)
     columns = {fields["Họ tên"]: "name", fields["SĐT"]: "phone", fields["Giờ hẹn"]: "field:"}
     place = fields["Chỗ"]
     for name, said in {
@@ -260,6 +265,7 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
     work_on(world)
     page = client.get("/admin/imports/1/").text
     assert 'value="nơi hẹn"' in page
+    assert "Cột không dùng" not in page
     assert "1 ô của cột điền vào tin nhắn không được giữ" in page
     assert "giờ hẹn: có số điện thoại" in " ".join(page.split())
     post(client, "/admin/imports/1/confirm")

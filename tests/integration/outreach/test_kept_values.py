@@ -193,3 +193,10 @@ def test_values_are_exported_and_erased_with_the_person(office: World, tmp_path:
     erase_contact(office.runtime, ask(RequestKind.ERASE), secret_key=key, user=approver, now=office.now)
     with office.runtime.db.read() as session:
         assert session.scalars(select(KeptValue.value)).all() == []
+
+
+def test_who_got_another_value_is_counted_as_told_more_of(office: World, tmp_path: Path) -> None:
+    people = [f"{name},Đăk Mar,{local(n)},{{}}," for n, name in enumerate(("A Thun", "Y Rơ"), 1)]
+    bring(office, write(tmp_path, people[0].format("7h"), people[1].format("8h")))
+    again = bring(office, write(tmp_path, people[0].format("7h"), people[1].format("9h")))
+    assert (again.updated, again.unchanged) == (1, 1)
