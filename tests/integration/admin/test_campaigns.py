@@ -624,3 +624,4 @@ def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(
     found = re.search(r"chưa kể tin trả lời lại \(nhiều nhất ([\d.]+) đồng", page)
     assert found
     assert int(found[1].replace(".", "")) >= most
+    assert f"Nhiều nhất {found[1]} đồng nếu mỗi người trả lời một lần." in page, "the question says the same"
