@@ -270,6 +270,14 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
     assert "giờ hẹn: có số điện thoại" in " ".join(page.split())
     post(client, "/admin/imports/1/confirm")
     work_on(world)
+    page = client.get("/admin/imports/1/").text
+    listed = re.search(r'href="(/admin/lists/\d+/)"', page)
+    assert listed
+    for shown in (page, client.get(listed[1]).text):  # nothing waits: a campaign is what comes next
+        assert re.findall(r'class="button primary"[^>]*>([^<]+)', shown) == [
+            "Soạn chiến dịch cho danh sách này"
+        ]
+        assert "Quyết định các dòng chờ" not in shown
     with world.runtime.db.read() as session:
         kept = select(KeptValue.name, KeptValue.value).order_by(KeptValue.contact_id, KeptValue.name)
         assert [*map(tuple, session.execute(kept))] == [
