@@ -137,7 +137,7 @@ def test_the_same_content_is_what_a_number_gets_in_its_own_language(world: World
         session.execute(update(Phone).where(Phone.e164 == number(1)).values(language="sed"))
     world.launch(text="Mời cài: {link}", texts={"sed": "sed: {link}"})
     world.send()
-    again = world.launch(name="Đợt hai", text="Xin mời cài: {link}", texts={"sed": "[SED]  {link}"})
+    again = world.launch(name="Đợt hai", text="Xin mời cài: {link}", texts={"sed": "SED:  {link}"})
     other = world.launch(name="Đợt ba", text="Mời cài: {link}", texts={"sed": "[khác] {link}"})
     world.send()
     sent = [(line["To"], line["Body"].split(" http")[0]) for line in world.simulator.ledger()]
