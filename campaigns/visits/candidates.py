@@ -109,7 +109,8 @@ def find_candidates(
     ]
     if area_code:
         conditions.append(Contact.area_code == area_code)
-    rows = session.execute(query.where(*conditions).limit(_MOST_PEOPLE + 1)).all()
+    # In order: a village is called as its first person has it.
+    rows = session.execute(query.where(*conditions).order_by(Contact.id).limit(_MOST_PEOPLE + 1)).all()
     if len(rows) > _MOST_PEOPLE:
         raise BadInput("visit_people_many", most=_MOST_PEOPLE)
     contacts = [row[3] for row in rows]
