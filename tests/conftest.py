@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     night = [] if RUNS_ALL else [item for item in items if item.get_closest_marker("night")]
     if night:
         config.hook.pytest_deselected(items=night)
-        items[:] = [item for item in items if item not in set(night)]
+        items[:] = [item for item in items if not item.get_closest_marker("night")]
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 

@@ -311,7 +311,7 @@ def page_of(
     newest_first: bool = False,
     **values: Any,
 ) -> tuple[Sequence[Any], str | None]:
-    """Return a page of a query's rows in the order of `key`, the id of what stands first in a row, and the address of the next one."""
+    """Return a page of a query's rows in the order of `key`, the id of the first entity in a row, and the address of the next one."""
     limit, after = page
     if after is not None:
         query = query.where(key < after if newest_first else key > after)

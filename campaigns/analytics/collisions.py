@@ -101,19 +101,13 @@ def count_repeated(session: Session, campaign: Campaign, *, settings: Settings, 
 
     That is what `refusal_reason` skips a message for. Nothing is read of the audience while no such step has been opened.
     """
-    first = campaign.steps[0]
-    own = {hash_content(text, step=1) for text in (first.text, first.text_b, *first.texts.values()) if text}
+    own = _first_contents(campaign.steps[0])
     others = session.scalars(
         select(Step).where(
             Step.number == 1, Step.campaign_id != campaign.id, Step.opened_at > at - timedelta(days=30)
         )
     )
-    same = [
-        step.id
-        for step in others
-        if own
-        & {hash_content(text, step=1) for text in (step.text, step.text_b, *step.texts.values()) if text}
-    ]
+    same = [step.id for step in others if own & _first_contents(step)]
     if not same or campaign.corrects or campaign.recipients is not None:
         return 0
     phones = select(Message.phone_id).where(Message.step_id.in_(same), Message.state.not_in(_LEFT_NOTHING))
@@ -124,6 +118,10 @@ def count_repeated(session: Session, campaign: Campaign, *, settings: Settings, 
     query = audience_query(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
     every = max(1, len(had) // MOST_PHONES)
     return every * len(had & planned_phones(session, query, every=every))
+
+
+def _first_contents(step: Step) -> set[str]:
+    return {hash_content(text, step=1) for text in (step.text, step.text_b, *step.texts.values()) if text}
 
 
 class _Collisions:

@@ -61,7 +61,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """TimelineEntry of the line. `word` is a value with a label of the family `family`; `talk` is the campaign it came through.
+    """Entry of the line. `word` is a value with a label of the family `family`; `talk` is the campaign it came through.
 
     `text` was written by somebody, `note` says more: a number, a list, a reason. `row` is the row of a
     file, `subject` the id of a merge or a list.

@@ -212,16 +212,8 @@ def dearest_reply(draft: Draft, audience: AudiencePreview, *, link: str, takes_r
             texts += [own.reply for own in content.own_answers]
             texts += [wording.reply for wording in content.answers.values()]
         unaccented = drops_accents(language, draft)
-        most = max(
-            [
-                most,
-                *(
-                    measure(render_reply(text, values), unaccented=unaccented).segments
-                    for text in texts
-                    if text
-                ),
-            ]
-        )
+        for text in filter(None, texts):
+            most = max(most, measure(render_reply(text, values), unaccented=unaccented).segments)
     return most
 
 

@@ -63,7 +63,7 @@ class HttpGateway(Gateway):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Raise GatewayUnavailable for whatever goes wrong with a question that changes nothing."""
+        """Raise GatewayUnavailable where a question that changes nothing fails in any way."""
         failed: tuple[type[Exception], ...] = (RequestNotSent, *self._unknown)
         try:
             yield
