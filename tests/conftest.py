@@ -34,6 +34,23 @@ os.environ["LOA_LANG"] = "vi"  # of commands, whatever the machine's locale
 # Most of what is tested does not differ by database; tests of what does are marked `both_databases`.
 DATABASES = ["sqlite", "postgresql"] if RUNS_ALL else ["postgresql"]
 
+# Of what runs on PostgreSQL, these run on SQLite in each run: people and their lists, what is sent once, and what is counted.
+# The rest does in `make test-all`: there one way of storing is enough to show that the pages do what they say.
+ON_SQLITE = (
+    "tests/integration/outreach/",
+    *(
+        f"tests/integration/campaigns/test_{name}.py"
+        for name in (
+            "send_messages",
+            "leases",
+            "answer_totals",
+            "merge_people",
+            "retention",
+            "erase_contact",
+            "shared_limits",
+        )
+    ),
+)
 LONG = ("tests/integration/workers/", "tests/integration/admin/test_walk.py", "tests/browser/")
 
 
@@ -74,12 +91,19 @@ def pytest_runtest_logfinish() -> None:
         gc.collect()
 
 
+def _is_for_the_night(item: pytest.Item, names: set[str]) -> bool:
+    twin = item.nodeid.replace("sqlite", "postgresql")
+    is_second = twin != item.nodeid and twin in names and not item.nodeid.startswith(ON_SQLITE)
+    return is_second or item.get_closest_marker("night") is not None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What starts processes and waits for them comes first: at the end one worker would wait for the other."""
-    night = [] if RUNS_ALL else [item for item in items if item.get_closest_marker("night")]
+    names = {item.nodeid for item in items}
+    night = {item for item in items if not RUNS_ALL and _is_for_the_night(item, names)}
     if night:
-        config.hook.pytest_deselected(items=night)
-        items[:] = [item for item in items if not item.get_closest_marker("night")]
+        config.hook.pytest_deselected(items=list(night))
+        items[:] = [item for item in items if item not in night]
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 

@@ -158,7 +158,7 @@ class MigratedDatabase:
         self._upgrade()
 
     def empty(self) -> None:
-        """Make it as it is right after migrating: end other connections, migrate if needed, delete all rows."""
+        """Make it as it is right after migrating: end what others do, migrate if needed, delete all rows."""
         try:
             self._disconnect_others()
         except psycopg.OperationalError:  # a test has ended our connection with the others
@@ -174,7 +174,8 @@ class MigratedDatabase:
     def _disconnect_others(self) -> None:
         self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND (state <> 'idle'"
+            " OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory'))"
         )
 
     def _is_current(self) -> bool:
