@@ -104,8 +104,8 @@
     if (!link) return;
     event.preventDefault();
     const field = document.getElementById(link.dataset.field);
-    field.open = true;
-    field.querySelector(".inner :is(input, select)")?.focus();
+    for (const around of [field, field.closest("details.more")]) if (around) around.open = true;
+    field.querySelector("[id^=in-] :is(input, select)")?.focus();
     field.scrollIntoView({ block: "nearest" });
   });
 

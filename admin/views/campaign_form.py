@@ -40,7 +40,7 @@ from admin.views.campaign_fields import (
     read_reminders,
 )
 from admin.views.campaign_page import sheet_context
-from admin.views.new_campaign import new_form, suggest_anew
+from admin.views.new_campaign import find_unusual, new_form, suggest_anew, usual_issuers, usual_sender
 from admin.views.text_fields import MEANS, add_language, show_languages, show_texts
 from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings, tell_gaps
 from admin.wording.errors import show_error
@@ -366,15 +366,17 @@ class CampaignFormPages(AdminPage):
             )
         kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
         choices = read_choices(session, user, languages)
+        # A form that was not sent yet shows no errors for fields that are still empty.
+        errors = {
+            k: v
+            for k, v in filled.errors.items()
+            if not fresh or filled.form.get(k) or k in ("trial", "segment")
+        }
         page: str = self.render(
             "campaigns/campaign.html",
             form=filled.form,
-            # A form that was not sent yet shows no errors for fields that are still empty.
-            errors={
-                k: v
-                for k, v in filled.errors.items()
-                if not fresh or filled.form.get(k) or k in ("trial", "segment")
-            },
+            errors=errors,
+            wrong_cards={_card_of(key) for key in errors if key not in _ALWAYS_SHOWN},
             campaign=campaign,
             opened=[_card_to_open(filled, shown_errors)],
             writing=writing,
@@ -444,6 +446,10 @@ class CampaignFormPages(AdminPage):
         gaps = tell_gaps(filled.draft.steps, str(filled.draft.content.get("asked", "")))
         return {
             "gaps": gaps,
+            "unusual": find_unusual(
+                filled.form, kinds=self._kinds(), issuers=usual_issuers(session, user, filled.form)
+            ),
+            "is_usual_sender": filled.form.get("sender") in {usual_sender(session, user)} - {""},
             "preview": seen,
             "who": read_whom(session, filled.data),
             "kind": filled.form.get("kind", ""),
@@ -520,6 +526,12 @@ _CARDS = {
     "when": ("window", "starts_at", "deadline", "pace", "cap_per_day", "budget_vnd", "urgent", "goal"),
     "words": ("",),
 }
+# Fields that do not stand in "Thêm lựa chọn" of their card; a wrong sender neither.
+_ALWAYS_SHOWN = ("name", "kind", "form", "trial", "lists", "text", "fields", "sender", "window", "starts_at")
+
+
+def _card_of(key: str) -> str:
+    return next(card for card, fields in _CARDS.items() if key.startswith(fields))
 
 
 def _card_to_open(filled: CampaignFormData, shown_errors: Sequence[tuple[str, str, str]]) -> str:
@@ -527,7 +539,5 @@ def _card_to_open(filled: CampaignFormData, shown_errors: Sequence[tuple[str, st
     chosen = filled.form.get("card", "")
     if chosen in (*_CARDS, "check", "approve") and not shown_errors:
         return chosen
-    for card, fields in _CARDS.items():
-        if any(key.startswith(fields) and key not in ("name", "form") for key in filled.errors):
-            return card
-    return "check"
+    wrong = {_card_of(key) for key in filled.errors if key not in ("name", "form")}
+    return next((card for card in _CARDS if card in wrong), "check")

@@ -1,10 +1,11 @@
-"""What the form of a new campaign begins with: kind, sender, who writes, and the suggested message."""
+"""What the form of a new campaign begins with, and what of a form is other than that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,14 +14,24 @@ from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.drafts import suggest_text
 from campaigns.planning.drives import current_drive
 from campaigns.rules.content import read_content
+from campaigns.rules.content_texts import split_content
 from campaigns.rules.draft import DEFAULT_KIND
 from outreach.accounts.permissions import visible_to
 from outreach.imports.uploads import find_list
 from outreach.models.accounts import Organisation, User
 
+# What officers of the Front choose most often.
+USUAL = {
+    "unaccented": True,
+    "window": ["08:00", "20:00"],
+    "pace": 20,
+    "cap_per_day": 3,
+    "goal": {"share": 0.5},
+}
+
 
 def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds, takes_replies: bool) -> Form:
-    """Return a form with the values that officers of the Front use most often, of the kind of the chosen drive."""
+    """Return a form with the usual values, of the kind of the chosen drive."""
     drive = current_drive(session)
     kind = drive.kind if drive and drive.kind in kinds else DEFAULT_KIND
     issuer = propose_issuer(session, user, list_id) or kinds[kind]["issuer"]
@@ -31,11 +42,7 @@ def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds,
             "content": {"issuer": issuer},
             "sender": usual_sender(session, user),
             "text": suggest_text(read_content(content), takes_replies=takes_replies),
-            "unaccented": True,
-            "window": ["08:00", "20:00"],
-            "pace": 20,
-            "cap_per_day": 3,
-            "goal": {"share": 0.5},
+            **USUAL,
         },
         kinds=kinds,
     )
@@ -80,3 +87,65 @@ def usual_sender(session: Session, user: User) -> str:
         .limit(1)
     )
     return registered or latest or ""
+
+
+def usual_issuers(session: Session, user: User, form: Form) -> set[str]:
+    """Return who may write a campaign without it being worth a word: the user's organisation, and those of its lists."""
+    codes = {key.partition("/")[0] for key in form.getlist("lists")} | {*form.getlist("organisations")}
+    named = session.scalars(select(Organisation.name).where(Organisation.code.in_(codes)))
+    return {*named, propose_issuer(session, user, None)}
+
+
+def find_unusual(form: Form, *, kinds: Kinds, issuers: set[str]) -> dict[str, list[str]]:
+    """Return by card what is set to something else than in a new form, of what a first campaign can leave as it is.
+
+    `issuers` are the usual ones.
+    """
+    usual = fill_form(USUAL, kinds=kinds)
+    kind = form.get("kind", "")
+    is_of_kind = kind in kinds and form.get("content_of") == kind
+    texts = split_content(kinds[kind])[0] if is_of_kind else {}
+    own = (kinds[kind].get("own_answers") or {}) if is_of_kind else {}
+    written = [key for key in form if key.startswith("c.") and ".languages." not in key]
+    is_reworded = is_of_kind and (
+        any(form[key].split() != texts.get(key[2:], "").split() for key in written if key != "c.issuer")
+        or form.get("c.issuer", "") not in {*issuers, texts.get("issuer", "")}
+        or any(form.get(f"own_means_{n}", "") != each.get("means", "") for n, each in own.items())
+    )
+
+    def has(*names: str) -> bool:
+        return any(value.strip() for name in names for value in form.getlist(name))
+
+    def has_any(*starts: str) -> bool:
+        return has(*(name for name in form if name.startswith(starts)))
+
+    def differs(*names: str) -> bool:
+        return any(form.get(name, "").strip() != usual.get(name, "") for name in names)
+
+    found = {
+        "whom": [
+            (has("organisations"), _("mọi danh sách của tổ chức")),
+            (has("also_in"), _("phải có cả trong danh sách khác")),
+            (has("areas"), _("địa bàn")),
+            (has("except"), _("trừ người trong danh sách")),
+            (has("smartphone", "answered", "languages"), _("điều kiện khác")),
+        ],
+        "words": [
+            (not form.get("unaccented"), _("gửi có dấu")),
+            (has("unaccented_languages"), _("bỏ dấu cả ở tiếng khác")),
+            (has("text_b", "step_text_b"), _("hai nội dung để so")),
+            (has("hold_out", "step_hold_out"), _("nhóm đối chứng")),
+            (has_any("texts.", "step_texts.") or has("page_language"), _("ngôn ngữ khác")),
+            (bool(form.getlist("step_text")), _("nhắc lại")),
+            (is_reworded, _("câu hỏi, trang trả lời, lời đáp")),
+        ],
+        "when": [
+            (has("urgent"), _("cảnh báo khẩn cấp")),
+            (has("deadline"), _("thời hạn")),
+            (differs("pace"), _("tốc độ gửi")),
+            (differs("cap_per_day"), _("số tin tối đa mỗi ngày")),
+            (has("budget_vnd"), _("ngân sách")),
+            (differs("goal_percent") or has_any("goal_d", "goal_s"), _("mục tiêu")),
+        ],
+    }
+    return {card: [name for is_set, name in each if is_set] for card, each in found.items()}

@@ -84,6 +84,13 @@ def open_card(page: Page, name: str) -> None:
         card.locator(":scope > summary").click()
 
 
+def open_more(page: Page, name: str) -> None:
+    """Open a card's further choices, unless they are open."""
+    more = page.locator(f"#more-{name}")
+    if more.get_attribute("open") is None:
+        more.locator(":scope > summary").click()
+
+
 def find_faults(page: Page, *, without: Sequence[str] = ()) -> list[str]:
     """What would be wrong on any page, at its present width: shape, words, and what axe finds but for the rules in `without`."""
     width = page.viewport_size["width"]

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import OpenAs, sign_in_at
 from tests.browser.fixtures import ADMINISTRATOR, APPROVER, AUTHOR, LIST
-from tests.browser.page_checks import PHONE, Visit
+from tests.browser.page_checks import PHONE, Visit, open_more
 from tests.browser.running_site import Office, running_office
 from tests.browser.test_walk import wait_until
 
@@ -99,6 +99,7 @@ def be_told_the_word(author: Visit) -> None:
     page.get_by_label("Tên chiến dịch").fill(CAMPAIGN)
     page.get_by_role("checkbox", name=LIST).check()
     page.get_by_role("button", name="Tiếp: nội dung").click()
+    open_more(page, "words")
     page.get_by_label("Tên người gửi").fill(SENDER)
     page.get_by_label("Tin nhắn", exact=True).fill("[Chao {name}, ]kinh moi ong/ba cai Bluezone: {link}")
     page.get_by_role("button", name="Tiếp: thời gian gửi").click()

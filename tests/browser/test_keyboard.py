@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenAs
@@ -59,29 +57,33 @@ def test_dangerous_press_asks_and_escape_does_nothing(office: Office, page_as: O
     expect(page.locator("[data-campaign-state]").first).to_have_text("Bản nháp")
 
 
-def test_a_part_of_the_audiences_sentence_opens_its_field_by_keyboard(
+def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(
     office: Office, page_as: OpenAs
 ) -> None:
     page = page_as(AUTHOR).open(f"/admin/campaigns/{office.made['draft']}/")
     open_card(page, "whom")
     sentence = page.locator("#whom [data-part=sentence]")
     page.wait_for_load_state("load")
-    sentence.get_by_role("link", name="trừ một số người").focus()
-    page.keyboard.press("Enter")
-    field = page.locator("#except")
+    more, field = page.locator("#more-whom"), page.locator("#except")
+    expect(field).to_be_hidden()
+    for summary in (more.locator("> summary"), field.locator("> summary")):
+        summary.focus()
+        page.keyboard.press("Enter")
     box = field.get_by_role("checkbox").first
+    box.focus()
+    page.keyboard.press("Space")
+    part = sentence.get_by_role("link", name="Hội viên cựu chiến binh")
+    expect(part).to_be_visible()
+    expect(more.locator("> summary")).to_contain_text("đã đặt: trừ người trong danh sách")
+    assert ask_axe(page) == []
+    for closed in (field, more):
+        closed.locator("> summary").focus()
+        page.keyboard.press("Enter")
+    part.focus()
+    page.keyboard.press("Enter")
     expect(box).to_be_focused()
     page.keyboard.press("Space")
-    expect(sentence).to_contain_text("trừ")
-    expect(sentence.get_by_role("link", name="Hội viên cựu chiến binh")).to_be_visible()
-    assert ask_axe(page) == []
-    page.keyboard.press("Space")
-    expect(sentence.get_by_role("link", name="trừ một số người")).to_be_visible()
-    places = sentence.get_by_role("link", name=re.compile("ở một số nơi"))
-    places.focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("Tìm xã, phường, huyện theo tên")).to_be_focused()
-    expect(field).not_to_have_attribute("open", "")
+    expect(more.locator("> summary")).to_contain_text("địa bàn, loại trừ")
 
 
 def test_without_script_the_menu_is_open(page_as: OpenAs) -> None:
@@ -121,6 +123,7 @@ def test_what_has_the_focus_is_never_hidden_under_the_bar_at_the_bottom(page_as:
         """() => {
             const bar = document.querySelector(".beside"), hidden = [];
             for (const card of document.querySelectorAll("details.step")) { card.removeAttribute("name"); card.open = true; }
+            for (const more of document.querySelectorAll("details.more")) more.open = true;
             const stops = [...document.querySelectorAll(".steps :is(input:not([type=hidden]), select, textarea, summary, button)")];
             for (const one of stops.filter((one) => one.checkVisibility() && one.tabIndex >= 0)) {
                 one.focus();

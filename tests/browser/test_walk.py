@@ -14,7 +14,7 @@ from campaigns.models.checks import ControlPhone
 from outreach.rules.segments import unaccent
 from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import APPROVER, AUTHOR, DATA, LEADER
-from tests.browser.page_checks import DESK, PHONE, Visit
+from tests.browser.page_checks import DESK, PHONE, Visit, open_more
 from tests.browser.running_site import Office
 
 ORGANISATION = "Hội Liên hiệp Phụ nữ tỉnh Kon Tum"
@@ -77,6 +77,7 @@ def write_the_campaign(author: Visit) -> None:
     page.get_by_label("Tên chiến dịch").fill(CAMPAIGN)
     page.get_by_role("checkbox", name=LIST).check()
     page.get_by_role("button", name="Tiếp: nội dung").click()
+    open_more(page, "words")
     page.get_by_label("Tên người gửi").fill(SENDER)
     preview, figures = page.locator("#preview"), page.locator("[data-part=figures]")
     page.get_by_label("Tin nhắn", exact=True).fill(TEXT)
@@ -92,6 +93,7 @@ def write_the_campaign(author: Visit) -> None:
     page.get_by_role("button", name="Tiếp: thời gian gửi").click()
     for label in ("Gửi từ", "đến"):
         page.get_by_label(label, exact=True).fill("")  # the tests run at any hour
+    open_more(page, "when")
     page.get_by_label("Tốc độ gửi, số tin tính cước mỗi giây").fill("25")
     page.get_by_label("Tỷ lệ cần đạt (phần trăm)").fill("50")
     page.get_by_role("button", name="Tiếp: xem lại").click()

@@ -476,7 +476,7 @@ def test_an_audience_with_an_exception_is_one_sentence_that_leads_to_its_fields(
     signed_in(client, AUTHOR)
     asked = {"also_in": ["MTTQ/Hộ nghèo"], "except": ["MTTQ/Danh sách trực"]}
     page = post(client, "/admin/campaigns/new", **filled(**asked, wish="look")).text
-    sentence = page.partition('<p class="sentence">')[2].partition("</p>")[0]
+    sentence = page.partition('<p class="sentence" data-part="sentence">')[2].partition("</p>")[0]
     assert " ".join(re.sub(r"<[^>]*>", "", sentence).split()) == (
         f"Người trong {LIST} và có cả trong Hộ nghèo, trừ Danh sách trực: 2 người"
     )
