@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import shutil
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -73,7 +74,9 @@ def test_postgresql_starts_with_the_settings() -> None:
     }
     # Of the same kind, for a machine of any size.
     smaller = {"shared_buffers": "64MB", "max_connections": "20", "listen_addresses": ""}
-    start_postgres(make_folder(), {**settings, **smaller}).stop()
+    folder = make_folder()
+    start_postgres(folder, {**settings, **smaller}).stop()
+    shutil.rmtree(folder)
 
 
 def test_the_example_of_variables_names_known_ones() -> None:

@@ -33,12 +33,12 @@ from tests.support.permission_world import BODY, HERE, NAME, NUMBER, THERE, Offi
 from tests.support.servers import RUNS_ALL
 from workers.processes import create_worker
 
-FEWEST_REQUESTS = 10_000 if RUNS_ALL else 2500
+FEWEST_REQUESTS = 10_000 if RUNS_ALL else 1250
 
 
 def drawn(times: int) -> int:
-    """How many of what is drawn by lot: all of it in `make test-all`, an eighth otherwise."""
-    return times if RUNS_ALL else max(1, times // 8)
+    """How many of what is drawn by lot: all of it in `make test-all`, a sixteenth otherwise."""
+    return times if RUNS_ALL else max(1, times // 16)
 
 
 KEY = "tests-only-" + "k" * 32
