@@ -93,6 +93,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "goals.index": _ALL,
     "goals.set_goal": _STAFF,
     "goals.enter": _STAFF,
+    "hand_over.index": _STAFF,
+    "hand_over.make": _STAFF,
     "imports.index": _READERS,
     "imports.receive": _STAFF,
     "imports.show": _READERS,
@@ -251,6 +253,7 @@ ROUTES: dict[str, frozenset[Role]] = {
 CONFIRMED = frozenset(
     {
         "do_not_call.export",
+        "hand_over.make",
         "imports.errors",
         "privacy_requests.export",
         "second_factor.confirm",

@@ -47,17 +47,20 @@ def note_refusals(app: Flask, runtime: Runtime) -> None:
         return response
 
 
-def within_quota(use_case: Callable[..., R]) -> Callable[..., R]:
-    """Return a use case that opens a full number, within its user's quota of an hour.
+def within_quota(use_case: Callable[..., R], *, numbers: int = 1) -> Callable[..., R]:
+    """Return a use case that opens this many full numbers, within its user's quota of an hour.
 
     It raises WrongState beyond. Without Redis nothing is limited; every number that is opened is in the audit log.
     """
 
     def run(runtime: Runtime, *args: Any, user: Any, **values: Any) -> R:
-        limit = RateLimitItemPerHour(runtime.settings.full_numbers_per_hour, 1, "numbers")
+        most = runtime.settings.full_numbers_per_hour
+        if numbers > most:
+            raise WrongState("numbers_beyond_quota", numbers=numbers, most=most)
+        limit = RateLimitItemPerHour(most, 1, "numbers")
         wait = 0
         with nothing_limited_without_redis("numbers.limits_away"):
-            wait = hit(runtime.redis, limit, str(user.id))
+            wait = hit(runtime.redis, limit, str(user.id), count=numbers) if numbers else 0
         if wait:
             address = request.remote_addr or ""
             note_event(runtime.redis, SecurityEvent.NUMBERS_QUOTA, address=address, who=f"users:{user.id}")

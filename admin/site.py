@@ -52,6 +52,7 @@ from admin.views.drives import DrivesView
 from admin.views.gateways import GatewaysView
 from admin.views.goals import GoalsView
 from admin.views.guides import GuidesView, section_of
+from admin.views.hand_over import HandOverView
 from admin.views.home import HomeView
 from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import InboxView, ReplyLogView
@@ -173,6 +174,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         ReachView(runtime),
         ReplyLogView(runtime),
         AlikeView(runtime),
+        HandOverView(runtime),
         GuidesView(runtime),
         SearchView(runtime),
         NoticesView(runtime),

@@ -172,6 +172,8 @@ class CampaignsView(CampaignTextPages):
 
         def then(_opened: int) -> str:
             keep_opened(campaign_id)
+            if request.args.get("then") == "hand_over":
+                return url_for("hand_over.index", campaign_id=campaign_id)
             return url_for("contacts.index", campaign=campaign_id)
 
         sheet = url_for("campaigns.sheet", campaign_id=campaign_id)

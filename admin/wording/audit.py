@@ -189,6 +189,7 @@ ACTIONS: dict[str, Any] = {
         "Tách câu trả lời về sức khỏe khỏi người trả lời khi hết thời hạn lưu giữ"
     ),
     "contact.see_answers": _l("Xem câu trả lời về sức khỏe"),
+    "campaign.hand_over": _l("Bàn giao danh sách người của chiến dịch"),
     "campaign.see_answers": _l("Mở danh sách người đã trả lời về sức khỏe"),
     "retention.expire": _l("Xóa dữ liệu cá nhân hết hạn ngoài các chiến dịch"),
     "backup.create": _l("Sao lưu dữ liệu"),
@@ -326,6 +327,8 @@ _VALUES: dict[str, dict[str, Any]] = {
         "organisation_id": _l("tổ chức số"),
         "parent_id": _l("tổ chức cấp trên số"),
         "code": _l("mã"),
+        "recipient": _l("nơi nhận"),
+        "purpose": _l("mục đích"),
         "urgent_reason": _l("lý do báo khẩn"),
         "urgent_basis": _l("căn cứ pháp lý"),
         "kind": _l("loại"),

@@ -23,9 +23,10 @@ def limiter(redis: Redis) -> FixedWindowRateLimiter:
     return FixedWindowRateLimiter(RedisStorage("redis://", redis.connection_pool, key_prefix="loa"))
 
 
-def hit(redis: Redis, limit: RateLimitItem, name: str) -> int:
-    """Count a hit of `name`. Returns the seconds to wait, 0 if it may go on. Raises redis.RedisError."""
-    if limiter(redis).hit(limit, name):
+def hit(redis: Redis, limit: RateLimitItem, name: str, *, count: int = 1) -> int:
+    """Count hits of `name`. Returns the seconds to wait, 0 if it may go on; of several all go on or none counts. Raises redis.RedisError."""
+    may_go_on = count == 1 or limiter(redis).test(limit, name, cost=count)
+    if may_go_on and limiter(redis).hit(limit, name, cost=count):
         return 0
     return max(1, math.ceil(limiter(redis).get_window_stats(limit, name).reset_time - time.time()))
 

@@ -217,7 +217,7 @@ class Settings:
     full_numbers_per_hour: int = _var(
         60,
         formats.whole(1, 100_000),
-        "full phone numbers that one user may open in an hour, on the pages of people and cases",
+        "full phone numbers that one user may open in an hour, on the pages of people and cases and in lists that are handed over",
     )
     smtp_url: str = _var("", formats.url("smtp", "smtps"), "mail server for reports and notices")
     report_recipients: tuple[str, ...] = _var(

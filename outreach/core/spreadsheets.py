@@ -17,6 +17,7 @@ MADE_AT = date(2000, 1, 1)  # of every workbook, so that the same rows give the 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_IN_A_NAME = re.compile(r"[\[\]:*?/\\']")
 _MAX_NAME_LENGTH = 31
+_NARROWEST, _WIDEST = 9, 45  # of a column, in characters
 
 
 def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str | int]]]) -> None:
@@ -26,12 +27,17 @@ def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str | int]
         book.set_properties({"created": MADE_AT})
         for name, rows in zip(_names(sheets), sheets.values(), strict=True):
             sheet = book.add_worksheet(name)
+            widths: dict[int, int] = {}
             for n, row in enumerate(rows):
                 for column, cell in enumerate(row):
                     if isinstance(cell, int):
                         sheet.write_number(n, column, cell)
                     elif cell:
                         sheet.write_string(n, column, _NOT_IN_XML.sub("", cell))
+                        if len(row) > 1:  # a row of one cell is a title, which may stand over the others
+                            widths[column] = max(widths.get(column, 0), len(cell))
+            for column, width in widths.items():
+                sheet.set_column(column, column, min(max(width + 1, _NARROWEST), _WIDEST))
 
 
 def workbook_bytes(sheet: str, rows: Iterable[Sequence[str | int]]) -> bytes:

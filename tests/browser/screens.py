@@ -87,6 +87,7 @@ SCREENS = [
     Screen("reach.index", "/admin/campaigns/{demo}/reach/", AUTHOR),
     Screen("reach.index", "/admin/campaigns/{demo}/reach/?step=1&district=608", LEADER),
     Screen("reach.index", "/admin/campaigns/{standing_still}/reach/", AUDITOR),
+    Screen("hand_over.index", "/admin/campaigns/{demo}/hand-over/", AUTHOR),
     Screen("visits.index", "/admin/rounds/?campaign={demo}&list={list}", AUTHOR),
     Screen("visits.index", "/admin/rounds/", AUDITOR),
     Screen("visits.show", "/admin/rounds/{round}/", AUTHOR),

@@ -104,6 +104,8 @@ POST agencies.roster        ASP..
 POST agencies.link          ASP..
 POST agencies.end           ASP..
 POST agencies.file          ASP..
+GET  hand_over.index        ASP..
+POST hand_over.make         ASP..
 GET  visits.index           ASP.U
 POST visits.make            ASP..
 GET  visits.show            ASP.U
@@ -365,6 +367,8 @@ OF_ALL = {"drive_id", "incident_id", "place_question_id", "report_link_id", "spe
 ABOUT_WHAT = {
     "sending.panel": "launched_id",
     "installs.index": "launched_id",
+    "hand_over.index": "launched_id",
+    "hand_over.make": "launched_id",
     "reach.index": "launched_id",
     "reach.file": "launched_id",
     "sending.act": "launched_id",
@@ -450,6 +454,7 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "campaigns.comment": {"card": "whom", "comment": MARK},
         "campaigns.return_draft": {"reason": "Xin sửa câu đầu."},
         "campaigns.send_test": {"trial_number": "0912000732"},
+        "hand_over.make": {"recipient": MARK, "purpose": MARK},
         "inbox.label": {"label": "unclear"},
         "inbox.answer": {"text": "Can bo se goi lai trong ngay."},
         "saved_texts.save": {"title": f"Hẹn {MARK} {next(_NEW)}", "text": "Can bo se goi lai."},

@@ -1,0 +1,233 @@
+"""Lists handed over: a campaign's people by what they answered, printed or as a workbook for who sees to them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_babel import force_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from admin.forms import CheckField, Form, TextField, communes
+from admin.refusals import within_quota
+from admin.views.answered import opened_campaigns
+from admin.views.base import AdminPage
+from admin.views.inbox import answers_of
+from admin.wording.filters import day, label_of
+from campaigns.cases.conversation import OFFICER_LABELS
+from campaigns.lifecycle import find_campaign
+from campaigns.models.campaigns import Campaign
+from campaigns.models.reports import FileKind
+from campaigns.reports.documents import MIME
+from campaigns.rules.hand_over import CODE_HEADING, person_code
+from campaigns.rules.own_answers import own_answer, read_own_answers
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.visits.hand_over import (
+    ANSWERED,
+    NOT_LISTED,
+    ListedPerson,
+    PeopleChoice,
+    PeopleList,
+    hand_over,
+    read_people,
+)
+from outreach.core.spreadsheets import workbook_bytes
+
+ON_A_PAGE = 100
+
+
+class ChoiceForm(Form):
+    """Which people a page shows; a form on it sends them along."""
+
+    not_passed = ("answer", "area_code", "village")
+    answer = TextField(type="hidden", maxlength=40)
+    area_code = TextField(name="area", type="hidden", maxlength=10)
+    village = TextField(type="hidden", maxlength=140)
+
+    @property
+    def choice(self) -> PeopleChoice:
+        return PeopleChoice(self.answer.data, self.area_code.data, self.village.data)
+
+
+class HandOverForm(ChoiceForm):
+    recipient = TextField(
+        _l("Nơi nhận"),
+        maxlength=120,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: Trạm Y tế xã Đắk Hà"),
+        codes=("hand_over_unsaid",),
+    )
+    purpose = TextField(
+        _l("Để làm gì"),
+        maxlength=200,
+        required=True,
+        autocomplete="off",
+        placeholder=_l("Ví dụ: chuẩn bị buổi tiêm ngày 5/12"),
+    )
+    with_numbers = CheckField(
+        _l("Kèm số điện thoại đầy đủ"), hint=_l("Chỉ khi nơi nhận phải gọi. Mỗi số được ghi vào nhật ký.")
+    )
+
+
+class HandOverView(AdminPage):
+    """Not in the menu: a campaign's page leads here."""
+
+    under = "campaigns"
+    name, endpoint, url = "", "hand_over", "/admin/campaigns/<int:campaign_id>/hand-over"
+
+    @expose("/")
+    def index(self, campaign_id: int) -> ResponseReturnValue:
+        """List a campaign's people. `?answer=`, `?area=`, `?village=` choose among them; `?page=`.
+
+        Those of a campaign about health once they were opened on record: a button does.
+        """
+        chosen = _requested()
+        kept = {"answer": chosen.answer, "area_code": chosen.area_code, "village": chosen.village}
+        number = max(1, request.args.get("page", 1, type=int))
+        with self.reading() as (session, user):
+            campaign = find_campaign(session, campaign_id, user=user)
+            if campaign.is_health and campaign_id not in opened_campaigns():
+                return self.render("campaigns/hand_over.html", campaign=campaign, listed=None)
+            listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
+            begin = (number - 1) * ON_A_PAGE
+            return self.render(
+                "campaigns/hand_over.html",
+                campaign=campaign,
+                listed=listed,
+                people=listed.people[begin : begin + ON_A_PAGE],
+                page=number,
+                pages=-(-len(listed.people) // ON_A_PAGE),
+                chosen=chosen,
+                answers=_answers(campaign),
+                communes=communes(session),
+                said=_said(campaign),
+                form=HandOverForm.on_page(**kept),
+            )
+
+    @expose("/list", methods=["POST"])
+    def make(self, campaign_id: int) -> ResponseReturnValue:
+        """Show the list for printing, or send it as a workbook; recorded in the audit log."""
+        form = HandOverForm()
+        opened = opened_campaigns()
+        numbers = 0
+        if form.with_numbers.data:
+            with self.reading() as (session, user):
+                listed = read_people(session, campaign_id, form.choice, user=user, opened=opened)
+                numbers = sum(bool(each.number) for each in listed.people)
+
+        def show(listed: PeopleList) -> ResponseReturnValue:
+            with force_locale("vi"):  # for its recipient, whatever language the office's pages are in
+                head = _head(listed, form)
+                if request.form.get("form") == "xlsx":
+                    return _workbook(listed, head)
+                return self.render(
+                    "campaigns/hand_over_print.html",
+                    listed=listed,
+                    head=head,
+                    code=lambda each: person_code(campaign_id, each.recipient_id),
+                    said=_said(listed.campaign),
+                    has_numbers=any(each.number for each in listed.people),
+                )
+
+        return self.submit_form(
+            form,
+            url_for(".index", campaign_id=campaign_id),
+            within_quota(hand_over, numbers=numbers),
+            campaign_id,
+            form.choice,
+            opened=opened,
+            show=show,
+        )
+
+
+def _requested() -> PeopleChoice:
+    """Return the people whom the address or a form names."""
+    values = request.values
+    return PeopleChoice(
+        values.get("answer", "")[:40], values.get("area", "")[:10], values.get("village", "")[:140]
+    )
+
+
+def _answers(campaign: Campaign) -> dict[str, str]:
+    """Return what people may be chosen by: each answer of the campaign's that leads to a list, by its word."""
+    labels = [label for label in OFFICER_LABELS if label not in NOT_LISTED]
+    return {
+        "": _("Tất cả người nhận tin"),
+        ANSWERED: _("Mọi người đã trả lời"),
+        **answers_of(campaign.kind, read_own_answers(campaign.content), labels),
+    }
+
+
+def _said(campaign: Campaign) -> Any:
+    """Return the filter for what a person of the list has said, in words; "" for nothing."""
+    own = read_own_answers(campaign.content)
+
+    def said(each: ListedPerson) -> str:
+        given = own_answer(own, each.own)
+        words = [given.text if given else label_of(each.said, "answer", campaign.kind) if each.said else ""]
+        if each.has_done and each.said is not Label.INSTALLED:
+            words.append(label_of(Label.INSTALLED, "answer", campaign.kind))
+        return " · ".join(filter(None, words))
+
+    return said
+
+
+def _head(listed: PeopleList, form: HandOverForm) -> list[str]:
+    """Return what stands over a list: who gets it, what for, of which day, and by whom."""
+    today = datetime.now(VIETNAM).date()
+    return [
+        _("Nơi nhận: %(name)s", name=form.recipient.data),
+        _("Mục đích: %(purpose)s", purpose=form.purpose.data),
+        _(
+            "Lập ngày %(day)s, người lập: %(name)s, số người: %(n)s",
+            day=day(today.isoformat()),
+            name=current_user.shown_name,
+            n=len(listed.people),
+        ),
+        _(
+            "Chỉ dùng cho mục đích trên; không sao chụp, không chuyển cho nơi khác; xong việc thì trả lại hoặc hủy."
+        ),
+    ]
+
+
+def _workbook(listed: PeopleList, head: list[str]) -> Response:
+    campaign, said = listed.campaign, _said(listed.campaign)
+    has_numbers = any(each.number for each in listed.people)
+    done = label_of(Label.INSTALLED, "answer", campaign.kind)
+    headings = [
+        CODE_HEADING,
+        _("Họ tên"),
+        _("Năm sinh"),
+        _("Nơi ở"),
+        *campaign.fields,
+        _("Câu trả lời"),
+        *([_("Số điện thoại")] if has_numbers else []),
+        _("%(done)s (đánh x)", done=done),
+    ]
+    rows = [
+        [
+            person_code(campaign.id, each.recipient_id),
+            each.name,
+            str(each.birth_year or ""),
+            each.place,
+            *(each.values.get(name, "") for name in campaign.fields),
+            said(each),
+            *([each.number] if has_numbers else []),
+            "x" if each.has_done else "",
+        ]
+        for each in listed.people
+    ]
+    content = workbook_bytes(_("Danh sách"), [[campaign.name], *([line] for line in head), headings, *rows])
+    name = f"danh-sach-{campaign.id}.xlsx"
+    return Response(
+        content,
+        mimetype=MIME[FileKind.XLSX],
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,0 +1,59 @@
+"""Lists that are handed over: the code of each of their people, and the marks on a list that came back. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from campaigns.rules.agencies import read_mark
+from outreach.rules.cells import Row, cell_text
+from outreach.rules.phone_numbers import unaccented
+
+CODE_HEADING = "Mã"
+_CODE = re.compile(r"D?\s*([0-9]{1,9})\s*[-–]\s*([0-9]{1,12})", re.IGNORECASE)
+_MARKED = re.compile(r"da\b")  # "Đã tiêm", "Đã đến dự"
+
+
+@dataclass(slots=True)
+class ReturnedMarks:
+    """Recipients who are marked on a list that came back, the lines whose mark is not understood, and those of other campaigns."""
+
+    came: set[int] = field(default_factory=set)
+    unclear: list[int] = field(default_factory=list)
+    strangers: int = 0
+
+
+def person_code(campaign_id: int, recipient_id: int) -> str:
+    """Return the code of a person on a list, such as "D12-345"; no spreadsheet takes it for a day or a number."""
+    return f"D{campaign_id}-{recipient_id}"
+
+
+def read_marks(rows: Iterable[Row], *, campaign_id: int) -> ReturnedMarks | None:
+    """Return the marks of a sheet; None if it has no row of headings with the code and a column such as "Đã đến"."""
+    columns: tuple[int, int] | None = None
+    marks = ReturnedMarks()
+    for line, row in enumerate(rows, start=1):
+        cells = [cell_text(cell) for cell in row]
+        if columns is None:
+            columns = _find_columns(cells)
+            continue
+        code, mark = (cells[each] if each < len(cells) else "" for each in columns)
+        person = _CODE.fullmatch(code)
+        if person is None or not mark:
+            continue  # a signature below the table, or nobody who came
+        has_come = read_mark(mark)
+        if has_come is None:
+            marks.unclear.append(line)
+        elif has_come and int(person[1]) == campaign_id:
+            marks.came.add(int(person[2]))
+        else:
+            marks.strangers += has_come
+    return None if columns is None else marks
+
+
+def _find_columns(cells: list[str]) -> tuple[int, int] | None:
+    plain = [unaccented(cell) for cell in cells]
+    code = next((n for n, cell in enumerate(plain) if cell == unaccented(CODE_HEADING)), None)
+    mark = next((n for n, cell in enumerate(plain) if _MARKED.match(cell)), None)
+    return None if code is None or mark is None else (code, mark)

@@ -1,0 +1,261 @@
+"""Lists handed over: a campaign's people by what they answered, for a health station or the head of a village.
+
+Who withdrew, objected or was erased is on none. What is handed over is on record: to whom, for what, how many people, and
+each number that it shows, as an opened number is. The people of a campaign about health are listed once they were opened on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, exists, literal, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.cases.conversation import visible_campaigns
+from campaigns.delivery.message_data import read_list_values
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.replies import Answer
+from campaigns.rules.own_answers import read_own_answers, read_word
+from campaigns.rules.replies.labels import Label
+from campaigns.visits.candidates import find_objecting, find_opted_out
+from outreach.accounts import audit
+from outreach.accounts.permissions import require_role
+from outreach.contacts.directory import people_recorded_for, people_visible_to
+from outreach.core.bulk import values_subquery
+from outreach.models.accounts import Role, User
+from outreach.models.contacts import Contact, ContactPhone, Phone
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.identity import name_key
+from outreach.use_cases import use_case
+
+MOST_PEOPLE = 2_000  # of a list: more are no list for one place
+ANSWERED = "answered"  # whatever it was
+NOT_LISTED = (Label.OPT_OUT, Label.WRONG_NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleChoice:
+    """Which people: by a word of the campaign's answers ("": all whom it writes to), a commune, and a village's key."""
+
+    answer: str = ""
+    area_code: str = ""
+    village: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPerson:
+    """Person of a list. `said` is what they answered, or had answered before they were done; `number` is empty if it is theirs no more."""
+
+    recipient_id: int
+    contact_id: int
+    phone_id: int
+    name: str
+    birth_year: int | None
+    village: str
+    area_code: str
+    commune: str
+    said: Label | None
+    own: int | None
+    has_done: bool
+    number: str
+    values: Mapping[str, str]
+
+    @property
+    def place(self) -> str:
+        return ", ".join(filter(None, [self.village, self.commune]))
+
+    @property
+    def village_key(self) -> str:
+        """Return what tells villages apart: many communes have a "Thôn 1"."""
+        return f"{self.area_code}.{name_key(self.village)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleList:
+    """People of a campaign, by place and name. Of more than MOST_PEOPLE none is read. `villages` are those of all communes chosen."""
+
+    campaign: Campaign
+    people: list[ListedPerson]
+    villages: dict[str, str]
+    is_long: bool = False
+
+
+def read_people(
+    session: Session, campaign_id: int, choice: PeopleChoice, *, user: User, opened: Collection[int]
+) -> PeopleList:
+    """Return the people of a launched campaign whom a user may see; for `opened` see `visible_campaigns`. Raises NotFound, BadInput."""
+    if campaign_id not in dict(visible_campaigns(session, user, opened=opened)):
+        raise NotFound("campaign_not_found")
+    campaign = session.get_one(Campaign, campaign_id)
+    conditions = [_has_said(campaign, choice.answer)]
+    if choice.area_code:
+        conditions.append(Contact.area_code == choice.area_code)
+    people = find_people(session, campaign, *conditions, user=user)
+    if people is None:
+        return PeopleList(campaign, [], {}, is_long=True)
+    people = _as_said(session, campaign, people, choice.answer)
+    villages = {each.village_key: each.place for each in people if each.village}
+    if choice.village:
+        people = [each for each in people if each.village_key == choice.village]
+    return PeopleList(campaign, people, villages)
+
+
+def find_people(
+    session: Session, campaign: Campaign, *conditions: ColumnElement[bool], user: User
+) -> list[ListedPerson] | None:
+    """Return those of a campaign's people who may be listed for a user; None if there are more than a list holds."""
+    rows = session.execute(
+        select(
+            literal(0).label("step_id"),
+            Recipient.campaign_id,
+            Recipient.contact_id,
+            Recipient.phone_id,
+            Recipient.id,
+            Recipient.answer,
+            Recipient.own_answer,
+            Campaign.fields,
+            Contact.name,
+            Contact.birth_year,
+            Contact.village,
+            Contact.area_code,
+            Area.kind,
+            Area.name.label("commune"),
+            Phone.e164,
+        )
+        .join(Campaign, Campaign.id == Recipient.campaign_id)
+        .join(Contact, Contact.id == Recipient.contact_id)
+        .outerjoin(Area, Area.code == Contact.area_code)
+        .outerjoin(
+            ContactPhone,
+            and_(
+                ContactPhone.contact_id == Recipient.contact_id, ContactPhone.phone_id == Recipient.phone_id
+            ),
+        )
+        .outerjoin(Phone, Phone.id == ContactPhone.phone_id)
+        .where(
+            Recipient.campaign_id == campaign.id,
+            Recipient.exclusion.is_(None),
+            Recipient.merge_id == 0,
+            Recipient.phone_id.is_not(None),
+            or_(Recipient.answer.is_(None), Recipient.answer.not_in(NOT_LISTED)),
+            people_visible_to(session, user),
+            people_recorded_for(session, user),
+            *conditions,
+        )
+        .order_by(Contact.area_code, Contact.given_key, Contact.id)
+        .limit(MOST_PEOPLE + 1)
+    ).all()
+    if len(rows) > MOST_PEOPLE:
+        return None
+    contacts = [row.contact_id for row in rows]
+    unwilling = find_opted_out(session, contacts) | find_objecting(session, contacts)
+    listed = [row for row in rows if row.contact_id not in unwilling]
+    values = read_list_values(session, listed)
+    people = [
+        ListedPerson(
+            recipient_id=row.id,
+            contact_id=row.contact_id,
+            phone_id=row.phone_id,
+            name=row.name,
+            birth_year=row.birth_year,
+            village=row.village,
+            area_code=row.area_code or "",
+            commune=f"{row.kind} {row.commune}" if row.commune else "",
+            said=row.answer,
+            own=row.own_answer,
+            has_done=row.answer is Label.INSTALLED,
+            number=(row.e164 or "").replace("+84", "0", 1),
+            values=values.get((row.campaign_id, row.contact_id), {}),
+        )
+        for row in listed
+    ]
+    return sorted(people, key=lambda each: (each.area_code, not each.village, name_key(each.village)))
+
+
+def _has_said(campaign: Campaign, word: str) -> ColumnElement[bool]:
+    """Return the condition for who may have said it: now, or before they were recorded as done."""
+    if not word:
+        return Recipient.id.is_not(None)
+    if word == ANSWERED:
+        return Recipient.answer.is_not(None)
+    said = read_word(word, read_own_answers(campaign.content))
+    is_own = said.own is not None
+    now = Recipient.own_answer == said.own if is_own else Recipient.answer == said.label
+    before = Answer.own_answer == said.own if is_own else Answer.label == said.label
+    had_said = exists(
+        select(literal(1)).where(Answer.recipient_id == Recipient.id, Answer.undone_at.is_(None), before)
+    )
+    return or_(now, and_(Recipient.answer == Label.INSTALLED, had_said))
+
+
+def _as_said(
+    session: Session, campaign: Campaign, people: list[ListedPerson], word: str
+) -> list[ListedPerson]:
+    """Return the people with what those who are done had answered last before, without those who had then said something else."""
+    done = [each.recipient_id for each in people if each.has_done]
+    answers = session.execute(
+        select(Answer.recipient_id, Answer.label, Answer.own_answer)
+        .where(
+            Answer.recipient_id.in_(values_subquery(session, done, BigInteger)),
+            Answer.undone_at.is_(None),
+            Answer.label != Label.INSTALLED,
+        )
+        .order_by(Answer.at, Answer.id)
+    )
+    before: dict[int | None, tuple[Label, int | None]] = {row[0]: (row[1], row[2]) for row in answers}
+    shown = [
+        replace(each, said=before[each.recipient_id][0], own=before[each.recipient_id][1])
+        if each.recipient_id in before
+        else each
+        for each in people
+    ]
+    if word in ("", ANSWERED):
+        return shown
+    said = read_word(word, read_own_answers(campaign.content))
+    return [
+        each
+        for each in shown
+        if (each.own == said.own if said.own is not None else each.said is said.label)
+        or (said.label is Label.INSTALLED and each.has_done)
+    ]
+
+
+@use_case
+def hand_over(
+    session: Session,
+    campaign_id: int,
+    choice: PeopleChoice,
+    *,
+    recipient: str,
+    purpose: str,
+    with_numbers: bool,
+    opened: Collection[int],
+    user: User,
+    now: datetime,
+) -> PeopleList:
+    """Return a list to hand over, and record it: to whom, for what, how many people, and each full number that it shows.
+
+    Raises BadInput without a recipient or a purpose, and for nobody or too many people; NotAllowed, NotFound.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    recipient, purpose = (" ".join(each.split()) for each in (recipient, purpose))
+    if not recipient or not purpose:
+        raise BadInput("hand_over_unsaid")
+    listed = read_people(session, campaign_id, choice, user=user, opened=opened)
+    if listed.is_long:
+        raise BadInput("hand_over_long", most=MOST_PEOPLE)
+    if not listed.people:
+        raise BadInput("hand_over_nobody")
+    people = listed.people if with_numbers else [replace(each, number="") for each in listed.people]
+    shown = [each for each in people if each.number]
+    said: dict[str, tuple[Any, Any]] = {"recipient": ("", recipient), "purpose": ("", purpose)}
+    counts = {"rows": len(people), "numbers": len(shown)}
+    audit.record_change(session, "campaign.hand_over", listed.campaign, user, now, said, **counts)
+    for each in shown:
+        subject = f"contacts:{each.contact_id}"
+        audit.record(session, "contact.see_number", subject, user, now, phone=each.phone_id)
+    return replace(listed, people=people)

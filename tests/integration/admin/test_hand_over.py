@@ -1,0 +1,148 @@
+"""Lists handed over: who is on them and who is not, what they show to whom, and what is on record of it."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select
+
+from admin.app import create_app
+from outreach.accounts.organisations import create_organisation
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.contacts import Contact
+from tests.support.admin_client import post, signed_in
+from tests.support.lists import bring, local
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, LIST, World, number
+
+OTHER = "khac@loa.example"
+TO = {"recipient": "Trạm Y tế xã", "purpose": "Chuẩn bị buổi họp"}
+TEXT = "Mời {name} dự họp thôn lúc {giờ hẹn}: {link} Trả lời 1 hoặc 2. TC từ chối"
+LINES = """Họ và tên,Năm sinh,Thôn,SĐT,{{giờ hẹn}}
+A Thun,1980,Thôn 1,{0},07:30
+Y Rơ,1975,Thôn 2,{1},08:00
+A Bré,1990,Thôn 1,{2},
+Y Hlan,1960,Thôn 1,{3},09:00
+A Hờ,1971,Thôn 2,{4},09:00
+"""
+
+
+@pytest.fixture
+def campaign(world: World, tmp_path: Path) -> int:
+    """A meeting: three will come, of whom one opted out since, one cannot, one is silent."""
+    file = tmp_path / "list.csv"
+    file.write_text(LINES.format(*(local(n) for n in range(11, 16))), encoding="utf-8")
+    bring(world, file, LIST)
+    campaign = world.launch(
+        kind="moi-du",
+        text=TEXT,
+        fields={"giờ hẹn": "8 giờ"},
+        window=["00:00", "24:00"],
+        content={"asked": "dự họp"},
+    )
+    world.send()
+    for n, (person, said) in enumerate(((0, "1"), (1, "1"), (2, "2"), (3, "1"), (3, "TC"))):
+        world.reply(number(11 + person), said, gateway_id=f"SM{n}")
+    return campaign
+
+
+def listed(page: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a[^>]*>([^<]+)</a>', page)
+
+
+def entries(world: World, action: str) -> list[AuditEvent]:
+    with world.runtime.db.read() as session:
+        return list(
+            session.scalars(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
+        )
+
+
+@both_databases
+def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+    signed_in(client, AUTHOR)
+    assert page in client.get(f"/admin/campaigns/{campaign}/").text
+    assert listed(client.get(page).text) == ["A Bré", "A Thun", "A Hờ", "Y Rơ"], (
+        "by village; who opted out is absent"
+    )
+    assert listed(client.get(f"{page}?answer=own-1").text) == ["A Thun", "Y Rơ"]
+    villages = dict(re.findall(r'<option value="([^"]+)">(Thôn \d)', client.get(f"{page}?answer=own-1").text))
+    village = next(key for key, name in villages.items() if name == "Thôn 1")
+
+    assert post(client, f"{page}list", answer="own-1").status_code == 422, "to whom, and what for?"
+    assert entries(world, "campaign.hand_over") == []
+    printed = post(client, f"{page}list", answer="own-1", village=village, **TO).text
+    for shown in (
+        "Nơi nhận: Trạm Y tế xã",
+        "Mục đích: Chuẩn bị buổi họp",
+        "A Thun, 1980",
+        "07:30",
+        "Tôi sẽ đến",
+    ):
+        assert shown in printed
+    assert "Y Rơ" not in printed
+    assert local(11) not in printed
+
+    file = post(client, f"{page}list", answer="own-1", form="xlsx", with_numbers="1", **TO)
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
+    heading = next(n for n, row in enumerate(rows) if row[0] == "Mã")
+    assert "Nơi nhận: Trạm Y tế xã" in [row[0] for row in rows[:heading]]
+    assert rows[heading + 1][1:7] == ["A Thun", "1980", "Thôn 1", "07:30", "Tôi sẽ đến", local(11)]
+    assert len(rows) == heading + 3
+    first, second = entries(world, "campaign.hand_over")
+    assert (first.details["rows"], first.details["numbers"], second.details["numbers"]) == (1, 0, 2)
+    with world.runtime.db.read() as session:
+        people = session.scalars(select(Contact.id).where(Contact.name.in_(("A Thun", "Y Rơ")))).all()
+    assert {each.subject for each in entries(world, "contact.see_number")} == {
+        f"contacts:{each}" for each in people
+    }
+
+
+def test_numbers_of_a_list_count_in_the_quota_of_opened_numbers(world: World, campaign: int) -> None:
+    settings = replace(world.runtime.settings, full_numbers_per_hour=3)
+    runtime = replace(world.runtime, settings=settings)
+    client = signed_in(create_app(settings, runtime=runtime).test_client(), AUTHOR)
+    page = f"/admin/campaigns/{campaign}/hand-over/list"
+    assert post(client, page, with_numbers="1", **TO).status_code == 422, (
+        "four numbers, and three are allowed"
+    )
+    assert post(client, page, answer="own-1", with_numbers="1", **TO).status_code == 200
+    assert post(client, page, answer="own-1", with_numbers="1", **TO).status_code == 422, (
+        "one is left, and it stays"
+    )
+    assert post(client, page, answer="own-2", with_numbers="1", **TO).status_code == 200
+    assert post(client, page, **TO).status_code == 200, "without numbers as often as needed"
+
+
+def test_people_of_others_are_on_no_list(world: World, client: FlaskClient, campaign: int) -> None:
+    with world.runtime.db.write() as session:
+        other = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+        world.add_officer(session, OTHER, Role.STAFF, other.id)
+    signed_in(client, OTHER)
+    assert client.get(f"/admin/campaigns/{campaign}/hand-over/").status_code == 404
+    assert post(client, f"/admin/campaigns/{campaign}/hand-over/list", **TO).status_code in (404, 422)
+    assert entries(world, "campaign.hand_over") == []
+
+
+def test_a_list_about_health_is_opened_on_record_first(world: World, client: FlaskClient) -> None:
+    world.add_people(2)
+    campaign = world.launch(
+        kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.", window=["00:00", "24:00"]
+    )
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+    signed_in(client, AUTHOR)
+    assert listed(client.get(page).text) == []
+    assert post(client, f"{page}list", **TO).status_code in (404, 422)
+    assert (
+        post(client, f"/admin/campaigns/{campaign}/answers?then=hand_over").headers["Location"].endswith(page)
+    )
+    assert listed(client.get(page).text) == ["A Thun 0", "A Thun 1"]
+    assert len(entries(world, "campaign.see_answers")) == 1
