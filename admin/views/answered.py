@@ -9,9 +9,12 @@ from flask import session as cookie
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from admin.permissions import may_open
 from admin.wording.filters import label_of
+from campaigns.cases.conversation import visible_campaigns
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.rules.own_answers import GivenAnswer, OwnAnswer, own_answer, read_own_answers, read_word
+from outreach.models.accounts import User
 from outreach.rules.errors import BadInput
 
 _OPENED = "answers_opened"
@@ -26,6 +29,15 @@ def keep_opened(campaign_id: int) -> None:
 def opened_campaigns() -> list[int]:
     """Return the campaigns about health whose answers the user has opened within the last half hour."""
     return [int(campaign_id) for campaign_id in _kept()]
+
+
+def may_name(session: Session, user: User, campaign: Campaign) -> bool:
+    """Return whether the user may see who is behind a campaign's figures."""
+    opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
+    seen = (
+        dict(visible_campaigns(session, user, opened=opened)) if may_open(user.role, "contacts.index") else {}
+    )
+    return campaign.id in seen
 
 
 def _kept() -> dict[str, int]:

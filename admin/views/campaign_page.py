@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
-from admin.views.answered import opened_campaigns, read_said
+from admin.views.answered import may_name, read_said
 from admin.views.inbox import answers_of
 from admin.wording.campaigns import (
     ShownChange,
@@ -27,7 +27,7 @@ from campaigns.analytics.collisions import count_repeated
 from campaigns.analytics.progress_counts import count_answers
 from campaigns.analytics.reach import read_reach, step_lifts
 from campaigns.cases.case_list import count_open as count_open_cases
-from campaigns.cases.conversation import OFFICER_LABELS, visible_campaigns
+from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.models.campaigns import (
     Campaign,
     CampaignDecision,
@@ -135,15 +135,12 @@ class ShownResult:
     word: str
 
 
-def read_results(session: Session, campaign: Campaign, user: User) -> tuple[list[ShownResult], int]:
-    """Return how many of a campaign's recipients gave each answer, and how many none, within the reader's scope."""
+def read_results(session: Session, campaign: Campaign, user: User) -> tuple[list[ShownResult], int, bool]:
+    """Return how many of a campaign's recipients gave each answer, how many none, within the reader's scope, and who may be named."""
     own = read_own_answers(campaign.content)
     counts = count_answers(session, campaign.id, seen=visible_to(session, user, ContactList.organisation_id))
     texts = answers_of(campaign.kind, own, OFFICER_LABELS)
-    opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
-    is_named = may_open(user.role, "contacts.index") and campaign.id in dict(
-        visible_campaigns(session, user, opened=opened)
-    )
+    is_named = may_name(session, user, campaign)
     results, rest = [], dict(counts)
     unanswered = rest.pop((None, None), 0)
     for word, text in texts.items():
@@ -159,7 +156,7 @@ def read_results(session: Session, campaign: Campaign, user: User) -> tuple[list
             results.append(ShownResult(text, people, word if is_named else ""))
     if others := sum(rest.values()):
         results.append(ShownResult(_("Trả lời khác"), others, ""))
-    return results, unanswered
+    return results, unanswered, is_named
 
 
 def read_talk(session: Session, campaign: Campaign, user: User, *, is_over: bool) -> dict[str, Any]:

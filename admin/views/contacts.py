@@ -40,6 +40,8 @@ from admin.views.contact_forms import (
 from admin.views.inbox import answers_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
+from admin.wording.progress import result_name
+from campaigns.analytics.reach_people import has_result
 from campaigns.cases.conversation import (
     OFFICER_LABELS,
     Conversation,
@@ -58,6 +60,7 @@ from campaigns.privacy.consents import read_consents
 from campaigns.privacy.requests import read_requests
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, read_own_answers
 from campaigns.rules.privacy import childhood, clocks_on
+from campaigns.rules.reach import read_result
 from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,
@@ -99,6 +102,8 @@ _FILTERS = {
     "door",
     "campaign",
     "answer",
+    "result",
+    "step",
     "units",
     "perhaps",
 }
@@ -113,7 +118,7 @@ class ContactsView(AdminPage):
         """List contacts.
 
         `?s=` is the key of a search; filters: list, organisation, area, smartphone, suppressed, door, campaign,
-        answer; `?units=` is the day whose units are read; `?perhaps=` those who may live in the area; `?after=`.
+        answer, result (what became of the campaign's message, of one `step`); `?units=` is the day whose units are read; `?perhaps=` those who may live in the area; `?after=`.
         """
         args = request.values
         filters = ContactFilter(
@@ -127,6 +132,7 @@ class ContactsView(AdminPage):
             at_the_door=bool(args.get("door")),
         )
         campaign_id, answer = args.get("campaign", type=int), args.get("answer", "")
+        result = read_result(args.get("result", "")) if campaign_id else None
         with self.reading() as (session, user):
             history = read_unit_history(session)
             filters, conditions = replace(filters, history=history), []
@@ -135,7 +141,10 @@ class ContactsView(AdminPage):
             said = read_said(answer, own)
             # Opened before the role changed, it is open no more.
             opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
-            if campaign_id is not None or said is not None:
+            step = args.get("step", type=int)
+            if result:
+                conditions.append(has_result(session, user, campaign_id, result, step=step, opened=opened))
+            if said is not None or (campaign_id is not None and not result):
                 conditions.append(has_answered(session, user, campaign_id, said, opened=opened))
             page = read_page(session, user, filters, after=args.get("after", "")[:20], also=conditions)
             choices: dict[str, Any] = {
@@ -160,6 +169,7 @@ class ContactsView(AdminPage):
             wanted=filters,
             campaign_id=campaign_id,
             answer=answer,
+            result=result_name(result, kind, step) if result else "",
             said=told,
             page=page,
             kept=query,

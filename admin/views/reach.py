@@ -15,6 +15,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from admin.views.answered import may_name
 from admin.views.base import AdminPage, requested_day
 from admin.wording.campaigns import show_lifts
 from admin.wording.progress import file_rows, step_name, step_rows, told_of
@@ -85,6 +86,7 @@ class ReachView(AdminPage):
             page: str = self.render(
                 "progress/reach.html",
                 campaign=campaign,
+                is_named=may_name(session, user, campaign),
                 reach=reach,
                 steps=[(step.number, step_name(step.number)) for step in opened],
                 chosen=chosen.number if chosen else None,

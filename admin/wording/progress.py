@@ -14,8 +14,9 @@ from flask_babel import lazy_gettext as _l
 from admin.wording.filters import LABELS, kind_words, label_of, name_of_level, number, percent
 from admin.wording.statuses import StatusWords, explain
 from campaigns.analytics.progress import LeadGoal, ProgressPage
+from campaigns.rules.own_answers import own_word
 from campaigns.rules.progress import Concern, ConcernKind, Outlook, PlaceCounts, RankRow
-from campaigns.rules.reach import ReachMeasure, ReachTotals
+from campaigns.rules.reach import ReachMeasure, ReachTotals, Result
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState, SkipReason
 
@@ -160,13 +161,15 @@ Parts = Mapping[tuple[int | None, int | None, str | None], ReachTotals]
 class Row:
     """A row of the table: `values` by step, then the total. `is_part`: counted in the row above.
 
-    `status` explains what the row's messages have become.
+    `status` explains what the row's messages have become. `result` or `answer` finds the people in the directory.
     """
 
     name: str
     values: list[int]
     is_part: bool = False
     status: StatusWords | None = None
+    result: str = ""
+    answer: str = ""
 
 
 def step_name(number: int) -> str:
@@ -176,6 +179,30 @@ def step_name(number: int) -> str:
 def told_of(kind: str) -> str:
     """Return the name of the figure of a kind's self-reports."""
     return _("Tự khai báo đã %(done)s", done=kind_words(kind).done)
+
+
+def result_name(result: Result, kind: str, step: int | None = None) -> str:
+    """Return what became of people in a campaign, in words."""
+    of_reason = {
+        "excluded": _("Không gửi"),
+        "skipped": _("Bỏ qua khi đến lượt"),
+        "causes": _("Không đến được"),
+    }
+    families = {"excluded": "excluded", "skipped": "skip", "causes": "cause"}
+    names = {
+        **of_reason,
+        "recipients": _("Người nhận"),
+        "unanswered": _("chưa trả lời"),
+        "waiting": _("Còn chờ hoặc đang xác minh"),
+        "cancelled": _("Đã hủy"),
+        "sent": _("Đã gửi (nhà cung cấp tin nhắn đã nhận)"),
+        "delivered": _("Đã đến máy"),
+        "failed": _("Không đến được"),
+    }
+    name = names[result.name]
+    if result.detail:
+        name = f"{name}: {word_of(families[result.name], result.detail, kind)}"
+    return f"{step_name(step)}, {name}" if step else name
 
 
 def step_rows(
@@ -196,9 +223,11 @@ def step_rows(
         *,
         is_part: bool = False,
         status: MessageState | SkipReason | None = None,
+        result: str = "",
+        answer: str = "",
     ) -> Row:
         words = explain(status, "skip" if is_part else "message") if status else None
-        return Row(name, [of(each) for each in columns], is_part, words)
+        return Row(name, [of(each) for each in columns], is_part, words, result, answer)
 
     def parts(measure: ReachMeasure, family: str) -> list[Row]:
         of_all = total.by.get(measure, {})
@@ -209,6 +238,8 @@ def step_rows(
                 lambda each: each.by.get(measure, {}).get(detail, 0),
                 is_part=True,
                 status=SkipReason(detail) if family == "skip" and detail in list(SkipReason) else None,
+                result="" if measure is ReachMeasure.ANSWERS else f"{measure.value}.{detail}",
+                answer=detail if measure is ReachMeasure.ANSWERS else "",
             )
 
         return [one(detail) for detail in sorted(of_all, key=lambda each: -of_all[each])]
@@ -219,6 +250,7 @@ def step_rows(
                 _("trong đó “%(text)s”", text=text),
                 lambda each, n=n: each.by.get(ReachMeasure.OWN_ANSWERS, {}).get(n, 0),  # type: ignore[misc]
                 is_part=True,
+                answer=own_word(int(n)),
             )
             for n, text in own_answers.items()
         ]
@@ -226,14 +258,26 @@ def step_rows(
     rows = [
         row(_("Tin của bước này"), lambda each: each.messages),
         row(
-            _("Bỏ qua khi đến lượt (không cần hoặc không được gửi)"), lambda each: sum(each.skipped.values())
+            _("Bỏ qua khi đến lượt (không cần hoặc không được gửi)"),
+            lambda each: sum(each.skipped.values()),
+            result="skipped",
         ),
         *parts(ReachMeasure.SKIPPED, "skip"),
-        row(_("Còn chờ hoặc đang xác minh"), lambda each: each.waiting, status=MessageState.UNKNOWN),
-        row(_("Đã hủy"), lambda each: each.cancelled, status=MessageState.CANCELLED),
-        row(_("Đã gửi (nhà cung cấp tin nhắn đã nhận)"), lambda each: each.sent, status=MessageState.SENT),
-        row(_("Đã đến máy"), lambda each: each.delivered, status=MessageState.DELIVERED),
-        row(_("Không đến được"), lambda each: each.failed, status=MessageState.UNDELIVERED),
+        row(
+            _("Còn chờ hoặc đang xác minh"),
+            lambda each: each.waiting,
+            status=MessageState.UNKNOWN,
+            result="waiting",
+        ),
+        row(_("Đã hủy"), lambda each: each.cancelled, status=MessageState.CANCELLED, result="cancelled"),
+        row(
+            _("Đã gửi (nhà cung cấp tin nhắn đã nhận)"),
+            lambda each: each.sent,
+            status=MessageState.SENT,
+            result="sent",
+        ),
+        row(_("Đã đến máy"), lambda each: each.delivered, status=MessageState.DELIVERED, result="delivered"),
+        row(_("Không đến được"), lambda each: each.failed, status=MessageState.UNDELIVERED, result="failed"),
         *parts(ReachMeasure.CAUSES, "cause"),
         row(_("Liên kết đã mở (chưa kiểm chứng)"), lambda each: each.opened),
         *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),

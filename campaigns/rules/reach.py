@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import sqrt
+from typing import NamedTuple
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState, SkipReason
@@ -21,6 +22,34 @@ TAKEN = (
 )
 FAILED = (MessageState.FAILED, MessageState.UNDELIVERED)
 WAITING = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
+# What became of messages, by the word that addresses have for it; "causes" are the failed ones by cause.
+RESULTS = {
+    "waiting": WAITING,
+    "cancelled": (MessageState.CANCELLED,),
+    "sent": TAKEN,
+    "delivered": (MessageState.DELIVERED,),
+    "failed": FAILED,
+    "causes": FAILED,
+    "skipped": (MessageState.SKIPPED,),
+}
+
+
+class Result(NamedTuple):
+    """What became of people in a campaign: a word of RESULTS, `excluded`, `recipients` or `unanswered`; a reason or cause."""
+
+    name: str
+    detail: str = ""
+
+
+def read_result(word: str) -> Result | None:
+    """Return what a word of the address asks for, as `delivered` or `skipped.cap`; None for one that is none."""
+    result = Result(*word.split(".", 1))
+    reasons = {"excluded": {*Exclusion}, "skipped": {"", *SkipReason}}
+    if result.name == "causes":
+        return result if result.detail else None
+    if result.name in reasons:
+        return result if result.detail in reasons[result.name] else None
+    return result if result.name in {*RESULTS, "recipients", "unanswered"} and not result.detail else None
 
 
 class ReachMeasure(StrEnum):

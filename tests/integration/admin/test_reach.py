@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +14,7 @@ from sqlalchemy import select, update
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import MessageState
+from campaigns.rules.states import Exclusion, MessageState, SkipReason
 from outreach.models.accounts import AuditEvent, Organisation
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, launch, places
 from tests.integration.campaigns.test_answer_totals import says
@@ -65,6 +66,52 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
     assert "Theo nhà mạng" not in page
     assert "Ủy ban MTTQ" not in page.split("Theo tổ chức")[1]
     assert "<strong>4</strong>" in page
+
+
+@both_databases
+def test_each_number_leads_to_its_people_where_the_reader_may_see_them(
+    places: World, campaign: int, client: FlaskClient
+) -> None:
+    with places.runtime.db.write() as session:
+        ids = session.scalars(
+            select(Message.id)
+            .where(Message.campaign_id == campaign, Message.step_id.is_not(None))
+            .order_by(Message.id)
+        ).all()
+        for message, state, reason in (
+            (ids[1], MessageState.UNDELIVERED, None),
+            (ids[2], MessageState.SKIPPED, SkipReason.REPEATED),
+        ):
+            session.execute(
+                update(Message).where(Message.id == message).values(state=state, skip_reason=reason)
+            )
+        left_out = session.scalars(select(Recipient.id).order_by(Recipient.id.desc())).first()
+        session.execute(
+            update(Recipient).where(Recipient.id == left_out).values(exclusion=Exclusion.NO_PHONE)
+        )
+    path = f"/admin/campaigns/{campaign}/reach/"
+    signed_in(client, AUTHOR)
+    links = dict(
+        re.findall(r'<a href="(/admin/people/[^"]+)">(\d+)</a>', client.get(path).text.replace("&amp;", "&"))
+    )
+    counts = {
+        href.partition("?")[2].partition("&")[2]: (int(n), int(found[1]) if found else 0)
+        for href, n in links.items()
+        for found in [re.search(r'role="status">(\d+) người', client.get(href).text)]
+    }
+    assert counts["result=delivered"] == (1, 1)
+    assert {"result=excluded.no_phone", "result=failed", "result=skipped.cap&step=1", "answer=installed"} <= {
+        *counts
+    }
+    assert {key for key, (told, found) in counts.items() if told != found} == set()
+    assert (
+        "Bỏ qua khi đến lượt"
+        in client.get(f"/admin/people/?campaign={campaign}&result=skipped.cap&step=1").text
+    )
+    signed_in(client, LEADER)
+    assert "/admin/people/" not in client.get(path).text
+    signed_in(client, NEIGHBOUR)
+    assert "/admin/people/?campaign" not in client.get(path).text
 
 
 def test_the_files_hold_the_same_by_step_organisation_and_place_and_are_on_record(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.rules.reach import InstallShare, share_of
+from campaigns.rules.reach import InstallShare, read_result, share_of
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,26 @@ def test_a_share_names_what_it_is_a_share_of(
         share_of(installed=installed, recipients=recipients, no_smartphone=no_smartphone, entered=entered)
         == share
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "result"),
+    [
+        ("delivered", ("delivered", "")),
+        ("unanswered", ("unanswered", "")),
+        ("excluded.no_phone", ("excluded", "no_phone")),
+        ("skipped", ("skipped", "")),
+        ("skipped.cap", ("skipped", "cap")),
+        ("causes.blocked", ("causes", "blocked")),
+        ("", None),
+        ("delivered.cap", None),
+        ("excluded", None),
+        ("skipped.no_phone", None),
+        ("causes", None),
+        ("opened", None),
+    ],
+)
+def test_a_word_of_the_address_asks_for_a_result_or_for_none(
+    word: str, result: tuple[str, str] | None
+) -> None:
+    assert read_result(word) == result
