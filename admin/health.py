@@ -68,7 +68,9 @@ def create_health(runtime: Runtime) -> Blueprint:
 
 # How `/readyz` names what is missing; other findings have the name of their check.
 _MISSING = {
-    "check_database_version": "migrations",
+    "database_newer": "migrations",
+    "database_older": "migrations",
+    "database_too_old": "migrations",
     "check_redis_away": "redis",
     "check_redis_refuses": "redis",
     "check_workers_missing": "worker",

@@ -27,7 +27,7 @@ ADDRESS = os.environ.get("LOA_ADDRESS", "127.0.0.1:8000")
 READY_WITHIN_S = 30.0  # sending is paused meanwhile
 # Faults of the doctor with which nothing is begun; others (mail, the gateway) have nothing to do with the program.
 STOPPING = {"database", "disk", "encoding", "versions", "connections"}
-EXPECTED = {"check_database_version"}
+EXPECTED = {"database_older"}
 # What the upgrade stops and starts; the socket and the training phones go on.
 PATTERNS = ("loa.service", "loa-worker@*.service")
 

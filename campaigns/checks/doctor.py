@@ -31,12 +31,12 @@ from outreach.core import network_checks
 from outreach.core.db import count_rows, database_now
 from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_alive, read_failures
 from outreach.core.mail import check_server as check_server_of_mail
-from outreach.core.schema import is_current
+from outreach.core.schema import require_current
 from outreach.core.settings import WEAK_SECRET, Settings
 from outreach.gateway_accounts import account_settings, read_accounts
 from outreach.models.backups import Backup, check_of
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
-from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.errors import BadInput, LoaError, WrongState
 from outreach.rules.keys import split_keys
 from outreach.runtime import Runtime
 
@@ -67,9 +67,10 @@ def check_database(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     try:
         with runtime.db.read() as session:
             session.execute(text("SELECT 1"))
-        if not is_current(runtime.db):
-            yield fault(Check.DATABASE, LoaError("check_database_version"))
-            return
+        require_current(runtime.db)
+    except WrongState as error:
+        yield fault(Check.DATABASE, error)
+        return
     except DATABASE_ERRORS as error:
         yield fault(Check.DATABASE, LoaError("check_database_away", error=_name(error)))
         return

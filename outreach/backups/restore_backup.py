@@ -30,7 +30,7 @@ from outreach.backups.create_backup import (
     value_in,
 )
 from outreach.core.db import Database
-from outreach.core.schema import is_known, newest, upgrade
+from outreach.core.schema import is_known, newest, require_not_too_old, upgrade
 from outreach.models.accounts import User
 from outreach.models.backups import Backup, check_of
 from outreach.rules.errors import BadInput, LoaError
@@ -53,7 +53,7 @@ def restore_backup(
 
     `identity` is the file with the age secret key of an encrypted backup. Raises BadInput if the file is no backup, is
     damaged, of the other kind or of a newer program, if the database has data and `replace` is False, or if the
-    SECRET_KEY is another; the database is then unchanged. Raises OSError.
+    SECRET_KEY is another, WrongState if it is too old to be upgraded; the database is then unchanged. Raises OSError.
     """
     check_checksum(path)
     folder = path.parent if db.is_postgresql else Path(str(db.url.database)).parent
@@ -99,7 +99,8 @@ def _upgrade_and_settle(db: Database, *, settle: Settle) -> None:
 
 
 def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> None:
-    """Raise BadInput if the backup does not fit this program or this SECRET_KEY."""
+    """Raise BadInput or WrongState if the backup does not fit this program or this SECRET_KEY."""
+    require_not_too_old(revision)
     if not revision or not is_known(revision):
         raise BadInput(
             "backup_of_later_version", revision=revision or LoaError("revision_none"), newest=newest()

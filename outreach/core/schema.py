@@ -26,7 +26,7 @@ def _config() -> Config:
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
-    """Upgrade the database to a revision. Running it twice, or twice at once, does no harm."""
+    """Upgrade the database to a revision. Running it twice, or twice at once, does no harm. Raises WrongState."""
     _run(db, command.upgrade, revision)
 
 
@@ -40,6 +40,7 @@ def _run(db: Database, action: object, revision: str) -> None:
     with db.engine.execution_options(writes=True).begin() as connection:
         if db.is_postgresql:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        require_not_too_old(MigrationContext.configure(connection).get_current_revision())
         config.attributes["connection"] = connection
         action(config, revision)  # type: ignore[operator]
 
@@ -48,11 +49,6 @@ def read_revision(db: Database) -> str | None:
     """Return the database's revision, None where no migration has run. Raises DBAPIError."""
     with db.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
-
-
-def is_current(db: Database) -> bool:
-    """Check whether the database is at the newest revision."""
-    return read_revision(db) == newest()
 
 
 def require_current(db: Database) -> None:
@@ -66,9 +62,17 @@ def require_current(db: Database) -> None:
         return
     if revision == newest():
         return
+    require_not_too_old(revision)
     if revision is None or is_known(revision):
         raise WrongState("database_older", revision=revision or LoaError("revision_none"), newest=newest())
     raise WrongState("database_newer", revision=revision, newest=newest())
+
+
+def require_not_too_old(revision: str | None) -> None:
+    """Raise WrongState for a revision before the first that this program has: only an earlier program leads on from it."""
+    oldest = ScriptDirectory.from_config(_config()).get_base()
+    if revision is not None and oldest is not None and revision < oldest:
+        raise WrongState("database_too_old", revision=revision, oldest=oldest)
 
 
 def is_known(revision: str) -> bool:

@@ -224,7 +224,7 @@ def _with_key(table: str, declared: str, *, newer: bool) -> str:
 
 
 def _declare_anew(tables: Any, change: Any) -> None:
-    """Change declarations of SQLite in place, as 0038 does: for constraints its manual allows it."""
+    """Change declarations of SQLite in place: for constraints its manual allows it."""
     connection = op.get_bind()
     version = connection.scalar(sa.text("PRAGMA schema_version"))
     changed = {table: change(table, _declared(connection, table)) for table in tables}

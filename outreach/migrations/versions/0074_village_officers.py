@@ -99,7 +99,7 @@ def _restate(table: str, column: str, before: tuple[str, ...], after: tuple[str,
 
 
 def _redeclare(table: str, before: str, after: str) -> None:
-    """Change a declaration of SQLite in place, as 0038 does: for constraints its manual allows it."""
+    """Change a declaration of SQLite in place: for constraints its manual allows it."""
     connection = op.get_bind()
     declared = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = :t"), {"t": table})
     assert declared.count(before) == 1, (table, declared)

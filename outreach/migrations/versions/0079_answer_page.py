@@ -32,7 +32,7 @@ def _restate(before: tuple[str, ...], after: tuple[str, ...]) -> None:
             f"ADD CONSTRAINT ck_replies_road CHECK ({_among(after)})"
         )
         return
-    # In place, as 0010 does: for constraints SQLite's manual allows it.
+    # In place: for constraints SQLite's manual allows it.
     connection = op.get_bind()
     declared = str(connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'replies'")))
     assert declared.count(_among(before)) == 1, declared

@@ -24,7 +24,7 @@ from outreach.backups.restore_backup import restore_backup
 from outreach.core.schema import newest
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, Organisation, Role
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, LoaError, WrongState
 from simulator.testing import RunningSimulator
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -226,18 +226,19 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
 
 
 @both_databases
-def test_a_backup_of_a_newer_program_is_refused_and_the_database_goes_on_as_it_was(
-    world: World, tmp_path: Path
+@pytest.mark.parametrize(("revision", "error"), [("9999_later", BadInput), ("0043_reserved", WrongState)])
+def test_a_backup_that_the_program_cannot_upgrade_is_refused_and_the_database_goes_on_as_it_was(
+    world: World, tmp_path: Path, revision: str, error: type[LoaError]
 ) -> None:
     change = "UPDATE alembic_version SET version_num = '{}'"
     with world.runtime.db.write() as session:
-        session.execute(text(change.format("9999_later")))
+        session.execute(text(change.format(revision)))
     path = back_up(world, tmp_path)
     with world.runtime.db.write() as session:
         session.execute(text(change.format(newest())))
     world.add_people(3)
     campaign = world.launch()
-    with refuses(BadInput, says="9999_later"):
+    with refuses(error, says=revision):
         restore(world, path)
     assert world.status(campaign)["state"] == "sending"
 

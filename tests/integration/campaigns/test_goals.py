@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from campaigns.goals.goals import (
     enter_denominator,
@@ -13,7 +13,6 @@ from campaigns.goals.goals import (
     read_campaign_goals,
     read_goals,
     read_history,
-    read_staff_goal,
     set_goal,
 )
 from campaigns.lifecycle import edit_campaign
@@ -23,12 +22,9 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.goals import GoalScope, GoalSubject
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.core.db import Database
-from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
-from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, TEXT, World
 
 PROVINCE = GoalSubject(1, GoalScope.RESIDENTS, area="62")
@@ -152,29 +148,3 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) ->
     assert stands() is None
     edit(goal=entered)
     assert stands() == (0.5, 60)
-
-
-@both_databases
-def test_goals_of_before_keep_their_meaning_through_the_migration(province: World) -> None:
-    """One row a campaign, and everybody for agencies' staff: up, and down again."""
-    entered = {"share": 0.5, "denominator": 60, "date": "2020-08-15", "source": "Tổ rà soát"}
-    campaigns = [
-        province.draft(goal=entered, deadline="2020-08-20T21:00"),
-        province.draft(goal={"share": 0.7}),
-    ]
-    db: Database = province.runtime.db
-    downgrade(db, "0023_shrink")
-    with db.read() as session:
-        rows = session.execute(text("SELECT campaign_id, share, denominator FROM goals ORDER BY 1")).all()
-    assert [tuple(row) for row in rows] == [(campaigns[0], 0.5, 60), (campaigns[1], 0.7, None)]
-    upgrade(db)
-    with db.read() as session:
-        goals = read_campaign_goals(session, campaigns)
-        staff = read_staff_goal(session, 1, at=datetime(2020, 8, 1, tzinfo=UTC))
-    first, second = (goals[campaign] for campaign in campaigns)
-    assert first.denominator
-    assert (first.share, first.deadline, first.target) == (0.5, date(2020, 8, 20), 30)
-    assert (first.denominator.source, first.denominator.as_of) == ("Tổ rà soát", date(2020, 8, 15))
-    assert (second.share, second.denominator) == (0.7, None)
-    assert staff
-    assert staff.share == 1.0

@@ -16,7 +16,6 @@ from outreach.accounts import audit
 from outreach.accounts.audit import Anchor, check_audit, read_head
 from outreach.accounts.audit_head import is_due, read_outside_heads, send_head
 from outreach.core.db import Database
-from outreach.core.schema import downgrade, upgrade
 from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, AuditValues
 from outreach.rules.audit_chain import ChainBreak, ChainFault
@@ -245,20 +244,3 @@ def test_who_holds_the_database_alone_can_neither_chain_anew_nor_cut_off_the_end
     Path(keyed.settings.audit_head_to[0].removeprefix("file:")).unlink()
     with pytest.raises(BadInput, match="audit_file_missing"):
         verify(keyed)
-
-
-@pytest.mark.night
-def test_entries_from_before_the_chain_are_chained(empty_database_url: str) -> None:
-    db = Database(empty_database_url.replace("postgresql://", "postgresql+psycopg://"))
-    upgrade(db)
-    note(db, times=4, actor_id=None)
-    with db.write() as session:
-        session.execute(text("DELETE FROM audit_events WHERE id = 2"))
-    downgrade(db, "0023_shrink")
-    upgrade(db)
-    assert find(db) is None
-    note(db, times=2)
-    assert find(db) is None
-    tamper(db, "UPDATE audit_events SET subject = 'users:9' WHERE id = 3")
-    assert find(db) == ChainBreak(3, ChainFault.CHANGED)
-    db.close()

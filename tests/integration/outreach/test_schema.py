@@ -19,8 +19,7 @@ from campaigns.models.messages import StatusEvent
 from campaigns.models.replies import Answer
 from outreach.core import schema
 from outreach.core.db import Base, Database, is_set
-from outreach.core.schema import downgrade, is_current, upgrade
-from outreach.models.contacts import ImportChange
+from outreach.core.schema import downgrade, newest, read_revision, upgrade
 from tests.support.servers import RUNS_ALL
 
 
@@ -53,13 +52,13 @@ def tables(db: Database) -> set[str]:
 def test_migrations_lead_up_down_to_nothing_and_up_again(empty: Database) -> None:
     upgrade(empty)
     assert tables(empty) == {*Base.metadata.tables, "alembic_version"}
-    assert is_current(empty)
+    assert read_revision(empty) == newest()
     downgrade(empty)
     assert tables(empty) == {"alembic_version"}
-    assert not is_current(empty)
+    assert read_revision(empty) is None
     upgrade(empty)
     assert tables(empty) == {*Base.metadata.tables, "alembic_version"}
-    assert is_current(empty)
+    assert read_revision(empty) == newest()
 
 
 def test_each_migration_can_be_taken_back_alone(db: Database) -> None:
@@ -80,7 +79,7 @@ def test_migrations_and_models_say_the_same(db: Database) -> None:
 
 
 def test_a_database_without_migrations_is_not_current(empty: Database) -> None:
-    assert not is_current(empty)
+    assert read_revision(empty) is None
 
 
 def test_two_processes_may_upgrade_at_once(empty: Database) -> None:
@@ -89,7 +88,7 @@ def test_two_processes_may_upgrade_at_once(empty: Database) -> None:
         list(pool.map(upgrade, others))
     for other in others:
         other.close()
-    assert is_current(empty)
+    assert read_revision(empty) == newest()
 
 
 def test_every_status_that_the_code_knows_is_one_that_the_database_takes(db: Database) -> None:
@@ -130,34 +129,6 @@ def test_callbacks_whose_time_was_stored_as_a_year_get_that_of_their_request(db:
     assert found[0] == (asked, asked)
     assert found[1][0].year >= 2026
     assert found[2] == (asked + timedelta(days=1), None)
-
-
-@pytest.mark.night
-def test_what_imports_told_before_is_taken_back_as_it_was(db: Database) -> None:
-    downgrade(db, "0038_rosters")
-    told = text(
-        "INSERT INTO import_changes (import_id, contact_id, fields, phones) VALUES (1, 1, :said, '[]')"
-    )
-    now = "2026-09-01 00:00:00"
-    with db.engine.execution_options(writes=True).begin() as connection:
-        for statement in (
-            "INSERT INTO organisations (id, code, name, kind) VALUES (1, 'A', 'A', 'front')",
-            f"INSERT INTO contact_lists (id, organisation_id, name, created_at) VALUES (1, 1, 'L', '{now}')",
-            "INSERT INTO list_imports (id, list_id, file_name, sha256, counts, headers, imported_at)"
-            f" VALUES (1, 1, 'a', '', '{{}}', '{{}}', '{now}')",
-            "INSERT INTO contacts (id, name, name_key, birth_year, village, created_at, updated_at)"
-            f" VALUES (1, 'Y Hlan', 'yhlan', 1990, '', '{now}', '{now}')",
-        ):
-            connection.execute(text(statement))
-        connection.execute(told, {"said": '["birth_year", "village"]'})
-    upgrade(db)
-    fields = select(ImportChange.fields)
-    with db.read() as session:
-        assert session.scalars(fields).all() == [{"birth_year": [None, 1990]}]
-    downgrade(db, "0038_rosters")
-    with db.read() as session:
-        assert session.scalars(fields).all() == [["birth_year"]]
-    upgrade(db)
 
 
 def test_a_flag_is_looked_up_by_its_partial_index() -> None:
