@@ -90,12 +90,17 @@ _SAID = (
     ("ok", 4),
 )
 _KEPT = (
-    ("Hẹn gọi lại", "[{name} oi, ]da nhan tin cua ong/ba. Can bo se goi lai trong ngay."),
+    ("Hẹn gọi lại", "[{name} oi, ]da nhan tin cua ong/ba. Can bo se goi lai trong ngay.", ""),
     (
         "Cách cài",
         "[{name} oi, ]ong/ba bam vao {link} roi bam Cai dat Bluezone, cho cai xong thi mo len va bat Bluetooth.",
+        "bluezone",
     ),
-    ("Nơi giúp", "Can giup cai Bluezone, moi ong/ba mang dien thoai den nha van hoa thon, co can bo giup."),
+    (
+        "Nơi giúp",
+        "Can giup cai Bluezone, moi ong/ba mang dien thoai den nha van hoa thon, co can bo giup.",
+        "bluezone",
+    ),
 )
 
 
@@ -143,9 +148,9 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
             now=now,
         )
         offer_languages(session, codes=LANGUAGES, user=find_user(session, LOGINS[0][0]), now=now)
-        for title, text in _KEPT:
+        for title, text, kind in _KEPT:
             author = find_user(session, LOGINS[1][0])
-            save_text(session, title=title, text=text, text_id=None, user=author, now=now)
+            save_text(session, title=title, text=text, text_id=None, kind=kind, user=author, now=now)
         invent_people(session, contacts, under=FRONT[0], chance=chance, now=now)
         invent_figures(session, contacts, under=FRONT[0], user=find_user(session, LOGINS[1][0]), now=now)
         _run_campaign(session, runtime.settings, contacts=contacts, chance=chance, now=now)

@@ -55,7 +55,7 @@ class AlikeView(AdminPage):
             if group is None:
                 groups = read_groups(session, user, now=datetime.now(UTC))
                 return self.render("inbox/alike.html", groups=groups, is_gone=True)
-            texts = list_texts(session, user)
+            texts = list_texts(session, user, group.campaign_kind)
             chosen = next((each.text for each in texts if each.id == use), "")
             role = user.role
         return self.render(

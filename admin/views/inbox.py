@@ -106,10 +106,10 @@ class CasePages(AdminPage):
             case = find_case(session, case_id, user=user)
             areas = {area.code: area for area in session.scalars(select(Area))}
             (case_row,) = read_case_rows(session, [case.id], areas, user=user, now=datetime.now(UTC))
-            texts = list_texts(session, user)
+            campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
+            texts = list_texts(session, user, campaign.kind if campaign else None)
             chosen = next((each for each in texts if each.id == use), None)
             reply = case_row.reply
-            campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
             page: str = self.render(
                 "inbox/case.html",
                 line=case_row,

@@ -16,7 +16,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select
 from sqlalchemy.orm import Session, joinedload
 
-from admin.forms import CheckField, FileField, Form, LongTextField, RowField, TextField
+from admin.forms import CheckField, ChoiceField, FileField, Form, LongTextField, RowField, TextField
 from admin.views.register_base import ChoiceFilter, TableRegister
 from campaigns.analytics.open_tasks import mark_seen, visible_incidents
 from campaigns.cases.sms_answers import (
@@ -30,6 +30,7 @@ from campaigns.cases.sms_answers import (
 from campaigns.models.campaigns import Sender
 from campaigns.models.messages import Incident
 from campaigns.models.replies import SavedText
+from campaigns.planning.kinds import all_kinds
 from campaigns.planning.senders import register_sender, remove_sender
 from outreach.accounts.permissions import organisations_of
 from outreach.imports.do_not_call import receive_file
@@ -209,6 +210,7 @@ class SavedTextForm(Form):
             "{name} là tên người dân, {link} là liên kết riêng của họ; phần trong ngoặc vuông [ ] được bỏ khi thiếu tên."
         ),
     )
+    kind = ChoiceField(_l("Dùng cho loại chiến dịch"), empty=_l("Mọi loại"))
     text_id = RowField()
 
     def values(self) -> dict[str, Any]:
@@ -221,7 +223,11 @@ class SavedTextsView(TableRegister):
     table, endpoint, url = SavedText, "saved_texts", "/admin/inbox/texts"
     name, title, under = "", _l("Mẫu tin trả lời"), "inbox"
     list_template = "inbox/saved_texts.html"
-    columns = (("title", _l("Tên mẫu")), ("text", _l("Nội dung tin")))
+    columns = (
+        ("title", _l("Tên mẫu")),
+        ("text", _l("Nội dung tin")),
+        ("kind", _l("Dùng cho loại chiến dịch")),
+    )
     searched = (SavedText.title, SavedText.text)
     order = (SavedText.title, SavedText.id)
 
@@ -231,11 +237,15 @@ class SavedTextsView(TableRegister):
     def show_list(self, **context: Any) -> str:
         with self.reading() as (session, user):
             edited = session.get(SavedText, request.args.get("edit", 0, type=int))
-            kept = {}
+            kept: dict[str, Any] = {"kind": request.args.get("kind", "")}
             if edited and may_change(session, edited, user):
-                kept = {"title": edited.title, "text": edited.text, "text_id": edited.id}
+                kept = {name: getattr(edited, name) or "" for name in ("title", "text", "kind")}
+                kept["text_id"] = edited.id
             owners = organisations_of(session, user)
-        return super().show_list(form=SavedTextForm.on_page(**kept), owners=owners, **context)
+            kinds = {code: content["title"] for code, content in all_kinds(session).items()}
+        form = SavedTextForm.on_page(**kept)
+        form.kind.choices = list(kinds.items())
+        return super().show_list(form=form, owners=owners, kinds=kinds, **context)
 
     @expose("/", methods=["POST"])
     def save(self) -> ResponseReturnValue:

@@ -17,6 +17,7 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Answer, Case, SavedText
+from campaigns.planning.kinds import all_kinds
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.sending_hours import opens_at
@@ -157,10 +158,11 @@ def sent_for(session: Session, cases: list[Case]) -> dict[int, list[SentAnswer]]
 LONGEST_TITLE, LONGEST_TEXT = 80, 600
 
 
-def list_texts(session: Session, user: User) -> list[SavedText]:
-    """List the saved texts that a user may send, by title."""
-    query = select(SavedText).where(visible_texts(session, user))
-    return list(session.scalars(query.order_by(SavedText.title, SavedText.id)))
+def list_texts(session: Session, user: User, kind: str | None) -> list[SavedText]:
+    """List the saved texts that a user may send in a campaign of a kind, by title: first those of the kind, then those for all."""
+    is_general = SavedText.kind.is_(None)
+    query = select(SavedText).where(visible_texts(session, user), or_(is_general, SavedText.kind == kind))
+    return list(session.scalars(query.order_by(is_general, SavedText.title, SavedText.id)))
 
 
 def visible_texts(session: Session, user: User) -> ColumnElement[bool]:
@@ -183,9 +185,16 @@ def may_change(session: Session, text: SavedText, user: User) -> bool:
 
 @use_case
 def save_text(
-    session: Session, *, title: str, text: str, text_id: int | None, user: User, now: datetime
+    session: Session,
+    *,
+    title: str,
+    text: str,
+    text_id: int | None,
+    kind: str = "",
+    user: User,
+    now: datetime,
 ) -> SavedText:
-    """Store a new text of the user's organisation, or change one.
+    """Store a new text of the user's organisation, or change one; without a `kind` it is for campaigns of all kinds.
 
     Raises BadInput, BadTemplate, NotFound, NotAllowed.
     """
@@ -193,6 +202,8 @@ def save_text(
     title, text = " ".join(title.split())[:LONGEST_TITLE], text.strip()[:LONGEST_TEXT]
     if not title or not text:
         raise BadInput("saved_text_incomplete")
+    if kind and kind not in all_kinds(session):
+        raise BadInput("kind_not_found", code=kind[:40])
     Template.parse(text)
     if text_id is None:
         saved = SavedText(organisation_id=user.organisation_id, title=title, text=text, changed_by=user.id)
@@ -200,7 +211,7 @@ def save_text(
     else:
         saved = _find_own(session, text_id, user=user)
         saved.title, saved.text, saved.changed_by = title, text, user.id
-    saved.changed_at = now
+    saved.kind, saved.changed_at = kind or None, now
     session.flush()
     audit.record(session, "saved_text.save", saved, user, now)
     return saved

@@ -253,12 +253,13 @@ class Case(BaseWithId):
 
 
 class SavedText(BaseWithId):
-    """A saved answer text. For its organisation and those below it; without an organisation, for all."""
+    """A saved answer text. For its organisation and those below it, without an organisation for all; for campaigns of its kind, if it has one."""
 
     __tablename__ = "saved_texts"
 
     organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
     title: Mapped[str] = mapped_column(String(80))
     text: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str | None] = mapped_column(String(40))
     changed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     changed_at: Mapped[datetime]

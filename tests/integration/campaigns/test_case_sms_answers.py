@@ -200,11 +200,11 @@ def test_kept_texts_are_an_organisations_own_and_those_above_it(world: World) ->
             )
             ids[email] = saved.id
     with world.runtime.db.read() as session:
-        assert [each.title for each in list_texts(session, world.user("pn@loa.example"))] == [
+        assert [each.title for each in list_texts(session, world.user("pn@loa.example"), None)] == [
             AUTHOR,
             "pn@loa.example",
         ]
-        assert len(list_texts(session, world.user(AUTHOR))) == 3
+        assert len(list_texts(session, world.user(AUTHOR), None)) == 3
     pn = world.user("pn@loa.example")
     for other in (AUTHOR, "tn@loa.example"):
         with world.runtime.db.write() as session:
@@ -219,4 +219,23 @@ def test_kept_texts_are_an_organisations_own_and_those_above_it(world: World) ->
     with world.runtime.db.write() as session:
         remove_text(session, ids["pn@loa.example"], user=pn, now=world.now + timedelta(minutes=1))
     with world.runtime.db.read() as session:
-        assert [each.title for each in list_texts(session, pn)] == [AUTHOR]
+        assert [each.title for each in list_texts(session, pn, None)] == [AUTHOR]
+
+
+def test_a_kept_text_is_offered_in_campaigns_of_its_kind_and_a_general_one_in_all(world: World) -> None:
+    author = world.user(AUTHOR)
+    with world.runtime.db.write() as session:
+        for title, kind in (("Gọi lại", ""), ("Cách cài", "bluezone"), ("Nơi tránh trú", "bao-lu")):
+            save_text(session, title=title, text="Chao.", text_id=None, kind=kind, user=author, now=world.now)
+        with pytest.raises(BadInput):
+            save_text(session, title="x", text="x", text_id=None, kind="la", user=author, now=world.now)
+        offered = {
+            kind: [each.title for each in list_texts(session, author, kind)]
+            for kind in ("bao-lu", "bluezone", "khao-sat", None)
+        }
+    assert offered == {
+        "bao-lu": ["Nơi tránh trú", "Gọi lại"],
+        "bluezone": ["Cách cài", "Gọi lại"],
+        "khao-sat": ["Gọi lại"],
+        None: ["Gọi lại"],
+    }
