@@ -289,6 +289,7 @@ def dotted(count: int) -> str:
     return f"{count:,}".replace(",", ".")
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # it counts in PostgreSQL's SQL
 def test_every_figure_of_two_drives_equals_a_count_of_the_rows(
     places: World, drives: tuple[int, int], client: FlaskClient
 ) -> None:
