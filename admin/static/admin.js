@@ -58,6 +58,12 @@
     form.elements[name].focus?.();
   }
 
+  // <input type="checkbox" data-check-all="name">: ticks all boxes of that name in its form.
+  for (const all of document.querySelectorAll("[data-check-all]"))
+    all.addEventListener("change", () => {
+      for (const box of all.form.querySelectorAll(`input[type=checkbox][name=${all.dataset.checkAll}]`)) box.checked = all.checked;
+    });
+
   for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
 
   // <div data-live="/address" data-every="1000">: its content is fetched again while the page is visible.

@@ -1,11 +1,12 @@
-"""Lists handed over: a campaign's people by what they answered, printed or as a workbook for who sees to them."""
+"""Lists handed over: a campaign's people by what they answered, printed or as a workbook for who sees to them, and who came."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import force_locale
@@ -13,7 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from admin.forms import CheckField, Form, TextField, communes
+from admin.forms import CheckField, FileField, Form, TextField, communes, row_id
 from admin.refusals import within_quota
 from admin.views.answered import opened_campaigns
 from admin.views.base import AdminPage
@@ -35,11 +36,16 @@ from campaigns.visits.hand_over import (
     PeopleChoice,
     PeopleList,
     hand_over,
+    read_last_marks,
     read_people,
+    read_returned,
+    record_came,
+    undo_came,
 )
 from outreach.core.spreadsheets import workbook_bytes
+from outreach.runtime import Runtime
 
-ON_A_PAGE = 100
+ON_A_PAGE = 50
 
 
 class ChoiceForm(Form):
@@ -76,6 +82,14 @@ class HandOverForm(ChoiceForm):
     )
 
 
+class ReturnedForm(Form):
+    file = FileField(
+        _l("Danh sách nộp về, có cột đánh x"),
+        missing=_l("Hãy chọn tệp danh sách đã đánh dấu."),
+        codes=("hand_over_not_returned", "hand_over_nobody_marked"),
+    )
+
+
 class HandOverView(AdminPage):
     """Not in the menu: a campaign's page leads here."""
 
@@ -109,6 +123,15 @@ class HandOverView(AdminPage):
                 communes=communes(session),
                 said=_said(campaign),
                 form=HandOverForm.on_page(**kept),
+                kept={
+                    "answer": chosen.answer,
+                    "area": chosen.area_code,
+                    "village": chosen.village,
+                    "page": number,
+                },
+                done=label_of(Label.INSTALLED, "answer", campaign.kind),
+                last=read_last_marks(session, campaign_id, user=user),
+                returned_form=ReturnedForm.on_page(),
             )
 
     @expose("/list", methods=["POST"])
@@ -145,6 +168,57 @@ class HandOverView(AdminPage):
             opened=opened,
             show=show,
         )
+
+    @expose("/came", methods=["POST"])
+    def came(self, campaign_id: int) -> ResponseReturnValue:
+        """Record that the people marked on the page came."""
+        people = {row_id(each) for each in request.form.getlist("came")}
+        return self._record(Form(), campaign_id, lambda: people)
+
+    @expose("/returned", methods=["POST"])
+    def returned(self, campaign_id: int) -> ResponseReturnValue:
+        """Record who is marked on a list that came back."""
+        form = ReturnedForm()
+
+        def read() -> set[int]:
+            with form.file.saved() as path:
+                marks = read_returned(path, campaign_id=campaign_id)
+            if marks.unclear:
+                lines = ", ".join(map(str, marks.unclear[:20]))
+                flash(
+                    _("Không hiểu dấu ở dòng %(lines)s; những dòng này chưa được ghi.", lines=lines),
+                    "warning",
+                )
+            if marks.strangers:
+                flash(_("%(n)s dòng là của chiến dịch khác, không được ghi.", n=marks.strangers), "warning")
+            return marks.came
+
+        return self._record(form, campaign_id, read)
+
+    @expose("/undo", methods=["POST"])
+    def undo(self, campaign_id: int) -> ResponseReturnValue:
+        def told(n: int) -> str:
+            return _("Đã hoàn tác %(n)s người của lần ghi vừa rồi.", n=n)
+
+        page = url_for(".index", campaign_id=campaign_id)
+        return self.submit_form(Form(), page, undo_came, campaign_id, opened=opened_campaigns(), message=told)
+
+    def _record(self, form: Form, campaign_id: int, read: Callable[[], set[int]]) -> ResponseReturnValue:
+        def record(runtime: Runtime, **values: Any) -> int:
+            return record_came(runtime, campaign_id, read(), **values)
+
+        def told(n: int) -> str:
+            return _("Đã ghi %(n)s người.", n=n) if n else _("Không có gì thay đổi.")
+
+        chosen = _requested()
+        page = url_for(
+            ".index",
+            campaign_id=campaign_id,
+            answer=chosen.answer,
+            area=chosen.area_code,
+            village=chosen.village,
+        )
+        return self.submit_form(form, page, record, opened=opened_campaigns(), keys=self.keys, message=told)
 
 
 def _requested() -> PeopleChoice:

@@ -190,6 +190,8 @@ ACTIONS: dict[str, Any] = {
     ),
     "contact.see_answers": _l("Xem câu trả lời về sức khỏe"),
     "campaign.hand_over": _l("Bàn giao danh sách người của chiến dịch"),
+    "campaign.came": _l("Ghi những người đã đến, đã thực hiện"),
+    "campaign.undo_came": _l("Hoàn tác việc ghi những người đã đến, đã thực hiện"),
     "campaign.see_answers": _l("Mở danh sách người đã trả lời về sức khỏe"),
     "retention.expire": _l("Xóa dữ liệu cá nhân hết hạn ngoài các chiến dịch"),
     "backup.create": _l("Sao lưu dữ liệu"),

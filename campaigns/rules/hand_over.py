@@ -54,6 +54,6 @@ def read_marks(rows: Iterable[Row], *, campaign_id: int) -> ReturnedMarks | None
 
 def _find_columns(cells: list[str]) -> tuple[int, int] | None:
     plain = [unaccented(cell) for cell in cells]
-    code = next((n for n, cell in enumerate(plain) if cell == unaccented(CODE_HEADING)), None)
-    mark = next((n for n, cell in enumerate(plain) if _MARKED.match(cell)), None)
-    return None if code is None or mark is None else (code, mark)
+    codes = [n for n, cell in enumerate(plain) if cell == unaccented(CODE_HEADING)]
+    marks = [n for n, cell in enumerate(plain) if _MARKED.match(cell)]
+    return (codes[0], marks[-1]) if codes and marks else None  # a field of the list may be "đã tiêm mũi 1"

@@ -1,4 +1,4 @@
-"""Lists handed over: a campaign's people by what they answered, for a health station or the head of a village.
+"""Lists handed over: a campaign's people by what they answered, for a health station or the head of a village; and who of them came.
 
 Who withdrew, objected or was erased is on none. What is handed over is on record: to whom, for what, how many people, and
 each number that it shows, as an opened number is. The people of a campaign about health are listed once they were opened on record.
@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, exists, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.cases.conversation import visible_campaigns
 from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import Answer
+from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
+from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
+from campaigns.rules.hand_over import ReturnedMarks, read_marks
 from campaigns.rules.own_answers import read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.visits.candidates import find_objecting, find_opted_out
@@ -25,10 +29,11 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_recorded_for, people_visible_to
 from outreach.core.bulk import values_subquery
+from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
 from outreach.models.places import Area
-from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
 from outreach.rules.identity import name_key
 from outreach.use_cases import use_case
 
@@ -88,9 +93,7 @@ def read_people(
     session: Session, campaign_id: int, choice: PeopleChoice, *, user: User, opened: Collection[int]
 ) -> PeopleList:
     """Return the people of a launched campaign whom a user may see; for `opened` see `visible_campaigns`. Raises NotFound, BadInput."""
-    if campaign_id not in dict(visible_campaigns(session, user, opened=opened)):
-        raise NotFound("campaign_not_found")
-    campaign = session.get_one(Campaign, campaign_id)
+    campaign = _find_opened(session, campaign_id, user=user, opened=opened)
     conditions = [_has_said(campaign, choice.answer)]
     if choice.area_code:
         conditions.append(Contact.area_code == choice.area_code)
@@ -259,3 +262,116 @@ def hand_over(
         subject = f"contacts:{each.contact_id}"
         audit.record(session, "contact.see_number", subject, user, now, phone=each.phone_id)
     return replace(listed, people=people)
+
+
+def read_returned(path: Path, *, campaign_id: int) -> ReturnedMarks:
+    """Return who is marked on a list that came back. Raises BadList if it is no such list."""
+    for sheet in read_sheets(path):
+        if marks := read_marks(islice(sheet.rows, MOST_PEOPLE + 100), campaign_id=campaign_id):
+            return marks
+    raise BadList("hand_over_not_returned")
+
+
+@dataclass(frozen=True, slots=True)
+class LastMarks:
+    """What an officer has marked last on a campaign's list: how many people, and when."""
+
+    people: int
+    at: datetime
+
+
+@use_case
+def record_came(
+    session: Session,
+    campaign_id: int,
+    recipients: Collection[int],
+    *,
+    opened: Collection[int],
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
+) -> int:
+    """Record that these people came, or did what was asked, as their answer heard at a meeting; all or none.
+
+    Returns how many are new: repeating it changes nothing. People who may not be listed for the user are left out. Raises
+    BadInput for nobody or too many people, NotAllowed, NotFound.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = _find_opened(session, campaign_id, user=user, opened=opened)
+    if not recipients:
+        raise BadInput("hand_over_nobody_marked")
+    if len(recipients) > MOST_PEOPLE:
+        raise BadInput("hand_over_long", most=MOST_PEOPLE)
+    chosen = Recipient.id.in_(values_subquery(session, list(recipients), BigInteger))
+    people = find_people(session, campaign, chosen, user=user) or []
+    marked = 0
+    # In the order of their phones, as everything that locks several.
+    for person in sorted((each for each in people if not each.has_done), key=lambda each: each.phone_id):
+        answer = record_officer_answer(
+            session,
+            session.get_one(Recipient, person.recipient_id),
+            Label.INSTALLED,
+            place=AnswerPlace.MEETING,
+            note="",
+            user=user,
+            keys=keys,
+            now=now,
+        )
+        marked += answer is not None
+    if marked:
+        audit.record(session, "campaign.came", campaign, user, now, rows=marked)
+    return marked
+
+
+def read_last_marks(session: Session, campaign_id: int, *, user: User) -> LastMarks | None:
+    """Return what a user has marked last in a campaign and not undone; None without any."""
+    row = session.execute(
+        select(Answer.at, func.count())
+        .join(OfficerEntry, OfficerEntry.answer_id == Answer.id)
+        .where(*_marks_of(campaign_id, user))
+        .group_by(Answer.at)
+        .order_by(Answer.at.desc())
+        .limit(1)
+    ).first()
+    return LastMarks(row[1], row[0]) if row else None
+
+
+@use_case
+def undo_came(
+    session: Session, campaign_id: int, *, opened: Collection[int], user: User, now: datetime
+) -> int:
+    """Undo what a user has marked last in a campaign. An answer that somebody has given since stays.
+
+    Returns how many were undone. Raises WrongState if there is nothing, NotAllowed, NotFound.
+    """
+    require_role(user, Role.STAFF, Role.APPROVER)
+    campaign = _find_opened(session, campaign_id, user=user, opened=opened)
+    last = read_last_marks(session, campaign_id, user=user)
+    if last is None:
+        raise WrongState("hand_over_nothing_marked")
+    answers = session.scalars(
+        select(Answer.id)
+        .join(OfficerEntry, OfficerEntry.answer_id == Answer.id)
+        .where(*_marks_of(campaign_id, user), Answer.at == last.at)
+        .order_by(Answer.phone_id)
+    ).all()
+    undone = sum(undo_answer_by_id(session, answer_id, now=now) for answer_id in answers)
+    audit.record(session, "campaign.undo_came", campaign, user, now, rows=undone)
+    return undone
+
+
+def _marks_of(campaign_id: int, user: User) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Answer.campaign_id == campaign_id,
+        Answer.undone_at.is_(None),
+        Answer.label == Label.INSTALLED,
+        OfficerEntry.place == AnswerPlace.MEETING,
+        OfficerEntry.recorded_by == user.id,
+    )
+
+
+def _find_opened(session: Session, campaign_id: int, *, user: User, opened: Collection[int]) -> Campaign:
+    """Return a launched campaign whose people the user may list; for `opened` see `visible_campaigns`. Raises NotFound."""
+    if campaign_id not in dict(visible_campaigns(session, user, opened=opened)):
+        raise NotFound("campaign_not_found")
+    return session.get_one(Campaign, campaign_id)

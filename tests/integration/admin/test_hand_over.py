@@ -146,3 +146,50 @@ def test_a_list_about_health_is_opened_on_record_first(world: World, client: Fla
     )
     assert listed(client.get(page).text) == ["A Thun 0", "A Thun 1"]
     assert len(entries(world, "campaign.see_answers")) == 1
+
+
+@both_databases
+def test_who_came_is_recorded_at_one_stroke_and_undone(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+
+    def state() -> list[str | None]:
+        return [world.recipient(number(n), campaign).answer for n in (11, 12, 13, 15)]
+
+    signed_in(client, AUTHOR)
+    shown = re.findall(r'name="came" value="(\d+)"', client.get(f"{page}?answer=own-1").text)
+    assert len(shown) == 2
+    gone = world.recipient(number(14), campaign)
+    assert post(client, f"{page}came").status_code == 422, "nobody is marked"
+    assert post(client, f"{page}came", came=[*shown, str(gone.id)], answer="own-1").location.endswith(
+        "answer=own-1&area=&village="
+    )
+    assert state() == ["installed", "installed", "no_smartphone", None]
+    assert world.recipient(number(14), campaign).answer == "opt_out", "who opted out is on no list"
+    post(client, f"{page}came", came=shown)
+    assert [each.details for each in entries(world, "campaign.came")] == [{"rows": 2}], (
+        "repeated, it is nothing new"
+    )
+    told = client.get(f"{page}?answer=own-1").text
+    assert told.count("Tôi sẽ đến · Đã đến dự") == 2, "who promised, and who came"
+
+    rows = f"Mã;Họ tên;Đã đến dự (đánh x)\nD{campaign}-{shown[0]};A;x\n" + "".join(
+        f"D{campaign}-{world.recipient(number(n), campaign).id};B;{mark}\n"
+        for n, mark in ((13, "x"), (15, "sau"))
+    )
+    for _again in range(2):
+        post(client, f"{page}returned", file=(io.BytesIO(rows.encode()), "list.csv"))
+    assert state() == ["installed", "installed", "installed", None]
+    assert "Không hiểu dấu ở dòng 4" in client.get(page).text
+    assert (
+        post(client, f"{page}returned", file=(io.BytesIO(b"Ten;SDT\nA;1\n"), "list.csv")).status_code == 422
+    )
+
+    world.reply(number(12), "2", gateway_id="late")
+    for _again in range(2):
+        post(client, f"{page}undo")
+    assert state() == ["not_yet", "no_smartphone", "no_smartphone", None], (
+        "what somebody has said since stays"
+    )
+    assert [each.details["rows"] for each in entries(world, "campaign.undo_came")] == [1, 1]

@@ -106,6 +106,9 @@ POST agencies.end           ASP..
 POST agencies.file          ASP..
 GET  hand_over.index        ASP..
 POST hand_over.make         ASP..
+POST hand_over.came         ASP..
+POST hand_over.returned     ASP..
+POST hand_over.undo         ASP..
 GET  visits.index           ASP.U
 POST visits.make            ASP..
 GET  visits.show            ASP.U
@@ -369,6 +372,9 @@ ABOUT_WHAT = {
     "installs.index": "launched_id",
     "hand_over.index": "launched_id",
     "hand_over.make": "launched_id",
+    "hand_over.came": "launched_id",
+    "hand_over.returned": "launched_id",
+    "hand_over.undo": "launched_id",
     "reach.index": "launched_id",
     "reach.file": "launched_id",
     "sending.act": "launched_id",
@@ -455,6 +461,8 @@ def form(office: Office, row: Row) -> dict[str, Any]:
         "campaigns.return_draft": {"reason": "Xin sửa câu đầu."},
         "campaigns.send_test": {"trial_number": "0912000732"},
         "hand_over.make": {"recipient": MARK, "purpose": MARK},
+        "hand_over.came": {"came": "1"},
+        "hand_over.returned": {"file": (BytesIO("Mã;Đã cài\nD1-1;x\n".encode()), "list.csv")},
         "inbox.label": {"label": "unclear"},
         "inbox.answer": {"text": "Can bo se goi lai trong ngay."},
         "saved_texts.save": {"title": f"Hẹn {MARK} {next(_NEW)}", "text": "Can bo se goi lai."},
