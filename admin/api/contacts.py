@@ -42,12 +42,15 @@ from outreach.imports.receive_rows import (
     ROW_FIELDS,
     find_received,
     find_upload_of_token,
+    read_row_values,
     receive_rows,
 )
 from outreach.imports.store_rows import ImportCounts
 from outreach.imports.uploads import LARGEST
 from outreach.models.accounts import Right
 from outreach.models.contacts import ContactList, ImportIssue, ListImport, Upload, UploadState
+from outreach.rules.kept_values import LONGEST_NAME as LONGEST_FIELD_NAME
+from outreach.rules.kept_values import LONGEST_VALUE, MOST_FIELDS
 from outreach.rules.keys import Purpose
 
 MOST_ROWS = 100_000
@@ -74,7 +77,16 @@ _ROW: dict[str, Any] = {
             "type": ["string", "null"],
             "pattern": REFERENCE,
             "description": ROW_FIELDS["reference"].says,
-        }
+        },
+        "fields": {
+            "type": ["object", "null"],
+            "maxProperties": MOST_FIELDS,
+            "propertyNames": {"minLength": 1, "maxLength": LONGEST_FIELD_NAME},
+            "additionalProperties": {"type": ["string", "null"], "maxLength": LONGEST_VALUE},
+            "description": "Values for the texts of the list's campaigns, by the name of the field, as a place to meet or an hour;"
+            f" {MOST_FIELDS} names at most in all rows. A name is words of letters and digits; a value with a link, a phone"
+            " number or the number of a paper, and a name that says sickness, origin or religion, are refused",
+        },
     },
     "description": "One person. At least a name or a phone; what is missing is read as an empty cell of a file is.",
     "anyOf": [
@@ -271,9 +283,17 @@ def check_rows(body: Any) -> tuple[str, str, list[dict[str, Any]]]:
     """Return organisation, list and rows of a body. Raises Malformed, which names the wrong part."""
     check_part(body, SCHEMAS["Rows"], "")
     places: dict[str | int, int] = {}
+    names: set[str] = set()
     for place, row in enumerate(body["rows"]):
         if not any(re.search(_HAS_TEXT, row.get(name) or "") for name in ("name", "phone")):
             raise Malformed("row_without_name_and_phone", pointer=f"/rows/{place}")
+        for name, value in (row.get("fields") or {}).items():
+            part = f"/rows/{place}/fields/{name.replace('~', '~0').replace('/', '~1')}"
+            check_part(value, {"type": ["string", "null"], "maxLength": LONGEST_VALUE}, part)
+            with pointing(field=part):
+                names |= read_row_values({"fields": {name: value}}).keys()
         if places.setdefault(row.get("reference") or place, place) != place:
             raise Malformed("reference_twice", pointer=f"/rows/{place}/reference")
+    if len(names) > MOST_FIELDS:
+        raise Malformed("list_fields_many", pointer="/rows", most=MOST_FIELDS)
     return body["organisation"], " ".join(body["list"].split()), body["rows"]

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -29,7 +29,8 @@ from outreach.imports.store_rows import begin_import, digest, find_or_create_lis
 from outreach.imports.uploads import path_of
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
-from outreach.rules.errors import NotFound
+from outreach.rules.errors import BadInput, NotFound
+from outreach.rules.kept_values import LONGEST_VALUE, find_unfit, read_field_name
 from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
@@ -170,10 +171,22 @@ def _write(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         file.write("sep=,\r\n")  # the separator need not be guessed
         columns = {name: PLAIN_LABELS[field.column] for name, field in ROW_FIELDS.items() if field.column}
+        kept = [read_row_values(row) for row in rows]
+        names = sorted({name for values in kept for name in values})
         writer = csv.writer(file)
-        writer.writerow([PLAIN_LABELS[Column.STT], *columns.values()])
-        for number, row in enumerate(rows, start=1):
-            writer.writerow([str(number), *(_cell(row.get(name)) for name in columns)])
+        writer.writerow([PLAIN_LABELS[Column.STT], *columns.values(), *(f"{{{name}}}" for name in names)])
+        for number, (row, values) in enumerate(zip(rows, kept, strict=True), start=1):
+            cells = (_cell(row.get(name)) for name in columns)
+            writer.writerow([str(number), *cells, *(values.get(name, "") for name in names)])
+
+
+def read_row_values(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row's values for texts by their fields' names. Raises BadInput for a name or a value that no list keeps."""
+    values = {read_field_name(name): _cell(value) for name, value in (row.get("fields") or {}).items()}
+    for name, value in values.items():
+        if find_unfit(value) and value:
+            raise BadInput("field_value_unfit", name=name, most=LONGEST_VALUE)
+    return values
 
 
 def _write_references(rows: Sequence[Mapping[str, object]], path: Path, *, organisation_id: int) -> None:

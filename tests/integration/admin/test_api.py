@@ -23,7 +23,7 @@ from outreach.accounts.users import find_user
 from outreach.core.rate_limits import hit
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.models.accounts import ApiToken, AuditEvent, Organisation, OrganisationKind, Right, Role
-from outreach.models.contacts import Contact, ImportIssue, ListImport, Phone, Upload
+from outreach.models.contacts import Contact, ImportIssue, KeptValue, ListImport, Phone, Upload
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
@@ -149,6 +149,32 @@ def test_many_rows_are_taken_in_at_once_and_stored_by_a_worker(
     assert count(world, Contact) == 0
 
 
+def test_fields_of_rows_are_values_of_the_list_as_columns_of_a_file_are(other: Other, world: World) -> None:
+    people = [
+        {"name": "A Thun", "phone": "0905000901", "fields": {"Giờ hẹn": "07:30", "nơi hẹn": "Thôn 3"}},
+        {"name": "Y Rơ", "phone": "0905000902", "fields": {"giờ hẹn": None}},
+        {"name": "A Bré", "phone": "0905000903", "fields": {"{giờ hẹn}": " 8h "}},
+    ]
+    assert other.hand_in(people).get_json()["counts"]["created"] == 3
+    many = other.hand_in(
+        [{"name": "A", "fields": {f"cột {n}": "8h"}} for n in "abcdef"], key="many"
+    ).get_json()
+    assert (many["code"], many["pointer"]) == ("list_fields_many", "/rows")
+    people[0]["fields"] = {"giờ hẹn": "09:00"}
+    assert other.hand_in(people[:1], key="2").get_json()["counts"]["updated"] == 1
+    with world.runtime.db.read() as session:
+        order = (KeptValue.import_id, KeptValue.name, Contact.id)
+        kept = select(Contact.name, KeptValue.name, KeptValue.value).join(
+            Contact, Contact.id == KeptValue.contact_id
+        )
+        assert [tuple(row) for row in session.execute(kept.order_by(*order))] == [
+            ("A Thun", "giờ hẹn", "07:30"),
+            ("A Bré", "giờ hẹn", "8h"),
+            ("A Thun", "nơi hẹn", "Thôn 3"),
+            ("A Thun", "giờ hẹn", "09:00"),
+        ]
+
+
 def test_a_reference_may_look_like_a_place(other: Other) -> None:
     people = [{"reference": "/1", "name": "A", "phone": "0905000901"}, {"name": "B", "phone": "0905000902"}]
     assert other.hand_in(people).status_code == 200
@@ -164,6 +190,13 @@ def test_a_body_that_cannot_be_taken_is_refused_with_the_place(other: Other, wor
         "/list": {"list": " "},
         "/rows/2/reference": {"rows": [{"name": "A", "reference": each} for each in ("/2", "1", "1")]},
         "/organisation": {"organisation": 7},
+        "/rows/0/fields": {"rows": [{"name": "A", "fields": "8h"}]},
+        "/rows/1/fields/nơi hẹn": {
+            "rows": [{"name": "A", "fields": {"nơi hẹn": each}} for each in ("Thôn 1", "bit.ly/x")]
+        },
+        "/rows/0/fields/giờ hẹn": {"rows": [{"name": "A", "fields": {"giờ hẹn": "gọi 0905 000 901"}}]},
+        "/rows/0/fields/chẩn đoán": {"rows": [{"name": "A", "fields": {"chẩn đoán": "ho"}}]},
+        "/rows/0/fields/giờ": {"rows": [{"name": "A", "fields": {"giờ": 8}}]},
     }.items():
         answer = other.hand_in(**{"rows": PEOPLE, **wrong})
         assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
