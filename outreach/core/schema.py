@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from outreach.core.db import Database
@@ -84,3 +85,34 @@ def is_known(revision: str) -> bool:
 def newest() -> str | None:
     """Return the revision that this program needs."""
     return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def restate_check(
+    table: str, column: str, before: tuple[str, ...], after: tuple[str, ...], *, name: str
+) -> None:
+    """Change the values that a column's CHECK allows, within a migration. The oldest constraints have the column's name."""
+    if op.get_context().dialect.name == "postgresql":
+        former = ", ".join(f"DROP CONSTRAINT IF EXISTS {each}" for each in sorted({column, name}))
+        op.execute(f"ALTER TABLE {table} {former}, ADD CONSTRAINT {name} CHECK ({column} IN {after})")
+    else:
+        redeclare(table, f"{column} IN {before}", f"{column} IN {after}")
+
+
+def redeclare(table: str, before: str, after: str) -> None:
+    """Change a table's declaration on SQLite, within a migration: for constraints its manual allows it ("ALTER TABLE", 7).
+
+    The rows stay where they are, and with them every index.
+    """
+    connection = op.get_bind()
+    declared = str(
+        connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = :table"), {"table": table})
+    )
+    assert declared.count(before) == 1, (table, before, declared)
+    version = connection.scalar(text("PRAGMA schema_version"))
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    connection.execute(
+        text("UPDATE sqlite_master SET sql = :sql WHERE name = :table"),
+        {"sql": declared.replace(before, after), "table": table},
+    )
+    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema = OFF")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from outreach.core.schema import restate_check
+
 revision = "0057_data_protection"
 down_revision = "0056_report_form"
 
@@ -15,7 +17,7 @@ _AFTER = (*_BEFORE, "withdraw", "restrict")
 
 
 def upgrade() -> None:
-    _change_kinds(_BEFORE, _AFTER)
+    restate_check("person_requests", "kind", _BEFORE, _AFTER, name="requestkind")
     for column in (
         sa.Column("has_processor", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("carry_out_by", _MOMENT),
@@ -81,27 +83,4 @@ def downgrade() -> None:
         op.drop_column("person_requests", name)
     # The nearest of the kinds that were known: the person is left alone.
     op.execute("UPDATE person_requests SET kind = 'object' WHERE kind IN ('withdraw', 'restrict')")
-    _change_kinds(_AFTER, _BEFORE)
-
-
-def _change_kinds(before: tuple[str, ...], after: tuple[str, ...]) -> None:
-    """Change the kinds that a request may have; on SQLite in the table's declaration ("ALTER TABLE", 7)."""
-    connection = op.get_bind()
-    if connection.dialect.name == "postgresql":
-        op.drop_constraint("requestkind", "person_requests", type_="check")
-        op.create_check_constraint("requestkind", "person_requests", sa.column("kind").in_(after))
-        return
-    declared = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'person_requests'"))
-    assert _quoted(before) in declared, declared
-    version = connection.scalar(sa.text("PRAGMA schema_version"))
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    connection.execute(
-        sa.text("UPDATE sqlite_master SET sql = :sql WHERE name = 'person_requests'"),
-        {"sql": declared.replace(_quoted(before), _quoted(after))},
-    )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
-
-
-def _quoted(kinds: tuple[str, ...]) -> str:
-    return ", ".join(f"'{kind}'" for kind in kinds)
+    restate_check("person_requests", "kind", _AFTER, _BEFORE, name="requestkind")

@@ -14,6 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from outreach.core.schema import redeclare
+
 revision = "0062_drives"
 down_revision = "0060_urgent"
 
@@ -91,8 +93,9 @@ def upgrade() -> None:
             )
         return
     optional, required = "drive_id INTEGER CONSTRAINT", "drive_id INTEGER NOT NULL CONSTRAINT"
-    rest = [table for table in (*_BY_KIND, *_WITHOUT_KIND) if table not in _MADE_ANEW]
-    _declare_anew(rest, lambda _table, declared: declared.replace(optional, required))
+    for table in (*_BY_KIND, *_WITHOUT_KIND):
+        if table not in _MADE_ANEW:
+            redeclare(table, optional, required)
     _make_anew(lambda table, declared: _with_key(table, declared.replace(optional, required), newer=True))
 
 
@@ -189,10 +192,8 @@ def downgrade() -> None:
         op.add_column(table, sa.Column("kind", sa.String(length=40), nullable=True))
         op.execute(f"UPDATE {table} SET kind = (SELECT d.kind FROM drives d WHERE d.id = {table}.drive_id)")
     if is_sqlite:
-        _declare_anew(
-            ("goals", "denominators"),
-            lambda _table, declared: declared.replace("kind VARCHAR(40)", "kind VARCHAR(40) NOT NULL"),
-        )
+        for table in ("goals", "denominators"):
+            redeclare(table, "kind VARCHAR(40)", "kind VARCHAR(40) NOT NULL")
         _make_anew(lambda table, declared: _with_key(table, declared, newer=False))
     else:
         for table in ("goals", "denominators"):
@@ -221,21 +222,6 @@ def _with_key(table: str, declared: str, *, newer: bool) -> str:
     was, becomes = written if newer else written[::-1]
     assert declared.count(was) == 1, (table, declared)
     return declared.replace(was, becomes)
-
-
-def _declare_anew(tables: Any, change: Any) -> None:
-    """Change declarations of SQLite in place: for constraints its manual allows it."""
-    connection = op.get_bind()
-    version = connection.scalar(sa.text("PRAGMA schema_version"))
-    changed = {table: change(table, _declared(connection, table)) for table in tables}
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    for table, declared in changed.items():
-        connection.execute(
-            sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :table"),
-            {"sql": declared, "table": table},
-        )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
 
 
 def _make_anew(change: Any) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from outreach.core.schema import redeclare, restate_check
+
 revision = "0074_village_officers"
 down_revision = "0072_campaign_forms"
 
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _FATES = ("recorded", "replaced", "answered", "visited", "opted_out", "gone", "unknown")
+_FATE = f"CONSTRAINT ck_round_results_fate CHECK (fate IN {_FATES})"
 _WIDENED = {
     "users": ("role", ("administrator", "staff", "approver", "leader", "auditor"), "village"),
     "round_lines": ("why", ("no_phone", "failed", "no_answer"), "check"),
@@ -23,7 +26,7 @@ _WIDENED = {
 
 def upgrade() -> None:
     for table, (column, values, more) in _WIDENED.items():
-        _restate(table, column, values, (*values, more))
+        restate_check(table, column, values, (*values, more), name=f"ck_{table}_{column}")
     op.add_column("users", sa.Column("phone", sa.String(length=16), nullable=True))
     op.add_column("user_sessions", sa.Column("kept_until", sa.DateTime(timezone=True), nullable=True))
     for added in (
@@ -32,7 +35,10 @@ def upgrade() -> None:
         sa.Column("fate", sa.String(length=24), nullable=True),
     ):
         op.add_column("round_results", added)
-    _add_check("round_results", "fate", _FATES)
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE round_results ADD {_FATE}")
+    else:
+        redeclare("round_results", "fate VARCHAR(24)", f"fate VARCHAR(24) {_FATE}")
     op.create_index("uq_round_results_key", "round_results", ["key"], unique=True)
     op.create_table(
         "round_officers",
@@ -61,57 +67,13 @@ def downgrade() -> None:
     op.execute("UPDATE round_lines SET why = 'no_answer' WHERE why = 'check'")
     op.execute("UPDATE users SET role = 'auditor', is_active = false WHERE role = 'village'")
     op.drop_index("uq_round_results_key", table_name="round_results")
-    _drop_check("round_results", "fate", _FATES)
+    if op.get_context().dialect.name == "postgresql":
+        op.drop_constraint("ck_round_results_fate", "round_results")
+    else:
+        redeclare("round_results", f"fate VARCHAR(24) {_FATE}", "fate VARCHAR(24)")
     for name in ("fate", "note", "key"):
         op.drop_column("round_results", name)
     op.drop_column("user_sessions", "kept_until")
     op.drop_column("users", "phone")
     for table, (column, values, more) in _WIDENED.items():
-        _restate(table, column, (*values, more), values)
-
-
-def _add_check(table: str, column: str, values: tuple[str, ...]) -> None:
-    if op.get_context().dialect.name == "postgresql":
-        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT ck_{table}_{column} CHECK ({_among(column, values)})")
-        return
-    plain = f"{column} VARCHAR(24)"
-    _redeclare(table, plain, f"{plain} CONSTRAINT ck_{table}_{column} CHECK ({_among(column, values)})")
-
-
-def _drop_check(table: str, column: str, values: tuple[str, ...]) -> None:
-    if op.get_context().dialect.name == "postgresql":
-        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT ck_{table}_{column}")
-        return
-    plain = f"{column} VARCHAR(24)"
-    _redeclare(table, f"{plain} CONSTRAINT ck_{table}_{column} CHECK ({_among(column, values)})", plain)
-
-
-def _restate(table: str, column: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-    if op.get_context().dialect.name == "postgresql":
-        # The oldest have the column's name alone.
-        name = f"ck_{table}_{column}"
-        op.execute(
-            f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {column}, DROP CONSTRAINT IF EXISTS {name}, "
-            f"ADD CONSTRAINT {name} CHECK ({_among(column, after)})"
-        )
-        return
-    _redeclare(table, _among(column, before), _among(column, after))
-
-
-def _redeclare(table: str, before: str, after: str) -> None:
-    """Change a declaration of SQLite in place: for constraints its manual allows it."""
-    connection = op.get_bind()
-    declared = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = :t"), {"t": table})
-    assert declared.count(before) == 1, (table, declared)
-    version = connection.scalar(sa.text("PRAGMA schema_version"))
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    connection.execute(
-        sa.text("UPDATE sqlite_master SET sql = :sql WHERE name = :t"),
-        {"sql": declared.replace(before, after), "t": table},
-    )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
-
-
-def _among(column: str, values: tuple[str, ...]) -> str:
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+        restate_check(table, column, (*values, more), values, name=f"ck_{table}_{column}")

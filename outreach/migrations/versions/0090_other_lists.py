@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from outreach.core.schema import restate_check
+
 revision = "0090_other_lists"
 down_revision = "0097_kept_filters"
 
@@ -36,35 +38,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign_id", "list_id", "part", name=op.f("pk_campaign_other_lists")),
     )
-    _change_exclusions(_BEFORE, _AFTER)
+    restate_check("recipients", "exclusion", _BEFORE, _AFTER, name="exclusion")
 
 
 def downgrade() -> None:
     op.execute(
         "UPDATE recipients SET exclusion = 'outside_area' WHERE exclusion IN ('excepted', 'not_also_in')"
     )
-    _change_exclusions(_AFTER, _BEFORE)
+    restate_check("recipients", "exclusion", _AFTER, _BEFORE, name="exclusion")
     op.drop_table("campaign_other_lists")
-
-
-def _quoted(values: tuple[str, ...]) -> str:
-    return ", ".join(f"'{value}'" for value in values)
-
-
-def _change_exclusions(before: tuple[str, ...], after: tuple[str, ...]) -> None:
-    """Change the reasons that a recipient may have; on SQLite in the table's declaration ("ALTER TABLE", 7)."""
-    connection = op.get_bind()
-    if connection.dialect.name == "postgresql":
-        op.drop_constraint("exclusion", "recipients", type_="check")
-        op.create_check_constraint("exclusion", "recipients", sa.column("exclusion").in_(after))
-        return
-    declared = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'recipients'"))
-    assert _quoted(before) in declared, declared
-    version = connection.scalar(sa.text("PRAGMA schema_version"))
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    connection.execute(
-        sa.text("UPDATE sqlite_master SET sql = :sql WHERE name = 'recipients'"),
-        {"sql": declared.replace(_quoted(before), _quoted(after))},
-    )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from outreach.core.schema import restate_check
+
 revision = "0098_api_1_1"
 down_revision = "0089_control_phones"
 
@@ -42,38 +44,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organisation_id", "reference", name=op.f("pk_contact_references")),
     )
     op.create_index(op.f("ix_contact_references_contact_id"), "contact_references", ["contact_id"])
-    _restate(_CHANNELS, (*_CHANNELS, "api"))
+    restate_check("replies", "channel", _CHANNELS, (*_CHANNELS, "api"), name="ck_replies_road")
 
 
 def downgrade() -> None:
     op.execute("UPDATE replies SET channel = 'log' WHERE channel = 'api'")
-    _restate((*_CHANNELS, "api"), _CHANNELS)
+    restate_check("replies", "channel", (*_CHANNELS, "api"), _CHANNELS, name="ck_replies_road")
     op.drop_table("contact_references")
     op.drop_table("api_requests")
     op.drop_column("api_tokens", "is_sandbox")
-
-
-def _restate(before: tuple[str, ...], after: tuple[str, ...]) -> None:
-    """Change the values that the column's CHECK allows."""
-    if op.get_context().dialect.name == "postgresql":
-        op.execute(
-            "ALTER TABLE replies DROP CONSTRAINT IF EXISTS road, DROP CONSTRAINT IF EXISTS ck_replies_road, "
-            f"ADD CONSTRAINT ck_replies_road CHECK ({_among(after)})"
-        )
-        return
-    # In place: for constraints SQLite's manual allows it.
-    connection = op.get_bind()
-    declared = str(connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'replies'")))
-    assert declared.count(_among(before)) == 1, declared
-    version = connection.scalar(sa.text("PRAGMA schema_version"))
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    connection.execute(
-        sa.text("UPDATE sqlite_master SET sql = :sql WHERE name = 'replies'"),
-        {"sql": declared.replace(_among(before), _among(after))},
-    )
-    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
-
-
-def _among(values: tuple[str, ...]) -> str:
-    return f"channel IN ({', '.join(repr(value) for value in values)})"
