@@ -371,7 +371,7 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
 def _print_results(results: dict[int, ClearResult], expired: ExpiryResult, people: int, *, head: str) -> None:
     lines = [
         _(
-            "%(head)s của chiến dịch %(campaign_id)s: %(people)s người (giữ %(kept)s người còn trong chiến dịch khác, danh sách mới hoặc yêu cầu chưa trả lời), %(numbers)s số điện thoại, nội dung của %(messages)s tin, %(replies)s câu trả lời, %(notes)s ghi chú.",
+            "%(head)s của chiến dịch %(campaign_id)s: %(people)s người (giữ %(kept)s người còn trong chiến dịch khác, danh sách mới hoặc yêu cầu chưa trả lời), %(numbers)s số điện thoại, nội dung của %(messages)s tin, %(replies)s câu trả lời, %(notes)s ghi chú, %(values)s giá trị cột của danh sách.",
             head=head,
             campaign_id=campaign_id,
             **asdict(each),

@@ -23,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     CompoundSelect,
     Select,
     String,
@@ -59,11 +60,15 @@ from outreach.core.db import count_rows
 from outreach.core.job_queue import once_every
 from outreach.enqueue_jobs import enqueue_remove_expired
 from outreach.imports.erasures import erase_issues, is_undecided
+from outreach.imports.kept_values import remove_values
+from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (
     Contact,
+    ContactList,
     ContactPhone,
     ImportIssue,
+    KeptValue,
     ListImport,
     Membership,
     Phone,
@@ -79,9 +84,9 @@ _RECHECK_AFTER = timedelta(days=1)
 
 @dataclass(slots=True)
 class ClearResult:
-    """What is removed with a campaign: people, numbers, and texts of messages, replies and notes.
+    """What is removed with a campaign: people, numbers, texts of messages, replies and notes, and values that its lists kept for texts.
 
-    `kept` people of its audience stay in the directory.
+    `kept` people of its audience stay in the directory. `values` are theirs; those of removed people go with them.
     """
 
     people: int = 0
@@ -90,6 +95,7 @@ class ClearResult:
     messages: int = 0
     replies: int = 0
     notes: int = 0
+    values: int = 0
 
 
 def campaigns_due(session: Session, *, days: int, now: datetime) -> list[int]:
@@ -156,10 +162,12 @@ def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetim
     )
     people = count_rows(session, select(removed.c.contact_id))
     audience = _written_to(campaign_id)
+    over = _values_that_are_over(campaign_id, cutoff=now - timedelta(days=days))
     return ClearResult(
         people=people,
         kept=count_rows(session, audience) - people,
         numbers=count_rows(session, numbers),
+        values=count_rows(session, KeptValue, over, KeptValue.contact_id.not_in(contact_ids)),
         **{name: count_rows(session, query) for name, query in _personal_texts(campaign_id).items()},
     )
 
@@ -183,6 +191,7 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
         if not people:
             break
     with db.write() as session:
+        _remove_values(session, campaign_id, cutoff=cutoff)
         erase_texts(session, campaign_id, now=now)
         change_rows(session, delete(CampaignComment).where(CampaignComment.campaign_id == campaign_id))
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
@@ -235,6 +244,28 @@ def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
         )
         .order_by(Contact.id)
     )
+
+
+def _values_that_are_over(campaign_id: int, *, cutoff: datetime) -> ColumnElement[bool]:
+    """Return the condition for values of a campaign's lists that no campaign in use writes, and no file has brought since."""
+    other = aliased(CampaignList)
+    in_use = exists().where(
+        other.list_id == KeptValue.list_id, other.campaign_id.in_(campaigns_in_use(cutoff))
+    )
+    brought_since = exists().where(ListImport.id == KeptValue.import_id, ListImport.imported_at >= cutoff)
+    own = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign_id)
+    return and_(KeptValue.list_id.in_(own), ~in_use, ~brought_since)
+
+
+def _remove_values(session: Session, campaign_id: int, *, cutoff: datetime) -> None:
+    """Remove those values, and the names of fields under which a list then has none: also where the people are gone."""
+    lists = select(ContactList.organisation_id).join(CampaignList, CampaignList.list_id == ContactList.id)
+    owners = session.scalars(lists.where(CampaignList.campaign_id == campaign_id).distinct()).all()
+    if owners:
+        lock_imports(session)
+    over = _values_that_are_over(campaign_id, cutoff=cutoff)
+    for owner in owners:
+        remove_values(session, over, organisation_id=owner)
 
 
 def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, now: datetime) -> int:

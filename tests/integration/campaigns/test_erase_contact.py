@@ -29,7 +29,15 @@ from campaigns.rules.states import AttemptState, MessageKind, MessageState
 from outreach.contacts.contact import suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
-from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone, Suppression, SuppressionReason
+from outreach.models.contacts import (
+    Contact,
+    Erasure,
+    ImportIssue,
+    KeptValue,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import ERASED
 from tests.support.lists import bring, count, local, people, write
@@ -129,6 +137,8 @@ def campaign(world: World, person: int) -> int:
 @both_databases
 def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int, campaign: int) -> None:
     with world.runtime.db.write() as session:
+        kept = KeptValue(list_id=1, name="nơi hẹn", contact_id=person, import_id=1, value="Nhà Y Bloc")
+        session.add(kept)
         phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
         suppress_number(
             session,

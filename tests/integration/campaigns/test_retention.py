@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -23,10 +24,20 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
 from outreach.contacts.phones import find_or_create_phones
 from outreach.models.accounts import AuditEvent
-from outreach.models.contacts import Contact, ListImport, Membership, Phone, Suppression, SuppressionReason
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    KeptValue,
+    ListImport,
+    Membership,
+    Phone,
+    Suppression,
+    SuppressionReason,
+)
 from simulator.testing import RunningSimulator
+from tests.support.lists import bring, local
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import LIST, World, number
 
 DAYS = 90
 
@@ -199,3 +210,41 @@ def test_a_draft_or_a_pause_that_was_left_lying_keeps_nobody(
     assert clear_campaign(world.runtime, campaign, days=DAYS, now=now).people == 2
     world.act(paused, CampaignAction.RESUME)
     assert world.status(paused)["steps"][0]["messages"] == {"skipped": 2}, "nothing is left to go to anybody"
+
+
+@both_databases
+def test_columns_of_a_list_go_with_its_last_campaign_also_of_who_stays(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    lines = [f"{name},{local(n)},8h" for n, name in ((11, "A Thun"), (12, "Y Rơ"))]
+    file.write_text("\n".join(("Họ và tên,SĐT,{giờ hẹn}", *lines)), encoding="utf-8")
+    bring(world, file, LIST)
+    fields = {"giờ hẹn": "giờ hành chính"}
+    first, second = (
+        world.launch(text="Mời đến lúc {giờ hẹn}: {link}", fields=fields, name=each) for each in "AB"
+    )
+    now = end_and_wait(world, first, days=91)
+    with world.runtime.db.write() as session:
+        stays = session.scalars(select(Contact).where(Contact.name == "A Thun")).one()
+        stays.updated_at = now
+
+    def kept() -> list[tuple[str, list[str]]]:
+        with world.runtime.db.read() as session:
+            rows = select(Contact.name, ContactList.fields).join(
+                KeptValue, KeptValue.contact_id == Contact.id
+            )
+            rows = rows.join(ContactList, ContactList.id == KeptValue.list_id).order_by(Contact.id)
+            return [tuple(row) for row in session.execute(rows)]
+
+    assert expected(world, first, now).values == 0
+    clear_campaign(world.runtime, first, days=DAYS, now=now)
+    assert kept() == [("A Thun", ["giờ hẹn"]), ("Y Rơ", ["giờ hẹn"])], "the second campaign is under way"
+    with world.runtime.db.write() as session:
+        ended = {"state": "completed", "ended_at": now - timedelta(days=91)}
+        session.execute(update(Campaign).where(Campaign.id == second).values(ended))
+    foreseen = expected(world, second, now)
+    assert (foreseen.people, foreseen.kept, foreseen.values) == (1, 1, 1)
+    assert clear_campaign(world.runtime, second, days=DAYS, now=now) == foreseen
+    assert kept() == []
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Contact.name)).all() == ["A Thun"]
+        assert session.scalars(select(ContactList.fields)).all() == [[]]
