@@ -19,6 +19,7 @@ from campaigns.planning.registered_templates import (
     save_template,
     set_template_state,
 )
+from campaigns.rules.registered_templates import MOST_PARAMETERS
 from outreach.core.spreadsheets import workbook_bytes
 from outreach.gateway_accounts import read_accounts
 
@@ -32,7 +33,7 @@ class TemplateForm(Form):
         maxlength=1000,
         required=True,
         hint=_l(
-            "Tham số ghi như {A30}: A là chữ và số không có dấu chấm, B có dấu chấm, C là liên kết; sau đó là độ dài tối đa. Nhiều nhất ba tham số."
+            "Tham số ghi như {A30}: A là chữ và số không có dấu chấm, B có dấu chấm, có thể có các dấu : / , - của giờ, ngày, nơi chốn (hỏi lại nhà mạng), C là liên kết; sau đó là độ dài tối đa. Nhiều nhất ba tham số."
         ),
     )
     note = TextField(_l("Ghi chú"), maxlength=200, hint=_l("Ví dụ: số công văn, mã mẫu của nhà cung cấp."))
@@ -81,18 +82,19 @@ class TemplatesView(AdminPage):
     @expose("/form/<int:campaign_id>.xlsx")
     def form(self, campaign_id: int) -> ResponseReturnValue:
         """A campaign's texts as the operators ask for them."""
+        with self.reading() as (session, user):
+            rows = form_rows(find_campaign(session, campaign_id, user=user))
+        most = max(MOST_PARAMETERS, *((len(row) - 3) // 2 for row in rows))
         header: list[str | int] = [
             _("STT"),
             _("Tên người gửi"),
             _("Nội dung mẫu"),
             *(
                 title
-                for n in (1, 2, 3)
+                for n in range(1, most + 1)
                 for title in (_("Loại tham số %(n)s", n=n), _("Độ dài tối đa %(n)s", n=n))
             ),
         ]
-        with self.reading() as (session, user):
-            rows = form_rows(find_campaign(session, campaign_id, user=user))
         content = workbook_bytes(_("Mẫu tin"), [header, *rows])
         name = f"mau-tin-{campaign_id}.xlsx"
         return Response(

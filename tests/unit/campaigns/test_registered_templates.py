@@ -30,6 +30,9 @@ LINK = "http://loa.example/2b3c4d5f"
         (f"Kinh moi ong/ba Y Bloc Nie Kdam cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # 15 letters
         (f"Kinh moi ong/ba A.Thun cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # A has no dot
         ("Kinh moi ong/ba A.Thun", "Kinh moi ong/ba {B10}", True),
+        ("Moi den luc 07:30, 5/12 tai thon 3, xa Dak Ha.", "Moi den luc {B60}", True),
+        ("Moi den luc 07:30 5/12", "Moi den luc {A30}", False),
+        (f"Moi mo {LINK}", "Moi mo {B60}", False),  # a link is C
         (f"Kinh moi ong/ba cai dat Bluezone: {LINK}", WITH_NAME.text, False),  # a parameter is not empty
         (f"Kinh moi ong/ba cai dat Bluezone: {LINK} ngay", WITHOUT.text, False),
         ("Kính mời ông/bà A Thun", "Kính mời ông/bà {A10}", True),
