@@ -31,13 +31,12 @@ from campaigns.models.campaigns import Campaign, CampaignComment, Recipient
 from campaigns.models.replies import InstallReport
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
-from campaigns.planning.kinds import all_kinds
+from campaigns.planning.kinds import all_kinds, needs_smartphone
 from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import EXAMPLE_NAME, example_values
 from campaigns.planning.read_texts import read_texts
 from campaigns.rules.draft import read_stored_draft
-from campaigns.rules.reach import InstallShare, share_of
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.reach import InstallShare, outside_base, share_of
 from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.permissions import visible_to
@@ -316,10 +315,13 @@ def _shares(session: Session, campaigns: list[Campaign]) -> dict[int, InstallSha
             .group_by(InstallReport.campaign_id)
         ).all()
     )
+    of_apps = [each.id for each in campaigns if each.id in launched and needs_smartphone(session, each.kind)]
     without = dict(
         session.execute(
             select(Recipient.campaign_id, func.count())
-            .where(Recipient.campaign_id.in_(launched), Recipient.answer == Label.NO_SMARTPHONE)
+            .where(
+                Recipient.campaign_id.in_(of_apps), Recipient.answer.in_(outside_base(needs_smartphone=True))
+            )
             .group_by(Recipient.campaign_id)
         ).all()
     )

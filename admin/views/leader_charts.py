@@ -51,7 +51,7 @@ def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]
             "Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin, trừ người báo không có điện thoại thông minh."
         )
         if kind_has_app(leaders.drive.kind)
-        else _("Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin, trừ người báo không làm được.")
+        else _("Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin.")
     )
     places = [
         MapPlace(

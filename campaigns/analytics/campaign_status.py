@@ -28,11 +28,11 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import InstallReport
 from campaigns.planning.audience import count_audience
 from campaigns.planning.correcting_campaigns import has_sent_any
+from campaigns.planning.kinds import find_outside_base
 from campaigns.planning.preview import campaign_spending
 from campaigns.rules.budget import reserve_of
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import share_of
-from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_status import (
     Batch,
     SendingState,
@@ -377,7 +377,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     share = share_of(
         installed=installed,
         recipients=recipients,
-        no_smartphone=answers.get(Label.NO_SMARTPHONE.value, 0),
+        no_smartphone=sum(answers.get(label.value, 0) for label in find_outside_base(session, campaign.kind)),
         entered=denominator.value if denominator else None,
     )
     return {

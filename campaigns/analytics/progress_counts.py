@@ -24,6 +24,7 @@ from campaigns.analytics.door_counts import count_at_the_door, days_at_the_door
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
+from campaigns.planning.kinds import find_outside_base
 from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import TAKEN, ReachMeasure
@@ -72,7 +73,7 @@ def scope_key(organisations: set[int] | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReportedCounts:
-    """Numbers of one place and organisation: recipients, those without a smartphone, answered, reported."""
+    """Numbers of one place and organisation: recipients, those whom the base leaves out, answered, reported."""
 
     recipients: int = 0
     no_smartphone: int = 0
@@ -86,7 +87,8 @@ def count_places(
     """Count recipients, answers and installs by place and organisation."""
     midnight = datetime.combine(_day_of(now), time(), VIETNAM)
     if len(scope.ids) == 1:
-        counters = _read_counters(session, scope, now=now)
+        outside = _find_outside(session, scope.ids)
+        counters = _read_counters(session, scope, outside, now=now)
 
         def count_before() -> dict[str, Any]:
             ended = midnight - timedelta(microseconds=1)
@@ -99,7 +101,7 @@ def count_places(
             installed = n if outcome is VisitOutcome.INSTALLED else 0
             place.recipients += n
             place.answered += n
-            place.no_smartphone += n if outcome is VisitOutcome.NO_SMARTPHONE else 0
+            place.no_smartphone += n if outcome.value in outside else 0
             place.installed += installed
             place.today += installed
         for area, organisation, outcome, n in _cached(redis, scope, f"door:{midnight:%d}", count_before)[
@@ -142,7 +144,15 @@ def count_places(
     }
 
 
-def _read_counters(session: Session, scope: CountScope, *, now: datetime) -> dict[Where, PlaceCounts]:
+def _find_outside(session: Session, campaigns: Sequence[int]) -> frozenset[Label]:
+    """Return the answers that the base of the campaigns' shares leaves out; a drive's campaigns are of one kind."""
+    kind = session.scalar(select(Campaign.kind).where(Campaign.id.in_(campaigns)).limit(1))
+    return find_outside_base(session, kind or "")
+
+
+def _read_counters(
+    session: Session, scope: CountScope, outside: frozenset[Label], *, now: datetime
+) -> dict[Where, PlaceCounts]:
     is_new = AnswerTotal.day == _day_of(now).isoformat()
     rows = session.execute(
         select(
@@ -161,7 +171,7 @@ def _read_counters(session: Session, scope: CountScope, *, now: datetime) -> dic
     for area, organisation, answer, people, installed, new in rows:
         counts = counts_by_place.setdefault(Where(area, organisation), PlaceCounts())
         counts.recipients += int(people)
-        counts.no_smartphone += int(people) if answer is Label.NO_SMARTPHONE else 0
+        counts.no_smartphone += int(people) if answer in outside else 0
         counts.answered += int(people) if answer else 0
         counts.installed += int(installed)
         counts.today += int(new)
@@ -267,6 +277,7 @@ def count_reported(
     """
     if not campaigns:
         return {}
+    outside = _find_outside(session, campaigns)
     first_recipients = _first_recipients(campaigns, seen)
     totals = {
         Where(area, organisation): [count, 0, 0, 0]
@@ -280,7 +291,7 @@ def count_reported(
     )
     for area, organisation, label, count in session.execute(query.group_by(*_PLACE, answers.c.label)):
         total = totals[Where(area, organisation)]
-        total[1] += count if label == Label.NO_SMARTPHONE else 0
+        total[1] += count if label in outside else 0
         total[2] += count
     reports = select(InstallReport.phone_id).where(*_reports_in_force(campaigns, as_of))
     reports = _as_seen(reports, InstallReport.recipient_id, seen)
@@ -293,7 +304,7 @@ def count_reported(
     for area, organisation, outcome, count in count_at_the_door(session, campaigns, as_of=as_of, seen=seen):
         total = totals.setdefault(Where(area, organisation), [0, 0, 0, 0])
         total[0] += count
-        total[1] += count if outcome is VisitOutcome.NO_SMARTPHONE else 0
+        total[1] += count if outcome.value in outside else 0
         total[2] += count
         total[3] += count if outcome is VisitOutcome.INSTALLED else 0
     return {where: ReportedCounts(*total) for where, total in totals.items()}
@@ -395,7 +406,7 @@ def count_reached(
 ) -> tuple[datetime, list[tuple[int | None, str | None, ReachMeasure, int]]]:
     """Count the numbers that a message of any campaign has left for, by organisation and area, and when that was counted.
 
-    Of them: those whom one has reached, those without a smartphone, and those with an install report in force. Also the
+    Of them: those whom one has reached, those whom the base leaves out, and those with an install report in force. Also the
     numbers that opened a page, and those that pressed "install" there.
     """
 
@@ -424,7 +435,7 @@ def count_reached(
                 first_recipients,
                 func.count(),
                 func.sum(phones.c.arrived),
-                func.sum(case((answers.c.label == Label.NO_SMARTPHONE, 1), else_=0)),
+                func.sum(case((answers.c.label.in_(_find_outside(session, scope.ids)), 1), else_=0)),
                 func.count(installed.c.phone_id),
             )
             .join(phones, phones.c.phone_id == first_recipients.c.phone_id)

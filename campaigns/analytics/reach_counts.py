@@ -36,8 +36,8 @@ from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import InstallReport
+from campaigns.planning.kinds import find_outside_base
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
-from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import change_rows, full_scan, rows_table
 from outreach.core.db import Database
@@ -98,7 +98,8 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Count]:
         .group_by(Message.recipient_id)
         .subquery()
     )
-    is_without = case((Recipient.answer == Label.NO_SMARTPHONE, 1), else_=0)
+    kind = session.scalar(select(Campaign.kind).where(Campaign.id == campaign_id))
+    is_without = case((Recipient.answer.in_(find_outside_base(session, kind or "")), 1), else_=0)
     for list_id, area, n, arrived, without, installed in session.execute(
         select(
             *_PLACE,

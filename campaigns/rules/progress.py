@@ -16,14 +16,15 @@ class ShareBasis(StrEnum):
     """What the denominator of a share is."""
 
     ENTERED = "entered"  # an entered number of people, with day and source
-    RECIPIENTS = "recipients"  # recipients who have not said that they have no smartphone
+    RECIPIENTS = "recipients"  # recipients, but for those whom `outside_base` leaves out
 
 
 @dataclass(slots=True)
 class PlaceCounts:
     """Counts of one place or organisation over all campaigns of a drive, each number once.
 
-    `sent` and `delivered` are None while unknown.
+    `no_smartphone` gave an answer that the base of the share leaves out (`outside_base`). `sent` and `delivered` are None
+    while unknown.
     """
 
     installed: int = 0
@@ -44,7 +45,7 @@ class PlaceCounts:
 
     @property
     def could_install(self) -> int:
-        """Return the recipients who have not said that they have no smartphone."""
+        """Return the base of the share."""
         return self.recipients - self.no_smartphone
 
     @property

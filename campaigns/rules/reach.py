@@ -61,7 +61,7 @@ class ReachMeasure(StrEnum):
     WRITTEN = "written"  # the gateway accepted at least one of their messages
     ARRIVED = "arrived"  # at least one of their messages was delivered
     WRITTEN_INSTALLED = "written_installed"  # of those written to
-    WRITTEN_WITHOUT = "written_without"  # of those written to: said that they have no smartphone
+    WRITTEN_WITHOUT = "written_without"  # of those written to: their answer is of `outside_base`
     # Messages of a step.
     MESSAGES = "messages"  # by state
     SKIPPED = "skipped"  # by reason; part of the messages
@@ -189,7 +189,7 @@ class ReachTotals:
 
     @property
     def share(self) -> InstallShare:
-        """Return the share of installs among those written to who have not said that they have no smartphone."""
+        """Return the share of installs among those written to, but for those whom the base leaves out."""
         return share_of(
             installed=self.total(ReachMeasure.WRITTEN_INSTALLED),
             recipients=self.written,
@@ -200,10 +200,10 @@ class ReachTotals:
 
 @dataclass(frozen=True, slots=True)
 class InstallShare:
-    """Share of self-reported installs among those who could install.
+    """Share of self-reported installs.
 
-    `basis` says what the denominator is: `entered` (a dated, attributed figure of smartphone owners) or
-    `recipients` (those written to who have not said that they have no smartphone). `value` is None if
+    `basis` says what the denominator is: `entered` (a dated, attributed figure) or `recipients` (those written to, but for
+    those whom `outside_base` leaves out). `value` is None if
     the denominator is zero: unknown, never 0.
     """
 
@@ -213,8 +213,17 @@ class InstallShare:
     value: float | None
 
 
+def outside_base(*, needs_smartphone: bool) -> frozenset[Label]:
+    """Return the answers of people whom the base of a share leaves out.
+
+    An app is asked of people with a smartphone: those who say that they have none are not asked. Whoever was invited to
+    something else stays in the base, also with the answer that they cannot come, which is counted apart.
+    """
+    return frozenset({Label.NO_SMARTPHONE}) if needs_smartphone else frozenset()
+
+
 def share_of(*, installed: int, recipients: int, no_smartphone: int, entered: int | None) -> InstallShare:
-    """Return the install share, of `entered` people if given, else of those written to with a smartphone."""
+    """Return the share of `entered` people if given, else of those written to; `no_smartphone` have an answer of `outside_base`."""
     denominator = entered if entered is not None else recipients - no_smartphone
     value = installed / denominator if denominator > 0 else None
     return InstallShare(installed, denominator, "entered" if entered is not None else "recipients", value)

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import MadeKind
 from campaigns.rules.kind_words import KindWords, read_words
+from campaigns.rules.reach import outside_base
+from campaigns.rules.replies.labels import Label
 from outreach.accounts.organisations import find_office
 from outreach.core.db import Database
 
@@ -24,6 +26,11 @@ from outreach.core.db import Database
 def needs_smartphone(session: Session, kind: str) -> bool:
     """Return whether campaigns of a kind are about an app. Assumed for an unknown kind."""
     return bool((find_content(session, kind) or {"app": True}).get("app"))
+
+
+def find_outside_base(session: Session, kind: str) -> frozenset[Label]:
+    """Return the answers of people whom the base of a kind's shares leaves out."""
+    return outside_base(needs_smartphone=needs_smartphone(session, kind))
 
 
 def words_of(session: Session, kind: str) -> KindWords:

@@ -170,10 +170,9 @@ def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
 
 
 def _recipients(snapshot: Snapshot, template: ReportTemplate) -> str:
-    if not snapshot.whole.reported.no_smartphone and not template.is_about_smartphones:
-        return "người được nhắn tin"
-    unable = "không có điện thoại thông minh" if template.is_about_smartphones else "không làm được"
-    return f"người được nhắn tin (không tính người báo {unable})"
+    is_narrowed = snapshot.whole.reported.no_smartphone or template.is_about_smartphones
+    left_out = " (không tính người báo không có điện thoại thông minh)" if is_narrowed else ""
+    return f"người được nhắn tin{left_out}"
 
 
 def _against_goal(snapshot: Snapshot) -> str:

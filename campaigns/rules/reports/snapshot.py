@@ -40,8 +40,8 @@ class SmartphoneOwners:
 class SelfReported:
     """Self-reports of residents.
 
-    `reported` of them said that they installed, among `recipients` without those who have no smartphone
-    (`no_smartphone`).
+    `reported` of them said that it is done, among `recipients` without those whom the base leaves out (`no_smartphone`,
+    where an app is asked for).
     """
 
     recipients: int = 0
@@ -51,7 +51,7 @@ class SelfReported:
 
     @property
     def could(self) -> int:
-        """Return the recipients who have not said that they have no smartphone."""
+        """Return the base of the share."""
         return self.recipients - self.no_smartphone
 
     @property

@@ -44,7 +44,11 @@ ENTERED = "SELECT SUM(value) FROM denominators WHERE area_code = '62'"
 
 @pytest.fixture
 def answered(world: World) -> int:
-    """A campaign to eight people in two places: three have done it, one has no smartphone."""
+    return launch_and_answer(world)
+
+
+def launch_and_answer(world: World, **changes: str) -> int:
+    """A campaign to eight people in two places: three have done it, one has no smartphone or cannot come."""
     with world.runtime.db.write() as session:
         session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
         session.flush()
@@ -59,7 +63,7 @@ def answered(world: World) -> int:
         people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
         for code, part in (("608", people[:4]), ("615", people[4:])):
             session.execute(update(Contact).where(Contact.id.in_(part)).values(area_code=code))
-    campaign_id = world.launch(goal={"share": 0.5})
+    campaign_id = world.launch(goal={"share": 0.5}, **changes)
     said = (Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE, Label.NOT_YET, Label.INSTALLED)
     with world.runtime.db.write() as session:
         recipients = session.scalars(select(Recipient).order_by(Recipient.id)).all()
@@ -88,6 +92,21 @@ def enter_goal(world: World) -> None:
             enter_denominator(
                 session, subject, value=people, as_of=now.date().isoformat(), source="Sở", user=user, now=now
             )
+
+
+def test_who_cannot_come_to_what_they_were_invited_to_stays_in_the_base_everywhere(
+    client: FlaskClient, world: World
+) -> None:
+    campaign_id = launch_and_answer(world, kind="moi-du", text="Mời ông/bà dự họp. Soạn TC để từ chối")
+    world.send()
+    done, people = 3, 8
+    told = world.status(campaign_id)["self_reported"]
+    assert (told["installed"], told["denominator"]) == (done, people)
+    progress = f"/admin/progress/?campaign={campaign_id}"
+    signed_in(client, LEADER)
+    assert f'<strong class="headline-share">{percent(done / people)}</strong>' in client.get(progress).text
+    signed_in(client, AUTHOR)
+    assert percent(done / people) in client.get("/admin/campaigns/").text
 
 
 @pytest.mark.parametrize(("has_goal_of_place", "base"), [(True, ENTERED), (False, COULD)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.rules.reach import InstallShare, read_result, share_of
+from campaigns.rules.reach import InstallShare, outside_base, read_result, share_of
+from campaigns.rules.replies.labels import Label
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,22 @@ def test_a_word_of_the_address_asks_for_a_result_or_for_none(
     word: str, result: tuple[str, str] | None
 ) -> None:
     assert read_result(word) == result
+
+
+@pytest.mark.parametrize(
+    ("needs_smartphone", "answers", "base"),
+    [
+        # An app: who has no smartphone is not asked.
+        (True, {Label.NO_SMARTPHONE: 20, Label.INSTALLED: 50}, 80),
+        (True, {Label.NOT_YET: 5, Label.REFUSE: 3, Label.OPT_OUT: 2, Label.NEED_HELP: 1}, 100),
+        # An invitation: who cannot come was invited all the same.
+        (False, {Label.NO_SMARTPHONE: 20, Label.INSTALLED: 50}, 100),
+        (False, {Label.OPT_OUT: 2, Label.WRONG_NUMBER: 4}, 100),
+        (False, {}, 100),
+    ],
+)
+def test_only_who_has_no_smartphone_leaves_the_base_and_only_of_an_app(
+    needs_smartphone: bool, answers: dict[Label, int], base: int
+) -> None:
+    left_out = sum(answers.get(label, 0) for label in outside_base(needs_smartphone=needs_smartphone))
+    assert share_of(installed=50, recipients=100, no_smartphone=left_out, entered=None).denominator == base
