@@ -68,6 +68,8 @@ class Example(NamedTuple):
     author: str
     is_urgent: bool
     is_held_out: bool
+    is_of_many: bool
+    """Whether the author is many people in one, most of them written to be hard."""
 
 
 @cache
@@ -80,17 +82,26 @@ def read_authors() -> list[Example]:
     """Return the replies of all authors."""
     found: list[Example] = []
     for path in sorted((DATA / "replies").glob("*.txt")):
-        author, kind, is_held_out = "", "", False
+        author, kind, is_held_out, is_of_many = "", "", False, False
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if line.startswith("#"):
                 is_held_out = line.startswith("#=")
-                author, kind = (part.strip(" #=") for part in line.split("|")[:2])
+                author, kind, who = (part.strip(" #=") for part in line.split("|", 2))
+                is_of_many = who.startswith("nhiều")
                 assert kind in load_kinds() or kind in MADE_KINDS, (path, number, kind)
             elif line.strip():
                 label, replies = line.split(":", 1)
                 is_urgent = label.endswith("!")
                 found += (
-                    Example(text.strip(), Label(label.strip("! ")), kind, author, is_urgent, is_held_out)
+                    Example(
+                        text.strip(),
+                        Label(label.strip("! ")),
+                        kind,
+                        author,
+                        is_urgent,
+                        is_held_out,
+                        is_of_many,
+                    )
                     for text in replies.split(" | ")
                     if text.strip(" -")
                 )
@@ -102,7 +113,7 @@ def read_earlier() -> list[Example]:
     with (DATA / "replies_invented.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [
-        Example(row["text"], Label(row["label"]), FIRST_KIND, f"earlier {row['part']}", False, False)
+        Example(row["text"], Label(row["label"]), FIRST_KIND, f"earlier {row['part']}", False, False, True)
         for row in rows
     ]
 

@@ -131,9 +131,15 @@ def _read_signs(text: str, vocabulary: Vocabulary) -> tuple[str, list[str]]:
     words: list[str] = []
     position = 0
     while word := spelled[position]:
-        found = phrases.at(spelled, position) if word in phrases else ()
-        if found:
-            end, sign = found[-1]
+        # The longest phrase that begins here.
+        sign, after, end = "", position, position
+        place = phrases.get(word)
+        while place is not None:
+            after += 1
+            if place.means:
+                sign, end = place.means, after
+            place = place.get(spelled[after])
+        if sign:
             if sign in _PLACEHOLDERS:
                 words.append(_NAME[sign])
             else:

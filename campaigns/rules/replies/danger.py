@@ -188,14 +188,20 @@ def find_danger(text: str) -> frozenset[str]:
     found: frozenset[str] = frozenset()
     position = 0
     while words[position]:
-        after = position + 1
-        if words[position] in phrases:
-            for end, names in reversed(phrases.at(words, position)):
-                if "harmless" in names:
-                    after = end
-                    break
-                found |= names
-        position = after
+        end = position = position + 1
+        place = phrases.get(words[end - 1])
+        here: list[frozenset[str]] = []
+        while place is not None:
+            if place.means:
+                here.append(place.means)
+                if "harmless" in place.means:
+                    # Nothing that is shorter counts, and what follows begins after it.
+                    here.clear()
+                    position = end
+            place = place.get(words[end])
+            end += 1
+        if here:
+            found = found.union(*here)
     return found
 
 

@@ -170,7 +170,11 @@ def _weigh_word(word: str) -> int:
 
 def _weigh_longest(names: Iterator[str]) -> int:
     """Return the weights of the first feature that is known, which are those of the others as well (`add_shorter`)."""
-    return next(filter(None, map(load_weights().get, names)), 0)
+    known = load_weights()
+    for name in names:
+        if name in known:
+            return known[name]
+    return 0
 
 
 @lru_cache(maxsize=50_000)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Generic, TypeVar
 
@@ -122,17 +122,6 @@ class Phrases(dict[str, "Phrases[_Meaning]"], Generic[_Meaning]):
                 place = place.setdefault(word, cls())
             place.means = meaning
         return start
-
-    def at(self, words: Sequence[str], position: int) -> list[tuple[int, _Meaning]]:
-        """Return where phrases that begin at a word end, the longest last, and their meanings. The last word must be in no phrase."""
-        found: list[tuple[int, _Meaning]] = []
-        place = self.get(words[position])
-        while place is not None:
-            position += 1
-            if place.means is not None:
-                found.append((position, place.means))
-            place = place.get(words[position])
-        return found
 
 
 def split_words(text: str, accented: frozenset[str]) -> list[str]:
