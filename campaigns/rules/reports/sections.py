@@ -348,6 +348,11 @@ def residents(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
             f"b) {reported}",
             "Hai nguồn số liệu trên được theo dõi riêng, không cộng gộp với nhau.",
         ]
+    if len(snapshot.campaigns) > 1:
+        told.append(
+            f"Số liệu tự khai báo gộp {said(len(snapshot.campaigns))} đợt nhắn tin, mỗi số điện thoại tính là một người: "
+            "qua các đợt chỉ tính một lần, người nhận tin ở hai số được tính theo từng số."
+        )
     return [
         Paragraph(f"{n}. {template.residents}{goal}", Style.HEADING),
         *map(Paragraph, told),

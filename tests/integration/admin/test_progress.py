@@ -388,6 +388,8 @@ def test_after_a_second_campaign_every_column_is_over_both(places: World, client
     signed_in(client, LEADER)
     page = client.get(f"/admin/progress/?campaign={second}").text
     assert "gồm 2 chiến dịch" in page
+    steps = page.split('id="reach-title"')[1].split("</thead>")[0]
+    assert '<th scope="col" class="num">Số điện thoại</th>' in steps, "over campaigns numbers are counted"
     days = page.split('id="days-title"')[1].split("</table>")[0]
     assert re.findall(r'<td class="num">(\d+)</td></tr>', days) == ["8"]
     cells = page.split('id="districts"')[1].split("Huyện Kon Tum</a>")[1].split("</tr>")[0]
