@@ -212,6 +212,11 @@ def perform_action(
     if action in (CampaignAction.LAUNCH, CampaignAction.RESUME):
         with runtime.db.read() as session:
             require_permit(session, is_live=runtime.settings.is_live)
+            if action is CampaignAction.LAUNCH:
+                # The imports that brought a field's values may have been undone since the approval.
+                require_fields(
+                    session, find_campaign(session, campaign_id, user=session.get_one(User, user.id))
+                )
     if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE):
         with runtime.db.read() as session:
             campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))

@@ -35,7 +35,7 @@ from campaigns.planning.approvals import (
 )
 from campaigns.planning.audience import OF_DRIVE, freeze_audience, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
-from campaigns.planning.list_fields import facts_of_campaign
+from campaigns.planning.list_fields import facts_of_campaign, find_missing_fields
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.delivery import create_renderer
@@ -306,7 +306,7 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
     """Queue a step's messages; before the first step, freeze the audience and the price.
 
     Returns False if it is open already or the campaign is not sending. A campaign whose audience has grown
-    beyond its budget is paused with all messages queued.
+    beyond its budget, or a field of which no list has a value any more, is paused with all messages queued.
     """
     step = session.get_one(Step, step_id)
     campaign = session.execute(
@@ -327,6 +327,9 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
         if campaign.urgent_reason:
             _record_warning(session, campaign, now=now)
         pause_reason = fix_price_and_segments(session, campaign, settings=settings)
+    if missing := find_missing_fields(session, campaign):
+        # Whoever resumes has read that everybody gets the substitute.
+        pause_reason = LoaError("field_values_gone", name=missing[0])
     queue_step(session, step, now=now, passes_opt_outs=settings.urgent_passes_opt_outs)
     queue_control_copies(session, step, campaign, settings=settings, now=now)
     if pause_reason:

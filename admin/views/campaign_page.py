@@ -51,6 +51,7 @@ from campaigns.planning.drafts import (
     is_campaign_author,
 )
 from campaigns.planning.kinds import all_kinds
+from campaigns.planning.list_fields import find_missing_fields
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview
 from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
@@ -113,6 +114,9 @@ def sheet_context(
         "may_correct": may_open(user.role, "campaigns.texts")
         and may_be_corrected(campaign)
         and not campaign.correction,
+        "missing_fields": find_missing_fields(session, campaign)
+        if campaign.recipients is None and not sheet.is_over
+        else [],
         "correction": read_correction(session, campaign, user),
         "own_texts": own_texts(sheet.description.get("content", {}), campaign.kind),
         "lifts": read_lifts(session, campaign, user) if sheet.was_launched else [],

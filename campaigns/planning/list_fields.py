@@ -64,19 +64,23 @@ def values_of_campaign(session: Session, campaign: Campaign) -> dict[str, set[st
     }
 
 
-def require_fields(session: Session, campaign: Campaign) -> None:
-    """Raise BadCampaign for a field that none of a campaign's lists has: it would be the substitute for everybody."""
+def find_missing_fields(session: Session, campaign: Campaign) -> list[str]:
+    """Return the fields of a campaign's texts that none of its lists has any more: everybody would get the substitute."""
     if not campaign.fields:
-        return
+        return []
     own = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
     known = {
         name
         for names in session.scalars(select(ContactList.fields).where(ContactList.id.in_(own)))
         for name in names
     }
-    for name in campaign.fields:
-        if name not in known:
-            raise BadCampaign("field_not_in_lists", name=name)
+    return [name for name in campaign.fields if name not in known]
+
+
+def require_fields(session: Session, campaign: Campaign) -> None:
+    """Raise BadCampaign for a field that none of a campaign's lists has."""
+    for name in find_missing_fields(session, campaign):
+        raise BadCampaign("field_not_in_lists", name=name)
 
 
 def _facts(session: Session, name: str, lists: Collection[int], people: Select[Any]) -> FieldFacts:

@@ -461,6 +461,27 @@ def test_a_test_message_carries_the_officers_own_name(client: FlaskClient, world
     assert text.startswith("Nguyen Thu Huong oi, ")
 
 
+def test_who_approves_and_who_sends_is_told_that_a_columns_values_are_gone(
+    client: FlaskClient, world: World
+) -> None:
+    world.add_people(1)
+    campaign_id = world.draft(text="Mời đến lúc {giờ hẹn}. TC từ chối", fields={"giờ hẹn": "giờ hành chính"})
+    path, gone = f"/admin/campaigns/{campaign_id}/", "còn giá trị của cột {giờ hẹn}"
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    page = signed_in(client, APPROVER).get(path).text
+    assert gone in page
+    assert f"{path}approve" not in page
+    world.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+    page = signed_in(client, AUTHOR).get(path).text
+    assert gone in page
+    assert f"{path}launch" not in page
+    with world.runtime.db.write() as session:
+        session.get_one(ContactList, world.list_id).fields = ["giờ hẹn"]
+    page = client.get(path).text
+    assert gone not in page
+    assert f"{path}launch" in page
+
+
 def test_an_audience_with_an_exception_is_one_sentence_that_leads_to_its_fields(
     client: FlaskClient, world: World
 ) -> None:
@@ -612,7 +633,7 @@ def test_who_approves_reads_who_will_be_skipped_and_what_the_cost_is_of(
     assert "Chưa ai trả lời." in client.get(f"/admin/people/?campaign={first}").text
     world.reply(number(0), "1", gateway_id="SM1")
     sheet = client.get(f"/admin/campaigns/{first}/").text
-    assert "chưa trả lời <strong>2</strong>" in sheet
+    assert "chưa trả lời</a> <strong>2</strong>" in sheet
     assert f"/admin/people/?campaign={first}&amp;answer=installed" in sheet
     world.add_people(1, first=3)
     again = world.draft()

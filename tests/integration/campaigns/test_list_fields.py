@@ -23,13 +23,13 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction
 from outreach.imports.change_list import split_list
 from outreach.imports.undo_import import undo_import
-from outreach.models.contacts import Contact, KeptValue
+from outreach.models.contacts import Contact, ContactList, KeptValue
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadCampaign
 from outreach.rules.quiet_days import NO_DAYS
 from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, LIST, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 HEADER = "Họ và tên,SĐT,{giờ hẹn},{nơi hẹn}"
 TEXT = "Mời {name} đến lúc {giờ hẹn}[ tại {nơi hẹn}]: {link} TC từ chối"
@@ -117,8 +117,46 @@ def test_a_field_that_no_list_has_any_more_is_not_submitted(world: World, tmp_pa
     assert refused.value.code == "field_not_in_lists"
 
 
+def test_values_that_are_gone_after_the_approval_keep_the_campaign_from_its_launch(
+    world: World, tmp_path: Path
+) -> None:
+    bring(world, write(tmp_path, f"A Thun,{local(1)},8h,Thôn 1"), LIST)
+    campaign_id = world.draft(text=TEXT, fields=FIELDS)
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    world.act(campaign_id, CampaignAction.APPROVE, APPROVER)
+    undo_import(world.runtime, 1)
+    with pytest.raises(BadCampaign) as refused:
+        perform_action(
+            world.runtime, campaign_id, CampaignAction.LAUNCH, user=world.user(AUTHOR), now=world.now
+        )
+    assert refused.value.code == "field_not_in_lists"
+
+
+def test_values_that_are_gone_after_the_launch_pause_the_campaign_until_somebody_resumes_it(
+    world: World, tmp_path: Path
+) -> None:
+    world.add_people(1)
+    bring(world, write(tmp_path, f"A Thun,{local(1)},8h,Thôn 1"), LIST)
+    campaign_id = world.draft(text=TEXT, fields=FIELDS)
+    for action, email in (("submit", AUTHOR), ("approve", APPROVER), ("launch", AUTHOR)):
+        world.act(campaign_id, CampaignAction(action), email)
+    undo_import(world.runtime, 1)
+    world.sweep()
+    world.send()
+    assert read(world) == {}
+    status = world.status(campaign_id)
+    assert status["state"] == "paused"
+    assert "Không còn giá trị nào của cột {giờ hẹn}" in status["pause_reason"]
+    world.act(campaign_id, CampaignAction.RESUME)
+    world.send()
+    assert all("giờ hành chính" in body for body in read(world).values())
+    assert read(world)
+
+
 def test_values_of_a_claim_of_many_are_looked_up_at_once(world: World) -> None:
     world.add_people(120)
+    with world.runtime.db.write() as session:
+        session.get_one(ContactList, world.list_id).fields = [*FIELDS]
     campaign_id = world.launch(text=TEXT, fields=FIELDS)
     with world.runtime.db.write() as session:
         people = session.scalars(select(Recipient.contact_id).where(Recipient.contact_id.is_not(None))).all()
