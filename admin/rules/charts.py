@@ -267,13 +267,6 @@ def frame(name: str, title: str, description: str, height: float, parts: Sequenc
     )
 
 
-def _goal_words(text: str, x: float, y: float) -> Markup:
-    anchor = "end" if x > WIDTH * 0.6 else "start"
-    return Markup('<text class="goal-words" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-        _n(x), y, anchor, text
-    )
-
-
 def shorten(label: str, most: int) -> Markup:
     """Shorten a label; the table below the chart has the full name."""
     return escape(label if len(label) <= most else label[: most - 1].rstrip() + "…")

@@ -65,17 +65,20 @@ class RankRow:
     code: str | None
     name: str
     counts: PlaceCounts
-    installed: int
-    today: int
     denominator: int | None
     entered: Denominator | None
-    share: float | None
-    missing: int | None
+    share: float | None = None
+    missing: int | None = None
     rank: int | None = None
     perhaps: PlaceCounts | None = None
     between: tuple[float, float] | None = None
     # Of an entered figure that is known as a range, `denominator` being the least.
     most_people: int | None = None
+
+    @property
+    def installed(self) -> int:
+        """Return who has done it for sure."""
+        return self.counts.installed
 
     @property
     def is_untouched(self) -> bool:
@@ -152,31 +155,18 @@ def measure_line(
 
     Where people or their number are known as a range, so is the share, and nothing is said to be missing.
     """
-    installed = counts.installed
     if basis is ShareBasis.ENTERED:
         denominator = entered.value if entered else None
     else:
         denominator = counts.could_install or None
+    row = RankRow(code, name, counts, denominator, entered, perhaps=perhaps, most_people=most_people)
     if perhaps is not None or most_people is not None:
         between = _share_between(counts, perhaps or PlaceCounts(), denominator, most_people, basis)
-        return RankRow(
-            code,
-            name,
-            counts,
-            installed,
-            counts.today,
-            denominator,
-            entered,
-            None,
-            None,
-            perhaps=perhaps,
-            between=between,
-            most_people=most_people,
-        )
-    share = installed / denominator if denominator and not counts.is_empty else None
+        return replace(row, between=between)
+    share = row.installed / denominator if denominator and not counts.is_empty else None
     target = people_for(goal, denominator) if goal else None
-    missing = max(0, target - installed) if target is not None else None
-    return RankRow(code, name, counts, installed, counts.today, denominator, entered, share, missing)
+    missing = max(0, target - row.installed) if target is not None else None
+    return replace(row, share=share, missing=missing)
 
 
 def _share_between(

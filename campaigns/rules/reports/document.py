@@ -6,7 +6,7 @@ written as in official documents (Decree 30/2020, Appendix I).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import Any
 
 from campaigns.rules.activities import ActivityKind
 from outreach.rules.formats import format_number
+from outreach.rules.stored_data import read_stored
 
 
 class Style(StrEnum):
@@ -174,43 +175,7 @@ class ReportDocument:
 
 def read_document(data: Mapping[str, Any]) -> ReportDocument:
     """Read a document from the data of `as_data`."""
-
-    def lines(name: str) -> tuple[str, ...]:
-        return tuple(data[name])
-
-    return ReportDocument(
-        superior=lines("superior"),
-        issuer=data["issuer"],
-        number=data["number"],
-        place_and_day=data["place_and_day"],
-        kind=data["kind"],
-        subject=lines("subject"),
-        addressees=lines("addressees"),
-        blocks=_read_blocks(data["blocks"]),
-        signature=Signature(tuple(data["signature"]["lines"]), data["signature"]["name"]),
-        copies=lines("copies"),
-        appendices=tuple(
-            Appendix(**{**each, "blocks": _read_blocks(each["blocks"])}) for each in data["appendices"]
-        ),
-        is_draft=data["is_draft"],
-    )
-
-
-def _read_blocks(blocks: Sequence[Mapping[str, Any]]) -> tuple[Block, ...]:
-    return tuple(map(_read_block, blocks))
-
-
-def _read_block(data: Mapping[str, Any]) -> Block:
-    if "text" in data:
-        return Paragraph(data["text"], Style(data["style"]))
-    if "bars" in data:
-        return Chart(**{**data, "bars": tuple(Bar(**bar) for bar in data["bars"])})
-    columns = tuple(Column(each["title"], each["width"], Alignment(each["side"])) for each in data["columns"])
-    rows = tuple(
-        tuple(ShareCell(**value) if isinstance(value, dict) else value for value in row)
-        for row in data["rows"]
-    )
-    return Table(**{**data, "columns": columns, "rows": rows})
+    return read_stored(ReportDocument, data)
 
 
 UNKNOWN = "-"

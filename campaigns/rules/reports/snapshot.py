@@ -15,6 +15,7 @@ from typing import Any
 
 from campaigns.rules.goals import Denominator
 from campaigns.rules.progress import PlaceCounts, RankRow, ShareBasis, measure_line
+from outreach.rules.stored_data import read_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,48 +310,7 @@ class Snapshot:
 
 def read_snapshot(data: Mapping[str, Any]) -> Snapshot:
     """Read a snapshot from the data of `as_data`, also after conversion to JSON and back."""
-    return Snapshot(
-        day=data["day"],
-        as_of=data["as_of"],
-        residents=Target(**data["residents"]) if data["residents"] else None,
-        staff=Target(**data["staff"]) if data["staff"] else None,
-        whole=_place(data["whole"]),
-        districts=tuple(_place(place) for place in data["districts"]),
-        communes=tuple(_place(place) for place in data["communes"]),
-        bodies=tuple(
-            OrganisationFigures(**{**body, "reported": SelfReported(**body["reported"])})
-            for body in data["bodies"]
-        ),
-        agencies=tuple(AgencyFigures(**agency) for agency in data["agencies"]),
-        campaigns=tuple(
-            CampaignFigures(**{**campaign, "reported": SelfReported(**campaign["reported"])})
-            for campaign in data["campaigns"]
-        ),
-        outreach=tuple(Outreach(**activity) for activity in data["outreach"]),
-        since=data["since"],
-        before=data["before"],
-        days=tuple((day, count) for day, count in data["days"]),
-        level=data.get("level", ""),
-        headline=_headline(data["headline"]) if data.get("headline") else None,
-        checked=CheckedReports(**data["checked"]) if data.get("checked") else None,
-        own=_own(data["own"]) if data.get("own") else None,
-        has_sources=data.get("has_sources", True),
-    )
-
-
-def _own(data: Mapping[str, Any]) -> OwnAnswerFigures:
-    return OwnAnswerFigures(data["question"], tuple(OwnAnswerCount(**each) for each in data["answers"]))
-
-
-def _headline(data: Mapping[str, Any]) -> Headline:
-    owners = data["owners"]
-    return Headline(
-        data["goal"],
-        data["until"],
-        data["is_entered"],
-        SmartphoneOwners(**owners) if owners else None,
-        data.get("wants_goal", True),
-    )
+    return read_stored(Snapshot, data)
 
 
 def _measure(
@@ -369,15 +329,3 @@ def _measure(
     if owners:
         entered = Denominator(owners.count, date.fromisoformat(owners.day), owners.source, "", never)
     return measure_line(place.code, place.name, counts, goal=goal, entered=entered, basis=basis)
-
-
-def _place(data: Mapping[str, Any]) -> PlaceFigures:
-    official, owners = data["official"], data["owners"]
-    return PlaceFigures(
-        code=data["code"],
-        name=data["name"],
-        reported=SelfReported(**data["reported"]),
-        official=OfficialInstallFigure(**official) if official else None,
-        owners=SmartphoneOwners(**owners) if owners else None,
-        district=data["district"],
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from outreach.core.schema import restate_check
+
 revision = "0095_person_merges"
 down_revision = "0098_api_1_1"
 
@@ -39,7 +41,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_person_merges_kept_id"), "person_merges", ["kept_id"])
     op.create_index(op.f("ix_person_merges_name_key"), "person_merges", ["name_key"])
     op.add_column("recipients", sa.Column("merge_id", _ID, server_default="0", nullable=False))
-    _change(_DECLARED, "", before=_BEFORE, after=_AFTER)
+    restate_check("recipients", "exclusion", _BEFORE, _AFTER, name="exclusion")
+    _change(_DECLARED, "")
     op.create_index(_INDEX, "recipients", ["campaign_id", "contact_id", "merge_id"], unique=True)
 
 
@@ -50,18 +53,15 @@ def downgrade() -> None:
     )
     op.drop_index(_INDEX, table_name="recipients")
     op.drop_column("recipients", "merge_id")
-    _change("", _DECLARED, before=_AFTER, after=_BEFORE)
+    restate_check("recipients", "exclusion", _AFTER, _BEFORE, name="exclusion")
+    _change("", _DECLARED)
     op.drop_table("person_merges")
 
 
-def _quoted(values: tuple[str, ...]) -> str:
-    return ", ".join(f"'{value}'" for value in values)
+def _change(declared: str, instead: str) -> None:
+    """Take the constraint away or bring it back.
 
-
-def _change(declared: str, instead: str, *, before: tuple[str, ...], after: tuple[str, ...]) -> None:
-    """Take the constraint away or bring it back, and change the reasons that a recipient may have.
-
-    SQLite's declarations are changed in place, as its rows stay ("ALTER TABLE", 7): the constraint's index becomes a plain
+    SQLite's declaration is changed in place, as its rows stay ("ALTER TABLE", 7): the constraint's index becomes a plain
     one, which is dropped, or is made as one and becomes the constraint's.
     """
     if op.get_context().dialect.name == "postgresql":
@@ -69,8 +69,6 @@ def _change(declared: str, instead: str, *, before: tuple[str, ...], after: tupl
             op.drop_constraint(_UNIQUE, "recipients", type_="unique")
         else:
             op.create_unique_constraint(_UNIQUE, "recipients", ["campaign_id", "contact_id"])
-        op.drop_constraint("exclusion", "recipients", type_="check")
-        op.create_check_constraint("exclusion", "recipients", sa.column("exclusion").in_(after))
         return
     plain = "CREATE UNIQUE INDEX recipients_once ON recipients (campaign_id, contact_id)"
     renamed = (_AUTOMATIC, "recipients_once", plain) if declared else ("recipients_once", _AUTOMATIC, None)
@@ -78,10 +76,8 @@ def _change(declared: str, instead: str, *, before: tuple[str, ...], after: tupl
         op.execute(plain)
     connection = op.get_bind()
     sql = connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name = 'recipients'"))
-    assert _quoted(before) in sql, sql
     assert declared in sql, sql
-    sql = sql.replace(_quoted(before), _quoted(after)).replace(declared, "")
-    sql = sql.rstrip().removesuffix(")") + f"{instead})"
+    sql = sql.replace(declared, "").rstrip().removesuffix(")") + f"{instead})"
     version = connection.scalar(sa.text("PRAGMA schema_version"))
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     connection.execute(sa.text("UPDATE sqlite_master SET sql = :sql WHERE name = 'recipients'"), {"sql": sql})

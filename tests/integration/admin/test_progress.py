@@ -384,7 +384,13 @@ def test_after_a_second_campaign_every_column_is_over_both(places: World, client
     assert (read.head.line.installed, read.total.installed) == (4, 4)
     line = next(line for line in read.districts.lines if line.code == "608")
     assert read.districts.basis is ShareBasis.RECIPIENTS
-    assert (line.installed, line.today, line.denominator, line.share, line.missing) == (4, 4, 4, 1.0, 0)
+    assert (line.installed, line.counts.today, line.denominator, line.share, line.missing) == (
+        4,
+        4,
+        4,
+        1.0,
+        0,
+    )
     signed_in(client, LEADER)
     page = client.get(f"/admin/progress/?campaign={second}").text
     assert "gồm 2 chiến dịch" in page
