@@ -40,9 +40,9 @@ from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.receive_rows import (
     AT_ONCE,
     ROW_FIELDS,
+    check_row_value,
     find_received,
     find_upload_of_token,
-    read_row_values,
     receive_rows,
 )
 from outreach.imports.store_rows import ImportCounts
@@ -291,7 +291,7 @@ def check_rows(body: Any) -> tuple[str, str, list[dict[str, Any]]]:
             part = f"/rows/{place}/fields/{name.replace('~', '~0').replace('/', '~1')}"
             check_part(value, {"type": ["string", "null"], "maxLength": LONGEST_VALUE}, part)
             with pointing(field=part):
-                names |= read_row_values({"fields": {name: value}}).keys()
+                names.add(check_row_value(name, value))
         if places.setdefault(row.get("reference") or place, place) != place:
             raise Malformed("reference_twice", pointer=f"/rows/{place}/reference")
     if len(names) > MOST_FIELDS:

@@ -64,6 +64,13 @@
       for (const box of all.form.querySelectorAll(`input[type=checkbox][name=${all.dataset.checkAll}]`)) box.checked = all.checked;
     });
 
+  // A link to a place on the page opens what it is folded into; not every browser does.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#"]');
+    let around = link && document.getElementById(link.hash.slice(1))?.closest("details");
+    for (; around; around = around.parentElement.closest("details")) around.open = true;
+  });
+
   for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
 
   // <div data-live="/address" data-every="1000">: its content is fetched again while the page is visible.

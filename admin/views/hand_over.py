@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 
-from admin.forms import CheckField, FileField, Form, TextField, communes, row_id
+from admin.forms import CheckField, FileField, Form, RowField, TextField, communes, row_id
 from admin.refusals import within_quota
 from admin.views.answered import opened_campaigns
 from admin.views.base import AdminPage
@@ -35,6 +36,7 @@ from campaigns.visits.hand_over import (
     ListedPerson,
     PeopleChoice,
     PeopleList,
+    Recorded,
     hand_over,
     read_last_marks,
     read_people,
@@ -90,6 +92,10 @@ class ReturnedForm(Form):
     )
 
 
+class UndoForm(Form):
+    answer_id = RowField()
+
+
 class HandOverView(AdminPage):
     """Not in the menu: a campaign's page leads here."""
 
@@ -103,14 +109,19 @@ class HandOverView(AdminPage):
         Those of a campaign about health once they were opened on record: a button does.
         """
         chosen = _requested()
-        kept = {"answer": chosen.answer, "area_code": chosen.area_code, "village": chosen.village}
         number = max(1, request.args.get("page", 1, type=int))
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.is_health and campaign_id not in opened_campaigns():
                 return self.render("campaigns/hand_over.html", campaign=campaign, listed=None)
             listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
+            if (
+                chosen.village and chosen.village not in listed.villages
+            ):  # of another commune, or of nobody now
+                chosen = replace(chosen, village="")
+                listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
             begin = (number - 1) * ON_A_PAGE
+            last = read_last_marks(session, campaign_id, user=user)
             return self.render(
                 "campaigns/hand_over.html",
                 campaign=campaign,
@@ -122,15 +133,13 @@ class HandOverView(AdminPage):
                 answers=_answers(campaign),
                 communes=communes(session),
                 said=_said(campaign),
-                form=HandOverForm.on_page(**kept),
-                kept={
-                    "answer": chosen.answer,
-                    "area": chosen.area_code,
-                    "village": chosen.village,
-                    "page": number,
-                },
+                form=HandOverForm.on_page(
+                    answer=chosen.answer, area_code=chosen.area_code, village=chosen.village
+                ),
+                kept=_kept(chosen),
                 done=label_of(Label.INSTALLED, "answer", campaign.kind),
-                last=read_last_marks(session, campaign_id, user=user),
+                last=last,
+                undo_form=UndoForm.on_page(answer_id=last.answer_id) if last else None,
                 returned_form=ReturnedForm.on_page(),
             )
 
@@ -201,24 +210,31 @@ class HandOverView(AdminPage):
             return _("Đã hoàn tác %(n)s người của lần ghi vừa rồi.", n=n)
 
         page = url_for(".index", campaign_id=campaign_id)
-        return self.submit_form(Form(), page, undo_came, campaign_id, opened=opened_campaigns(), message=told)
+        form = UndoForm()
+        return self.submit_form(form, page, undo_came, campaign_id, opened=opened_campaigns(), message=told)
 
     def _record(self, form: Form, campaign_id: int, read: Callable[[], set[int]]) -> ResponseReturnValue:
-        def record(runtime: Runtime, **values: Any) -> int:
+        def record(runtime: Runtime, **values: Any) -> Recorded:
             return record_came(runtime, campaign_id, read(), **values)
 
-        def told(n: int) -> str:
-            return _("Đã ghi %(n)s người.", n=n) if n else _("Không có gì thay đổi.")
+        def told(recorded: Recorded) -> str:
+            if recorded.left_out:
+                flash(
+                    _(
+                        "%(n)s người có dấu không được ghi vì không có trong danh sách này: đã từ chối nhận tin, phản đối, đã xóa, hoặc mã bị sửa.",
+                        n=recorded.left_out,
+                    ),
+                    "warning",
+                )
+            return _("Đã ghi %(n)s người.", n=recorded.new) if recorded.new else _("Không có gì thay đổi.")
 
-        chosen = _requested()
-        page = url_for(
-            ".index",
-            campaign_id=campaign_id,
-            answer=chosen.answer,
-            area=chosen.area_code,
-            village=chosen.village,
-        )
+        number = request.form.get("page", 1, type=int)
+        page = url_for(".index", campaign_id=campaign_id, **_kept(_requested()), page=number)
         return self.submit_form(form, page, record, opened=opened_campaigns(), keys=self.keys, message=told)
+
+
+def _kept(chosen: PeopleChoice) -> dict[str, Any]:
+    return {"answer": chosen.answer, "area": chosen.area_code, "village": chosen.village}
 
 
 def _requested() -> PeopleChoice:
@@ -294,7 +310,7 @@ def _workbook(listed: PeopleList, head: list[str]) -> Response:
             *(each.values.get(name, "") for name in campaign.fields),
             said(each),
             *([each.number] if has_numbers else []),
-            "x" if each.has_done else "",
+            "",  # also of who has come: were they corrected since, our own mark would come back as the recipient's
         ]
         for each in listed.people
     ]

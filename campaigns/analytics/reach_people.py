@@ -59,7 +59,8 @@ def _has_message(result: Result, step: int | None) -> ColumnElement[bool]:
     if result.name == "skipped" and result.detail:
         parts.append(Message.skip_reason == result.detail)
     if result.name == "causes":
-        cause = func.coalesce(Attempt.cause, "other") == result.detail
-        failed = (Attempt.message_id == Message.id, Attempt.state == Message.state, cause)
-        parts.append(exists(select(literal(1)).where(*failed)))
+        cause = func.coalesce(Attempt.cause, "other")
+        failed = (Attempt.message_id == Message.id, Attempt.state == Message.state)
+        last = select(cause).where(*failed).order_by(Attempt.n.desc()).limit(1)  # as it is counted
+        parts.append(last.scalar_subquery() == result.detail)
     return exists(select(literal(1)).where(*parts))

@@ -192,6 +192,7 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
             break
     with db.write() as session:
         _remove_values(session, campaign_id, cutoff=cutoff)
+    with db.write() as session:  # imports wait for the one before
         erase_texts(session, campaign_id, now=now)
         change_rows(session, delete(CampaignComment).where(CampaignComment.campaign_id == campaign_id))
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))

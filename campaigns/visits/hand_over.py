@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, and_, exists, func, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.cases.conversation import visible_campaigns
 from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
+from campaigns.planning.drives import opted_out_of_drives
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
 from campaigns.rules.hand_over import ReturnedMarks, read_marks
 from campaigns.rules.own_answers import read_own_answers, read_word
@@ -155,7 +155,9 @@ def find_people(
     if len(rows) > MOST_PEOPLE:
         return None
     contacts = [row.contact_id for row in rows]
+    _phones, of_drive = opted_out_of_drives(session, [campaign.drive_id], phones=(), contacts=contacts)
     unwilling = find_opted_out(session, contacts) | find_objecting(session, contacts)
+    unwilling |= {contact_id for _drive, contact_id in of_drive}
     listed = [row for row in rows if row.contact_id not in unwilling]
     values = read_list_values(session, listed)
     people = [
@@ -265,19 +267,31 @@ def hand_over(
 
 
 def read_returned(path: Path, *, campaign_id: int) -> ReturnedMarks:
-    """Return who is marked on a list that came back. Raises BadList if it is no such list."""
-    for sheet in read_sheets(path):
-        if marks := read_marks(islice(sheet.rows, MOST_PEOPLE + 100), campaign_id=campaign_id):
-            return marks
-    raise BadList("hand_over_not_returned")
+    """Return who is marked on a list that came back, on all its sheets. Raises BadList if none is such a list."""
+    sheets = [read_marks(sheet.rows, campaign_id=campaign_id) for sheet in read_sheets(path)]
+    found = [marks for marks in sheets if marks is not None]
+    if not found:
+        raise BadList("hand_over_not_returned")
+    return ReturnedMarks(
+        {person for marks in found for person in marks.came},
+        [line for marks in found for line in marks.unclear],
+        sum(marks.strangers for marks in found),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class LastMarks:
-    """What an officer has marked last on a campaign's list: how many people, and when."""
+class Recorded(NamedTuple):
+    """How many people are recorded anew, and how many were left out: they may not be listed for the user (any more)."""
+
+    new: int
+    left_out: int
+
+
+class LastMarks(NamedTuple):
+    """What an officer has marked last on a campaign's list: how many people, when, and the last of the answers."""
 
     people: int
     at: datetime
+    answer_id: int
 
 
 @use_case
@@ -290,11 +304,10 @@ def record_came(
     user: User,
     keys: AnswerContext,
     now: datetime,
-) -> int:
+) -> Recorded:
     """Record that these people came, or did what was asked, as their answer heard at a meeting; all or none.
 
-    Returns how many are new: repeating it changes nothing. People who may not be listed for the user are left out. Raises
-    BadInput for nobody or too many people, NotAllowed, NotFound.
+    Repeating it changes nothing. Raises BadInput for nobody or too many people, NotAllowed, NotFound.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = _find_opened(session, campaign_id, user=user, opened=opened)
@@ -320,53 +333,63 @@ def record_came(
         marked += answer is not None
     if marked:
         audit.record(session, "campaign.came", campaign, user, now, rows=marked)
-    return marked
+    return Recorded(marked, len(set(recipients)) - len(people))
 
 
 def read_last_marks(session: Session, campaign_id: int, *, user: User) -> LastMarks | None:
-    """Return what a user has marked last in a campaign and not undone; None without any."""
+    """Return what a user has marked last in a campaign and can undo; None without any."""
     row = session.execute(
-        select(Answer.at, func.count())
+        select(func.count(), Answer.at, func.max(Answer.id))
         .join(OfficerEntry, OfficerEntry.answer_id == Answer.id)
         .where(*_marks_of(campaign_id, user))
         .group_by(Answer.at)
         .order_by(Answer.at.desc())
         .limit(1)
     ).first()
-    return LastMarks(row[1], row[0]) if row else None
+    return LastMarks(*row) if row else None
 
 
 @use_case
 def undo_came(
-    session: Session, campaign_id: int, *, opened: Collection[int], user: User, now: datetime
+    session: Session,
+    campaign_id: int,
+    *,
+    answer_id: int | None,
+    opened: Collection[int],
+    user: User,
+    now: datetime,
 ) -> int:
-    """Undo what a user has marked last in a campaign. An answer that somebody has given since stays.
+    """Undo what a user has marked in a campaign together with this answer. An answer that somebody has given since stays.
 
-    Returns how many were undone. Raises WrongState if there is nothing, NotAllowed, NotFound.
+    Returns how many were undone. Raises WrongState if there is nothing or it was undone before, NotAllowed, NotFound.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = _find_opened(session, campaign_id, user=user, opened=opened)
-    last = read_last_marks(session, campaign_id, user=user)
-    if last is None:
-        raise WrongState("hand_over_nothing_marked")
+    together = select(Answer.at).where(Answer.id == answer_id).scalar_subquery()
     answers = session.scalars(
         select(Answer.id)
         .join(OfficerEntry, OfficerEntry.answer_id == Answer.id)
-        .where(*_marks_of(campaign_id, user), Answer.at == last.at)
+        .where(*_marks_of(campaign_id, user), Answer.at == together)
         .order_by(Answer.phone_id)
     ).all()
+    if not answers:
+        raise WrongState("hand_over_nothing_marked")
     undone = sum(undo_answer_by_id(session, answer_id, now=now) for answer_id in answers)
     audit.record(session, "campaign.undo_came", campaign, user, now, rows=undone)
     return undone
 
 
 def _marks_of(campaign_id: int, user: User) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for what a user has marked and nobody has answered since."""
+    later = aliased(Answer)
+    is_later = or_(later.at > Answer.at, and_(later.at == Answer.at, later.id > Answer.id))
     return (
         Answer.campaign_id == campaign_id,
         Answer.undone_at.is_(None),
         Answer.label == Label.INSTALLED,
         OfficerEntry.place == AnswerPlace.MEETING,
         OfficerEntry.recorded_by == user.id,
+        ~exists().where(later.recipient_id == Answer.recipient_id, later.undone_at.is_(None), is_later),
     )
 
 

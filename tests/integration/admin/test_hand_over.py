@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from admin.app import create_app
 from outreach.accounts.organisations import create_organisation
+from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import Contact
 from tests.support.admin_client import post, signed_in
@@ -77,6 +78,11 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
     villages = dict(re.findall(r'<option value="([^"]+)">(Thôn \d)', client.get(f"{page}?answer=own-1").text))
     village = next(key for key, name in villages.items() if name == "Thôn 1")
 
+    other = client.get(f"{page}?answer=own-1&area=23281&village=.thon1").text
+    assert "Không có ai trong danh sách này" in other, "a commune without people"
+    assert listed(client.get(f"{page}?answer=own-1&village=23281.thon9").text) == ["A Thun", "Y Rơ"], (
+        "a village of the commune chosen before leaves nobody out"
+    )
     assert post(client, f"{page}list", answer="own-1").status_code == 422, "to whom, and what for?"
     assert entries(world, "campaign.hand_over") == []
     printed = post(client, f"{page}list", answer="own-1", village=village, **TO).text
@@ -95,7 +101,7 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
     rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()
     heading = next(n for n, row in enumerate(rows) if row[0] == "Mã")
     assert "Nơi nhận: Trạm Y tế xã" in [row[0] for row in rows[:heading]]
-    assert rows[heading + 1][1:7] == ["A Thun", "1980", "Thôn 1", "07:30", "Tôi sẽ đến", local(11)]
+    assert rows[heading + 1][1:8] == ["A Thun", "1980", "Thôn 1", "07:30", "Tôi sẽ đến", local(11), ""]
     assert len(rows) == heading + 3
     first, second = entries(world, "campaign.hand_over")
     assert (first.details["rows"], first.details["numbers"], second.details["numbers"]) == (1, 0, 2)
@@ -132,6 +138,16 @@ def test_people_of_others_are_on_no_list(world: World, client: FlaskClient, camp
     assert entries(world, "campaign.hand_over") == []
 
 
+def test_who_opted_out_of_the_drive_in_another_campaign_is_on_no_list_of_it(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    world.launch(kind="moi-du", name="B", text="Mời dự họp. Trả lời 1 hoặc 2.", window=["00:00", "24:00"])
+    world.send()
+    world.reply(number(11), "TC VIEC NAY", gateway_id="drive")
+    signed_in(client, AUTHOR)
+    assert listed(client.get(f"/admin/campaigns/{campaign}/hand-over/?answer=own-1").text) == ["Y Rơ"]
+
+
 def test_a_list_about_health_is_opened_on_record_first(world: World, client: FlaskClient) -> None:
     world.add_people(2)
     campaign = world.launch(
@@ -150,7 +166,7 @@ def test_a_list_about_health_is_opened_on_record_first(world: World, client: Fla
 
 @both_databases
 def test_who_came_is_recorded_at_one_stroke_and_undone(
-    world: World, client: FlaskClient, campaign: int
+    world: World, client: FlaskClient, campaign: int, tmp_path: Path
 ) -> None:
     page = f"/admin/campaigns/{campaign}/hand-over/"
 
@@ -162,9 +178,10 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     assert len(shown) == 2
     gone = world.recipient(number(14), campaign)
     assert post(client, f"{page}came").status_code == 422, "nobody is marked"
-    assert post(client, f"{page}came", came=[*shown, str(gone.id)], answer="own-1").location.endswith(
-        "answer=own-1&area=&village="
-    )
+    assert post(
+        client, f"{page}came", came=[*shown, str(gone.id)], answer="own-1", page="2"
+    ).location.endswith("answer=own-1&area=&village=&page=2")
+    assert "1 người có dấu không được ghi" in client.get(page).text, "who marks is told of who was left out"
     assert state() == ["installed", "installed", "no_smartphone", None]
     assert world.recipient(number(14), campaign).answer == "opt_out", "who opted out is on no list"
     post(client, f"{page}came", came=shown)
@@ -174,22 +191,37 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     told = client.get(f"{page}?answer=own-1").text
     assert told.count("Tôi sẽ đến · Đã đến dự") == 2, "who promised, and who came"
 
-    rows = f"Mã;Họ tên;Đã đến dự (đánh x)\nD{campaign}-{shown[0]};A;x\n" + "".join(
-        f"D{campaign}-{world.recipient(number(n), campaign).id};B;{mark}\n"
-        for n, mark in ((13, "x"), (15, "sau"))
-    )
+    heading = ["Mã", "Họ tên", "Đã đến dự (đánh x)"]
+    codes = [
+        f"D{campaign}-{each}"
+        for each in (shown[0], *(world.recipient(number(n), campaign).id for n in (13, 15)))
+    ]
+    sheets = {
+        "Thôn 1": [heading, [codes[0], "A", "x"]],
+        "Thôn 2": [heading, [codes[1], "B", "X"], [codes[2], "B", "sau"]],
+    }
+    write_workbook(tmp_path / "list.xlsx", sheets)
     for _again in range(2):
-        post(client, f"{page}returned", file=(io.BytesIO(rows.encode()), "list.csv"))
+        with (tmp_path / "list.xlsx").open("rb") as file:
+            post(client, f"{page}returned", file=(file, "list.xlsx"))
     assert state() == ["installed", "installed", "installed", None]
-    assert "Không hiểu dấu ở dòng 4" in client.get(page).text
+    assert "Không hiểu dấu ở dòng 3" in client.get(page).text
     assert (
         post(client, f"{page}returned", file=(io.BytesIO(b"Ten;SDT\nA;1\n"), "list.csv")).status_code == 422
     )
 
+    def last() -> str | None:
+        found = re.search(r'name="answer_id" value="(\d+)"', client.get(page).text)
+        return found and found[1]
+
     world.reply(number(12), "2", gateway_id="late")
-    for _again in range(2):
-        post(client, f"{page}undo")
+    marks = last()
+    assert post(client, f"{page}undo", answer_id=marks).status_code == 303
+    assert post(client, f"{page}undo", answer_id=marks).status_code == 422, "pressed twice, it undoes no more"
+    assert state() == ["installed", "no_smartphone", "no_smartphone", None]
+    post(client, f"{page}undo", answer_id=last())
     assert state() == ["not_yet", "no_smartphone", "no_smartphone", None], (
         "what somebody has said since stays"
     )
+    assert last() is None, "nothing is left that could be undone"
     assert [each.details["rows"] for each in entries(world, "campaign.undo_came")] == [1, 1]
