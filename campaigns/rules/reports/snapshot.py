@@ -286,20 +286,14 @@ class Snapshot:
 
     def as_data(self) -> dict[str, Any]:
         """Return the data that `read_snapshot` reads."""
-        data = asdict(self)
+        data, usual = (
+            asdict(self),
+            {"level": "", "headline": None, "checked": None, "own": None, "has_sources": True},
+        )
         for entry in (*data["bodies"], *data["campaigns"]):
             if entry["id"] is None:  # as in the frozen data, else the digest would differ
                 del entry["id"]
-        if not self.level:
-            del data["level"]
-        if self.headline is None:
-            del data["headline"]
-        for name in ("checked", "own"):
-            if data[name] is None:
-                del data[name]
-        if self.has_sources:
-            del data["has_sources"]
-        return data
+        return {name: value for name, value in data.items() if name not in usual or value != usual[name]}
 
     @property
     def digest(self) -> str:
