@@ -13,6 +13,7 @@ from admin.views.campaign_fields import Form, Kinds, fill_content, fill_form
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.drafts import suggest_text
 from campaigns.planning.drives import current_drive
+from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import split_content
 from campaigns.rules.draft import DEFAULT_KIND
@@ -90,10 +91,11 @@ def usual_sender(session: Session, user: User) -> str:
 
 
 def usual_issuers(session: Session, user: User, form: Form) -> set[str]:
-    """Return who may write a campaign without it being worth a word: the user's organisation, and those of its lists."""
+    """Return who usually writes a campaign: the user's organisation, those of its lists, and who the kind's file names."""
     codes = {key.partition("/")[0] for key in form.getlist("lists")} | {*form.getlist("organisations")}
     named = session.scalars(select(Organisation.name).where(Organisation.code.in_(codes)))
-    return {*named, propose_issuer(session, user, None)}
+    of_kind = load_kinds().get(form.get("kind", ""), {}).get("issuer", "")
+    return {*named, propose_issuer(session, user, None), of_kind}
 
 
 def find_unusual(form: Form, *, kinds: Kinds, issuers: set[str]) -> dict[str, list[str]]:
