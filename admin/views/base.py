@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from io import BytesIO
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, abort, current_app, flash, g, make_response, redirect, request, url_for
+from flask import Response, abort, current_app, flash, g, make_response, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import BaseView
 from flask_babel import gettext as _
@@ -20,6 +21,7 @@ from admin.permissions import CONFIRMED, may_open
 from campaigns.planning.drives import current_drive_id, find_drive
 from campaigns.replies.record_answer import AnswerContext
 from outreach.core.settings import Settings
+from outreach.core.spreadsheets import MEDIA_TYPE, workbook_bytes
 from outreach.models.accounts import User
 from outreach.rules.errors import LoaError, NotFound
 from outreach.rules.keys import Purpose
@@ -161,6 +163,12 @@ class AdminPage(PageAccess, BaseView):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(name=self.name, endpoint=self.endpoint, url=self.url)
         self.runtime = runtime
+
+
+def send_workbook(sheet: str, rows: Iterable[Sequence[str | int]], *, name: str) -> Response:
+    """Send an XLSX file of one sheet, whose first row is the header."""
+    content = BytesIO(workbook_bytes(sheet, rows))
+    return send_file(content, mimetype=MEDIA_TYPE, as_attachment=True, download_name=f"{name}.xlsx")
 
 
 def requested_drive_id(session: Session) -> int:

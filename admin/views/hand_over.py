@@ -18,14 +18,12 @@ from flask_login import current_user
 from admin.forms import CheckField, FileField, Form, RowField, TextField, communes, row_id
 from admin.refusals import within_quota
 from admin.views.answered import opened_campaigns
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, send_workbook
 from admin.views.inbox import answers_of
 from admin.wording.filters import day, label_of
 from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
-from campaigns.models.reports import FileKind
-from campaigns.reports.documents import MIME
 from campaigns.rules.hand_over import CODE_HEADING, person_code
 from campaigns.rules.own_answers import own_answer, read_own_answers
 from campaigns.rules.replies.labels import Label
@@ -44,7 +42,6 @@ from campaigns.visits.hand_over import (
     record_came,
     undo_came,
 )
-from outreach.core.spreadsheets import workbook_bytes
 from outreach.runtime import Runtime
 
 ON_A_PAGE = 50
@@ -314,10 +311,5 @@ def _workbook(listed: PeopleList, head: list[str]) -> Response:
         ]
         for each in listed.people
     ]
-    content = workbook_bytes(_("Danh sách"), [[campaign.name], *([line] for line in head), headings, *rows])
-    name = f"danh-sach-{campaign.id}.xlsx"
-    return Response(
-        content,
-        mimetype=MIME[FileKind.XLSX],
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    over = [[campaign.name], *([line] for line in head)]
+    return send_workbook(_("Danh sách"), [*over, headings, *rows], name=f"danh-sach-{campaign.id}")

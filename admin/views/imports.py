@@ -25,6 +25,7 @@ from admin.wording.enums import MEANINGS
 from campaigns.planning.drafts import campaigns_of_list
 from outreach.accounts.users import name_of
 from outreach.contacts.lists import read_organisations, read_uploads
+from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.imports.correct_rows import correct_rows, forget_corrections, keep_without_numbers, see_doubts
 from outreach.imports.issues import count_at_the_door, count_reasons
 from outreach.imports.list_reader import SKIPPED
@@ -55,7 +56,6 @@ _UPLOAD_LIMITS = {
     "reply_log.receive": 2 * 2**20,
 }  # bytes
 _FORM_BYTES = 64 * 1024  # bytes for the form's other fields
-_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 DOUBTS_SHOWN = 100  # rows of a page
 _MOST_SHEET_DIGITS = 4  # digits: a workbook has no ten thousand sheets
 _IN_PROGRESS = (UploadState.CHECKING, UploadState.STORING, UploadState.UNDOING)
@@ -251,7 +251,7 @@ class ImportsView(AdminPage):
             content = file.open("rb")
         stem = Path(list_import.file_name).stem
         name = " - ".join([stem, _("cần sửa")])
-        return send_file(content, mimetype=_WORKBOOK, as_attachment=True, download_name=f"{name}.xlsx")
+        return send_file(content, mimetype=MEDIA_TYPE, as_attachment=True, download_name=f"{name}.xlsx")
 
     def _read(self, upload_id: int) -> dict[str, Any]:
         read = self._read_upload(upload_id)

@@ -49,6 +49,7 @@ from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.privacy import clocks_on
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
+from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.models.contacts import LegalBasis, SuppressionReason
 
 _LABEL_GROUPS: dict[type[StrEnum], str] = {
@@ -63,7 +64,7 @@ _LABEL_GROUPS: dict[type[StrEnum], str] = {
     SuppressionReason: "suppression",
 }
 FORMATS = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xlsx": MEDIA_TYPE,
     "json": "application/json",
 }
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, TextField
 from admin.forms import today as this_day
-from admin.views.base import AdminPage, requested_day, requested_drive_id
+from admin.views.base import AdminPage, requested_day, requested_drive_id, send_workbook
 from admin.views.leader_charts import as_picture, draw_charts
 from admin.wording.filters import day as show_day
 from admin.wording.filters import moment as show_moment
@@ -30,11 +30,9 @@ from campaigns.analytics.progress import ProgressPage, drive_of_campaign, is_lar
 from campaigns.analytics.progress_counts import MIN_TTL_S
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Drive
-from campaigns.models.reports import FileKind
 from campaigns.planning.drives import find_drive, list_drives
 from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
-from campaigns.reports.documents import MIME
 from campaigns.reports.settings import may_urge
 from campaigns.reports.writers.picture import svg_as_png
 from campaigns.rules.progress import find_concerns, furthest_behind
@@ -43,7 +41,6 @@ from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals
 from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.cache import cached_count
-from outreach.core.spreadsheets import workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.models.accounts import Role, User
 from outreach.rules.keys import Purpose, oldest_first
@@ -194,9 +191,8 @@ class ProgressView(AdminPage):
         leaders, drive, drives = self._read(datetime.now(UTC))
         if leaders is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
-        content = workbook_bytes(_("Theo đơn vị hành chính"), place_rows(leaders))
-        name = f"theo-don-vi-{drive.id}-{leaders.units}.xlsx"
-        return send_file(io.BytesIO(content), MIME[FileKind.XLSX], as_attachment=True, download_name=name)
+        name = f"theo-don-vi-{drive.id}-{leaders.units}"
+        return send_workbook(_("Theo đơn vị hành chính"), place_rows(leaders), name=name)
 
     def _read(self, now: datetime) -> tuple[ProgressPage | None, Drive, Sequence[Drive]]:
         with self.reading() as (session, user):

@@ -31,7 +31,7 @@ from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reach_by_operator import ReachByOperator
 from outreach.accounts.permissions import organisations_of
-from outreach.core.spreadsheets import escape_formula, workbook_bytes
+from outreach.core.spreadsheets import MEDIA_TYPE, escape_formula, workbook_bytes
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.gateway_accounts import read_names_of_gateways
 from outreach.models.accounts import Organisation, User
@@ -41,7 +41,7 @@ from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_hist
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xlsx": MEDIA_TYPE,
 }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Response, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.forms import Form, LongTextField, TextField
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, send_workbook
 from campaigns.lifecycle import find_campaign
 from campaigns.models.templates import TemplateState
 from campaigns.planning.registered_templates import (
@@ -20,10 +20,7 @@ from campaigns.planning.registered_templates import (
     set_template_state,
 )
 from campaigns.rules.registered_templates import MOST_PARAMETERS
-from outreach.core.spreadsheets import workbook_bytes
 from outreach.gateway_accounts import read_accounts
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class TemplateForm(Form):
@@ -95,8 +92,4 @@ class TemplatesView(AdminPage):
                 for title in (_("Loại tham số %(n)s", n=n), _("Độ dài tối đa %(n)s", n=n))
             ),
         ]
-        content = workbook_bytes(_("Mẫu tin"), [header, *rows])
-        name = f"mau-tin-{campaign_id}.xlsx"
-        return Response(
-            content, mimetype=XLSX, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-        )
+        return send_workbook(_("Mẫu tin"), [header, *rows], name=f"mau-tin-{campaign_id}")

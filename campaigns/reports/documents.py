@@ -31,6 +31,7 @@ from campaigns.rules.reports.snapshot import read_snapshot
 from campaigns.rules.reports.template import parse_template
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
+from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
@@ -39,7 +40,7 @@ from outreach.use_cases import use_case
 MIME = {
     FileKind.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     FileKind.PDF: "application/pdf",
-    FileKind.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    FileKind.XLSX: MEDIA_TYPE,
 }
 
 

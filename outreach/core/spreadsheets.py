@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 from xlsxwriter import Workbook
 
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MADE_AT = date(2000, 1, 1)  # of every workbook, so that the same rows give the same bytes
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_IN_A_NAME = re.compile(r"[\[\]:*?/\\']")
