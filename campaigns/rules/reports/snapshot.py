@@ -286,10 +286,8 @@ class Snapshot:
 
     def as_data(self) -> dict[str, Any]:
         """Return the data that `read_snapshot` reads."""
-        data, usual = (
-            asdict(self),
-            {"level": "", "headline": None, "checked": None, "own": None, "has_sources": True},
-        )
+        data = asdict(self)
+        usual = {"level": "", "headline": None, "checked": None, "own": None, "has_sources": True}
         for entry in (*data["bodies"], *data["campaigns"]):
             if entry["id"] is None:  # as in the frozen data, else the digest would differ
                 del entry["id"]
