@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from admin.app import create_app
 from outreach.accounts.organisations import create_organisation
+from outreach.accounts.sessions import CONFIRMED_FOR
 from outreach.core.spreadsheets import write_workbook
-from outreach.models.accounts import AuditEvent, OrganisationKind, Role
+from outreach.models.accounts import AuditEvent, OrganisationKind, Role, UserSession
 from outreach.models.contacts import Contact
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
@@ -85,6 +87,14 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
     )
     assert post(client, f"{page}list", answer="own-1").status_code == 422, "to whom, and what for?"
     assert entries(world, "campaign.hand_over") == []
+    with world.runtime.db.write() as session:
+        began = session.scalar(select(UserSession.began_at))
+        session.execute(update(UserSession).values(began_at=datetime.now(UTC) - CONFIRMED_FOR))
+    asked = client.get(f"{page}?answer=own-1").text
+    assert "/login/confirm?next=" in asked
+    assert 'name="recipient"' not in asked, "what is typed would be lost on the way"
+    with world.runtime.db.write() as session:
+        session.execute(update(UserSession).values(began_at=began))
     printed = post(client, f"{page}list", answer="own-1", village=village, **TO).text
     for shown in (
         "Nơi nhận: Trạm Y tế xã",
