@@ -64,11 +64,14 @@
       for (const box of all.form.querySelectorAll(`input[type=checkbox][name=${all.dataset.checkAll}]`)) box.checked = all.checked;
     });
 
-  // A link to a place on the page opens what it is folded into; not every browser does.
+  // What a place on the page is folded into opens for a link to it, as not in every browser, and for a field that cannot be sent as it is.
+  const unfold = (place) => {
+    for (let around = place?.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+  };
+  document.addEventListener("invalid", (event) => unfold(event.target), true);
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.('a[href^="#"]');
-    let around = link && document.getElementById(link.hash.slice(1))?.closest("details");
-    for (; around; around = around.parentElement.closest("details")) around.open = true;
+    if (link) unfold(document.getElementById(link.hash.slice(1)));
   });
 
   for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());

@@ -70,7 +70,7 @@ class HandOverForm(ChoiceForm):
         codes=("hand_over_unsaid",),
     )
     purpose = TextField(
-        _l("Để làm gì"),
+        _l("Mục đích"),
         maxlength=200,
         required=True,
         autocomplete="off",

@@ -38,7 +38,7 @@ def has_result(
     elif result.name == "unanswered":
         parts.append(Recipient.answer.is_(None))
     elif result.name in RESULTS:
-        parts = [_has_message(result, step)]
+        parts = [_has_message(campaign_id, result, step)]
     return exists(
         select(literal(1)).where(
             Recipient.campaign_id == campaign_id, Recipient.contact_id == Contact.id, *parts
@@ -46,15 +46,15 @@ def has_result(
     )
 
 
-def _has_message(result: Result, step: int | None) -> ColumnElement[bool]:
+def _has_message(campaign_id: int | None, result: Result, step: int | None) -> ColumnElement[bool]:
     parts = [
         Message.recipient_id == Recipient.id,
-        Message.campaign_id == Recipient.campaign_id,
+        Message.campaign_id == campaign_id,
         Message.step_id.is_not(None),
         Message.state.in_(RESULTS[result.name]),
     ]
     if step:
-        of_campaign = Step.campaign_id == Recipient.campaign_id
+        of_campaign = Step.campaign_id == campaign_id
         parts.append(Message.step_id.in_(select(Step.id).where(of_campaign, Step.number == step)))
     if result.name == "skipped" and result.detail:
         parts.append(Message.skip_reason == result.detail)

@@ -12,9 +12,9 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
 
 from campaigns.models.campaigns import Recipient
-from campaigns.models.messages import Message
+from campaigns.models.messages import Attempt, Message
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import Exclusion, MessageState, SkipReason
+from campaigns.rules.states import AttemptState, Exclusion, MessageState, SkipReason
 from outreach.models.accounts import AuditEvent, Organisation
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, launch, places
 from tests.integration.campaigns.test_answer_totals import says
@@ -85,6 +85,11 @@ def test_each_number_leads_to_its_people_where_the_reader_may_see_them(
             session.execute(
                 update(Message).where(Message.id == message).values(state=state, skip_reason=reason)
             )
+        failed = session.get_one(Message, ids[1])
+        for n, cause in enumerate(("unknown_number", "unreachable"), start=2):
+            attempt = {"message_id": failed.id, "n": n, "phone_id": failed.phone_id, "stream_id": campaign}
+            attempt |= {"state": AttemptState.UNDELIVERED, "cause": cause, "worker": "", "body": ""}
+            session.add(Attempt(**attempt, segments=1, claimed_at=places.now))
         left_out = session.scalars(select(Recipient.id).order_by(Recipient.id.desc())).first()
         session.execute(
             update(Recipient).where(Recipient.id == left_out).values(exclusion=Exclusion.NO_PHONE)
@@ -104,6 +109,10 @@ def test_each_number_leads_to_its_people_where_the_reader_may_see_them(
         *counts
     }
     assert {key for key, (told, found) in counts.items() if told != found} == set()
+    causes = {key for key in counts if key.startswith("result=causes")}
+    assert causes == {"result=causes.unreachable&step=1", "result=causes.unreachable"}
+    of_first_try = client.get(f"/admin/people/?campaign={campaign}&result=causes.unknown_number").text
+    assert "Không tìm thấy ai" in of_first_try, "it is counted by its last try"
     assert (
         "Bỏ qua khi đến lượt"
         in client.get(f"/admin/people/?campaign={campaign}&result=skipped.cap&step=1").text
