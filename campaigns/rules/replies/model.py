@@ -1,6 +1,6 @@
 """Learned model of replies: scores of every label and of urgency, from the words of a reply.
 
-It is linear: a feature (a word, two neighbours, a piece of up to five letters, up to three meanings in a row) has a weight for each label, and
+It is linear: a feature (a word, two neighbours or two words near each other, a piece of up to five letters, up to three meanings in a row) has a weight for each label, and
 the weights of a reply's features are added up. The action of the campaign is one placeholder, so that what was learned from one kind of
 campaign holds for another. `make replies-train` writes the weights; nothing here learns.
 
@@ -69,6 +69,17 @@ def features_of_joint(left: str, right: str) -> Iterator[str]:
         yield f"c{left[at:]} {right}"
 
 
+def feature_of_pair(before: str, word: str) -> str:
+    """Return the feature of two words near each other, without accents."""
+    return f"s{unaccent_word(before)} {unaccent_word(word)}"
+
+
+def features_of_pairs(words: Sequence[str]) -> Iterator[str]:
+    """Yield the features of words with one or two others between them."""
+    for gap in (2, 3):
+        yield from map(feature_of_pair, words, words[gap:])
+
+
 def features_of_meaning(two_before: str, before: str, name: str) -> Iterator[str]:
     """Yield the features of a meaning after two others, the longest first: all three, two, one. "" stands before the start."""
     if two_before:
@@ -84,6 +95,7 @@ def features_of(words: Sequence[str], meanings: Sequence[str], danger: frozenset
     for at in range(1, len(padded)):
         yield from features_of_word(padded[at])
         yield from features_of_border(padded[at - 1], padded[at])
+    yield from features_of_pairs(words)
     yield f"n{min(len(words), 12)}"
     padded = ("", "", START, *meanings, END)
     for three in zip(padded, padded[1:], padded[2:], strict=False):
@@ -193,6 +205,11 @@ def _weigh_pair(before: str, word: str) -> int:
     return total + (pair if plain == word and plain_before == before else _add([f"b{plain_before} {plain}"]))
 
 
+@lru_cache(maxsize=50_000)
+def _weigh_apart(before: str, word: str) -> int:
+    return load_weights().get(feature_of_pair(before, word), 0)
+
+
 @cache
 def _weigh_count(count: int) -> int:
     return load_weights().get(f"n{count}", 0)
@@ -221,6 +238,7 @@ def weigh(
     """
     total = _weigh_count(min(len(words), 12))
     total += sum(map(_weigh_pair, (START, *words), (*words, END)))
+    total += sum(map(_weigh_apart, words, words[2:])) + sum(map(_weigh_apart, words, words[3:]))
     padded = ("", "", START, *meanings, END)
     total += sum(map(_weigh_meaning, padded, padded[1:], padded[2:]))
     total += _weigh_danger(danger)
@@ -251,6 +269,7 @@ def use_weights(path: Path) -> None:
         _weigh_word,
         _weigh_joint,
         _weigh_pair,
+        _weigh_apart,
         _weigh_count,
         _weigh_danger,
         _weigh_meaning,

@@ -134,7 +134,8 @@ def split_words(text: str, accented: frozenset[str]) -> list[str]:
         text = unicodedata.normalize("NFKC", text)
         if _is_cp1258(text):
             text = unicodedata.normalize("NFC", text.translate(_CP1258))
-    pieces = _pieces(text)
+    # A heart is no digit of the menu.
+    pieces = _pieces(text.replace("<3", " "))
     if (
         len(pieces) > 1
         and len(pieces[0]) == 1

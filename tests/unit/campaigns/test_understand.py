@@ -37,7 +37,7 @@ def test_authors_who_were_not_trained_on_are_understood() -> None:
     automatic = [(each, found) for each, found in READ if found.is_automatic]
     wrong = sum(each.label is not found.label for each, found in automatic)
     assert macro_f1(READ) > 0.9
-    assert len(automatic) / len(READ) > 0.71
+    assert len(automatic) / len(READ) > 0.72
     assert wrong / len(automatic) < 0.025
 
 
@@ -46,7 +46,7 @@ def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
     missed = sum(each.label is Label.OPT_OUT is not found.label for each, found in READ)
     unheard = sum(each.is_urgent and not found.is_urgent for each, found in READ)
     assert missed <= 8
-    assert unheard <= 13
+    assert unheard <= 10
 
 
 @pytest.mark.parametrize("kind", sorted(load_kinds()))
@@ -109,7 +109,7 @@ def test_what_only_sounds_like_danger_is_none(text: str) -> None:
 
 
 def test_nothing_without_words_is_anything() -> None:
-    for text in ("", " ", "...", "\ud83d", "\x00"):
+    for text in ("", " ", "...", "<3", "\ud83d", "\x00"):
         found = understand(text)
         assert (found.label, found.is_urgent) == (Label.UNCLEAR, False)
 
