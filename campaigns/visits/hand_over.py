@@ -28,10 +28,11 @@ from campaigns.visits.candidates import find_objecting, find_opted_out
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_recorded_for, people_visible_to
+from outreach.contacts.suppressions import find_suppressed
 from outreach.core.bulk import values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ContactPhone, Phone
+from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
 from outreach.rules.identity import name_key
@@ -53,7 +54,7 @@ class PeopleChoice:
 
 @dataclass(frozen=True, slots=True)
 class ListedPerson:
-    """Person of a list. `said` is what they answered, or had answered before they were done; `number` is empty if it is theirs no more."""
+    """Person of a list. `said` is what they answered, or had answered before they were done; `number` is empty if it is not theirs (any more)."""
 
     recipient_id: int
     contact_id: int
@@ -158,6 +159,7 @@ def find_people(
     _phones, of_drive = opted_out_of_drives(session, [campaign.drive_id], phones=(), contacts=contacts)
     unwilling = find_opted_out(session, contacts) | find_objecting(session, contacts)
     unwilling |= {contact_id for _drive, contact_id in of_drive}
+    strangers = find_suppressed(session, [row.phone_id for row in rows], SuppressionReason.WRONG_NUMBER)
     listed = [row for row in rows if row.contact_id not in unwilling]
     values = read_list_values(session, listed)
     people = [
@@ -173,7 +175,7 @@ def find_people(
             said=row.answer,
             own=row.own_answer,
             has_done=row.answer is Label.INSTALLED,
-            number=(row.e164 or "").replace("+84", "0", 1),
+            number="" if row.phone_id in strangers else (row.e164 or "").replace("+84", "0", 1),
             values=values.get((row.campaign_id, row.contact_id), {}),
         )
         for row in listed

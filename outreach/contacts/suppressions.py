@@ -129,6 +129,15 @@ def opted_out_contacts(session: Session, contacts: Collection[int]) -> set[int]:
     )
 
 
+def find_suppressed(session: Session, phones: Collection[int], reason: SuppressionReason) -> set[int]:
+    """Return those phones that are suppressed for this reason."""
+    among = values_subquery(session, phones, BigInteger)
+    suppressed = select(Suppression.phone_id).where(
+        Suppression.phone_id.in_(among), Suppression.reason == reason, Suppression.lifted_at.is_(None)
+    )
+    return set(session.scalars(suppressed))
+
+
 def carry_opt_outs(
     session: Session,
     links: Collection[tuple[int, int]],

@@ -148,14 +148,20 @@ def test_people_of_others_are_on_no_list(world: World, client: FlaskClient, camp
     assert entries(world, "campaign.hand_over") == []
 
 
-def test_who_opted_out_of_the_drive_in_another_campaign_is_on_no_list_of_it(
+def test_what_was_said_of_another_campaign_of_the_drive_counts_for_its_lists(
     world: World, client: FlaskClient, campaign: int
 ) -> None:
     world.launch(kind="moi-du", name="B", text="Mời dự họp. Trả lời 1 hoặc 2.", window=["00:00", "24:00"])
     world.send()
     world.reply(number(11), "TC VIEC NAY", gateway_id="drive")
     signed_in(client, AUTHOR)
-    assert listed(client.get(f"/admin/campaigns/{campaign}/hand-over/?answer=own-1").text) == ["Y Rơ"]
+    page = f"/admin/campaigns/{campaign}/hand-over/"
+    assert listed(client.get(f"{page}?answer=own-1").text) == ["Y Rơ"]
+    world.reply(number(12), "nhầm số rồi", gateway_id="wrong")
+    printed = post(client, f"{page}list", with_numbers="1", **TO).text
+    assert "Y Rơ" in printed
+    assert local(12) not in printed, "a stranger has it, as they said of another message"
+    assert local(13) in printed
 
 
 def test_a_list_about_health_is_opened_on_record_first(world: World, client: FlaskClient) -> None:
