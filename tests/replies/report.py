@@ -28,7 +28,7 @@ def measure(examples: Sequence[Example]) -> Iterator[str]:
     calm = [found for each, found in read if not each.is_urgent]
     yield (
         f"{len(read)} replies, macro F1 {macro_f1(read):.3f}; automatic {share(len(automatic), len(read))}, of these wrong "
-        f"{share(len(wrong), len(automatic))}"
+        f"{share(len(wrong), len(automatic))}; of what is no cry for help {share(sum(not each.is_urgent for each, _ in automatic), len(calm))} automatic"
     )
     yield (
         f"  opt-outs missed {sum(found.label is not Label.OPT_OUT for found in opt_outs)} of {len(opt_outs)}; "
