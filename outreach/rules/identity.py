@@ -5,6 +5,7 @@ A masked number shows enough to tell numbers apart, too little to call.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -14,6 +15,7 @@ from typing import Any
 
 from rapidfuzz import fuzz
 
+_WORD = re.compile(r"[^\W\d_]+")  # of a text in NFC
 _MIN_SIMILARITY = 85  # of 100; one letter in seven
 
 
@@ -25,6 +27,11 @@ def name_key(name: str) -> str:
 def given_key(name: str) -> str:
     """Return the key for sorting by given name: "Nguyễn Văn An" becomes "an van nguyen"."""
     return " ".join(reversed(words_of(name)))[:160]
+
+
+def soften_name(name: str) -> str:
+    """Return a name that is written in capitals alone with capital initials: "ĐỖ THỊ HOA" becomes "Đỗ Thị Hoa". Others stay as they are."""
+    return _WORD.sub(lambda word: word[0].capitalize(), name) if name.isupper() else name
 
 
 def is_similar_name(before: str, now: str) -> bool:

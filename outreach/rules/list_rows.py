@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from outreach.rules.cells import Row, cell_text, written
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
-from outreach.rules.identity import name_key
+from outreach.rules.identity import name_key, soften_name
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Column, Header
@@ -81,7 +81,7 @@ class Sex(StrEnum):
 
 @dataclass(slots=True)  # frozen would cost a million rows two seconds
 class CheckedRow:
-    """One person of a list; every text is NFC with single spaces, "" where the cell is empty.
+    """One person of a list; every text is NFC with single spaces, "" where the cell is empty. A name in capitals is softened.
 
     `row` counts the people of the whole file from 1, over all its sheets; `line` is the row's number in its sheet
     as a spreadsheet shows it. `birth_year` is None when absent or unreadable; where the cell may be a year or an
@@ -139,7 +139,7 @@ class CheckedRow:
         return [
             replace(
                 self,
-                name=each.name,
+                name=soften_name(each.name),
                 name_key=name_key(each.name),
                 given_key=name_order(each.name),
                 birth_year=each.birth_year,
@@ -271,7 +271,7 @@ class RowReader:
             row=number,
             sheet=self._sheet,
             stt=text(Column.STT, ""),
-            name=name,
+            name=soften_name(name),
             name_key=name_key(name),
             given_key=name_order(name),
             birth_year=birth_year,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from outreach.rules.identity import erased_as, is_same_person, likeness, may_be_erased_as
+from outreach.rules.identity import erased_as, is_same_person, likeness, may_be_erased_as, soften_name
 
 
 def facts(
@@ -99,3 +99,21 @@ def test_who_may_be_one(
         apart,
         sharing,
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("ĐỖ THỊ NGỌC HOA", "Đỗ Thị Ngọc Hoa"),
+        ("Y KRƯK", "Y Krưk"),
+        ("H'HEN NIÊ", "H'Hen Niê"),
+        ("A LÂU (BÍ THƯ)", "A Lâu (Bí Thư)"),
+        ("LÊ THỊ Hoa", "LÊ THỊ Hoa"),  # as somebody chose to write it
+        ("K'Brêu", "K'Brêu"),
+        ("đỗ thị hoa", "đỗ thị hoa"),
+        ("A", "A"),
+        ("", ""),
+    ],
+)
+def test_a_name_in_capitals_is_softened(written: str, shown: str) -> None:
+    assert soften_name(written) == shown
