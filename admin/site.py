@@ -7,7 +7,9 @@ the higher size limit for the campaign form, which holds all texts for residents
 from __future__ import annotations
 
 import secrets
+from base64 import b64encode
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -80,6 +82,7 @@ from campaigns.emergency_stop import is_stopped
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import public_page
 from outreach.core.sentences import DEFAULT_LANGUAGE, LANGUAGES
+from outreach.core.settings import IMAGES, Settings
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
@@ -191,7 +194,17 @@ def _language() -> str:
     return chosen if chosen in LANGUAGES else DEFAULT_LANGUAGE
 
 
+def _read_logo(settings: Settings) -> str:
+    """Return the office's emblem as an address that holds the file itself; "" without one. Nothing in an SVG runs there."""
+    if not settings.office_logo:
+        return ""
+    file = Path(settings.office_logo)
+    return f"data:{IMAGES[file.suffix.lower()]};base64,{b64encode(file.read_bytes()).decode()}"
+
+
 def _install_pages(app: Flask, runtime: Runtime) -> None:
+    logo = _read_logo(runtime.settings)
+
     @app.context_processor
     def common() -> dict[str, Any]:
         return {
@@ -205,6 +218,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "guide_here": guide_here,
             "filters_here": lambda: filters_here(runtime),
             "notice_count": lambda: count_notices(runtime),
+            "emblem": lambda: logo or url_for("static_files.static", filename="loa.svg"),
         }
 
     def may(endpoint: str) -> bool:

@@ -22,6 +22,14 @@ from outreach.rules.keys import Purpose, join_keys, split_keys
 from outreach.rules.quiet_days import QuietDays, parse_quiet_days
 from outreach.rules.role_map import MappedRole, parse_role_map
 
+IMAGES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".svg": "image/svg+xml",
+}
+LARGEST_LOGO = 50 * 1024  # bytes: it comes with each page
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL_ENV = ROOT / "var" / "env"
 PROFILES = ROOT / "outreach" / "sms" / "aggregators"
@@ -317,6 +325,7 @@ class Settings:
         formats.whole(15, 3650),
         "days after the last campaign of a drive about health after which its answers lead to nobody",
     )
+    office_logo: str = _text("file with your emblem for the head of the pages: PNG, JPEG, WebP or SVG")
     log_format: str = _var(
         "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
     )
@@ -405,6 +414,11 @@ class Settings:
             problems.append(LoaError("push_secret_short"))
         if self.lease_s <= self.send_timeout_s:
             problems.append(LoaError("lease_short"))
+        logo = Path(self.office_logo)
+        is_image = logo.suffix.lower() in IMAGES and logo.is_file() and os.access(logo, os.R_OK)
+        if self.office_logo and not (is_image and logo.stat().st_size <= LARGEST_LOGO):
+            reason = LoaError("setting_image", kb=LARGEST_LOGO // 1024)
+            problems.append(LoaError("setting_wrong", name="OFFICE_LOGO", reason=reason))
         return problems
 
     def keys_of(self, purpose: Purpose) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import socket
+from base64 import b64encode
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -425,3 +427,12 @@ def test_each_answer_has_a_nonce_of_its_own_and_every_script_carries_it(
         assert not re.search(r"<[^>]+\s(?:on\w+|style)=", answer.text), path
         seen.add(nonce)
     assert len(seen) == 4
+
+
+def test_the_office_has_its_emblem_in_the_head_of_the_pages(
+    settings: Settings, runtime: Runtime, tmp_path: Path
+) -> None:
+    logo = tmp_path / "emblem.svg"
+    logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    page = browser(settings, runtime, office_logo=str(logo)).get("/login").text
+    assert f'src="data:image/svg+xml;base64,{b64encode(logo.read_bytes()).decode()}"' in page

@@ -271,3 +271,21 @@ def test_an_aggregator_needs_a_profile_that_there_is() -> None:
         "AGGREGATOR_KEY",
     ]
     assert "esms" in complaints(**{**AGGREGATOR, "AGGREGATOR_PROFILE": "nobody"})[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "is_taken"),
+    [
+        ("emblem.png", 100, True),
+        ("emblem.SVG", 100, True),
+        ("emblem.png", 60_000, False),
+        ("emblem.exe", 100, False),
+    ],
+)
+def test_an_emblem_is_a_small_picture(tmp_path: Path, name: str, size: int, is_taken: bool) -> None:
+    (tmp_path / name).write_bytes(b"x" * size)
+    if is_taken:
+        assert read(OFFICE_LOGO=str(tmp_path / name)).office_logo == str(tmp_path / name)
+    else:
+        assert "không quá 50 KB" in complaints(OFFICE_LOGO=str(tmp_path / name))[0]
+    assert "OFFICE_LOGO" in complaints(OFFICE_LOGO=str(tmp_path / "none.png"))[0]
