@@ -28,6 +28,7 @@ from outreach.contacts.lists import read_organisations, read_uploads
 from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.imports.correct_rows import correct_rows, forget_corrections, keep_without_numbers, see_doubts
 from outreach.imports.issues import count_at_the_door, count_reasons
+from outreach.imports.kept_values import read_values_of_rows
 from outreach.imports.list_reader import SKIPPED
 from outreach.imports.uploads import (
     LARGEST,
@@ -281,6 +282,11 @@ class ImportsView(AdminPage):
                 "uploaded_by": name_of(session, upload.uploaded_by),
                 "campaigns": campaigns_of_list(session, user, contact_list.id),
                 "brought": list_import,
+                "differing": read_values_of_rows(
+                    session, list_import, [each["row"] for each in preview.get("differing", [])]
+                )
+                if list_import and preview.get("differing")
+                else preview.get("differing", []),
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},
                 "is_moving": upload.state in _IN_PROGRESS,
             }

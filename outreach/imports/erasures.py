@@ -243,7 +243,9 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
             if key not in map(name_key, (row["name"], *row["people"]))
             or (row["phones"] and numbers.isdisjoint(row["phones"]))
         ]
-        upload.preview = {**upload.preview, "rows": rows, "doubts": doubts, "sheets": sheets}
+        differing = [each for each in upload.preview.get("differing", []) if name_key(each["name"]) != key]
+        kept = {"rows": rows, "doubts": doubts, "sheets": sheets, "differing": differing}
+        upload.preview = {**upload.preview, **kept}
 
 
 def _without_name(column: list[object], key: str) -> list[object]:

@@ -5,13 +5,14 @@ The caller holds `lock_imports`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, delete, exists, insert, literal, select
+from sqlalchemy import BigInteger, ColumnElement, and_, delete, exists, insert, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from outreach.core.bulk import change_rows, insert_rows, values_subquery
-from outreach.models.contacts import ContactList, KeptValue, ListImport
+from outreach.models.contacts import Contact, ContactList, KeptValue, ListImport, Membership
 
 
 def store_values(
@@ -71,6 +72,28 @@ def find_new_values(
         for contact_id, of_person in told
         if any(latest.get((contact_id, name)) != value for name, value in of_person.items())
     }
+
+
+def read_values_of_rows(
+    session: Session, list_import: ListImport, rows: Collection[int]
+) -> list[dict[str, Any]]:
+    """Return the people whom these rows of an import added to its list, by name, each with the values stored of them."""
+    told = session.execute(
+        select(Contact.id, Contact.name, KeptValue.name, KeptValue.value)
+        .join(Membership, Membership.contact_id == Contact.id)
+        .join(KeptValue, and_(KeptValue.contact_id == Contact.id, KeptValue.list_id == Membership.list_id))
+        .where(
+            Membership.list_id == list_import.list_id,
+            Membership.import_id == list_import.id,
+            Membership.row.in_(rows),
+            KeptValue.import_id == list_import.id,
+        )
+        .order_by(Membership.row, KeptValue.name)
+    )
+    people: dict[int, dict[str, Any]] = {}
+    for contact_id, name, field, value in told:
+        people.setdefault(contact_id, {"name": name, "fields": {}})["fields"][field] = [value]
+    return [*people.values()]
 
 
 def remove_values(session: Session, which: ColumnElement[bool], *, organisation_id: int) -> None:

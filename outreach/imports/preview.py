@@ -33,6 +33,7 @@ from outreach.rules.phone_numbers import PhoneStatus
 ROWS_SHOWN = 20
 DOUBTS_KEPT = 1000  # rows that need an eye; the counts have them all
 UNFIT_KEPT = 50
+_NAMED = 10  # people of one file about whom its rows say different things
 LINES_OFFERED = 15  # to choose the header from
 _MAX_TEXT = 60  # characters of a cell or label
 _EXAMPLES = 3
@@ -121,6 +122,7 @@ def show_row(row: CheckedRow, status: str, reason: str) -> dict[str, Any]:
         "area_code": row.place.code,
         "former": row.place.former,
         "phones": [mask_number(number) for number in row.phone.numbers],
+        "values": dict(row.values),
         "status": status,
         "reason": reason,
     }
@@ -148,6 +150,51 @@ def show_unfit(row: CheckedRow) -> list[dict[str, Any]]:
     return [{"line": row.line, "name": name, "reason": reason.value} for name, reason in row.unfit.items()]
 
 
+class _ValuesOfPeople:
+    """Values of a file's columns for texts: who has one, and of whom two rows say different things. The first row counts."""
+
+    def __init__(self) -> None:
+        self.differing: dict[int, dict[str, Any]] = {}  # of the first people, by what they are known by
+        self._fields: Counter[str] = Counter()
+        self._people = 0
+        self._taken: dict[tuple[int, str], tuple[str, int]] = {}  # value and row; memory: none for most lists
+        self._told = set[int]()
+
+    def add(self, keys: Sequence[int], row: CheckedRow, *, is_new: bool) -> bool:
+        """Note the values of a person known by `keys`. Returns whether this is the first row to say something different."""
+        self._people += is_new
+        self._fields.update(dict.fromkeys(row.header.fields, 0))
+        known, differs = keys[0], False
+        for name, value in row.values.items():
+            before = next((self._taken[key, name] for key in keys if (key, name) in self._taken), None)
+            if before is None:
+                self._fields[name] += 1
+            for key in keys:
+                self._taken.setdefault((key, name), before or (value, row.row))
+            if before and before[0] != value:
+                differs = differs or self._told.isdisjoint(keys)
+                self._told.update(keys)
+                self._name(known, row, name, before)
+        return differs
+
+    def _name(self, key: int, row: CheckedRow, name: str, before: tuple[str, int]) -> None:
+        if key not in self.differing and len(self.differing) < _NAMED:
+            self.differing[key] = {
+                "name": _masked_text(row.name),
+                "area_code": row.place.code,
+                "row": before[1],
+                "fields": {},
+            }
+        if key in self.differing:
+            said: list[str] = self.differing[key]["fields"].setdefault(name, [before[0]])
+            if row.values[name] not in said:
+                said.append(row.values[name])
+
+    def having(self) -> list[list[Any]]:
+        """Return each field with how many people have a value and how many have none."""
+        return [[name, n, max(self._people - n, 0)] for name, n in sorted(self._fields.items())]
+
+
 _IssueRow = tuple[CheckedRow, IssueStatus, str, int | None]
 
 
@@ -172,10 +219,12 @@ class PreviewCounts:
                     "at_the_door",
                     "values",
                     "unfit_values",
+                    "differing",
                 ),
                 0,
             )
         )
+        self.of_people = _ValuesOfPeople()
         self._seen: set[int] = set()
         self._merged: set[int] = set()
 
@@ -184,7 +233,8 @@ class PreviewCounts:
 
         duplicates: the same person on the same phone further up in this file. known: in the directory
         already. moved: known, but with another commune. at_the_door: of `reject`, those who are stored for visits.
-        values: cells that are kept for texts; unfit_values: those of the same columns that are not.
+        values: cells that are kept for texts; unfit_values: those of the same columns that are not. differing: people of
+        whom two rows have different values.
         """
         apply_answers(session, rows)
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
@@ -211,7 +261,8 @@ class PreviewCounts:
             # Memory: only hashes are kept, of up to a million rows.
             hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
             is_ok = row.phone.status is PhoneStatus.OK
-            if is_ok and any(hashed in self._seen for hashed in hashes):
+            is_new = not (is_ok and any(hashed in self._seen for hashed in hashes))
+            if not is_new:
                 self.counts["duplicates"] += 1
             else:
                 parts = row.each_person() if is_ok else [row]
@@ -232,6 +283,8 @@ class PreviewCounts:
                         self._merged.add(person.id)
                     merger.merge_row(row, person)
             outcomes.append((PhoneStatus.OK.value, ""))
+            if row.header.fields:
+                self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
             self._seen.update(hashes)
             self.counts["no_place"] += row.place.code is None
             self.counts["questions"] += bool(row.birth_doubt)

@@ -174,7 +174,15 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             raise BadList("file_without_people", name=upload.file_name)
         claimed.counts, claimed.total = dict(preview.counts), done
         said = sum(len(rows) for key, rows in upload.corrected.items() if key.startswith(rows_key("")))
-        claimed.preview = {**understood, "rows": shown, "doubts": doubts, "said": said, "unfit": unfit}
+        claimed.preview = {
+            **understood,
+            "rows": shown,
+            "doubts": doubts,
+            "said": said,
+            "unfit": unfit,
+            "fields": preview.of_people.having(),
+            "differing": [*preview.of_people.differing.values()],
+        }
         claimed.state, claimed.due_at = UploadState.READY, None
 
 

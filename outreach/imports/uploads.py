@@ -155,11 +155,11 @@ def preview_for(session: Session, upload: Upload, *, user: User) -> dict[str, An
         }
         for sheet in preview.get("sheets", [])
     ]
-    rows, doubts = (
+    rows, doubts, differing = (
         [row for row in preview.get(part, []) if row["area_code"] is None or row["area_code"] in areas]
-        for part in ("rows", "doubts")
+        for part in ("rows", "doubts", "differing")
     )
-    return {**preview, "sheets": sheets, "rows": rows, "doubts": doubts}
+    return {**preview, "sheets": sheets, "rows": rows, "doubts": doubts, "differing": differing}
 
 
 def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
@@ -370,7 +370,10 @@ def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: LoaE
         {**sheet, "lines": [], "columns": [[*column[:3], []] for column in sheet["columns"]]}
         for sheet in upload.preview.get("sheets", [])
     ]
-    upload.preview = {**upload.preview, "sheets": sheets, "rows": [], "doubts": []} if upload.preview else {}
+    differing = [{"row": each["row"], "area_code": None} for each in upload.preview.get("differing", [])]
+    if upload.preview:
+        emptied = {"sheets": sheets, "rows": [], "doubts": [], "differing": differing}
+        upload.preview = {**upload.preview, **emptied}
     upload.corrected = {
         key: value for key, value in upload.corrected.items() if not key.startswith(rows_key(""))
     }

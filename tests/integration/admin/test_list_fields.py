@@ -10,12 +10,42 @@ from sqlalchemy import select
 
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
+from outreach.models.contacts import Contact, KeptValue
 from tests.integration.admin.test_campaigns import database_url, filled, form_of, save  # noqa: F401
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
+from tests.support.uploads import hand_in, work_on
 from tests.support.world import AUTHOR, LIST, World
 
+HOURS = """Họ tên,SĐT,{giờ hẹn}
+A Thun,0905000121,9h00
+Y Rơ,0905000122,
+A Thun,0905000121,8h00
+Y Hlan,0905000123,
+Y Rơ,0905000122,7h30
+Y Rơ,0905000122,7h30
+"""
 TEXT = "Mời ông/bà[ {name}] đến lúc {giờ hẹn}: {link} TC từ chối"
+
+
+def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    hand_in(client, world, "a.csv", HOURS.encode())
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "giờ hẹn: 2 người có, 1 người trống." in page
+    assert "1 người có nhiều dòng ghi khác nhau" in page
+    assert "A Thun (giờ hẹn: 9h00, không lấy 8h00)." in page
+    assert '<td data-label="{giờ hẹn}">7h30</td>' in page  # of the rows as they will be stored
+    post(client, "/admin/imports/1/confirm")
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "A Thun (giờ hẹn: 9h00)." in page  # taken; what was not taken is kept nowhere
+    with world.runtime.db.read() as session:
+        said = select(KeptValue.value).join(Contact, Contact.id == KeptValue.contact_id)
+        assert session.scalars(said.order_by(Contact.name)).all() == ["9h00", "7h30"]
 
 
 def test_a_column_of_the_list_is_written_into_the_text(
