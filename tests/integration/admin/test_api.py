@@ -108,7 +108,9 @@ def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other: Other, 
     # Under a new key it is a new handing in, and finds everybody there.
     assert other.hand_in(PEOPLE, key="2").get_json()["counts"]["unchanged"] >= 3
     with world.runtime.db.read() as session:
-        uses = session.scalars(select(AuditEvent).where(AuditEvent.action == "api.contacts")).all()
+        uses = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "api.contacts").order_by(AuditEvent.id)
+        ).all()
     assert [(use.details["token"], use.details["rows"]) for use in uses] == [(other.id, 6), (other.id, 6)]
 
 

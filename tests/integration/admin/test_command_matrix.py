@@ -202,7 +202,9 @@ def test_a_locked_account_types_nothing_and_what_is_typed_is_on_record_as_typed(
 ) -> None:
     assert terminal.type("campaigns submit", "staff@here.example").exit_code == 0
     with world.runtime.db.write() as session:
-        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.submit")).all()
+        events = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "campaign.submit").order_by(AuditEvent.id)
+        ).all()
         assert [event.origin for event in events] == ["command"]
         session.execute(User.__table__.update().values(is_active=False))  # type: ignore[attr-defined]
         drafts = session.scalar(select(func.count()).select_from(Campaign))

@@ -41,7 +41,9 @@ def test_replies_of_a_log_count_once_and_what_cannot_be_read_is_named(
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
     assert "0 câu trả lời mới, 2 câu đã có" in hand_in(administrator, log)
     with world.runtime.db.read() as session:
-        events = session.scalars(select(AuditEvent).where(AuditEvent.action == "reply.import")).all()
+        events = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "reply.import").order_by(AuditEvent.id)
+        ).all()
     assert [event.details for event in events] == [{"rows": 3, "new": 2}, {"rows": 3, "new": 0}]
 
 

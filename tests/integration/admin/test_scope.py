@@ -149,7 +149,7 @@ def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(
             .where(Recipient.answer.is_not(None))
         ).all()
         assert set(entered) == {IN, ALSO_IN, UNKNOWN}
-        assert len(session.scalars(select(VisitResult)).all()) == 3
+        assert len(session.scalars(select(VisitResult).order_by(VisitResult.id)).all()) == 3
 
 
 def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(

@@ -136,7 +136,9 @@ def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_recor
     assert plain.count('class="box"') == 3 * 7
     assert FULL in client.get(f"{show}sheet?numbers=1").text
     with world.runtime.db.read() as session:
-        told = session.scalars(select(AuditEvent).where(AuditEvent.action == "round.print")).all()
+        told = session.scalars(
+            select(AuditEvent).where(AuditEvent.action == "round.print").order_by(AuditEvent.id)
+        ).all()
     assert [event.details["numbers"] for event in told] == [0, 2]
     with world.runtime.db.write() as session:
         world.add_officer(session, "kiemtra@loa.example", Role.AUDITOR)

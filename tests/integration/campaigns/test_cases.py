@@ -303,7 +303,7 @@ def test_a_label_that_counts_for_nobody_says_so(world: World, campaign: int) -> 
 def test_a_doubtful_opt_out_counts_until_somebody_finds_that_it_was_none(
     world: World, campaign: int, sender: str
 ) -> None:
-    world.reply(sender, "phiền nhỉ", gateway_id="SM1")
+    world.reply(sender, "thôi mệt", gateway_id="SM1")
     (doubtful,) = world.cases()
     assert doubtful.kind is CaseKind.OPT_OUT
     assert stopped(world) == {sender: "opt_out"}
@@ -319,7 +319,7 @@ def test_a_doubtful_opt_out_counts_until_somebody_finds_that_it_was_none(
 def test_an_opt_out_that_was_none_is_lifted_though_something_was_said_since(
     world: World, campaign: int
 ) -> None:
-    world.reply(number(0), "phiền nhỉ", gateway_id="SM1")
+    world.reply(number(0), "thôi mệt", gateway_id="SM1")
     (doubtful,) = world.cases()
     press(world, campaign, "need_help")
     do(world, label_reply, doubtful.id, Label.UNCLEAR)

@@ -342,7 +342,9 @@ def test_who_opted_out_and_was_erased_may_write_again(world: World, campaign: in
     forget(world, ask(world, person))
     world.reply(OWN, "TC", gateway_id="SM4")
     with world.runtime.db.read() as session:
-        held = session.scalars(select(Suppression).where(Suppression.lifted_at.is_(None))).all()
+        held = session.scalars(
+            select(Suppression).where(Suppression.lifted_at.is_(None)).order_by(Suppression.id)
+        ).all()
         assert [each.reason for each in held] == [SuppressionReason.OPT_OUT]
         assert held[0].phone_id == session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
 

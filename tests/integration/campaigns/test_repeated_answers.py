@@ -61,7 +61,7 @@ def test_who_asked_to_be_left_alone_themselves_stays_so_when_the_officers_entry_
 def test_a_plain_stop_after_a_doubtful_one_stands_when_the_doubtful_was_none(
     world: World, campaign: int, sender: str, again: str
 ) -> None:
-    world.reply(sender, "phiền nhỉ", gateway_id="SM1")
+    world.reply(sender, "thôi mệt", gateway_id="SM1")
     (doubtful,) = (each for each in world.cases() if each.kind is CaseKind.OPT_OUT)
     if again == "page":
         press(world, campaign, "opt_out")
@@ -91,10 +91,14 @@ def test_an_install_that_its_owner_confirmed_counts_as_theirs_once_the_officers_
     world.reply(number(0), "1", gateway_id="SM1")
     unsay(world, entry)
     with world.runtime.db.read() as session:
-        standing = session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None))).all()
+        standing = session.scalars(
+            select(InstallReport).where(InstallReport.withdrawn_at.is_(None)).order_by(InstallReport.id)
+        ).all()
         assert [report.source for report in standing] == [AnswerSource.SMS]
         assert find_differences(session)[1] == []
     press(world, campaign, "not_yet")
     with world.runtime.db.read() as session:
-        assert not session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None))).all()
+        assert not session.scalars(
+            select(InstallReport).where(InstallReport.withdrawn_at.is_(None)).order_by(InstallReport.id)
+        ).all()
         assert find_differences(session)[1] == []

@@ -84,7 +84,7 @@ def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(
 def test_a_cry_from_a_number_in_no_list_is_a_case_too(world: World, campaign: int) -> None:
     say(world, CRY, sender=number(99))
     with world.runtime.db.read() as session:
-        (case,) = session.scalars(select(Case)).all()
+        (case,) = session.scalars(select(Case).order_by(Case.id)).all()
         assert case.urgent_at
     assert len(emergency_answers(world)) == 1
 

@@ -103,7 +103,9 @@ def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(
     }
     enter_results(world.runtime, sheet, found, user=author, keys=world.keys, now=world.now)
     with world.runtime.db.read() as session:
-        left = session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None))).all()
+        left = session.scalars(
+            select(InstallReport).where(InstallReport.withdrawn_at.is_(None)).order_by(InstallReport.id)
+        ).all()
         corrected = read_corrected(session, 1, author, as_of=world.now)
     assert len(left) == REPORTED - 3  # what was not so is taken back, as by any answer
     assert corrected is not None
