@@ -25,8 +25,10 @@ from campaigns.planning.audience import (
 )
 from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.list_fields import FieldFacts, facts_of_campaign, read_field_facts
+from campaigns.planning.phone_sharers import read_sharing
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
+from campaigns.rules.states import Exclusion
 from outreach.models.contacts import ContactList, ListImport, Upload
 
 # What took longer to read is kept in Redis as well: a web process that was restarted answers with it, as of its moment,
@@ -37,6 +39,8 @@ _KEEP_FACTOR = 20.0
 _KEEP_AT_LEAST_S = 1.0
 _MOST_FROZEN = 100
 _FACTS_KEPT_S = 60.0
+# Who shares a phone is named in a preview of this many people; of more it would take seconds each time.
+_MOST_NAMED, _MOST_NAMED_OF = 10, 20_000
 _ListsVersion = tuple[int | None, int | None, datetime | None]
 _Key = tuple[str, bool, int]
 
@@ -58,7 +62,10 @@ class AudienceCache:
             return AudiencePreview(0, {}, [])
         with self._loading:
             counter, at = self._counter(session, _key(query))
-        return AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
+        counted = AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
+        if not counted.excluded.get(Exclusion.SHARED_PHONE) or counted.people > _MOST_NAMED_OF:
+            return counted
+        return replace(counted, sharing=read_sharing(session, query, most=_MOST_NAMED))
 
     def remembers(self, session: Session, query: AudienceQuery) -> bool:
         """Return whether `of` answers without reading everybody."""

@@ -89,7 +89,7 @@ def count_joined(session: Session, campaign: Campaign, *, passes_opt_outs: bool 
     without_basis = query.lists_without_basis.union(session.scalars(unfounded))
     query = replace(query, lists=query.lists | added, lists_without_basis=without_basis)
     counted = {"into": "", "columns": "COUNT(*)", "which": "WHERE exclusion IS NULL"}
-    statement, parameters = _audience_statement(query, joined=True, **counted)
+    statement, parameters = audience_statement(query, joined=True, **counted)
     with full_scan(session):
         return session.scalar(statement, {"campaign": campaign.id, **parameters}) or 0
 
@@ -361,7 +361,7 @@ def freeze_statement(
     """
     columns = "contact_id, phone_id, list_id, area_code, exclusion"
     bucket = bucket_sql("contact_id", seed)
-    return _audience_statement(
+    return audience_statement(
         query,
         joined=joined,
         some=some,
@@ -376,7 +376,7 @@ def planned_phones(session: Session, query: AudienceQuery, *, every: int) -> set
     """Return each `every`-th phone that would be written to if the audience were frozen now."""
     if not query.lists:
         return set()
-    statement, parameters = _audience_statement(
+    statement, parameters = audience_statement(
         query,
         into="",
         columns="phone_id",
@@ -387,9 +387,10 @@ def planned_phones(session: Session, query: AudienceQuery, *, every: int) -> set
         return set(session.scalars(statement, {"every": every, **parameters}))
 
 
-def _audience_statement(
+def audience_statement(
     query: AudienceQuery, *, joined: bool = False, some: str = "", among: str = "", **parts: str
 ) -> tuple[TextClause, dict[str, Any]]:
+    """Return the statement that reads an audience, and its parameters. `parts`: its `into`, `columns` and `which`."""
     fields = [condition.field for condition in query.conditions]
     parameters: dict[str, Any] = {
         "lists": sorted(query.lists),

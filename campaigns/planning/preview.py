@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import statistics
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -52,6 +52,7 @@ class AudiencePreview:
     counted_at: datetime | None = None  # None: frozen
     is_founded: bool = True  # every list has its legal basis on record
     fields: Mapping[str, FieldFacts] = field(default_factory=dict)  # of the draft's texts
+    sharing: Sequence[tuple[str, str]] = ()  # some who share a phone, each with whom its message addresses
 
     @property
     def people(self) -> int:

@@ -203,13 +203,45 @@ _DOUBTS = frozenset(
 _UNLIKELY = frozenset("eo dech dau gi ai sao nao rang kho vang xa".split())  # noqa: SIM905
 _ON_TIME = ("dung gio", "dung hen", "dung lich", "dung ngay")  # "dung" is no "đừng" there
 
+# "vang" is "vâng" and "vắng", "da" is "dạ" and "đã": without accents they are a yes before a comma or who speaks.
+_CLEAR_YES = frozenset(("vâng", "dạ", "ok", ","))
+_YES = _CLEAR_YES | {"vang", "da", "ạ", "a"}
+_SPEAKER = frozenset("toi tui em con chau minh co chu bac ong ba anh chi".split())  # noqa: SIM905
+_WHEN = frozenset("mai sang chieu hom nay ngay".split())  # noqa: SIM905
+_CLOSE = frozenset("a nhe nha nhi nghe".split())  # noqa: SIM905
+
+
+def _after_yes(body: str) -> list[str] | None:
+    """Return the plain words after the yes with which a reply begins, None if it begins with none."""
+    written = split_words(body.lower(), _CLEAR_YES)
+    first = next((at for at, word in enumerate(written) if word not in _YES), len(written))
+    after = [unaccent_word(word) for word in written[first:] if word not in (",", "?")]
+    if not first or written[0] == ",":
+        return None
+    is_clear = not _CLEAR_YES.isdisjoint(written[:first])
+    return after if is_clear or (after and after[0] in _SPEAKER | {"se"}) else None
+
+
+def _promised_after_yes(after: Sequence[str], answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
+    """Return the one promise that "vâng, tôi đi" gives: nothing but who, when, what "sẽ …" of its words says and a polite end."""
+    promises = [answer for answer in answers if answer.words and answer.means is Label.NOT_YET]
+    if len(promises) != 1:
+        return None
+    what = list(after)
+    while what and what[0] in _SPEAKER | _WHEN:
+        del what[0]
+    while what and what[-1] in _CLOSE:
+        del what[-1]
+    return promises[0] if f"se {' '.join(what)}" in map(_plain, promises[0].words) else None
+
 
 def find_by_words(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
     """Return the one own answer that a short reply gives in other words, None where a doubt or a denial is left.
 
     Longer words are read first: "không đến được" holds "đến được".
     """
-    said = _plain(body).split()
+    after_yes = _after_yes(body)
+    said = _plain(body).split() if after_yes is None else list(after_yes)
     for words in _ON_TIME:
         if (at := _place_of(words.split(), said)) is not None:
             del said[at : at + 2]
@@ -221,6 +253,8 @@ def find_by_words(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
         if (at := _place_of(phrase, said)) is not None:
             given[answer.number] = answer
             said[at : at + len(phrase)] = [","]  # what stood on both sides of it are no neighbours now
+    if not given and after_yes:
+        return _promised_after_yes(after_yes, answers)
     if len(given) != 1 or not _DOUBTS.isdisjoint(said):
         return None
     (answer,) = given.values()

@@ -48,6 +48,22 @@ def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(
         assert session.scalars(said.order_by(Contact.name)).all() == ["9h00", "7h30"]
 
 
+def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_launch(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"Họ tên,SĐT\nA Thun,{local(1)}\nY Rơ,{local(1)}\nY Hlan,{local(2)}\n", encoding="utf-8")
+    bring(world, file, LIST)
+    signed_in(client, AUTHOR)
+    assert "Y Rơ (tin ghi tên A Thun)" in post(client, "/admin/campaigns/preview", **filled()).text
+    campaign_id = world.launch()
+    page = client.get(f"/admin/campaigns/{campaign_id}/").text
+    link = f"/admin/people/?campaign={campaign_id}&amp;result=excluded.shared_phone"
+    assert link in page
+    people = client.get(link.replace("&amp;", "&")).text
+    assert ("Y Rơ" in people, "A Thun" in people) == (True, False)
+
+
 def test_a_column_of_the_list_is_written_into_the_text(
     client: FlaskClient, world: World, tmp_path: Path
 ) -> None:

@@ -145,6 +145,17 @@ INVITED = read_own_answers(load_kinds()["moi-du"])
         ("rồi", None, False),
         ("tôi có đi được đâu", None, False),  # it says no
         ("có đi làm ăn xa", None, False),
+        ("vang toi se di", 1, True),  # "vang" may be "vắng"
+        ("vâng tôi đến", 1, True),
+        ("dạ đi", 1, True),
+        ("da con di a", 1, True),
+        ("vang, mai em di hop nhe", 1, True),
+        ("vang em khong di duoc", 2, True),
+        ("vang nha toi di lam", None, True),
+        ("vang toi se di lam an xa", None, False),
+        ("da toi di lam ray roi", None, False),
+        ("da di", None, False),  # "đã đi"
+        ("vang toi se di neu khoe", 1, False),
     ],
 )
 def test_an_answer_with_words_of_its_own_is_given_by_them(
