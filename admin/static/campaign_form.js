@@ -24,6 +24,18 @@
 
   if (!form) return;
 
+  // A link to what is still to be written leads into the first empty box; admin.js has opened its card.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-box], #errors a");
+    const place = link && document.getElementById(link.hash.slice(1));
+    if (!place) return;
+    event.preventDefault();
+    if (narrow.matches) look.open = false;
+    const boxes = place.matches("input, select, textarea") ? [place] : [...place.querySelectorAll("input, select, textarea")];
+    (boxes.find((one) => one.checkVisibility() && !one.value) || boxes[0] || place).focus();
+    place.scrollIntoView({ block: "nearest" });
+  });
+
   // The card that is open is the one to come back to.
   for (const card of cards) card.addEventListener("toggle", () => {
     if (!card.open) return;

@@ -166,7 +166,7 @@
       return false;
     }
     if (!reply.ok) { say(reply.status < 500 ? "refused" : "offline"); return false; }
-    const { version, at, key, campaign, address, action, saved } = await reply.json();
+    const { version, at, key, campaign, address, action, saved, wrong } = await reply.json();
     box.drop(mine);
     if (kept && kept !== now) steps.set([...steps.get(), kept]);
     if (place + key !== mine) { // a new campaign has become a draft, with an address of its own
@@ -179,6 +179,11 @@
     hidden("campaign").value = campaign;
     kept = now;
     say(saved ? "saved" : "beside", at);
+    if (!saved) for (const [n, { at: box, name }] of wrong.slice(0, 3).entries()) {
+      const link = Object.assign(document.createElement("a"), { href: `#${box}`, textContent: name });
+      link.dataset.box = "";
+      told.append(n ? ", " : " ", link);
+    }
     if (address) { document.querySelector("h1").textContent = form.elements.name.value; form.action = form.dataset.page = action; form.dataset.again = address; delete form.dataset.isNew; }
     const here = address || form.dataset.address;
     if (here && location.pathname + location.search !== here) history.replaceState(null, "", here + location.hash);

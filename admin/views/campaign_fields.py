@@ -25,6 +25,7 @@ from campaigns.planning.segments import LISTED, read_segments
 from campaigns.rules.content import merge
 from campaigns.rules.content_texts import find_text_errors, split_content
 from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
+from campaigns.rules.list_fields import find_holes
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.languages import read_offered
@@ -33,7 +34,7 @@ from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList, LegalBasis, Membership
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadCampaign, BadInput
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.sort_order import vietnamese_order
@@ -47,13 +48,17 @@ _SKELETON: dict[str, Any] = {"name": "-", "text": "-", "lists": ["-"], "sender":
 
 @dataclass(frozen=True, slots=True)
 class CampaignFormData:
-    """A submitted form. `data` is the whole description; `draft` holds only the valid parts."""
+    """A submitted form. `data` is the whole description; `draft` holds only the valid parts.
+
+    `holes`: fields of lists whose substitute is still to be written; in the draft it is "...", so that the text is shown.
+    """
 
     form: Form
     data: dict[str, Any]
     errors: dict[str, str]
     draft: Draft
     lists: tuple[str, ...]
+    holes: tuple[str, ...] = ()
 
 
 def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
@@ -66,11 +71,22 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         "sender": _("Hãy ghi tên người gửi đã đăng ký với nhà mạng."),
     }
     valid: dict[str, Any] = {}
+    holes: list[str] = []
     skeleton = {**_SKELETON, "kind": data["kind"]}
     if fields := data.get("fields"):
         # Of a wrong substitute the texts are none the worse.
         is_right = not _draft_error({**skeleton, "fields": fields}, kinds)
         skeleton["fields"] = fields if is_right else dict.fromkeys(fields, "-")
+        steps = [data, *data["step"]]
+        texts = [
+            text
+            for step in steps
+            for text in (step["text"], step.get("text_b"), *step.get("texts", {}).values())
+            if text
+        ]
+        if holes := find_holes(texts, skeleton["fields"]):
+            errors["fields"] = show_error(BadCampaign("field_without_substitute", name=holes[0]))
+            skeleton["fields"] = {**fields, **dict.fromkeys(holes, "...")}
     for key, value in data.items():
         if key in errors:
             continue
@@ -96,6 +112,7 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         errors=errors,
         draft=read_draft({**skeleton, **valid}, kinds=kinds),
         lists=tuple(valid.get("lists", ())),
+        holes=tuple(holes),
     )
 
 

@@ -202,6 +202,10 @@ class CampaignFormPages(AdminPage):
             address=address,
             action=url_for("campaigns.edit", campaign_id=kept.campaign_id) if kept.campaign_id else "",
             saved=not kept.fields,
+            wrong=[
+                {"at": _ANCHORS.get(key, key), "name": name or sentence}
+                for key, name, sentence in name_errors(filled.errors)
+            ],
         )
 
     @expose("/writing/drop", methods=["POST"])
@@ -455,6 +459,8 @@ class CampaignFormPages(AdminPage):
             "kind": filled.form.get("kind", ""),
             "sender": filled.form.get("sender", ""),
             "draft": filled.draft,
+            "is_written": bool(filled.data["text"]),
+            "holes": filled.holes,
             "content": read_content(filled.draft.content),
             "texts_read": self._texts(filled, audience.fields, seen.price_vnd),
             "shown_text": filled.form.get("shown_text", "0"),

@@ -195,7 +195,7 @@ class CampaignsView(CampaignTextPages):
     @expose("/<int:campaign_id>/launch", methods=["POST"])
     def launch(self, campaign_id: int) -> ResponseReturnValue:
         return self._perform(
-            campaign_id, CampaignAction.LAUNCH, _("Đã cho gửi. Tiến trình hiện ngay trên trang này.")
+            campaign_id, CampaignAction.LAUNCH, _("Đã bắt đầu gửi. Theo dõi tiến độ trên trang này.")
         )
 
     @expose("/<int:campaign_id>/discard", methods=["POST"])

@@ -203,7 +203,7 @@ _NAMES: dict[str, Any] = {
     "goal.source": _l("Nguồn số liệu"),
 }
 _FIELD_NAMES: dict[str, Any] = {
-    "fields": _l("Điền từ cột của danh sách"),
+    "fields": _l("Chữ ghi cho người chưa có"),
     "goal": _l("Mục tiêu"),
     "goal_percent": _l("Mục tiêu"),
     "goal_denominator": _l("Số người thuộc diện vận động"),
@@ -279,7 +279,7 @@ def _name(key: str) -> str:
     if key.startswith("content."):
         return name_of_text(key.removeprefix("content."))
     if key.startswith("fields."):
-        return str(_("Ai chưa có {%(field)s} thì viết", field=key.removeprefix("fields.")))
+        return str(_("Người chưa có %(field)s thì ghi:", field=key.removeprefix("fields.")))
     return key
 
 

@@ -6,25 +6,32 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, distinct, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.planning.audience import audience_query
 from campaigns.rules.audience import AudienceQuery, ContactField
 from outreach.models.contacts import Contact, ContactList, KeptValue, Membership
 from outreach.rules.errors import BadCampaign
+from outreach.rules.sort_order import vietnamese_order
 
 _SAMPLE = 100  # values that a text is measured with
+_NAMED = 6  # values that an approver reads
 
 
 @dataclass(frozen=True, slots=True)
 class FieldFacts:
-    """What the lists have for a field: some values, the longest one, and how many people have none."""
+    """What the lists have for a field: some values, the longest one, and how many people have none.
+
+    `commonest`: the values that most people have, in order; `different`: how many values there are.
+    """
 
     values: tuple[str, ...]
     longest: str
     without: int
+    commonest: tuple[str, ...] = ()
+    different: int = 0
 
 
 def read_field_facts(session: Session, names: Collection[str], query: AudienceQuery) -> dict[str, FieldFacts]:
@@ -94,8 +101,19 @@ def _facts(session: Session, name: str, lists: Collection[int], people: Select[A
         .select_from(ids)
         .where(~exists().where(*of_field, KeptValue.contact_id == person))
     )
+    newer = aliased(KeptValue)
+    is_replaced = exists().where(
+        newer.list_id.in_(lists),
+        newer.name == name,
+        newer.contact_id == KeptValue.contact_id,
+        newer.import_id > KeptValue.import_id,
+    )
+    theirs = values.where(KeptValue.contact_id.in_(select(person)), ~is_replaced)
+    of_most = theirs.group_by(KeptValue.value).order_by(func.count().desc(), KeptValue.value).limit(_NAMED)
     return FieldFacts(
-        tuple(session.scalars(values.order_by(KeptValue.contact_id, KeptValue.import_id).limit(_SAMPLE))),
+        tuple(session.scalars(theirs.order_by(KeptValue.contact_id, KeptValue.import_id).limit(_SAMPLE))),
         session.scalar(longest) or "",
         session.scalar(without) or 0,
+        tuple(sorted(session.scalars(of_most), key=vietnamese_order)),
+        session.scalar(theirs.with_only_columns(func.count(distinct(KeptValue.value)))) or 0,
     )

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -79,13 +80,13 @@ class Cost:
 class StepPreview:
     """One message as people will read it.
 
-    `marked`: the example in runs, true where accents are removed. `is_marked`: the draft is unaccented, so they are removed.
+    `marked`: the example in runs without accents. `is_marked`: the draft is unaccented, so they are removed.
     `saved_vnd`: what that saves, or would save. `text_b` and `texts` are its other texts, `hold_out` the share of the
     audience that gets none of them.
     """
 
     text: str
-    marked: list[tuple[str, bool]]
+    marked: list[Run]
     encoding: Encoding
     units: int
     cost: Cost
@@ -143,7 +144,6 @@ def build_preview(
 
         example = parse_text(step.text, draft.fields).render(fields)
         measured = measure(example, unaccented=draft.unaccented)
-        written = unicodedata.normalize("NFC", example)
         costs = {
             plain: estimate(step, audience, link=link, price=price, accents=replace(draft, unaccented=plain))
             for plain in (False, True)
@@ -151,7 +151,7 @@ def build_preview(
         steps.append(
             StepPreview(
                 text=measured.text,
-                marked=mark_accents(written),
+                marked=mark_text(example),
                 encoding=measured.encoding,
                 units=measured.units,
                 cost=costs[draft.unaccented],
@@ -284,8 +284,16 @@ def measure_for(
 
 
 def example_values(fields: Mapping[str, str], facts: Mapping[str, FieldFacts]) -> dict[str, str]:
-    """Return what the example person has in each field: a value of the lists, or else the substitute."""
-    return fill_fields(fields, _values_of(0, fields, facts))
+    """Return what the example person has in each field: a value of the lists, or else the substitute.
+
+    It is the first one of the sample whose values are other than the substitutes, so that the two are not taken for each other.
+    """
+    known = [name for name in fields if name in facts and facts[name].values]
+    for n in range(min((len(facts[name].values) for name in known), default=0)):
+        values = _values_of(n, fields, facts)
+        if all(values[name] != fields[name] for name in known):
+            return values
+    return _values_of(0, fields, facts)
 
 
 def _values_of(n: int, fields: Mapping[str, str], facts: Mapping[str, FieldFacts]) -> dict[str, str]:
@@ -294,17 +302,37 @@ def _values_of(n: int, fields: Mapping[str, str], facts: Mapping[str, FieldFacts
     return fill_fields(fields, {name: each[n % len(each)] for name, each in values.items()})
 
 
-def mark_accents(text: str) -> list[tuple[str, bool]]:
-    """Return the unaccented text in runs, true for letters that lost something."""
-    runs: list[tuple[str, bool]] = []
-    for letter in text:
-        plain = unaccent(letter)
+class Run(NamedTuple):
+    """A piece of an example. `is_changed`: it lost its accents; `is_filled`: it is a list's value, other for each person."""
+
+    text: str
+    is_changed: bool
+    is_filled: bool = False
+
+
+_FILLED = ("\ue000", "\ue001")  # around a list's value, in an example that is being marked
+
+
+def mark_text(text: str, *, unaccented: bool = True) -> list[Run]:
+    """Return a text in runs, without its accents if they are dropped; values that `mark_values` marked are runs of their own."""
+    runs: list[Run] = []
+    is_filled = False
+    for letter in unicodedata.normalize("NFC", text):
+        if letter in _FILLED:
+            is_filled = letter == _FILLED[0]
+            continue
+        plain = unaccent(letter) if unaccented else letter
         changed = plain != letter
-        if runs and runs[-1][1] is changed:
-            runs[-1] = (runs[-1][0] + plain, changed)
+        if runs and runs[-1][1:] == (changed, is_filled):
+            runs[-1] = runs[-1]._replace(text=runs[-1].text + plain)
         else:
-            runs.append((plain, changed))
+            runs.append(Run(plain, changed, is_filled))
     return runs
+
+
+def mark_values(values: Mapping[str, str]) -> dict[str, str]:
+    """Return values as they are to be written into an example for `mark_text`."""
+    return {name: value and value.join(_FILLED) for name, value in values.items()}
 
 
 def _is_registered(session: Session, sender: str) -> bool:

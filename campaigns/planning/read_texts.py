@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from campaigns.planning.list_fields import FieldFacts
-from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, example_values, mark_accents
+from campaigns.planning.preview import (
+    EXAMPLE_NAME,
+    EXAMPLE_TOKEN,
+    Run,
+    example_values,
+    mark_text,
+    mark_values,
+)
 from campaigns.rules.content import read_content, render_reply
+from campaigns.rules.delivery import drops_accents
 from campaigns.rules.draft import Draft
 from campaigns.rules.list_fields import parse_text
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.settings import Settings
+from outreach.rules.languages import VIETNAMESE
 from outreach.rules.segments import Encoding, measure
 
 
@@ -30,7 +38,7 @@ class ReadText:
     key: str
     template: str
     text: str
-    marked: list[tuple[str, bool]]
+    marked: list[Run]
     is_marked: bool
     encoding: Encoding
     units: int
@@ -60,21 +68,24 @@ def read_texts(
     `price_vnd` is that of a segment, by default the settings'.
     """
     price_vnd = settings.price_per_segment_vnd if price_vnd is None else price_vnd
+    filled = example_values(draft.fields, facts or {})
     values = {
-        **example_values(draft.fields, facts or {}),
+        **filled,
         "name": EXAMPLE_NAME,
         "link": f"{settings.public_base_url}/{EXAMPLE_TOKEN}",
         "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
     }
 
-    def shown(key: str, template: str, example: str, **which: object) -> ReadText:
-        sent = measure(example, unaccented=draft.unaccented)
+    def shown(key: str, template: str, example: str, *, to_mark: str = "", **which: object) -> ReadText:
+        language = str(which.get("version") or "b")
+        unaccented = drops_accents(VIETNAMESE if language == "b" else language, draft)
+        sent = measure(example, unaccented=unaccented)
         return ReadText(
             key=key,
             template=template,
             text=sent.text,
-            marked=mark_accents(unicodedata.normalize("NFC", example)),
-            is_marked=draft.unaccented,
+            marked=mark_text(to_mark or example, unaccented=unaccented),
+            is_marked=unaccented,
             encoding=sent.encoding,
             units=sent.units,
             segments=sent.segments,
@@ -86,9 +97,12 @@ def read_texts(
     for n, step in enumerate(draft.steps):
         for version, template in {"": step.text, "b": step.text_b, **step.texts}.items():
             if template:
-                example = parse_text(template, draft.fields).render(values)
+                parsed = parse_text(template, draft.fields)
+                to_mark = parsed.render({**values, **mark_values(filled)})
                 key = f"{n}.{version}" if version else str(n)
-                texts.append(shown(key, template, example, step=n, version=version))
+                texts.append(
+                    shown(key, template, parsed.render(values), to_mark=to_mark, step=n, version=version)
+                )
     content = read_content(draft.content)
     for own in content.own_answers:
         if own.reply:

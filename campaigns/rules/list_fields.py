@@ -6,10 +6,11 @@ A person without a value gets the substitute. Without one the field is empty, as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from outreach.rules.errors import BadCampaign
+from outreach.rules.errors import BadCampaign, BadTemplate
 from outreach.rules.kept_values import LONGEST_VALUE, Unfit, find_unfit, read_field_name
 from outreach.rules.sms_template import FIELDS, Template
 
@@ -36,6 +37,15 @@ def check_text(text: str, fields: Mapping[str, str]) -> None:
     for name in sorted(parse_text(text, fields).bare - FIELDS):
         if not fields[name]:
             raise BadCampaign("field_without_substitute", name=name)
+
+
+def find_holes(texts: Iterable[str], fields: Mapping[str, str]) -> list[str]:
+    """Return the fields whose substitute is still to be written, in texts that can be read otherwise."""
+    bare: set[str] = set()
+    for text in texts:
+        with suppress(BadTemplate):
+            bare |= parse_text(text, fields).bare
+    return [name for name, substitute in fields.items() if name in bare and not substitute.strip()]
 
 
 def fill_fields(fields: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:

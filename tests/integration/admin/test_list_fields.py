@@ -15,7 +15,7 @@ from tests.integration.admin.test_campaigns import database_url, filled, form_of
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
 from tests.support.uploads import hand_in, work_on
-from tests.support.world import AUTHOR, LIST, World
+from tests.support.world import APPROVER, AUTHOR, LIST, World
 
 HOURS = """Họ tên,SĐT,{giờ hẹn}
 A Thun,0905000121,9h00
@@ -26,6 +26,15 @@ Y Rơ,0905000122,7h30
 Y Rơ,0905000122,7h30
 """
 TEXT = "Mời ông/bà[ {name}] đến lúc {giờ hẹn}: {link} TC từ chối"
+
+
+# What everybody who writes, approves or launches sees: one person's own value, marked, and what the others have.
+FILLED = '<span class="filled">8h30</span>'
+BY_PERSON = "Giờ hẹn: theo từng người (8h30; 1 người chưa có: giờ hành chính)"
+
+
+def plain(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", "", html).split())
 
 
 def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(
@@ -79,6 +88,14 @@ def test_a_column_of_the_list_is_written_into_the_text(
     refused = post(client, "/admin/campaigns/new", **filled(text=TEXT, **{"field.giờ hẹn": ""}))
     assert refused.status_code == 422
     assert "sẽ nhận một câu thiếu chữ" in refused.text
+    unfinished = post(client, "/admin/campaigns/preview", **filled(text=TEXT, **{"field.giờ hẹn": ""})).text
+    assert "Moi ong/ba Le Hoa den luc 8h30" in plain(unfinished)
+    assert "Tin còn chỗ chưa điền." in unfinished
+    assert 'href="#fields" data-box>điền ô “Người chưa có giờ hẹn thì ghi”' in unfinished
+    told = post(
+        client, "/admin/campaigns/writing", key="k" * 24, **filled(text=TEXT, **{"field.giờ hẹn": ""})
+    )
+    assert told.json["wrong"] == [{"at": "fields", "name": "Chữ ghi cho người chưa có"}]
     odd = post(client, "/admin/campaigns/new", **filled(text=TEXT, **{"field.giờ hẹn": "bit.ly/x"}))
     assert "Chữ thay thế cho {giờ hẹn} không dùng được" in odd.text
     assert "câu thiếu chữ" not in odd.text
@@ -88,15 +105,22 @@ def test_a_column_of_the_list_is_written_into_the_text(
     preview = post(
         client, "/admin/campaigns/preview", **filled(text=TEXT, **{"field.giờ hẹn": "giờ hành chính"})
     ).text
-    assert "den luc 8h30" in preview
-    assert "1 người chưa có giờ hẹn" in preview
-    assert "tin viết “giờ hành chính”" in preview
+    assert FILLED in preview
+    assert BY_PERSON in plain(preview)
 
     campaign_id = save(client, text=TEXT, **{"field.giờ hẹn": "giờ hành chính"})
     with world.runtime.db.read() as session:
         assert session.get_one(Campaign, campaign_id).fields == {"giờ hẹn": "giờ hành chính"}
     page = client.get(f"/admin/campaigns/{campaign_id}/").text
     assert form_of(page)["field.giờ hẹn"] in ("giờ hành chính", ["giờ hành chính"])
+    post(client, f"/admin/campaigns/{campaign_id}/submit")
+    asked = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
+    card, question = asked.split('id="leaving"')
+    for read in (card, question.split("</details>")[0]):
+        assert FILLED in read
+        assert BY_PERSON in plain(read)
+    post(client, f"/admin/campaigns/{campaign_id}/return", reason="Sửa giờ.")
+    signed_in(client, AUTHOR)
     tried = post(client, f"/admin/campaigns/{campaign_id}/test", trial_number="0905000123")
     assert tried.status_code == 303
     with world.runtime.db.read() as session:

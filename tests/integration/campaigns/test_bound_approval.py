@@ -161,8 +161,7 @@ def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClie
         assert text in shown
     assert "20,0%, khoảng 2 người" in shown
     assert (
-        f'action="/admin/campaigns/{campaign_id}/approve" data-ask="Duyệt cho gửi các tin này tới 10 người'
-        in page
+        f'action="/admin/campaigns/{campaign_id}/approve" data-ask="Đồng ý gửi tin này tới 10 người' in page
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from campaigns.planning.drafts import VersionChange, changed_parts, compare_versions, suggest_text
 from campaigns.planning.kinds import load_kinds
-from campaigns.planning.preview import EXAMPLE_TOKEN, mark_accents
+from campaigns.planning.preview import EXAMPLE_TOKEN, mark_text
 from campaigns.rules.content import merge, read_content
 from campaigns.rules.links import ALPHABET, LENGTH
 from campaigns.rules.warnings import asks_for_reply
@@ -65,9 +65,9 @@ def test_changes_are_told_part_by_part() -> None:
 
 @pytest.mark.parametrize("text", ["Mời đồng bào", "Y Blưm, ƀiă", "khong dau", "", "ê̆ 😀 €"])
 def test_marked_letters_are_those_that_lose_their_accents(text: str) -> None:
-    runs = mark_accents(text)
-    assert "".join(run for run, _ in runs) == unaccent(text)
-    assert all(run == "" or run.isalpha() for run, changed in runs if changed)
+    runs = mark_text(text)
+    assert "".join(run.text for run in runs) == unaccent(text)
+    assert all(run.text == "" or run.text.isalpha() for run in runs if run.is_changed)
 
 
 def test_the_example_link_is_as_long_as_a_real_one() -> None:
