@@ -13,7 +13,15 @@ from admin.permissions import may_open
 from admin.wording.filters import label_of
 from campaigns.cases.conversation import visible_campaigns
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.rules.own_answers import GivenAnswer, OwnAnswer, own_answer, read_own_answers, read_word
+from campaigns.rules.own_answers import (
+    GivenAnswer,
+    OwnAnswer,
+    current_own,
+    own_answer,
+    read_own_answers,
+    read_word,
+)
+from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput
 
@@ -57,12 +65,19 @@ def read_said_of(session: Session, campaign: Campaign, contacts: Sequence[int]) 
         .order_by(Recipient.id)
     )
     return {
-        contact_id: given.text
-        if (given := own_answer(own, number))
-        else label_of(label, "answer", campaign.kind)
+        contact_id: said_in_words(own, label, number, campaign.kind)
         for contact_id, label, number in rows
         if contact_id is not None
     }
+
+
+def said_in_words(answers: Sequence[OwnAnswer], label: Label | None, number: int | None, kind: str) -> str:
+    """Return what somebody has said, and beside it that they were recorded as done; "" for nothing."""
+    own = own_answer(answers, number)
+    words = [own.text] if own else []
+    if label and not current_own(answers, label, number):
+        words.append(label_of(label, "answer", kind))
+    return " · ".join(words)
 
 
 def read_said(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer | None:

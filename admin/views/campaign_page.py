@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
@@ -56,10 +57,12 @@ from campaigns.planning.preview import AudiencePreview, Preview, build_preview
 from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
-from campaigns.rules.own_answers import read_own_answers
+from campaigns.rules.own_answers import has_done_among, own_answer, read_own_answers
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
 from campaigns.second_wave import refuse_wave
+from campaigns.visits.hand_over import NOT_LISTED, UNANSWERED
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.accounts.users import name_of
 from outreach.core.settings import Settings
@@ -132,35 +135,53 @@ def sheet_context(
 
 @dataclass(frozen=True, slots=True)
 class ShownResult:
-    """How many gave an answer; `word` is what the directory is filtered by, "" where the reader may not see who they are."""
+    """How many gave an answer, of whom `promised` had promised it; `url` leads to them, "" where the reader may not see who they are."""
 
     text: str
     people: int
-    word: str
+    url: str = ""
+    promised: int = 0
 
 
-def read_results(session: Session, campaign: Campaign, user: User) -> tuple[list[ShownResult], int, bool]:
-    """Return how many of a campaign's recipients gave each answer, how many none, within the reader's scope, and who may be named."""
+def read_results(session: Session, campaign: Campaign, user: User) -> list[ShownResult]:
+    """Return how many of a campaign's recipients gave each answer, and how many none, within the reader's scope.
+
+    Where no own answer says that it is done, such as an invitation's, the numbers lead to the list handed over.
+    """
     own = read_own_answers(campaign.content)
     counts = count_answers(session, campaign.id, seen=visible_to(session, user, ContactList.organisation_id))
-    texts = answers_of(campaign.kind, own, OFFICER_LABELS)
     is_named = may_name(session, user, campaign)
+    is_listed = bool(own) and not has_done_among(own) and may_open(user.role, "hand_over.index")
+
+    def url(word: str, result: str | None = None) -> str:
+        if not is_named:
+            return ""
+        if is_listed and word not in NOT_LISTED:
+            return url_for("hand_over.index", campaign_id=campaign.id, answer=word)
+        return url_for("contacts.index", campaign=campaign.id, answer=None if result else word, result=result)
+
     results, rest = [], dict(counts)
     unanswered = rest.pop((None, None), 0)
-    for word, text in texts.items():
-        said = read_said(word, own)
-        people = sum(
-            n
-            for (label, number), n in counts.items()
-            if said and label and (number == said.own if said.own else label is said.label)
+    for word, text in answers_of(campaign.kind, own, OFFICER_LABELS).items():
+        if not (said := read_said(word, own)):
+            continue
+        given = [key for key in counts if (key[1] == said.own if said.own else key[0] is said.label)]
+        for key in given:
+            rest.pop(key, None)
+        people = sum(counts[key] for key in given)
+        promised = sum(
+            counts[key]
+            for key in given
+            if said.label is Label.INSTALLED
+            and (told := own_answer(own, key[1]))
+            and told.means is Label.NOT_YET
         )
-        for key in [k for k in rest if said and (k[1] == said.own if said.own else k[0] is said.label)]:
-            del rest[key]
-        if people or (said and said.own):
-            results.append(ShownResult(text, people, word if is_named else ""))
+        if people or said.own:
+            results.append(ShownResult(text, people, url(word), promised))
     if others := sum(rest.values()):
-        results.append(ShownResult(_("Trả lời khác"), others, ""))
-    return results, unanswered, is_named
+        results.append(ShownResult(_("Trả lời khác"), others))
+    nobody = url(UNANSWERED, result="unanswered") if unanswered else ""
+    return [*results, ShownResult(_("chưa trả lời"), unanswered, nobody)]
 
 
 def read_talk(session: Session, campaign: Campaign, user: User, *, is_over: bool) -> dict[str, Any]:

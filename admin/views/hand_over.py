@@ -17,7 +17,7 @@ from flask_login import current_user
 
 from admin.forms import CheckField, FileField, Form, RowField, TextField, communes, row_id
 from admin.refusals import within_quota
-from admin.views.answered import opened_campaigns
+from admin.views.answered import opened_campaigns, said_in_words
 from admin.views.base import AdminPage, send_workbook
 from admin.views.inbox import answers_of
 from admin.wording.filters import day, label_of
@@ -25,12 +25,14 @@ from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.hand_over import CODE_HEADING, person_code
-from campaigns.rules.own_answers import own_answer, read_own_answers
+from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.hand_over import (
     ANSWERED,
+    MOST_MARKED,
     NOT_LISTED,
+    UNANSWERED,
     ListedPerson,
     PeopleChoice,
     PeopleList,
@@ -50,14 +52,15 @@ ON_A_PAGE = 50
 class ChoiceForm(Form):
     """Which people a page shows; a form on it sends them along."""
 
-    not_passed = ("answer", "area_code", "village")
+    not_passed = ("answer", "area_code", "village", "order")
     answer = TextField(type="hidden", maxlength=40)
     area_code = TextField(name="area", type="hidden", maxlength=10)
     village = TextField(type="hidden", maxlength=140)
+    order = TextField(type="hidden", maxlength=40)
 
     @property
     def choice(self) -> PeopleChoice:
-        return PeopleChoice(self.answer.data, self.area_code.data, self.village.data)
+        return PeopleChoice(self.answer.data, self.area_code.data, self.village.data, self.order.data)
 
 
 class HandOverForm(ChoiceForm):
@@ -101,7 +104,7 @@ class HandOverView(AdminPage):
 
     @expose("/")
     def index(self, campaign_id: int) -> ResponseReturnValue:
-        """List a campaign's people. `?answer=`, `?area=`, `?village=` choose among them; `?page=`.
+        """List a campaign's people. `?answer=`, `?area=`, `?village=` choose among them; `?order=`, `?page=`.
 
         Those of a campaign about health once they were opened on record: a button does.
         """
@@ -130,8 +133,13 @@ class HandOverView(AdminPage):
                 answers=_answers(campaign),
                 communes=communes(session),
                 said=_said(campaign),
+                written=_written(campaign),
+                heading=heading,
                 form=HandOverForm.on_page(
-                    answer=chosen.answer, area_code=chosen.area_code, village=chosen.village
+                    answer=chosen.answer,
+                    area_code=chosen.area_code,
+                    village=chosen.village,
+                    order=chosen.order,
                 ),
                 kept=_kept(chosen),
                 done=label_of(Label.INSTALLED, "answer", campaign.kind),
@@ -162,6 +170,10 @@ class HandOverView(AdminPage):
                     head=head,
                     code=lambda each: person_code(campaign_id, each.recipient_id),
                     said=_said(listed.campaign),
+                    written=_written(listed.campaign),
+                    heading=heading,
+                    kept=_kept(form.choice),
+                    chosen=_answers(listed.campaign).get(form.choice.answer, ""),
                     has_numbers=any(each.number for each in listed.people),
                 )
 
@@ -223,6 +235,15 @@ class HandOverView(AdminPage):
                     ),
                     "warning",
                 )
+            if recorded.to_do:
+                flash(
+                    _(
+                        "Mỗi lần ghi được nhiều nhất %(most)s người. Còn %(n)s người chưa được ghi: hãy tải tệp này lên lần nữa.",
+                        most=MOST_MARKED,
+                        n=recorded.to_do,
+                    ),
+                    "warning",
+                )
             return _("Đã ghi %(n)s người.", n=recorded.new) if recorded.new else _("Không có gì thay đổi.")
 
         number = request.form.get("page", 1, type=int)
@@ -231,14 +252,23 @@ class HandOverView(AdminPage):
 
 
 def _kept(chosen: PeopleChoice) -> dict[str, Any]:
-    return {"answer": chosen.answer, "area": chosen.area_code, "village": chosen.village}
+    """Return what keeps the choice in an address."""
+    return {
+        "answer": chosen.answer,
+        "area": chosen.area_code,
+        "village": chosen.village,
+        "order": chosen.order,
+    }
 
 
 def _requested() -> PeopleChoice:
     """Return the people whom the address or a form names."""
     values = request.values
     return PeopleChoice(
-        values.get("answer", "")[:40], values.get("area", "")[:10], values.get("village", "")[:140]
+        values.get("answer", "")[:40],
+        values.get("area", "")[:10],
+        values.get("village", "")[:140],
+        values.get("order", "")[:40],
     )
 
 
@@ -248,6 +278,7 @@ def _answers(campaign: Campaign) -> dict[str, str]:
     return {
         "": _("Tất cả người nhận tin"),
         ANSWERED: _("Mọi người đã trả lời"),
+        UNANSWERED: _("Chưa trả lời"),
         **answers_of(campaign.kind, read_own_answers(campaign.content), labels),
     }
 
@@ -256,14 +287,22 @@ def _said(campaign: Campaign) -> Any:
     """Return the filter for what a person of the list has said, in words; "" for nothing."""
     own = read_own_answers(campaign.content)
 
-    def said(each: ListedPerson) -> str:
-        given = own_answer(own, each.own)
-        words = [given.text if given else label_of(each.said, "answer", campaign.kind) if each.said else ""]
-        if each.has_done and each.said is not Label.INSTALLED:
-            words.append(label_of(Label.INSTALLED, "answer", campaign.kind))
-        return " · ".join(filter(None, words))
+    return lambda each: said_in_words(own, each.said, each.own, campaign.kind)
 
-    return said
+
+def _written(campaign: Campaign) -> Any:
+    """Return the filter for what was written to a person for a field; the substitute, as all without a value have it, is told apart."""
+
+    def written(each: ListedPerson, name: str) -> str:
+        value = each.value_of(name, campaign)
+        return _("%(value)s (chung)", value=value) if value and not each.values.get(name) else value
+
+    return written
+
+
+def heading(name: str) -> str:
+    """Return a field's name as the head of its column."""
+    return name[:1].upper() + name[1:]
 
 
 def _head(listed: PeopleList, form: HandOverForm) -> list[str]:
@@ -285,7 +324,7 @@ def _head(listed: PeopleList, form: HandOverForm) -> list[str]:
 
 
 def _workbook(listed: PeopleList, head: list[str]) -> Response:
-    campaign, said = listed.campaign, _said(listed.campaign)
+    campaign, said, written = listed.campaign, _said(listed.campaign), _written(listed.campaign)
     has_numbers = any(each.number for each in listed.people)
     done = label_of(Label.INSTALLED, "answer", campaign.kind)
     headings = [
@@ -293,7 +332,7 @@ def _workbook(listed: PeopleList, head: list[str]) -> Response:
         _("Họ tên"),
         _("Năm sinh"),
         _("Nơi ở"),
-        *campaign.fields,
+        *map(heading, campaign.fields),
         _("Câu trả lời"),
         *([_("Số điện thoại")] if has_numbers else []),
         _("%(done)s (đánh x)", done=done),
@@ -304,7 +343,7 @@ def _workbook(listed: PeopleList, head: list[str]) -> Response:
             each.name,
             str(each.birth_year or ""),
             each.place,
-            *(each.values.get(name, "") for name in campaign.fields),
+            *(written(each, name) for name in campaign.fields),
             said(each),
             *([each.number] if has_numbers else []),
             "",  # also of who has come: were they corrected since, our own mark would come back as the recipient's

@@ -314,6 +314,7 @@ _VALUES: dict[str, dict[str, Any]] = {
         "dropped": _l("bỏ"),
         "answered": _l("đã trả lời"),
     },
+    "answer": {"answered": _l("Mọi người đã trả lời"), "unanswered": _l("Chưa trả lời")},
     "sex": {"m": _l("nam"), "f": _l("nữ")},
     "fields": {
         "name": _l("họ tên"),
@@ -329,6 +330,7 @@ _VALUES: dict[str, dict[str, Any]] = {
         "organisation_id": _l("tổ chức số"),
         "parent_id": _l("tổ chức cấp trên số"),
         "code": _l("mã"),
+        "answer": _l("câu trả lời"),
         "recipient": _l("nơi nhận"),
         "purpose": _l("mục đích"),
         "urgent_reason": _l("lý do báo khẩn"),
@@ -373,7 +375,9 @@ def _value(key: str, value: Any) -> str:
         return str(_l("có") if value else _l("không"))
     if key == "number":
         return mask_number(value)
-    return str(LABELS.get(f"{key}.{value}") or _VALUES["sex"].get(value) or value)
+    return str(
+        LABELS.get(f"{key}.{value}") or _VALUES["sex"].get(value) or _VALUES.get(key, {}).get(value) or value
+    )
 
 
 def _value_label(key: str, value: Any) -> str:

@@ -25,7 +25,7 @@ from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.planning.kinds import find_outside_base
-from campaigns.rules.own_answers import read_own_answers
+from campaigns.rules.own_answers import has_done_among, read_own_answers
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
@@ -329,7 +329,10 @@ def count_own_answers(
     texts = _own_texts(campaigns)
     if not texts:
         return []
-    first_recipients, answers = _first_recipients(ids, seen), _answers_in_force(ids, as_of, seen)
+    # Who is recorded as done still counts as having promised it, as `counted_own` says.
+    promising = [each.id for each in campaigns if not has_done_among(read_own_answers(each.content))]
+    answers = _answers_in_force(ids, as_of, seen, promising)
+    first_recipients = _first_recipients(ids, seen)
     own = (answers.c.campaign_id, answers.c.own_answer)
     query = select(*own, func.count()).join(
         first_recipients, first_recipients.c.phone_id == answers.c.phone_id
@@ -506,12 +509,17 @@ def by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
 
 
 def _answers_in_force(
-    campaigns: Sequence[int], as_of: datetime, seen: ColumnElement[bool] | None
+    campaigns: Sequence[int], as_of: datetime, seen: ColumnElement[bool] | None, promising: Sequence[int] = ()
 ) -> Subquery:
-    """Select each number's last answer that counts as one, as of a moment."""
+    """Select each number's last answer that counts as one, as of a moment; of `promising` campaigns the last but "done"."""
     in_force: list[ColumnElement[bool]] = [
         Answer.campaign_id.in_(campaigns),
         Answer.label.not_in(sorted(NON_ANSWERS)),
+        ~(
+            Answer.campaign_id.in_(promising)
+            & (Answer.label == Label.INSTALLED)
+            & Answer.own_answer.is_(None)
+        ),
         Answer.at <= as_of,
         or_(Answer.undone_at.is_(None), Answer.undone_at > as_of),
     ]

@@ -21,7 +21,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
-from campaigns.rules.own_answers import OwnAnswer, own_word, read_own_answers
+from campaigns.rules.own_answers import OwnAnswer, current_own, own_word, read_own_answers
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
@@ -353,6 +353,11 @@ def _case_row(
 ) -> CaseRow:
     asked_at = reply.received_at if reply else case.opened_at
     is_newer = recipient and recipient.answered_at and recipient.answered_at > asked_at
+    own = (
+        current_own(read_own_answers(content or {}), recipient.answer, recipient.own_answer)
+        if recipient
+        else None
+    )
     area = areas.get(case.area_code or "")
     parent = areas.get(area.parent_code or "") if area else None
     return CaseRow(
@@ -369,7 +374,10 @@ def _case_row(
         taken_by=(taker.shown_name if taker else ""),
         done_by=(doer.shown_name if doer else ""),
         held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
-        said_since=_word(shown_answer(recipient.answer, recipient.id, of_drive), recipient.own_answer)
+        said_since=_word(
+            shown_answer(recipient.answer, recipient.id, of_drive),
+            own.number if own else None,
+        )
         if recipient and is_newer and case.done_at is None
         else None,
         given=labels.get(case.reply_id),

@@ -18,7 +18,14 @@ from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.replies.record_answer import AnswerContext, read_said, record_officer_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import mask_tokens
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, OwnAnswer, own_answer, read_own_answers
+from campaigns.rules.own_answers import (
+    OPT_OUT_OF_DRIVE,
+    GivenAnswer,
+    OwnAnswer,
+    current_own,
+    own_answer,
+    read_own_answers,
+)
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState, SkipReason
 from outreach.accounts import audit
@@ -88,7 +95,8 @@ class Conversation:
     @property
     def own(self) -> str:
         """Return the text of the campaign's own answer that was given, "" for another."""
-        return _own_text(self.own_answers, self.own_answer)
+        own = current_own(self.own_answers, self.answer, self.own_answer)
+        return own.text if own else ""
 
 
 def read_conversations(

@@ -25,7 +25,7 @@ from campaigns.privacy.consents import opted_out_of_drive
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.links import mask_tokens
-from campaigns.rules.own_answers import own_answer, read_own_answers
+from campaigns.rules.own_answers import current_own, read_own_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import line_code
@@ -301,7 +301,7 @@ def _meaning(content: Mapping[str, Any], label: Label | None, own: int | None, *
     """Return what an answer is shown as: the words of the campaign's own answer, or its label."""
     if is_of_drive and label is Label.OPT_OUT:
         return PAGE_WORDS["said_opt_out_drive"]
-    found = own_answer(read_own_answers(content), own)
+    found = current_own(read_own_answers(content), label, own)
     return found.text if found else label
 
 

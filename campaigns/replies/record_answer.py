@@ -30,7 +30,7 @@ from campaigns.models.replies import (
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.content import PAGE_LABELS, Content, read_content, render_reply
 from campaigns.rules.delivery import LINK, drops_accents
-from campaigns.rules.own_answers import GivenAnswer, own_answer, read_own_answers, read_word
+from campaigns.rules.own_answers import GivenAnswer, counted_own, own_answer, read_own_answers, read_word
 from campaigns.rules.replies.labels import Label, fold_answers
 from campaigns.rules.sending_hours import VIETNAM, opens_at
 from campaigns.rules.states import MessageKind, MessageState
@@ -333,7 +333,8 @@ def _update_recipient(
     state = fold_answers([answer.label for answer in answers])
     former, former_own = recipient.answer, recipient.own_answer
     recipient.answer, recipient.wants_reminder = state.label, False
-    recipient.own_answer = None if state.given_by is None else answers[state.given_by].own_answer
+    given = [(answer.label, answer.own_answer) for answer in answers]
+    recipient.own_answer = counted_own(given, session.get_one(Campaign, recipient.campaign_id).content)
     recipient.answered_at = answers[-1].at if state.label else None
     report = session.scalar(
         select(InstallReport).where(

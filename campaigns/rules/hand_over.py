@@ -29,6 +29,14 @@ def person_code(campaign_id: int, recipient_id: int) -> str:
     return f"D{campaign_id}-{recipient_id}"
 
 
+def value_key(value: str) -> list[tuple[int, int, str]]:
+    """Return what values are ordered by: "7h30" before "10h00"; who has none is last."""
+    parts = re.findall(r"([0-9]+)|([^0-9]+)", value)
+    return [(0, int(digits), "") if digits else (1, 0, unaccented(text)) for digits, text in parts] or [
+        (2, 0, "")
+    ]
+
+
 def read_marks(rows: Iterable[Row], *, campaign_id: int) -> ReturnedMarks | None:
     """Return the marks of a sheet; None if it has no row of headings with the code and a column such as "Đã đến"."""
     columns: tuple[int, int] | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from campaigns.rules.replies.context import bare_answer
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.replies.words import split_words, unaccent_word
 from outreach.rules.errors import BadCampaign, BadInput
@@ -89,6 +89,33 @@ def read_own_answers(content: Mapping[str, Any]) -> tuple[OwnAnswer, ...]:
 def own_answer(answers: Sequence[OwnAnswer], number: int | None) -> OwnAnswer | None:
     """Return the own answer of a number, None for another."""
     return next((answer for answer in answers if answer.number == number), None)
+
+
+def current_own(answers: Sequence[OwnAnswer], label: str | None, number: int | None) -> OwnAnswer | None:
+    """Return the own answer that somebody's current answer is; None where it only stands beside the record that it is done."""
+    own = own_answer(answers, number)
+    return own if own and (label != Label.INSTALLED or own.means is Label.INSTALLED) else None
+
+
+def counted_own(given: Sequence[tuple[Label, int | None]], content: Mapping[str, Any]) -> int | None:
+    """Return the number of the own answer that counts for somebody who has given these answers, oldest first.
+
+    Where no own answer says that it is done, such as "Tôi sẽ đến", who is recorded as done still counts as having promised it.
+    """
+    said = [each for each in given if each[0] not in NON_ANSWERS]
+    if not said:
+        return None
+    label, number = said[-1]
+    if label is not Label.INSTALLED or number is not None:
+        return number
+    if all(label is Label.INSTALLED for label, _number in said) or has_done_among(read_own_answers(content)):
+        return None
+    return next(number for label, number in reversed(said) if label is not Label.INSTALLED)
+
+
+def has_done_among(answers: Sequence[OwnAnswer]) -> bool:
+    """Return whether one of the own answers says that it is done."""
+    return any(each.means is Label.INSTALLED for each in answers)
 
 
 def read_word(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer:

@@ -21,7 +21,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
 from campaigns.planning.drives import opted_out_of_drives
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
-from campaigns.rules.hand_over import ReturnedMarks, read_marks
+from campaigns.rules.hand_over import ReturnedMarks, read_marks, value_key
 from campaigns.rules.own_answers import read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.visits.candidates import find_objecting, find_opted_out
@@ -39,22 +39,28 @@ from outreach.rules.identity import name_key
 from outreach.use_cases import use_case
 
 MOST_PEOPLE = 2_000  # of a list: more are no list for one place
+MOST_MARKED = 500  # in one request: each is an answer of its own, and a gateway waits two minutes at most
 ANSWERED = "answered"  # whatever it was
+UNANSWERED = "unanswered"
 NOT_LISTED = (Label.OPT_OUT, Label.WRONG_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleChoice:
-    """Which people: by a word of the campaign's answers ("": all whom it writes to), a commune, and a village's key."""
+    """Which people: by a word of the campaign's answers ("": all whom it writes to), a commune, and a village's key.
+
+    `order`: a field of the campaign by whose values they stand, within one value as without it: by place and name.
+    """
 
     answer: str = ""
     area_code: str = ""
     village: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPerson:
-    """Person of a list. `said` is what they answered, or had answered before they were done; `number` is empty if it is not theirs (any more)."""
+    """Person of a list. `own` stands also beside the record that they are done; `number` is empty if it is not theirs (any more)."""
 
     recipient_id: int
     contact_id: int
@@ -73,6 +79,10 @@ class ListedPerson:
     @property
     def place(self) -> str:
         return ", ".join(filter(None, [self.village, self.commune]))
+
+    def value_of(self, name: str, campaign: Campaign) -> str:
+        """Return what was written to the person for a field: their value, or the substitute."""
+        return self.values.get(name) or campaign.fields.get(name, "")
 
     @property
     def village_key(self) -> str:
@@ -101,10 +111,11 @@ def read_people(
     people = find_people(session, campaign, *conditions, user=user)
     if people is None:
         return PeopleList(campaign, [], {}, is_long=True)
-    people = _as_said(session, campaign, people, choice.answer)
     villages = {each.village_key: each.place for each in people if each.village}
     if choice.village:
         people = [each for each in people if each.village_key == choice.village]
+    if choice.order in campaign.fields:
+        people.sort(key=lambda each: value_key(each.value_of(choice.order, campaign)))
     return PeopleList(campaign, people, villages)
 
 
@@ -184,51 +195,14 @@ def find_people(
 
 
 def _has_said(campaign: Campaign, word: str) -> ColumnElement[bool]:
-    """Return the condition for who may have said it: now, or before they were recorded as done."""
     if not word:
         return Recipient.id.is_not(None)
     if word == ANSWERED:
         return Recipient.answer.is_not(None)
+    if word == UNANSWERED:
+        return Recipient.answer.is_(None)
     said = read_word(word, read_own_answers(campaign.content))
-    is_own = said.own is not None
-    now = Recipient.own_answer == said.own if is_own else Recipient.answer == said.label
-    before = Answer.own_answer == said.own if is_own else Answer.label == said.label
-    had_said = exists(
-        select(literal(1)).where(Answer.recipient_id == Recipient.id, Answer.undone_at.is_(None), before)
-    )
-    return or_(now, and_(Recipient.answer == Label.INSTALLED, had_said))
-
-
-def _as_said(
-    session: Session, campaign: Campaign, people: list[ListedPerson], word: str
-) -> list[ListedPerson]:
-    """Return the people with what those who are done had answered last before, without those who had then said something else."""
-    done = [each.recipient_id for each in people if each.has_done]
-    answers = session.execute(
-        select(Answer.recipient_id, Answer.label, Answer.own_answer)
-        .where(
-            Answer.recipient_id.in_(values_subquery(session, done, BigInteger)),
-            Answer.undone_at.is_(None),
-            Answer.label != Label.INSTALLED,
-        )
-        .order_by(Answer.at, Answer.id)
-    )
-    before: dict[int | None, tuple[Label, int | None]] = {row[0]: (row[1], row[2]) for row in answers}
-    shown = [
-        replace(each, said=before[each.recipient_id][0], own=before[each.recipient_id][1])
-        if each.recipient_id in before
-        else each
-        for each in people
-    ]
-    if word in ("", ANSWERED):
-        return shown
-    said = read_word(word, read_own_answers(campaign.content))
-    return [
-        each
-        for each in shown
-        if (each.own == said.own if said.own is not None else each.said is said.label)
-        or (said.label is Label.INSTALLED and each.has_done)
-    ]
+    return Recipient.answer == said.label if said.own is None else Recipient.own_answer == said.own
 
 
 @use_case
@@ -259,7 +233,15 @@ def hand_over(
         raise BadInput("hand_over_nobody")
     people = listed.people if with_numbers else [replace(each, number="") for each in listed.people]
     shown = [each for each in people if each.number]
-    said: dict[str, tuple[Any, Any]] = {"recipient": ("", recipient), "purpose": ("", purpose)}
+    own = {each.value: each.text for each in read_own_answers(listed.campaign.content)}
+    stated = {
+        "recipient": recipient,
+        "purpose": purpose,
+        "answer": own.get(choice.answer, choice.answer),
+        "area_code": people[0].commune if choice.area_code else "",
+        "village": listed.villages.get(choice.village, ""),
+    }
+    said: dict[str, tuple[Any, Any]] = {name: ("", text) for name, text in stated.items() if text}
     counts = {"rows": len(people), "numbers": len(shown)}
     audit.record_change(session, "campaign.hand_over", listed.campaign, user, now, said, **counts)
     for each in shown:
@@ -282,10 +264,11 @@ def read_returned(path: Path, *, campaign_id: int) -> ReturnedMarks:
 
 
 class Recorded(NamedTuple):
-    """How many people are recorded anew, and how many were left out: they may not be listed for the user (any more)."""
+    """How many people are recorded anew, how many were left out as they may not be listed for the user (any more), and how many are left to do."""
 
     new: int
     left_out: int
+    to_do: int
 
 
 class LastMarks(NamedTuple):
@@ -307,9 +290,9 @@ def record_came(
     keys: AnswerContext,
     now: datetime,
 ) -> Recorded:
-    """Record that these people came, or did what was asked, as their answer heard at a meeting; all or none.
+    """Record that these people came, or did what was asked, as their answer heard at a meeting: of more than MOST_MARKED the first.
 
-    Repeating it changes nothing. Raises BadInput for nobody or too many people, NotAllowed, NotFound.
+    Repeating it changes nothing for who is recorded. Raises BadInput for nobody or too many people, NotAllowed, NotFound.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     campaign = _find_opened(session, campaign_id, user=user, opened=opened)
@@ -319,9 +302,10 @@ def record_came(
         raise BadInput("hand_over_long", most=MOST_PEOPLE)
     chosen = Recipient.id.in_(values_subquery(session, list(recipients), BigInteger))
     people = find_people(session, campaign, chosen, user=user) or []
+    new = sorted((each for each in people if not each.has_done), key=lambda each: each.phone_id)
     marked = 0
     # In the order of their phones, as everything that locks several.
-    for person in sorted((each for each in people if not each.has_done), key=lambda each: each.phone_id):
+    for person in new[:MOST_MARKED]:
         answer = record_officer_answer(
             session,
             session.get_one(Recipient, person.recipient_id),
@@ -335,7 +319,7 @@ def record_came(
         marked += answer is not None
     if marked:
         audit.record(session, "campaign.came", campaign, user, now, rows=marked)
-    return Recorded(marked, len(set(recipients)) - len(people))
+    return Recorded(marked, len(set(recipients)) - len(people), len(new[MOST_MARKED:]))
 
 
 def read_last_marks(session: Session, campaign_id: int, *, user: User) -> LastMarks | None:

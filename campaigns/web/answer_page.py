@@ -33,7 +33,7 @@ from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_pa
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, own_answer, own_word
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, current_own
 from campaigns.rules.replies.labels import Label
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
 from campaigns.web.control_page import show_control_page
@@ -222,9 +222,7 @@ class PageState:
 
     @property
     def said(self) -> str | None:
-        """Return what was answered, as a button would send it: an opt-out that leaves the number on is of the drive."""
-        if self.own_answer is not None:
-            return own_word(self.own_answer)
+        """Return what was answered but for an own answer, as a button would send it: an opt-out that leaves the number on is of the drive."""
         if self.given is Label.OPT_OUT and not self.is_left_alone:
             return OPT_OUT_OF_DRIVE
         return self.given
@@ -300,8 +298,9 @@ def write_page(
     preview: PagePreview | None = None,
 ) -> bytes:
     """Write one page as it is sent; with `preview` as it is tried out on the admin site."""
-    words, given, said = content.page, state.given, state.said
-    own = own_answer(content.own_answers, state.own_answer)
+    words, given = content.page, state.given
+    own = current_own(content.own_answers, given, state.own_answer)
+    said = own.value if own else state.said
     choices = page_choices(content)
     texts = {choice.value: choice.text for choice in choices}
     texts[Label.WRONG_NUMBER] = words["wrong_number"]

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
-from sqlalchemy import select, update
+from sqlalchemy import select, true, update
 
 from admin.app import create_app
+from campaigns.analytics.progress_counts import count_answers, count_own_answers
+from campaigns.answer_totals import find_differences
+from campaigns.models.campaigns import Campaign
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.sessions import CONFIRMED_FOR
 from outreach.core.spreadsheets import write_workbook
@@ -95,6 +98,9 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
     assert 'name="recipient"' not in asked, "what is typed would be lost on the way"
     with world.runtime.db.write() as session:
         session.execute(update(UserSession).values(began_at=began))
+    by_hour = client.get(f"{page}?order=giờ hẹn").text
+    assert listed(by_hour) == ["A Thun", "Y Rơ", "A Bré", "A Hờ"], "07:30, 08:00, 8 giờ, 09:00"
+    assert "8 giờ (chung)" in by_hour, "what was written to who has no hour of their own"
     printed = post(client, f"{page}list", answer="own-1", village=village, **TO).text
     for shown in (
         "Nơi nhận: Trạm Y tế xã",
@@ -114,6 +120,7 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
     assert rows[heading + 1][1:8] == ["A Thun", "1980", "Thôn 1", "07:30", "Tôi sẽ đến", local(11), ""]
     assert len(rows) == heading + 3
     first, second = entries(world, "campaign.hand_over")
+    assert f"?answer=own-1&amp;area=&amp;village={village}" in printed, "the way back keeps the choice"
     assert (first.details["rows"], first.details["numbers"], second.details["numbers"]) == (1, 0, 2)
     with world.runtime.db.read() as session:
         people = session.scalars(select(Contact.id).where(Contact.name.in_(("A Thun", "Y Rơ")))).all()
@@ -196,7 +203,7 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     assert post(client, f"{page}came").status_code == 422, "nobody is marked"
     assert post(
         client, f"{page}came", came=[*shown, str(gone.id)], answer="own-1", page="2"
-    ).location.endswith("answer=own-1&area=&village=&page=2")
+    ).location.endswith("answer=own-1&area=&village=&order=&page=2")
     assert "1 người có dấu không được ghi" in client.get(page).text, "who marks is told of who was left out"
     assert state() == ["installed", "installed", "no_smartphone", None]
     assert world.recipient(number(14), campaign).answer == "opt_out", "who opted out is on no list"
@@ -206,6 +213,22 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     )
     told = client.get(f"{page}?answer=own-1").text
     assert told.count("Tôi sẽ đến · Đã đến dự") == 2, "who promised, and who came"
+    card = client.get(f"/admin/campaigns/{campaign}/").text
+    assert f'href="{page}?answer=own-1">Tôi sẽ đến</a> <strong>2</strong>' in card, (
+        "who came promised it before"
+    )
+    assert f'{page}?answer=installed">Đã đến dự</a> <strong>2</strong> (trong đó 2 người' in card
+    assert f'{page}?answer=unanswered">chưa trả lời</a> <strong>1</strong>' in card
+    assert listed(client.get(f"{page}?answer=unanswered").text) == ["A Hờ"]
+    assert "Tôi sẽ đến · Đã đến dự" in client.get(f"/admin/people/?campaign={campaign}").text
+    with world.runtime.db.read() as session:
+        own = {
+            str(number): people
+            for (_label, number), people in count_answers(session, campaign, seen=true()).items()
+        }
+        of_drive = count_own_answers(session, [session.get_one(Campaign, campaign)], as_of=datetime.now(UTC))
+        assert (own["1"], of_drive[0].people) == (2, 2), "one campaign's totals and a drive's last answers"
+        assert find_differences(session)[1] == []
 
     heading = ["Mã", "Họ tên", "Đã đến dự (đánh x)"]
     codes = [
