@@ -159,6 +159,8 @@ def in_form_words(sentence: str) -> str:
 def _gather(form: Form, *, kinds: Kinds) -> tuple[dict[str, Any], dict[str, str]]:
     errors: dict[str, str] = {}
     kind = form.get("kind") or DEFAULT_KIND
+    if form.get("kind") == "":
+        errors["kind"] = _("Hãy chọn loại chiến dịch.")
     data: dict[str, Any] = {
         "name": form.get("name", "").strip(),
         "kind": kind,

@@ -545,5 +545,5 @@ def _card_to_open(filled: CampaignFormData, shown_errors: Sequence[tuple[str, st
     chosen = filled.form.get("card", "")
     if chosen in (*_CARDS, "check", "approve") and not shown_errors:
         return chosen
-    wrong = {_card_of(key) for key in filled.errors if key not in ("name", "form")}
+    wrong = {_card_of(key) for key in filled.errors if key not in ("name", "kind", "form")}
     return next((card for card in _CARDS if card in wrong), "check")

@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from admin.views.campaign_fields import Form, Kinds, fill_content, fill_form
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.drafts import suggest_text
-from campaigns.planning.drives import current_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import split_content
-from campaigns.rules.draft import DEFAULT_KIND
 from outreach.accounts.permissions import visible_to
 from outreach.imports.uploads import find_list
 from outreach.models.accounts import Organisation, User
@@ -32,21 +30,33 @@ USUAL = {
 
 
 def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds, takes_replies: bool) -> Form:
-    """Return a form with the usual values, of the kind of the chosen drive."""
-    drive = current_drive(session)
-    kind = drive.kind if drive and drive.kind in kinds else DEFAULT_KIND
-    issuer = propose_issuer(session, user, list_id) or kinds[kind]["issuer"]
-    content = {**kinds[kind], "issuer": issuer}
+    """Return a form with the usual values, of the usual kind if there is one."""
+    kind = usual_kind(session, user, kinds)
+    issuer = propose_issuer(session, user, list_id) or kinds.get(kind, {}).get("issuer", "")
+    text = ""
+    if kind:
+        text = suggest_text(read_content({**kinds[kind], "issuer": issuer}), takes_replies=takes_replies)
     return fill_form(
         {
             "kind": kind,
             "content": {"issuer": issuer},
             "sender": usual_sender(session, user),
-            "text": suggest_text(read_content(content), takes_replies=takes_replies),
+            "text": text,
             **USUAL,
         },
         kinds=kinds,
     )
+
+
+def usual_kind(session: Session, user: User, kinds: Kinds) -> str:
+    """Return the office's only kind, or the one that the user or the user's organisation wrote last; "" to have it chosen."""
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    own = Campaign.created_by == user.id
+    if user.organisation_id:
+        own = or_(own, Campaign.organisation_id == user.organisation_id)
+    last = session.scalar(select(Campaign.kind).where(own).order_by(Campaign.id.desc()).limit(1))
+    return last if last and last in kinds else ""
 
 
 def suggest_anew(form: Form, kinds: Mapping[str, Mapping[str, Any]], *, takes_replies: bool) -> None:
@@ -60,9 +70,9 @@ def suggest_anew(form: Form, kinds: Mapping[str, Mapping[str, Any]], *, takes_re
     def suggested(content: Mapping[str, Any]) -> str:
         return suggest_text(read_content(content), takes_replies=takes_replies)
 
-    if old_kind in kinds and text.split() in (
-        [],
-        suggested({**kinds[old_kind], "issuer": issuer or kinds_own}).split(),
+    if not text.split() or (
+        old_kind in kinds
+        and text.split() == suggested({**kinds[old_kind], "issuer": issuer or kinds_own}).split()
     ):
         form["text"] = suggested(new)
     fill_content(form, new)

@@ -13,7 +13,7 @@ from admin.wording.filters import label_of
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.kinds import load_kinds, office_kinds
 from campaigns.rules.replies.labels import Label
-from tests.integration.admin.test_campaigns import filled, form_of, save
+from tests.integration.admin.test_campaigns import begun, filled, form_of, save
 from tests.integration.campaigns.test_answer_page import everything
 from tests.support.admin_client import post, signed_in
 from tests.support.world import APPROVER, AUTHOR, World
@@ -38,7 +38,7 @@ def test_another_kind_brings_its_own_message(client: FlaskClient, world: World, 
     signed_in(client, AUTHOR)
     form = form_of(choose(client, kind))
     assert "mời ông/bà[ {name}] " in form["text"][0]
-    assert form["text"] != form_of(client.get("/admin/campaigns/new").text)["text"]
+    assert form["text"] != begun(client)["text"]
     assert "Bluezone" not in form["text"][0]
 
 

@@ -70,12 +70,26 @@ def press(client: FlaskClient, campaign_id: int, what: str, **data: str) -> int:
     return post(client, f"/admin/campaigns/{campaign_id}/{what}", **data).status_code
 
 
+def begun(client: FlaskClient, kind: str = "bluezone") -> dict[str, Any]:
+    """The form of a new campaign as it comes back once its kind was chosen."""
+    new = form_of(client.get("/admin/campaigns/new").text)
+    return form_of(post(client, "/admin/campaigns/new", **{**new, "kind": kind, "wish": "look"}).text)
+
+
 def test_a_campaign_goes_from_the_form_to_peoples_phones(client: FlaskClient, world: World) -> None:
     world.add_people(3)
     signed_in(client, AUTHOR)
     assert "Soạn chiến dịch đầu tiên" in client.get("/admin/campaigns/").text
-    assert "1 đã cài" in client.get("/admin/campaigns/new").text
+    new = client.get("/admin/campaigns/new").text
+    assert '<option value="" selected>— chọn loại —</option>' in new
+    assert form_of(new)["text"] in ("", [""])
+    unchosen = post(client, "/admin/campaigns/new", **filled(kind=""))
+    assert unchosen.status_code == 422
+    assert "Hãy chọn loại chiến dịch." in unchosen.text
+    assert "1 đã cài" in begun(client)["text"][0]
     campaign_id = save(client, step_text=[TEXT], step_days=["2"], step_at=["18:00"], budget_vnd="5.000.000")
+    again = form_of(client.get("/admin/campaigns/new").text)
+    assert (again["kind"], "1 đã cài" in again["text"][0]) == (["bluezone"], True), "the kind written last"
     assert press(client, campaign_id, "submit") == 303
     assert press(client, campaign_id, "approve") == 403
     assert "Người soạn không được tự duyệt" in client.get(f"/admin/campaigns/{campaign_id}/").text
@@ -318,7 +332,7 @@ def test_nothing_that_residents_read_is_lost_by_saving_or_copying(client: FlaskC
 def test_every_text_of_the_answer_page_can_be_written_in_the_form(client: FlaskClient, world: World) -> None:
     world.add_people(1)
     signed_in(client, AUTHOR)
-    new = form_of(client.get("/admin/campaigns/new").text)
+    new = begun(client)
     page = post(client, "/admin/campaigns/new", **{**new, "wish": "language", "add_language": "jra"}).text
     assert 'placeholder="Cần hỏi thêm, xin ông/bà gặp {contact}."' in page
     assert 'name="c.languages.jra.page.ask"' in page
@@ -352,7 +366,7 @@ def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(
         and ".reply" not in path
     }
     signed_in(client, AUTHOR)
-    new = form_of(client.get("/admin/campaigns/new").text)
+    new = begun(client)
     typed = {**new, **filled(), **{f"c.{path}": text for path, text in said.items()}}
     kept = campaign(world, save(client, **typed)).content
     assert len(split_content(kept)[0]) > len(said)
@@ -360,7 +374,7 @@ def test_a_campaign_with_every_text_in_six_languages_can_still_be_saved(
 
 def test_a_wrong_text_is_told_beside_its_field(client: FlaskClient, world: World) -> None:
     signed_in(client, AUTHOR)
-    new = form_of(client.get("/admin/campaigns/new").text)
+    new = begun(client)
     wrong = {
         **new,
         **filled(),
@@ -572,8 +586,9 @@ def test_a_campaign_begun_for_a_list_is_written_by_the_lists_organisation(
         other = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
         session.get_one(ContactList, world.list_id).organisation_id = other.id
     page = signed_in(client, AUTHOR).get(f"/admin/campaigns/new?list={world.list_id}").text
-    assert "Hội Phụ nữ kính mời ông/bà" in page
     assert re.search(r'name="c\.issuer" value="Hội Phụ nữ"', page)
+    chosen = post(client, "/admin/campaigns/new", **{**form_of(page), "kind": "bluezone", "wish": "look"})
+    assert "Hội Phụ nữ kính mời ông/bà" in chosen.text
 
 
 def test_an_approver_reads_what_most_people_cost_and_how_many_the_approval_covers(
