@@ -74,6 +74,29 @@
     if (link) unfold(document.getElementById(link.hash.slice(1)));
   });
 
+  // What keeps a field from being sent is said in the page's language, not in the browser's.
+  const wrong = JSON.parse(document.currentScript?.dataset.wrong || "null");
+  const kindOfWrong = ({ type, tagName, validity }) => {
+    if (validity.badInput && /date|time|month/.test(type)) return "date";
+    if (validity.rangeUnderflow) return "least";
+    if (validity.rangeOverflow) return "most";
+    if (!validity.valueMissing) return "other";
+    if (type === "checkbox") return "tick";
+    return type === "file" ? "file" : tagName === "SELECT" || type === "radio" ? "choose" : "missing";
+  };
+  const limit = (text) => (text || "").replace(/^(\d{4})-(\d\d)-(\d\d)/, "$3/$2/$1").replace("T", " ");
+  const clear = (field) => field.setCustomValidity?.("");
+  document.addEventListener("invalid", ({ target }) => {
+    clear(target);
+    if (!wrong || target.validity.valid) return;
+    const kind = kindOfWrong(target);
+    const end = limit({ least: target.min, most: target.max }[kind]);
+    target.setCustomValidity(`${wrong[kind]} ${end}`.trim());
+  }, true);
+  for (const change of ["input", "change"]) document.addEventListener(change, (event) => clear(event.target), true);
+  // A script may have filled it since.
+  document.addEventListener("click", (event) => [...(event.target.closest?.("button")?.form?.elements || [])].forEach(clear), true);
+
   for (const print of document.querySelectorAll("[data-print]")) print.addEventListener("click", () => window.print());
 
   // <div data-live="/address" data-every="1000">: its content is fetched again while the page is visible.

@@ -132,7 +132,13 @@ def _draft_error(data: dict[str, Any], kinds: Kinds) -> str:
     try:
         read_draft(data, kinds=kinds)
     except BadInput as error:
-        return in_form_words(show_error(error))
+        # The same errors tell a program how to write the part.
+        typed = {
+            "window_wrong": _("Giờ đầu phải trước giờ cuối, ví dụ từ 07:00 đến 21:00."),
+            "moment_wrong": _("Hãy ghi đủ ngày và giờ, ví dụ 18/08/2020 lúc 08:00."),
+            "part_choice_wrong": _("Hãy chọn một trong các mục của ô này."),
+        }
+        return typed.get(error.code) or in_form_words(show_error(error))
     return ""
 
 

@@ -360,7 +360,9 @@ class CloseForm(Form):
     outcome = ChoiceField(
         _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
     )
-    result = ChoiceField(_l("Người dân nay"), empty=_l("Không thay đổi"), codes=("case_result_missing",))
+    result = ChoiceField(
+        _l("Tình trạng hiện nay"), empty=_l("Không thay đổi"), codes=("case_result_missing",)
+    )
     note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
     next = RowField()
 

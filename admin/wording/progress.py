@@ -186,7 +186,7 @@ def result_name(result: Result, kind: str, step: int | None = None) -> str:
     of_reason = {
         "excluded": _("Không gửi"),
         "skipped": _("Bỏ qua khi đến lượt"),
-        "causes": _("Không đến được"),
+        "causes": _("Tin không đến máy"),
     }
     families = {"excluded": "excluded", "skipped": "skip", "causes": "cause"}
     names = {
@@ -197,7 +197,7 @@ def result_name(result: Result, kind: str, step: int | None = None) -> str:
         "cancelled": _("Đã hủy"),
         "sent": _("Đã gửi (nhà cung cấp tin nhắn đã nhận)"),
         "delivered": _("Đã đến máy"),
-        "failed": _("Không đến được"),
+        "failed": _("Tin không đến máy"),
     }
     name = names[result.name]
     if result.detail:
@@ -277,7 +277,9 @@ def step_rows(
             result="sent",
         ),
         row(_("Đã đến máy"), lambda each: each.delivered, status=MessageState.DELIVERED, result="delivered"),
-        row(_("Không đến được"), lambda each: each.failed, status=MessageState.UNDELIVERED, result="failed"),
+        row(
+            _("Tin không đến máy"), lambda each: each.failed, status=MessageState.UNDELIVERED, result="failed"
+        ),
         *parts(ReachMeasure.CAUSES, "cause"),
         row(_("Liên kết đã mở (chưa kiểm chứng)"), lambda each: each.opened),
         *([row(_("Đã bấm nút cài đặt"), lambda each: each.clicked)] if has_app else []),

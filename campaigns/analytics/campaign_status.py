@@ -42,8 +42,10 @@ from campaigns.rules.sending_status import (
     why_stalled,
 )
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState, SkipReason
+from outreach.accounts.users import name_of
 from outreach.core.cache import cached_count
 from outreach.core.db import count_rows
+from outreach.models.accounts import AuditEvent
 from outreach.runtime import Runtime
 
 COUNT_TTL_S = 0.8
@@ -99,6 +101,8 @@ class SendingPanel:
     campaign_id: int
     state: CampaignState
     pause_reason: str
+    paused_by: str  # the officer who paused it, "" of nobody
+    paused_at: datetime | None
     total: int
     states: dict[MessageState, int]
     steps: list[StepFigures]
@@ -129,6 +133,19 @@ class SendingPanel:
     def whole_vnd(self) -> int:
         """Return what the campaign will have cost: used so far, and reserved for what was not sent yet."""
         return self.spent_vnd + self.replies_vnd + self.reserved_vnd
+
+
+def find_pause(session: Session, campaign: Campaign) -> tuple[str, datetime | None]:
+    """Return which officer paused a campaign, and when; "" and None if nobody has, or Loa by itself."""
+    if campaign.state is not CampaignState.PAUSED or campaign.pause_reason:
+        return "", None
+    latest = session.execute(
+        select(AuditEvent.actor_id, AuditEvent.at)
+        .where(AuditEvent.subject == f"campaigns:{campaign.id}", AuditEvent.action == "campaign.pause")
+        .order_by(AuditEvent.id.desc())
+        .limit(1)
+    ).first()
+    return (name_of(session, latest[0]), latest[1]) if latest else ("", None)
 
 
 def read_sending_panel(
@@ -184,10 +201,13 @@ def read_sending_panel(
     steady_rate = sending_rate(batches, now=now, over=LONG_WINDOW, least=MIN_RATE_WINDOW)
     spending = campaign_spending(campaign, settings, taken=counts.segments)
     spent = spending.vnd
+    paused_by, paused_at = find_pause(session, campaign)
     return SendingPanel(
         campaign_id=campaign.id,
         state=campaign.state,
         pause_reason=campaign.pause_reason,
+        paused_by=paused_by,
+        paused_at=paused_at,
         total=sum(states.values()),
         states=states,
         steps=figures,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import lock_open_case, mark_closed, record
@@ -159,9 +159,17 @@ LONGEST_TITLE, LONGEST_TEXT = 80, 600
 
 
 def list_texts(session: Session, user: User, kind: str | None) -> list[SavedText]:
-    """List the saved texts that a user may send in a campaign of a kind, by title: first those of the kind, then those for all."""
-    is_general = SavedText.kind.is_(None)
-    query = select(SavedText).where(visible_texts(session, user), or_(is_general, SavedText.kind == kind))
+    """List the saved texts that a user may send in a campaign of a kind, by title: first those of the kind, then those for all.
+
+    One whose kind was removed is for all.
+    """
+    is_general = and_(
+        or_(SavedText.kind.is_(None), SavedText.kind.not_in([*all_kinds(session)])),
+        SavedText.kind.is_distinct_from(kind),
+    )
+    query = select(SavedText).where(
+        visible_texts(session, user), or_(is_general, SavedText.kind.is_not_distinct_from(kind))
+    )
     return list(session.scalars(query.order_by(is_general, SavedText.title, SavedText.id)))
 
 

@@ -23,6 +23,9 @@ def test_five_thousand_rows_in_the_worst_shape(office: Office, page_as: OpenAs, 
     file = write_worst_list(tmp_path / "danh sách hội viên.xlsx", PEOPLE)
     visit = page_as(AUTHOR)
     page = visit.open("/admin/imports/")
+    page.get_by_role("button", name="Tải lên và xem trước").click()
+    said = page.locator("input[type=file]").evaluate("field => field.validationMessage")
+    assert said == "Hãy chọn tệp."  # in the page's language, whatever the browser's
     page.locator("input[type=file]").set_input_files(file)
     page.locator("#list").select_option("")
     page.get_by_label("Tên danh sách", exact=True).fill(LIST)

@@ -98,7 +98,9 @@ def test_the_page_tells_why_nothing_moves(world: World, client: FlaskClient, cam
     assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED  # type: ignore[union-attr]
     assert "Đang dừng toàn bộ việc nhắn tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
     world.act(campaign_id, CampaignAction.PAUSE)
-    assert "Đang tạm dừng" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
+    page = client.get(f"/admin/campaigns/{campaign_id}/running/").text
+    assert "Đang tạm dừng" in page
+    assert "đã tạm dừng lúc" in page
 
 
 def test_pause_resume_and_cancel_take_effect_without_a_reload(

@@ -11,7 +11,7 @@ from campaigns.cases.handle_case import Reopened, close_case, label_reply, reope
 from campaigns.cases.sms_answers import answer_by_sms, list_texts, read_sent, remove_text, save_text
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message, Outbox
-from campaigns.models.replies import Case
+from campaigns.models.replies import Case, SavedText
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState, SkipReason
@@ -236,13 +236,17 @@ def test_a_kept_text_is_offered_in_campaigns_of_its_kind_and_a_general_one_in_al
             save_text(session, title=title, text="Chao.", text_id=None, kind=kind, user=author, now=world.now)
         with pytest.raises(BadInput):
             save_text(session, title="x", text="x", text_id=None, kind="la", user=author, now=world.now)
+        of_removed = SavedText(title="Loại cũ", text="Chao.", kind="da-bo", changed_by=author.id)
+        of_removed.organisation_id, of_removed.changed_at = author.organisation_id, world.now
+        session.add(of_removed)  # its kind was removed since
+        session.flush()
         offered = {
             kind: [each.title for each in list_texts(session, author, kind)]
             for kind in ("bao-lu", "bluezone", "khao-sat", None)
         }
     assert offered == {
-        "bao-lu": ["Nơi tránh trú", "Gọi lại"],
-        "bluezone": ["Cách cài", "Gọi lại"],
-        "khao-sat": ["Gọi lại"],
-        None: ["Gọi lại"],
+        "bao-lu": ["Nơi tránh trú", "Gọi lại", "Loại cũ"],
+        "bluezone": ["Cách cài", "Gọi lại", "Loại cũ"],
+        "khao-sat": ["Gọi lại", "Loại cũ"],
+        None: ["Gọi lại", "Loại cũ"],
     }
