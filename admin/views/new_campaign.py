@@ -25,7 +25,6 @@ USUAL = {
     "window": ["08:00", "20:00"],
     "pace": 20,
     "cap_per_day": 3,
-    "goal": {"share": 0.5},
 }
 
 
