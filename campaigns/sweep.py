@@ -328,7 +328,7 @@ def open_step(session: Session, step_id: int, *, settings: Settings, now: dateti
             _record_warning(session, campaign, now=now)
         pause_reason = fix_price_and_segments(session, campaign, settings=settings)
     if missing := find_missing_fields(session, campaign):
-        # Whoever resumes has read that everybody gets the substitute.
+        # Who resumes it has read that everybody gets the substitute.
         pause_reason = LoaError("field_values_gone", name=missing[0])
     queue_step(session, step, now=now, passes_opt_outs=settings.urgent_passes_opt_outs)
     queue_control_copies(session, step, campaign, settings=settings, now=now)

@@ -306,7 +306,7 @@ def heading(name: str) -> str:
 
 
 def _head(listed: PeopleList, form: HandOverForm) -> list[str]:
-    """Return what stands over a list: who gets it, what for, of which day, and by whom."""
+    """Return the lines of a list's head: who gets it, what for, of which day, and by whom."""
     today = datetime.now(VIETNAM).date()
     return [
         _("Nơi nhận: %(name)s", name=form.recipient.data),

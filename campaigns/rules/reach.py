@@ -216,8 +216,8 @@ class InstallShare:
 def outside_base(*, needs_smartphone: bool) -> frozenset[Label]:
     """Return the answers of people whom the base of a share leaves out.
 
-    An app is asked of people with a smartphone: those who say that they have none are not asked. Whoever was invited to
-    something else stays in the base, also with the answer that they cannot come, which is counted apart.
+    An app is asked of people with a smartphone: those who say that they have none are not asked. People invited to
+    something else stay in the base, also with the answer that they cannot come, which is counted apart.
     """
     return frozenset({Label.NO_SMARTPHONE}) if needs_smartphone else frozenset()
 

@@ -1,4 +1,4 @@
-"""Marks on a list that came back: by the code of each person, whoever moved the rows or the columns."""
+"""Marks on a list that came back: found by the code of each person, also if rows or columns were moved."""
 
 from __future__ import annotations
 
