@@ -19,7 +19,7 @@ from outreach.accounts.permissions import visible_to
 from outreach.imports.uploads import find_list
 from outreach.models.accounts import Organisation, User
 
-# What officers of the Front choose most often.
+# What a new campaign begins with, whatever its kind.
 USUAL = {
     "unaccented": True,
     "window": ["08:00", "20:00"],

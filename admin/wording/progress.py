@@ -183,14 +183,11 @@ def told_of(kind: str) -> str:
 
 def result_name(result: Result, kind: str, step: int | None = None) -> str:
     """Return what became of people in a campaign, in words."""
-    of_reason = {
+    families = {"excluded": "excluded", "skipped": "skip", "causes": "cause"}
+    names = {
         "excluded": _("Không gửi"),
         "skipped": _("Bỏ qua khi đến lượt"),
         "causes": _("Tin không đến máy"),
-    }
-    families = {"excluded": "excluded", "skipped": "skip", "causes": "cause"}
-    names = {
-        **of_reason,
         "recipients": _("Người nhận"),
         "unanswered": _("chưa trả lời"),
         "waiting": _("Còn chờ hoặc đang xác minh"),
