@@ -24,7 +24,7 @@ from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
 from redis import TimeoutError as RedisTimeoutError
 from rq import Queue, SimpleWorker
-from rq.exceptions import DequeueTimeout, InvalidJobOperation, NoSuchJobError
+from rq.exceptions import DequeueTimeout, InvalidJobOperation, NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
@@ -68,6 +68,14 @@ SERVER_ERRORS = (RedisError, OperationalError, InterfaceError, InvalidJobOperati
 
 class QueueInTurn(Queue):
     """RQ queue for a worker at several: RQ itself would pop their jobs, and lose one with the worker that popped it."""
+
+    @classmethod
+    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:
+        # RQ asks a worker to stop by an exception, at whatever line the signal finds it; a line that passes over
+        # exceptions would let it wait here for minutes.
+        if context.stop_requested.is_set():
+            raise StopRequested
+        return super().lmove(connection, queue_key, timeout)
 
     @classmethod
     def dequeue_any(

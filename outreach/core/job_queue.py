@@ -16,7 +16,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 from rq import Queue, Retry
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
@@ -116,9 +116,9 @@ class AllowedJob(Job):
                     and not self.kwargs
                     and all(type(argument) is int for argument in self.args)
                 )
-            except (
-                Exception
-            ):  # whatever RQ raises over fields that are not as it writes them; nothing is asked of Redis
+            except StopRequested:  # of the worker's signal handler, and no fault of the job
+                raise
+            except Exception:  # any that RQ raises over fields that are not as it writes them
                 is_ours = False
         if not is_ours:
             log.warning("job_queue.discarded id=%s", ascii(self.id))

@@ -41,7 +41,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = find_chromium()
-    assert program, "No Chromium: run `make test`, or type: apt-get install chromium"
+    assert program, "No Chromium: run `make test`, or type: apt-get install chromium-headless-shell"
     expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=program, args=FLAGS)

@@ -281,6 +281,7 @@ def read_all(redis: Redis) -> str:
             b"list": lambda key: redis.lrange(key, 0, -1),
             b"zset": lambda key: redis.zrange(key, 0, -1, withscores=True),
             b"stream": redis.xrange,
+            b"none": lambda _key: "",  # expired since the keys were read
         }[kind](key)
         found.append(f"{key!r} {value!r}")
     return "\n".join(found)

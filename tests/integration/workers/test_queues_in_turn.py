@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 from redis import Redis
 from redis import TimeoutError as RedisTimeoutError
 from rq.exceptions import DequeueTimeout
+from rq.job import Job
 from rq.worker import DequeueStrategy
 
 from outreach.core.job_queue import (
@@ -24,6 +28,7 @@ from outreach.core.job_queue import (
 )
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_sweep, enqueue_webhooks
 from outreach.runtime import Runtime
+from workers import context
 from workers.processes import QueueInTurn, create_worker, share_out
 
 SHARED = [INBOUND, DEFAULT, HOOKS]
@@ -92,3 +97,30 @@ def test_a_job_whose_request_nobody_heard_of_is_enqueued_by_the_next(runtime: Ru
     enqueue_sweep(replace(runtime, redis=away, job_queue=JobQueue(away)))
     enqueue_sweep(runtime)
     assert waiting(runtime) == {INBOUND: 0, DEFAULT: 1, HOOKS: 0}
+
+
+@pytest.mark.parametrize("passed_over", [False, True], ids=["told", "passed over"])
+def test_a_worker_asked_to_stop_while_it_reads_a_job_stops_and_the_job_stays(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, passed_over: bool
+) -> None:
+    def restore(job: Job, raw_data: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        read(job, raw_data)
+
+    read = Job.restore
+    monkeypatch.setattr(Job, "restore", restore)
+    monkeypatch.setattr(context, "stop_requested", threading.Event())
+    monkeypatch.setattr("workers.jobs.sweep_job", lambda: None)
+    runtime.redis.flushdb()
+    enqueue_sweep(runtime)
+    worker = create_worker(SHARED, runtime.redis)
+    if passed_over:  # by a line of RQ's
+        monkeypatch.setattr(worker, "_shutdown", lambda: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        has_worked = worker.work()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert has_worked is passed_over
+    assert bool(runtime.redis.keys("rq:job:*")) is not passed_over
