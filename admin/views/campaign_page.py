@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.views.answered import may_name, read_said
-from admin.views.inbox import answers_of
+from admin.views.inbox import listed_answers
 from admin.wording.campaigns import (
     ShownChange,
     ShownLift,
@@ -25,7 +25,7 @@ from admin.wording.campaigns import (
 )
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.collisions import count_repeated
-from campaigns.analytics.progress_counts import count_answers
+from campaigns.analytics.own_counts import count_answers
 from campaigns.analytics.reach import read_reach, step_lifts
 from campaigns.cases.case_list import count_open as count_open_cases
 from campaigns.cases.conversation import OFFICER_LABELS
@@ -57,7 +57,7 @@ from campaigns.planning.preview import AudiencePreview, Preview, build_preview
 from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
-from campaigns.rules.own_answers import has_done_among, own_answer, read_own_answers
+from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
@@ -146,12 +146,13 @@ class ShownResult:
 def read_results(session: Session, campaign: Campaign, user: User) -> list[ShownResult]:
     """Return how many of a campaign's recipients gave each answer, and how many none, within the reader's scope.
 
-    Where no own answer says that it is done, such as an invitation's, the numbers lead to the list handed over.
+    Where people promise, the numbers lead to the list handed over, and who is recorded as done is one number.
     """
     own = read_own_answers(campaign.content)
-    counts = count_answers(session, campaign.id, seen=visible_to(session, user, ContactList.organisation_id))
+    seen = visible_to(session, user, ContactList.organisation_id)
+    counts = count_answers(session, [campaign.id], seen=seen)[campaign.id]
     is_named = may_name(session, user, campaign)
-    is_listed = bool(own) and not has_done_among(own) and may_open(user.role, "hand_over.index")
+    is_listed = bool(own) and keeps_said(own) and may_open(user.role, "hand_over.index")
 
     def url(word: str, result: str | None = None) -> str:
         if not is_named:
@@ -162,7 +163,7 @@ def read_results(session: Session, campaign: Campaign, user: User) -> list[Shown
 
     results, rest = [], dict(counts)
     unanswered = rest.pop((None, None), 0)
-    for word, text in answers_of(campaign.kind, own, OFFICER_LABELS).items():
+    for word, text in listed_answers(campaign.kind, own, OFFICER_LABELS).items():
         if not (said := read_said(word, own)):
             continue
         given = [key for key in counts if (key[1] == said.own if said.own else key[0] is said.label)]

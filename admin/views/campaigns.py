@@ -23,6 +23,8 @@ from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open,
 from admin.views.correct_texts import CampaignTextPages
 from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings, tell_gaps
 from admin.wording.filters import number
+from admin.wording.progress import show_promised
+from campaigns.analytics.own_counts import count_answers, read_promised_of
 from campaigns.cases.conversation import open_campaign_answers
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
@@ -31,7 +33,7 @@ from campaigns.models.campaigns import Campaign, CampaignComment, Recipient
 from campaigns.models.replies import InstallReport
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
-from campaigns.planning.kinds import all_kinds, needs_smartphone
+from campaigns.planning.kinds import all_kinds, needs_smartphone, words_of
 from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import EXAMPLE_NAME, example_values
 from campaigns.planning.read_texts import read_texts
@@ -42,6 +44,7 @@ from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.permissions import visible_to
 from outreach.core.db import count_rows
 from outreach.models.accounts import Organisation, User
+from outreach.models.contacts import ContactList
 
 PAGE = 25
 
@@ -287,7 +290,9 @@ def read_campaigns(
         .limit(size)
         .offset((page - 1) * size)
     ).all()
-    shares = _shares(session, [row[0] for row in rows])
+    campaigns = [row[0] for row in rows]
+    promised = _promised(session, campaigns, user)
+    shares = _shares(session, [each for each in campaigns if each.id not in promised])
     return [
         {
             "id": campaign.id,
@@ -296,6 +301,7 @@ def read_campaigns(
             "organisation": organisation or "",
             "recipients": campaign.recipients,
             "share": shares.get(campaign.id),
+            "promised": promised.get(campaign.id),
             "at": campaign.launched_at or campaign.starts_at or campaign.created_at,
             "was_launched": campaign.launched_at is not None,
             "is_urgent": bool(campaign.urgent_reason),
@@ -303,6 +309,21 @@ def read_campaigns(
         }
         for campaign, organisation, name, email in rows
     ], total
+
+
+def _promised(session: Session, campaigns: list[Campaign], user: User) -> dict[int, str]:
+    """Return of each launched campaign whose people promise what came of it, in words."""
+    asking = [each for each in campaigns if each.launched_at and each.content.get("own_answers")]
+    if not asking:
+        return {}
+    seen = visible_to(session, user, ContactList.organisation_id)
+    counts, shown = count_answers(session, [each.id for each in asking], seen=seen), {}
+    for each in asking:
+        if figures := read_promised_of(each, counts[each.id]):
+            words = words_of(session, each.kind)
+            done = _("đã %(done)s %(n)s", done=words.done, n=number(figures.done))
+            shown[each.id] = f"{show_promised(figures, words)[0][0]}, {done}"
+    return shown
 
 
 def _shares(session: Session, campaigns: list[Campaign]) -> dict[int, InstallShare]:

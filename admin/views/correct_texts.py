@@ -32,7 +32,15 @@ from campaigns.rules.content import PAGE_LABELS, Content, read_content
 from campaigns.rules.content_texts import find_text_errors, is_correctable
 from campaigns.rules.own_answers import GivenAnswer, read_word
 from campaigns.rules.replies.labels import Label
-from campaigns.web.answer_page import MESSAGES, SENT, PagePreview, PageState, site_of, write_page
+from campaigns.web.answer_page import (
+    MESSAGES,
+    SENT,
+    PagePreview,
+    PageState,
+    first_message,
+    site_of,
+    write_page,
+)
 from campaigns.web.responses import HEADERS
 from outreach.contacts.languages import read_offered
 from outreach.core.settings import Settings
@@ -53,7 +61,9 @@ class ProposedForm(BaseForm):
     proposed_at = TextField(type="hidden")
 
 
-def preview_page(content: Content, settings: Settings, *, way_back: str, back: str) -> Response:
+def preview_page(
+    content: Content, settings: Settings, *, way_back: str, back: str, message: str = ""
+) -> Response:
     """Return the answer page as a resident sees it, after the answer that the request names; nothing is recorded."""
     answer, said = request.args.get("answer", ""), None
     with suppress(BadInput):
@@ -79,7 +89,7 @@ def preview_page(content: Content, settings: Settings, *, way_back: str, back: s
         way_back=way_back,
         back=back,
     )
-    page = write_page(state, content, "", site_of(settings), preview=preview)
+    page = write_page(state, content, "", site_of(settings), message=message, preview=preview)
     return Response(page, headers=HEADERS, mimetype="text/html")
 
 
@@ -91,8 +101,11 @@ class CampaignTextPages(CampaignFormPages):
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             content = read_content(campaign.content, language)
+            message = first_message(session, campaign_id, content, {})
         way_back = url_for("campaigns.sheet", campaign_id=campaign_id)
-        return preview_page(content, self.settings, way_back=way_back, back=_("Về chiến dịch"))
+        return preview_page(
+            content, self.settings, way_back=way_back, back=_("Về chiến dịch"), message=message
+        )
 
     @expose("/<int:campaign_id>/texts", methods=["GET", "POST"])
     def texts(self, campaign_id: int) -> ResponseReturnValue:

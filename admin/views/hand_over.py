@@ -19,7 +19,7 @@ from admin.forms import CheckField, FileField, Form, RowField, TextField, commun
 from admin.refusals import within_quota
 from admin.views.answered import opened_campaigns, said_in_words
 from admin.views.base import AdminPage, send_workbook
-from admin.views.inbox import answers_of
+from admin.views.inbox import listed_answers
 from admin.wording.filters import day, label_of
 from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.lifecycle import find_campaign
@@ -279,7 +279,7 @@ def _answers(campaign: Campaign) -> dict[str, str]:
         "": _("Tất cả người nhận tin"),
         ANSWERED: _("Mọi người đã trả lời"),
         UNANSWERED: _("Chưa trả lời"),
-        **answers_of(campaign.kind, read_own_answers(campaign.content), labels),
+        **listed_answers(campaign.kind, read_own_answers(campaign.content), labels),
     }
 
 

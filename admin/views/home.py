@@ -20,6 +20,7 @@ from admin.views.sending import decide_unknown_messages
 from admin.wording.errors import show_stored_error
 from admin.wording.filters import day as show_day
 from admin.wording.filters import label_of, moment, number, rows_waiting
+from admin.wording.progress import did_of, show_promised
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
@@ -77,6 +78,7 @@ class HomeView(AdminPage):
         now = datetime.now(UTC)
         with self.reading() as (session, user):
             figures = self._figures(session, user, now)
+            words = words_of(session, figures.drive.kind) if figures else None
             return self.render(
                 "home/home.html",
                 tasks=_read_tasks(session, user, now)
@@ -84,7 +86,10 @@ class HomeView(AdminPage):
                 else _report_tasks(session, user, now),
                 panels=self._panels(session, user, now),
                 figures=figures,
-                done=words_of(session, figures.drive.kind).done if figures else "",
+                did=did_of(words) if words else "",
+                promised=show_promised(figures.promised, words)
+                if figures and figures.promised and words
+                else None,
                 stopped=open_tasks.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
                 may_release=may_resume_sending(session, user),

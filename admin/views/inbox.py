@@ -52,7 +52,14 @@ from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import vocabulary_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
-from campaigns.rules.own_answers import OwnAnswer, own_answer, read_own_answers, read_word, suggest_own
+from campaigns.rules.own_answers import (
+    OwnAnswer,
+    keeps_said,
+    own_answer,
+    read_own_answers,
+    read_word,
+    suggest_own,
+)
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import telling_parts
 from outreach.models.accounts import User
@@ -290,6 +297,13 @@ def answers_of(
     instead = by_own | meant if own_answers else set()
     labels = [label for label in labels_of(kind) if label in among and label not in instead]
     return own | {label.value: label_of(label, "answer", kind) for label in labels}
+
+
+def listed_answers(kind: str, own_answers: Sequence[OwnAnswer], among: Collection[Label]) -> dict[str, str]:
+    """Return what a campaign's people are counted and listed by, by its word: where people promise, who is recorded as done is one group."""
+    if not own_answers or not keeps_said(own_answers):
+        return answers_of(kind, own_answers, among)
+    return answers_of(kind, [each for each in own_answers if each.means is not Label.INSTALLED], among)
 
 
 class LabelButton(NamedTuple):

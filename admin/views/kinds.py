@@ -27,6 +27,7 @@ from admin.views.text_fields import (
 )
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
+from admin.wording.progress import did_of
 from campaigns.planning.drafts import suggest_text
 from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.planning.made_kinds import check_kind, create_kind, edit_kind, is_made, try_words
@@ -140,6 +141,7 @@ class KindsView(AdminPage):
             tried_own={own.number: own.text for own in seen.own_answers} if seen else {},
             seen=seen,
             words=seen.words if seen else None,
+            did=did_of(seen.words) if seen else "",
             message=suggest_text(seen, takes_replies=self.settings.takes_replies) if seen else "",
             tried=try_words(content, form.get("tried", "").splitlines())
             if seen and form.get("tried")

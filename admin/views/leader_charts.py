@@ -24,8 +24,8 @@ from admin.rules.charts import (
 )
 from admin.rules.maps import MapPlace, Outlines, area_map, read_boundaries, tile_grid
 from admin.wording.filters import day as show_day
-from admin.wording.filters import kind_has_app, number, percent
-from admin.wording.progress import told_of
+from admin.wording.filters import kind_has_app, kind_words, number, percent
+from admin.wording.progress import did_of, told_of
 from campaigns.analytics.progress import LeadGoal, ProgressPage
 from campaigns.rules.progress import Outlook, ShareBasis
 
@@ -44,14 +44,16 @@ def draw_charts(leaders: ProgressPage, boundaries_file: str, *, today: date) -> 
 def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]) -> Markup:
     goal_share = leaders.head.goal.share if leaders.head.goal else None
     goal = Goal(goal_share, _("Mục tiêu %(share)s", share=percent(goal_share))) if goal_share else None
+    did = did_of(kind_words(leaders.drive.kind))
     about = (
-        _("Tỷ lệ số tự khai báo trên số người thuộc diện vận động đã nhập cho từng địa bàn.")
+        _("Tỷ lệ %(did)s trên số người thuộc diện vận động đã nhập cho từng địa bàn.", did=did)
         if leaders.districts.basis is ShareBasis.ENTERED
         else _(
-            "Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin, trừ người báo không có điện thoại thông minh."
+            "Tỷ lệ %(did)s trên số người trong danh sách nhận tin, trừ người báo không có điện thoại thông minh.",
+            did=did,
         )
         if kind_has_app(leaders.drive.kind)
-        else _("Tỷ lệ số tự khai báo trên số người trong danh sách nhận tin.")
+        else _("Tỷ lệ %(did)s trên số người trong danh sách nhận tin.", did=did)
     )
     places = [
         MapPlace(
@@ -127,7 +129,7 @@ def _draw_days(leaders: ProgressPage, today: date) -> Markup:
     top = max(count, target or 0, ahead.fan[3] if ahead and ahead.fan else 0)
     return line_chart(
         "days",
-        _("Số tự khai báo, cộng dồn theo ngày"),
+        _("%(told)s, cộng dồn theo ngày", told=told_of(leaders.drive.kind)),
         _(
             "Từ %(first)s đến %(last)s, nay là %(count)s người.",
             first=show_day(days[0][0].isoformat()),

@@ -23,7 +23,7 @@ from admin.views.base import AdminPage, requested_day, requested_drive_id, send_
 from admin.views.leader_charts import as_picture, draw_charts
 from admin.wording.filters import day as show_day
 from admin.wording.filters import moment as show_moment
-from admin.wording.progress import OUTLOOKS, place_rows, show_concern
+from admin.wording.progress import OUTLOOKS, did_of, place_rows, show_concern, show_promised
 from admin.wording.reports import DAY_STATES
 from campaigns.analytics import open_tasks
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, is_large, read_progress
@@ -158,6 +158,8 @@ class ProgressView(AdminPage):
             as_of=now,
             has_app=has_app,
             words=words,
+            did=did_of(words),
+            promised=show_promised(leaders.promised, words) if leaders.promised else None,
             enters=may_enter_official,
             urges=urges,
             official_form=official_form,

@@ -14,8 +14,10 @@ from flask_babel import lazy_gettext as _l
 from admin.wording.filters import LABELS, kind_words, label_of, name_of_level, number, percent
 from admin.wording.statuses import StatusWords, explain
 from campaigns.analytics.progress import LeadGoal, ProgressPage
+from campaigns.rules.kind_words import KindWords
 from campaigns.rules.own_answers import own_word
 from campaigns.rules.progress import Concern, ConcernKind, Outlook, PlaceCounts, RankRow
+from campaigns.rules.promises import PromisedFigures, short_answer
 from campaigns.rules.reach import ReachMeasure, ReachTotals, Result
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState, SkipReason
@@ -176,9 +178,34 @@ def step_name(number: int) -> str:
     return _("Lần nhắc %(n)s", n=number - 1) if number > 1 else _("Tin đầu")
 
 
+def did_of(words: KindWords) -> str:
+    """Return what is said of those who have done what a kind asks for: they report it, or where people promise, it is recorded."""
+    if words.promised:
+        return _("được ghi nhận đã %(done)s", done=words.done)
+    return _("tự khai báo đã %(done)s", done=words.done)
+
+
 def told_of(kind: str) -> str:
-    """Return the name of the figure of a kind's self-reports."""
-    return _("Tự khai báo đã %(done)s", done=kind_words(kind).done)
+    """Return the name of the figure of those who have done what a kind asks for."""
+    did = did_of(kind_words(kind))
+    return did[:1].upper() + did[1:]
+
+
+def show_promised(figures: PromisedFigures, words: KindWords) -> tuple[list[str], str]:
+    """Return what people promised and answered, and how many are recorded as done, in words."""
+    first, *others = figures.answers
+    of_all = f"{number(first.people)}/{number(figures.recipients)}"
+    said = [
+        _("Báo %(what)s %(n)s", what=short_answer(first.text), n=of_all),
+        *(f"{short_answer(each.text)} {number(each.people)}" for each in others),
+    ]
+    if figures.others:
+        said.append(_("trả lời khác %(n)s", n=number(figures.others)))
+    said.append(_("chưa trả lời %(n)s", n=number(figures.unanswered)))
+    done = _("Ghi nhận đã %(done)s: %(n)s người", done=words.done, n=number(figures.done))
+    if figures.done:
+        done += " " + _("(trong đó %(n)s người đã báo trước)", n=number(figures.kept))
+    return said, done
 
 
 def result_name(result: Result, kind: str, step: int | None = None) -> str:

@@ -16,16 +16,14 @@ from sqlalchemy.orm import Session
 
 from campaigns.agencies.reports import AgencyStatus, read_overview
 from campaigns.analytics.installs import find_visible_campaign, hides_lists, takes_part
+from campaigns.analytics.own_counts import count_own_of, question_of
 from campaigns.analytics.progress_counts import (
     CountScope,
-    OwnCount,
     Where,
     count_days,
     count_new,
-    count_own_of,
     count_places,
     count_reached,
-    question_of,
     scope_key,
 )
 from campaigns.analytics.progress_tables import (
@@ -55,6 +53,7 @@ from campaigns.rules.progress import (
     measure_line,
     required_per_day,
 )
+from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState
@@ -151,6 +150,7 @@ class ProgressPage:
     waves: Sequence[Wave] = ()  # messages by day, those to come as well
     new_by_day: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by place, of the last days
     own_answers: Sequence[OwnCount] = ()  # empty where no campaign has own answers
+    promised: PromisedFigures | None = None  # None where no own answer promises
 
     @property
     def question(self) -> str:
@@ -199,6 +199,15 @@ class DriveFigures:
     counts_by_place: Mapping[Where, PlaceCounts]
     total: PlaceCounts
     scope: CountScope
+    own_answers: Sequence[OwnCount]
+
+    @property
+    def promised(self) -> PromisedFigures | None:
+        """Return what people promised and kept; None where no own answer promises."""
+        total = self.total
+        return read_promised(
+            self.own_answers, recipients=total.recipients, answered=total.answered, done=total.installed
+        )
 
 
 def read_drive_figures(
@@ -231,7 +240,10 @@ def read_drive_figures(
         is_whole=is_whole,
     )
     head = _head(chosen, total, days)
-    return DriveFigures(drive, campaigns, is_whole, head, goals, history, day, counts_by_place, total, scope)
+    own_answers = count_own_of(session, scope, redis=redis, now=now)
+    return DriveFigures(
+        drive, campaigns, is_whole, head, goals, history, day, counts_by_place, total, scope, own_answers
+    )
 
 
 def day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
@@ -321,7 +333,8 @@ def read_progress(
         official=official,
         official_whole=official_whole,
         agencies=read_agencies(session, user, goals, drive.id, today=today) if has_figures else None,
-        own_answers=count_own_of(session, figures.scope, redis=redis, now=now),
+        own_answers=figures.own_answers,
+        promised=figures.promised,
         waves=waves,
         new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), places),
     )

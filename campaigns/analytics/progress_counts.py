@@ -9,7 +9,7 @@ door are added, each as a number of their own (`door_counts.py`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import groupby
@@ -25,7 +25,6 @@ from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.planning.kinds import find_outside_base
-from campaigns.rules.own_answers import has_done_among, read_own_answers
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
@@ -104,7 +103,7 @@ def count_places(
             place.no_smartphone += n if outcome.value in outside else 0
             place.installed += installed
             place.today += installed
-        for area, organisation, outcome, n in _cached(redis, scope, f"door:{midnight:%d}", count_before)[
+        for area, organisation, outcome, n in cached(redis, scope, f"door:{midnight:%d}", count_before)[
             "rows"
         ]:
             if outcome == VisitOutcome.INSTALLED:
@@ -138,7 +137,7 @@ def count_places(
             installed=installed,
             today=today,
         )
-        for area, organisation, recipients, without, answered, installed, today in _cached(
+        for area, organisation, recipients, without, answered, installed, today in cached(
             redis, scope, f"places:{midnight:%d}", count
         )["rows"]
     }
@@ -192,7 +191,7 @@ def count_days(session: Session, scope: CountScope, *, redis: Redis, now: dateti
     ):
         changes[date.fromisoformat(changed_on or "")] = int(count)
     if len(scope.ids) > 1:
-        corrections = _cached(redis, scope, "days", lambda: _count_repeated(session, scope))
+        corrections = cached(redis, scope, "days", lambda: _count_repeated(session, scope))
         for changed_on, count in corrections.items():
             changes[date.fromisoformat(changed_on)] = changes.get(date.fromisoformat(changed_on), 0) + count
     for (_area, done_on), count in days_at_the_door(session, scope.ids, as_of=now, seen=scope.seen).items():
@@ -278,14 +277,14 @@ def count_reported(
     if not campaigns:
         return {}
     outside = _find_outside(session, campaigns)
-    first_recipients = _first_recipients(campaigns, seen)
+    first_recipients = select_first_recipients(campaigns, seen)
     totals = {
         Where(area, organisation): [count, 0, 0, 0]
         for area, organisation, count in session.execute(
             by_place(first_recipients, func.count()).group_by(*_PLACE)
         )
     }
-    answers = _answers_in_force(campaigns, as_of, seen)
+    answers = select_answers_in_force(campaigns, as_of, seen)
     query = by_place(first_recipients, answers.c.label, func.count()).join(
         answers, answers.c.phone_id == first_recipients.c.phone_id
     )
@@ -293,7 +292,7 @@ def count_reported(
         total = totals[Where(area, organisation)]
         total[1] += count if label in outside else 0
         total[2] += count
-    reports = select(InstallReport.phone_id).where(*_reports_in_force(campaigns, as_of))
+    reports = select(InstallReport.phone_id).where(*reports_in_force(campaigns, as_of))
     reports = _as_seen(reports, InstallReport.recipient_id, seen)
     phones = reports.distinct().subquery()
     query = by_place(first_recipients, func.count()).join(
@@ -310,94 +309,9 @@ def count_reported(
     return {where: ReportedCounts(*total) for where, total in totals.items()}
 
 
-class OwnCount(NamedTuple):
-    """How many numbers gave an own answer, by its text: each campaign of a drive has its own numbers for them."""
-
-    text: str
-    people: int
-
-
-def count_own_answers(
-    session: Session,
-    campaigns: Sequence[Campaign],
-    *,
-    as_of: datetime,
-    seen: ColumnElement[bool] | None = None,
-) -> list[OwnCount]:
-    """Count numbers by the own answer that they gave last, as of a moment; empty where no campaign has own answers."""
-    ids = [campaign.id for campaign in campaigns]
-    texts = _own_texts(campaigns)
-    if not texts:
-        return []
-    # Who is recorded as done still counts as having promised it, as `counted_own` says.
-    promising = [each.id for each in campaigns if not has_done_among(read_own_answers(each.content))]
-    answers = _answers_in_force(ids, as_of, seen, promising)
-    first_recipients = _first_recipients(ids, seen)
-    own = (answers.c.campaign_id, answers.c.own_answer)
-    query = select(*own, func.count()).join(
-        first_recipients, first_recipients.c.phone_id == answers.c.phone_id
-    )
-    return _by_text(texts, session.execute(query.group_by(*own)))
-
-
-def count_own_of(session: Session, scope: CountScope, *, redis: Redis, now: datetime) -> list[OwnCount]:
-    """Count the own answers in force now that a reader may see: those of one campaign are kept as totals."""
-    texts = _own_texts(scope.campaigns)
-    if not texts:
-        return []
-    if len(scope.ids) == 1:
-        own = (AnswerTotal.campaign_id, AnswerTotal.own_answer)
-        query = select(*own, func.sum(AnswerTotal.people)).outerjoin(
-            ContactList, ContactList.id == AnswerTotal.list_id
-        )
-        totals = query.where(AnswerTotal.campaign_id.in_(scope.ids), scope.seen).group_by(*own)
-        return _by_text(texts, session.execute(totals))
-
-    def count() -> dict[str, Any]:
-        return {"rows": count_own_answers(session, scope.campaigns, as_of=now, seen=scope.seen)}
-
-    return [OwnCount(*row) for row in _cached(redis, scope, "own", count)["rows"]]
-
-
-def count_answers(
-    session: Session, campaign_id: int, *, seen: ColumnElement[bool]
-) -> dict[tuple[Label | None, int | None], int]:
-    """Count a campaign's recipients by what they answered and which of its own answers; None is not yet."""
-    rows = session.execute(
-        select(AnswerTotal.answer, AnswerTotal.own_answer, func.sum(AnswerTotal.people))
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id == campaign_id, seen)
-        .group_by(AnswerTotal.answer, AnswerTotal.own_answer)
-    )
-    return {(label, own): int(people) for label, own, people in rows if people}
-
-
-def question_of(campaigns: Sequence[Campaign]) -> str:
-    """Return the question that own answers are to, the newest campaign's; "" where none has own answers."""
-    asking = [campaign.content for campaign in campaigns if campaign.content.get("own_answers")]
-    return str(asking[-1].get("question", "")) if asking else ""
-
-
-def _own_texts(campaigns: Sequence[Campaign]) -> dict[tuple[int, int | None], str]:
-    """Return the own answers' texts by campaign and number, those of the newest campaign first."""
-    return {
-        (campaign.id, own.number): own.text
-        for campaign in sorted(campaigns, key=lambda each: -each.id)
-        for own in read_own_answers(campaign.content)
-    }
-
-
-def _by_text(texts: Mapping[tuple[int, int | None], str], rows: Iterable[Any]) -> list[OwnCount]:
-    counts = dict.fromkeys(texts.values(), 0)
-    for campaign, number, people in rows:
-        if text := texts.get((campaign, number)):
-            counts[text] += int(people)
-    return [OwnCount(*each) for each in counts.items()]
-
-
 def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:
     """Return how many numbers had an install report in force at a moment."""
-    query = select(func.count(InstallReport.phone_id.distinct())).where(*_reports_in_force(campaigns, as_of))
+    query = select(func.count(InstallReport.phone_id.distinct())).where(*reports_in_force(campaigns, as_of))
     at_the_door = count_at_the_door(session, campaigns, as_of=as_of, seen=None)
     return (session.scalar(query) or 0) + sum(
         n for _area, _organisation, outcome, n in at_the_door if outcome is VisitOutcome.INSTALLED
@@ -414,7 +328,7 @@ def count_reached(
     """
 
     def count() -> dict[str, Any]:
-        first_recipients = _first_recipients(scope.ids, scope.seen)
+        first_recipients = select_first_recipients(scope.ids, scope.seen)
         written = _as_seen(
             select(
                 Message.phone_id,
@@ -426,9 +340,9 @@ def count_reached(
             scope.seen,
         )
         phones = written.group_by(Message.phone_id).subquery()
-        answers = _answers_in_force(scope.ids, now, scope.seen)
+        answers = select_answers_in_force(scope.ids, now, scope.seen)
         reports = _as_seen(
-            select(InstallReport.phone_id).where(*_reports_in_force(scope.ids, now)),
+            select(InstallReport.phone_id).where(*reports_in_force(scope.ids, now)),
             InstallReport.recipient_id,
             scope.seen,
         )
@@ -462,7 +376,7 @@ def count_reached(
                 rows.append([organisation, area, measure.value, n])
         return {"at": now.isoformat(), "rows": rows}
 
-    counted = _cached(redis, scope, "reached", count)
+    counted = cached(redis, scope, "reached", count)
     return datetime.fromisoformat(counted["at"]), [
         (organisation, area, ReachMeasure(measure), n) for organisation, area, measure, n in counted["rows"]
     ]
@@ -488,7 +402,7 @@ def _as_seen(query: Any, recipient: Any, seen: ColumnElement[bool] | None) -> An
     )
 
 
-def _first_recipients(campaigns: Sequence[int], seen: ColumnElement[bool] | None) -> Subquery:
+def select_first_recipients(campaigns: Sequence[int], seen: ColumnElement[bool] | None) -> Subquery:
     """Select each number of the audiences, with the recipient that says where it belongs."""
     query = select(Recipient.phone_id, func.min(Recipient.id).label("recipient_id")).where(
         Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_(None)
@@ -508,7 +422,7 @@ def by_place(first_recipients: Subquery, *more: Any) -> Select[Any]:
     )
 
 
-def _answers_in_force(
+def select_answers_in_force(
     campaigns: Sequence[int], as_of: datetime, seen: ColumnElement[bool] | None, promising: Sequence[int] = ()
 ) -> Subquery:
     """Select each number's last answer that counts as one, as of a moment; of `promising` campaigns the last but "done"."""
@@ -534,7 +448,7 @@ def _answers_in_force(
     return newest_of_each(Answer.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
 
 
-def _reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:
+def reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         InstallReport.campaign_id.in_(campaigns),
         InstallReport.reported_at <= as_of,
@@ -542,6 +456,6 @@ def _reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[Column
     )
 
 
-def _cached(redis: Redis, scope: CountScope, what: str, count: Any) -> dict[str, Any]:
+def cached(redis: Redis, scope: CountScope, what: str, count: Any) -> dict[str, Any]:
     key = f"loa:progress:{what}:{'-'.join(map(str, scope.ids))}:{scope.name}"
     return cached_count(redis, key, count, min_ttl_s=MIN_TTL_S)

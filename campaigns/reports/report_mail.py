@@ -29,6 +29,7 @@ from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.document import percent, said, short_day
+from campaigns.rules.reports.sections import promised_text
 from campaigns.rules.reports.snapshot import read_snapshot, staff_total
 from campaigns.rules.reports.template import ReportTemplate, parse_template
 from campaigns.rules.sending_hours import VIETNAM
@@ -348,7 +349,10 @@ def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
     head, whole = snapshot.head, snapshot.whole
     result = "chưa có số liệu"
     if head.share is not None:
-        result = f"{said(head.installed)}/{said(head.denominator or 0)} người tự khai báo, đạt {percent(head.share)}"
+        did = "được ghi nhận" if snapshot.promised else "tự khai báo"
+        result = (
+            f"{said(head.installed)}/{said(head.denominator or 0)} người {did}, đạt {percent(head.share)}"
+        )
         if snapshot.headline and snapshot.headline.goal is not None:
             result += f" (mục tiêu {percent(snapshot.headline.goal, is_exact=True)})"
     installed, owners, _known = staff_total(snapshot.agencies)
@@ -360,7 +364,11 @@ def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
         official = f"{said(whole.official.installed)} {'máy' if form.is_about_smartphones else 'người'}"
         if whole.official_share is not None:
             official += f", đạt {percent(whole.official_share)}"
+    if snapshot.promised:
+        result = f"{result}.\n- {promised_text(snapshot)}"
+    aim = snapshot.headline
+    title = "Kết quả so với mục tiêu" if aim is None or aim.wants_goal or aim.goal is not None else "Kết quả"
     return (
-        f"- Kết quả so với mục tiêu: {result}.\n- Cơ quan, đơn vị: {staff}.\n"
+        f"- {title}: {result}.\n- Cơ quan, đơn vị: {staff}.\n"
         f"- Số liệu chính thức: {official} (nguồn riêng, không cộng với số tự khai báo).\n"
     )

@@ -16,13 +16,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
-from campaigns.analytics.progress_counts import (
-    Where,
-    count_installs,
-    count_own_answers,
-    count_reported,
-    question_of,
-)
+from campaigns.analytics.own_counts import count_own_answers, question_of
+from campaigns.analytics.progress_counts import Where, count_installs, count_reported
 from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import latest_official
 from campaigns.models.campaigns import Campaign, Drive, Step
@@ -39,7 +34,6 @@ from campaigns.rules.reports.snapshot import (
     OfficialInstallFigure,
     OrganisationFigures,
     Outreach,
-    OwnAnswerCount,
     OwnAnswerFigures,
     PlaceFigures,
     SelfReported,
@@ -146,7 +140,7 @@ def read_own(session: Session, campaigns: Sequence[Campaign], *, as_of: datetime
     counts = count_own_answers(session, campaigns, as_of=as_of)
     if not counts:
         return None
-    return OwnAnswerFigures(question_of(campaigns), tuple(OwnAnswerCount(*each) for each in counts))
+    return OwnAnswerFigures(question_of(campaigns), tuple(counts))
 
 
 def read_headline(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -196,6 +197,15 @@ def select_text(step: Any, *, language: str | None, arm: int | None) -> str:
     translated: str | None = step.texts.get(language) if step.texts else None
     chosen: str = translated or (step.text_b if arm == SECOND_TEXT and step.text_b else step.step_text)
     return chosen
+
+
+_MENU = re.compile(r"\s*\b(?:trả lời|tra loi|soạn|soan|nhắn tin|nhan tin|tc)\b.*", re.IGNORECASE | re.DOTALL)
+
+
+def repeat_message(text: str, fields: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """Return a message as the page behind its link repeats it: with the person's values, without name, link and answers to choose from."""
+    filled = parse_text(text, fields).render(fill_fields(fields, values))
+    return (_MENU.sub("", filled) or filled).rstrip(" :,")
 
 
 def drops_accents(language: str, row: Any) -> bool:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from campaigns.rules.promises import is_promise
+from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign
 
 DONE = "thực hiện"
@@ -25,12 +27,14 @@ class KindWords:
     `done` stands after "đã" and "chưa". `owners` are the people who count ("người có điện thoại thông minh") where an
     agency has to say how many of its staff they are; empty where all of its staff count. `agencies`: whether agencies
     report, and figures are published by authorities. `goal`: whether a share is to be reached; a survey has none.
+    `promised`: some answer promises, so who has done it is what was recorded, by whomever, and not a report of their own.
     """
 
     done: str = DONE
     owners: str = ""
     agencies: bool = False
     goal: bool = True
+    promised: bool = False
 
     @property
     def counted(self) -> str:
@@ -51,4 +55,15 @@ def read_words(content: Mapping[str, Any]) -> KindWords:
     done, owners = (" ".join(str(table.get(name, "")).split()) for name in ("done", "owners"))
     if max(len(done), len(owners)) > _LONGEST:
         raise BadCampaign("content_words_table_wrong")
-    return KindWords(done or DONE, owners, bool(table.get("agencies", False)), bool(table.get("goal", True)))
+    own = content.get("own_answers")
+    return KindWords(
+        done or DONE,
+        owners,
+        agencies=bool(table.get("agencies", False)),
+        goal=bool(table.get("goal", True)),
+        promised=any(
+            parts.get("means") == Label.NOT_YET and is_promise(str(parts.get("text", "")))
+            for parts in (own.values() if isinstance(own, Mapping) else ())
+            if isinstance(parts, Mapping)
+        ),
+    )

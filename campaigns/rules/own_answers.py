@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from campaigns.rules.promises import is_promise
 from campaigns.rules.replies.context import bare_answer
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.replies.understand import Understanding
@@ -100,7 +101,7 @@ def current_own(answers: Sequence[OwnAnswer], label: str | None, number: int | N
 def counted_own(given: Sequence[tuple[Label, int | None]], content: Mapping[str, Any]) -> int | None:
     """Return the number of the own answer that counts for somebody who has given these answers, oldest first.
 
-    Where no own answer says that it is done, such as "Tôi sẽ đến", who is recorded as done still counts as having promised it.
+    Who is recorded as done still counts as having promised it (`keeps_said`).
     """
     said = [each for each in given if each[0] not in NON_ANSWERS]
     if not said:
@@ -108,14 +109,15 @@ def counted_own(given: Sequence[tuple[Label, int | None]], content: Mapping[str,
     label, number = said[-1]
     if label is not Label.INSTALLED or number is not None:
         return number
-    if all(label is Label.INSTALLED for label, _number in said) or has_done_among(read_own_answers(content)):
+    if all(label is Label.INSTALLED for label, _number in said) or not keeps_said(read_own_answers(content)):
         return None
     return next(number for label, number in reversed(said) if label is not Label.INSTALLED)
 
 
-def has_done_among(answers: Sequence[OwnAnswer]) -> bool:
-    """Return whether one of the own answers says that it is done."""
-    return any(each.means is Label.INSTALLED for each in answers)
+def keeps_said(answers: Sequence[OwnAnswer]) -> bool:
+    """Return whether who is recorded as done keeps what they said: one of the own answers promises it, or none says that it is done."""
+    promises = any(each.means is Label.NOT_YET and is_promise(each.text) for each in answers)
+    return promises or all(each.means is not Label.INSTALLED for each in answers)
 
 
 def read_word(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer:
@@ -129,7 +131,9 @@ def read_word(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer:
         label = Label(word)
     except ValueError:
         raise BadInput("choice_not_understood") from None
-    return GivenAnswer(label, _only_one(label, answers))
+    # Who is recorded as done where others promise has not said so: it stands beside what they said.
+    is_record = label is Label.INSTALLED and keeps_said(answers)
+    return GivenAnswer(label, None if is_record else _only_one(label, answers))
 
 
 def without_stale_words(

@@ -351,7 +351,8 @@ def find_concerns(
         (ConcernKind.AGENCIES_MISSING, agencies_missing),
         (ConcernKind.PAUSED, paused),
         (ConcernKind.SUBMITTED, submitted),
-        (ConcernKind.NOT_STARTED, untouched if len(untouched) < len(named) else []),
+        # Without a share to be reached, as of a meeting, nobody has to be written to everywhere.
+        (ConcernKind.NOT_STARTED, untouched if wants_goal and len(untouched) < len(named) else []),
         (ConcernKind.OFFICIAL_MISSING, without_official),
         (ConcernKind.MORE_THAN_OFFICIAL, above_official),
     ):

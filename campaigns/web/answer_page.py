@@ -28,10 +28,12 @@ from markupsafe import Markup, escape
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Campaign
+from campaigns.delivery.message_data import read_list_values
+from campaigns.models.campaigns import Campaign, Step
 from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, page_choices, read_content
+from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, current_own
 from campaigns.rules.replies.labels import Label
@@ -48,6 +50,7 @@ from outreach.models.contacts import ContactList
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES as LANGUAGES
+from outreach.rules.languages import VIETNAMESE
 from outreach.runtime import Runtime
 
 # `GET /<token>?about` shows who sends this, why, with which data, and how to object.
@@ -84,7 +87,7 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
             return row
         if request.method == "GET":
             service.record_open(row)
-        state = page_state(row, request.args)
+        state = page_state(row, request.args, service.values_of(row))
         return Response(service.pages.show(state), headers=HEADERS, mimetype="text/html")
 
     @page.post(f"/<string(length={LENGTH}):token>")
@@ -135,22 +138,32 @@ class AnswerPageService:
         self.token_guard = TokenGuard(runtime.redis)
         self._page_opens = OpenTracker(runtime.db)
 
-        def load(state: PageState) -> tuple[Content, str]:
+        self._db = runtime.db
+
+        def load(state: PageState) -> tuple[Content, str, str]:
             with runtime.db.read() as session:
                 content = content_of(session, state.campaign_id, state.language)
-                return content, _organisation(session, state.list_id)
+                message = first_message(session, state.campaign_id, content, dict(state.values))
+                return content, _organisation(session, state.list_id), message
 
         self.pages = PageCache(load, site_of(runtime.settings))
+
+    def values_of(self, row: Row[Any]) -> dict[str, str]:
+        """Return what lists say of a person in the fields of their campaign's texts."""
+        if not row.fields:
+            return {}
+        with self._db.read() as session:
+            return read_list_values(session, [row]).get((row.campaign_id, row.contact_id), {})
 
     def record_open(self, row: Row[Any]) -> None:
         """Record that a recipient's page was opened, by a person or a program."""
         self._page_opens.record(row.campaign_id, row.id, now=datetime.now(UTC))
 
 
-def page_state(row: Row[Any], query: Mapping[str, str]) -> PageState:
+def page_state(row: Row[Any], query: Mapping[str, str], values: Mapping[str, str]) -> PageState:
     """Return the state of the page that a recipient sees now: the question, or the page behind it.
 
-    `query` may ask for another page or language, and says what was sent a moment ago.
+    `query` may ask for another page or language, and says what was sent a moment ago. `values` are those of `values_of`.
     """
     is_about, language, sent = ABOUT in query, query.get("lang", ""), query.get("sent", "")
     return PageState(
@@ -166,7 +179,24 @@ def page_state(row: Row[Any], query: Mapping[str, str]) -> PageState:
         is_about=is_about,
         list_id=row.list_id if is_about else None,
         own_answer=row.own_answer,
+        values=tuple(sorted(values.items())),
     )
+
+
+def first_message(session: Session, campaign_id: int, content: Content, values: Mapping[str, str]) -> str:
+    """Return the campaign's first message for its page where its answers promise, such as to come, or it differs by person.
+
+    "" for others, whose page says by itself what is asked, and where two texts are tried out.
+    """
+    query = select(Step.text, Step.text_b, Step.texts, Campaign.fields).join(Campaign)
+    step = session.execute(query.where(Step.campaign_id == campaign_id, Step.number == 1)).first()
+    if step is None or step.text_b or not (step.fields or content.words.promised):
+        return ""
+    translated = (step.texts or {}).get(content.language)
+    message = repeat_message(translated or step.text, step.fields or {}, values)
+    if translated or content.language == VIETNAMESE:
+        return message
+    return Markup('<span lang="vi">{}</span>').format(message)
 
 
 def content_of(session: Session, campaign_id: int, language: str | None = None) -> Content:
@@ -219,6 +249,7 @@ class PageState:
     is_about: bool = False
     list_id: int | None = None  # the person's list; only on the page that names its organisation
     own_answer: int | None = None  # which of the campaign's own answers was given
+    values: tuple[tuple[str, str], ...] = ()  # of the person, in the fields of the campaign's texts
 
     @property
     def said(self) -> str | None:
@@ -261,10 +292,10 @@ def site_of(settings: Settings) -> Site:
 class PageCache:
     """Cache of pages, which it writes when they are first shown.
 
-    `load` returns a campaign's content in a language, and an organisation's name.
+    `load` returns a campaign's content in a language, an organisation's name, and the message that the page repeats.
     """
 
-    def __init__(self, load: Callable[[PageState], tuple[Content, str]], site: Site) -> None:
+    def __init__(self, load: Callable[[PageState], tuple[Content, str, str]], site: Site) -> None:
         self._load = load
         self._site = site
         self._lock = Lock()
@@ -285,8 +316,8 @@ class PageCache:
         return page
 
     def _write_page(self, state: PageState) -> bytes:
-        content, organisation = self._load(state)
-        return write_page(state, content, organisation, self._site)
+        content, organisation, message = self._load(state)
+        return write_page(state, content, organisation, self._site, message=message)
 
 
 def write_page(
@@ -295,6 +326,7 @@ def write_page(
     organisation: str,
     site: Site,
     *,
+    message: str = "",
     preview: PagePreview | None = None,
 ) -> bytes:
     """Write one page as it is sent; with `preview` as it is tried out on the admin site."""
@@ -338,6 +370,7 @@ def write_page(
         lang=content.language,
         languages={code: LANGUAGES[code] for code in content.languages if code != content.language},
         content=content,
+        message=message,
         mark=mark,
         say=say,
         given=given,
@@ -396,7 +429,8 @@ class AnswerPageApp:
             row = await self._lookups.find(recipient_id)
         except Exception:
             return None  # the other application meets it as well, and shows an error page
-        page = self._service.pages.cached(page_state(row, {})) if row else None
+        # What differs by person takes another look into the database.
+        page = self._service.pages.cached(page_state(row, {}, {})) if row and not row.fields else None
         if row and page:
             self._service.record_open(row)
         return page

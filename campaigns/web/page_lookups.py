@@ -41,6 +41,9 @@ _RECIPIENTS = (
         Recipient.campaign_id,
         Campaign.launched_at,
         Campaign.corrected_at,
+        Campaign.fields,
+        Recipient.contact_id,
+        literal(1).label("step_id"),  # of whichever step, for `read_list_values`
         Recipient.list_id,
         Recipient.answer,
         Recipient.own_answer,

@@ -28,14 +28,14 @@ def draw_bars(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
         bars = _bars([(line.name, line.share) for line in lines])
         is_entered = snapshot.places_basis is ShareBasis.ENTERED
         base = f"số {template.owners or 'người thuộc diện'}" if is_entered else "số người được nhắn tin"
-        title = f"Hình {len(charts) + 1}. Tỷ lệ người dân tự khai báo đã {template.done} trên {base}"
+        title = f"Hình {len(charts) + 1}. Tỷ lệ người dân {snapshot.did(template.done)} trên {base}"
         charts.append(_draw_shares("reported", title, bars, goal))
     if len(snapshot.days) > 1:
         bars = tuple(Bar(short_day(day)[:-5], float(count), cell(count)) for day, count in snapshot.days)
         charts.append(
             Chart(
                 "days",
-                f"Hình {len(charts) + 1}. Số người tự khai báo đã {template.done}, cộng dồn đến từng ngày",
+                f"Hình {len(charts) + 1}. Số người {snapshot.did(template.done)}, cộng dồn đến từng ngày",
                 bars,
                 _describe(bars),
                 is_share=False,

@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from campaigns.rules.activities import ActivityKind
 from campaigns.rules.progress import ShareBasis
+from campaigns.rules.promises import short_answer
 from campaigns.rules.reports.charts import draw_bars
 from campaigns.rules.reports.document import (
     ACTIVITY_NAMES,
@@ -121,6 +122,11 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
+def _upper(text: str) -> str:
+    """Raise the first letter, for a heading."""
+    return text[:1].upper() + text[1:]
+
+
 def until(snapshot: Snapshot) -> str:
     """Return the snapshot's time as: 13 giờ 30 phút, ngày 20 tháng 8 năm 2020."""
     return f"{hour(datetime.fromisoformat(snapshot.as_of))}, {long_day(snapshot.as_of[:10])}"
@@ -134,6 +140,7 @@ _MOST_SLOW = 5
 def _headline(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
     """Return the headline against its goal, what checks leave of it, the slowest places, and the day's remark."""
     lines = [
+        *([f"{promised_text(snapshot)}."] if snapshot.promised else []),
         f"{_result(snapshot, template)}{_against_goal(snapshot)}.",
         *_checked(snapshot, template),
         *([text] if (text := _slowest(snapshot)) else []),
@@ -147,12 +154,28 @@ def _headline(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> lis
     ]
 
 
+def promised_text(snapshot: Snapshot) -> str:
+    """Return what people promised and answered, and how many of those recorded had promised; "" where none promise."""
+    figures = snapshot.promised
+    if figures is None:
+        return ""
+    first, *others = figures.answers
+    told = [
+        f"Báo {short_answer(first.text)} {said(first.people)}/{said(figures.recipients)} người",
+        *(f"{short_answer(each.text)} {said(each.people)}" for each in others),
+        *([f"trả lời khác {said(figures.others)}"] if figures.others else []),
+        f"chưa trả lời {said(figures.unanswered)}",
+    ]
+    kept = f". Trong {said(figures.done)} người được ghi nhận có {said(figures.kept)} người đã báo trước"
+    return "; ".join(told) + (kept if figures.done else "")
+
+
 def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
     head, headline = snapshot.head, snapshot.headline
     owners = headline.owners if headline else None
     if not snapshot.whole.reported.recipients:
         return "Chưa triển khai nhắn tin vận động"
-    text = f"{said(head.installed)} người tự khai báo đã {template.done}"
+    text = f"{said(head.installed)} người {snapshot.did(template.done)}"
     if owners:
         text += (
             f" trên {said(owners.count)} {template.owners or 'người thuộc diện vận động'} "
@@ -277,7 +300,7 @@ def _outreach(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
         Column("Đã gửi", 11),
         Column("Đến máy", 11),
         Column("Trả lời", 11),
-        Column(f"Tự khai báo đã {template.done}", 12),
+        Column(_upper(snapshot.did(template.done)), 12),
     )
     rows = tuple(
         (
@@ -340,7 +363,8 @@ def residents(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
     if snapshot.residents:
         by = f", đến hết ngày {short_day(snapshot.residents.until)}" if snapshot.residents.until else ""
         goal = f" (mục tiêu tối thiểu {percent(snapshot.residents.share, is_exact=True)}{by})"
-    reported = f"Số liệu người dân tự khai báo: {_self_reported(snapshot, template)}"
+    source = "Số liệu được ghi nhận" if snapshot.promised else "Số liệu người dân tự khai báo"
+    reported = f"{source}: {_self_reported(snapshot, template)}"
     told = [reported]
     if snapshot.has_sources:
         told = [
@@ -350,7 +374,7 @@ def residents(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
         ]
     if len(snapshot.campaigns) > 1:
         told.append(
-            f"Số liệu tự khai báo gộp {said(len(snapshot.campaigns))} đợt nhắn tin, mỗi số điện thoại tính là một người: "
+            f"Số liệu trên gộp {said(len(snapshot.campaigns))} đợt nhắn tin, mỗi số điện thoại tính là một người: "
             "qua các đợt chỉ tính một lần, người nhận tin ở hai số được tính theo từng số."
         )
     return [
@@ -358,18 +382,22 @@ def residents(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
         *map(Paragraph, told),
         _by_district(snapshot, template),
         *draw_bars(snapshot, template),
-        *_own_answers(snapshot),
+        *_own_answers(snapshot, template),
     ]
 
 
-def _own_answers(snapshot: Snapshot) -> list[Block]:
+def _own_answers(snapshot: Snapshot, template: ReportTemplate) -> list[Block]:
     """Return how many people gave each of the drive's own answers to its question."""
     if not snapshot.own:
         return []
     answered = snapshot.whole.reported.answered
-    counts = [(each.text, each.people) for each in snapshot.own.answers]
-    if rest := answered - sum(people for _text, people in counts):
-        counts.append(("Trả lời khác, kể cả từ chối nhận tin", rest))
+    counts, figures = [(each.text, each.people) for each in snapshot.own.answers], snapshot.promised
+    rest = answered - sum(people for _text, people in counts)
+    others = figures.others if figures else rest
+    if others:
+        counts.append(("Trả lời khác, kể cả từ chối nhận tin", others))
+    if rest > others:
+        counts.append((f"{_upper(snapshot.did(template.done))}, trước đó chưa trả lời", rest - others))
     rows = [(str(n), *_of_answered(*each, answered)) for n, each in enumerate(counts, 1)]
     columns = (
         Column("TT", 6, Alignment.CENTER),
@@ -428,9 +456,9 @@ def _self_reported(snapshot: Snapshot, template: ReportTemplate) -> str:
     if not total.recipients:
         return "chưa triển khai nhắn tin vận động."
     if snapshot.headline is None or not snapshot.headline.is_entered:
-        return f"{said(total.reported)} người tự khai báo đã {template.done}, như nêu tại mục 1."
+        return f"{said(total.reported)} người {snapshot.did(template.done)}, như nêu tại mục 1."
     text = (
-        f"{said(total.reported)} người tự khai báo đã {template.done}. Tính riêng trên {said(total.could)} "
+        f"{said(total.reported)} người {snapshot.did(template.done)}. Tính riêng trên {said(total.could)} "
         f"{_recipients(snapshot, template)}"
     )
     return f"{text}: {percent(total.share)}." if total.share is not None else f"{text}."

@@ -15,6 +15,7 @@ from typing import Any
 
 from campaigns.rules.goals import Denominator
 from campaigns.rules.progress import PlaceCounts, RankRow, ShareBasis, measure_line
+from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from outreach.rules.stored_data import read_stored
 
 
@@ -193,19 +194,11 @@ class CheckedReports:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnAnswerCount:
-    """How many people gave one of a drive's own answers."""
-
-    text: str
-    people: int
-
-
-@dataclass(frozen=True, slots=True)
 class OwnAnswerFigures:
     """Counts by the own answers of a drive to its question, each number once, by its last answer."""
 
     question: str
-    answers: tuple[OwnAnswerCount, ...]
+    answers: tuple[OwnCount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +236,21 @@ class Snapshot:
         headline = self.headline or Headline(None, None, is_entered=False, owners=None)
         basis = ShareBasis.ENTERED if headline.is_entered else ShareBasis.RECIPIENTS
         return _measure(self.whole, headline.owners, goal=headline.goal, basis=basis)
+
+    @property
+    def promised(self) -> PromisedFigures | None:
+        """Return what people promised and kept; None where no own answer promises."""
+        told = self.whole.reported
+        return read_promised(
+            self.own.answers if self.own else (),
+            recipients=told.recipients,
+            answered=told.answered,
+            done=told.reported,
+        )
+
+    def did(self, done: str) -> str:
+        """Return what is said of those who have done it: they report it, or where people promise, it is recorded."""
+        return f"{'được ghi nhận' if self.promised else 'tự khai báo'} đã {done}"
 
     @property
     def places_basis(self) -> ShareBasis:
@@ -291,6 +299,9 @@ class Snapshot:
         for entry in (*data["bodies"], *data["campaigns"]):
             if entry["id"] is None:  # as in the frozen data, else the digest would differ
                 del entry["id"]
+        for each in data["own"]["answers"] if data["own"] else ():
+            if not each["means"]:
+                del each["done"], each["means"]
         return {name: value for name, value in data.items() if name not in usual or value != usual[name]}
 
     @property

@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import select, true, update
 
 from admin.app import create_app
-from campaigns.analytics.progress_counts import count_answers, count_own_answers
+from campaigns.analytics.own_counts import count_answers, count_own_answers
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign
 from outreach.accounts.organisations import create_organisation
@@ -224,7 +224,7 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     with world.runtime.db.read() as session:
         own = {
             str(number): people
-            for (_label, number), people in count_answers(session, campaign, seen=true()).items()
+            for (_label, number), people in count_answers(session, [campaign], seen=true())[campaign].items()
         }
         of_drive = count_own_answers(session, [session.get_one(Campaign, campaign)], as_of=datetime.now(UTC))
         assert (own["1"], of_drive[0].people) == (2, 2), "one campaign's totals and a drive's last answers"
@@ -264,3 +264,22 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     )
     assert last() is None, "nothing is left that could be undone"
     assert [each.details["rows"] for each in entries(world, "campaign.undo_came")] == [1, 1]
+
+
+def test_who_promised_and_who_came_are_told_alike_on_every_page_and_without_a_goal_nobody_set(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    signed_in(client, AUTHOR)
+    came = [str(world.recipient(number(n), campaign).id) for n in (11, 15)]  # the second had not answered
+    post(client, f"/admin/campaigns/{campaign}/hand-over/came", came=came)
+    said = ["Báo sẽ đến 2/5", "không đến được 1", "cần giúp đi lại 0", "trả lời khác 1", "chưa trả lời 0"]
+    done = "Ghi nhận đã đến dự: 2 người (trong đó 1 người đã báo trước)"
+    for page in ("/admin/", "/admin/progress/"):
+        text = " ".join(re.sub(r"<[^>]*>", "", client.get(page).text).split())
+        assert f"{said[0]} {' · '.join(said[1:])}{done}" in text, page
+        for word in ("tự khai báo", "Chưa đặt mục tiêu", "Còn thiếu", "so với mục tiêu"):
+            assert word not in text, f"{page}: {word}"
+    assert f"{said[0]}, đã đến dự 2<" in client.get("/admin/campaigns/").text
+    card = client.get(f"/admin/campaigns/{campaign}/").text
+    assert "Trả lời khác" not in card, "an opt-out is named there, and who came alone is no other answer"
+    assert "Đã đến dự</a> <strong>2</strong> (trong đó 1 người" in card

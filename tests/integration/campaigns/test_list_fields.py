@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, select
 
+from admin.app import create_app
 from campaigns.delivery.claim_messages import claim
 from campaigns.delivery.streams import Stream
 from campaigns.lifecycle import perform_action, prepare_correcting_campaign
@@ -20,6 +21,7 @@ from campaigns.planning.kinds import load_kinds
 from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.draft import read_draft
+from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import CampaignAction
 from outreach.imports.change_list import split_list
 from outreach.imports.undo_import import undo_import
@@ -61,6 +63,13 @@ def test_each_person_reads_their_own_values_and_others_the_substitute(world: Wor
         number(2): "Mời Y Rơ đến lúc 9h: LINK TC từ chối",
         number(3): "Mời Y Hlan đến lúc giờ hành chính: LINK TC từ chối",
     }
+    page, cipher = (
+        create_app(world.runtime.settings, runtime=world.runtime).test_client(),
+        LinkCipher(world.runtime.settings.secret_key),
+    )
+    for n, told in ((1, "Mời đến lúc 8h tại Thôn 1"), (3, "Mời đến lúc giờ hành chính")):
+        shown = page.get(f"/{cipher.token(world.recipient(number(n), campaign_id).id)}").text
+        assert f'<p class="message">{told}</p>' in shown, "the page says which meeting, and names nobody"
     with world.runtime.db.read() as session:
         campaign = session.get_one(Campaign, campaign_id)
         facts = facts_of_campaign(session, campaign)

@@ -161,7 +161,7 @@ def on_leaders_page(world: World) -> dict[str, int]:
     with world.runtime.db.read() as session:
         drive = session.get_one(Drive, world.drive("khao-sat"))
         page = read_progress(session, drive, user=user, redis=redis, now=datetime.now(UTC))
-    return dict(page.own_answers) if page else {}
+    return {each.text: each.people for each in page.own_answers} if page else {}
 
 
 def test_a_persons_export_has_the_words_of_their_answers(world: World) -> None:

@@ -23,13 +23,13 @@ from python_calamine import CalamineWorkbook
 from campaigns.models.reports import FileKind
 from campaigns.reports.documents import build_files, words_of
 from campaigns.reports.writers.pdf import write_pdf
+from campaigns.rules.promises import OwnCount
 from campaigns.rules.reports.changes import ChangeKind, find_changes
 from campaigns.rules.reports.compose import compose, compose_correction
 from campaigns.rules.reports.document import Paragraph, long_day, percent, said, short_day
 from campaigns.rules.reports.snapshot import (
     OfficialInstallFigure,
     Outreach,
-    OwnAnswerCount,
     OwnAnswerFigures,
     Snapshot,
     read_snapshot,
@@ -323,7 +323,7 @@ def full() -> Snapshot:
             replace(plain.campaigns[0], id=n, delivered=900 + n, launched_on=f"2020-08-0{n}") for n in (1, 2)
         ),
         outreach=(Outreach("radio", 12, 3, 50),),
-        own=OwnAnswerFigures("Hài lòng không?", (OwnAnswerCount("Có", 500), OwnAnswerCount("Không", 150))),
+        own=OwnAnswerFigures("Hài lòng không?", (OwnCount("Có", 500), OwnCount("Không", 150))),
     )
 
 

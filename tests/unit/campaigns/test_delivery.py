@@ -17,6 +17,7 @@ from campaigns.rules.delivery import (
     hash_content,
     is_out_of_retries,
     refusal_reason,
+    repeat_message,
 )
 from campaigns.rules.states import MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
@@ -167,3 +168,20 @@ def test_an_answer_to_a_resident_outlasts_a_fault_of_the_account(
 def test_an_answer_to_a_resident_is_tried_for_a_day_at_least() -> None:
     waits = [back_off_s(times, None, seed=0) for times in range(1499)]
     assert sum(waits) > timedelta(hours=24).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "Mời [{name} ]họp lúc {giờ} ở thôn 1: {link} Trả lời: 1 sẽ đến, TC từ chối",
+            "Mời họp lúc 8h ở thôn 1",
+        ),
+        ("Moi ong/ba {name} hop luc {giờ}. Tra loi 1. {link} TC tu choi", "Moi ong/ba hop luc 8h."),
+        ("Soạn 1 nếu đến lúc {giờ}", "Soạn 1 nếu đến lúc 8h"),
+    ],
+)
+def test_a_page_repeats_what_a_message_said_without_the_name_the_link_and_the_answers(
+    text: str, told: str
+) -> None:
+    assert repeat_message(text, {"giờ": "9h"}, {"giờ": "8h"}) == told

@@ -11,6 +11,7 @@ from campaigns.rules.content import page_choices, read_content
 from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import (
     GivenAnswer,
+    counted_own,
     find_own_answer,
     is_of_drive_only,
     read_among,
@@ -258,3 +259,19 @@ def test_a_question_without_answers_in_words_is_not_answered_by_a_bare_yes() -> 
     kind = read_content(load_kinds()["khao-sat"])
     asked = "Ông/bà có hài lòng không?"
     assert read_among("có", understand("có", kind.vocabulary), kind.own_answers, asked=asked)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "counted"),
+    [
+        ("moi-du", [(Label.NOT_YET, 1), (Label.INSTALLED, None)], 1),
+        ("hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, None)], 1),
+        ("hen-tiem", [(Label.NOT_YET, 1), (Label.INSTALLED, 3)], 3),  # their own word
+        ("hen-tiem", [(Label.INSTALLED, None)], None),
+        ("khao-sat", [(Label.INSTALLED, 2), (Label.INSTALLED, None)], None),
+    ],
+)
+def test_who_is_recorded_as_done_still_counts_as_having_promised_it(
+    kind: str, given: list[tuple[Label, int | None]], counted: int | None
+) -> None:
+    assert counted_own(given, load_kinds()[kind]) == counted

@@ -7,7 +7,8 @@ import pytest
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import merge
 from campaigns.rules.content_texts import find_text_errors
-from campaigns.rules.promises import is_promise
+from campaigns.rules.promises import OwnCount, is_promise, read_promised, short_answer
+from campaigns.rules.replies.labels import Label
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,32 @@ def test_a_button_that_counts_as_done_may_not_promise(kind: str) -> None:
 def test_in_a_kind_that_asks_for_a_promise_it_may() -> None:
     asking = {"words": {"done": "nhận lời"}, "answers": {"installed": {"button": "Tôi sẽ đến"}}}
     assert find_text_errors(merge(load_kinds()["tiem-chung"], asking)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Tôi sẽ đến", "sẽ đến"),
+        ("Tôi xin vắng mặt", "vắng mặt"),
+        ("Gia đình tôi sẽ đi", "sẽ đi"),
+        ("Sẽ đến", "Sẽ đến"),
+    ],
+)
+def test_an_answer_is_told_of_somebody_without_naming_them(text: str, told: str) -> None:
+    assert short_answer(text) == told
+
+
+def test_who_is_recorded_without_having_answered_is_no_other_answer() -> None:
+    counts = [
+        OwnCount("Tôi không đến được", 1, 0, Label.NO_SMARTPHONE),
+        OwnCount("Tôi sẽ đến", 4, 3, Label.NOT_YET),
+        OwnCount("Tôi đã tiêm rồi", 2, 2, Label.INSTALLED),
+    ]
+    figures = read_promised(counts, recipients=75, answered=10, done=7)  # 2 recorded alone, 1 other
+    assert figures is not None
+    assert [(each.text, each.people) for each in figures.answers] == [
+        ("Tôi sẽ đến", 4),
+        ("Tôi không đến được", 1),
+    ]
+    assert (figures.others, figures.unanswered, figures.done, figures.kept) == (1, 65, 7, 3)
+    assert read_promised(counts[::2], recipients=75, answered=3, done=2) is None, "nobody promises"
