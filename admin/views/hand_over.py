@@ -86,7 +86,7 @@ class HandOverForm(ChoiceForm):
 
 class ReturnedForm(Form):
     file = FileField(
-        _l("Danh sách nộp về, có cột đánh x"),
+        _l("Danh sách đã điểm danh, có cột đánh x"),
         missing=_l("Hãy chọn tệp danh sách đã đánh dấu."),
         codes=("hand_over_not_returned", "hand_over_nobody_marked"),
     )

@@ -221,7 +221,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Column.SMARTPHONE: _l("Có điện thoại thông minh"),
         Column.LANGUAGE: _l("Ngôn ngữ"),
         Column.CORRECTS: _l("Mã dòng của tệp cần sửa"),
-        PREFIX: _l("Điền vào tin nhắn, tên là"),
+        PREFIX: _l("Dùng để điền vào tin nhắn, đặt tên là"),
     },
     "unfit": {
         Unfit.LONG: _l("dài quá 60 ký tự"),

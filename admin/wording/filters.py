@@ -170,7 +170,7 @@ def label_of(value: Any, family: str, kind: str = "") -> str:
         if key in ("answer.not_yet", "found.not_yet"):
             return _("Chưa %(done)s", done=kind_words(kind).done)
     if key == "answer.no_smartphone" and not (kind and kind_has_app(kind)):
-        return _("Không làm được")
+        return kind_words(kind).unable or _("Không làm được")
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
 
 

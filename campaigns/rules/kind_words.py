@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.rules.promises import is_promise
+from campaigns.rules.promises import is_promise, short_answer
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign
 
@@ -28,6 +28,7 @@ class KindWords:
     agency has to say how many of its staff they are; empty where all of its staff count. `agencies`: whether agencies
     report, and figures are published by authorities. `goal`: whether a share is to be reached; a survey has none.
     `promised`: some answer promises, so who has done it is what was recorded, by whomever, and not a report of their own.
+    `unable`: the kind's own words for who cannot do it, where one of its answers says so.
     """
 
     done: str = DONE
@@ -35,6 +36,7 @@ class KindWords:
     agencies: bool = False
     goal: bool = True
     promised: bool = False
+    unable: str = ""
 
     @property
     def counted(self) -> str:
@@ -56,14 +58,17 @@ def read_words(content: Mapping[str, Any]) -> KindWords:
     if max(len(done), len(owners)) > _LONGEST:
         raise BadCampaign("content_words_table_wrong")
     own = content.get("own_answers")
+    answers = [
+        (str(parts.get("means", "")), str(parts.get("text", "")))
+        for parts in (own.values() if isinstance(own, Mapping) else ())
+        if isinstance(parts, Mapping)
+    ]
+    unable = [short_answer(text) for means, text in answers if means == Label.NO_SMARTPHONE]
     return KindWords(
         done or DONE,
         owners,
         agencies=bool(table.get("agencies", False)),
         goal=bool(table.get("goal", True)),
-        promised=any(
-            parts.get("means") == Label.NOT_YET and is_promise(str(parts.get("text", "")))
-            for parts in (own.values() if isinstance(own, Mapping) else ())
-            if isinstance(parts, Mapping)
-        ),
+        promised=any(means == Label.NOT_YET and is_promise(text) for means, text in answers),
+        unable=unable[0][:1].upper() + unable[0][1:] if len(unable) == 1 else "",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenAs
-from tests.browser.fixtures import AUTHOR, LEADER
+from tests.browser.fixtures import APPROVER, AUTHOR, LEADER
 from tests.browser.page_checks import PHONE, ask_axe, open_card
 from tests.browser.running_site import Office
 
@@ -55,6 +55,19 @@ def test_dangerous_press_asks_and_escape_does_nothing(office: Office, page_as: O
     expect(discard).to_be_focused()
     page.reload()
     expect(page.locator("[data-campaign-state]").first).to_have_text("Bản nháp")
+
+
+def test_on_a_phone_the_due_action_stays_in_the_bar_below(office: Office, page_as: OpenAs) -> None:
+    page = page_as(APPROVER, size=PHONE).open(f"/admin/campaigns/{office.made['submitted']}/")
+    due = page.locator(".due button")
+    expect(due).to_have_text("Duyệt")
+    for _place in ("top", "bottom"):
+        expect(due).to_be_in_viewport(ratio=1)
+        page.keyboard.press("End")
+    due.click()
+    expect(page.get_by_role("dialog")).to_contain_text("Đồng ý gửi tin này")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
 
 
 def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(

@@ -173,9 +173,10 @@ def test_what_was_said_of_another_campaign_of_the_drive_counts_for_its_lists(
 
 def test_a_list_about_health_is_opened_on_record_first(world: World, client: FlaskClient) -> None:
     world.add_people(2)
-    campaign = world.launch(
-        kind="tiem-chung", text="Mời ông/bà đi tiêm. Trả lời 1 hoặc 2.", window=["00:00", "24:00"]
-    )
+    text = "Moi ong/ba di tiem. Tra loi 1 hoac 2."
+    campaign = world.launch(kind="hen-tiem", text=text, content={"asked": "tiêm"}, window=["00:00", "24:00"])
+    world.send()
+    world.reply(number(0), "1", gateway_id="SM1")
     page = f"/admin/campaigns/{campaign}/hand-over/"
     signed_in(client, AUTHOR)
     assert listed(client.get(page).text) == []
@@ -185,6 +186,12 @@ def test_a_list_about_health_is_opened_on_record_first(world: World, client: Fla
     )
     assert listed(client.get(page).text) == ["A Thun 0", "A Thun 1"]
     assert len(entries(world, "campaign.see_answers")) == 1
+    everybody = [str(world.recipient(number(n), campaign).id) for n in (0, 1)]
+    post(client, f"{page}came", came=everybody)
+    card = client.get(f"/admin/campaigns/{campaign}/").text
+    assert f'href="{page}?answer=own-1">Tôi sẽ đến</a> <strong>1</strong>' in card
+    assert f'href="{page}?answer=installed">Đã tiêm</a> <strong>2</strong> (trong đó 1 người' in card
+    assert listed(client.get(f"{page}?answer=installed").text) == ["A Thun 0", "A Thun 1"]
 
 
 @both_databases
