@@ -349,10 +349,7 @@ def _figures(issue: ReportIssue, form: ReportTemplate) -> str:
     head, whole = snapshot.head, snapshot.whole
     result = "chưa có số liệu"
     if head.share is not None:
-        did = "được ghi nhận" if snapshot.promised else "tự khai báo"
-        result = (
-            f"{said(head.installed)}/{said(head.denominator or 0)} người {did}, đạt {percent(head.share)}"
-        )
+        result = f"{said(head.installed)}/{said(head.denominator or 0)} người {snapshot.told}, đạt {percent(head.share)}"
         if snapshot.headline and snapshot.headline.goal is not None:
             result += f" (mục tiêu {percent(snapshot.headline.goal, is_exact=True)})"
     installed, owners, _known = staff_total(snapshot.agencies)

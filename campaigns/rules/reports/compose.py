@@ -162,7 +162,7 @@ def appendices(snapshot: Snapshot, template: ReportTemplate, *, reference: str) 
             )
         )
     if snapshot.bodies:
-        parts.append(("Số liệu tự khai báo theo danh sách của các tổ chức", _bodies(snapshot), False))
+        parts.append((f"Số liệu {snapshot.told} theo danh sách của các tổ chức", _bodies(snapshot), False))
     return tuple(
         Appendix(f"Phụ lục {_ROMAN[n]}", subject.upper(), reference, blocks, is_landscape=is_landscape)
         for n, (subject, blocks, is_landscape) in enumerate(parts)
@@ -214,7 +214,7 @@ def _communes(
         Column("Tính đến ngày", 11, Alignment.CENTER),
         Column(owners_heading(template), 11),
         Column("Tỷ lệ chính thức", 8),
-        *reported_columns(basis),
+        *reported_columns(basis, snapshot.told),
     )
     names = {place.code: place.name for place in snapshot.districts}
     rows = []
@@ -242,7 +242,7 @@ def _bodies(snapshot: Snapshot) -> tuple[Block, ...]:
         Column("TT", 6, Alignment.CENTER),
         Column("Tổ chức", 44, Alignment.LEFT),
         Column("Đã trả lời", 12),
-        *reported_columns(ShareBasis.RECIPIENTS),
+        *reported_columns(ShareBasis.RECIPIENTS, snapshot.told),
     )
     rows = tuple(
         (str(n), body.name, body.reported.answered, *reported_cells(body.reported))

@@ -333,7 +333,7 @@ def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
     aim = snapshot.headline.goal if snapshot.headline else None
     if not snapshot.has_sources and missing and aim:
         lines.append(
-            f"Theo số người tự khai báo, còn thiếu {said(missing)} người so với mục tiêu {percent(aim, is_exact=True)}."
+            f"Theo số người {snapshot.told}, còn thiếu {said(missing)} người so với mục tiêu {percent(aim, is_exact=True)}."
         )
     known = [
         agency
@@ -363,8 +363,7 @@ def residents(snapshot: Snapshot, template: ReportTemplate, n: int) -> list[Bloc
     if snapshot.residents:
         by = f", đến hết ngày {short_day(snapshot.residents.until)}" if snapshot.residents.until else ""
         goal = f" (mục tiêu tối thiểu {percent(snapshot.residents.share, is_exact=True)}{by})"
-    source = "Số liệu được ghi nhận" if snapshot.promised else "Số liệu người dân tự khai báo"
-    reported = f"{source}: {_self_reported(snapshot, template)}"
+    reported = f"Số liệu người dân {snapshot.told}: {_self_reported(snapshot, template)}"
     told = [reported]
     if snapshot.has_sources:
         told = [
@@ -479,7 +478,7 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
         Column("Tính đến ngày", 16, Alignment.CENTER),  # a bold date in one line
         Column(owners_heading(template), 12),
         Column("Tỷ lệ chính thức", 10),
-        *reported_columns(basis),
+        *reported_columns(basis, snapshot.told),
     )
     rows = [place_row(str(n), place.name, place, basis) for n, place in enumerate(snapshot.districts, 1)]
     if (unknown := snapshot.unknown_place) is not None:
@@ -496,11 +495,11 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
     return without_empty_columns(table)
 
 
-def reported_columns(basis: ShareBasis) -> tuple[Column, ...]:
+def reported_columns(basis: ShareBasis, told: str) -> tuple[Column, ...]:
     """Return the columns of `reported_cells`."""
     if basis is ShareBasis.ENTERED:
-        return (Column("Tự khai báo", 9), Column("Tỷ lệ tự khai báo", 10))
-    return (Column("Tự khai báo", 9), Column("Trên số được nhắn tin", 10), Column("Tỷ lệ tự khai báo", 10))
+        return (Column(_upper(told), 9), Column(f"Tỷ lệ {told}", 10))
+    return (Column(_upper(told), 9), Column("Trên số được nhắn tin", 10), Column(f"Tỷ lệ {told}", 10))
 
 
 def owners_heading(template: ReportTemplate) -> str:

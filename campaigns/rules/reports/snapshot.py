@@ -248,9 +248,14 @@ class Snapshot:
             done=told.reported,
         )
 
+    @property
+    def told(self) -> str:
+        """Return how those are known who have done it: they report it, or where people promise, it is recorded."""
+        return "được ghi nhận" if self.promised else "tự khai báo"
+
     def did(self, done: str) -> str:
-        """Return what is said of those who have done it: they report it, or where people promise, it is recorded."""
-        return f"{'được ghi nhận' if self.promised else 'tự khai báo'} đã {done}"
+        """Return what is said of those who have done it."""
+        return f"{self.told} đã {done}"
 
     @property
     def places_basis(self) -> ShareBasis:

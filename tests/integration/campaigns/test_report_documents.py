@@ -24,6 +24,7 @@ from campaigns.models.reports import FileKind
 from campaigns.reports.documents import build_files, words_of
 from campaigns.reports.writers.pdf import write_pdf
 from campaigns.rules.promises import OwnCount
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.changes import ChangeKind, find_changes
 from campaigns.rules.reports.compose import compose, compose_correction
 from campaigns.rules.reports.document import Paragraph, long_day, percent, said, short_day
@@ -325,6 +326,21 @@ def full() -> Snapshot:
         outreach=(Outreach("radio", 12, 3, 50),),
         own=OwnAnswerFigures("Hài lòng không?", (OwnCount("Có", 500), OwnCount("Không", 150))),
     )
+
+
+def test_where_people_promise_the_report_leads_with_it_and_calls_nobody_recorded_a_self_report() -> None:
+    promise = OwnCount("Tôi sẽ đến", 500, 300, Label.NOT_YET)
+    answers = (promise, OwnCount("Tôi không đến được", 150, 0, Label.NO_SMARTPHONE))
+    plain = sample()
+    invited = replace(plain, own=OwnAnswerFigures("Có đến được không?", answers), has_sources=False)
+    told = invited.whole.reported
+    text = " ".join(each.text for each in compose(invited, FORM).blocks if isinstance(each, Paragraph))
+    assert f"Báo sẽ đến 500/{said(told.recipients)} người; không đến được 150; " in text
+    assert f"Trong {said(told.reported)} người được ghi nhận có 300 người đã báo trước" in text
+    assert "tự khai báo" not in text
+    assert read_snapshot(invited.as_data()) == invited
+    surveyed = replace(plain, own=OwnAnswerFigures("Hài lòng không?", (OwnCount("Có", 500),)))
+    assert [*surveyed.as_data()["own"]["answers"]] == [{"text": "Có", "people": 500}], "as stored before"
 
 
 def altered(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, Any]]:
