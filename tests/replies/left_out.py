@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from campaigns.rules.replies import model
 from tests.replies.data import read_authors, read_training
 from tests.replies.report import KINDS, measure
 from tests.replies.train import train
+from tests.replies.weights import use_weights, write_weights
 
 
 def main() -> None:
@@ -18,8 +18,8 @@ def main() -> None:
         known = [each for each in training if each.kind != kind]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "weights.bin"
-            model.write_weights(path, train(known))
-            model.use_weights(path)
+            write_weights(path, train(known))
+            use_weights(path)
             lines = measure([each for each in measured if each.kind == kind])
             print(f"{kind}, trained without it:", *lines, sep="\n  ", flush=True)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import repeat
 from pathlib import Path
@@ -36,8 +36,11 @@ RULES_SURE = 0.7
 """From this confidence of the rules on, what they say has a weight of its own."""
 LIMITS = "t"
 """Row of the file that holds what `load_limits` returns, in thousandths, instead of weights."""
-WORDS_OF_DANGER = 3.5
-"""How much lower the score of urgency may be where words of danger stand: of the cries of unseen authors that have some, none is below."""
+WORDS_OF_DANGER = 2.0
+"""How much more urgent a reply is where words of danger stand, beside what was learned of each."""
+HELP_TELLS = 0.8
+LEAST_HELP = 0.03
+"""How much the chance that a reply asks for help at all counts for its urgency, and the chance below which less makes no difference."""
 START, END = "^", "$"
 LONGEST_PIECE = 5
 
@@ -74,12 +77,6 @@ def feature_of_pair(before: str, word: str) -> str:
     return f"s{unaccent_word(before)} {unaccent_word(word)}"
 
 
-def features_of_pairs(words: Sequence[str]) -> Iterator[str]:
-    """Yield the features of words with one or two others between them."""
-    for gap in (2, 3):
-        yield from map(feature_of_pair, words, words[gap:])
-
-
 def features_of_meaning(two_before: str, before: str, name: str) -> Iterator[str]:
     """Yield the features of a meaning after two others, the longest first: all three, two, one. "" stands before the start."""
     if two_before:
@@ -87,20 +84,6 @@ def features_of_meaning(two_before: str, before: str, name: str) -> Iterator[str
     if before:
         yield f"m{before} {name}"
     yield "m" + name
-
-
-def features_of(words: Sequence[str], meanings: Sequence[str], danger: frozenset[str]) -> Iterator[str]:
-    """Yield all features of a reply: `words` with the campaign's own replaced, its meanings, and what `find_danger` finds."""
-    padded = (START, *words, END)
-    for at in range(1, len(padded)):
-        yield from features_of_word(padded[at])
-        yield from features_of_border(padded[at - 1], padded[at])
-    yield from features_of_pairs(words)
-    yield f"n{min(len(words), 12)}"
-    padded = ("", "", START, *meanings, END)
-    for three in zip(padded, padded[1:], padded[2:], strict=False):
-        yield from features_of_meaning(*three)
-    yield from features_of_danger(danger)
 
 
 def rule_feature(label: Label, confidence: float) -> str:
@@ -113,45 +96,11 @@ def size_of(words: Sequence[str]) -> float:
     return math.sqrt(len(words) + 2)
 
 
-def pack(weights: Sequence[int]) -> int:
-    """Return ten signed weights as one integer."""
-    return sum((weight + _HALF) << (_WIDTH * column) for column, weight in enumerate((*weights, 1 - _HALF)))
-
-
 def unpack(total: int) -> list[int]:
     """Return the sums that one integer holds."""
     *columns, times = _columns(total.to_bytes(_SIZE, "little"))
     offset = times * _HALF
     return [column - offset for column in columns]
-
-
-def shorter_feature(name: str) -> str:
-    """Return the next that `features_of_joint` or `features_of_meaning` yields after a feature, "" if none."""
-    before, _, after = name[1:].partition(" ")
-    if name[0] == "m":
-        return "m" + after if after else ""
-    return f"c{before[1:]} {after}" if name[0] == "c" and len(before) > 1 and after else ""
-
-
-def add_shorter(weights: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
-    """Return the weights with those of all shorter features added, so that only the longest that is known need be looked up."""
-    found: dict[str, list[int]] = {}
-    for name in sorted(weights, key=len):
-        shorter = shorter_feature(name)
-        while shorter and shorter not in found:
-            shorter = shorter_feature(shorter)
-        less = found.get(shorter, [0] * COLUMNS)
-        found[name] = [one + other for one, other in zip(weights[name], less, strict=True)]
-    return found
-
-
-def write_weights(path: Path, weights: Mapping[str, Sequence[int]]) -> None:
-    """Write a file of weights: the names of the features, then their weights."""
-    names = "\n".join(weights).encode()
-    numbers = b"".join(
-        weight.to_bytes(2, "little", signed=True) for row in weights.values() for weight in row
-    )
-    path.write_bytes(zlib.compress(len(names).to_bytes(4, "little") + names + numbers, 9))
 
 
 @cache
@@ -255,24 +204,10 @@ def _weights_of_rules(label: Label, confidence: float) -> tuple[float, ...]:
 
 @cache
 def load_limits() -> tuple[float, ...]:
-    """Return for each label the least confidence with which it stands without an officer's look; last, the score from which a reply is a cry for help."""
+    """Return for each label the least confidence with which it stands without an officer's look; last, the `urgency` from which a reply is a cry for help."""
     return tuple(limit / 1000 for limit in unpack(load_weights()[LIMITS]))
 
 
-def use_weights(path: Path) -> None:
-    """Let another file's weights count, for measuring."""
-    global WEIGHTS
-    WEIGHTS = path
-    for cached in (
-        load_weights,
-        load_limits,
-        _weigh_word,
-        _weigh_joint,
-        _weigh_pair,
-        _weigh_apart,
-        _weigh_count,
-        _weigh_danger,
-        _weigh_meaning,
-        _weights_of_rules,
-    ):
-        cached.cache_clear()
+def urgency(score: float, chance_of_help: float, *, has_words: bool) -> float:
+    """Return how urgent a reply is: its score of urgency, how likely it asks for help, and whether words of danger stand in it."""
+    return score + HELP_TELLS * math.log(chance_of_help + LEAST_HELP) + WORDS_OF_DANGER * has_words

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from campaigns.rules.replies.classifier import BLUEZONE, LONGEST, Classification, Vocabulary, read_reply
 from campaigns.rules.replies.danger import find_danger, is_cry
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.model import LABELS, WORDS_OF_DANGER, load_limits, weigh
+from campaigns.rules.replies.model import LABELS, load_limits, urgency, weigh
 from campaigns.rules.replies.words import is_vietnamese
 
 
@@ -49,8 +49,9 @@ def score_reply(text: str, vocabulary: Vocabulary) -> Scores:
     top = max(scores)
     likely = [math.exp(score - top) for score in scores]
     whole = sum(likely)
-    limit = load_limits()[-1] - (WORDS_OF_DANGER if is_cry(danger) else 0)
-    return Scores([each / whole for each in likely], cry >= limit, reading.reply)
+    likely = [each / whole for each in likely]
+    is_urgent = urgency(cry, likely[_NEED_HELP], has_words=is_cry(danger)) >= load_limits()[-1]
+    return Scores(likely, is_urgent, reading.reply)
 
 
 OPT_OUT_FROM = 0.08

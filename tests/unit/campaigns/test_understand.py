@@ -3,6 +3,7 @@
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +17,15 @@ from campaigns.rules.replies.model import (
     COLUMNS,
     SCALE,
     WEIGHTS,
-    add_shorter,
-    features_of,
-    pack,
+    load_weights,
     size_of,
     unpack,
-    use_weights,
     weigh,
-    write_weights,
 )
 from campaigns.rules.replies.understand import understand
 from tests.replies.data import read_authors, vocabulary_of
 from tests.replies.report import macro_f1
+from tests.replies.weights import add_shorter, features_of, use_weights, write_weights
 
 HELD_OUT = [each for each in read_authors() if each.is_held_out]
 READ = [(each, understand(each.text, vocabulary_of(each.kind))) for each in HELD_OUT]
@@ -43,10 +41,15 @@ def test_authors_who_were_not_trained_on_are_understood() -> None:
 
 def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
     # Counted, as the replies of measured authors are not to be read while something is mended.
-    missed = sum(each.label is Label.OPT_OUT is not found.label for each, found in READ)
-    unheard = sum(each.is_urgent and not found.is_urgent for each, found in READ)
-    assert missed <= 10
-    assert unheard <= 13
+    opt_outs = [found for each, found in READ if each.label is Label.OPT_OUT]
+    cries = [found for each, found in READ if each.is_urgent]
+    assert sum(found.label is not Label.OPT_OUT for found in opt_outs) / len(opt_outs) < 0.015
+    assert sum(not found.is_urgent for found in cries) / len(cries) < 0.0255
+
+
+def test_few_calm_replies_of_a_storm_are_taken_for_cries() -> None:
+    calm = [found for each, found in READ if each.kind == "bao-lu" and not each.is_urgent]
+    assert sum(found.is_urgent for found in calm) / len(calm) < 0.07
 
 
 @pytest.mark.parametrize("kind", sorted(load_kinds()))
@@ -130,12 +133,21 @@ def test_no_text_takes_long() -> None:
         assert time.process_time() - started < 0.1
 
 
-def test_ten_weights_are_added_as_one_number() -> None:
+@pytest.fixture
+def weights_file(tmp_path: Path) -> Iterator[Path]:
+    """A file of weights to be written and used."""
+    yield tmp_path / "weights.bin"
+    use_weights(WEIGHTS)
+
+
+def test_ten_weights_are_added_as_one_number(weights_file: Path) -> None:
     one, two = [-3, 0, 7, 32767, -32768, 1, 2, 3, 4, -5], [1, -1, 1, 1, -1, 0, 0, 0, 0, 5]
-    assert unpack(pack(one) + pack(two)) == [a + b for a, b in zip(one, two, strict=True)]
+    write_weights(weights_file, {"one": one, "two": two})
+    use_weights(weights_file)
+    assert unpack(sum(load_weights().values())) == [a + b for a, b in zip(one, two, strict=True)]
 
 
-def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None:
+def test_what_is_weighed_at_run_time_is_what_was_learned(weights_file: Path) -> None:
     reading = read_reply("dạ chưa cài được, con cháu nó cài cho rồi nhé, cài đi cài lại")
     danger = find_danger("nước lên tới cổ rồi")
     features = Counter(features_of(reading.words, reading.meanings, danger))
@@ -150,10 +162,7 @@ def test_what_is_weighed_at_run_time_is_what_was_learned(tmp_path: Path) -> None
         sum(count * learned[name][column] for name, count in features.items() if name in learned)
         for column in range(COLUMNS)
     ]
-    write_weights(tmp_path / "weights.bin", add_shorter(learned))
-    use_weights(tmp_path / "weights.bin")
-    try:
-        found = weigh(reading.words, reading.meanings, danger, *reading.reply)
-    finally:
-        use_weights(WEIGHTS)
+    write_weights(weights_file, add_shorter(learned))
+    use_weights(weights_file)
+    found = weigh(reading.words, reading.meanings, danger, *reading.reply)
     assert found == pytest.approx([each / size_of(reading.words) / SCALE for each in wanted])
