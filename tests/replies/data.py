@@ -78,10 +78,10 @@ def vocabulary_of(kind: str) -> Vocabulary:
     return MADE_KINDS.get(kind) or read_content(load_kinds()[kind]).vocabulary
 
 
-def read_authors() -> list[Example]:
-    """Return the replies of all authors."""
+def read_authors(*files: Path) -> list[Example]:
+    """Return the replies of all authors; with `files`, of those in them."""
     found: list[Example] = []
-    for path in sorted((DATA / "replies").glob("*.txt")):
+    for path in files or sorted((DATA / "replies").glob("*.txt")):
         author, kind, is_held_out, is_of_many = "", "", False, False
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             if line.startswith("#"):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding, understand
-from tests.replies.data import Example, read_authors, read_earlier, vocabulary_of
+from tests.replies.data import DATA, Example, read_authors, read_earlier, vocabulary_of
 
 KINDS = ("bluezone", "tiem-chung", "bao-lu", "giay-to", "khao-sat")
 COVERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -79,6 +79,9 @@ def main() -> None:
             sep="\n  ",
             flush=True,
         )
+    hard = read_authors(DATA / "replies_hard.txt")
+    print("written to be hard:", *measure(hard), sep="\n  ")
+    print("of a storm:", *measure([each for each in hard if each.kind == "bao-lu"]), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -51,10 +51,11 @@ WRONG = 0.03
 """Share of what is done automatically that may be wrong by models that have seen three quarters of the authors: a third of that is labels one can argue about.
 
 Counted, as `FALSE_CRIES`, of authors who are one person each: the others were written to be hard, many a reply of theirs as nearly something else."""
-COSTS = {Label.INSTALLED: 3.0, Label.WRONG_NUMBER: 2.0, Label.OPT_OUT: 0.7}
+COSTS = {Label.INSTALLED: 5.0, Label.WRONG_NUMBER: 2.0, Label.OPT_OUT: 0.7}
 """How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
-FALSE_CRIES = 0.035
-"""Share of the other replies that may be taken for a cry for help."""
+FALSE_CRIES = 0.06
+"""Share of the other replies that may be taken for a cry for help. A twelfth of the training replies are written to tempt
+(`more-23.txt` to `more-25.txt`): of measured ones it is half as many."""
 
 
 class Corpus:

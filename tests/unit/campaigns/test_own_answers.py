@@ -152,8 +152,8 @@ INVITED = read_own_answers(load_kinds()["moi-du"])
         ("da con di a", 1, True),
         ("vang, mai em di hop nhe", 1, True),
         ("vang em khong di duoc", 2, True),
-        ("vang nha toi di lam", None, True),
-        ("vang toi se di lam an xa", None, False),
+        ("vang nha toi di lam", None, False),
+        ("vang toi se di lam an xa", 1, False),
         ("da toi di lam ray roi", None, False),
         ("da di", None, False),  # "đã đi"
         ("vang toi se di neu khoe", 1, False),
