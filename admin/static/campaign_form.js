@@ -87,8 +87,11 @@
   form.addEventListener("change", offer);
   offer();
 
-  // Another kind of campaign has other texts: reload the page with all that was typed.
-  document.getElementById("kind").addEventListener("change", () => form.requestSubmit());
+  // Another kind of campaign has other texts: reload the page with all that was typed, and go on where one was.
+  const kind = document.getElementById("kind");
+  if (sessionStorage.getItem("kind-chosen")) kind.focus({ preventScroll: true });
+  sessionStorage.removeItem("kind-chosen");
+  kind.addEventListener("change", () => { sessionStorage.setItem("kind-chosen", "1"); form.requestSubmit(); });
 
   // Places by what is typed of their name, with or without accents.
   const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").replace(/\u0111/gi, "d").toLowerCase();

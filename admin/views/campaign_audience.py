@@ -5,7 +5,7 @@ Such a segment is used, saved or removed without losing what else was typed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from campaigns.planning.audience import build_audience_query, lists_of_organisat
 from campaigns.planning.drafts import find_areas, find_list, find_organisations
 from campaigns.planning.segments import PARTS, find_segment, remove_segment, save_segment
 from campaigns.rules.audience import AudienceQuery
+from outreach.imports.issues import count_waiting
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound
@@ -35,6 +36,15 @@ def read_whom(session: Session, description: Mapping[str, Any]) -> dict[str, lis
     areas = session.execute(select(Area.code, Area.kind + " " + Area.name).where(chosen)).all()
     organisations = session.execute(select(Organisation.code, Organisation.name)).all()
     return show_whom(description, areas=dict(areas), organisations=dict(organisations))
+
+
+def count_undecided(session: Session, user: User, lists: Collection[int]) -> dict[int, tuple[str, int]]:
+    """Return the lists with rows that nobody has decided on, whose people get nothing yet: name and number of rows."""
+    found: dict[int, tuple[str, int]] = {}
+    for each in count_waiting(session, user):
+        if each.list_id in lists and each.review:
+            found[each.list_id] = each.list_name, each.review + found.get(each.list_id, ("", 0))[1]
+    return found
 
 
 def read_query(session: Session, user: User, filled: CampaignFormData) -> AudienceQuery:

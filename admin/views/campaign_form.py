@@ -25,7 +25,7 @@ from werkzeug.datastructures import MultiDict
 
 from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage
-from admin.views.campaign_audience import WISHES, act_on_segment, read_query, read_whom
+from admin.views.campaign_audience import WISHES, act_on_segment, count_undecided, read_query, read_whom
 from admin.views.campaign_fields import (
     CampaignFormData,
     Form,
@@ -382,7 +382,7 @@ class CampaignFormPages(AdminPage):
             errors=errors,
             wrong_cards={_card_of(key) for key in errors if key not in _ALWAYS_SHOWN},
             campaign=campaign,
-            opened=[_card_to_open(filled, shown_errors)],
+            opened=[_card_to_open(filled, shown_errors, is_new=fresh and campaign is None)],
             writing=writing,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=choices,
@@ -456,6 +456,7 @@ class CampaignFormPages(AdminPage):
             "is_usual_sender": filled.form.get("sender") in {usual_sender(session, user)} - {""},
             "preview": seen,
             "who": read_whom(session, filled.data),
+            "waiting": count_undecided(session, user, query.lists),
             "kind": filled.form.get("kind", ""),
             "sender": filled.form.get("sender", ""),
             "draft": filled.draft,
@@ -540,10 +541,10 @@ def _card_of(key: str) -> str:
     return next(card for card, fields in _CARDS.items() if key.startswith(fields))
 
 
-def _card_to_open(filled: CampaignFormData, shown_errors: Sequence[tuple[str, str, str]]) -> str:
-    """Return the card that a form opens with: the one that was open, else that of the first fault."""
+def _card_to_open(filled: CampaignFormData, shown_errors: Sequence[object], *, is_new: bool) -> str:
+    """Return the card that a form opens with: the one that was open, that of the first fault, or a new form's texts."""
     chosen = filled.form.get("card", "")
     if chosen in (*_CARDS, "check", "approve") and not shown_errors:
         return chosen
     wrong = {_card_of(key) for key in filled.errors if key not in ("name", "kind", "form")}
-    return next((card for card in _CARDS if card in wrong), "check")
+    return next((card for card in _CARDS if card in wrong), "words" if is_new else "check")

@@ -18,7 +18,7 @@ from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.answered import keep_opened
-from admin.views.campaign_audience import read_whom
+from admin.views.campaign_audience import count_undecided, read_whom
 from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open, read_wave, sheet_context
 from admin.views.correct_texts import CampaignTextPages
 from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings, tell_gaps
@@ -31,6 +31,7 @@ from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
 from campaigns.models.campaigns import Campaign, CampaignComment, Recipient
 from campaigns.models.replies import InstallReport
+from campaigns.planning.audience import audience_query
 from campaigns.planning.comments import settle_comment, write_comment
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import all_kinds, needs_smartphone, words_of
@@ -133,6 +134,7 @@ class CampaignsView(CampaignTextPages):
             sender=campaign.sender,
             kind=campaign.kind,
             who=read_whom(session, sheet.description),
+            waiting=count_undecided(session, user, audience_query(session, campaign).lists),
             draft=draft,
             content=sheet.content,
             texts_read=read_texts(

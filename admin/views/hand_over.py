@@ -44,6 +44,7 @@ from campaigns.visits.hand_over import (
     record_came,
     undo_came,
 )
+from outreach.rules.sms_template import find_gaps
 from outreach.runtime import Runtime
 
 ON_A_PAGE = 50
@@ -167,6 +168,7 @@ class HandOverView(AdminPage):
                 return self.render(
                     "campaigns/hand_over_print.html",
                     listed=listed,
+                    about=_about(listed.campaign),
                     head=head,
                     code=lambda each: person_code(campaign_id, each.recipient_id),
                     said=_said(listed.campaign),
@@ -281,6 +283,12 @@ def _answers(campaign: Campaign) -> dict[str, str]:
         UNANSWERED: _("Chưa trả lời"),
         **listed_answers(campaign.kind, read_own_answers(campaign.content), labels),
     }
+
+
+def _about(campaign: Campaign) -> str:
+    """Return what a campaign asks for, or its name where that has gaps to fill in, as a kind suggests it."""
+    asked = str(campaign.content.get("asked") or "")
+    return campaign.name if not asked or find_gaps(asked) else asked
 
 
 def _said(campaign: Campaign) -> Any:

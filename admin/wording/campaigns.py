@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask import url_for
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from admin.wording.filters import LABELS, kind_titles, label_of, number, percent
 from campaigns.analytics.reach import StepLift
@@ -34,7 +35,7 @@ DOUBTS: dict[CampaignWarning, Any] = {
         "Không có ai nhận tin. Hãy chọn danh sách khác, hoặc mở rộng địa bàn."
     ),
     CampaignWarning.NO_BASIS: _l(
-        "Có danh sách chưa ghi căn cứ nhắn tin. Hãy mở trang danh sách và ghi: người dân đã đồng ý, là hội viên, "
+        "Có danh sách chưa ghi căn cứ nhắn tin. Vẫn gửi được, nhưng hãy mở {page} và ghi: người dân đã đồng ý, là hội viên, "
         "hay nhiệm vụ được giao."
     ),
     CampaignWarning.SENDER_UNREGISTERED: _l(
@@ -150,6 +151,9 @@ def show_warnings(
     for doubt in doubts:
         if doubt is CampaignWarning.TEXT_GAPS and gaps:
             shown.append(("error", Markup(" ").join(_linked(n, told, form) for n, told in gaps.items())))
+        elif doubt is CampaignWarning.NO_BASIS:
+            page = Markup('<a href="{}">{}</a>').format(url_for("lists.index"), _("trang danh sách"))
+            shown.append(("warning", escape(str(DOUBTS[doubt])).format(page=page)))
         elif is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
             level = "error" if doubt in _ERRORS else "info" if doubt in _HINTS else "warning"
             shown.append((level, DOUBTS[doubt]))

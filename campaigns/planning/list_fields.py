@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.planning.audience import audience_query
 from campaigns.rules.audience import AudienceQuery, ContactField
-from outreach.models.contacts import Contact, ContactList, KeptValue, Membership
+from outreach.models.contacts import Contact, ContactList, ContactPhone, KeptValue, Membership
 from outreach.rules.errors import BadCampaign
 from outreach.rules.sort_order import vietnamese_order
 
@@ -35,8 +35,9 @@ class FieldFacts:
 
 
 def read_field_facts(session: Session, names: Collection[str], query: AudienceQuery) -> dict[str, FieldFacts]:
-    """Return the facts of fields for the people of an audience's lists, of its areas if it has any."""
+    """Return the facts of fields for who has a number among the people of an audience's lists, of its areas if it has any."""
     people = select(Membership.contact_id).distinct().where(Membership.list_id.in_(query.lists))
+    people = people.where(exists().where(ContactPhone.contact_id == Membership.contact_id))
     for condition in query.conditions:
         if condition.field is ContactField.AREA:
             people = people.join(Contact, Contact.id == Membership.contact_id)

@@ -25,6 +25,7 @@ from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone, SuppressionReason
 from outreach.rules.sms_template import Template
 from tests.support.admin_client import post, signed_in
+from tests.support.lists import SAMPLE, bring
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 TEXT = "[{name} ơi, ]mời ông/bà cài Bluezone: {link} TC thôi nhận tin"
@@ -577,6 +578,16 @@ def test_an_audience_is_narrowed_kept_under_a_name_and_used_again(client: FlaskC
     assert (
         "Hãy chọn một nhóm" in post(client, new, **filled(wish="use_segment", segment=str(segment.id))).text
     )
+
+
+def test_rows_that_nobody_has_decided_on_are_told_where_one_reads_who_is_reached(
+    client: FlaskClient, world: World
+) -> None:
+    bring(world, SAMPLE, LIST)
+    campaign_id = world.draft()
+    page = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
+    assert f"2 dòng của danh sách “{LIST}” còn chờ quyết định" in page
+    assert f"/admin/lists/waiting?list={world.list_id}" in page
 
 
 def test_a_campaign_begun_for_a_list_is_written_by_the_lists_organisation(

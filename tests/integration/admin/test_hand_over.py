@@ -112,6 +112,7 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
         assert shown in printed
     assert "Y Rơ" not in printed
     assert local(11) not in printed
+    assert "[" not in printed.partition("<table")[0], "what the kind leaves to fill in is not printed"
 
     file = post(client, f"{page}list", answer="own-1", form="xlsx", with_numbers="1", **TO)
     rows = CalamineWorkbook.from_filelike(io.BytesIO(file.data)).get_sheet_by_index(0).to_python()

@@ -113,7 +113,7 @@ class Clone:
 
     def wait_until(self, query: str, *expected: object) -> None:
         """Wait until a query of the database gives this row: a command each time would take all of a processor."""
-        ends = time.monotonic() + 120
+        ends = time.monotonic() + 400
         while (row := self.read(query)) != expected:
             assert time.monotonic() < ends, row
             time.sleep(0.2)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, select
+from sqlalchemy import Engine, event, func, insert, select
 
 from admin.app import create_app
 from campaigns.delivery.claim_messages import claim
@@ -76,6 +76,15 @@ def test_each_person_reads_their_own_values_and_others_the_substitute(world: Wor
         described = describe_campaign(session, campaign, kinds=load_kinds())
     assert (facts["giờ hẹn"].without, facts["nơi hẹn"].without) == (1, 2)
     assert read_draft(described, kinds=load_kinds()).fields == FIELDS
+
+
+def test_who_has_no_number_is_not_counted_among_those_without_a_value(world: World, tmp_path: Path) -> None:
+    bring(world, write(tmp_path, f"A Thun,{local(1)},8h,", f"Y Rơ,{local(2)},,", "Y Hlan,,,"), LIST)
+    world.act(world.draft(text=TEXT, fields=FIELDS), CampaignAction.SUBMIT)
+    with world.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).select_from(Contact)) == 3
+        facts = facts_of_campaign(session, session.scalars(select(Campaign)).one())
+    assert (facts["giờ hẹn"].without, facts["nơi hẹn"].without) == (1, 2)
 
 
 def test_values_of_an_undone_import_are_written_no_more(world: World, tmp_path: Path) -> None:
