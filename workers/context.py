@@ -166,11 +166,17 @@ class DatabaseProcess:
             self._pool = self._open("spawn")  # a fork would copy the locks that other threads hold
         pool = self._pool
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, _call, function, args, kwargs)
+            answer = asyncio.get_running_loop().run_in_executor(pool, _call, function, args, kwargs)
+            if pool._broken:
+                # Python 3.11 loses a call that is passed on just while the pool learns that its process has ended.
+                answer.cancel()
+                raise BrokenProcessPool
+            return await answer
         except BrokenProcessPool as error:
             # Killed from outside. What it had claimed is recovered when the leases expire.
             if self._pool is pool:
-                self.end()
+                pool.shutdown(wait=False)
+                self._pool = None
             raise BackendUnavailable(type(error).__name__) from error
 
     def end(self) -> None:

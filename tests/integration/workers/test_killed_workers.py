@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,16 +10,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, process
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from campaigns.delivery.send_messages import BackendUnavailable
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from simulator.testing import RunningSimulator
 from tests.support.processes import ROOT, QuickProcesses, environment_of
 from tests.support.world import World, number
+from workers.context import DatabaseProcess
 
 MESSAGES = 1000
 
@@ -116,6 +122,27 @@ def test_a_database_process_killed_in_the_middle_is_followed_by_another(
     assert killed
     assert sender.poll() is None
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
+
+
+def test_a_call_passed_on_while_the_database_process_ends_is_refused_and_does_not_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = DatabaseProcess()
+    pool = database._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    pid = pool.submit(os.getpid).result()
+
+    class PassedOnLate(process._WorkItem):  # type: ignore[misc, type-arg]
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            os.kill(pid, signal.SIGKILL)
+            ends = time.monotonic() + 60
+            while not pool._broken and time.monotonic() < ends:
+                time.sleep(0.01)
+            time.sleep(0.2)  # it has told all calls that it knows
+
+    monkeypatch.setattr(process, "_WorkItem", PassedOnLate)
+    with pytest.raises(BackendUnavailable):
+        asyncio.run(asyncio.wait_for(database(time.sleep, 0), 30))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
