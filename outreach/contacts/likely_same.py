@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from outreach.accounts import audit
@@ -44,9 +44,11 @@ def read_likely_same(session: Session, contact_id: int, *, user: User) -> list[L
         return []
     own = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
     sharing = select(ContactPhone.contact_id).where(ContactPhone.phone_id.in_(own))
-    meant = [Contact.id.in_(sharing), Contact.name_key == person.name_key]
+    # One look for each reason: all in one condition, everybody is read (200 ms among a million people).
+    meant = [sharing, select(Contact.id).where(Contact.name_key == person.name_key)]
     if person.area_code and person.birth_year:  # a name that is only similar is looked for among neighbours
-        meant.append(and_(Contact.area_code == person.area_code, Contact.birth_year == person.birth_year))
+        same = and_(Contact.area_code == person.area_code, Contact.birth_year == person.birth_year)
+        meant.append(select(Contact.id).where(same))
     columns = [getattr(Contact, name) for name in _FACTS]
     rows: list[Any] = list(
         session.execute(
@@ -61,7 +63,7 @@ def read_likely_same(session: Session, contact_id: int, *, user: User) -> list[L
             .where(
                 Contact.id != contact_id,
                 Contact.id.not_in(_declared_different(contact_id)),
-                or_(*meant),
+                Contact.id.in_(union(*meant)),
                 people_visible_to(session, user),
                 people_recorded_for(session, user),
             )
