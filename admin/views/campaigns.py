@@ -134,7 +134,9 @@ class CampaignsView(CampaignTextPages):
             sender=campaign.sender,
             kind=campaign.kind,
             who=read_whom(session, sheet.description),
-            waiting=count_undecided(session, user, audience_query(session, campaign).lists),
+            waiting={}  # no longer told
+            if sheet.was_launched or sheet.is_over
+            else count_undecided(session, user, audience_query(session, campaign).lists),
             draft=draft,
             content=sheet.content,
             texts_read=read_texts(
