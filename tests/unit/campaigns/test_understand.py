@@ -34,9 +34,9 @@ READ = [(each, understand(each.text, vocabulary_of(each.kind))) for each in HELD
 def test_authors_who_were_not_trained_on_are_understood() -> None:
     automatic = [(each, found) for each, found in READ if found.is_automatic]
     wrong = sum(each.label is not found.label for each, found in automatic)
-    assert macro_f1(READ) > 0.9
-    assert len(automatic) / len(READ) > 0.71
-    assert wrong / len(automatic) < 0.025
+    assert macro_f1(READ) > 0.915
+    assert len(automatic) / sum(not each.is_urgent for each, _ in READ) > 0.79
+    assert wrong / len(automatic) < 0.02
 
 
 def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
@@ -44,12 +44,12 @@ def test_few_opt_outs_and_cries_for_help_are_missed() -> None:
     opt_outs = [found for each, found in READ if each.label is Label.OPT_OUT]
     cries = [found for each, found in READ if each.is_urgent]
     assert sum(found.label is not Label.OPT_OUT for found in opt_outs) / len(opt_outs) < 0.015
-    assert sum(not found.is_urgent for found in cries) / len(cries) < 0.0255
+    assert sum(not found.is_urgent for found in cries) / len(cries) < 0.02
 
 
 def test_few_calm_replies_of_a_storm_are_taken_for_cries() -> None:
     calm = [found for each, found in READ if each.kind == "bao-lu" and not each.is_urgent]
-    assert sum(found.is_urgent for found in calm) / len(calm) < 0.07
+    assert sum(found.is_urgent for found in calm) / len(calm) < 0.075
 
 
 @pytest.mark.parametrize("kind", sorted(load_kinds()))
