@@ -112,15 +112,14 @@
             const text = await reply.text();
             if (text !== part.dataset.last) {
               // What somebody has opened stays open, and keeps the focus.
-              const summaries = () => [...part.querySelectorAll("details > summary")];
+              const all = (selector) => [...part.querySelectorAll(selector)];
+              const summaries = () => all("details > summary");
               const open = summaries().filter((each) => each.parentElement.open).map((each) => each.textContent);
               const had = part.contains(document.activeElement) && document.activeElement.textContent;
               part.innerHTML = text;
               part.dataset.last = text;
-              for (const each of summaries()) {
-                each.parentElement.open = open.includes(each.textContent);
-                if (had && each.textContent === had) each.focus();
-              }
+              for (const each of summaries()) each.parentElement.open = open.includes(each.textContent);
+              if (had) all("summary, a").find((each) => each.textContent === had)?.focus();
             }
             if (reply.headers.get("X-Live") === "end") return;
           } else if (reply.status < 500) return;

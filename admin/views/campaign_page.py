@@ -58,6 +58,7 @@ from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
+from campaigns.rules.promises import is_promise
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
@@ -128,9 +129,23 @@ def sheet_context(
         **read_talk(session, campaign, user, is_over=sheet.is_over),
         "urgent_cap": MAX_PER_DAY,
         "results": read_results(session, campaign, user) if campaign.launched_at else None,
+        "list_url": _list_url(campaign),
         "waiting_cases": sum(count_open_cases(session, user, campaign.id).values()) if panel else 0,
         **read_wrong_texts(session, campaign, user),
     }
+
+
+def _list_url(campaign: Campaign) -> str:
+    """Return where a campaign's people are listed: where people promise, those who will come, by the first column of the texts."""
+    promises = [
+        each
+        for each in read_own_answers(campaign.content)
+        if each.means is Label.NOT_YET and is_promise(each.text)
+    ]
+    chosen: dict[str, Any] = (
+        {"answer": promises[0].value, "order": next(iter(campaign.fields), None)} if promises else {}
+    )
+    return url_for("hand_over.index", campaign_id=campaign.id, **chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,14 @@ from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.answered import keep_opened
 from admin.views.campaign_audience import count_undecided, read_whom
-from admin.views.campaign_page import CampaignSheet, CommentForm, cards_to_open, read_wave, sheet_context
+from admin.views.campaign_page import (
+    CampaignSheet,
+    CommentForm,
+    cards_to_open,
+    read_results,
+    read_wave,
+    sheet_context,
+)
 from admin.views.correct_texts import CampaignTextPages
 from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings, tell_gaps
 from admin.wording.filters import number
@@ -109,10 +116,12 @@ class CampaignsView(CampaignTextPages):
     def sheet(self, campaign_id: int) -> ResponseReturnValue:
         """Show a campaign from its draft to its result: as a form to those who may write it now, else to read.
 
-        `?tried`: a test message has just been sent.
+        `?tried`: a test message has just been sent. `?part=results`: how many gave each answer, alone.
         """
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
+            if campaign.launched_at and request.args.get("part") == "results":
+                return self.render("campaigns/results.html", results=read_results(session, campaign, user))
             if campaign.state is CampaignState.DRAFT and may_open(user.role, "campaigns.edit"):
                 return self.show_draft(session, user, campaign)
             return self._read(session, user, campaign)

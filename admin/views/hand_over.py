@@ -14,6 +14,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from sqlalchemy.orm import Session
 
 from admin.forms import CheckField, FileField, Form, RowField, TextField, communes, row_id
 from admin.refusals import within_quota
@@ -21,6 +22,7 @@ from admin.views.answered import opened_campaigns, said_in_words
 from admin.views.base import AdminPage, send_workbook
 from admin.views.inbox import listed_answers
 from admin.wording.filters import day, label_of
+from campaigns.cases.case_list import count_open
 from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
@@ -44,6 +46,7 @@ from campaigns.visits.hand_over import (
     record_came,
     undo_came,
 )
+from outreach.models.accounts import Organisation, User
 from outreach.rules.sms_template import find_gaps
 from outreach.runtime import Runtime
 
@@ -123,6 +126,7 @@ class HandOverView(AdminPage):
                 listed = read_people(session, campaign_id, chosen, user=user, opened=opened_campaigns())
             begin = (number - 1) * ON_A_PAGE
             last = read_last_marks(session, campaign_id, user=user)
+            organisation = session.get(Organisation, campaign.organisation_id or 0)
             return self.render(
                 "campaigns/hand_over.html",
                 campaign=campaign,
@@ -141,7 +145,10 @@ class HandOverView(AdminPage):
                     area_code=chosen.area_code,
                     village=chosen.village,
                     order=chosen.order,
+                    recipient=organisation.name if organisation else "",
+                    purpose=campaign.name,
                 ),
+                waiting=_waiting(session, user, campaign_id),
                 kept=_kept(chosen),
                 done=label_of(Label.INSTALLED, "answer", campaign.kind),
                 last=last,
@@ -155,8 +162,9 @@ class HandOverView(AdminPage):
         form = HandOverForm()
         opened = opened_campaigns()
         numbers = 0
-        if form.with_numbers.data:
-            with self.reading() as (session, user):
+        with self.reading() as (session, user):
+            waiting = _waiting(session, user, campaign_id)
+            if form.with_numbers.data:
                 listed = read_people(session, campaign_id, form.choice, user=user, opened=opened)
                 numbers = sum(bool(each.number) for each in listed.people)
 
@@ -168,6 +176,7 @@ class HandOverView(AdminPage):
                 return self.render(
                     "campaigns/hand_over_print.html",
                     listed=listed,
+                    waiting=waiting,
                     about=_about(listed.campaign),
                     head=head,
                     code=lambda each: person_code(campaign_id, each.recipient_id),
@@ -251,6 +260,11 @@ class HandOverView(AdminPage):
         number = request.form.get("page", 1, type=int)
         page = url_for(".index", campaign_id=campaign_id, **_kept(_requested()), page=number)
         return self.submit_form(form, page, record, opened=opened_campaigns(), keys=self.keys, message=told)
+
+
+def _waiting(session: Session, user: User, campaign_id: int) -> int:
+    """Return how many answers of a campaign an officer has still to look at: the list lacks what they say."""
+    return sum(count_open(session, user, campaign_id).values())
 
 
 def _kept(chosen: PeopleChoice) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class ImportForm(Form):
         codes=("upload_large", "upload_empty"),
     )
     list_id = ChoiceField(
-        _l("Nhập vào danh sách"), name="list", coerce=row_id, empty=_l("— danh sách mới, đặt tên bên dưới —")
+        _l("Nhập vào danh sách"), name="list", coerce=row_id, empty=_l("Danh sách mới, đặt tên ở dưới")
     )
     name = TextField(
         _l("Tên danh sách"),
@@ -186,7 +186,8 @@ class ImportsView(AdminPage):
 
         Fields: `<signature>.<position>` is a column's meaning, "" if it is not read, PREFIX for one that is kept for texts by
         the name in `field:<signature>.<position>`; `line.<sheet's place>` is the line
-        of its header, or that the sheet is left out; `without` says that the list has no numbers.
+        of its header, or that the sheet is left out; `without` says that the list has no numbers. `use` is the column that
+        is kept for texts, whatever its meaning says.
         """
         if "without" in request.form:
             return self._act(upload_id, keep_without_numbers)
@@ -200,8 +201,10 @@ class ImportsView(AdminPage):
             if signature == "line" and position.isdecimal() and len(position) <= _MOST_SHEET_DIGITS:
                 lines[int(position)] = meaning
             elif dot and not name.startswith(PREFIX):
-                is_field = meaning == PREFIX
-                meanings.setdefault(signature, {})[position] = meaning + typed.get(name, "") * is_field
+                is_field = meaning == PREFIX or name == request.form.get("use")
+                meanings.setdefault(signature, {})[position] = (
+                    PREFIX + typed.get(name, "") if is_field else meaning
+                )
         return self._act(upload_id, correct_columns, columns=meanings, lines=lines)
 
     @expose("/<int:upload_id>/rows", methods=["POST"])
@@ -301,7 +304,8 @@ class ImportsView(AdminPage):
                 "doubts_a_page": DOUBTS_SHOWN,
                 "doubts_why": [],
             }
-        doubts = self.do(see_doubts, upload_id)
+        # Those that one choice settles come first; a file may have hundreds without any number.
+        doubts = sorted(self.do(see_doubts, upload_id), key=lambda row: bool(row["status"] == "reject"))
         first = min(max(request.args.get("from", 0, type=int), 0), max(len(doubts) - 1, 0))
         return {
             "doubts": doubts[first : first + DOUBTS_SHOWN],

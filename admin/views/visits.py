@@ -17,7 +17,7 @@ from wtforms.validators import ValidationError
 from admin.forms import CheckField, ChoiceField, DayField, Form, NumberField, RowField, TextField, row_id
 from admin.views.base import AdminPage
 from admin.wording.errors import show_error
-from admin.wording.filters import kind_has_app
+from admin.wording.filters import has_outcome
 from campaigns.analytics.installs import list_launched
 from campaigns.rules.random_checks import DEFAULT_PERCENT, MOST_PERCENT
 from campaigns.rules.sending_hours import VIETNAM
@@ -311,12 +311,5 @@ def _last_visit(lines: list[SheetRow]) -> datetime:
 
 
 def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:
-    """Return the result keys of a kind.
-
-    Without an app there is no key for "no smartphone"; the others keep theirs.
-    """
-    return [
-        item
-        for item in RESULT_KEYS.items()
-        if item[1] is not VisitOutcome.NO_SMARTPHONE or kind_has_app(kind)
-    ]
+    """Return the result keys of a kind. Where nobody is asked whether they cannot there is no key for it; the others keep theirs."""
+    return [item for item in RESULT_KEYS.items() if has_outcome(kind, item[1])]

@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import force_locale
 from limits import RateLimitItemPerHour
 
-from admin.wording.filters import kind_has_app, label_of
+from admin.wording.filters import has_outcome, label_of, listed_values
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import VisitFate, VisitOutcome
@@ -225,7 +225,7 @@ def _as_json(data: PhoneData) -> dict[str, Any]:
                 kind: [
                     [outcome.value, label_of(outcome, "found", kind)]
                     for outcome in _BUTTONS
-                    if outcome is not VisitOutcome.NO_SMARTPHONE or kind_has_app(kind)
+                    if has_outcome(kind, outcome)
                 ]
                 for kind in sorted({sheet.kind for sheet in data.sheets})
             },
@@ -268,6 +268,7 @@ def _person(person: PhonePerson, kind: str) -> dict[str, Any]:
         earlier.append(f"{label_of(person.earlier, 'found', kind)} ({_day(person.earlier_at)})")
     optional = {
         "born": person.birth_year,
+        "values": listed_values(person.values),
         "phone": person.phone.replace("+84", "0", 1),
         "earlier": "; ".join(earlier),
         "outcome": person.outcome.value if person.outcome else None,

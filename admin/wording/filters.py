@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from campaigns.rules.reports.document import SMALLEST_SHARE
 from campaigns.rules.reports.document import percent as percent_in_vietnamese
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipReason
+from campaigns.rules.visits import VisitOutcome
 from outreach.imports.issues import WaitingRows
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.rules.gateway import Cause
@@ -47,7 +48,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         CampaignState.SCHEDULED: _l("Đã hẹn giờ"),
         CampaignState.SENDING: _l("Đang gửi"),
         CampaignState.PAUSED: _l("Tạm dừng"),
-        CampaignState.COMPLETED: _l("Đã hoàn thành"),
+        CampaignState.COMPLETED: _l("Đã gửi xong"),
         CampaignState.CANCELLED: _l("Đã hủy"),
     },
     "message": {
@@ -165,11 +166,13 @@ def label_of(value: Any, family: str, kind: str = "") -> str:
     """
     key = f"{family}.{getattr(value, 'value', value)}"
     if kind and f"{key}.{kind}" not in LABELS and (kind in load_kinds() or _made_kind(kind)):
+        if key == "found.not_yet" and (promise := kind_words(kind).promise):
+            return promise
         if key in ("answer.installed", "found.installed"):
             return _("Đã %(done)s", done=kind_words(kind).done)
         if key in ("answer.not_yet", "found.not_yet"):
             return _("Chưa %(done)s", done=kind_words(kind).done)
-    if key == "answer.no_smartphone" and not (kind and kind_has_app(kind)):
+    if key in ("answer.no_smartphone", "found.no_smartphone") and not (kind and kind_has_app(kind)):
         return kind_words(kind).unable or _("Không làm được")
     return str(LABELS.get(f"{key}.{kind}") or LABELS[key])
 
@@ -204,6 +207,16 @@ def kind_has_app(kind: str) -> bool:
     """Return whether a kind is about an app. Assumed for an unknown kind."""
     made = _made_kind(kind)
     return made.has_app if made else bool(load_kinds().get(kind, {"app": True}).get("app"))
+
+
+def has_outcome(kind: str, outcome: VisitOutcome) -> bool:
+    """Return whether a visit in a campaign of a kind may end so: who cannot is told only where the kind asks for it."""
+    return outcome is not VisitOutcome.NO_SMARTPHONE or kind_has_app(kind) or bool(kind_words(kind).unable)
+
+
+def listed_values(values: Mapping[str, str]) -> str:
+    """Return what lists say of a person, by the names of their fields: "giờ hẹn: 8h00"."""
+    return " · ".join(f"{name}: {value}" for name, value in values.items())
 
 
 def number(value: float | None) -> str:
@@ -342,6 +355,7 @@ def install_filters(app: Flask) -> None:
         mask_number=mask_number,
         stored_error=show_stored_error,
         problem=show_error,
+        listed_values=listed_values,
     )
 
 

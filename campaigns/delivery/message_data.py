@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,6 +98,12 @@ def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, i
     for campaign_id, contact_id, name, value in session.execute(query):
         values.setdefault((campaign_id, contact_id), {})[name] = value
     return values
+
+
+def fill_values(fields: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Return what is written to somebody for each field of a campaign that says something: their own value, or the substitute."""
+    filled = {name: values.get(name) or substitute for name, substitute in fields.items()}
+    return {name: value for name, value in filled.items() if value}
 
 
 def select_send_data(waiting: Subquery) -> Select[Any]:

@@ -5,7 +5,7 @@ A kind's file has them in its table `words`; without it the words fit any action
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class KindWords:
     agency has to say how many of its staff they are; empty where all of its staff count. `agencies`: whether agencies
     report, and figures are published by authorities. `goal`: whether a share is to be reached; a survey has none.
     `promised`: some answer promises, so who has done it is what was recorded, by whomever, and not a report of their own.
-    `unable`: the kind's own words for who cannot do it, where one of its answers says so.
+    `promise`, `unable`: the kind's own words for who will and who cannot do it, where one of its answers says so.
     """
 
     done: str = DONE
@@ -36,6 +36,7 @@ class KindWords:
     agencies: bool = False
     goal: bool = True
     promised: bool = False
+    promise: str = ""
     unable: str = ""
 
     @property
@@ -63,12 +64,19 @@ def read_words(content: Mapping[str, Any]) -> KindWords:
         for parts in (own.values() if isinstance(own, Mapping) else ())
         if isinstance(parts, Mapping)
     ]
-    unable = [short_answer(text) for means, text in answers if means == Label.NO_SMARTPHONE]
+    promises = [text for means, text in answers if means == Label.NOT_YET and is_promise(text)]
+    unable = [text for means, text in answers if means == Label.NO_SMARTPHONE]
     return KindWords(
         done or DONE,
         owners,
         agencies=bool(table.get("agencies", False)),
         goal=bool(table.get("goal", True)),
-        promised=any(means == Label.NOT_YET and is_promise(text) for means, text in answers),
-        unable=unable[0][:1].upper() + unable[0][1:] if len(unable) == 1 else "",
+        promised=bool(promises),
+        promise=_only_one(promises),
+        unable=_only_one(unable),
     )
+
+
+def _only_one(texts: Sequence[str]) -> str:
+    short = short_answer(texts[0]) if len(texts) == 1 else ""
+    return short[:1].upper() + short[1:]

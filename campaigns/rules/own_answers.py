@@ -266,10 +266,10 @@ def _promised_after_yes(after: Sequence[str], answers: Sequence[OwnAnswer]) -> O
     return promises[0] if f"se {' '.join(what)}" in map(_plain, promises[0].words) else None
 
 
-def find_by_words(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
+def find_by_words(body: str, answers: Sequence[OwnAnswer], *, may_doubt: bool = False) -> OwnAnswer | None:
     """Return the one own answer that a short reply gives in other words, None where a doubt or a denial is left.
 
-    Longer words are read first: "không đến được" holds "đến được".
+    With `may_doubt` it is one to suggest: "đi được nhưng đến trễ". Longer words are read first: "không đến được" holds "đến được".
     """
     after_yes = _after_yes(body)
     said = _plain(body).split() if after_yes is None else list(after_yes)
@@ -286,7 +286,7 @@ def find_by_words(body: str, answers: Sequence[OwnAnswer]) -> OwnAnswer | None:
             said[at : at + len(phrase)] = [","]  # what stood on both sides of it are no neighbours now
     if not given and after_yes:
         return _promised_after_yes(after_yes, answers)
-    if len(given) != 1 or not _DOUBTS.isdisjoint(said):
+    if len(given) != 1 or not (may_doubt or _DOUBTS.isdisjoint(said)):
         return None
     (answer,) = given.values()
     return None if answer.means is Label.NOT_YET and not _UNLIKELY.isdisjoint(said) else answer
@@ -326,7 +326,9 @@ def suggest_own(body: str, label: Label, answers: Sequence[OwnAnswer]) -> OwnAns
     is_bare = (
         own is not None and bare is not None and bare.is_yes is ("khong" not in _plain(own.text).split())
     )
-    return own if is_bare or (own and find_by_words(body, answers) is own) else None
+    if is_bare or label in _NEVER_HIDDEN or label is Label.NEED_HELP:
+        return own if is_bare else None
+    return find_by_words(body, answers, may_doubt=True)
 
 
 def _place_of(phrase: Sequence[str], words: Sequence[str]) -> int | None:

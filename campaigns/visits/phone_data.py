@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
-from sqlalchemy import BigInteger, select
+from sqlalchemy import BigInteger, literal, select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
@@ -64,6 +65,7 @@ class PhonePerson:
     name: str
     birth_year: int | None
     village: str
+    values: Mapping[str, str]  # of lists, for the fields of the campaign's texts
     why: VisitReason
     priority: int
     phone: str
@@ -106,8 +108,18 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     """Read the people of the sheets that the officer has now. Who opted out or objects is left out unless already met."""
     sheets = _sheets(session, user, now=now)
     rows = session.execute(
-        select(VisitLine, Recipient.answer, Recipient.answered_at, Contact)
+        select(
+            VisitLine,
+            Recipient.answer,
+            Recipient.answered_at,
+            Contact,
+            literal(0).label("step_id"),
+            Recipient.campaign_id,
+            VisitLine.contact_id,
+            Campaign.fields,
+        )
         .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .join(Campaign, Campaign.id == Recipient.campaign_id)
         .join(Contact, Contact.id == VisitLine.contact_id)
         .where(VisitLine.round_id.in_([sheet.id for sheet in sheets]))
         .order_by(VisitLine.round_id, VisitLine.n)
@@ -120,7 +132,8 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     sheet_ids = {sheet.id for sheet in sheets}
     found: dict[int, list[tuple[VisitLine, PhonePerson]]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
-    for line, answer, answered_at, contact in rows:
+    values = read_list_values(session, rows)
+    for line, answer, answered_at, contact, _step, campaign_id, _contact, fields in rows:
         known = results.get(contact.id, [])
         current = _last(known, partial(_is_same, line))
         is_open = current is None or current.outcome is VisitOutcome.ABSENT
@@ -141,6 +154,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             name=contact.name,
             birth_year=contact.birth_year,
             village=contact.village,
+            values=fill_values(fields, values.get((campaign_id, contact.id), {})),
             why=shown_reason(line.why),
             priority=visit_priority(line.why, outcome),
             phone=own_numbers[0][1] if own_numbers and needs_call else "",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.analytics.installs import find_visible_campaign
 from campaigns.cases.handle_case import may_read_answers
+from campaigns.delivery.message_data import fill_values, read_list_values
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
@@ -36,7 +38,8 @@ class SheetRow:
     """Line of a sheet as displayed.
 
     `contact_id` is None for an erased contact; `outcome` is None until entered. `place` is the village, and the commune
-    unless the whole sheet is of one. `answer` is the person's current answer by any channel.
+    unless the whole sheet is of one. `answer` is the person's current answer by any channel. `values`: what lists say for
+    the fields of the campaign's texts, such as the hour.
     """
 
     n: int
@@ -45,6 +48,7 @@ class SheetRow:
     name: str
     birth_year: int | None
     place: str
+    values: Mapping[str, str]
     phone: str
     row: VisitLine
     outcome: VisitOutcome | None
@@ -211,8 +215,19 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         .scalar_subquery()
     )
     rows = session.execute(
-        select(VisitLine, Recipient, Contact, Phone.e164, Area)
+        select(
+            VisitLine,
+            Recipient,
+            Contact,
+            Phone.e164,
+            Area,
+            literal(0).label("step_id"),
+            VisitSheet.campaign_id,
+            VisitLine.contact_id,
+            Campaign.fields,
+        )
         .join(VisitSheet, VisitSheet.id == VisitLine.round_id)
+        .join(Campaign, Campaign.id == VisitSheet.campaign_id)
         .join(Recipient, Recipient.id == VisitLine.recipient_id)
         .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(Area, and_(Area.code == Contact.area_code, VisitSheet.area_code.is_(None)))
@@ -230,8 +245,9 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
         )
     )
     of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
+    values = read_list_values(session, rows)
     sheet_rows = []
-    for line, recipient, contact, e164, area in rows:
+    for line, recipient, contact, e164, area, _step, campaign_id, _contact, fields in rows:
         result = results.get(line.id)
         number = (e164 if with_numbers else mask_number(e164)) if e164 and contact else ""
         sheet_rows.append(
@@ -244,6 +260,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
                 place=", ".join(filter(None, [contact.village, area.full_name if area else ""]))
                 if contact
                 else "",
+                values=fill_values(fields, values.get((campaign_id, contact.id), {})) if contact else {},
                 phone=number,
                 row=line,
                 outcome=result.outcome if result and not is_masked else None,

@@ -30,8 +30,8 @@ def given_key(name: str) -> str:
 
 
 def soften_name(name: str) -> str:
-    """Return a name that is written in capitals alone with capital initials: "ĐỖ THỊ HOA" becomes "Đỗ Thị Hoa". Others stay as they are."""
-    return _WORD.sub(lambda word: word[0].capitalize(), name) if name.isupper() else name
+    """Return a name that is written in one case alone with capital initials: "ĐỖ THỊ HOA" becomes "Đỗ Thị Hoa". Others stay as they are."""
+    return _WORD.sub(lambda word: word[0].capitalize(), name) if name.isupper() or name.islower() else name
 
 
 def is_similar_name(before: str, now: str) -> bool:

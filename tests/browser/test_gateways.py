@@ -128,7 +128,7 @@ def send_it(author: Visit, approver: Visit) -> None:
     page = author.open(campaign)
     page.get_by_role("button", name="Gửi ngay").click()
     page.get_by_role("dialog").get_by_role("button", name="Gửi ngay").click()
-    expect(page.locator("[data-campaign-state]").first).to_have_text("Đã hoàn thành", timeout=WORKING)
+    expect(page.locator("[data-campaign-state]").first).to_have_text("Đã gửi xong", timeout=WORKING)
 
 
 def read_by_operator(author: Visit, office: Office) -> None:

@@ -134,8 +134,8 @@ def launch_it_and_watch(author: Visit, sheet: str) -> int:
         re.compile(r"[1-9]\d* trong \d+ tin"), timeout=WORKING
     )
     author.take_picture("running")
-    expect(live).to_contain_text("Đã hoàn thành lúc", timeout=WORKING)
-    expect(page.locator("[data-campaign-state]").first).to_have_text("Đã hoàn thành")
+    expect(live).to_contain_text("Đã gửi xong lúc", timeout=WORKING)
+    expect(page.locator("[data-campaign-state]").first).to_have_text("Đã gửi xong")
     assert page.evaluate("window.isStillThisPage")
     found = re.search(r"(\d+) trong (\d+) tin", live.inner_text())
     assert found

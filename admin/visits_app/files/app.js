@@ -306,6 +306,7 @@ function personCard(person, kind) {
   return make("section", { className: "person", "aria-labelledby": `p${person.line}` },
     make("h2", { id: `p${person.line}` }, person.born ? `${name}, ${person.born}` : name),
     make("p", { className: "muted" }, `Phiếu ${sheet}, số ${Number(number)} · ${person.why}`),
+    person.values ? make("p", {}, person.values) : null,
     person.earlier ? make("p", {}, `Trước đây: ${person.earlier}`) : null,
     person.phone ? make("p", {}, make("a", { href: `tel:${person.phone}` }, `Gọi ${person.phone}`)) : null,
     make("div", { className: "chips", role: "group", "aria-label": `Kết quả của ${name}` },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 from dataclasses import replace
@@ -75,7 +76,16 @@ def test_a_list_is_handed_over_with_what_its_recipient_needs_and_on_record(
 ) -> None:
     page = f"/admin/campaigns/{campaign}/hand-over/"
     signed_in(client, AUTHOR)
-    assert page in client.get(f"/admin/campaigns/{campaign}/").text
+    direct = re.search(rf'href="({page}[^"]+order=[^"]+)"', client.get(f"/admin/campaigns/{campaign}/").text)
+    assert direct
+    leading = client.get(html.unescape(direct[1])).text
+    assert listed(leading) == ["A Thun", "Y Rơ"], "the campaign leads to who will come, by the hour"
+    assert re.search(r'name="recipient"[^>]*value="Ủy ban MTTQ"', leading), (
+        "for oneself nothing is to be typed"
+    )
+    assert "chờ cán bộ xem" not in leading
+    world.reply(number(15), "chi chua biet the nao", gateway_id="SM9")
+    assert "1 câu trả lời còn chờ cán bộ xem, chưa có trong danh sách." in client.get(page).text
     assert listed(client.get(page).text) == ["A Bré", "A Thun", "A Hờ", "Y Rơ"], (
         "by village; who opted out is absent"
     )
@@ -227,6 +237,9 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     )
     assert f'{page}?answer=installed">Đã đến dự</a> <strong>2</strong> (trong đó 2 người' in card
     assert f'{page}?answer=unanswered">chưa trả lời</a> <strong>1</strong>' in card
+    assert client.get(f"/admin/campaigns/{campaign}/?part=results").text in card, (
+        "as an open page asks for it"
+    )
     assert listed(client.get(f"{page}?answer=unanswered").text) == ["A Hờ"]
     assert "Tôi sẽ đến · Đã đến dự" in client.get(f"/admin/people/?campaign={campaign}").text
     with world.runtime.db.read() as session:

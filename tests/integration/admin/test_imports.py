@@ -247,11 +247,12 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
     hand_in(client, world, "a.csv", f"Họ tên,SĐT,Giờ hẹn,Chỗ\n{people}".encode())
     work_on(world)
     page = client.get("/admin/imports/1/").text
-    for column in ("Giờ hẹn", "Chỗ"):  # the first screen says so, with a link to the choice
-        found = re.search(rf'{column} · <a href="#(choose-1-\d+)"', page)
-        assert found
-        assert f'id="{found[1]}"' in page
     fields = columns_of(page)
+    buttons = re.findall(r'name="use" value="([^"]+)"', page)
+    assert buttons == [
+        fields["Giờ hẹn"],
+        fields["Chỗ"],
+    ]  # the first screen says so, each with a button that uses it
     columns = {fields["Họ tên"]: "name", fields["SĐT"]: "phone", fields["Giờ hẹn"]: "field:"}
     place = fields["Chỗ"]
     for name, said in {
@@ -261,6 +262,13 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
     }.items():
         wrong = {**columns, place: "field:", f"field:{place}": name}
         assert said in post(client, "/admin/imports/1/columns", **wrong).text
+    named = {f"field:{fields['Giờ hẹn']}": "giờ hẹn"}
+    unread = {**columns, fields["Giờ hẹn"]: ""}
+    post(client, "/admin/imports/1/columns", use=buttons[0], **unread, **named)
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert re.findall(r'name="use" value="([^"]+)"', page) == [place]
+    assert "giờ hẹn: 1 người có" in page
     post(client, "/admin/imports/1/columns", **columns, **{place: "field:", f"field:{place}": "{Nơi hẹn}"})
     work_on(world)
     page = client.get("/admin/imports/1/").text

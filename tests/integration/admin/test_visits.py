@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -28,9 +29,9 @@ from outreach.places.areas import load_areas
 from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_answer_totals import recipients, says
 from tests.support.admin_client import post, signed_in
-from tests.support.lists import UNITS
+from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import AUTHOR, LIST, World, number
 
 # 0 and 1 live in village 3, as "Thôn 3" and "thôn 3"; 2 and 3 in village 4; 4 has no phone.
 FULL = number(0).replace("+84", "0")
@@ -291,3 +292,37 @@ def test_a_campaign_alone_asks_for_a_list_or_a_place(client: FlaskClient, campai
     assert "Hãy chọn thêm một danh sách" in client.get(f"/admin/rounds/?campaign={campaign}").text
     assert "Hãy chọn thêm một danh sách" not in client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
     assert "Hãy chọn thêm một danh sách" not in client.get("/admin/rounds/").text
+
+
+def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(
+    world: World, client: FlaskClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    rows = f"A Thun,{local(1)},8h30,Thôn 3\nY Rơ,{local(2)},,Thôn 3\nY Tôn,,9h00,Thôn 3\n"
+    file.write_text(f"Họ tên,SĐT,{{giờ hẹn}},Thôn\n{rows}", encoding="utf-8")
+    bring(world, file, LIST)
+    text = "Mời ông/bà dự họp lúc {giờ hẹn}. Trả lời 1 hoặc 2. Soạn TC để từ chối."
+    kept = {"fields": {"giờ hẹn": "8h00"}, "window": ["00:00", "24:00"]}
+    campaign = world.launch(kind="moi-du", text=text, **kept)
+    world.send()
+    with world.runtime.db.write() as session:
+        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    signed_in(client, AUTHOR)
+    show = make(client, campaign)
+    printed = client.get(f"{show}sheet").text
+    words = re.findall(r'<span class="word">([^<]*)</span><br>(\d)', printed)
+    assert words[:4] == [("Đã đến dự", "1"), ("Sẽ đến", "2"), ("Không đến được", "3"), ("Cần giúp", "4")]
+    hours = re.findall(r'<th scope="row">([^<]+)<br><small>giờ hẹn: (\w+)', printed)
+    assert sorted(hours) == [
+        ("A Thun", "8h30"),
+        ("Y Rơ", "8h00"),
+        ("Y Tôn", "9h00"),
+    ]  # a substitute; and no number
+    will = hours.index(("A Thun", "8h30")) + 1
+    post(client, f"{show}enter", **{f"k{n}": "2" if n == will else "3" for n in (1, 2, 3)})
+    with world.runtime.db.read() as session:
+        said = session.execute(select(Recipient.answer, Recipient.own_answer).order_by(Recipient.id))
+        assert [tuple(row) for row in said][:2] == [(Label.NOT_YET, 1), (Label.NO_SMARTPHONE, 2)]
+        assert (
+            session.scalars(select(Contact.has_smartphone)).all() == [None] * 3
+        )  # nothing was asked about phones

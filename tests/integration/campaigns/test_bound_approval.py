@@ -160,9 +160,10 @@ def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClie
     ):
         assert text in shown
     assert "20,0%, khoảng 2 người" in shown
-    assert (
-        f'action="/admin/campaigns/{campaign_id}/approve" data-ask="Đồng ý gửi tin này tới 10 người' in page
-    )
+    asked = page.split(f'action="/admin/campaigns/{campaign_id}/approve" data-ask="')[1].split('"')[0]
+    assert asked.startswith("Đồng ý gửi tin này tới 10 người")
+    assert "Cần lưu ý: " in asked
+    assert "Có danh sách chưa ghi căn cứ" in asked
 
 
 def test_a_correction_needs_another_person_and_never_its_author(world: World, submitted: int) -> None:

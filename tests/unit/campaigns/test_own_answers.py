@@ -275,3 +275,12 @@ def test_who_is_recorded_as_done_still_counts_as_having_promised_it(
     kind: str, given: list[tuple[Label, int | None]], counted: int | None
 ) -> None:
     assert counted_own(given, load_kinds()[kind]) == counted
+
+
+def test_a_doubt_beside_an_answers_words_leaves_it_the_one_to_suggest() -> None:
+    late = "co toi di duoc nhung den tre 15 phut"
+    assert [suggest_own(late, label, INVITED) for label in (Label.OPT_OUT, Label.NEED_HELP)] == [None, None]
+    found = suggest_own(late, Label.QUESTION, INVITED)
+    assert found is not None
+    assert found.number == 1
+    assert suggest_own("mai họp mấy giờ ạ", Label.QUESTION, INVITED) is None

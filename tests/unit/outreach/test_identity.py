@@ -110,10 +110,10 @@ def test_who_may_be_one(
         ("A LÂU (BÍ THƯ)", "A Lâu (Bí Thư)"),
         ("LÊ THỊ Hoa", "LÊ THỊ Hoa"),  # as somebody chose to write it
         ("K'Brêu", "K'Brêu"),
-        ("đỗ thị hoa", "đỗ thị hoa"),
+        ("đỗ thị hoa", "Đỗ Thị Hoa"),
         ("A", "A"),
         ("", ""),
     ],
 )
-def test_a_name_in_capitals_is_softened(written: str, shown: str) -> None:
+def test_a_name_in_one_case_gets_capital_initials(written: str, shown: str) -> None:
     assert soften_name(written) == shown
