@@ -169,16 +169,18 @@ async def log_in(session: aiohttp.ClientSession, email: str) -> None:
         assert reply.status == 303, reply.status
 
 
-async def look(session: aiohttp.ClientSession, seen: Seen, kind: str, address: str) -> None:
-    began = time.perf_counter()
+async def look(session: aiohttp.ClientSession, seen: Seen, kind: str, address: str) -> str:
+    """Return a page, "" where it failed; `seen` keeps how long it took."""
+    began, page = time.perf_counter(), ""
     try:
         async with session.get(address, allow_redirects=False) as reply:
-            await reply.read()
+            page = await reply.text()
             if reply.status != 200:
                 seen.errors[f"{kind}: {reply.status}"] += 1
     except (aiohttp.ClientError, TimeoutError) as error:
         seen.errors[f"{kind}: {type(error).__name__}"] += 1
     seen.ms[kind].append((time.perf_counter() - began) * 1000)
+    return page
 
 
 # -- the gateway's reports

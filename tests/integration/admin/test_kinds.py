@@ -70,11 +70,16 @@ ADMINISTRATOR = "quantri@loa.example"
 OWN_WORDS = {
     "bluezone": ("bluezone", "đã cài", "chưa cài", "cài đặt ứng dụng", "nút cài đặt", "cai xong"),
     "tiem-chung": ("tiêm", "vắc xin"),
+    "hen-tiem": ("tiêm", "vắc xin"),
+    "moi-du": ("đến dự",),
     "bao-lu": ("tránh bão", "chuẩn bị xong", "chuẩn bị tránh"),
     "giay-to": ("làm giấy tờ", "làm xong giấy tờ", "căn cước"),
     "khao-sat": ("phiếu lấy ý kiến", "trả lời phiếu", "khảo sát", "hài lòng", "làm thủ tục nào"),
     "kham-suc-khoe-dinh-ky": ("khám sức khỏe", "khám ở trạm", "còn bận mùa"),
 }
+
+# Words of a kind that others may use as well.
+PLAIN_WORDS = {"bao-lu": ("đã xong",), "moi-du": ("sẽ đến",)}
 
 
 @pytest.fixture
@@ -190,11 +195,11 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
     # `make test-all` renders all of them.
     for kind in (*load_kinds(), made) if RUNS_ALL else (made,):
         texts = render_all(client, world, kind, agency)
-        others = [word for other, words in OWN_WORDS.items() if other != kind for word in words]
+        others = {word for words in OWN_WORDS.values() for word in words} - {*OWN_WORDS[kind]}
         assert len(texts) >= 25
         for name, text in texts.items():
             found += [f"{kind}: {name} has “{word}”" for word in others if word in text]
-        own = OWN_WORDS[kind]
+        own = OWN_WORDS[kind] + PLAIN_WORDS.get(kind, ())
         shown = (
             "sheet",
             "visit sheet",
@@ -285,6 +290,7 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
             user=find_user(session, ADMINISTRATOR),
             now=now,
         )
+    post(client, f"/admin/campaigns/{campaign_id}/answers")  # of a kind about health nobody is named before
     files = build_without_issuing(world.runtime, drive.id, today, now=now)
     reach = f"/admin/campaigns/{campaign_id}/reach/"
     pages = {
