@@ -96,7 +96,7 @@ async def play(
     seen, shown, answered = Seen(), dict[int, float](), list[float]()
     is_over = asyncio.Event()
 
-    async def deliver() -> None:
+    async def post_replies() -> None:
         began = time.monotonic()
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as gateway:
             for n, (path, form, signature) in enumerate(asked):
@@ -124,7 +124,7 @@ async def play(
                         await session.post(f"/admin/inbox/{case}/finish", data=done, allow_redirects=False)
                 await asyncio.sleep(1.0)
 
-    await asyncio.gather(deliver(), *(officer(n) for n in range(OFFICERS)))
+    await asyncio.gather(post_replies(), *(officer(n) for n in range(OFFICERS)))
     return seen, shown, answered
 
 

@@ -451,7 +451,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
         (Column.BIRTH, r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|\bbirth"),
         (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
-        (Column.NOTE, r"\bghi chu\b|\bnotes?\b|^gc$"),
+        (Column.NOTE, r"\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$"),
         (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
         (Column.STT, r"^(?:stt|tt|so tt|so thu tu|no)$"),
         (

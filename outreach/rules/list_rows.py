@@ -63,9 +63,13 @@ _ROLE = re.compile(
 _WHO_SIGNS = re.compile(r"nguoi (?:lap|tong hop|viet|ky|thong ke|duyet)\b|lap (?:bieu|bang)\b")
 # Lines below a list: a total in words, place and day, who signs.
 _CLOSING = re.compile(
-    r"tong (?:cong|so)\b|cong ?(?:[:(\d]|$)|danh sach (?:nay )?(?:co|gom)\b|(?:.*, ?)?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky"
-    r"|thong ke|duyet)\b|lap (?:bieu|bang|danh sach)\b|(?:tm|kt|tl|tuq)\. ?|xac nhan\b|noi nhan\b|can bo (?:lap|tong hop)\b|ke toan\b"
+    r"tong (?:cong|so|dt|sl|nhan khau)\b|tong ?[:(]|cong ?(?:[:(\d]|$)|danh sach (?:nay )?(?:co|gom)\b|(?:.*, ?)?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky"
+    r"|thong ke|duyet|cung cap)\b|lap (?:bieu|bang|danh sach)\b|(?:tm|kt|tl|tuq)\. ?|xac nhan\b|noi nhan\b|can bo (?:lap|tong hop)\b|ke toan\b"
     r"|\(? ?(?:da )?ky\b|(?:pho )?(?:chu tich|bi thu|(?:chi )?hoi truong|truong (?:thon|ban|lang|khoi|phong))$"
+)
+_OF_ANOTHER = re.compile(
+    r"\bkhan cap\b|\bkhi can\b|\bnguoi (?:than|nha|bao lanh|giam ho)\b|\bthan nhan\b|\bnt$|\bchu (?:tro|nha|co so)\b"
+    r"|\bemergency\b|\brelatives?\b|\bnext of kin\b"
 )
 _LEAST_DIGITS = 6  # of what may be a phone number
 _LIST_NUMBER = re.compile(r"\d{1,4}[.)]\s*(?=\D)")
@@ -169,6 +173,16 @@ class CheckedRow:
         return texts
 
 
+def phones_of_others(header: Header) -> frozenset[int]:
+    """Return the phone columns whose heading names somebody else (a relative, a landlord), where another column is the person's own."""
+    others = {
+        at
+        for at in header.phones
+        if at < len(header.labels) and _OF_ANOTHER.search(unaccented(header.labels[at]))
+    }
+    return frozenset(others if others != {*header.phones} else ())
+
+
 class RowReader:
     """Reader of one sheet's rows; remembers the places above for "as above" marks and merged cells."""
 
@@ -192,6 +206,7 @@ class RowReader:
         self.header = self._header = header
         self._gazetteer, self._sheet, self._merged = gazetteer, sheet, merged
         self._columns = header.columns
+        self._of_others = phones_of_others(header)
         self._above = dict.fromkeys(_PLACES, "")
         self._births = [header.columns[column] for column in _BIRTHS if column in header.columns]
         self._has_commune = Column.COMMUNE in header.columns
@@ -296,6 +311,20 @@ class RowReader:
             unfit=unfit,
         )
 
+    def _own_phone(self, row: Row) -> PhoneCell:
+        """Return the person's own number; one that is a relative's or a landlord's alone is for review."""
+        own, others = (
+            read_phone_cells(
+                [
+                    row[at]
+                    for at in self._header.phones
+                    if at < len(row) and (at in self._of_others) is theirs and cell_text(row[at])
+                ]
+            )
+            for theirs in (False, True)
+        )
+        return own if own.numbers or not others.numbers else for_review(others)
+
     def _crossed_out(self, row: Row, line: int) -> Set[int]:
         """Return the positions of those cells with numbers of which all or a part is struck through."""
         note = self._columns.get(Column.NOTE)
@@ -317,6 +346,8 @@ class RowReader:
                 own = read_phone_cells(plain)
                 cell = own if own.numbers or not cell.numbers else cell
             return (for_review(cell) if header.guessed else cell), ()
+        if self._of_others and not header.people:
+            return self._own_phone(row), ()
         cell = read_phone_cells(phones)
         if header.people:
             return self._beside(row, cell)

@@ -71,10 +71,11 @@ def read_phone_in_text(text: str) -> PhoneCell:
 _WRONG = re.compile(
     r"\b(?:sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao"
     r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
+    r"|^(?:da (?:mat|chet)|(?:da )?(?:qua doi|tu tran))\b(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the)\b)"
 )
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
-    r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b"
+    r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b|\bdoi so\W*\d"
 )
 
 

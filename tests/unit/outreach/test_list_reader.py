@@ -227,6 +227,21 @@ def test_several_phone_columns_make_one_cell(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "heading", ["Khi khẩn cấp gọi cho ai? (tên, SĐT)", "SĐT chủ trọ", "Số ĐT NT", "Tel. of relative"]
+)
+def test_a_number_of_somebody_else_is_nobodys_own(tmp_path, heading):
+    rows = "Y Blưm,0905000123,0913000248\nA Lâu,,0866000377\nY Hyar,0905000124,\n"
+    people = check(written(tmp_path, f'Họ tên,SĐT,"{heading}"\n{rows}'))
+    assert [(each.phone.status.value, each.phone.numbers) for each in people] == [
+        ("ok", ("+84905000123",)),
+        ("review", ("+84866000377",)),
+        ("ok", ("+84905000124",)),
+    ]
+    alone = check(written(tmp_path, f'Họ tên,"{heading}"\nY Blưm,0905000123\n'))
+    assert alone[0].phone.status.value == "ok"  # the only numbers that the list has
+
+
 def test_a_village_merged_over_its_people_is_theirs_and_a_title_over_two_rows_is_nobody_s(tmp_path):
     rows = [
         [None, "DANH SÁCH HỘI VIÊN"],

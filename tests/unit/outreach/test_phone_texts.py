@@ -108,7 +108,11 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
         ("số mới 0913000248", "review", 2),
         ("đã đổi sang 0913000248", "review", 2),
         ("số mới 0905000123", "ok", 1),
+        ("Đổi số: 0913000248", "review", 2),
         ("sai số", "review", 1),
+        ("đã mất 3/2025", "review", 1),
+        ("chồng đã mất", "ok", 1),
+        ("đã mất việc", "ok", 1),
         ("không liên lạc được", "review", 1),
     ],
 )
