@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
@@ -148,6 +148,7 @@ def find_foreign_words(page: Page) -> list[str]:
 
 def ask_axe(page: Page, without: Sequence[str] = ()) -> list[str]:
     """What axe-core finds against WCAG 2.2 AA. It comes by the debugger, past the page's own policy."""
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)  # what is loading is pale for as long
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_AXE)
     found = page.evaluate(
