@@ -58,7 +58,6 @@ from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
-from campaigns.rules.promises import is_promise
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
@@ -137,11 +136,7 @@ def sheet_context(
 
 def _list_url(campaign: Campaign) -> str:
     """Return where a campaign's people are listed: where people promise, those who will come, by the first column of the texts."""
-    promises = [
-        each
-        for each in read_own_answers(campaign.content)
-        if each.means is Label.NOT_YET and is_promise(each.text)
-    ]
+    promises = [each for each in read_own_answers(campaign.content) if each.is_promise]
     chosen: dict[str, Any] = (
         {"answer": promises[0].value, "order": next(iter(campaign.fields), None)} if promises else {}
     )

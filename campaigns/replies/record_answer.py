@@ -515,9 +515,7 @@ def record_officer_answer(
         note = " ".join(note.split())[:LONGEST_NOTE]
         entry = OfficerEntry(answer_id=answer.id, recorded_by=user.id, place=place, note=note)
         session.add(entry)
-    campaign = session.get_one(Campaign, recipient.campaign_id)
-    if campaign.content.get("app"):  # elsewhere an answer says nothing of the phone
-        note_smartphone(session, recipient.contact_id, said.label, entry, now=now)
+    note_smartphone(session, recipient.campaign_id, recipient.contact_id, said.label, entry, now=now)
     return answer
 
 
@@ -525,10 +523,17 @@ _HAS_SMARTPHONE = {Label.INSTALLED: True, Label.NO_SMARTPHONE: False}
 
 
 def note_smartphone(
-    session: Session, contact_id: int | None, label: Label, entry: SmartphoneChange | None, *, now: datetime
+    session: Session,
+    campaign_id: int,
+    contact_id: int | None,
+    label: Label,
+    entry: SmartphoneChange | None,
+    *,
+    now: datetime,
 ) -> None:
-    """Store what an answer says about the contact's smartphone, and the former value in `entry`."""
-    contact = session.get(Contact, contact_id) if contact_id else None
+    """Store what an answer says about the contact's smartphone, and the former value in `entry`; nothing where no app is asked for."""
+    is_about_app = session.get_one(Campaign, campaign_id).content.get("app")
+    contact = session.get(Contact, contact_id) if contact_id and is_about_app else None
     if contact is None or label not in _HAS_SMARTPHONE or contact.has_smartphone is _HAS_SMARTPHONE[label]:
         return
     if entry is not None:

@@ -45,6 +45,11 @@ class OwnAnswer:
         """Return what a button or a form sends for it."""
         return own_word(self.number)
 
+    @property
+    def is_promise(self) -> bool:
+        """Return whether it promises to come, which is not yet done."""
+        return self.means is Label.NOT_YET and is_promise(self.text)
+
 
 def own_word(number: int) -> str:
     """Return what a button or a form sends for the own answer of a number."""
@@ -116,8 +121,9 @@ def counted_own(given: Sequence[tuple[Label, int | None]], content: Mapping[str,
 
 def keeps_said(answers: Sequence[OwnAnswer]) -> bool:
     """Return whether who is recorded as done keeps what they said: one of the own answers promises it, or none says that it is done."""
-    promises = any(each.means is Label.NOT_YET and is_promise(each.text) for each in answers)
-    return promises or all(each.means is not Label.INSTALLED for each in answers)
+    return any(each.is_promise for each in answers) or all(
+        each.means is not Label.INSTALLED for each in answers
+    )
 
 
 def read_word(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerPlace
 from campaigns.replies.record_answer import (
     AnswerContext,
@@ -196,8 +196,8 @@ def record_result(
     result.changed_smartphone, result.had_smartphone = False, None
     label = _label_of(result)
     if recipient.phone_id is None or recipient.exclusion is not None:
-        if label is Label.NO_SMARTPHONE and _is_about_app(session, recipient):
-            note_smartphone(session, line.contact_id, label, result, now=now)
+        if label is Label.NO_SMARTPHONE:
+            note_smartphone(session, recipient.campaign_id, line.contact_id, label, result, now=now)
         if label is Label.OPT_OUT and line.contact_id:
             person = session.get_one(Contact, line.contact_id)
             person.opted_out_at = person.opted_out_at or result.visited_at or result.entered_at
@@ -226,11 +226,6 @@ def record_result(
     if contact and contact.has_smartphone is not had:
         result.changed_smartphone, result.had_smartphone = True, had
     return True
-
-
-def _is_about_app(session: Session, recipient: Recipient) -> bool:
-    """Return whether an answer says something of the person's phone; elsewhere "no smartphone" is who cannot."""
-    return bool(session.get_one(Campaign, recipient.campaign_id).content.get("app"))
 
 
 def undo_result(
