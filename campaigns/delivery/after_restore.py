@@ -125,7 +125,7 @@ def mark_waiting_unknown(
         rows = session.execute(select_send_data(waiting)).all()
         if not rows:
             return total
-        values = read_list_values(session, rows)
+        values = read_list_values(session, [row for row in rows if row.step_id is not None])
         taken = [(row, *renderer.render(row, values)) for row in rows]
         # Charged as a claim charges, and credited where it turns out that the message never left.
         credit_segments(session, {stream_id: -sum(size for _row, _body, size in taken)})

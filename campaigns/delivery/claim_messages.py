@@ -174,7 +174,7 @@ def claim(
             days = campaign_quiet_days(row, quiet) if row.step_id is not None else NO_DAYS
             closing_times[terms_of] = closes_at(now, campaign_hours(row, is_live=is_live), days)
     recent, contents = recent_messages(session, phones, now=now)
-    values = read_list_values(session, due)
+    values = read_list_values(session, [row for row in due if row.step_id is not None])
 
     taken: list[tuple[Any, str, int]] = []
     used: dict[int, Route] = {}  # by message

@@ -77,9 +77,10 @@ def contacts_who_objected(session: Session, contacts: set[int]) -> set[int]:
 def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, int], dict[str, str]]:
     """Return what the lists of their campaigns say of these rows' people in the fields of their texts, the newest import's.
 
-    By campaign and contact; in one query for all rows, and in none where no text has such fields.
+    Rows have `campaign_id`, the campaign's `fields` and `contact_id`. By campaign and contact; in one query for all rows, and
+    in none where no text has such fields.
     """
-    wanted = [row for row in rows if row.step_id is not None and row.fields and row.contact_id is not None]
+    wanted = [row for row in rows if row.fields and row.contact_id is not None]
     if not wanted:
         return {}
     values: dict[tuple[int, int], dict[str, str]] = {}

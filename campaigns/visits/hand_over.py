@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, and_, exists, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.cases.conversation import visible_campaigns
@@ -125,7 +125,6 @@ def find_people(
     """Return those of a campaign's people who may be listed for a user; None if there are more than a list holds."""
     rows = session.execute(
         select(
-            literal(0).label("step_id"),
             Recipient.campaign_id,
             Recipient.contact_id,
             Recipient.phone_id,

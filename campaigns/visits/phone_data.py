@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
-from sqlalchemy import BigInteger, literal, select
+from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import fill_values, read_list_values
@@ -113,7 +113,6 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             Recipient.answer,
             Recipient.answered_at,
             Contact,
-            literal(0).label("step_id"),
             Recipient.campaign_id,
             VisitLine.contact_id,
             Campaign.fields,
@@ -133,7 +132,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     found: dict[int, list[tuple[VisitLine, PhonePerson]]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
     values = read_list_values(session, rows)
-    for line, answer, answered_at, contact, _step, campaign_id, _contact, fields in rows:
+    for line, answer, answered_at, contact, campaign_id, _contact, fields in rows:
         known = results.get(contact.id, [])
         current = _last(known, partial(_is_same, line))
         is_open = current is None or current.outcome is VisitOutcome.ABSENT

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.analytics.installs import find_visible_campaign
@@ -221,7 +221,6 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
             Contact,
             Phone.e164,
             Area,
-            literal(0).label("step_id"),
             VisitSheet.campaign_id,
             VisitLine.contact_id,
             Campaign.fields,
@@ -247,7 +246,7 @@ def read_lines(session: Session, round_id: int, *, user: User, with_numbers: boo
     of_drive = opted_out_of_drive(session, [row[1].id for row in rows if row[1].answer is Label.OPT_OUT])
     values = read_list_values(session, rows)
     sheet_rows = []
-    for line, recipient, contact, e164, area, _step, campaign_id, _contact, fields in rows:
+    for line, recipient, contact, e164, area, campaign_id, _contact, fields in rows:
         result = results.get(line.id)
         number = (e164 if with_numbers else mask_number(e164)) if e164 and contact else ""
         sheet_rows.append(

@@ -43,7 +43,6 @@ _RECIPIENTS = (
         Campaign.corrected_at,
         Campaign.fields,
         Recipient.contact_id,
-        literal(1).label("step_id"),  # of whichever step, for `read_list_values`
         Recipient.list_id,
         Recipient.answer,
         Recipient.own_answer,
