@@ -22,6 +22,14 @@ def test_the_changelog_begins_with_the_version() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
 
 
+@pytest.mark.parametrize("path", ["docs/installation.vi.md", "deploy/docker/compose.yaml"])
+def test_what_is_typed_at_an_installation_names_the_version(path: str) -> None:
+    named = re.findall(
+        r"(?:releases/|LOA_VERSION:-)(\d+\.\d+\.\d+)", (ROOT / path).read_text(encoding="utf-8")
+    )
+    assert set(named) == {VERSION}
+
+
 def test_the_wheel_asks_for_the_pinned_version_of_every_package(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, list[str]] = {}
     setuptools = pytest.importorskip("setuptools")
