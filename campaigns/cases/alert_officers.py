@@ -1,7 +1,7 @@
 """Alerts about urgent cases: mail, SMS and webhooks to the officer on duty, and to those who stand in while nobody has taken the case.
 
 The settings name both. A cry for help is found here within one sweep. A message names the case and where to look, never a number, a name or what
-was written. Where nothing could be told, the next sweep tries again, for a day.
+was written. Where nothing could be told, the next sweep tries again.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from smtplib import SMTPException
+from typing import NamedTuple, Self
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
@@ -36,7 +37,8 @@ from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction
 
 log = logging.getLogger(__name__)
-_TRIED_FOR = timedelta(days=1)
+# As long as a reply belongs to its message: a phone that was cut off in a storm delivers after days.
+_TRIED_FOR = timedelta(days=14)
 _SMS = "Loa: co nguoi keu cuu luc {at}, {place}. Nhan viec va goi ngay: {link}"
 _MAIL = """Kính gửi đồng chí,
 
@@ -52,25 +54,41 @@ _WAITING = "Đã {minutes} phút mà chưa có cán bộ nào nhận việc.\n"
 
 def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
     """Enqueue an alert for each urgent case that needs one. Returns how many."""
-    settings = runtime.settings
-    if not (settings.duty_contacts or settings.stand_in_contacts):
+    contacts = _Contacts.of(runtime.settings)
+    if not (contacts.duty or contacts.stand_in):
         return 0
     with runtime.db.read() as session:
-        due = session.scalars(select(Case.id).where(_is_due(now)).order_by(Case.urgent_at).limit(200)).all()
+        is_due = contacts.is_due(now)
+        due = session.scalars(select(Case.id).where(is_due).order_by(Case.urgent_at).limit(200)).all()
     for case_id in due:
         enqueue_alert(runtime, case_id)
     return len(due)
 
 
-def _is_due(now: datetime):  # type: ignore[no-untyped-def]
-    return and_(
-        Case.urgent_at > now - _TRIED_FOR,
-        Case.done_at.is_(None),
-        or_(
-            Case.alerted_at.is_(None),
-            and_(Case.taken_at.is_(None), Case.escalated_at.is_(None), Case.urgent_at <= now - URGENT_WAITS),
-        ),
-    )
+class _Contacts(NamedTuple):
+    """Who can be told: without a mail server nobody by mail."""
+
+    duty: tuple[str, ...]
+    stand_in: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        def reached(contacts: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(each for each in contacts if settings.smtp_url or is_url(each) or "@" not in each)
+
+        return cls(reached(settings.duty_contacts), reached(settings.stand_in_contacts))
+
+    def is_due(self, now: datetime) -> ColumnElement[bool]:
+        """Return whether somebody is to be told of a case, and is there: else no page may say that they were."""
+        # Who took the case before this cry may have left since.
+        is_taken = Case.taken_at >= Case.urgent_at
+        is_late = and_(
+            or_(Case.taken_at.is_(None), ~is_taken),
+            Case.escalated_at.is_(None),
+            Case.urgent_at <= now - URGENT_WAITS,
+        )
+        ways = [Case.alerted_at.is_(None)] * bool(self.duty) + [is_late] * bool(self.stand_in)
+        return and_(Case.urgent_at > now - _TRIED_FOR, Case.done_at.is_(None), or_(false(), *ways))
 
 
 def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
@@ -79,28 +97,30 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     A way that fails costs itself alone where another one told somebody; else its error is raised, and the next sweep tries again.
     """
     settings = runtime.settings
+    known = _Contacts.of(settings)
     with runtime.db.read() as session:
-        case = session.scalar(select(Case).where(Case.id == case_id, _is_due(now)))
-        if case is None:
+        case = session.scalar(select(Case).where(Case.id == case_id, known.is_due(now)))
+        if case is None or case.urgent_at is None:
             return 0
-        is_first = case.alerted_at is None
+        urgent_at, is_first = case.urgent_at, bool(known.duty) and case.alerted_at is None
         words = _describe(session, case, base=settings.public_base_url, now=now, is_first=is_first)
-    contacts = settings.duty_contacts if is_first else settings.stand_in_contacts
+    contacts = known.duty if is_first else known.stand_in
+    identity = f"loa-urgent-{case_id}-{urgent_at:%y%m%d%H%M}-{is_first:d}"
     urls = [each for each in contacts if is_url(each)]
     addresses = [each for each in contacts if each not in urls and "@" in each]
     numbers = [each for each in contacts if each not in urls and each not in addresses]
     ways: list[tuple[str, Callable[[], object]]] = [
-        (f"webhook {at}", partial(_post, settings, url, case_id, words, is_first=is_first, now=now))
+        (f"webhook {at}", partial(_post, settings, url, identity, case_id, words, is_first=is_first, now=now))
         for at, url in enumerate(urls)
     ]
-    if addresses and settings.smtp_url:
+    if addresses:
         send = partial(
             send_mail,
             settings.smtp_url,
             to=addresses,
             subject=f"KHẨN: có người kêu cứu, việc số {case_id}",
             body=_MAIL.format(**words),
-            message_id=f"loa-urgent-{case_id}-{is_first:d}",
+            message_id=identity,
         )
         ways.append(("mail", send))
     failed: list[Exception] = []
@@ -113,8 +133,9 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     if failed and len(failed) == len(ways) and not numbers:
         raise failed[0]
     with transaction(runtime) as session:
-        case = session.scalar(select(Case).where(Case.id == case_id, _is_due(now)).with_for_update())
-        if case is None or (case.alerted_at is None) != is_first:
+        is_same = (Case.id == case_id, Case.urgent_at == urgent_at, known.is_due(now))
+        case = session.scalar(select(Case).where(*is_same).with_for_update())
+        if case is None or (is_first and case.alerted_at is not None):
             return 0
         if is_first:
             case.alerted_at = now
@@ -138,12 +159,19 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
 
 
 def _post(
-    settings: Settings, url: str, case_id: int, words: dict[str, str], *, is_first: bool, now: datetime
+    settings: Settings,
+    url: str,
+    identity: str,
+    case_id: int,
+    words: dict[str, str],
+    *,
+    is_first: bool,
+    now: datetime,
 ) -> None:
     """Post an alert to a webhook; the number tells two alerts of a case apart, and a repeated one from a new one."""
     post_event(
         url,
-        event_id=f"loa-urgent-{case_id}-{is_first:d}",
+        event_id=identity,
         kind="case.urgent" if is_first else "case.untaken",
         data={
             "case": case_id,

@@ -326,8 +326,10 @@ def _close_or_convert(
 ) -> bool:
     """Close the case, or change its kind to the one that the label requires. Returns whether it is closed."""
     kind = FOLLOW_UP.get(label)
-    has_help_case = kind is CaseKind.HELP and recipient is not None and find_open_help(session, recipient.id)
-    if kind is None or has_help_case:
+    help_case = find_open_help(session, recipient.id) if kind is CaseKind.HELP and recipient else None
+    if help_case and case.urgent_at:
+        help_case.urgent_at = help_case.urgent_at or case.urgent_at  # a cry stays one
+    if kind is None or help_case:
         mark_closed(case, CaseOutcome.CLASSIFIED, user=user, now=now)
     else:
         case.kind = kind

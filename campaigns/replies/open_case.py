@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, Case, Reply
-from campaigns.rules.cases import CaseKind, CaseOutcome
+from campaigns.rules.cases import URGENT_WAITS, CaseKind, CaseOutcome
 from outreach.models.contacts import ContactList
 
 
@@ -81,10 +81,23 @@ def _owner(session: Session, recipient: Recipient) -> int | None:
     return session.scalar(select(Campaign.organisation_id).where(Campaign.id == recipient.campaign_id))
 
 
+def note_cry(case: Case, *, now: datetime) -> None:
+    """Mark a case as urgent. A further cry in it is told anew: it may be worse, and who took the case may have left."""
+    last = case.urgent_at
+    is_told = case.alerted_at is not None or case.escalated_at is not None
+    if last is None or (is_told and now >= last + URGENT_WAITS):
+        case.urgent_at, case.alerted_at, case.escalated_at = now, None, None
+
+
 def withdraw_help_case(session: Session, answer: Answer, *, now: datetime) -> None:
-    """Close the help case opened by this answer, which was undone. A case already closed stays as it is."""
+    """Close the help case opened by this answer, which was undone. One already closed, or with a cry for help, stays as it is."""
     session.execute(
         update(Case)
-        .where(Case.answer_id == answer.id, Case.kind == CaseKind.HELP, Case.done_at.is_(None))
+        .where(
+            Case.answer_id == answer.id,
+            Case.kind == CaseKind.HELP,
+            Case.done_at.is_(None),
+            Case.urgent_at.is_(None),
+        )
         .values(done_at=now, outcome=CaseOutcome.WITHDRAWN)
     )

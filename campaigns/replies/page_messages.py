@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Recipient
-from campaigns.models.replies import Reply, ReplyChannel
+from campaigns.models.replies import Case, Reply, ReplyChannel
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
-from campaigns.rules.replies.understand import Understanding
+from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.db import count_rows
@@ -32,7 +33,7 @@ def receive_page_message(
     """Store and apply what a resident wrote on their page; CALL_ME opens a case for a call.
 
     Returns what the page says next: `urgent`, `asked` where an officer has to look, else nothing. The same text counts once
-    a day. Raises BadInput if it is empty, too long or one of too many, or if the link is no longer valid.
+    a day, and again once an officer has settled it. A cry for help is never one too many. Raises BadInput if it is empty, too long or one of too many, or if the link is no longer valid.
     """
     recipient = session.get_one(Recipient, recipient_id)
     if recipient.phone_id is None:
@@ -44,8 +45,7 @@ def receive_page_message(
         raise BadInput("page_message_long", most=LONGEST_MESSAGE)
     lock_phone(session, recipient.phone_id)
     key = hashlib.sha256(f"{now.astimezone(VIETNAM):%Y%m%d} {text.casefold()}".encode()).hexdigest()[:24]
-    gateway_id = f"page-{recipient_id}-{key}"
-    reply = session.scalar(select(Reply).where(Reply.gateway_id == gateway_id))
+    gateway_id, reply = find_same(session, f"page-{recipient_id}-{key}")
     if reply is None:
         written = count_rows(
             session,
@@ -54,7 +54,7 @@ def receive_page_message(
             Reply.channel == ReplyChannel.PAGE,
             Reply.received_at > now - timedelta(days=1),
         )
-        if written >= MOST_A_DAY:
+        if written >= MOST_A_DAY and not understand(text).is_urgent:
             raise BadInput("page_messages_full", most=MOST_A_DAY)
         number = session.get_one(Phone, recipient.phone_id).e164
         reply = receive_reply(
@@ -72,3 +72,18 @@ def receive_page_message(
         return "urgent"
     waits = not reply.is_sure or reply.label in NON_ANSWERS or reply.label is Label.NEED_HELP
     return "asked" if waits else ""
+
+
+def find_same(session: Session, name: str) -> tuple[str, Reply | None]:
+    """Return the reply of this name that waits for an officer or needs none, and its name; else the name for a new one."""
+    gateway_id, n = name, 1
+    while reply := session.scalar(select(Reply).where(Reply.gateway_id == gateway_id)):
+        is_its = Case.reply_id == reply.id
+        if reply.label is Label.NEED_HELP and reply.recipient_id:  # it may have joined an earlier case
+            is_its = or_(is_its, and_(Case.recipient_id == reply.recipient_id, Case.kind == CaseKind.HELP))
+        ended = session.scalars(select(Case.done_at).where(is_its)).all()
+        if not ended or not all(ended):
+            return gateway_id, reply
+        n += 1
+        gateway_id = f"{name}-{n}"
+    return gateway_id, None

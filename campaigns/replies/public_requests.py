@@ -19,6 +19,7 @@ from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import AnswerSource, ReplyChannel
 from campaigns.replies.answer_at_once import EMERGENCY_REPLY
+from campaigns.replies.page_messages import find_same
 from campaigns.replies.receive_reply import latest_recipient, receive_reply
 from campaigns.replies.record_answer import OPT_OUT_REPLY, AnswerContext, give_back, record_answer
 from campaigns.rules.content import read_content
@@ -161,12 +162,13 @@ def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext,
 def _tell_officer(
     session: Session, number: str, text: str, meant: Understanding, *, keys: AnswerContext, now: datetime
 ) -> None:
-    """Store a text as a reply of this number and open its case; the same text once a day."""
+    """Store a text as a reply of this number and open its case; the same text once a day, and again once it is settled."""
     day = f"{now.astimezone(VIETNAM):%Y%m%d}"
     key = hashlib.sha256(f"{keys.secret_key} {number} {day} {text}".encode()).hexdigest()[:32]
+    name, _known = find_same(session, f"hoi-{key}")
     receive_reply(
         session,
-        InboundMessage(f"hoi-{key}", number, "", text, is_opt_out=False),
+        InboundMessage(name, number, "", text, is_opt_out=False),
         keys=keys,
         now=now,
         channel=ReplyChannel.PAGE,

@@ -14,7 +14,7 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
-from campaigns.replies.open_case import open_case, open_help_case
+from campaigns.replies.open_case import note_cry, open_case, open_help_case
 from campaigns.replies.record_answer import (
     AnswerContext,
     give_back,
@@ -125,7 +125,7 @@ def receive_reply(
         if label is Label.OPT_OUT:
             at = recipient.answered_at  # it is the current answer from now on, so it must be undone first
         else:
-            is_answer, kind = False, kind if is_urgent else None
+            is_answer = False  # who asks for something or is not understood waits for an officer all the same
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=phone.id if phone else None,
@@ -187,8 +187,8 @@ def receive_reply(
         case = open_case(
             session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now
         )
-    if case and is_urgent and case.urgent_at is None:
-        case.urgent_at = now
+    if case and is_urgent:
+        note_cry(case, now=now)
     return reply
 
 

@@ -31,6 +31,7 @@ from campaigns.replies.public_requests import (
 )
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.genuine import LONGEST
+from campaigns.rules.replies.understand import understand
 from campaigns.web.answer_page import EMERGENCY_NUMBERS
 from campaigns.web.responses import RETRY_AFTER_S, public_page
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
@@ -174,7 +175,8 @@ def create_public_page(runtime: Runtime) -> Blueprint:
             if wait := wait_s((NOTES_PER_ADDRESS, address), (NOTES_IN_ALL, "all")):
                 return refuse(wait)
             text, is_urgent = request.form.get("note", ""), False
-            if not wait_s((NOTES_PER_NUMBER, name)):
+            # Anybody may have used the number's one note of the day: a cry for help is taken all the same.
+            if not wait_s((NOTES_PER_NUMBER, name)) or understand(text[: 2 * LONGEST_NOTE]).is_urgent:
                 with runtime.db.write() as session:
                     is_urgent = leave_note(session, number, text, keys=context, now=datetime.now(UTC))
             return show(done="urgent" if is_urgent else "note")

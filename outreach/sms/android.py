@@ -196,17 +196,17 @@ def read_event(
         return message_id, StatusReport(message_id, status, Cause.OTHER if is_failure else None, code)
     # `sender` since recent versions of the app; earlier ones had only `phoneNumber`.
     sender = fields.get("sender") or fields.get("phoneNumber")
-    if name != "sms:received" or not sender:
+    if name not in ("sms:received", "mms:downloaded") or not sender:
         return None
+    # Many phones send a long reply as an MMS. One of a picture alone goes to an officer as well.
+    said = fields.get("message") or " ".join(filter(None, (fields.get("subject"), fields.get("body"))))
     # The app's message id depends on the content alone and is the same for the same text, so the time is added.
-    reply_id = keyed_id(
-        sender, fields.get("receivedAt", ""), fields.get("message", ""), secret_key=secret_key
-    )
+    reply_id = keyed_id(sender, fields.get("receivedAt", ""), said, secret_key=secret_key)
     return InboundMessage(
         gateway_id=f"phone:{reply_id}",
         sender=as_number(sender),
         recipient=fields.get("recipient", ""),
-        body=fields.get("message", ""),
+        body=said,
         is_opt_out=False,
         received_at=parse_timestamp(fields.get("receivedAt", "")),
     )

@@ -12,7 +12,7 @@ from campaigns.cases.conversation import read_items
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel
 from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
-from campaigns.rules.cases import CaseKind
+from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
 from outreach.contacts.suppressions import has_suppression
 from outreach.models.contacts import Phone, SuppressionReason
@@ -67,6 +67,22 @@ def test_a_cry_for_help_on_the_page_is_urgent_and_is_told_whom_to_call(
 
 
 @one_database
+def test_the_same_words_after_an_officer_settled_them_are_a_new_case(
+    client: FlaskClient, world: World, link: str
+) -> None:
+    said = ({"answer": "ask", "text": "Nước ngập tới nóc rồi cứu với"}, {"answer": "call"})
+    for data in (*said, *said):
+        client.post(link, data=data)
+    with world.runtime.db.write() as session:
+        for case in session.scalars(select(Case)):
+            case.done_at, case.outcome = world.now, CaseOutcome.UNREACHED
+    for data in (*said, *said):
+        client.post(link, data=data)
+    assert [case.kind for case in world.cases()] == [CaseKind.HELP, CaseKind.QUESTION]
+    assert len(cases(world)) == 4
+
+
+@one_database
 def test_what_is_written_counts_as_a_reply_does(client: FlaskClient, world: World, link: str) -> None:
     answer = client.post(link, data={"answer": "ask", "text": "đừng nhắn cho tôi nữa"})
     assert answer.headers["Location"] == link
@@ -88,6 +104,8 @@ def test_empty_long_and_too_many_messages_are_refused_in_words(client: FlaskClie
         assert words in refused.get_data(as_text=True)
     for n in range(MOST_A_DAY):
         assert client.post(link, data={"answer": "ask", "text": f"câu hỏi {n}?"}).status_code == 303
+    cry = client.post(link, data={"answer": "ask", "text": "Nước ngập tới nóc rồi cứu với"})
+    assert cry.headers["Location"] == f"{link}?sent=urgent"
     refused = client.post(link, data={"answer": "ask", "text": "thêm một câu?"})
     assert refused.status_code == 422
     assert f"{MOST_A_DAY} tin" in refused.get_data(as_text=True)

@@ -106,6 +106,10 @@ def test_whoever_takes_part_and_whoever_leaves_a_note_is_a_case_for_an_officer(
     assert len(bodies) == 2
     assert "đã xác nhận bằng mã" in bodies[0]
     assert "chưa xác minh" in bodies[1]
+    # Anybody may have used the number's one note of the day.
+    cry = client.post("/hoi/nhan", data={"number": KNOWN, "note": "Nước ngập tới nóc rồi cứu với"})
+    assert 'href="tel:112"' in cry.get_data(as_text=True)
+    assert [case.urgent_at is not None for case in world.cases()] == [False, False, True]
     # Somebody else may have written it: an officer decides.
     assert not is_stopped(world, KNOWN)
 

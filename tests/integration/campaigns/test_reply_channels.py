@@ -159,6 +159,21 @@ def test_a_phone_s_replies_and_reports_are_taken(channels: FlaskClient, world: W
 
 
 @one_database
+def test_a_reply_that_comes_as_an_mms_is_a_reply_and_a_picture_alone_is_looked_at(
+    channels: FlaskClient, world: World, campaign: int
+) -> None:
+    at = world.now.isoformat()
+    for index, said in ((15, {"body": "đừng nhắn cho tôi nữa", "attachments": []}), (16, {"subject": None})):
+        for _ in range(2):
+            assert (
+                call(channels, "mms:downloaded", sender=number(index), receivedAt=at, **said).status_code
+                == 204
+            )
+    assert replies(world) == [(ReplyChannel.PHONE, Label.OPT_OUT), (ReplyChannel.PHONE, Label.UNCLEAR)]
+    assert len(world.cases()) == 1
+
+
+@one_database
 def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_counts(
     channels: FlaskClient, world: World, campaign: int
 ) -> None:

@@ -10,11 +10,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
 from campaigns.cases.case_list import CaseFilter, read_case_list
-from campaigns.models.messages import Message, Outbox
+from campaigns.cases.handle_case import label_reply
+from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.cases import URGENT_WAITS, CaseKind
@@ -172,3 +173,75 @@ def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_
     assert event["type"] == "case.urgent"
     assert event["data"]["case"] == case_id
     assert number(15) not in json.dumps(event)
+
+
+def duty(world: World, **changed: object) -> None:
+    names = {"duty_contacts": (number(70),), "stand_in_contacts": (number(71),), **changed}
+    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, **names))
+
+
+def tell(world: World, at: datetime) -> int:
+    """What the sweep and its jobs do about the one case; how many were told."""
+    [case] = world.cases()
+    return alert_officers(world.runtime, case.id, now=at) if enqueue_due_alerts(world.runtime, now=at) else 0
+
+
+def test_a_further_cry_in_an_open_case_is_told_anew_whoever_took_the_case_before(
+    world: World, campaign: int
+) -> None:
+    duty(world)
+    say(world, "can giup cai dat")
+    with world.runtime.db.write() as session:
+        session.scalars(select(Case)).one().taken_at = world.now
+    night = world.now + timedelta(hours=9)
+    say(world, CRY, at=night)
+    assert [tell(world, night), tell(world, night + URGENT_WAITS)] == [1, 1]
+    say(world, "cứu với", at=night + timedelta(minutes=5))
+    assert tell(world, night + timedelta(minutes=15)) == 0
+    later = night + timedelta(hours=3)
+    say(world, "nước tới cổ rồi cứu tôi", at=later)
+    assert [tell(world, later), tell(world, later), tell(world, later + URGENT_WAITS)] == [1, 0, 1]
+
+
+def test_a_cry_that_a_cut_off_phone_delivers_after_days_is_told(world: World, campaign: int) -> None:
+    duty(world)
+    say(world, CRY, at=world.now - timedelta(days=3))
+    assert tell(world, world.now) == 1
+
+
+def test_nobody_is_said_to_have_been_told_who_was_not(world: World, campaign: int) -> None:
+    duty(world, duty_contacts=("truc@loa.example",), smtp_url="")
+    say(world, CRY)
+    assert tell(world, world.now) == 0
+    assert tell(world, world.now + URGENT_WAITS) == 1
+    [case] = world.cases()
+    assert (case.alerted_at, case.escalated_at) == (None, world.now + URGENT_WAITS)
+
+
+def test_what_asks_for_an_officer_waits_for_one_though_a_later_answer_came_first(
+    world: World, campaign: int
+) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(claimed_at=world.in_hours(-5)))
+    for index, asked in ((15, "tôi cần giúp"), (16, "cái này có mất tiền không?"), (17, "xyz abc")):
+        say(world, "1", sender=number(index))
+        say(world, asked, sender=number(index), at=world.now - timedelta(minutes=30))
+        assert world.recipient(number(index), campaign).answered_at == world.now
+    assert [case.kind for case in world.cases()] == [CaseKind.HELP, CaseKind.QUESTION, CaseKind.UNCLEAR]
+
+
+def test_a_cry_is_taken_back_by_no_word_and_no_press(world: World, campaign: int) -> None:
+    say(world, CRY)
+    say(world, "nhầm", at=world.now + timedelta(minutes=2))
+    assert [case.urgent_at for case in world.cases() if case.kind is CaseKind.HELP] == [world.now]
+
+
+def test_a_cry_that_an_officer_joins_to_an_open_case_stays_one(world: World, campaign: int) -> None:
+    say(world, "can giup cai dat")
+    with world.runtime.db.write() as session:
+        reply = session.merge(say(world, "alo alo", at=world.now + timedelta(minutes=1)))
+        case = session.scalars(select(Case).where(Case.reply_id == reply.id)).one()
+        case.urgent_at = world.now
+    with world.runtime.db.write() as session:
+        label_reply(session, case.id, "need_help", user=world.user(AUTHOR), keys=world.keys, now=world.now)
+    assert [case.urgent_at for case in world.cases()] == [world.now]
