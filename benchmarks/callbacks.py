@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import md5
 from statistics import median
@@ -20,6 +20,7 @@ from benchmarks.ground import Ground
 from benchmarks.load_generator import post, send_all
 from benchmarks.measures import answers, target, wait_until
 from deploy.redis_server import find_port
+from outreach.core.db import Database
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_apply_callbacks
 from outreach.runtime import Runtime, open_runtime
@@ -38,11 +39,11 @@ _STATES = text(
 )
 
 
-def callbacks(settings: Settings, port: int, count: int) -> list[bytes]:
-    """Return requests: for each message `sent` and its final status, in order, signed as by Twilio."""
+def callbacks(settings: Settings, port: int, ids: Iterable[int]) -> list[bytes]:
+    """Return requests: for each of these messages `sent` and its final status, in order, signed as by Twilio."""
     validator = RequestValidator(settings.twilio_auth_token)
     made = []
-    for i in range(1, count // 2 + 1):
+    for i in ids:
         end = {"MessageStatus": "delivered"}
         if i % 10 == 0:
             end = {"MessageStatus": "undelivered", "ErrorCode": "30003"}
@@ -75,34 +76,41 @@ def time_ours(
     on: Ground, template: str, count: int, *, twice: bool = False
 ) -> tuple[float, float, list[object]]:
     """Return callbacks per second accepted, per second until all are applied, and the final states."""
+    with on.database(template) as url:
+        taken, rate = time_applying(on, url, range(1, count // 2 + 1), twice=twice)
+        db = Database(url)
+        with db.read() as session:
+            states: list[object] = [tuple(row) for row in session.execute(_STATES)]
+        db.close()
+    return taken, rate, states
+
+
+def time_applying(on: Ground, url: str, ids: Iterable[int], *, twice: bool = False) -> tuple[float, float]:
+    """Return callbacks about these messages of a database per second accepted, and per second until all are applied."""
     on.flush_redis()
     port = find_port()
-    with on.database(template) as url:
-        settings = on.settings(url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
-        requests = callbacks(settings, port, count)
-        if twice:
-            requests *= 2
-            random.Random(1).shuffle(requests)
-        runtime = open_runtime(settings)
-        try:
-            with server(settings, "asgi:app", on, port=port) as processes:
-                processes.start("worker", "--queues", "inbound")
-                while not runtime.redis.scard("rq:workers"):
-                    time.sleep(0.05)
-                _load(port, requests[:1])
-                started = time.monotonic()
-                taken = _load(port, requests)
-                while _waiting(runtime):
-                    enqueue_apply_callbacks(runtime)  # as the sweep would
-                    if time.monotonic() - started > ENDS_AFTER_S:
-                        raise TimeoutError("the callbacks were not applied")
-                    time.sleep(0.02)
-                rate = len(requests) / (time.monotonic() - started)
-            with runtime.db.read() as session:
-                states: list[object] = [tuple(row) for row in session.execute(_STATES)]
-        finally:
-            runtime.close()
-    return taken, rate, states
+    settings = on.settings(url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
+    requests = callbacks(settings, port, ids)
+    if twice:
+        requests *= 2
+        random.Random(1).shuffle(requests)
+    runtime = open_runtime(settings)
+    try:
+        with server(settings, "asgi:app", on, port=port) as processes:
+            processes.start("worker", "--queues", "inbound")
+            while not runtime.redis.scard("rq:workers"):
+                time.sleep(0.05)
+            _load(port, requests[:1])
+            started = time.monotonic()
+            taken = _load(port, requests)
+            while _waiting(runtime):
+                enqueue_apply_callbacks(runtime)  # as the sweep would
+                if time.monotonic() - started > ENDS_AFTER_S:
+                    raise TimeoutError("the callbacks were not applied")
+                time.sleep(0.02)
+            return taken, len(requests) / (time.monotonic() - started)
+    finally:
+        runtime.close()
 
 
 def _waiting(runtime: Runtime) -> int:
@@ -121,7 +129,7 @@ def time_empty(on: Ground, count: int) -> float:
     """Return the same requests per second to a route that does nothing."""
     port = find_port()
     settings = on.settings("sqlite:///", PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
-    requests = callbacks(settings, port, count)
+    requests = callbacks(settings, port, range(1, count // 2 + 1))
     with server(settings, "benchmarks.empty:served", on, port=port):
         _load(port, requests[:100])
         return _load(port, requests)

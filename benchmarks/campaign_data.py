@@ -39,23 +39,30 @@ _FILL = (
 )
 
 
+def fill_campaign(runtime: Runtime, count: int, *, sent_of: int, state: str) -> int:
+    """Fill an empty database with a campaign of `count` messages. Returns its id.
+
+    Each `sent_of`-th message is in `state`, the others in the outbox. A message has the same id as its attempt, its
+    recipient and its phone.
+    """
+    add_people(runtime.db, count)
+    campaign = approve_campaign(runtime)
+    launch(runtime, campaign)
+    parameters = {"count": count, "campaign": campaign, "of": sent_of, "state": state}
+    with runtime.db.write() as session:
+        for statement in _FILL:
+            session.execute(text(statement), parameters)
+        recount(session, campaign)
+    return campaign
+
+
 @contextmanager
 def campaign_of(on: Ground, count: int, *, sent_of: int, state: str) -> Iterator[tuple[str, Runtime]]:
-    """Create a campaign of `count` messages, each `sent_of`-th in `state`, the others in the outbox.
-
-    A message has the same id as its attempt, its recipient and its phone.
-    """
+    """Create a database with the campaign of `fill_campaign`."""
     with on.database() as url:
         runtime = open_runtime(on.settings(url))
         try:
-            add_people(runtime.db, count)
-            campaign = approve_campaign(runtime)
-            launch(runtime, campaign)
-            parameters = {"count": count, "campaign": campaign, "of": sent_of, "state": state}
-            with runtime.db.write() as session:
-                for statement in _FILL:
-                    session.execute(text(statement), parameters)
-                recount(session, campaign)
+            fill_campaign(runtime, count, sent_of=sent_of, state=state)
             vacuum(runtime.db)
             yield url, runtime
         finally:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
-from benchmarks.campaign_data import campaign_of
+from benchmarks.campaign_data import fill_campaign
 from benchmarks.ground import Ground, vacuum
 from benchmarks.variety import add_variety
 from campaigns.answer_totals import recount
-from outreach.runtime import Runtime
+from outreach.runtime import Runtime, open_runtime
 
 # Of twenty messages one was refused, one was not delivered, three have no report.
 _OUTCOME = """CASE WHEN i % 20 = 0 THEN 'failed' WHEN i % 20 = 1 THEN 'undelivered'
@@ -29,12 +29,12 @@ _FILL = (
     "DELETE FROM messages WHERE recipient_id % 50 = 0",
     "DELETE FROM attempts WHERE message_id % 50 = 0",
     """INSERT INTO steps (campaign_id, number, after_days, text)
-       SELECT :campaign, n, 2, text FROM steps, generate_series(2, 3) n WHERE campaign_id = :campaign AND number = 1""",
-    """UPDATE steps SET opened_at = now() - CASE number WHEN 1 THEN interval '4 days' WHEN 2 THEN interval '2 days'
-                                                        ELSE interval '2 hours' END""",
+       SELECT :campaign, n, 2, text FROM steps, generate_series(2, CAST(:last AS int)) n WHERE campaign_id = :campaign AND number = 1""",
+    """UPDATE steps SET opened_at = now() - CASE number WHEN 1 THEN interval '4 days' WHEN :last THEN interval '2 hours'
+                                                        ELSE interval '2 days' END""",
     f"""INSERT INTO messages (id, kind, campaign_id, step_id, recipient_id, phone_id, state)
         SELECT i + (number - 1) * CAST(:people AS bigint), 'step', :campaign, steps.id, i, i,
-               CASE WHEN number = 3 AND i > CAST(:people AS int) - :waiting THEN 'queued' ELSE {_OUTCOME} END
+               CASE WHEN number = :last AND i > CAST(:people AS int) - :waiting THEN 'queued' ELSE {_OUTCOME} END
         FROM steps, generate_series(1, CAST(:people AS int)) i
         WHERE campaign_id = :campaign AND number > 1 AND i % 50 <> 0
         ORDER BY number, i""",
@@ -65,17 +65,25 @@ _FILL = (
 )
 
 
+def fill_province(runtime: Runtime, people: int, *, waiting: int, steps: int = 3) -> None:
+    """Fill an empty database with a paused campaign: each step sent to all, the last to all but `waiting` people."""
+    fill_campaign(runtime, people, sent_of=1, state="delivered")
+    add_variety(runtime.db)
+    parameters = {"people": people, "campaign": 1, "waiting": waiting, "last": steps}
+    with runtime.db.write() as session:
+        for statement in _FILL:
+            session.execute(text(statement), {k: v for k, v in parameters.items() if f":{k}" in statement})
+        recount(session, 1)
+
+
 @contextmanager
 def province_of(on: Ground, people: int, *, waiting: int) -> Iterator[tuple[str, Runtime]]:
-    """Create a paused campaign: two messages sent to all, the third to all but `waiting` people."""
-    with campaign_of(on, people, sent_of=1, state="delivered") as (url, runtime):
-        add_variety(runtime.db)
-        parameters = {"people": people, "campaign": 1, "waiting": waiting}
-        with runtime.db.write() as session:
-            for statement in _FILL:
-                session.execute(
-                    text(statement), {k: v for k, v in parameters.items() if f":{k}" in statement}
-                )
-            recount(session, 1)
-        vacuum(runtime.db)
-        yield url, runtime
+    """Create a database with the campaign of `fill_province`."""
+    with on.database() as url:
+        runtime = open_runtime(on.settings(url))
+        try:
+            fill_province(runtime, people, waiting=waiting)
+            vacuum(runtime.db)
+            yield url, runtime
+        finally:
+            runtime.close()

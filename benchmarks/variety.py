@@ -17,7 +17,7 @@ from outreach.models.contacts import ContactList
 from outreach.places.areas import load_areas
 
 ORGANISATIONS = ("PN", "ND", "TN", "CCB")
-_LISTS_EACH = 5
+LISTS_EACH = 5
 # One person in ten shares the phone of another; one in fifty has a second phone after a shared one.
 _VARIETY = (
     "SET LOCAL session_replication_role = replica",
@@ -46,7 +46,7 @@ def add_variety(db: Database) -> list[str]:
             owner = create_organisation(
                 session, code=code, name=code, kind=OrganisationKind.MASS, parent_code="MTTQ"
             )
-            for n in range(_LISTS_EACH):
+            for n in range(LISTS_EACH):
                 lists.append(ContactList(organisation_id=owner.id, name=f"Danh sách {n}", created_at=now))
                 names.append(f"{code}/Danh sách {n}")
         session.add_all(lists)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.planning.audience import audience_statement
 from campaigns.rules.audience import AudienceQuery
+from outreach.core.bulk import full_scan
 from outreach.models.contacts import Contact
 
 _SHARING = """WHERE COALESCE(exclusion, 'shared_phone') = 'shared_phone'
@@ -17,7 +18,8 @@ def read_sharing(session: Session, query: AudienceQuery, *, most: int) -> list[t
     """Return the names of up to `most` people whose phone would get its message in another one's name, each with that name."""
     columns = "phone_id, contact_id, exclusion"
     statement, parameters = audience_statement(query, into="", columns=columns, which=_SHARING)
-    rows = session.execute(statement, parameters).all()
+    with full_scan(session):
+        rows = session.execute(statement, parameters).all()
     addressed = {phone_id: contact_id for phone_id, contact_id, exclusion in rows if exclusion is None}
     left_out = sorted((contact_id, addressed.get(phone_id)) for phone_id, contact_id, why in rows if why)[
         :most
