@@ -14,12 +14,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, String, bindparam, exists, or_, select, update
+from sqlalchemy import BigInteger, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
 from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
-from outreach.core.db import is_set
+from outreach.imports.namesakes import Namesakes, find_namesakes
 from outreach.imports.sightings import record_sighting
 from outreach.models.contacts import (
     Contact,
@@ -52,7 +52,7 @@ class ContactMerger:
         self._phones, self._known_areas = phones, known_areas
         self._people: dict[int, ImportedContact] = {}
         self._on_phone: dict[int, list[ImportedContact]] = {}
-        self._namesakes: dict[str, list[ImportedContact]] = {}
+        self._namesakes = Namesakes[ImportedContact]()
         # Contacts already in this list, with the import that added them.
         self._members: dict[int, int | None] = {}
         self._created: list[ImportedContact] = []
@@ -127,10 +127,15 @@ class ContactMerger:
         for person_id in sorted(ids):
             person = self._people[person_id]
             for key in {person.key, *person.further_keys}:
-                self._namesakes.setdefault(key, []).append(person)
+                self._namesakes.add(key, person.facts["birth_year"], person)
 
     def find_at_the_door(self, row: CheckedRow) -> ImportedContact | None:
         """Return the contact that a row without a usable number is about, or one without a number who has the row's."""
+        namesakes = self._namesakes.of(row.name_key, row.birth_year)
+        if row.phone.numbers:
+            namesakes = [each for each in namesakes if not each[1].phones]
+        if not namesakes:
+            return None
         facts = self._facts(row)
 
         def is_meant(person: ImportedContact) -> bool:
@@ -138,13 +143,12 @@ class ContactMerger:
                 None,
                 self._list_import.id,
             )
-            has_number = bool(person.phones)
-            return not (has_number and row.phone.numbers) and is_same_person(
-                person.facts, facts, is_in_list=is_in_list, has_number=has_number
-            )
+            return is_same_person(person.facts, facts, is_in_list=is_in_list, has_number=bool(person.phones))
 
-        found = filter(is_meant, self._namesakes.get(row.name_key, ()))
-        return min(found, key=lambda person: (bool(person.phones), person.is_new, person.id), default=None)
+        found = [each for each in namesakes if is_meant(each[1])]
+        if not found:
+            return None
+        return min(found, key=lambda each: (bool(each[1].phones), each[1].is_new, each[1].id, each[0]))[1]
 
     def is_in_list(self, person: ImportedContact) -> bool:
         """Return whether the contact is in this list, from before or by a row further up."""
@@ -352,7 +356,7 @@ class ContactMerger:
         person = ImportedContact(0, row.name[:120], row.name_key, self._facts(row), phones, is_new=True)
         for phone_id in phones:
             self._on_phone.setdefault(phone_id, []).append(person)
-        self._namesakes.setdefault(person.key, []).append(person)
+        self._namesakes.add(person.key, person.facts["birth_year"], person)
         self._created.append(person)
         self._given_keys.append(row.given_key)
         self._memberships.append((person, row))
@@ -488,29 +492,3 @@ def facts_of(row: CheckedRow, known_areas: Collection[str]) -> dict[str, Any]:
         "has_smartphone": row.has_smartphone,
         "place_question_id": row.place_question,
     }
-
-
-def find_namesakes(session: Session, rows: Collection[CheckedRow], *, list_id: int) -> set[int]:
-    """Return the contacts with the name of a row: for rows without a usable number those of its commune or of this list, for
-    the others those without a number."""
-    without = [row for row in rows if row.is_at_the_door]
-    named = select(Contact.id).where(
-        Contact.name_key.in_(values_subquery(session, {row.name_key for row in without}, String))
-    )
-    areas = {row.place.code for row in without if row.place.code}
-    with_number = {row.name_key for row in rows if row.phone.numbers}
-    found = set(
-        session.scalars(
-            select(Contact.id).where(
-                is_set(Contact.at_the_door),
-                Contact.name_key.in_(values_subquery(session, with_number, String)),
-            )
-        )
-    )
-    if without:
-        keys = values_subquery(session, {row.name_key for row in without}, String)
-        found.update(session.scalars(select(PersonMerge.kept_id).where(PersonMerge.name_key.in_(keys))))
-        in_list = exists().where(Membership.contact_id == Contact.id, Membership.list_id == list_id)
-        in_area = Contact.area_code.in_(values_subquery(session, areas, String))
-        found.update(session.scalars(named.where(or_(Contact.area_code.is_(None), in_area, in_list))))
-    return found

@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy import select
 
 from outreach.imports import store_rows
+from outreach.imports.list_reader import check_list
+from outreach.imports.namesakes import find_namesakes
 from outreach.imports.store_rows import ImportCounts
-from outreach.models.contacts import Contact, ContactPhone, Membership, Phone
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
 from outreach.places.areas import load_areas
+from outreach.places.recognise import installation_gazetteer
 from tests.support.lists import UNITS, bring, directory, local, people, write
 from tests.support.servers import both_databases
 from tests.support.world import World, number
@@ -107,3 +110,18 @@ def test_a_list_says_which_language_a_phone_is_written_to_in(office: World, tmp_
     with office.runtime.db.read() as session:
         spoken = dict(session.execute(select(Phone.e164, Phone.language)).all())
     assert spoken == {number(1): "bdq", number(2): "sed", number(3): None}
+
+
+def test_who_has_no_number_is_sought_among_namesakes_of_no_other_year(office: World, tmp_path: Path) -> None:
+    known = (("1990", local(1), 1), ("1991", "", 1), ("1992", "", 1), ("", "", 2))
+    lines = (f"1,Y Hlan,{year},Thôn {village},Đắk Mar,{phone}" for year, phone, village in known)
+    bring(office, write(tmp_path, *lines))
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    file = write(asked, f"1,Y Hlan,1991,Thôn 1,Đắk Mar,{local(2)}", "2,Y Hlan,1990,Thôn 1,Đắk Mar,")
+    with office.runtime.db.read() as session:
+        rows = [*check_list(file, installation_gazetteer(session))]
+        years = {person.id: person.birth_year for person in session.scalars(select(Contact))}
+        found = find_namesakes(session, rows, list_id=session.scalars(select(ContactList.id)).one())
+    assert sorted(years[each] or 0 for each in found) == [0, 1990, 1991]
+    assert bring(office, file).created == 0
