@@ -20,6 +20,7 @@ _CAUSE = "CASE WHEN i % 20 < 2 THEN CASE WHEN i % 3 = 0 THEN 'bad_number' ELSE '
 # The first step exists and is delivered; the last `waiting` messages of the third are in the outbox.
 _FILL = (
     "SET LOCAL session_replication_role = replica",
+    "ANALYZE memberships",  # else the list of each person is looked for in the wrong index
     """UPDATE recipients SET area_code = contacts.area_code,
               list_id = COALESCE(
                   (SELECT max(list_id) FROM memberships WHERE memberships.contact_id = contacts.id), list_id),

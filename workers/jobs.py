@@ -19,8 +19,9 @@ from campaigns.delivery.reconcile import LOOKUP_LIMIT
 from campaigns.delivery.reconcile import reconcile as look_up_unknown
 from campaigns.delivery.send_messages import MessageSender
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
+from campaigns.privacy.expiry import enqueue_expired, remove_expired
 from campaigns.privacy.health_answers import separate_health_answers
-from campaigns.privacy.retention import campaigns_due, clear_campaign, enqueue_expired, remove_expired
+from campaigns.privacy.retention import campaigns_due, clear_campaign
 from campaigns.replies.gateway_inbox import has_parts, join_parts
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings

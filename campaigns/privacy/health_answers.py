@@ -24,7 +24,7 @@ from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, Case, InstallReport, Reply
 from campaigns.privacy.erase_contact import IN_FLIGHT
-from campaigns.privacy.retention import erase_texts
+from campaigns.privacy.retention import empty_messages, erase_texts
 from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
 from outreach.core.bulk import change_rows, rows_table, values_subquery
@@ -94,6 +94,7 @@ def _separate_drive(db: Database, drive_id: int, *, now: datetime) -> None:
             select(Campaign.id).where(Campaign.drive_id == drive_id, Campaign.is_health).order_by(Campaign.id)
         ).all()
     for campaign_id in campaigns:  # first: a campaign whose recipients lead to nobody is done
+        empty_messages(db, campaign_id)
         with db.write() as session:
             erase_texts(session, campaign_id, now=now)
     leads_to_people = (Recipient.campaign_id.in_(campaigns), Recipient.contact_id.is_not(None))

@@ -7,18 +7,15 @@ a campaign that is in use or ended later, whom an import or a correction has cha
 an answer about their data. An ended campaign is gone through again each day until no people of its audience
 are left. (Law 91/2025/QH15: no longer than the purpose needs; the days are a setting.)
 
-Personal data beside the campaigns' audiences and texts are removed by their own age, the days of `retention`:
-import issues, replies of unknown senders and the answers to them, their numbers, who made privacy requests,
-and values before and after in the audit log. Rows, counts, labels and the hashes of suppressed numbers stay.
+What is beside the campaigns' audiences and texts goes by its own age: `expiry`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -53,13 +50,10 @@ from campaigns.models.privacy import PersonRequest
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.erase_contact import IN_FLIGHT, erase_messages, erase_numbers, erase_visit_notes
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.states import UNSETTLED, CampaignState, MessageState
+from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import count_rows
-from outreach.core.job_queue import once_every
-from outreach.enqueue_jobs import enqueue_remove_expired
-from outreach.imports.erasures import erase_issues, is_undecided
+from outreach.core.db import Database, count_rows
 from outreach.imports.kept_values import remove_values
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import AuditEvent
@@ -67,14 +61,12 @@ from outreach.models.contacts import (
     Contact,
     ContactList,
     ContactPhone,
-    ImportIssue,
     KeptValue,
     ListImport,
     Membership,
     Phone,
     RemovedPhone,
 )
-from outreach.rules.identity import ERASED
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 
@@ -148,52 +140,64 @@ def campaigns_in_use(cutoff: datetime) -> Select[Any]:
 
 def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
     """Return what `clear_campaign` would remove now; nothing is changed."""
-    removed = _people_to_remove(campaign_id, cutoff=now - timedelta(days=days)).subquery()
-    contact_ids = select(removed.c.contact_id)
-    other = aliased(ContactPhone)
+    cutoff = now - timedelta(days=days)
+    removed = _people_to_remove(campaign_id, cutoff=cutoff).cte()
+    other, goes = aliased(ContactPhone), removed.alias()
+    # Not "a contact that is not one of them": of a million PostgreSQL would look through all for each.
+    stays = exists().where(
+        other.phone_id == ContactPhone.phone_id, ~exists().where(goes.c.contact_id == other.contact_id)
+    )
+    stays_elsewhere = exists().where(
+        other.phone_id == RemovedPhone.phone_id, ~exists().where(goes.c.contact_id == other.contact_id)
+    )
     numbers = union(
         *(
-            select(link_table.phone_id).where(
-                link_table.contact_id.in_(contact_ids),
-                ~exists().where(other.phone_id == link_table.phone_id, other.contact_id.not_in(contact_ids)),
-            )
-            for link_table in (ContactPhone, RemovedPhone)
+            select(link_table.phone_id)
+            .join(removed, removed.c.contact_id == link_table.contact_id)
+            .where(~is_anothers)
+            for link_table, is_anothers in ((ContactPhone, stays), (RemovedPhone, stays_elsewhere))
         )
     )
     people = count_rows(session, select(removed.c.contact_id))
     audience = _written_to(campaign_id)
-    over = _values_that_are_over(campaign_id, cutoff=now - timedelta(days=days))
+    over = _values_that_are_over(campaign_id, cutoff=cutoff)
+    is_gone = exists().where(removed.c.contact_id == KeptValue.contact_id)
     return ClearResult(
         people=people,
         kept=count_rows(session, audience) - people,
         numbers=count_rows(session, numbers),
-        values=count_rows(session, KeptValue, over, KeptValue.contact_id.not_in(contact_ids)),
+        values=count_rows(session, KeptValue, over, ~is_gone),
         **{name: count_rows(session, query) for name, query in _personal_texts(campaign_id).items()},
     )
 
 
 def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
-    """Remove a campaign's personal data, in one transaction for each slice of people.
+    """Remove a campaign's personal data, in one transaction for each slice of people or messages.
 
     A run that was interrupted is continued by the next one.
     """
     db, cutoff = runtime.db, now - timedelta(days=days)
     secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    result = ClearResult()
     with db.read() as session:
-        result = preview_clear(session, campaign_id, days=days, now=now)
-    result.people = result.numbers = 0
-    while True:
+        audience = count_rows(session, _written_to(campaign_id))
+        people = _read_ids(session, _people_to_remove(campaign_id, cutoff=cutoff))
+    result.messages = empty_messages(db, campaign_id)
+    for some in _slices(people, SLICE):
         with db.write() as session:
-            people = session.scalars(_people_to_remove(campaign_id, cutoff=cutoff).limit(SLICE)).all()
-            if people:
-                result.numbers += _erase_people(session, people, secret_key=secret_key, now=now)
-        result.people += len(people)
-        if not people:
-            break
+            # By now one of them may be kept.
+            chosen = Contact.id.in_(values_subquery(session, some, BigInteger))
+            still = session.scalars(_people_without_use(cutoff).where(chosen)).all()
+            if still:
+                result.numbers += _erase_people(session, still, secret_key=secret_key, now=now)
+        result.people += len(still)
+    result.kept = audience - result.people
     with db.write() as session:
-        _remove_values(session, campaign_id, cutoff=cutoff)
+        result.values = _remove_values(session, campaign_id, cutoff=cutoff)
     with db.write() as session:  # imports wait for the one before
-        erase_texts(session, campaign_id, now=now)
+        emptied = erase_texts(session, campaign_id, now=now)
+        result.messages += emptied["messages"]
+        result.replies, result.notes = emptied["replies"], emptied["notes"]
         change_rows(session, delete(CampaignComment).where(CampaignComment.campaign_id == campaign_id))
         cleared_before = session.scalar(select(Campaign.cleared_at).where(Campaign.id == campaign_id))
         change_rows(session, update(Campaign).where(Campaign.id == campaign_id).values(cleared_at=now))
@@ -201,6 +205,26 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
         if cleared_before is None or any(removed.values()):
             audit.record(session, "campaign.clear", f"campaigns:{campaign_id}", None, now, **asdict(result))
     return result
+
+
+def empty_messages(db: Database, campaign_id: int) -> int:
+    """Empty the texts of a campaign's messages, a slice in a transaction. Returns how many."""
+    with db.read() as session:
+        ids = _read_ids(session, _personal_texts(campaign_id)["messages"])
+    for some in _slices(ids, 10 * SLICE):
+        with db.write() as session:
+            chosen = Attempt.id.in_(values_subquery(session, some, BigInteger))
+            change_rows(session, update(Attempt).where(chosen).values(body=""))
+    return len(ids)
+
+
+def _read_ids(session: Session, query: Select[Any]) -> array[int]:
+    """Return the ids that a query selects, eight bytes each: of ten million a list would take five times as much."""
+    return array("q", session.scalars(query.execution_options(yield_per=10_000)))
+
+
+def _slices(ids: array[int], size: int) -> Iterator[array[int]]:
+    return (ids[first : first + size] for first in range(0, len(ids), size))
 
 
 def _written_to(campaign_id: int) -> CompoundSelect[Any]:
@@ -215,35 +239,34 @@ def _written_to(campaign_id: int) -> CompoundSelect[Any]:
 
 def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
     """Select the people of a campaign's audience whom no other reason keeps in the directory."""
+    return _people_without_use(cutoff).where(Contact.id.in_(_written_to(campaign_id))).order_by(Contact.id)
+
+
+def _people_without_use(cutoff: datetime) -> Select[Any]:
+    """Select the people whom nothing keeps in the directory but a campaign whose time is over.
+
+    Each reason is a condition of its own: of several in one PostgreSQL would look up each person alone.
+    """
     other, membership = aliased(Recipient), aliased(Membership)
     in_use = campaigns_in_use(cutoff)
-    is_in_audience = or_(
+    brought_since = select(ListImport.id).where(
+        ListImport.imported_at >= cutoff, ListImport.undone_at.is_(None)
+    )
+    reasons = (
         exists().where(other.contact_id == Contact.id, other.campaign_id.in_(in_use)),
         exists().where(FormerRecipient.contact_id == Contact.id, FormerRecipient.campaign_id.in_(in_use)),
+        exists().where(
+            membership.contact_id == Contact.id,
+            membership.list_id.in_(select(CampaignList.list_id).where(CampaignList.campaign_id.in_(in_use))),
+        ),
+        exists().where(
+            membership.contact_id == Contact.id,
+            or_(membership.import_id.in_(brought_since), membership.last_import_id.in_(brought_since)),
+        ),
+        exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None)),
     )
-    in_a_list_in_use = exists().where(
-        membership.contact_id == Contact.id,
-        CampaignList.list_id == membership.list_id,
-        CampaignList.campaign_id.in_(in_use),
-    )
-    imported_since = exists().where(
-        membership.contact_id == Contact.id,
-        or_(ListImport.id == membership.import_id, ListImport.id == membership.last_import_id),
-        ListImport.imported_at >= cutoff,
-        ListImport.undone_at.is_(None),
-    )
-    has_open_request = exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None))
-    return (
-        select(Contact.id.label("contact_id"))
-        .where(
-            Contact.id.in_(_written_to(campaign_id)),
-            Contact.updated_at < cutoff,
-            ~is_in_audience,
-            ~in_a_list_in_use,
-            ~imported_since,
-            ~has_open_request,
-        )
-        .order_by(Contact.id)
+    return select(Contact.id.label("contact_id")).where(
+        Contact.updated_at < cutoff, *(~reason for reason in reasons)
     )
 
 
@@ -258,15 +281,17 @@ def _values_that_are_over(campaign_id: int, *, cutoff: datetime) -> ColumnElemen
     return and_(KeptValue.list_id.in_(own), ~in_use, ~brought_since)
 
 
-def _remove_values(session: Session, campaign_id: int, *, cutoff: datetime) -> None:
-    """Remove those values, and the names of fields under which a list then has none: also where the people are gone."""
+def _remove_values(session: Session, campaign_id: int, *, cutoff: datetime) -> int:
+    """Remove those values, and the names of fields under which a list then has none: also where the people are gone.
+
+    Returns how many values.
+    """
     lists = select(ContactList.organisation_id).join(CampaignList, CampaignList.list_id == ContactList.id)
     owners = session.scalars(lists.where(CampaignList.campaign_id == campaign_id).distinct()).all()
     if owners:
         lock_imports(session)
     over = _values_that_are_over(campaign_id, cutoff=cutoff)
-    for owner in owners:
-        remove_values(session, over, organisation_id=owner)
+    return sum(remove_values(session, over, organisation_id=owner) for owner in owners)
 
 
 def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, now: datetime) -> int:
@@ -315,15 +340,20 @@ def _personal_texts(campaign_id: int) -> dict[str, Select[Any]]:
     }
 
 
-def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Empty messages, replies and notes of a campaign, and close its open cases."""
+def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> dict[str, int]:
+    """Empty messages, replies and notes of a campaign, and close its open cases. Returns how many of each.
+
+    The messages of a large campaign are emptied by `empty_messages` before.
+    """
     texts = _personal_texts(campaign_id)
-    for table, ids, values in (
-        (Attempt, texts["messages"], {"body": ""}),
-        (Reply, texts["replies"], {"body": "", "sender": ""}),
-        (Case, texts["notes"], {"note": ""}),
-    ):
-        change_rows(session, update(table).where(table.id.in_(ids)).values(values))
+    emptied = {
+        name: change_rows(session, update(table).where(table.id.in_(texts[name])).values(values)).rowcount
+        for name, table, values in (
+            ("messages", Attempt, {"body": ""}),
+            ("replies", Reply, {"body": "", "sender": ""}),
+            ("notes", Case, {"note": ""}),
+        )
+    }
     change_rows(
         session,
         update(Message)
@@ -342,187 +372,4 @@ def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> None:
         .where(Case.campaign_id == campaign_id, Case.done_at.is_(None))
         .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
     )
-
-
-_RUN_EVERY_S = 24 * 3600
-_Eraser = Callable[[Session, Sequence[int], datetime], int]
-
-
-@dataclass(slots=True)
-class ExpiryResult:
-    """What is removed by its age.
-
-    Texts of import issues, replies, messages and cases of no campaign, numbers of no contact, texts of
-    privacy requests, values of audit entries about people.
-    """
-
-    rows: int = 0
-    replies: int = 0
-    messages: int = 0
-    cases: int = 0
-    numbers: int = 0
-    requests: int = 0
-    entries: int = 0
-
-
-def enqueue_expired(runtime: Runtime) -> bool:
-    """Enqueue the removal of expired data, once a day."""
-    return once_every(runtime.redis, "loa:expiry", every_s=_RUN_EVERY_S) and enqueue_remove_expired(runtime)
-
-
-def preview_expired(session: Session, *, days: int, now: datetime) -> ExpiryResult:
-    """Return what `remove_expired` would remove now; nothing is changed."""
-    queries = _expired(now - timedelta(days=days))
-    return ExpiryResult(**{name: count_rows(session, ids) for name, ids in queries.items()})
-
-
-def remove_expired(runtime: Runtime, *, days: int, now: datetime) -> ExpiryResult:
-    """Remove expired personal data, in one transaction for each slice.
-
-    A run that was interrupted is continued by the next one.
-    """
-    db, cutoff = runtime.db, now - timedelta(days=days)
-    secret_key = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
-    erase_expired = partial(_erase_expired_numbers, cutoff, secret_key)
-    erasers: dict[str, _Eraser] = {**_ERASERS, "numbers": erase_expired}
-    removed: Counter[str] = Counter()
-    for name, ids in _expired(cutoff).items():
-        while True:
-            with db.write() as session:
-                slice_ = session.scalars(ids.limit(SLICE)).all()
-                erased = erasers[name](session, slice_, now) if slice_ else 0
-            removed[name] += erased
-            if len(slice_) < SLICE or not erased:
-                break
-    result = ExpiryResult(**removed)
-    if any(removed.values()):
-        with db.write() as session:
-            audit.record(session, "retention.expire", "retention:days", None, now, **asdict(result))
-    return result
-
-
-def _expired(cutoff: datetime) -> dict[str, Select[Any]]:
-    """Select the ids of rows that still hold expired personal data, by the name of their count."""
-    return {
-        "rows": _expired_issues(cutoff),
-        "replies": select(Reply.id).where(
-            Reply.campaign_id.is_(None),
-            Reply.recipient_id.is_(None),
-            Reply.received_at < cutoff,
-            or_(Reply.body != "", Reply.sender != ""),
-        ),
-        "messages": select(Attempt.id)
-        .join(Message, Message.id == Attempt.message_id)
-        .where(
-            Message.campaign_id.is_(None),
-            Attempt.claimed_at < cutoff,
-            Attempt.state.not_in(IN_FLIGHT),
-            Attempt.body != "",
-        ),
-        "cases": select(Case.id).where(
-            Case.campaign_id.is_(None),
-            Case.recipient_id.is_(None),
-            Case.opened_at < cutoff,
-            or_(Case.note != "", Case.done_at.is_(None)),
-        ),
-        "numbers": _expired_numbers(cutoff),
-        "requests": select(PersonRequest.id).where(
-            PersonRequest.done_at < cutoff, or_(PersonRequest.asked_by != "", PersonRequest.answer != "")
-        ),
-        "entries": audit.entries_with_values("contacts", before=cutoff),
-    }
-
-
-def _expired_issues(cutoff: datetime) -> Select[Any]:
-    """Select import issues from before `cutoff`.
-
-    A decision is remembered by its key, so that a list in use that brings the row again does not ask again:
-    such rows stay until no campaign uses the list.
-    """
-    in_use = exists().where(
-        CampaignList.list_id == ListImport.list_id, CampaignList.campaign_id.in_(campaigns_in_use(cutoff))
-    )
-    return (
-        select(ImportIssue.id)
-        .join(ListImport, ListImport.id == ImportIssue.import_id)
-        .where(
-            ListImport.imported_at < cutoff,
-            or_(ImportIssue.key != "", cast(ImportIssue.cells, String) != "{}"),
-            or_(is_undecided(), ~in_use),
-        )
-    )
-
-
-def _expired_numbers(cutoff: datetime) -> Select[Any]:
-    """Select numbers that no contact has and that had no reply or message since `cutoff`."""
-    return select(Phone.id).where(
-        ~Phone.e164.startswith(ERASED),
-        Phone.created_at < cutoff,
-        ~exists().where(ContactPhone.phone_id == Phone.id),
-        ~exists().where(RemovedPhone.phone_id == Phone.id),
-        ~exists().where(Reply.phone_id == Phone.id, Reply.received_at >= cutoff),
-        ~exists().where(Message.phone_id == Phone.id, Message.state.in_(UNSETTLED)),
-        ~exists().where(
-            Attempt.phone_id == Phone.id,
-            or_(Attempt.claimed_at >= cutoff, Attempt.state.in_(IN_FLIGHT)),
-        ),
-        ~exists().where(Recipient.phone_id == Phone.id, Recipient.campaign_id.in_(campaigns_in_use(cutoff))),
-    )
-
-
-def _erase_replies(session: Session, ids: Sequence[int], _now: datetime) -> int:
-    return _empty(session, Reply, ids, body="", sender="")
-
-
-def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -> int:
-    messages = select(Attempt.message_id).where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
-    change_rows(
-        session, update(Message).where(Message.id.in_(messages), Message.text.is_not(None)).values(text="")
-    )
-    return _empty(session, Attempt, ids, body="")
-
-
-def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
-    change_rows(
-        session,
-        update(Case)
-        .where(Case.id.in_(values_subquery(session, ids, BigInteger)), Case.done_at.is_(None))
-        .values(outcome=CaseOutcome.WITHDRAWN, done_at=now),
-    )
-    return _empty(session, Case, ids, note="")
-
-
-def _erase_expired_numbers(
-    cutoff: datetime, secret_key: str, session: Session, ids: Sequence[int], now: datetime
-) -> int:
-    locked = (
-        select(Phone.id).where(Phone.id.in_(values_subquery(session, ids, BigInteger))).order_by(Phone.id)
-    )
-    session.execute(locked.with_for_update()).all()
-    # An import or a reply may have brought a number meanwhile.
-    expired = session.scalars(
-        _expired_numbers(cutoff).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
-    ).all()
-    erase_numbers(session, expired, secret_key=secret_key, now=now)
-    return len(expired)
-
-
-def _erase_requests(session: Session, ids: Sequence[int], _now: datetime) -> int:
-    return _empty(session, PersonRequest, ids, asked_by="", answer="", extension_reason="")
-
-
-def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str) -> int:
-    change_rows(
-        session, update(table).where(table.id.in_(values_subquery(session, ids, BigInteger))).values(values)
-    )
-    return len(ids)
-
-
-_ERASERS: dict[str, _Eraser] = {
-    "rows": lambda session, ids, now: erase_issues(session, ids, now=now),
-    "replies": _erase_replies,
-    "messages": _erase_message_texts,
-    "cases": _erase_cases,
-    "requests": _erase_requests,
-    "entries": lambda session, ids, now: audit.empty_values(session, ids, now=now),
-}
+    return emptied

@@ -96,9 +96,9 @@ def read_values_of_rows(
     return [*people.values()]
 
 
-def remove_values(session: Session, which: ColumnElement[bool], *, organisation_id: int) -> None:
-    """Remove values of an organisation's lists, and the names under which a list then has none."""
-    change_rows(session, delete(KeptValue).where(which))
+def remove_values(session: Session, which: ColumnElement[bool], *, organisation_id: int) -> int:
+    """Remove values of an organisation's lists, and the names under which a list then has none. Returns how many values."""
+    removed = change_rows(session, delete(KeptValue).where(which)).rowcount
     lists = select(ContactList).where(ContactList.organisation_id == organisation_id)
     for contact_list in session.scalars(lists):
         of_list = exists().where(KeptValue.list_id == contact_list.id)
@@ -109,6 +109,7 @@ def remove_values(session: Session, which: ColumnElement[bool], *, organisation_
         ]
         if kept != contact_list.fields:
             contact_list.fields = kept
+    return removed
 
 
 def copy_values(

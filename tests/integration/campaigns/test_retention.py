@@ -13,12 +13,12 @@ from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import AnswerSource, Reply
+from campaigns.privacy.expiry import remove_expired
 from campaigns.privacy.retention import (
     ClearResult,
     campaigns_due,
     clear_campaign,
     preview_clear,
-    remove_expired,
 )
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction

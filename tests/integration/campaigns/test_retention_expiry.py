@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Case, Reply
-from campaigns.privacy.retention import ExpiryResult, preview_expired, remove_expired
+from campaigns.privacy.expiry import ExpiryResult, preview_expired, remove_expired
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit
 from outreach.models.accounts import AuditValues
