@@ -73,7 +73,7 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app.before_request(lambda: audit.set_origin(request.remote_addr or ""))
     install_request_ids(app)
     note_refusals(app, runtime)
-    register_error_pages(app)
+    register_error_pages(app, runtime.redis)
     answer_page = app.extensions["desk"] = AnswerPageService(runtime)
     # Callers of these authenticate by a signature or a token, so they need no CSRF token.
     without_csrf = [

@@ -21,6 +21,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.checks.doctor import check_database, queue_age_s, run_core_checks
+from campaigns.delivery.gateway_faults import count_errors as count_gateway_errors
+from campaigns.delivery.gateway_faults import read_fault
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, AttemptTotal, Incident, Outbox, StatusEvent
@@ -30,11 +32,14 @@ from campaigns.reports.take_snapshot import is_anything_running
 from campaigns.rules.checks import Finding, Level
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
+from campaigns.web.responses import count_errors as count_http_errors
 from outreach.accounts.security_events import SecurityEvent, count_events
 from outreach.core.db import count_rows
 from outreach.core.job_queue import QUEUES, RECOVERED_KEY, allowed_jobs, open_queue, read_alive, read_failures
 from outreach.core.schema import newest
+from outreach.gateway_accounts import read_accounts, shared_name
 from outreach.models.backups import Backup
+from outreach.models.gateways import ENVIRONMENT
 from outreach.runtime import Runtime
 
 
@@ -112,6 +117,10 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
         n_by_state = dict(
             session.execute(select(Campaign.state, func.count()).group_by(Campaign.state)).all()
         )
+        accounts = {
+            "environment" if each.id == ENVIRONMENT else each.name: shared_name(each.id, runtime.settings)
+            for each in read_accounts(session)
+        }
     for state in CampaignState:
         campaigns.labels(state.value).set(n_by_state.get(state, 0))
     version = Gauge(
@@ -119,6 +128,7 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
     )
     version.labels(newest() or "").set(1)
     _measure_redis(runtime, registry)
+    _measure_errors(runtime, registry, accounts)
     return registry
 
 
@@ -247,3 +257,33 @@ def _measure_redis(runtime: Runtime, registry: CollectorRegistry) -> None:
         recovered.labels(kind).set(
             or_nan(lambda kind=kind: float(runtime.redis.hget(RECOVERED_KEY, kind) or 0))  # type: ignore[misc]
         )
+
+
+def _measure_errors(runtime: Runtime, registry: CollectorRegistry, accounts: dict[str, str]) -> None:
+    """Measure what failed of requests to us and to the gateways. `accounts`: the name that each one's workers share."""
+    http = Gauge(
+        "loa_http_errors",
+        "Requests answered with 5xx since Redis was started, but for probes.",
+        registry=registry,
+    )
+    faulty = Gauge(
+        "loa_gateway_errors",
+        "Requests that a gateway did not answer, or not as a gateway does, since Redis was started.",
+        ["gateway"],
+        registry=registry,
+    )
+    stopped = Gauge(
+        "loa_gateway_stopped",
+        "1 while nothing is sent because of such answers.",
+        ["gateway"],
+        registry=registry,
+    )
+    try:
+        http.set(count_http_errors(runtime.redis))
+        errors = count_gateway_errors(runtime.redis)
+    except RedisError:
+        http.set(math.nan)
+        return
+    for gateway, shared in accounts.items():
+        faulty.labels(gateway).set(errors[shared])
+        stopped.labels(gateway).set(bool(read_fault(runtime.redis, shared)))

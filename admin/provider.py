@@ -30,6 +30,7 @@ _TIMEOUT_S = 10
 _LEEWAY_S = 60
 # Never `none`, nor one whose key would be the client's secret.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_SCOPE = "openid email profile"
 _STATE = "_state_oidc_"  # Authlib's, in the session
 
 
@@ -52,7 +53,7 @@ class Provider:
             client_secret=self._settings.oidc_client_secret,
             server_metadata_url=f"{issuer}/.well-known/openid-configuration",
             client_kwargs={
-                "scope": "openid email profile",
+                "scope": _SCOPE,
                 "code_challenge_method": "S256",
                 "default_timeout": _TIMEOUT_S,
             },
@@ -62,10 +63,14 @@ class Provider:
         """Return the redirect to the provider. Raises LoaError."""
         for key in [key for key in session if key.startswith(_STATE)]:
             session.pop(key)  # begun before and not ended
-        self._load()
+        # Some give a person's groups only to who asks for them by a scope of that name.
+        role_claim = self._settings.oidc_role_claim
+        asks_for_groups = role_claim in (self._load().get("scopes_supported") or ())
         return self._reach(
             lambda: self._client.authorize_redirect(
-                self._return_to, max_age=int(CONFIRMED_FOR.total_seconds())
+                self._return_to,
+                scope=f"{_SCOPE} {role_claim}" if asks_for_groups else _SCOPE,
+                max_age=int(CONFIRMED_FOR.total_seconds()),
             )
         )
 
@@ -111,7 +116,9 @@ class Provider:
         )  # of the ID token, whose signature, issuer, audience, nonce and time were checked
         if not claims:
             raise NotAllowed("oidc_refused")
-        if claims.get("email") is None and self._load().get("userinfo_endpoint"):
+        wanted = ["email", *([self._settings.oidc_role_claim] if self._settings.oidc_roles else [])]
+        is_short = any(claims.get(name) is None for name in wanted)
+        if is_short and self._load().get("userinfo_endpoint"):
             more = self._client.userinfo(token=token)
             if more.get("sub") != claims["sub"]:
                 raise NotAllowed("oidc_refused")

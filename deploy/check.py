@@ -85,9 +85,11 @@ def check_nginx(folder: Path) -> str:
 
 
 def check_prometheus(_folder: Path) -> str:
-    """Run `promtool check rules` on the alert rules."""
+    """Run `promtool check rules` on the alert rules, and `promtool test rules` on what they tell of faults."""
     promtool = need("promtool", "prometheus")
-    return run([promtool, "check", "rules", HERE / "monitoring" / "alerts.yml"]).split("\n")[1].strip()
+    checked = run([promtool, "check", "rules", HERE / "monitoring" / "alerts.yml"]).split("\n")[1].strip()
+    run([promtool, "test", "rules", HERE / "monitoring" / "alerts_test.yml"])
+    return f"{checked}, told within two minutes"
 
 
 def check_redis(folder: Path) -> str:

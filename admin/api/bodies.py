@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from flask import request
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
 from admin.api.problems import Malformed, Unreadable
 
@@ -51,10 +52,17 @@ def read_json() -> Any:
     """Return the request's body. Raises Unreadable, UnsupportedMediaType."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
+    body = request.get_data()
     try:
-        return request.get_json()
-    except (BadRequest, RecursionError) as error:
-        raise Unreadable("body_not_json") from error
+        return json.loads(body)
+    except json.JSONDecodeError as error:
+        line, column = error.lineno, error.colno
+    except UnicodeDecodeError as error:
+        before = body[: error.start]
+        line, column = before.count(b"\n") + 1, len(before.rpartition(b"\n")[2]) + 1
+    except RecursionError:
+        line, column = 1, 1
+    raise Unreadable("body_not_json", line=line, column=column)
 
 
 def read_body(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,14 +101,22 @@ def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:
     if isinstance(value, dict):
         parts = schema.get("properties", {})
         if schema.get("additionalProperties") is False and (unknown := sorted(value.keys() - parts.keys())):
-            raise Malformed("body_part_unknown", pointer=pointer, name=unknown[0][:40], parts=list(parts))
+            raise Malformed(
+                "body_part_unknown",
+                pointer=_part_of(pointer, unknown[0]),
+                name=unknown[0][:40],
+                parts=list(parts),
+            )
         if missing := [each for each in schema.get("required", ()) if each not in value]:
-            raise Malformed("body_part_missing", pointer=pointer, name=missing[0])
+            raise Malformed("body_part_missing", pointer=_part_of(pointer, missing[0]), name=missing[0])
         for part, each in value.items():
             if part not in parts:  # a name that the document does not have may hold anything
                 check_part(part, {}, pointer)
-            escaped = part.replace("~", "~0").replace("/", "~1")
-            check_part(each, parts.get(part, {}), f"{pointer}/{escaped}")
+            check_part(each, parts.get(part, {}), _part_of(pointer, part))
+
+
+def _part_of(pointer: str, part: str) -> str:
+    return f"{pointer}/" + part.replace("~", "~0").replace("/", "~1")
 
 
 def _is_a(value: Any, type_name: str) -> bool:

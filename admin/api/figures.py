@@ -156,7 +156,11 @@ def add_figure_routes(api: Api) -> None:
             progress = read_progress(session, drive, user=user, redis=api.runtime.redis, now=now)
             assert progress is not None  # the campaign itself was launched
         figures = _describe(progress, campaign_id, now)
-        return answer_table(_figure_rows(figures)) if wants_table() else jsonify(figures)
+        return (
+            answer_table(("level", "within", *_LINE), _figure_rows(figures))
+            if wants_table()
+            else jsonify(figures)
+        )
 
     @api.route(
         "GET",
@@ -178,11 +182,16 @@ def add_figure_routes(api: Api) -> None:
             ]
         described = [_describe_goal(goal, kinds) for goal in goals]
         if wants_table():
-            empty = dict.fromkeys(("value", "as_of", "source"))
-            parts = ((each.pop("denominator") or empty, each) for each in described)
-            return answer_table(
-                [{**each, **{f"denominator_{name}": of[name] for name in empty}} for of, each in parts]
+            of_whom = {f"denominator_{name}": name for name in _DENOMINATOR["properties"]}
+            rows = (
+                {
+                    **each,
+                    **{column: (each["denominator"] or {}).get(name) for column, name in of_whom.items()},
+                }
+                for each in described
             )
+            whole = [name for name in SCHEMAS["Goal"]["properties"] if name != "denominator"]
+            return answer_table([*whole, *of_whom], rows)
         return jsonify(as_of=as_json(now), goals=described)
 
     @api.route(
@@ -202,7 +211,7 @@ def add_figure_routes(api: Api) -> None:
             known = latest_official(session, drive, today=today)
         areas = [fields_of(figure, _OFFICIAL, area=area) for area, figure in sorted(known.items())]
         if wants_table():
-            return answer_table(areas)
+            return answer_table(list(_OFFICIAL["properties"]), areas)
         return jsonify(drive=drive, as_of=today.isoformat(), areas=areas)
 
 

@@ -65,7 +65,7 @@ def add_recipient_routes(api: Api) -> None:
     def create_recipient(campaign_id: int) -> Response:
         now, body = datetime.now(UTC), read_body(SCHEMAS["NewRecipient"])
         if len(body) != 1:
-            raise Malformed("reply_person_or_phone")
+            raise Malformed("reply_person_or_phone", pointer="/phone" if body else "/person")
 
         def make(session: Session) -> dict[str, Any]:
             with pointing(**_PARTS):

@@ -217,9 +217,9 @@ def add_reply_routes(api: Api) -> None:
     def create_reply() -> Response:
         now, key, body = datetime.now(UTC), read_key(), read_body(SCHEMAS["NewReply"])
         if ("person" in body) == ("phone" in body):
-            raise Malformed("reply_person_or_phone")
+            raise Malformed("reply_person_or_phone", pointer="/phone" if "phone" in body else "/person")
         if not body.get("opt_out") and "text" not in body:
-            raise Malformed("reply_without_text")
+            raise Malformed("reply_without_text", pointer="/text")
 
         def make(session: Session) -> int:
             with pointing(**_PARTS):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any
@@ -291,13 +291,14 @@ def wants_table() -> bool:
     return (chosen or ("csv" if accepted == "text/csv" else "json")) == "csv"
 
 
-def answer_table(rows: Sequence[Mapping[str, Any]]) -> Response:
-    """Return rows as CSV, in UTF-8 and with a header; null is an empty cell."""
+def answer_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
+    """Return rows as CSV, in UTF-8 and with a header, also where there is no row; null is an empty cell."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    writer.writerow(rows[0] if rows else [])
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in row.values()])
+        cells = (row[name] for name in columns)
+        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in cells])
     return Response(out.getvalue(), content_type="text/csv; charset=utf-8")
 
 

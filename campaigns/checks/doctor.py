@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from campaigns.delivery.gateway_faults import read_fault
 from campaigns.models.checks import WriteProbe
 from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.rules import checks as rules
@@ -33,7 +34,7 @@ from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_aliv
 from outreach.core.mail import check_server as check_server_of_mail
 from outreach.core.schema import require_current
 from outreach.core.settings import WEAK_SECRET, Settings
-from outreach.gateway_accounts import account_settings, read_accounts
+from outreach.gateway_accounts import account_settings, read_accounts, shared_name
 from outreach.models.backups import Backup, check_of
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.errors import BadInput, LoaError, WrongState
@@ -42,7 +43,7 @@ from outreach.runtime import Runtime
 
 DATABASE_ERRORS = (DBAPIError, NoConnectionFree)
 # Seconds after which a running job has been running too long; the others' take a second or two.
-_RUNS_AT_MOST_S = {SEND: 180.0, IMPORTS: 3600.0}
+_RUNS_AT_MOST_S = {SEND: 110.0, IMPORTS: 3600.0}
 _USUAL_RUN_S = 90.0
 _PROBE = "doctor"
 
@@ -196,7 +197,9 @@ def check_keys(runtime: Runtime, now: datetime) -> Iterator[Finding]:
 
 
 def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
-    """Sign in to each gateway at work where that can be tried, and compare its clock with this machine's."""
+    """Sign in to each gateway at work where that can be tried, compare its clock with this machine's, and look whether sending
+    has stopped for its answers.
+    """
     try:
         with runtime.db.read() as session:
             accounts = [each for each in read_accounts(session) if each.state is GatewayState.ACTIVE]
@@ -210,6 +213,8 @@ def check_gateway(runtime: Runtime, now: datetime) -> Iterator[Finding]:
             yield fault(Check.GATEWAY, refusal)
         else:
             yield from _check_gateway(settings, now)
+        if answered := read_fault(runtime.redis, shared_name(account.id, runtime.settings)):
+            yield fault(Check.GATEWAY, LoaError("check_gateway_stopped", fault=answered))
 
 
 def _check_gateway(settings: Settings, now: datetime) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ page says what is wrong.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +20,8 @@ from outreach.rules.gateway import Outcome
 log = logging.getLogger(__name__)
 # The fault is forgotten when no worker has met it for so long, as when sending was paused meanwhile.
 FAULT_TTL_S = 900
+# Hash of how many faulty answers each account's workers have met, since Redis was last emptied.
+ERRORS_KEY = "loa:gateway-errors"
 # A worker that was killed during its try must not keep the others from theirs.
 TRY_TTL_S = 30
 
@@ -30,10 +33,10 @@ class GatewayFaults:
     """
 
     def __init__(self, redis: Redis, *, account: str, worker: str) -> None:
-        self._redis, self._worker = redis, worker
+        self._redis, self._account, self._worker = redis, account, worker
         self._fault_key, self._try_key = _fault_key(account), f"loa:fault-try:{account}"
         self.fault = ""
-        self._in_a_row = 0
+        self._in_a_row = self._uncounted = 0
         self._changed_at = 0.0  # when sending was stopped, or went on
         self._is_published = False
         self._is_mended = False
@@ -43,6 +46,7 @@ class GatewayFaults:
     def note(self, outcome: Outcome, *, asked_at: float, now: float) -> None:
         """Count the outcome of a request made at `asked_at`; requests from before the last change do not count."""
         fault = fault_of(outcome)
+        self._uncounted += bool(fault)
         if fault is None or asked_at < self._changed_at:
             return
         if not fault:
@@ -75,6 +79,9 @@ class GatewayFaults:
 
     def exchange(self, *, now: float, is_leaving: bool = False) -> None:
         """Tell the other workers of a fault or of its end, learn theirs, and take the next try. Raises RedisError."""
+        if self._uncounted:
+            self._redis.hincrby(ERRORS_KEY, self._account, self._uncounted)
+            self._uncounted = 0
         if self._is_mended:
             self._redis.delete(self._fault_key, self._try_key)
             self._is_mended = False
@@ -114,6 +121,12 @@ def read_fault(redis: Redis, account: str) -> str:
     with suppress(RedisError):
         fault = redis.get(_fault_key(account)) or b""
     return str(fault, "ascii")
+
+
+def count_errors(redis: Redis) -> Counter[str]:
+    """Return how many faulty answers there were, by account. Raises RedisError."""
+    found: Any = redis.hgetall(ERRORS_KEY)
+    return Counter({name.decode(): int(n) for name, n in found.items()})
 
 
 def _fault_key(account: str) -> str:

@@ -38,6 +38,7 @@ from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
+from campaigns.web.responses import note_error
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.db import Database
 from outreach.core.sentences import word_error
@@ -360,6 +361,8 @@ class StatusCallbackApp:
             stack = "".join(traceback.format_tb(error.__traceback__))
             log.error("web.fault at=%s error=%s\n%s", PATH, type(error).__name__, stack)
             status = 500
+        if status >= 500:
+            await asyncio.to_thread(note_error, self._redis)
         length = [] if status == 204 else [(b"content-length", b"0")]
         await send({"type": "http.response.start", "status": status, "headers": length})
         await send({"type": "http.response.body", "body": b""})

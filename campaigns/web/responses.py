@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import traceback
+from contextlib import suppress
+from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from redis import Redis, RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
@@ -25,6 +28,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 RETRY_AFTER_S = 60
+# How many requests failed since Redis was last emptied.
+ERRORS_KEY = "loa:http-errors"
 
 
 def public_page(template: str, status: int = 200, **values: object) -> Response:
@@ -39,8 +44,20 @@ def add_security_headers(response: object) -> Response:
     return with_headers
 
 
-def register_error_pages(app: Flask) -> None:
-    """Register a page for each failure, and a log entry without a token, a number, a name or a text.
+def note_error(redis: Redis) -> None:
+    """Count a request that failed through a fault of ours, for the metrics. Without Redis nothing is counted."""
+    with suppress(RedisError):
+        redis.incr(ERRORS_KEY)
+
+
+def count_errors(redis: Redis) -> int:
+    """Return how many requests failed since Redis was last emptied. Raises RedisError."""
+    count: Any = redis.get(ERRORS_KEY)
+    return int(count or 0)
+
+
+def register_error_pages(app: Flask, redis: Redis) -> None:
+    """Register a page for each failure, and a log entry without a token, a number, a name or a text; failures are counted.
 
     The database away is 503 and one line; a fault of ours is 500 and the stack. The error's message stays out of the log:
     SQLAlchemy quotes the values of the statement in it.
@@ -53,6 +70,13 @@ def register_error_pages(app: Flask) -> None:
         log.warning("web.database_away at=%s error=%s", request.url_rule, type(error).__name__)
         response = public_page("try_later.html", 503)
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        # The probes answer 503 for what they have found.
+        if response.status_code >= 500 and request.blueprint != "health":
+            note_error(redis)
         return response
 
     @app.errorhandler(Exception)

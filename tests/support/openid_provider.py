@@ -21,12 +21,16 @@ CLIENT, SECRET = "loa", "s" * 32
 
 @dataclass
 class OpenIdProvider:
-    """`claims` go over those of the ID token, None takes one out; `key` signs it, `algorithm` is in its header."""
+    """`claims` go over those of the ID token, None takes one out; `key` signs it, `algorithm` is in its header.
+
+    `asked_apart` are claims that stand in no token: they are told at the userinfo endpoint, the groups to a scope of theirs.
+    """
 
     person: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1", "alg": "RS256"}))
     algorithm: str = "RS256"
+    asked_apart: dict[str, Any] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
 
@@ -68,7 +72,11 @@ class OpenIdProvider:
         self._server.server_close()
 
     def documents(self) -> dict[str, Any]:
+        scopes = self.asked[-1]["scope"].split() if self.asked else []
+        told = {name: value for name, value in self.asked_apart.items() if name != "groups" or name in scopes}
+        apart = {"userinfo_endpoint": f"{self.issuer}/userinfo", "scopes_supported": ["openid", "groups"]}
         return {
+            "/userinfo": told,
             "/.well-known/openid-configuration": {
                 "issuer": self.issuer,
                 "authorization_endpoint": f"{self.issuer}/authorize",
@@ -76,6 +84,7 @@ class OpenIdProvider:
                 "jwks_uri": f"{self.issuer}/keys",
                 "end_session_endpoint": f"{self.issuer}/end",
                 "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
+                **(apart if self.asked_apart else {}),
             },
             "/keys": self.keys.as_dict(private=False),
         }

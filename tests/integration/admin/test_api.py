@@ -188,7 +188,8 @@ def test_a_body_that_cannot_be_taken_is_refused_with_the_place(other: Other, wor
         "/rows/1": {"rows": [{"phone": "0905000901"}, {"village": "Đắk Rô"}]},
         "/rows/0/name": {"rows": [{"name": 5}]},
         "/rows/0/smartphone": {"rows": [{"name": "A", "smartphone": "có"}]},
-        "/rows/0": {"rows": [{"name": "A", "dân tộc": "Ba Na"}]},
+        "/rows/0/dân tộc": {"rows": [{"name": "A", "dân tộc": "Ba Na"}]},
+        "/rows/0/a~1b": {"rows": [{"name": "A", "a/b": 1}]},
         "/list": {"list": " "},
         "/rows/2/reference": {"rows": [{"name": "A", "reference": each} for each in ("/2", "1", "1")]},
         "/organisation": {"organisation": 7},
@@ -203,6 +204,16 @@ def test_a_body_that_cannot_be_taken_is_refused_with_the_place(other: Other, wor
         answer = other.hand_in(**{"rows": PEOPLE, **wrong})
         assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
         assert answer.get_json()["pointer"] == pointer
+    headers = {
+        "Authorization": f"Bearer {other.token}",
+        "Idempotency-Key": "1",
+        "Content-Type": "application/json",
+    }
+    missing = other.client.post(IMPORTS, json={"organisation": "MTTQ", "list": "x"}, headers=headers)
+    assert missing.get_json()["pointer"] == "/rows"
+    for unreadable in (b'{"list":\n  x}', b'{"list":\n "\xff"}'):
+        problem = other.client.post(IMPORTS, data=unreadable, headers=headers).get_json()
+        assert (problem["status"], "dòng 2, cột 3" in problem["detail"]) == (400, True)
     assert count(world, Upload) == 0
 
 

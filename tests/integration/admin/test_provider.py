@@ -217,6 +217,16 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
         assert session.scalars(select(User.role).where(User.email == AUTHOR)).one() is Role.STAFF
 
 
+def test_groups_are_asked_for_where_the_provider_tells_them_apart(web: Web, world: World) -> None:
+    settings = replace(web.settings, oidc_roles=parse_role_map("loa-xem=auditor"), oidc_creates=True)
+    web.provider.asked_apart = {"sub": "9", "groups": ["loa-xem"]}
+    web = Web(web.runtime, web.provider, settings)
+    assert web.sign_in(sub="9", email="moi@loa.example").status_code == 303
+    assert web.is_in()
+    web.provider.asked_apart["sub"] = "8"  # another's
+    assert Web(web.runtime, web.provider, settings).sign_in(sub="9").status_code == 401
+
+
 def test_the_second_factor_is_the_providers_unless_loa_asks_for_its_own(web: Web, world: World) -> None:
     with world.runtime.db.write() as session:
         session.execute(update(User).where(User.email == AUTHOR).values(totp_nonce="n"))

@@ -23,6 +23,7 @@ from campaigns.models.replies import Reply, ReplyState
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState
+from campaigns.web.responses import count_errors
 from outreach.core.settings import Settings
 from outreach.models.contacts import Phone
 from tests.support.asgi_client import AsgiClient
@@ -439,6 +440,8 @@ def test_the_log_knows_no_numbers_texts_or_tokens(
         from_page = client.post("/" + page_token(world, campaign), data={"answer": "installed"})
         assert from_page.status_code == code
         assert "Trang tạm thời chưa mở được" in from_page.get_data(as_text=True)
+    assert client.get("/readyz").status_code == 503  # what a probe finds is no failed request
+    assert count_errors(world.runtime.redis) == 4
     log = log_of_all.text
     assert "web.database_away" in log
     assert "web.fault" in log

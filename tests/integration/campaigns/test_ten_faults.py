@@ -21,7 +21,7 @@ from sqlalchemy import event, text, update
 from admin.app import create_app
 from campaigns.checks.doctor import run_checks
 from campaigns.rules.checks import Check, Finding, Level, judge_certificate
-from campaigns.rules.delivery import fault_of
+from campaigns.rules.delivery import MOST_FAULTS, fault_of
 from campaigns.rules.states import CampaignState
 from outreach.core.job_queue import DEFAULT, QUEUES, note_alive, open_queue
 from outreach.core.network_checks import ask, certificate_left
@@ -137,6 +137,25 @@ def test_a_gateway_that_refuses_the_login(world: World, client: FlaskClient) -> 
     world.send()
     assert world.status(campaign)["state"] == CampaignState.PAUSED
     assert metrics(client)["loa_campaigns_held"] == 1
+
+
+def test_a_gateway_that_answers_with_errors_while_it_takes_the_login(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(2)
+    world.launch()
+    before = metrics(client)
+    assert before["loa_gateway_errors environment"] == before["loa_gateway_stopped environment"] == 0
+    world.simulator.faults(callbacks_off=True, rate_500=1)
+    world.send()
+    after = metrics(client)
+    assert (after["loa_gateway_errors environment"], after["loa_gateway_stopped environment"]) == (2, 0)
+    assert found(world.runtime, Check.GATEWAY) == ""
+    world.add_people(MOST_FAULTS, first=2)
+    world.launch(name="Đợt hai")
+    world.send()
+    assert metrics(client)["loa_gateway_stopped environment"] == 1
+    assert found(world.runtime, Check.GATEWAY) == "check_gateway_stopped"
 
 
 def test_a_second_gateway_that_is_away_is_named(world: World) -> None:
