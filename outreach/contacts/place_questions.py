@@ -45,10 +45,14 @@ class OpenQuestion:
 
 def apply_answers(session: Session, rows: Iterable[CheckedRow]) -> dict[str, list[CheckedRow]]:
     """Give rows the commune that was answered for their spelling. Returns the others that need an answer, by key."""
-    waiting: dict[str, list[CheckedRow]] = {}
+    alike: dict[tuple[str, str, str], list[CheckedRow]] = {}
     for row in rows:
         if row.place.code is None and row.commune:
-            waiting.setdefault(_key_of(row), []).append(row)
+            village = row.village if row.place.candidates else ""
+            alike.setdefault((row.commune, row.district, village), []).append(row)
+    waiting: dict[str, list[CheckedRow]] = {}
+    for as_written in alike.values():
+        waiting.setdefault(_key_of(as_written[0]), []).extend(as_written)
     if not waiting:
         return {}
     known = session.execute(

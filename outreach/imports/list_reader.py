@@ -164,8 +164,8 @@ def _line_of(header: Header, first_rows: Sequence[tuple[int, Row]]) -> int:
 
 
 def _is_filled(row: Row) -> bool:
-    for cell in row:  # noqa: SIM110 - twice as fast as any()
-        if cell is not None and cell != "" and cell_text(cell):
+    for cell in row:
+        if cell is not None and (not isinstance(cell, str) or cell.isalnum() or cell_text(cell)):
             return True
     return False
 
@@ -247,9 +247,10 @@ def check_list(
                     reader = _reader(sheet, header, gazetteer)
                 continue
             person = reader.read(row, line=line, number=count + 1)
-            if person is not None and said.get(str(line)) != SKIPPED:
+            of_row = said.get(str(line)) if said else None
+            if person is not None and of_row != SKIPPED:
                 count += 1
-                yield _as_said(person, said[str(line)]) if str(line) in said else person
+                yield person if of_row is None else _as_said(person, of_row)
     if not has_phones:
         raise no_phone_column(labels) if any(labels) else BadList("file_without_rows", name=path.name)
 

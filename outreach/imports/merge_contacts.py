@@ -127,11 +127,11 @@ class ContactMerger:
         for person_id in sorted(ids):
             person = self._people[person_id]
             for key in {person.key, *person.further_keys}:
-                self._namesakes.add(key, person.facts["birth_year"], person)
+                self._namesakes.add(key, person.facts["birth_year"], person, has_number=bool(person.phones))
 
     def find_at_the_door(self, row: CheckedRow) -> ImportedContact | None:
         """Return the contact that a row without a usable number is about, or one without a number who has the row's."""
-        namesakes = self._namesakes.of(row.name_key, row.birth_year)
+        namesakes = self._namesakes.of(row.name_key, row.birth_year, has_number=bool(row.phone.numbers))
         if row.phone.numbers:
             namesakes = [each for each in namesakes if not each[1].phones]
         if not namesakes:
@@ -356,7 +356,7 @@ class ContactMerger:
         person = ImportedContact(0, row.name[:120], row.name_key, self._facts(row), phones, is_new=True)
         for phone_id in phones:
             self._on_phone.setdefault(phone_id, []).append(person)
-        self._namesakes.add(person.key, person.facts["birth_year"], person)
+        self._namesakes.add(person.key, row.birth_year, person, has_number=bool(phones))
         self._created.append(person)
         self._given_keys.append(row.given_key)
         self._memberships.append((person, row))

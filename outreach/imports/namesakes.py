@@ -6,70 +6,86 @@ compared: one that differs contradicts, one that is not stated does not.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, String, and_, cast, exists, or_, select
+from sqlalchemy import Integer, Select, String, and_, exists, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from outreach.core.bulk import values_subquery
+from outreach.core.bulk import rows_table, values_subquery
 from outreach.core.db import is_set
 from outreach.models.contacts import Contact, Membership, PersonMerge
 from outreach.rules.list_rows import CheckedRow
 
 Person = TypeVar("Person")
+_Known = dict[str, dict[int | None, list[tuple[int, Person]]]]
 
 
 class Namesakes(Generic[Person]):
-    """People by their name and year of birth, each with its place in the order in which they were added."""
+    """People by their name and year of birth, each with its place in the order in which they were added.
+
+    Those without a number are apart, as nobody else is meant by a row with one.
+    """
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[int | None, list[tuple[int, Person]]]] = {}
+        self._at_the_door, self._others = _Known[Person](), _Known[Person]()
         self._places = count()
 
-    def add(self, key: str, birth_year: int | None, person: Person) -> None:
-        """Add a person; one whose year becomes known later stays among those without one."""
-        of_name = self._known.setdefault(key, {})
-        of_name.setdefault(birth_year, []).append((next(self._places), person))
+    def add(self, key: str, birth_year: int | None, person: Person, *, has_number: bool) -> None:
+        """Add a person; one whose year or number becomes known later stays where it is."""
+        known = (self._others if has_number else self._at_the_door).setdefault(key, {})
+        known.setdefault(birth_year, []).append((next(self._places), person))
 
-    def of(self, key: str, birth_year: int | None) -> list[tuple[int, Person]]:
-        """Return the people with a name whose year of birth, as it was when they were added, is not another one."""
-        of_name = self._known.get(key)
-        if of_name is None:
-            return []
-        years = of_name if birth_year is None else (birth_year, None)
-        return [each for year in years for each in of_name.get(year, ())]
+    def of(self, key: str, birth_year: int | None, *, has_number: bool) -> list[tuple[int, Person]]:
+        """Return whom a row with a name may mean: those whose year of birth, as it was when they were added, is not another one."""
+        found: list[tuple[int, Person]] = []
+        for known in (self._at_the_door,) if has_number else (self._at_the_door, self._others):
+            if of_name := known.get(key):
+                for year in of_name if birth_year is None else (birth_year, None):
+                    found += of_name.get(year, ())
+        return found
 
 
 def find_namesakes(session: Session, rows: Collection[CheckedRow], *, list_id: int) -> set[int]:
     """Return the contacts with the name of a row and no other year of birth: for rows without a usable number those of
     its commune or of this list, for the others those without a number."""
+    with_number = [row for row in rows if row.phone.numbers]
+    is_called = Contact.name_key.in_(_names(session, with_number))
+    at_the_door = select(Contact.id, Contact.name_key, Contact.birth_year).where(
+        is_set(Contact.at_the_door), is_called
+    )
+    pairs = {(row.name_key, row.birth_year) for row in with_number}
+    without_year = {key for key, year in pairs if year is None}
+    found = {
+        contact_id
+        for contact_id, key, year in session.execute(at_the_door)
+        if year is None or key in without_year or (key, year) in pairs
+    }
     without = [row for row in rows if row.is_at_the_door]
-    is_called = _has_name_of(session, [row for row in rows if row.phone.numbers])
-    found = set(session.scalars(select(Contact.id).where(is_set(Contact.at_the_door), is_called)))
-    if without:
-        keys = values_subquery(session, {row.name_key for row in without}, String)
-        found.update(session.scalars(select(PersonMerge.kept_id).where(PersonMerge.name_key.in_(keys))))
-        areas = {row.place.code for row in without if row.place.code}
-        in_list = exists().where(Membership.contact_id == Contact.id, Membership.list_id == list_id)
-        in_area = Contact.area_code.in_(values_subquery(session, areas, String))
-        named = select(Contact.id).where(_has_name_of(session, without))
-        found.update(session.scalars(named.where(or_(Contact.area_code.is_(None), in_area, in_list))))
+    if not without:
+        return found
+    keys = _names(session, without)
+    found.update(session.scalars(select(PersonMerge.kept_id).where(PersonMerge.name_key.in_(keys))))
+    areas = {row.place.code for row in without if row.place.code}
+    in_list = exists().where(Membership.contact_id == Contact.id, Membership.list_id == list_id)
+    in_area = Contact.area_code.in_(values_subquery(session, areas, String))
+    near = select(Contact.id).where(or_(Contact.area_code.is_(None), in_area, in_list))
+    pairs = {(row.name_key, row.birth_year) for row in without if row.birth_year}
+    named = rows_table(
+        session,
+        {"name_key": String, "birth_year": Integer},
+        [{"name_key": key, "birth_year": year} for key, year in pairs],
+    )
+    # Each by the index of name and year.
+    for is_meant in (
+        tuple_(Contact.name_key, Contact.birth_year).in_(select(named.c.name_key, named.c.birth_year)),
+        and_(Contact.name_key.in_(keys), Contact.birth_year.is_(None)),
+        Contact.name_key.in_(_names(session, [row for row in without if not row.birth_year])),
+    ):
+        found.update(session.scalars(near.where(is_meant)))
     return found
 
 
-def _has_name_of(session: Session, rows: Collection[CheckedRow]) -> ColumnElement[bool]:
-    """Return whether a contact has the name of a row and no other year of birth."""
-    with_year = {f"{row.name_key}/{row.birth_year}" for row in rows if row.birth_year}
-    without_year = {row.name_key for row in rows if not row.birth_year}
-    return and_(
-        Contact.name_key.in_(values_subquery(session, {row.name_key for row in rows}, String)),
-        or_(
-            Contact.birth_year.is_(None),
-            (Contact.name_key + "/" + cast(Contact.birth_year, String)).in_(
-                values_subquery(session, with_year, String)
-            ),
-            Contact.name_key.in_(values_subquery(session, without_year, String)),
-        ),
-    )
+def _names(session: Session, rows: Iterable[CheckedRow]) -> Select[Any]:
+    return values_subquery(session, {row.name_key for row in rows}, String)

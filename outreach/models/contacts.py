@@ -41,9 +41,10 @@ class Contact(BaseWithId):
     """Person, once for all lists. A language may be stored, never an ethnic origin."""
 
     __tablename__ = "contacts"
-    # Each ends with the id, for keyset pagination of the directory.
+    # Those with the id are for keyset pagination of the directory.
     __table_args__ = (
         Index(None, "name_key", "id"),
+        Index(None, "name_key", "birth_year"),
         Index(None, "given_key", "id"),
         Index(None, "area_code", "given_key", "id"),
         partial_index("ix_contacts_at_the_door", "name_key", where="at_the_door"),

@@ -17,9 +17,10 @@ def cell_at(row: Row, position: int) -> object:
 
 def cell_text(cell: object) -> str:
     """Return a cell as displayed: NFC, single spaces, no invisible characters; 12.0 becomes 12."""
-    if cell is None or cell == "":
-        return ""
-    return _normalise(cell) if isinstance(cell, str) else written(cell)
+    if isinstance(cell, str):
+        # Numbers are as they should be, and hardly repeat.
+        return cell if cell.isascii() and cell.isalnum() else _normalise(cell)
+    return written(cell)
 
 
 def written(cell: object) -> str:

@@ -206,6 +206,10 @@ class RowReader:
         self.header = self._header = header
         self._gazetteer, self._sheet, self._merged = gazetteer, sheet, merged
         self._columns = header.columns
+        self._cells = [*header.columns.items()]
+        self._place_columns = [
+            (column, header.columns[column]) for column in _PLACES if column in header.columns
+        ]
         self._of_others = phones_of_others(header)
         self._above = dict.fromkeys(_PLACES, "")
         self._births = [header.columns[column] for column in _BIRTHS if column in header.columns]
@@ -217,7 +221,7 @@ class RowReader:
         for at in self.header.phones:
             if at < width and (cell := row[at]) is not None:
                 text = cell if isinstance(cell, str) else str(cell)
-                if not text.isalpha() and any(map(str.isdigit, text)):
+                if text[-1:].isdigit() or (not text.isalpha() and any(map(str.isdigit, text))):
                     return True
         return False
 
@@ -233,6 +237,7 @@ class RowReader:
             row = convert_legacy_row(row)
             texts = self._texts(row)
         phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
+        phone_text = "; ".join(map(cell_text, phones)) if len(phones) != 1 else cell_text(phones[0])
         untouched, crossed = row, self._crossed_out(row, line) if self._struck else ()
         if crossed:
             row = [self._struck[line, at] if at in crossed else cell for at, cell in enumerate(row)]
@@ -244,12 +249,12 @@ class RowReader:
             self._note_section(row)
             return None
         above, text = self._above, texts.get
-        for column in _PLACES:
+        for column, at in self._place_columns:
             place = text(column)
             if place:
                 if not _is_ditto(place):
                     above[column] = place
-            elif not self._merged or (line, self._columns.get(column)) not in self._merged:
+            elif not self._merged or (line, at) not in self._merged:
                 above[column] = ""
         village, commune, district = above[Column.VILLAGE], above[Column.COMMUNE], above[Column.DISTRICT]
         places = self._gazetteer
@@ -264,13 +269,14 @@ class RowReader:
             name = f"{family} {name}".strip()
         if name and name[0].isdecimal():
             name = _LIST_NUMBER.sub("", name, count=1)
-        left = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
-        phone, people = self._phone(row, left if crossed else phones)
+        if crossed:
+            phones = [row[at] for at in self._header.phones if at < width and cell_text(row[at])]
+        phone, people = self._phone(row, phones)
         if people:
             name = people[0].name or name
             birth_year = birth_year or people[0].birth_year
             people = people if len(people) > 1 else ()
-        note, phone_text = text(Column.NOTE, ""), "; ".join(map(cell_text, phones))
+        note = text(Column.NOTE, "")
         if phone.numbers:
             self._is_below = False
             phone = beside_note(phone, note) if note and not people else phone
@@ -282,13 +288,14 @@ class RowReader:
         if self._header.texts:
             village, name = village and without_numbers(village), name and without_numbers(name)
         values, unfit = read_values(row, self._header.fields) if self._header.fields else _NO_VALUES
+        name, key, order = _name_with_keys(name)
         return CheckedRow(
             row=number,
             sheet=self._sheet,
             stt=text(Column.STT, ""),
-            name=soften_name(name),
-            name_key=name_key(name),
-            given_key=name_order(name),
+            name=name,
+            name_key=key,
+            given_key=order,
             birth_year=birth_year,
             sex=self._sex(texts),
             village=village,
@@ -401,7 +408,7 @@ class RowReader:
 
     def _texts(self, row: Row) -> dict[Column, str]:
         width = len(row)
-        return {column: cell_text(row[at]) for column, at in self._columns.items() if at < width}
+        return {column: cell_text(row[at]) for column, at in self._cells if at < width}
 
     def _is_person(self, row: Row, texts: dict[Column, str]) -> bool:
         """Check whether a row without a phone is a person."""
@@ -487,6 +494,11 @@ def _is_signature(row: Row, phones: list[object]) -> bool:
     if colon and _ROLE.match(unaccented(role)):  # "GVCN: …"
         return True
     return any(map(str.isalpha, words)) and read_phone_cell(words).status is PhoneStatus.REJECT
+
+
+@lru_cache(maxsize=20_000)
+def _name_with_keys(name: str) -> tuple[str, str, str]:
+    return soften_name(name), name_key(name), name_order(name)
 
 
 @lru_cache(maxsize=1000)

@@ -27,6 +27,7 @@ from outreach.rules.phone_numbers import (
     Reason,
     is_made_up,
     is_mobile,
+    read_common_mobile,
     read_digits,
     reject,
     split_concatenated,
@@ -74,9 +75,11 @@ def read_phone_cells(cells: Sequence[object]) -> PhoneCell:
     A cell without a number does not count beside one with a number; one with a number that is wrong makes the
     whole for review.
     """
+    if len(cells) == 1:
+        return read_phone_cell(cells[0])
     read = [read_phone_cell(cell) for cell in cells]
-    if len(read) < 2:
-        return read[0] if read else reject(Reason.MISSING)
+    if not read:
+        return reject(Reason.MISSING)
     written = [number for each in read for number in each.numbers]
     if not written:
         return next((each for each in read if each.reason not in _SAYS_NOTHING), read[0])
@@ -108,6 +111,8 @@ def _read_numeric(cell: int | float) -> PhoneCell:
 
 
 def _read_text(cell: str) -> PhoneCell:
+    if common := read_common_mobile(cell):
+        return PhoneCell(PhoneStatus.OK, (common,))
     # Nine cells in ten; the general way reads them as well, at twenty times the cost.
     if len(cell) <= LONGEST:
         if cell.isdigit() and cell.isascii():

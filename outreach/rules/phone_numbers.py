@@ -35,6 +35,7 @@ _COUNTING = "012345678901234567890"
 _EIGHT_IN_A_ROW = {
     line[start : start + 8] for line in (_COUNTING, _COUNTING[::-1]) for start in range(len(line) - 7)
 }
+_SIX_IN_A_ROW = {each[start : start + 6] for each in _EIGHT_IN_A_ROW for start in range(3)}
 _SERVICE = re.compile(r"1\d\d|10\d\d|1[89]00\d{4,6}")
 _CITIZEN_ID = re.compile(r"0(?:0[1-9]|[1-8]\d|9[0-6])[0-3]\d{8}")  # province, century and sex, year, serial
 _LOST_DIGITS = "000000"
@@ -124,6 +125,25 @@ def is_mobile(national: str) -> bool:
     # libphonenumber also lists a few nine-digit machine ranges beginning with 1, which no person holds.
     # Its own pattern is used directly, as a list needs it a million times; a test compares the two.
     return len(national) == 9 and national[0] in "35789" and _MOBILE.fullmatch(national) is not None
+
+
+def read_common_mobile(text: str) -> str:
+    """Return a number as most lists have it, 0905000123, in E.164; "" for any other text, also for one that may be made up.
+
+    It says of a number what `read_digits` says at ten times the cost.
+    """
+    # Eight in a row have these six; where seven digits or four pairs are the same, there are no more than four digits.
+    if (
+        len(text) == 10
+        and text[0] == "0"
+        and text.isascii()
+        and text.isdigit()
+        and text[2:8] not in _SIX_IN_A_ROW
+        and len(set(text)) > 4
+        and is_mobile(text[1:])
+    ):
+        return f"+84{text[1:]}"
+    return ""
 
 
 def is_made_up(digits: str) -> bool:
