@@ -20,13 +20,14 @@ _CAUSE = "CASE WHEN i % 20 < 2 THEN CASE WHEN i % 3 = 0 THEN 'bad_number' ELSE '
 # The first step exists and is delivered; the last `waiting` messages of the third are in the outbox.
 _FILL = (
     "SET LOCAL session_replication_role = replica",
-    "ANALYZE memberships",  # else the list of each person is looked for in the wrong index
+    "ANALYZE",  # else the list of each person is looked for in the wrong index
     """UPDATE recipients SET area_code = contacts.area_code,
-              list_id = COALESCE(
-                  (SELECT max(list_id) FROM memberships WHERE memberships.contact_id = contacts.id), list_id),
+              list_id = COALESCE(latest.list_id, recipients.list_id),
               exclusion = CASE WHEN recipients.id % 50 = 0 THEN 'opted_out' END,
               clicked_at = CASE WHEN recipients.id % 10 < 2 THEN now() - interval '3 days' END
-       FROM contacts WHERE contacts.id = recipients.contact_id""",
+       FROM contacts LEFT JOIN (SELECT contact_id, max(list_id) AS list_id FROM memberships GROUP BY contact_id) latest
+            ON latest.contact_id = contacts.id
+       WHERE contacts.id = recipients.contact_id""",
     "DELETE FROM messages WHERE recipient_id % 50 = 0",
     "DELETE FROM attempts WHERE message_id % 50 = 0",
     """INSERT INTO steps (campaign_id, number, after_days, text)
@@ -66,10 +67,13 @@ _FILL = (
 )
 
 
-def fill_province(runtime: Runtime, people: int, *, waiting: int, steps: int = 3) -> None:
-    """Fill an empty database with a paused campaign: each step sent to all, the last to all but `waiting` people."""
+def fill_province(runtime: Runtime, people: int, *, waiting: int, steps: int = 3, province: str = "") -> None:
+    """Fill an empty database with a paused campaign: each step sent to all, the last to all but `waiting` people.
+
+    `province` as `add_variety` takes it.
+    """
     fill_campaign(runtime, people, sent_of=1, state="delivered")
-    add_variety(runtime.db)
+    add_variety(runtime.db, province)
     parameters = {"people": people, "campaign": 1, "waiting": waiting, "last": steps}
     with runtime.db.write() as session:
         for statement in _FILL:

@@ -49,6 +49,7 @@ MAKING = {
     "max_wal_senders": "0",
     "max_wal_size": "8GB",
     "maintenance_work_mem": "1GB",
+    "work_mem": "512MB",
     "autovacuum": "off",
     "jit": "off",
 }

@@ -15,6 +15,7 @@ from outreach.core.db import Database
 from outreach.models.accounts import OrganisationKind
 from outreach.models.contacts import ContactList
 from outreach.places.areas import load_areas
+from outreach.places.load_units import load_provinces
 
 ORGANISATIONS = ("PN", "ND", "TN", "CCB")
 LISTS_EACH = 5
@@ -35,12 +36,18 @@ _VARIETY = (
 )
 
 
-def add_variety(db: Database) -> list[str]:
-    """Vary a database filled by `campaign_of`. Returns the names of the new lists, as in campaign forms."""
+def add_variety(db: Database, province: str = "") -> list[str]:
+    """Vary a database filled by `campaign_of`. Returns the names of the new lists, as in campaign forms.
+
+    `province`: the code of the one whose present units people live in; else Kon Tum's of 2020.
+    """
     now = datetime.now(UTC)
     names = []
     with db.write() as session:
-        load_areas(session, Path(next(iter(outreach.places.__path__)), "kontum_units.csv"))
+        if province:
+            load_provinces(session, {province})
+        else:
+            load_areas(session, Path(next(iter(outreach.places.__path__)), "kontum_units.csv"))
         lists = []
         for code in ORGANISATIONS:
             owner = create_organisation(

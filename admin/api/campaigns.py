@@ -54,6 +54,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "id": ID,
             "name": {"type": "string"},
             "kind": {"type": "string"},
+            "drive": {**ID, "description": "campaigns of one drive share their figures"},
             "state": {"enum": [each.value for each in CampaignState]},
             "created_at": MOMENT,
             "launched_at": MOMENT,
@@ -151,4 +152,4 @@ def add_campaign_routes(api: Api) -> None:
 def describe(campaign: Campaign) -> dict[str, Any]:
     """Describe a campaign as in the list."""
     address = url_for("api.show_campaign", campaign_id=campaign.id)
-    return fields_of(campaign, SCHEMAS["Campaign"], address=address)
+    return fields_of(campaign, SCHEMAS["Campaign"], address=address, drive=campaign.drive_id)
