@@ -126,7 +126,7 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
     version = Gauge(
         "loa_version", "1; the newest migration that this program knows.", ["revision"], registry=registry
     )
-    version.labels(newest() or "").set(1)
+    version.labels(newest()).set(1)
     _measure_redis(runtime, registry)
     _measure_errors(runtime, registry, accounts)
     return registry

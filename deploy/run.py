@@ -11,19 +11,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import redis
-import sqlalchemy
-
 from deploy.development import CannotRun, Plan, plan_run
 from deploy.printer import Printer
 from deploy.processes import follow_parent
 from deploy.redis_server import NoRedis
+from deploy.servers import EMPTY, READY
 from deploy.supervise import Supervisor, describe
 
 VAR = Path("var")
 LOGINS = VAR / "logins"  # output of `demo load`
 ENDING = 15.0  # seconds to wait for an earlier run that is still ending
-READY = 60.0  # seconds until everything should answer
 STOPPING = 7.0  # seconds for the processes to end after SIGTERM
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 
@@ -39,10 +36,7 @@ async def run(plan: Plan, printer: Printer, lock: int) -> None:
     try:
         if plan.redis:
             supervisor.start("redis", plan.redis.command)
-            await wait_for("Redis", lambda: answers_redis(plan), log="redis")
-        elif not answers_redis(plan):
-            raise CannotRun("The Redis in REDIS_URL does not answer.")
-        await set_up_database(plan, supervisor)
+        await set_up_database(supervisor)
         for name, command in services(plan).items():
             supervisor.start(name, command)
         await welcome(plan, printer)
@@ -65,12 +59,16 @@ def services(plan: Plan) -> dict[str, list[str]]:
     }
 
 
-async def set_up_database(plan: Plan, supervisor: Supervisor) -> None:
-    """Upgrade the database, and load the demo data if it was empty."""
+async def set_up_database(supervisor: Supervisor) -> None:
+    """Upgrade the database, and load the demo data if it was empty. Raises CannotRun, also where Redis does not answer."""
     # This file survives an interrupted start, so that the next one loads the data again.
     marker = VAR / "demo-wanted"
-    if is_empty(plan.variables["DATABASE_URL"]):
+    # In a process of its own, whose libraries this one would keep: 20 MB.
+    found = await supervisor.run("servers", [sys.executable, "-m", "deploy.servers"])
+    if found == EMPTY:
         marker.touch()
+    elif found:
+        raise CannotRun("Redis or the database cannot be used: see above, or var/log/servers.log.")
     await run_step(supervisor, "database", "db", "upgrade")
     if marker.exists():
         try:
@@ -88,23 +86,6 @@ async def run_step(supervisor: Supervisor, name: str, *arguments: str) -> None:
     if code:
         command = " ".join(["flask --app wsgi", *arguments])
         raise CannotRun(f"`{command}` failed ({describe(code)}): see above, or var/log/{name}.log.")
-
-
-def is_empty(url: str) -> bool:
-    """Check that no migration has ever run in this database. Raises CannotRun if it is unreachable."""
-    try:
-        address = sqlalchemy.make_url(url)
-    except sqlalchemy.exc.ArgumentError as error:
-        raise CannotRun("DATABASE_URL is not a database's address: postgresql://… or sqlite:///…") from error
-    if address.drivername in ("postgres", "postgresql"):
-        address = address.set(drivername="postgresql+psycopg")
-    engine = sqlalchemy.create_engine(address)
-    try:
-        return not sqlalchemy.inspect(engine).has_table("alembic_version")
-    except sqlalchemy.exc.DBAPIError as error:
-        raise CannotRun(f"The database in DATABASE_URL cannot be reached: {error.orig}") from error
-    finally:
-        engine.dispose()
 
 
 async def welcome(plan: Plan, printer: Printer) -> None:
@@ -144,15 +125,6 @@ def answers_http(port: int, path: str) -> bool:
             return connection.getresponse().status < 400
         except (OSError, http.client.HTTPException):
             return False
-
-
-def answers_redis(plan: Plan) -> bool:
-    """Check whether Redis answers."""
-    try:
-        with redis.Redis.from_url(plan.variables["REDIS_URL"], socket_timeout=2) as client:
-            return bool(client.ping())
-    except (redis.RedisError, ValueError):  # ValueError: not an address at all
-        return False
 
 
 def take_lock(path: Path) -> int:

@@ -48,7 +48,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
 from outreach.rules.errors import BadInput
 from outreach.runtime import open_runtime
-from workers import context
+from workers import context, jobs  # noqa: F401 - jobs before any fork, so that all share them
 from workers.context import database_process
 
 log = logging.getLogger(__name__)
@@ -210,8 +210,7 @@ def work_alone(settings: Settings, queue: str) -> None:
     if not context.stop_requested.is_set():
         # RQ gives up if Redis is unavailable when a job ends. The same process starts again.
         log.warning("worker.starts_again queue=%s", queue)
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "worker", "--queues", queue]
-        os.execv(sys.executable, command)  # noqa: S606 - our own command line
+        os.execv(sys.executable, [sys.executable, "-m", "workers", queue])  # noqa: S606 - our own command line
 
 
 def _say_alive(settings: Settings, queues: Sequence[str]) -> None:

@@ -11,7 +11,6 @@ from datetime import date
 from typing import IO, Any
 
 import click
-from alembic.util import CommandError
 from flask.cli import AppGroup
 from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
@@ -74,7 +73,7 @@ class _ErrorMessages:
             raise
         except click.UsageError as error:
             raise Mistyped(_explain_usage(error)) from error
-        except (LoaError, DBAPIError, RedisError, CommandError) as error:
+        except (LoaError, DBAPIError, RedisError) as error:
             raise Failure(_explain(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output is gone: click ends quietly
@@ -121,8 +120,6 @@ def _explain(error: Exception) -> LoaError:
         return LoaError("value_not_storable")
     if isinstance(error, DBAPIError):
         return LoaError("database_not_usable", error=type(error.orig).__name__)
-    if isinstance(error, CommandError):
-        return LoaError("database_not_upgradable")
     return LoaError("redis_not_reachable")
 
 

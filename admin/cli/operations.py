@@ -78,7 +78,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         says = _(
             "Cơ sở dữ liệu: %(found)s; chương trình cần: %(needed)s",
             found=found or "–",
-            needed=newest() or "–",
+            needed=newest(),
         )
         data = {"revision": found, "newest": newest(), "backups_dir": runtime.settings.backups_dir}
         output(data, says)

@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flask import abort, send_from_directory
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import get_locale
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from markupsafe import Markup
 
 from admin.views.base import AdminPage
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 
 class GuidesView(AdminPage):
@@ -84,6 +86,8 @@ def read_guide(name: str, language: str = "vi") -> Guide | None:
     """
     if name not in names():
         return None
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - 1 MB, where a guide is read alone
+
     parser = MarkdownIt("commonmark").enable("table")
     vietnamese = tokens = parser.parse((_FOLDER / f"{name}.md").read_text(encoding="utf-8"))
     translation = _FOLDER / language / f"{name}.md"

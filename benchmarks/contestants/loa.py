@@ -49,7 +49,7 @@ def run(
         runtime = open_runtime(settings)
         processes = Processes(settings, on.folder / "workers.log")
         try:
-            started = [processes.start("worker", "--queues", "send") for _ in range(workers)]
+            started = [processes.start_program("workers", "send") for _ in range(workers)]
             pids = [process.pid for process in started]
             _warm_up(runtime, workers)
             before, served = cpu_s(pids), cpu_s(on.server_pids())

@@ -13,9 +13,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import sentry_sdk
-from sentry_sdk.integrations.logging import LoggingIntegration
-
 from outreach.core.request_ids import add_to_record
 from outreach.core.settings import Settings
 
@@ -32,6 +29,9 @@ def set_up_logs(settings: Settings) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
     if settings.sentry_dsn:
+        import sentry_sdk  # noqa: PLC0415 - 2 MB, where its address is set alone
+        from sentry_sdk.integrations.logging import LoggingIntegration  # noqa: PLC0415
+
         sentry_sdk.init(
             settings.sentry_dsn,
             environment=settings.app_env,

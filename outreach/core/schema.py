@@ -1,19 +1,24 @@
-"""Database migrations: upgrade, downgrade and version check. Revisions are in outreach/migrations."""
+"""Database migrations: upgrade, downgrade and version check. Revisions are in outreach/migrations.
 
+Alembic is loaded only to change a database or to say what is wrong with its version: every process checks that, few do more.
+"""
+
+# ruff: noqa: PLC0415
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command, op
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from outreach.core.db import Database
 from outreach.rules.errors import LoaError, WrongState
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 # Key of the advisory lock, any number: processes that upgrade at once wait for each other.
@@ -21,35 +26,55 @@ _LOCK = 620_823_281
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config
 
 
+def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config())
+
+
 def upgrade(db: Database, revision: str = "head") -> None:
     """Upgrade the database to a revision. Running it twice, or twice at once, does no harm. Raises WrongState."""
-    _run(db, command.upgrade, revision)
+    _run(db, "upgrade", revision)
 
 
 def downgrade(db: Database, revision: str = "base") -> None:
     """Downgrade the database to a revision. The data of dropped tables is lost."""
-    _run(db, command.downgrade, revision)
+    _run(db, "downgrade", revision)
 
 
-def _run(db: Database, action: object, revision: str) -> None:
+def _run(db: Database, action: str, revision: str) -> None:
+    from alembic import command
+    from alembic.util import CommandError
+
     config = _config()
     with db.engine.execution_options(writes=True).begin() as connection:
         if db.is_postgresql:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        require_not_too_old(MigrationContext.configure(connection).get_current_revision())
+        require_not_too_old(_revision_of(connection))
         config.attributes["connection"] = connection
-        action(config, revision)  # type: ignore[operator]
+        try:
+            getattr(command, action)(config, revision)
+        except CommandError as error:
+            raise WrongState("database_not_upgradable") from error
 
 
 def read_revision(db: Database) -> str | None:
     """Return the database's revision, None where no migration has run. Raises DBAPIError."""
     with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _revision_of(connection)
+
+
+def _revision_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 def require_current(db: Database) -> None:
@@ -71,26 +96,28 @@ def require_current(db: Database) -> None:
 
 def require_not_too_old(revision: str | None) -> None:
     """Raise WrongState for a revision before the first that this program has: only an earlier program leads on from it."""
-    oldest = ScriptDirectory.from_config(_config()).get_base()
+    oldest = _scripts().get_base()
     if revision is not None and oldest is not None and revision < oldest:
         raise WrongState("database_too_old", revision=revision, oldest=oldest)
 
 
 def is_known(revision: str) -> bool:
     """Check whether this program has that revision and can upgrade from it; a newer one it cannot."""
-    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision in {script.revision for script in _scripts().walk_revisions()}
 
 
 @cache
-def newest() -> str | None:
-    """Return the revision that this program needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+def newest() -> str:
+    """Return the revision that this program needs: files are named by their revisions, which are numbered."""
+    return max(file.stem for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def restate_check(
     table: str, column: str, before: tuple[str, ...], after: tuple[str, ...], *, name: str
 ) -> None:
     """Change the values that a column's CHECK allows, within a migration. The oldest constraints have the column's name."""
+    from alembic import op
+
     if op.get_context().dialect.name == "postgresql":
         former = ", ".join(f"DROP CONSTRAINT IF EXISTS {each}" for each in sorted({column, name}))
         op.execute(f"ALTER TABLE {table} {former}, ADD CONSTRAINT {name} CHECK ({column} IN {after})")
@@ -103,6 +130,8 @@ def redeclare(table: str, before: str, after: str) -> None:
 
     The rows stay where they are, and with them every index.
     """
+    from alembic import op
+
     connection = op.get_bind()
     declared = str(
         connection.scalar(text("SELECT sql FROM sqlite_master WHERE name = :table"), {"table": table})

@@ -11,8 +11,6 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from xlsxwriter import Workbook
-
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MADE_AT = date(2000, 1, 1)  # of every workbook, so that the same rows give the same bytes
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -23,6 +21,8 @@ _NARROWEST, _WIDEST = 9, 45  # of a column, in characters
 
 def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str | int]]]) -> None:
     """Write an XLSX file: for each sheet its name and rows, the first of which is the header."""
+    from xlsxwriter import Workbook  # noqa: PLC0415 - 2 MB, where a file is made alone
+
     # Rows wait beside the file until it is put together, as they may hold personal data.
     with Workbook(path, {"constant_memory": True, "tmpdir": path.parent}) as book:
         book.set_properties({"created": MADE_AT})

@@ -6,8 +6,6 @@ how many guesses a password stands that is made of them, of words, names, days, 
 
 from __future__ import annotations
 
-from zxcvbn import zxcvbn
-
 from outreach.rules.errors import BadInput
 
 SHORTEST_PASSWORD = 12
@@ -34,5 +32,8 @@ def check_strength(password: str) -> None:
     """Raise BadInput if a password is too short or among those that are tried first."""
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput("password_short", least=SHORTEST_PASSWORD)
+    # Its words take 12 MB, and most processes never see a password.
+    from zxcvbn import zxcvbn  # noqa: PLC0415
+
     if float(zxcvbn(password[:_MOST_READ], user_inputs=_OWN_WORDS)["guesses"]) < _LEAST_GUESSES:
         raise BadInput("password_common")

@@ -12,8 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-import typst
-
 from campaigns.rules.reports.document import DRAFT, Block, Chart, Paragraph, ReportDocument, Table, cell
 
 _HERE = Path(__file__).parent
@@ -35,6 +33,8 @@ def draw_charts(report: ReportDocument) -> dict[str, bytes]:
 
 
 def _compile(report: ReportDocument, file_format: Literal["pdf", "png"], **more: str) -> bytes:
+    import typst  # noqa: PLC0415 - 8 MB, where reports are made alone
+
     return typst.compile(
         str(_HERE / "report.typ"),
         root=str(_HERE),

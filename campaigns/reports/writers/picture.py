@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typst
-
 _HERE = Path(__file__).parent
 _PPI = 288
 
 
 def svg_as_png(svg: str) -> bytes:
     """Return an SVG as PNG, about 1500 pixels wide, on one page."""
+    import typst  # noqa: PLC0415 - as in pdf.py
+
     pictures = typst.compile(
         str(_HERE / "picture.typ"),
         root=str(_HERE),

@@ -13,9 +13,6 @@ from datetime import datetime
 from io import BytesIO
 from typing import Any
 
-import xlsxwriter
-from xlsxwriter.utility import xl_range_abs
-
 from campaigns.rules.reports.document import (
     DRAFT,
     Appendix,
@@ -44,6 +41,8 @@ class _Book:
 
     def __init__(self, report: ReportDocument, made_at: datetime) -> None:
         self.buffer = BytesIO()
+        import xlsxwriter  # noqa: PLC0415 - 2 MB, where a file is made alone
+
         self.book = xlsxwriter.Workbook(self.buffer, {"in_memory": True, **_TEXT_AS_TEXT})
         self.book.set_properties(
             {"title": report.title, "author": report.issuer, "created": made_at.replace(tzinfo=None)}
@@ -245,6 +244,8 @@ def _chart_sheet(book: _Book, charts: list[Chart]) -> None:
 
 
 def _native(book: _Book, chart: Chart, first: int, end: int) -> Any:
+    from xlsxwriter.utility import xl_range_abs  # noqa: PLC0415 - loaded with the workbook
+
     native = book.book.add_chart({"type": "bar" if chart.is_share else "column"})
     form = SHARE if chart.is_share else COUNT
     native.add_series(

@@ -169,6 +169,7 @@ def test_a_program_refuses_a_database_of_another_version(settings: Settings, run
         processes = Processes(settings)
         assert processes.run("worker", "--queues", "send").returncode == 1
         assert "db upgrade" in processes.run("scheduler").stderr
+        assert processes.start_program("workers", "send").wait(timeout=60) == 1
     finally:
         upgrade(runtime.db)
     with runtime.db.write() as session:

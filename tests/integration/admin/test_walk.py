@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.development import plan_run
-from deploy.run import is_empty
+from deploy.servers import is_empty
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from simulator.testing import RunningSimulator
