@@ -28,6 +28,7 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import ContactList
 from outreach.runtime import Runtime, open_runtime
+from outreach.use_cases import transaction
 from tests.support.servers import (
     Server,
     create_database,
@@ -185,8 +186,8 @@ def approve_campaign(runtime: Runtime, **changes: Any) -> int:
 
 
 def launch(runtime: Runtime, campaign: int) -> None:
-    """Launch an approved campaign."""
-    with runtime.db.write() as session:
+    """Launch an approved campaign, and enqueue the sweep that opens its step, as the page's button does."""
+    with transaction(runtime) as session:
         change_campaign(
             session,
             campaign,

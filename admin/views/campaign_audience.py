@@ -41,8 +41,8 @@ def read_whom(session: Session, description: Mapping[str, Any]) -> dict[str, lis
 def count_undecided(session: Session, user: User, lists: Collection[int]) -> dict[int, tuple[str, int]]:
     """Return the lists with rows that nobody has decided on, whose people get nothing yet: name and number of rows."""
     found: dict[int, tuple[str, int]] = {}
-    for each in count_waiting(session, user) if lists else ():
-        if each.list_id in lists and each.review:
+    for each in count_waiting(session, user, lists=lists) if lists else ():
+        if each.review:
             found[each.list_id] = each.list_name, each.review + found.get(each.list_id, ("", 0))[1]
     return found
 

@@ -54,6 +54,7 @@ from campaigns.planning.drafts import (
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.list_fields import find_missing_fields
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview
+from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.approvals import has_outgrown, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
@@ -128,6 +129,7 @@ def sheet_context(
         **read_talk(session, campaign, user, is_over=sheet.is_over),
         "urgent_cap": MAX_PER_DAY,
         "results": read_results(session, campaign, user) if campaign.launched_at else None,
+        "results_every": results_every(campaign, now=now),
         "list_url": _list_url(campaign),
         "waiting_cases": sum(count_open_cases(session, user, campaign.id).values()) if panel else 0,
         **read_wrong_texts(session, campaign, user),
@@ -151,6 +153,13 @@ class ShownResult:
     people: int
     url: str = ""
     promised: int = 0
+
+
+def results_every(campaign: Campaign, *, now: datetime) -> int:
+    """Return after how many milliseconds an open page counts the answers again, 0: not any more, as hardly any come."""
+    if campaign.ended_at is None:
+        return 10_000
+    return 60_000 if now - campaign.ended_at < REPLY_WINDOW else 0
 
 
 def read_results(session: Session, campaign: Campaign, user: User) -> list[ShownResult]:

@@ -25,6 +25,7 @@ from admin.views.campaign_page import (
     cards_to_open,
     read_results,
     read_wave,
+    results_every,
     sheet_context,
 )
 from admin.views.correct_texts import CampaignTextPages
@@ -121,7 +122,9 @@ class CampaignsView(CampaignTextPages):
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.launched_at and request.args.get("part") == "results":
-                return self.render("campaigns/results.html", results=read_results(session, campaign, user))
+                shown = self.render("campaigns/results.html", results=read_results(session, campaign, user))
+                # A page that stays open asks no longer than answers come.
+                return shown, {} if results_every(campaign, now=datetime.now(UTC)) else {"X-Live": "end"}
             if campaign.state is CampaignState.DRAFT and may_open(user.role, "campaigns.edit"):
                 return self.show_draft(session, user, campaign)
             return self._read(session, user, campaign)

@@ -196,7 +196,7 @@ class ListsView(AdminPage):
     def show(self, list_id: int) -> ResponseReturnValue:
         with self.reading() as (session, user):
             lists = read_lists(session, user, list_id=list_id)
-            open_rows = count_waiting(session, user, list_id=list_id)
+            open_rows = count_waiting(session, user, lists=[list_id])
             if not lists:
                 abort(404)
             imports = read_imports(session, list_id)
@@ -295,7 +295,7 @@ class ListsView(AdminPage):
         rows, count = self.do(see_open_issues, list_id=list_id)
         with self.reading() as (session, user):
             alike = count_similar(session, rows)
-            open_rows = count_waiting(session, user, list_id=list_id)
+            open_rows = count_waiting(session, user, lists=None if list_id is None else [list_id])
             last = read_last(session, user, now=now)
             questions = [each for each in rows if each.issue.reason == OTHER_COMMUNE]
             codes = chain.from_iterable((each.lives_in, each.issue.cells["area_code"]) for each in questions)

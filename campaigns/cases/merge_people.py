@@ -27,6 +27,7 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.directory import visible_lists
 from outreach.contacts.phones import carry_over_opt_outs, note_at_the_door
+from outreach.contacts.removal import lock_removal
 from outreach.contacts.suppressions import lift_suppressions, lock_phones, suppress
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import Base
@@ -66,6 +67,7 @@ def merge_people(
     if contact_id == other_id:
         raise BadInput("people_merge_unfit")
     lock_imports(session)
+    lock_removal(session)
     people = [contact_id, other_id]
     done = select(PersonMerge).where(
         PersonMerge.kept_id.in_(people),

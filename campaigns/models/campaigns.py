@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState, Exclusion
-from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index
+from outreach.core.db import Base, BaseWithId, BigId, enum_type, partial_index, soft_foreign_key
 
 
 class Drive(BaseWithId):
@@ -221,8 +221,9 @@ class Recipient(BaseWithId):
     """A row of the frozen audience: each person of the lists once, with the phone used or the exclusion.
 
     Its id, enciphered, is the token of the personal link. `answer` is the phone's latest answer.
-    Campaign, list and area are no foreign keys: one statement writes 300,000 rows with what it has just
-    read, and PostgreSQL would look up each of them again, row by row.
+    Campaign, person, phone, list and area are no foreign keys: one statement writes 300,000 rows with what it has just
+    read, and PostgreSQL would look up each of them again, row by row. Nobody is removed meanwhile; see
+    outreach.contacts.removal.
     """
 
     __tablename__ = "recipients"
@@ -242,8 +243,8 @@ class Recipient(BaseWithId):
     )
 
     campaign_id: Mapped[int] = mapped_column(BigId)
-    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
-    phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id"), index=True)
+    contact_id: Mapped[int | None] = mapped_column(BigId, index=True, info=soft_foreign_key("contacts"))
+    phone_id: Mapped[int | None] = mapped_column(BigId, index=True, info=soft_foreign_key("phones"))
     list_id: Mapped[int | None] = mapped_column(BigId)
     area_code: Mapped[str | None] = mapped_column(String(10))
     exclusion: Mapped[Exclusion | None] = mapped_column(enum_type(Exclusion))

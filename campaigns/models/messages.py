@@ -16,14 +16,16 @@ class Message(BaseWithId):
     """A text to one phone. A step's text is rendered when it is claimed; other messages store theirs.
 
     Campaign, step, recipient and phone are no foreign keys, nor are an outbox's message and an attempt's phone: they are
-    written with what has just been read, by the hundred thousand. A recipient's phone is a foreign key, and code that
-    removes phones checks for messages to them (`is_referenced`).
+    written with what has just been read, by the hundred thousand. Code that removes phones looks for messages to them
+    (`is_referenced`).
     """
 
     __tablename__ = "messages"
     __table_args__ = (
-        UniqueConstraint("campaign_id", "step_id", "phone_id"),
-        UniqueConstraint("answer_id"),  # one acknowledgement for each answer
+        # The phone first, so that it finds a phone's messages as well.
+        Index("uq_messages_phone_id_step_id", "phone_id", "step_id", unique=True),
+        # One acknowledgement for each answer.
+        partial_index("uq_messages_answer_id", "answer_id", where="answer_id IS NOT NULL", unique=True),
         Index("ix_messages_progress", "campaign_id", "step_id", "state", "skip_reason"),
     )
 
@@ -31,7 +33,7 @@ class Message(BaseWithId):
     campaign_id: Mapped[int | None] = mapped_column(BigId)
     step_id: Mapped[int | None] = mapped_column(BigId)
     recipient_id: Mapped[int | None] = mapped_column(BigId, index=True)
-    phone_id: Mapped[int] = mapped_column(BigId, index=True, info=soft_foreign_key("phones"))
+    phone_id: Mapped[int] = mapped_column(BigId, info=soft_foreign_key("phones"))
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     text: Mapped[str | None] = mapped_column(Text)
     state: Mapped[MessageState] = mapped_column(enum_type(MessageState), default=MessageState.QUEUED)

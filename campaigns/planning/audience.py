@@ -32,6 +32,7 @@ from campaigns.rules.audience import (
 )
 from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
+from outreach.contacts.removal import keep_people
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import (
@@ -48,8 +49,9 @@ from outreach.places.areas import areas_within, descendants
 def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bool = False) -> None:
     """Write the recipients and the excluded, in one statement.
 
-    Once for a campaign, before its first step. `passes_opt_outs`: the installation allows it to warnings.
+    Once for a campaign, before its first step; the caller holds the campaign's row. `passes_opt_outs`: the installation allows it to warnings.
     """
+    keep_people(session)
     add_lists(session, campaign)
     campaign.seed = campaign.seed or secrets.randbelow(P - 1) + 1
     query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
@@ -66,6 +68,7 @@ def add_joined(
 
     Returns how many they are, and the id after which theirs begin.
     """
+    keep_people(session)
     ids = select(func.max(Recipient.id)).where(Recipient.campaign_id == campaign.id)
     last = session.scalar(ids) or 0
     query = audience_query(session, campaign, passes_opt_outs=passes_opt_outs)
@@ -264,10 +267,9 @@ _UNREACHABLE = """
 _AUDIENCE = """
 {into}
 WITH people AS (
-    SELECT m.contact_id, MIN(CASE WHEN m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS founded_id,
-           MIN(m.list_id) AS list_id
-    FROM memberships m WHERE m.list_id IN :lists{some}
-    GROUP BY m.contact_id
+    SELECT m.contact_id, {first}(CASE WHEN m.list_id NOT IN :lists_without_basis THEN m.list_id END) AS founded_id,
+           {first}(m.list_id) AS list_id
+    FROM memberships m WHERE m.list_id IN :lists{some}{each}
 ), {blocked}{told}, reachable AS (
     SELECT p.contact_id, p.founded_id, p.list_id, c.area_code, cp.phone_id{facts},{choice}
     FROM people p
@@ -416,7 +418,10 @@ def audience_statement(
         parameters[f"allowed_{index}"] = sorted(condition.allowed)
     if ContactField.HISTORY in fields:
         parameters["kind"] = query.kind
+    is_one_list = len(query.lists) == 1  # has everybody once: grouping takes a fifth of the statement's time
     statement = _AUDIENCE.format(
+        first="" if is_one_list else "MIN",
+        each="" if is_one_list else "\n    GROUP BY m.contact_id",
         **suppression_parts(query.passes_opt_outs, query.drive, taken=_TAKEN if joined else "", among=among),
         some=some + (_NEW if joined else ""),
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",

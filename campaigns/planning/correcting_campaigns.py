@@ -22,6 +22,7 @@ from campaigns.rules.content import read_content
 from campaigns.rules.experiments import SECOND_TEXT, P, bucket_sql
 from campaigns.rules.states import CampaignState, Exclusion, MessageState
 from outreach.accounts import audit
+from outreach.contacts.removal import keep_people
 from outreach.core.bulk import full_scan
 from outreach.models.accounts import User
 from outreach.rules.errors import WrongState
@@ -210,6 +211,7 @@ def count_receivers(
 
 def freeze_receivers(session: Session, campaign: Campaign, *, passes_opt_outs: bool) -> None:
     """Write the recipients of a correcting campaign, once, before its first step."""
+    keep_people(session)
     campaign.seed = campaign.seed or secrets.randbelow(P - 1) + 1
     statement, parameters = _recipients_statement(session, campaign, passes_opt_outs=passes_opt_outs)
     columns = "contact_id, phone_id, list_id, area_code, exclusion"

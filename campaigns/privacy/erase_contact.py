@@ -38,6 +38,7 @@ from campaigns.rules.states import AttemptState, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
+from outreach.contacts.removal import lock_removal
 from outreach.contacts.suppressions import lock_phone, suppress
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import is_set
@@ -84,6 +85,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     person = find_recorded_contact(session, request.contact_id, user=user)
     contact_id = person.id
     lock_imports(session)
+    lock_removal(session)
     numbers = _numbers(session, contact_id)
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
@@ -129,7 +131,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
         ),
     )
     erase_visit_notes(session, VisitLine.contact_id == contact_id)
-    change_rows(session, delete(Contact).where(Contact.id == contact_id))
+    delete_people(session, [contact_id])
     session.expire_all()
     audit.erase_values(session, [f"contacts:{each}" for each in (contact_id, *merged)], now=now)
     audit.record(
@@ -202,6 +204,15 @@ def erase_messages(session: Session, ids: Sequence[int]) -> None:
     ):
         change_rows(session, update(Message).where(*condition).values(values))
     change_rows(session, update(Attempt).where(Attempt.message_id.in_(message_ids)).values(body=""))
+
+
+def delete_people(session: Session, ids: Sequence[int]) -> None:
+    """Delete contacts. What a campaign knows of its recipients stays, without them. With `lock_removal`."""
+    contact_ids = values_subquery(session, ids, BigInteger)
+    change_rows(
+        session, update(Recipient).where(Recipient.contact_id.in_(contact_ids)).values(contact_id=None)
+    )
+    change_rows(session, delete(Contact).where(Contact.id.in_(contact_ids)))
 
 
 def erase_visit_notes(session: Session, condition: ColumnElement[bool]) -> None:

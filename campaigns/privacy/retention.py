@@ -48,10 +48,17 @@ from campaigns.models.campaigns import (
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
-from campaigns.privacy.erase_contact import IN_FLIGHT, erase_messages, erase_numbers, erase_visit_notes
+from campaigns.privacy.erase_contact import (
+    IN_FLIGHT,
+    delete_people,
+    erase_messages,
+    erase_numbers,
+    erase_visit_notes,
+)
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts import audit
+from outreach.contacts.removal import lock_removal
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import Database, count_rows
 from outreach.imports.kept_values import remove_values
@@ -185,6 +192,7 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
     result.messages = empty_messages(db, campaign_id)
     for some in _slices(people, SLICE):
         with db.write() as session:
+            lock_removal(session)
             # By now one of them may be kept.
             chosen = Contact.id.in_(values_subquery(session, some, BigInteger))
             still = session.scalars(_people_without_use(cutoff).where(chosen)).all()
@@ -317,7 +325,7 @@ def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, n
     erase_messages(session, session.scalars(waiting).all())
     audit.erase_values(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
     erase_visit_notes(session, VisitLine.contact_id.in_(contact_ids))
-    change_rows(session, delete(Contact).where(Contact.id.in_(contact_ids)))
+    delete_people(session, people)
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
     gone = session.scalars(locked.where(~shared, ~on_its_way)).all()

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.lists import create_list, free_name
+from outreach.contacts.removal import lock_removal
 from outreach.core.db import is_referenced
 from outreach.imports.kept_values import copy_values, remove_values
 from outreach.imports.store_rows import CHUNK, lock_imports
@@ -118,6 +119,7 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
     being read.
     """
     lock_imports(session)
+    lock_removal(session)
     removed = _lock(session, list_id, user)
     if session.scalar(_is_used(removed)):
         raise WrongState("list_in_use", name=removed.name)

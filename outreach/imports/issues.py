@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -283,8 +283,8 @@ class WaitingRows:
     questions: int
 
 
-def count_waiting(session: Session, user: User, *, list_id: int | None = None) -> list[WaitingRows]:
-    """Return what waits in the lists that a user may see, the newest import first: pages show these numbers alone."""
+def count_waiting(session: Session, user: User, *, lists: Collection[int] | None = None) -> list[WaitingRows]:
+    """Return what waits in the lists that a user may see, or some of them, the newest import first: pages show these numbers alone."""
     is_review = case((ImportIssue.status == IssueStatus.REVIEW, 1), else_=0)
     query = (
         select(
@@ -301,8 +301,8 @@ def count_waiting(session: Session, user: User, *, list_id: int | None = None) -
         .group_by(ListImport.id, ListImport.file_name, ContactList.id, ContactList.name)
         .order_by(ListImport.id.desc())
     )
-    if list_id is not None:
-        query = query.where(ContactList.id == list_id)
+    if lists is not None:
+        query = query.where(ListImport.list_id.in_(lists))
     return [WaitingRows(*row) for row in session.execute(query)]
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.removal import lock_removal
 from outreach.core.bulk import change_rows
 from outreach.imports.decide_issue import record_name
 from outreach.imports.issues import WAS_ERASED, Decision, IssueStatus, find_issue
@@ -67,6 +68,7 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
     require_role(user, Role.STAFF, Role.APPROVER)
     find_issue(session, issue_id, user=user)
     lock_imports(session)
+    lock_removal(session)
     first = session.get_one(ImportIssue, issue_id, with_for_update=True, populate_existing=True)
     is_own = first.decided_by == user.id and first.decision in _BY_OFFICER and first.key
     if not is_own or (first.reason == WAS_ERASED and first.decision == Decision.DROPPED):

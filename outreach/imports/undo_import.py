@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.contacts.phones import note_at_the_door
+from outreach.contacts.removal import lock_removal
 from outreach.contacts.suppressions import carry_opt_outs
 from outreach.core.bulk import values_subquery
 from outreach.core.db import is_referenced
@@ -65,6 +66,7 @@ def undo_import_rows(
     In the caller's transaction, with `lock_imports`.
     """
     lock_imports(session)
+    lock_removal(session)
     done = _undo_memberships(session, list_import, limit, secret_key=secret_key, now=now)
     done = done or _undo_changes(session, list_import, limit, secret_key=secret_key, now=now)
     if not done:
@@ -91,6 +93,7 @@ def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now:
 
     An opt-out on one of a contact's numbers is carried over to all of them, as suppressions outlive contacts.
     """
+    lock_removal(session)
     table: Any = Contact.__table__
     elsewhere = exists(select(literal(1)).where(Membership.contact_id == table.c.id))
     removable = session.scalars(
@@ -140,6 +143,7 @@ def remove_links(
 def remove_phones(session: Session, ids: Collection[int]) -> None:
     """Remove numbers that no contact has any more. A suppression keeps the hash of its number."""
     table: Any = Phone.__table__
+    lock_removal(session)
     # A message being written to one of them locks the phone: the next statement then sees that message.
     session.execute(select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update())
     session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_referenced(table, but={"suppressions"})))

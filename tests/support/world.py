@@ -291,7 +291,7 @@ class World:
         with self.runtime.db.read() as session:
             found = session.scalar(
                 select(Recipient)
-                .join(Phone)
+                .join(Phone, Phone.id == Recipient.phone_id)
                 .where(
                     Phone.e164 == e164, Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None)
                 )

@@ -186,7 +186,9 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
         assert not suppressed_attempts(session, attempts, passes_opt_outs=True)
         assert len(suppressed_attempts(session, attempts, passes_opt_outs=False)) == 2
         # Who is reported dead meanwhile, or answers the warning itself with a stop, is left out.
-        answered = session.scalars(select(Recipient).join(Phone).where(Phone.e164 == number(7))).one()
+        answered = session.scalars(
+            select(Recipient).join(Phone, Phone.id == Recipient.phone_id).where(Phone.e164 == number(7))
+        ).one()
         answered.answer = "opt_out"
         for index, reason in ((7, SuppressionReason.OPT_OUT), (8, SuppressionReason.WRONG_NUMBER)):
             phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
