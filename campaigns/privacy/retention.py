@@ -59,7 +59,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.contacts.removal import lock_removal
-from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.bulk import change_rows, full_scan, values_subquery
 from outreach.core.db import Database, count_rows
 from outreach.imports.kept_values import remove_values
 from outreach.imports.store_rows import lock_imports
@@ -148,7 +148,7 @@ def campaigns_in_use(cutoff: datetime) -> Select[Any]:
 def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
     """Return what `clear_campaign` would remove now; nothing is changed."""
     cutoff = now - timedelta(days=days)
-    removed = _people_to_remove(campaign_id, cutoff=cutoff).cte()
+    removed = _people_to_remove(session, campaign_id, cutoff=cutoff).cte()
     other, goes = aliased(ContactPhone), removed.alias()
     # Not "a contact that is not one of them": of a million PostgreSQL would look through all for each.
     stays = exists().where(
@@ -165,17 +165,18 @@ def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetim
             for link_table, is_anothers in ((ContactPhone, stays), (RemovedPhone, stays_elsewhere))
         )
     )
-    people = count_rows(session, select(removed.c.contact_id))
     audience = _written_to(campaign_id)
     over = _values_that_are_over(campaign_id, cutoff=cutoff)
     is_gone = exists().where(removed.c.contact_id == KeptValue.contact_id)
-    return ClearResult(
-        people=people,
-        kept=count_rows(session, audience) - people,
-        numbers=count_rows(session, numbers),
-        values=count_rows(session, KeptValue, over, ~is_gone),
-        **{name: count_rows(session, query) for name, query in _personal_texts(campaign_id).items()},
-    )
+    with full_scan(session):
+        people = count_rows(session, select(removed.c.contact_id))
+        return ClearResult(
+            people=people,
+            kept=count_rows(session, audience) - people,
+            numbers=count_rows(session, numbers),
+            values=count_rows(session, KeptValue, over, ~is_gone),
+            **{name: count_rows(session, query) for name, query in _personal_texts(campaign_id).items()},
+        )
 
 
 def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
@@ -188,14 +189,14 @@ def clear_campaign(runtime: Runtime, campaign_id: int, *, days: int, now: dateti
     result = ClearResult()
     with db.read() as session:
         audience = count_rows(session, _written_to(campaign_id))
-        people = _read_ids(session, _people_to_remove(campaign_id, cutoff=cutoff))
+        people = _read_ids(session, _people_to_remove(session, campaign_id, cutoff=cutoff))
     result.messages = empty_messages(db, campaign_id)
     for some in _slices(people, SLICE):
         with db.write() as session:
             lock_removal(session)
             # By now one of them may be kept.
             chosen = Contact.id.in_(values_subquery(session, some, BigInteger))
-            still = session.scalars(_people_without_use(cutoff).where(chosen)).all()
+            still = session.scalars(_people_without_use(session, cutoff).where(chosen)).all()
             if still:
                 result.numbers += _erase_people(session, still, secret_key=secret_key, now=now)
         result.people += len(still)
@@ -228,7 +229,8 @@ def empty_messages(db: Database, campaign_id: int) -> int:
 
 def _read_ids(session: Session, query: Select[Any]) -> array[int]:
     """Return the ids that a query selects, eight bytes each: of ten million a list would take five times as much."""
-    return array("q", session.scalars(query.execution_options(yield_per=10_000)))
+    with full_scan(session):
+        return array("q", session.scalars(query.execution_options(yield_per=10_000)))
 
 
 def _slices(ids: array[int], size: int) -> Iterator[array[int]]:
@@ -245,31 +247,32 @@ def _written_to(campaign_id: int) -> CompoundSelect[Any]:
     )
 
 
-def _people_to_remove(campaign_id: int, *, cutoff: datetime) -> Select[Any]:
+def _people_to_remove(session: Session, campaign_id: int, *, cutoff: datetime) -> Select[Any]:
     """Select the people of a campaign's audience whom no other reason keeps in the directory."""
-    return _people_without_use(cutoff).where(Contact.id.in_(_written_to(campaign_id))).order_by(Contact.id)
+    is_in_audience = Contact.id.in_(_written_to(campaign_id))
+    return _people_without_use(session, cutoff).where(is_in_audience).order_by(Contact.id)
 
 
-def _people_without_use(cutoff: datetime) -> Select[Any]:
+def _people_without_use(session: Session, cutoff: datetime) -> Select[Any]:
     """Select the people whom nothing keeps in the directory but a campaign whose time is over.
 
-    Each reason is a condition of its own: of several in one PostgreSQL would look up each person alone.
+    What is in use is read before, and each reason is a condition of its own: else PostgreSQL looks up each of millions alone.
     """
     other, membership = aliased(Recipient), aliased(Membership)
-    in_use = campaigns_in_use(cutoff)
-    brought_since = select(ListImport.id).where(
-        ListImport.imported_at >= cutoff, ListImport.undone_at.is_(None)
-    )
+    in_use = session.scalars(campaigns_in_use(cutoff)).all()
+    lists = session.scalars(
+        select(CampaignList.list_id).where(CampaignList.campaign_id.in_(in_use)).distinct()
+    ).all()
+    imports = session.scalars(
+        select(ListImport.id).where(ListImport.imported_at >= cutoff, ListImport.undone_at.is_(None))
+    ).all()
     reasons = (
         exists().where(other.contact_id == Contact.id, other.campaign_id.in_(in_use)),
         exists().where(FormerRecipient.contact_id == Contact.id, FormerRecipient.campaign_id.in_(in_use)),
+        exists().where(membership.contact_id == Contact.id, membership.list_id.in_(lists)),
         exists().where(
             membership.contact_id == Contact.id,
-            membership.list_id.in_(select(CampaignList.list_id).where(CampaignList.campaign_id.in_(in_use))),
-        ),
-        exists().where(
-            membership.contact_id == Contact.id,
-            or_(membership.import_id.in_(brought_since), membership.last_import_id.in_(brought_since)),
+            or_(membership.import_id.in_(imports), membership.last_import_id.in_(imports)),
         ),
         exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None)),
     )
