@@ -33,8 +33,9 @@ from campaigns.planning.approvals import (
     compute_terms,
     outgrown_approval,
 )
-from campaigns.planning.audience import OF_DRIVE, freeze_audience, sample_names
+from campaigns.planning.audience import freeze_audience, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
+from campaigns.planning.drives import OF_DRIVE
 from campaigns.planning.list_fields import facts_of_campaign, find_missing_fields
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.privacy.clocks import quiet_days

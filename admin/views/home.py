@@ -27,7 +27,7 @@ from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.analytics.first_campaign import FirstStep, read_first_steps
 from campaigns.analytics.open_tasks import count_incidents
 from campaigns.analytics.progress import DriveFigures, read_drive_figures
-from campaigns.cases.case_list import count_open
+from campaigns.cases.case_list import count_cries, count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
 from campaigns.models.campaigns import Campaign
@@ -177,6 +177,16 @@ def _url_if_open(user: User, endpoint: str, **values: Any) -> str:
 def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     """Return the open tasks, the most urgent first."""
     tasks = []
+    if may_open(user.role, "inbox.index") and (cries := count_cries(session, user)):
+        tasks.append(
+            Task(
+                _("%(count)s tin có thể là kêu cứu", count=cries),
+                _("Hãy nhận việc và gọi ngay."),
+                url_for("inbox.index"),
+                "bad",
+                _("KHẨN CẤP"),
+            )
+        )
     if may_open(user.role, "incidents.index") and (count := count_incidents(session, user)):
         tasks.append(
             Task(

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
@@ -54,11 +55,11 @@ _WAITING = "Đã {minutes} phút mà chưa có cán bộ nào nhận việc.\n"
 
 def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
     """Enqueue an alert for each urgent case that needs one. Returns how many."""
-    contacts = _Contacts.of(runtime.settings)
-    if not (contacts.duty or contacts.stand_in):
+    settings = runtime.settings
+    if not (settings.duty_contacts or settings.stand_in_contacts):
         return 0
     with runtime.db.read() as session:
-        is_due = contacts.is_due(now)
+        is_due = _Contacts.of(session, settings).is_due(now)
         due = session.scalars(select(Case.id).where(is_due).order_by(Case.urgent_at).limit(200)).all()
     for case_id in due:
         enqueue_alert(runtime, case_id)
@@ -66,15 +67,17 @@ def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
 
 
 class _Contacts(NamedTuple):
-    """Who can be told: without a mail server nobody by mail."""
+    """Who can be told: without a mail server nobody by mail, while all sending is stopped nobody by SMS."""
 
     duty: tuple[str, ...]
     stand_in: tuple[str, ...]
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, session: Session, settings: Settings) -> Self:
+        has_mail, has_sms = bool(settings.smtp_url), not is_stopped(session)
+
         def reached(contacts: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(each for each in contacts if settings.smtp_url or is_url(each) or "@" not in each)
+            return tuple(each for each in contacts if is_url(each) or (has_mail if "@" in each else has_sms))
 
         return cls(reached(settings.duty_contacts), reached(settings.stand_in_contacts))
 
@@ -97,8 +100,8 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     A way that fails costs itself alone where another one told somebody; else its error is raised, and the next sweep tries again.
     """
     settings = runtime.settings
-    known = _Contacts.of(settings)
     with runtime.db.read() as session:
+        known = _Contacts.of(session, settings)
         case = session.scalar(select(Case).where(Case.id == case_id, known.is_due(now)))
         if case is None or case.urgent_at is None:
             return 0

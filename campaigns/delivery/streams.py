@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import Row, and_, case, or_, select
+from sqlalchemy import BigInteger, Row, and_, case, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from campaigns.emergency_stop import is_stopped
@@ -27,8 +27,9 @@ from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours, due_times, opens_at
 from campaigns.rules.states import CampaignState, MessageKind
+from outreach.core.bulk import values_subquery
 from outreach.core.settings import Settings
-from outreach.models.contacts import Suppression, SuppressionReason
+from outreach.models.contacts import ContactPhone, Suppression, SuppressionReason
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
@@ -136,7 +137,7 @@ def streams_still_open(
 
 
 def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_outs: bool) -> set[int]:
-    """Return those of these attempts whose number is suppressed, as since they were claimed.
+    """Return those of these attempts whose number is suppressed, or whose person opted out on another, as since they were claimed.
 
     `passes_opt_outs`: the installation allows a warning that has a legal basis to pass them.
     """
@@ -146,23 +147,36 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
         Suppression.reason != SuppressionReason.WRONG_NUMBER,
         or_(Recipient.answer.is_(None), Recipient.answer != Label.OPT_OUT),
     )
+    among = Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger))
+    # The number itself, and for a campaign's message the person's others.
+    other = ContactPhone.phone_id != Attempt.phone_id
+    phones = union_all(
+        select(Attempt.id, Attempt.phone_id, literal(1).label("is_itself")).where(among),
+        select(Attempt.id, ContactPhone.phone_id, literal(0))
+        .join(Message, Message.id == Attempt.message_id)
+        .join(Recipient, Recipient.id == Message.recipient_id)
+        .join(ContactPhone, ContactPhone.contact_id == Recipient.contact_id)
+        .where(among, other, Message.kind == MessageKind.STEP),
+    ).subquery()
     told = drive_opt_outs().subquery()
     of_drive = (
-        select(Attempt.id)
+        select(phones.c.id)
+        .join(told, told.c.phone_id == phones.c.phone_id)
+        .join(Attempt, Attempt.id == phones.c.id)
         .join(Message, Message.id == Attempt.message_id)
         .join(Campaign, Campaign.id == Message.campaign_id)
-        .join(told, and_(told.c.drive_id == Campaign.drive_id, told.c.phone_id == Attempt.phone_id))
-        .where(Attempt.id.in_(attempt_ids), Message.kind == MessageKind.STEP)
+        .where(told.c.drive_id == Campaign.drive_id, Message.kind == MessageKind.STEP)
     )
     return set(session.scalars(of_drive)) | set(
         session.scalars(
-            select(Attempt.id)
-            .join(Suppression, Suppression.phone_id == Attempt.phone_id)
+            select(phones.c.id)
+            .join(Suppression, Suppression.phone_id == phones.c.phone_id)
+            .join(Attempt, Attempt.id == phones.c.id)
             .join(Message, Message.id == Attempt.message_id)
             .outerjoin(Campaign, Campaign.id == Message.campaign_id)
             .outerjoin(Recipient, Recipient.id == Message.recipient_id)
             .where(
-                Attempt.id.in_(attempt_ids),
+                or_(phones.c.is_itself == 1, Suppression.reason == SuppressionReason.OPT_OUT),
                 Suppression.lifted_at.is_(None),
                 Message.kind != MessageKind.CONFIRMATION,
                 case((may_pass, not passes_opt_outs), else_=True),

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
+from campaigns.planning.drives import OF_DRIVE
 from campaigns.rules.audience import (
     USUAL_LANGUAGE,
     AudienceConditions,
@@ -211,10 +212,6 @@ _NEW = """ AND NOT EXISTS (
 _TAKEN = """
         UNION ALL SELECT phone_id, 'taken' FROM recipients
         WHERE campaign_id = :campaign AND (exclusion IS NULL OR exclusion = 'same_person') AND phone_id IS NOT NULL"""
-# Phones opted out of one drive alone; a warning never passes them.
-OF_DRIVE = """
-    SELECT a.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id
-    WHERE a.drive_only AND a.undone_at IS NULL AND k.drive_id = {drive:d}"""
 # Each phone's answers in launched campaigns of a kind: 1 for any answer, 2 for an install.
 _PAST_ANSWERS = """
 told AS (

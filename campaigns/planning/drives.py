@@ -11,7 +11,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Campaign, Drive
+from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.replies import Answer
 from campaigns.planning.kinds import find_content, title_of
 from campaigns.rules.draft import DEFAULT_KIND
@@ -39,10 +39,24 @@ def drive_opt_outs() -> Select[int, int]:
     return told.where(is_set(Answer.drive_only), Answer.undone_at.is_(None))
 
 
+# Phones opted out of one drive alone, and those of who did so on a number since taken off; no warning passes them.
+OF_DRIVE = """
+    SELECT a.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id
+    WHERE a.drive_only AND a.undone_at IS NULL AND k.drive_id = {drive:d}
+    UNION
+    SELECT cp.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id
+    JOIN recipients r ON r.id = a.recipient_id JOIN contact_phones cp ON cp.contact_id = r.contact_id
+    WHERE a.drive_only AND a.undone_at IS NULL AND k.drive_id = {drive:d}
+    AND a.phone_id NOT IN (SELECT own.phone_id FROM contact_phones own WHERE own.contact_id = r.contact_id)"""
+
+
 def opted_out_of_drives(
     session: Session, drives: Collection[int], *, phones: Collection[int], contacts: Collection[int]
 ) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """Return which of these phones, and which of these contacts on any of theirs, are opted out of a drive: (drive, id) each."""
+    """Return which of these phones, and which of these contacts on any of theirs, are opted out of a drive: (drive, id) each.
+
+    Of a contact a number counts that they no longer have, too.
+    """
     said = drive_opt_outs().where(Campaign.drive_id.in_(drives))
     by_phone = said.where(Answer.phone_id.in_(values_subquery(session, phones, BigInteger)))
     theirs = values_subquery(session, contacts, BigInteger)
@@ -50,8 +64,15 @@ def opted_out_of_drives(
         ContactPhone, ContactPhone.phone_id == Answer.phone_id
     )
     of_contacts = session.execute(by_contact.where(ContactPhone.contact_id.in_(theirs)))
+    by_recipient = said.with_only_columns(Campaign.drive_id, Recipient.contact_id).join(
+        Recipient, Recipient.id == Answer.recipient_id
+    )
+    of_recipients = session.execute(by_recipient.where(Recipient.contact_id.in_(theirs)))
     of_phones = session.execute(by_phone)
-    return {(row[0], row[1]) for row in of_phones}, {(row[0], row[1]) for row in of_contacts}
+    return (
+        {(row[0], row[1]) for row in of_phones},
+        {(row[0], row[1]) for rows in (of_contacts, of_recipients) for row in rows if row[1] is not None},
+    )
 
 
 def current_drive_id(session: Session) -> int:

@@ -23,7 +23,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import people_visible_to
-from outreach.contacts.suppressions import lock_phones, suppress
+from outreach.contacts.suppressions import confirm_suppression, lock_phones, suppress
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, SuppressionReason
 from outreach.rules.errors import BadInput, NotFound, WrongState
@@ -142,16 +142,15 @@ def record_request(
     session.add(request)
     session.flush()
     if kind in STOPPING:
-        phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
-        for phone in lock_phones(session, session.scalars(phones).all()):
-            suppress(
-                session,
-                phone,
-                reason=SuppressionReason.OPT_OUT,
-                source="officer",
-                secret_key=secret_key,
-                now=now,
-            )
+        phones = session.scalars(
+            select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
+        ).all()
+        if not phones:  # a number that is found later is closed from the start
+            session.get_one(Contact, contact_id).opted_out_at = now
+        opt_out = SuppressionReason.OPT_OUT
+        for phone in lock_phones(session, phones):
+            if not suppress(session, phone, reason=opt_out, source="officer", secret_key=secret_key, now=now):
+                confirm_suppression(session, phone.id, reason=opt_out, source="officer", now=now)
     if kind is RequestKind.WITHDRAW:
         withdraw_all(session, contact_id, on=asked_at.astimezone(VIETNAM).date(), user=user, now=now)
     _record(session, "request.write_down", request, user=user, now=now)

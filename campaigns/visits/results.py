@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
+from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.models.replies import AnswerPlace
 from campaigns.replies.record_answer import (
     AnswerContext,
@@ -249,7 +250,7 @@ def undo_result(
 
 
 def _opted_out_elsewhere(session: Session, contact_id: int, undone: VisitResult) -> datetime | None:
-    """Return when a person opted out on another line than that of an undone result, None if they did not."""
+    """Return when a person opted out on another line than that of an undone result or objected, None if they did not."""
     latest = (
         select(func.max(VisitResult.id))
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
@@ -263,4 +264,8 @@ def _opted_out_elsewhere(session: Session, contact_id: int, undone: VisitResult)
     opted_out = select(VisitResult).where(
         VisitResult.id.in_(latest), VisitResult.outcome == VisitOutcome.OPT_OUT
     )
-    return max((each.visited_at or each.entered_at for each in session.scalars(opted_out)), default=None)
+    objected = select(PersonRequest.recorded_at).where(
+        PersonRequest.contact_id == contact_id, PersonRequest.kind.in_(STOPPING)
+    )
+    at = [each.visited_at or each.entered_at for each in session.scalars(opted_out)]
+    return max((*at, *session.scalars(objected)), default=None)

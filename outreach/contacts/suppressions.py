@@ -83,6 +83,14 @@ def suppress(
     return True
 
 
+def confirm_suppression(
+    session: Session, phone_id: int, *, reason: SuppressionReason, source: str, now: datetime
+) -> None:
+    """Give a suppression in force another source: it stays though the answer that made it is undone."""
+    active = (Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None))
+    session.execute(update(Suppression).where(*active).values(source=source, created_at=now))
+
+
 def has_suppression(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
     """Return whether the number is suppressed for this reason now."""
     query = select(Suppression.id).where(

@@ -62,7 +62,7 @@ class Contact(BaseWithId):
     has_smartphone: Mapped[bool | None]
     # No number of theirs is known: only a visit reaches them. Kept by `note_at_the_door` of outreach/contacts/phones.py.
     at_the_door: Mapped[bool] = mapped_column(default=False, server_default=false())
-    # When they opted out at the door without a number to close: one that is found later is closed from the start.
+    # When they opted out or objected without a number to close: one that is found later is closed from the start.
     opted_out_at: Mapped[datetime | None]
     # The place as a list has it, while it is not known which commune that is, or which of those a split one became.
     # Questions are never deleted, so that no foreign key is needed.

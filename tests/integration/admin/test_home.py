@@ -107,7 +107,10 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
             session, campaign_id, reason=LoaError("gateway_refuses", code="20003"), now=world.now
         )
     signed_in(client, AUTHOR)
+    assert "kêu cứu" not in home(client)
+    world.reply(number(0), "nước lên tới ngực rồi, cứu với", gateway_id="SM3")
     page = home(client)
+    assert page.index("1 tin có thể là kêu cứu") < page.index("2 người cần giúp")
     for text in (
         "2 người cần giúp",
         "1 câu trả lời chờ xem: câu hỏi",

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from campaigns.models.privacy import PersonRequest
+from campaigns.replies.record_answer import undo_answer
 from outreach.contacts.references import set_references
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact, ContactList, LegalBasis
@@ -139,6 +140,31 @@ def test_who_objects_withdraws_or_restricts_is_not_written_to_from_then_on(
     assert world.status(campaign)["excluded"] == {"opted_out": 1}
     shown = client.get(f"/admin/people/{person}/").text
     assert ("đã rút lại" in shown) == (kind == "withdraw")
+
+
+def test_who_objects_without_a_number_is_not_written_to_on_one_that_is_found_later(
+    world: World, client: FlaskClient
+) -> None:
+    person = world.add_person("Y Ba")
+    signed_in(client, AUTHOR)
+    ask(client, person, "object")
+    assert post(client, f"/admin/people/{person}/add-number", number=number(5)).status_code == 303
+    world.launch()
+    world.send()
+    assert number(5) not in world.sent_to()
+
+
+def test_an_objection_outlasts_the_opt_out_that_was_there_before(
+    world: World, client: FlaskClient, person: int
+) -> None:
+    first = world.launch()
+    world.send()
+    world.reply(number(0), "TC", gateway_id="SM1")
+    signed_in(client, AUTHOR)
+    ask(client, person, "object")
+    with world.runtime.db.write() as session:
+        undo_answer(session, session.merge(world.recipient(number(0), first)), now=world.in_hours(1))
+    assert world.status(world.launch(name="Lần hai"))["excluded"] == {"opted_out": 1}
 
 
 def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(

@@ -15,6 +15,7 @@ from sqlalchemy import func, select, update
 from campaigns.cases.alert_officers import alert_officers, enqueue_due_alerts
 from campaigns.cases.case_list import CaseFilter, read_case_list
 from campaigns.cases.handle_case import label_reply
+from campaigns.emergency_stop import resume_all_sending, stop_all_sending
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Case, Reply
 from campaigns.planning.kinds import load_kinds
@@ -22,7 +23,7 @@ from campaigns.rules.cases import URGENT_WAITS, CaseKind
 from campaigns.rules.replies.labels import Label
 from campaigns.webhooks.deliver_events import post_event
 from outreach.rules.errors import BadInput
-from tests.support.world import AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CRY = "nước lên tới ngực rồi, cứu với"
@@ -213,6 +214,11 @@ def test_nobody_is_said_to_have_been_told_who_was_not(world: World, campaign: in
     duty(world, duty_contacts=("truc@loa.example",), smtp_url="")
     say(world, CRY)
     assert tell(world, world.now) == 0
+    with world.runtime.db.write() as session:
+        stop_all_sending(session, user=world.user(APPROVER), now=world.now)
+    assert tell(world, world.now + URGENT_WAITS) == 0
+    with world.runtime.db.write() as session:
+        resume_all_sending(session, user=world.user(APPROVER), now=world.now)
     assert tell(world, world.now + URGENT_WAITS) == 1
     [case] = world.cases()
     assert (case.alerted_at, case.escalated_at) == (None, world.now + URGENT_WAITS)

@@ -199,6 +199,29 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
     assert [row["passed"] for row in warned(storm)] == [2]
 
 
+@both_databases
+def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_number(world: World) -> None:
+    world.add_person("Y Mot", number(0), number(7))
+    world.add_person("Y Hai", number(1))
+    world.launch()
+    world.send()
+    with world.runtime.db.write() as session:
+        attempts = list(session.scalars(select(Attempt.id).order_by(Attempt.id)))
+        assert len(attempts) == 2
+        assert not suppressed_attempts(session, attempts, passes_opt_outs=False)
+        phone = session.scalars(select(Phone).where(Phone.e164 == number(7))).one()
+        key, reasons = (
+            world.runtime.settings.secret_key,
+            (SuppressionReason.WRONG_NUMBER, SuppressionReason.OPT_OUT),
+        )
+        held = []
+        for reason in reasons:
+            suppress(session, phone, reason=reason, source="sms", secret_key=key, now=NIGHT)
+            session.flush()
+            held.append(suppressed_attempts(session, attempts, passes_opt_outs=False))
+    assert held == [set(), {attempts[0]}]
+
+
 def warned(world: World) -> list[dict[str, int]]:
     with world.runtime.db.read() as session:
         return list(session.scalars(select(AuditEvent.details).where(AuditEvent.action == "campaign.warn")))
