@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled lists-check places wheel check-wheel image check-image help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: compiled lists-check places wheel check-wheel image check-image check-bare help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ image: wheel  ## the image localhost/loa:VERSION, without a registry: as root, w
 
 check-image: image  ## a container of the image, from `loa setup` to a campaign that was sent and a backup that was restored
 	$(VENV)/bin/python -m tests.drills.installation --container
+
+check-bare: environment-dev  ## the installation guide typed on a bare Debian, upgraded and restored: as root; ARGS=--short takes a wheel alone
+	$(VENV)/bin/python -m deploy.bare_machine $(ARGS)
 
 clean:  ## remove the environment and caches; the data in var/ stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
