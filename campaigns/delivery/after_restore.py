@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import create_attempts
-from campaigns.delivery.message_data import read_list_values, select_send_data
+from campaigns.delivery.message_data import read_list_values, read_outbox
 from campaigns.delivery.outbox import ChangeTotals, StateChange, add_totals, credit_segments
 from campaigns.delivery.record_outcomes import refresh_messages
 from campaigns.emergency_stop import RESTORING
@@ -122,7 +122,7 @@ def mark_waiting_unknown(
             .limit(SLICE)
             .subquery()
         )
-        rows = session.execute(select_send_data(waiting)).all()
+        rows = read_outbox(session, waiting, lock_phones=False)
         if not rows:
             return total
         values = read_list_values(session, [row for row in rows if row.step_id is not None])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,10 +22,11 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.create_attempts import create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import (
+    WaitingMessage,
     contacts_who_objected,
     read_list_values,
+    read_outbox,
     recent_messages,
-    select_send_data,
 )
 from campaigns.delivery.streams import (
     TRANSACTIONAL_STREAM,
@@ -62,7 +62,7 @@ from outreach.contacts.suppressions import opted_out_contacts
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import database_now
 from outreach.core.fence import Fence
-from outreach.models.contacts import Phone, Suppression, SuppressionReason
+from outreach.models.contacts import Suppression, SuppressionReason
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
@@ -72,8 +72,7 @@ from outreach.runtime import Runtime
 POSTPONE_FOR = timedelta(minutes=15)
 
 
-@dataclass(slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A message that this worker owns until its lease ends. `n` is the number of the attempt.
 
     `segments` are reserved, `counted` are those of its text by our own count, `factor` is the campaign's `segment_factor`.
@@ -160,32 +159,33 @@ def claim(
     wrong = {phone_id for phone_id, reason in suppressions if reason is SuppressionReason.WRONG_NUMBER}
     contacts = {row.contact_id for row in due if row.contact_id}
     opted_out = opted_out_contacts(session, contacts)
-    drives = {row.drive_id for row in due if row.step_id is not None}
+    drives = {row.of.drive_id for row in due if row.of.drive_id is not None and row.step_id is not None}
     of_drive, people_of_drive = opted_out_of_drives(
         session, drives, phones={row.phone_id for row in due}, contacts=contacts
     )
     objected = contacts_who_objected(session, opted_out) if passes_opt_outs else set()
     with_open_case = _recipients_with_open_case(
-        session, {row.recipient_id for row in due if (row.step or 0) > 1}
+        session, {row.recipient_id for row in due if row.recipient_id is not None and (row.of.step or 0) > 1}
     )
     closing_times = {}
     for row in due:
-        if (terms_of := _hours_key(row)) not in closing_times:
-            days = campaign_quiet_days(row, quiet) if row.step_id is not None else NO_DAYS
-            closing_times[terms_of] = closes_at(now, campaign_hours(row, is_live=is_live), days)
+        if id(row.of) not in closing_times:
+            days = campaign_quiet_days(row.of, quiet) if row.step_id is not None else NO_DAYS
+            closing_times[id(row.of)] = closes_at(now, campaign_hours(row.of, is_live=is_live), days)
     recent, contents = recent_messages(session, phones, now=now)
     values = read_list_values(session, [row for row in due if row.step_id is not None])
 
-    taken: list[tuple[Any, str, int]] = []
+    taken: list[tuple[WaitingMessage, str, int]] = []
     used: dict[int, Route] = {}  # by message
     waits: dict[timedelta, list[int]] = {}  # messages whose gateway has a fault or no room
     counts: dict[int, int] = {}  # segments by our own count, by message
-    refused: dict[Refusal, list[Any]] = {}
+    refused: dict[Refusal, list[WaitingMessage]] = {}
     over_budget = without_gateway = False
     for row in due:
-        content = content_of(row, language=row.language, arm=row.arm) if row.step_text else None
-        is_urgent = bool(row.urgent_reason)
-        is_passing = passes_opt_outs and bool(row.urgent_basis) and row.kind is MessageKind.STEP
+        of = row.of
+        content = content_of(of, language=row.language, arm=row.arm) if of.step_text else None
+        is_urgent = bool(of.urgent_reason)
+        is_passing = passes_opt_outs and bool(of.urgent_basis) and row.kind is MessageKind.STEP
         if is_passing and row.answer is not Label.OPT_OUT:
             is_suppressed = row.phone_id in wrong or row.contact_id is None or row.contact_id in objected
         else:
@@ -194,19 +194,19 @@ def claim(
                 row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)
             )
         if row.step_id is not None:  # with an exclusion: merged with another recipient, who gets the text
-            of_phone, of_person = (row.drive_id, row.phone_id), (row.drive_id, row.contact_id)
+            of_phone, of_person = (of.drive_id, row.phone_id), (of.drive_id, row.contact_id)
             is_of_drive = of_phone in of_drive or of_person in people_of_drive
             is_suppressed = is_suppressed or row.exclusion is not None or is_of_drive
         refusal = refusal_reason(
             kind=row.kind,
-            step=row.step or 0,
+            step=of.step or 0,
             suppressed=is_suppressed,
             answered=(row.answer is not None and not row.wants_reminder)
             or row.recipient_id in with_open_case,
             repeated=(row.phone_id, content) in contents,
             recent=recent.get((row.phone_id, is_urgent), 0),
-            cap=daily_cap(row.cap_per_day, is_live=is_live, is_urgent=is_urgent),
-            is_open=closing_times[_hours_key(row)] is not None,
+            cap=daily_cap(of.cap_per_day, is_live=is_live, is_urgent=is_urgent),
+            is_open=closing_times[id(of)] is not None,
         )
         if refusal:
             refused.setdefault(refusal, []).append(row)
@@ -218,7 +218,7 @@ def claim(
             break
         if taken and size > segments:
             break
-        sender = row.sender or service_sender
+        sender = of.sender or service_sender
         route = routes.choose(row, body, sender=sender, segments=size) if routes else BY_ENVIRONMENT
         if route is None or route.account_id is None:
             without_gateway = without_gateway or route is None
@@ -266,7 +266,7 @@ def claim(
             refused=row.refused,
             stream_id=stream.id,
             to=row.e164,
-            sender=row.sender or service_sender,
+            sender=row.of.sender or service_sender,
             body=body,
             segments=size,
             counted=counts[row.message_id],
@@ -274,7 +274,7 @@ def claim(
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
             is_unproved=terms.is_unproved,
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
-            closes_at=min(stream.closes_at, closing_times[_hours_key(row)] or stream.closes_at),
+            closes_at=min(stream.closes_at, closing_times[id(row.of)] or stream.closes_at),
             kind=row.kind,
             account_id=used[row.message_id].account_id or ENVIRONMENT,
             cost_vnd=used[row.message_id].price_vnd,
@@ -283,10 +283,6 @@ def claim(
         for row, body, size in taken
     ]
     return ClaimBatch(claims, skipped, over_budget, without_gateway, sum(map(len, waits.values())))
-
-
-def _hours_key(row: Any) -> tuple[bool, str | None, str | None, bool]:
-    return bool(row.urgent_reason), row.window_from, row.window_to, row.step_id is None
 
 
 class _Terms(NamedTuple):
@@ -342,7 +338,7 @@ def _recipients_with_open_case(session: Session, recipients: set[int]) -> set[in
     )
 
 
-def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) -> Sequence[Any]:
+def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) -> list[WaitingMessage]:
     # First a few rows of the outbox by its index, then what belongs to them: so the plan does not depend on what the
     # planner believes about a campaign of millions that was queued a moment ago.
     due = (
@@ -353,14 +349,12 @@ def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) ->
         .with_for_update(skip_locked=True)
         .subquery()
     )
-    return session.execute(
-        select_send_data(due)
-        # Locks the phones too, against an opt-out or another worker's cap; a locked phone is skipped until a later claim.
-        .with_for_update(of=Phone, skip_locked=True, key_share=True)
-    ).all()
+    return read_outbox(session, due, lock_phones=True)
 
 
-def _skip_or_postpone(session: Session, refused: dict[Refusal, list[Any]], *, now: datetime) -> int:
+def _skip_or_postpone(
+    session: Session, refused: dict[Refusal, list[WaitingMessage]], *, now: datetime
+) -> int:
     """Skip messages that must not be sent; postpone those too early or over the cap. Returns the skipped."""
     skipped = 0
     for refusal, refused_rows in refused.items():
@@ -505,12 +499,13 @@ class _StreamRotation:
         next_at, gap_s = (reservation.starts_at, 1 / reservation.per_second) if reservation else (0.0, 0.0)
         paced = {account: each.starts_at for account, each in routes.reservations.items()}
         tasks = []
+        closing_times = {moment: monotonic_of(moment) for moment in {item.closes_at for item in batch.claims}}
         for item in batch.claims:
             starts_at = start_times.get(item.attempt_id, next_at)
             if (limit := routes.reservations.get(item.account_id)) is not None:
                 starts_at = max(starts_at, paced[item.account_id])
                 paced[item.account_id] += item.segments / limit.per_second
-            tasks.append(SendTask(item, claimed_at, starts_at, fence, monotonic_of(item.closes_at)))
+            tasks.append(SendTask(item, claimed_at, starts_at, fence, closing_times[item.closes_at]))
             next_at += item.segments * gap_s
         return batch, tasks
 
@@ -531,8 +526,7 @@ def _reserve_start_times(session: Session, redis: Redis, batch: ClaimBatch) -> d
     return start_times
 
 
-@dataclass(slots=True, eq=False)
-class SendTask:
+class SendTask(NamedTuple):
     """A claim of `claimed_at` in the send buffer: starts at `starts_at` at the earliest, before `fence` and `closes_at`.
 
     Times are monotonic seconds of this worker, but for the fence.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import BigInteger, SmallInteger, Text, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.message_data import WaitingMessage
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.rules.states import AttemptState, MessageState
 from outreach.core.bulk import change_rows, rows_table, values_subquery
@@ -20,7 +20,7 @@ from outreach.models.gateways import ENVIRONMENT
 def create_attempts(
     session: Session,
     stream_id: int,
-    taken: Sequence[tuple[Any, str, int]],
+    taken: Sequence[tuple[WaitingMessage, str, int]],
     *,
     state: AttemptState,
     worker: str,
@@ -30,7 +30,7 @@ def create_attempts(
 ) -> dict[int, int]:
     """Create attempts in place of rows of the outbox, Returns their ids by message.
 
-    `accounts`: gateway accounts by message; by default the environment's. `taken`: (row of `select_send_data`, body, segments) each. The messages take the attempts' state, `sending` or
+    `accounts`: gateway accounts by message; by default the environment's. `taken`: (message, body, segments) each. The messages take the attempts' state, `sending` or
     `unknown`.
     """
     if not taken:

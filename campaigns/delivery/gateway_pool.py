@@ -59,7 +59,7 @@ class SendBuffer:
 
     def __init__(self) -> None:
         self._ready = _ReadyQueue()
-        self._scheduled: dict[SendTask, asyncio.TimerHandle] = {}
+        self._scheduled: dict[int, tuple[SendTask, asyncio.TimerHandle]] = {}  # by attempt
         self.is_ended = False
 
     def __len__(self) -> int:
@@ -75,10 +75,11 @@ class SendBuffer:
         if wait_s <= 0:
             self._ready.put_nowait(task)
         else:
-            self._scheduled[task] = asyncio.get_running_loop().call_later(wait_s, self._make_ready, task)
+            timer = asyncio.get_running_loop().call_later(wait_s, self._make_ready, task)
+            self._scheduled[task.claim.attempt_id] = task, timer
 
     def _make_ready(self, task: SendTask) -> None:
-        del self._scheduled[task]
+        del self._scheduled[task.claim.attempt_id]
         self._ready.put_nowait(task)
 
     async def get(self) -> SendTask | None:
@@ -87,7 +88,7 @@ class SendBuffer:
 
     def release(self) -> None:
         """Make all tasks due at once: nothing more will start, and they are to be returned unsent."""
-        for task, timer in list(self._scheduled.items()):
+        for task, timer in list(self._scheduled.values()):
             timer.cancel()
             self._make_ready(task)
 

@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis import Redis
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.message_data import WaitingMessage
 from campaigns.delivery.streams import RateLimit, Reservation, reserve_capacity
 from campaigns.rules.gateway_choice import GatewayTerms, Health, in_order, take_first
 from outreach.gateway_accounts import read_accounts
@@ -85,8 +86,8 @@ class Routes:
                     self._room.get(each.id, math.inf), reserved.segments if reserved else 0.0
                 )
 
-    def choose(self, row: Any, body: str, *, sender: str, segments: int) -> Route | None:
-        """Return the route of a row of `select_send_data`; None if no gateway takes its sender, ever."""
+    def choose(self, row: WaitingMessage, body: str, *, sender: str, segments: int) -> Route | None:
+        """Return the route of a message; None if no gateway takes its sender, ever."""
         if row.account_id is not None:  # a test of this account, whatever its state
             given = self._by_id.get(row.account_id)
             return Route(given.id, price_vnd=given.price_vnd) if given else None

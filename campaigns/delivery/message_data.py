@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Select, String, Subquery, select
 from sqlalchemy.orm import Session
@@ -13,7 +13,8 @@ from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.rules.delivery import content_of
-from campaigns.rules.states import AttemptState, MessageKind
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import AttemptState, Exclusion, MessageKind
 from outreach.core.bulk import values_subquery
 from outreach.models.contacts import Contact, KeptValue, Phone
 
@@ -107,12 +108,62 @@ def fill_values(fields: Mapping[str, str], values: Mapping[str, str]) -> dict[st
     return {name: value for name, value in filled.items() if value}
 
 
-def select_send_data(waiting: Subquery) -> Select[Any]:
-    """Select what decides on rows of the outbox and makes their texts, ordered by message.
+class CampaignStep(NamedTuple):
+    """What campaign and step say of all their messages; nothing where a message has none."""
 
-    `waiting` has message_id, n, throttled, refused.
+    step: int | None = None
+    step_text: str | None = None
+    text_b: str | None = None
+    texts: dict[str, str] | None = None
+    fields: dict[str, str] | None = None
+    sender: str | None = None
+    drive_id: int | None = None
+    unaccented: bool | None = None
+    unaccented_languages: list[str] | None = None
+    cap_per_day: int | None = None
+    window_from: str | None = None
+    window_to: str | None = None
+    urgent_reason: str | None = None
+    urgent_basis: str | None = None
+
+
+class WaitingMessage(NamedTuple):
+    """A row of the outbox with what decides on it and makes its text. `of` is the same object for all of a step."""
+
+    message_id: int
+    n: int
+    throttled: int
+    refused: int
+    kind: MessageKind
+    text: str | None
+    phone_id: int
+    recipient_id: int | None
+    campaign_id: int | None
+    step_id: int | None
+    arm: int | None
+    account_id: int | None
+    language: str | None
+    operator: str | None
+    answer: Label | None
+    wants_reminder: bool | None
+    contact_id: int | None
+    exclusion: Exclusion | None
+    name: str | None
+    e164: str
+    of: CampaignStep
+
+    @property
+    def fields(self) -> dict[str, str] | None:
+        """Return the fields of its text, for `read_list_values`."""
+        return self.of.fields
+
+
+def read_outbox(session: Session, waiting: Subquery, *, lock_phones: bool) -> list[WaitingMessage]:
+    """Return rows of the outbox, ordered by message. `waiting` has message_id, n, throttled, refused.
+
+    `lock_phones`: against an opt-out or another worker's cap; a message whose phone is locked already is left out.
     """
-    return (
+    query = (
         select(
             waiting.c.message_id,
             waiting.c.n,
@@ -122,11 +173,8 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Message.text,
             Message.phone_id,
             Message.recipient_id,
+            Message.campaign_id,
             Message.step_id,
-            Step.number.label("step"),
-            Step.text.label("step_text"),
-            Step.text_b,
-            Step.texts,
             Message.arm,
             Message.account_id,
             Phone.language,
@@ -137,23 +185,49 @@ def select_send_data(waiting: Subquery) -> Select[Any]:
             Recipient.exclusion,
             Contact.name,
             Phone.e164,
-            Message.campaign_id,
-            Campaign.fields,
-            Campaign.sender,
-            Campaign.drive_id,
-            Campaign.unaccented,
-            Campaign.unaccented_languages,
-            Campaign.cap_per_day,
-            Campaign.window_from,
-            Campaign.window_to,
-            Campaign.urgent_reason,
-            Campaign.urgent_basis,
         )
         .join(Message, Message.id == waiting.c.message_id)
         .join(Phone, Phone.id == Message.phone_id)
-        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-        .outerjoin(Step, Step.id == Message.step_id)
         .outerjoin(Recipient, Recipient.id == Message.recipient_id)
         .outerjoin(Contact, Contact.id == Recipient.contact_id)
         .order_by(waiting.c.message_id)
     )
+    if lock_phones:
+        query = query.with_for_update(of=Phone, skip_locked=True, key_share=True)
+    rows = session.execute(query).all()
+    steps = _read_steps(session, {(row.campaign_id, row.step_id) for row in rows})
+    return [WaitingMessage._make((*row, steps[row.campaign_id, row.step_id])) for row in rows]
+
+
+def _read_steps(
+    session: Session, keys: set[tuple[int | None, int | None]]
+) -> dict[tuple[int | None, int | None], CampaignStep]:
+    """Return what these campaigns and steps say, read once and not for each of their messages."""
+    of_step = select(
+        Step.id, Step.number.label("step"), Step.text.label("step_text"), Step.text_b, Step.texts
+    )
+    of_campaign = select(
+        Campaign.id,
+        Campaign.fields,
+        Campaign.sender,
+        Campaign.drive_id,
+        Campaign.unaccented,
+        Campaign.unaccented_languages,
+        Campaign.cap_per_day,
+        Campaign.window_from,
+        Campaign.window_to,
+        Campaign.urgent_reason,
+        Campaign.urgent_basis,
+    )
+    said: list[dict[int | None, dict[str, Any]]] = []
+    for query, column, ids in (
+        (of_campaign, Campaign.id, {campaign_id for campaign_id, _ in keys}),
+        (of_step, Step.id, {step_id for _, step_id in keys}),
+    ):
+        found = session.execute(query.where(column.in_(ids - {None}))) if ids - {None} else ()
+        said.append({row[0]: {name: getattr(row, name) for name in row._fields[1:]} for row in found})
+    campaigns, steps = said
+    return {
+        (campaign_id, step_id): CampaignStep(**campaigns.get(campaign_id, {}), **steps.get(step_id, {}))
+        for campaign_id, step_id in keys
+    }

@@ -13,12 +13,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from redis import Redis
-from sqlalchemy import BigInteger, Row, and_, case, literal, or_, select, union_all
+from sqlalchemy import BigInteger, and_, case, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.message_data import CampaignStep
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
@@ -185,7 +185,7 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
     )
 
 
-def campaign_hours(campaign: Campaign | Row[Any], *, is_live: bool) -> Hours | None:
+def campaign_hours(campaign: Campaign | CampaignStep, *, is_live: bool) -> Hours | None:
     """Return the sending hours of a campaign. None means any time, as for every warning."""
     if campaign.urgent_reason:
         return None
@@ -193,7 +193,7 @@ def campaign_hours(campaign: Campaign | Row[Any], *, is_live: bool) -> Hours | N
     return common_hours(own, is_live=is_live)
 
 
-def campaign_quiet_days(campaign: Campaign | Row[Any], quiet: QuietDays) -> QuietDays:
+def campaign_quiet_days(campaign: Campaign | CampaignStep, quiet: QuietDays) -> QuietDays:
     """Return the days on which a campaign's own messages do not leave: none for a warning."""
     return NO_DAYS if campaign.urgent_reason else quiet
 

@@ -236,7 +236,7 @@ class Renderer:
     def __init__(self, *, link_base: str, cipher: LinkCipher) -> None:
         self._base = link_base
         self._cipher = cipher
-        self._templates: dict[str, Template] = {}
+        self._templates: dict[tuple[str, bool], Template] = {}
 
     def link(self, recipient_id: int) -> str:
         """Return the personal link of a recipient."""
@@ -245,8 +245,8 @@ class Renderer:
     def render(self, row: Any, values: ListValues) -> tuple[str, int]:
         """Return the body and segments of a claimed row.
 
-        It has step_text and its variants, or text; name, recipient_id, campaign_id, contact_id, language, fields, and what
-        `drops_accents` asks for.
+        It has text, or what its step says (`of`: step_text and its variants, fields, and what `drops_accents` asks for);
+        name, recipient_id, campaign_id, contact_id, language.
         """
         if row.text is not None:
             text = row.text
@@ -254,15 +254,22 @@ class Renderer:
                 text = text.replace(LINK, self.link(row.recipient_id))
             measured = measure(text)
             return measured.text, measured.segments
-        step_text = select_text(row, language=row.language, arm=row.arm)
-        template = self._templates.get(step_text)
+        of = row.of
+        step_text = select_text(of, language=row.language, arm=row.arm)
+        unaccented = drops_accents(
+            row.language if of.texts and of.texts.get(row.language) else VIETNAMESE, of
+        )
+        template = self._templates.get((step_text, unaccented))
         if template is None:
             if len(self._templates) > 100:
                 self._templates.clear()
-            template = self._templates[step_text] = parse_text(step_text, row.fields or {})
-        filled = {"name": row.name or "", "link": self.link(row.recipient_id)}
-        if row.fields:
-            filled |= fill_fields(row.fields, values.get((row.campaign_id, row.contact_id), {}))
-        language = row.language if row.texts and row.texts.get(row.language) else VIETNAMESE
-        measured = measure(template.render(filled), unaccented=drops_accents(language, row))
+            template = parse_text(step_text, of.fields or {})
+            # Once for all: a text without accents is measured at once.
+            template = template.without_accents() if unaccented else template
+            self._templates[step_text, unaccented] = template
+        name = row.name or ""
+        filled = {"name": unaccent(name) if unaccented else name, "link": self.link(row.recipient_id)}
+        if of.fields:
+            filled |= fill_fields(of.fields, values.get((row.campaign_id, row.contact_id), {}))
+        measured = measure(template.render(filled), unaccented=unaccented)
         return measured.text, measured.segments

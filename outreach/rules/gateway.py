@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class DeliveryStatus(StrEnum):
@@ -73,8 +73,7 @@ class OutboundMessage:
     is_over: Callable[[], bool] | None = None
 
 
-@dataclass(slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Outcome of an accepted message; `segments` are those billed, `price` in `unit` (USD, VND). None if not known yet.
 
     `parts` are the ids of all its parts, where the gateway reports on each by itself.

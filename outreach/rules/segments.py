@@ -83,6 +83,8 @@ def measure(text: str, *, unaccented: bool = False) -> TextMeasure:
 
 def unaccent(text: str) -> str:
     """Return the text without Vietnamese accents, as operators send it; € and emoji stay."""
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", decomposed.translate(UNACCENTED))
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from outreach.rules.errors import BadTemplate
 from outreach.rules.kept_values import field_key
+from outreach.rules.segments import unaccent
 
 FIELDS = frozenset({"name", "link"})
 _SIGNS = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[\[\]{}]|[^\[\]{}]+")
@@ -54,6 +55,13 @@ class Template:
     def bare(self) -> frozenset[str]:
         """The fields that stand outside of `[...]` at least once: where they are empty, a hole is left."""
         return frozenset(piece.text for piece in self._pieces if piece.is_field and not piece.group)
+
+    def without_accents(self) -> "Template":
+        """Return the template with its own words without accents; values keep theirs."""
+        pieces = (
+            piece if piece.is_field else piece._replace(text=unaccent(piece.text)) for piece in self._pieces
+        )
+        return Template(self.text, self.fields, tuple(pieces), self._order)
 
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text for one person. Values are data: a brace in a name is only a brace.

@@ -25,10 +25,10 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.~-]")
 
 
 class _Quoted(dict[str, str]):
-    """Cache of quoted characters."""
+    """Cache of quoted characters, and of the names of a form's fields."""
 
-    def __missing__(self, letter: str) -> str:
-        self[letter] = quoted = quote_plus(letter)
+    def __missing__(self, text: str) -> str:
+        self[text] = quoted = quote_plus(text)
         return quoted
 
 
@@ -42,7 +42,7 @@ def _quote(match: re.Match[str]) -> str:
 def encode_form(form: Mapping[str, Any]) -> bytes:
     """Encode a form like `urlencode` with `doseq`: quoted, with spaces as plus signs."""
     return "&".join(
-        f"{_UNSAFE.sub(_quote, key)}={_UNSAFE.sub(_quote, str(item))}"
+        f"{_QUOTED[key]}={_UNSAFE.sub(_quote, str(item))}"
         for key, value in form.items()
         for item in (value if isinstance(value, list) else (value,))
     ).encode("ascii")

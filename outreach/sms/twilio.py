@@ -52,6 +52,7 @@ LIST_LIMIT = 200
 BILLED_AT_ONCE = 1000
 # A longer Retry-After is a mistake, and trying again after an hour does no harm.
 _MAX_WAIT_S = 3600.0
+_FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 
 
 class _HttpClient(AsyncHttpClient):
@@ -130,36 +131,41 @@ class TwilioGateway(HttpGateway):
             http_client=_HttpClient(self._transport),
         )
         self._client.api.base_url = settings.api_base_url
+        self._messages = f"/Accounts/{settings.twilio_account_sid}/Messages.json"
         self._service = settings.twilio_messaging_service_sid
         self._callback = f"{settings.public_base_url}/webhooks/twilio/status/"
 
     def _prepare(self, message: OutboundMessage) -> dict[str, Any]:
         fields: dict[str, Any] = {
-            "to": message.to,
-            "body": message.body,
-            "status_callback": f"{self._callback}{message.attempt_id}",
+            "To": message.to,
+            "Body": message.body,
+            "StatusCallback": f"{self._callback}{message.attempt_id}",
         }
         if self._service:
-            fields["messaging_service_sid"] = self._service
+            fields["MessagingServiceSid"] = self._service
         else:
-            fields["from_"] = message.sender
+            fields["From"] = message.sender
         if message.validity_s is not None:
-            fields["validity_period"] = max(1, min(36_000, message.validity_s))
+            fields["ValidityPeriod"] = max(1, min(36_000, message.validity_s))
         return fields
 
     async def _post(self, prepared: dict[str, Any]) -> Outcome:
         try:
-            created = await self._client.messages.create_async(**prepared)
+            # What `messages.create_async` does but for its object, whose three dates took a tenth of the request's time.
+            created = await self._client.api.v2010.create_async(
+                "POST", self._messages, data=prepared, headers=dict(_FORM)
+            )
         except _ErrorResponse as error:
             if isinstance(error.outcome, Refused) and error.outcome.cause is Cause.OTHER:
                 log.warning("twilio.new_refusal code=%s", error.outcome.code)
             return error.outcome
-        if not _is_sid(created.sid):
+        sid = created.get("sid")
+        if not _is_sid(sid):
             return OutcomeUnknown("no_id")
-        status = _status(created.status) or DeliveryStatus.ACCEPTED
-        segments, price = _segments(created.num_segments), _price(created.price)
-        unit = "" if price is None else str(created.price_unit or "")
-        return Accepted(created.sid, status, segments, price, unit)
+        status = _status(created.get("status")) or DeliveryStatus.ACCEPTED
+        segments, price = _segments(created.get("num_segments")), _price(created.get("price"))
+        unit = "" if price is None else str(created.get("price_unit") or "")
+        return Accepted(sid, status, segments, price, unit)
 
     async def list_to(self, number: str, *, attempt_id: int = 0) -> list[ListedMessage]:
         """Return the newest messages to `number`, at most LIST_LIMIT. Raises GatewayUnavailable."""

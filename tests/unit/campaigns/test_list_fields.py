@@ -60,10 +60,12 @@ def test_the_officers_own_substitute_may_name_a_number_to_call() -> None:
 
 
 def row(text: str, fields: dict[str, str], name: str = "A Thun") -> Any:
+    of = SimpleNamespace(
+        step_text=text, text_b=None, texts={}, fields=fields, unaccented=False, unaccented_languages=[]
+    )
     return SimpleNamespace(
-        text=None, step_text=text, text_b=None, texts={}, arm=None, language=None, name=name,
-        recipient_id=1, campaign_id=7, contact_id=3, fields=fields, unaccented=False, unaccented_languages=[],
-    )  # fmt: skip
+        text=None, arm=None, language=None, name=name, recipient_id=1, campaign_id=7, contact_id=3, of=of
+    )
 
 
 @pytest.mark.parametrize(
