@@ -61,8 +61,10 @@ def is_same_person(
     if any(known[each] and stated[each] and known[each] != stated[each] for each in ("birth_year", "sex")):
         return False
     places = [facts["area_code"] or facts["place_question_id"] for facts in (known, stated)]
-    villages = [name_key(facts["village"] or "") for facts in (known, stated)]
-    if (all(places) and places[0] != places[1]) or (all(villages) and villages[0] != villages[1]):
+    if all(places) and places[0] != places[1]:
+        return False
+    villages = [_key_of_village(facts["village"] or "") for facts in (known, stated)]
+    if all(villages) and villages[0] != villages[1]:
         return False
     if is_in_list:
         return True
@@ -70,6 +72,9 @@ def is_same_person(
     if known["birth_year"] and known["birth_year"] == stated["birth_year"]:
         return is_same_village or all(places)
     return is_same_village and not has_number
+
+
+_key_of_village = lru_cache(maxsize=20_000)(name_key)
 
 
 class Likeness(StrEnum):

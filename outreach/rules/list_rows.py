@@ -133,7 +133,7 @@ class CheckedRow:
         return (
             self.phone.status is PhoneStatus.REJECT
             and sum(map(str.isalpha, self.name_key)) > 1
-            and not _TITLE.match(unaccented(self.name))
+            and not _is_title(self.name)
         )
 
     def each_person(self) -> list[CheckedRow]:
@@ -494,6 +494,11 @@ def _is_signature(row: Row, phones: list[object]) -> bool:
     if colon and _ROLE.match(unaccented(role)):  # "GVCN: …"
         return True
     return any(map(str.isalpha, words)) and read_phone_cell(words).status is PhoneStatus.REJECT
+
+
+@lru_cache(maxsize=20_000)
+def _is_title(name: str) -> bool:
+    return _TITLE.match(unaccented(name)) is not None
 
 
 @lru_cache(maxsize=20_000)
