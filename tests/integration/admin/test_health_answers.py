@@ -8,13 +8,14 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from admin.wording.filters import label_of
 from campaigns.cases.conversation import record_answer
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerPlace
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import MessageState
+from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet, read_lines
@@ -95,6 +96,18 @@ def test_a_persons_answers_are_opened_once_and_on_record(
     with world.runtime.db.read() as session:
         entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "contact.see_answers")).one()
     assert (entry.subject, entry.actor_id) == (f"contacts:{person}", world.user(AUTHOR).id)
+
+
+def test_no_page_tells_an_answer_by_why_a_later_campaign_leaves_somebody_out(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    text = "Mời ông/bà đi tiêm. Trả lời 1 hoặc 2."
+    later = world.launch(kind="tiem-chung", name="Tiêm lại", text=text, answered="no")
+    assert world.status(later)["excluded"] == {"answers": 1}
+    signed_in(client, AUTHOR)
+    shown = f"/admin/people/{contact(world, 1)}/"
+    assert label_of(Exclusion.ANSWERS, "excluded") not in client.get(shown).text
+    assert label_of(Exclusion.ANSWERS, "excluded") in post(client, f"{shown}answers").text
 
 
 def test_who_answered_is_listed_for_who_works_with_it_on_record(
