@@ -24,7 +24,8 @@ PACKAGES = "systemd,systemd-sysv,dbus,sudo,adduser,procps,ca-certificates"
 BOOT = """
 mount -t tmpfs tmpfs /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /sys/fs/cgroup/loa-bare && echo $$ > /sys/fs/cgroup/loa-bare/cgroup.procs
-exec systemd-nspawn --register=no --keep-unit --console=pipe --boot -D "$1"
+# The files of the machine are its own: nspawn would mount its own over the time zone, which a package then cannot write.
+exec systemd-nspawn --register=no --keep-unit --console=pipe --timezone=off --resolv-conf=off --boot -D "$1"
 """
 ARCHIVE, UNPACK = ["git", "archive", "HEAD"], ["tar", "x", "-C"]
 SHORT = ["make", "--no-print-directory", "check-wheel"]
