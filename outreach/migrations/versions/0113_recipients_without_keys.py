@@ -7,7 +7,7 @@ from alembic import op
 
 from outreach.core.schema import redeclare
 
-revision = "0109_recipients_without_keys"
+revision = "0113_recipients_without_keys"
 down_revision = "0112_people_by_name_and_year"
 
 _KEYS = {
