@@ -6,6 +6,7 @@ Alembic is loaded only to change a database or to say what is wrong with its ver
 # ruff: noqa: PLC0415
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,8 +109,14 @@ def is_known(revision: str) -> bool:
 
 @cache
 def newest() -> str:
-    """Return the revision that this program needs: files are named by their revisions, which are numbered."""
-    return max(file.stem for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    """Return the revision that this program needs: the one that no other follows, whatever its number."""
+    texts = [file.read_text(encoding="utf-8") for file in (_MIGRATIONS / "versions").glob("*.py")]
+    found, followed = (
+        {match[1] for text in texts if (match := re.search(rf'^{name}\b[^=]*= "(.+)"', text, re.MULTILINE))}
+        for name in ("revision", "down_revision")
+    )
+    (head,) = found - followed
+    return head
 
 
 def restate_check(

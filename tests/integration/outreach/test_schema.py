@@ -61,6 +61,10 @@ def test_migrations_lead_up_down_to_nothing_and_up_again(empty: Database) -> Non
     assert read_revision(empty) == newest()
 
 
+def test_the_newest_revision_is_the_one_that_no_other_follows() -> None:
+    assert newest() == schema._scripts().get_current_head()
+
+
 def test_each_migration_can_be_taken_back_alone(db: Database) -> None:
     for _ in count() if RUNS_ALL else range(20):
         before = tables(db)
