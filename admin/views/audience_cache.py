@@ -42,7 +42,7 @@ _FACTS_KEPT_S = 60.0
 # Who shares a phone is named in a preview of this many people; of more it would take seconds each time.
 _MOST_NAMED, _MOST_NAMED_OF = 10, 20_000
 _ListsVersion = tuple[int | None, int | None, datetime | None]
-_Key = tuple[str, bool, int]
+_Key = tuple[str, bool, int, frozenset[int]]
 
 
 class AudienceCache:
@@ -50,7 +50,7 @@ class AudienceCache:
 
     def __init__(self, redis: Redis, *, passes_opt_outs: bool) -> None:
         self._redis, self._passes_opt_outs = redis, passes_opt_outs
-        # By kind, whether opt-outs are passed, and drive.
+        # By kind, whether opt-outs are passed, drive, and campaigns whose answers do not count.
         self._counters: dict[_Key, tuple[float, _ListsVersion, datetime, AudienceCounter]] = {}
         self._frozen: dict[tuple[int, datetime | None, int], AudiencePreview] = {}
         self._facts: dict[Any, tuple[float, dict[str, FieldFacts]]] = {}
@@ -61,7 +61,7 @@ class AudienceCache:
         if not query.lists:
             return AudiencePreview(0, {}, [])
         with self._loading:
-            counter, at = self._counter(session, _key(query))
+            counter, at = self._counter(session, query)
         counted = AudiencePreview(*counter.count(query, names=SAMPLE_SIZE), at, query.is_recorded)
         if not counted.excluded.get(Exclusion.SHARED_PHONE) or counted.people > _MOST_NAMED_OF:
             return counted
@@ -115,11 +115,11 @@ class AudienceCache:
             self._frozen[key] = preview
         return preview
 
-    def _counter(self, session: Session, key: _Key) -> tuple[AudienceCounter, datetime]:
-        kind, passes, drive = key
+    def _counter(self, session: Session, query: AudienceQuery) -> tuple[AudienceCounter, datetime]:
+        key = _key(query)
         if not self._is_fresh(session, key) and (key in self._counters or not self._restore(session, key)):
             started, at, version = time.monotonic(), datetime.now(UTC), _lists_version(session)
-            counter = load_audience_counter(session, kind, passes_opt_outs=passes, drive=drive)
+            counter = load_audience_counter(session, query)
             took = time.monotonic() - started
             # One of each drive would fill the memory in time.
             self._counters = {each: kept for each, kept in self._counters.items() if kept[0] > started}
@@ -166,11 +166,12 @@ class AudienceCache:
 
 
 def _key(query: AudienceQuery) -> _Key:
-    return query.kind, query.passes_opt_outs, query.drive
+    return query.kind, query.passes_opt_outs, query.drive, query.untold
 
 
 def _name(key: _Key) -> str:
-    return f"loa:audience:{':'.join(map(str, key))}"
+    *first, untold = key
+    return f"loa:audience:{':'.join(map(str, first))}:{','.join(map(str, sorted(untold)))}"
 
 
 def _lists_version(session: Session) -> _ListsVersion:

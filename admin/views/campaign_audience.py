@@ -20,6 +20,7 @@ from admin.wording.campaigns import show_whom
 from admin.wording.errors import show_error
 from campaigns.planning.audience import build_audience_query, lists_of_organisations
 from campaigns.planning.drafts import find_areas, find_list, find_organisations
+from campaigns.planning.drives import untold_campaigns
 from campaigns.planning.segments import PARTS, find_segment, remove_segment, save_segment
 from campaigns.rules.audience import AudienceQuery
 from outreach.imports.issues import count_waiting
@@ -68,7 +69,12 @@ def read_query(session: Session, user: User, filled: CampaignFormData) -> Audien
     except BadInput as error:
         filled.errors.setdefault("areas", show_error(error))
     query = build_audience_query(session, draft.kind, found["lists"], areas, draft.conditions)
-    return replace(query, also_in=frozenset(found["also_in"]), excepted=frozenset(found["except"]))
+    return replace(
+        query,
+        also_in=frozenset(found["also_in"]),
+        excepted=frozenset(found["except"]),
+        untold=untold_campaigns(session, query, user.organisation_id),
+    )
 
 
 def act_on_segment(view: AdminPage, filled: CampaignFormData, wish: str) -> str:

@@ -84,6 +84,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Check.CERTIFICATE: _l("Chứng thư của trang web"),
         Check.CALLBACKS: _l("Báo kết quả gửi tin từ ngoài vào"),
         Check.MAIL: _l("Máy chủ thư"),
+        Check.DUTY: _l("Người trực được báo"),
         Check.DISK: _l("Ổ đĩa"),
         Check.BACKUPS: _l("Sao lưu"),
     },

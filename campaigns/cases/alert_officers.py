@@ -59,14 +59,14 @@ def enqueue_due_alerts(runtime: Runtime, *, now: datetime) -> int:
     if not (settings.duty_contacts or settings.stand_in_contacts):
         return 0
     with runtime.db.read() as session:
-        is_due = _Contacts.of(session, settings).is_due(now)
+        is_due = DutyContacts.of(session, settings).is_due(now)
         due = session.scalars(select(Case.id).where(is_due).order_by(Case.urgent_at).limit(200)).all()
     for case_id in due:
         enqueue_alert(runtime, case_id)
     return len(due)
 
 
-class _Contacts(NamedTuple):
+class DutyContacts(NamedTuple):
     """Who can be told: without a mail server nobody by mail, while all sending is stopped nobody by SMS."""
 
     duty: tuple[str, ...]
@@ -101,7 +101,7 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
     """
     settings = runtime.settings
     with runtime.db.read() as session:
-        known = _Contacts.of(session, settings)
+        known = DutyContacts.of(session, settings)
         case = session.scalar(select(Case).where(Case.id == case_id, known.is_due(now)))
         if case is None or case.urgent_at is None:
             return 0

@@ -23,6 +23,7 @@ from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from campaigns.cases.alert_officers import DutyContacts
 from campaigns.delivery.gateway_faults import read_fault
 from campaigns.models.checks import WriteProbe
 from campaigns.models.messages import Attempt, StatusEvent
@@ -297,6 +298,16 @@ def check_mail(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         yield Finding(Check.MAIL)
 
 
+def check_duty(runtime: Runtime, now: datetime) -> Iterator[Finding]:
+    """Look whether somebody is told of a cry for help."""
+    try:
+        with runtime.db.read() as session:
+            is_told = DutyContacts.of(session, runtime.settings).duty
+    except DATABASE_ERRORS:
+        return  # said by `check_database`
+    yield Finding(Check.DUTY) if is_told else warning(Check.DUTY, LoaError("check_duty_nobody"))
+
+
 def check_disk(runtime: Runtime, now: datetime) -> Iterator[Finding]:
     """Look at the disks of uploads, of backups and of an SQLite file, and whether uploads can be written."""
     folders = {Path(runtime.settings.uploads_dir), Path(runtime.settings.backups_dir)}
@@ -354,6 +365,7 @@ ALL_CHECKS: tuple[Callable[[Runtime, datetime], Iterator[Finding]], ...] = (
     check_certificate,
     check_callbacks,
     check_mail,
+    check_duty,
     check_disk,
     check_backups,
 )

@@ -86,10 +86,7 @@ def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, n
     elif campaign.corrects:
         counts = count_receivers(session, campaign, passes_opt_outs=passes, names=sample)
     elif query.lists:
-        counter = load_audience_counter(
-            session, campaign.kind, passes_opt_outs=query.passes_opt_outs, drive=query.drive
-        )
-        counts = counter.count(query, names=sample)
+        counts = load_audience_counter(session, query).count(query, names=sample)
     bases = select(ContactList.id, ContactList.basis).where(ContactList.id.in_(query.lists))
     terms = LaunchTerms(
         approvals=URGENT_APPROVALS if is_urgent else 1,

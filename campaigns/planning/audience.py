@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
-from campaigns.planning.drives import OF_DRIVE
+from campaigns.planning.drives import OF_DRIVE, untold_campaigns
 from campaigns.rules.audience import (
     USUAL_LANGUAGE,
     AudienceConditions,
@@ -116,6 +116,7 @@ def audience_query(session: Session, campaign: Campaign, *, passes_opt_outs: boo
         drive=campaign.drive_id,
         excepted=frozenset(others[ListPart.EXCEPT]),
         also_in=frozenset(others[ListPart.ALSO_IN]),
+        untold=untold_campaigns(session, query, campaign.organisation_id),
     )
 
 
@@ -217,7 +218,7 @@ _PAST_ANSWERS = """
 told AS (
     SELECT r.phone_id, MAX(CASE WHEN r.answer = 'installed' THEN 2 ELSE 1 END) AS history
     FROM campaigns k JOIN recipients r ON r.campaign_id = k.id
-    WHERE k.kind = :kind AND r.answer IS NOT NULL AND r.phone_id IS NOT NULL
+    WHERE k.kind = :kind AND k.id NOT IN :untold AND r.answer IS NOT NULL AND r.phone_id IS NOT NULL
     GROUP BY r.phone_id
 )"""
 _AREA = "COALESCE(c.area_code, '')"
@@ -414,7 +415,7 @@ def audience_statement(
         )
         parameters[f"allowed_{index}"] = sorted(condition.allowed)
     if ContactField.HISTORY in fields:
-        parameters["kind"] = query.kind
+        parameters |= {"kind": query.kind, "untold": sorted(query.untold) or [-1]}
     is_one_list = len(query.lists) == 1  # has everybody once: grouping takes a fifth of the statement's time
     statement = _AUDIENCE.format(
         first="" if is_one_list else "MIN",
@@ -450,7 +451,7 @@ def suppression_parts(
 
 
 def profile_statement(*, is_postgresql: bool, passes_opt_outs: bool = False, drive: int = 0) -> TextClause:
-    """Return the statement that counts everybody by profile. Its parameters are `kind` and `every`."""
+    """Return the statement that counts everybody by profile. Its parameters are `kind`, `untold` and `every`."""
     joined_lists = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
     return text(
         _PROFILES.format(
@@ -464,17 +465,15 @@ def profile_statement(*, is_postgresql: bool, passes_opt_outs: bool = False, dri
             joins=f"{_PHONE_LANGUAGE} {_PHONE_HISTORY}",
             unreachable=_UNREACHABLE,
         )
-    )
+    ).bindparams(bindparam("untold", expanding=True))
 
 
 # Number of people whose names are read to measure texts, chosen by their id; if there are fewer, everybody.
 NAMES = 30_000
 
 
-def load_audience_counter(
-    session: Session, kind: str, *, passes_opt_outs: bool = False, drive: int = 0
-) -> AudienceCounter:
-    """Read everybody in a list now, with their answers to campaigns of this kind. `drive`: whose opt-outs count; 0: none's."""
+def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCounter:
+    """Read everybody in a list now, with their answers and opt-outs as the query has them count."""
     last = session.scalar(select(func.max(Contact.id))) or 0
     every = max(1, -(-last // NAMES))
     is_postgresql = session.get_bind().dialect.name == "postgresql"
@@ -485,8 +484,10 @@ def load_audience_counter(
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
         rows = session.execute(
-            profile_statement(is_postgresql=is_postgresql, passes_opt_outs=passes_opt_outs, drive=drive),
-            {"kind": kind, "every": every},
+            profile_statement(
+                is_postgresql=is_postgresql, passes_opt_outs=query.passes_opt_outs, drive=query.drive
+            ),
+            {"kind": query.kind, "untold": sorted(query.untold) or [-1], "every": every},
         ).all()
     for row in rows:
         *key, shared_id, contact_id, usable, number = row
@@ -504,7 +505,7 @@ def load_audience_counter(
         if shared_id is not None:
             sharers.append((contact_id, profile, shared_id, usable))
     with_others = [contact_id for contact_id, _, _, usable in sharers if usable > 1]
-    further = _further_phones(session, with_others, passes_opt_outs=passes_opt_outs)
+    further = _further_phones(session, with_others, passes_opt_outs=query.passes_opt_outs)
     names = session.execute(
         select(Contact.id, Contact.name).where(Contact.id % every == 0).order_by(Contact.id)
     )

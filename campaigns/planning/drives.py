@@ -14,14 +14,16 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.replies import Answer
 from campaigns.planning.kinds import find_content, title_of
+from campaigns.rules.audience import AudienceQuery, ContactField
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.core.bulk import insert_missing, values_subquery
 from outreach.core.db import is_set
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import ContactPhone
+from outreach.places.areas import descendants
 from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
 from outreach.use_cases import use_case
 
@@ -37,6 +39,20 @@ def drive_opt_outs() -> Select[int, int]:
     """Select the drive and the phone of every opt-out from one drive alone that is in force."""
     told = select(Campaign.drive_id, Answer.phone_id).join(Campaign, Campaign.id == Answer.campaign_id)
     return told.where(is_set(Answer.drive_only), Answer.undone_at.is_(None))
+
+
+def untold_campaigns(session: Session, query: AudienceQuery, organisation: int | None) -> frozenset[int]:
+    """Return the campaigns about health whose answers an audience may not ask for: neither its organisation's nor of one below.
+
+    By a list with one person it would tell what that person answered.
+    """
+    if all(condition.field != ContactField.HISTORY for condition in query.conditions):
+        return frozenset()
+    parents = session.execute(select(Organisation.id, Organisation.parent_id))
+    own = descendants(parents, () if organisation is None else (organisation,))
+    is_anothers = or_(Campaign.organisation_id.is_(None), Campaign.organisation_id.not_in(own))
+    about_health = select(Campaign.id).where(Campaign.kind == query.kind, is_set(Campaign.is_health))
+    return frozenset(session.scalars(about_health.where(is_anothers)))
 
 
 # Phones opted out of one drive alone, and those of who did so on a number since taken off; no warning passes them.

@@ -97,7 +97,7 @@ class AudienceQuery:
     no legal basis. Who is in one of `excepted`, or not in each of `also_in`, is left out. `conditions` are in their order of
     precedence. `is_recorded`: each list's basis is on record.
     `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well. `drive`: the
-    id of the one whose own opt-outs count; 0: not known yet.
+    id of the one whose own opt-outs count; 0: not known yet. `untold`: campaigns whose answers do not count.
     """
 
     kind: str
@@ -109,6 +109,7 @@ class AudienceQuery:
     drive: int = 0
     excepted: frozenset[int] = frozenset()
     also_in: frozenset[int] = frozenset()
+    untold: frozenset[int] = frozenset()
 
 
 def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:

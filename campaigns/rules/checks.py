@@ -29,6 +29,7 @@ class Check(StrEnum):
     CERTIFICATE = "certificate"
     CALLBACKS = "callbacks"
     MAIL = "mail"
+    DUTY = "duty"
     DISK = "disk"
     BACKUPS = "backups"
 

@@ -24,6 +24,7 @@ from campaigns.planning.audience import (
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
@@ -111,7 +112,7 @@ def foresee(world: World, campaign_id: int) -> tuple[int, dict[Exclusion, int]]:
     """What the office says before a campaign is launched."""
     with world.runtime.db.read() as session:
         whom = audience_query(session, session.get_one(Campaign, campaign_id))
-        counter = load_audience_counter(session, whom.kind)
+        counter = load_audience_counter(session, whom)
         # What a process keeps for the one after it counts the same.
         kept = restore_audience_counter(session, json.loads(json.dumps(counter.as_data(names=1_000))))
         assert kept.count(whom, names=5) == counter.count(whom, names=5)
@@ -490,3 +491,25 @@ def test_a_count_that_another_version_of_the_program_kept_is_made_anew(
     for counter in ({}, {**kept["counter"], "profiles": [["of another shape"]]}):
         redis.set(name, json.dumps({**kept, "counter": counter}))
         assert people() == 3
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_what_others_campaigns_were_told_about_health_cannot_be_asked_for(
+    places: World, is_own: bool
+) -> None:
+    """An audience of one person by earlier answers would tell an organisation what was answered to another."""
+    person = places.add_person("Y Một", number(900))
+    earlier = places.launch(kind="tiem-chung", text="Mời tiêm. TC thôi nhận tin")
+    with places.runtime.db.write() as session:
+        other = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
+        campaign = session.get_one(Campaign, earlier)
+        assert campaign.is_health
+        campaign.organisation_id = campaign.organisation_id if is_own else other.id
+        told = session.scalars(select(Recipient).where(Recipient.contact_id == person)).one()
+        told.answer = Label.INSTALLED
+    asks = places.draft(kind="tiem-chung", text="Mời tiêm. TC thôi nhận tin", answered="installed")
+    foreseen = foresee(places, asks)
+    with places.runtime.db.write() as session:
+        freeze_audience(session, session.get_one(Campaign, asks))
+        assert foreseen == count_audience(session, asks)
+    assert foreseen[0] == is_own
