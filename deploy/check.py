@@ -84,6 +84,14 @@ def check_nginx(folder: Path) -> str:
     return run([nginx, "-t", "-q", "-p", folder, "-c", folder / "nginx.conf"]) or "syntax and files"
 
 
+def check_caddy(_folder: Path) -> str:
+    """Run `caddy validate` on the settings of the web server before a container."""
+    caddy = need("caddy", "caddy")
+    file = ["--config", str(HERE / "docker" / "Caddyfile"), "--adapter", "caddyfile"]
+    run([caddy, "validate", *file], env={**os.environ, "LOA_DOMAIN": "loa.example"})
+    return "syntax and settings"
+
+
 def check_prometheus(_folder: Path) -> str:
     """Run `promtool check rules` on the alert rules, and `promtool test rules` on what they tell of faults."""
     promtool = need("promtool", "prometheus")
@@ -148,6 +156,7 @@ def check_compose(_folder: Path) -> str:
 CHECKS: dict[str, Callable[[Path], str]] = {
     "systemd": check_systemd,
     "nginx": check_nginx,
+    "caddy": check_caddy,
     "prometheus": check_prometheus,
     "redis": check_redis,
     "compose": check_compose,

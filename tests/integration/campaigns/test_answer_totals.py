@@ -207,6 +207,7 @@ def test_where_a_recipient_stands_is_changed_in_few_places() -> None:
         found
         == {
             "campaigns/replies/record_answer.py",
+            "campaigns/privacy/erase_contact.py",  # takes the person alone away, no answer
             "campaigns/cases/merge_people.py",  # two recipients who are one person: both are counted out, and one in
             "admin/demo/load_demo.py",  # writes in bulk and has everything counted anew
         }

@@ -163,7 +163,7 @@ def test_a_gateway_that_names_a_higher_price_ends_it_at_the_budget(
     async def send_and_price(self: TwilioGateway, message: OutboundMessage) -> Outcome:
         outcome = await send(self, message)
         return (
-            replace(outcome, price=Decimal(5 * PRICE), unit="VND")
+            outcome._replace(price=Decimal(5 * PRICE), unit="VND")
             if isinstance(outcome, Accepted)
             else outcome
         )

@@ -239,7 +239,6 @@ STRANGE = (
     "UPDATE attempts SET state = 'queued'",
     "UPDATE users SET role = 'king'",
     "UPDATE areas SET level = 'planet'",
-    "UPDATE recipients SET phone_id = 999",
     "DELETE FROM phones",
     "DELETE FROM campaigns",
     "UPDATE phones SET e164 = NULL",
