@@ -6,61 +6,31 @@ the machine does; the parts' sum is what `benchmarks.send_rates` measures as the
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import pickle
 import time
 from collections import Counter
-from typing import Any
 
-import uvloop
 from sqlalchemy import text
 
 from benchmarks import gateway
-from benchmarks.contestants.loop import BODY, number
+from benchmarks.contestants import loop
 from benchmarks.ground import Ground, ground, ready_to_send
 from benchmarks.measures import cpu_s, show
 from campaigns.delivery.claim_messages import CLAIM_LIMIT, claim_next_batch
 from campaigns.delivery.record_outcomes import store_outcomes
-from outreach.core.settings import Settings
-from outreach.rules.gateway import Accepted, Gateway, OutboundMessage
+from outreach.rules.gateway import Accepted
 from outreach.runtime import Runtime, freeze_loaded_objects, open_runtime
-from outreach.sms.smpp import SmppGateway
-from outreach.sms.twilio import TwilioGateway
 
 MESSAGES, IN_FLIGHT = 30_000, 100
 CLIENT, SMPP = "the gateway's client, by HTTP", "the same by SMPP"
 
 
 def measure_client(on: Ground, *, smpp: bool) -> float:
-    """Return the seconds that requests alone take."""
+    """Return the processor's seconds that requests alone take, by the bare loop."""
     with gateway.running(on.gateway_program) as to:
-        return uvloop.run(_send_all(to, smpp=smpp))
-
-
-async def _send_all(to: gateway.Gateway, *, smpp: bool) -> float:
-    settings = Settings.from_env(
-        {"SMPP_URL": to.smpp_url, "SMPP_WINDOW": str(IN_FLIGHT)} if smpp else {"TWILIO_API_BASE_URL": to.url}
-    )
-    client: Gateway = SmppGateway(settings, _no_inbox) if smpp else TwilioGateway(settings)
-    numbers = iter(range(1, MESSAGES + 1))
-
-    async def one_after_another() -> None:
-        for i in numbers:
-            outcome = await client.send(
-                OutboundMessage(i, number(i), "MTTQ", BODY.format(i), validity_s=3600)
-            )
-            assert isinstance(outcome, Accepted), outcome
-
-    before = time.process_time()
-    await asyncio.gather(*(one_after_another() for _ in range(IN_FLIGHT)))
-    spent = time.process_time() - before
-    await client.close()
-    return spent
-
-
-async def _no_inbox(items: Any) -> None:
-    raise AssertionError(items)
+        client = "smpp" if smpp else "ours"
+        return loop.run(to, client, messages=MESSAGES, in_flight=IN_FLIGHT).sender_cpu_s
 
 
 def measure_database(on: Ground, runtime: Runtime) -> Counter[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from smtplib import SMTPException
 from typing import NamedTuple, Self
@@ -21,6 +21,7 @@ from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
+from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.cases import URGENT_WAITS
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
@@ -38,8 +39,6 @@ from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction
 
 log = logging.getLogger(__name__)
-# As long as a reply belongs to its message: a phone that was cut off in a storm delivers after days.
-_TRIED_FOR = timedelta(days=14)
 _SMS = "Loa: co nguoi keu cuu luc {at}, {place}. Nhan viec va goi ngay: {link}"
 _MAIL = """Kính gửi đồng chí,
 
@@ -91,7 +90,8 @@ class DutyContacts(NamedTuple):
             Case.urgent_at <= now - URGENT_WAITS,
         )
         ways = [Case.alerted_at.is_(None)] * bool(self.duty) + [is_late] * bool(self.stand_in)
-        return and_(Case.urgent_at > now - _TRIED_FOR, Case.done_at.is_(None), or_(false(), *ways))
+        # A phone that was cut off in a storm delivers after days.
+        return and_(Case.urgent_at > now - REPLY_WINDOW, Case.done_at.is_(None), or_(false(), *ways))
 
 
 def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:

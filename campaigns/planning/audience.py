@@ -415,7 +415,7 @@ def audience_statement(
         )
         parameters[f"allowed_{index}"] = sorted(condition.allowed)
     if ContactField.HISTORY in fields:
-        parameters |= {"kind": query.kind, "untold": sorted(query.untold) or [-1]}
+        parameters |= _told_parameters(query)
     is_one_list = len(query.lists) == 1  # has everybody once: grouping takes a fifth of the statement's time
     statement = _AUDIENCE.format(
         first="" if is_one_list else "MIN",
@@ -450,13 +450,17 @@ def suppression_parts(
     }
 
 
-def profile_statement(*, is_postgresql: bool, passes_opt_outs: bool = False, drive: int = 0) -> TextClause:
+def _told_parameters(query: AudienceQuery) -> dict[str, Any]:
+    return {"kind": query.kind, "untold": sorted(query.untold) or [-1]}
+
+
+def profile_statement(query: AudienceQuery, *, is_postgresql: bool) -> TextClause:
     """Return the statement that counts everybody by profile. Its parameters are `kind`, `untold` and `every`."""
     joined_lists = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
     return text(
         _PROFILES.format(
             lists=joined_lists,
-            **suppression_parts(passes_opt_outs, drive),
+            **suppression_parts(query.passes_opt_outs, query.drive),
             told=_PAST_ANSWERS.strip(),
             area=_AREA,
             smartphone=_SMARTPHONE,
@@ -484,10 +488,7 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
         rows = session.execute(
-            profile_statement(
-                is_postgresql=is_postgresql, passes_opt_outs=query.passes_opt_outs, drive=query.drive
-            ),
-            {"kind": query.kind, "untold": sorted(query.untold) or [-1], "every": every},
+            profile_statement(query, is_postgresql=is_postgresql), {**_told_parameters(query), "every": every}
         ).all()
     for row in rows:
         *key, shared_id, contact_id, usable, number = row
