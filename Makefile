@@ -63,7 +63,7 @@ drill-visits: environment-dev chromium  ## two officers' phones, three days with
 drill-upgrade: environment-dev  ## an earlier version replaced by this one in the middle of a send: ARGS="--earlier ../loa-before --messages 4000"
 	$(VENV)/bin/python -m tests.drills.upgrade $(ARGS)
 
-bench: environment-dev  ## messages a second and what else is measured, beside others: ARGS="--only sending,pace"
+bench: environment-dev  ## messages a second and what else is measured, beside others: ARGS="--only sending,pages"
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 lists-check: environment-dev  ## how well lists of many shapes are read: ARGS="--show" prints the rows that are wrong, ARGS="household" takes one shape

@@ -1,6 +1,6 @@
 """Runner of all benchmarks, each beside a reference of the same run (`make bench`).
 
-`ARGS="--only sending,pace"` runs some of them, `ARGS=--small` all in a few minutes at sizes that prove nothing.
+`ARGS="--only sending,pages"` runs some of them, `ARGS=--small` all in a few minutes at sizes that prove nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import (
-    answer_pages,
-    callbacks,
-    claims,
-    imports,
-    launch,
-    leaders,
-    logins,
-    pace,
-    pages,
-    send_rates,
-)
+from benchmarks import callbacks, imports, launch, pages, send_rates
 from benchmarks.gateway import NoCompiler
 from benchmarks.ground import Ground, ground
 
@@ -32,27 +21,17 @@ from benchmarks.ground import Ground, ground
 PARTS: dict[str, Callable[..., str]] = {
     "sending": send_rates.compare,
     "smpp": send_rates.compare_smpp,
-    "pace": pace.main,
     "callbacks": callbacks.main,
-    "answering": answer_pages.main,
     "launching": launch.main,
-    "claiming": claims.main,
     "pages": pages.main,
-    "leaders": leaders.main,
-    "logins": logins.main,
     "importing": imports.main,
 }
 SMALL: dict[str, dict[str, Any]] = {
     "sending": {"rounds": 1, "scale": 0.1},
     "smpp": {"rounds": 1, "scale": 0.1},
-    "pace": {"seconds": 5},
-    "callbacks": {"count": 1_000, "rounds": 1},
-    "answering": {"people": 1_000, "seconds": 2, "rounds": 1},
+    "callbacks": {"count": 1_000, "rounds": 1, "seconds": 2},
     "launching": {"recipients": 10_000},
-    "claiming": {"small": 6_000, "large": 60_000},
     "pages": {"people": 10_000, "times": 10},
-    "leaders": {"people": 20_000, "seconds": 10},
-    "logins": {"people": 1_000, "logins": 8, "rounds": 1},
     "importing": {"count": 5_000, "large": 20_000},
 }
 

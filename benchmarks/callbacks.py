@@ -1,42 +1,39 @@
-"""Benchmark of status callbacks until all are applied, beside an empty route under the same server.
-
-The same callbacks, shuffled and each sent twice, must lead to the same states.
-"""
+"""Benchmark of what is in front: status callbacks until all are applied, and a minute of callbacks, answer pages and the office together."""
 
 from __future__ import annotations
 
-import random
+import asyncio
+import itertools
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import md5
 from statistics import median
 
+import aiohttp
 from sqlalchemy import text
 from twilio.request_validator import RequestValidator
 
-from benchmarks.campaign_data import campaign_of
-from benchmarks.ground import Ground
-from benchmarks.load_generator import post, send_all
-from benchmarks.measures import answers, target, wait_until
+from benchmarks.ground import AUTHOR, STARTS_WITHIN_S, Ground, server
+from benchmarks.load_generator import get, post, send_all
+from benchmarks.measures import percentile, show_times, target, wait_until
+from benchmarks.province import campaign_of
+from benchmarks.readers import Seen, log_in, look
+from campaigns.rules.links import LinkCipher
 from deploy.redis_server import find_port
-from outreach.core.db import Database
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_apply_callbacks
+from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime, open_runtime
-from tests.support.processes import Processes
 
-CALLBACKS = (
-    30_000  # two for each message; fewer take two seconds, of which the start and the end are half a second
-)
+CALLBACKS = 30_000  # two for each message; fewer take two seconds, of which start and end are half a second
 ROUNDS = 3
+SECONDS = 60
+CALLBACKS_PER_S, ANSWER_PAGES_PER_S, LONGEST_MS = 500, 300, 300.0
+READERS, PAUSE_S = 4, 0.5
+PAGES = [f"/admin/{page}" for page in ("", "progress/", "people/", "campaigns/", "lists/", "inbox/")]
 ENDS_AFTER_S = 120.0
-STARTS_WITHIN_S = 30.0
 _WAITING = text("SELECT count(*) FROM status_events WHERE applied_at IS NULL")
-_STATES = text(
-    "SELECT a.state, m.state, count(*), md5(string_agg(m.id::text, ',' ORDER BY m.id)) "
-    "FROM attempts a JOIN messages m ON m.id = a.message_id GROUP BY a.state, m.state ORDER BY a.state, m.state"
-)
 
 
 def callbacks(settings: Settings, port: int, ids: Iterable[int]) -> list[bytes]:
@@ -60,102 +57,121 @@ def callbacks(settings: Settings, port: int, ids: Iterable[int]) -> list[bytes]:
 
 
 @contextmanager
-def server(settings: Settings, app: str, on: Ground, *, port: int) -> Iterator[Processes]:
-    """Run `app` under the web's server."""
-    processes = Processes(settings, on.folder / "web.log")
-    try:
-        processes.start_web(port, "--workers", "2", app=app)
-        page = f"http://127.0.0.1:{port}/healthz"
-        wait_until(lambda: answers(page), f"{app} does not start: see web.log", seconds=STARTS_WITHIN_S)
-        yield processes
-    finally:
-        processes.stop()
-
-
-def time_ours(
-    on: Ground, template: str, count: int, *, twice: bool = False
-) -> tuple[float, float, list[object]]:
-    """Return callbacks per second accepted, per second until all are applied, and the final states."""
-    with on.database(template) as url:
-        taken, rate = time_applying(on, url, range(1, count // 2 + 1), twice=twice)
-        db = Database(url)
-        with db.read() as session:
-            states: list[object] = [tuple(row) for row in session.execute(_STATES)]
-        db.close()
-    return taken, rate, states
-
-
-def time_applying(on: Ground, url: str, ids: Iterable[int], *, twice: bool = False) -> tuple[float, float]:
-    """Return callbacks about these messages of a database per second accepted, and per second until all are applied."""
+def front(on: Ground, url: str) -> Iterator[tuple[Settings, Runtime, int]]:
+    """Run the web and the worker that applies callbacks over a database; yield with the web's port."""
     on.flush_redis()
     port = find_port()
     settings = on.settings(url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
-    requests = callbacks(settings, port, ids)
-    if twice:
-        requests *= 2
-        random.Random(1).shuffle(requests)
     runtime = open_runtime(settings)
     try:
-        with server(settings, "asgi:app", on, port=port) as processes:
+        with server(settings, on, port=port) as processes:
             processes.start("worker", "--queues", "inbound")
-            while not runtime.redis.scard("rq:workers"):
-                time.sleep(0.05)
-            _load(port, requests[:1])
-            started = time.monotonic()
-            taken = _load(port, requests)
-            while _waiting(runtime):
-                enqueue_apply_callbacks(runtime)  # as the sweep would
-                if time.monotonic() - started > ENDS_AFTER_S:
-                    raise TimeoutError("the callbacks were not applied")
-                time.sleep(0.02)
-            return taken, len(requests) / (time.monotonic() - started)
+            wait_until(
+                lambda: runtime.redis.scard("rq:workers"), "no worker: see web.log", seconds=STARTS_WITHIN_S
+            )
+            yield settings, runtime, port
     finally:
         runtime.close()
 
 
-def _waiting(runtime: Runtime) -> int:
-    with runtime.db.read() as session:
-        return int(session.execute(_WAITING).scalar_one())
+def time_applying(on: Ground, url: str, ids: Iterable[int]) -> tuple[float, float]:
+    """Return callbacks about these messages of a database per second accepted, and per second until all are applied."""
+    with front(on, url) as (settings, runtime, port):
+        requests = callbacks(settings, port, ids)
+        _load(port, requests[:1])
+        started = time.monotonic()
+        taken = len(requests) / _load(port, requests)
+        _wait_until_applied(runtime)
+        return taken, len(requests) / (time.monotonic() - started)
+
+
+def _wait_until_applied(runtime: Runtime) -> None:
+    def is_applied() -> bool:
+        enqueue_apply_callbacks(runtime)  # as the sweep would
+        with runtime.db.read() as session:
+            return not session.execute(_WAITING).scalar_one()
+
+    wait_until(is_applied, "the callbacks were not applied", seconds=ENDS_AFTER_S, look_every_s=0.02)
 
 
 def _load(port: int, requests: list[bytes]) -> float:
-    """Send the requests and return their rate. All must have been accepted."""
+    """Send the requests and return the seconds. All must have been accepted."""
     seconds, answers = send_all(port, requests)
     assert set(answers) == {204}, answers
-    return len(requests) / seconds
+    return seconds
 
 
-def time_empty(on: Ground, count: int) -> float:
-    """Return the same requests per second to a route that does nothing."""
-    port = find_port()
-    settings = on.settings("sqlite:///", PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
-    requests = callbacks(settings, port, range(1, count // 2 + 1))
-    with server(settings, "benchmarks.empty:served", on, port=port):
-        _load(port, requests[:100])
-        return _load(port, requests)
-
-
-def main(on: Ground, *, count: int = CALLBACKS, rounds: int = ROUNDS) -> str:
-    with campaign_of(on, count // 2, sent_of=1, state="accepted") as (url, runtime):
-        runtime.close()
-        ours, taken, empty = [], [], []
-        for _ in range(rounds):
-            empty.append(time_empty(on, count))
-            answered, rate, in_order = time_ours(on, url, count)
-            ours.append(rate)
-            taken.append(answered)
-        _, _, shuffled = time_ours(on, url, count, twice=True)
-    rate, bare = median(ours), median(empty)
+def together(on: Ground, url: str, people: int, seconds: int) -> str:
+    """Send callbacks and ask for answer pages at their rates, while officers read, and say what each took."""
+    with front(on, url) as (settings, runtime, port):
+        cipher = LinkCipher(settings.keys_of(Purpose.LINKS))
+        links = (cipher.token(1 + i % people) for i in range(ANSWER_PAGES_PER_S * seconds))
+        loads = {
+            "callbacks": (
+                callbacks(settings, port, range(1, CALLBACKS_PER_S * seconds // 2 + 1)),
+                CALLBACKS_PER_S,
+            ),
+            "answer pages": (
+                [get(f"http://127.0.0.1:{port}/{link}") for link in links],
+                ANSWER_PAGES_PER_S,
+            ),
+        }
+        rates, seen = asyncio.run(_load_all(port, loads))
+        _wait_until_applied(runtime)
+    assert not seen.errors, seen.errors
+    slowest = max(percentile(ms, 95) for ms in seen.ms.values())
     return "\n".join(
         [
-            f"{rate:,.0f} callbacks/s until all are applied ({median(taken):,.0f} taken), "
-            f"{bare:,.0f} requests/s to an empty route",
-            target("of the empty route", rate / bare, at_least=0.5),
-            f"{count:,} callbacks shuffled and each twice: "
-            + (
-                "the same states as in order"
-                if shuffled == in_order
-                else f"OTHER states: {in_order} {shuffled}"
+            show_times(f"{READERS} officers' pages meanwhile, ms", seen.ms),
+            *(
+                target(f"{what} a second", rates[what], at_least=0.99 * per_second, form=".0f")
+                for what, (_, per_second) in loads.items()
             ),
+            target("slowest page, p95 ms", slowest, at_most=LONGEST_MS, form=".0f"),
+        ]
+    )
+
+
+async def _load_all(port: int, loads: dict[str, tuple[list[bytes], int]]) -> tuple[dict[str, float], Seen]:
+    """Send all requests at their rates while officers turn pages. Return the rates that were kept, and what officers saw."""
+    rates, seen, ready = dict[str, float](), Seen(), asyncio.Barrier(READERS + len(loads))
+
+    async def load(what: str) -> None:
+        requests, per_second = loads[what]
+        await ready.wait()
+        seconds, answers = await asyncio.to_thread(send_all, port, requests, per_second=per_second)
+        assert set(answers) <= {200, 204}, answers
+        rates[what] = len(requests) / seconds
+
+    async def officer(n: int) -> None:
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", cookie_jar=jar) as session:
+            await log_in(session, AUTHOR)
+            await ready.wait()
+            for page in itertools.islice(itertools.cycle(PAGES), n, None):
+                if len(rates) == len(loads):
+                    return
+                await look(session, seen, page, page)
+                await asyncio.sleep(PAUSE_S)
+
+    await asyncio.gather(*map(load, loads), *map(officer, range(READERS)))
+    return rates, seen
+
+
+def main(on: Ground, *, count: int = CALLBACKS, rounds: int = ROUNDS, seconds: int = SECONDS) -> str:
+    people = max(count, CALLBACKS_PER_S * seconds) // 2
+    with campaign_of(on, people, sent_of=1, state="accepted") as (template, runtime):
+        runtime.close()
+        rates = []
+        for _ in range(rounds):
+            with on.database(template) as url:
+                rates.append(time_applying(on, url, range(1, count // 2 + 1)))
+        with on.database(template) as url:
+            beside = together(on, url, people, seconds)
+    taken, applied = (median(each) for each in zip(*rates, strict=True))
+    return "\n".join(
+        [
+            f"{applied:,.0f} callbacks/s until all are applied ({taken:,.0f} taken)",
+            f"\ntogether for {seconds} s:\n\n{beside}",
         ]
     )

@@ -135,19 +135,6 @@ def quantiles_of_model(campaign: Simulated) -> list[float]:
     return [found.quantile(q) for q in QUANTILES]
 
 
-# Student's t by degrees of freedom is near the normal distribution at this width, for the comparison alone.
-def quantiles_of_shares(campaign: Simulated) -> list[float]:
-    """Return the quantiles of the forecast before this one: the mean and spread of the last fortnight's daily shares."""
-    steps = list(pairwise(campaign.totals[: campaign.asked + 1]))[-14:]
-    shares = [(after - before) / max(1, campaign.people - before) for before, after in steps]
-    n, left = campaign.deadline - campaign.asked, campaign.people - campaign.totals[campaign.asked]
-    middle, width = n * mean(shares), stdev(shares) * sqrt(3.0 * (n + n * n / len(shares)))
-    df = len(shares) - 1
-    z = [NormalDist().inv_cdf(q) for q in QUANTILES]
-    t = [each + (each**3 + each) / (4 * df) for each in z]  # Student's t by its expansion in 1/df
-    return [campaign.people - left * exp(-max(0.0, middle + each * width)) for each in t]
-
-
 def quantiles_of_pace(campaign: Simulated) -> list[float]:
     """Return the quantiles of a naive forecast: the last week's pace, with the spread of its days."""
     steps = [after - before for before, after in pairwise(campaign.totals[: campaign.asked + 1])][-7:]
@@ -186,13 +173,11 @@ def main() -> None:
     given = options.parse_args()
     seeds = range(given.first_seed, given.first_seed + given.campaigns)
     everything: list[Simulated] = []
-    print(f"{'':12}{'in use':>16}{'shares':>16}{'pace':>16}   coverage of 80%, CRPS")
+    print(f"{'':12}{'in use':>16}{'pace':>16}   coverage of 80%, CRPS")
     for shape in (*SHAPES, "all"):
         campaigns = [simulate(shape, seed) for seed in seeds] if shape != "all" else everything
         everything += campaigns if shape != "all" else []
-        found = [
-            score(each, campaigns) for each in (quantiles_of_model, quantiles_of_shares, quantiles_of_pace)
-        ]
+        found = [score(each, campaigns) for each in (quantiles_of_model, quantiles_of_pace)]
         print(f"{shape:12}" + "".join(f"{each.coverage:9.1%}{each.crps:7.3f}" for each in found))
 
 

@@ -14,6 +14,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from benchmarks import gateway
+from benchmarks.measures import answers, wait_until
 from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
@@ -29,6 +30,7 @@ from outreach.models.accounts import OrganisationKind, Role
 from outreach.models.contacts import ContactList
 from outreach.runtime import Runtime, open_runtime
 from outreach.use_cases import transaction
+from tests.support.processes import Processes
 from tests.support.servers import (
     Server,
     create_database,
@@ -44,6 +46,7 @@ TERMS = LaunchTerms(approvals=1, estimate_vnd=None)
 PASSWORD = "mật khẩu dài"
 # One segment for every name below: without accents.
 TEXT = "[Chào {name}, ]mời ông/bà cài Bluezone: {link}"
+STARTS_WITHIN_S = 120.0
 SUPPRESSED_OF = 100  # one number of so many
 # As in careful operation: no safety is traded for speed.
 POSTGRES = {
@@ -80,13 +83,8 @@ class Ground:
 
     def server_pids(self) -> list[int]:
         """Return the ids of PostgreSQL and Redis, whose cost counts for a contestant that uses them."""
-        return [
-            int((self.folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]),
-            self._redis(),
-        ]
-
-    def _redis(self) -> int:
-        return int(Redis.from_url(self.redis.url).info("server")["process_id"])
+        postmaster = (self.folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]
+        return [int(postmaster), int(Redis.from_url(self.redis.url).info("server")["process_id"])]
 
     @contextmanager
     def database(self, template: str | None = None) -> Iterator[str]:
@@ -119,6 +117,19 @@ def ground() -> Iterator[Ground]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def server(settings: Settings, on: Ground, *, port: int) -> Iterator[Processes]:
+    """Run the web with two processes."""
+    processes = Processes(settings, on.folder / "web.log")
+    try:
+        processes.start_web(port, "--workers", "2")
+        page = f"http://127.0.0.1:{port}/healthz"
+        wait_until(lambda: answers(page), "the web does not start: see web.log", seconds=STARTS_WITHIN_S)
+        yield processes
+    finally:
+        processes.stop()
+
+
 # -- people and campaigns
 
 
@@ -131,14 +142,8 @@ def add_people(db: Database, count: int) -> None:
     with db.write() as session:
         front = create_organisation(session, code="MTTQ", name="Ủy ban MTTQ", kind=OrganisationKind.FRONT)
         for email, role in ((AUTHOR, Role.STAFF), (APPROVER, Role.APPROVER)):
-            create_user(
-                session,
-                email=email,
-                password=PASSWORD,
-                role=role,
-                organisation_id=front.id,
-                now=now,
-            )
+            own: dict[str, Any] = {"email": email, "role": role, "organisation_id": front.id}
+            create_user(session, password=PASSWORD, now=now, **own)
         contact_list = ContactList(organisation_id=front.id, name=LIST, created_at=now)
         session.add(contact_list)
         session.flush()
@@ -188,14 +193,8 @@ def approve_campaign(runtime: Runtime, **changes: Any) -> int:
 def launch(runtime: Runtime, campaign: int) -> None:
     """Launch an approved campaign, and enqueue the sweep that opens its step, as the page's button does."""
     with transaction(runtime) as session:
-        change_campaign(
-            session,
-            campaign,
-            CampaignAction.LAUNCH,
-            terms=TERMS,
-            user=find_user(session, AUTHOR),
-            now=datetime.now(UTC),
-        )
+        author, now = find_user(session, AUTHOR), datetime.now(UTC)
+        change_campaign(session, campaign, CampaignAction.LAUNCH, terms=TERMS, user=author, now=now)
 
 
 @contextmanager

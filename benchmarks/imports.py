@@ -56,7 +56,7 @@ _FAMILY, _MIDDLE, _GIVEN = (
     ["Văn", "Thị", "Công", "Ngọc"],
     ["An", "Bình", "Hoa", "Thun", "Hlan", "Sương"],
 )
-_COMMUNES = (
+_COMMUNES = [
     "xã MƯỜNG HOONG",
     "Măng Buk",
     "T.T Dak Ha",
@@ -64,7 +64,7 @@ _COMMUNES = (
     "Đăk Mar",
     "X. Đắk Rơwa",
     "phường Quyết Thắng",
-)
+]
 _PREFIXES = ("90", "91", "97", "32", "35", "38", "70", "79", "81", "84", "86", "88", "58")
 
 
@@ -103,16 +103,8 @@ def main(on: Ground, *, count: int = ROWS, large: int = LARGE) -> str:
         times = _seconds(done) / least
         for what, runs in (("floor", floors), ("import", done), ("the same again", again)):
             seconds, mb = _seconds(runs), max(run["mb"] for run in runs)
-            table.append(
-                (
-                    f"{size:,} {suffix}",
-                    what,
-                    f"{seconds:.1f}",
-                    f"{size / seconds:,.0f}",
-                    f"{mb:.0f}",
-                    f"{seconds / least:.2f}",
-                )
-            )
+            shown = f"{seconds:.1f}", f"{size / seconds:,.0f}", f"{mb:.0f}", f"{seconds / least:.2f}"
+            table.append((f"{size:,} {suffix}", what, *shown))
         if suffix == ".xlsx":
             verdicts.append(target(f"{suffix} in floors", times, at_most=MOST_TIMES_THE_FLOOR))
         if size == large:

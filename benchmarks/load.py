@@ -16,8 +16,6 @@ import multiprocessing
 import random
 import sys
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import aiohttp
@@ -26,11 +24,10 @@ from twilio.request_validator import RequestValidator
 
 from benchmarks import gateway
 from benchmarks.__main__ import machine
-from benchmarks.callbacks import server
-from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, ground, launch, vacuum
+from benchmarks.ground import PASSWORD, Ground, add_people, approve_campaign, ground, launch, server, vacuum
 from benchmarks.load_generator import post, send_all
 from benchmarks.measures import percentile, show_times, target, wait_until
-from benchmarks.readers import login_form
+from benchmarks.readers import Seen, log_in, look
 from deploy.redis_server import find_port
 from outreach.accounts.users import create_user
 from outreach.core.settings import Settings
@@ -49,14 +46,6 @@ _LEFT = text(
     "SELECT id, gateway_id FROM attempts WHERE gateway_id IS NOT NULL AND state = 'accepted' LIMIT 2000"
 )
 _STATES = text("SELECT state, count(*) FROM messages GROUP BY state")
-
-
-@dataclass
-class Seen:
-    """Measurements of the browsing users: milliseconds by page, and responses other than 200."""
-
-    ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    errors: Counter[str] = field(default_factory=Counter)
 
 
 def main() -> int:
@@ -81,7 +70,7 @@ def run(on: Ground, far: gateway.Gateway, *, messages: int, seconds: float, peop
             # A little faster than necessary, so that sending ends before browsing.
             campaign = approve_campaign(runtime, pace=messages / (seconds * 0.9))
             vacuum(runtime.db)
-            with server(settings, "asgi:app", on, port=port) as processes:
+            with server(settings, on, port=port) as processes:
                 for queue in ("send", "inbound", "default"):
                     processes.start("worker", "--queues", queue)
                 processes.start("scheduler")
@@ -160,27 +149,6 @@ async def browse(
 
     await asyncio.gather(*(person(i, email, role) for i, (email, role) in enumerate(users)))
     return seen
-
-
-async def log_in(session: aiohttp.ClientSession, email: str) -> None:
-    async with session.get("/login") as page:
-        form = login_form(email, await page.text())
-    async with session.post("/login", data=form, allow_redirects=False) as reply:
-        assert reply.status == 303, reply.status
-
-
-async def look(session: aiohttp.ClientSession, seen: Seen, kind: str, address: str) -> str:
-    """Return a page, "" where it failed; `seen` keeps how long it took."""
-    began, page = time.perf_counter(), ""
-    try:
-        async with session.get(address, allow_redirects=False) as reply:
-            page = await reply.text()
-            if reply.status != 200:
-                seen.errors[f"{kind}: {reply.status}"] += 1
-    except (aiohttp.ClientError, TimeoutError) as error:
-        seen.errors[f"{kind}: {type(error).__name__}"] += 1
-    seen.ms[kind].append((time.perf_counter() - began) * 1000)
-    return page
 
 
 # -- the gateway's reports

@@ -1,4 +1,4 @@
-"""Load generator: prepared requests over a few keep-alive connections, as fast as the server answers."""
+"""Load generator: prepared requests over a few keep-alive connections, as fast as the server answers or at a rate."""
 
 from __future__ import annotations
 
@@ -27,21 +27,32 @@ def post(url: str, form: dict[str, str], **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def send_all(port: int, requests: Sequence[bytes]) -> tuple[float, Counter[int]]:
+def get(url: str) -> bytes:
+    """Return the bytes of a GET request."""
+    parts = urlsplit(url)
+    return f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+
+
+def send_all(
+    port: int, requests: Sequence[bytes], *, per_second: float = float("inf")
+) -> tuple[float, Counter[int]]:
     """Send all requests in order, CONNECTIONS at a time. Returns seconds, and responses by status."""
-    return uvloop.run(_send_all(port, iter(requests)))
+    return uvloop.run(_send_all(port, requests, per_second))
 
 
-async def _send_all(port: int, requests: Iterator[bytes]) -> tuple[float, Counter[int]]:
+async def _send_all(port: int, requests: Sequence[bytes], per_second: float) -> tuple[float, Counter[int]]:
     answers: Counter[int] = Counter()
     started = time.monotonic()
-    await asyncio.gather(*(_send_some(port, requests, answers) for _ in range(CONNECTIONS)))
+    timed = ((started + n / per_second, request) for n, request in enumerate(requests))
+    await asyncio.gather(*(_send_some(port, timed, answers) for _ in range(CONNECTIONS)))
     return time.monotonic() - started, answers
 
 
-async def _send_some(port: int, requests: Iterator[bytes], answers: Counter[int]) -> None:
+async def _send_some(port: int, timed: Iterator[tuple[float, bytes]], answers: Counter[int]) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for request in requests:
+    for due, request in timed:
+        if (wait := due - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         _, length, rest = head.partition(b"content-length:")

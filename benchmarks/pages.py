@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from admin.app import create_app
-from benchmarks.campaign_data import campaign_of
 from benchmarks.ground import AUTHOR, LIST, TEXT, Ground, vacuum
 from benchmarks.measures import percentile, show_times, target
+from benchmarks.province import ORGANISATIONS, add_variety, campaign_of
 from benchmarks.readers import login_form, token_in
-from benchmarks.variety import ORGANISATIONS, add_variety
 from outreach.runtime import Runtime
 
 PEOPLE = 1_000_000

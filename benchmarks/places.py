@@ -109,24 +109,15 @@ def all_measures() -> Iterator[tuple[str, Iterable[Case]]]:
         cases_of_today(lambda u: unaccent(bare(u.name)), province=True),
     )
     yield "today, noisy", cases_of_today(lambda u: noisy([u.name, u.province], chance), province=True)
+    spellings: dict[str, tuple[Callable[[NationUnit], str], bool]] = {
+        "full, in the nation": (lambda u: f"{u.name}, {u.district}, {u.province}", False),
+        "full, in the province": (lambda u: f"{u.name}, {u.district}, {u.province}", True),
+        "noisy, in the province": (lambda u: noisy([u.name, u.district, u.province], chance), True),
+        "without district": (lambda u: u.name, True),
+    }
     for title, split in (("before, whole", False), ("before, split", True)):
-
-        def full(u: NationUnit) -> str:
-            return f"{u.name}, {u.district}, {u.province}"
-
-        def noise(u: NationUnit) -> str:
-            return noisy([u.name, u.district, u.province], chance)
-
-        def without_district(u: NationUnit) -> str:
-            return u.name
-
-        yield f"{title}: full, in the nation", cases_of_before(full, province=False, split=split)
-        yield f"{title}: full, in the province", cases_of_before(full, province=True, split=split)
-        yield f"{title}: noisy, in the province", cases_of_before(noise, province=True, split=split)
-        yield (
-            f"{title}: without district",
-            cases_of_before(without_district, province=True, split=split),
-        )
+        for spelling, (write, province) in spellings.items():
+            yield f"{title}: {spelling}", cases_of_before(write, province=province, split=split)
 
 
 def speed(rows: int = 200_000) -> float:

@@ -1,13 +1,13 @@
-"""Users who sign in and turn pages, and what each page took them."""
+"""Users who sign in and open pages, and what each page took them."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, RemoteDisconnected
-from urllib.parse import urlencode
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+import aiohttp
 
 from benchmarks.ground import PASSWORD
 
@@ -26,59 +26,30 @@ def login_form(email: str, page: str) -> dict[str, str]:
     return {"email": email, "password": PASSWORD, "csrf_token": token_in(page)}
 
 
-class Reader:
-    """User with an own session and connection."""
+@dataclass
+class Seen:
+    """Measurements of the browsing users: milliseconds by page, and responses other than 200."""
 
-    def __init__(self, port: int, email: str) -> None:
-        self.connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        self.cookie = ""
-        form = urlencode(login_form(email, self.get("/login")))
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": self.cookie}
-        self.connection.request("POST", "/login", form, headers)
-        self._read(303)
-
-    def get(self, path: str) -> str:
-        try:
-            self.connection.request("GET", path, headers={"Cookie": self.cookie})
-            return self._read(200)
-        except RemoteDisconnected:  # the server closes connections after a few idle seconds
-            self.connection.close()
-            self.connection.request("GET", path, headers={"Cookie": self.cookie})
-            return self._read(200)
-
-    def _read(self, status: int) -> str:
-        answer = self.connection.getresponse()
-        body = answer.read().decode()
-        assert answer.status == status, (answer.status, body[:200])
-        if set_cookie := answer.getheader("Set-Cookie"):
-            self.cookie = set_cookie.split(";", 1)[0]
-        return body
+    ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    errors: Counter[str] = field(default_factory=Counter)
 
 
-def over_after(seconds: float) -> Callable[[int], bool]:
-    """Return what says to a reader that so many seconds are over."""
-    ends = time.monotonic() + seconds
-    return lambda _opened: time.monotonic() > ends
+async def log_in(session: aiohttp.ClientSession, email: str) -> None:
+    async with session.get("/login") as page:
+        form = login_form(email, await page.text())
+    async with session.post("/login", data=form, allow_redirects=False) as reply:
+        assert reply.status == 303, reply.status
 
 
-def read_pages(
-    readers: list[Reader], pages: Mapping[str, str], is_over: Callable[[int], bool], *, pause_s: float
-) -> dict[str, list[float]]:
-    """Return milliseconds by page, opened by all readers at once until `is_over` for the pages that one has opened."""
-    took: dict[str, list[float]] = {name: [] for name in pages}
-
-    def read(n: int) -> None:
-        time.sleep(pause_s * n / len(readers))  # not all at once
-        opened = 0
-        while not is_over(opened):
-            name, path = list(pages.items())[(n + opened) % len(pages)]
-            began = time.perf_counter()
-            page = readers[n].get(path)
-            took[name].append((time.perf_counter() - began) * 1000)
-            assert "<h1" in page
-            opened += 1
-            time.sleep(pause_s)
-
-    with ThreadPoolExecutor(len(readers)) as pool:
-        list(pool.map(read, range(len(readers))))
-    return took
+async def look(session: aiohttp.ClientSession, seen: Seen, kind: str, address: str) -> str:
+    """Return a page, "" where it failed; `seen` keeps how long it took."""
+    began, page = time.perf_counter(), ""
+    try:
+        async with session.get(address, allow_redirects=False) as reply:
+            page = await reply.text()
+            if reply.status != 200:
+                seen.errors[f"{kind}: {reply.status}"] += 1
+    except (aiohttp.ClientError, TimeoutError) as error:
+        seen.errors[f"{kind}: {type(error).__name__}"] += 1
+    seen.ms[kind].append((time.perf_counter() - began) * 1000)
+    return page

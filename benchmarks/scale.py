@@ -14,24 +14,38 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
+from typing import Any
 
 from sqlalchemy import make_url, select, text
 
 from admin.app import create_app
-from benchmarks import callbacks, claims, leaders, pages
+from benchmarks import callbacks, pages
 from benchmarks.__main__ import machine
-from benchmarks.ground import LIST, POSTGRES, Ground, approve_campaign, vacuum
+from benchmarks.ground import APPROVER, LIST, PASSWORD, POSTGRES, Ground, vacuum
 from benchmarks.measures import show, show_times
-from benchmarks.province import fill_province
+from benchmarks.province import LISTS_EACH, ORGANISATIONS, fill_province
 from benchmarks.readers import login_form
-from benchmarks.variety import LISTS_EACH, ORGANISATIONS
 from campaigns.analytics.reach_counts import store_reach
-from campaigns.privacy.retention import clear_campaign, preview_clear
+from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.streams import open_streams
+from campaigns.goals.goals import enter_denominator, set_goal
+from campaigns.goals.official_figures import enter_official
+from campaigns.planning.drives import open_drive_of
+from campaigns.privacy.retention import preview_clear
+from campaigns.rules.delivery import Renderer
+from campaigns.rules.draft import DEFAULT_KIND
+from campaigns.rules.goals import GoalScope, GoalSubject
+from campaigns.rules.links import LinkCipher
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.sweep import sweep
+from outreach.accounts.users import create_user, find_user
 from outreach.backups.create_backup import create_backup
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
-from outreach.models.contacts import ContactList
+from outreach.models.accounts import Role
+from outreach.models.places import Area, AreaLevel
+from outreach.rules.keys import Purpose
+from outreach.rules.quiet_days import NO_DAYS
 from outreach.runtime import Runtime, open_runtime
 from tests.support.servers import create_database, drop_database, start_postgres, start_redis
 
@@ -55,19 +69,18 @@ MAKING = {
 }
 # Their indexes are made once the rows are there. Memberships are looked up while the others are filled.
 _LARGE = (
-    "phones",
-    "contacts",
-    "contact_phones",
-    "recipients",
-    "messages",
-    "attempts",
-    "answers",
-    "install_reports",
-    "outbox",
+    *("phones", "contacts", "contact_phones", "recipients", "messages"),
+    *("attempts", "answers", "install_reports", "outbox"),
 )
 GB = 2**30
 TIMES = 20
-EXPIRED = 20_000  # people of a campaign that ended long ago
+CLAIM, CLAIMS = 500, 25
+LEADER = "lanhdao0@loa.example"
+LEADERS_PAGES = {
+    "leader's page": "/admin/progress/?campaign=1",
+    "leader's page, a district": "/admin/progress/?campaign=1&district=615",
+    "campaign reach": "/admin/campaigns/1/reach/",
+}
 LISTS = [f"{code}/Danh sách {n}" for code in ORGANISATIONS for n in range(LISTS_EACH)]
 _SIZES = text(
     """SELECT relname, reltuples, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class
@@ -80,30 +93,6 @@ _UNCLAIM = (
        SELECT message_id, stream_id, now(), 1, 0 FROM attempts WHERE id > :last""",
     "UPDATE messages SET state = 'queued' WHERE id IN (SELECT message_id FROM attempts WHERE id > :last)",
     "DELETE FROM attempts WHERE id > :last",
-)
-# People of one list and campaign, which ended more than 180 days ago.
-_EXPIRED = (
-    "SET LOCAL session_replication_role = replica",
-    """INSERT INTO phones (id, e164, reversed, created_at)
-       SELECT i, e164, reverse(e164), now()
-       FROM (SELECT i, '+849' || lpad(i::text, 8, '0') AS e164 FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i) numbers""",
-    """INSERT INTO contacts (id, name, name_key, given_key, village, created_at, updated_at)
-       SELECT i, 'A Thun ' || i, 'athun' || i, i || '0thun0a0', '', now() - interval '1 year', now() - interval '1 year'
-       FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i""",
-    "INSERT INTO contact_phones (contact_id, phone_id, position) SELECT i, i, 1 FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i",
-    "INSERT INTO memberships (list_id, contact_id, unit) SELECT :list, i, '' FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i",
-    """INSERT INTO recipients (campaign_id, contact_id, phone_id)
-       SELECT :campaign, i, i FROM generate_series(CAST(:first AS int), CAST(:last AS int)) i""",
-    """INSERT INTO messages (kind, campaign_id, step_id, recipient_id, phone_id, state)
-       SELECT 'step', :campaign, (SELECT min(id) FROM steps WHERE campaign_id = :campaign), id, phone_id, 'delivered'
-       FROM recipients WHERE campaign_id = :campaign""",
-    """INSERT INTO attempts (message_id, n, phone_id, stream_id, state, worker, body, segments, claimed_at,
-                             times_absent, gateway_id, settled_at)
-       SELECT id, 1, phone_id, :campaign, state, 'earlier', 'Chao ong/ba', 1, now() - interval '1 year',
-              0, 'EX' || id, now() FROM messages WHERE campaign_id = :campaign""",
-    """UPDATE campaigns SET state = 'completed', created_at = now() - interval '1 year', launched_at = now() - interval '1 year',
-              ended_at = now() - interval '1 year', recipients = (SELECT count(*) FROM recipients WHERE campaign_id = :campaign)
-       WHERE id = :campaign""",
 )
 _CONSTRAINTS = text(
     """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
@@ -141,7 +130,7 @@ def make(folder: Path, people: int, messages: int) -> None:
         upgrade(runtime.db)
         with timed("rows and indexes"), timed("rows"), _without_indexes(runtime.db):
             fill_province(runtime, people, waiting=min(WAITING, people // 2), steps=messages // people)
-            leaders.add_figures(runtime.db)
+            add_figures(runtime.db)
         with timed("vacuum and statistics"):
             vacuum(runtime.db)
         runtime.close()
@@ -174,6 +163,30 @@ def _without_indexes(db: Database) -> Iterator[None]:
                 connection.execute(text(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}"))
 
 
+def add_figures(db: Database) -> None:
+    """Add a leader, goals, a denominator for every area and a week of official installs."""
+    now = datetime.now(UTC)
+    today = now.astimezone(VIETNAM).date()
+    with db.write() as session:
+        create_user(session, email=LEADER, password=PASSWORD, role=Role.LEADER, now=now)
+        entered: dict[str, Any] = {"user": find_user(session, APPROVER), "now": now}
+        drive = open_drive_of(session, DEFAULT_KIND, now=now).id
+        province = GoalSubject(drive, GoalScope.RESIDENTS, area="62")
+        for subject, share in ((province, "50"), (GoalSubject(drive, GoalScope.STAFF), "100")):
+            deadline = (today + timedelta(days=5)).isoformat()
+            set_goal(session, subject, share=share, deadline=deadline, basis="", **entered)
+        for area in session.scalars(select(Area)).all():
+            people = "1200000" if area.code == "62" else "12000"
+            owners: dict[str, Any] = {"value": people, "as_of": "2020-08-01", "source": "Sở TT&TT"}
+            enter_denominator(session, province._replace(area=area.code), **owners, **entered)
+            for ago in range(7) if area.level is AreaLevel.DISTRICT else ():
+                figure = {
+                    "day": (today - timedelta(days=ago)).isoformat(),
+                    "installed": str(9_000 - 100 * ago),
+                }
+                enter_official(session, drive=drive, area=area.code, source="Sở TT&TT", **figure, **entered)
+
+
 # -- what is measured; each part leaves the database as it was, but for rows that were changed and changed back
 
 
@@ -181,18 +194,40 @@ def show_disk(on: Ground, runtime: Runtime, people: int) -> str:
     """Return the largest tables with their indexes."""
     with runtime.db.read() as session:
         rows = session.execute(_SIZES).all()
-    shown = [
-        [
-            name,
-            f"{count:,.0f}",
-            f"{table / GB:.2f}",
-            f"{indexes / GB:.2f}",
-            f"{(table + indexes) / count:.0f}",
-        ]
-        for name, count, table, indexes in rows
-    ]
+    shown = []
+    for name, count, table, indexes in rows:
+        sizes = f"{table / GB:.2f}", f"{indexes / GB:.2f}", f"{(table + indexes) / count:.0f}"
+        shown.append([name, f"{count:,.0f}", *sizes])
     whole = sum(table + indexes for _, _, table, indexes in rows) / GB
     return show(["table", "rows", "GB", "indexes, GB", "bytes a row"], shown) + f"\n\n{whole:.1f} GB in all"
+
+
+def time_claim(runtime: Runtime) -> float:
+    """Return the milliseconds to look up the streams, claim CLAIM messages and commit."""
+    settings = runtime.settings
+    renderer = Renderer(link_base=settings.link_base, cipher=LinkCipher(settings.keys_of(Purpose.LINKS)))
+    now = datetime.now(UTC)
+    started = time.perf_counter()
+    with runtime.db.read() as session:
+        stream = open_streams(session, now=now, is_live=False, quiet=NO_DAYS)[0]
+    with runtime.db.write() as session:
+        batch = claim(
+            session,
+            stream,
+            limit=CLAIM,
+            segments=float("inf"),
+            now=now,
+            lease_s=settings.lease_s,
+            worker="benchmark",
+            renderer=renderer,
+            price_vnd=settings.price_per_segment_vnd,
+            is_live=False,
+            quiet=NO_DAYS,
+            service_sender="LOA",
+        )
+    took = (time.perf_counter() - started) * 1000
+    assert len(batch.claims) + batch.skipped == CLAIM, "the outbox is empty"
+    return took
 
 
 def measure_claims(on: Ground, runtime: Runtime, people: int) -> str:
@@ -201,11 +236,11 @@ def measure_claims(on: Ground, runtime: Runtime, people: int) -> str:
         waiting, last = session.execute(
             text("SELECT (SELECT count(*) FROM outbox), (SELECT max(id) FROM attempts)")
         ).one()
-    took = [claims.time_claim(runtime) for _ in range(min(claims.CLAIMS, waiting // claims.CLAIM))]
+    took = [time_claim(runtime) for _ in range(min(CLAIMS, waiting // CLAIM))]
     with runtime.db.write() as session:
         for statement in _UNCLAIM:
             session.execute(text(statement), {"last": last} if ":last" in statement else {})
-    return show_times(f"ms for {claims.CLAIM} messages", {"a claim": took})
+    return show_times(f"ms for {CLAIM} messages", {"a claim": took})
 
 
 def measure_callbacks(on: Ground, runtime: Runtime, people: int) -> str:
@@ -232,7 +267,7 @@ def measure_pages(on: Ground, runtime: Runtime, people: int) -> str:
     lists = [f"MTTQ/{LIST}", *LISTS]
     took, first_count = pages.time_officers_pages(runtime, lists, people=people, times=TIMES)
     client = create_app(runtime.settings).test_client()
-    form = login_form("lanhdao0@loa.example", client.get("/login").text)
+    form = login_form(LEADER, client.get("/login").text)
     assert client.post("/login", data=form).status_code == 303
 
     def opening(path: str) -> pages.Ask:
@@ -241,7 +276,7 @@ def measure_pages(on: Ground, runtime: Runtime, people: int) -> str:
 
         return ask
 
-    took |= pages.time_pages({name: opening(path) for name, path in leaders.PAGES.items()}, TIMES)
+    took |= pages.time_pages({name: opening(path) for name, path in LEADERS_PAGES.items()}, TIMES)
     memory = getrusage(RUSAGE_SELF).ru_maxrss / 1024
     said.append(
         f"a process's first count, when it reads everybody: {first_count:.1f} s, {memory:,.0f} MB at most"
@@ -250,46 +285,16 @@ def measure_pages(on: Ground, runtime: Runtime, people: int) -> str:
 
 
 def measure_retention(on: Ground, runtime: Runtime, people: int) -> str:
-    """Clear a small campaign of long ago beside the large one, and preview the clearing of the large one."""
-    expired = min(EXPIRED, people // 10)
-    now = datetime.now(UTC)
-    with runtime.db.write() as session:
-        owner = session.scalar(select(ContactList.organisation_id).where(ContactList.name == LIST))
-        assert owner is not None
-        former = ContactList(organisation_id=owner, name=f"{now:%H:%M:%S.%f}", created_at=now)
-        session.add(former)
-        session.flush()
-        list_id, name = former.id, former.name
-    campaign = approve_campaign(runtime, lists=[name])
-    with runtime.db.write() as session:
-        last = session.execute(
-            text("SELECT greatest(max(phones.id), (SELECT max(id) FROM contacts)) FROM phones")
-        )
-        known = int(last.scalar_one())
-        ids = {"first": known + 1, "last": known + expired, "list": list_id, "campaign": campaign}
-        for statement in _EXPIRED:
-            session.execute(text(statement), {k: v for k, v in ids.items() if f":{k}" in statement})
-    began = time.monotonic()
-    result = clear_campaign(runtime, campaign, days=180, now=now)
-    took = time.monotonic() - began
-    assert result.people == expired, result
+    """Preview what clearing the large campaign would remove."""
     began = time.monotonic()
     with runtime.db.read() as session:
-        large = preview_clear(session, 1, days=180, now=now + timedelta(days=400))
-    return (
-        f"{result.people:,} people of a campaign of long ago: {took:.1f} s, {result.people / took:,.0f} a second\n"
-        f"told beforehand of the large one, {large.people:,} people: {time.monotonic() - began:.1f} s"
-    )
+        large = preview_clear(session, 1, days=180, now=datetime.now(UTC) + timedelta(days=400))
+    return f"told beforehand of {large.people:,} people: {time.monotonic() - began:.1f} s"
 
 
 def measure_backup(on: Ground, runtime: Runtime, people: int) -> str:
-    made = create_backup(
-        runtime.db,
-        on.folder / "backups",
-        secret_key=runtime.settings.secret_key,
-        keep=1,
-        now=datetime.now(UTC),
-    )
+    key, now = runtime.settings.secret_key, datetime.now(UTC)
+    made = create_backup(runtime.db, on.folder / "backups", secret_key=key, keep=1, now=now)
     memory = getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024
     return f"{made.size / GB:.2f} GB in {made.seconds:.0f} s, the largest program {memory:,.0f} MB"
 

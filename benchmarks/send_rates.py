@@ -1,7 +1,6 @@
 """Benchmark of sending: this project beside others, with the same gateway in the same run, by Twilio's interface or SMPP.
 
-`python -m benchmarks.send_rates --quick`    one worker at no latency beside our client's bare loop
-`python -m benchmarks.send_rates --profile`  where the worker's time goes
+`python -m benchmarks.send_rates` runs one worker without latency beside our client's bare loop; `make bench` compares all.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from benchmarks import gateway, profile
-from benchmarks.contestants import Run, kannel, loa, loop, queues
+from benchmarks import gateway
+from benchmarks.contestants import Run, kannel, loa, loop
 from benchmarks.gateway import Gateway
 from benchmarks.ground import Ground, ground, ready_to_send
 from benchmarks.measures import show, target
@@ -25,57 +24,41 @@ LATENCY_MS = 100
 # the first and last requests counts little.
 LONG = 30_000
 BARE, ONE, TWO, KANNEL = "our client, bare loop", "Loa, one worker", "Loa, two workers", "Kannel"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Input of a run. Each template is a database with as many waiting messages as are sent from it."""
-
-    on: Ground
-    templates: dict[int, tuple[str, int]]
-    scale: float
-
-    def size(self, messages: int) -> int:
-        """Return the scaled number of messages, in hundreds, at least one hundred."""
-        return max(1, round(messages * self.scale / 100)) * 100
+# Databases with as many waiting messages as are sent from them, by that number.
+Templates = dict[int, tuple[str, int]]
 
 
 @dataclass
 class Contestant:
     """System to compare.
 
-    `at_0` and `at_100` are the messages of a run without latency and at LATENCY_MS; slow systems get fewer.
+    `at_0` and `at_100` are the messages of a run without latency and at LATENCY_MS.
     """
 
     name: str
     at_0: int
     at_100: int
-    send: Callable[[Stage, Gateway, int], Run]
+    send: Callable[[Ground, Templates, Gateway, int], Run]
     limits_itself: bool = False  # its window is the limit; else the gateway refuses what is beyond it
     runs: dict[int, list[Run]] = field(default_factory=dict)
 
-    def size(self, latency_ms: int) -> int:
-        return self.at_100 if latency_ms else self.at_0
-
-    def rate(self, latency_ms: int) -> float | None:
-        runs = self.runs.get(latency_ms)
-        return median([run.per_second for run in runs]) if runs else None
+    def median(self, latency_ms: int, measure: Callable[[Run], float]) -> float | None:
+        """Return the median of a measure over the runs, None without any."""
+        return median(map(measure, runs)) if (runs := self.runs.get(latency_ms)) else None
 
 
-def _loa(workers: int, *, smpp: bool = False) -> Callable[[Stage, Gateway, int], Run]:
-    def send(stage: Stage, to: Gateway, messages: int) -> Run:
-        template, waiting = stage.templates[messages]
+def _loa(workers: int, *, smpp: bool = False) -> Callable[[Ground, Templates, Gateway, int], Run]:
+    def send(on: Ground, templates: Templates, to: Gateway, messages: int) -> Run:
+        template, waiting = templates[messages]
         # The account's limit is shared by all workers.
         in_flight = IN_FLIGHT // workers if to.limit else IN_FLIGHT
-        return loa.run(
-            stage.on, to, template, workers=workers, messages=waiting, in_flight=in_flight, smpp=smpp
-        )
+        return loa.run(on, to, template, workers=workers, messages=waiting, in_flight=in_flight, smpp=smpp)
 
     return send
 
 
-def _loop(client: str) -> Callable[[Stage, Gateway, int], Run]:
-    return lambda _stage, to, messages: loop.run(to, client, messages=messages, in_flight=IN_FLIGHT)
+def _loop(client: str) -> Callable[[Ground, Templates, Gateway, int], Run]:
+    return lambda _on, _templates, to, messages: loop.run(to, client, messages=messages, in_flight=IN_FLIGHT)
 
 
 def _kannel(at_100: int, *, smsc: str, limits_itself: bool = False) -> list[Contestant]:
@@ -84,38 +67,21 @@ def _kannel(at_100: int, *, smsc: str, limits_itself: bool = False) -> list[Cont
         print(f"Kannel is not installed and is left out: {kannel.HOW_TO_INSTALL}", file=sys.stderr)
         return []
 
-    def send(stage: Stage, to: Gateway, messages: int) -> Run:
-        return kannel.run(to, stage.on.folder, messages=messages, in_flight=IN_FLIGHT, smsc=smsc)
+    def send(on: Ground, _templates: Templates, to: Gateway, messages: int) -> Run:
+        return kannel.run(to, on.folder, messages=messages, in_flight=IN_FLIGHT, smsc=smsc)
 
     return [Contestant(KANNEL, 20_000, at_100, send, limits_itself)]
 
 
-def contestants() -> list[Contestant]:
-    """Return the systems that send by HTTP."""
-    return [
+def compare(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
+    """Run all systems by HTTP in turn, `rounds` times. Returns the table of medians, and the targets."""
+    field_ = [
         Contestant(ONE, 60_000, LONG, _loa(1)),
         Contestant(TWO, 60_000, LONG, _loa(2)),
         Contestant(BARE, 20_000, LONG, _loop("ours")),
         Contestant("twilio's async client, bare loop", 10_000, 5_000, _loop("library")),
-        Contestant(
-            "Celery, a task a message, 2 processes",
-            3_000,
-            100,
-            lambda stage, to, messages: queues.run_celery(stage.on, to, messages=messages),
-        ),
-        Contestant(
-            "RQ, a job a message, SimpleWorker",
-            600,
-            100,
-            lambda stage, to, messages: queues.run_rq(stage.on, to, messages=messages),
-        ),
         *_kannel(LONG, smsc="http"),
     ]
-
-
-def compare(on: Ground, *, rounds: int = 3, scale: float = 1.0) -> str:
-    """Run all systems by HTTP in turn, `rounds` times. Returns the table of medians, and the targets."""
-    field_ = contestants()
     _run_all(on, field_, rounds=rounds, scale=scale)
     return f"{_table(field_)}\n\n{_targets(field_, of_bare=0.85, of_kannel=(TWO, 1.8))}"
 
@@ -140,24 +106,24 @@ def _run_all(
     scale: float = 1.0,
     latencies: Sequence[int] = (0, LATENCY_MS),
 ) -> None:
+    def size(each: Contestant, latency_ms: int) -> int:
+        """Return the scaled number of messages, in hundreds, at least one hundred."""
+        return max(1, round((each.at_100 if latency_ms else each.at_0) * scale / 100)) * 100
+
     with ExitStack() as stack:
-        stage = Stage(on, {}, scale)
-        sizes = {
-            stage.size(each.size(ms)) for each in field_ if each.name.startswith("Loa") for ms in latencies
-        }
-        for size in sizes:
-            stage.templates[size] = stack.enter_context(ready_to_send(on, size))
+        ours = [each for each in field_ if each.name.startswith("Loa")]
+        sizes = {size(each, ms) for each in ours for ms in latencies}
+        templates = {count: stack.enter_context(ready_to_send(on, count)) for count in sizes}
         for _ in range(rounds):
             for latency_ms in latencies:
                 for each in field_:
-                    _run(stage, each, latency_ms)
+                    _run(on, templates, each, latency_ms, size(each, latency_ms))
 
 
-def _run(stage: Stage, each: Contestant, latency_ms: int) -> None:
-    messages = stage.size(each.size(latency_ms))
+def _run(on: Ground, templates: Templates, each: Contestant, latency_ms: int, messages: int) -> None:
     limit = IN_FLIGHT if latency_ms and not each.limits_itself else 0
-    with gateway.running(stage.on.gateway_program, latency_ms=latency_ms, limit=limit) as to:
-        run = each.send(stage, to, messages)
+    with gateway.running(on.gateway_program, latency_ms=latency_ms, limit=limit) as to:
+        run = each.send(on, templates, to, messages)
         if latency_ms:
             # The gateway's clock for all: from the arrival of the first message to the response to the last.
             stats = to.stats()
@@ -167,31 +133,31 @@ def _run(stage: Stage, each: Contestant, latency_ms: int) -> None:
 
 
 def _rate(field_: list[Contestant], name: str, latency_ms: int = 0) -> float | None:
-    return next((each.rate(latency_ms) for each in field_ if each.name == name), None)
+    found = (each.median(latency_ms, lambda run: run.per_second) for each in field_ if each.name == name)
+    return next(found, None)
+
+
+# What a table shows: title, latency, measure of a run, format.
+_COLUMNS: tuple[tuple[str, int, Callable[[Run], float], str], ...] = (
+    ("messages/s at 0 ms", 0, lambda run: run.per_second, ",.0f"),
+    ("CPU s/1,000", 0, lambda run: run.sender_cpu_per_1000, ".3f"),
+    ("with its servers", 0, lambda run: run.cpu_per_1000, ".3f"),
+    ("peak MB", 0, lambda run: run.peak_mb, ".0f"),
+    (f"messages/s at {LATENCY_MS} ms", LATENCY_MS, lambda run: run.per_second, ",.0f"),
+    ("of the limit", LATENCY_MS, lambda run: _of_limit(run.per_second), ".1%"),
+)
 
 
 def _table(field_: list[Contestant]) -> str:
     bare = _rate(field_, BARE) or float("nan")
-    head = ["", "messages/s at 0 ms", "of the bare loop", "CPU s/1,000", "with its servers", "peak MB"]
-    if is_late := any(LATENCY_MS in each.runs for each in field_):
-        head += [f"messages/s at {LATENCY_MS} ms", "of the limit", "CPU s/1,000 with its servers"]
     rows = []
-    for each in sorted(field_, key=lambda each: -(each.rate(0) or 0)):
-        runs, rate = each.runs[0], each.rate(0) or 0.0
-        row = [
-            each.name,
-            f"{rate:,.0f}",
-            f"{rate / bare:.2f}",
-            f"{median([run.sender_cpu_per_1000 for run in runs]):.3f}",
-            f"{median([run.cpu_per_1000 for run in runs]):.3f}",
-            f"{median([run.peak_mb for run in runs]):.0f}",
+    for each in sorted(field_, key=lambda each: -(_rate([each], each.name) or 0)):
+        shown = [
+            "" if (value := each.median(at, measure)) is None else f"{value:{form}}"
+            for _, at, measure, form in _COLUMNS
         ]
-        if is_late:
-            late = each.rate(LATENCY_MS) or 0.0
-            cost = median([run.cpu_per_1000 for run in each.runs[LATENCY_MS]])
-            row += [f"{late:,.0f}", f"{_of_limit(late):.1%}", f"{cost:.3f}"]
-        rows.append(row)
-    return show(head, rows)
+        rows.append([each.name, f"{(_rate([each], each.name) or 0) / bare:.2f}", *shown])
+    return show(["", "of the bare loop", *(title for title, *_ in _COLUMNS)], rows)
 
 
 def _of_limit(rate: float) -> float:
@@ -211,42 +177,19 @@ def _targets(field_: list[Contestant], *, of_bare: float | None, of_kannel: tupl
     return "\n".join(lines)
 
 
-# -- on its own
-
-
-def quick(on: Ground, *, messages: int, rounds: int, workers: int) -> str:
-    """Run the worker and the bare loop in turn, `rounds` times, without latency."""
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m benchmarks.send_rates", description=__doc__)
+    options.add_argument("--messages", type=int, default=20_000)
+    options.add_argument("--workers", type=int, default=1)
+    options.add_argument("--rounds", type=int, default=1)
+    given = options.parse_args()
     field_ = [
-        Contestant(BARE, messages, 0, _loop("ours")),
-        Contestant(f"Loa, {workers} worker(s)", messages, 0, _loa(workers)),
+        Contestant(BARE, given.messages, 0, _loop("ours")),
+        Contestant(f"Loa, {given.workers} worker(s)", given.messages, 0, _loa(given.workers)),
     ]
-    _run_all(on, field_, rounds=rounds, latencies=(0,))
-    return _table(field_)
-
-
-def watch(on: Ground, *, messages: int) -> str:
-    """Run one worker under py-spy and return its profile."""
-    stacks = on.folder / "stacks"
-    with ready_to_send(on, messages) as (template, waiting), gateway.running(on.gateway_program) as to:
-        run = loa.run(on, to, template, workers=1, messages=waiting, profile=stacks)
-    return f"{run.per_second:,.0f} messages/s while watched\n\n{profile.describe(stacks)}"
-
-
-def main(arguments: list[str] | None = None) -> None:
-    options = argparse.ArgumentParser(prog="python -m benchmarks.send_rates")
-    options.add_argument("--quick", action="store_true", help="one worker beside the bare loop")
-    options.add_argument("--profile", action="store_true", help="where the worker's time goes")
-    options.add_argument("--messages", type=int, default=20_000, help="with --quick and --profile")
-    options.add_argument("--workers", type=int, default=1, help="with --quick")
-    options.add_argument("--rounds", type=int, help="1 with --quick, else 3")
-    parsed = options.parse_args(arguments)
     with ground() as on:
-        if parsed.profile:
-            print(watch(on, messages=max(parsed.messages, 40_000)))
-        elif parsed.quick:
-            print(quick(on, messages=parsed.messages, rounds=parsed.rounds or 1, workers=parsed.workers))
-        else:
-            print(compare(on, rounds=parsed.rounds or 3))
+        _run_all(on, field_, rounds=given.rounds, latencies=(0,))
+    print(_table(field_))
 
 
 if __name__ == "__main__":

@@ -20,12 +20,10 @@ from sqlalchemy import text
 from twilio.request_validator import RequestValidator
 
 from benchmarks.__main__ import machine
-from benchmarks.callbacks import server
-from benchmarks.campaign_data import campaign_of
-from benchmarks.ground import AUTHOR, Ground, ground
-from benchmarks.load import Seen, log_in, look
+from benchmarks.ground import AUTHOR, Ground, ground, server
 from benchmarks.measures import percentile, show_times, target, wait_until
-from benchmarks.readers import token_in
+from benchmarks.province import campaign_of
+from benchmarks.readers import Seen, log_in, look, token_in
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.understand import understand
 from deploy.redis_server import find_port
@@ -55,7 +53,7 @@ def run(on: Ground, *, replies: int, seconds: float) -> int:
     port = find_port()
     with campaign_of(on, replies, sent_of=1, state="delivered") as (url, runtime):
         settings = on.settings(url, PUBLIC_BASE_URL=f"http://127.0.0.1:{port}")
-        with server(settings, "asgi:app", on, port=port) as processes:
+        with server(settings, on, port=port) as processes:
             for queue in ("inbound", "default"):
                 processes.start("worker", "--queues", queue)
             processes.start("scheduler")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -32,11 +29,10 @@ def run(
     messages: int,
     in_flight: int = 100,
     smpp: bool = False,
-    profile: Path | None = None,
 ) -> Run:
     """Send the `messages` in a copy of `template`, timed until every outcome is recorded.
 
-    Over SMPP with `smpp`, else by Twilio's interface. With `profile`, py-spy writes the stacks of the first worker to that file.
+    Over SMPP with `smpp`, else by Twilio's interface.
     """
     on.flush_redis()
     with on.database(template) as url:
@@ -53,12 +49,9 @@ def run(
             pids = [process.pid for process in started]
             _warm_up(runtime, workers)
             before, served = cpu_s(pids), cpu_s(on.server_pids())
-            watcher = _watch(pids[0], profile) if profile else None
             seconds = _send(runtime, gateway, messages)
             senders, servers = cpu_s(pids) - before, cpu_s(on.server_pids()) - served
             memory = peak_mb(pids)
-            if watcher:
-                watcher.wait()
         finally:
             processes.stop()
             runtime.close()
@@ -105,13 +98,3 @@ def _send(runtime: Runtime, gateway: Gateway, messages: int) -> float:
     stats = gateway.stats()
     assert stats.accepted == stats.distinct == messages, stats
     return seconds
-
-
-def _watch(pid: int, profile: Path) -> subprocess.Popen[bytes]:
-    program = Path(sys.executable).with_name("py-spy")
-    command = [program, "record", "--pid", str(pid), "--format", "raw", "--rate", "200", "--threads"]
-    return subprocess.Popen(
-        [*command, "--duration", "5", "--gil", "--output", str(profile)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )

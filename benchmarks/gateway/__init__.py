@@ -49,18 +49,8 @@ class Gateway:
         """Address of the same gateway as an operator's centre."""
         return f"smpp://bench:bench@{self.url.removeprefix('http://')}"
 
-    @property
-    def per_second(self) -> float | None:
-        """Maximum messages per second by its latency and limit, or None."""
-        return self.limit * 1000 / self.latency_ms if self.latency_ms and self.limit else None
-
     def stats(self) -> Stats:
         return Stats(**json.loads(self._get("_stats")))
-
-    def ledger(self) -> dict[int, int]:
-        """Return the accepted messages by calendar second (Unix time)."""
-        pairs = (line.split() for line in self._get("_ledger").splitlines())
-        return {int(second): int(accepted) for second, accepted in pairs}
 
     def wait_for(self, accepted: int, *, seconds: float, look_every_s: float = 0.05) -> Stats:
         """Wait until so many messages are accepted. Raises TimeoutError."""

@@ -8,7 +8,6 @@
    SMPP 3.4               on the same port, told by its first byte: bind, submit_sm (an id, LATENCY_MS later; "throttled"
                           while IN_FLIGHT are under way), enquire_link, unbind; no receipts
    GET /_stats            accepted, distinct numbers, throttled, most under way, first and last (Unix time)
-   GET /_ledger           a line for each calendar second: Unix time, accepted
 */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FDS = 8192, REQUEST = 16384, SECONDS = 86400, SEEN = 1 << 23 };
+enum { FDS = 8192, REQUEST = 16384, SEEN = 1 << 23 };
 
 struct connection {
     char in[REQUEST];
@@ -43,8 +42,7 @@ static unsigned generations[FDS];
 static struct waiting queue[FDS];
 static unsigned head, tail; /* every wait is as long, so the first in is the first due */
 static uint64_t *seen;      /* hashes of the numbers */
-static uint32_t per_second[SECONDS];
-static int64_t started, first, last, latency_ns;
+static int64_t first, last, latency_ns;
 static long accepted, distinct_numbers, throttled, most, under_way, limit;
 static int poller, timer;
 
@@ -111,22 +109,15 @@ static void count(const char *to, const char *end) {
     last = now(CLOCK_REALTIME);
     if (!first) first = last;
     accepted++;
-    int64_t second = last / 1000000000 - started;
-    if (second >= 0 && second < SECONDS) per_second[second]++;
     if (to < end && distinct_numbers < SEEN / 2) remember(to, end);
 }
 
-static void tell(int fd, int ledger) {
-    static char body[1 << 20];
-    int n = 0;
-    if (!ledger)
-        n = snprintf(body, sizeof body,
+static void tell(int fd) {
+    static char body[256];
+    int n = snprintf(body, sizeof body,
                      "{\"accepted\": %ld, \"distinct\": %ld, \"throttled\": %ld, \"most\": %ld, "
                      "\"first\": %.6f, \"last\": %.6f}\n",
                      accepted, distinct_numbers, throttled, most, first / 1e9, last / 1e9);
-    for (int i = 0; ledger && i < SECONDS && n < (int)sizeof body - 64; i++)
-        if (per_second[i])
-            n += snprintf(body + n, 64, "%lld %u\n", (long long)started + i, per_second[i]);
     answer(fd, "200 OK", "text/plain", body, n);
 }
 
@@ -134,7 +125,7 @@ static void handle(int fd, const char *text, int size) {
     struct connection *c = connections[fd];
     const char *end = text + size;
     if (strncmp(text, "GET /_", 6) == 0) {
-        tell(fd, strncmp(text, "GET /_ledger", 12) == 0);
+        tell(fd);
         return;
     }
     c->kind = strncmp(text, "GET /send?", 10) == 0 ? 'K' : strncmp(text, "POST ", 5) == 0 ? 'T' : 0;
@@ -320,7 +311,6 @@ int main(int argc, char **argv) {
     if (argc != 4) { fputs("gateway PORT LATENCY_MS IN_FLIGHT\n", stderr); return 2; }
     latency_ns = atol(argv[2]) * 1000000LL;
     limit = atol(argv[3]);
-    started = time(NULL);
     seen = calloc(SEEN, sizeof *seen);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])),

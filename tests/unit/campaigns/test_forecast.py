@@ -11,7 +11,6 @@ from benchmarks.forecast_scores import (
     START,
     quantiles_of_model,
     quantiles_of_pace,
-    quantiles_of_shares,
     score,
     simulate,
 )
@@ -35,14 +34,12 @@ def ask(days: list[tuple[date, int]], *, ahead: int | None = 10, **more: object)
     return forecast_goal(days, [Wave(START, 10_000)], **given)  # type: ignore[arg-type]
 
 
-def test_80_of_100_drives_end_within_the_range_and_the_error_is_smaller_than_that_of_simpler_ways() -> None:
+def test_80_of_100_drives_end_within_the_range_and_the_error_is_smaller_than_that_of_carrying_on() -> None:
     # The parameters were chosen on the seeds 0 to 39; docs/performance.md has 1,000 drives.
     drives = [simulate(shape, seed) for shape in SHAPES for seed in range(500, 520)]
-    ours, shares, pace = (
-        score(way, drives) for way in (quantiles_of_model, quantiles_of_shares, quantiles_of_pace)
-    )
+    ours, pace = (score(way, drives) for way in (quantiles_of_model, quantiles_of_pace))
     assert 0.7 <= ours.coverage <= 0.9
-    assert ours.crps < 0.8 * min(shares.crps, pace.crps)
+    assert ours.crps < 0.7 * pace.crps
 
 
 def test_one_verdict_follows_from_the_numbers() -> None:
