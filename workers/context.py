@@ -15,10 +15,12 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import uvloop
@@ -133,26 +135,36 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 # need only keep up.
 DATABASE_PROCESS_NICENESS = 5
 P = ParamSpec("P")
+Call = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class DatabaseProcess:
-    """Process for database calls, with its own runtime. It outlives the jobs and runs one call at a time."""
+    """Process for database calls, with its own runtime. It outlives the jobs and runs one call at a time.
+
+    A pool of `concurrent.futures` does not do: it holds the writing end of its answers itself, so that a process that is
+    killed in the middle of an answer leaves it reading for ever, and every later call waiting.
+    """
 
     def __init__(self) -> None:
-        self._pool: ProcessPoolExecutor | None = None
+        # Calls wait here for their turn. This one thread alone knows the process, but for the first start.
+        self._calls = ThreadPoolExecutor(1, "database-calls")
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
 
     def start(self) -> None:
         """Start the process by a fork, so that it shares the memory of what is loaded.
 
         Call it while this process has no other thread and no connection.
         """
-        self._pool = self._open("fork")
-        self._pool.submit(os.getpid).result()
+        self._open("fork")
 
-    def _open(self, method: str) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            1, mp_context=get_context(method), initializer=_initialise, initargs=(os.getpid(),)
-        )
+    def _open(self, method: str) -> Connection:
+        context = get_context(method)
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, os.getpid()))  # type: ignore[attr-defined]
+        self._process.start()
+        theirs.close()  # so that its end is the end of the connection
+        return self._connection
 
     async def __call__(
         self, function: Callable[Concatenate[Runtime, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -162,28 +174,34 @@ class DatabaseProcess:
         Raises BackendUnavailable if the database or Redis is unavailable, or the process ended during the
         call.
         """
-        if self._pool is None:
-            self._pool = self._open("spawn")  # a fork would copy the locks that other threads hold
-        pool = self._pool
+        call = (function, args, kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._calls, self._pass_on, call)
+
+    def _pass_on(self, call: Call) -> Any:
+        # A fork would copy the locks that other threads hold.
+        connection = self._connection or self._open("spawn")
         try:
-            answer = asyncio.get_running_loop().run_in_executor(pool, _call, function, args, kwargs)
-            if pool._broken:
-                # Python 3.11 loses a call that is passed on just while the pool learns that its process has ended.
-                answer.cancel()
-                raise BrokenProcessPool
-            return await answer
-        except BrokenProcessPool as error:
+            connection.send(call)
+            answer, error = connection.recv()
+        except (EOFError, OSError) as ended:
             # Killed from outside. What it had claimed is recovered when the leases expire.
-            if self._pool is pool:
-                pool.shutdown(wait=False)
-                self._pool = None
-            raise BackendUnavailable(type(error).__name__) from error
+            self._close()
+            raise BackendUnavailable(type(ended).__name__) from ended
+        if error:
+            raise error
+        return answer
 
     def end(self) -> None:
         """End the process; the next call starts another."""
-        if self._pool:
-            self._pool.shutdown()
-            self._pool = None
+        self._calls.submit(self._close).result()
+
+    def _close(self) -> None:
+        if self._process and self._connection:
+            with suppress(OSError):
+                self._connection.send(None)
+            self._connection.close()
+            self._process.join()
+            self._process = self._connection = None
 
 
 @cache
@@ -192,8 +210,8 @@ def database_process() -> DatabaseProcess:
     return DatabaseProcess()
 
 
-def _initialise(parent: int) -> None:
-    """Set up the database process of the worker with the process id `parent`.
+def _serve(calls: Connection, parent: int) -> None:
+    """Answer the calls of the worker with the process id `parent`: with what was returned, or with the error.
 
     It ignores signals: the worker alone is asked to stop, and ends this process when everything is recorded.
     """
@@ -206,7 +224,11 @@ def _initialise(parent: int) -> None:
     os.nice(DATABASE_PROCESS_NICENESS)
     runtime()
     freeze_loaded_objects()
-
-
-def _call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return call_backend(runtime(), function, *args, **kwargs)
+    while call := calls.recv():
+        function, args, kwargs = call
+        answer, error = None, None
+        try:
+            answer = call_backend(runtime(), function, *args, **kwargs)
+        except Exception as raised:
+            error = raised
+        calls.send((answer, error))

@@ -9,22 +9,22 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, process
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from campaigns.delivery.send_messages import BackendUnavailable
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
+from outreach.runtime import Runtime
 from simulator.testing import RunningSimulator
 from tests.support.processes import ROOT, QuickProcesses, environment_of
 from tests.support.world import World, number
-from workers.context import DatabaseProcess
+from workers import context
 
 MESSAGES = 1000
 
@@ -124,25 +124,50 @@ def test_a_database_process_killed_in_the_middle_is_followed_by_another(
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
 
 
-def test_a_call_passed_on_while_the_database_process_ends_is_refused_and_does_not_wait_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
+def end_at_once(_runtime: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_in_the_middle_of_the_answer(_runtime: object) -> bytes:
+    """Return an answer whose length is told and which never comes, as that of a process killed while it writes."""
+    write, written = Connection._send, []  # type: ignore[attr-defined]
+
+    def write_once(connection: Connection, data: bytes) -> None:
+        if written:
+            end_at_once(None)
+        written.append(data)
+        write(connection, data)
+
+    Connection._send = write_once  # type: ignore[attr-defined]
+    return bytes(100_000)
+
+
+def name_itself(_runtime: object) -> int:
+    return os.getpid()
+
+
+@pytest.mark.parametrize("end", [None, end_at_once, end_in_the_middle_of_the_answer])
+def test_calls_of_a_database_process_that_ends_are_refused_and_the_next_one_is_answered_by_another(
+    monkeypatch: pytest.MonkeyPatch, end: Callable[[Runtime], object] | None
 ) -> None:
-    database = DatabaseProcess()
-    pool = database._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-    pid = pool.submit(os.getpid).result()
+    monkeypatch.setattr(context, "get_context", lambda _: get_context("fork"))  # loads nothing again
+    monkeypatch.setattr(context, "runtime", lambda: None)
+    database = context.DatabaseProcess()
 
-    class PassedOnLate(process._WorkItem):  # type: ignore[misc, type-arg]
-        def __init__(self, *given: Any) -> None:
-            super().__init__(*given)
-            os.kill(pid, signal.SIGKILL)
-            ends = time.monotonic() + 60
-            while not pool._broken and time.monotonic() < ends:
-                time.sleep(0.01)
-            time.sleep(0.2)  # it has told all calls that it knows
+    async def call() -> tuple[int, list[object], int]:
+        first = await database(name_itself)
+        if end is None:  # killed while it had nothing to do
+            os.kill(first, signal.SIGKILL)
+        calls = [database(end or name_itself), *(database(name_itself) for _ in range(3))]
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 30)
+        return first, list(outcomes), await database(name_itself)
 
-    monkeypatch.setattr(process, "_WorkItem", PassedOnLate)
-    with pytest.raises(BackendUnavailable):
-        asyncio.run(asyncio.wait_for(database(time.sleep, 0), 30))  # type: ignore[arg-type]
+    first, (refused, *others), last = asyncio.run(call())
+    database.end()
+    assert isinstance(refused, BackendUnavailable)
+    assert all(isinstance(each, BackendUnavailable) or each == last for each in others)
+    assert last != first
+    assert not Path(f"/proc/{last}").exists()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
