@@ -16,8 +16,10 @@ from pathlib import Path
 from tests.lists.files import ListFile
 from tests.lists.scores import Score, check_file, samples
 from tests.lists.shapes_bare import bare_files
+from tests.lists.shapes_habits import habit_files
 from tests.lists.shapes_office import office_files
 from tests.lists.shapes_other import other_files
+from tests.lists.shapes_tables import table_files
 
 LEAST_SHARE = 0.99
 
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     show = "--show" in arguments
     words = [argument for argument in arguments if not argument.startswith("-")]
     by_shape: dict[str, Score] = defaultdict(Score)
-    files: list[ListFile] = [*office_files(), *other_files(), *bare_files()]
+    files: list[ListFile] = [*office_files(), *other_files(), *bare_files(), *table_files(), *habit_files()]
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             if all(word not in f"{file.shape} {file.name}" for word in words) and words:
@@ -40,11 +42,14 @@ def main(arguments: Sequence[str]) -> int:
             by_shape["samples"].add(check_file(path, expected, show))
     total = Score()
     for shape, score in by_shape.items():
-        print(f"{shape:32} {score.right:5} of {score.rows:5} right, {score.wrong_ok} wrong numbers called ok")
+        print(
+            f"{shape:32} {score.right:5} of {score.rows:5} right, {score.wrong_ok} wrong numbers called ok, {score.wrong_names} wrong names"
+        )
         total.add(score)
     share = total.right / total.rows
     print(
-        f"{'all':32} {total.right:5} of {total.rows:5} right ({share:.1%}), {total.wrong_ok} wrong numbers called ok"
+        f"{'all':32} {total.right:5} of {total.rows:5} right ({share:.1%}), {total.wrong_ok} wrong numbers called ok,"
+        f" {total.wrong_names} wrong names"
     )
     return int(share < LEAST_SHARE or total.wrong_ok > 0)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import docx
 import xlsxwriter
 import xlwt
 
@@ -41,6 +42,7 @@ class ListTable:
     rows: list[list[Cell]] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
     expected: list[Expected] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)  # rows that the sheet does not show, of XLSX
 
     def add(self, *cells: Cell, expected: Expected | None = None) -> None:
         """Add a row; one that holds a person has what is expected of it."""
@@ -111,6 +113,8 @@ def write_xlsx(path: Path, sheets: Sequence[ListTable]) -> None:
         out = book.add_worksheet(sheet.name)
         for r, c, last_r, last_c in sheet.merges:
             out.merge_range(r, c, last_r, last_c, "")
+        for r in sheet.hidden:
+            out.set_row(r, None, None, {"hidden": True})
         for r, row in enumerate(sheet.rows):
             for c, cell in enumerate(row):
                 match cell:
@@ -147,10 +151,38 @@ def write_xls(path: Path, sheets: Sequence[ListTable]) -> None:
     book.save(str(path))
 
 
+def document(shape: str, name: str, *tables: ListTable) -> ListFile:
+    """A Word document with tables between a letterhead and signatures."""
+
+    def write(path: Path) -> None:
+        text = docx.Document()
+        text.add_paragraph("UBND XÃ ĐĂK MAR\tCỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM")
+        text.add_paragraph("DANH SÁCH HỘI VIÊN")
+        for sheet in tables:
+            table = text.add_table(len(sheet.rows), max(map(len, sheet.rows)))
+            for r, c, last_r, last_c in sheet.merges:
+                table.cell(r, c).merge(table.cell(last_r, last_c))
+            for r, row in enumerate(sheet.rows):
+                for c, cell in enumerate(row):
+                    if cell not in (None, ""):
+                        table.cell(r, c).text = str(cell)
+            text.add_paragraph("Tổng cộng: 14 người. Người lập: Y Hyar, ĐT 0905 000 319")
+        text.save(str(path))
+
+    return ListFile(shape, name, write, tuple(e for sheet in tables for e in sheet.expected))
+
+
 _ODS = (
     'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
     'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
-    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+    'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" '
+    'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"'
+)
+_ODS_STYLES = (
+    "<office:automatic-styles>"
+    '<style:style style:name="T1" style:family="text"><style:text-properties style:text-line-through-style="solid"/></style:style>'
+    '<style:style style:name="ce1" style:family="table-cell">'
+    '<style:text-properties style:text-line-through-style="solid"/></style:style></office:automatic-styles>'
 )
 
 
@@ -160,6 +192,15 @@ def write_ods(path: Path, sheets: Sequence[ListTable]) -> None:
     def cell(value: Cell) -> str:
         if value in (None, ""):
             return "<table:table-cell/>"
+        if isinstance(value, Struck):
+            style = "" if value.new else ' table:style-name="ce1"'
+            old = (
+                f'<text:span text:style-name="T1">{escape(value.old)}</text:span>'
+                if value.new
+                else escape(value.old)
+            )
+            content = f"<text:p>{old}{escape(value.new)}</text:p>"
+            return f'<table:table-cell{style} office:value-type="string">{content}</table:table-cell>'
         if isinstance(value, int | float):
             return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>{value}</text:p></table:table-cell>'
         return f'<table:table-cell office:value-type="string"><text:p>{escape(str(value))}</text:p></table:table-cell>'
@@ -181,6 +222,6 @@ def write_ods(path: Path, sheets: Sequence[ListTable]) -> None:
         )
         archive.writestr(
             "content.xml",
-            f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {_ODS}><office:body>'
+            f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {_ODS}>{_ODS_STYLES}<office:body>'
             f"<office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>",
         )

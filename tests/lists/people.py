@@ -120,6 +120,7 @@ class Expected:
     numbers: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset({"ok"})
     warning: str = ""
+    name: str = ""  # what a message may say
 
 
 OK = frozenset({"ok"})
@@ -129,7 +130,7 @@ REJECT = frozenset({"reject"})
 
 def ok(*people: Person, warning: str = "") -> Expected:
     """A row whose numbers are certain."""
-    return Expected(frozenset(person.e164 for person in people), OK, warning)
+    return Expected(frozenset(person.e164 for person in people), OK, warning, people[0].name)
 
 
 def review(*people: Person) -> Expected:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from outreach.imports.list_reader import check_list
 from outreach.rules.errors import LoaError
+from outreach.rules.identity import name_key
 from outreach.rules.list_rows import CheckedRow
 from tests.lists.people import Expected
 from tests.support.places import KONTUM_2020
@@ -27,12 +28,14 @@ class Score:
     rows: int = 0
     right: int = 0
     wrong_ok: int = 0
+    wrong_names: int = 0
 
     def add(self, other: Score) -> None:
         """Add another score to this one."""
         self.rows += other.rows
         self.right += other.right
         self.wrong_ok += other.wrong_ok
+        self.wrong_names += other.wrong_names
 
 
 def is_right(row: CheckedRow, expected: Expected) -> bool:
@@ -46,6 +49,12 @@ def is_right(row: CheckedRow, expected: Expected) -> bool:
 def is_wrong_number(row: CheckedRow, expected: Expected) -> bool:
     """Whether a number that is not this row's was called ok."""
     return row.phone.status.value == "ok" and not set(row.phone.numbers) <= expected.numbers
+
+
+def is_wrong_name(row: CheckedRow, expected: Expected) -> bool:
+    """Whether a message to this row would bear a name that is not this person's."""
+    is_ok = row.phone.status.value == "ok"
+    return is_ok and expected.name != "" and name_key(row.name) != name_key(expected.name)
 
 
 def align(
@@ -85,8 +94,9 @@ def check_file(path: Path, expected: Sequence[Expected], show: bool = False) -> 
     for row, wanted in align(rows, expected):
         right = bool(row and wanted and is_right(row, wanted))
         wrong = bool(row and is_wrong_number(row, wanted or nothing))
-        score.add(Score(1, right, wrong))
-        if show and not right:
+        misnamed = bool(row and wanted and is_wrong_name(row, wanted))
+        score.add(Score(1, right, wrong, misnamed))
+        if show and (misnamed or not right):
             print(f"  {path.name}: {wanted} / {row and (row.line, row.name, row.phone_text, row.phone)}")
     return score
 
