@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, tee
 from pathlib import Path
 
 from outreach.imports.file_reader import HiddenContent, RawSheet
@@ -25,20 +25,30 @@ from outreach.rules.list_columns import (
     ROWS_SEARCHED,
     Header,
     begins_table,
-    count_known_labels,
     find_header,
     find_next_header,
     no_phone_column,
 )
 from outreach.rules.list_rows import CheckedRow, RowReader
+from outreach.rules.list_tables import (
+    MOST_LYING,
+    Line,
+    is_lying,
+    is_pasted,
+    join_lines,
+    split_lines,
+    tables_beside,
+    turn,
+    without_struck,
+)
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
-from outreach.rules.phone_texts import split_line
 
 SKIPPED = "left out"  # instead of a header line: do not import this sheet; of a row: leave it out
 TAKEN = "taken"  # of a row for review: what was read is right
 # A key of the corrections: the list has no numbers, its people are visited.
 WITHOUT_NUMBERS = "without numbers"
+PLACE_OF_FILE = "place of file"  # another: `commune` and `village` of people whose rows and titles name none
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,79 +58,87 @@ class ListSheet:
     `header` is None if the sheet is no list of people; `line` is the header's row, 0 if there is no header
     row. `first` are the first rows, header and titles included; `rows` are those below the header. Blank rows
     are left out; every other row has its number as a spreadsheet counts. `is_left_out`: an officer chose not
-    to import it.
+    to import it. `is_turned`: the sheet lies on its side; rows are numbered as they stand once it is turned.
     """
 
     name: str
-    header: Header | None
-    line: int
-    first: list[tuple[int, Row]]
-    rows: Iterator[tuple[int, Row]]
+    rows: Iterator[Line]
     merged: frozenset[tuple[int, int]]
     struck: Mapping[tuple[int, int], str]
+    header: Header | None = None
+    line: int = 0
+    first: list[Line] = field(default_factory=list)
     is_left_out: bool = False
+    is_turned: bool = False
 
 
 def read_list_sheets(
     path: Path, corrected: Mapping[str, Mapping[str, str]], unseen: HiddenContent | None = None
 ) -> Iterator[ListSheet]:
-    """Yield each visible sheet in order, to be read before the next is asked for.
+    """Yield each table of each visible sheet in order, to be read before the next is asked for.
 
     `corrected` is what an officer corrected: the columns, by the header's signature, and the header's line or
     SKIPPED, by `line_key`. Raises BadList as `read_sheets` does.
     """
-    for sheet in read_sheets(path, unseen):
-        numbered: Iterator[tuple[int, Row]] = (
-            (line, row) for line, row in enumerate(sheet.rows, 1) if _is_filled(row)
-        )
-        first_rows = list(islice(numbered, ROWS_SEARCHED))
-        fonts = _fonts([row for _, row in first_rows])
-        if fonts:
-            first_rows = [(line, _convert(row, fonts)) for line, row in first_rows]
-            numbered = _converted(numbered, fonts)
-        chosen = corrected.get(line_key(sheet.name), {}).get("line")
-        if sheet.name and chosen is None and _is_pasted([row for _, row in first_rows]):
-            first_rows = [*_split_lines(first_rows, sheet.struck)]
-            numbered = _split_lines(numbered, sheet.struck)
-            sheet = RawSheet(sheet.name, numbered)
-        header = find_header([row for _, row in first_rows], corrected, at=_index_of(chosen, first_rows))
-        below = first_rows[header.first_row :] if header else []
-        line = _line_of(header, first_rows) if header else 0
-        yield ListSheet(
-            sheet.name,
-            header,
-            line,
-            first_rows,
-            chain(below, numbered),
-            sheet.merged,
-            sheet.struck,
-            chosen == SKIPPED,
-        )
+    for raw in read_sheets(path, unseen):
+        rows: Iterator[Line] = ((line, row) for line, row in enumerate(raw.rows, 1) if _is_filled(row))
+        first = list(islice(rows, ROWS_SEARCHED))
+        if fonts := _fonts([row for _, row in first]):
+            first = [(line, _convert(row, fonts)) for line, row in first]
+            rows = _converted(rows, fonts)
+        for table in _tables(raw, first, rows, is_chosen=line_key(raw.name) in corrected):
+            chosen = corrected.get(line_key(table.name), {}).get("line")
+            first = list(islice(table.rows, ROWS_SEARCHED))
+            header = find_header([row for _, row in first], corrected, at=_index_of(chosen, first))
+            below = first[header.first_row :] if header else []
+            yield replace(
+                table,
+                header=header,
+                line=_line_of(header, first) if header else 0,
+                first=first,
+                rows=chain(below, table.rows),
+                is_left_out=chosen == SKIPPED,
+            )
 
 
-def _is_pasted(rows: Sequence[Row]) -> bool:
-    """Check for a sheet with name and number in one cell in most rows, as pasted from a chat, and no headings."""
-    people = numbered = 0
-    for row in rows:
-        if count_known_labels(row) > 1:
-            return False
-        texts = [text for cell in row if isinstance(cell, str) and (text := cell_text(cell))]
-        lines = [(text, parts) for text in texts if (parts := split_line(text))]
-        people += any(
-            " " in name and name in text.partition(phone)[0] for text, (_, name, phone, _) in lines if phone
-        )
-        numbered += any(not phone for _, (_, _, phone, _) in lines)
-    return people > 1 and 3 * people > len(rows) and 2 * (people + numbered) > len(rows)
+def _tables(
+    raw: RawSheet, first: Sequence[Line], rows: Iterator[Line], *, is_chosen: bool
+) -> Iterator[ListSheet]:
+    """Yield the tables of a sheet, each standing upright; those beside each other from left to right."""
+    found = [row for _, row in first]
+    table = ListSheet(raw.name, chain(first, rows), raw.merged, raw.struck)
+    if raw.name and not is_chosen and is_pasted(found):
+        yield replace(table, rows=split_lines(table.rows, raw.struck), merged=frozenset(), struck={})
+    elif is_lying(found):
+        kept = without_struck(islice(table.rows, MOST_LYING), raw.struck)
+        turned = iter([*enumerate(turn([row for _, row in kept]), 1)])
+        yield replace(table, rows=turned, merged=frozenset(), struck={}, is_turned=True)
+    elif beside := tables_beside(found):
+        for copy, columns in zip(tee(table.rows, len(beside)), beside, strict=True):
+            yield _cut_out(replace(table, rows=copy), columns)
+    else:
+        yield table
 
 
-def _split_lines(
-    rows: Iterable[tuple[int, Row]], struck: Mapping[tuple[int, int], str]
-) -> Iterator[tuple[int, Row]]:
-    """Yield each row of a pasted sheet as running number, name, phone and the rest, without what is struck through."""
-    for line, row in rows:
-        texts = (struck.get((line, at), cell_text(cell)) for at, cell in enumerate(row))
-        text = "\t".join(filter(None, texts))
-        yield line, split_line(text) or [text]
+def _cut_out(table: ListSheet, columns: range) -> ListSheet:
+    """Return the columns of a sheet as a table of its own; its name says which, but for the first."""
+    start, end = columns.start, columns.stop
+    cut = ((line, row[start:end]) for line, row in table.rows)
+    return replace(
+        table,
+        name=f"{table.name} {column_letters(start)}:{column_letters(end - 1)}".strip()
+        if start
+        else table.name,
+        rows=((line, row) for line, row in cut if _is_filled(row)),
+        merged=frozenset((line, at - start) for line, at in table.merged if at in columns),
+        struck={(line, at - start): kept for (line, at), kept in table.struck.items() if at in columns},
+    )
+
+
+def column_letters(position: int) -> str:
+    """Return a column as a spreadsheet names it: A for 0, AA for 26."""
+    before, letter = divmod(position, 26)
+    return (column_letters(before - 1) if before else "") + chr(ord("A") + letter)
 
 
 def _title_of(sheet: ListSheet) -> str:
@@ -221,44 +239,60 @@ def check_list(
     count = 0
     has_phones = is_without = bool(corrected and WITHOUT_NUMBERS in corrected)
     labels: tuple[str, ...] = ()
+    place = corrected.get(PLACE_OF_FILE, {}) if corrected else {}
     for sheet in read_list_sheets(path, corrected or {}):
         if sheet.is_left_out:
             continue
         if sheet.header is None:
-            rows = (tuple(map(cell_text, row)) for _, row in sheet.first)
-            labels = labels if count else max((labels, *rows), key=_filled)
+            lines = (tuple(map(cell_text, row)) for _, row in sheet.first)
+            labels = labels if count else max((labels, *lines), key=_filled)
             continue
         if not sheet.header.phones:
             labels = sheet.header.labels
             if not sheet.name and not is_without:  # a text file has no other sheet
                 break
         has_phones = has_phones or bool(sheet.header.phones)
-        reader = _reader(sheet, sheet.header, gazetteer)
         said = corrected.get(rows_key(sheet.name), {}) if corrected else {}
-        ahead: deque[tuple[int, Row]] = deque()
-        while numbered := ahead.popleft() if ahead else next(sheet.rows, None):
-            line, row = numbered
-            if not reader.has_digits(row) and begins_table(row):
-                if tuple(map(cell_text, row)) != reader.header.labels:
-                    ahead.extend(islice(sheet.rows, max(ROWS_OF_TABLE - len(ahead), 0)))
-                    header = find_next_header([row, *(row for _, row in ahead)])
-                    for _ in range(header.first_row - 1):
-                        ahead.popleft()
-                    reader = _reader(sheet, header, gazetteer)
-                continue
-            person = reader.read(row, line=line, number=count + 1)
-            of_row = said.get(str(line)) if said else None
-            if person is not None and of_row != SKIPPED:
-                count += 1
-                yield person if of_row is None else _as_said(person, of_row)
+        for header, rows in _tables_below(sheet, sheet.header):
+            reader = RowReader(
+                header,
+                gazetteer,
+                sheet=sheet.name,
+                merged=sheet.merged,
+                title=place.get("commune") or _title_of(sheet),
+                village=place.get("village", ""),
+                struck=sheet.struck,
+            )
+            for line, row in join_lines(rows, header):
+                person = reader.read(row, line=line, number=count + 1)
+                of_row = said.get(str(line)) if said else None
+                if person is not None and of_row != SKIPPED:
+                    count += 1
+                    yield person if of_row is None else _as_said(person, of_row)
     if not has_phones:
         raise no_phone_column(labels) if any(labels) else BadList("file_without_rows", name=path.name)
 
 
-def _reader(sheet: ListSheet, header: Header, gazetteer: Gazetteer) -> RowReader:
-    return RowReader(
-        header, gazetteer, sheet=sheet.name, merged=sheet.merged, title=_title_of(sheet), struck=sheet.struck
-    )
+def _tables_below(sheet: ListSheet, header: Header) -> Iterator[tuple[Header, Iterator[Line]]]:
+    """Yield the tables below each other, each with its header; its rows are to be read before the next is asked for."""
+    ahead: deque[Line] = deque()
+    following: list[Header] = [header]
+
+    def rows_of(header: Header) -> Iterator[Line]:
+        while numbered := ahead.popleft() if ahead else next(sheet.rows, None):
+            row = numbered[1]
+            if header.has_digits(row) or not begins_table(row):
+                yield numbered
+            elif tuple(map(cell_text, row)) != header.labels:
+                ahead.extend(islice(sheet.rows, max(ROWS_OF_TABLE - len(ahead), 0)))
+                following.append(find_next_header([row, *(row for _, row in ahead)]))
+                for _ in range(following[0].first_row - 1):
+                    ahead.popleft()
+                return
+
+    while following:
+        header = following.pop()
+        yield header, rows_of(header)
 
 
 def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -37,6 +37,7 @@ class Column(StrEnum):
 
     STT = "stt"
     FAMILY_NAME = "family_name"
+    MIDDLE_NAME = "middle_name"
     NAME = "name"
     BIRTH = "birth"
     BIRTH_OF_MEN = "birth_of_men"
@@ -65,6 +66,23 @@ class Header:
     texts: frozenset[int] = frozenset()  # phone columns that are texts with numbers in them: notes, addresses
     guessed: bool = False  # no column is known to be for phones; `texts` are where numbers were found
     fields: dict[str, int] = field(default_factory=dict)  # columns kept for texts, by the field's name
+    paths: tuple[str, ...] = ()  # each column's headings of all levels
+    pieces: tuple[tuple[int, ...], ...] = ()  # phone columns that hold one number in pieces
+
+    def is_unlabelled(self, position: int) -> bool:
+        """Check whether a column has no heading of its own, and no meaning yet, in a list with headings."""
+        is_known = position in self.columns.values() or position in self.phones
+        return position < len(self.paths) and not is_known and not self.paths[position]
+
+    def has_digits(self, row: Row) -> bool:
+        """Check whether a phone column of this row has a digit: then it is not the header of a further table."""
+        width = len(row)
+        for at in self.phones:
+            if at < width and (cell := row[at]) is not None:
+                text = cell if isinstance(cell, str) else str(cell)
+                if text[-1:].isdigit() or (not text.isalpha() and any(map(str.isdigit, text))):
+                    return True
+        return False
 
     def is_repeated_in(self, row: Row) -> bool:
         """Check whether this row is the header again, as at the top of a printed page."""
@@ -141,7 +159,7 @@ def find_header(
     *,
     at: int | None = None,
 ) -> Header | None:
-    """Find the header among a sheet's first rows. Returns None if the sheet is no list of people.
+    """Find the header among a table's first rows. Returns None if they are no list of people.
 
     `corrected` holds columns that a user named, by the header's signature; `at` is the header row that a user chose,
     from 0, or NO_HEADER. In the result, `phones` is empty where no column with phone numbers was found. Raises BadList
@@ -152,32 +170,115 @@ def find_header(
         name = guess_name_column(rows)
         header = Header((), 0, {} if name is None else {Column.NAME: name})
     elif at is not None:
-        header = _read_header(rows, at)
+        header = read_header(rows, at)
     else:
         header = _best_header(rows) or _header_by_content(rows) or _header_of_names(rows)
     if header is None:
         return None
     if sum(map(bool, header.labels)) > MOST_COLUMNS:
         raise BadList("too_many_columns", most=MOST_COLUMNS)
+    below = rows[header.first_row :]
     if corrected and header.signature in corrected:
         header = header.corrected(corrected[header.signature])
-    elif not header.phones:
-        taken = {*header.columns.values(), *header.fields.values(), *_not_for_phones(header.labels)}
-        phone = guess_phone_column(rows[header.first_row :], taken=taken)
-        header = _with_numbers_in_texts(header, rows) if phone is None else replace(header, phones=(phone,))
-    elif not any(is_phone(cell_at(row, at)) for row in rows[header.first_row :] for at in header.phones):
-        found = _with_numbers_in_texts(header, rows)  # the column for numbers was left empty
-        header = replace(found, phones=tuple(sorted({*header.phones, *found.phones})))
-    return _without_sensitive(_with_names(header, rows), rows)
+    else:
+        header = _with_phones(header, below)
+    return _completed(header, below)
 
 
-def _with_names(header: Header, rows: Sequence[Row]) -> Header:
-    """Return the header with the column of names, found by its cells where no heading names it."""
-    if Column.NAME in header.columns or not header.phones or not header.labels:
+def find_next_header(rows: Sequence[Row]) -> Header:
+    """Return the header of a further table: its first row is that of the headings, others follow."""
+    header = read_header(rows, 0)
+    return _completed(header, rows[header.first_row :])
+
+
+def _completed(header: Header, below: Sequence[Row]) -> Header:
+    """Return the header with what the cells below it say of its columns."""
+    return _without_sensitive(_with_pieces(_with_names(header, below), below), below)
+
+
+def _with_phones(header: Header, below: Sequence[Row]) -> Header:
+    """Return the header with columns that hold numbers, where no heading names them or those that are named are empty."""
+    if not header.phones:
+        taken = {*header.columns.values(), *header.fields.values(), *_not_for_phones(header.paths)}
+        phone = guess_phone_column(below, taken=taken)
+        return _with_numbers_in_texts(header, below) if phone is None else replace(header, phones=(phone,))
+    if not any(is_phone(cell_at(row, at)) for row in below for at in header.phones):
+        found = _with_numbers_in_texts(header, below)
+        return replace(found, phones=tuple(sorted({*header.phones, *found.phones})))
+    return header
+
+
+def _with_names(header: Header, below: Sequence[Row]) -> Header:
+    """Return the header with the column of names, found by its cells where no heading names it, and with the parts of a name.
+
+    A heading over two columns has the family's name in the first and the given name, a word, in the second.
+    """
+    if not header.phones or not header.labels or header.people:
         return header
-    taken = {at for at, label in enumerate(header.labels) if meaning_of(label)} | set(header.phones)
-    name = guess_name_column(rows[header.first_row :], taken)
-    return header if name is None else replace(header, columns={**header.columns, Column.NAME: name})
+    name = header.columns.get(Column.NAME)
+    if name is None:
+        taken = {at for at, label in enumerate(header.paths) if meaning_of(label)} | set(header.phones)
+        name = guess_name_column(below, taken)
+        return header if name is None else replace(header, columns={**header.columns, Column.NAME: name})
+    if Column.FAMILY_NAME in header.columns or not header.is_unlabelled(name + 1):
+        return header
+    given = [text for row in below if (text := cell_text(cell_at(row, name + 1)))]
+    words = {
+        text
+        for text in given
+        if text.isalpha() and not meaning_of(text) and unaccented(text) not in _NO_NAMES
+    }
+    named = sum(bool(cell_text(cell_at(row, name))) for row in below)
+    if (
+        3 * len(words) < len(given)
+        or 2 * len(given) <= named
+        or sum(" " in text for text in given) * 4 > len(given)
+    ):
+        return header
+    return replace(header, columns={**header.columns, Column.FAMILY_NAME: name, Column.NAME: name + 1})
+
+
+def _with_pieces(header: Header, below: Sequence[Row]) -> Header:
+    """Return the header with further numbers under a merged heading, and with columns that hold a number in pieces."""
+    phones, pieces = set(header.phones) - header.texts, list[tuple[int, ...]]()
+    for first in sorted(phones):
+        if first - 1 in phones:
+            continue
+        end = first + 1
+        while end in phones or (header.is_unlabelled(end) and _holds_figures(below, end)):
+            end += 1
+        run = tuple(range(first, end))
+        if len(run) > 1 and _are_pieces(below, run):
+            pieces.append(run)
+            phones.update(run)
+        else:
+            phones.update(at for at in run if _holds_phones(below, at))
+    return replace(header, phones=tuple(sorted(phones | {*header.phones})), pieces=tuple(pieces))
+
+
+def _holds_figures(rows: Sequence[Row], position: int) -> bool:
+    filled = [text for row in rows if (text := cell_text(cell_at(row, position)))]
+    return 2 * sum(any(map(str.isdecimal, text)) for text in filled) > len(filled)
+
+
+def _holds_phones(rows: Sequence[Row], position: int) -> bool:
+    filled = [cell for row in rows if cell_text(cell := cell_at(row, position))]
+    return 2 * sum(map(is_phone, filled)) > len(filled)
+
+
+def _are_pieces(rows: Sequence[Row], run: Sequence[int]) -> bool:
+    """Check whether most rows have a number only when the cells of these columns are put together."""
+    together = apart = 0
+    for row in rows:
+        cells = [cell for at in run if cell_text(cell := cell_at(row, at))]
+        apart += any(map(is_phone, cells))
+        together += len(cells) > 1 and not any(map(is_phone, cells)) and is_phone(join_pieces(cells))
+    return together > 1 and together > apart
+
+
+def join_pieces(cells: Iterable[object]) -> str:
+    """Return the digits of a number's pieces as one text; other signs stay."""
+    return "".join(map(cell_text, cells)).replace(" ", "")
 
 
 def _not_for_phones(labels: Sequence[str]) -> set[int]:
@@ -190,11 +291,10 @@ def _people_of(meanings: Sequence[str]) -> tuple[PersonColumns, ...]:
     return find_people_columns(meanings, name=Column.NAME, phone=PHONE, number=Column.STT, birth=Column.BIRTH)
 
 
-def _with_numbers_in_texts(header: Header, rows: Sequence[Row]) -> Header:
+def _with_numbers_in_texts(header: Header, below: Sequence[Row]) -> Header:
     """Return the header with the columns whose texts hold numbers, if it names people."""
     if Column.NAME not in header.columns:
         return header
-    below = rows[header.first_row :]
     width = min(max(map(len, below), default=0), MOST_COLUMNS)
     found = [
         position
@@ -210,11 +310,6 @@ def begins_table(row: Row) -> bool:
     known = [meaning_of(label) for label in labels]
     is_named = Column.NAME in known or (len(known) > 2 and known[0] == Column.STT)
     return is_named and PHONE in known and not any(map(_holds_a_number, labels))
-
-
-def find_next_header(rows: Sequence[Row]) -> Header:
-    """Return the header of a further table: its first row is that of the headings, others follow."""
-    return _without_sensitive(_with_names(_read_header(rows, 0), rows), rows)
 
 
 def no_phone_column(labels: Sequence[str]) -> NoPhoneColumn:
@@ -238,20 +333,17 @@ def _best_header(rows: Sequence[Row]) -> Header | None:
         alone = known == {PHONE} and sum(map(bool, labels)) == 1 and len("".join(labels)) <= 20
         is_header = bool(known & {PHONE, Column.NAME}) and (len(known) >= 2 or (alone and best is None))
         if known >= {PHONE, Column.NAME}:  # further down may be a further table with more headings
-            return _read_header(rows, index)
+            return read_header(rows, index)
         if is_header and len(known) > most:
             best, most = index, len(known)
-    return None if best is None else _read_header(rows, best)
+    return None if best is None else read_header(rows, best)
 
 
-def _read_header(rows: Sequence[Row], index: int) -> Header:
-    labels = [cell_text(cell) for cell in rows[index]]
-    meanings = [meaning_of(label) for label in labels]
-    first = index + 1
-    if first < len(rows) and (below := _second_line(labels, meanings, rows[first])):
-        meanings, first = below, first + 1
-    if first < len(rows) and _numbers_the_columns(rows[first]):
-        first += 1
+def read_header(rows: Sequence[Row], index: int) -> Header:
+    """Return the header whose headings stand in this row, with those above and below that complete them."""
+    levels, first = _levels(rows, index)
+    paths = [_path(column) for column in zip(*_filled_up(levels), strict=True)]
+    meanings = [_meaning_of_path(path) for path in paths]
     columns: dict[Column, int] = {}
     for position, meaning in enumerate(meanings):
         if isinstance(meaning, Column):
@@ -270,15 +362,107 @@ def _read_header(rows: Sequence[Row], index: int) -> Header:
         columns[Column.NAME] = people[0].name
         if columns.get(Column.FAMILY_NAME) != people[0].name - 1:
             columns.pop(Column.FAMILY_NAME, None)  # the pupil's, where the people are the parents
-    return Header(tuple(labels), first, columns, phones, people=people, fields=fields)
+    labels = tuple(map(cell_text, rows[index]))
+    both = next((at for at in phones if _NAME_AND_PHONE.search(unaccented(labels[at]))), None)
+    if both is not None and Column.NAME not in columns:
+        columns[Column.NAME] = both
+    texts = frozenset({both} if columns.get(Column.NAME) == both and both is not None else ())
+    all_paths = tuple(map(" ".join, paths))
+    return Header(labels, first, columns, phones, people=people, texts=texts, fields=fields, paths=all_paths)
 
 
-def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
+_Levels = list[list[str]]
+
+
+def _levels(rows: Sequence[Row], index: int) -> tuple[_Levels, int]:
+    """Return the headings of all levels, the highest first and as wide as the row `index`, and the first row of people."""
+    levels = [[cell_text(cell) for cell in rows[index]]]
+    first = index + 1
+    while (
+        first < len(rows)
+        and len(levels) < _MOST_LEVELS
+        and _divides(levels, row := _as_wide(levels, rows[first]))
+    ):
+        levels.append(row)
+        first += 1
+    if first < len(rows) and _numbers_the_columns(rows[first]):
+        first += 1
+    while index and len(levels) < _MOST_LEVELS and _heads(levels, row := _as_wide(levels, rows[index - 1])):
+        levels.insert(0, row)
+        index -= 1
+    return levels, first
+
+
+def _as_wide(levels: _Levels, row: Row) -> list[str]:
+    texts = [cell_text(cell) for cell in row[: len(levels[0])]]
+    return texts + [""] * (len(levels[0]) - len(texts))
+
+
+def _filled_up(levels: _Levels) -> list[list[tuple[str, str]]]:
+    """Return each label beside the nearest to its left, which stands for it where a heading was merged."""
+    filled = []
+    for level in levels:
+        nearest, line = "", list[tuple[str, str]]()
+        for label in level:
+            nearest = label or nearest
+            line.append((label, nearest))
+        filled.append(line)
+    return filled
+
+
+def _path(column: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a column's headings from the highest level down to its own."""
+    own = max((level for level, (label, _) in enumerate(column) if label), default=-1)
+    return [nearest for _, nearest in column[: own + 1] if nearest]
+
+
+def _meaning_of_path(path: Sequence[str]) -> str:
+    """Return the meaning of the lowest heading: of its own, or with the one above."""
+    if not path:
+        return ""
+    own, above = path[-1], path[-2] if len(path) > 1 else ""
+    if meaning_of(above) == Column.BIRTH and (of_day := _PARTS_OF_BIRTH.get(own.lower())) is not None:
+        return of_day
+    meaning = meaning_of(own)
+    if not meaning or (meaning == Column.UNIT and meaning_of(above) == PHONE):  # an office's telephone
+        meaning = meaning_of(f"{above} {own}") if above else ""
+    return meaning
+
+
+def _divides(levels: _Levels, row: Sequence[str]) -> bool:
+    """Check whether the row below divides merged headings, as "Năm sinh" into men and women, "Địa chỉ" into places."""
+    if any(letter.isdecimal() for label in row for letter in label):
+        return False
+    known, labels = 0, [label for label in row if label]
+    columns = zip(*_filled_up([*levels, list(row)]), strict=True)
+    for own, column in zip(row, columns, strict=True):
+        if not own:
+            continue
+        meaning, above = _meaning_of_path(_path(column)), column[-2]
+        headed = next((label for label, _ in column[-2::-1] if label), "")
+        if meaning_of(headed) == Column.NAME and meaning_of(own) not in _PARTS_OF_NAME:
+            return False  # somebody's name
+        if not meaning and meaning_of(above[1]) and own.lower() not in _PARTS_OF_BIRTH:
+            return False
+        known += bool(meaning)
+    return known > 0 if len(labels) > 1 else known == 1 and meaning_of(labels[0]) in (PHONE, SENSITIVE)
+
+
+def _heads(levels: _Levels, row: Sequence[str]) -> bool:
+    """Check whether the row above has headings for columns that have none below, as a running number over two lines."""
+    if sum(map(bool, row)) < 2 or any(letter.isdecimal() for label in row for letter in label):
+        return False
+    below = zip(*levels, strict=True)
+    return any(
+        meaning_of(label) in _TALL and not any(column) for label, column in zip(row, below, strict=True)
+    )
+
+
+def _without_sensitive(header: Header, below: Sequence[Row]) -> Header:
     """Return the header with its sensitive columns marked and left out of those that are read."""
-    by_heading = _headed_as_sensitive(header, rows)
+    by_heading = {position for position, path in enumerate(header.paths) if is_sensitive_heading(path)}
     # Languages bear the names of peoples, and Thái and Hoa are also personal names.
-    named = {header.columns.get(column) for column in (Column.LANGUAGE, Column.NAME, Column.FAMILY_NAME)}
-    below = rows[header.first_row :]
+    named = {header.columns.get(column) for column in (Column.LANGUAGE, *_PARTS_OF_NAME)}
     by_content = {
         position
         for position in range(min(max(map(len, below), default=0), MOST_COLUMNS))
@@ -295,62 +479,12 @@ def _without_sensitive(header: Header, rows: Sequence[Row]) -> Header:
     )
 
 
-def _headed_as_sensitive(header: Header, rows: Sequence[Row]) -> set[int]:
-    """Return columns that are sensitive by their heading or by the row above or below it."""
-    sensitive = {position for position, label in enumerate(header.labels) if is_sensitive_heading(label)}
-    at = next((n for n, row in enumerate(rows) if tuple(map(cell_text, row)) == header.labels), None)
-    if at is None:
-        return sensitive
-    above = ""
-    for position, (label, part) in enumerate(
-        zip(header.labels, _header_line(rows, at + 1, header), strict=True)
-    ):
-        above = label or above
-        if part and is_sensitive_heading(f"{above} {part}"):
-            sensitive.add(position)
-    first_line = _header_line(rows, at - 1, header)
-    known = {*header.columns.values(), *header.phones}
-    if sum(map(bool, first_line)) > 1:
-        sensitive |= {
-            n for n, label in enumerate(first_line) if is_sensitive_heading(label) and n not in known
-        }
-    return sensitive
-
-
-def _header_line(rows: Sequence[Row], index: int, header: Header) -> list[str]:
-    """Return the texts of the row above or below the headings; blank if it holds digits: a person's row."""
-    row = rows[index] if 0 <= index < len(rows) else ()
-    texts = [cell_text(cell_at(row, position)) for position in range(len(header.labels))]
-    return [""] * len(texts) if any(letter.isdecimal() for text in texts for letter in text) else texts
-
-
 def _holds_origins(header: Header, rows: Sequence[Row], position: int) -> bool:
     cells = [cell_at(row, position) for row in rows]
     if is_ethnic_origin(map(cell_text, cells)):
         return True
     label = header.labels[position] if position < len(header.labels) else ""
     return may_be_sensitive_heading(label) and not any(map(is_phone, cells))
-
-
-def _second_line(labels: Sequence[str], meanings: Sequence[str], row: Row) -> list[str] | None:
-    """Return the meanings if the row below divides merged headings, else None.
-
-    Examples: "Năm sinh" into men and women, "Địa chỉ" into places.
-    """
-    below = [cell_text(cell) for cell in row[: len(labels)]]
-    below += [""] * (len(labels) - len(below))
-    if sum(map(bool, below)) < 2 or any(letter.isdecimal() for label in below for letter in label):
-        return None
-    divided, above = [], ""
-    for label, meaning, part in zip(labels, meanings, below, strict=True):
-        above = label or above
-        combined = meaning if not part else meaning_of(part) or meaning_of(f"{above} {part}")
-        if part and (meaning == Column.NAME or (not combined and meaning_of(above))):
-            return None
-        if combined == Column.BIRTH and part:
-            combined = Column.BIRTH_OF_WOMEN if unaccented(part) == "nu" else Column.BIRTH_OF_MEN
-        divided.append(combined)
-    return divided
 
 
 def _numbers_the_columns(row: Row) -> bool:
@@ -365,6 +499,8 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     while (phone := guess_phone_column(rows, taken=barred)) is not None:
         first_phone = next(index for index, row in enumerate(rows) if is_phone(cell_at(row, phone)))
         index = next((n for n in range(first_phone) if _may_be_header(rows[n], phone)), -1)
+        levels = _levels(rows, index)[0] if index >= 0 else []
+        paths = tuple(" ".join(_path(column)) for column in zip(*_filled_up(levels), strict=True))
         labels = tuple(cell_text(cell) for cell in rows[index]) if index >= 0 else ()
         barred |= _not_for_phones(labels)
         if phone not in barred:
@@ -375,12 +511,12 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     people = _people_of(_meanings_by_content(rows[first:]))
     if people:
         numbers = tuple(at for columns in people for at in columns.phones)
-        return Header(labels, first, {Column.NAME: people[0].name}, numbers, people=people)
+        return Header(labels, first, {Column.NAME: people[0].name}, numbers, people=people, paths=paths)
     name = guess_name_column(rows[first:])
     worded = sum(any(map(str.isalpha, cell_text(cell_at(row, phone)))) for row in rows[first:])
     texts = frozenset({phone} if 2 * worded > len(rows) - first else ())  # notes: whose numbers, is not known
     columns = {} if name is None else {Column.NAME: name}
-    return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts))
+    return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts), paths=paths)
 
 
 def _meanings_by_content(rows: Sequence[Row]) -> list[str]:
@@ -401,7 +537,7 @@ def _header_of_names(rows: Sequence[Row]) -> Header | None:
     for index, row in enumerate(rows):
         labels = [cell_text(cell) for cell in row]
         if sum(map(bool, labels)) > 1 and any(meaning_of(label) == Column.NAME for label in labels):
-            return _read_header(rows, index)
+            return read_header(rows, index)
     return None
 
 
@@ -423,6 +559,17 @@ LONGEST_LABEL = 60
 
 PHONE = "phone"
 SENSITIVE = "not read"
+_STROKED = re.compile(r"\bđ\.?t\b|\bd\.?đ\b")
+_NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
+_MOST_LEVELS = 3  # of headings
+_PARTS_OF_NAME = (Column.FAMILY_NAME, Column.MIDDLE_NAME, Column.NAME)
+_PARTS_OF_BIRTH = {
+    **{"nam": Column.BIRTH_OF_MEN, "nữ": Column.BIRTH_OF_WOMEN, "nu": Column.BIRTH_OF_WOMEN},
+    **{"năm": Column.BIRTH, "tháng": "", "ngày": ""},
+}
+_NO_NAMES = {"nam", "nu", "co", "khong", "vo", "chong", "con", "chu ho", "x"}
+# Headings that stand beside those of two lines, as high as both.
+_TALL = {Column.STT, Column.NOTE, Column.NAME, Column.FAMILY_NAME, Column.BIRTH, Column.SEX, PHONE, SENSITIVE}
 # The first match decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
 _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (meaning, re.compile(pattern))
@@ -437,9 +584,11 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             PHONE,
-            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b",
+            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b"
+            r"|\b(?:so|mang|sim) (?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^dau so$",
         ),
-        (Column.FAMILY_NAME, r"^ho$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
+        (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
+        (Column.MIDDLE_NAME, r"^(?:ten |chu )?(?:dem|lot|lot dem)$"),
         (Column.UNIT, r"\bten (?:chi|to|don vi|co quan|hoi)\b(?! vien)"),
         (
             Column.NAME,
@@ -449,7 +598,10 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (Column.NAME, r"^(?:hoi|doan) vien$"),
         (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
         (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
-        (Column.BIRTH, r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|\bbirth"),
+        (
+            Column.BIRTH,
+            r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|^sn$|^sinh$|\bbirth",
+        ),
         (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
         (Column.NOTE, r"\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$"),
         (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
@@ -473,6 +625,7 @@ PLAIN_LABELS = {
     PHONE: "SĐT",
     Column.STT: "STT",
     Column.FAMILY_NAME: "Họ và tên đệm",
+    Column.MIDDLE_NAME: "Tên đệm",
     Column.NAME: "Họ và tên",
     Column.BIRTH: "Năm sinh",
     Column.BIRTH_OF_MEN: "Năm sinh nam",
@@ -498,7 +651,7 @@ def meaning_of(label: str) -> str:
     if is_sensitive_heading(label):
         return SENSITIVE
     words = unaccented(label)
-    if re.search(r"\bđ\.?t\b", label.lower()):  # without the stroke, "dt" is as likely "dân tộc"
+    if _STROKED.search(label.lower()):  # without the stroke, "dt" is as likely "dân tộc"
         words += " dien thoai"
     if label.strip().lower() == "hộ":  # a household, not "họ", the family's name
         return ""

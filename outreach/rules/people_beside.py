@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from outreach.rules.phone_numbers import unaccented
 
 _MOST_IN_CELL = 3
+_LONGEST_NAME = 40
 _BETWEEN_NAMES = re.compile(r"\s*[/+&\n\r]+\s*|\s+và\s+", re.IGNORECASE)
 _DASH = re.compile(r"\s+[-–]\s+")
 _MOST_COMMON = """
@@ -81,6 +83,51 @@ def split_names(cell: str, count: int) -> list[str]:
     if len(names) != count or not all(map(_is_name, names)):
         return []
     return names
+
+
+# Who somebody is in a household, behind the name.
+_KIN = r"chủ hộ|chu ho|vợ|vo|chồng|chong|con(?: (?:trai|gái|gai|dâu|rể|nuôi))?|mẹ|me|bố|bo|cha|ba|má|ông|bà|cháu|chau|em|anh|chị|dâu|rể"
+_HEAD = re.compile(r"\s*[-–(:,]\s*(?:là )?(?:chủ hộ|chu ho)\b\s*\)?|\bchủ hộ\s*:\s*", re.IGNORECASE)
+_MEMBER = re.compile(rf"\s*(?:\((?:là )?(?:{_KIN})\b[^)]*\)|\s[-–]\s*(?:{_KIN})\b)", re.IGNORECASE)
+_NEXT_MEMBER = re.compile(r"[\n\r;,/+&]|\s\d{1,2}[.)]\s|\)\s*(?=\w)")
+_LIST_NUMBER = re.compile(r"^\d{1,4}\s*[.)/-]\s*(?=\D)")
+_BORN = re.compile(
+    r"[\s,;(-]*(?:\b(?:sn|ns|sinh(?: năm)?|năm sinh)\b\W*(?:\d{1,2}[/.-]){0,2}(?:19|20)?\d\d\b|\(\s*(?:19|20)\d\d\s*\)|[-,]\s*(?:19|20)\d\d\b)\W*$",
+    re.IGNORECASE,
+)
+_IN_BRACKETS = re.compile(r"\s*\([^()]*(?:\)|$)")
+_LOOKS_WRONG = re.compile(
+    r"[\d:;@#_/\\()\[\]{}<>|+*=\n\"]|\b(?:sđt|sdt|đt|sn|thôn|tổ dân phố|chủ hộ|không|chưa)\b", re.IGNORECASE
+)
+_MOST_WORDS = 6
+
+
+@lru_cache(maxsize=20_000)
+def plain_name(text: str) -> str:
+    """Return the name alone: of a household its head's; without a running number, a year of birth, what stands in brackets."""
+    if text.replace(" ", "").isalpha():
+        return text
+    text = _LIST_NUMBER.sub("", text)
+    if head := _HEAD.search(text):
+        before, after = text[: head.start()], text[head.end() :]
+        # Others may stand before the head.
+        text = (
+            _NEXT_MEMBER.split(before)[-1]
+            if before.strip()
+            else _NEXT_MEMBER.split(_LIST_NUMBER.sub("", after))[0]
+        )
+    elif len(_MEMBER.findall(text)) > 1 or (_MEMBER.search(text) and _NEXT_MEMBER.search(text.strip(" ()"))):
+        text = _MEMBER.split(_NEXT_MEMBER.split(text)[0])[0]
+    for end in (_BORN, _IN_BRACKETS, _BORN):
+        text = end.sub("", text) or text
+    return text.strip(" ,;:.-–/") or text
+
+
+def looks_wrong(name: str) -> bool:
+    """Check for a name that nobody would be addressed by: digits, brackets, words of a list, too many words."""
+    return (
+        len(name.split()) > _MOST_WORDS or len(name) > _LONGEST_NAME or _LOOKS_WRONG.search(name) is not None
+    )
 
 
 def _is_name(text: str) -> bool:

@@ -39,7 +39,12 @@ _LEAST_ROWS = 3
 _LEAST_DIGITS = 9
 # "1. ", "12) ", "3 - ", "-", "•" before a name.
 _ITEM = re.compile(
-    r"\s*(?:(?P<number>[1-9]\d{0,3})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/](?!\d)|[-•*]\s+)?"
+    r"\s*(?:(?P<number>[1-9]\d{0,3})(?:\s*[.):/-]\s+|\s+(?!\d))|(?P<glued>[1-9]\d{0,3})[.):/-](?!\d)|[-•*]\s+)?"
+)
+# The hour and the sender that a messenger puts before what was said.
+_SENT = re.compile(
+    r"\s*(?:\[[\d:, ./-]{4,25}(?:[AP]M)?\]|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d(?::\d\d)?(?: [AP]M)? ?-)\s*"
+    r"(?:(?P<sender>[^:\d]{1,40}(?:\d{1,3}[^:\d]{0,20})?):\s+)?"
 )
 _EDGES = " \t,;:|/–—-_()."
 _LABEL_AT_END = re.compile(r"\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|tel|zalo|phone)\W*$", re.IGNORECASE)
@@ -71,21 +76,38 @@ def read_phone_in_text(text: str) -> PhoneCell:
 _WRONG = re.compile(
     r"\b(?:sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao"
     r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
-    r"|^(?:da (?:mat|chet)|(?:da )?(?:qua doi|tu tran))\b(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the)\b)"
 )
 _RIGHT = re.compile(
     r"\b(?:so|sdt|dt|dien thoai|sim) (?:\w+ )?(?:moi|dung)\b|\bmoi doi\b|\b(?:doi|chuyen|thay|sua|ghi) (?:so |lai )?"
     r"(?:sang|thanh|bang|la|lai)\b|\bghi lai\b|\bdoi so\W*\d"
+)
+# That somebody died or is no longer there; who lost a phone is.
+_GONE = re.compile(
+    r"(?!(?:chong|vo|bo|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu"
+    r"|da mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the)\b)|(?:khong|ko|k) con (?:o|cu tru|sinh song|song)"
+    r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau)|di khoi|cat khau|cat ho khau)(?! (?:so|sim)\b))\b"
+    r"|mat(?: (?:ngay |thang |nam )?\d.*)?$"
 )
 
 
 _words = lru_cache(maxsize=20_000)(unaccented)
 
 
-def beside_note(cell: PhoneCell, note: str) -> PhoneCell:
-    """Return the cell as one to decide where the note beside it says that its numbers are wrong, or names the right one."""
+def says_gone(text: str) -> bool:
+    """Check whether a text says that somebody died or moved away."""
+    return _GONE.match(_words(text)) is not None
+
+
+def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
+    """Return the cell as one to decide where nobody is named, or where the note beside it says that its numbers are wrong,
+    that the person is gone, or names the right number.
+    """
+    if is_named and not name:
+        return for_review(cell)
     words = _words(note)
     is_right, is_wrong = _RIGHT.search(words), _WRONG.search(words)
+    if _GONE.match(words):
+        return for_review(cell)
     if not is_right and not is_wrong:
         return cell
     found = read_phone_in_text(note).numbers
@@ -129,6 +151,8 @@ def split_line(line: str) -> list[str] | None:
 
     "1. Y Blưm - 0905 000 123 - Thôn 2" and "0905000123 Y Blưm" are such lines; so is a numbered one without a phone.
     """
+    sent = _SENT.match(line)
+    line = line[sent.end() :] if sent else line
     item = _ITEM.match(line)
     number = (item["number"] or item["glued"] or "") if item else ""
     text = line[item.end() :] if item else line
@@ -141,8 +165,10 @@ def split_line(line: str) -> list[str] | None:
     before, after = text[: found[0].start()], text[found[-1].end() :]
     name, *more = _parts(_LABEL_AT_END.sub("", before.rstrip()))
     rest = _parts(after)
-    if not name and rest[0]:
+    if not name and rest[0][:1].isupper():
         name, *rest = rest
+    elif not name and sent:
+        rest.append(sent["sender"] or "")
     return [number, name, text[found[0].start() : found[-1].end()], ", ".join(filter(None, (*more, *rest)))]
 
 

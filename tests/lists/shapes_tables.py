@@ -128,7 +128,7 @@ def pieces(seed: int, form: str) -> ListFile:
     for n, person in enumerate(draw.people(14), 1):
         number = f"0{person.number}"
         parts: tuple[object, ...] = {
-            "merged": (number[:3], int(number[3:])),
+            "merged": (number[:3], number[3:] if number[3] == "0" else int(number[3:])),
             "headed": (number[:4], number[4:]),
             "three": (number[:4], number[4:7], number[7:]),
         }[form]
@@ -236,7 +236,8 @@ def messenger(seed: int) -> ListFile:
             case _:
                 lines.append(f"{when} Bác Tư: dạ để em hỏi lại")
                 lines.append(f"{when} {person.name}: 0{person.number}")
-        expected.append(ok(person))
+        by_sender = Expected(frozenset({person.e164}), frozenset({"ok", "review"}), name=person.name)
+        expected.append(by_sender if n % 5 == 4 else ok(person))
     stray = draw.person()
     lines.append(f"[08:40, 12/11/2026] Chị Hoa: 0{stray.number} nhé")
     expected.append(Expected(frozenset({stray.e164}), frozenset({"review"})))

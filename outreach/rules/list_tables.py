@@ -1,0 +1,183 @@
+"""A sheet's rows as tables that stand upright, one person a row. Pure.
+
+What a sheet may be besides: lines pasted from a chat, a table that lies on its side, two tables beside each other, people
+whose number is on the line below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from outreach.rules.cells import Row, cell_at, cell_text
+from outreach.rules.list_columns import (
+    PHONE,
+    Column,
+    Header,
+    count_known_labels,
+    find_header,
+    is_phone,
+    meaning_of,
+)
+from outreach.rules.phone_numbers import unaccented
+from outreach.rules.phone_texts import split_line
+
+MOST_LYING = 2000  # rows of a sheet that is turned
+Line = tuple[int, Row]
+Struck = Mapping[tuple[int, int], str]
+_LEAST_LYING = 2  # people
+_KIN = {"vo", "chong", "cha", "me", "bo", "ba", "ong", "con"}
+_OTHERS = ("ho ten giao vien", "ho va ten giao vien", "giao vien", "gvcn")
+_UPRIGHT = {Column.STT, Column.NAME, PHONE}  # two of them in a row are headings
+_OF_PEOPLE = {*_UPRIGHT, Column.BIRTH, Column.SEX, Column.NOTE}
+
+
+def is_pasted(rows: Sequence[Row]) -> bool:
+    """Check for name and number in one cell in most rows, as pasted from a chat, and no headings."""
+    people = numbered = 0
+    for row in rows:
+        if count_known_labels(row) > 1:
+            return False
+        texts = [text for cell in row if isinstance(cell, str) and (text := cell_text(cell))]
+        lines = [(text, parts) for text in texts if (parts := split_line(text))]
+        people += any(
+            " " in name and name in text.partition(phone)[0] for text, (_, name, phone, _) in lines if phone
+        )
+        numbered += any(not phone for _, (_, _, phone, _) in lines)
+    return people > 1 and 3 * people > len(rows) and 2 * (people + numbered) > len(rows)
+
+
+def split_lines(rows: Iterable[Line], struck: Struck) -> Iterator[Line]:
+    """Yield each row of a pasted sheet as running number, name, phone and the rest, without what is struck through."""
+    for line, row in without_struck(rows, struck):
+        text = "\t".join(filter(None, map(cell_text, row)))
+        yield line, split_line(text) or [text]
+
+
+def without_struck(rows: Iterable[Line], struck: Struck) -> Iterator[Line]:
+    """Yield the rows without the text that is struck through."""
+    for line, row in rows:
+        yield line, [struck.get((line, at), cell) for at, cell in enumerate(row)]
+
+
+def is_lying(rows: Sequence[Row]) -> bool:
+    """Check for headings below each other, with people's names and numbers to the right of theirs."""
+    if any(len({*map(_meaning, row)} & _UPRIGHT) > 1 for row in rows):
+        return False
+    at = _column_of_headings(rows)
+    headed = [(_meaning(cell_at(row, at)), row[at + 1 :]) for row in rows]
+    names = sum(
+        bool(cell_text(cell)) for meaning, cells in headed if meaning == Column.NAME for cell in cells
+    )
+    numbers = sum(is_phone(cell) for meaning, cells in headed if meaning == PHONE for cell in cells)
+    return min(names, numbers) >= _LEAST_LYING
+
+
+def turn(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of a lying sheet upright: for each block its headings, then a row for each person."""
+    at = _column_of_headings(rows)
+    turned, block, known = list[Row](), list[Row](), set[str]()
+    for row in rows:
+        meaning = _meaning(cell_at(row, at))
+        is_title = sum(map(bool, map(cell_text, row))) < 2 and meaning not in _OF_PEOPLE
+        if is_title or (meaning and meaning in known):
+            turned += _turned(block, at)
+            block, known = [], set()
+        if is_title:
+            turned.append(row)
+        else:
+            block.append(row)
+            known.add(meaning)
+    return turned + _turned(block, at)
+
+
+def _turned(block: Sequence[Row], at: int) -> list[Row]:
+    columns = [[cell_at(row, n) for row in block] for n in range(at, max(map(len, block), default=0))]
+    return [column for column in columns if any(map(cell_text, column))]
+
+
+def _column_of_headings(rows: Sequence[Row]) -> int:
+    first, second = ({*(_meaning(cell_at(row, at)) for row in rows)} & _OF_PEOPLE for at in (0, 1))
+    return int(len(second) > len(first))
+
+
+def _meaning(cell: object) -> str:
+    return meaning_of(cell_text(cell))
+
+
+def tables_beside(rows: Sequence[Row]) -> list[range]:
+    """Return the columns of each table if a sheet has several beside each other, else [].
+
+    Two people in a row under the same headings are one table that goes on beside itself, or a couple.
+    """
+    header = find_header(rows)
+    if header is None or not header.people or not header.labels:
+        return []
+    starts, after = list[int](), 0
+    for person in header.people:  # a table begins at its running number
+        numbers = (at for at in range(after, person.name) if _meaning(header.labels[at]) == Column.STT)
+        starts.append(next(numbers, min(person.name, *person.phones)))
+        after = max(person.name, *person.phones) + 1
+    at = next((n for n, row in enumerate(rows) if tuple(map(cell_text, row)) == header.labels), 0)
+    tables = [range(start, end) for start, end in pairwise([*starts, max(map(len, rows))])]
+    lines = [_texts_of(rows[n], tables) for n in (at, at - 1) if n >= 0]
+    if not any(all(texts) and len({*texts}) == len(tables) for texts in lines):
+        return []
+    is_apart = all(_is_apart(header.labels, start) for start in starts[1:])
+    return [range(tables[0].stop), *tables[1:]] if is_apart else []
+
+
+def _texts_of(row: Row, tables: Sequence[range]) -> list[str]:
+    return [" ".join(filter(None, (cell_text(cell_at(row, at)) for at in table))) for table in tables]
+
+
+def _is_apart(labels: Sequence[str], start: int) -> bool:
+    """Check whether a table has a running number of its own or a blank column before it, or other people than kin."""
+    words = unaccented(labels[start])
+    is_split = meaning_of(labels[start]) == Column.STT or not labels[start - 1] or words.startswith(_OTHERS)
+    return is_split and not _KIN & {*words.split()}
+
+
+def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:
+    """Yield the rows, each number that stands alone on the line below a name with no number in that name's row."""
+    name, phones = header.columns.get(Column.NAME), header.phones
+    if name is None or not phones:
+        yield from rows
+        return
+    to = phones[0]
+    held: Line | None = None
+    for line, row in rows:
+        if held is not None:
+            number = _only_number(row, name, phones)
+            if number is not None:
+                above = [*held[1], *[None] * (to + 1 - len(held[1]))]
+                above[to] = f"{cell_text(above[to])} {cell_text(number)}".strip()
+                yield held[0], above
+                held = None
+                continue
+            yield held
+            held = None
+        if _is_without_number(row, name, phones):
+            held = line, row
+        else:
+            yield line, row
+    if held is not None:
+        yield held
+
+
+def _is_without_number(row: Row, name: int, phones: Sequence[int]) -> bool:
+    if name >= len(row) or not row[name]:
+        return False
+    for at in phones:
+        if at < len(row) and (cell := row[at]) and (at != name or any(map(str.isdecimal, str(cell)))):
+            return False
+    return True
+
+
+def _only_number(row: Row, name: int, phones: Sequence[int]) -> object:
+    """Return the number of a row that holds nothing else, in a column for numbers or names; else None."""
+    filled = [at for at, cell in enumerate(row) if cell is not None and cell_text(cell)]
+    if len(filled) != 1 or filled[0] not in (name, *phones):
+        return None
+    cell = row[filled[0]]
+    return cell if is_phone(cell) else None
