@@ -31,7 +31,7 @@ from outreach.models.accounts import User
 from outreach.places.areas import read_districts
 from outreach.rules.errors import LoaError
 
-LISTS = ".xlsx,.xlsm,.xls,.ods,.csv,.tsv,.txt"  # files of rows
+LISTS = ".xlsx,.xlsm,.xls,.ods,.docx,.csv,.tsv,.txt,.vcf"  # files of rows
 _OF_FIELDS = frozenset({"name", "default", "filters", "validators", "description", "id"})
 
 

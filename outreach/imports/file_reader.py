@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 from python_calamine import (
     CalamineError,
@@ -30,13 +31,15 @@ from python_calamine import (
     SheetVisibleEnum,
 )
 
+from outreach.imports.other_files import read_cards, read_word
 from outreach.imports.struck_cells import find_struck
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
 from outreach.rules.phone_texts import split_line
 
-_TEXT = LoaError("kind_text")
+_TEXT, _WORD, _CARDS = LoaError("kind_text"), LoaError("kind_word"), LoaError("kind_cards")
+_PDF = LoaError("kind_pdf")
 _KINDS: dict[str, str | LoaError] = {
     ".xlsx": "Excel (.xlsx)",
     ".xlsm": "Excel (.xlsx)",
@@ -45,6 +48,8 @@ _KINDS: dict[str, str | LoaError] = {
     ".csv": _TEXT,
     ".tsv": _TEXT,
     ".txt": _TEXT,
+    ".docx": _WORD,
+    ".vcf": _CARDS,
 }
 _MAX_WORKBOOK_BYTES = 50 * 2**20  # bytes; a list of 100,000 people takes about 6
 _MAX_UNPACKED_BYTES = 600 * 2**20
@@ -54,8 +59,9 @@ _MAX_MERGED_CELLS = 1_000_000
 _HEAD_BYTES = 1 << 16
 _MAX_TYPE_BYTES = 100  # bytes; that of a spreadsheet is 46
 _DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError)
+_CARD = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe)?\s*B\0?E\0?G\0?I\0?N\0?:\0?V\0?C\0?A\0?R\0?D", re.IGNORECASE)
 _SIGNATURES = (
-    (b"%PDF", LoaError("kind_pdf")),
+    (b"%PDF", _PDF),
     (b"\x89PNG", LoaError("kind_png")),
     (b"\xff\xd8\xff", LoaError("kind_jpeg")),
     (b"Rar!", LoaError("kind_rar")),
@@ -83,22 +89,28 @@ def read_file(path: Path, unseen: HiddenContent | None = None) -> Iterator[RawSh
     kind = _check_kind(path)
     if kind == _TEXT:
         yield read_text_sheet(path)
+    elif kind == _CARDS:
+        yield RawSheet("", read_cards(_lines(path, _guess_encoding(path))))
+    elif kind == _WORD:
+        yield _word_sheet(path)
     else:
         yield from _read_workbook(path, unseen or HiddenContent())
 
 
 def _check_kind(path: Path) -> str | LoaError:
     expected = _KINDS.get(path.suffix.lower())
-    if expected is None:
+    if expected is None and path.suffix.lower() != ".pdf":
         raise BadList("file_kind_unknown", kind=path.suffix or path.name)
     if not path.is_file():
         raise BadList("file_missing", name=path.name)
     size = path.stat().st_size
     if size == 0:
         raise BadList("file_empty", name=path.name)
-    if size > (_MAX_TEXT_BYTES if expected == _TEXT else _MAX_WORKBOOK_BYTES):
+    if size > (_MAX_TEXT_BYTES if expected in (_TEXT, _CARDS) else _MAX_WORKBOOK_BYTES):
         raise _too_large(path)
     actual = _kind_by_content(path)
+    if expected is None or actual == _PDF:
+        raise BadList("file_is_pdf", name=path.name)
     if actual != expected:
         raise BadList("file_kind_other", name=path.name, suffix=path.suffix, actual=actual)
     return expected
@@ -118,7 +130,7 @@ def _kind_by_content(path: Path) -> str | LoaError:
         rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|head|body|table|meta|\?xml)", head, re.IGNORECASE
     ):
         return LoaError("kind_web")
-    return _TEXT
+    return _CARDS if _CARD.match(head) else _TEXT
 
 
 def _kind_of_zip(path: Path) -> str | LoaError:
@@ -134,8 +146,10 @@ def _kind_of_zip(path: Path) -> str | LoaError:
         return _KINDS[".xlsx"]
     if "opendocument.spreadsheet" in kind:
         return _KINDS[".ods"]
-    if "word/document.xml" in names or "opendocument.text" in kind:
-        return LoaError("kind_word")
+    if "word/document.xml" in names:
+        return _WORD
+    if "opendocument.text" in kind:
+        return LoaError("kind_other_text")
     return LoaError("kind_archive")
 
 
@@ -155,15 +169,22 @@ def _kind_of_compound(path: Path, content: bytes) -> str | LoaError:
     if any(name.encode("utf-16-le") + b"\0\0" in content for name in ("Workbook", "Book")):
         return _KINDS[".xls"]
     is_word = "WordDocument".encode("utf-16-le") in content
-    return LoaError("kind_word") if is_word else LoaError("kind_other")
+    return LoaError("kind_other_text") if is_word else LoaError("kind_other")
+
+
+def _word_sheet(path: Path) -> RawSheet:
+    try:
+        rows, merged, struck = read_word(path)
+    except (ParseError, KeyError, *_DAMAGED) as error:
+        raise _damaged(path) from error
+    return RawSheet("Word", iter(rows), merged, struck)
 
 
 def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
     try:
         if path.suffix.lower() != ".xls":  # whose format limits its size
             unseen.rows = check_size(path)
-        is_excel = path.suffix.lower() in (".xlsx", ".xlsm")
-        struck = find_struck(path) if is_excel else {}
+        struck = {} if path.suffix.lower() == ".xls" else find_struck(path)
         workbook = CalamineWorkbook.from_path(path)
         for metadata in workbook.sheets_metadata:
             if metadata.typ is not SheetTypeEnum.WorkSheet:
@@ -366,7 +387,8 @@ def read_text_sheet(path: Path) -> RawSheet:
     encoding = _guess_encoding(path)
     separator, has_hint = _guess_separator(path, encoding)
     if not has_hint and _is_pasted(path, encoding, separator):
-        return RawSheet("", _stream_lines(path, encoding))
+        lines = (line.strip() for line in _lines(path, encoding))
+        return RawSheet("", (split_line(line) or list(filter(None, [line])) for line in lines))
     return RawSheet("", _stream(path, encoding, separator=separator, skip=int(has_hint)))
 
 
@@ -403,11 +425,10 @@ def _is_pasted(path: Path, encoding: str, separator: str) -> bool:
     return len(people) > 1 and 2 * len(people) > len(lines) and 2 * in_cells < len(people)
 
 
-def _stream_lines(path: Path, encoding: str) -> Iterator[Sequence[object]]:
+def _lines(path: Path, encoding: str) -> Iterator[str]:
     try:
         with path.open(encoding=encoding) as file:
-            for line in file:
-                yield split_line(line.rstrip()) or ([line.strip()] if line.strip() else [])
+            yield from file
     except UnicodeError as error:
         raise _unreadable(path) from error
 

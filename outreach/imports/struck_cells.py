@@ -1,4 +1,4 @@
-"""Text that is struck through in an XLSX workbook: old numbers, which calamine's values do not tell from new ones.
+"""Text that is struck through in an XLSX or ODS workbook: old numbers, which calamine's values do not tell from new ones.
 
 The parts of the workbook are searched only where a font or a piece of text is struck through at all.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from html import unescape
 from pathlib import Path
+from xml.etree import ElementTree
 
 _MOST_BYTES = 100 * 2**20  # of one part
 _STRIKE = re.compile(rb'<strike(?:\s*/?>|\s+val="(?:1|true)")')
@@ -26,6 +27,8 @@ _RELATION = re.compile(rb"<(?:\w+:)?Relationship\s[^>]*>")
 _STYLE = re.compile(rb'\bs="(\d+)"')
 _SHARED = re.compile(rb'\bt="s"')
 _VALUE = re.compile(rb"<v>(\d+)</v>")
+_OASIS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
+_STYLE_NS, _TABLE_NS, _TEXT_NS = (_OASIS % each for each in ("style", "table", "text"))
 _NOTHING: Mapping[str, Mapping[tuple[int, int], str]] = {}
 
 
@@ -36,6 +39,8 @@ def find_struck(path: Path) -> Mapping[str, Mapping[tuple[int, int], str]]:
     """
     with zipfile.ZipFile(path) as archive:
         names = set(archive.namelist())
+        if "content.xml" in names:
+            return _struck_in_ods(_read(archive, "content.xml", names))
         styles = _read(archive, "xl/styles.xml", names)
         texts = _read(archive, "xl/sharedStrings.xml", names)
         formats = _struck_formats(styles) if _STRIKE.search(styles) else set()
@@ -112,6 +117,51 @@ def _struck_cells(sheet: bytes, formats: set[int], shared: Mapping[int, str]) ->
         if kept is not None:
             cells[(int(row), _column(letters))] = kept
     return cells
+
+
+def _struck_in_ods(content: bytes) -> dict[str, dict[tuple[int, int], str]]:
+    """Return the struck cells of an ODS workbook, which has no entities (see `check_size`)."""
+    if b"text-line-through" not in content:
+        return {}
+    found: dict[str, dict[tuple[int, int], str]] = {}
+    root = ElementTree.fromstring(content)  # noqa: S314
+    styles = {
+        style.get(f"{_STYLE_NS}name")
+        for style in root.iter(f"{_STYLE_NS}style")
+        for each in style.iter(f"{_STYLE_NS}text-properties")
+        if {each.get(f"{_STYLE_NS}text-line-through-{part}", "none") for part in ("style", "type")}
+        != {"none"}
+    }
+    for table in root.iter(f"{_TABLE_NS}table"):
+        cells, line = found.setdefault(table.get(f"{_TABLE_NS}name", ""), {}), 1
+        for row in table.iter(f"{_TABLE_NS}table-row"):
+            at = 0
+            for cell in row:
+                texts = [_kept_of_ods(each, styles) for each in cell.iter(f"{_TEXT_NS}p")]
+                if cell.get(f"{_TABLE_NS}style-name") in styles:
+                    cells[line, at] = ""
+                elif any(kept is not None for kept in texts):
+                    whole = ("".join(each.itertext()) for each in cell.iter(f"{_TEXT_NS}p"))
+                    kept = (part if each is None else each for each, part in zip(texts, whole, strict=True))
+                    cells[line, at] = "\n".join(kept).strip()
+                at += int(cell.get(f"{_TABLE_NS}number-columns-repeated", "1"))
+            line += int(row.get(f"{_TABLE_NS}number-rows-repeated", "1"))
+    return found
+
+
+def _kept_of_ods(paragraph: ElementTree.Element, styles: Container[str | None]) -> str | None:
+    """Return the text of a paragraph that is not struck, None if all of it is not."""
+    spans = [
+        span for span in paragraph.iter(f"{_TEXT_NS}span") if span.get(f"{_TEXT_NS}style-name") in styles
+    ]
+    if paragraph.get(f"{_TEXT_NS}style-name") in styles:
+        return ""
+    if not spans:
+        return None
+    for span in spans:
+        for each in span.iter():
+            each.text, each.tail = "", each.tail if each is span else ""
+    return "".join(paragraph.itertext())
 
 
 def _column(letters: bytes) -> int:

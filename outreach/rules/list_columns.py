@@ -201,7 +201,12 @@ def _with_phones(header: Header, below: Sequence[Row]) -> Header:
     if not header.phones:
         taken = {*header.columns.values(), *header.fields.values(), *_not_for_phones(header.paths)}
         phone = guess_phone_column(below, taken=taken)
-        return _with_numbers_in_texts(header, below) if phone is None else replace(header, phones=(phone,))
+        if phone is None:
+            return _with_numbers_in_texts(header, below)
+        phones = [phone]  # with the next ones, as in "Liên hệ 1", "Liên hệ 2"
+        while phones[-1] + 1 not in taken and _holds_phones(below, phones[-1] + 1):
+            phones.append(phones[-1] + 1)
+        return replace(header, phones=tuple(phones))
     if not any(is_phone(cell_at(row, at)) for row in below for at in header.phones):
         found = _with_numbers_in_texts(header, below)
         return replace(found, phones=tuple(sorted({*header.phones, *found.phones})))
@@ -362,6 +367,8 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
         columns[Column.NAME] = people[0].name
         if columns.get(Column.FAMILY_NAME) != people[0].name - 1:
             columns.pop(Column.FAMILY_NAME, None)  # the pupil's, where the people are the parents
+    elif (name := _name_of_phones(paths, meanings)) is not None:
+        columns[Column.NAME] = name
     labels = tuple(map(cell_text, rows[index]))
     both = next((at for at in phones if _NAME_AND_PHONE.search(unaccented(labels[at]))), None)
     if both is not None and Column.NAME not in columns:
@@ -369,6 +376,18 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
     texts = frozenset({both} if columns.get(Column.NAME) == both and both is not None else ())
     all_paths = tuple(map(" ".join, paths))
     return Header(labels, first, columns, phones, people=people, texts=texts, fields=fields, paths=all_paths)
+
+
+def _name_of_phones(paths: Sequence[Sequence[str]], meanings: Sequence[str]) -> int | None:
+    """Return which of several columns of names is that of whom the numbers are: parents', where pupils are named as well."""
+    names = {
+        at: {*unaccented(paths[at][-1]).split()} for at, each in enumerate(meanings) if each == Column.NAME
+    }
+    phones = [{*unaccented(paths[at][-1]).split()} for at, each in enumerate(meanings) if each == PHONE]
+    if len(names) < 2 or not phones:
+        return None
+    shared = {at: len((words - _GENERIC) & phones[0]) for at, words in names.items()}
+    return max(names, key=lambda at: (shared[at], not names[at] & _PUPILS, -at))
 
 
 _Levels = list[list[str]]
@@ -561,6 +580,8 @@ PHONE = "phone"
 SENSITIVE = "not read"
 _STROKED = re.compile(r"\bđ\.?t\b|\bd\.?đ\b")
 _NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
+_GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
+_PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
 _MOST_LEVELS = 3  # of headings
 _PARTS_OF_NAME = (Column.FAMILY_NAME, Column.MIDDLE_NAME, Column.NAME)
 _PARTS_OF_BIRTH = {
@@ -585,7 +606,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             PHONE,
             r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b"
-            r"|\b(?:so|mang|sim) (?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^dau so$",
+            r"|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^(?:dau so|ma mang|thue bao)$",
         ),
         (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
         (Column.MIDDLE_NAME, r"^(?:ten |chu )?(?:dem|lot|lot dem)$"),
@@ -593,7 +614,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             Column.NAME,
             r"\bho (?:va |,? ?chu dem (?:va |, ?)?)?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|name)$"
-            r"|^ten .*(?:vien|nguoi|dan|bo)\b|^ten (?:vo|chong|cha|me|chu ho)\b|^(?:nguoi )?dai dien(?: ho)?$|^chu ho$",
+            r"|^(?:cac )?thanh vien\b|^ten .*(?:vien|nguoi|dan|bo)\b|^ten (?:vo|chong|cha|me|chu ho)\b|^(?:nguoi )?dai dien(?: ho)?$|^chu ho$",
         ),
         (Column.NAME, r"^(?:hoi|doan) vien$"),
         (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),

@@ -224,7 +224,7 @@ class RowReader:
         village, commune, district, place = self._places(texts, line)
         birth_year, birth_doubt = self._birth(row)
         note = text(Column.NOTE, "")
-        name = self._name(texts, line)
+        name = self._name(row, texts, line)
         phone, people = self._phone(row, phones)
         if people:
             name = people[0].name or name
@@ -310,9 +310,11 @@ class RowReader:
             commune, found = self._section, self._place_of_section
         return village or self._village, commune, district, found
 
-    def _name(self, texts: Mapping[Column, str], line: int) -> str:
-        """Return the name put together of its parts; under a merged cell that of the row above."""
+    def _name(self, row: Row, texts: Mapping[Column, str], line: int) -> str:
+        """Return the name put together of its parts, a household's in lines; under a merged cell that of the row above."""
         name = texts.get(Column.NAME, "")
+        if name and isinstance(cell := row[self._columns[Column.NAME]], str) and "\n" in cell:
+            name = "\n".join(filter(None, map(cell_text, cell.split("\n"))))
         if Column.FAMILY_NAME in self._columns:
             parts = (texts.get(Column.FAMILY_NAME), texts.get(Column.MIDDLE_NAME), name)
             name = " ".join(filter(None, parts))

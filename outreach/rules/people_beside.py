@@ -87,9 +87,14 @@ def split_names(cell: str, count: int) -> list[str]:
 
 # Who somebody is in a household, behind the name.
 _KIN = r"chủ hộ|chu ho|vợ|vo|chồng|chong|con(?: (?:trai|gái|gai|dâu|rể|nuôi))?|mẹ|me|bố|bo|cha|ba|má|ông|bà|cháu|chau|em|anh|chị|dâu|rể"
-_HEAD = re.compile(r"\s*[-–(:,]\s*(?:là )?(?:chủ hộ|chu ho)\b\s*\)?|\bchủ hộ\s*:\s*", re.IGNORECASE)
-_MEMBER = re.compile(rf"\s*(?:\((?:là )?(?:{_KIN})\b[^)]*\)|\s[-–]\s*(?:{_KIN})\b)", re.IGNORECASE)
-_NEXT_MEMBER = re.compile(r"[\n\r;,/+&]|\s\d{1,2}[.)]\s|\)\s*(?=\w)")
+_HEAD = re.compile(r"\s*[-–(:,]\s*(?:là )?(?:chủ hộ|chu ho|(?-i:CH)\b)\s*\)?|\bchủ hộ\s*:\s*", re.IGNORECASE)
+_MEMBER = re.compile(
+    rf"\s*(?:\((?:là )?(?:{_KIN})\b[^)]*\)|\s[-–]\s*(?:{_KIN})\b|(?:^|\s)(?:{_KIN})\s*:)", re.IGNORECASE
+)
+_NEXT_MEMBER = re.compile(
+    rf"[\n\r;,/+&]|\s\d{{1,2}}[.)]\s|\)\s*(?=\w)|\s(?=(?:{_KIN})\s*[:(])", re.IGNORECASE
+)
+_SECOND_ITEM = re.compile(r"\n\s*2\s*[.)/-]")
 _LIST_NUMBER = re.compile(r"^\d{1,4}\s*[.)/-]\s*(?=\D)")
 _BORN = re.compile(
     r"[\s,;(-]*(?:\b(?:sn|ns|sinh(?: năm)?|năm sinh)\b\W*(?:\d{1,2}[/.-]){0,2}(?:19|20)?\d\d\b|\(\s*(?:19|20)\d\d\s*\)|[-,]\s*(?:19|20)\d\d\b)\W*$",
@@ -107,6 +112,8 @@ def plain_name(text: str) -> str:
     """Return the name alone: of a household its head's; without a running number, a year of birth, what stands in brackets."""
     if text.replace(" ", "").isalpha():
         return text
+    if "\n" in text and not (_HEAD.search(text) or _MEMBER.search(text)):
+        text = text.partition("\n")[0] if _SECOND_ITEM.search(text) else " ".join(text.split())
     text = _LIST_NUMBER.sub("", text)
     if head := _HEAD.search(text):
         before, after = text[: head.start()], text[head.end() :]

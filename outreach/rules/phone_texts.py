@@ -44,7 +44,10 @@ _ITEM = re.compile(
 # The hour and the sender that a messenger puts before what was said.
 _SENT = re.compile(
     r"\s*(?:\[[\d:, ./-]{4,25}(?:[AP]M)?\]|\d{1,2}/\d{1,2}/\d{2,4},? \d{1,2}:\d\d(?::\d\d)?(?: [AP]M)? ?-)\s*"
-    r"(?:(?P<sender>[^:\d]{1,40}(?:\d{1,3}[^:\d]{0,20})?):\s+)?"
+    r"(?:(?P<sender>[^:]{1,40}):\s+)?"
+)
+_ADDRESS = re.compile(
+    r"^(?:(?:dạ|em|cháu|con|mình|tôi|tui|chị|anh|cô|bác|chú|tên|là|của)\s+)+(?=[^\W\d_])(?=\S*[A-ZÀ-ỸĐ])"
 )
 _EDGES = " \t,;:|/–—-_()."
 _LABEL_AT_END = re.compile(r"\b(?:số\s+)?(?:điện thoại|đtdđ|sđt|sdt|đt|tel|zalo|phone)\W*$", re.IGNORECASE)
@@ -86,7 +89,7 @@ _GONE = re.compile(
     r"(?!(?:chong|vo|bo|me|cha|ong|ba|anh|chi|em|con|chau)\b)(?:.*\b)?(?:tu tran|qua doi|tu vong|da chet|bao tu"
     r"|da mat(?! (?:so|sim|may|dt|dien|lien|song|viec|dat|giay|the)\b)|(?:khong|ko|k) con (?:o|cu tru|sinh song|song)"
     r"|(?:chuyen (?:di|den|ve|vao|ra|khoi|noi|cho o|khau|ho khau)|di khoi|cat khau|cat ho khau)(?! (?:so|sim)\b))\b"
-    r"|mat(?: (?:ngay |thang |nam )?\d.*)?$"
+    r"|(?:mat|chet)(?: (?:ngay |thang |nam |t)?\d.*)?$"
 )
 
 
@@ -169,6 +172,7 @@ def split_line(line: str) -> list[str] | None:
         name, *rest = rest
     elif not name and sent:
         rest.append(sent["sender"] or "")
+    name = _ADDRESS.sub("", name)
     return [number, name, text[found[0].start() : found[-1].end()], ", ".join(filter(None, (*more, *rest)))]
 
 
