@@ -40,7 +40,13 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     def check(file: Path, out: Path, province: str, on: date) -> None:
         """Check a list file and report each row; nothing is stored and no database is needed."""
         _check_output_path(file, out)
-        counts = write_check(file, out, gazetteer_of(frozenset((province,)), on))
+        turned = list[str]()
+        counts = write_check(file, out, gazetteer_of(frozenset((province,)), on), turned)
+        for sheet in turned:
+            click.echo(
+                _("Trang tính “%(name)s” nằm ngang: mỗi người một cột. Đã xoay lại để đọc.", name=sheet),
+                err=True,
+            )
         output(
             dict(counts),
             _(
@@ -65,9 +71,18 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         help="On what basis the list is written to.",
     )
     @click.option("--basis-note", default="", metavar="TEXT", help="The paper that it rests on.")
+    @click.option("--commune", default="", metavar="NAME", help="Of people whose row names no commune.")
+    @click.option("--village", default="", metavar="NAME", help="Of people whose row names no village.")
     @json_option
     def bring_in(
-        file: Path, list_name: str, organisation: str, errors: Path | None, basis: str | None, basis_note: str
+        file: Path,
+        list_name: str,
+        organisation: str,
+        errors: Path | None,
+        basis: str | None,
+        basis_note: str,
+        commune: str,
+        village: str,
     ) -> None:
         """Import a file into an organisation's list. Importing it again changes nothing."""
         _check_output_path(file, errors)
@@ -78,6 +93,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
             list_name=list_name,
             basis=basis or "",
             basis_note=basis_note,
+            place={"commune": commune, "village": village},
             now=datetime.now(UTC),
         )
         if errors:
@@ -86,7 +102,7 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         with runtime.db.read() as session:
             at_the_door = count_at_the_door(session, list_import.id)
         output(
-            {"import": list_import.id, **asdict(counts)},
+            {"import": list_import.id, **asdict(counts), "for_visits": at_the_door},
             _(
                 "Lần nhập %(id)s. Đã đọc %(rows)s dòng: %(created)s người mới, %(updated)s bổ sung, %(merged)s gộp, %(unchanged)s không đổi, %(review)s chờ quyết định, %(rejected)s không hợp lệ (trong đó %(at_the_door)s dòng của người được lưu để gặp tận nhà).",
                 id=list_import.id,

@@ -29,7 +29,7 @@ from outreach.core.spreadsheets import MEDIA_TYPE
 from outreach.imports.correct_rows import correct_rows, forget_corrections, keep_without_numbers, see_doubts
 from outreach.imports.issues import count_at_the_door, count_reasons
 from outreach.imports.kept_values import read_values_of_rows
-from outreach.imports.list_reader import SKIPPED
+from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED
 from outreach.imports.uploads import (
     LARGEST,
     cancel_upload,
@@ -186,7 +186,7 @@ class ImportsView(AdminPage):
 
         Fields: `<signature>.<position>` is a column's meaning, "" if it is not read, PREFIX for one that is kept for texts by
         the name in `field:<signature>.<position>`; `line.<sheet's place>` is the line
-        of its header, or that the sheet is left out; `without` says that the list has no numbers. `use` is the column that
+        of its header, or that the sheet is left out; `place.commune` and `place.village` are those of rows that name none; `without` says that the list has no numbers. `use` is the column that
         is kept for texts, whatever its meaning says.
         """
         if "without" in request.form:
@@ -200,12 +200,17 @@ class ImportsView(AdminPage):
             signature, dot, position = name.partition(".")
             if signature == "line" and position.isdecimal() and len(position) <= _MOST_SHEET_DIGITS:
                 lines[int(position)] = meaning
-            elif dot and not name.startswith(PREFIX):
+            elif dot and not name.startswith((PREFIX, "place.")):
                 is_field = meaning == PREFIX or name == request.form.get("use")
                 meanings.setdefault(signature, {})[position] = (
                     PREFIX + typed.get(name, "") if is_field else meaning
                 )
-        return self._act(upload_id, correct_columns, columns=meanings, lines=lines)
+        place = {
+            part: request.form[key]
+            for part in ("commune", "village")
+            if (key := f"place.{part}") in request.form
+        }
+        return self._act(upload_id, correct_columns, columns=meanings, lines=lines, place=place or None)
 
     @expose("/<int:upload_id>/rows", methods=["POST"])
     def rows(self, upload_id: int) -> ResponseReturnValue:
@@ -282,6 +287,7 @@ class ImportsView(AdminPage):
                 "name_of_label": name_of_label,
                 "typed": request.form,
                 "left_out": SKIPPED,
+                "place": {"commune": "", "village": "", **upload.corrected.get(PLACE_OF_FILE, {})},
                 "uploaded_by": name_of(session, upload.uploaded_by),
                 "campaigns": campaigns_of_list(session, user, contact_list.id),
                 "brought": list_import,

@@ -13,13 +13,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
-from outreach.enqueue_jobs import enqueue_import
 from outreach.imports.list_reader import SKIPPED, TAKEN, WITHOUT_NUMBERS, rows_key
-from outreach.imports.uploads import find_upload, lock_ready, preview_for
+from outreach.imports.uploads import check_again, find_upload, lock_ready, preview_for
 from outreach.models.accounts import User
-from outreach.models.contacts import Upload, UploadState
+from outreach.models.contacts import Upload
 from outreach.rules.errors import BadInput
-from outreach.use_cases import enqueue_after_commit, use_case
+from outreach.use_cases import use_case
 
 LONGEST = 120  # characters of a typed cell
 
@@ -64,7 +63,7 @@ def correct_rows(
             sheet = rows_key(row["sheet"])
             corrected[sheet] = {**corrected.get(sheet, {}), str(row["line"]): said}
     if corrected != upload.corrected:
-        _check_again(session, upload, corrected, now=now)
+        check_again(session, upload, corrected, now=now)
     return upload
 
 
@@ -77,7 +76,7 @@ def keep_without_numbers(session: Session, upload_id: int, *, user: User, now: d
     upload = lock_ready(session, upload_id, user=user)
     if not upload.preview.get("problem"):
         raise BadInput("rows_changed")
-    _check_again(session, upload, {**upload.corrected, WITHOUT_NUMBERS: {"all": "yes"}}, now=now)
+    check_again(session, upload, {**upload.corrected, WITHOUT_NUMBERS: {"all": "yes"}}, now=now)
     return upload
 
 
@@ -86,12 +85,5 @@ def forget_corrections(session: Session, upload_id: int, *, user: User, now: dat
     """Take back everything that was said of the rows of an upload, and check the file again."""
     upload = lock_ready(session, upload_id, user=user)
     kept = {key: value for key, value in upload.corrected.items() if not key.startswith(rows_key(""))}
-    _check_again(session, upload, kept, now=now)
+    check_again(session, upload, kept, now=now)
     return upload
-
-
-def _check_again(session: Session, upload: Upload, corrected: dict[str, Any], *, now: datetime) -> None:
-    upload.corrected = corrected
-    upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
-    upload.preview, upload.counts, upload.total = {}, {}, None
-    enqueue_after_commit(session, enqueue_import, upload.id)

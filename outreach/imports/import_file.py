@@ -8,7 +8,7 @@ If the command is killed, a worker goes on with it, or the command when it is gi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from outreach.contacts.lists import set_basis
 from outreach.imports.list_reader import check_list
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.store_rows import digest, find_or_create_list
-from outreach.imports.uploads import ENDED, begin_storing, read_mappings, receive_upload
+from outreach.imports.uploads import ENDED, begin_storing, place_of_file, read_mappings, receive_upload
 from outreach.models.contacts import ListImport, Upload, UploadState
 from outreach.places.areas import load_areas
 from outreach.places.recognise import installation_gazetteer
@@ -44,15 +44,18 @@ def import_file(
     now: datetime,
     basis: str = "",
     basis_note: str = "",
+    place: Mapping[str, str] | None = None,
 ) -> ListImport:
     """Import a file into an organisation's list, created if it does not exist. Returns once all is stored.
 
-    Raises NotFound for the organisation, BadList, BadInput for the basis, WrongState if it was cancelled meanwhile.
+    `place`: `commune` and `village` of people whose rows name none. Raises NotFound for the organisation, BadList, BadInput for the basis, WrongState if it was cancelled meanwhile.
     """
     folder, key = Path(runtime.settings.uploads_dir), runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     with runtime.db.read() as session:
         owner = find_organisation(session, organisation)
-        rows = check_list(path, installation_gazetteer(session), read_mappings(session, owner.id))
+        gazetteer = installation_gazetteer(session)
+        said = place_of_file(gazetteer, place or {})
+        rows = check_list(path, gazetteer, read_mappings(session, owner.id) | said)
     # A file that is no list is refused before anything is stored.
     opened: Iterator[CheckedRow] | None = chain(list(islice(rows, 1)), rows)
     with transaction(runtime) as session:
@@ -72,6 +75,7 @@ def import_file(
                 upload = receive_upload(
                     session, content, file_name=path.name, list_id=into.id, folder=folder, user=None, now=now
                 )
+            upload.corrected = upload.corrected | said
             begin_storing(session, upload, now=now)
     context = UploadContext(runtime.db, folder, key, lambda: False)
     while upload.state not in ENDED:

@@ -366,7 +366,7 @@ REASONS = {
     "foreign_number": "số nước ngoài",
     "landline": "số điện thoại bàn, không nhận được tin nhắn",
     "invalid_prefix": "đầu số không tồn tại",
-    "too_short": "thiếu chữ số",
+    "too_short": "thiếu chữ số: có thể số bị tách sang ô bên cạnh hoặc xuống dòng dưới",
     "too_long": "thừa chữ số",
     "no_valid_number": "không đọc được số nào đúng",
     "letter_substitution": "có chữ cái lẫn trong số: hãy xem lại chữ O với số 0, chữ l với số 1",

@@ -228,11 +228,14 @@ _OUT_COLUMNS = ("row", "stt", "status", "e164", "reason", "warnings", "commune_c
 
 
 def check_list(
-    path: Path, gazetteer: Gazetteer, corrected: Mapping[str, Mapping[str, str]] | None = None
+    path: Path,
+    gazetteer: Gazetteer,
+    corrected: Mapping[str, Mapping[str, str]] | None = None,
+    turned: list[str] | None = None,
 ) -> Iterator[CheckedRow]:
     """Yield each person of the file in order; of a CSV file only one row is in memory at a time.
 
-    `corrected`: see `read_list_sheets`. People of a sheet without phones are rows without a phone. Raises
+    `corrected`: see `read_list_sheets`. `turned` receives the names of sheets that lie on their side. People of a sheet without phones are rows without a phone. Raises
     BadList, on the first row or while reading, if the file cannot be read as a list; NoPhoneColumn, at the
     end, if no sheet has phones and it was not said that the list has none.
     """
@@ -243,6 +246,8 @@ def check_list(
     for sheet in read_list_sheets(path, corrected or {}):
         if sheet.is_left_out:
             continue
+        if sheet.is_turned and turned is not None:
+            turned.append(sheet.name)
         if sheet.header is None:
             lines = (tuple(map(cell_text, row)) for _, row in sheet.first)
             labels = labels if count else max((labels, *lines), key=_filled)
@@ -259,7 +264,8 @@ def check_list(
                 gazetteer,
                 sheet=sheet.name,
                 merged=sheet.merged,
-                title=place.get("commune") or _title_of(sheet),
+                title=_title_of(sheet),
+                commune=place.get("commune", ""),
                 village=place.get("village", ""),
                 struck=sheet.struck,
             )
@@ -295,8 +301,12 @@ def _tables_below(sheet: ListSheet, header: Header) -> Iterator[tuple[Header, It
         yield header, rows_of(header)
 
 
-def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:
+def write_check(
+    path: Path, out: Path, gazetteer: Gazetteer, turned: list[str] | None = None
+) -> dict[str, int]:
     """Write the check of a list to `out` as CSV. Returns the counts `rows`, `ok`, `review`, `reject`.
+
+    `turned` receives the names of sheets that lie on their side.
 
     `out` appears only once it is complete. Raises BadList if the list cannot be read, BadInput if `out` would
     overwrite it.
@@ -309,7 +319,7 @@ def write_check(path: Path, out: Path, gazetteer: Gazetteer) -> dict[str, int]:
         with unfinished.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(_OUT_COLUMNS)
-            for row in check_list(path, gazetteer):
+            for row in check_list(path, gazetteer, turned=turned):
                 phone = row.phone
                 counts[phone.status] += 1
                 writer.writerow(

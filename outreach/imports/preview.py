@@ -33,6 +33,7 @@ from outreach.rules.phone_numbers import PhoneStatus
 ROWS_SHOWN = 20
 DOUBTS_KEPT = 1000  # rows that need an eye; the counts have them all
 UNFIT_KEPT = 50
+NAMES_SHOWN = 20  # that look wrong
 _NAMED = 10  # people of one file about whom its rows say different things
 LINES_OFFERED = 15  # to choose the header from
 _MAX_TEXT = 60  # characters of a cell or label
@@ -81,6 +82,7 @@ def describe_sheets(path: Path, corrected: Mapping[str, Mapping[str, str]]) -> d
             "line": sheet.line,
             "columns": columns,
             "guessed": header.guessed,
+            "is_turned": sheet.is_turned,
         }
         if sheet.is_left_out:
             description |= {"signature": "", "line": SKIPPED, "columns": []}
@@ -140,9 +142,15 @@ def show_doubt(row: CheckedRow, status: str, reason: str, *, sheet: int) -> dict
         "written": row.phone_text,
         "read": list(row.phone.numbers),
         "people": [each.name for each in row.people],
+        "note": _masked_text(row.note),
         "may_take": is_number and bool(row.phone.numbers),
         "may_type": is_number,
     }
+
+
+def show_odd_name(row: CheckedRow) -> dict[str, Any]:
+    """Return a row whose name would look wrong in a text."""
+    return {"line": row.line, "name": _masked_text(row.name), "area_code": row.place.code}
 
 
 def show_unfit(row: CheckedRow) -> list[dict[str, Any]]:

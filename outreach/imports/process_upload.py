@@ -24,11 +24,13 @@ from outreach.core.db import Database
 from outreach.imports.list_reader import check_list, rows_key
 from outreach.imports.preview import (
     DOUBTS_KEPT,
+    NAMES_SHOWN,
     ROWS_SHOWN,
     UNFIT_KEPT,
     PreviewCounts,
     describe_sheets,
     show_doubt,
+    show_odd_name,
     show_row,
     show_unfit,
 )
@@ -41,6 +43,7 @@ from outreach.models.places import Area
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.list_rows import CheckedRow
+from outreach.rules.people_beside import looks_wrong
 from outreach.rules.phone_numbers import PhoneStatus
 
 # Longer than it takes to open the largest workbook, and to store one chunk.
@@ -136,7 +139,7 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
     preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), list[dict[str, Any]](), 0
-    unfit = list[dict[str, Any]]()
+    unfit, odd_names = list[dict[str, Any]](), list[dict[str, Any]]()
     doubts, places = list[dict[str, Any]](), {each["sheet"]: n for n, each in enumerate(understood["sheets"])}
     try:
         for chunk in prefetch_chunks(_read_rows(context, upload, path), CHUNK):
@@ -152,6 +155,8 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             unfit += [each for row in chunk if row.unfit for each in show_unfit(row)][
                 : UNFIT_KEPT - len(unfit)
             ]
+            odd = (show_odd_name(row) for row in chunk if row.phone.numbers and looks_wrong(row.name))
+            odd_names += islice(odd, NAMES_SHOWN - len(odd_names))
             with context.db.write() as session:
                 claimed = _renew_lease(session, context, upload, done=done)
                 if claimed is None:
@@ -180,6 +185,7 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
             "doubts": doubts,
             "said": said,
             "unfit": unfit,
+            "odd_names": odd_names,
             "fields": preview.of_people.having(),
             "differing": [*preview.of_people.differing.values()],
         }

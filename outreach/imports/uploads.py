@@ -28,7 +28,7 @@ from outreach.contacts.lists import create_list
 from outreach.core.db import Database
 from outreach.enqueue_jobs import enqueue_import
 from outreach.imports.issues import export_issues
-from outreach.imports.list_reader import SKIPPED, line_key, rows_key
+from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, line_key, rows_key
 from outreach.imports.store_rows import begin_import
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
@@ -40,7 +40,10 @@ from outreach.models.contacts import (
     Upload,
     UploadState,
 )
+from outreach.places.recognise import installation_gazetteer
+from outreach.rules.cells import cell_text
 from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState, or_raise
+from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
 from outreach.rules.list_columns import PHONE, SENSITIVE, Column
 from outreach.use_cases import enqueue_after_commit, use_case
@@ -50,6 +53,7 @@ _REPEATABLE = ("", PHONE, Column.NAME)  # meanings that several columns of a she
 ENDED = (UploadState.DONE, UploadState.FAILED, UploadState.CANCELLED)
 _MEANINGS = {*_REPEATABLE, *Column}
 _BLOCK_BYTES = 1 << 20
+LONGEST_PLACE = 120  # characters
 _LONGEST_STEM = 60  # characters, of up to three bytes each; a file system takes 255 bytes
 
 
@@ -155,11 +159,11 @@ def preview_for(session: Session, upload: Upload, *, user: User) -> dict[str, An
         }
         for sheet in preview.get("sheets", [])
     ]
-    rows, doubts, differing = (
-        [row for row in preview.get(part, []) if row["area_code"] is None or row["area_code"] in areas]
-        for part in ("rows", "doubts", "differing")
-    )
-    return {**preview, "sheets": sheets, "rows": rows, "doubts": doubts, "differing": differing}
+    seen = {
+        part: [row for row in preview.get(part, []) if row["area_code"] is None or row["area_code"] in areas]
+        for part in ("rows", "doubts", "differing", "odd_names")
+    }
+    return {**preview, "sheets": sheets, **seen}
 
 
 def find_list(session: Session, list_id: int, *, user: User) -> ContactList:
@@ -174,6 +178,7 @@ def correct_columns(
     *,
     columns: Mapping[str, Mapping[str, str]],
     lines: Mapping[int, str] | None = None,
+    place: Mapping[str, str] | None = None,
     user: User,
     now: datetime,
 ) -> Upload:
@@ -182,58 +187,80 @@ def correct_columns(
     `columns`: by the header's signature, column position to meaning; that of a field is PREFIX and the name it shall have,
     or PREFIX alone for the name of its title. `lines`: by the sheet's index in the
     preview, the line of its header, "0" for none, or SKIPPED. A sheet whose header changes has its columns
-    guessed again.
+    guessed again. `place`: see `place_of_file`.
 
     Raises BadInput for an unknown meaning, a field's name that is not plain, too many fields, or if no sheet has phones, WrongState if the upload is not ready.
     """
     upload = lock_ready(session, upload_id, user=user)
     sheets = upload.preview.get("sheets", [])
-    header_changes = _header_changes(sheets, lines or {})
-    unchanged, changed = list[dict[str, Any]](), list[dict[str, Any]]()
-    for sheet in sheets:
-        line = header_changes.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))
-        if line != SKIPPED:
-            (unchanged if line == str(sheet["line"]) else changed).append(sheet)
-    if not unchanged and not changed:
-        raise BadInput("all_sheets_left_out")
-    headers = {sheet["signature"]: sheet["columns"] for sheet in sheets}
-    unchanged_signatures = {sheet["signature"] for sheet in unchanged} - {
-        sheet["signature"] for sheet in changed
-    }
-    changed_signatures = headers.keys() - unchanged_signatures
-    columns = {
-        signature: meanings for signature, meanings in columns.items() if signature not in changed_signatures
-    }
-    if not changed and not any(PHONE in _meanings(sheet, columns) for sheet in unchanged):
-        raise BadInput("phone_column_unset")
-    for signature, meanings in columns.items():
-        header_columns = headers.get(signature, [])
-        labels = {
-            str(position): label for position, label, meaning, _ in header_columns if meaning != SENSITIVE
-        }
-        named = {each for each in meanings.values() if not each.startswith(PREFIX)}
-        if not meanings.keys() <= labels.keys() or not named <= _MEANINGS:
-            raise BadInput("columns_not_understood")
-        meanings = columns[signature] = {
-            position: _with_name(meaning, labels[position]) for position, meaning in meanings.items()
-        }
-        duplicates = [
-            meaning
-            for meaning, count in Counter(meanings.values()).items()
-            if count > 1 and meaning not in _REPEATABLE
-        ]
-        if duplicates:
-            raise BadInput("columns_same_meaning")
-    kept = {
-        name for sheet in unchanged for meaning in _meanings(sheet, columns) if (name := field_of(meaning))
-    }
-    if len(kept) > MOST_FIELDS:
-        raise BadInput("list_fields_many", most=MOST_FIELDS)
-    upload.corrected = {**upload.corrected, **columns, **header_changes}
+    lines_changed = _header_changes(sheets, lines or {})
+    meanings = _new_meanings(sheets, columns, lines_changed)
+    said = place_of_file(installation_gazetteer(session), place) if place is not None else {}
+    if place is not None:
+        upload.corrected = {key: each for key, each in upload.corrected.items() if key != PLACE_OF_FILE}
+    check_again(session, upload, {**upload.corrected, **meanings, **lines_changed, **said}, now=now)
+    return upload
+
+
+def check_again(session: Session, upload: Upload, corrected: dict[str, Any], *, now: datetime) -> None:
+    """Let a worker check the file again, with what is corrected now."""
+    upload.corrected = corrected
     upload.state, upload.progress, upload.tries, upload.due_at = UploadState.CHECKING, 0, 0, now
     upload.preview, upload.counts, upload.total = {}, {}, None
     enqueue_after_commit(session, enqueue_import, upload.id)
-    return upload
+
+
+def place_of_file(gazetteer: Gazetteer, place: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the correction that says where people of a file live whose rows name no place: `commune`, `village`.
+
+    Raises BadInput for a commune that nobody knows.
+    """
+    given = {
+        name: text
+        for name in ("commune", "village")
+        if (text := cell_text(place.get(name, ""))[:LONGEST_PLACE])
+    }
+    if "commune" in given and not gazetteer.match(given["commune"]).as_text:
+        raise BadInput("commune_name_unknown", name=given["commune"])
+    return {PLACE_OF_FILE: given} if given else {}
+
+
+def _new_meanings(
+    sheets: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, Mapping[str, str]],
+    lines: Mapping[str, Mapping[str, str]],
+) -> dict[str, dict[str, str]]:
+    """Return the meanings of columns as a user named them, of the sheets that keep their header. Raises BadInput."""
+    lines_of = [
+        (sheet, lines.get(line_key(sheet["sheet"]), {}).get("line", str(sheet["line"]))) for sheet in sheets
+    ]
+    unchanged = [sheet for sheet, line in lines_of if line != SKIPPED and line == str(sheet["line"])]
+    changed = [sheet for sheet, line in lines_of if line != SKIPPED and line != str(sheet["line"])]
+    if not unchanged and not changed:
+        raise BadInput("all_sheets_left_out")
+    known = {sheet["signature"] for sheet in unchanged} - {sheet["signature"] for sheet in changed}
+    other = {sheet["signature"] for sheet in sheets} - known
+    named = {signature: each for signature, each in columns.items() if signature not in other}
+    if not changed and not any(PHONE in _meanings(sheet, named) for sheet in unchanged):
+        raise BadInput("phone_column_unset")
+    headers = {sheet["signature"]: sheet["columns"] for sheet in sheets}
+    meanings = {signature: _checked(headers.get(signature, []), each) for signature, each in named.items()}
+    fields = {name for sheet in unchanged for each in _meanings(sheet, meanings) if (name := field_of(each))}
+    if len(fields) > MOST_FIELDS:
+        raise BadInput("list_fields_many", most=MOST_FIELDS)
+    return meanings
+
+
+def _checked(columns: Sequence[Sequence[Any]], meanings: Mapping[str, str]) -> dict[str, str]:
+    """Return the meanings of a header's columns, those of fields with their names. Raises BadInput."""
+    labels = {str(position): label for position, label, meaning, _ in columns if meaning != SENSITIVE}
+    named = {each for each in meanings.values() if not each.startswith(PREFIX)}
+    if not meanings.keys() <= labels.keys() or not named <= _MEANINGS:
+        raise BadInput("columns_not_understood")
+    checked = {position: _with_name(meaning, labels[position]) for position, meaning in meanings.items()}
+    if any(count > 1 and meaning not in _REPEATABLE for meaning, count in Counter(checked.values()).items()):
+        raise BadInput("columns_same_meaning")
+    return checked
 
 
 def _with_name(meaning: str, label: str) -> str:
@@ -372,7 +399,7 @@ def end_upload(upload: Upload, state: UploadState, *, now: datetime, error: LoaE
     ]
     differing = [{"row": each["row"], "area_code": None} for each in upload.preview.get("differing", [])]
     if upload.preview:
-        emptied = {"sheets": sheets, "rows": [], "doubts": [], "differing": differing}
+        emptied = {"sheets": sheets, "rows": [], "doubts": [], "odd_names": [], "differing": differing}
         upload.preview = {**upload.preview, **emptied}
     upload.corrected = {
         key: value for key, value in upload.corrected.items() if not key.startswith(rows_key(""))

@@ -199,7 +199,7 @@ def _completed(header: Header, below: Sequence[Row]) -> Header:
 def _with_phones(header: Header, below: Sequence[Row]) -> Header:
     """Return the header with columns that hold numbers, where no heading names them or those that are named are empty."""
     if not header.phones:
-        taken = {*header.columns.values(), *header.fields.values(), *_not_for_phones(header.paths)}
+        taken = {*header.columns.values(), *header.fields.values(), *not_for_phones(header.paths)}
         phone = guess_phone_column(below, taken=taken)
         if phone is None:
             return _with_numbers_in_texts(header, below)
@@ -286,7 +286,7 @@ def join_pieces(cells: Iterable[object]) -> str:
     return "".join(map(cell_text, cells)).replace(" ", "")
 
 
-def _not_for_phones(labels: Sequence[str]) -> set[int]:
+def not_for_phones(labels: Sequence[str]) -> set[int]:
     """Return the columns headed as papers, accounts or old numbers."""
     headed = enumerate(labels)
     return {at for at, label in headed if meaning_of(label) == SENSITIVE or mentions_identity_paper(label)}
@@ -367,9 +367,14 @@ def read_header(rows: Sequence[Row], index: int) -> Header:
         columns[Column.NAME] = people[0].name
         if columns.get(Column.FAMILY_NAME) != people[0].name - 1:
             columns.pop(Column.FAMILY_NAME, None)  # the pupil's, where the people are the parents
-    elif (name := _name_of_phones(paths, meanings)) is not None:
-        columns[Column.NAME] = name
+    elif (owner := _name_of_phones(paths, meanings)) is not None:
+        columns[Column.NAME] = owner
     labels = tuple(map(cell_text, rows[index]))
+    if columns.get(Column.FAMILY_NAME, -1) > columns.get(Column.NAME, 0) and not _IS_GIVEN.match(
+        labels[columns[Column.NAME]]
+    ):
+        for part in (Column.FAMILY_NAME, Column.MIDDLE_NAME):  # of the whole name before them
+            columns.pop(part, None)
     both = next((at for at in phones if _NAME_AND_PHONE.search(unaccented(labels[at]))), None)
     if both is not None and Column.NAME not in columns:
         columns[Column.NAME] = both
@@ -521,7 +526,7 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
         levels = _levels(rows, index)[0] if index >= 0 else []
         paths = tuple(" ".join(_path(column)) for column in zip(*_filled_up(levels), strict=True))
         labels = tuple(cell_text(cell) for cell in rows[index]) if index >= 0 else ()
-        barred |= _not_for_phones(labels)
+        barred |= not_for_phones(labels)
         if phone not in barred:
             break
     else:
@@ -580,6 +585,7 @@ PHONE = "phone"
 SENSITIVE = "not read"
 _STROKED = re.compile(r"\bđ\.?t\b|\bd\.?đ\b")
 _NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
+_IS_GIVEN = re.compile(r"(?:first|given) name$|tên$", re.IGNORECASE)
 _GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
 _PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
 _MOST_LEVELS = 3  # of headings
@@ -597,7 +603,7 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     for meaning, pattern in (
         (Column.CORRECTS, r"^ma dong(?: giu nguyen)?$"),
         (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
-        (SENSITIVE, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b"),
+        (SENSITIVE, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b|\bphone \d+ (?:label|type)$"),
         (
             SENSITIVE,  # "SĐT cũ": not to be texted
             r"^(?!.*\bmoi\b).*(?:\bso|may|dt|dtdd|dien thoai|di dong|phone|mobile)"
@@ -609,11 +615,12 @@ _LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^(?:dau so|ma mang|thue bao)$",
         ),
         (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
-        (Column.MIDDLE_NAME, r"^(?:ten |chu )?(?:dem|lot|lot dem)$"),
+        (Column.FAMILY_NAME, r"^(?:last|family) name$|^surname$"),
+        (Column.MIDDLE_NAME, r"^(?:ten |chu )?(?:dem|lot|lot dem)$|^(?:middle|additional) name$"),
         (Column.UNIT, r"\bten (?:chi|to|don vi|co quan|hoi)\b(?! vien)"),
         (
             Column.NAME,
-            r"\bho (?:va |,? ?chu dem (?:va |, ?)?)?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|name)$"
+            r"\bho (?:va |,? ?chu dem (?:va |, ?)?)?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|(?:first |given )?name)$"
             r"|^(?:cac )?thanh vien\b|^ten .*(?:vien|nguoi|dan|bo)\b|^ten (?:vo|chong|cha|me|chu ho)\b|^(?:nguoi )?dai dien(?: ho)?$|^chu ho$",
         ),
         (Column.NAME, r"^(?:hoi|doan) vien$"),

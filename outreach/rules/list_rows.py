@@ -17,7 +17,7 @@ from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.identity import name_key, soften_name
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
-from outreach.rules.list_columns import Column, Header, is_phone, join_pieces
+from outreach.rules.list_columns import Column, Header, is_phone, join_pieces, not_for_phones
 from outreach.rules.list_people import Below, closes, is_person, is_title
 from outreach.rules.people_beside import PersonBeside, plain_name, split_names
 from outreach.rules.phone_cells import in_order, read_phone_cells
@@ -175,17 +175,20 @@ class RowReader:
         sheet: str,
         merged: frozenset[tuple[int, int]] = frozenset(),
         title: str = "",
+        commune: str = "",
         village: str = "",
         struck: Mapping[tuple[int, int], str] | None = None,
     ) -> None:
         """`title` is the text above the header; a commune named there, or in a row between people, is theirs.
 
-        `village` is that of people whose row has none. `struck` are cells with text that is struck through, by line and
+        `commune` and `village` are those of people whose row has none. `struck` are cells with text that is struck through, by line and
         position, each with the text that is not.
         """
         self._struck = struck or {}
         self._below = Below.PEOPLE
-        self._section, self._place_of_section = gazetteer.match_title(title)
+        self._section, self._place_of_section = (
+            (commune, gazetteer.match(commune)) if commune else gazetteer.match_title(title)
+        )
         self._header, self._village = header, village
         self._gazetteer, self._sheet, self._merged = gazetteer, sheet, merged
         columns = self._columns = header.columns
@@ -197,6 +200,7 @@ class RowReader:
         self._above, self._name_above = dict.fromkeys(_PLACES, ""), ""
         self._births = [columns[column] for column in _BIRTHS if column in columns]
         self._has_commune = Column.COMMUNE in columns
+        self._passed: set[int] | None = None
 
     def read(self, row: Row, *, line: int, number: int) -> CheckedRow | None:
         """Read a row as a contact; `line` and `number` become its `line` and `row`.
@@ -350,14 +354,16 @@ class RowReader:
         return (_of_two_people(cell), people) if people else (cell, ())
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
-        """Return a text of the row that holds numbers, and these: in the note, or among words elsewhere."""
-        note = self._columns.get(Column.NOTE)
-        passed = {*self._header.phones, *self._header.sensitive}
-        texts = {
-            at: cell_text(cell) for at, cell in enumerate(row) if at not in passed and isinstance(cell, str)
-        }
+        """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""
+        if self._passed is None:
+            self._passed = {
+                *self._header.phones,
+                *self._header.sensitive,
+                *not_for_phones(self._header.paths),
+            }
+        passed = self._passed
         return find_number_beside(
-            [text for at, text in texts.items() if at == note or any(map(str.isalpha, text))]
+            [cell_text(cell) for at, cell in enumerate(row) if isinstance(cell, str) and at not in passed]
         )
 
     def _beside(self, row: Row, together: PhoneCell) -> tuple[PhoneCell, tuple[PersonBeside, ...]]:

@@ -322,7 +322,7 @@ _DOUBT = re.compile(
 )
 _DOUBT_UNACCENTED = re.compile(
     r"\b(?:sai so|so sai|so cu|nham so|doi so|bo so|khoa may|(?:khong|ko|k) phai|(?:doi|chuyen|thay) (?:thanh|sang|bang)"
-    r"|(?:khong|ko|k|chua) (?:lien lac|goi|lien he|chac|ro|dung nua|xac minh|kiem tra))\b"
+    r"|(?:khong|ko|k) (?:con )?(?:dung|su dung)|(?:khong|ko|k|chua) (?:lien lac|goi|lien he|chac|ro|dung nua|xac minh|kiem tra))\b"
 )
 _IDENTITY = re.compile(r"\b(?:cmnd|cmtnd|cccd|can cuoc|chung minh|ho chieu|bhyt|bhxh|s?tk|tai khoan|mst)\b")
 

@@ -359,9 +359,9 @@ def test_a_list_is_streamed_and_not_held(tmp_path):
         ("list.xls", "<html><table></table></html>", "trang web"),
         ("list.xlsx", b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "mật khẩu"),
         ("list.xlsx", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "Excel 97-2003"),
-        ("list.xls", b"\xd0\xcf\x11\xe0" + "WordDocument".encode("utf-16-le"), "Word"),
+        ("list.xls", b"\xd0\xcf\x11\xe0" + "WordDocument".encode("utf-16-le"), ".doc, .odt"),
         ("list.xls", b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + b"\0\0", "hỏng"),
-        ("list.pdf", b"%PDF-1.7 ...", "loại tệp “.pdf”"),
+        ("list.pdf", b"%PDF-1.7 ...", "xin bản Excel hoặc Word"),
         ("list", LIST, "loại tệp “list”"),
     ],
 )
