@@ -30,7 +30,7 @@ from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
 from outreach.models.gateways import GatewayState
 from outreach.rules.gateway import Proof
 from outreach.rules.kept_values import PREFIX, Unfit
-from outreach.rules.list_columns import PHONE, SENSITIVE, Column
+from outreach.rules.list_labels import PHONE, SENSITIVE, Column
 from outreach.rules.operators import Operator
 from outreach.rules.phone_numbers import PhoneStatus
 

@@ -34,7 +34,7 @@ from outreach.rules.cells import Row, cell_text
 from outreach.rules.errors import BadInput, BadList, LoaError, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.identity import name_key
-from outreach.rules.list_columns import Column
+from outreach.rules.list_labels import Column
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case

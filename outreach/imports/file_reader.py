@@ -1,9 +1,9 @@
 """Reader of list files: XLSX, XLS, ODS, CSV and TSV to sheets of raw rows, within limits.
 
 Workbooks are read by calamine, text files as a stream. The first bytes of a file say what it is; a file whose
-name says otherwise is refused, as the sender may have picked the wrong file. Before a workbook is loaded into
-memory as a whole, from its first cell to its last, it is checked how far its sheets reach; hidden rows are
-counted on the way. Who needs the rows calls `read_sheets` of `sheet_process`, which reads in a process with limits.
+name says otherwise is refused, as the sender may have picked the wrong file. A workbook is loaded into memory as a
+whole, from its first cell to its last: one whose cells lie too far apart ends at the limits of the process that reads it.
+Who needs the rows calls `read_sheets` of `sheet_process`.
 
 The encoding and separator of a text file are guessed. Excel in Vietnam saves CSV as UTF-8, as UTF-16
 ("Unicode text") or in windows-1258, a list in an old font in windows-1252, separated by commas, semicolons or
@@ -32,7 +32,7 @@ from python_calamine import (
 )
 
 from outreach.imports.other_files import read_cards, read_word
-from outreach.imports.struck_cells import find_struck
+from outreach.imports.struck_cells import attribute, find_struck
 from outreach.rules.errors import BadList, LoaError
 from outreach.rules.legacy_fonts import count_syllables, guess_legacy_encoding, to_unicode
 from outreach.rules.list_columns import ROWS_SEARCHED, count_known_labels
@@ -183,7 +183,7 @@ def _word_sheet(path: Path) -> RawSheet:
 def _read_workbook(path: Path, unseen: HiddenContent) -> Iterator[RawSheet]:
     try:
         if path.suffix.lower() != ".xls":  # whose format limits its size
-            unseen.rows = check_size(path)
+            unseen.rows = count_hidden_rows(path)
         struck = {} if path.suffix.lower() == ".xls" else find_struck(path)
         workbook = CalamineWorkbook.from_path(path)
         for metadata in workbook.sheets_metadata:
@@ -239,27 +239,20 @@ def _too_large(path: Path) -> BadList:
     return BadList("file_large", name=path.name)
 
 
-_MAX_CELLS = 10_000_000
 _SCAN_BYTES = 1 << 20
 _XLSX_BOOK, _XLSX_RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _XLSX_HIDDEN_SHEET = re.compile(rb'<(?:\w+:)?sheet (?=[^>]*state="(?:hidden|veryHidden)")[^>]*>')
 _XLSX_RELATION = re.compile(rb"<(?:\w+:)?Relationship [^>]*>")
-# Tags as spreadsheet programs write them. Others, made to pass this check, end at the limits of the reading process.
-# In each pattern the row is group 1, the column group 2.
-_XLSX_ROW = re.compile(rb'<row [^<>]*?r="(\d{1,7})"')
-_XLSX_FAR_COLUMN = re.compile(rb'r="()([A-Z]{2,3})\d')  # in any tag: ten times as fast
 _XLSX_HIDDEN_ROW = re.compile(rb'<row (?=[^<>]*[^/]>)[^<>]*?hidden="(?:1|true)"')
-_XLSX_CELL = re.compile(rb'<c (?=[^<>]*[^/]>)[^<>]*?r="(?=[A-Z]{1,3}(\d{1,7})")([A-Z]{1,3})')
 _ODS_ROW_OR_CELL = re.compile(rb"<table:table-row([^<>]*)>|<table:table-cell([^<>]*[^/<>])>")
 _ODS_HIDDEN = re.compile(rb'table:visibility="(?:collapse|filter)"')
-_ODS_REPEATED = re.compile(rb'table:number-(?:rows|columns)-repeated="(\d{1,9})"')
+_ODS_REPEATED = re.compile(rb'table:number-rows-repeated="(\d{1,9})"')
 
 
-def check_size(path: Path) -> int:
-    """Check that the sheets fit into memory. Returns how many rows with cells are hidden.
+def count_hidden_rows(path: Path) -> int:
+    """Return how many rows with cells are hidden, by hand or by a filter; rows of hidden sheets are not counted.
 
-    Rows may be hidden by hand or by a filter; rows of hidden sheets are not counted. Raises BadList for a
-    sheet whose cells would exhaust the memory, zipfile's errors for a damaged file.
+    Raises zipfile's errors for a damaged file, and for one with entities, which no spreadsheet program writes.
     """
     hidden = 0
     with zipfile.ZipFile(path) as archive:
@@ -267,69 +260,38 @@ def check_size(path: Path) -> int:
         hidden_sheets = _hidden_sheets(archive) if _XLSX_BOOK in names and _XLSX_RELATIONS in names else set()
         for name in names:
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                rows = _check_xlsx(archive, name, path)
+                rows = sum(
+                    b'hidden="' in part and len(_XLSX_HIDDEN_ROW.findall(part))
+                    for part in _parts(archive, name)
+                )
                 hidden += 0 if name in hidden_sheets else rows
             elif name == "content.xml":
-                hidden += _check_ods(archive, name, path)
+                hidden += _hidden_in_ods(archive, name)
     return hidden
 
 
 def _hidden_sheets(archive: zipfile.ZipFile) -> set[str]:
     """Return the parts of an XLSX file that hold hidden sheets."""
     with archive.open(_XLSX_BOOK) as book, archive.open(_XLSX_RELATIONS) as relations:
-        hidden = {_attribute(sheet, b"r:id") for sheet in _XLSX_HIDDEN_SHEET.findall(book.read(_SCAN_BYTES))}
+        hidden = {attribute(sheet, b"r:id") for sheet in _XLSX_HIDDEN_SHEET.findall(book.read(_SCAN_BYTES))}
         return {
-            f"xl/{_attribute(relation, b'Target').removeprefix('/xl/')}"
+            f"xl/{attribute(relation, b'Target').removeprefix('/xl/')}"
             for relation in _XLSX_RELATION.findall(relations.read(_SCAN_BYTES))
-            if _attribute(relation, b"Id") in hidden
+            if attribute(relation, b"Id") in hidden
         }
 
 
-def _attribute(tag: bytes, name: bytes) -> str:
-    match = re.search(rb'\s%s="([^"]*)"' % name, tag)
-    return match[1].decode("utf-8", "replace") if match else ""
-
-
-def _check_xlsx(archive: zipfile.ZipFile, name: str, path: Path) -> int:
-    rows, columns, hidden = _largest_position(archive, name, _XLSX_ROW, _XLSX_FAR_COLUMN)
-    if rows * columns > _MAX_CELLS:  # perhaps empty cells that only have a colour
-        rows, columns, _ = _largest_position(archive, name, _XLSX_CELL, _XLSX_CELL)
-    if rows * columns > _MAX_CELLS:
-        raise BadList("cell_far_away", name=path.name, row=rows, column=columns)
-    return hidden
-
-
-def _largest_position(
-    archive: zipfile.ZipFile, name: str, of_rows: re.Pattern[bytes], of_columns: re.Pattern[bytes]
-) -> tuple[int, int, int]:
-    """Return the largest row number and column number that match, and the count of hidden rows.
-
-    A column of one letter counts as column 26.
-    """
-    rows, columns, hidden = 0, 26 if of_columns is _XLSX_FAR_COLUMN else 0, 0
-    for part in _parts(archive, name):
-        rows = max([rows, *(int(match[1]) for match in of_rows.finditer(part))])
-        letters = {match[2] for match in of_columns.finditer(part)}
-        columns = max([columns, *map(_column_number, letters)])
-        if b'hidden="' in part:
-            hidden += sum(1 for _ in _XLSX_HIDDEN_ROW.finditer(part))
-    return rows, columns, hidden
-
-
-def _check_ods(archive: zipfile.ZipFile, name: str, path: Path) -> int:
-    """Check an ODS sheet. Cells and rows may have a repeat count: a few letters can be millions of cells."""
-    cells, row_repeats, hidden, is_hidden = 0, 1, 0, False
+def _hidden_in_ods(archive: zipfile.ZipFile, name: str) -> int:
+    repeats, hidden, is_hidden = 1, 0, False
     for part in _parts(archive, name):
         for row, cell in _ODS_ROW_OR_CELL.findall(part):
             if cell:
-                cells += row_repeats * _repeated(cell)
-                hidden += row_repeats * is_hidden
+                hidden += repeats * is_hidden
                 is_hidden = False  # this row is counted now
             else:
-                row_repeats = _repeated(row)
+                repeated = _ODS_REPEATED.search(row)
+                repeats = int(repeated[1]) if repeated else 1
                 is_hidden = b"visibility" in row and _ODS_HIDDEN.search(row) is not None
-    if cells > _MAX_CELLS:
-        raise BadList("too_many_cells", name=path.name, cells=cells)
     return hidden
 
 
@@ -339,24 +301,12 @@ def _parts(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
     with archive.open(name) as file:
         while chunk := file.read(_SCAN_BYTES):
             text = rest + chunk
-            if b"<!ENTITY" in text:  # which no spreadsheet program writes
+            if b"<!ENTITY" in text:
                 raise zipfile.BadZipFile
             end = text.rfind(b"<")
             yield text[:end] if end > 0 else b""
             rest = text[end:] if end > 0 else text[-_SCAN_BYTES:]
     yield rest
-
-
-def _repeated(attributes: bytes) -> int:
-    match = _ODS_REPEATED.search(attributes)
-    return int(match[1]) if match else 1
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 _READ_BYTES = 1 << 20

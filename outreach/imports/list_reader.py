@@ -38,7 +38,7 @@ from outreach.rules.list_tables import (
     join_lines,
     split_lines,
     tables_beside,
-    turn,
+    upright_rows,
     without_struck,
 )
 from outreach.rules.phone_cells import read_phone_cell
@@ -111,7 +111,7 @@ def _tables(
         yield replace(table, rows=split_lines(table.rows, raw.struck), merged=frozenset(), struck={})
     elif is_lying(found):
         kept = without_struck(islice(table.rows, MOST_LYING), raw.struck)
-        turned = iter([*enumerate(turn([row for _, row in kept]), 1)])
+        turned = iter([*enumerate(upright_rows([row for _, row in kept]), 1)])
         yield replace(table, rows=turned, merged=frozenset(), struck={}, is_turned=True)
     elif beside := tables_beside(found):
         for copy, columns in zip(tee(table.rows, len(beside)), beside, strict=True):

@@ -26,7 +26,8 @@ from outreach.models.places import Area
 from outreach.rules.cells import cell_text
 from outreach.rules.identity import mask_number
 from outreach.rules.kept_values import value_text
-from outreach.rules.list_columns import ROWS_SEARCHED, SENSITIVE
+from outreach.rules.list_columns import ROWS_SEARCHED
+from outreach.rules.list_labels import SENSITIVE
 from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 

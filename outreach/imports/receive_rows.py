@@ -32,7 +32,7 @@ from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadState
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.kept_values import LONGEST_VALUE, find_unfit, read_field_name
-from outreach.rules.list_columns import PHONE, PLAIN_LABELS, Column
+from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
 # Up to this many rows are stored while the caller waits; more by a worker.

@@ -61,18 +61,19 @@ def _read(archive: zipfile.ZipFile, name: str, names: set[str]) -> bytes:
 
 def _parts(archive: zipfile.ZipFile, names: set[str]) -> dict[str, str]:
     targets = {
-        _attribute(relation, b"Id"): _attribute(relation, b"Target")
+        attribute(relation, b"Id"): attribute(relation, b"Target")
         for relation in _RELATION.findall(_read(archive, "xl/_rels/workbook.xml.rels", names))
     }
     return {
         unescape(
-            _attribute(sheet, b"name")
-        ): f"xl/{targets.get(_attribute(sheet, b'r:id'), '').removeprefix('/xl/')}"
+            attribute(sheet, b"name")
+        ): f"xl/{targets.get(attribute(sheet, b'r:id'), '').removeprefix('/xl/')}"
         for sheet in _SHEET.findall(_read(archive, "xl/workbook.xml", names))
     }
 
 
-def _attribute(tag: bytes, name: bytes) -> str:
+def attribute(tag: bytes, name: bytes) -> str:
+    """Return an attribute of a tag, "" if it has none."""
     match = re.search(rb'\s%s="([^"]*)"' % name, tag)
     return match[1].decode("utf-8", "replace") if match else ""
 
@@ -120,7 +121,7 @@ def _struck_cells(sheet: bytes, formats: set[int], shared: Mapping[int, str]) ->
 
 
 def _struck_in_ods(content: bytes) -> dict[str, dict[tuple[int, int], str]]:
-    """Return the struck cells of an ODS workbook, which has no entities (see `check_size`)."""
+    """Return the struck cells of an ODS workbook, which has no entities (see `count_hidden_rows`)."""
     if b"text-line-through" not in content:
         return {}
     found: dict[str, dict[tuple[int, int], str]] = {}

@@ -45,7 +45,7 @@ from outreach.rules.cells import cell_text
 from outreach.rules.errors import BadInput, BadList, LoaError, NotFound, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, name_of_label, read_field_name
-from outreach.rules.list_columns import PHONE, SENSITIVE, Column
+from outreach.rules.list_labels import PHONE, SENSITIVE, Column
 from outreach.use_cases import enqueue_after_commit, use_case
 
 LARGEST = 30 * 2**20  # bytes

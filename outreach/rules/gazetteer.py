@@ -29,6 +29,33 @@ _COMMON_STARTS = ("dak", "ngok", "mang", "kon", "ia", "sa")
 _MIN_RATIO = 85
 _MIN_LENGTH_TO_CORRECT = 4
 _MIN_LEAD = 8
+_MIN_RATIO_IN_DISTRICT = 80  # to ask: a district has some ten names
+_VILLAGE_WORDS = frozenset(
+    [
+        "thôn",
+        "thon",
+        "làng",
+        "lang",
+        "ấp",
+        "ap",
+        "tổ",
+        "to",
+        "khối",
+        "khoi",
+        "bản",
+        "ban",
+        "buôn",
+        "buon",
+        "xóm",
+        "xom",
+        "số",
+        "so",
+        "khu",
+        "tdp",
+        "đội",
+        "doi",
+    ]
+)
 _MOST_NAMES_TO_CORRECT = 3000  # a nation's names are too many: most slips are near several
 _CACHE_SIZE = 100_000
 _LONGEST_TEXT = 400
@@ -248,11 +275,40 @@ class Gazetteer:
             key = part[-1].key
             if key in self._places and key not in self._districts:
                 return self._look_up(parts[index:], within)
+        for index, part in enumerate(parts):
+            around = [*parts[index + 1 :], *within]
+            if question := self._misspelt(part, around):
+                return question
+            if (
+                index and part[-1].key in self._places
+            ):  # the commune, or somewhere in the district of its name
+                match = self._look_up(parts[index:], within)
+                return replace(match, code=None, candidates=(match.code,)) if match.code else match
         return PlaceMatch()
+
+    def _misspelt(self, part: _Part, around: Sequence[_Part]) -> PlaceMatch | None:
+        """Return the commune of the district around that is called nearly so, as a question; None if there is none."""
+        key, words = part[0].key, part[0].words
+        if any(reading.key in self._known for reading in part) or words[0] in _VILLAGE_WORDS:
+            return None
+        districts = {reading.key for other in around for reading in other if reading.key in self._districts}
+        near = [
+            (_similarity(key, place.name.key), place)
+            for places in (self._places.values() if districts else ())
+            for place in places
+            if districts & place.districts.keys()
+        ]
+        alike = [place for similarity, place in near if similarity >= _MIN_RATIO_IN_DISTRICT]
+        codes = sorted({code for place in alike for code in place.unit.codes})
+        return PlaceMatch(None, tuple(codes), codes[0] if len(codes) == 1 else None) if codes else None
 
     def _look_up(self, parts: list[_Part], within: list[_Part]) -> PlaceMatch:
         if not parts or self._is_foreign([*parts, *within]):
             return PlaceMatch()
+        marked = next((at for at, part in enumerate(parts) if part[0].kind in _COMMUNE_KINDS), None)
+        question = self._misspelt(parts[marked or 0], [*parts[(marked or 0) + 1 :], *within])
+        if question and marked is None and len(parts) > 1 and parts[1][-1].key in self._places:
+            return question  # not the commune that is named like its district
         parts = [self._correct_district(part, "") for part in parts]
         within = [self._correct_district(part, _OF_COLUMN) for part in within]
         is_named = False
@@ -262,15 +318,15 @@ class Gazetteer:
             if found and (match := self._settle(found)) != PlaceMatch():
                 return match
         if is_named or len(self._places) > _MOST_NAMES_TO_CORRECT:
-            return PlaceMatch()
-        at = next((at for at, part in enumerate(parts) if part[0].kind in _COMMUNE_KINDS), 0)
+            return question or PlaceMatch()
+        at = marked or 0
         nearest = self._nearest(parts[at][0].key)
         if not nearest:
-            return PlaceMatch()
+            return question or PlaceMatch()
         corrected = (replace(parts[at][0], key=nearest),)
         found = self._find([*parts[:at], corrected, *parts[at + 1 :]], within)
         in_district = [each for each in found if each.has_district or not each.names_district]
-        return self._settle(in_district) if in_district else PlaceMatch()
+        return self._settle(in_district) if in_district else question or PlaceMatch()
 
     def _is_foreign(self, parts: Sequence[_Part]) -> bool:
         """Check whether a text names a province that has none of the places."""

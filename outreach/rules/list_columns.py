@@ -10,16 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from outreach.rules.cells import Row, cell_at, cell_text
+from outreach.rules.column_cells import (
+    MOST_COLUMNS,
+    are_pieces,
+    guess_name_column,
+    guess_phone_column,
+    holds_figures,
+    holds_phones,
+    is_phone,
+    meanings_by_content,
+)
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
-from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of, field_of_heading
-from outreach.rules.people_beside import PersonColumns, begins_with_family, find_people_columns
+from outreach.rules.kept_values import MOST_FIELDS, PREFIX, field_of
+from outreach.rules.list_labels import LONGEST_LABEL, PHONE, PLAIN_LABELS, SENSITIVE, Column, meaning_of
+from outreach.rules.people_beside import PersonColumns, find_people_columns
 from outreach.rules.phone_cells import read_phone_cell
-from outreach.rules.phone_numbers import PhoneStatus, Reason, mentions_identity_paper, unaccented
+from outreach.rules.phone_numbers import Reason, mentions_identity_paper, unaccented
 from outreach.rules.phone_texts import has_numbers_in_text
 from outreach.rules.sensitive_columns import (
     is_ethnic_origin,
@@ -30,27 +40,19 @@ from outreach.rules.sensitive_columns import (
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by its cells
 ROWS_OF_TABLE = 12  # of a further table, to recognise its columns
 NO_HEADER = -1  # the list has no header row
-
-
-class Column(StrEnum):
-    """Meaning of a column; phone columns are not among them, as there may be several (see PHONE)."""
-
-    STT = "stt"
-    FAMILY_NAME = "family_name"
-    MIDDLE_NAME = "middle_name"
-    NAME = "name"
-    BIRTH = "birth"
-    BIRTH_OF_MEN = "birth_of_men"
-    BIRTH_OF_WOMEN = "birth_of_women"
-    SEX = "sex"
-    VILLAGE = "village"
-    COMMUNE = "commune"
-    DISTRICT = "district"
-    UNIT = "unit"
-    NOTE = "note"
-    SMARTPHONE = "smartphone"
-    LANGUAGE = "language"
-    CORRECTS = "corrects"  # in a file that we exported for correction: the row of an earlier import
+_NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
+_IS_GIVEN = re.compile(r"(?:first|given) name$|tên$", re.IGNORECASE)
+_GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
+_PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
+_MOST_LEVELS = 3  # of headings
+_PARTS_OF_NAME = (Column.FAMILY_NAME, Column.MIDDLE_NAME, Column.NAME)
+_PARTS_OF_BIRTH = {
+    **{"nam": Column.BIRTH_OF_MEN, "nữ": Column.BIRTH_OF_WOMEN, "nu": Column.BIRTH_OF_WOMEN},
+    **{"năm": Column.BIRTH, "tháng": "", "ngày": ""},
+}
+_NO_NAMES = {"nam", "nu", "co", "khong", "vo", "chong", "con", "chu ho", "x"}
+# Headings that stand beside those of two lines, as high as both.
+_TALL = {Column.STT, Column.NOTE, Column.NAME, Column.FAMILY_NAME, Column.BIRTH, Column.SEX, PHONE, SENSITIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def _with_phones(header: Header, below: Sequence[Row]) -> Header:
         if phone is None:
             return _with_numbers_in_texts(header, below)
         phones = [phone]  # with the next ones, as in "Liên hệ 1", "Liên hệ 2"
-        while phones[-1] + 1 not in taken and _holds_phones(below, phones[-1] + 1):
+        while phones[-1] + 1 not in taken and holds_phones(below, phones[-1] + 1):
             phones.append(phones[-1] + 1)
         return replace(header, phones=tuple(phones))
     if not any(is_phone(cell_at(row, at)) for row in below for at in header.phones):
@@ -250,40 +252,15 @@ def _with_pieces(header: Header, below: Sequence[Row]) -> Header:
         if first - 1 in phones:
             continue
         end = first + 1
-        while end in phones or (header.is_unlabelled(end) and _holds_figures(below, end)):
+        while end in phones or (header.is_unlabelled(end) and holds_figures(below, end)):
             end += 1
         run = tuple(range(first, end))
-        if len(run) > 1 and _are_pieces(below, run):
+        if len(run) > 1 and are_pieces(below, run):
             pieces.append(run)
             phones.update(run)
         else:
-            phones.update(at for at in run if _holds_phones(below, at))
+            phones.update(at for at in run if holds_phones(below, at))
     return replace(header, phones=tuple(sorted(phones | {*header.phones})), pieces=tuple(pieces))
-
-
-def _holds_figures(rows: Sequence[Row], position: int) -> bool:
-    filled = [text for row in rows if (text := cell_text(cell_at(row, position)))]
-    return 2 * sum(any(map(str.isdecimal, text)) for text in filled) > len(filled)
-
-
-def _holds_phones(rows: Sequence[Row], position: int) -> bool:
-    filled = [cell for row in rows if cell_text(cell := cell_at(row, position))]
-    return 2 * sum(map(is_phone, filled)) > len(filled)
-
-
-def _are_pieces(rows: Sequence[Row], run: Sequence[int]) -> bool:
-    """Check whether most rows have a number only when the cells of these columns are put together."""
-    together = apart = 0
-    for row in rows:
-        cells = [cell for at in run if cell_text(cell := cell_at(row, at))]
-        apart += any(map(is_phone, cells))
-        together += len(cells) > 1 and not any(map(is_phone, cells)) and is_phone(join_pieces(cells))
-    return together > 1 and together > apart
-
-
-def join_pieces(cells: Iterable[object]) -> str:
-    """Return the digits of a number's pieces as one text; other signs stay."""
-    return "".join(map(cell_text, cells)).replace(" ", "")
 
 
 def not_for_phones(labels: Sequence[str]) -> set[int]:
@@ -532,7 +509,7 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     else:
         return None
     first = index + 1
-    people = _people_of(_meanings_by_content(rows[first:]))
+    people = _people_of(meanings_by_content(rows[first:]))
     if people:
         numbers = tuple(at for columns in people for at in columns.phones)
         return Header(labels, first, {Column.NAME: people[0].name}, numbers, people=people, paths=paths)
@@ -541,19 +518,6 @@ def _header_by_content(rows: Sequence[Row]) -> Header | None:
     texts = frozenset({phone} if 2 * worded > len(rows) - first else ())  # notes: whose numbers, is not known
     columns = {} if name is None else {Column.NAME: name}
     return Header(labels, first, columns, (phone,), texts=texts, guessed=bool(texts), paths=paths)
-
-
-def _meanings_by_content(rows: Sequence[Row]) -> list[str]:
-    """Return what most cells of each column are: names of people, numbers, or something else ("")."""
-    meanings = []
-    for position in range(min(max(map(len, rows), default=0), MOST_COLUMNS)):
-        cells = [cell for row in rows if cell_text(cell := cell_at(row, position))]
-        named = sum(" " in text and begins_with_family(text) for text in map(cell_text, cells))
-        phones = sum(map(is_phone, cells))
-        meanings.append(
-            PHONE if 2 * phones > len(cells) else str(Column.NAME) if 2 * named > len(cells) else ""
-        )
-    return meanings
 
 
 def _header_of_names(rows: Sequence[Row]) -> Header | None:
@@ -576,147 +540,3 @@ def _may_be_header(row: Row, phone: int) -> bool:
 
 def _holds_a_number(label: str) -> bool:
     return sum(letter.isdecimal() for letter in label) >= 6
-
-
-LONGEST_LABEL = 60
-
-
-PHONE = "phone"
-SENSITIVE = "not read"
-_STROKED = re.compile(r"\bđ\.?t\b|\bd\.?đ\b")
-_NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
-_IS_GIVEN = re.compile(r"(?:first|given) name$|tên$", re.IGNORECASE)
-_GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
-_PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
-_MOST_LEVELS = 3  # of headings
-_PARTS_OF_NAME = (Column.FAMILY_NAME, Column.MIDDLE_NAME, Column.NAME)
-_PARTS_OF_BIRTH = {
-    **{"nam": Column.BIRTH_OF_MEN, "nữ": Column.BIRTH_OF_WOMEN, "nu": Column.BIRTH_OF_WOMEN},
-    **{"năm": Column.BIRTH, "tháng": "", "ngày": ""},
-}
-_NO_NAMES = {"nam", "nu", "co", "khong", "vo", "chong", "con", "chu ho", "x"}
-# Headings that stand beside those of two lines, as high as both.
-_TALL = {Column.STT, Column.NOTE, Column.NAME, Column.FAMILY_NAME, Column.BIRTH, Column.SEX, PHONE, SENSITIVE}
-# The first match decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
-_LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (meaning, re.compile(pattern))
-    for meaning, pattern in (
-        (Column.CORRECTS, r"^ma dong(?: giu nguyen)?$"),
-        (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
-        (SENSITIVE, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b|\bphone \d+ (?:label|type)$"),
-        (
-            SENSITIVE,  # "SĐT cũ": not to be texted
-            r"^(?!.*\bmoi\b).*(?:\bso|may|dt|dtdd|dien thoai|di dong|phone|mobile)"
-            r" (?:di dong )?(?:cu(?! (?:dan|tru))|sai|hong|truoc (?:day|kia)|(?:khong|ko) (?:con )?(?:dung|su dung|lien lac))\b",
-        ),
-        (
-            PHONE,
-            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b"
-            r"|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^(?:dau so|ma mang|thue bao)$",
-        ),
-        (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
-        (Column.FAMILY_NAME, r"^(?:last|family) name$|^surname$"),
-        (Column.MIDDLE_NAME, r"^(?:ten |chu )?(?:dem|lot|lot dem)$|^(?:middle|additional) name$"),
-        (Column.UNIT, r"\bten (?:chi|to|don vi|co quan|hoi)\b(?! vien)"),
-        (
-            Column.NAME,
-            r"\bho (?:va |,? ?chu dem (?:va |, ?)?)?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|(?:first |given )?name)$"
-            r"|^(?:cac )?thanh vien\b|^ten .*(?:vien|nguoi|dan|bo)\b|^ten (?:vo|chong|cha|me|chu ho)\b|^(?:nguoi )?dai dien(?: ho)?$|^chu ho$",
-        ),
-        (Column.NAME, r"^(?:hoi|doan) vien$"),
-        (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
-        (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
-        (
-            Column.BIRTH,
-            r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|^sn$|^sinh$|\bbirth",
-        ),
-        (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
-        (Column.NOTE, r"\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$"),
-        (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
-        (Column.STT, r"^(?:stt|tt|so tt|so thu tu|no)$"),
-        (
-            Column.UNIT,
-            r"\bchi hoi\b|\bchi doan\b|\bcong doan\b|\bto chuc\b|\bdon vi\b|\bco quan\b|\bban ct|^unit$",
-        ),
-        (
-            Column.VILLAGE,
-            r"\bthon\b|\blang\b|\btdp\b|\bto dan pho\b|\bkhoi\b|\bxom\b|\bdia chi\b|\b(?:noi|cho) o\b",
-        ),
-        (Column.VILLAGE, r"\b(?:thuong|cu) tru\b|^to$|^village$|^address$"),
-        (Column.COMMUNE, r"\bxa\b|\bphuong\b|\bthi tran\b|\bcommune\b|\bward\b"),
-        (Column.DISTRICT, r"\bhuyen\b|\bthanh pho\b|^tp$|^quan$|\bdistrict\b"),
-    )
-)
-
-# The heading for each meaning, used where the file's own is not recognised.
-PLAIN_LABELS = {
-    PHONE: "SĐT",
-    Column.STT: "STT",
-    Column.FAMILY_NAME: "Họ và tên đệm",
-    Column.MIDDLE_NAME: "Tên đệm",
-    Column.NAME: "Họ và tên",
-    Column.BIRTH: "Năm sinh",
-    Column.BIRTH_OF_MEN: "Năm sinh nam",
-    Column.BIRTH_OF_WOMEN: "Năm sinh nữ",
-    Column.SEX: "Giới tính",
-    Column.VILLAGE: "Thôn",
-    Column.COMMUNE: "Xã",
-    Column.DISTRICT: "Huyện",
-    Column.UNIT: "Chi hội",
-    Column.NOTE: "Ghi chú",
-    Column.SMARTPHONE: "Điện thoại thông minh",
-    Column.LANGUAGE: "Ngôn ngữ",
-    Column.CORRECTS: "Mã dòng",
-}
-
-
-def meaning_of(label: str) -> str:
-    """Return the meaning of a heading: a `Column`, PHONE, SENSITIVE, a field's, or "" if it is unknown."""
-    if not label or len(label) > LONGEST_LABEL:
-        return ""
-    if field := field_of_heading(label):
-        return field
-    if is_sensitive_heading(label):
-        return SENSITIVE
-    words = unaccented(label)
-    if _STROKED.search(label.lower()):  # without the stroke, "dt" is as likely "dân tộc"
-        words += " dien thoai"
-    if label.strip().lower() == "hộ":  # a household, not "họ", the family's name
-        return ""
-    return next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
-
-
-MOST_COLUMNS = 200
-
-
-def guess_phone_column(rows: Sequence[Row], *, taken: Set[int]) -> int | None:
-    """Return the column of which most filled cells hold a phone number, or None."""
-    best, most = None, 0
-    for position in range(min(max(map(len, rows), default=0), MOST_COLUMNS)):
-        filled = [cell for row in rows if cell_text(cell := cell_at(row, position))]
-        phones = sum(map(is_phone, filled))
-        if position not in taken and phones > most and 2 * phones > len(filled):
-            best, most = position, phones
-    return best
-
-
-def guess_name_column(rows: Sequence[Row], taken: Set[int] = frozenset()) -> int | None:
-    """Return the column with most cells of several words without digits (not ethnic origins), or None.
-
-    A cell that begins with a family name counts twice: firms and villages are words, too.
-    """
-    names = [0] * min(max(map(len, rows), default=0), MOST_COLUMNS)
-    for row in rows:
-        for position, cell in enumerate(row[: len(names)]):
-            text = cell_text(cell)
-            if position not in taken and " " in text and not any(letter.isdecimal() for letter in text):
-                names[position] += 2 if begins_with_family(text) else 1
-    for position in range(len(names)):
-        if names[position] and is_ethnic_origin(cell_text(cell_at(row, position)) for row in rows):
-            names[position] = 0
-    return names.index(max(names)) if any(names) else None
-
-
-def is_phone(cell: object) -> bool:
-    """Check whether the cell holds a number that may be texted, at once or after review."""
-    return read_phone_cell(cell).status is not PhoneStatus.REJECT

@@ -8,7 +8,8 @@ from enum import IntEnum
 from functools import lru_cache
 
 from outreach.rules.cells import Row, cell_text
-from outreach.rules.list_columns import Column, Header
+from outreach.rules.list_columns import Header
+from outreach.rules.list_labels import Column
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus, unaccented
 

@@ -13,11 +13,13 @@ from enum import StrEnum
 from functools import lru_cache
 
 from outreach.rules.cells import Row, cell_text, written
+from outreach.rules.column_cells import is_phone, join_pieces
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.identity import name_key, soften_name
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
-from outreach.rules.list_columns import Column, Header, is_phone, join_pieces, not_for_phones
+from outreach.rules.list_columns import Header, not_for_phones
+from outreach.rules.list_labels import Column
 from outreach.rules.list_people import Below, closes, is_person, is_title
 from outreach.rules.people_beside import PersonBeside, plain_name, split_names
 from outreach.rules.phone_cells import in_order, read_phone_cells

@@ -10,15 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from outreach.rules.cells import Row, cell_at, cell_text
-from outreach.rules.list_columns import (
-    PHONE,
-    Column,
-    Header,
-    count_known_labels,
-    find_header,
-    is_phone,
-    meaning_of,
-)
+from outreach.rules.column_cells import is_phone
+from outreach.rules.list_columns import Header, count_known_labels, find_header
+from outreach.rules.list_labels import PHONE, Column, meaning_of
 from outreach.rules.phone_numbers import unaccented
 from outreach.rules.phone_texts import split_line
 
@@ -73,7 +67,7 @@ def is_lying(rows: Sequence[Row]) -> bool:
     return min(names, numbers) >= _LEAST_LYING
 
 
-def turn(rows: Sequence[Row]) -> list[Row]:
+def upright_rows(rows: Sequence[Row]) -> list[Row]:
     """Return the rows of a lying sheet upright: for each block its headings, then a row for each person."""
     at = _column_of_headings(rows)
     turned, block, known = list[Row](), list[Row](), set[str]()

@@ -127,7 +127,7 @@ def plain_name(text: str) -> str:
         text = _MEMBER.split(_NEXT_MEMBER.split(text)[0])[0]
     for end in (_BORN, _IN_BRACKETS, _BORN):
         text = end.sub("", text) or text
-    return text.strip(" ,;:.-–/") or text
+    return text.strip(" ,;:.").rstrip("-–/ ") or text
 
 
 def looks_wrong(name: str) -> bool:

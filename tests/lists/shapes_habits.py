@@ -121,12 +121,12 @@ def remarks(seed: int) -> ListFile:
             sheet.add(n, person.name, 4, 50000, cell, expected=expected)
         sheet.add("Tổng: 9 hộ", None, 36, 450000)
         sheet.add("Cộng", None, 36, 450000)
-    officer, clerk = draw.people(2)
+    officer, second = draw.people(2)
     sheet.title("Ghi chú: (*) hộ nghèo được miễn; (**) đã nộp qua tài khoản")
     sheet.add(None, "Đăk Mar, ngày 5 tháng 8 năm 2026")
     sheet.add(None, "NGƯỜI LẬP BẢNG", None, None, "TRƯỞNG THÔN")
-    sheet.add(None, officer.name, None, None, clerk.name)
-    sheet.add(None, f"0{officer.number}", None, None, f"0{clerk.number}")
+    sheet.add(None, officer.name, None, None, second.name)
+    sheet.add(None, f"0{officer.number}", None, None, f"0{second.number}")
     return workbook("sums, remarks and signatures", f"remarks-{seed}.xlsx", sheet)
 
 

@@ -179,7 +179,7 @@ def test_a_file_changed_behind_the_preview_is_refused(client: FlaskClient, world
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.pdf", b"%PDF-1.4", "Không đọc được loại tệp"),
+        ("a.pdf", b"%PDF-1.4", "Không đọc được danh sách từ tệp PDF"),
         ("a.xlsx", b"PK\x03\x04 broken", "bị hỏng"),
         ("a.csv", "Kính gửi các ông bà\n".encode(), "Không tìm thấy cột số điện thoại"),
         ("../../a.csv", "Họ tên,SĐT\n".encode(), "không có người nào"),

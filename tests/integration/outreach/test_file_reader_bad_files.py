@@ -57,7 +57,7 @@ def test_a_few_letters_that_stand_for_millions_of_cells_are_refused(tmp_path):
         "<text:p>x</text:p></table:table-cell>"
     )
     row = f'<table:table-row table:number-rows-repeated="1000000">{cell}</table:table-row>'
-    with refuses(BadList, says="90000000 ô dữ liệu"):
+    with refuses(BadList, says="quá nhiều bộ nhớ hoặc thời gian"):
         check(ods_around(tmp_path / "list.ods", row))
 
 

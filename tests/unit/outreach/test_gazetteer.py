@@ -135,8 +135,6 @@ def test_a_commune_is_found_in_an_address(address, code):
     [
         "Đắk La",  # a village may be called so
         "Thôn 4",
-        "Thôn 4, Đắk Hà",  # the district or one of its communes
-        "Tổ 1, Sa Thầy, Kon Tum",
         "Thôn 4, tổ 2",
         "Thôn 4, Đắk Laa",
         "",
@@ -144,6 +142,19 @@ def test_a_commune_is_found_in_an_address(address, code):
 )
 def test_an_address_that_names_no_commune_for_sure_gives_none(address):
     assert GAZETTEER.match_address(address) == PlaceMatch()
+
+
+@pytest.mark.parametrize(
+    ("text", "candidates"),
+    [
+        ("Thôn 4, Đắk Hà", ("23425", "23500")),  # the district or one of its communes
+        ("Tổ 1, Sa Thầy, Kon Tum", ("23527",)),
+        ("Thôn 4, Hà Mồm, Đắk Hà", ("23521",)),
+        ("Hà Mồm, Đắk Hà", ("23521",)),
+    ],
+)
+def test_a_place_that_may_be_its_district_or_is_misspelt_in_it_is_asked_about(text, candidates):
+    assert GAZETTEER.match_address(text) == PlaceMatch(None, candidates)
 
 
 def test_an_empty_gazetteer_knows_no_place():

@@ -6,7 +6,8 @@ import pytest
 
 from outreach.rules.cells import cell_text
 from outreach.rules.errors import BadList
-from outreach.rules.list_columns import Column, find_header
+from outreach.rules.list_columns import find_header
+from outreach.rules.list_labels import Column
 from tests.support.errors import refuses
 
 C = Column

@@ -1,0 +1,126 @@
+"""Words of headings: what each column of a contact list means. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from outreach.rules.kept_values import field_of_heading
+from outreach.rules.phone_numbers import unaccented
+from outreach.rules.sensitive_columns import is_sensitive_heading
+
+
+class Column(StrEnum):
+    """Meaning of a column; phone columns are not among them, as there may be several (see PHONE)."""
+
+    STT = "stt"
+    FAMILY_NAME = "family_name"
+    MIDDLE_NAME = "middle_name"
+    NAME = "name"
+    BIRTH = "birth"
+    BIRTH_OF_MEN = "birth_of_men"
+    BIRTH_OF_WOMEN = "birth_of_women"
+    SEX = "sex"
+    VILLAGE = "village"
+    COMMUNE = "commune"
+    DISTRICT = "district"
+    UNIT = "unit"
+    NOTE = "note"
+    SMARTPHONE = "smartphone"
+    LANGUAGE = "language"
+    CORRECTS = "corrects"  # in a file that we exported for correction: the row of an earlier import
+
+
+LONGEST_LABEL = 60
+
+
+PHONE = "phone"
+SENSITIVE = "not read"
+_STROKED = re.compile(r"\bđ\.?t\b|\bd\.?đ\b")
+# The first match decides: "Điện thoại thông minh" is no phone number, "Tên chi hội" no person's name.
+_LABELS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (meaning, re.compile(pattern))
+    for meaning, pattern in (
+        (Column.CORRECTS, r"^ma dong(?: giu nguyen)?$"),
+        (Column.SMARTPHONE, r"\bsmart ?phone\b|\bthong minh\b|\bdttm\b"),
+        (SENSITIVE, r"\bco (?:dt|sdt|dien thoai)\b|\bloai (?:dt|dien thoai)\b|\bphone \d+ (?:label|type)$"),
+        (
+            SENSITIVE,  # "SĐT cũ": not to be texted
+            r"^(?!.*\bmoi\b).*(?:\bso|may|dt|dtdd|dien thoai|di dong|phone|mobile)"
+            r" (?:di dong )?(?:cu(?! (?:dan|tru))|sai|hong|truoc (?:day|kia)|(?:khong|ko) (?:con )?(?:dung|su dung|lien lac))\b",
+        ),
+        (
+            PHONE,
+            r"\b(?:sdt|dtdd|sddd|telephone|tel|phone|mobile|dien thoai|di dong|so dt|so may|dt lien (?:he|lac))\b"
+            r"|^(?:(?:so|mang|sim) )?(?:viettel|vina|mobi|vietnamobile|gmobile|itel)|^so khac$|^(?:dau so|ma mang|thue bao)$",
+        ),
+        (Column.FAMILY_NAME, r"^ho(?: va)?$|^ho (?:va )?(?:ten |chu )?(?:dem|lot|lot dem)$"),
+        (Column.FAMILY_NAME, r"^(?:last|family) name$|^surname$"),
+        (Column.MIDDLE_NAME, r"^(?:ten |chu )?(?:dem|lot|lot dem)$|^(?:middle|additional) name$"),
+        (Column.UNIT, r"\bten (?:chi|to|don vi|co quan|hoi)\b(?! vien)"),
+        (
+            Column.NAME,
+            r"\bho (?:va |,? ?chu dem (?:va |, ?)?)?ten\b|\bhoten\b|\bfull ?name\b|^(?:ten|(?:first |given )?name)$"
+            r"|^(?:cac )?thanh vien\b|^ten .*(?:vien|nguoi|dan|bo)\b|^ten (?:vo|chong|cha|me|chu ho)\b|^(?:nguoi )?dai dien(?: ho)?$|^chu ho$",
+        ),
+        (Column.NAME, r"^(?:hoi|doan) vien$"),
+        (Column.BIRTH_OF_MEN, r"\bnam sinh (?:cua )?nam$"),
+        (Column.BIRTH_OF_WOMEN, r"\bnam sinh (?:cua )?nu$"),
+        (
+            Column.BIRTH,
+            r"\bnam sinh\b|\bngay sinh\b|\bsinh (?:nam|ngay)\b|\bntns\b|^ns$|^sn$|^sinh$|\bbirth",
+        ),
+        (Column.SEX, r"\bgioi tinh\b|^gioi$|^gt$|^phai$|^nam nu$|\bsex\b|\bgender\b"),
+        (Column.NOTE, r"\bghi chu\b|\bnotes?\b|^gc$|^g\. ?chu$|^tinh trang$"),
+        (Column.LANGUAGE, r"\bngon ngu\b|^tieng\b|\blanguage\b"),
+        (Column.STT, r"^(?:stt|tt|so tt|so thu tu|no)$"),
+        (
+            Column.UNIT,
+            r"\bchi hoi\b|\bchi doan\b|\bcong doan\b|\bto chuc\b|\bdon vi\b|\bco quan\b|\bban ct|^unit$",
+        ),
+        (
+            Column.VILLAGE,
+            r"\bthon\b|\blang\b|\btdp\b|\bto dan pho\b|\bkhoi\b|\bxom\b|\bdia chi\b|\b(?:noi|cho) o\b",
+        ),
+        (Column.VILLAGE, r"\b(?:thuong|cu) tru\b|^to$|^village$|^address$"),
+        (Column.COMMUNE, r"\bxa\b|\bphuong\b|\bthi tran\b|\bcommune\b|\bward\b"),
+        (Column.DISTRICT, r"\bhuyen\b|\bthanh pho\b|^tp$|^quan$|\bdistrict\b"),
+    )
+)
+
+# The heading for each meaning, used where the file's own is not recognised.
+PLAIN_LABELS = {
+    PHONE: "SĐT",
+    Column.STT: "STT",
+    Column.FAMILY_NAME: "Họ và tên đệm",
+    Column.MIDDLE_NAME: "Tên đệm",
+    Column.NAME: "Họ và tên",
+    Column.BIRTH: "Năm sinh",
+    Column.BIRTH_OF_MEN: "Năm sinh nam",
+    Column.BIRTH_OF_WOMEN: "Năm sinh nữ",
+    Column.SEX: "Giới tính",
+    Column.VILLAGE: "Thôn",
+    Column.COMMUNE: "Xã",
+    Column.DISTRICT: "Huyện",
+    Column.UNIT: "Chi hội",
+    Column.NOTE: "Ghi chú",
+    Column.SMARTPHONE: "Điện thoại thông minh",
+    Column.LANGUAGE: "Ngôn ngữ",
+    Column.CORRECTS: "Mã dòng",
+}
+
+
+def meaning_of(label: str) -> str:
+    """Return the meaning of a heading: a `Column`, PHONE, SENSITIVE, a field's, or "" if it is unknown."""
+    if not label or len(label) > LONGEST_LABEL:
+        return ""
+    if field := field_of_heading(label):
+        return field
+    if is_sensitive_heading(label):
+        return SENSITIVE
+    words = unaccented(label)
+    if _STROKED.search(label.lower()):  # without the stroke, "dt" is as likely "dân tộc"
+        words += " dien thoai"
+    if label.strip().lower() == "hộ":  # a household, not "họ", the family's name
+        return ""
+    return next((meaning for meaning, pattern in _LABELS if pattern.search(words)), "")
