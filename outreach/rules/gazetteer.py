@@ -30,31 +30,8 @@ _MIN_RATIO = 85
 _MIN_LENGTH_TO_CORRECT = 4
 _MIN_LEAD = 8
 _MIN_RATIO_IN_DISTRICT = 80  # to ask: a district has some ten names
-_VILLAGE_WORDS = frozenset(
-    [
-        "thôn",
-        "thon",
-        "làng",
-        "lang",
-        "ấp",
-        "ap",
-        "tổ",
-        "to",
-        "khối",
-        "khoi",
-        "bản",
-        "ban",
-        "buôn",
-        "buon",
-        "xóm",
-        "xom",
-        "số",
-        "so",
-        "khu",
-        "tdp",
-        "đội",
-        "doi",
-    ]
+_VILLAGE_WORD = re.compile(
+    r"(?:th[ôo]n|l[àa]ng|[ấa]p|t[ổo]|kh[ốo]i|b[ảa]n|bu[ôo]n|x[óo]m|s[ốo]|khu|tdp|đội|doi)$"
 )
 _MOST_NAMES_TO_CORRECT = 3000  # a nation's names are too many: most slips are near several
 _CACHE_SIZE = 100_000
@@ -289,7 +266,7 @@ class Gazetteer:
     def _misspelt(self, part: _Part, around: Sequence[_Part]) -> PlaceMatch | None:
         """Return the commune of the district around that is called nearly so, as a question; None if there is none."""
         key, words = part[0].key, part[0].words
-        if any(reading.key in self._known for reading in part) or words[0] in _VILLAGE_WORDS:
+        if any(reading.key in self._known for reading in part) or _VILLAGE_WORD.match(words[0]):
             return None
         districts = {reading.key for other in around for reading in other if reading.key in self._districts}
         near = [

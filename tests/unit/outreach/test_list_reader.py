@@ -383,7 +383,7 @@ def test_a_file_that_does_not_exist_is_named(tmp_path):
 
 def test_a_stray_cell_far_out_is_refused_before_it_fills_the_memory(tmp_path):
     cells = {"A1": "Họ tên", "B1": "SĐT", "XFD1048576": "x"}
-    with refuses(BadList, says="dòng 1048576, cột thứ 16384"):
+    with refuses(BadList, says="ô nằm rất xa bảng"):
         check(write_xlsx(tmp_path / "list.xlsx", {"DS": cells}))
 
 
