@@ -30,7 +30,6 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.organisations import create_organisation
-from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import Contact, Phone, Suppression
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
@@ -405,30 +404,6 @@ def test_a_case_is_its_organisations_and_a_strangers_is_for_those_who_see_all(
             do(world, assign_case, each.id, email="pn@loa.example")
         with pytest.raises(NotAllowed):
             do(world, assign_case, each.id, email="lanhdao@loa.example")
-
-
-@pytest.mark.night
-@both_databases
-def test_what_waits_stays_on_the_way_back_to_the_oldest_version_and_up_again(
-    world: World, campaign: int
-) -> None:
-    press(world, campaign, "need_help")
-    world.reply(number(1), "4", gateway_id="SM1")
-    world.reply(number(2), "ok", gateway_id="SM2")
-    world.reply(number(3), "da cai roi", gateway_id="SM3")
-    world.reply(number(900), "1", gateway_id="SM4")
-
-    def known() -> set[tuple[object, ...]]:
-        return {
-            (each.kind, each.recipient_id, each.organisation_id, each.reply_id, each.opened_at)
-            for each in world.cases()
-        }
-
-    before = known()
-    assert len(before) == 4
-    downgrade(world.runtime.db, "0044_bills")
-    upgrade(world.runtime.db)
-    assert known() == before
 
 
 def test_what_officers_taught_is_written_out_without_numbers(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -15,11 +12,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Enum, create_engine, inspect, select, text
 
-from campaigns.models.messages import StatusEvent
 from campaigns.models.replies import Answer
 from outreach.core import schema
 from outreach.core.db import Base, Database, is_set
-from outreach.core.schema import downgrade, newest, read_revision, upgrade
+from outreach.core.schema import downgrade, newest, read_revision, require_current, upgrade
+from outreach.rules.errors import WrongState
 from tests.support.servers import RUNS_ALL
 
 
@@ -109,30 +106,12 @@ def test_every_status_that_the_code_knows_is_one_that_the_database_takes(db: Dat
     assert seen >= 12
 
 
-@pytest.mark.night
-@pytest.mark.parametrize("empty_database_url", ["sqlite"], indirect=True)
-def test_callbacks_whose_time_was_stored_as_a_year_get_that_of_their_request(db: Database) -> None:
-    downgrade(db, "0049_keys")
-    with closing(sqlite3.connect(str(db.url.database))) as connection, connection:
-        connection.execute(
-            "INSERT INTO attempts (id, message_id, stream_id, n, phone_id, state, worker, body, segments,"
-            " times_absent, claimed_at)"
-            " VALUES (1, 1, 0, 1, 1, 'accepted', 'w', '', 1, 0, '2026-09-01 08:00:00.000000')"
-        )
-        connection.execute(
-            "INSERT INTO status_events (attempt_id, gateway_id, status, received_at, applied_at)"
-            " VALUES (1, 'a', 'sent', 2026, 2026), (9, 'b', 'sent', 2026, NULL),"
-            " (1, 'c', 'sent', '2026-09-02 08:00:00.000000', NULL)"
-        )
-    upgrade(db)
-    asked = datetime(2026, 9, 1, 8, tzinfo=UTC)
-    with db.read() as session:
-        found = session.execute(
-            select(StatusEvent.received_at, StatusEvent.applied_at).order_by(StatusEvent.id)
-        ).all()
-    assert found[0] == (asked, asked)
-    assert found[1][0].year >= 2026
-    assert found[2] == (asked + timedelta(days=1), None)
+def test_an_older_database_is_told_the_way_through_1_1_0(db: Database) -> None:
+    with db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '0044_bills'"))
+    for refused in (lambda: upgrade(db), lambda: require_current(db)):
+        with pytest.raises(WrongState, match="database_too_old"):
+            refused()
 
 
 def test_a_flag_is_looked_up_by_its_partial_index() -> None:
