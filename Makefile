@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled lists-check places wheel check-wheel image check-image check-bare help run test test-all test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: compiled lists-check places wheel check-wheel image check-image check-bare help run test test-all test-rest test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,10 +12,15 @@ help:  ## this list
 run: environment  ## everything on this machine, until Ctrl-C: PORT=8000 SIMULATOR_PORT=8001
 	@exec $(VENV)/bin/python -m deploy.run
 
-test: test-unit test-integration  ## all tests: the pure rules, then those with databases, Redis, the simulator and Chromium
+TOOK = var/test-took
+test:  ## what a change is likely to break: the pure rules, then tests with databases, Redis, the simulator and Chromium
+	@echo "The rules, then what a change is likely to break, with real servers; the last time here took: $$(cat $(TOOK) 2>/dev/null || echo unknown)"
+	@began=$$(date +%s) && $(MAKE) --no-print-directory environment-dev chromium test-unit test-integration && echo "$$(($$(date +%s) - began)) s" > $(TOOK)
 
-test-all: export LOA_TEST_ALL = 1
-test-all: test  ## the same with every test that has a database on SQLite and on PostgreSQL
+test-all: test test-rest  ## every test
+
+test-rest: environment-dev chromium  ## what `make test` leaves out: what takes long, and each test with any database on SQLite too
+	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4 -m rest
 
 # A process for each package, without the plugins that they do not need: faster than pytest-xdist, which collects all in each.
 UNIT := $(patsubst tests/unit/%/__init__.py,unit-%,$(sort $(wildcard tests/unit/*/__init__.py)))
@@ -35,15 +40,15 @@ test-integration: environment-dev chromium  ## the tests with real parts alone
 	$(VENV)/bin/python -m pytest tests --ignore=tests/unit -n 4
 
 pictures: environment-dev chromium  ## the pictures in docs/pictures, taken on the walk through the browser
-	LOA_PICTURES=1 $(VENV)/bin/python -m pytest tests/browser -q -k "walk or picture"
+	LOA_PICTURES=1 $(VENV)/bin/python -m pytest tests/browser -q -m "" -k "walk or picture"
 
-check: lint types contracts test  ## all that must hold before a change goes in
+check: lint types contracts test  ## what must hold before a change goes in
 
 chaos: environment-dev  ## a large send while everything around it breaks: ARGS="--messages 20000 --kills 20 --seed 1 --no-callbacks"
 	$(VENV)/bin/python -m tests.chaos $(ARGS)
 
-check-deploy: environment-dev  ## systemd's units, nginx, alert rules, Redis and the compose file's schema, each by its own program
-	$(VENV)/bin/python -m deploy.check
+check-deploy: environment-dev  ## systemd's units, nginx, Caddy, alert rules, Redis and the compose file's schema, each by its own program
+	$(VENV)/bin/python -m pytest tests/project/test_deployment.py -q
 
 fuzz-uploads: environment-dev  ## damaged files for every upload, none of which may end a process: ARGS="--files 10000"
 	$(VENV)/bin/python -m tests.drills.fuzz_uploads $(ARGS)
@@ -130,7 +135,7 @@ image: wheel  ## the image localhost/loa:VERSION, without a registry: as root, w
 check-image: image  ## a container of the image, from `loa setup` to a campaign that was sent and a backup that was restored
 	$(VENV)/bin/python -m tests.drills.installation --container
 
-check-bare: environment-dev  ## the installation guide typed on a bare Debian, upgraded and restored: as root; ARGS=--short takes a wheel alone
+check-bare: environment-dev  ## the installation guide typed on a bare Debian, upgraded and restored: as root; ARGS=--readme types the two commands of the README
 	$(VENV)/bin/python -m deploy.bare_machine $(ARGS)
 
 clean:  ## remove the environment and caches; the data in var/ stays

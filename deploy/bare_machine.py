@@ -2,7 +2,8 @@
 
 The machine is made by mmdebstrap and booted by systemd-nspawn, with a systemd of its own and this machine's network: as root,
 with ports 80, 443, 5432, 6379, 8000 and 8001 free. Then its release is replaced by another in the middle of a send, and a
-backup is restored into another database. `--short`, for CI, does it from a wheel without an operating system.
+backup is restored into another database. `--readme` types the two commands of the README instead, on a Debian 13 and a Debian 12
+with nothing but what it names, and prints what they take; PORT and SIMULATOR_PORT are passed on.
 """
 
 from __future__ import annotations
@@ -16,19 +17,23 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from deploy.run import answers_http
+
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = "systemd,systemd-sysv,dbus,sudo,adduser,procps,ca-certificates"
+GUIDE_PACKAGES = "systemd,systemd-sysv,dbus,sudo,adduser,procps,ca-certificates"
+README_PACKAGES = "git,make,python3,python3-venv,ca-certificates"
 # systemd's own cgroup tree, whatever this machine has.
 BOOT = """
 mount -t tmpfs tmpfs /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /sys/fs/cgroup/loa-bare && echo $$ > /sys/fs/cgroup/loa-bare/cgroup.procs
 # The files of the machine are its own: nspawn would mount its own over the time zone, which a package then cannot write.
-exec systemd-nspawn --register=no --keep-unit --console=pipe --timezone=off --resolv-conf=off --boot -D "$1"
+exec systemd-nspawn --register=no --keep-unit --console=pipe --timezone=off --resolv-conf=off -D "$@"
 """
 ARCHIVE, UNPACK = ["git", "archive", "HEAD"], ["tar", "x", "-C"]
-SHORT = ["make", "--no-print-directory", "check-wheel"]
+IDLE_AFTER_S = 20.0
 PEOPLE = 300
 SEND = f"""
 python3 - > /var/lib/loa/nhieu.csv <<'P'
@@ -53,13 +58,18 @@ sudo -u loa LOA_ENV_FILE=/var/lib/loa/elsewhere.env loa campaigns status 2 --jso
 """
 
 
+def start_machine(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start systemd-nspawn on the folder of a machine."""
+    boot = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", BOOT, "boot", str(folder)]
+    environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_LOCK": "0"}
+    return subprocess.Popen([*boot, *arguments], env=environment, stdin=subprocess.DEVNULL)
+
+
 class Machine:
     """A bare machine in a folder, while it runs."""
 
     def __init__(self, folder: Path) -> None:
-        boot = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", BOOT, "boot", str(folder)]
-        environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_LOCK": "0"}
-        self._process = subprocess.Popen(boot, env=environment, stdin=subprocess.DEVNULL)
+        self._process = start_machine(folder, "--boot")
         self._folder, self._leader = folder, ""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         ends = time.monotonic() + 60
@@ -88,13 +98,13 @@ class Machine:
         self._process.wait(timeout=120)
 
 
-def make_machine(folder: Path) -> None:
+def make_machine(folder: Path, suite: str, packages: str) -> None:
     """Make a bare Debian with the program's repository, as a clone has it, and the certificates that this machine trusts."""
     for program, package in (("mmdebstrap", "mmdebstrap"), ("systemd-nspawn", "systemd-container")):
         if shutil.which(program) is None:
             raise SystemExit(f"no {program}: apt-get install {package}")
     shutil.rmtree(folder, ignore_errors=True)
-    made = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={PACKAGES}", "trixie", str(folder)]
+    made = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={packages}", suite, str(folder)]
     subprocess.run(made, check=True)
     shutil.copy("/etc/resolv.conf", folder / "etc")
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder / "srv" / "ca.crt")
@@ -152,16 +162,87 @@ def play(machine: Machine, wheel: str) -> None:
     print("restored elsewhere: all of it works")
 
 
+def processes_below(pid: int) -> list[int]:
+    """Return the ids of a process and all its descendants."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [
+        pid,
+        *(each for one in lists for child in one.read_text().split() for each in processes_below(int(child))),
+    ]
+
+
+def measure_memory(pid: int) -> int:
+    """Return the memory of a process and all its descendants in MiB: of what several share, each has its part."""
+    rollups = [Path(f"/proc/{each}/smaps_rollup") for each in processes_below(pid)]
+    kib = 0
+    for rollup in rollups:
+        with suppress(OSError):  # one that has just ended
+            kib += int(re.search(r"^Pss: +(\d+)", rollup.read_text(), re.MULTILINE)[1])  # type: ignore[index]
+    return kib // 1024
+
+
+def measure_disk(folder: Path) -> int:
+    """Return what a folder takes on the disk, in MiB."""
+    return sum(path.lstat().st_blocks for path in folder.rglob("*")) // 2048
+
+
+def type_readme(folder: Path, suite: str) -> None:
+    """Type the README's two commands in a clone, and print the seconds, the memory and the disk that they take."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Two commands")[2]
+    run, test = re.findall(r"^(make \w+) +#", section.partition("\n## ")[0], re.MULTILINE)
+    port = int(os.environ.get("PORT", "8000"))
+    ports = [f"--setenv={name}" for name in ("PORT", "SIMULATOR_PORT") if name in os.environ]
+    # /dev/shm as large as a machine's; uv knows no pip.conf.
+    options = ["--as-pid2", "--bind=/dev/shm", "--setenv=SSL_CERT_FILE=/srv/ca.crt", *ports, "sh", "-ec"]
+    start_machine(folder, *options, "git clone -q /srv/loa.git /root/loa").wait()
+    empty = measure_disk(folder)
+
+    def start(command: str) -> subprocess.Popen[bytes]:
+        return start_machine(folder, *options, f"cd /root/loa; exec {command}")
+
+    def report(event: str, began: float, memory: int) -> None:
+        took, disk = time.monotonic() - began, measure_disk(folder) - empty
+        print(f"{suite}: {event} after {took:.0f} s, {memory} MiB of memory, {disk} MiB of disk", flush=True)
+
+    began = time.monotonic()
+    running = start(run)
+    try:
+        while not answers_http(port, "/login"):
+            if running.poll() is not None:
+                raise SystemExit(f"{suite}: `{run}` has ended")
+            time.sleep(0.2)
+        report(f"`{run}`, first page", began, measure_memory(running.pid))
+        time.sleep(IDLE_AFTER_S)
+        report(f"`{run}`, idle", began, measure_memory(running.pid))
+    finally:
+        for pid in processes_below(running.pid):
+            if b"deploy.run" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.killpg(os.getpgid(pid), signal.SIGINT)  # Ctrl-C
+    print(f"{suite}: `{run}` ends with the status {running.wait(60)}", flush=True)
+    began, most = time.monotonic(), 0
+    running = start(test)
+    while running.poll() is None:
+        most = max(most, measure_memory(running.pid))
+        time.sleep(5)
+    report(f"`{test}`, status {running.returncode}", began, most)
+    if running.returncode:
+        raise SystemExit(running.returncode)
+
+
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m deploy.bare_machine")
-    options.add_argument("--short", action="store_true", help="a wheel alone, without an operating system")
+    options.add_argument("--readme", action="store_true", help="the README's two commands, on each Debian")
     options.add_argument("--folder", type=Path, default=ROOT / "var" / "bare-machine")
     given = options.parse_args()
-    if given.short:
-        return subprocess.run(SHORT, cwd=ROOT).returncode
     if os.geteuid():
         raise SystemExit("this needs root: sudo make check-bare")
-    make_machine(given.folder)
+    if given.readme:
+        for suite in ("trixie", "bookworm"):
+            make_machine(given.folder, suite, README_PACKAGES)
+            type_readme(given.folder, suite)
+            shutil.rmtree(given.folder)
+        return 0
+    make_machine(given.folder, "trixie", GUIDE_PACKAGES)
     wheel = build_next(given.folder)
     machine = Machine(given.folder)
     try:

@@ -3,6 +3,7 @@
 import fcntl
 import gc
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from outreach.accounts import users
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from tests.support.servers import (
-    RUNS_ALL,
+    DATABASES,
     MigratedDatabase,
     create_database,
     drop_database,
@@ -31,25 +32,35 @@ from tests.support.servers import (
 
 os.environ["LOA_LANG"] = "vi"  # of commands, whatever the machine's locale
 
-# Most of what is tested does not differ by database; tests of what does are marked `both_databases`.
-DATABASES = ["sqlite", "postgresql"] if RUNS_ALL else ["postgresql"]
-
-# Of what runs on PostgreSQL, these run on SQLite in each run: people and their lists, what is sent once, and what is counted.
-# The rest does in `make test-all`: there one way of storing is enough to show that the pages do what they say.
-ON_SQLITE = (
-    "tests/integration/outreach/",
-    *(
-        f"tests/integration/campaigns/test_{name}.py"
-        for name in (
-            "send_messages",
-            "leases",
-            "answer_totals",
-            "merge_people",
-            "retention",
-            "erase_contact",
-            "shared_limits",
-        )
-    ),
+# What `make test` leaves to `make test-rest`, beside tests that are marked `rest`: what takes long, of which another test holds
+# most, and what hardly any change touches. Beginnings of tests' names, by folder.
+REST = tuple(
+    f"tests/{folder}/test_{name}"
+    for folder, names in {
+        "browser": """every_screen.py::test_screen gateways import kept_form keyboard residents second_factor visit_phone""",
+        "integration/admin": """
+            activities agencies alike api_document brakes campaign_kinds correct_texts demo drives english experiments
+            goals hand_over headline health_answers hostile_requests import_doubts installation_walk installs issue_review
+            kept_filters kept_form kind_words kinds legal_basis list_fields named_in_a_list official_figures privacy_requests
+            provider reach reply_log second_factor_and_sessions sending setup timeline undo_import units_of_another_day visits
+            wording_progress
+        """,
+        "integration/campaigns": """
+            after_restore answer_page_asgi at_the_door billing calendar case_sms_answers comments concurrent_actions
+            control_phones correcting_campaign decide_unknown erase_contact experiments gateway_accounts gateway_faults goals
+            health_retention interleaved_transactions invitations key_rotation list_fields merge_people own_answers quiet_days
+            reach registered_templates removal_beside_launch repeated_answers report_documents retention second_wave
+            ten_faults urge_contact user_notices visit_checks visit_phones
+        """,
+        "integration/outreach": """
+            android approval_mail backup_files correct_import_issues decide_issue do_not_call gateway_guide hostile_files
+            issue_other_commune kept_values killed_imports place_questions twilio_list undo_import
+        """,
+        "integration/simulator": "callbacks faults pages rules twilio_api",
+        "integration/workers": "cut_off_worker disk_full hosts servers_away upgrade web_restarts",
+        "project": "names",
+    }.items()
+    for name in names.split()
 )
 LONG = ("tests/integration/workers/", "tests/integration/admin/test_walk.py", "tests/browser/")
 
@@ -92,20 +103,26 @@ def pytest_runtest_logfinish() -> None:
         gc.collect()
 
 
-def _is_for_the_night(item: pytest.Item, names: set[str]) -> bool:
-    twin = item.nodeid.replace("sqlite", "postgresql")
-    is_second = twin != item.nodeid and twin in names and not item.nodeid.startswith(ON_SQLITE)
-    return is_second or item.get_closest_marker("night") is not None
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by `-m`
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What starts processes and waits for them comes first: at the end one worker would wait for the other."""
-    names = {item.nodeid for item in items}
-    night = {item for item in items if not RUNS_ALL and _is_for_the_night(item, names)}
-    if night:
-        config.hook.pytest_deselected(items=list(night))
-        items[:] = [item for item in items if item not in night]
+    for item in items:
+        if item.nodeid.startswith(REST):
+            item.add_marker(pytest.mark.rest)
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name in one line what was skipped, and the package that brings it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)]
+    packages = {found[1] for reason in reasons if (found := re.search(r"apt-get install (\S+)", reason))}
+    if skipped:
+        line = (
+            f"{len(skipped)} tests were skipped; what they need: apt-get install {' '.join(sorted(packages))}"
+        )
+        terminalreporter.write_line(line, yellow=True)
 
 
 class OneSite(LoadScopeScheduling):
@@ -207,6 +224,12 @@ def migrated_postgres(postgres_url: str) -> Iterator[MigratedDatabase]:
     yield database
     database.close()
     drop_database(database.url)
+
+
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.rest)], ids=["some", "all"])
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether a test tries all that it can, or a part that takes seconds."""
+    return bool(request.param)
 
 
 @pytest.fixture(params=DATABASES)

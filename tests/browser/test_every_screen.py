@@ -10,10 +10,6 @@ from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import PHONE, find_faults, find_foreign_words
 from tests.browser.running_site import Office
 from tests.browser.screens import NO_SCREENS, SCREENS, Screen
-from tests.support.servers import RUNS_ALL
-
-# Colours do not depend on the width, and comparing them is two thirds of what axe costs.
-SEEN_AT_THE_DESK = [] if RUNS_ALL else ["color-contrast"]
 
 
 def test_every_route_is_looked_at(office: Office) -> None:
@@ -30,7 +26,7 @@ def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, look_as:
     faults = [*find_faults(page), *find_foreign_words(page)]
     visit.keep_look(f"{screen.id}-desk")
     page.set_viewport_size(PHONE)
-    faults += find_faults(page, without=SEEN_AT_THE_DESK)
+    faults += find_faults(page)
     visit.keep_look(f"{screen.id}-phone")
     assert faults + visit.faults == []
 

@@ -21,7 +21,7 @@ CENTRE, SENDER, CAMPAIGN = "Tổng đài nhà mạng", "MTTQKT", "Nhắc cài Bl
 TEMPLATES = ("Chao {A30}, moi ong/ba cai Bluezone: {C60}", "moi ong/ba cai Bluezone: {C60}")
 WORKING = 60_000  # milliseconds in which workers have done what was asked of them
 
-pytestmark = pytest.mark.night  # an office of its own; its parts: test_gateway_accounts.py
+pytestmark = pytest.mark.rest  # an office of its own; its parts: test_gateway_accounts.py
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,9 @@ from benchmarks import gateway
 from benchmarks.__main__ import PARTS, SMALL
 from benchmarks.contestants import loop
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="the gateway is a C program")
+pytestmark = pytest.mark.skipif(
+    shutil.which("cc") is None, reason="the gateway is a C program: apt-get install gcc libc6-dev"
+)
 
 
 @pytest.fixture

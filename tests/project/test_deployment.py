@@ -3,27 +3,110 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
+import redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.retry import Retry
 
 from deploy import VERSION
-from deploy.check import CHECKS, Missing
+from deploy.redis_server import find_port, find_redis_program
 from outreach.core.settings import Settings
 from tests.project.test_layout import ROOT
 from tests.support.servers import make_folder, start_postgres
 
 DEPLOY = ROOT / "deploy"
+MOST_EXPOSED = 29  # tenths, by systemd's own measure
 
 
-@pytest.mark.parametrize("name", CHECKS)
-def test_its_own_program_takes_the_file(name: str, tmp_path: Path) -> None:
+def run(*command: str | Path, **options: Any) -> str:
+    """The output of a command, which must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    output = str(done.stdout + done.stderr).strip()
+    assert done.returncode == 0, output
+    return output
+
+
+def need(program: str, package: str) -> str:
+    """The path of a program; without it the test is skipped."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    return path or pytest.skip(f"no {program}: apt-get install {package}")
+
+
+def test_systemd_takes_the_units_and_calls_none_exposed(tmp_path: Path) -> None:
+    analyze = need("systemd-analyze", "systemd")
+    for unit in sorted((DEPLOY / "systemd").iterdir()):
+        text = unit.read_text().replace("/srv/loa/current/bin", str(Path(sys.executable).parent))
+        (tmp_path / unit.name).write_text(text.replace("User=loa\nGroup=loa\n", ""))
+    (tmp_path / "loa-worker@.service").rename(tmp_path / "loa-worker@send.service")
+    units = sorted(path for path in tmp_path.iterdir() if path.suffix in (".service", ".socket", ".timer"))
+    # Unknown settings are only warnings for it.
+    assert "loa" not in run(analyze, "verify", "--man=no", *units)
+    for unit in (path for path in units if path.suffix == ".service"):
+        run(analyze, "security", "--offline=yes", f"--threshold={MOST_EXPOSED}", "--no-pager", unit)
+
+
+def test_nginx_takes_the_site(tmp_path: Path) -> None:
+    nginx, openssl = need("nginx", "nginx-light"), need("openssl", "openssl")
+    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    request = ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=loa.example.vn")
+    run(openssl, *request, "-keyout", key, "-out", certificate)
+    site = (DEPLOY / "nginx" / "loa.conf").read_text().replace("/etc/loa/tls", str(tmp_path))
+    (tmp_path / "site.conf").write_text(site)
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/nginx.pid;\nerror_log {tmp_path}/error.log;\nevents {{}}\n"
+        f"http {{ include {tmp_path}/site.conf; }}\n"
+    )
+    run(nginx, "-t", "-q", "-p", tmp_path, "-c", tmp_path / "nginx.conf")
+
+
+def test_caddy_takes_the_settings_of_the_web_server_before_a_container() -> None:
+    file = ("--config", DEPLOY / "docker" / "Caddyfile", "--adapter", "caddyfile")
+    run(need("caddy", "caddy"), "validate", *file, env={**os.environ, "LOA_DOMAIN": "loa.example"})
+
+
+def test_prometheus_takes_the_alert_rules_and_they_tell_of_faults() -> None:
+    promtool = need("promtool", "prometheus")
+    run(promtool, "check", "rules", DEPLOY / "monitoring" / "alerts.yml")
+    run(promtool, "test", "rules", DEPLOY / "monitoring" / "alerts_test.yml")
+
+
+def test_the_compose_file_has_the_form_of_one() -> None:
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    run(sys.executable, "-m", "check_jsonschema", *schema, DEPLOY / "docker" / "compose.yaml")
+
+
+def test_redis_starts_with_its_settings_for_its_one_user(tmp_path: Path) -> None:
+    password = "a-password-of-tests"
+    users = (DEPLOY / "redis" / "users.acl").read_text()
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    (tmp_path / "users.acl").write_text(users.replace("SHA-256-OF-THE-PASSWORD", digest))
+    port = find_port()
+    settings = ("--port", str(port), "--dir", tmp_path, "--aclfile", tmp_path / "users.acl")
+    process = subprocess.Popen([find_redis_program(), DEPLOY / "redis" / "loa.conf", *settings])
+    stranger = redis.Redis(port=port)
+    ours = redis.Redis(port=port, username="loa", password=password, retry=Retry(ConstantBackoff(0.1), 100))
     try:
-        CHECKS[name](tmp_path)
-    except Missing as missing:
-        pytest.skip(f"not checked on this machine: {missing}")
+        ours.set("loa:try", 1)
+        ours.eval("return redis.call('get', KEYS[1])", 1, "loa:try")
+        assert any(tmp_path.glob("appendonlydir/*.aof"))
+        for refused in (stranger.ping, ours.flushall, ours.config_get, lambda: ours.get("other")):
+            with pytest.raises((AuthenticationError, NoPermissionError)):
+                refused()
+    finally:
+        stranger.close()
+        ours.close()
+        process.terminate()
+        process.wait()
 
 
 def goes_into_the_image(path: str, lines: list[str]) -> bool:

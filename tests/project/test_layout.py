@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import REST
+
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"simulator", "outreach", "campaigns", "workers", "admin", "deploy", "tests", "benchmarks"}
 LONGEST = 550  # lines
@@ -162,3 +164,10 @@ def test_who_develops_has_all_that_runs() -> None:
         return {line.split(";")[0].strip() for line in lines if "==" in line and not line.startswith(" ")}
 
     assert pins("requirements.txt") <= pins("requirements-dev.txt")
+
+
+def test_what_make_test_leaves_out_is_there() -> None:
+    files = [f"tests/{path.relative_to(ROOT / 'tests')}" for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [
+        name for name in REST if not any(file.startswith(name.partition("::")[0]) for file in files)
+    ] == []

@@ -186,13 +186,11 @@ def strange_queries(queries: set[tuple[str, str]], dice: random.Random, times: i
             yield Attack("GET", f"{path}?{urlencode({name: value}, errors='surrogatepass')}", path)
 
 
-def strange_fields(
-    forms: list[tuple[str, Form]], dice: random.Random, times: int, most: int | None = None
-) -> Iterator[Attack]:
-    """Each field of each form by itself, at most so many drawn by lot, and all at once."""
+def strange_fields(forms: list[tuple[str, Form]], dice: random.Random, times: int) -> Iterator[Attack]:
+    """Each field of each form by itself, and all at once."""
     for endpoint, form in forms:
         names = [name for name in form.values if name != "csrf_token"]
-        for name in dice.sample(names, most) if most and most < len(names) else names:
+        for name in names:
             for value in dice.sample(IN_FIELDS, times if len(names) < 15 else 1):
                 yield Attack(form.method, form.action, endpoint, {**form.values, name: value})
         yield Attack(form.method, form.action, endpoint, dict.fromkeys(names, SCRIPT))

@@ -39,9 +39,8 @@ POSTGRES_SETTINGS = {
     "max_wal_size": "128MB",
     "max_connections": "200",
 }
-RUNS_ALL = bool(
-    os.environ.get("LOA_TEST_ALL")
-)  # those of the night, and each test that takes any database on both
+# The databases of a test that takes any: what pages and rules do on the one shows that they do it on the other, too.
+DATABASES = [pytest.param("sqlite", marks=pytest.mark.rest), "postgresql"]
 # For a test of what differs by database: SQL that each writes in its own way, locks, migrations, many rows at once.
 both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 

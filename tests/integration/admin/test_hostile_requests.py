@@ -30,17 +30,9 @@ from tests.integration.admin.test_permission_matrix import SHOWS_NUMBERS, spelli
 from tests.support import hostile_requests
 from tests.support.hostile_requests import SCRIPT, Attack
 from tests.support.permission_world import BODY, HERE, NAME, NUMBER, THERE, Office, Visitor
-from tests.support.servers import RUNS_ALL
 from workers.processes import create_worker
 
-FEWEST_REQUESTS = 10_000 if RUNS_ALL else 1250
-
-
-def drawn(times: int) -> int:
-    """How many of what is drawn by lot: all of it in `make test-all`, a sixteenth otherwise."""
-    return times if RUNS_ALL else max(1, times // 16)
-
-
+FEWEST_REQUESTS = 10_000
 KEY = "tests-only-" + "k" * 32
 # What shows a whole number on purpose, on record.
 REVEALS = {endpoint for _method, endpoint in SHOWS_NUMBERS} | {
@@ -201,14 +193,14 @@ def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(
     crawler = Crawler(office, watch)
     staff, administrator = office.visitors[HERE, Role.STAFF], office.visitors[HERE, Role.ADMINISTRATOR]
     neighbour, leader = office.visitors[THERE, Role.STAFF], office.visitors[HERE, Role.LEADER]
-    for visitor in (NOBODY, neighbour, leader) if RUNS_ALL else (neighbour,):
+    for visitor in (NOBODY, neighbour, leader):
         for attack in hostile_requests.every_method(rules, values):
             crawler.send(attack, visitor, is_stranger=True)
-    for attack in hostile_requests.raw_bodies(rules, values, dice, drawn(8)):
+    for attack in hostile_requests.raw_bodies(rules, values, dice, 8):
         crawler.send(attack, neighbour, is_stranger=True)
     for attack in (
-        *hostile_requests.strange_headers(rules, dice, drawn(4)),
-        *hostile_requests.strange_paths(rules, dice, drawn(8)),
+        *hostile_requests.strange_headers(rules, dice, 4),
+        *hostile_requests.strange_paths(rules, dice, 8),
     ):
         crawler.send(attack, administrator, is_stranger=False)
     known: set[object] = set()
@@ -222,10 +214,10 @@ def test_a_hostile_crawl_breaks_nothing_and_learns_nothing(
         known |= {(endpoint, *form.values) for endpoint, form in forms} | queries
         forms.sort(key=lambda found: bool(LAST.search(found[0])))
         adapter = office.app.url_map.bind("localhost")
-        for attack in hostile_requests.strange_queries(queries, dice, drawn(4)):
+        for attack in hostile_requests.strange_queries(queries, dice, 4):
             endpoint = str(adapter.match(urlsplit(attack.path).path, method="GET")[0])
             crawler.send(replace(attack, endpoint=endpoint), visitor, is_stranger=False)
-        for attack in hostile_requests.strange_fields(forms, dice, drawn(2), None if RUNS_ALL else 4):
+        for attack in hostile_requests.strange_fields(forms, dice, 2):
             crawler.send(attack, visitor, is_stranger=False)
     discover(crawler, administrator)  # what was stored is shown as text
     # A resident's own link, and what somebody does with it.

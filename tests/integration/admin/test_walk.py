@@ -25,7 +25,6 @@ from deploy.servers import is_empty
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from simulator.testing import RunningSimulator
-from tests.support.servers import RUNS_ALL
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "tests" / "data" / "contacts_sample.csv"
@@ -159,7 +158,7 @@ def press(link: str, answer: str) -> int:
 
 
 @pytest.mark.parametrize(
-    "empty_database_url", ["sqlite", *(["postgresql"] if RUNS_ALL else [])], indirect=True
+    "empty_database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.rest)], indirect=True
 )
 def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
     clone.wait_until_running()

@@ -45,7 +45,7 @@ def requests(world: World) -> int:
             pytest.param(
                 {"rate_407": 1, "proxy_status": status},
                 "không phải của nhà cung cấp tin nhắn",
-                marks=pytest.mark.night,
+                marks=pytest.mark.rest,
             )
             for status in (400, 405)
         ),

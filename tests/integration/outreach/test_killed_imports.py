@@ -23,7 +23,7 @@ from tests.support.processes import QuickProcesses
 from tests.support.world import AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize(
-    "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.night)], indirect=True
+    "database_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.rest)], indirect=True
 )
 
 PEOPLE = 25_000  # three chunks

@@ -88,7 +88,7 @@ def wire(settings: Settings) -> Iterator[Wire]:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
-    "hangs", [pytest.param(False, id="closed", marks=pytest.mark.night), pytest.param(True, id="hangs")]
+    "hangs", [pytest.param(False, id="closed", marks=pytest.mark.rest), pytest.param(True, id="hangs")]
 )
 def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_lost(
     world: World, simulator: RunningSimulator, settings: Settings, wire: Wire, hangs: bool

@@ -20,7 +20,7 @@ def namespaces() -> None:
         pytest.skip(f"not played on this machine: {error}")
 
 
-@pytest.mark.night  # a minute; a worker cut off: test_cut_off_worker.py
+@pytest.mark.rest  # a minute; a worker cut off: test_cut_off_worker.py
 @pytest.mark.usefixtures("namespaces")
 def test_a_worker_host_that_is_cut_off_loses_nothing_and_sends_nothing_twice() -> None:
     # Small: what two hosts bring is measured by `make drill-hosts` on a machine without other work.
