@@ -194,11 +194,11 @@ def type_readme(folder: Path, suite: str) -> None:
     ports = [f"--setenv={name}" for name in ("PORT", "SIMULATOR_PORT") if name in os.environ]
     # /dev/shm as large as a machine's; uv knows no pip.conf.
     options = ["--as-pid2", "--bind=/dev/shm", "--setenv=SSL_CERT_FILE=/srv/ca.crt", *ports, "sh", "-ec"]
-    start_machine(folder, *options, "git clone -q /srv/loa.git /root/loa").wait()
+    start_machine(folder, *options, "cd; git clone -q /srv/loa.git loa").wait()
     empty = measure_disk(folder)
 
     def start(command: str) -> subprocess.Popen[bytes]:
-        return start_machine(folder, *options, f"cd /root/loa; exec {command}")
+        return start_machine(folder, *options, f"cd && cd loa && exec {command}")
 
     def report(event: str, began: float, memory: int) -> None:
         took, disk = time.monotonic() - began, measure_disk(folder) - empty
@@ -219,12 +219,13 @@ def type_readme(folder: Path, suite: str) -> None:
             if b"deploy.run" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.killpg(os.getpgid(pid), signal.SIGINT)  # Ctrl-C
     print(f"{suite}: `{run}` ends with the status {running.wait(60)}", flush=True)
-    began, most = time.monotonic(), 0
+    began, before, most = time.monotonic(), sum(os.times()[2:4]), 0
     running = start(test)
     while running.poll() is None:
         most = max(most, measure_memory(running.pid))
         time.sleep(5)
     report(f"`{test}`, status {running.returncode}", began, most)
+    print(f"{suite}: `{test}` took {sum(os.times()[2:4]) - before:.0f} s of processor", flush=True)
     if running.returncode:
         raise SystemExit(running.returncode)
 
