@@ -164,26 +164,31 @@ def play(machine: Machine, wheel: str) -> None:
 
 def processes_below(pid: int) -> list[int]:
     """Return the ids of a process and all its descendants."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [
-        pid,
-        *(each for one in lists for child in one.read_text().split() for each in processes_below(int(child))),
-    ]
+    found = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # one that has just ended
+            for child in children.read_text().split():
+                found += processes_below(int(child))
+    return found
 
 
 def measure_memory(pid: int) -> int:
     """Return the memory of a process and all its descendants in MiB: of what several share, each has its part."""
-    rollups = [Path(f"/proc/{each}/smaps_rollup") for each in processes_below(pid)]
     kib = 0
-    for rollup in rollups:
-        with suppress(OSError):  # one that has just ended
-            kib += int(re.search(r"^Pss: +(\d+)", rollup.read_text(), re.MULTILINE)[1])  # type: ignore[index]
+    for each in processes_below(pid):
+        with suppress(OSError):
+            rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
+            kib += sum(map(int, re.findall(r"^Pss: +(\d+)", rollup, re.MULTILINE)))
     return kib // 1024
 
 
 def measure_disk(folder: Path) -> int:
     """Return what a folder takes on the disk, in MiB."""
-    return sum(path.lstat().st_blocks for path in folder.rglob("*")) // 2048
+    blocks = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # one that has just been removed
+            blocks += path.lstat().st_blocks
+    return blocks // 2048
 
 
 def type_readme(folder: Path, suite: str) -> None:
