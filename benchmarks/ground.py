@@ -161,8 +161,10 @@ _PEOPLE = (
        SELECT i, 'A Thun ' || i, 'athun' || i, i || '0thun0a0' || chr(9) || i || ' thun a', '', now(), now() FROM generate_series(1, :count) i""",
     "INSERT INTO contact_phones (contact_id, phone_id, position) SELECT i, i, 1 FROM generate_series(1, :count) i",
     "INSERT INTO memberships (list_id, contact_id, unit) SELECT :list, i, '' FROM generate_series(1, :count) i",
-    """INSERT INTO suppressions (number_hash, phone_id, reason, source, note, created_at)
-       SELECT md5(i::text), i, 'opt_out', 'sms', '', now() FROM generate_series(CAST(:of AS int), CAST(:count AS int), CAST(:of AS int)) i""",
+    """INSERT INTO wishes (id, scope, source, said_at, learned_at)
+       SELECT i, '', 'sms', now(), now() FROM generate_series(CAST(:of AS int), CAST(:count AS int), CAST(:of AS int)) i""",
+    "INSERT INTO wish_numbers (wish_id, number_hash, phone_id) SELECT id, md5(id::text), id FROM wishes",
+    "SELECT setval(pg_get_serial_sequence('wishes', 'id'), :count)",
     "SELECT setval(pg_get_serial_sequence('phones', 'id'), :count)",
     "SELECT setval(pg_get_serial_sequence('contacts', 'id'), :count)",
 )

@@ -35,7 +35,7 @@ from campaigns.planning.approvals import (
 )
 from campaigns.planning.audience import freeze_audience, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
-from campaigns.planning.drives import OF_DRIVE
+from campaigns.planning.drives import campaign_scopes
 from campaigns.planning.list_fields import facts_of_campaign, find_missing_fields
 from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
 from campaigns.privacy.clocks import quiet_days
@@ -50,6 +50,7 @@ from campaigns.rules.states import (
     SkipReason,
 )
 from outreach.accounts import audit
+from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import change_rows, full_scan
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
@@ -58,6 +59,7 @@ from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.quiet_days import QuietDays
+from outreach.rules.wishes import EVERYTHING
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
 
@@ -350,8 +352,8 @@ SELECT 'step', campaign_id, :step, id, phone_id,
        CASE WHEN skip IS NULL THEN arm END
 FROM (
     SELECT r.id, r.campaign_id, r.phone_id, {arm} AS arm,
-           CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL  -- the person was erased, or the number opted out
-                THEN 'suppressed'
+           CASE WHEN r.contact_id IS NULL OR x.phone_id IS NOT NULL OR u.contact_id IS NOT NULL
+                THEN 'suppressed'  -- the person was erased, or they or their number are left alone
                 WHEN :number > 1 AND (r.answer IS NOT NULL AND NOT r.wants_reminder OR EXISTS (  -- or asked us something and still waits
                     SELECT 1 FROM cases c WHERE c.recipient_id = r.id AND c.done_at IS NULL
                 )) THEN 'answered'
@@ -362,8 +364,12 @@ FROM (
            END AS skip
     FROM recipients r
     LEFT JOIN (
-        SELECT phone_id FROM suppressions WHERE lifted_at IS NULL{counted} UNION {of_drive}
+        SELECT phone_id FROM suppressions WHERE lifted_at IS NULL{counted}
+        UNION SELECT phone_id FROM left_alone WHERE scope IN :scopes{firm}
     ) x ON x.phone_id = r.phone_id
+    LEFT JOIN (
+        SELECT DISTINCT contact_id FROM left_alone WHERE scope IN :scopes{firm}
+    ) u ON u.contact_id = r.contact_id
     {languages}
     WHERE r.campaign_id = :campaign AND r.exclusion IS NULL AND r.id > :after
 ) s
@@ -381,11 +387,11 @@ def queue_step(
 ) -> None:
     """Write a step's messages and put those to be sent into the outbox. `after`: only of recipients with a higher id."""
     passes = passes_opt_outs and bool(step.campaign.urgent_basis)
-    counted = " AND reason = 'wrong_number'" if passes else ""
-    of_drive = OF_DRIVE.format(drive=step.campaign.drive_id)
+    counted, firm = (" AND reason = 'wrong_number'", " AND is_firm = 1") if passes else ("", "")
+    statement = text(_MESSAGES.format(counted=counted, firm=firm, **_arm_parts(step)))
     with full_scan(session):
         session.execute(
-            text(_MESSAGES.format(counted=counted, of_drive=of_drive, **_arm_parts(step))),
+            statement.bindparams(bindparam("scopes", campaign_scopes(step.campaign), expanding=True)),
             {"campaign": step.campaign_id, "step": step.id, "number": step.number, "after": after},
         )
     session.execute(_OUTBOX, {"campaign": step.campaign_id, "step": step.id, "now": now, "after": after})
@@ -409,13 +415,15 @@ def _arm_parts(step: Step) -> dict[str, str]:
 
 def _record_warning(session: Session, campaign: Campaign, *, now: datetime) -> None:
     """Record in the audit log to how many a warning goes, and to how many of them who asked for no messages."""
+    is_wish = LEFT_ALONE.c.scope == EVERYTHING
+    closed = (
+        Recipient.phone_id.in_(select(Suppression.phone_id).where(Suppression.lifted_at.is_(None))),
+        Recipient.phone_id.in_(select(LEFT_ALONE.c.phone_id).where(is_wish)),
+        Recipient.contact_id.in_(select(LEFT_ALONE.c.contact_id).where(is_wish)),
+    )
     passed = session.scalar(
-        select(func.count(Recipient.phone_id.distinct()))
-        .join(Suppression, Suppression.phone_id == Recipient.phone_id)
-        .where(
-            Recipient.campaign_id == campaign.id,
-            Recipient.exclusion.is_(None),
-            Suppression.lifted_at.is_(None),
+        select(func.count(Recipient.phone_id.distinct())).where(
+            Recipient.campaign_id == campaign.id, Recipient.exclusion.is_(None), or_(*closed)
         )
     )
     subject = f"campaigns:{campaign.id}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, jsonify, url_for
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from admin.api.bodies import KEY, read_body, read_key
 from admin.api.campaigns import MOMENT
@@ -36,12 +36,18 @@ from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.webhooks import EventKind
-from campaigns.webhooks.collect_events import describe_answer, describe_opt_out, read_people_of
+from campaigns.webhooks.collect_events import (
+    describe_answer,
+    describe_opt_out,
+    people_of_wishes,
+    read_people_of,
+)
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.contacts.references import REFERENCE, read_references
 from outreach.models.accounts import Right
-from outreach.models.contacts import ContactList, ContactPhone, Membership, Suppression, SuppressionReason
+from outreach.models.contacts import ContactList, Membership, Wish
 from outreach.rules.errors import NotFound
+from outreach.rules.wishes import EVERYTHING
 
 _OWN: dict[str, Any] = {"type": "string", "pattern": REFERENCE}
 _MASKED: dict[str, Any] = {
@@ -138,39 +144,36 @@ def add_reply_routes(api: Api) -> None:
     )
     def list_opt_outs() -> Response:
         with api.runtime.db.read() as session:
-            query = select(Suppression).where(Suppression.reason == SuppressionReason.OPT_OUT)
+            again = aliased(Wish)
+            query = select(Wish, again.said_at).outerjoin(again, again.undoes_id == Wish.id)
+            query = query.where(Wish.undoes_id.is_(None), Wish.scope == EVERYTHING)
             seen = organisations_of(session, bearer().as_user())
             if seen is not None:
-                known = select(ContactPhone.phone_id).join(
-                    Membership, Membership.contact_id == ContactPhone.contact_id
+                theirs = people_of_wishes().subquery()
+                known = select(theirs.c.wish_id).join(
+                    Membership, Membership.contact_id == theirs.c.contact_id
                 )
                 lists = select(ContactList.id).where(ContactList.organisation_id.in_(seen))
-                query = query.where(Suppression.phone_id.in_(known.where(Membership.list_id.in_(lists))))
-            rows, following = page_of(session, query, Suppression.id, read_page(), "list_opt_outs")
-            page = [each for (each,) in rows]
-            people = read_people_of(session, page)
+                query = query.where(Wish.id.in_(known.where(Membership.list_id.in_(lists))))
+            rows, following = page_of(session, query, Wish.id, read_page(), "list_opt_outs")
+            people = read_people_of(session, [wish.id for wish, _ended in rows])
             found = [
                 (
-                    each,
-                    sorted(
-                        {
-                            who
-                            for who, owner in people.get(each.phone_id or 0, ())
-                            if seen is None or owner in seen
-                        }
-                    ),
+                    wish,
+                    ended_at,
+                    sorted({who for who, owner in people.get(wish.id, ()) if seen is None or owner in seen}),
                 )
-                for each in page
+                for wish, ended_at in rows
             ]
-            names = _names(session, {who for _, contacts in found for who in contacts})
+            names = _names(session, {who for _, _, contacts in found for who in contacts})
         opt_outs = [
             {
                 **describe_opt_out(each, contacts),
                 "references": [names[who] for who in contacts if who in names],
-                "at": as_json(each.created_at),
-                "lifted_at": as_json(each.lifted_at),
+                "at": as_json(each.said_at),
+                "lifted_at": as_json(ended_at),
             }
-            for each, contacts in found
+            for each, ended_at, contacts in found
         ]
         return jsonify(opt_outs=opt_outs, next=following)
 

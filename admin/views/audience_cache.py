@@ -42,7 +42,7 @@ _FACTS_KEPT_S = 60.0
 # Who shares a phone is named in a preview of this many people; of more it would take seconds each time.
 _MOST_NAMED, _MOST_NAMED_OF = 10, 20_000
 _ListsVersion = tuple[int | None, int | None, datetime | None]
-_Key = tuple[str, bool, int, frozenset[int]]
+_Key = tuple[str, bool, tuple[str, ...], frozenset[int]]
 
 
 class AudienceCache:
@@ -166,7 +166,7 @@ class AudienceCache:
 
 
 def _key(query: AudienceQuery) -> _Key:
-    return query.kind, query.passes_opt_outs, query.drive, query.untold
+    return query.kind, query.passes_opt_outs, query.scopes, query.untold
 
 
 def _name(key: _Key) -> str:

@@ -49,6 +49,7 @@ from campaigns.delivery.send_test_message import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, save_form
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.planning.drafts import describe_campaign
+from campaigns.planning.drives import counted_scopes
 from campaigns.planning.keep_form import (
     FormVersion,
     KeptForm,
@@ -432,8 +433,7 @@ class CampaignFormPages(AdminPage):
         query = read_query(session, user, filled)
         if filled.draft.urgent and self.runtime.settings.urgent_passes_opt_outs:
             query = replace(query, passes_opt_outs=bool(filled.draft.urgent.basis))
-        if campaign is not None:
-            query = replace(query, drive=campaign.drive_id)
+        query = replace(query, scopes=counted_scopes(session, campaign))
         corrects = campaign is not None and campaign.corrects is not None
         is_counting = not corrects and not may_count and not self.audiences.remembers(session, query)
         if campaign is not None and corrects:

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labelled
 from campaigns.models.replies import HEARD, AnswerPlace
-from outreach.models.contacts import SuppressionReason
+from outreach.contacts.contact import Closing
 from outreach.rules.languages import NAMES as LANGUAGES
 
 _NUMBER_EXAMPLE = "0905 000 123"
@@ -94,8 +94,8 @@ class SuppressForm(Form):
     phone_id = RowField(name="phone")
     reason = ChoiceField(
         _l("Lý do"),
-        labelled((SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER), "suppression"),
-        coerce=SuppressionReason,
+        labelled((Closing.OPT_OUT, Closing.WRONG_NUMBER), "suppression"),
+        coerce=Closing,
     )
     note = TextField(
         _l("Căn cứ"),
@@ -110,7 +110,7 @@ class LiftForm(Form):
     ids, key_fields = "lift", ("phone_id", "reason")
 
     phone_id = RowField(name="phone")
-    reason = ChoiceField(coerce=SuppressionReason, type="hidden")
+    reason = ChoiceField(coerce=Closing, type="hidden")
     note = TextField(
         _l("Căn cứ"),
         required=True,

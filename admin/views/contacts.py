@@ -54,6 +54,7 @@ from campaigns.cases.conversation import (
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.cases.timeline import read_timeline
 from campaigns.models.campaigns import Campaign
+from campaigns.planning.drives import scope_name
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.clocks import load_clocks
 from campaigns.privacy.consents import read_consents
@@ -388,6 +389,8 @@ class ContactsView(AdminPage):
             former = [] if person.is_partial else read_former_places(session, contact_id)
             question = session.get(PlaceQuestion, person.place_question_id or 0)
             kinds = all_kinds(session)
+            wishes = (*person.wishes, *(each for phone in phones for each in phone.wishes))
+            scopes = {each.scope: scope_name(session, each.scope) for each in wishes}
         today = this_day()
         return self.render(
             "contacts/contact.html",
@@ -396,6 +399,7 @@ class ContactsView(AdminPage):
             former=former,
             written=question.text if question and not area else "",
             phones=phones,
+            scopes=scopes,
             languages=LANGUAGES,
             numbers=numbers or {},
             correct_form=correct_form,

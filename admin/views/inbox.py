@@ -43,8 +43,8 @@ from campaigns.cases.sms_answers import (
     LONGEST_TEXT,
     MOST_SEGMENTS,
     answer_by_sms,
-    is_number_suppressed,
     list_texts,
+    takes_no_messages,
 )
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, SavedText
@@ -127,7 +127,7 @@ class CasePages(AdminPage):
                 texts=texts,
                 use=use,
                 sms_form=SmsForm.on_page(text=self._fill(chosen, case_row)),
-                is_left_alone=case.phone_id is not None and is_number_suppressed(session, case.phone_id),
+                is_left_alone=takes_no_messages(session, case),
                 numbers=numbers or {},
                 kept=list_filters(),
                 user_id=user.id,

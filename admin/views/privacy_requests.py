@@ -49,8 +49,10 @@ from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.privacy import clocks_on
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
+from outreach.contacts.contact import Closing
 from outreach.core.spreadsheets import MEDIA_TYPE
-from outreach.models.contacts import LegalBasis, SuppressionReason
+from outreach.models.contacts import LegalBasis
+from outreach.rules.wishes import WishSource
 
 _LABEL_GROUPS: dict[type[StrEnum], str] = {
     CaseKind: "case",
@@ -61,7 +63,8 @@ _LABEL_GROUPS: dict[type[StrEnum], str] = {
     CaseOutcome: "outcome",
     RequestKind: "request",
     AnswerSource: "source",
-    SuppressionReason: "suppression",
+    Closing: "suppression",
+    WishSource: "source",
 }
 FORMATS = {
     "xlsx": MEDIA_TYPE,

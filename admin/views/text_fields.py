@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from admin.wording.campaigns import OTHER_LANGUAGES, name_of_text
 from admin.wording.filters import label_of
-from campaigns.replies.record_answer import OPT_OUT_REPLY
+from campaigns.replies.acknowledgements import OPT_OUT_REPLY
 from campaigns.rules.content import APP_BUTTON, PAGE_WORDS
 from campaigns.rules.content_texts import (
     APP,

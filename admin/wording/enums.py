@@ -24,9 +24,10 @@ from campaigns.rules.privacy import Childhood
 from campaigns.rules.visits import VisitFate, VisitOutcome, VisitReason
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.security_events import SecurityEvent
+from outreach.contacts.contact import Closing
 from outreach.imports.issues import IssueStatus
 from outreach.models.accounts import NoticeKind, Right
-from outreach.models.contacts import LegalBasis, SuppressionReason, UploadState
+from outreach.models.contacts import LegalBasis, UploadState
 from outreach.models.gateways import GatewayState
 from outreach.rules.gateway import Proof
 from outreach.rules.kept_values import PREFIX, Unfit
@@ -163,7 +164,8 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         Event.CONSENT_WITHDRAWN: _l("Rút lại sự đồng ý"),
         Event.SUPPRESSED: _l("Ngừng gửi tin đến số"),
         Event.LIFTED: _l("Bỏ chặn số"),
-        Event.OPTED_OUT: _l("Từ chối nhận tin khi cán bộ đến nhà"),
+        Event.OPTED_OUT: _l("Từ chối nhận tin"),
+        Event.ASKED_AGAIN: _l("Nhận tin trở lại"),
         Event.REMOVED: _l("Gỡ số"),
         Event.RESTORED: _l("Lấy lại số"),
         Event.IMPORTED: _l("Nhập vào danh sách"),
@@ -264,9 +266,9 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         "birth_unclear": _l("chưa rõ là năm sinh hay tuổi"),
     },
     "suppression": {
-        SuppressionReason.OPT_OUT: _l("Người dân từ chối nhận tin"),
-        SuppressionReason.WRONG_NUMBER: _l("Nhầm số"),
-        SuppressionReason.DO_NOT_CALL: _l("Danh sách không quảng cáo (DoNotCall)"),
+        Closing.OPT_OUT: _l("Người dân từ chối nhận tin"),
+        Closing.WRONG_NUMBER: _l("Nhầm số"),
+        Closing.DO_NOT_CALL: _l("Danh sách không quảng cáo (DoNotCall)"),
     },
     "source": {
         "sms": _l("tin nhắn"),
@@ -275,6 +277,9 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         "roster": _l("danh sách cơ quan"),
         "gateway": _l("nhà cung cấp tin nhắn"),
         "register": _l("danh sách quốc gia"),
+        "door": _l("nói khi cán bộ đến nhà"),
+        "request": _l("yêu cầu về dữ liệu cá nhân"),
+        "consent": _l("văn bản đồng ý"),
         "import": _l("danh sách nhập"),
     },
     "sex": {"m": _l("Nam"), "f": _l("Nữ"), "male": _l("Nam"), "female": _l("Nữ")},

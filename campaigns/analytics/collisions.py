@@ -23,10 +23,12 @@ from campaigns.rules.collisions import WEEK, StepMoment, find_collision, steps_j
 from campaigns.rules.delivery import hash_content
 from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.permissions import visible_to
+from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.cache import cached_count
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Membership, Suppression
+from outreach.rules.wishes import EVERYTHING
 from outreach.runtime import Runtime
 
 # Whose messages count: a draft may still change, what was cancelled leaves no more.
@@ -242,14 +244,19 @@ class _Collisions:
             )
         else:
             column = Recipient.phone_id
-            opted_out = select(Suppression.phone_id).where(
-                Suppression.lifted_at.is_(None), Suppression.phone_id.is_not(None)
+            closed = (
+                select(Suppression.phone_id).where(
+                    Suppression.lifted_at.is_(None), Suppression.phone_id.is_not(None)
+                ),
+                select(LEFT_ALONE.c.phone_id).where(
+                    LEFT_ALONE.c.phone_id.is_not(None), LEFT_ALONE.c.scope == EVERYTHING
+                ),
             )
             query = select(column).where(
                 Recipient.campaign_id == campaign.id,
                 Recipient.exclusion.is_(None),
                 or_(Recipient.answer.is_(None), Recipient.wants_reminder),
-                Recipient.phone_id.not_in(opted_out),
+                *(Recipient.phone_id.not_in(phones) for phones in closed),
             )
         if self._every > 1:
             query = query.where(column % self._every == 0)

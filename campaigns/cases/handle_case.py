@@ -23,8 +23,8 @@ from campaigns.replies.corrections import sign_reply
 from campaigns.replies.open_case import find_open_help
 from campaigns.replies.receive_reply import is_mobile_number
 from campaigns.replies.record_answer import (
+    CLOSING,
     LONGEST_NOTE,
-    SUPPRESSES,
     AnswerContext,
     read_said,
     record_answer,
@@ -53,6 +53,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.identity import ERASED
+from outreach.rules.wishes import WishSource
 from outreach.use_cases import enqueue_after_commit, use_case
 
 # Answers that may be recorded on closing a case; others are recorded on the contact's page.
@@ -259,11 +260,11 @@ def label_reply(
         raise WrongState("case_labelled_before")
     is_closed = _close_or_convert(session, case, label, recipient, user=user, now=now)
     withdrawn = _withdraw(session, reply, said, now=now)
-    if case.phone_id is None and label in SUPPRESSES:
+    if case.phone_id is None and label in CLOSING:
         case.phone_id = reply.phone_id = _phone_of(session, reply.sender, keys=keys, now=now)
     is_answer = label not in NON_ANSWERS
     answer = None
-    if is_answer and case.phone_id and (recipient or label in SUPPRESSES):
+    if is_answer and case.phone_id and (recipient or label in CLOSING):
         answer = record_answer(
             session,
             phone_id=case.phone_id,
@@ -274,6 +275,10 @@ def label_reply(
             now=now,
             own=said.own,
             drive_only=said.drive_only,
+            heard=(
+                WishSource(reply.channel.source),
+                user.id,
+            ),  # anybody who has the number may have written it
         )
     reply.state = ReplyState.HANDLED
     session.add(
@@ -291,7 +296,7 @@ def label_reply(
     # Entries outlive what they name: an answer about health is in none.
     labels = {} if campaign and campaign.is_health else {"label": label.value, "suggested": reply.label.value}
     record(session, "case.label", case, user, now, **labels)
-    counts_for = recipient or (label in SUPPRESSES and case.phone_id)
+    counts_for = recipient or (label in CLOSING and case.phone_id)
     return Labelled(is_closed, is_counted=not is_answer or bool(counts_for))
 
 
@@ -304,7 +309,7 @@ def _withdraw(session: Session, reply: Reply, said: GivenAnswer, *, now: datetim
     if automatic is None or (automatic.label, automatic.own_answer, automatic.drive_only) == said:
         return None
     # If the resident never opted out, the number gets messages again, whatever was answered since.
-    is_undone = undo_answer_by_id(session, automatic.id, now=now, is_mistaken=automatic.label in SUPPRESSES)
+    is_undone = undo_answer_by_id(session, automatic.id, now=now, is_mistaken=automatic.label in CLOSING)
     return automatic if is_undone else None
 
 

@@ -2,8 +2,8 @@
 
 All that refers to the merged contact then refers to the one that is kept, and the merged one is removed; a `PersonMerge`
 keeps what it was and where each part went. Of two recipients of one campaign the one who answered last, or else was
-written to, goes on; the other gets no further text and is not counted. Opt-outs of either hold for
-the person. Which tables refer to contacts is asked of the models, as `is_referenced` does.
+written to, goes on; the other gets no further text and is not counted. Wishes to be left alone of either are
+the person's, as all rows that refer to them. Which tables refer to contacts is asked of the models, as `is_referenced` does.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from sqlalchemy.orm import Session
 from campaigns.answer_totals import add_recipient
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import Answer, InstallReport
-from campaigns.rules.replies.labels import Label
+from campaigns.models.replies import InstallReport
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.directory import visible_lists
-from outreach.contacts.phones import carry_over_opt_outs, note_at_the_door
+from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.removal import lock_removal
-from outreach.contacts.suppressions import lift_suppressions, lock_phones, suppress
+from outreach.contacts.suppressions import lock_phones
+from outreach.contacts.wishes import share_wishes_since
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import Base
 from outreach.imports.store_rows import lock_imports
@@ -40,18 +40,14 @@ from outreach.models.contacts import (
     ImportChange,
     Membership,
     PersonMerge,
-    Suppression,
-    SuppressionReason,
 )
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
-_FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id", "opted_out_at")
+_FACTS = ("birth_year", "sex", "area_code", "village", "has_smartphone", "place_question_id")
 _KEPT = ("name", "name_key", "given_key", *_FACTS, "at_the_door", "created_at")
 _APART: set[Any] = {Recipient.__table__, ContactPhone.__table__, Contact.__table__}
-# Note on an opt-out that a merge, or taking it apart, carries over to a person's other numbers.
-CARRIED = "Chuyển từ một số khác của người này, khi gộp hoặc tách hai người."
 
 
 @use_case
@@ -108,12 +104,6 @@ def merge_people(
     for position, phone_id in enumerate(added, last + 1):
         session.add(ContactPhone(contact_id=kept.id, phone_id=phone_id, position=position))
     session.flush()
-    open_before = _not_opted_out(session, kept.id)
-    carry_over_opt_outs(session, {kept.id: added}, source="officer", secret_key=secret_key, now=now)
-    if kept.opted_out_at:
-        _close_all(session, kept.id, secret_key=secret_key, now=now)
-    session.flush()
-    data["closed"] = sorted(open_before - _not_opted_out(session, kept.id))
     merge.data, kept.updated_at = data, now
     session.flush()
     session.expunge(other)
@@ -150,15 +140,10 @@ def unmerge_people(session: Session, merge_id: int, *, secret_key: str, user: Us
     if _is_in_the_way(session, merge):
         raise WrongState("people_merge_later")
     data = merge.data
-    if _opted_out_since(session, kept, merge.merged_at):
-        _close_all(session, kept.id, secret_key=secret_key, now=now)
-    else:
-        opt_out, made_at = SuppressionReason.OPT_OUT, [merge.merged_at]
-        for phone_id in data["closed"]:
-            lift_suppressions(session, phone_id, reason=opt_out, now=now, made_at=made_at)
     other_id = _bring_back(session, merge, now=now)
+    share_wishes_since(session, [kept.id, other_id], since=merge.merged_at)
     for name, (before, value) in data["filled"].items():
-        if _json(getattr(kept, name)) == value:
+        if name in _FACTS and _json(getattr(kept, name)) == value:
             setattr(kept, name, _from_json(name, before))
     kept.updated_at = now
     if data["import"]:
@@ -398,52 +383,9 @@ def _note_as_import(
     change = session.get(ImportChange, (import_id, kept_id)) if import_id else None
     if import_id is None or change is not None:
         return None
-    fields = {name: pair for name, pair in filled.items() if name != "opted_out_at"}
-    session.add(ImportChange(import_id=import_id, contact_id=kept_id, fields=fields, phones=phones))
+    session.add(ImportChange(import_id=import_id, contact_id=kept_id, fields=filled, phones=phones))
     session.flush()
     return import_id
-
-
-def _not_opted_out(session: Session, contact_id: int) -> set[int]:
-    """Return those of a contact's phones on which no opt-out is active."""
-    opted_out = select(Suppression.phone_id).where(
-        Suppression.phone_id == ContactPhone.phone_id,
-        Suppression.reason == SuppressionReason.OPT_OUT,
-        Suppression.lifted_at.is_(None),
-    )
-    phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
-    return set(session.scalars(phones.where(~opted_out.exists())))
-
-
-def _opted_out_since(session: Session, person: Contact, moment: datetime) -> bool:
-    """Return whether a person has opted out after a moment, also on a number that was closed before it."""
-    phones = select(ContactPhone.phone_id).where(ContactPhone.contact_id == person.id)
-    suppressed = select(Suppression.id).where(
-        Suppression.phone_id.in_(phones),
-        Suppression.reason == SuppressionReason.OPT_OUT,
-        Suppression.created_at > moment,
-        Suppression.lifted_at.is_(None),
-    )
-    said = select(Answer.id).where(
-        Answer.phone_id.in_(phones),
-        Answer.label == Label.OPT_OUT,
-        Answer.drive_only.is_(False),
-        Answer.at > moment,
-        Answer.undone_at.is_(None),
-    )
-    if person.opted_out_at and person.opted_out_at > moment:
-        return True
-    return any(session.execute(query.limit(1)).first() for query in (suppressed, said))
-
-
-def _close_all(session: Session, contact_id: int, *, secret_key: str, now: datetime) -> None:
-    """Let an opt-out hold for all numbers of a contact."""
-    ids = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id))
-    for phone in lock_phones(session, set(ids)):
-        opt_out = SuppressionReason.OPT_OUT
-        suppress(
-            session, phone, reason=opt_out, source="officer", note=CARRIED, secret_key=secret_key, now=now
-        )
 
 
 def _is_in_the_way(session: Session, merge: PersonMerge) -> bool:
@@ -468,6 +410,7 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     data, kept_id = merge.data, merge.kept_id
     facts = {name: _from_json(name, value) for name, value in data["facts"].items()}
     facts["given_key"] = name_order(facts["name"])  # kept in another form before 0107
+    facts.pop("opted_out_at", None)  # kept before wishes were rows of their own
     person = Contact(**facts, updated_at=now)
     if session.get(Contact, merge.merged_id) is None:  # SQLite gives the last id again
         person.id = merge.merged_id

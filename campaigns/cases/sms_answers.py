@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.cases.handle_case import lock_open_case, mark_closed, record
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
-from campaigns.models.campaigns import Campaign
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Answer, Case, SavedText
 from campaigns.planning.kinds import all_kinds
@@ -24,6 +24,7 @@ from campaigns.rules.sending_hours import opens_at
 from campaigns.rules.states import UNSETTLED, MessageKind, MessageState, SkipReason
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
+from outreach.contacts.wishes import is_left_alone
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Suppression
@@ -80,7 +81,7 @@ def answer_by_sms(
         raise BadInput("answer_empty")
     if measured.segments > MOST_SEGMENTS:
         raise BadInput("answer_long", segments=measured.segments, most=MOST_SEGMENTS)
-    if is_number_suppressed(session, case.phone_id):
+    if takes_no_messages(session, case):
         raise WrongState("number_takes_no_messages")
     before = session.get(Message, case.message_id) if case.message_id else None
     if before and before.state in UNSETTLED:
@@ -108,12 +109,17 @@ def answer_by_sms(
     return leaves_at
 
 
-def is_number_suppressed(session: Session, phone_id: int) -> bool:
-    """Return whether a number is suppressed for any reason."""
+def takes_no_messages(session: Session, case: Case) -> bool:
+    """Return whether a case's number is suppressed for any reason, or its owner or the resident asked for no messages."""
+    if case.phone_id is None:
+        return False
     suppressions = select(Suppression.id).where(
-        Suppression.phone_id == phone_id, Suppression.lifted_at.is_(None)
+        Suppression.phone_id == case.phone_id, Suppression.lifted_at.is_(None)
     )
-    return session.execute(suppressions).first() is not None
+    recipient = session.get(Recipient, case.recipient_id or 0)
+    return session.execute(suppressions).first() is not None or is_left_alone(
+        session, case.phone_id, contact_id=recipient.contact_id if recipient else None
+    )
 
 
 def read_sent(session: Session, *conditions: ColumnElement[bool]) -> list[SentAnswer]:

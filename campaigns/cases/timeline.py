@@ -21,6 +21,7 @@ from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent
+from campaigns.planning.drives import scope_name
 from campaigns.privacy.requests import RequestRow
 from campaigns.rules.states import AttemptState
 from outreach.contacts.contact import PhoneRow, ShownContact
@@ -51,7 +52,8 @@ class Event(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
     SUPPRESSED = "suppressed"
     LIFTED = "lifted"
-    OPTED_OUT = "opted_out"  # at the door, without a number to close
+    OPTED_OUT = "opted_out"
+    ASKED_AGAIN = "asked_again"  # an opt-out was taken back
     REMOVED = "removed"  # a number
     RESTORED = "restored"
     IMPORTED = "imported"  # into a list for the first time
@@ -110,10 +112,9 @@ def read_timeline(
         *_requests(requests),
         *_consents(consents),
         *_suppressions(phones),
+        *_wishes(session, person, phones),
         *_imports(session, person.id, user),
     ]
-    if person.opted_out_at:
-        entries.append(TimelineEntry(person.opted_out_at, Event.OPTED_OUT))
     if not person.is_partial:
         entries += _of_the_record(session, person.id)
     entries.sort(key=lambda each: each.at, reverse=True)
@@ -222,6 +223,24 @@ def _suppressions(phones: Sequence[PhoneRow]) -> Iterator[TimelineEntry]:
                     yield TimelineEntry(
                         at, event, family="suppression", word=word, text=text, note=number, by=each.source
                     )
+
+
+def _wishes(session: Session, person: ShownContact, phones: Sequence[PhoneRow]) -> Iterator[TimelineEntry]:
+    """Return the wishes to be left alone, and what took them back."""
+    numbers = {phone.id: mask_number(phone.e164) for phone in phones}
+    wishes = {
+        each.id: each for each in (*person.wishes, *(each for phone in phones for each in phone.wishes))
+    }
+    for each in wishes.values():
+        about = ", ".join(number for phone_id, number in numbers.items() if phone_id in each.phones)
+        for at, event, text, by in (
+            (each.said_at, Event.OPTED_OUT, each.note, each.source),
+            (each.ended_at, Event.ASKED_AGAIN, each.ended_note, each.ended_source),
+        ):
+            if at:
+                yield TimelineEntry(
+                    at, event, word=scope_name(session, each.scope), text=text, note=about, by=by
+                )
 
 
 def _imports(session: Session, contact_id: int, user: User) -> Iterator[TimelineEntry]:

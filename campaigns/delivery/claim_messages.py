@@ -23,7 +23,6 @@ from campaigns.delivery.create_attempts import create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import (
     WaitingMessage,
-    contacts_who_objected,
     read_list_values,
     read_outbox,
     recent_messages,
@@ -41,7 +40,6 @@ from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
-from campaigns.planning.drives import opted_out_of_drives
 from campaigns.planning.preview import segment_price
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending, expected_segments
@@ -58,7 +56,7 @@ from campaigns.rules.gateway_choice import Health
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState
-from outreach.contacts.suppressions import opted_out_contacts
+from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import database_now
 from outreach.core.fence import Fence
@@ -66,6 +64,7 @@ from outreach.models.contacts import Suppression, SuppressionReason
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
+from outreach.rules.wishes import EVERYTHING
 from outreach.runtime import Runtime
 
 # How long a message that may not leave yet (over the cap, outside the hours) stays in the outbox before the next check.
@@ -157,13 +156,11 @@ def claim(
     ).all()
     suppressed = {phone_id for phone_id, _reason in suppressions}
     wrong = {phone_id for phone_id, reason in suppressions if reason is SuppressionReason.WRONG_NUMBER}
-    contacts = {row.contact_id for row in due if row.contact_id}
-    opted_out = opted_out_contacts(session, contacts)
-    drives = {row.of.drive_id for row in due if row.of.drive_id is not None and row.step_id is not None}
-    of_drive, people_of_drive = opted_out_of_drives(
-        session, drives, phones={row.phone_id for row in due}, contacts=contacts
+    left_alone = read_left_alone(
+        session,
+        people={row.contact_id for row in due if row.contact_id},
+        numbers={row.phone_id for row in due},
     )
-    objected = contacts_who_objected(session, opted_out) if passes_opt_outs else set()
     with_open_case = _recipients_with_open_case(
         session, {row.recipient_id for row in due if row.recipient_id is not None and (row.of.step or 0) > 1}
     )
@@ -186,17 +183,16 @@ def claim(
         content = content_of(of, language=row.language, arm=row.arm) if of.step_text else None
         is_urgent = bool(of.urgent_reason)
         is_passing = passes_opt_outs and bool(of.urgent_basis) and row.kind is MessageKind.STEP
-        if is_passing and row.answer is not Label.OPT_OUT:
-            is_suppressed = row.phone_id in wrong or row.contact_id is None or row.contact_id in objected
-        else:
-            # A recipient without a contact was erased, perhaps while the step was being opened.
-            is_suppressed = row.phone_id in suppressed or (
-                row.step_id is not None and (row.contact_id is None or row.contact_id in opted_out)
-            )
-        if row.step_id is not None:  # with an exclusion: merged with another recipient, who gets the text
-            of_phone, of_person = (of.drive_id, row.phone_id), (of.drive_id, row.contact_id)
-            is_of_drive = of_phone in of_drive or of_person in people_of_drive
-            is_suppressed = is_suppressed or row.exclusion is not None or is_of_drive
+        is_passing = is_passing and row.answer is not Label.OPT_OUT
+        # An answer to somebody who opted out of the drive alone still leaves.
+        scopes = of.scopes if row.step_id is not None else (EVERYTHING,)
+        # A recipient without a contact was erased, perhaps while the step was being opened; one with an exclusion is merged
+        # with another recipient, who gets the text.
+        is_suppressed = (
+            row.phone_id in (wrong if is_passing else suppressed)
+            or left_alone.stops(row.contact_id, row.phone_id, scopes=scopes, passes=is_passing)
+            or (row.step_id is not None and (row.contact_id is None or row.exclusion is not None))
+        )
         refusal = refusal_reason(
             kind=row.kind,
             step=of.step or 0,

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.rules.delivery import content_of
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, Exclusion, MessageKind
 from outreach.core.bulk import values_subquery
 from outreach.models.contacts import Contact, KeptValue, Phone
+from outreach.rules.wishes import EVERYTHING, scopes_of
 
 
 def recent_messages(
@@ -61,20 +61,6 @@ def recent_messages(
     return recent, contents
 
 
-def contacts_who_objected(session: Session, contacts: set[int]) -> set[int]:
-    """Return those of these contacts who objected to the processing, restricted it or withdrew consent.
-
-    Even a warning that passes opt-outs does not go to them.
-    """
-    if not contacts:
-        return set()
-    query = select(PersonRequest.contact_id).where(
-        PersonRequest.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-        PersonRequest.kind.in_(STOPPING),
-    )
-    return set(session.scalars(query))
-
-
 def read_list_values(session: Session, rows: Sequence[Any]) -> dict[tuple[int, int], dict[str, str]]:
     """Return what the lists of their campaigns say of these rows' people in the fields of their texts, the newest import's.
 
@@ -117,7 +103,7 @@ class CampaignStep(NamedTuple):
     texts: dict[str, str] | None = None
     fields: dict[str, str] | None = None
     sender: str | None = None
-    drive_id: int | None = None
+    scopes: tuple[str, ...] = (EVERYTHING,)  # of wishes to be left alone that stop them
     unaccented: bool | None = None
     unaccented_languages: list[str] | None = None
     cap_per_day: int | None = None
@@ -211,6 +197,8 @@ def _read_steps(
         Campaign.fields,
         Campaign.sender,
         Campaign.drive_id,
+        Campaign.kind,
+        Campaign.organisation_id,
         Campaign.unaccented,
         Campaign.unaccented_languages,
         Campaign.cap_per_day,
@@ -227,6 +215,9 @@ def _read_steps(
         found = session.execute(query.where(column.in_(ids - {None}))) if ids - {None} else ()
         said.append({row[0]: {name: getattr(row, name) for name in row._fields[1:]} for row in found})
     campaigns, steps = said
+    for each in campaigns.values():
+        drive, kind, organisation = (each.pop(name) for name in ("drive_id", "kind", "organisation_id"))
+        each["scopes"] = scopes_of(drive=drive, kind=kind, organisation=organisation)
     return {
         (campaign_id, step_id): CampaignStep(**campaigns.get(campaign_id, {}), **steps.get(step_id, {}))
         for campaign_id, step_id in keys

@@ -48,6 +48,7 @@ from campaigns.rules.delivery import (
 )
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState, advance, message_state
 from outreach.contacts.suppressions import lock_phone, suppress
+from outreach.contacts.wishes import is_left_alone, record_wish
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
@@ -63,6 +64,7 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.keys import Purpose
+from outreach.rules.wishes import WishSource
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -451,14 +453,13 @@ def apply_failure_policies(
         (item.phone_id, reason) for item in failed if (reason := failure_policy(item.cause).suppresses)
     }
     for phone_id, reason in sorted(to_suppress):
-        suppress(
-            session,
-            lock_phone(session, phone_id),
-            reason=SuppressionReason(reason),
-            source="gateway",
-            secret_key=secret_key,
-            now=now,
-        )
+        phone = lock_phone(session, phone_id)
+        if reason == "wrong_number":
+            wrong = SuppressionReason.WRONG_NUMBER
+            suppress(session, phone, reason=wrong, source="gateway", secret_key=secret_key, now=now)
+        elif not is_left_alone(session, phone_id):
+            source = WishSource.GATEWAY
+            record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=now, now=now)
     pause_refused(
         session,
         ((item.stream_id, item.code) for item in failed if failure_policy(item.cause).pauses),

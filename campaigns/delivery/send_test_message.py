@@ -18,13 +18,15 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import hashes_of
+from outreach.contacts.wishes import standing
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Phone, Suppression
+from outreach.models.contacts import Phone, Suppression, Wish, WishNumber
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import enqueue_after_commit, use_case
 
 # Enough to get a text right, too few to write to people past the lists and the approval.
@@ -85,12 +87,14 @@ def send_test_message(
 
 
 def has_opted_out(session: Session, e164: str, *, settings: Settings) -> bool:
-    """Return whether a number asked for no messages."""
+    """Return whether a number gets no messages: its owner asked for none, or it is suppressed."""
     hashes = hashes_of(e164, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
     suppression = select(Suppression.id).where(
         Suppression.number_hash.in_(hashes), Suppression.lifted_at.is_(None)
     )
-    return session.execute(suppression.limit(1)).first() is not None
+    said = select(WishNumber.wish_id).where(WishNumber.number_hash.in_(hashes))
+    wish = select(Wish.id).where(Wish.id.in_(said), Wish.scope == EVERYTHING, standing())
+    return any(session.execute(query.limit(1)).first() for query in (suppression, wish))
 
 
 def queue_to_own_phone(

@@ -15,22 +15,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis import Redis
-from sqlalchemy import BigInteger, and_, case, literal, or_, select, union_all
+from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import CampaignStep
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.planning.drives import drive_opt_outs
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours, due_times, opens_at
 from campaigns.rules.states import CampaignState, MessageKind
+from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.core.settings import Settings
-from outreach.models.contacts import ContactPhone, Suppression, SuppressionReason
+from outreach.models.contacts import Suppression, SuppressionReason
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
+from outreach.rules.wishes import EVERYTHING, scopes_of
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
 TRANSACTIONAL_STREAM = 0
@@ -137,52 +138,52 @@ def streams_still_open(
 
 
 def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_outs: bool) -> set[int]:
-    """Return those of these attempts whose number is suppressed, or whose person opted out on another, as since they were claimed.
+    """Return those of these attempts whose number is suppressed, or who is left alone, as since they were claimed.
 
-    `passes_opt_outs`: the installation allows a warning that has a legal basis to pass them.
+    `passes_opt_outs`: the installation allows a warning that has a legal basis to pass opt-outs.
     """
-    may_pass = and_(
-        Message.kind == MessageKind.STEP,
-        Campaign.urgent_basis != "",
-        Suppression.reason != SuppressionReason.WRONG_NUMBER,
-        or_(Recipient.answer.is_(None), Recipient.answer != Label.OPT_OUT),
-    )
-    among = Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger))
-    # The number itself, and for a campaign's message the person's others.
-    other = ContactPhone.phone_id != Attempt.phone_id
-    phones = union_all(
-        select(Attempt.id, Attempt.phone_id, literal(1).label("is_itself")).where(among),
-        select(Attempt.id, ContactPhone.phone_id, literal(0))
-        .join(Message, Message.id == Attempt.message_id)
-        .join(Recipient, Recipient.id == Message.recipient_id)
-        .join(ContactPhone, ContactPhone.contact_id == Recipient.contact_id)
-        .where(among, other, Message.kind == MessageKind.STEP),
-    ).subquery()
-    told = drive_opt_outs().subquery()
-    of_drive = (
-        select(phones.c.id)
-        .join(told, told.c.phone_id == phones.c.phone_id)
-        .join(Attempt, Attempt.id == phones.c.id)
-        .join(Message, Message.id == Attempt.message_id)
-        .join(Campaign, Campaign.id == Message.campaign_id)
-        .where(told.c.drive_id == Campaign.drive_id, Message.kind == MessageKind.STEP)
-    )
-    return set(session.scalars(of_drive)) | set(
-        session.scalars(
-            select(phones.c.id)
-            .join(Suppression, Suppression.phone_id == phones.c.phone_id)
-            .join(Attempt, Attempt.id == phones.c.id)
-            .join(Message, Message.id == Attempt.message_id)
-            .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-            .outerjoin(Recipient, Recipient.id == Message.recipient_id)
-            .where(
-                or_(phones.c.is_itself == 1, Suppression.reason == SuppressionReason.OPT_OUT),
-                Suppression.lifted_at.is_(None),
-                Message.kind != MessageKind.CONFIRMATION,
-                case((may_pass, not passes_opt_outs), else_=True),
-            )
+    rows = session.execute(
+        select(
+            Attempt.id,
+            Attempt.phone_id,
+            Message.kind,
+            Recipient.contact_id,
+            Recipient.answer,
+            Campaign.urgent_basis,
+            Campaign.drive_id,
+            Campaign.kind.label("campaign_kind"),
+            Campaign.organisation_id,
         )
-    )
+        .join(Message, Message.id == Attempt.message_id)
+        .outerjoin(Recipient, Recipient.id == Message.recipient_id)
+        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
+        .where(
+            Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger)),
+            Message.kind != MessageKind.CONFIRMATION,
+        )
+    ).all()
+    phones = {row.phone_id for row in rows}
+    reasons: dict[int | None, set[SuppressionReason]] = {}
+    for phone_id, reason in session.execute(
+        select(Suppression.phone_id, Suppression.reason).where(
+            Suppression.phone_id.in_(values_subquery(session, phones, BigInteger)),
+            Suppression.lifted_at.is_(None),
+        )
+    ):
+        reasons.setdefault(phone_id, set()).add(reason)
+    people = {row.contact_id for row in rows if row.contact_id}
+    left_alone = read_left_alone(session, people=people, numbers=phones)
+    stopped = set()
+    for row in rows:
+        is_step = row.kind is MessageKind.STEP
+        passes = is_step and passes_opt_outs and bool(row.urgent_basis) and row.answer is not Label.OPT_OUT
+        scopes: tuple[str, ...] = (EVERYTHING,)
+        if is_step:
+            scopes = scopes_of(drive=row.drive_id, kind=row.campaign_kind, organisation=row.organisation_id)
+        closing = reasons.get(row.phone_id, set()) - ({SuppressionReason.DO_NOT_CALL} if passes else set())
+        if closing or left_alone.stops(row.contact_id, row.phone_id, scopes=scopes, passes=passes):
+            stopped.add(row.id)
+    return stopped
 
 
 def campaign_hours(campaign: Campaign | CampaignStep, *, is_live: bool) -> Hours | None:

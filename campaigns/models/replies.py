@@ -120,14 +120,13 @@ class Answer(BaseWithId):
     """An answer from a phone in one campaign, by any source; a later one replaces it."""
 
     __tablename__ = "answers"
-    __table_args__ = (partial_index("ix_answers_drive_only", "phone_id", where="drive_only"),)
 
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"), index=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"))
     label: Mapped[Label] = mapped_column(enum_type(Label))
     own_answer: Mapped[int | None]  # which of the campaign's own answers; see campaigns.rules.own_answers
-    # An opt-out from the campaign's drive alone; others are from everything, and suppress the number.
+    # An opt-out from the campaign's drive alone; others are from everything. What follows is in the ledger of wishes.
     drive_only: Mapped[bool] = mapped_column(default=False, server_default=false())
     source: Mapped[AnswerSource] = mapped_column(enum_type(AnswerSource, name="source"))
     reply_id: Mapped[int | None] = mapped_column(ForeignKey("replies.id"), unique=True)

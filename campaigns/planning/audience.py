@@ -14,12 +14,12 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, exists, func, literal, select, text
+from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, exists, func, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
-from campaigns.planning.drives import OF_DRIVE, untold_campaigns
+from campaigns.planning.drives import counted_scopes, untold_campaigns
 from campaigns.rules.audience import (
     USUAL_LANGUAGE,
     AudienceConditions,
@@ -34,6 +34,7 @@ from campaigns.rules.audience import (
 from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
 from outreach.contacts.removal import keep_people
+from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import full_scan, values_subquery
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import (
@@ -113,7 +114,7 @@ def audience_query(session: Session, campaign: Campaign, *, passes_opt_outs: boo
     return replace(
         query,
         passes_opt_outs=passes_opt_outs and bool(campaign.urgent_basis),
-        drive=campaign.drive_id,
+        scopes=counted_scopes(session, campaign),
         excepted=frozenset(others[ListPart.EXCEPT]),
         also_in=frozenset(others[ListPart.ALSO_IN]),
         untold=untold_campaigns(session, query, campaign.organisation_id),
@@ -191,15 +192,18 @@ def sample_names(session: Session, campaign_id: int, *, recipients: int, most: i
 
 
 _BLOCKED = """
-blocked AS (
+unwilling AS (
+    SELECT DISTINCT contact_id FROM left_alone WHERE contact_id IS NOT NULL AND scope IN :scopes{firm}
+), blocked AS (
     SELECT phone_id,
-           MAX(CASE WHEN reason = 'opt_out' THEN 1 ELSE 0 END) AS opted_out,
+           MAX(CASE WHEN reason = 'opted_out' THEN 1 ELSE 0 END) AS opted_out,
            MAX(CASE WHEN reason = 'wrong_number' THEN 1 ELSE 0 END) AS wrong,
            MAX(CASE WHEN reason = 'do_not_call' THEN 1 ELSE 0 END) AS do_not_call,
            MAX(CASE WHEN reason = 'taken' THEN 1 ELSE 0 END) AS taken
     FROM (
         SELECT phone_id, reason FROM suppressions WHERE lifted_at IS NULL AND phone_id IS NOT NULL{counted}
-        UNION ALL SELECT phone_id, 'opt_out' FROM ({of_drive}) d{taken}
+        UNION ALL SELECT phone_id, 'opted_out' FROM left_alone
+        WHERE phone_id IS NOT NULL AND scope IN :scopes{firm}{taken}
     ) every_reason{among}
     GROUP BY phone_id
 )"""
@@ -241,26 +245,20 @@ _FIELD_SQL = {
 _IN_LISTS = """LEFT JOIN (
         SELECT contact_id FROM memberships WHERE list_id IN :{lists} GROUP BY contact_id HAVING COUNT(*) >= {number}
     ) {name} ON {name}.contact_id = p.contact_id"""
-_CHOICE = """
+_CLOSED = "COALESCE(b.opted_out + b.wrong + b.do_not_call + b.taken, 0)"
+_CHOICE = f"""
            COALESCE(b.wrong, 0) AS wrong, COALESCE(b.do_not_call, 0) AS do_not_call,
-           COALESCE(b.taken, 0) AS taken, {opted_out} AS opted_out,
-           SUM(CASE WHEN COALESCE(b.wrong + b.do_not_call + b.taken, 0) = 0 THEN 1 ELSE 0 END)
-               OVER (PARTITION BY c.id) AS usable,
-           ROW_NUMBER() OVER (
-               PARTITION BY c.id ORDER BY COALESCE(b.wrong + b.do_not_call + b.taken, 0), cp.position
-           ) AS choice"""
-_OPTED_OUT = "MAX(COALESCE(b.opted_out, 0)) OVER (PARTITION BY c.id)"
-# For a warning that passes opt-outs: who objected to the processing, restricted it or withdrew consent is left out.
-_OBJECTED = """EXISTS (
-               SELECT 1 FROM person_requests q WHERE q.contact_id = {contact} AND q.kind IN ('object', 'withdraw', 'restrict')
-           )"""
+           COALESCE(b.taken, 0) AS taken,
+           CASE WHEN u.contact_id IS NOT NULL THEN 1 ELSE COALESCE(b.opted_out, 0) END AS opted_out,
+           SUM(CASE WHEN {_CLOSED} = 0 THEN 1 ELSE 0 END) OVER (PARTITION BY c.id) AS usable,
+           ROW_NUMBER() OVER (PARTITION BY c.id ORDER BY {_CLOSED}, cp.position) AS choice"""
 _UNREACHABLE = """
            CASE WHEN phone_id IS NULL THEN 'no_phone'
                 WHEN opted_out = 1 THEN 'opted_out'
                 WHEN wrong = 1 THEN 'wrong_number'
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
-# Each person of the lists once, with one phone: the first of theirs that may be written to. A person who opted out on any of
-# their phones asked for no message on all of them; a wrong number only rules out that number. Of several people on one phone one gets
+# Each person of the lists once, with one phone: the first of theirs that may be written to. A wish to be left alone holds for
+# all phones of its person (`left_alone`); a wrong number only rules out that number. Of several people on one phone one gets
 # the message: those without another before those with one, then the first. The others get it on their next phone that is nobody's.
 _AUDIENCE = """
 {into}
@@ -273,6 +271,7 @@ WITH people AS (
     FROM people p
     JOIN contacts c ON c.id = p.contact_id
     LEFT JOIN contact_phones cp ON cp.contact_id = p.contact_id
+    LEFT JOIN unwilling u ON u.contact_id = p.contact_id
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
 ), judged AS (
     SELECT contact_id, phone_id, COALESCE(founded_id, list_id) AS list_id, area_code, usable, choice,
@@ -322,6 +321,7 @@ WITH standing AS (
            cp.phone_id,{choice}
     FROM contacts c
     LEFT JOIN contact_phones cp ON cp.contact_id = c.id
+    LEFT JOIN unwilling u ON u.contact_id = c.id
     LEFT JOIN blocked b ON b.phone_id = cp.phone_id {joins}
 ), judged AS (
     SELECT id, area, smartphone, language, history, phone_id, usable, choice,{unreachable} END AS unreachable
@@ -395,6 +395,7 @@ def audience_statement(
     parameters: dict[str, Any] = {
         "lists": sorted(query.lists),
         "lists_without_basis": sorted(query.lists_without_basis) or [-1],
+        "scopes": list(query.scopes),
     }
     facts = [f"{_FIELD_SQL[field][0]} AS {field}" for field in fields]
     joins = [_FIELD_SQL[field][1] for field in fields]
@@ -420,7 +421,7 @@ def audience_statement(
     statement = _AUDIENCE.format(
         first="" if is_one_list else "MIN",
         each="" if is_one_list else "\n    GROUP BY m.contact_id",
-        **suppression_parts(query.passes_opt_outs, query.drive, taken=_TAKEN if joined else "", among=among),
+        **blocked_parts(query.passes_opt_outs, taken=_TAKEN if joined else "", among=among),
         some=some + (_NEW if joined else ""),
         told=f", {_PAST_ANSWERS.strip()}" if ContactField.HISTORY in fields else "",
         facts="".join(f", {fact}" for fact in facts),
@@ -435,18 +436,13 @@ def audience_statement(
     return text(statement).bindparams(*expanding), parameters
 
 
-def suppression_parts(
-    passes_opt_outs: bool, drive: int, *, taken: str = "", among: str = ""
-) -> dict[str, str]:
-    """Return the parts of a statement that decide by suppressions which phones may be written to."""
+def blocked_parts(passes_opt_outs: bool, *, taken: str = "", among: str = "") -> dict[str, str]:
+    """Return the parts of a statement that decide which phones and people may be written to. Its parameter is `scopes`."""
+    firm = " AND is_firm = 1" if passes_opt_outs else ""
     counted = " AND reason = 'wrong_number'" if passes_opt_outs else ""
-    objected = f"CASE WHEN {_OBJECTED.format(contact='c.id')} THEN 1 ELSE {_OPTED_OUT} END"
     return {
-        "blocked": _BLOCKED.format(
-            counted=counted, of_drive=OF_DRIVE.format(drive=drive), taken=taken, among=among
-        ).strip(),
-        "choice": _CHOICE.format(opted_out=objected if passes_opt_outs else _OPTED_OUT),
-        "objected": f" OR {_OBJECTED.format(contact='r.contact_id')}" if passes_opt_outs else "",
+        "blocked": _BLOCKED.format(counted=counted, firm=firm, taken=taken, among=among).strip(),
+        "choice": _CHOICE,
     }
 
 
@@ -455,12 +451,12 @@ def _told_parameters(query: AudienceQuery) -> dict[str, Any]:
 
 
 def profile_statement(query: AudienceQuery, *, is_postgresql: bool) -> TextClause:
-    """Return the statement that counts everybody by profile. Its parameters are `kind`, `untold` and `every`."""
+    """Return the statement that counts everybody by profile. Its parameters are `kind`, `untold`, `scopes` and `every`."""
     joined_lists = "string_agg(CAST(list_id AS text), ',')" if is_postgresql else "group_concat(list_id)"
     return text(
         _PROFILES.format(
             lists=joined_lists,
-            **suppression_parts(query.passes_opt_outs, query.drive),
+            **blocked_parts(query.passes_opt_outs),
             told=_PAST_ANSWERS.strip(),
             area=_AREA,
             smartphone=_SMARTPHONE,
@@ -469,7 +465,7 @@ def profile_statement(query: AudienceQuery, *, is_postgresql: bool) -> TextClaus
             joins=f"{_PHONE_LANGUAGE} {_PHONE_HISTORY}",
             unreachable=_UNREACHABLE,
         )
-    ).bindparams(bindparam("untold", expanding=True))
+    ).bindparams(bindparam("untold", expanding=True), bindparam("scopes", expanding=True))
 
 
 # Number of people whose names are read to measure texts, chosen by their id; if there are fewer, everybody.
@@ -488,7 +484,8 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
         rows = session.execute(
-            profile_statement(query, is_postgresql=is_postgresql), {**_told_parameters(query), "every": every}
+            profile_statement(query, is_postgresql=is_postgresql),
+            {**_told_parameters(query), "scopes": list(query.scopes), "every": every},
         ).all()
     for row in rows:
         *key, shared_id, contact_id, usable, number = row
@@ -506,7 +503,7 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
         if shared_id is not None:
             sharers.append((contact_id, profile, shared_id, usable))
     with_others = [contact_id for contact_id, _, _, usable in sharers if usable > 1]
-    further = _further_phones(session, with_others, passes_opt_outs=query.passes_opt_outs)
+    further = _further_phones(session, with_others, query)
     names = session.execute(
         select(Contact.id, Contact.name).where(Contact.id % every == 0).order_by(Contact.id)
     )
@@ -527,22 +524,25 @@ def restore_audience_counter(session: Session, data: Mapping[str, Any]) -> Audie
     return AudienceCounter.from_data(data, dict(names))
 
 
-def _further_phones(session: Session, people: list[int], *, passes_opt_outs: bool) -> dict[int, list[int]]:
+def _further_phones(session: Session, people: list[int], query: AudienceQuery) -> dict[int, list[int]]:
     """Return the phones after the first that each of these people may be written to on, in order."""
     reasons = [SuppressionReason.WRONG_NUMBER]
-    if not passes_opt_outs:
+    if not query.passes_opt_outs:
         reasons.append(SuppressionReason.DO_NOT_CALL)
-    blocked = exists(
-        select(literal(1)).where(
-            Suppression.phone_id == ContactPhone.phone_id,
-            Suppression.lifted_at.is_(None),
-            Suppression.reason.in_(reasons),
-        )
+    refused = exists().where(
+        LEFT_ALONE.c.phone_id == ContactPhone.phone_id,
+        LEFT_ALONE.c.scope.in_(query.scopes),
+        LEFT_ALONE.c.is_firm >= int(query.passes_opt_outs),
+    )
+    blocked = exists().where(
+        Suppression.phone_id == ContactPhone.phone_id,
+        Suppression.lifted_at.is_(None),
+        Suppression.reason.in_(reasons),
     )
     phones_by_contact: dict[int, list[int]] = {}
     for contact_id, phone_id in session.execute(
         select(ContactPhone.contact_id, ContactPhone.phone_id)
-        .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked)
+        .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked, ~refused)
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     ):
         phones_by_contact.setdefault(contact_id, []).append(phone_id)

@@ -11,13 +11,14 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Result, bindparam, select, text
+from sqlalchemy import BindParameter, Result, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignList, Step
 from campaigns.models.messages import Message, Outbox
-from campaigns.planning.audience import suppression_parts
+from campaigns.planning.audience import blocked_parts
+from campaigns.planning.drives import campaign_scopes
 from campaigns.rules.content import read_content
 from campaigns.rules.experiments import SECOND_TEXT, P, bucket_sql
 from campaigns.rules.states import CampaignState, Exclusion, MessageState
@@ -52,10 +53,7 @@ _RECEIVED = "('sending', 'unknown', 'accepted', 'sent', 'delivered', 'no_report'
 _RECIPIENTS = """
 WITH {blocked}
 SELECT r.contact_id, r.phone_id, r.list_id, r.area_code,
-       CASE WHEN EXISTS (
-                SELECT 1 FROM contact_phones k JOIN blocked o ON o.phone_id = k.phone_id AND o.opted_out = 1
-                WHERE k.contact_id = r.contact_id
-            ) OR b.opted_out = 1 OR r.answer = 'opt_out'{objected} THEN 'opted_out'
+       CASE WHEN u.contact_id IS NOT NULL OR b.opted_out = 1 OR r.answer = 'opt_out' THEN 'opted_out'
             WHEN b.wrong = 1 THEN 'wrong_number'
             WHEN b.do_not_call = 1 THEN 'do_not_call'
        END AS exclusion
@@ -64,6 +62,7 @@ JOIN messages m ON m.recipient_id = r.id AND m.state IN {received}
 JOIN steps s ON s.id = m.step_id AND s.campaign_id = r.campaign_id AND s.number = :step
 JOIN phones p ON p.id = r.phone_id
 LEFT JOIN blocked b ON b.phone_id = r.phone_id
+LEFT JOIN unwilling u ON u.contact_id = r.contact_id
 WHERE r.campaign_id = :corrected AND r.exclusion IS NULL AND r.contact_id IS NOT NULL{variant}
 """
 
@@ -171,7 +170,11 @@ def _recipients_statement(
         select(Step).where(Step.campaign_id == corrects["campaign"], Step.number == corrects["step"])
     ).one()
     passes = passes_opt_outs and bool(campaign.urgent_basis)
-    parameters: dict[str, Any] = {"corrected": corrects["campaign"], "step": corrects["step"]}
+    parameters: dict[str, Any] = {
+        "corrected": corrects["campaign"],
+        "step": corrects["step"],
+        "scopes": list(campaign_scopes(campaign)),
+    }
     variant, chosen = corrects["text"], ""
     languages = sorted(wrong_step.texts)
     if variant in languages:
@@ -183,15 +186,15 @@ def _recipients_statement(
         if languages:
             chosen += " AND (p.language IS NULL OR p.language NOT IN :languages)"
             parameters["languages"] = languages
-    parts = suppression_parts(passes, campaign.drive_id)
-    return _RECIPIENTS.format(received=_RECEIVED, variant=chosen, **parts), parameters
+    blocked = blocked_parts(passes)["blocked"]
+    return _RECIPIENTS.format(received=_RECEIVED, variant=chosen, blocked=blocked), parameters
 
 
 def _execute(session: Session, statement: str, parameters: dict[str, Any]) -> Result[Any]:
-    query = text(statement)
-    if "languages" in parameters:
-        query = query.bindparams(bindparam("languages", expanding=True))
-    return session.execute(query, parameters)
+    several: list[BindParameter[Any]] = [
+        bindparam(name, expanding=True) for name, value in parameters.items() if isinstance(value, list)
+    ]
+    return session.execute(text(statement).bindparams(*several), parameters)
 
 
 def count_receivers(

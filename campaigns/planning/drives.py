@@ -5,26 +5,27 @@ A campaign goes into the open drive of its kind; the first campaign or figure op
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Select, exists, func, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Campaign, Drive, Recipient
-from campaigns.models.replies import Answer
+from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import find_content, title_of
+from campaigns.privacy.consents import recorded_scope
 from campaigns.rules.audience import AudienceQuery, ContactField
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
-from outreach.core.bulk import insert_missing, values_subquery
+from outreach.contacts.wishes import scopes_in_use
+from outreach.core.bulk import insert_missing
 from outreach.core.db import is_set
 from outreach.models.accounts import Organisation, Role, User
-from outreach.models.contacts import ContactPhone
 from outreach.places.areas import descendants
 from outreach.rules.errors import BadCampaign, BadInput, NotAllowed, NotFound
+from outreach.rules.wishes import EVERYTHING, scopes_of
 from outreach.use_cases import use_case
 
 _NEWEST_CHOICE = (Drive.chosen_at.desc().nulls_last(), Drive.id.desc())
@@ -35,10 +36,20 @@ def current_drive(session: Session) -> Drive | None:
     return session.scalar(select(Drive).order_by(*_NEWEST_CHOICE).limit(1))
 
 
-def drive_opt_outs() -> Select[int, int]:
-    """Select the drive and the phone of every opt-out from one drive alone that is in force."""
-    told = select(Campaign.drive_id, Answer.phone_id).join(Campaign, Campaign.id == Answer.campaign_id)
-    return told.where(is_set(Answer.drive_only), Answer.undone_at.is_(None))
+def campaign_scopes(campaign: Campaign) -> tuple[str, ...]:
+    """Return the scopes of wishes to be left alone that stop a campaign's own messages and visits."""
+    return scopes_of(drive=campaign.drive_id, kind=campaign.kind, organisation=campaign.organisation_id)
+
+
+def counted_scopes(session: Session, campaign: Campaign | None) -> tuple[str, ...]:
+    """Return those of a campaign's scopes that anybody has named; of one that is not stored yet, everything."""
+    return scopes_in_use(session, campaign_scopes(campaign)) if campaign else (EVERYTHING,)
+
+
+def scope_name(session: Session, scope: str) -> str:
+    """Return the name of the drive, the kind or the organisation that a wish is about; "" for everything."""
+    word, _, value = scope.partition(":")
+    return title_of(session, value) if word == "kind" else recorded_scope(session, scope)
 
 
 def untold_campaigns(session: Session, query: AudienceQuery, organisation: int | None) -> frozenset[int]:
@@ -53,42 +64,6 @@ def untold_campaigns(session: Session, query: AudienceQuery, organisation: int |
     is_anothers = or_(Campaign.organisation_id.is_(None), Campaign.organisation_id.not_in(own))
     about_health = select(Campaign.id).where(Campaign.kind == query.kind, is_set(Campaign.is_health))
     return frozenset(session.scalars(about_health.where(is_anothers)))
-
-
-# Phones opted out of one drive alone, and those of who did so on a number since taken off; no warning passes them.
-OF_DRIVE = """
-    SELECT a.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id
-    WHERE a.drive_only AND a.undone_at IS NULL AND k.drive_id = {drive:d}
-    UNION
-    SELECT cp.phone_id FROM answers a JOIN campaigns k ON k.id = a.campaign_id
-    JOIN recipients r ON r.id = a.recipient_id JOIN contact_phones cp ON cp.contact_id = r.contact_id
-    WHERE a.drive_only AND a.undone_at IS NULL AND k.drive_id = {drive:d}
-    AND a.phone_id NOT IN (SELECT own.phone_id FROM contact_phones own WHERE own.contact_id = r.contact_id)"""
-
-
-def opted_out_of_drives(
-    session: Session, drives: Collection[int], *, phones: Collection[int], contacts: Collection[int]
-) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-    """Return which of these phones, and which of these contacts on any of theirs, are opted out of a drive: (drive, id) each.
-
-    Of a contact a number counts that they no longer have, too.
-    """
-    said = drive_opt_outs().where(Campaign.drive_id.in_(drives))
-    by_phone = said.where(Answer.phone_id.in_(values_subquery(session, phones, BigInteger)))
-    theirs = values_subquery(session, contacts, BigInteger)
-    by_contact = said.with_only_columns(Campaign.drive_id, ContactPhone.contact_id).join(
-        ContactPhone, ContactPhone.phone_id == Answer.phone_id
-    )
-    of_contacts = session.execute(by_contact.where(ContactPhone.contact_id.in_(theirs)))
-    by_recipient = said.with_only_columns(Campaign.drive_id, Recipient.contact_id).join(
-        Recipient, Recipient.id == Answer.recipient_id
-    )
-    of_recipients = session.execute(by_recipient.where(Recipient.contact_id.in_(theirs)))
-    of_phones = session.execute(by_phone)
-    return (
-        {(row[0], row[1]) for row in of_phones},
-        {(row[0], row[1]) for rows in (of_contacts, of_recipients) for row in rows if row[1] is not None},
-    )
 
 
 def current_drive_id(session: Session) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, String, cast, literal, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.privacy import ConsentEvent
+from campaigns.models.campaigns import Drive
+from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
 from campaigns.rules.privacy import Childhood, childhood
@@ -18,8 +19,11 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.contacts.contact import find_contact
-from outreach.models.accounts import Role, User
+from outreach.contacts.wishes import of_person, record_wish, take_back
+from outreach.models.accounts import Organisation, Role, User
+from outreach.models.contacts import Wish
 from outreach.rules.errors import BadInput
+from outreach.rules.wishes import WishSource, kind_scope
 from outreach.use_cases import use_case
 
 ALL_MESSAGES = ""
@@ -41,8 +45,10 @@ def record_consent(
     user: User,
     now: datetime,
 ) -> ConsentEvent:
-    """Record that a person consented to a purpose, or withdrew that.
+    """Record that a person consented to a purpose, or withdrew that: from then on they are left alone with it.
 
+    A consent takes back such withdrawals, also those that were requests. What they asked for by other ways holds until it is
+    taken back there.
     `purposes` are the known ones. Raises BadInput for an unknown purpose, a day in the future, no proof, or a child
     without somebody who consents for them; NotFound, NotAllowed.
     """
@@ -70,6 +76,36 @@ def record_consent(
         recorded_at=now,
     )
     session.add(made)
+    session.flush()
+    scope, evidence_of = kind_scope(purpose), f"consent_events:{made.id}"
+    if is_given:
+        requests = select(literal("person_requests:") + cast(PersonRequest.id, String)).where(
+            PersonRequest.contact_id == contact_id, PersonRequest.kind == RequestKind.WITHDRAW
+        )
+        is_withdrawal = or_(Wish.source == WishSource.CONSENT, Wish.evidence.in_(requests))
+        take_back(
+            session,
+            is_withdrawal,
+            Wish.scope == scope,
+            of_person(contact_id),
+            source=WishSource.CONSENT,
+            said_at=now,
+            now=now,
+            evidence=evidence_of,
+            recorded_by=user.id,
+        )
+    else:
+        record_wish(
+            session,
+            WishSource.CONSENT,
+            people=[contact_id],
+            scope=scope,
+            said_at=now,
+            now=now,
+            evidence=evidence_of,
+            note=evidence,
+            recorded_by=user.id,
+        )
     action = "consent.give" if is_given else "consent.withdraw"
     audit.record(session, action, person, user, now, purpose=purpose)
     return made
@@ -119,3 +155,13 @@ def opted_out_of_drive(session: Session, recipients: Select[Any] | Sequence[int]
 def shown_answer(answer: Label | None, recipient: int | None, of_drive: Collection[int]) -> str | None:
     """Return the word of a recipient's current answer: an opt-out from the drive alone (`of_drive`) has its own."""
     return OPT_OUT_OF_DRIVE if answer is Label.OPT_OUT and recipient in of_drive else answer
+
+
+def recorded_scope(session: Session, scope: str) -> str:
+    """Return the name of the drive or the organisation that a wish is about, a kind's code; "" for everything."""
+    word, _, value = scope.partition(":")
+    if word == "drive":
+        return session.get_one(Drive, int(value)).name
+    if word == "organisation":
+        return session.get_one(Organisation, int(value)).name
+    return value

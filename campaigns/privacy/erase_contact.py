@@ -39,9 +39,9 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
 from outreach.contacts.removal import lock_removal
-from outreach.contacts.suppressions import lock_phone, suppress
+from outreach.contacts.suppressions import lock_phone
+from outreach.contacts.wishes import erase_numbers_of_wishes, keep_wishes
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.core.db import is_set
 from outreach.imports.erasures import erase_import_rows, record_erasure
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import Role, User
@@ -52,7 +52,6 @@ from outreach.models.contacts import (
     Phone,
     RemovedPhone,
     Suppression,
-    SuppressionReason,
     UnreadLanguage,
 )
 from outreach.rules.errors import BadInput, WrongState
@@ -115,9 +114,10 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
             secret_key=secret_key,
             now=now,
         )
+    keep_wishes(session, [contact_id], secret_key=secret_key)
     # SQLite gives the last id again.
     merged = [each.merged_id for each in merges if session.get(Contact, each.merged_id) is None]
-    erase_numbers(session, gone, secret_key=secret_key, now=now)
+    erase_numbers(session, gone, secret_key=secret_key)
     change_rows(
         session,
         update(PersonRequest)
@@ -259,41 +259,16 @@ def _erase_conversation(
     return result.rowcount
 
 
-def _keep_opt_outs_of_drives(
-    session: Session, gone: Sequence[int], *, secret_key: str, now: datetime
-) -> None:
-    """Turn opt-outs from one drive into opt-outs from everything: of an erased number nothing else stays known."""
-    told = (
-        select(Answer.phone_id, Answer.source)
-        .where(
-            Answer.phone_id.in_(values_subquery(session, gone, BigInteger)),
-            is_set(Answer.drive_only),
-            Answer.undone_at.is_(None),
-        )
-        .order_by(Answer.id)
-    )
-    for phone_id, source in session.execute(told).all():
-        suppress(
-            session,
-            session.get_one(Phone, phone_id),
-            reason=SuppressionReason.OPT_OUT,
-            source=source.value,
-            secret_key=secret_key,
-            now=now,
-        )
-    session.flush()
-
-
-def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str, now: datetime) -> None:
+def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> None:
     """Erase numbers that no contact has. Their rows must be locked.
 
-    Their suppressions and opt-outs are kept by the hash, to apply again when a number returns.
+    Their suppressions and wishes are kept by the hash, to apply again when a number returns.
     """
-    _keep_opt_outs_of_drives(session, gone, secret_key=secret_key, now=now)
     phone_ids = values_subquery(session, gone, BigInteger)
     change_rows(
         session, update(Suppression).where(Suppression.phone_id.in_(phone_ids)).values(phone_id=None, note="")
     )
+    erase_numbers_of_wishes(session, gone, secret_key=secret_key)
     change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)
     change_rows(

@@ -202,7 +202,7 @@ def _erase_cases(session: Session, ids: Sequence[int], now: datetime) -> int:
 
 
 def _erase_expired_numbers(
-    cutoff: datetime, secret_key: str, session: Session, ids: Sequence[int], now: datetime
+    cutoff: datetime, secret_key: str, session: Session, ids: Sequence[int], _now: datetime
 ) -> int:
     locked = (
         select(Phone.id).where(Phone.id.in_(values_subquery(session, ids, BigInteger))).order_by(Phone.id)
@@ -212,7 +212,7 @@ def _erase_expired_numbers(
     expired = session.scalars(
         _expired_numbers(cutoff).where(Phone.id.in_(values_subquery(session, ids, BigInteger)))
     ).all()
-    erase_numbers(session, expired, secret_key=secret_key, now=now)
+    erase_numbers(session, expired, secret_key=secret_key)
     return len(expired)
 
 

@@ -21,7 +21,7 @@ from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
-from campaigns.privacy.consents import opted_out_of_drive
+from campaigns.privacy.consents import opted_out_of_drive, recorded_scope
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.content import PAGE_WORDS
 from campaigns.rules.links import mask_tokens
@@ -31,9 +31,10 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import line_code
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
-from outreach.contacts.contact import find_recorded_contact, origins_in
+from outreach.contacts.contact import Closing, find_recorded_contact, origins_in
 from outreach.contacts.phones import read_removed
 from outreach.contacts.place_questions import read_former_places
+from outreach.contacts.wishes import read_wishes
 from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, Organisation, Role, User
 from outreach.models.contacts import (
@@ -83,6 +84,7 @@ def export_personal_data(session: Session, request_id: int, *, user: User, now: 
         _import_issues(session, person),
         _requests(session, person.id),
         _consents(session, person.id),
+        _wishes(session, person.id),
         _audit_entries(session, person.id, now),
     ]
 
@@ -115,7 +117,6 @@ def _about(session: Session, person: Contact) -> ExportPart:
         "Xã, phường trước đây": "; ".join(former),
         "Có điện thoại thông minh": {True: "Có", False: "Không"}.get(person.has_smartphone, "Chưa biết"),  # type: ignore[arg-type]
         "Chỉ gặp tận nhà (không có số)": "Có" if person.at_the_door else "Không",
-        "Từ chối nhận tin khi cán bộ đến nhà": _at(person.opted_out_at),
         "Có trong hệ thống từ": _at(person.created_at),
         "Sửa lần cuối": _at(person.updated_at),
     }
@@ -141,7 +142,7 @@ def _phones(session: Session, contact_id: int) -> ExportPart:
         "Số điện thoại",
         ("Số", "Ngôn ngữ nhận tin", "Ngừng gửi tin vì", "Từ lúc", "Bỏ chặn lúc", "Căn cứ"),
         [
-            (e164, NAMES.get(language or ""), reason, _at(at), _at(lifted), note)
+            (e164, NAMES.get(language or ""), reason and Closing(reason), _at(at), _at(lifted), note)
             for e164, language, reason, at, lifted, note in rows
         ]
         + [
@@ -388,6 +389,25 @@ def _requests(session: Session, contact_id: int) -> ExportPart:
         "Yêu cầu về dữ liệu",
         ("Yêu cầu lúc", "Loại", "Người yêu cầu", "Trả lời lúc", "Trả lời"),
         [(_at(asked), kind, by, _at(done), answer) for asked, kind, by, done, answer in rows],
+    )
+
+
+def _wishes(session: Session, contact_id: int) -> ExportPart:
+    phones = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)).all()
+    return ExportPart(
+        "Từ chối nhận tin",
+        ("Nội dung", "Bằng cách", "Từ lúc", "Căn cứ", "Nhận tin trở lại từ", "Căn cứ nhận lại"),
+        [
+            (
+                recorded_scope(session, each.scope) or "mọi nội dung",
+                each.source,
+                _at(each.said_at),
+                each.note,
+                _at(each.ended_at),
+                each.ended_note,
+            )
+            for each in read_wishes(session, contact_id, phones)
+        ],
     )
 
 

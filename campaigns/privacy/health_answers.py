@@ -16,7 +16,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine
@@ -29,7 +41,7 @@ from outreach.accounts import audit
 from outreach.contacts.suppressions import lock_phones
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import Database
-from outreach.models.contacts import Phone
+from outreach.models.contacts import Phone, Wish
 from outreach.rules.identity import ERASED
 from outreach.rules.operators import operator_of
 
@@ -130,12 +142,11 @@ def _replace_numbers(
             ),
         )
     )
-    # Opt-outs from the drive alone have no suppression: they stay with the number, and lead to no recipient.
-    kept = (Answer.campaign_id, Answer.phone_id, Answer.label, Answer.drive_only, Answer.source, Answer.at)
-    opt_outs = select(*kept).where(
-        Answer.recipient_id.in_(recipient_ids), Answer.drive_only, Answer.undone_at.is_(None)
+    # A wish stays with its number, which must lead to no answer.
+    of_answers = select(literal("answers:") + cast(Answer.id, String)).where(
+        Answer.recipient_id.in_(recipient_ids)
     )
-    session.execute(insert(Answer).from_select([column.key for column in kept], opt_outs))
+    change_rows(session, update(Wish).where(Wish.evidence.in_(of_answers)).values(evidence=""))
     substitutes = _add_substitutes(session, phones, now=now)
     pairs: list[dict[str, Any]] = [{"old": old, "new": new} for old, new in substitutes.items()]
     columns = {"old": BigInteger, "new": BigInteger}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, union
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
@@ -22,11 +22,21 @@ from campaigns.rules.privacy import Clocks, clocks_on
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.organisations import find_office
 from outreach.accounts.permissions import require_role
+from outreach.contacts.wishes import standing
 from outreach.core.db import count_rows
 from outreach.core.settings import TWILIO_API, Settings
 from outreach.gateway_accounts import read_accounts
 from outreach.models.accounts import ApiToken, Role, User
-from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone, Suppression
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    LegalBasis,
+    Membership,
+    Phone,
+    Suppression,
+    Wish,
+    WishNumber,
+)
 from outreach.models.gateways import GatewayKind
 from outreach.sms.aggregator import load_profile
 
@@ -88,10 +98,13 @@ def read_impact(session: Session, settings: Settings, *, user: User, now: dateti
         perhaps_children=count_rows(session, Contact, Contact.birth_year == today.year - clocks.child_age),
         by_basis=_by_basis(session),
         without_consent=_without_consent(session),
-        suppressed=session.scalar(
-            select(func.count(func.distinct(Suppression.number_hash))).where(Suppression.lifted_at.is_(None))
-        )
-        or 0,
+        suppressed=count_rows(
+            session,
+            union(
+                select(Suppression.number_hash).where(Suppression.lifted_at.is_(None)),
+                select(WishNumber.number_hash).join(Wish, Wish.id == WishNumber.wish_id).where(standing()),
+            ),
+        ),
         kinds=sorted(session.scalars(select(Campaign.kind).distinct())),
         gateway=settings.sms_gateway,
         gateway_host=", ".join(filter(None, dict.fromkeys([gateway_host, *_hosts_of_accounts(session)]))),

@@ -23,10 +23,12 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import people_visible_to
-from outreach.contacts.suppressions import confirm_suppression, lock_phones, suppress
+from outreach.contacts.suppressions import lock_phones
+from outreach.contacts.wishes import record_wish
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ContactPhone, SuppressionReason
+from outreach.models.contacts import Contact, ContactPhone
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.wishes import WishSource
 from outreach.use_cases import use_case
 
 MAX_ROWS = 200
@@ -119,6 +121,9 @@ def record_request(
         asked_at = datetime.combine(asked_on, time(), VIETNAM)
         if not now - _LONGEST_AGO < asked_at < now:
             raise BadInput("request_day_wrong")
+    # Phones before their people, as every answer locks them.
+    phones = session.scalars(select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)).all()
+    lock_phones(session, phones)
     # Two officers may record the same request at once: the lock on the contact makes the second see the first's.
     session.execute(select(Contact.id).where(Contact.id == contact_id).with_for_update())
     same = select(PersonRequest.id).where(
@@ -142,15 +147,17 @@ def record_request(
     session.add(request)
     session.flush()
     if kind in STOPPING:
-        phones = session.scalars(
-            select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
-        ).all()
-        if not phones:  # a number that is found later is closed from the start
-            session.get_one(Contact, contact_id).opted_out_at = now
-        opt_out = SuppressionReason.OPT_OUT
-        for phone in lock_phones(session, phones):
-            if not suppress(session, phone, reason=opt_out, source="officer", secret_key=secret_key, now=now):
-                confirm_suppression(session, phone.id, reason=opt_out, source="officer", now=now)
+        record_wish(
+            session,
+            WishSource.REQUEST,
+            people=[contact_id],
+            phones=lock_phones(session, phones),
+            secret_key=secret_key,
+            said_at=asked_at,
+            now=now,
+            evidence=f"person_requests:{request.id}",
+            recorded_by=user.id,
+        )
     if kind is RequestKind.WITHDRAW:
         withdraw_all(session, contact_id, on=asked_at.astimezone(VIETNAM).date(), user=user, now=now)
     _record(session, "request.write_down", request, user=user, now=now)

@@ -61,6 +61,7 @@ from outreach.accounts import audit
 from outreach.contacts.removal import lock_removal
 from outreach.core.bulk import change_rows, full_scan, values_subquery
 from outreach.core.db import Database, count_rows
+from outreach.imports.erasures import keep_wishes_of
 from outreach.imports.kept_values import remove_values
 from outreach.imports.store_rows import lock_imports
 from outreach.models.accounts import AuditEvent
@@ -328,11 +329,12 @@ def _erase_people(session: Session, people: Sequence[int], *, secret_key: str, n
     erase_messages(session, session.scalars(waiting).all())
     audit.erase_values(session, [f"contacts:{contact_id}" for contact_id in people], now=now)
     erase_visit_notes(session, VisitLine.contact_id.in_(contact_ids))
+    keep_wishes_of(session, people, secret_key=secret_key, now=now)
     delete_people(session, people)
     on_its_way = exists().where(Attempt.phone_id == Phone.id, Attempt.state.in_(IN_FLIGHT))
     shared = exists().where(ContactPhone.phone_id == Phone.id)
     gone = session.scalars(locked.where(~shared, ~on_its_way)).all()
-    erase_numbers(session, gone, secret_key=secret_key, now=now)
+    erase_numbers(session, gone, secret_key=secret_key)
     return len(gone)
 
 

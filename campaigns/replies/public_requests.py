@@ -18,10 +18,11 @@ from campaigns.delivery.streams import TRANSACTIONAL_STREAM
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import AnswerSource, ReplyChannel
+from campaigns.replies.acknowledgements import OPT_OUT_REPLY
 from campaigns.replies.answer_at_once import EMERGENCY_REPLY
 from campaigns.replies.page_messages import find_same
 from campaigns.replies.receive_reply import latest_recipient, receive_reply
-from campaigns.replies.record_answer import OPT_OUT_REPLY, AnswerContext, give_back, record_answer
+from campaigns.replies.record_answer import AnswerContext, give_back, record_answer
 from campaigns.rules.content import read_content
 from campaigns.rules.genuine import MessageMatch, compare_message, hosts_of
 from campaigns.rules.replies.doubts import doubt_answers

@@ -1,4 +1,4 @@
-"""Answers by SMS, answer page or officer: recording, undoing, and the messages that acknowledge them.
+"""Answers by SMS, answer page or officer: recording and undoing.
 
 Everything runs in the caller's transaction and may be repeated. An acknowledgement that has not left is cancelled with
 its answer. An officer's entry (heard at the door, by phone, at a meeting) also changes whether the contact has a
@@ -8,17 +8,15 @@ smartphone; undoing the entry restores the earlier value.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import RecipientState, add_change, count_instead
-from campaigns.delivery.outbox import cancel_waiting
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.messages import Message, Outbox
+from campaigns.models.messages import Message
 from campaigns.models.replies import (
     Answer,
     AnswerPlace,
@@ -27,30 +25,26 @@ from campaigns.models.replies import (
     OfficerEntry,
     SmartphoneChange,
 )
+from campaigns.replies.acknowledgements import cancel_messages, is_confirmed, queue_acknowledgement
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
-from campaigns.rules.content import PAGE_LABELS, Content, read_content, render_reply
-from campaigns.rules.delivery import LINK, drops_accents
-from campaigns.rules.own_answers import GivenAnswer, counted_own, own_answer, read_own_answers, read_word
+from campaigns.rules.content import PAGE_LABELS
+from campaigns.rules.own_answers import GivenAnswer, counted_own, read_own_answers, read_word
 from campaigns.rules.replies.labels import Label, fold_answers
-from campaigns.rules.sending_hours import VIETNAM, opens_at
-from campaigns.rules.states import MessageKind, MessageState
+from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
-from outreach.core.db import is_set
+from outreach.contacts.wishes import is_left_alone, record_wish, said_from, standing, take_back
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
-from outreach.models.contacts import Contact, Phone, SuppressionReason
+from outreach.models.contacts import Contact, SuppressionReason, Wish
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
-from outreach.rules.languages import VIETNAMESE
-from outreach.rules.segments import measure
+from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
 
 # Answers by the residents themselves; those of other sources are recorded by others.
 _OWN_SOURCES = frozenset({AnswerSource.SMS, AnswerSource.PAGE})
+_OWN_WISHES = tuple(WishSource(source) for source in sorted(_OWN_SOURCES))
 # Labels after which a number gets no more messages, on any list.
-SUPPRESSES = {
-    Label.OPT_OUT: SuppressionReason.OPT_OUT,
-    Label.WRONG_NUMBER: SuppressionReason.WRONG_NUMBER,
-}
+CLOSING = (Label.OPT_OUT, Label.WRONG_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +72,13 @@ def record_answer(
     acknowledge: bool = True,
     own: int | None = None,
     drive_only: bool = False,
+    heard: tuple[WishSource, int] | None = None,
 ) -> Answer | None:
     """Record an answer and its effects. Returns None if it repeats the current one.
 
-    Locks the phone. `recipient` is None for a phone in no campaign: then only labels of SUPPRESSES count.
+    Locks the phone. `recipient` is None for a phone in no campaign: then only labels of CLOSING count.
     `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old. `own`: which of the
-    campaign's own answers; `drive_only`: an opt-out from the recipient's drive alone.
+    campaign's own answers; `drive_only`: an opt-out from the recipient's drive alone. `heard`: how an officer heard it, and their id.
     """
     phone = lock_phone(session, phone_id)
     if recipient:
@@ -91,18 +86,19 @@ def record_answer(
         count_instead(session, recipient)
     answers = _answers(session, recipient)
     drive_only = drive_only and recipient is not None
-    reason = None if drive_only else SUPPRESSES.get(label)
-    is_suppressed = reason is not None and has_suppression(session, phone_id, reason)
+    scope = _scope_of(session, recipient, drive_only=drive_only)
+    is_closed = _is_closed(session, phone_id, recipient, label, scope)
     if answers:
         is_again = answers[-1].label is label and own in (None, answers[-1].own_answer)
         is_again = is_again and (drive_only or not answers[-1].drive_only)
     else:
-        is_again = recipient is None and is_suppressed
-    if is_again and (reason is None or is_suppressed):
+        is_again = recipient is None and is_closed
+    if is_again and (label not in CLOSING or is_closed):
         # A repeated answer is stored only if undoing the first one would lose it: the resident's own answer after one
         # recorded by others, and a second opt-out after one that may have been misread.
         is_own = source in _OWN_SOURCES and bool(answers) and answers[-1].source not in _OWN_SOURCES
-        if not is_own and not (is_suppressed and _is_separate_opt_out(session, phone_id, reply_id, source)):
+        is_separate = not drive_only and _is_separate_opt_out(session, phone_id, reply_id, source)
+        if not is_own and not (is_closed and is_separate):
             return None
     answer = Answer(
         recipient_id=recipient.id if recipient else None,
@@ -117,13 +113,26 @@ def record_answer(
     )
     session.add(answer)
     session.flush()
-    is_new = reason is not None and suppress(
-        session, phone, reason=reason, source=source.value, secret_key=keys.secret_key, now=now
-    )
+    if label is Label.OPT_OUT:
+        record_wish(
+            session,
+            heard[0] if heard else WishSource(source),
+            scope=scope,
+            phones=[phone],
+            people=[recipient.contact_id] if recipient else (),
+            secret_key=keys.secret_key,
+            said_at=now,
+            now=now,
+            evidence=evidence_of(answer),
+            recorded_by=heard[1] if heard else None,
+        )
+    elif label is Label.WRONG_NUMBER:
+        wrong = SuppressionReason.WRONG_NUMBER
+        suppress(session, phone, reason=wrong, source=source.value, secret_key=keys.secret_key, now=now)
     if recipient:
         if answers:
             # Confirmations of opt-outs and messages written by officers still leave.
-            _cancel(
+            cancel_messages(
                 session,
                 Message.recipient_id == recipient.id,
                 Message.answer_id.is_not(None),
@@ -136,11 +145,37 @@ def record_answer(
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
-        if (is_new or drive_only) and not is_confirmed(session, answer):
+        if (not is_closed or drive_only) and not is_confirmed(session, answer):
             queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     elif source is AnswerSource.SMS:
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     return answer
+
+
+def _scope_of(session: Session, recipient: Recipient | None, *, drive_only: bool) -> str:
+    """Return what an opt-out is about: everything, or the recipient's drive."""
+    if not drive_only or recipient is None:
+        return EVERYTHING
+    return drive_scope(session.get_one(Campaign, recipient.campaign_id).drive_id)
+
+
+def _is_closed(
+    session: Session, phone_id: int, recipient: Recipient | None, label: Label, scope: str
+) -> bool:
+    """Return whether a number gets no messages already, for the same reason as after an answer."""
+    if label is Label.OPT_OUT:
+        return is_left_alone(
+            session,
+            phone_id,
+            contact_id=recipient.contact_id if recipient else None,
+            scopes=(EVERYTHING, scope),
+        )
+    return label is Label.WRONG_NUMBER and has_suppression(session, phone_id, SuppressionReason.WRONG_NUMBER)
+
+
+def evidence_of(answer: Answer) -> str:
+    """Return the name under which the ledger of wishes knows an answer."""
+    return f"answers:{answer.id}"
 
 
 def _is_separate_opt_out(session: Session, phone_id: int, reply_id: int | None, source: AnswerSource) -> bool:
@@ -152,7 +187,7 @@ def _is_separate_opt_out(session: Session, phone_id: int, reply_id: int | None, 
         return True
     earlier = select(Answer.id).where(
         Answer.phone_id == phone_id,
-        Answer.label.in_(SUPPRESSES),
+        Answer.label.in_(CLOSING),
         Answer.drive_only.is_(False),
         Answer.source == source,
         Answer.undone_at.is_(None),
@@ -213,24 +248,30 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given:
     """
     answers = _lock_answers(session, recipient)
     if answers and given in (None, recipient.answer):
-        label, own = answers[-1].label, answers[-1].own_answer
-        while answers and (answers[-1].label, answers[-1].own_answer) == (label, own):
+        said = _said(answers[-1])
+        while answers and _said(answers[-1]) == said:
             last = answers.pop()
             _undo(session, last, list(answers), recipient, now=now)
 
 
+def _said(answer: Answer) -> GivenAnswer:
+    return GivenAnswer(answer.label, answer.own_answer, answer.drive_only)
+
+
 def give_back(session: Session, phone_id: int, *, now: datetime) -> bool:
-    """Undo the opt-outs by which a resident's own replies and page stopped the messages to a number. Returns whether there was one.
+    """Take back the wishes by which a resident's own replies and page stopped the messages to a number. Returns whether there was one.
 
     What an officer entered or a register holds stays. The phone must be locked.
     """
-    said = (Answer.phone_id == phone_id, Answer.label == Label.OPT_OUT, Answer.source.in_(_OWN_SOURCES))
     # A reply that comes in late does not override a newer one.
-    in_force = (Answer.undone_at.is_(None), Answer.at <= now)
-    own = session.scalars(select(Answer.id).where(*said, *in_force).order_by(Answer.id.desc())).all()
-    for answer_id in own:
-        undo_answer_by_id(session, answer_id, now=now, is_mistaken=True)
-    return bool(own)
+    own = (said_from(session, phone_id), Wish.source.in_(_OWN_WISHES), Wish.said_at <= now)
+    said = session.scalars(select(Wish.evidence).where(standing(), *own).order_by(Wish.id.desc())).all()
+    for evidence in said:
+        if evidence.startswith("answers:"):
+            undo_answer_by_id(session, int(evidence.removeprefix("answers:")), now=now, is_mistaken=True)
+    # Those of an answer that was erased since.
+    take_back(session, *own, source=WishSource.SMS, said_at=now, now=now)
+    return bool(said)
 
 
 def undo_answer_by_id(session: Session, answer_id: int, *, now: datetime, is_mistaken: bool = False) -> bool:
@@ -271,10 +312,8 @@ def _undo(
 ) -> None:
     """Undo an answer; `others` are the remaining ones."""
     answer.undone_at = now
-    reason = None if answer.drive_only else SUPPRESSES.get(answer.label)
-    # An opt-out given elsewhere too stays in force, and so does its confirmation.
-    if reason is None or _lift_unless_repeated(session, answer, reason, now=now):
-        _cancel(session, Message.answer_id == answer.id)
+    if _reopen(session, answer, recipient, now=now):
+        cancel_messages(session, Message.answer_id == answer.id)
     entry = (
         session.get(OfficerEntry, answer.id)
         if answer.source not in (AnswerSource.SMS, AnswerSource.PAGE)
@@ -289,14 +328,17 @@ def _undo(
         _update_recipient(session, recipient, others, now=now)
 
 
-def _lift_unless_repeated(
-    session: Session, answer: Answer, reason: SuppressionReason, *, now: datetime
-) -> bool:
-    """Lift the suppression of an undone answer, unless another such answer exists in any campaign.
-
-    Returns whether no other such answer is in force.
-    """
+def _reopen(session: Session, answer: Answer, recipient: Recipient | None, *, now: datetime) -> bool:
+    """Take back what an undone answer closed. Returns False if the number stays closed for the same, and its confirmation with it."""
     session.flush()
+    if answer.label is Label.OPT_OUT:
+        said = Wish.evidence == evidence_of(answer)
+        take_back(session, said, source=WishSource(answer.source), said_at=now, now=now)
+        scope = _scope_of(session, recipient, drive_only=answer.drive_only)
+        return not _is_closed(session, answer.phone_id, recipient, answer.label, scope)
+    if answer.label is not Label.WRONG_NUMBER:
+        return True
+    reason = SuppressionReason.WRONG_NUMBER
     answers = select(Answer.at, Answer.undone_at).where(
         Answer.phone_id == answer.phone_id, Answer.label == answer.label, Answer.drive_only.is_(False)
     )
@@ -371,112 +413,8 @@ def _update_recipient(
     add_change(session, recipient, before, after, at=at)
 
 
-# Decree 91/2020: that it was received, when, and from when it holds; no advertising.
-OPT_OUT_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin den so nay nua."
-OPT_OUT_OF_DRIVE_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin ve viec nay den so nay nua. Tu choi moi tin: TC"
-
-
-def queue_acknowledgement(
-    session: Session,
-    answer: Answer,
-    phone: Phone,
-    recipient: Recipient | None,
-    *,
-    is_live: bool,
-    now: datetime,
-) -> None:
-    """Queue the message that acknowledges an answer.
-
-    The confirmation of an opt-out leaves at once, the others within the sending hours and once per label.
-    """
-    campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    content: Content | None = read_content(campaign.content, phone.language) if campaign else None
-    translated = campaign is not None and phone.language in campaign.content.get("languages", {})
-    language = phone.language if translated and phone.language else VIETNAMESE
-    own = own_answer(content.own_answers, answer.own_answer) if content else None
-    text = (own.reply if own else "") or (content.wording(answer.label).reply if content else "")
-    is_opt_out = answer.label is Label.OPT_OUT
-    if answer.drive_only:
-        text = OPT_OUT_OF_DRIVE_REPLY
-    elif is_opt_out:
-        text = text or OPT_OUT_REPLY
-    elif not text or campaign is None or _is_acknowledged(session, answer):
-        return
-    values = {
-        "name": _name_of(session, recipient),
-        "link": LINK if recipient else "",  # filled in when it is sent: no stored text holds a token
-        "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
-    }
-    text = render_reply(text, values)
-    message = Message(
-        kind=MessageKind.CONFIRMATION if is_opt_out else MessageKind.ACKNOWLEDGEMENT,
-        campaign_id=campaign.id if campaign else None,
-        recipient_id=recipient.id if recipient else None,
-        phone_id=phone.id,
-        answer_id=answer.id,
-        text=measure(text, unaccented=campaign is not None and drops_accents(language, campaign)).text,
-        state=MessageState.QUEUED,
-    )
-    session.add(message)
-    session.flush()
-    hours = campaign_hours(campaign, is_live=is_live) if campaign else None
-    session.add(
-        Outbox(
-            message_id=message.id,
-            stream_id=TRANSACTIONAL_STREAM,
-            not_before=now if is_opt_out else opens_at(now, hours),
-        )
-    )
-
-
-def _cancel(session: Session, *conditions: ColumnElement[bool]) -> None:
-    """Cancel messages that have not left."""
-    waiting = select(Message.id).where(*conditions, Message.state == MessageState.QUEUED)
-    for message_id in session.scalars(waiting).all():
-        cancel_waiting(session, message_id)
-
-
-def is_confirmed(session: Session, answer: Answer) -> bool:
-    """Return whether an opt-out from as much, everything or this drive, was confirmed to this number within a day."""
-    same: ColumnElement[bool] = Answer.drive_only.is_(False)
-    if answer.drive_only:
-        drive = select(Campaign.drive_id).where(Campaign.id == answer.campaign_id).scalar_subquery()
-        same = or_(
-            and_(same, Answer.undone_at.is_(None)),
-            and_(is_set(Answer.drive_only), Campaign.drive_id == drive),
-        )
-    confirmed = select(Message.id).join(Answer, Answer.id == Message.answer_id)
-    earlier = confirmed.outerjoin(Campaign, Campaign.id == Answer.campaign_id).where(
-        Message.phone_id == answer.phone_id,
-        Message.kind == MessageKind.CONFIRMATION,
-        Message.state != MessageState.CANCELLED,
-        Answer.at > answer.at - timedelta(days=1),
-        same,
-    )
-    return session.execute(earlier).first() is not None
-
-
-def _name_of(session: Session, recipient: Recipient | None) -> str:
-    contact = session.get(Contact, recipient.contact_id) if recipient and recipient.contact_id else None
-    return contact.name if contact else ""
-
-
-def _is_acknowledged(session: Session, answer: Answer) -> bool:
-    """Return whether the same answer of the recipient was acknowledged: stops loops between machines."""
-    earlier = (
-        select(Message.id)
-        .join(Answer, Answer.id == Message.answer_id)
-        .where(
-            Message.recipient_id == answer.recipient_id,
-            Message.state != MessageState.CANCELLED,
-            Answer.label == answer.label,
-            Answer.own_answer.is_not_distinct_from(answer.own_answer),
-        )
-    )
-    return session.execute(earlier).first() is not None
-
-
 LONGEST_NOTE = 300
+_HEARD = {AnswerPlace.HOME: WishSource.DOOR, AnswerPlace.ROSTER: WishSource.ROSTER}
 
 
 def record_officer_answer(
@@ -509,6 +447,7 @@ def record_officer_answer(
         now=at or now,
         own=said.own,
         drive_only=said.drive_only,
+        heard=(_HEARD.get(place, WishSource.OFFICER), user.id),
     )
     entry: OfficerEntry | None = None
     if answer:

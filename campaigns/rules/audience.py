@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 from campaigns.rules.states import Exclusion
 from outreach.rules.errors import BadCampaign
 from outreach.rules.languages import NAMES
+from outreach.rules.wishes import EVERYTHING
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Item = TypeVar("Item")
@@ -96,8 +97,8 @@ class AudienceQuery:
     `kind` is the campaign's; earlier answers to this kind count. `lists_without_basis` are those of `lists` that have
     no legal basis. Who is in one of `excepted`, or not in each of `also_in`, is left out. `conditions` are in their order of
     precedence. `is_recorded`: each list's basis is on record.
-    `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well. `drive`: the
-    id of the one whose own opt-outs count; 0: not known yet. `untold`: campaigns whose answers do not count.
+    `passes_opt_outs`: a warning that goes to opted-out numbers and those of the do-not-call register as well. `scopes`: of
+    the wishes to be left alone that count. `untold`: campaigns whose answers do not count.
     """
 
     kind: str
@@ -106,7 +107,7 @@ class AudienceQuery:
     conditions: tuple[Condition, ...] = ()
     is_recorded: bool = True
     passes_opt_outs: bool = False
-    drive: int = 0
+    scopes: tuple[str, ...] = (EVERYTHING,)
     excepted: frozenset[int] = frozenset()
     also_in: frozenset[int] = frozenset()
     untold: frozenset[int] = frozenset()

@@ -11,16 +11,16 @@ from sqlalchemy import BigInteger, ColumnElement, select
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
-from campaigns.models.campaigns import Recipient
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.models.replies import AnswerSource, InstallReport
+from campaigns.planning.drives import campaign_scopes
 from campaigns.rules.random_checks import is_drawn
 from campaigns.rules.states import Exclusion, MessageState
-from campaigns.rules.visits import VisitOutcome, VisitReason, visit_reason
+from campaigns.rules.visits import VisitReason, visit_reason
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.contacts.directory import people_recorded_for
-from outreach.contacts.suppressions import opted_out_contacts
+from outreach.contacts.wishes import people_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import User
 from outreach.models.contacts import (
@@ -115,7 +115,8 @@ def find_candidates(
         raise BadInput("visit_people_many", most=_MOST_PEOPLE)
     contacts = [row[3] for row in rows]
     states = _states(session, [row[0] for row in rows])
-    unwilling = find_opted_out(session, contacts) | find_objecting(session, contacts)
+    campaign = session.get_one(Campaign, campaign_id)
+    unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
     in_hand = _in_hand(session, campaign_id, contacts, now=now)
     reasons = {
         contact_id: visit_reason(
@@ -207,35 +208,6 @@ def _states(session: Session, recipients: Sequence[int]) -> dict[int, list[Messa
     ):
         states.setdefault(recipient_id or 0, []).append(state)
     return states
-
-
-def find_opted_out(session: Session, contacts: Sequence[int]) -> set[int]:
-    """Return the contacts who opted out by phone or at the door."""
-    among = values_subquery(session, contacts, BigInteger)
-    at_the_door = (
-        select(VisitLine.contact_id)
-        .join(VisitResult, VisitResult.line_id == VisitLine.id)
-        .where(
-            VisitLine.contact_id.in_(among),
-            VisitResult.outcome == VisitOutcome.OPT_OUT,
-            VisitResult.undone_at.is_(None),
-        )
-    )
-    # Stays where the visit leads to nobody any more.
-    noted = select(Contact.id).where(Contact.id.in_(among), Contact.opted_out_at.is_not(None))
-    found = {
-        contact_id for query in (at_the_door, noted) for contact_id in session.scalars(query) if contact_id
-    }
-    return found | opted_out_contacts(session, contacts)
-
-
-def find_objecting(session: Session, contacts: Sequence[int]) -> set[int]:
-    """Return the contacts who objected to the processing of their data, restricted it or withdrew consent."""
-    objected = select(PersonRequest.contact_id).where(
-        PersonRequest.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-        PersonRequest.kind.in_(STOPPING),
-    )
-    return {contact_id for contact_id in session.scalars(objected) if contact_id}
 
 
 def _in_hand(session: Session, campaign_id: int, contacts: Sequence[int], *, now: datetime) -> set[int]:

@@ -19,16 +19,16 @@ from campaigns.cases.conversation import visible_campaigns
 from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, OfficerEntry
-from campaigns.planning.drives import opted_out_of_drives
+from campaigns.planning.drives import campaign_scopes
 from campaigns.replies.record_answer import AnswerContext, record_officer_answer, undo_answer_by_id
 from campaigns.rules.hand_over import ReturnedMarks, read_marks, value_key
 from campaigns.rules.own_answers import read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
-from campaigns.visits.candidates import find_objecting, find_opted_out
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_recorded_for, people_visible_to
 from outreach.contacts.suppressions import find_suppressed
+from outreach.contacts.wishes import people_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Role, User
@@ -166,9 +166,7 @@ def find_people(
     if len(rows) > MOST_PEOPLE:
         return None
     contacts = [row.contact_id for row in rows]
-    _phones, of_drive = opted_out_of_drives(session, [campaign.drive_id], phones=(), contacts=contacts)
-    unwilling = find_opted_out(session, contacts) | find_objecting(session, contacts)
-    unwilling |= {contact_id for _drive, contact_id in of_drive}
+    unwilling = people_left_alone(session, contacts, scopes=campaign_scopes(campaign))
     strangers = find_suppressed(session, [row.phone_id for row in rows], SuppressionReason.WRONG_NUMBER)
     listed = [row for row in rows if row.contact_id not in unwilling]
     values = read_list_values(session, listed)

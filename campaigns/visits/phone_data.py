@@ -25,9 +25,9 @@ from campaigns.rules.visits import (
     shown_reason,
     visit_priority,
 )
-from campaigns.visits.candidates import find_objecting, find_opted_out
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Contact, ContactPhone, Phone
@@ -127,7 +127,7 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     results = _results(session, contacts)
     of_drive = opted_out_of_drive(session, [row[0].recipient_id for row in rows if row[1] is Label.OPT_OUT])
     numbers = _numbers(session, contacts)
-    objecting, opted_out = find_objecting(session, contacts), find_opted_out(session, contacts)
+    left_alone = read_left_alone(session, people=contacts)
     sheet_ids = {sheet.id for sheet in sheets}
     found: dict[int, list[tuple[VisitLine, PhonePerson]]] = {}
     phones: dict[int, list[tuple[str, list[int]]]] = {}
@@ -136,7 +136,8 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
         known = results.get(contact.id, [])
         current = _last(known, partial(_is_same, line))
         is_open = current is None or current.outcome is VisitOutcome.ABSENT
-        if contact.id in objecting or (contact.id in opted_out and is_open):
+        # Who has a result stays on the sheet, unless they objected to the use of their data.
+        if left_alone.stops(contact.id, None, passes=not is_open):
             continue
         earlier = _last(known, partial(_is_other_sheet, line))
         last = current or earlier

@@ -13,10 +13,10 @@ from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, Vi
 from campaigns.models.campaigns import Recipient
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.visits import CountedResult, VisitFate, VisitOutcome, settle, visit_moment
-from campaigns.visits.candidates import find_objecting, find_opted_out
 from campaigns.visits.results import record_result, undo_result
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.contacts.wishes import people_left_alone, read_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import Role, User
 from outreach.use_cases import use_case
@@ -65,7 +65,7 @@ def receive_results(
         if result.key not in fates and result.key not in new
     }
     contacts = [line.contact_id for line, _recipient in lines.values() if line.contact_id]
-    objecting, opted_out = find_objecting(session, contacts), find_opted_out(session, contacts)
+    left_alone = read_left_alone(session, people=contacts)
     order = {line_id: n for n, line_id in enumerate(lines)}
     counts: dict[int, int] = {}
     for result in sorted(new.values(), key=lambda result: order[result.line_id]):
@@ -80,8 +80,8 @@ def receive_results(
             )
             if before and before.outcome
             else None,
-            is_gone=line.contact_id is None or line.contact_id in objecting,
-            is_opted_out=line.contact_id in opted_out,
+            is_gone=line.contact_id is None or left_alone.stops(line.contact_id, None, passes=True),
+            is_opted_out=left_alone.stops(line.contact_id, None),
         )
         if fate is not VisitFate.GONE:
             own_before = before if before and before.entered_by == user.id else None
@@ -109,7 +109,7 @@ def receive_results(
                 is_slip = own_before is not None and own_before.outcome is VisitOutcome.OPT_OUT
                 if is_slip and result.outcome is not VisitOutcome.OPT_OUT:
                     # An opt-out put right closes the number all the same, until staff open it.
-                    still = find_opted_out(session, [line.contact_id]) if line.contact_id else set()
+                    still = people_left_alone(session, [line.contact_id]) if line.contact_id else set()
                     fate = VisitFate.OPTED_OUT if still else fate
             row.fate = fate
             session.flush()

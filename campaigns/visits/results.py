@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
-from campaigns.models.privacy import STOPPING, PersonRequest
 from campaigns.models.replies import AnswerPlace
 from campaigns.replies.record_answer import (
     AnswerContext,
@@ -27,9 +26,11 @@ from campaigns.visits.sheets import current_results, find_sheet, lines_visible_t
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.suppressions import lock_phone
+from outreach.contacts.wishes import record_wish, take_back
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ContactList
+from outreach.models.contacts import Contact, ContactList, Wish
 from outreach.rules.errors import BadInput, WrongState
+from outreach.rules.wishes import WishSource
 from outreach.use_cases import use_case
 
 # An officer's clock may be slightly ahead of the server's.
@@ -199,9 +200,17 @@ def record_result(
     if recipient.phone_id is None or recipient.exclusion is not None:
         if label is Label.NO_SMARTPHONE:
             note_smartphone(session, recipient.campaign_id, line.contact_id, label, result, now=now)
-        if label is Label.OPT_OUT and line.contact_id:
-            person = session.get_one(Contact, line.contact_id)
-            person.opted_out_at = person.opted_out_at or result.visited_at or result.entered_at
+        if label is Label.OPT_OUT:
+            session.flush()
+            record_wish(
+                session,
+                WishSource.DOOR,
+                people=[recipient.contact_id or line.contact_id],
+                said_at=result.visited_at or result.entered_at,
+                now=now,
+                evidence=_evidence_of(result),
+                recorded_by=user.id,
+            )
         return True
     lock_phone(session, recipient.phone_id)
     session.refresh(recipient)
@@ -233,39 +242,18 @@ def undo_result(
     session: Session, result: VisitResult, line: VisitLine, recipient: Recipient, *, now: datetime
 ) -> bool:
     """Undo the answer recorded from a result. Returns False if the person has given another one since."""
-    is_undone = result.answer_id is None or undo_answer_by_id(session, result.answer_id, now=now)
+    # An opt-out closes the number whatever was answered since, so that undoing it opens it whatever that was.
+    is_opt_out = result.outcome is VisitOutcome.OPT_OUT
+    is_undone = result.answer_id is None or undo_answer_by_id(
+        session, result.answer_id, now=now, is_mistaken=is_opt_out
+    )
     if _is_answer(result):
+        said = Wish.evidence == _evidence_of(result)
+        take_back(session, said, source=WishSource.DOOR, said_at=now, now=now)
         contact_id = recipient.contact_id or line.contact_id
-        contact = session.get(Contact, contact_id) if contact_id else None
-        at = result.visited_at or result.entered_at
-        if (
-            contact
-            and contact.opted_out_at
-            and contact.opted_out_at >= at
-            and result.outcome is VisitOutcome.OPT_OUT
-        ):
-            contact.opted_out_at = _opted_out_elsewhere(session, contact.id, result)
         restore_smartphone(session, contact_id, _label_of(result), result, now=now)
     return is_undone
 
 
-def _opted_out_elsewhere(session: Session, contact_id: int, undone: VisitResult) -> datetime | None:
-    """Return when a person opted out on another line than that of an undone result or objected, None if they did not."""
-    latest = (
-        select(func.max(VisitResult.id))
-        .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .where(
-            VisitLine.contact_id == contact_id,
-            VisitLine.id != undone.line_id,
-            VisitResult.undone_at.is_(None),
-        )
-        .group_by(VisitLine.id)
-    )
-    opted_out = select(VisitResult).where(
-        VisitResult.id.in_(latest), VisitResult.outcome == VisitOutcome.OPT_OUT
-    )
-    objected = select(PersonRequest.recorded_at).where(
-        PersonRequest.contact_id == contact_id, PersonRequest.kind.in_(STOPPING)
-    )
-    at = [each.visited_at or each.entered_at for each in session.scalars(opted_out)]
-    return max((*at, *session.scalars(objected)), default=None)
+def _evidence_of(result: VisitResult) -> str:
+    return f"round_results:{result.id}"

@@ -173,7 +173,7 @@ def page_state(row: Row[Any], query: Mapping[str, str], values: Mapping[str, str
         language=language if language in LANGUAGES else row.language,
         given=row.answer,
         has_clicked=row.clicked_at is not None,
-        is_left_alone=row.left_alone is not None,
+        is_left_alone=bool(row.left_alone),
         wants_reminder=row.wants_reminder,
         sent=sent if sent in SENT else "",
         is_about=is_about,

@@ -23,17 +23,19 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from redis import Redis, RedisError
-from sqlalchemy import BigInteger, Connection, Row, and_, literal, or_, select, true
+from sqlalchemy import BigInteger, Connection, Row, exists, literal, or_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
 from campaigns.rules.states import Exclusion
 from outreach.accounts.security_events import SecurityEvent, note_event
+from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import rows_table, values_parameter
 from outreach.core.db import Database, UtcDateTime
-from outreach.models.contacts import Phone, Suppression, SuppressionReason
+from outreach.models.contacts import Phone
 from outreach.rules.addresses import network_of
+from outreach.rules.wishes import EVERYTHING
 
 _RECIPIENTS = (
     select(
@@ -49,18 +51,18 @@ _RECIPIENTS = (
         Recipient.wants_reminder,
         Recipient.clicked_at,
         Phone.language,
-        Suppression.id.label("left_alone"),
+        exists(
+            select(literal(1)).where(
+                LEFT_ALONE.c.scope == EVERYTHING,
+                or_(
+                    LEFT_ALONE.c.phone_id == Recipient.phone_id,
+                    LEFT_ALONE.c.contact_id == Recipient.contact_id,
+                ),
+            )
+        ).label("left_alone"),
     )
     .join(Campaign, Campaign.id == Recipient.campaign_id)
     .join(Phone, Phone.id == Recipient.phone_id)
-    .outerjoin(
-        Suppression,
-        and_(
-            Suppression.phone_id == Recipient.phone_id,
-            Suppression.reason == SuppressionReason.OPT_OUT,
-            Suppression.lifted_at.is_(None),
-        ),
-    )
     # Without a contact the person was erased. Who was merged keeps the link that was sent: it must take an opt-out.
     .where(
         or_(Recipient.exclusion.is_(None), Recipient.exclusion == Exclusion.SAME_PERSON),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select, text
+from sqlalchemy import CompoundSelect, func, select, text, union
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.models.campaigns import Campaign, Recipient
@@ -29,9 +29,10 @@ from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
 from outreach.contacts.references import read_references
-from outreach.core.db import Database, is_set
+from outreach.core.db import Database
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import ContactList, ContactPhone, Membership, Suppression, SuppressionReason
+from outreach.models.contacts import ContactList, ContactPhone, Membership, Wish, WishNumber, WishPerson
+from outreach.rules.wishes import EVERYTHING
 
 _BOOKMARK_ID = 1
 _OPEN_TRANSACTIONS = text(
@@ -272,8 +273,6 @@ _REPORTS = (
     .join(Recipient, Recipient.id == InstallReport.recipient_id)
     .outerjoin(ContactList, ContactList.id == Recipient.list_id)
 )
-# Kept of a recipient whose health answers were separated: it was told when it was given.
-_IS_KEPT_OPT_OUT = and_(is_set(Answer.drive_only), Answer.recipient_id.is_(None))
 
 
 def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
@@ -283,7 +282,7 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
         .outerjoin(Campaign, Campaign.id == Answer.campaign_id)
         .outerjoin(Recipient, Recipient.id == Answer.recipient_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
-        .where(Answer.id > after, Answer.id <= until, ~_IS_KEPT_OPT_OUT)
+        .where(Answer.id > after, Answer.id <= until)
         .order_by(Answer.id)
         .limit(AT_ONCE)
     ).all()
@@ -312,36 +311,43 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
 
     Returns the last id read.
     """
+    is_wish = (Wish.undoes_id.is_(None), Wish.scope == EVERYTHING)
     rows = buffer.session.scalars(
-        select(Suppression)
-        .where(
-            Suppression.id > after, Suppression.id <= until, Suppression.reason == SuppressionReason.OPT_OUT
-        )
-        .order_by(Suppression.id)
-        .limit(AT_ONCE)
+        select(Wish).where(Wish.id > after, Wish.id <= until, *is_wish).order_by(Wish.id).limit(AT_ONCE)
     ).all()
-    people = read_people_of(buffer.session, rows)
-    for suppression in rows:
-        known = people.get(suppression.phone_id or 0, [])
+    people = read_people_of(buffer.session, [wish.id for wish in rows])
+    for wish in rows:
+        known = people.get(wish.id, [])
         for subscriber in buffer.subscribers:
             contact_ids = sorted({contact for contact, owner in known if subscriber.sees(owner)})
             if contact_ids or subscriber.seen is None:
-                data = describe_opt_out(suppression, contact_ids)
-                at, kind = suppression.created_at, EventKind.OPT_OUT
-                buffer.add_for(subscriber, kind, suppression.id, data, at=at, people=contact_ids)
+                data = describe_opt_out(wish, contact_ids)
+                at, kind = wish.said_at, EventKind.OPT_OUT
+                buffer.add_for(subscriber, kind, wish.id, data, at=at, people=contact_ids)
     return rows[-1].id if len(rows) == AT_ONCE else until
 
 
-def read_people_of(session: Session, suppressions: Sequence[Suppression]) -> dict[int, list[tuple[int, int]]]:
-    """Return the people who have these suppressed numbers, by phone, each with an organisation whose list they are in."""
+def people_of_wishes() -> CompoundSelect[int, int]:
+    """Select the wish and the person of each wish: those whose it is, and those who have its number."""
+    return union(
+        select(WishPerson.wish_id, WishPerson.contact_id),
+        select(WishNumber.wish_id, ContactPhone.contact_id).join(
+            ContactPhone, ContactPhone.phone_id == WishNumber.phone_id
+        ),
+    )
+
+
+def read_people_of(session: Session, wishes: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """Return the people of these wishes, by wish, each with an organisation whose list they are in."""
+    theirs = people_of_wishes().subquery()
     people: dict[int, list[tuple[int, int]]] = {}
-    for phone_id, contact_id, owner in session.execute(
-        select(ContactPhone.phone_id, ContactPhone.contact_id, ContactList.organisation_id)
-        .join(Membership, Membership.contact_id == ContactPhone.contact_id)
+    for wish_id, contact_id, owner in session.execute(
+        select(theirs.c.wish_id, theirs.c.contact_id, ContactList.organisation_id)
+        .join(Membership, Membership.contact_id == theirs.c.contact_id)
         .join(ContactList, ContactList.id == Membership.list_id)
-        .where(ContactPhone.phone_id.in_([each.phone_id for each in suppressions if each.phone_id]))
+        .where(theirs.c.wish_id.in_(wishes))
     ):
-        people.setdefault(phone_id, []).append((contact_id, owner))
+        people.setdefault(wish_id, []).append((contact_id, owner))
     return people
 
 
@@ -359,13 +365,13 @@ def describe_answer(answer: Answer, *, is_health: bool) -> dict[str, Any]:
     }
 
 
-def describe_opt_out(suppression: Suppression, people: list[int]) -> dict[str, Any]:
-    """Describe an opt-out with people who have the number. Who writes it adds their `references`."""
+def describe_opt_out(wish: Wish, people: list[int]) -> dict[str, Any]:
+    """Describe an opt-out from everything with its people. Who writes it adds their `references`."""
     return {
-        "suppression": suppression.id,
+        "suppression": wish.id,
         "people": people,
         "references": [],
-        "source": suppression.source,
+        "source": wish.source.value,
     }
 
 
@@ -379,7 +385,7 @@ class Source(NamedTuple):
 BY_NUMBER = {
     "answers": Source(Answer.id, collect_answers),
     "installs": Source(InstallReport.id, collect_installs),
-    "opt_outs": Source(Suppression.id, collect_opt_outs),
+    "opt_outs": Source(Wish.id, collect_opt_outs),
 }
 
 

@@ -6,17 +6,27 @@ The origins of a contact are the lists that contain it, each with its file, its 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import people_visible_to, read_stated, visible_lists
 from outreach.contacts.suppressions import lift_suppressions, lock_phone, suppress
+from outreach.contacts.wishes import (
+    WishLine,
+    is_left_alone,
+    of_number,
+    of_person,
+    read_wishes,
+    record_wish,
+    take_back,
+)
 from outreach.core.bulk import change_rows
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import (
@@ -30,18 +40,30 @@ from outreach.models.contacts import (
     Phone,
     Suppression,
     SuppressionReason,
+    Wish,
+    WishNumber,
 )
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
 from outreach.rules.identity import name_key
 from outreach.rules.languages import NAMES
 from outreach.rules.sort_order import name_order
+from outreach.rules.wishes import EVERYTHING, NAMES_PERSON, WishSource
 from outreach.use_cases import use_case
 
+
+class Closing(StrEnum):
+    """Why an officer closes a number or opens it: what its owner wishes, or a reason of a suppression."""
+
+    OPT_OUT = "opt_out"
+    WRONG_NUMBER = SuppressionReason.WRONG_NUMBER.value
+    DO_NOT_CALL = SuppressionReason.DO_NOT_CALL.value
+
+
 MAY_LIFT = {
-    SuppressionReason.OPT_OUT: (Role.APPROVER,),
-    SuppressionReason.WRONG_NUMBER: (Role.STAFF, Role.APPROVER),
-    SuppressionReason.DO_NOT_CALL: (),
+    Closing.OPT_OUT: (Role.APPROVER,),
+    Closing.WRONG_NUMBER: (Role.STAFF, Role.APPROVER),
+    Closing.DO_NOT_CALL: (),
 }
 _MAX_NOTE = 300
 _MIN_BIRTH_YEAR = 1900
@@ -56,19 +78,17 @@ class PhoneRow:
     language: str | None
     sharers: int
     suppressions: list[Suppression]
+    wishes: list[WishLine] = field(default_factory=list)  # about this number
 
     @property
     def is_suppressed(self) -> bool:
-        return any(suppression.lifted_at is None for suppression in self.suppressions)
+        """Return whether no campaign may write to the number."""
+        return self.is_opted_out or any(each.lifted_at is None for each in self.suppressions)
 
     @property
     def is_opted_out(self) -> bool:
-        """Return whether an opt-out is active, whichever of the person's numbers it came from."""
-        opt_out = SuppressionReason.OPT_OUT
-        return any(
-            suppression.reason is opt_out and suppression.lifted_at is None
-            for suppression in self.suppressions
-        )
+        """Return whether its owner asked for no messages at all."""
+        return any(each.ended_at is None and each.scope == EVERYTHING for each in self.wishes)
 
 
 def find_contact(session: Session, contact_id: int, *, user: User) -> Contact:
@@ -103,7 +123,13 @@ class ShownContact:
     place_question_id: int | None
     is_partial: bool
     at_the_door: bool
-    opted_out_at: datetime | None
+    # To be left alone, the latest first; none of who is shown in part.
+    wishes: list[WishLine]
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Return whether no campaign may write to the person, on whichever number."""
+        return any(each.scope == EVERYTHING and each.leaves_person_alone for each in self.wishes)
 
 
 def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[ShownContact, list[PhoneRow]]:
@@ -117,7 +143,11 @@ def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[Show
     if stated is not None:
         facts = {**dict.fromkeys(facts), "village": "", **stated.facts}
         phones = [
-            replace(phone, suppressions=[_without_note(each) for each in phone.suppressions])
+            replace(
+                phone,
+                suppressions=[_without_note(each) for each in phone.suppressions],
+                wishes=[_without_details(each) for each in phone.wishes],
+            )
             for phone in phones
             if phone.id in stated.phones
         ]
@@ -130,7 +160,7 @@ def read_contact(session: Session, contact_id: int, *, user: User) -> tuple[Show
         place_question_id=None if stated else contact.place_question_id,
         is_partial=stated is not None,
         at_the_door=stated is None and contact.at_the_door,
-        opted_out_at=None if stated else contact.opted_out_at,
+        wishes=[] if stated else read_wishes(session, contact_id, [phone.id for phone in phones]),
     )
     return shown, phones
 
@@ -143,6 +173,11 @@ def _without_note(suppression: Suppression) -> Suppression:
         created_at=suppression.created_at,
         lifted_at=suppression.lifted_at,
     )
+
+
+def _without_details(wish: WishLine) -> WishLine:
+    source = WishSource.OFFICER if wish.source in NAMES_PERSON else wish.source
+    return replace(wish, source=source, note="", by="", ended_note="", ended_by="")
 
 
 def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
@@ -168,8 +203,17 @@ def read_phones(session: Session, contact_id: int) -> list[PhoneRow]:
         select(Suppression).where(Suppression.phone_id.in_([row.id for row in rows])).order_by(Suppression.id)
     ):
         history.setdefault(suppression.phone_id, []).append(suppression)
+    wishes = read_wishes(session, contact_id, [row.id for row in rows])
     return [
-        PhoneRow(id_, e164, language, sharers, history.get(id_, [])) for id_, e164, language, sharers in rows
+        PhoneRow(
+            id_,
+            e164,
+            language,
+            sharers,
+            history.get(id_, []),
+            [each for each in wishes if id_ in each.phones],
+        )
+        for id_, e164, language, sharers in rows
     ]
 
 
@@ -258,24 +302,40 @@ def suppress_number(
     contact_id: int,
     phone_id: int,
     *,
-    reason: SuppressionReason,
+    reason: Closing,
     note: str,
     secret_key: str,
     user: User,
     now: datetime,
 ) -> None:
-    """Suppress a number for all organisations.
+    """Close a number for all organisations: as the contact told an officer that they want no messages, or for a reason.
 
-    Raises BadInput without a note, WrongState if it is suppressed for this reason already.
+    Raises BadInput without a note, WrongState if it is closed for this reason already.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
     lock_phone(session, phone.id)
-    if not suppress(session, phone, reason=reason, source="officer", secret_key=secret_key, now=now):
-        raise WrongState("number_blocked_already")
-    session.flush()
-    _active_suppression(session, phone_id, reason).note = note
+    if reason is Closing.OPT_OUT:
+        if is_left_alone(session, phone_id):
+            raise WrongState("number_blocked_already")
+        record_wish(
+            session,
+            WishSource.OFFICER,
+            phones=[phone],
+            people=[contact_id],
+            secret_key=secret_key,
+            said_at=now,
+            now=now,
+            note=note,
+            recorded_by=user.id,
+        )
+    else:
+        kind = SuppressionReason(reason)
+        if not suppress(session, phone, reason=kind, source="officer", secret_key=secret_key, now=now):
+            raise WrongState("number_blocked_already")
+        session.flush()
+        _active_suppression(session, phone_id, kind).note = note
     audit.record(
         session, "contact.suppress", f"contacts:{contact_id}", user, now, phone=phone_id, reason=reason.value
     )
@@ -287,25 +347,40 @@ def lift_suppression(
     contact_id: int,
     phone_id: int,
     *,
-    reason: SuppressionReason,
+    reason: Closing,
     note: str,
     user: User,
     now: datetime,
 ) -> None:
-    """Lift a suppression, at the person's own wish.
+    """Open a number again, at the person's own wish.
+
+    Of their wishes to be left alone those about this number and about none of theirs are taken back; with 0 the latter.
 
     An opt-out is lifted by an approver, one of the do-not-call register by an administrator, and none by who has the
     person only by naming them in a list. Raises BadInput without a note, NotAllowed, WrongState.
     """
     require_role(user, *MAY_LIFT[reason])
     find_recorded_contact(session, contact_id, user=user)
-    phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
-    lock_phone(session, phone.id)
-    suppression = _active_suppression(session, phone_id, reason)
-    suppression.note = "\n".join(filter(None, [suppression.note, note]))
-    session.flush()
-    lift_suppressions(session, phone_id, reason=reason, now=now)
+    if phone_id or reason is not Closing.OPT_OUT:
+        lock_phone(session, find_phone(session, contact_id, phone_id, user=user).id)
+    if reason is Closing.OPT_OUT:
+        others = select(ContactPhone.phone_id).where(
+            ContactPhone.contact_id == contact_id, ContactPhone.phone_id != phone_id
+        )
+        said_elsewhere = Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(others)))
+        theirs = Wish.scope == EVERYTHING, or_(of_number(phone_id), of_person(contact_id) & ~said_elsewhere)
+        source = WishSource.OFFICER
+        if not take_back(
+            session, *theirs, source=source, said_at=now, now=now, note=note, recorded_by=user.id
+        ):
+            raise WrongState("number_not_blocked")
+    else:
+        kind = SuppressionReason(reason)
+        suppression = _active_suppression(session, phone_id, kind)
+        suppression.note = "\n".join(filter(None, [suppression.note, note]))
+        session.flush()
+        lift_suppressions(session, phone_id, reason=kind, now=now)
     audit.record(
         session, "contact.lift", f"contacts:{contact_id}", user, now, phone=phone_id, reason=reason.value
     )

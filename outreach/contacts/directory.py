@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
 from outreach.contacts.people_by_unit import lives_in_unit
+from outreach.contacts.wishes import LEFT_ALONE, read_left_alone
 from outreach.core.db import count_rows, is_set
 from outreach.models.accounts import Organisation, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
@@ -29,6 +30,7 @@ from outreach.places.unit_days import UnitHistory, UnitsOfOneDay, read_unit_hist
 from outreach.rules.identity import mask_number, words_of
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.sort_order import order_ranges
+from outreach.rules.wishes import EVERYTHING
 from outreach.use_cases import use_case
 
 ON_A_PAGE = 50
@@ -272,13 +274,15 @@ def _filters(session: Session, user: User, filters: ContactFilter) -> list[Colum
     if filters.at_the_door:
         conditions.append(is_set(Contact.at_the_door))
     if filters.suppressed:
-        conditions.append(
-            Contact.id.in_(
-                select(ContactPhone.contact_id)
-                .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
-                .where(Suppression.lifted_at.is_(None))
-            )
+        closed = (
+            select(Suppression.phone_id).where(Suppression.lifted_at.is_(None)),
+            select(LEFT_ALONE.c.phone_id).where(LEFT_ALONE.c.scope == EVERYTHING),
         )
+        by_number = select(ContactPhone.contact_id).where(
+            or_(*(ContactPhone.phone_id.in_(phones) for phones in closed))
+        )
+        by_person = select(LEFT_ALONE.c.contact_id).where(LEFT_ALONE.c.scope == EVERYTHING)
+        conditions.append(or_(Contact.id.in_(by_number), Contact.id.in_(by_person)))
     return conditions
 
 
@@ -405,9 +409,12 @@ def _lines(session: Session, user: User, ids: list[int]) -> list[ContactRow]:
         .where(ContactPhone.contact_id.in_(ids))
         .order_by(ContactPhone.contact_id, ContactPhone.position)
     )
+    phones = phones.all()
+    left_alone = read_left_alone(session, people=ids, numbers={phone.id for phone in phones})
     for contact_id, phone_id, e164, is_suppressed in phones:
         if contact_id not in stated or phone_id in stated[contact_id].phones:
-            lines[contact_id].phones.append((mask_number(e164), is_suppressed))
+            is_closed = is_suppressed or left_alone.stops(contact_id, phone_id)
+            lines[contact_id].phones.append((mask_number(e164), is_closed))
     for contact_id, each in stated.items():
         lines[contact_id] = replace(
             lines[contact_id],

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.contacts.suppressions import number_hasher
-from outreach.models.contacts import Erasure, Phone, Suppression
+from outreach.contacts.wishes import rehash_numbers
+from outreach.models.contacts import Erasure, Phone, Suppression, WishNumber
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import key_id, newest_key
 from outreach.runtime import Runtime
@@ -23,9 +24,9 @@ _CHUNK = 5000
 
 
 def count_hashes(session: Session) -> Counter[str]:
-    """Return how many hashes of suppressions and erasures there are under each key, by `key_id`."""
+    """Return how many hashes of suppressions, wishes and erasures there are under each key, by `key_id`."""
     counts: Counter[str] = Counter()
-    for table in (Suppression, Erasure):
+    for table in (Suppression, WishNumber, Erasure):
         for key, count in session.execute(select(table.key_id, func.count()).group_by(table.key_id)):
             counts[key] += count
     return counts
@@ -42,6 +43,7 @@ def rehash_suppressions(runtime: Runtime, *, secret_key: str, now: datetime) -> 
             last_id, changed = _rehash_part(session, after=last_id, secret_key=secret_key)
             done += changed
             if not last_id:
+                done += rehash_numbers(session, secret_key=secret_key)
                 audit.record(session, "keys.rehash", "suppressions", None, now, changed=done)
                 return done
 

@@ -6,7 +6,7 @@ again. A new phone is suppressed from the start if its number was suppressed bef
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,13 +19,11 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_phone, find_recorded_contact, read_note
 from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import (
-    carry_opt_outs,
-    has_suppression,
     hashes_of,
     lock_phones,
-    opted_out_contacts,
     suppress,
 )
+from outreach.contacts.wishes import disown_wishes, keep_holders
 from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
@@ -35,6 +33,7 @@ from outreach.models.contacts import (
     RemovedPhone,
     Suppression,
     SuppressionReason,
+    WishNumber,
 )
 from outreach.rules.errors import BadInput
 from outreach.rules.languages import language_code
@@ -63,7 +62,6 @@ def add_number(
         raise BadInput("number_known")
     position = max(session.scalars(positions), default=0) + 1
     session.add(ContactPhone(contact_id=contact_id, phone_id=phone_id, position=position))
-    carry_over_opt_outs(session, {contact_id: [phone_id]}, source="officer", secret_key=secret_key, now=now)
     _mark_restored(session, contact_id, phone_id, now=now)
     person.updated_at, person.at_the_door = now, False
     audit.record_change(
@@ -92,8 +90,8 @@ def remove_number(
 ) -> None:
     """Remove a wrong number from a contact, and add the right one. What was sent to it and its suppressions stay.
 
-    If no other contact has it, it is suppressed: queued messages would reach a stranger. An opt-out on it is
-    taken as this contact's, so the other numbers are suppressed as well; `opted_out=False` says that it was
+    If no other contact has it, it is suppressed: queued messages would reach a stranger. A wish to be left alone that
+    was said from it is taken as this contact's and holds for their other numbers; `opted_out=False` says that it was
     somebody else's. Raises BadInput without a note.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
@@ -102,10 +100,10 @@ def remove_number(
     note = read_note(note)
     phone_ids = select(ContactPhone.phone_id).where(ContactPhone.contact_id == contact_id)
     lock_phones(session, session.scalars(phone_ids).all())
-    opted_out = opted_out and has_suppression(session, phone_id, SuppressionReason.OPT_OUT)
     if opted_out:
-        links = [(contact_id, phone_id)]
-        carry_opt_outs(session, links, source="officer", note=note, secret_key=secret_key, now=now)
+        keep_holders(session, [(contact_id, phone_id)])
+    else:
+        disown_wishes(session, contact_id, phone_id)
     session.execute(
         delete(ContactPhone).where(ContactPhone.contact_id == contact_id, ContactPhone.phone_id == phone_id)
     )
@@ -117,7 +115,6 @@ def remove_number(
             contact_id=contact_id,
             phone_id=phone_id,
             note=note,
-            opted_out=opted_out,
             removed_by=user.id,
             removed_at=now,
         )
@@ -170,57 +167,6 @@ def former_owners(session: Session, phones: Collection[int]) -> set[tuple[int, i
         )
     )
     return {(contact_id, phone_id) for contact_id, phone_id in rows}
-
-
-def carry_over_opt_outs(
-    session: Session, added: Mapping[int, Collection[int]], *, source: str, secret_key: str, now: datetime
-) -> None:
-    """Suppress newly added numbers of contacts who opted out on a number they no longer have, or at the door.
-
-    `added`: contact id to phone ids. Not for contacts who can be messaged on other numbers again: they
-    withdrew the opt-out.
-    """
-    if not added:
-        return
-    opt_out = SuppressionReason.OPT_OUT
-    opted_out = set(
-        session.scalars(
-            select(RemovedPhone.contact_id)
-            .join(Suppression, Suppression.phone_id == RemovedPhone.phone_id)
-            .where(
-                RemovedPhone.contact_id.in_(values_subquery(session, added, BigInteger)),
-                RemovedPhone.opted_out,
-                RemovedPhone.restored_at.is_(None),
-                Suppression.reason == opt_out,
-                Suppression.lifted_at.is_(None),
-            )
-        )
-    )
-    opted_out |= set(
-        session.scalars(
-            select(Contact.id).where(
-                Contact.id.in_(values_subquery(session, added, BigInteger)), Contact.opted_out_at.is_not(None)
-            )
-        )
-    )
-    if not opted_out:
-        return
-    current_phones: dict[int, set[int]] = {contact_id: set() for contact_id in opted_out}
-    for contact_id, phone_id in session.execute(
-        select(ContactPhone.contact_id, ContactPhone.phone_id).where(
-            ContactPhone.contact_id.in_(values_subquery(session, opted_out, BigInteger))
-        )
-    ):
-        current_phones[contact_id].add(phone_id)
-    # A contact whose other numbers are not suppressed has withdrawn the opt-out.
-    suppressed = opted_out_contacts(session, opted_out)
-    suppressed |= {
-        contact_id for contact_id, phones in current_phones.items() if phones <= {*added[contact_id]}
-    }
-    for phone in lock_phones(
-        session, {phone_id for contact_id in suppressed for phone_id in added[contact_id]}
-    ):
-        suppress(session, phone, reason=opt_out, source=source, secret_key=secret_key, now=now)
 
 
 def note_at_the_door(session: Session, contacts: Collection[int]) -> None:
@@ -276,7 +222,7 @@ def create_phones(
     if not numbers:
         return {}
     created = _insert_phones(session, numbers, now=now)
-    _remember_suppressions(session, created, secret_key=secret_key)
+    _link_hashes(session, created, secret_key=secret_key)
     return created
 
 
@@ -330,24 +276,23 @@ def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -
     return created | find_phones(session, [number for number in numbers if number not in created])
 
 
-def _remember_suppressions(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
-    """Link suppressions from before an erasure to the new phones of their numbers."""
-    without_phone = Suppression.phone_id.is_(None)
-    if not session.scalar(select(exists(select(literal(1)).where(without_phone)))):
-        return
-    by_hash = {
-        number_hash: phone_id
-        for e164, phone_id in phones.items()
-        for number_hash in hashes_of(e164, secret_key=secret_key)
-    }
-    known = session.scalars(
-        select(Suppression.number_hash).where(
-            Suppression.number_hash.in_(values_subquery(session, by_hash, String)), without_phone
+def _link_hashes(session: Session, phones: dict[str, int], *, secret_key: str) -> None:
+    """Link suppressions and wishes from before an erasure to the new phones of their numbers."""
+    by_hash: dict[str, int] = {}
+    for kept in (Suppression, WishNumber):
+        without_phone = kept.phone_id.is_(None)
+        if not session.scalar(select(exists(select(literal(1)).where(without_phone)))):
+            continue
+        by_hash = by_hash or {
+            number_hash: phone_id
+            for e164, phone_id in phones.items()
+            for number_hash in hashes_of(e164, secret_key=secret_key)
+        }
+        known = select(kept.number_hash).where(
+            kept.number_hash.in_(values_subquery(session, by_hash, String)), without_phone
         )
-    ).all()
-    for number_hash in set(known):
-        session.execute(
-            update(Suppression)
-            .where(Suppression.number_hash == number_hash)
-            .values(phone_id=by_hash[number_hash])
-        )
+        for number_hash in set(session.scalars(known)):
+            change_rows(
+                session,
+                update(kept).where(kept.number_hash == number_hash).values(phone_id=by_hash[number_hash]),
+            )

@@ -1,4 +1,7 @@
-"""Suppressions: numbers that are not messaged. All functions work in the caller's transaction."""
+"""Suppressions: numbers that are not messaged, as they are a stranger's or in the do-not-call register.
+
+Who asked to be left alone is in the ledger of wishes (outreach/contacts/wishes.py). All functions work in the caller's transaction.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from sqlalchemy import BigInteger, select, update
 from sqlalchemy.orm import Session
 
 from outreach.core.bulk import values_subquery
-from outreach.models.contacts import ContactPhone, Phone, Suppression, SuppressionReason
+from outreach.models.contacts import Phone, Suppression, SuppressionReason
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import key_id, newest_key, split_keys
 
@@ -83,14 +86,6 @@ def suppress(
     return True
 
 
-def confirm_suppression(
-    session: Session, phone_id: int, *, reason: SuppressionReason, source: str, now: datetime
-) -> None:
-    """Give a suppression in force another source: it stays though the answer that made it is undone."""
-    active = (Suppression.phone_id == phone_id, Suppression.reason == reason, Suppression.lifted_at.is_(None))
-    session.execute(update(Suppression).where(*active).values(source=source, created_at=now))
-
-
 def has_suppression(session: Session, phone_id: int, reason: SuppressionReason) -> bool:
     """Return whether the number is suppressed for this reason now."""
     query = select(Suppression.id).where(
@@ -119,24 +114,6 @@ def lift_suppressions(
     session.execute(query.values(lifted_at=now))
 
 
-def opted_out_contacts(session: Session, contacts: Collection[int]) -> set[int]:
-    """Return those contacts who opted out on any of their phones.
-
-    An opt-out applies to all phones of a contact.
-    """
-    return set(
-        session.scalars(
-            select(ContactPhone.contact_id)
-            .join(Suppression, Suppression.phone_id == ContactPhone.phone_id)
-            .where(
-                ContactPhone.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-                Suppression.reason == SuppressionReason.OPT_OUT,
-                Suppression.lifted_at.is_(None),
-            )
-        )
-    )
-
-
 def find_suppressed(session: Session, phones: Collection[int], reason: SuppressionReason) -> set[int]:
     """Return those phones that are suppressed for this reason."""
     among = values_subquery(session, phones, BigInteger)
@@ -144,38 +121,3 @@ def find_suppressed(session: Session, phones: Collection[int], reason: Suppressi
         Suppression.phone_id.in_(among), Suppression.reason == reason, Suppression.lifted_at.is_(None)
     )
     return set(session.scalars(suppressed))
-
-
-def carry_opt_outs(
-    session: Session,
-    links: Collection[tuple[int, int]],
-    *,
-    source: str,
-    note: str,
-    secret_key: str,
-    now: datetime,
-) -> None:
-    """Carry over opt-outs before these links (contact id, phone id) are removed.
-
-    All numbers of a contact who opted out on such a phone are suppressed from now on. Messages queued for
-    them are not sent.
-    """
-    removed_phones = values_subquery(session, {phone_id for _person, phone_id in links}, BigInteger)
-    opted_out = set(
-        session.scalars(
-            select(Suppression.phone_id).where(
-                Suppression.phone_id.in_(removed_phones),
-                Suppression.reason == SuppressionReason.OPT_OUT,
-                Suppression.lifted_at.is_(None),
-            )
-        )
-    )
-    people = {contact_id for contact_id, phone_id in links if phone_id in opted_out}
-    if not people:
-        return
-    phone_ids = select(ContactPhone.phone_id).where(
-        ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger))
-    )
-    for phone in lock_phones(session, set(session.scalars(phone_ids))):
-        opt_out = SuppressionReason.OPT_OUT
-        suppress(session, phone, reason=opt_out, source=source, note=note, secret_key=secret_key, now=now)

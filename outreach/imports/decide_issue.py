@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.directory import read_stated
-from outreach.contacts.phones import carry_over_opt_outs, find_or_create_phones, remember_languages
+from outreach.contacts.phones import find_or_create_phones, remember_languages
 from outreach.contacts.place_questions import follow_answers
 from outreach.imports.issues import (
     IS_WAITING,
@@ -216,7 +216,6 @@ def _store(
     merger.write()
     values = ((each.person.id, rows[each.issue.id].values) for each in (*stored, *beside))
     kept = store_values(session, values, list_import=list_import)
-    carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     questions = [
         (rows[each.issue.id], IssueStatus.QUESTION, question, each.person.id)
         for each in stored

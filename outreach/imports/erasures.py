@@ -6,23 +6,27 @@ and previews also hold personal data; they are emptied, not removed, as a decisi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, String, cast, exists, literal, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import hash_number, hashes_of
+from outreach.contacts.wishes import keep_wishes
 from outreach.core.bulk import values_subquery
+from outreach.core.db import is_set
 from outreach.imports.issues import Decision, IssueStatus
 from outreach.models.contacts import (
     Contact,
+    ContactPhone,
     Erasure,
     ImportIssue,
     ImportSighting,
     ListImport,
     Membership,
+    Phone,
     Upload,
     UploadState,
 )
@@ -36,7 +40,7 @@ from outreach.rules.phone_numbers import PhoneStatus
 def record_erasure(
     session: Session,
     person: Contact,
-    numbers: Iterable[tuple[str, bool]],
+    numbers: Collection[tuple[str, bool]],
     *,
     secret_key: str,
     now: datetime,
@@ -44,14 +48,17 @@ def record_erasure(
     """Store keyed hashes of an erased contact.
 
     `numbers`: (E.164, whether no other contact has it). Lists without a number are recognised by name, year of birth and
-    commune.
+    commune, and so is, with any number, who had none of their own.
     """
     known_as = [
         (hash_number(e164, secret_key=secret_key), _person(e164, person.name), is_gone)
         for e164, is_gone in numbers
     ]
     key = name_key(person.name)
-    known_as += [("", each, False) for each in erased_as(key, person.birth_year, person.area_code) if key]
+    has_own = any(is_gone for _e164, is_gone in numbers)
+    known_as += [
+        ("", each, not has_own) for each in erased_as(key, person.birth_year, person.area_code) if key
+    ]
     for number_hash, described, is_gone in known_as:
         session.add(
             Erasure(
@@ -64,41 +71,63 @@ def record_erasure(
         )
 
 
+def keep_wishes_of(session: Session, people: Sequence[int], *, secret_key: str, now: datetime) -> None:
+    """Keep what people asked for who are about to be removed: `keep_wishes`, and their names where numbers do not tell.
+
+    A row that may be about one of those waits for an officer.
+    """
+    for contact_id in sorted(keep_wishes(session, people, secret_key=secret_key)):
+        person = session.get_one(Contact, contact_id)
+        other = aliased(ContactPhone)
+        is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
+        theirs = select(Phone.e164, ~is_shared).join(ContactPhone, ContactPhone.phone_id == Phone.id)
+        numbers = session.execute(theirs.where(ContactPhone.contact_id == contact_id)).tuples().all()
+        record_erasure(session, person, numbers, secret_key=secret_key, now=now)
+
+
 def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: str) -> set[int]:
     """Return the rows, by `CheckedRow.row`, that may be about an erased contact.
 
     Any name on a number that only the erased contact had, or the same name on a number that was shared. Without a valid
-    number the same name, where neither the year of birth nor the commune contradicts.
+    number, or where the erased contact had none of their own, the same name, where neither the year of birth nor the
+    commune contradicts.
     """
     if not session.scalar(select(exists(select(literal(1)).select_from(Erasure)))):
         return set()
+    # Such rows cost four hashes each, so that they are made only where somebody had no number of their own.
+    named = select(literal(1)).where(Erasure.number_hash == "", is_set(Erasure.is_gone))
+    has_named = session.scalar(select(exists(named)))
     hashes: dict[str, set[int]] = {}
+    by_name: dict[str, set[int]] = {}  # of rows with a number
     former = _read_former(session)
     for row in rows:
-        if row.phone.status is PhoneStatus.OK:
-            described = [each for e164 in row.phone.numbers for each in (e164, _person(e164, row.name))]
-        elif row.is_at_the_door:
+        has_number = row.phone.status is PhoneStatus.OK
+        if has_number:
+            for e164 in row.phone.numbers:
+                for known_as in (e164, _person(e164, row.name)):
+                    for hashed in hashes_of(known_as, secret_key=secret_key):
+                        hashes.setdefault(hashed, set()).add(row.row)
+        if (has_number and has_named) or (not has_number and row.is_at_the_door):
             codes = {row.place.code, *former.get(row.place.code or "", ())}
-            described = [
+            described = {
                 each for code in codes for each in may_be_erased_as(row.name_key, row.birth_year, code)
-            ]
-        else:
-            continue
-        for known_as in dict.fromkeys(described):
-            for hashed in hashes_of(known_as, secret_key=secret_key):
-                hashes.setdefault(hashed, set()).add(row.row)
-    hash_values = values_subquery(session, hashes, String)
+            }
+            for known_as in described:
+                for hashed in hashes_of(known_as, secret_key=secret_key):
+                    (by_name if has_number else hashes).setdefault(hashed, set()).add(row.row)
+    hash_values = values_subquery(session, {*hashes, *by_name}, String)
     erasures = session.execute(
         select(Erasure.number_hash, Erasure.person_hash, Erasure.is_gone).where(
             or_(Erasure.number_hash.in_(hash_values), Erasure.person_hash.in_(hash_values))
         )
     )
-    return set[int]().union(
-        *(
-            hashes.get(number_hash if is_gone else person_hash, ())
-            for number_hash, person_hash, is_gone in erasures
-        )
-    )
+    found: set[int] = set()
+    for number_hash, person_hash, is_gone in erasures:
+        if number_hash:
+            found |= hashes.get(number_hash if is_gone else person_hash, set())
+        else:
+            found |= hashes.get(person_hash, set()) | (by_name.get(person_hash, set()) if is_gone else set())
+    return found
 
 
 def _read_former(session: Session) -> dict[str, list[str]]:

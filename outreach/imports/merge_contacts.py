@@ -205,10 +205,6 @@ class ContactMerger:
             if person.id in self._members:
                 self._states_more.add(person.id)
 
-    def numbers_added(self) -> dict[int, list[int]]:
-        """Return the ids of existing contacts, with the ids of phones that were added to them."""
-        return {person.id: person.phones_added for person in self._people.values() if person.phones_added}
-
     def write(self) -> None:
         """Write all merged rows to the database."""
         ids = reserve_ids(self._session, Contact.__table__, len(self._created))

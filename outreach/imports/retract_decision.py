@@ -157,7 +157,7 @@ def _undo_decision(
         remove_people(session, [person.id], secret_key=secret_key, now=now)
     still_stated = {phone_id for other in other_changes for phone_id in other.phones}
     links = [(person.id, phone_id) for phone_id in phones if phone_id not in still_stated]
-    remove_links(session, links, secret_key=secret_key, now=now)
+    remove_links(session, links)
 
 
 def _forget_change(

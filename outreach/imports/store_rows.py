@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from outreach.contacts.phones import carry_over_opt_outs, create_phones, find_phones, remember_languages
+from outreach.contacts.phones import create_phones, find_phones, remember_languages
 from outreach.contacts.place_questions import ask_about_places
 from outreach.contacts.references import set_references
 from outreach.imports.erasures import find_erased
@@ -162,7 +162,6 @@ def store_rows(
     counts["unchanged"] -= more
     store_values(session, ((person.id, values) for person, values in kept), list_import=list_import)
     set_references(session, organisation_id, {name: person.id for name, person in named.items()})
-    carry_over_opt_outs(session, merger.numbers_added(), source="import", secret_key=secret_key, now=now)
     issues = [
         (
             row,

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.contacts.phones import note_at_the_door
 from outreach.contacts.removal import lock_removal
-from outreach.contacts.suppressions import carry_opt_outs
+from outreach.contacts.wishes import keep_holders
 from outreach.core.bulk import values_subquery
 from outreach.core.db import is_referenced
+from outreach.imports.erasures import keep_wishes_of
 from outreach.imports.issues import Decision
 from outreach.imports.kept_values import remove_values
 from outreach.imports.sightings import reassign_contacts, remove_sightings
@@ -42,8 +43,6 @@ from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
 from outreach.use_cases import transaction
 
-# Note on an opt-out that is carried over to a contact's other numbers.
-CARRIED = "Chuyển từ một số khác của người này, khi hoàn tác một lần nhập."
 # Tables whose rows are removed with a contact, or stay without it.
 _CONTACT_TABLES = {
     "memberships",
@@ -55,6 +54,7 @@ _CONTACT_TABLES = {
     "import_issues",
     "removed_phones",
     "sightings",
+    "wish_people",
 }
 
 
@@ -68,7 +68,7 @@ def undo_import_rows(
     lock_imports(session)
     lock_removal(session)
     done = _undo_memberships(session, list_import, limit, secret_key=secret_key, now=now)
-    done = done or _undo_changes(session, list_import, limit, secret_key=secret_key, now=now)
+    done = done or _undo_changes(session, list_import, limit, now=now)
     if not done:
         _undo_rest(session, list_import)
         list_import.undone_at = now
@@ -91,7 +91,7 @@ def _undo_memberships(
 def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now: datetime) -> None:
     """Remove those contacts that are in no list and not referenced, with numbers that only they had.
 
-    An opt-out on one of a contact's numbers is carried over to all of them, as suppressions outlive contacts.
+    Their wishes to be left alone stay by the hashes of all their numbers.
     """
     lock_removal(session)
     table: Any = Contact.__table__
@@ -107,25 +107,19 @@ def remove_people(session: Session, ids: Sequence[int], *, secret_key: str, now:
             )
         )
     ]
-    carry_opt_outs(session, links, source="import", note=CARRIED, secret_key=secret_key, now=now)
+    keep_wishes_of(session, removable, secret_key=secret_key, now=now)
     session.execute(delete(Contact).where(Contact.id.in_(removable)))
     remove_phones(session, {phone_id for _person, phone_id in links})
 
 
-def remove_links(
-    session: Session,
-    links: Collection[tuple[int, int]],
-    *,
-    secret_key: str,
-    now: datetime,
-) -> None:
+def remove_links(session: Session, links: Collection[tuple[int, int]]) -> None:
     """Remove numbers from contacts: `links` are (contact id, phone id).
 
-    An opt-out on one of them is carried over to the contact's other numbers.
+    A wish to be left alone that was said from one of them holds for the contact's other numbers.
     """
     if not links:
         return
-    carry_opt_outs(session, links, source="import", note=CARRIED, secret_key=secret_key, now=now)
+    keep_holders(session, links)
     phones: dict[int, list[int]] = {}
     for contact_id, phone_id in links:
         phones.setdefault(contact_id, []).append(phone_id)
@@ -141,12 +135,14 @@ def remove_links(
 
 
 def remove_phones(session: Session, ids: Collection[int]) -> None:
-    """Remove numbers that no contact has any more. A suppression keeps the hash of its number."""
+    """Remove numbers that no contact has any more. Suppressions and wishes keep the hash of their number."""
     table: Any = Phone.__table__
     lock_removal(session)
     # A message being written to one of them locks the phone: the next statement then sees that message.
     session.execute(select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update())
-    session.execute(delete(Phone).where(table.c.id.in_(ids), ~is_referenced(table, but={"suppressions"})))
+    session.execute(
+        delete(Phone).where(table.c.id.in_(ids), ~is_referenced(table, but={"suppressions", "wish_numbers"}))
+    )
 
 
 def restore_values(
@@ -183,9 +179,7 @@ def changes_of_other_imports(
     return changes
 
 
-def _undo_changes(
-    session: Session, list_import: ListImport, limit: int, *, secret_key: str, now: datetime
-) -> int:
+def _undo_changes(session: Session, list_import: ListImport, limit: int, *, now: datetime) -> int:
     changes = session.scalars(
         select(ImportChange)
         .where(ImportChange.import_id == list_import.id)
@@ -202,7 +196,7 @@ def _undo_changes(
         links += [(person.id, phone_id) for phone_id in change.phones if phone_id not in still_stated]
         session.delete(change)
     session.flush()
-    remove_links(session, links, secret_key=secret_key, now=now)
+    remove_links(session, links)
     return len(changes)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from outreach.core.db import Base, BaseWithId, BigId, Key, enum_type, partial_index
 from outreach.models.accounts import User
 from outreach.rules.sort_order import name_order
+from outreach.rules.wishes import WishSource
 
 
 def _reversed(context: Any) -> str:
@@ -62,8 +63,6 @@ class Contact(BaseWithId):
     has_smartphone: Mapped[bool | None]
     # No number of theirs is known: only a visit reaches them. Kept by `note_at_the_door` of outreach/contacts/phones.py.
     at_the_door: Mapped[bool] = mapped_column(default=False, server_default=false())
-    # When they opted out or objected without a number to close: one that is found later is closed from the start.
-    opted_out_at: Mapped[datetime | None]
     # The place as a list has it, while it is not known which commune that is, or which of those a split one became.
     # Questions are never deleted, so that no foreign key is needed.
     place_question_id: Mapped[int | None] = mapped_column(BigId, index=True)
@@ -302,16 +301,61 @@ class ImportIssue(BaseWithId):
     decided_at: Mapped[datetime | None]
 
 
-class SuppressionReason(StrEnum):
-    """Reason of a suppression."""
+class Wish(BaseWithId):
+    """Wish to be left alone as it was said, or the row that takes one back (`undoes_id`). Rows are only ever added.
 
-    OPT_OUT = "opt_out"
+    `scope` is what it is about: "" for everything, else "drive:12", "kind:KIND", "organisation:3" or "channel:sms"; see
+    outreach/rules/wishes.py. `evidence` names what it was said in, such as "answers:7" or "person_requests:3".
+    """
+
+    __tablename__ = "wishes"
+    __table_args__ = (
+        partial_index("uq_wishes_undoes_id", "undoes_id", where="undoes_id IS NOT NULL", unique=True),
+    )
+
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("wishes.id"))
+    scope: Mapped[str] = mapped_column(String(60), default="", server_default="", index=True)
+    source: Mapped[WishSource] = mapped_column(enum_type(WishSource))
+    evidence: Mapped[str] = mapped_column(String(40), default="", server_default="", index=True)
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    said_at: Mapped[datetime]
+    learned_at: Mapped[datetime]
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+
+
+class WishPerson(Base):
+    """Person whose wish it is. A merge makes the row that of the person who is kept."""
+
+    __tablename__ = "wish_people"
+
+    wish_id: Mapped[int] = mapped_column(ForeignKey("wishes.id"), primary_key=True)
+    contact_id: Mapped[int] = mapped_column(
+        ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class WishNumber(Base):
+    """Number that a wish is about, by a keyed hash: it holds when the person and the phone are erased and return."""
+
+    __tablename__ = "wish_numbers"
+    __table_args__ = (partial_index("ix_wish_numbers_unknown", "number_hash", where="phone_id IS NULL"),)
+
+    wish_id: Mapped[int] = mapped_column(ForeignKey("wishes.id"), primary_key=True)
+    number_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # The key of the hash, by `key_id` of outreach/rules/keys.py; empty where it was made before keys had ids.
+    key_id: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    phone_id: Mapped[int | None] = mapped_column(ForeignKey("phones.id", ondelete="SET NULL"), index=True)
+
+
+class SuppressionReason(StrEnum):
+    """Why a number gets no messages, apart from anybody's wish."""
+
     WRONG_NUMBER = "wrong_number"
     DO_NOT_CALL = "do_not_call"
 
 
 class Suppression(BaseWithId):
-    """Suppression: a number that receives no messages from any organisation.
+    """Suppression: a number that receives no messages from any organisation, as it is a stranger's or in the register.
 
     Keyed by a hash of the number, so that it stays when the person and the phone are erased.
     """
@@ -445,17 +489,13 @@ class ContactReference(Base):
 
 
 class RemovedPhone(BaseWithId):
-    """Number taken from a person, from `removed_at` until `restored_at`.
-
-    `opted_out` if the person opted out on it.
-    """
+    """Number taken from a person, from `removed_at` until `restored_at`."""
 
     __tablename__ = "removed_phones"
 
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), index=True)
     phone_id: Mapped[int] = mapped_column(ForeignKey("phones.id"), index=True)
     note: Mapped[str] = mapped_column(Text)
-    opted_out: Mapped[bool] = mapped_column(default=False, server_default=false())
     removed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     removed_at: Mapped[datetime]
     restored_at: Mapped[datetime | None]

@@ -24,9 +24,9 @@ from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.rules.states import Exclusion
 from campaigns.rules.visits import VisitReason
-from campaigns.visits.candidates import find_objecting, find_opted_out
 from deploy.chromium import find_chromium
 from outreach.accounts.users import find_user
+from outreach.contacts.wishes import people_left_alone
 from outreach.models.contacts import Contact
 from outreach.rules.identity import name_key
 from outreach.runtime import Runtime
@@ -121,7 +121,7 @@ def add_sheets(runtime: Runtime, *, houses: int, without_number: bool = False) -
             .order_by(Recipient.id)
         ).all()
         contacts = [contact_id for _id, contact_id in found]
-        unwilling = find_opted_out(session, contacts) | find_objecting(session, contacts)
+        unwilling = people_left_alone(session, contacts)
         people = [row for row in found if row.contact_id not in unwilling][-houses:]
         made = []
         for start in range(0, len(people), PER_SHEET):

@@ -32,6 +32,7 @@ from campaigns.rules.states import AttemptState, CampaignAction, MessageState
 from campaigns.sweep import sweep
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user
+from outreach.contacts.phones import find_or_create_phones
 from outreach.core.sentences import word_stored
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
@@ -83,7 +84,7 @@ class World:
             session.add(made)
             session.flush()
             self.list_id = made.id
-        self.keys = AnswerContext(secret_key=self.runtime.settings.secret_key, is_live=False)
+        self.keys = AnswerContext.of(self.runtime.settings)
 
     def add_officer(
         self, session: Session, email: str, role: Role, organisation_id: int | None = None
@@ -108,11 +109,12 @@ class World:
                 Contact(name=f"A Thun {i}", name_key=f"athun{i}", created_at=self.now, updated_at=self.now)
                 for i in range(first, first + count)
             ]
-            phones = [Phone(e164=number(i), created_at=self.now) for i in range(first, first + count)]
-            session.add_all([*people, *phones])
+            session.add_all(people)
+            numbers = [number(i) for i in range(first, first + count)]
+            phones = find_or_create_phones(session, numbers, secret_key=self.keys.secret_key, now=self.now)
             session.flush()
-            for person, phone in zip(people, phones, strict=True):
-                session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=1))
+            for person, e164 in zip(people, numbers, strict=True):
+                session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=1))
                 session.add(Membership(list_id=self.list_id, contact_id=person.id))
 
     def add_person(self, name: str, *numbers: str) -> int:
@@ -121,13 +123,9 @@ class World:
             person = Contact(name=name, name_key=name.lower(), created_at=self.now, updated_at=self.now)
             session.add(person)
             session.flush()
-            for position, e164 in enumerate(numbers, start=1):
-                phone = session.scalar(select(Phone).where(Phone.e164 == e164))
-                if phone is None:
-                    phone = Phone(e164=e164, created_at=self.now)
-                    session.add(phone)
-                    session.flush()
-                session.add(ContactPhone(contact_id=person.id, phone_id=phone.id, position=position))
+            phones = find_or_create_phones(session, numbers, secret_key=self.keys.secret_key, now=self.now)
+            for position, e164 in enumerate(dict.fromkeys(numbers), start=1):
+                session.add(ContactPhone(contact_id=person.id, phone_id=phones[e164], position=position))
             session.add(Membership(list_id=self.list_id, contact_id=person.id))
             return person.id
 

@@ -31,11 +31,12 @@ from outreach.models.contacts import (
     ContactReference,
     Membership,
     Phone,
-    Suppression,
     Upload,
+    Wish,
 )
 from outreach.rules.errors import NotAllowed
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, LIST, World, number
 
 ADMINISTRATOR = "quantri@loa.example"
@@ -250,7 +251,7 @@ def test_a_reply_that_cannot_be_taken_says_why(system: System, world: World) -> 
     )
     # Who is in no list may opt out nevertheless.
     assert system.call("POST", "/replies", {"phone": number(20), "opt_out": True}).status_code == 201
-    assert count(world, Suppression) == [1]
+    assert count(world, Wish) == [1]
     # To be written to again was asked for before the opt-out.
     earlier = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     assert system.call("POST", "/replies", {"phone": number(11), "opt_out": True}).status_code == 201
@@ -258,7 +259,7 @@ def test_a_reply_that_cannot_be_taken_says_why(system: System, world: World) -> 
         system.call("POST", "/replies", {"phone": number(11), "text": "DK", "at": earlier}).status_code == 201
     )
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Suppression.lifted_at)).all() == [None, None]
+        assert numbers_left_alone(session) == {number(11), number(20)}
 
 
 def share_phone(world: World, code: str, name: str, e164: str) -> None:
@@ -294,7 +295,7 @@ def test_a_reply_to_another_organisations_message_is_not_taken_but_an_opt_out_is
     assert system.get(f"/replies/{stopped['id']}")["campaign"] == 1
     # Of two opt-outs the page of one has the own one.
     page = below.get("/opt-outs?limit=1")
-    assert (len(page["opt_outs"]), page["next"], count(world, Suppression)) == (1, None, [2])
+    assert (len(page["opt_outs"]), page["next"], count(world, Wish)) == (1, None, [2])
 
 
 def test_of_two_people_with_a_number_the_one_of_the_campaigns_lists_is_meant(
@@ -389,7 +390,7 @@ def test_a_sandbox_answers_as_usual_and_keeps_nothing(system: System, world: Wor
         Message,
         Reply,
         Answer,
-        Suppression,
+        Wish,
         Contact,
         Upload,
         Subscription,

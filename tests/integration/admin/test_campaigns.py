@@ -20,12 +20,12 @@ from campaigns.rules.states import CampaignAction, CampaignState, MessageKind
 from campaigns.rules.warnings import CampaignWarning
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.contacts.suppressions import suppress
 from outreach.models.accounts import OrganisationKind, Role
-from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone, SuppressionReason
+from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
 from outreach.rules.sms_template import Template
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import SAMPLE, bring
+from tests.support.wishes import opt_out
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
 TEXT = "[{name} ơi, ]mời ông/bà cài Bluezone: {link} TC thôi nhận tin"
@@ -151,15 +151,7 @@ def test_the_preview_counts_the_audience_and_what_it_costs(client: FlaskClient, 
     world.add_person("Y Không Số")
     world.add_person("Y Thôi", number(900))
     with world.runtime.db.write() as session:
-        phone = session.scalars(select(Phone).where(Phone.e164 == number(900))).one()
-        suppress(
-            session,
-            phone,
-            reason=SuppressionReason.OPT_OUT,
-            source="sms",
-            secret_key=world.runtime.settings.secret_key,
-            now=world.now,
-        )
+        opt_out(world, session, number(900))
     signed_in(client, AUTHOR)
     accented = post(client, "/admin/campaigns/preview", **filled(unaccented="")).text
     assert '<strong class="figure">3</strong>' in accented

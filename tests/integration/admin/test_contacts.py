@@ -458,7 +458,7 @@ def test_whose_wish_to_be_left_alone_it_was_is_said_with_the_number_that_goes(
             phone_id = session.scalars(select(Phone.id).where(Phone.e164 == number(first))).one()
         post(client, f"{path}/suppress", phone=phone_id, reason="opt_out", note="bà xin thôi")
         page = client.get(f"{path}/").text
-        assert "không gửi tin: đã từ chối ở số khác" in page
+        assert "không gửi tin: người này đã từ chối" in page
         assert 'value="person" checked' in page
         post(client, f"{path}/remove-number", phone=phone_id, note="đổi số", who=who)
         page = client.get(f"{path}/").text

@@ -18,10 +18,11 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
-from outreach.models.contacts import Contact, Suppression
+from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 
@@ -83,12 +84,12 @@ def test_a_press_is_taken_back_exactly(world: World, client: FlaskClient, campai
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{help_id}/label", label="opt_out")
     with world.runtime.db.read() as session:
-        assert session.scalar(select(Suppression).where(Suppression.lifted_at.is_(None)))
+        assert numbers_left_alone(session) == {number(0)}
     assert post(client, f"/admin/inbox/{help_id}/undo").status_code == 303
     assert [each.id for each in world.cases()] == [help_id]
     assert stands(world, 0, campaign_id) is Label.NEED_HELP
     with world.runtime.db.read() as session:
-        assert session.scalar(select(Suppression).where(Suppression.lifted_at.is_(None))) is None
+        assert numbers_left_alone(session) == set()
 
 
 def test_a_label_for_a_number_in_no_campaign_says_that_it_counts_for_nobody(

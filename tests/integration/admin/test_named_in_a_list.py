@@ -12,6 +12,7 @@ from sqlalchemy import select
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
 from outreach.accounts.organisations import create_organisation
 from outreach.contacts.contact import (
+    Closing,
     correct_contact,
     find_contact,
     lift_suppression,
@@ -32,7 +33,6 @@ from outreach.models.contacts import (
     ImportIssue,
     ListImport,
     Phone,
-    SuppressionReason,
     Upload,
 )
 from outreach.models.places import Area, AreaLevel
@@ -44,7 +44,7 @@ from tests.support.world import World, number
 
 HEADER = "Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT,Điện thoại thông minh"
 NOSY, THEIR_APPROVER, PROVINCE = "pn@loa.example", "pn-duyet@loa.example", "tinh@loa.example"
-OPT_OUT = SuppressionReason.OPT_OUT
+OPT_OUT = Closing.OPT_OUT
 
 
 @pytest.fixture
@@ -136,6 +136,18 @@ def test_the_page_and_the_directory_show_what_the_file_itself_brought(
     signed_in(client, PROVINCE)
     shown = client.get(pages[0]).text
     assert all(secret in shown for secret in secrets)
+
+
+def test_that_somebody_is_left_alone_is_shown_and_not_how_or_to_whom_they_said_so(
+    client: FlaskClient, world: World, person: int
+) -> None:
+    signed_in(client, PROVINCE)
+    post(client, f"/admin/requests/of/{person}", kind="object", asked_by="chính ông")
+    signed_in(client, NOSY)
+    shown = client.get(f"/admin/people/{person}/").text
+    assert "không gửi tin" in shown
+    assert PROVINCE not in shown
+    assert "yêu cầu về dữ liệu cá nhân" not in shown
 
 
 def test_a_filter_or_a_search_does_not_tell_either(world: World, person: int) -> None:

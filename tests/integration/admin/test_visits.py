@@ -21,9 +21,8 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
-from outreach.contacts.suppressions import has_suppression
 from outreach.models.accounts import AuditEvent, Role
-from outreach.models.contacts import Contact, Suppression, SuppressionReason
+from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import load_areas
 from outreach.rules.errors import WrongState
@@ -31,6 +30,7 @@ from tests.integration.campaigns.test_answer_totals import recipients, says
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import AUTHOR, LIST, World, number
 
 # 0 and 1 live in village 3, as "Thôn 3" and "thôn 3"; 2 and 3 in village 4; 4 has no phone.
@@ -180,18 +180,16 @@ def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(
     world: World, client: FlaskClient, campaign: int
 ) -> None:
     show = make(client, campaign)
-    with world.runtime.db.read() as session:
-        phone = session.scalars(select(Recipient.phone_id).order_by(Recipient.id)).first()
-    assert phone
     post(client, f"{show}enter", k1="6", k3="6")
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Suppression.reason)).all() == [SuppressionReason.OPT_OUT]
+        left_alone = numbers_left_alone(session)
+    assert len(left_alone) == 1
     # Neither is on another sheet, though one has no phone to be suppressed; the third is.
     assert "Đã lập" in client.get(make(client, campaign, again="1")).text
     assert 'name="k2"' not in client.get("/admin/rounds/2/").text
     post(client, f"{show}undo")
     with world.runtime.db.read() as session:
-        assert not has_suppression(session, phone, SuppressionReason.OPT_OUT)
+        assert numbers_left_alone(session) == set()
     post(client, f"{show}enter", k1="2")
     says(world, recipients(world)[0], Label.INSTALLED, days=1)
     post(client, f"{show}undo")
@@ -225,7 +223,7 @@ def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_vi
     post(client, f"{show}undo")
     assert [label for label, stands in answers(world) if stands] == ["installed", "not_yet"]
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Suppression.lifted_at)).one()
+        assert numbers_left_alone(session) == set()
     # What is said at a later visit counts.
     post(client, f"{show}enter", k1="3")
     assert answers(world)[-1] == ("no_smartphone", True)

@@ -30,10 +30,10 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.web import page_lookups
 from campaigns.web.answer_page import SENT
 from campaigns.web.page_lookups import MOST, WINDOW_S
-from outreach.contacts.suppressions import has_suppression
+from outreach.contacts.wishes import is_left_alone
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
-from outreach.models.contacts import Phone, SuppressionReason
+from outreach.models.contacts import Phone
 from tests.support.servers import both_databases
 from tests.support.world import World, number
 
@@ -99,7 +99,7 @@ def answers(world: World) -> list[Label]:
 
 def may_be_written_to(world: World, recipient: Recipient) -> bool:
     with world.runtime.db.read() as session:
-        return not has_suppression(session, recipient.phone_id or 0, SuppressionReason.OPT_OUT)
+        return not is_left_alone(session, recipient.phone_id or 0, contact_id=recipient.contact_id)
 
 
 def test_looking_changes_nothing(client: FlaskClient, world: World, campaign: int) -> None:

@@ -23,8 +23,8 @@ from campaigns.privacy.requests import record_request
 from campaigns.replies.record_answer import record_answer, undo_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignAction
-from outreach.contacts.contact import suppress_number
-from outreach.models.contacts import Contact, SuppressionReason
+from outreach.contacts.contact import Closing, suppress_number
+from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import WrongState
 from tests.support.processes import ROOT
@@ -128,7 +128,7 @@ def _suppress(world: World, recipient_id: int) -> None:
             session,
             recipient.contact_id,
             recipient.phone_id,
-            reason=SuppressionReason.OPT_OUT,
+            reason=Closing.OPT_OUT,
             note="gọi điện xin thôi",
             secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),

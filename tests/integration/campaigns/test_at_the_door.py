@@ -17,20 +17,21 @@ from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.requests import record_request
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.assignments import assign_sheet
-from campaigns.visits.candidates import find_opted_out
 from campaigns.visits.results import enter_results, undo_entry
 from campaigns.visits.sheets import create_sheet
 from outreach.contacts.phones import add_number
+from outreach.contacts.wishes import people_left_alone
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, IssueStatus
 from outreach.imports.store_rows import ImportCounts
 from outreach.imports.undo_import import undo_import_rows
-from outreach.models.contacts import Contact, ImportIssue, ListImport, Membership, Suppression
+from outreach.models.contacts import Contact, ImportIssue, ListImport, Membership
 from outreach.places.areas import load_areas
 from tests.integration.campaigns.test_visit_phones import VisitPhone
 from tests.support.admin_client import signed_in
 from tests.support.lists import UNITS, bring, count, local, people, write
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 NAME = "Y Blốc Kđăm"
@@ -196,7 +197,8 @@ def test_they_are_visited_and_counted_and_never_written_to(
             now=office.now,
         )
     assert at_the_door(office) == ["Y Rơ"]
-    assert count(office, Suppression) == 1
+    with office.runtime.db.read() as session:
+        assert numbers_left_alone(session) == {number(6)}
     later = office.launch(lists=["Hội viên"])
     office.send()
     assert {*office.sent_to()} - {number(900)} == {number(1), number(5)}
@@ -240,7 +242,7 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: Wo
         user = office.user(AUTHOR)
         enter_results(office.runtime, sheet, {1: outcome}, user=user, keys=office.keys, now=office.now)
         with office.runtime.db.read() as session:
-            return session.scalars(select(Contact.opted_out_at)).one() is not None
+            return person_id(office) in people_left_alone(session, [person_id(office)])
 
     enter(first, VisitOutcome.INSTALLED)
     enter(second, VisitOutcome.ABSENT)
@@ -250,7 +252,7 @@ def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: Wo
     assert enter(second, None), "it was said twice and is taken back once"
     with office.runtime.db.write() as session:
         session.execute(update(VisitLine).values(contact_id=None))  # as after the time of health answers
-        assert find_opted_out(session, [person_id(office)]) == {person_id(office)}
+        assert people_left_alone(session, [person_id(office)]) == {person_id(office)}
     assert not enter(first, None)
 
 

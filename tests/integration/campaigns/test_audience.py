@@ -28,7 +28,9 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
+from outreach.contacts.contact import Closing
 from outreach.contacts.suppressions import hash_number
+from outreach.contacts.wishes import take_back
 from outreach.imports.change_list import remove_list
 from outreach.models.accounts import OrganisationKind
 from outreach.models.contacts import (
@@ -40,17 +42,20 @@ from outreach.models.contacts import (
     Phone,
     Suppression,
     SuppressionReason,
+    Wish,
 )
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadCampaign, WrongState
+from outreach.rules.wishes import WishSource
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.wishes import opt_out
 from tests.support.world import AUTHOR, LIST, TEXT, World, number
 
 pytestmark = both_databases
 
 TOWN, COMMUNE, FAR = "608", "23281", "23425"
-OUT, WRONG, CALL = SuppressionReason.OPT_OUT, SuppressionReason.WRONG_NUMBER, SuppressionReason.DO_NOT_CALL
+OUT, WRONG, CALL = Closing.OPT_OUT, Closing.WRONG_NUMBER, Closing.DO_NOT_CALL
 E = Exclusion
 
 
@@ -70,16 +75,22 @@ def places(world: World) -> World:
     return world
 
 
-def suppress(world: World, e164: str, *reasons: SuppressionReason, lifted: bool = False) -> None:
+def close_number(world: World, e164: str, *reasons: Closing, lifted: bool = False) -> None:
     with world.runtime.db.write() as session:
         phone = session.scalar(select(Phone).where(Phone.e164 == e164))
         assert phone is not None
         for reason in reasons:
+            if reason is OUT:
+                wish = opt_out(world, session, e164)
+                again = {"source": WishSource.SMS, "said_at": world.now, "now": world.now}
+                if lifted:
+                    take_back(session, Wish.id == wish.id, **again)
+                continue
             session.add(
                 Suppression(
                     number_hash=hash_number(e164, secret_key=world.keys.secret_key),
                     phone_id=phone.id,
-                    reason=reason,
+                    reason=SuppressionReason(reason),
                     source="import",
                     created_at=world.now,
                     lifted_at=world.now if lifted else None,
@@ -192,8 +203,8 @@ def test_everybody_is_written_to_or_excluded_for_one_reason(places: World) -> No
     for person in PEOPLE:
         add(places, person.name, *map(number, person.phones), area=person.area)
     for index, reasons in BLOCKED.items():
-        suppress(places, number(index), *reasons)
-    suppress(places, number(40), OUT, WRONG, CALL, lifted=True)
+        close_number(places, number(index), *reasons)
+    close_number(places, number(40), OUT, WRONG, CALL, lifted=True)
     foreseen = foresee(places, places.draft(areas=[TOWN]))
     campaign = places.launch(areas=[TOWN])
 
@@ -413,7 +424,7 @@ def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places: World)
         session.flush()
         for phone in phones:
             for reason in SuppressionReason:
-                if dice.random() < 0.1:
+                if dice.random() < 0.35:
                     session.add(
                         Suppression(
                             number_hash=f"{phone.id}",
@@ -457,6 +468,9 @@ def test_what_was_counted_is_what_is_frozen_whatever_is_asked_for(places: World)
                         exclusion=Exclusion.SHARED_PHONE,  # so that several of a phone may stand there
                     )
                 )
+            if theirs and dice.random() < 0.1:
+                source = dice.choice([WishSource.SMS, WishSource.OFFICER])
+                opt_out(places, session, theirs[-1].e164, person.id, source=source)
     seen = Counter[Exclusion]()
     for wanted in WANTED:
         campaign_id = places.draft(**{"lists": [], **wanted})

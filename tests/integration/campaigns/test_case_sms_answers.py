@@ -17,12 +17,13 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState, SkipReason
 from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import OrganisationKind, Role
-from outreach.models.contacts import Suppression
 from outreach.rules.errors import BadInput, BadTemplate, NotFound, WrongState
+from outreach.rules.wishes import WishSource
 from tests.integration.campaigns.test_cases import case, do, press
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone, opt_out
 from tests.support.world import AUTHOR, World, number
 
 TEXT = "Can bo se goi lai trong ngay."
@@ -137,6 +138,17 @@ def test_who_opted_out_is_not_written_to_before_or_after(world: World) -> None:
         answer(world, case_id, "Xin loi.")
 
 
+def test_an_officer_is_told_that_who_asks_from_another_number_than_they_opted_out_on_gets_no_answer(
+    world: World,
+) -> None:
+    case_id = asked(world)
+    contact_id = world.recipient(number(0), 1).contact_id or 0
+    with world.runtime.db.write() as session:
+        opt_out(world, session, None, contact_id, source=WishSource.DOOR)
+    with pytest.raises(WrongState, match="number_takes_no_messages"):
+        answer(world, case_id)
+
+
 def test_the_cap_holds_for_answers(world: World) -> None:
     case_id = asked(world, cap_per_day=1)
     answer(world, case_id)
@@ -173,14 +185,7 @@ def test_an_opt_out_label_taken_back_before_its_confirmation_left_sends_nothing(
     world.send()
     assert world.sent_to() == [number(0)]
     with world.runtime.db.read() as session:
-        assert (
-            len(
-                session.scalars(
-                    select(Suppression).where(Suppression.lifted_at.is_(None)).order_by(Suppression.id)
-                ).all()
-            )
-            == 1
-        )
+        assert numbers_left_alone(session) == {number(0)}
 
 
 def test_a_finished_call_does_not_touch_an_answer_sent_before(world: World) -> None:

@@ -36,6 +36,7 @@ from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import AUTHOR, World, number
 
 COLLEAGUE = "dongnghiep@loa.example"
@@ -83,7 +84,9 @@ def stopped(world: World) -> dict[str, str]:
             .join(Suppression, Suppression.phone_id == Phone.id)
             .where(Suppression.lifted_at.is_(None))
         )
-        return {e164: reason.value for e164, reason in found}
+        return {e164: reason.value for e164, reason in found} | dict.fromkeys(
+            numbers_left_alone(session), "opt_out"
+        )
 
 
 def kinds(world: World) -> list[CaseKind]:

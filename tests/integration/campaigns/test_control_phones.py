@@ -26,12 +26,12 @@ from campaigns.models.messages import Outbox
 from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.links import FIRST_CONTROL_COPY, LinkCipher
 from campaigns.rules.states import CampaignAction, MessageState
-from outreach.contacts.suppressions import suppress
 from outreach.models.accounts import Role
-from outreach.models.contacts import Phone, SuppressionReason
+from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
 from outreach.rules.operators import Operator
 from tests.support.servers import both_databases
+from tests.support.wishes import opt_out
 from tests.support.world import AUTHOR, World, number
 
 ADMINISTRATOR = "quantri@loa.example"
@@ -152,14 +152,7 @@ def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world: World) -> No
         phone = Phone(e164=second.e164, created_at=world.now)
         session.add(phone)
         session.flush()
-        suppress(
-            session,
-            phone,
-            reason=SuppressionReason.OPT_OUT,
-            source="sms",
-            secret_key=world.runtime.settings.secret_key,
-            now=datetime.now(UTC),
-        )
+        opt_out(world, session, second.e164)
     user = world.user(ADMINISTRATOR)
     remove_control_phone(world.runtime, first.id, user=user, now=datetime.now(UTC))
     with pytest.raises(NotFound):

@@ -26,7 +26,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, MessageKind, MessageState
-from outreach.contacts.contact import suppress_number
+from outreach.contacts.contact import Closing, suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
 from outreach.models.contacts import (
@@ -35,13 +35,14 @@ from outreach.models.contacts import (
     ImportIssue,
     KeptValue,
     Phone,
-    Suppression,
-    SuppressionReason,
+    WishNumber,
+    WishPerson,
 )
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import ERASED
 from tests.support.lists import bring, count, local, people, write
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 NAME = "Y Blốc Kđăm"
@@ -144,7 +145,7 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
             session,
             person,
             phone,
-            reason=SuppressionReason.OPT_OUT,
+            reason=Closing.OPT_OUT,
             note=f"{NAME} gọi điện",
             secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),
@@ -161,7 +162,8 @@ def test_nothing_of_them_is_left_and_no_figure_changes(world: World, person: int
     assert SHARED in after
     assert world.status(campaign) == before
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Suppression.phone_id)).all() == [None]
+        assert session.scalars(select(WishNumber.phone_id)).all() == [None]
+        assert session.scalars(select(WishPerson.contact_id)).all() == []
         assert find_differences(session)[1] == []
 
 
@@ -263,7 +265,7 @@ def test_a_list_that_has_them_again_is_asked_about(world: World, person: int, tm
             session,
             person,
             phone,
-            reason=SuppressionReason.OPT_OUT,
+            reason=Closing.OPT_OUT,
             note="xin thôi",
             secret_key=world.keys.secret_key,
             user=world.user(AUTHOR),
@@ -291,8 +293,7 @@ def test_a_list_that_has_them_again_is_asked_about(world: World, person: int, tm
         issue = session.get_one(ImportIssue, dropped)
         assert issue.cells == {}
         # The wish to be left alone has outlived them.
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
-        assert session.scalars(select(Suppression.phone_id)).all() == [phone]
+        assert numbers_left_alone(session) == {OWN}
     assert bring(world, again, "Danh sách mới").unchanged == 3
     with world.runtime.db.read() as session:
         kept = [issue.cells for issue in session.scalars(select(ImportIssue)) if issue.decision == "dropped"]
@@ -342,11 +343,7 @@ def test_who_opted_out_and_was_erased_may_write_again(world: World, campaign: in
     forget(world, ask(world, person))
     world.reply(OWN, "TC", gateway_id="SM4")
     with world.runtime.db.read() as session:
-        held = session.scalars(
-            select(Suppression).where(Suppression.lifted_at.is_(None)).order_by(Suppression.id)
-        ).all()
-        assert [each.reason for each in held] == [SuppressionReason.OPT_OUT]
-        assert held[0].phone_id == session.scalars(select(Phone.id).where(Phone.e164 == OWN)).one()
+        assert numbers_left_alone(session) == {OWN}
 
 
 def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, person: int) -> None:

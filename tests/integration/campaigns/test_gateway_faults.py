@@ -15,8 +15,9 @@ from campaigns.delivery.gateway_faults import read_fault
 from campaigns.models.messages import Attempt
 from campaigns.rules.delivery import MOST_FAULTS, MOST_FIRST_REFUSALS
 from campaigns.rules.states import CampaignAction
+from outreach.core.db import count_rows
 from outreach.core.settings import Settings
-from outreach.models.contacts import Suppression
+from outreach.models.contacts import Suppression, Wish
 from outreach.rules.gateway import Accepted, OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
 from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE
@@ -67,8 +68,7 @@ def test_sending_stops_at_the_twentieth_and_goes_on_when_it_works_again(
     assert messages["unknown"] <= 2 * (MOST_FAULTS + IN_FLIGHT) + 6
     assert messages == {"queued": PEOPLE - messages["unknown"], "unknown": messages["unknown"]}
     assert read_fault(world.runtime.redis, world.runtime.settings.twilio_account_sid)
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(Suppression)) == 0
+    assert suppressed(world) == 0
     page = signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign}/").text
     assert "Đã ngừng gửi vì nhà cung cấp tin nhắn có sự cố" in page
     assert reason in page
@@ -88,7 +88,7 @@ def rejected(world: World) -> int:
 
 def suppressed(world: World) -> int:
     with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(Suppression)) or 0
+        return count_rows(session, Suppression) + count_rows(session, Wish)
 
 
 @pytest.mark.parametrize("code", [21211, 20001])

@@ -12,17 +12,17 @@ from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Answer, AnswerSource, Case, InstallReport, Reply
-from campaigns.planning.drives import opted_out_of_drives
 from campaigns.privacy.health_answers import count_people, drives_due, separate_health_answers
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.record_answer import record_answer
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
-from outreach.contacts.suppressions import has_suppression
 from outreach.models.accounts import AuditEvent
-from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionReason
+from outreach.models.contacts import Contact, ContactPhone, Wish
 from outreach.rules.keys import Purpose
+from outreach.rules.wishes import drive_scope
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import World, number
 
 DAYS = 30
@@ -98,10 +98,8 @@ def test_after_its_time_an_answer_about_health_leads_to_nobody(world: World) -> 
             "over a drive a number counts once, as before"
         )
         assert session.scalar(select(func.count()).select_from(Contact)) == 4
-        stopped = session.scalars(select(Phone).where(Phone.e164 == number(2))).one()
-        assert has_suppression(session, stopped.id, SuppressionReason.OPT_OUT), (
-            "an opt-out is not about health"
-        )
+        assert numbers_left_alone(session) == {number(2)}, "an opt-out is not about health"
+        assert session.scalars(select(Wish.evidence)).all() == [""]
         entry = session.scalars(
             select(AuditEvent).where(AuditEvent.action == "retention.separate_health")
         ).one()
@@ -129,11 +127,9 @@ def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world: World) -> 
         )
     separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
     with world.runtime.db.read() as session:
-        assert (drive, phone_id) in opted_out_of_drives(session, {drive}, phones={phone_id}, contacts=set())[
-            0
-        ]
-        led = select(Answer.recipient_id).where(Answer.phone_id == phone_id)
-        assert session.scalars(led).all() == [None]
+        assert numbers_left_alone(session, scopes=[drive_scope(drive)]) == {number(0)}
+        assert not session.scalars(select(Answer.id).where(Answer.phone_id == phone_id)).all()
+        assert session.scalars(select(Wish.evidence)).all() == [""]
 
 
 def test_people_whose_answers_went_early_are_removed_with_the_others(world: World) -> None:
@@ -174,5 +170,4 @@ def test_an_old_link_takes_no_opt_out_that_would_not_hold(world: World, client: 
     assert "/hoi" in answer.text, "where it can be said"
     world.reply(number(0), "TC", gateway_id="SM9")
     with world.runtime.db.read() as session:
-        phone = session.scalars(select(Phone).where(Phone.e164 == number(0))).one()
-        assert has_suppression(session, phone.id, SuppressionReason.OPT_OUT)
+        assert numbers_left_alone(session) == {number(0)}

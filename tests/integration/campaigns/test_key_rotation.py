@@ -24,12 +24,13 @@ from campaigns.planning.drives import drive_for_figures
 from outreach.accounts.invitations import find_invited, link_for
 from outreach.contacts.hash_keys import count_hashes
 from outreach.contacts.phones import find_or_create_phones
-from outreach.contacts.suppressions import has_suppression, suppress
+from outreach.contacts.wishes import is_left_alone, record_wish
 from outreach.core.settings import Settings
 from outreach.imports.erasures import record_erasure
 from outreach.models.accounts import Organisation
-from outreach.models.contacts import Contact, Phone, SuppressionReason
+from outreach.models.contacts import Contact, Phone
 from outreach.rules.keys import Purpose, key_id, split_keys
+from outreach.rules.wishes import WishSource
 from tests.support.admin_client import post, signed_in, token
 from tests.support.processes import environment_of
 from tests.support.servers import both_databases
@@ -52,9 +53,8 @@ def erase_after_opt_out(world: World, e164: str) -> None:
         phone = session.get_one(
             Phone, find_or_create_phones(session, [e164], secret_key=key, now=world.now)[e164]
         )
-        suppress(
-            session, phone, reason=SuppressionReason.OPT_OUT, source="page", secret_key=key, now=world.now
-        )
+        page = WishSource.PAGE
+        record_wish(session, page, phones=[phone], secret_key=key, said_at=world.now, now=world.now)
         record_erasure(session, Contact(name="Y Hlan"), [(e164, True)], secret_key=key, now=world.now)
         session.flush()
         session.delete(phone)
@@ -151,7 +151,7 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
             )
     with world.runtime.db.read() as session:
         phones = dict(session.execute(select(Phone.e164, Phone.id)).all())
-        assert has_suppression(session, phones[opted_out], SuppressionReason.OPT_OUT)
+        assert is_left_alone(session, phones[opted_out])
         keys = settings.keys_of(Purpose.LINKS)
         assert open_link(session, agency, secret_key=keys, now=world.now)
         assert find_invited(session, invitation, secret_key=keys).email == AUTHOR
@@ -163,7 +163,7 @@ def test_every_link_opens_every_opt_out_holds_sessions_end_and_second_factors_wo
         assert counts[key_id(split_keys(keys)[0])] == 1
         assert counts[key_id(split_keys(keys)[-1])] == 3
         back = find_or_create_phones(session, [ERASED_NUMBER], secret_key=keys, now=world.now)[ERASED_NUMBER]
-        assert has_suppression(session, back, SuppressionReason.OPT_OUT)
+        assert is_left_alone(session, back)
 
     form = {"email": APPROVER, "password": PASSWORD, "csrf_token": token(browser, "/login")}
     for code, is_right in (("000000", False), (codes[0], True)):

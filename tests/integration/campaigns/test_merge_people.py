@@ -21,7 +21,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion
 from outreach.accounts.organisations import create_organisation
 from outreach.contacts.likely_same import read_likely_same
-from outreach.contacts.suppressions import opted_out_contacts
+from outreach.contacts.wishes import people_left_alone
 from outreach.imports.undo_import import undo_import
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import (
@@ -33,12 +33,13 @@ from outreach.models.contacts import (
     Membership,
     PersonMerge,
     Phone,
-    Suppression,
 )
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
+from outreach.rules.wishes import WishSource
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone, opt_out
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 pytestmark = both_databases
@@ -212,7 +213,7 @@ def test_an_opt_out_of_either_stays(world: World, two: tuple[int, int], opted_ou
     assert world.sent_to() == [opted_out]  # that the opt-out was taken, and nothing else
     apart(world, merge_id)
     with world.runtime.db.read() as session:
-        assert opted_out_contacts(session, two) == {two[0 if opted_out == FIRST else 1]}
+        assert people_left_alone(session, two) == {two[0 if opted_out == FIRST else 1]}
 
 
 def test_an_opt_out_while_merged_holds_for_both(world: World, two: tuple[int, int]) -> None:
@@ -220,31 +221,31 @@ def test_an_opt_out_while_merged_holds_for_both(world: World, two: tuple[int, in
     world.reply(FIRST, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
     apart(world, merge_id)
     with world.runtime.db.read() as session:
-        assert opted_out_contacts(session, two) == {*two}
+        assert people_left_alone(session, two) == {*two}
 
 
-def test_who_opts_out_on_a_number_that_the_merge_had_closed_has_done_so(world: World) -> None:
+def test_who_opts_out_when_the_merge_had_them_left_alone_already_has_done_so(world: World) -> None:
     kept, other = world.add_person("A Thun", FIRST), world.add_person("A Thun")
     with world.runtime.db.write() as session:
-        session.get_one(Contact, other).opted_out_at = world.now - timedelta(days=1)
+        opt_out(world, session, None, other, source=WishSource.DOOR, at=world.now - timedelta(days=1))
     merge_id = merge(world, kept, other)
     world.reply(FIRST, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
     apart(world, merge_id)
     with world.runtime.db.read() as session:
-        assert opted_out_contacts(session, [kept]) == {kept}
+        assert people_left_alone(session, [kept, other]) == {kept, other}
 
 
 def test_an_opt_out_at_the_door_closes_the_others_number(world: World) -> None:
     kept, other = world.add_person("A Thun", FIRST), world.add_person("A Thun")
     with world.runtime.db.write() as session:
-        session.get_one(Contact, other).opted_out_at = world.now
+        opt_out(world, session, None, other, source=WishSource.DOOR)
     merge_id = merge(world, kept, other)
     with world.runtime.db.read() as session:
-        assert opted_out_contacts(session, [kept]) == {kept}
+        assert people_left_alone(session, [kept]) == {kept}
     apart(world, merge_id)
     with world.runtime.db.read() as session:
-        assert opted_out_contacts(session, [kept]) == set()
-        assert session.scalar(select(func.count()).where(Suppression.lifted_at.is_(None))) == 0
+        assert people_left_alone(session, [kept, other]) == {other}
+        assert numbers_left_alone(session) == set()
         assert session.get_one(Contact, other).at_the_door
 
 

@@ -38,10 +38,11 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.accounts.users import find_user
 from outreach.contacts.phones import remove_number
-from outreach.models.contacts import Contact, Phone, Suppression
+from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 SURVEY = "Moi ong/ba tra loi. TC de tu choi"
@@ -263,7 +264,7 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
     press(world, first, "opt_out_drive")
     world.reply(number(1), "TC đợt này", gateway_id="SM1")
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Suppression.id)).all() == []
+        assert numbers_left_alone(session) == set()
         texts = session.scalars(select(Message.text).where(Message.kind == MessageKind.CONFIRMATION)).all()
     assert len(texts) == 2
     assert all("khong gui tin ve viec nay" in text and "TC" in text for text in texts)
@@ -280,11 +281,11 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
     assert state_of(world, first, 0) == (Label.OPT_OUT, None)
     assert heading(world) == Label.OPT_OUT
     with world.runtime.db.write() as session:
-        assert session.scalars(select(Suppression.id)).all() != []
+        assert numbers_left_alone(session) == {number(0)}
         recipient = session.merge(world.recipient(number(0), first))
         undo_answer(session, recipient, now=world.now)
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Suppression.id).where(Suppression.lifted_at.is_(None))).all() == []
+        assert numbers_left_alone(session) == set()
         assert not session.scalars(
             select(Answer.id).where(Answer.undone_at.is_(None), Answer.phone_id == 1)
         ).all()

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from campaigns.models.messages import Message
 from campaigns.models.replies import Case, Reply
 from campaigns.web import public_page
-from outreach.contacts.suppressions import has_suppression
-from outreach.models.contacts import Phone, SuppressionReason
+from outreach.models.contacts import Phone
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -37,8 +37,7 @@ def code_sent_to(world: World, e164: str) -> str:
 
 def is_stopped(world: World, e164: str) -> bool:
     with world.runtime.db.read() as session:
-        phone_id = session.scalars(select(Phone.id).where(Phone.e164 == e164)).one()
-        return has_suppression(session, phone_id, SuppressionReason.OPT_OUT)
+        return e164 in numbers_left_alone(session)
 
 
 def test_a_message_is_compared_by_its_words_alone(client: FlaskClient, world: World, campaign: int) -> None:

@@ -14,9 +14,9 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
-from outreach.contacts.suppressions import suppress
-from outreach.models.contacts import Phone, SuppressionReason
+from outreach.rules.wishes import WishSource
 from tests.support.servers import both_databases
+from tests.support.wishes import opt_out
 from tests.support.world import World, number
 
 
@@ -140,10 +140,7 @@ def test_an_undo_that_comes_twice_takes_back_what_the_page_showed_and_no_more(
 
 def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> None:
     with world.runtime.db.write() as session:
-        phone = session.scalar(select(Phone).where(Phone.e164 == number(0)))
-        assert phone is not None
-        reason, key = SuppressionReason.OPT_OUT, world.keys.secret_key
-        suppress(session, phone, reason=reason, source="officer", secret_key=key, now=world.in_hours(-1))
+        opt_out(world, session, number(0), source=WishSource.OFFICER, at=world.in_hours(-1))
     press(world, campaign, "opt_out")
     press(world, campaign, "undo")
     world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")

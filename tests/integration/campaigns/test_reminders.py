@@ -15,12 +15,13 @@ from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import MessageState, SkipReason
 from outreach.accounts.users import find_user
-from outreach.models.contacts import Phone, SuppressionReason
-from tests.integration.campaigns.test_audience import suppress
+from outreach.contacts.contact import Closing
+from outreach.models.contacts import Phone
+from tests.integration.campaigns.test_audience import close_number
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
-CALL = SuppressionReason.DO_NOT_CALL
+CALL = Closing.DO_NOT_CALL
 
 
 def later(world: World, campaign_id: int, **ago: float) -> None:
@@ -165,7 +166,7 @@ def test_a_number_suppressed_before_the_launch_opens_a_step_is_not_written_to(wo
     """Suppressed after the audience was frozen and before the next step: skipped there, still counted."""
     world.add_people(3)
     campaign = world.launch(step=REMINDERS[:1])
-    suppress(world, number(0), CALL)
+    close_number(world, number(0), CALL)
     world.send()
     assert sorted(world.sent_to()) == [number(1), number(2)]
     assert skipped(world, campaign, 1) == {SkipReason.SUPPRESSED: 1}

@@ -14,9 +14,10 @@ from campaigns.privacy.expiry import ExpiryResult, preview_expired, remove_expir
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit
 from outreach.models.accounts import AuditValues
-from outreach.models.contacts import ImportIssue, ListImport, Phone, Suppression
+from outreach.models.contacts import ImportIssue, ListImport, Phone, WishNumber
 from simulator.testing import RunningSimulator
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, World, number
 
 DAYS = 90
@@ -99,7 +100,7 @@ def test_what_strangers_wrote_goes_and_their_opt_out_holds(world: World, simulat
     [case] = world.cases()
     with world.runtime.db.write() as session:
         session.execute(update(Case).where(Case.id == case.id).values(note="Gọi cho bà Thun"))
-        hashed = session.scalars(select(Suppression.number_hash)).one()
+        hashed = session.scalars(select(WishNumber.number_hash)).one()
     now = datetime.now(UTC) + timedelta(days=DAYS)
     assert foreseen(world, now - timedelta(days=1)) == ExpiryResult()
     now += timedelta(minutes=1)
@@ -112,12 +113,12 @@ def test_what_strangers_wrote_goes_and_their_opt_out_holds(world: World, simulat
         assert {(reply.sender, reply.body) for reply in session.scalars(select(Reply))} == {("", "")}
         assert session.scalars(select(Case.note)).all() == [""]
         assert session.scalars(select(Phone.e164)).one().startswith("#")
-        kept = session.scalars(select(Suppression)).one()
-        assert (kept.number_hash, kept.phone_id, kept.lifted_at) == (hashed, None, None)
+        kept = session.scalars(select(WishNumber)).one()
+        assert (kept.number_hash, kept.phone_id) == (hashed, None)
     # It meets the number when it returns.
     world.reply(STRANGER, "TC", gateway_id="SM3", now=now)
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Suppression.phone_id)).one() is not None
+        assert numbers_left_alone(session) == {STRANGER}
 
 
 def test_who_asked_for_what_of_their_data_goes_and_what_was_corrected(world: World) -> None:

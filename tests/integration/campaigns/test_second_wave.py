@@ -28,13 +28,12 @@ from outreach.models.contacts import (
     LegalBasis,
     Membership,
     Phone,
-    Suppression,
-    SuppressionReason,
 )
 from outreach.rules.errors import WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.wishes import opt_out
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 SECOND = "duyet2@loa.example"
@@ -80,11 +79,7 @@ def test_who_joined_gets_the_first_message_once_and_nobody_a_second(world: World
     for name, (phones, _) in JOINED.items():
         world.add_person(name, *map(number, phones))
     with world.runtime.db.write() as session:
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(13))).one()
-        reason = SuppressionReason.OPT_OUT
-        session.add(
-            Suppression(number_hash="x", phone_id=phone, reason=reason, source="sms", created_at=world.now)
-        )
+        opt_out(world, session, number(13))
     assert extend(world, campaign, people=2) == SecondWave(2, has_left=True)
     with pytest.raises(WrongState):
         extend(world, campaign)

@@ -14,8 +14,9 @@ from campaigns.delivery.streams import open_streams, suppressed_attempts
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.models.privacy import PersonRequest, RequestKind
+from campaigns.models.privacy import RequestKind
 from campaigns.planning.preview import segment_price
+from campaigns.privacy.requests import record_request
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
@@ -27,6 +28,7 @@ from outreach.rules.errors import NotAllowed, WrongState
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
+from tests.support.wishes import opt_out
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 SECOND = "duyet2@loa.example"
@@ -41,14 +43,11 @@ def storm(world: World) -> World:
     """Ten people: 1 opted out, 2 is in the do-not-call register, 3 is reported dead, 4 objected to the processing."""
     world.now = NIGHT
     world.add_people(10)
-    author = world.user(AUTHOR).id
     with world.runtime.db.write() as session:
         world.add_officer(session, SECOND, Role.APPROVER)
         for index, reason in (
-            (1, SuppressionReason.OPT_OUT),
             (2, SuppressionReason.DO_NOT_CALL),
             (3, SuppressionReason.WRONG_NUMBER),
-            (4, SuppressionReason.OPT_OUT),
         ):
             phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
             key = world.runtime.settings.secret_key
@@ -56,17 +55,17 @@ def storm(world: World) -> World:
         objector = session.scalars(
             select(ContactPhone.contact_id).join(Phone).where(Phone.e164 == number(4))
         ).one()
-        session.add(
-            PersonRequest(
-                kind=RequestKind.RESTRICT,
-                contact_id=objector,
-                asked_by="A Thun",
-                asked_at=NIGHT,
-                due_at=NIGHT,
-                recorded_by=author,
-                recorded_at=NIGHT,
-            )
+        record_request(
+            session,
+            objector,
+            RequestKind.RESTRICT,
+            asked_by="A Thun",
+            asked_on=None,
+            secret_key=world.keys.secret_key,
+            user=world.user(AUTHOR),
+            now=NIGHT,
         )
+        opt_out(world, session, number(1))
     return world
 
 
@@ -189,10 +188,10 @@ def test_only_the_setting_and_a_legal_basis_let_a_warning_pass_opt_outs_and_neve
             select(Recipient).join(Phone, Phone.id == Recipient.phone_id).where(Phone.e164 == number(7))
         ).one()
         answered.answer = "opt_out"
-        for index, reason in ((7, SuppressionReason.OPT_OUT), (8, SuppressionReason.WRONG_NUMBER)):
-            phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
-            key = storm.runtime.settings.secret_key
-            suppress(session, phone, reason=reason, source="sms", secret_key=key, now=NIGHT)
+        opt_out(storm, session, number(7))
+        dead = session.scalars(select(Phone).where(Phone.e164 == number(8))).one()
+        key, wrong = storm.runtime.settings.secret_key, SuppressionReason.WRONG_NUMBER
+        suppress(session, dead, reason=wrong, source="sms", secret_key=key, now=NIGHT)
     assert claim_at(storm, NIGHT) == [all_but(0, 1, 2, 3, 4, 7, 8)]
     assert [row["recipients"] for row in warned(storm)] == [8]
     assert [row["passed"] for row in warned(storm)] == [2]
@@ -209,16 +208,12 @@ def test_what_was_claimed_is_held_back_for_an_opt_out_on_the_persons_other_numbe
         assert len(attempts) == 2
         assert not suppressed_attempts(session, attempts, passes_opt_outs=False)
         phone = session.scalars(select(Phone).where(Phone.e164 == number(7))).one()
-        key, reasons = (
-            world.runtime.settings.secret_key,
-            (SuppressionReason.WRONG_NUMBER, SuppressionReason.OPT_OUT),
-        )
-        held = []
-        for reason in reasons:
-            suppress(session, phone, reason=reason, source="sms", secret_key=key, now=NIGHT)
-            session.flush()
-            held.append(suppressed_attempts(session, attempts, passes_opt_outs=False))
-    assert held == [set(), {attempts[0]}]
+        key, wrong = world.runtime.settings.secret_key, SuppressionReason.WRONG_NUMBER
+        suppress(session, phone, reason=wrong, source="sms", secret_key=key, now=NIGHT)
+        session.flush()
+        assert suppressed_attempts(session, attempts, passes_opt_outs=False) == set()
+        opt_out(world, session, number(7))
+        assert suppressed_attempts(session, attempts, passes_opt_outs=False) == {attempts[0]}
 
 
 def warned(world: World) -> list[dict[str, int]]:

@@ -19,8 +19,9 @@ from campaigns.rules.states import AttemptState, Exclusion, MessageKind
 from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason
+from outreach.models.contacts import Contact, Phone, Suppression, SuppressionReason, Wish, WishNumber
 from outreach.models.places import Area, AreaLevel
+from outreach.rules.wishes import WishSource
 from tests.support.servers import both_databases
 from tests.support.world import number
 
@@ -130,12 +131,16 @@ def suppression(**changes: Any) -> Suppression:
     return Suppression(
         **{
             "number_hash": "h",
-            "reason": SuppressionReason.OPT_OUT,
+            "reason": SuppressionReason.DO_NOT_CALL,
             "source": "sms",
             "created_at": NOW,
             **changes,
         }
     )
+
+
+def make_wish(**changes: Any) -> Wish:
+    return Wish(**{"source": WishSource.SMS, "said_at": NOW, "learned_at": NOW, **changes})
 
 
 def area(**changes: Any) -> Area:
@@ -155,6 +160,11 @@ TOO_MANY: dict[str, Callable[[Rows], list[Any]]] = {
         r.make_recipient(phone_id=None, contact_id=r.contact.id, exclusion=Exclusion.NO_PHONE),
     ],
     "two active suppressions of a kind": lambda r: [suppression(), suppression()],
+    "a wish that is taken back twice": lambda r: [
+        wish := r.add(make_wish()),
+        make_wish(undoes_id=wish.id),
+        make_wish(undoes_id=wish.id),
+    ],
     "two counted installs": lambda r: [r.make_install(), r.make_install()],
     "two answers from one reply": lambda r: [
         reply := r.make_reply(),
@@ -237,6 +247,8 @@ STRANGE = (
     "UPDATE answers SET label = 'maybe'",
     "UPDATE answers SET source = 'dream'",
     "UPDATE attempts SET state = 'queued'",
+    "UPDATE wishes SET source = 'dream'",
+    "DELETE FROM wishes WHERE undoes_id IS NULL",
     "UPDATE users SET role = 'king'",
     "UPDATE areas SET level = 'planet'",
     "DELETE FROM phones",
@@ -250,6 +262,8 @@ def test_the_database_knows_its_words_and_its_rows(db: Database) -> None:
         rows = Rows(session)
         rows.add(rows.make_attempt(state=AttemptState.UNKNOWN))
         rows.add(area())
+        wish = rows.add(make_wish())
+        rows.add(make_wish(undoes_id=wish.id))
     for statement in STRANGE:
         with db.read() as session:
             try:
@@ -259,18 +273,21 @@ def test_the_database_knows_its_words_and_its_rows(db: Database) -> None:
             pytest.fail(f"the database took {statement}")
 
 
-def test_a_suppression_outlives_the_number_it_is_of(db: Database) -> None:
+def test_suppressions_and_wishes_outlive_the_number_they_are_of(db: Database) -> None:
     with db.write() as session:
         phone = Phone(e164=number(9), created_at=NOW)
         session.add(phone)
         session.flush()
-        session.add(suppression(phone_id=phone.id))
+        session.add_all([suppression(phone_id=phone.id), wish := make_wish()])
+        session.flush()
+        session.add(WishNumber(wish_id=wish.id, number_hash="h", phone_id=phone.id))
         session.flush()
         session.delete(phone)
     with db.read() as session:
         (kept,) = session.query(Suppression).all()
         assert kept.phone_id is None
         assert kept.lifted_at is None
+        assert [(each.number_hash, each.phone_id) for each in session.query(WishNumber)] == [("h", None)]
 
 
 def test_a_moment_without_a_zone_is_refused_and_all_come_back_in_utc(db: Database) -> None:

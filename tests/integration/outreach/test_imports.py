@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from outreach.contacts.suppressions import hash_number
+from outreach.contacts.wishes import take_back
 from outreach.core.spreadsheets import escape_formula
 from outreach.imports import store_rows
 from outreach.imports.issues import export_issues
@@ -23,12 +23,12 @@ from outreach.models.contacts import (
     ListImport,
     Membership,
     Phone,
-    Suppression,
-    SuppressionReason,
+    Wish,
 )
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadList
 from outreach.rules.list_rows import CheckedRow
+from outreach.rules.wishes import WishSource
 from tests.support.lists import (
     EXPECTED,
     GAZETTEER,
@@ -43,6 +43,7 @@ from tests.support.lists import (
     write,
 )
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone, opt_out
 from tests.support.world import World, number
 
 
@@ -220,22 +221,19 @@ def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
 @both_databases
 def test_a_number_that_returns_is_still_not_written_to(office: World, tmp_path: Path) -> None:
     with office.runtime.db.write() as session:
-        for lifted in (office.now, None):
-            session.add(
-                Suppression(
-                    number_hash=hash_number(number(1), secret_key=office.keys.secret_key),
-                    phone_id=None,
-                    reason=SuppressionReason.OPT_OUT,
-                    source="sms",
-                    created_at=office.now,
-                    lifted_at=lifted,
-                )
-            )
+        phone = Phone(e164=number(1), created_at=office.now)
+        session.add(phone)
+        session.flush()
+        for _ in range(2):
+            wish = opt_out(office, session, number(1))
+        session.delete(phone)
+        session.flush()
+        again = {"source": WishSource.SMS, "said_at": office.now, "now": office.now}
+        assert take_back(session, Wish.id == wish.id, **again) == [wish.id]
     file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Thun,,,,{local(2)}")
     bring(office, file)
     with office.runtime.db.read() as session:
-        phone = session.scalar(select(Phone.id).where(Phone.e164 == number(1)))
-        assert set(session.scalars(select(Suppression.phone_id))) == {phone}
+        assert numbers_left_alone(session) == {number(1)}
     campaign = office.launch()
     status = office.status(campaign)
     assert (status["recipients"], status["excluded"]) == (1, {"opted_out": 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -12,10 +13,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Enum, create_engine, inspect, select, text
 
-from campaigns.models.replies import Answer
+from outreach.contacts.wishes import read_left_alone
 from outreach.core import schema
 from outreach.core.db import Base, Database, is_set
 from outreach.core.schema import downgrade, newest, read_revision, require_current, upgrade
+from outreach.models.contacts import Contact, Wish, WishNumber
 from outreach.rules.errors import WrongState
 
 
@@ -117,8 +119,75 @@ def test_a_flag_is_looked_up_by_its_partial_index() -> None:
     """SQLite takes "flag = 1" for another condition than "flag", and reads the whole table."""
     engine = create_engine("sqlite://")
     Base.metadata.create_all(engine)
-    wanted = select(Answer.phone_id).where(Answer.phone_id == 1, is_set(Answer.drive_only))
+    wanted = select(Contact.name_key).where(Contact.name_key == "a", is_set(Contact.at_the_door))
     with engine.connect() as connection:
         statement = wanted.compile(engine, compile_kwargs={"literal_binds": True})
         plan = connection.execute(text(f"EXPLAIN QUERY PLAN {statement}")).all()
-    assert "USING INDEX ix_answers_drive_only" in plan[0].detail
+    assert "USING INDEX ix_contacts_at_the_door" in plan[0].detail
+
+
+# Version 1.1.0's rows of people 1 to 9 with the phones 11 to 19, each of whom asked to be left alone in another way, or not.
+_AT_1_1_0 = """
+INSERT INTO organisations (id, code, name, kind) VALUES (1, 'MTTQ', 'Mặt trận', 'front');
+INSERT INTO users (id, email, role, password_hash, is_active, created_at) VALUES (1, 'a@loa.example', 'staff', '', TRUE, :at);
+INSERT INTO drives (id, kind, name, starts_on, created_at) VALUES (3, 'bluezone', 'Bluezone', '2026-11-01', :at);
+INSERT INTO contacts (id, name, name_key, village, created_at, updated_at) SELECT n, 'Người', 'nguoi', '', :at, :at FROM n;
+UPDATE contacts SET opted_out_at = :at WHERE id = 4;
+INSERT INTO phones (id, e164, created_at) SELECT n + 10, '+8490500000' || n, :at FROM n;
+INSERT INTO contact_phones (contact_id, phone_id, position) SELECT n, n + 10, 1 FROM n WHERE n <> 4;
+INSERT INTO contact_phones (contact_id, phone_id, position) VALUES (1, 21, 2);
+INSERT INTO suppressions (id, number_hash, phone_id, reason, source, note, created_at, lifted_at) VALUES
+    (101, 'h11', 11, 'opt_out', 'sms', '', :at, NULL),
+    (102, 'h12', 12, 'opt_out', 'officer', 'bà xin thôi', :at, NULL),
+    (103, 'h13', 13, 'opt_out', 'page', '', :at, :later),
+    (104, 'gone', NULL, 'opt_out', 'sms', '', :at, NULL),
+    (105, 'h18', 18, 'wrong_number', 'gateway', '', :at, NULL),
+    (106, 'h19', 19, 'opt_out', 'sms', '', :at, NULL);
+INSERT INTO answers (id, campaign_id, phone_id, label, drive_only, source, at) VALUES
+    (1, NULL, 11, 'opt_out', FALSE, 'sms', :at), (2, NULL, 11, 'opt_out', FALSE, 'page', :later);
+INSERT INTO person_requests (id, kind, contact_id, asked_at, due_at, recorded_by, recorded_at)
+    VALUES (1, 'object', 6, :at, :later, 1, :at), (2, 'export', 8, :at, :later, 1, :at);
+INSERT INTO consent_events (id, contact_id, purpose, is_given, "on", evidence, recorded_by, recorded_at) VALUES
+    (1, 7, '', FALSE, '2026-11-01', 'giấy', 1, :at),
+    (2, 8, '', FALSE, '2026-11-01', 'giấy', 1, :at), (3, 8, '', TRUE, '2026-11-02', 'giấy', 1, :later);
+INSERT INTO removed_phones (id, contact_id, phone_id, note, opted_out, removed_by, removed_at) VALUES (1, 9, 11, 'số cũ', TRUE, 1, :at);
+"""
+
+
+def test_who_was_left_alone_in_1_1_0_is_left_alone_after_it(db: Database) -> None:
+    downgrade(db, "0113_recipients_without_keys")
+    at = datetime(2026, 11, 1, 8, tzinfo=UTC)
+    with db.write() as session:
+        if not db.is_postgresql:
+            session.execute(text("PRAGMA defer_foreign_keys = ON"))
+        session.execute(
+            text("INSERT INTO phones (id, e164, created_at) VALUES (21, '+84905000021', :at)"), {"at": at}
+        )
+        numbers = "(SELECT 1 AS n " + " ".join(f"UNION SELECT {n}" for n in range(2, 10)) + ") n"
+        for statement in _AT_1_1_0.strip().split(";\n"):
+            wanted = {
+                name: at + timedelta(days=name == "later")
+                for name in ("at", "later")
+                if f":{name}" in statement
+            }
+            session.execute(text(statement.replace("FROM n", f"FROM {numbers}").rstrip(";")), wanted)
+    upgrade(db)
+    with db.read() as session:
+        people, phones = range(1, 10), [*range(11, 20), 21]
+        found = read_left_alone(session, people=people, numbers=phones)
+        assert {each for each in people if found.stops(each, None)} == {1, 2, 4, 6, 7, 9}
+        assert {each for each in phones if found.stops(None, each)} == {11, 12, 19}
+        assert {each for each in people if found.stops(each, None, passes=True)} == {6, 7}
+        told = session.scalars(
+            select(Wish.id).where(Wish.undoes_id.is_(None), Wish.id < 200).order_by(Wish.id)
+        ).all()
+        assert told[:5] == [101, 102, 103, 104, 106]  # other systems know them by these
+        assert session.scalars(select(WishNumber.number_hash).where(WishNumber.wish_id == 104)).all() == [
+            "gone"
+        ]
+        assert session.scalars(select(Wish.evidence).where(Wish.id == 101)).one() == "answers:1"
+    downgrade(db, "0113_recipients_without_keys")
+    upgrade(db)
+    with db.read() as session:
+        found = read_left_alone(session, people=people, numbers=phones)
+        assert {each for each in phones if found.stops(None, each)} >= {11, 12, 19}

@@ -1,0 +1,131 @@
+"""Messages that acknowledge answers: the confirmation of an opt-out and the thanks for others.
+
+All functions work in the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from campaigns.delivery.outbox import cancel_waiting
+from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message, Outbox
+from campaigns.models.replies import Answer
+from campaigns.rules.content import Content, read_content, render_reply
+from campaigns.rules.delivery import LINK, drops_accents
+from campaigns.rules.own_answers import own_answer
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM, opens_at
+from campaigns.rules.states import MessageKind, MessageState
+from outreach.core.db import is_set
+from outreach.models.contacts import Contact, Phone
+from outreach.rules.languages import VIETNAMESE
+from outreach.rules.segments import measure
+
+# Decree 91/2020: that it was received, when, and from when it holds; no advertising.
+OPT_OUT_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin den so nay nua."
+OPT_OUT_OF_DRIVE_REPLY = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin ve viec nay den so nay nua. Tu choi moi tin: TC"
+
+
+def queue_acknowledgement(
+    session: Session,
+    answer: Answer,
+    phone: Phone,
+    recipient: Recipient | None,
+    *,
+    is_live: bool,
+    now: datetime,
+) -> None:
+    """Queue the message that acknowledges an answer.
+
+    The confirmation of an opt-out leaves at once, the others within the sending hours and once per label.
+    """
+    campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
+    content: Content | None = read_content(campaign.content, phone.language) if campaign else None
+    translated = campaign is not None and phone.language in campaign.content.get("languages", {})
+    language = phone.language if translated and phone.language else VIETNAMESE
+    own = own_answer(content.own_answers, answer.own_answer) if content else None
+    text = (own.reply if own else "") or (content.wording(answer.label).reply if content else "")
+    is_opt_out = answer.label is Label.OPT_OUT
+    if answer.drive_only:
+        text = OPT_OUT_OF_DRIVE_REPLY
+    elif is_opt_out:
+        text = text or OPT_OUT_REPLY
+    elif not text or campaign is None or _is_acknowledged(session, answer):
+        return
+    values = {
+        "name": _name_of(session, recipient),
+        "link": LINK if recipient else "",  # filled in when it is sent: no stored text holds a token
+        "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
+    }
+    text = render_reply(text, values)
+    message = Message(
+        kind=MessageKind.CONFIRMATION if is_opt_out else MessageKind.ACKNOWLEDGEMENT,
+        campaign_id=campaign.id if campaign else None,
+        recipient_id=recipient.id if recipient else None,
+        phone_id=phone.id,
+        answer_id=answer.id,
+        text=measure(text, unaccented=campaign is not None and drops_accents(language, campaign)).text,
+        state=MessageState.QUEUED,
+    )
+    session.add(message)
+    session.flush()
+    hours = campaign_hours(campaign, is_live=is_live) if campaign else None
+    session.add(
+        Outbox(
+            message_id=message.id,
+            stream_id=TRANSACTIONAL_STREAM,
+            not_before=now if is_opt_out else opens_at(now, hours),
+        )
+    )
+
+
+def cancel_messages(session: Session, *conditions: ColumnElement[bool]) -> None:
+    """Cancel messages that have not left."""
+    waiting = select(Message.id).where(*conditions, Message.state == MessageState.QUEUED)
+    for message_id in session.scalars(waiting).all():
+        cancel_waiting(session, message_id)
+
+
+def is_confirmed(session: Session, answer: Answer) -> bool:
+    """Return whether an opt-out from as much, everything or this drive, was confirmed to this number within a day."""
+    same: ColumnElement[bool] = Answer.drive_only.is_(False)
+    if answer.drive_only:
+        drive = select(Campaign.drive_id).where(Campaign.id == answer.campaign_id).scalar_subquery()
+        same = or_(
+            and_(same, Answer.undone_at.is_(None)),
+            and_(is_set(Answer.drive_only), Campaign.drive_id == drive),
+        )
+    confirmed = select(Message.id).join(Answer, Answer.id == Message.answer_id)
+    earlier = confirmed.outerjoin(Campaign, Campaign.id == Answer.campaign_id).where(
+        Message.phone_id == answer.phone_id,
+        Message.kind == MessageKind.CONFIRMATION,
+        Message.state != MessageState.CANCELLED,
+        Answer.at > answer.at - timedelta(days=1),
+        same,
+    )
+    return session.execute(earlier).first() is not None
+
+
+def _name_of(session: Session, recipient: Recipient | None) -> str:
+    contact = session.get(Contact, recipient.contact_id) if recipient and recipient.contact_id else None
+    return contact.name if contact else ""
+
+
+def _is_acknowledged(session: Session, answer: Answer) -> bool:
+    """Return whether the same answer of the recipient was acknowledged: stops loops between machines."""
+    earlier = (
+        select(Message.id)
+        .join(Answer, Answer.id == Message.answer_id)
+        .where(
+            Message.recipient_id == answer.recipient_id,
+            Message.state != MessageState.CANCELLED,
+            Answer.label == answer.label,
+            Answer.own_answer.is_not_distinct_from(answer.own_answer),
+        )
+    )
+    return session.execute(earlier).first() is not None

@@ -1,0 +1,418 @@
+"""Ledger of wishes to be left alone: said, taken back, and read for decisions. All functions work in the caller's transaction.
+
+Rows are only added. The rule is `find_wish` of outreach/rules/wishes.py; decisions over many people read the view
+`left_alone`, which says the same. Merging, importing and erasing change who a row's person is, never the wish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    String,
+    any_,
+    cast,
+    column,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    table,
+    union,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, aliased
+
+from outreach.contacts.suppressions import number_hasher
+from outreach.core.bulk import change_rows, values_subquery
+from outreach.models.accounts import User
+from outreach.models.contacts import ContactPhone, Phone, RemovedPhone, Wish, WishNumber, WishPerson
+from outreach.rules.identity import ERASED
+from outreach.rules.keys import key_id, newest_key
+from outreach.rules.wishes import EVERYTHING, NAMES_PERSON, WishSource, covers
+
+LEFT_ALONE = table(
+    "left_alone",
+    column("wish_id", BigInteger),
+    column("scope", String),
+    column("is_firm", Integer),
+    column("phone_id", BigInteger),
+    column("contact_id", BigInteger),
+)
+_AGAIN = aliased(Wish)
+
+
+def standing() -> ColumnElement[bool]:
+    """Return the condition that a row of `Wish` is a wish that nobody has taken back."""
+    return Wish.undoes_id.is_(None) & ~exists(select(literal(1)).where(_AGAIN.undoes_id == Wish.id))
+
+
+def record_wish(
+    session: Session,
+    source: WishSource,
+    *,
+    said_at: datetime,
+    now: datetime,
+    secret_key: str = "",
+    phones: Collection[Phone] = (),
+    people: Iterable[int | None] = (),
+    scope: str = EVERYTHING,
+    evidence: str = "",
+    note: str = "",
+    recorded_by: int | None = None,
+) -> Wish:
+    """Add a wish of these people, said from or about these numbers, whose rows must be locked.
+
+    Erased numbers are left out. `secret_key` is that of hashes of numbers, needed where there are any.
+    """
+    wish = Wish(
+        source=source,
+        scope=scope,
+        evidence=evidence,
+        note=note,
+        said_at=said_at,
+        learned_at=now,
+        recorded_by=recorded_by,
+    )
+    session.add(wish)
+    session.flush()
+    session.add_all(WishPerson(wish_id=wish.id, contact_id=each) for each in {*people} - {None})
+    _add_numbers(session, [wish.id], phones, secret_key=secret_key)
+    session.flush()
+    return wish
+
+
+def _add_numbers(
+    session: Session, wishes: Collection[int], phones: Collection[Phone], *, secret_key: str
+) -> None:
+    """Let these wishes be about these numbers as well."""
+    if not phones:
+        return
+    hashed, key = number_hasher(secret_key), key_id(newest_key(secret_key))
+    of_number = {hashed(each.e164): each.id for each in phones if not each.e164.startswith(ERASED)}
+    # Also under a former key: of a wish and a phone there is one row.
+    rows = select(WishNumber.wish_id, WishNumber.phone_id).where(WishNumber.wish_id.in_(wishes))
+    present = set(session.execute(rows).tuples())
+    session.add_all(
+        WishNumber(wish_id=wish_id, number_hash=number, key_id=key, phone_id=phone_id)
+        for wish_id in wishes
+        for number, phone_id in of_number.items()
+        if (wish_id, phone_id) not in present
+    )
+
+
+def take_back(
+    session: Session,
+    *conditions: ColumnElement[bool],
+    source: WishSource,
+    said_at: datetime,
+    now: datetime,
+    evidence: str = "",
+    note: str = "",
+    recorded_by: int | None = None,
+) -> list[int]:
+    """Take back the wishes in force that meet these conditions, each by a row that names it. Returns their ids."""
+    ids = list(session.scalars(select(Wish.id).where(standing(), *conditions).order_by(Wish.id)))
+    session.add_all(
+        Wish(
+            undoes_id=wish_id,
+            source=source,
+            evidence=evidence,
+            note=note,
+            said_at=said_at,
+            learned_at=now,
+            recorded_by=recorded_by,
+        )
+        for wish_id in ids
+    )
+    session.flush()
+    return ids
+
+
+def of_number(phone_id: int) -> ColumnElement[bool]:
+    """Return the condition that a wish is about a number."""
+    return Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id == phone_id))
+
+
+def said_from(session: Session, phone_id: int) -> ColumnElement[bool]:
+    """Return the condition that a wish is about a number, or about another of the one person whom alone both belong to."""
+    holders = session.scalars(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id)).all()
+    if len(holders) != 1:
+        return of_number(phone_id)
+    other = aliased(ContactPhone)
+    is_shared = exists().where(other.phone_id == ContactPhone.phone_id, other.contact_id != holders[0])
+    own = select(ContactPhone.phone_id).where(ContactPhone.contact_id == holders[0], ~is_shared)
+    return Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(own)))
+
+
+def of_person(contact_id: int) -> ColumnElement[bool]:
+    """Return the condition that a wish is a person's."""
+    return Wish.id.in_(select(WishPerson.wish_id).where(WishPerson.contact_id == contact_id))
+
+
+def among(session: Session, of: ColumnElement[int], ids: Collection[int]) -> ColumnElement[bool]:
+    """Return the condition that a column of `LEFT_ALONE` is one of these ids.
+
+    As an array on PostgreSQL, which then reads each part of the view by its index; a subquery would have it read all of it.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        return of == any_(cast(literal("{" + ",".join(map(str, ids)) + "}", String), ARRAY(BigInteger)))
+    return of.in_(values_subquery(session, ids, BigInteger))
+
+
+def scopes_in_use(session: Session, scopes: Collection[str]) -> tuple[str, ...]:
+    """Return those of these scopes that anybody has named: most campaigns then count alike."""
+    named = session.scalars(select(Wish.scope).where(Wish.scope.in_(scopes)).distinct())
+    return tuple(sorted({EVERYTHING, *named}))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """Who of some people and numbers is left alone: by id, the scope of each wish and whether it is firm."""
+
+    people: dict[int, set[tuple[str, bool]]]
+    numbers: dict[int, set[tuple[str, bool]]]
+
+    def stops(
+        self,
+        contact_id: int | None,
+        phone_id: int | None,
+        *,
+        scopes: Collection[str] = (EVERYTHING,),
+        passes: bool = False,
+    ) -> bool:
+        """Return whether a message to a person at a number must not go, as `find_wish` does."""
+        wishes = (*self.people.get(contact_id or 0, ()), *self.numbers.get(phone_id or 0, ()))
+        return any(covers(scope, is_firm, scopes=scopes, passes=passes) for scope, is_firm in wishes)
+
+
+def read_left_alone(
+    session: Session, *, people: Collection[int] = (), numbers: Collection[int] = ()
+) -> LeftAlone:
+    """Return who of these people, and which of these numbers by their phones' ids, is left alone."""
+    found = LeftAlone({}, {})
+    for of, ids, by_id in (
+        (LEFT_ALONE.c.contact_id, people, found.people),
+        (LEFT_ALONE.c.phone_id, numbers, found.numbers),
+    ):
+        if ids:
+            query = select(of, LEFT_ALONE.c.scope, LEFT_ALONE.c.is_firm).where(among(session, of, ids))
+            for each, scope, is_firm in session.execute(query):
+                by_id.setdefault(each, set()).add((scope, bool(is_firm)))
+    return found
+
+
+def people_left_alone(
+    session: Session,
+    people: Collection[int],
+    *,
+    scopes: Collection[str] = (EVERYTHING,),
+    passes: bool = False,
+) -> set[int]:
+    """Return those of these people who are left alone in one of these scopes; with `passes` only whom no warning passes."""
+    found = read_left_alone(session, people=people)
+    return {each for each in found.people if found.stops(each, None, scopes=scopes, passes=passes)}
+
+
+def is_left_alone(
+    session: Session, phone_id: int, *, contact_id: int | None = None, scopes: Collection[str] = (EVERYTHING,)
+) -> bool:
+    """Return whether a number, or the person it is written for, is left alone."""
+    found = read_left_alone(session, numbers=[phone_id], people=[contact_id] if contact_id else [])
+    return found.stops(contact_id, phone_id, scopes=scopes)
+
+
+def keep_holders(session: Session, links: Collection[tuple[int, int]]) -> None:
+    """Make wishes said from numbers those of the people who had them, before these links (contact id, phone id) end.
+
+    So they hold for the people's other numbers, whichever they get.
+    """
+    phones = {phone_id for _person, phone_id in links}
+    if not phones:
+        return
+    said = select(WishNumber.wish_id, WishNumber.phone_id).join(Wish, Wish.id == WishNumber.wish_id)
+    of_phones = WishNumber.phone_id.in_(values_subquery(session, phones, BigInteger))
+    wishes: dict[int | None, list[int]] = {}
+    for wish_id, phone_id in session.execute(
+        said.where(of_phones, Wish.source.not_in(NAMES_PERSON), standing())
+    ):
+        wishes.setdefault(phone_id, []).append(wish_id)
+    _add_people(
+        session, {(wish_id, person) for person, phone_id in links for wish_id in wishes.get(phone_id, ())}
+    )
+
+
+def disown_wishes(session: Session, contact_id: int, phone_id: int) -> None:
+    """Let wishes said from a number not be this person's: somebody else said them, who has the number.
+
+    So an officer may have been called from it, too. By other ways the person is known.
+    """
+    said = select(WishNumber.wish_id).join(Wish, Wish.id == WishNumber.wish_id)
+    is_theirs = Wish.source.in_(NAMES_PERSON - {WishSource.OFFICER})
+    said = said.where(WishNumber.phone_id == phone_id, ~is_theirs)
+    change_rows(
+        session,
+        delete(WishPerson).where(WishPerson.contact_id == contact_id, WishPerson.wish_id.in_(said)),
+    )
+
+
+def _add_people(session: Session, rows: Collection[tuple[int, int]]) -> None:
+    """Let wishes be those of these people as well: pairs of the wish's id and the person's."""
+    if not rows:
+        return
+    present = set(
+        session.execute(
+            select(WishPerson.wish_id, WishPerson.contact_id).where(
+                WishPerson.wish_id.in_(values_subquery(session, {wish_id for wish_id, _ in rows}, BigInteger))
+            )
+        ).all()
+    )
+    missing = sorted({*rows} - present)
+    if missing:
+        session.execute(
+            insert(WishPerson), [{"wish_id": wish_id, "contact_id": person} for wish_id, person in missing]
+        )
+
+
+def share_wishes_since(session: Session, people: Collection[int], *, since: datetime) -> None:
+    """Make what one of these people asked for after a moment the wish of all of them: they were one person then."""
+    wishes = select(LEFT_ALONE.c.wish_id).where(among(session, LEFT_ALONE.c.contact_id, people))
+    later = session.scalars(select(Wish.id).where(Wish.id.in_(wishes), Wish.learned_at > since))
+    _add_people(session, {(wish_id, person) for wish_id in later for person in people})
+
+
+def keep_wishes(session: Session, people: Collection[int], *, secret_key: str) -> set[int]:
+    """Keep the wishes of people who are about to be removed by the keyed hashes of the numbers that nobody else has.
+
+    The phones' rows must be locked. Returns those who asked for something and have no such number, or others as well:
+    they must be recognised by their names.
+    """
+    among_people = values_subquery(session, people, BigInteger)
+    theirs = select(LEFT_ALONE.c.contact_id, LEFT_ALONE.c.wish_id).where(
+        among(session, LEFT_ALONE.c.contact_id, people)
+    )
+    wishes: dict[int, set[int]] = {}
+    for contact_id, wish_id in session.execute(theirs):
+        wishes.setdefault(contact_id, set()).add(wish_id)
+    if not wishes:
+        return set()
+    asked_for = values_subquery(session, set().union(*wishes.values()), BigInteger)
+    rehash_numbers(session, WishNumber.wish_id.in_(asked_for), WishNumber.key_id == "", secret_key=secret_key)
+    other = aliased(ContactPhone)
+    elsewhere = exists().where(other.phone_id == Phone.id, other.contact_id.not_in(among_people))
+    by_name = set(wishes)
+    for contact_id, asked in wishes.items():
+        had = union(
+            *(
+                select(links.phone_id).where(links.contact_id == contact_id)
+                for links in (ContactPhone, RemovedPhone)
+            )
+        )
+        phones = session.execute(select(Phone, elsewhere).where(Phone.id.in_(had))).all()
+        own = [phone for phone, is_shared in phones if not is_shared]
+        _add_numbers(session, asked, own, secret_key=secret_key)
+        if own and len(own) == len(phones):
+            by_name.discard(contact_id)
+    session.flush()
+    noted = select(WishPerson.wish_id).where(WishPerson.contact_id.in_(among_people))
+    change_rows(session, update(Wish).where(Wish.id.in_(noted)).values(note=""))
+    return by_name
+
+
+@dataclass(frozen=True, slots=True)
+class WishLine:
+    """Wish as a page shows it: from whom, since when, what took it back. `phones`: ids of the numbers it is about."""
+
+    id: int
+    scope: str
+    source: WishSource
+    evidence: str
+    note: str
+    said_at: datetime
+    by: str
+    is_person: bool
+    phones: frozenset[int | None]
+    ended_at: datetime | None
+    ended_by: str
+    ended_source: str
+    ended_note: str
+
+    @property
+    def leaves_person_alone(self) -> bool:
+        """Return whether it closes all numbers of the person in force, not only the one it is about."""
+        return self.ended_at is None and (self.is_person or self.source not in NAMES_PERSON)
+
+
+def read_wishes(session: Session, contact_id: int, phones: Collection[int]) -> list[WishLine]:
+    """Return the wishes that are or were about a person or their numbers, the latest first.
+
+    Without a scope check: the caller must have found the contact for the user.
+    """
+    named, ended_by = aliased(User), aliased(User)
+    is_person = exists().where(WishPerson.wish_id == Wish.id, WishPerson.contact_id == contact_id)
+    about = exists().where(WishNumber.wish_id == Wish.id, WishNumber.phone_id.in_(phones))
+    rows = session.execute(
+        select(Wish, named, is_person, _AGAIN, ended_by)
+        .outerjoin(named, named.id == Wish.recorded_by)
+        .outerjoin(_AGAIN, _AGAIN.undoes_id == Wish.id)
+        .outerjoin(ended_by, ended_by.id == _AGAIN.recorded_by)
+        .where(Wish.undoes_id.is_(None), or_(is_person, about))
+        .order_by(Wish.id.desc())
+    ).all()
+    numbers: dict[int, set[int | None]] = {}
+    of_wishes = select(WishNumber.wish_id, WishNumber.phone_id).where(
+        WishNumber.wish_id.in_([row[0].id for row in rows])
+    )
+    for wish_id, phone_id in session.execute(of_wishes):
+        if phone_id in phones:
+            numbers.setdefault(wish_id, set()).add(phone_id)
+    return [
+        WishLine(
+            wish.id,
+            wish.scope,
+            wish.source,
+            wish.evidence,
+            wish.note,
+            wish.said_at,
+            (by.name or by.email or "") if by else "",
+            bool(theirs),
+            frozenset(numbers.get(wish.id, ())),
+            again.said_at if again else None,
+            (ender.name or ender.email or "") if ender else "",
+            again.source.value if again else "",
+            again.note if again else "",
+        )
+        for wish, by, theirs, again, ender in rows
+    ]
+
+
+def erase_numbers_of_wishes(session: Session, phones: Collection[int], *, secret_key: str) -> None:
+    """Leave of these numbers the hash alone, and nothing that was noted of what was said."""
+    of_phones = WishNumber.phone_id.in_(values_subquery(session, phones, BigInteger))
+    rehash_numbers(session, of_phones, WishNumber.key_id == "", secret_key=secret_key)
+    noted = select(WishNumber.wish_id).where(of_phones)
+    change_rows(session, update(Wish).where(Wish.id.in_(noted)).values(note=""))
+    change_rows(session, update(WishNumber).where(of_phones).values(phone_id=None))
+
+
+def rehash_numbers(session: Session, *conditions: ColumnElement[bool], secret_key: str) -> int:
+    """Bring the hashes of wishes' numbers that are known under the newest key. Returns how many were changed."""
+    newest, hashed = key_id(newest_key(secret_key)), number_hasher(secret_key)
+    rows = session.execute(
+        select(WishNumber, Phone.e164)
+        .join(Phone, Phone.id == WishNumber.phone_id)
+        .where(WishNumber.key_id != newest, Phone.e164.not_like(f"{ERASED}%"), *conditions)
+        .with_for_update(of=WishNumber)
+    ).all()
+    for row, e164 in rows:
+        row.number_hash, row.key_id = hashed(e164), newest
+    session.flush()
+    return len(rows)

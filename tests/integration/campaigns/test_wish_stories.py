@@ -1,0 +1,659 @@
+"""Stories played at random against one sentence: nobody whose last word was no is written to, nobody else is silenced.
+
+What people said is kept here as they said it, apart from the ledger: who spoke, from which number, and what took it back.
+`LOA_STORIES=20000 pytest tests/integration/campaigns/test_wish_stories.py` plays so many.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import or_, select
+
+from campaigns.answer_totals import find_differences
+from campaigns.cases.merge_people import merge_people, unmerge_people
+from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Message
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import Answer, AnswerPlace
+from campaigns.privacy.consents import ALL_MESSAGES, record_consent
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.requests import record_request
+from campaigns.replies.record_answer import record_officer_answer, record_page_answer, undo_answer_by_id
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import Exclusion, MessageState
+from campaigns.rules.visits import VisitOutcome, VisitReason
+from campaigns.visits.results import record_result, undo_result
+from outreach.contacts.contact import Closing, lift_suppression
+from outreach.contacts.phones import add_number, find_or_create_phones, note_at_the_door, remove_number
+from outreach.contacts.wishes import LEFT_ALONE
+from outreach.models.contacts import Contact, ContactPhone, Membership, Phone, Wish, WishNumber, WishPerson
+from outreach.rules.errors import LoaError
+from outreach.rules.wishes import SaidWish, drive_scope, find_wish, scopes_of
+from tests.support.servers import both_databases
+from tests.support.world import APPROVER, AUTHOR, World, number
+
+STORIES = int(os.environ.get("LOA_STORIES", "40"))
+AT_ONCE = 40  # stories in one database, all written to by the same campaigns
+STEPS = 10
+ANYBODY, NAMED = "anybody", "named"  # whoever has the number may have spoken; it is known who did
+
+
+@dataclass
+class Spoken:
+    """One thing that was said: by these people, about these numbers. `back`: it was taken back."""
+
+    scope: str
+    people: set[int]
+    numbers: set[int]
+    speaker: str
+    at: int
+    answer: int | None = None
+    back: bool = False
+
+
+@dataclass
+class Story:
+    """A household of two or three people with as many numbers, and what its people say. Numbers are ids of phones."""
+
+    world: World
+    rng: random.Random
+    campaign: int
+    drive: int
+    people: dict[int, list[int]]
+    spare: list[str]
+    said: list[Spoken] = field(default_factory=list)
+    merges: list[tuple[int, int, int, list[int], list[int], int]] = field(default_factory=list)
+    visits: list[tuple[VisitResult, int, int, Spoken | None]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    joined: dict[int, int] = field(default_factory=dict)  # who was merged into whom
+    former: dict[int, set[int]] = field(default_factory=dict)  # numbers that were taken from people
+    clock: int = 0
+
+    def play(self) -> None:
+        acts: list[Callable[[], str | None]] = [
+            *[self.stops_by_sms, self.starts_by_sms, self.presses] * 3,
+            *[self.tells_at_the_door, self.tells_by_phone, self.takes_the_visit_back] * 2,
+            *[self.is_merged, self.is_taken_apart] * 2,
+            *[
+                self.gets_a_number,
+                self.loses_a_number,
+                self.consents,
+                self.objects,
+                self.is_opened,
+                self.goes_and_returns,
+            ],
+        ]
+        for _ in range(STEPS):
+            self.clock += 1
+            done = self.rng.choice(acts)()
+            if done:
+                self.log.append(done)
+                self.follow_answers()
+
+    # -- what holds
+
+    def holds(self, said: Spoken, person: int | None, phone: int | None, scopes: set[str]) -> bool:
+        if said.back or said.scope not in scopes:
+            return False
+        if phone in said.numbers or person in map(self.now_is, said.people):
+            return True
+        return said.speaker == ANYBODY and bool(said.numbers & {*self.people.get(person or 0, ())})
+
+    def is_left_alone(self, person: int | None, phone: int | None, scopes: set[str]) -> bool:
+        return any(self.holds(said, person, phone, scopes) for said in self.said)
+
+    def now_is(self, person: int | None) -> int | None:
+        """Return who somebody is since they were merged."""
+        while person in self.joined:
+            person = self.joined[person]
+        return person
+
+    def follow_answers(self) -> None:
+        """What answers say is undone with them, whoever undid them."""
+        with self.world.runtime.db.read() as session:
+            for said in self.said:
+                if said.answer and session.get_one(Answer, said.answer).undone_at:
+                    said.back = True
+
+    def hears(self, before: int, people: set[int], phone: int, speaker: str) -> None:
+        """Keep each opt-out that was recorded since answer `before`."""
+        with self.world.runtime.db.read() as session:
+            rows = session.scalars(
+                select(Answer).where(Answer.id > before, Answer.label == Label.OPT_OUT)
+            ).all()
+            for row in rows:
+                scope = drive_scope(self.drive) if row.drive_only else ""
+                self.said.append(Spoken(scope, set(people), {phone}, speaker, self.clock, row.id))
+
+    def last_answer(self) -> int:
+        with self.world.runtime.db.read() as session:
+            return session.scalar(select(Answer.id).order_by(Answer.id.desc()).limit(1)) or 0
+
+    def recipient_at(self, phone: int) -> Recipient | None:
+        with self.world.runtime.db.read() as session:
+            return session.scalar(
+                select(Recipient).where(
+                    Recipient.campaign_id == self.campaign,
+                    Recipient.phone_id == phone,
+                    or_(Recipient.exclusion.is_(None), Recipient.exclusion == Exclusion.SAME_PERSON),
+                )
+            )
+
+    def phones(self) -> list[int]:
+        return sorted({phone for phones in self.people.values() for phone in phones})
+
+    def holders(self, phone: int) -> list[int]:
+        return [person for person, phones in self.people.items() if phone in phones]
+
+    # -- what people do
+
+    def stops_by_sms(self) -> str | None:
+        if not (phones := self.phones()):
+            return None
+        phone, body = self.rng.choice(phones), self.rng.choice(["TC", "TC", "TC đợt này"])
+        before, recipient = self.last_answer(), self.recipient_at(phone)
+        if body != "TC" and recipient is None:
+            return None
+        reply = self.world.reply(self.e164(phone), body, gateway_id=f"s{self.rng.random()}")
+        assert reply is not None
+        people = {recipient.contact_id} if recipient and recipient.contact_id else set()
+        self.hears(before, people, phone, ANYBODY)
+        scopes = {"", drive_scope(self.drive)} if body != "TC" else {""}
+        assert self.is_left_alone(None, phone, scopes), "an opt-out by SMS was lost"
+        return f"{phone} says {body}"
+
+    def starts_by_sms(self) -> str | None:
+        if not (phones := self.phones()):
+            return None
+        phone = self.rng.choice(phones)
+        who = self.holders(phone)
+        own = {phone}
+        if len(who) == 1:
+            own |= {each for each in self.people[who[0]] if len(self.holders(each)) == 1}
+        self.world.reply(self.e164(phone), "DK", gateway_id=f"s{self.rng.random()}")
+        for said in self.said:
+            if said.speaker == ANYBODY and said.numbers & own:
+                said.back = True
+        return f"{phone} says DK"
+
+    def presses(self) -> str | None:
+        if not (phones := self.phones()):
+            return None
+        phone = self.rng.choice(phones)
+        word = self.rng.choice(
+            ["opt_out", "opt_out", "opt_out_drive", "undo", "undo", "installed", "not_yet"]
+        )
+        recipient = self.recipient_at(phone)
+        if recipient is None or recipient.contact_id is None:
+            return None
+        before = self.last_answer()
+        with self.world.runtime.db.write() as session:
+            record_page_answer(session, recipient.id, word, keys=self.world.keys, now=datetime.now(UTC))
+        self.hears(before, {recipient.contact_id}, phone, ANYBODY)
+        if word.startswith("opt_out"):
+            scopes = {"", drive_scope(self.drive)} if word == "opt_out_drive" else {""}
+            assert self.is_left_alone(recipient.contact_id, phone, scopes), "a press was lost"
+        return f"{phone} presses {word}"
+
+    def tells_by_phone(self) -> str | None:
+        told = [each for each in self.said if each.speaker == NAMED and each.answer and not each.back]
+        if told and self.rng.random() < 0.4:
+            said = self.rng.choice(told)
+            with self.world.runtime.db.write() as session:
+                undo_answer_by_id(session, said.answer or 0, now=datetime.now(UTC), is_mistaken=True)
+            return f"the officer undoes {said.answer}"
+        if not (phones := self.phones()):
+            return None
+        phone = self.rng.choice(phones)
+        recipient = self.recipient_at(phone)
+        if recipient is None or recipient.contact_id is None:
+            return None
+        before = self.last_answer()
+        with self.world.runtime.db.write() as session:
+            found = session.get_one(Recipient, recipient.id)
+            user = self.world.user(AUTHOR)
+            record_officer_answer(
+                session,
+                found,
+                "opt_out",
+                place=AnswerPlace.PHONE,
+                note="",
+                user=user,
+                keys=self.world.keys,
+                now=datetime.now(UTC),
+            )
+        self.hears(before, {recipient.contact_id}, phone, NAMED)
+        assert self.is_left_alone(recipient.contact_id, phone, {""}), "what an officer heard was lost"
+        return f"{recipient.contact_id} tells by phone"
+
+    def tells_at_the_door(self) -> str | None:
+        if not self.people:
+            return None
+        person = self.rng.choice(sorted(self.people))
+        before, now = self.last_answer(), datetime.now(UTC)
+        with self.world.runtime.db.write() as session:
+            recipient = session.scalars(
+                select(Recipient)
+                .where(Recipient.campaign_id == self.campaign, Recipient.contact_id == person)
+                .order_by(Recipient.id)
+            ).first()
+            if recipient is None:
+                return None
+            user = self.world.user(AUTHOR)
+            sheet = VisitSheet(
+                campaign_id=self.campaign,
+                village="",
+                officer="",
+                organisation_id=user.organisation_id,
+                made_by=user.id,
+                made_at=now,
+                list_id=self.world.list_id,
+            )
+            session.add(sheet)
+            session.flush()
+            line = VisitLine(
+                round_id=sheet.id,
+                n=1,
+                contact_id=person,
+                recipient_id=recipient.id,
+                why=VisitReason.NO_ANSWER,
+            )
+            session.add(line)
+            session.flush()
+            result = VisitResult(
+                line_id=line.id, outcome=VisitOutcome.OPT_OUT, entry=1, entered_by=user.id, entered_at=now
+            )
+            session.add(result)
+            record_result(session, result, line, recipient, user=user, keys=self.world.keys, now=now)
+            session.flush()
+            kept = (result, line.id, recipient.id)
+            phone, has_answer = recipient.phone_id, result.answer_id
+        self.hears(before, {person}, phone or 0, NAMED)
+        said = None
+        if (has_answer is None and not self.is_left_alone(person, None, {""})) or (
+            has_answer is None and (phone is None or not self.is_left_alone(person, phone, {""}))
+        ):
+            said = Spoken("", {person}, set(), NAMED, self.clock)
+            self.said.append(said)
+        self.visits.append((*kept, said))
+        return f"{person} tells at the door"
+
+    def takes_the_visit_back(self) -> str | None:
+        if not self.visits:
+            return None
+        result, line_id, recipient_id, said = self.visits.pop()
+        with self.world.runtime.db.write() as session:
+            row, line = session.get_one(VisitResult, result.id), session.get_one(VisitLine, line_id)
+            recipient = session.get_one(Recipient, recipient_id)
+            undo_result(session, row, line, recipient, now=datetime.now(UTC))
+            row.undone_at = datetime.now(UTC)
+        if said:
+            said.back = True
+        return f"the visit {result.id} is undone"
+
+    def is_merged(self) -> str | None:
+        if len(self.people) < 2:
+            return None
+        kept, other = self.rng.sample(sorted(self.people), 2)
+        own, theirs = list(self.people[kept]), list(self.people[other])
+        merge = merge_people(
+            self.world.runtime,
+            kept,
+            other,
+            secret_key=self.world.keys.secret_key,
+            user=self.world.user(AUTHOR),
+            now=datetime.now(UTC),
+        )
+        self.people[kept] = [*own, *(phone for phone in theirs if phone not in own)]
+        del self.people[other]
+        self.joined[other] = kept
+        self.merges.append((merge.id, kept, other, own, theirs, self.clock))
+        return f"{other} becomes {kept}"
+
+    def is_taken_apart(self) -> str | None:
+        if not self.merges:
+            return None
+        merge_id, kept, other, own, theirs, since = self.merges[-1]
+        if kept not in self.people:
+            return None
+        try:
+            unmerge_people(
+                self.world.runtime,
+                merge_id,
+                secret_key=self.world.keys.secret_key,
+                user=self.world.user(AUTHOR),
+                now=datetime.now(UTC),
+            )
+        except LoaError:
+            return None
+        self.merges.pop()
+        together = {*self.people[kept]}
+        for said in self.said:
+            is_theirs = kept in map(self.now_is, said.people)
+            is_theirs = is_theirs or (said.speaker == ANYBODY and bool(said.numbers & together))
+            if said.at > since and is_theirs and not said.back:
+                said.people = said.people | {kept, other}
+        del self.joined[other]
+        self.people[other] = [phone for phone in theirs if phone in together]
+        self.people[kept] = [phone for phone in self.people[kept] if phone not in theirs or phone in own]
+        return f"{other} is apart from {kept}"
+
+    def gets_a_number(self) -> str | None:
+        if not self.people or not self.spare:
+            return None
+        person = self.rng.choice(sorted(self.people))
+        others = [phone for phone in self.phones() if phone not in self.people[person]]
+        if others and self.rng.random() < 0.4:
+            e164 = self.e164(self.rng.choice(others))
+        else:
+            e164 = self.spare.pop()
+        add_number(
+            self.world.runtime,
+            person,
+            e164,
+            secret_key=self.world.keys.secret_key,
+            user=self.world.user(AUTHOR),
+            now=datetime.now(UTC),
+        )
+        with self.world.runtime.db.read() as session:
+            phone = session.scalars(select(Phone.id).where(Phone.e164 == e164)).one()
+        self.people[person].append(phone)
+        return f"{person} gets {phone}"
+
+    def loses_a_number(self) -> str | None:
+        having = [person for person, phones in self.people.items() if phones]
+        if not having:
+            return None
+        person = self.rng.choice(having)
+        phone, is_theirs = self.rng.choice(self.people[person]), self.rng.random() < 0.6
+        remove_number(
+            self.world.runtime,
+            person,
+            phone,
+            note="số cũ",
+            secret_key=self.world.keys.secret_key,
+            user=self.world.user(AUTHOR),
+            now=datetime.now(UTC),
+            opted_out=is_theirs,
+        )
+        self.people[person].remove(phone)
+        self.former.setdefault(person, set()).add(phone)
+        for said in self.said:
+            if said.speaker == ANYBODY and phone in said.numbers:
+                said.people = said.people | {person} if is_theirs and not said.back else said.people
+                if not is_theirs:
+                    said.people = {each for each in said.people if self.now_is(each) != person}
+        return f"{person} loses {phone}, {is_theirs}"
+
+    def consents(self) -> str | None:
+        if not self.people:
+            return None
+        person, is_given = self.rng.choice(sorted(self.people)), self.rng.random() < 0.4
+        record_consent(
+            self.world.runtime,
+            person,
+            purpose=ALL_MESSAGES,
+            is_given=is_given,
+            on=None,
+            evidence="Phiếu",
+            guardian="",
+            purposes=(),
+            child_age=16,
+            user=self.world.user(AUTHOR),
+            now=datetime.now(UTC),
+        )
+        if is_given:
+            for said in self.said:
+                if said.speaker == "consent" and person in map(self.now_is, said.people):
+                    said.back = True
+        else:
+            self.said.append(Spoken("", {person}, set(), "consent", self.clock))
+        return f"{person} consents: {is_given}"
+
+    def objects(self) -> str | None:
+        if not self.people:
+            return None
+        person = self.rng.choice(sorted(self.people))
+        try:
+            record_request(
+                self.world.runtime,
+                person,
+                RequestKind.OBJECT,
+                asked_by="Người dân",
+                asked_on=None,
+                secret_key=self.world.keys.secret_key,
+                user=self.world.user(AUTHOR),
+                now=datetime.now(UTC),
+            )
+        except LoaError:
+            return None
+        self.said.append(Spoken("", {person}, {*self.people[person]}, NAMED, self.clock))
+        return f"{person} objects"
+
+    def is_opened(self) -> str | None:
+        having = [person for person, phones in self.people.items() if phones]
+        if not having:
+            return None
+        person = self.rng.choice(having)
+        phone = self.rng.choice(self.people[person])
+        try:
+            lift_suppression(
+                self.world.runtime,
+                person,
+                phone,
+                reason=Closing.OPT_OUT,
+                note="xin nhận lại",
+                user=self.world.user(APPROVER),
+                now=datetime.now(UTC),
+            )
+        except LoaError:
+            return None
+        others = {*self.people[person]} - {phone}
+        for said in self.said:
+            if said.scope == "" and (
+                phone in said.numbers
+                or (person in map(self.now_is, said.people) and not said.numbers & others)
+            ):
+                said.back = True
+        return f"{phone} of {person} is opened"
+
+    def goes_and_returns(self) -> str | None:
+        """Erased at their own request, and brought by a new list with one of the numbers they had."""
+        if not self.people:
+            return None
+        person = self.rng.choice(sorted(self.people))
+        key, now = self.world.keys.secret_key, datetime.now(UTC)
+        own = [phone for phone in self.people[person] if self.holders(phone) == [person]]
+        numbers = [self.e164(phone) for phone in own]
+        asked = record_request(
+            self.world.runtime,
+            person,
+            RequestKind.ERASE,
+            asked_by="Người dân",
+            asked_on=None,
+            secret_key=key,
+            user=self.world.user(AUTHOR),
+            now=now,
+        )
+        try:
+            erase_contact(
+                self.world.runtime, asked.id, secret_key=key, user=self.world.user(APPROVER), now=now
+            )
+        except LoaError:
+            return None
+        kept = [said for said in self.said if self.holds(said, person, None, {said.scope})]
+        taken = {each for who, phones in self.former.items() if self.now_is(who) == person for each in phones}
+        had = {*own, *(phone for phone in taken if not set(self.holders(phone)) - {person})}
+        with self.world.runtime.db.write() as session:
+            made = Contact(name="Người trở lại", name_key="nguoitrolai", created_at=now, updated_at=now)
+            session.add(made)
+            session.flush()
+            back = numbers[:1]
+            phones = find_or_create_phones(session, back, secret_key=key, now=now)
+            for e164 in back:
+                session.add(ContactPhone(contact_id=made.id, phone_id=phones[e164], position=1))
+            session.add(Membership(list_id=self.world.list_id, contact_id=made.id))
+            session.flush()
+            note_at_the_door(session, [made.id])
+        new = {old: phones[e164] for old, e164 in zip(own, numbers, strict=True) if e164 in phones}
+        for said in kept:
+            said.numbers |= had
+        for said in self.said:
+            said.numbers = {new.get(phone, phone) for phone in said.numbers}
+            said.people = {each for each in said.people if self.now_is(each) != person}
+        del self.people[person]
+        self.people[made.id] = [phones[e164] for e164 in back]
+        self.merges = [each for each in self.merges if each[1] != person]
+        self.visits = []
+        return f"{person} is erased and is {made.id} now"
+
+    def e164(self, phone: int) -> str:
+        with self.world.runtime.db.read() as session:
+            return session.get_one(Phone, phone).e164
+
+
+def begin(world: World, rng: random.Random, count: int) -> Iterator[Story]:
+    """Households, written to by a first campaign."""
+    homes: list[tuple[dict[int, list[int]], list[str]]] = []
+    for home in range(count):
+        numbers = [number(home * 10 + n) for n in range(8)]
+        people: dict[int, list[int]] = {}
+        for n in range(rng.choice([1, 2, 3])):
+            theirs = rng.sample(numbers[:3], rng.choice([0, 1, 1, 2]))
+            person = world.add_person(f"Người {home} {n}", *theirs)
+            with world.runtime.db.read() as session:
+                people[person] = list(
+                    session.scalars(
+                        select(ContactPhone.phone_id)
+                        .where(ContactPhone.contact_id == person)
+                        .order_by(ContactPhone.position)
+                    )
+                )
+        homes.append((people, numbers[3:]))
+    campaign = world.launch()
+    world.send()
+    with world.runtime.db.read() as session:
+        drive = session.get_one(Campaign, campaign).drive_id
+    for people, spare in homes:
+        yield Story(world, rng, campaign, drive, people, spare)
+
+
+def check(world: World, stories: list[Story], *, kind: str) -> None:
+    """Write to everybody again, and hold who got it against what they said."""
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+    sent_before = len(world.simulator.ledger())
+    text = f"[Chào {{name}}, ]xin mời: {{link}} {kind} {sent_before}"
+    campaign = world.launch(name=f"Lần sau {kind}", kind=kind, text=text, cap_per_day=20)
+    world.send()
+    with world.runtime.db.read() as session:
+        row = session.get_one(Campaign, campaign)
+        scopes = {*scopes_of(drive=row.drive_id, kind=row.kind, organisation=row.organisation_id)}
+        recipients = {
+            each.contact_id: each
+            for each in session.scalars(select(Recipient).where(Recipient.campaign_id == campaign))
+        }
+        left = {
+            message.recipient_id
+            for message in session.scalars(select(Message).where(Message.campaign_id == campaign))
+            if message.state not in (MessageState.SKIPPED, MessageState.CANCELLED) and message.step_id
+        }
+    for story in stories:
+        for person, phones in story.people.items():
+            recipient = recipients[person]
+            is_alone = story.is_left_alone(person, None, scopes)
+            open_phones = [phone for phone in phones if not story.is_left_alone(None, phone, scopes)]
+            told = (
+                kind,
+                person,
+                recipient.phone_id,
+                recipient.exclusion,
+                story.people,
+                story.said,
+                story.log,
+            )
+            if recipient.id in left:
+                assert not is_alone, ("somebody who asked to be left alone was written to", told)
+                assert recipient.phone_id in open_phones, (
+                    "a number that asked to be left alone was written to",
+                    told,
+                )
+            elif phones and open_phones and not is_alone:
+                assert recipient.exclusion is not Exclusion.OPTED_OUT, ("somebody was silenced", told)
+                assert recipient.exclusion is not None, ("a message was skipped", told)
+
+
+def compare(world: World) -> None:
+    """The view says of everybody and every number what the rule says."""
+    with world.runtime.db.read() as session:
+        people: dict[int, set[int]] = {}
+        numbers: dict[int, set[int]] = {}
+        for wish_id, contact_id in session.execute(select(WishPerson.wish_id, WishPerson.contact_id)):
+            people.setdefault(wish_id, set()).add(contact_id)
+        for wish_id, phone_id in session.execute(select(WishNumber.wish_id, WishNumber.phone_id)):
+            numbers.setdefault(wish_id, set()).add(phone_id or -1)
+        rows = [
+            SaidWish(
+                each.id,
+                each.scope,
+                each.source,
+                frozenset(people.get(each.id, ())),
+                frozenset(numbers.get(each.id, ())),
+                each.undoes_id,
+            )
+            for each in session.scalars(select(Wish))
+        ]
+        holders: dict[int, list[int]] = {}
+        for contact_id, phone_id in session.execute(select(ContactPhone.contact_id, ContactPhone.phone_id)):
+            holders.setdefault(contact_id, []).append(phone_id)
+        view = {
+            (row.contact_id, row.phone_id, row.scope, bool(row.is_firm))
+            for row in session.execute(select(LEFT_ALONE))
+        }
+        for scope in {row.scope for row in rows}:
+            for passes in (False, True):
+                for person in session.scalars(select(Contact.id)):
+                    found = find_wish(
+                        rows,
+                        person=person,
+                        number=None,
+                        numbers_of_person=holders.get(person, ()),
+                        scopes=[scope],
+                        passes=passes,
+                    )
+                    firm = (
+                        {(person, None, scope, True)}
+                        if passes
+                        else {(person, None, scope, each) for each in (True, False)}
+                    )
+                    assert (found is not None) == bool(view & firm), (person, scope, passes)
+                for phone in session.scalars(select(Phone.id)):
+                    found = find_wish(rows, person=None, number=phone, scopes=[scope], passes=passes)
+                    firm = (
+                        {(None, phone, scope, True)}
+                        if passes
+                        else {(None, phone, scope, each) for each in (True, False)}
+                    )
+                    assert (found is not None) == bool(view & firm), (phone, scope, passes)
+
+
+@both_databases
+@pytest.mark.timeout(0 if STORIES > 100 else 300)
+@pytest.mark.parametrize("seed", range(max(1, STORIES // AT_ONCE)))
+def test_nobody_whose_last_word_was_no_is_written_to_and_nobody_else_is_silenced(
+    world: World, seed: int
+) -> None:
+    rng = random.Random(seed)
+    stories = list(begin(world, rng, min(STORIES, AT_ONCE)))
+    for story in stories:
+        story.play()
+    compare(world)
+    for kind in ("bluezone", "khao-sat"):
+        check(world, stories, kind=kind)
