@@ -88,6 +88,8 @@ def record_answer(
     drive_only = drive_only and recipient is not None
     scope = _scope_of(session, recipient, drive_only=drive_only)
     is_closed = _is_closed(session, phone_id, recipient, label, scope)
+    # An opt-out is confirmed on each number that it comes from, also of somebody who is left alone already.
+    is_new = label is Label.OPT_OUT and not is_left_alone(session, phone_id)
     if answers:
         is_again = answers[-1].label is label and own in (None, answers[-1].own_answer)
         is_again = is_again and (drive_only or not answers[-1].drive_only)
@@ -145,7 +147,7 @@ def record_answer(
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
-        if (not is_closed or drive_only) and not is_confirmed(session, answer):
+        if (is_new or drive_only) and not is_confirmed(session, answer):
             queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     elif source is AnswerSource.SMS:
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)

@@ -86,6 +86,15 @@ def test_an_opt_out_is_confirmed_once_and_ends_all_sending_to_the_number(world: 
     assert world.status(later)["excluded"] == {"opted_out": 1}
 
 
+def test_an_opt_out_is_confirmed_on_each_number_that_it_comes_from(world: World) -> None:
+    world.add_person("Y Mot", number(0), number(7))
+    world.launch()
+    for index in (7, 0):
+        world.reply(number(index), "TC", gateway_id=f"SM{index}")
+    world.send()
+    assert sorted(world.sent_to()) == [number(0), number(7)]
+
+
 def test_an_opt_out_is_confirmed_at_any_hour_and_other_answers_wait(world: World) -> None:
     world.add_people(2)
     campaign = world.launch()
