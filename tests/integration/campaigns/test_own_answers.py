@@ -41,6 +41,7 @@ from outreach.contacts.phones import remove_number
 from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
+from outreach.rules.wishes import drive_scope
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -276,7 +277,7 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
     page = page_of(world, first)
     assert "không còn tin nào về việc này" in page
     assert 'value="opt_out"' in page, "everything can still be refused"
-    # Everything is more than the drive, and taking it back leaves nothing behind.
+    # Everything is more than the drive; taken back, what was said before it holds, until that is taken back, too.
     press(world, first, "opt_out")
     assert state_of(world, first, 0) == (Label.OPT_OUT, None)
     assert heading(world) == Label.OPT_OUT
@@ -286,6 +287,12 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
         undo_answer(session, recipient, now=world.now)
     with world.runtime.db.read() as session:
         assert numbers_left_alone(session) == set()
+    assert heading(world) == "opt_out_drive"
+    with world.runtime.db.write() as session:
+        undo_answer(session, session.merge(world.recipient(number(0), first)), now=world.now)
+    with world.runtime.db.read() as session:
+        drive = drive_scope(world.drive("khao-sat"))
+        assert numbers_left_alone(session, scopes=[drive]) == {number(1)}
         assert not session.scalars(
             select(Answer.id).where(Answer.undone_at.is_(None), Answer.phone_id == 1)
         ).all()
