@@ -100,7 +100,7 @@ def _add_numbers(
     of_number = {hashed(each.e164): each.id for each in phones if not each.e164.startswith(ERASED)}
     # Also under a former key: of a wish and a phone there is one row.
     rows = select(WishNumber.wish_id, WishNumber.phone_id).where(WishNumber.wish_id.in_(wishes))
-    present = set(session.execute(rows).tuples())
+    present = set(session.execute(rows).all())
     session.add_all(
         WishNumber(wish_id=wish_id, number_hash=number, key_id=key, phone_id=phone_id)
         for wish_id in wishes

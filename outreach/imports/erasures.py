@@ -81,7 +81,7 @@ def keep_wishes_of(session: Session, people: Sequence[int], *, secret_key: str, 
         other = aliased(ContactPhone)
         is_shared = exists().where(other.phone_id == Phone.id, other.contact_id != contact_id)
         theirs = select(Phone.e164, ~is_shared).join(ContactPhone, ContactPhone.phone_id == Phone.id)
-        numbers = session.execute(theirs.where(ContactPhone.contact_id == contact_id)).tuples().all()
+        numbers = session.execute(theirs.where(ContactPhone.contact_id == contact_id)).all()
         record_erasure(session, person, numbers, secret_key=secret_key, now=now)
 
 

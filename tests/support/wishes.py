@@ -34,7 +34,7 @@ def opt_out(
 
 def numbers_left_alone(session: Session, *, scopes: Collection[str] = (EVERYTHING,)) -> set[str]:
     """The numbers at which nobody may be written to: for the number's own sake, or for that of all who have it."""
-    numbers = dict(session.execute(select(Phone.id, Phone.e164)).tuples().all())
+    numbers = dict(session.execute(select(Phone.id, Phone.e164)).all())
     holders: dict[int, list[int]] = {}
     for phone_id, contact_id in session.execute(select(ContactPhone.phone_id, ContactPhone.contact_id)):
         holders.setdefault(phone_id, []).append(contact_id)
