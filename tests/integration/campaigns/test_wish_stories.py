@@ -42,7 +42,11 @@ from tests.support.world import APPROVER, AUTHOR, World, number
 STORIES = int(os.environ.get("LOA_STORIES", "40"))
 AT_ONCE = 40  # stories in one database, all written to by the same campaigns
 STEPS = 10
-ANYBODY, NAMED = "anybody", "named"  # whoever has the number may have spoken; it is known who did
+ANYBODY, CALLED, NAMED = (
+    "anybody",
+    "called",
+    "named",
+)  # who spoke: whoever has the number, by it to an officer, somebody met
 
 
 @dataclass
@@ -203,7 +207,7 @@ class Story:
         return f"{phone} presses {word}"
 
     def tells_by_phone(self) -> str | None:
-        told = [each for each in self.said if each.speaker == NAMED and each.answer and not each.back]
+        told = [each for each in self.said if each.speaker == CALLED and each.answer and not each.back]
         if told and self.rng.random() < 0.4:
             said = self.rng.choice(told)
             with self.world.runtime.db.write() as session:
@@ -229,7 +233,7 @@ class Story:
                 keys=self.world.keys,
                 now=datetime.now(UTC),
             )
-        self.hears(before, {recipient.contact_id}, phone, NAMED)
+        self.hears(before, {recipient.contact_id}, phone, CALLED)
         assert self.is_left_alone(recipient.contact_id, phone, {""}), "what an officer heard was lost"
         return f"{recipient.contact_id} tells by phone"
 
@@ -386,10 +390,12 @@ class Story:
         self.people[person].remove(phone)
         self.former.setdefault(person, set()).add(phone)
         for said in self.said:
-            if said.speaker == ANYBODY and phone in said.numbers:
-                said.people = said.people | {person} if is_theirs and not said.back else said.people
-                if not is_theirs:
-                    said.people = {each for each in said.people if self.now_is(each) != person}
+            if said.speaker == NAMED or phone not in said.numbers:
+                continue
+            if not is_theirs:
+                said.people = {each for each in said.people if self.now_is(each) != person}
+            elif said.speaker == ANYBODY and not said.back:
+                said.people = said.people | {person}
         return f"{person} loses {phone}, {is_theirs}"
 
     def consents(self) -> str | None:
