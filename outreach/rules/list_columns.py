@@ -88,11 +88,11 @@ class Header:
 
     def is_repeated_in(self, row: Row) -> bool:
         """Check whether this row is the header again, as at the top of a printed page."""
-        for position in self.phones:  # decides for most rows
-            if (
-                position >= min(len(row), len(self.labels))
-                or cell_text(row[position]) != self.labels[position]
-            ):
+        for position in self.phones:  # decides for most rows; no heading begins with a digit
+            if position >= min(len(row), len(self.labels)):
+                return False
+            cell = row[position]
+            if not isinstance(cell, str) or cell[:1].isdigit() or cell_text(cell) != self.labels[position]:
                 return False
         labels = tuple(cell_text(cell) for cell in row[: len(self.labels)])
         return any(self.labels) and labels == self.labels

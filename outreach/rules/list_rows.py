@@ -12,14 +12,14 @@ from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
-from outreach.rules.cells import Row, cell_text, written
+from outreach.rules.cells import Row, cell_at, cell_text, written
 from outreach.rules.column_cells import is_phone, join_pieces
 from outreach.rules.gazetteer import Gazetteer, PlaceMatch
 from outreach.rules.identity import name_key, soften_name
 from outreach.rules.kept_values import Unfit, read_values
 from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Header, not_for_phones
-from outreach.rules.list_labels import Column
+from outreach.rules.list_labels import Column, meaning_of
 from outreach.rules.list_people import Below, closes, is_person, is_title
 from outreach.rules.people_beside import PersonBeside, plain_name, split_names
 from outreach.rules.phone_cells import in_order, read_phone_cells
@@ -203,6 +203,8 @@ class RowReader:
         self._births = [columns[column] for column in _BIRTHS if column in columns]
         self._has_commune = Column.COMMUNE in columns
         self._passed: set[int] | None = None
+        notes = [at for at, path in enumerate(header.paths) if meaning_of(path) == Column.NOTE]
+        self._more_notes = [at for at in notes if at not in columns.values() and at not in header.sensitive]
 
     def read(self, row: Row, *, line: int, number: int) -> CheckedRow | None:
         """Read a row as a contact; `line` and `number` become its `line` and `row`.
@@ -238,8 +240,10 @@ class RowReader:
             people = people if len(people) > 1 else ()
         if phone.numbers:
             self._below = Below.PEOPLE
-            if not people and (note or not name):
+            if not people and (note or not name or "(" in name):
                 phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
+            for at in self._more_notes:
+                phone = beside_note(phone, cell_text(cell_at(row, at)))
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
             name = without_numbers(name)

@@ -20,7 +20,7 @@ MOST_LYING = 2000  # rows of a sheet that is turned
 Line = tuple[int, Row]
 Struck = Mapping[tuple[int, int], str]
 _LEAST_LYING = 2  # people
-_KIN = {"vo", "chong", "cha", "me", "bo", "ba", "ong", "con"}
+_KIN = {"vợ", "chồng", "cha", "mẹ", "bố", "bà", "ông", "con", "vo", "chong", "me"}
 _OTHERS = ("ho ten giao vien", "ho va ten giao vien", "giao vien", "gvcn")
 _UPRIGHT = {Column.STT, Column.NAME, PHONE}  # two of them in a row are headings
 _OF_PEOPLE = {*_UPRIGHT, Column.BIRTH, Column.SEX, Column.NOTE}
@@ -129,7 +129,7 @@ def _is_apart(labels: Sequence[str], start: int) -> bool:
     """Check whether a table has a running number of its own or a blank column before it, or other people than kin."""
     words = unaccented(labels[start])
     is_split = meaning_of(labels[start]) == Column.STT or not labels[start - 1] or words.startswith(_OTHERS)
-    return is_split and not _KIN & {*words.split()}
+    return is_split and not _KIN & {*labels[start].lower().split()}
 
 
 def join_lines(rows: Iterable[Line], header: Header) -> Iterator[Line]:

@@ -96,20 +96,15 @@ _GONE = re.compile(
 _words = lru_cache(maxsize=20_000)(unaccented)
 
 
-def says_gone(text: str) -> bool:
-    """Check whether a text says that somebody died or moved away."""
-    return _GONE.match(_words(text)) is not None
-
-
 def beside_note(cell: PhoneCell, note: str, name: str = "?", *, is_named: bool = True) -> PhoneCell:
     """Return the cell as one to decide where nobody is named, or where the note beside it says that its numbers are wrong,
     that the person is gone, or names the right number.
     """
     if is_named and not name:
         return for_review(cell)
-    words = _words(note)
+    words, in_brackets = _words(note), name.partition("(")[2]
     is_right, is_wrong = _RIGHT.search(words), _WRONG.search(words)
-    if _GONE.match(words):
+    if _GONE.match(words) or (in_brackets and _GONE.match(_words(in_brackets))):
         return for_review(cell)
     if not is_right and not is_wrong:
         return cell

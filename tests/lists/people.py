@@ -6,89 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-PREFIXES = [
-    "32",
-    "33",
-    "34",
-    "35",
-    "36",
-    "37",
-    "38",
-    "39",
-    "56",
-    "58",
-    "70",
-    "76",
-    "77",
-    "78",
-    "79",
-    "81",
-    "82",
-    "83",
-    "84",
-    "85",
-    "86",
-    "88",
-    "90",
-    "91",
-    "93",
-    "94",
-    "96",
-    "97",
-    "98",
-]
+
+def _list(text: str) -> list[str]:
+    return [each.strip() for each in text.split(";" if ";" in text else None)]
+
+
+PREFIXES = _list("32 33 34 35 36 37 38 39 56 58 70 76 77 78 79 81 82 83 84 85 86 88 90 91 93 94 96 97 98")
 FAMILIES = ["Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương", "Lý"]
 MIDDLES = ["Văn", "Thị", "Hữu", "Đức", "Ngọc", "Minh", "Thanh", "Quốc", "Xuân", "Kim"]
-GIVEN = [
-    "An",
-    "Bình",
-    "Châu",
-    "Dũng",
-    "Đạt",
-    "Hà",
-    "Hạnh",
-    "Hùng",
-    "Khánh",
-    "Lan",
-    "Liên",
-    "Long",
-    "Mai",
-    "Nam",
-    "Nga",
-    "Phúc",
-    "Quân",
-    "Sơn",
-    "Thảo",
-    "Trang",
-    "Tuấn",
-    "Vinh",
-    "Yến",
-]
-HIGHLAND = [
-    "A Thao",
-    "A Kiêng",
-    "A Bưr",
-    "Y Blưm",
-    "Y Sương",
-    "Y Mơn",
-    "A Huynh",
-    "Y Hyar",
-    "Y Tôn",
-    "Rơ Châm Hlinh",
-    "Siu Blô",
-    "Kpă H’Ngơ",
-]
-VILLAGES = [
-    "Thôn 1",
-    "Thôn 2",
-    "Thôn 9",
-    "Tổ dân phố 4",
-    "Làng Le",
-    "làng Tê Rông",
-    "Kon Tu Rằng",
-    "Plei Trum",
-    "Đăk Kinh",
-]
+GIVEN = _list(
+    "An Bình Châu Dũng Đạt Hà Hạnh Hùng Khánh Lan Liên Long Mai Nam Nga Phúc Quân Sơn Thảo Trang Tuấn "
+    "Vinh Yến"
+)
+HIGHLAND = _list(
+    "A Thao; A Kiêng; A Bưr; Y Blưm; Y Sương; Y Mơn; A Huynh; Y Hyar; Y Tôn; Rơ Châm Hlinh; Siu Blô; Kpă "
+    "H’Ngơ"
+)
+VILLAGES = _list(
+    "Thôn 1; Thôn 2; Thôn 9; Tổ dân phố 4; Làng Le; làng Tê Rông; Kon Tu Rằng; Plei Trum; Đăk Kinh"
+)
 COMMUNES = ["Đăk Hring", "Đăk Mar", "Hà Mòn", "Ngọk Wang", "Đăk La", "Sa Thầy", "Ya Tăng", "Măng Bút"]
 RELATIONS = ("vợ", "con", "mẹ", "con dâu", "cháu")
 

@@ -317,6 +317,7 @@ def test_a_list_comes_in_and_a_second_time_changes_nothing(
     command = ("contacts", "import", SAMPLE, "--list", "Tổ 1", "--organisation", "MTTQ")
     first = operator.gets(*command, "--errors", errors)
     assert first.pop("import") == 1
+    assert first.pop("for_visits") == first["rejected"]  # every one of them has a name
     assert list(first) == ["rows", "created", "updated", "merged", "unchanged", "review", "rejected"]
     assert first["rows"] == 110 == sum(first.values()) - first["rows"]
     assert len(errors.read_text("utf-8-sig").splitlines()) == 1 + first["review"] + first["rejected"]

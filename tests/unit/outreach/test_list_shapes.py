@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lists import shapes_habits as habits
 from tests.lists import shapes_office as office
 from tests.lists import shapes_other as other
 from tests.lists.files import ListFile
@@ -25,6 +26,7 @@ from tests.lists.scores import check_file
         other.chat(291),
         other.support_payments(326),
         other.chat_in_a_workbook(327),
+        *habits.habit_files(),
     ],
     ids=lambda file: file.name,
 )
@@ -32,4 +34,4 @@ def test_every_row_is_read_as_it_is_meant(file: ListFile, tmp_path: Path) -> Non
     path = tmp_path / file.name
     file.write(path)
     score = check_file(path, file.expected)
-    assert (score.right, score.wrong_ok) == (score.rows, 0)
+    assert (score.right, score.wrong_ok, score.wrong_names) == (score.rows, 0, 0)
