@@ -24,9 +24,15 @@ _ROLE = re.compile(
     r"(?!(?:con|chau|vo|chong|bo|me|cha|ong|ba|anh|chi|em|zalo|so|sdt|dt|dtdd|di dong)\b)[a-z]{3}[a-z ]{0,30}$"
 )
 _WHO_SIGNS = re.compile(r"nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|thu)\b|lap (?:bieu|bang)\b")
+# Of somebody who is named below or beside a list with a number, as who keeps it: "Trưởng thôn: …".
+_OFFICE = re.compile(
+    r"(?:pho )?(?:truong (?:thon|ban|lang|khoi|phong)|to truong|chi hoi truong|bi thu|chu tich|hieu truong)(?: .*)?"
+    r"|to pho|chi hoi pho|can bo .*|nguoi (?:phu trach|lien he|lien lac)|phu trach|gvcn|giao vien chu nhiem|ke toan|thu quy"
+)
 # Lines below a list: a total in words, then place and day, who signs.
 _SUM = re.compile(
-    r"tong (?:cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong(?: ?\d| ?$)|danh sach (?:nay )?(?:co|gom)\b"
+    r"tong (?:cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong(?: ?\d| ?$| (?:thon|lang|to|xa|chi|trang)\b)|danh sach (?:nay )?(?:co|gom)\b"
+    r"|(?:mang|chuyen) sang\b|luy ke\b"
 )
 _SIGNATURE = re.compile(
     r"(?:.* )?ngay\b.*\bthang\b|nguoi (?:lap|tong hop|viet|ky|thong ke|duyet|cung cap)\b|lap (?:bieu|bang|danh sach)\b"
@@ -66,8 +72,7 @@ def _with_number(
         return True
     if below is Below.SIGNATURE or (below is Below.SUM and is_counted and not name):
         return False
-    first = unaccented(next(filter(None, map(cell_text, row)), ""))
-    if _WHO_SIGNS.match(first) or _WHO_SIGNS.match(unaccented(name)):
+    if _names_an_office(name) or _names_an_office(next(filter(None, map(cell_text, row)), "")):
         return False
     if sum(letter.isdecimal() for cell in phones for letter in cell_text(cell)) >= _LEAST_DIGITS:
         return True
@@ -89,6 +94,13 @@ def _without_number(row: Row, texts: Mapping[Column, str], *, header: Header, be
     if not number and not others and Column.STT in header.columns and len(header.columns) > 2:
         return False
     return others > 0 or not _SECTION_NUMBER.fullmatch(number)
+
+
+@lru_cache(maxsize=20_000)
+def _names_an_office(text: str) -> bool:
+    """Check for the words that announce who keeps or signs the list, before a colon or alone."""
+    words = unaccented(text)
+    return bool(_WHO_SIGNS.match(words) or _OFFICE.fullmatch(unaccented(text.partition(":")[0])))
 
 
 @lru_cache(maxsize=20_000)

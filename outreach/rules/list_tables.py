@@ -74,7 +74,7 @@ def upright_rows(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         meaning = _meaning(cell_at(row, at))
         is_title = sum(map(bool, map(cell_text, row))) < 2 and meaning not in _OF_PEOPLE
-        if is_title or (meaning and meaning in known):
+        if is_title or (meaning in known and meaning in (Column.STT, Column.NAME)):
             turned += _turned(block, at)
             block, known = [], set()
         if is_title:

@@ -77,7 +77,8 @@ def read_phone_in_text(text: str) -> PhoneCell:
 
 # What a note says of the number beside it: that it is wrong, or that the one in the note is the right one.
 _WRONG = re.compile(
-    r"\b(?:sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao"
+    r"\b(?:(?:so|sdt|dt|dien thoai) (?:nay )?(?:la )?(?:so )?cua (?:con|vo|chong|chau|me|bo|cha|em|anh|chi|hang xom|nguoi)"
+    r"|sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao"
     r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
 )
 _RIGHT = re.compile(
