@@ -197,8 +197,16 @@ def type_readme(folder: Path, suite: str) -> None:
     run, test = re.findall(r"^(make \w+) +#", section.partition("\n## ")[0], re.MULTILINE)
     port = int(os.environ.get("PORT", "8000"))
     ports = [f"--setenv={name}" for name in ("PORT", "SIMULATOR_PORT") if name in os.environ]
-    # /dev/shm as large as a machine's; uv knows no pip.conf.
-    options = ["--as-pid2", "--bind=/dev/shm", "--setenv=SSL_CERT_FILE=/srv/ca.crt", *ports, "sh", "-ec"]
+    # /dev/shm as large as a machine's, and its own: whose processes have ended is told by /proc, which is another here.
+    # uv knows no pip.conf.
+    options = [
+        "--as-pid2",
+        "--tmpfs=/dev/shm:mode=1777",
+        "--setenv=SSL_CERT_FILE=/srv/ca.crt",
+        *ports,
+        "sh",
+        "-ec",
+    ]
     start_machine(folder, *options, "cd; git clone -q /srv/loa.git loa").wait()
     empty = measure_disk(folder)
 
