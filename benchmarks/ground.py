@@ -16,8 +16,8 @@ from sqlalchemy import text
 from benchmarks import gateway
 from benchmarks.measures import answers, wait_until
 from campaigns.lifecycle import change_campaign, create_campaign
-from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.kinds import load_kinds
+from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction
 from campaigns.sweep import sweep

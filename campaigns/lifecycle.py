@@ -6,7 +6,9 @@ error that names the state.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -19,19 +21,13 @@ from campaigns.models.checks import ControlCopy
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Answer, Reply
-from campaigns.planning.approvals import (
-    WAITING_FOR_SECOND_APPROVAL,
-    LaunchTerms,
-    approvers_of,
-    compute_terms,
-    is_waiting_for_approval,
-    outgrown_approval,
-)
+from campaigns.planning.approvals import compute_terms, is_waiting_for_approval, read_approvals
 from campaigns.planning.correcting_campaigns import draft_correcting_campaign, has_sent_any, refuse_unwritten
 from campaigns.planning.drafts import (
     describe_campaign,
     is_campaign_author,
     newest_version,
+    plan_of,
     read_versions,
     record_decision,
     resend_decision_mail,
@@ -42,13 +38,23 @@ from campaigns.planning.keep_form import FormVersion, KeptForm, key_of_campaign,
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.list_fields import require_fields
 from campaigns.planning.registered_templates import refuse_gaps, require_templates
-from campaigns.rules.approvals import has_outgrown, unread_version
+from campaigns.rules.approvals import (
+    WAITING_FOR_SECOND_APPROVAL,
+    Approval,
+    LaunchTerms,
+    approvers_of,
+    has_outgrown,
+    missing_approval,
+    unread_version,
+)
 from campaigns.rules.budget import refusal_of
 from campaigns.rules.draft import Draft
+from campaigns.rules.sending_hours import common_hours, is_never_open
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction, CampaignState, MessageState
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.core.bulk import change_rows
+from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_approval_mail, enqueue_sweep
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, LoaError, NotAllowed, NotFound, WrongState
@@ -209,30 +215,12 @@ def perform_action(
     number of the submission and of the recipients. Raises NotFound, NotAllowed, WrongState.
     """
     terms = None
-    if action in (CampaignAction.LAUNCH, CampaignAction.RESUME):
-        with runtime.db.read() as session:
-            require_permit(session, is_live=runtime.settings.is_live)
-            if action is CampaignAction.LAUNCH:
-                # The imports that brought a field's values may have been undone since the approval.
-                require_fields(
-                    session, find_campaign(session, campaign_id, user=session.get_one(User, user.id))
-                )
-    if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE):
-        with runtime.db.read() as session:
-            campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
-            if action is CampaignAction.SUBMIT:
-                refuse_gaps(campaign)
-            require_fields(session, campaign)
-            require_templates(session, campaign, settings=runtime.settings, now=now)
-    if action in _BINDING and not runtime.settings.urgent_passes_opt_outs:
-        with runtime.db.read() as session:
-            if find_campaign(session, campaign_id, user=session.get_one(User, user.id)).urgent_basis:
-                raise WrongState("urgent_basis_not_allowed")
-    if action in NEEDS_TERMS:
-        # People are counted before the transaction, which must not last as long.
-        with runtime.db.read() as session:
-            campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
-            terms = compute_terms(session, campaign, settings=runtime.settings, now=now)
+    with runtime.db.read() as session:
+        campaign = find_campaign(session, campaign_id, user=session.get_one(User, user.id))
+        _refuse_unsendable(session, campaign, action, settings=runtime.settings, now=now)
+        if action in NEEDS_TERMS:
+            # People are counted before the transaction, which must not last as long.
+            terms = compute_terms(session, campaign, settings=runtime.settings)
     campaign = change_campaign(
         runtime,
         campaign_id,
@@ -247,6 +235,47 @@ def perform_action(
     if action is CampaignAction.LAUNCH and campaign.state is CampaignState.SUBMITTED:
         raise WrongState("launch_needs_new_approval")
     return campaign
+
+
+def _refuse_unsendable(
+    session: Session, campaign: Campaign, action: CampaignAction, *, settings: Settings, now: datetime
+) -> None:
+    """Raise WrongState or BadCampaign if a campaign could not be sent as it is, before a step towards its sending."""
+    if action in (CampaignAction.LAUNCH, CampaignAction.RESUME):
+        require_permit(session, is_live=settings.is_live)
+    if action is CampaignAction.SUBMIT:
+        refuse_gaps(campaign)
+    if action in _BINDING:
+        # The imports that brought a field's values may have been undone since the approval.
+        require_fields(session, campaign)
+        if campaign.urgent_basis and not settings.urgent_passes_opt_outs:
+            raise WrongState("urgent_basis_not_allowed")
+    if action in (CampaignAction.SUBMIT, CampaignAction.APPROVE):
+        require_templates(session, campaign, settings=settings, now=now)
+    if action in (*_BINDING, CampaignAction.RESUME) and not campaign.urgent_reason:
+        own = (campaign.window_from, campaign.window_to)
+        if (
+            settings.is_live
+            and own[0]
+            and own[1]
+            and is_never_open(common_hours((own[0], own[1]), is_live=True))
+        ):
+            raise WrongState("window_outside_legal_hours")
+
+
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """A user's press on an action of a campaign, with what `change_campaign` takes."""
+
+    session: Session
+    campaign: Campaign
+    action: CampaignAction
+    user: User
+    now: datetime
+    is_author: bool
+    reason: str
+    version: int | None
+    recipients: int | None
 
 
 @use_case
@@ -264,206 +293,169 @@ def change_campaign(
 ) -> Campaign:
     """Change a campaign as `perform_action` does, with terms that were computed before.
 
-    `terms`: how many approvals are needed (the campaign stays submitted until the last one), the audience that is
-    approved or launched, and the estimated cost, which the budget must cover at a launch. An approval and a launch need
-    them. A launch of an audience that has outgrown its approval submits the campaign again.
+    `terms`: what is approved or launched, and how many approvals it needs: the campaign stays submitted until the last one.
+    The budget must cover its cost at a launch. An approval and a launch need them. A launch of what is not approved as it
+    is now submits the campaign again.
     """
     campaign = find_campaign(session, campaign_id, user=user)
     require_role(user, *_ALLOWED_ROLES[action])
-    if action in NEEDS_TERMS:
-        # Locked until the end: what is compared here is what is approved or sent.
-        session.refresh(campaign, with_for_update=True)
-    is_author = is_campaign_author(session, campaign, user)
     if action in (CampaignAction.SUBMIT, CampaignAction.RETURN, CampaignAction.APPROVE):
         enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
     if action not in (CampaignAction.SUBMIT, CampaignAction.RETURN):
         enqueue_after_commit(session, enqueue_sweep)
-    values: dict[str, object] = {}
-    if action is CampaignAction.SUBMIT:
-        refuse_unwritten(session, campaign)
-        values = {"submitted_at": now}
-    elif action is CampaignAction.RETURN:
-        # An author may take back what they submitted; only an approver may send back another's.
-        if not is_author:
-            require_role(user, Role.APPROVER)
-            if not reason.strip():
-                raise BadInput("return_reason_missing")
-        values = {"submitted_at": None, **_NO_APPROVAL}
-    elif action is CampaignAction.APPROVE:
-        # No author may approve, administrators included.
-        if is_author:
-            raise NotAllowed("own_campaign_approval")
+    is_author = is_campaign_author(session, campaign, user)
+    press = _Press(session, campaign, action, user, now, is_author, reason.strip(), version, recipients)
+    if action in NEEDS_TERMS:
         assert terms is not None
-        _refuse_unread(session, campaign, terms, version=version, recipients=recipients)
-        approved: dict[str, object] = {
-            "approved_recipients": terms.recipients if recipients is None else recipients,
-            "approved_bases": terms.bases,
-        }
-        if is_waiting_for_approval(campaign):
-            return _approve_held(session, campaign_id, terms, approved, user=user, now=now)
-        if _record_earlier_approval(session, campaign_id, terms.approvals, user=user, now=now):
-            return campaign
-        values = {"approved_at": now, "approved_by": user.id, **approved}
-    elif action is CampaignAction.LAUNCH:
-        assert terms is not None
-        if campaign.state is CampaignState.APPROVED and outgrown_approval(campaign, terms):
-            return _submit_again(session, campaign, user=user, now=now)
-        if terms.approvals > 1 and len(approvers_of(session, campaign_id)) < terms.approvals:
-            raise WrongState("second_approval_now_needed")
-        if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
-            raise refusal
-        if campaign.deadline and campaign.deadline <= now:
-            raise WrongState("campaign_deadline_past")
-        values = {"launched_at": now}
-    elif action is CampaignAction.RESUME:
-        values = {
-            "pause_reason": "",
-            "launched_at": func.coalesce(Campaign.launched_at, now),
-            "resumed_at": now,
-        }
-    elif action is CampaignAction.UNDO:
-        undo_launch(session, campaign_id)
-        values = {
-            "pause_reason": "",
-            "launched_at": None,
-            "resumed_at": None,
-            "recipients": None,
-            "price_vnd": None,
-            "first_refusals": 0,
-        }
-    before = campaign.state
-    if (
-        values.get("launched_at") is not None
-        and before in CAMPAIGN_MOVES[action][0]
-        and not campaign.launched_at
-        and campaign.starts_at
-        and campaign.starts_at > now
-    ):
+        # Locked until the end: what is compared here is what is approved or sent.
+        session.refresh(campaign, with_for_update=True)
+        terms = replace(terms, plan=plan_of(session, campaign))
+        return _approve(press, terms) if action is CampaignAction.APPROVE else _launch(press, terms)
+    if action in _VALUES:
+        return _move(press, _VALUES[action](press))
+    return _move(press, {})
+
+
+def _values_of_submission(press: _Press) -> dict[str, Any]:
+    refuse_unwritten(press.session, press.campaign)
+    return {"submitted_at": press.now}
+
+
+def _values_of_return(press: _Press) -> dict[str, Any]:
+    # An author may take back what they submitted; only an approver may send back another's.
+    if not press.is_author:
+        require_role(press.user, Role.APPROVER)
+        if not press.reason:
+            raise BadInput("return_reason_missing")
+    return {"submitted_at": None, **_NO_APPROVAL}
+
+
+def _values_of_resumption(press: _Press) -> dict[str, Any]:
+    launched_at = func.coalesce(Campaign.launched_at, press.now)
+    return {"pause_reason": "", "launched_at": launched_at, "resumed_at": press.now}
+
+
+def _values_of_undoing(press: _Press) -> dict[str, Any]:
+    undo_launch(press.session, press.campaign.id)
+    gone = ("launched_at", "resumed_at", "recipients", "price_vnd", "wave", "sent_after_s")
+    return {"pause_reason": "", "first_refusals": 0, **dict.fromkeys(gone)}
+
+
+_VALUES = {
+    CampaignAction.SUBMIT: _values_of_submission,
+    CampaignAction.RETURN: _values_of_return,
+    CampaignAction.RESUME: _values_of_resumption,
+    CampaignAction.UNDO: _values_of_undoing,
+}
+
+
+def _move(press: _Press, values: dict[str, Any]) -> Campaign:
+    """Change a campaign's state with these values, and record it. Raises WrongState if its state does not allow it."""
+    session, campaign, action, now = press.session, press.campaign, press.action, press.now
+    campaign_id, before = campaign.id, campaign.state
+    starts_later = campaign.starts_at and campaign.starts_at > now and not campaign.launched_at
+    if starts_later and values.get("launched_at") is not None and before in CAMPAIGN_MOVES[action][0]:
         action, values = CampaignAction.SCHEDULE, {"pause_reason": ""}
     if not change_state(session, campaign_id, action, now=now, **values):
         raise WrongState("campaign_state_changed", state=STATE_NAMES[before])
     campaign = session.get_one(Campaign, campaign_id)
     if action is CampaignAction.SUBMIT:
-        _store_submission(session, campaign, user_id=user.id, now=now)
-    elif action is CampaignAction.APPROVE or (action is CampaignAction.RETURN and not is_author):
-        record_decision(
-            session,
-            campaign_id,
-            approved=action is CampaignAction.APPROVE,
-            reason=reason.strip(),
-            user_id=user.id,
-            now=now,
-        )
+        store_version(session, campaign, user_id=press.user.id, now=now)
+    elif action is CampaignAction.RETURN and not press.is_author:
+        record_decision(session, campaign, read=None, reason=press.reason, user=press.user, now=now)
     elif action is CampaignAction.CANCEL:
         _cancel_queued(session, or_(Outbox.stream_id == campaign_id, _is_control_copy(campaign_id)))
-    _record_decision_on(session, campaign, action.value, user=user, now=now)
+    _record_decision_on(session, campaign, action.value, user=press.user, now=now)
     return campaign
 
 
-def _record_earlier_approval(
-    session: Session, campaign_id: int, approvals: int, *, user: User, now: datetime
-) -> bool:
-    """Store an approval that needs others after it. Returns False if this one is the last."""
-    state = session.scalar(select(Campaign.state).where(Campaign.id == campaign_id).with_for_update())
-    if approvals == 1 or state is not CampaignState.SUBMITTED:
-        return False
-    approvers = _refuse_repeated_approval(session, campaign_id, user)
-    if len(approvers) + 1 >= approvals:
-        return False
-    record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
-    campaign = session.get_one(Campaign, campaign_id)
-    _record_decision_on(session, campaign, "approve_first", user=user, now=now)
-    return True
+def _approve(press: _Press, terms: LaunchTerms) -> Campaign:
+    """Store an approval of what was read; the last one that it takes approves the campaign, or resumes a held one."""
+    session, campaign, user, now = press.session, press.campaign, press.user, press.now
+    # No author may approve, administrators included.
+    if press.is_author:
+        raise NotAllowed("own_campaign_approval")
+    _refuse_unread(session, campaign, terms, version=press.version, recipients=press.recipients)
+    if press.recipients is not None:
+        terms = replace(terms, recipients=press.recipients)
+    is_held = is_waiting_for_approval(campaign)
+    if not is_held and campaign.state is not CampaignState.SUBMITTED:
+        raise WrongState("campaign_state_changed", state=STATE_NAMES[campaign.state])
+    approvals = read_approvals(session, campaign)
+    if user.id in approvers_of(approvals, terms):
+        raise WrongState("approved_by_you")
+    is_last = missing_approval([*approvals, Approval(user.id, terms.read)], terms) is None
+    if is_last:
+        approved = {"approved_recipients": terms.recipients, "approved_bases": terms.bases}
+        if is_held:
+            values, action = _values_of_resumption(press), CampaignAction.RESUME
+        else:
+            values, action = {"approved_at": now, "approved_by": user.id}, CampaignAction.APPROVE
+        change_state(session, campaign.id, action, now=now, **values, **approved)
+        campaign = session.get_one(Campaign, campaign.id)
+    record_decision(session, campaign, read=terms.read, user=user, now=now)
+    _record_decision_on(session, campaign, "approve" if is_last else "approve_first", user=user, now=now)
+    return campaign
 
 
 def _refuse_unread(
     session: Session, campaign: Campaign, terms: LaunchTerms, *, version: int | None, recipients: int | None
 ) -> None:
     """Raise WrongState if the approver has not read what would be approved: the draft, and the number of people."""
-    current = describe_campaign(session, campaign, kinds=all_kinds(session))
-    submitted = [each.data for each in read_versions(session, campaign.id)]
+    current = {**describe_campaign(session, campaign, kinds=all_kinds(session)), "plan": terms.plan}
+    submitted = [{**each.data, "plan": each.plan} for each in read_versions(session, campaign.id)]
     if refusal := unread_version(submitted, current, read=version):
         raise refusal
     if has_outgrown(recipients, terms.recipients, margin_percent=terms.growth_percent):
         raise WrongState("audience_grew_since_read", read=recipients, now=terms.recipients)
 
 
+def _launch(press: _Press, terms: LaunchTerms) -> Campaign:
+    """Launch a campaign if what leaves is approved as it is now; else give it back to the approver."""
+    session, campaign, now = press.session, press.campaign, press.now
+    missing = missing_approval(read_approvals(session, campaign), terms)
+    if campaign.state is CampaignState.APPROVED and missing:
+        if missing.code == WAITING_FOR_SECOND_APPROVAL.code:
+            raise WrongState("second_approval_now_needed")
+        return _submit_again(session, campaign, user=press.user, now=now)
+    if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
+        raise refusal
+    if campaign.deadline and campaign.deadline <= now:
+        raise WrongState("campaign_deadline_past")
+    return _move(press, {"launched_at": now})
+
+
 def _submit_again(session: Session, campaign: Campaign, *, user: User, now: datetime) -> Campaign:
-    """Give a campaign back to the approver, as its audience is no longer the approved one."""
+    """Give a campaign back to the approver, as what leaves is no longer what was approved."""
     campaign_id = campaign.id
     change_state(session, campaign_id, CampaignAction.RESUBMIT, now=now, submitted_at=now, **_NO_APPROVAL)
     campaign = session.get_one(Campaign, campaign_id)
-    _store_submission(session, campaign, user_id=user.id, now=now)
+    store_version(session, campaign, user_id=user.id, now=now)
     _record(session, campaign_id, user.id, CampaignAction.RESUBMIT.value, now)
     enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
     return campaign
 
 
-def _store_submission(session: Session, campaign: Campaign, *, user_id: int, now: datetime) -> None:
-    description = describe_campaign(session, campaign, kinds=all_kinds(session))
-    store_version(session, campaign.id, description, user_id=user_id, now=now)
+def hold_for_approval(
+    session: Session, campaign_id: int, *, reason: LoaError, approvals: int, now: datetime
+) -> None:
+    """Pause a campaign whose next step needs `approvals` that it does not have; before its first it counts as not launched.
 
-
-def _approve_held(
-    session: Session,
-    campaign_id: int,
-    terms: LaunchTerms,
-    approved: dict[str, object],
-    *,
-    user: User,
-    now: datetime,
-) -> Campaign:
-    """Store an approval of a campaign whose audience had changed at its start; the last one resumes it."""
-    approvers = _refuse_repeated_approval(session, campaign_id, user)
-    is_last = len(approvers) + 1 >= terms.approvals
-    if is_last and not change_state(
-        session,
-        campaign_id,
-        CampaignAction.RESUME,
-        now=now,
-        pause_reason="",
-        launched_at=now,
-        resumed_at=now,
-        **approved,
-    ):
-        raise WrongState("no_second_approval_wanted")
-    record_decision(session, campaign_id, approved=True, reason="", user_id=user.id, now=now)
-    action = CampaignAction.APPROVE.value if is_last else "approve_first"
-    campaign = session.get_one(Campaign, campaign_id)
-    _record_decision_on(session, campaign, action, user=user, now=now)
-    return campaign
-
-
-def _refuse_repeated_approval(session: Session, campaign_id: int, user: User) -> list[int]:
-    """Return who has approved. Raises WrongState if the user is among them."""
-    approvers = approvers_of(session, campaign_id)
-    if user.id in approvers:
-        raise WrongState("approved_by_you")
-    return approvers
-
-
-def hold_for_approval(session: Session, campaign_id: int, *, reason: LoaError, now: datetime) -> None:
-    """Pause a campaign whose frozen audience needs an approval that it does not have; it counts as not launched.
-
-    For a second approval the mail about the first is due again. Where the approved audience no longer holds, the
-    campaign counts as submitted once more, and every approval has to be given anew.
+    Where one is enough, the campaign counts as submitted once more. Where it takes several, each counts that was given after
+    reading what leaves, and the mail about the last one is due again.
     """
-    if not change_state(
-        session,
-        campaign_id,
-        CampaignAction.PAUSE,
-        now=now,
-        pause_reason=reason.as_json(),
-        launched_at=None,
-    ):
+    campaign = session.get_one(Campaign, campaign_id)
+    values = {} if campaign.recipients is not None else {"launched_at": None}
+    stored = reason.as_json()
+    if not change_state(session, campaign_id, CampaignAction.PAUSE, now=now, pause_reason=stored, **values):
         return
-    _record(session, campaign_id, None, "pause", now, reason=reason.as_json())
-    if reason.code == WAITING_FOR_SECOND_APPROVAL.code:
+    _record(session, campaign_id, None, "pause", now, reason=stored)
+    campaign, newest = session.get_one(Campaign, campaign_id), newest_version(session, campaign_id)
+    if approvals > 1 and newest:
         resend_decision_mail(session, campaign_id)
-    elif approvers_of(session, campaign_id):
-        campaign, newest = session.get_one(Campaign, campaign_id), newest_version(session, campaign_id)
+    elif newest is None or read_approvals(session, campaign):
         by = newest.submitted_by if newest else campaign.created_by
-        _store_submission(session, campaign, user_id=by, now=now)
+        store_version(session, campaign, user_id=by, now=now)
     enqueue_after_commit(session, enqueue_approval_mail, campaign_id)
 
 

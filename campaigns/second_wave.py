@@ -11,20 +11,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.lifecycle import STATE_NAMES, change_state, delete_reach, find_campaign
 from campaigns.live_permit import require_permit
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.planning.approvals import LaunchTerms, approvers_of, compute_terms, outgrown_approval
+from campaigns.planning.approvals import compute_terms, read_approvals
 from campaigns.planning.audience import add_joined, add_lists, count_joined
-from campaigns.planning.drafts import is_campaign_author
+from campaigns.planning.drafts import is_campaign_author, record_decision
+from campaigns.rules.approvals import LaunchTerms, approvers_of, missing_approval
 from campaigns.rules.budget import refusal_of
 from campaigns.rules.states import CAMPAIGN_MOVES, CampaignAction
 from campaigns.sweep import queue_step
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
+from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_sweep
 from outreach.models.accounts import Role, User
@@ -80,7 +82,7 @@ def send_second_wave(
     if people is not None and joined > people:
         raise WrongState("second_wave_grew", read=people, now=joined)
     campaign.recipients = before + joined  # as it would be: its terms are computed from it
-    terms = compute_terms(session, campaign, settings=settings, now=now)
+    terms = compute_terms(session, campaign, settings=settings)
     if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
         raise refusal
     if not _is_approved(session, campaign, terms, joined, user=user, now=now):
@@ -117,10 +119,10 @@ def add_recipient(
     row = or_raise(session.scalar(own), NotFound("person_not_in_campaign_lists"))
     if added:
         campaign.recipients = (campaign.recipients or 0) + added
-        terms = compute_terms(session, campaign, settings=settings, now=now)
+        terms = compute_terms(session, campaign, settings=settings)
         if refusal := refusal_of(estimate_vnd=terms.estimate_vnd, budget_vnd=campaign.budget_vnd):
             raise refusal
-        if not _is_within_approval(session, campaign, terms):
+        if missing_approval(read_approvals(session, campaign), terms):
             raise WrongState("recipient_beyond_approval")
         _queue(session, campaign, added, after=last, settings=settings, user=user, now=now)
     return row
@@ -137,6 +139,8 @@ def _queue(
     now: datetime,
 ) -> None:
     """Queue the first step for recipients with an id after this one; a campaign that was complete goes on."""
+    joined = (Recipient.campaign_id == campaign.id, Recipient.id > after)
+    change_rows(session, update(Recipient).where(*joined).values(joined_at=now))
     passes = settings.urgent_passes_opt_outs
     queue_step(session, campaign.steps[0], now=now, passes_opt_outs=passes, after=after)
     delete_reach(session, campaign.id)
@@ -146,34 +150,27 @@ def _queue(
     enqueue_after_commit(session, enqueue_sweep)
 
 
-def _is_within_approval(session: Session, campaign: Campaign, terms: LaunchTerms) -> bool:
-    """Return whether the approvals that the campaign has cover these terms."""
-    is_enough = terms.approvals <= max(1, len(approvers_of(session, campaign.id)))
-    return is_enough and not outgrown_approval(campaign, terms)
-
-
 def _is_approved(
     session: Session, campaign: Campaign, terms: LaunchTerms, joined: int, *, user: User, now: datetime
 ) -> bool:
-    """Return whether a wave may leave: within the approval, or by this press of an approver. Else it is asked for."""
-    if _is_within_approval(session, campaign, terms):
+    """Return whether a wave may leave: within the approvals, or by this press of an approver. Else it is asked for."""
+    approvals = read_approvals(session, campaign)
+    if not missing_approval(approvals, terms):
         return True
     asked = campaign.wave or {}
     is_new = not asked or joined > asked["people"]  # more people than were approved before
-    approved_by = [] if is_new else list(asked["approved_by"])
     may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not is_campaign_author(
         session, campaign, user
     )
-    if may_approve and user.id not in approved_by:
-        approved_by.append(user.id)
+    if may_approve and user.id not in approvers_of(approvals, terms):
+        record_decision(session, campaign, read=terms.read, user=user, now=now, is_mailed=False)
         audit.record(session, "campaign.approve_wave", campaign, user, now, people=joined)
+        if not missing_approval(read_approvals(session, campaign), terms):
+            campaign.approved_recipients, campaign.approved_bases = terms.recipients, dict(terms.bases or {})
+            return True
     elif is_new:
         audit.record(session, "campaign.ask_wave", campaign, user, now, people=joined)
     else:
         raise WrongState("second_wave_awaits")
-    if len(approved_by) >= terms.approvals:
-        campaign.approved_recipients, campaign.approved_bases = terms.recipients, terms.bases
-        return True
-    by = user.id if is_new else asked["by"]
-    campaign.wave = {"by": by, "people": joined, "approved_by": approved_by}
+    campaign.wave = {"by": user.id if is_new else asked["by"], "people": joined}
     return False

@@ -27,18 +27,15 @@ from campaigns.delivery.streams import open_streams, steps_due_at
 from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
-from campaigns.planning.approvals import (
-    WAITING_FOR_SECOND_APPROVAL,
-    approvers_of,
-    compute_terms,
-    outgrown_approval,
-)
+from campaigns.planning.approvals import compute_terms, read_approvals
 from campaigns.planning.audience import freeze_audience, sample_names
 from campaigns.planning.correcting_campaigns import freeze_receivers
+from campaigns.planning.drafts import plan_of
 from campaigns.planning.drives import campaign_scopes
 from campaigns.planning.list_fields import facts_of_campaign, find_missing_fields
-from campaigns.planning.preview import EXAMPLE_TOKEN, SAMPLE_SIZE, AudiencePreview, estimate
+from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_steps
 from campaigns.privacy.clocks import quiet_days
+from campaigns.rules.approvals import LaunchTerms, missing_approval
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.experiments import arm_sql
 from campaigns.rules.states import (
@@ -53,7 +50,6 @@ from outreach.accounts import audit
 from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import change_rows, full_scan
 from outreach.core.settings import Settings
-from outreach.gateway_accounts import dearest_price
 from outreach.models.contacts import Suppression
 from outreach.rules.errors import LoaError
 from outreach.rules.keys import Purpose
@@ -149,39 +145,39 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
         try:
             with runtime.db.write() as session:
                 if open_step(session, step_id, settings=runtime.settings, now=now):
-                    _require_approvals(runtime, session, step_id, now=now)
+                    _require_approvals(runtime, session, step_id)
                     _mark_unknown_after_restore(runtime, session, step_id, now=now)
                     result.steps_opened += 1
         except _NotApproved as missing:
             with transaction(runtime) as session:
-                hold_for_approval(session, missing.campaign_id, reason=missing.reason, now=now)
+                hold_for_approval(
+                    session, missing.campaign_id, reason=missing.reason, approvals=missing.approvals, now=now
+                )
         except DBAPIError as error:
             result.failed += 1
             log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
 
 
 class _NotApproved(Exception):
-    def __init__(self, campaign_id: int, reason: LoaError) -> None:
+    def __init__(self, campaign_id: int, reason: LoaError, approvals: int) -> None:
         super().__init__(campaign_id)
-        self.campaign_id = campaign_id
-        self.reason = reason
+        self.campaign_id, self.reason, self.approvals = campaign_id, reason, approvals
 
 
-def _require_approvals(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
-    """Raise _NotApproved if the frozen audience needs more approvals than it has, or is not the approved one.
+def _require_approvals(runtime: Runtime, session: Session, step_id: int) -> None:
+    """Raise _NotApproved if what leaves with a step is not approved as it is now.
 
-    Lists may have grown since the approval, until this moment.
+    Lists may have grown since the approval, until the audience is frozen with the first step.
     """
     step = session.get_one(Step, step_id)
-    if step.number > 1:
-        return
-    terms = compute_terms(session, step.campaign, settings=runtime.settings, now=now)
-    approvals, reason = len(approvers_of(session, step.campaign_id)), outgrown_approval(step.campaign, terms)
-    if terms.approvals > 1 and terms.approvals > approvals:
-        awaited = WAITING_FOR_SECOND_APPROVAL if approvals or reason is None else reason
-        raise _NotApproved(step.campaign_id, awaited)
-    if reason:
-        raise _NotApproved(step.campaign_id, reason)
+    campaign = step.campaign
+    terms = (
+        compute_terms(session, campaign, settings=runtime.settings)
+        if step.number == 1
+        else LaunchTerms(approvals=1, estimate_vnd=None, plan=plan_of(session, campaign))
+    )
+    if reason := missing_approval(read_approvals(session, campaign), terms):
+        raise _NotApproved(campaign.id, reason, terms.approvals)
 
 
 def _mark_unknown_after_restore(runtime: Runtime, session: Session, step_id: int, *, now: datetime) -> None:
@@ -284,8 +280,8 @@ def start_scheduled(session: Session, *, now: datetime) -> list[int]:
 def steps_due(session: Session, *, now: datetime, quiet: QuietDays) -> list[int]:
     """Return the ids of steps that are due: of each sending campaign at most the next one.
 
-    A reminder waits until the step before it has gone out: nobody gets two at once because a pause, a rate
-    limit or a cap delayed the first one.
+    A reminder waits until the step before it has gone out, and for the days between the two from then on: nobody gets
+    both at once because a pause, a rate limit or a cap delayed the first one.
     """
     queued_message = (
         select(Outbox.message_id).where(Outbox.stream_id == Campaign.id).order_by(Outbox.not_before).limit(1)
@@ -467,16 +463,12 @@ def fix_price_and_segments(session: Session, campaign: Campaign, *, settings: Se
     Returns the reason to pause if the audience has grown beyond the budget since the launch.
     """
     recipients = campaign.recipients or 0
-    price = dearest_price(session, campaign.sender, usual_price_vnd=settings.price_per_segment_vnd)
     names = sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE) if recipients else []
     audience = AudiencePreview(recipients, {}, names, fields=facts_of_campaign(session, campaign))
-    link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
-    campaign.price_vnd = price
-    total = 0
-    for step in campaign.steps:
-        cost = estimate(step, audience, link=link, price=price, accents=campaign)
+    campaign.price_vnd, costs = estimate_steps(session, campaign, audience, settings=settings)
+    for step, cost in zip(campaign.steps, costs, strict=True):
         step.segments_each = cost.total / recipients if recipients else 0.0
-        total += cost.vnd
+    total = sum(cost.vnd for cost in costs)
     session.flush()
     if campaign.budget_vnd is None or total <= campaign.budget_vnd:
         return None

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from flask import Response, jsonify, request, url_for
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.orm import Session
 
 from admin.api.bodies import KEY, check_part, read_json, read_key
@@ -35,7 +35,7 @@ from admin.wording.errors import show_stored_error
 from outreach.accounts.api_requests import ConcurrentRequest
 from outreach.contacts.lists import LONGEST_NAME
 from outreach.contacts.references import REFERENCE
-from outreach.imports.issues import REASONS, IssueStatus
+from outreach.imports.issues import BIRTH_UNCLEAR, OTHER_COMMUNE, REASONS, STORED, IssueStatus
 from outreach.imports.process_upload import UploadContext, process_upload
 from outreach.imports.receive_rows import (
     AT_ONCE,
@@ -250,10 +250,14 @@ def _issue_page(
     session: Session, upload: Upload, asked: tuple[int, int | None] = (USUAL, None)
 ) -> dict[str, Any]:
     """Return a page of the issues, without numbers or names: the sender knows rows by their place."""
-    query = select(ImportIssue.row, ImportIssue.status, ImportIssue.reason).where(
-        ImportIssue.import_id == upload.import_id
+    # What was taken as in an earlier file waits for nobody.
+    taken_over = ImportIssue.decision.in_(STORED) & ImportIssue.decided_by.is_(None)
+    turn = case({BIRTH_UNCLEAR: 1, OTHER_COMMUNE: 2}, value=ImportIssue.reason, else_=0)
+    place = ImportIssue.row * 3 + turn  # a row may raise several questions
+    query = select(place, ImportIssue.row, ImportIssue.status, ImportIssue.reason).where(
+        ImportIssue.import_id == upload.import_id, ImportIssue.decision.is_(None) | ~taken_over
     )
-    page, following = page_of(session, query, ImportIssue.row, asked, "show_set_aside", import_id=upload.id)
+    page, following = page_of(session, query, place, asked, "show_set_aside", import_id=upload.id)
     return {
         "rows": [
             fields_of(issue, SCHEMAS["SetAside"], detail=REASONS.get(issue.reason, issue.reason))

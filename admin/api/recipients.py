@@ -18,9 +18,11 @@ from campaigns.models.messages import Message
 from campaigns.rules.states import MessageState
 from campaigns.second_wave import add_recipient
 from outreach.accounts.api_requests import do_at_will
+from outreach.accounts.permissions import visible_to
 from outreach.contacts.references import REFERENCE, find_person
 from outreach.models.accounts import Right
-from outreach.rules.errors import NotFound
+from outreach.models.contacts import ContactList
+from outreach.rules.errors import NotFound, or_raise
 
 _WAITS = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
 _HAS_LEFT = (MessageState.ACCEPTED, MessageState.SENT, MessageState.DELIVERED, MessageState.NO_REPORT)
@@ -97,11 +99,16 @@ def add_recipient_routes(api: Api) -> None:
     )
     def show_recipient(campaign_id: int, recipient_id: int) -> Response:
         with api.runtime.db.read() as session:
-            find_campaign(session, campaign_id, user=bearer().as_user())
-            row = session.get(Recipient, recipient_id)
-            if row is None or row.campaign_id != campaign_id:
-                raise NotFound("api_not_found")
-            return jsonify(_describe(session, row))
+            user = bearer().as_user()
+            find_campaign(session, campaign_id, user=user)
+            # A campaign may write to lists of organisations that the token is not for.
+            seen = visible_to(session, user, ContactList.organisation_id)
+            row = session.scalar(
+                select(Recipient)
+                .outerjoin(ContactList, ContactList.id == Recipient.list_id)
+                .where(Recipient.id == recipient_id, Recipient.campaign_id == campaign_id, seen)
+            )
+            return jsonify(_describe(session, or_raise(row, NotFound("api_not_found"))))
 
 
 def _describe(session: Session, row: Recipient) -> dict[str, Any]:

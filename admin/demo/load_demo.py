@@ -27,13 +27,13 @@ from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, AttemptTotal, Message, Outbox
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
-from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import office_kinds
 from campaigns.planning.senders import register_sender
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.reports.settings import save_form
+from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.delivery import Renderer
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.links import LinkCipher

@@ -35,6 +35,7 @@ from outreach.models.contacts import ContactList, LegalBasis, Membership
 from outreach.models.places import Area
 from outreach.places.areas import read_districts
 from outreach.rules.errors import BadCampaign, BadInput
+from outreach.rules.formats import read_decimal, read_whole
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.sort_order import vietnamese_order
@@ -259,12 +260,11 @@ def _clock(value: str) -> str:
 
 
 def _whole(value: str) -> int:
-    """Parse a whole number with Vietnamese separators, such as 5.000.000."""
-    return int(re.sub(r"[ .,\u00a0]", "", value))
+    return read_whole(value, most=10**15) or 0
 
 
 def _decimal(value: str) -> float:
-    return float(value.replace(",", "."))
+    return float(read_decimal(value) or 0)
 
 
 def _content(form: Form, base: Mapping[str, Any]) -> dict[str, Any]:

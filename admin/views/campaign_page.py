@@ -37,13 +37,13 @@ from campaigns.models.campaigns import (
     CommentCard,
 )
 from campaigns.planning.approvals import (
-    approvals_needed,
-    approvers_of,
     is_waiting_for_approval,
+    read_approvals,
+    terms_of,
 )
 from campaigns.planning.audience import count_joined
 from campaigns.planning.comments import LONGEST, count_open, read_comments
-from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected
+from campaigns.planning.correct_texts import apply_corrections, changed_texts, may_be_corrected, readers_of
 from campaigns.planning.correcting_campaigns import list_variants, read_correcting_campaigns, text_of
 from campaigns.planning.drafts import (
     VersionChange,
@@ -55,7 +55,7 @@ from campaigns.planning.kinds import all_kinds
 from campaigns.planning.list_fields import find_missing_fields
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview
 from campaigns.replies.receive_reply import REPLY_WINDOW
-from campaigns.rules.approvals import has_outgrown, most_covered
+from campaigns.rules.approvals import approvers_of, missing_approval, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
 from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
@@ -252,18 +252,23 @@ def read_wave(
         people = count_joined(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
         if not people:
             return None
-    asked, approved = campaign.wave or {}, campaign.approved_recipients
-    margin = settings.approved_growth_percent
+    asked, approvals = campaign.wave or {}, read_approvals(session, campaign)
+    total = before + (people or 0)
+    vnd = preview.vnd * total // max(1, preview.audience.recipients)
+    terms = terms_of(session, campaign, total, vnd, settings=settings)
+    approved_by = approvers_of(approvals, terms)
     price = cost.vnd / cost.total if cost.total else settings.price_per_segment_vnd
     return ShownWave(
         people=people,
         vnd=round((people or 0) * cost.most * price),
-        is_outgrown=has_outgrown(approved, before + (people or 0), margin_percent=margin),
-        approved=approved,
+        is_outgrown=missing_approval(approvals, terms) is not None,
+        approved=campaign.approved_recipients,
         asked=asked.get("people"),
         asked_by=name_of(session, asked.get("by")),
-        approved_by=[name_of(session, each) for each in asked.get("approved_by", ())],
-        may_approve=user.role in _APPROVERS and not is_campaign_author(session, campaign, user),
+        approved_by=[name_of(session, each) for each in approved_by],
+        may_approve=user.role in _APPROVERS
+        and user.id not in approved_by
+        and not is_campaign_author(session, campaign, user),
     )
 
 
@@ -298,7 +303,9 @@ def read_correction(session: Session, campaign: Campaign, user: User) -> ShownCo
         by=name_of(session, by),
         at=datetime.fromisoformat(campaign.correction["at"]),
         changes=show_changes(changes, areas={}, organisations={}),
-        may_confirm=is_approver and user.id != by and not is_campaign_author(session, campaign, user),
+        may_confirm=is_approver
+        and user.id not in (by, *readers_of(session, campaign))
+        and not is_campaign_author(session, campaign, user),
         may_drop=is_approver or user.id == by,
     )
 
@@ -402,7 +409,8 @@ def read_sheet(
     is_author = is_campaign_author(session, campaign, user)
     organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
     shown = preview or build_preview(session, draft, audience, settings=settings, now=now)
-    approver_ids = approvers_of(session, campaign.id)
+    terms = terms_of(session, campaign, shown.audience.recipients, shown.vnd, settings=settings)
+    approver_ids = approvers_of(read_approvals(session, campaign), terms)
     waits = is_waiting_for_approval(campaign)
     may = _allowed_actions(
         CampaignState.SUBMITTED if waits else campaign.state, user.role, is_author=is_author
@@ -427,7 +435,7 @@ def read_sheet(
         changes=show_changes(changes, areas=area_names, organisations=_organisations(session)),
         compared_with=compared,
         is_author=is_author,
-        approvals=approvals_needed(shown, settings, is_urgent=draft.urgent is not None),
+        approvals=terms.approvals,
         approved=campaign.approved_recipients,
         covered=most_covered(
             campaign.approved_recipients or shown.audience.recipients,

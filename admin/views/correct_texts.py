@@ -154,7 +154,11 @@ class CampaignTextPages(CampaignFormPages):
             url_for("campaigns.sheet", campaign_id=campaign_id),
             confirm_correction,
             campaign_id,
-            message=lambda n: _("Đã sửa %(n)s câu.", n=n),
+            message=lambda n: (
+                _("Đã sửa %(n)s câu.", n=n)
+                if n
+                else _("Đã xác nhận. Chờ thêm một người duyệt khác xác nhận.")
+            ),
         )
 
     @expose("/<int:campaign_id>/texts/drop", methods=["POST"])

@@ -34,6 +34,7 @@ ACTIONS: dict[str, Any] = {
     "campaign.return": _l("Trả lại chiến dịch"),
     "campaign.approve": _l("Duyệt chiến dịch"),
     "campaign.approve_first": _l("Duyệt chiến dịch, lần thứ nhất"),
+    "campaign.confirm_first": _l("Xác nhận câu sửa, lần thứ nhất"),
     "campaign.schedule": _l("Hẹn giờ gửi"),
     "campaign.launch": _l("Bắt đầu gửi chiến dịch"),
     "campaign.start": _l("Bắt đầu gửi"),

@@ -30,6 +30,7 @@ from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Membership
 from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.formats import read_whole
 from outreach.rules.sort_order import vietnamese_order
 from outreach.use_cases import use_case
 
@@ -178,12 +179,10 @@ def counts_of(report: AgencyReport) -> StaffCounts:
 
 
 def _number(text: str) -> int | None:
-    digits = text.strip().replace(".", "").replace(" ", "").replace("\u00a0", "")
-    if not digits:
-        return None
-    if not digits.isascii() or not digits.isdecimal() or len(digits) > 9:
-        raise BadInput("figure_not_number", text=text.strip()[:20])
-    return int(digits)
+    try:
+        return read_whole(text, most=999_999_999)
+    except ValueError:
+        raise BadInput("figure_not_number", text=text.strip()[:20]) from None
 
 
 def _latest_counts(session: Session, drive: int, organisation_id: int, day: date) -> StaffCounts | None:

@@ -22,7 +22,7 @@ from outreach.models.contacts import ContactList
 
 # Why a campaign writes to none of their numbers, if they have one.
 WITHOUT_NUMBER = (Exclusion.NO_PHONE, Exclusion.WRONG_NUMBER)
-_AT = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
+VISITED_AT = func.coalesce(VisitResult.visited_at, VisitResult.entered_at)
 
 
 def count_at_the_door(
@@ -42,7 +42,7 @@ def days_at_the_door(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None
 ) -> dict[tuple[str | None, date], int]:
     """Count by area and day, in Vietnam, those who said at the door that it is done and have not said otherwise since."""
-    query = _answers(campaigns, as_of, seen, Recipient.area_code, _AT.label("at"))
+    query = _answers(campaigns, as_of, seen, Recipient.area_code, VISITED_AT.label("at"))
     days: dict[tuple[str | None, date], int] = {}
     for area, at in session.execute(query.where(VisitResult.outcome == VisitOutcome.INSTALLED)):
         key = (area, at.astimezone(VIETNAM).date())
@@ -69,7 +69,7 @@ def _answers(
             Recipient.campaign_id.in_(campaigns),
             Recipient.exclusion.in_(WITHOUT_NUMBER),
             ~has_number,
-            as_of >= _AT,
+            as_of >= VISITED_AT,
             or_(VisitResult.undone_at.is_(None), VisitResult.undone_at > as_of),
         )
         .group_by(VisitResult.line_id)

@@ -42,7 +42,7 @@ def count_own_answers(
     # Who is recorded as done still counts under what they said, as `counted_own` says.
     keeping = [each.id for each in campaigns if keeps_said(read_own_answers(each.content))]
     answers = select_answers_in_force(ids, as_of, seen, keeping)
-    first_recipients = select_first_recipients(ids, seen)
+    first_recipients = select_first_recipients(ids, seen, as_of)
     done = select(InstallReport.phone_id).where(*reports_in_force(ids, as_of)).distinct().subquery()
     own = (answers.c.campaign_id, answers.c.own_answer)
     query = (

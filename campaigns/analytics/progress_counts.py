@@ -277,7 +277,7 @@ def count_reported(
     if not campaigns:
         return {}
     outside = _find_outside(session, campaigns)
-    first_recipients = select_first_recipients(campaigns, seen)
+    first_recipients = select_first_recipients(campaigns, seen, as_of)
     totals = {
         Where(area, organisation): [count, 0, 0, 0]
         for area, organisation, count in session.execute(
@@ -402,11 +402,15 @@ def _as_seen(query: Any, recipient: Any, seen: ColumnElement[bool] | None) -> An
     )
 
 
-def select_first_recipients(campaigns: Sequence[int], seen: ColumnElement[bool] | None) -> Subquery:
-    """Select each number of the audiences, with the recipient that says where it belongs."""
+def select_first_recipients(
+    campaigns: Sequence[int], seen: ColumnElement[bool] | None, as_of: datetime | None = None
+) -> Subquery:
+    """Select each number of the audiences, as of a moment or now, with the recipient that says where it belongs."""
     query = select(Recipient.phone_id, func.min(Recipient.id).label("recipient_id")).where(
         Recipient.campaign_id.in_(campaigns), Recipient.exclusion.is_(None)
     )
+    if as_of is not None:
+        query = query.where(or_(Recipient.joined_at.is_(None), Recipient.joined_at <= as_of))
     if seen is not None and not seen.compare(true()):
         query = query.outerjoin(ContactList, ContactList.id == Recipient.list_id).where(seen)
     return query.group_by(Recipient.phone_id).subquery()

@@ -428,7 +428,7 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
         table, column = tables[name]
         restored = [{name: _from_json(name, value) for name, value in row.items()} for row in rows_dropped]
         session.execute(insert(table), [{**row, column.name: person.id} for row in restored])
-    _restore_recipients(session, merge)
+    _restore_recipients(session, merge, now=now)
     present = {phone_id for phone_id, _position in _phones_of(session, [kept_id])[kept_id]}
     given_back = [(phone_id, position) for phone_id, position in data["phones"] if phone_id in present]
     for phone_id, position in given_back:
@@ -445,7 +445,7 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     return person.id
 
 
-def _restore_recipients(session: Session, merge: PersonMerge) -> None:
+def _restore_recipients(session: Session, merge: PersonMerge, *, now: datetime) -> None:
     """Count those recipients again that the merge had left out."""
     for each in merge.data["recipients"]:
         row = session.get(Recipient, each["row"], populate_existing=True)
@@ -469,7 +469,9 @@ def _restore_recipients(session: Session, merge: PersonMerge) -> None:
         left_out.merge_id, left_out.exclusion = 0, before
         change_rows(
             session,
-            update(InstallReport).where(InstallReport.id.in_(each["reports"])).values(withdrawn_at=None),
+            update(InstallReport)
+            .where(InstallReport.id.in_(each["reports"]))
+            .values(withdrawn_at=None, restored_at=now),
         )
         session.flush()
         if left_out.exclusion is None:

@@ -236,13 +236,7 @@ def claim(
             session, update(Outbox).where(Outbox.message_id.in_(ids_of)).values(not_before=now + wait)
         )
     if taken and stream.id != TRANSACTIONAL_STREAM:
-        total = sum(size for _, _, size in taken)
-        change_rows(
-            session,
-            update(Campaign)
-            .where(Campaign.id == stream.id)
-            .values(segments_taken=Campaign.segments_taken + total),
-        )
+        _count_taken(session, stream, terms, sum(size for _, _, size in taken), now=now)
     ids = create_attempts(
         session,
         stream.id,
@@ -287,6 +281,15 @@ class _Terms(NamedTuple):
     left_vnd: float
     factor: float = 1.0
     is_unproved: bool = False
+    launched_at: datetime | None = None
+
+
+def _count_taken(session: Session, stream: Stream, terms: _Terms, segments: int, *, now: datetime) -> None:
+    """Count claimed segments of a campaign, and how long after its launch that was."""
+    values: dict[str, Any] = {"segments_taken": Campaign.segments_taken + segments}
+    if terms.launched_at:
+        values["sent_after_s"] = max(0, int((now - terms.launched_at).total_seconds()))
+    change_rows(session, update(Campaign).where(Campaign.id == stream.id).values(**values))
 
 
 def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms | None:
@@ -306,6 +309,7 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms 
             Campaign.segment_factor,
             Campaign.first_refusals,
             Campaign.recipients,
+            Campaign.launched_at,
         )
         .where(Campaign.id == stream.id)
         .with_for_update(key_share=True)
@@ -317,7 +321,7 @@ def _lock_stream(session: Session, stream: Stream, *, price_vnd: int) -> _Terms 
         spending = Spending(row.segments_taken, row.priced_segments, row.priced_vnd, price_vnd)
         left_vnd = stream.budget_vnd - spending.vnd
     is_unproved = row.first_refusals is not None and (row.recipients or 0) >= MOST_FIRST_REFUSALS
-    return _Terms(left_vnd, row.segment_factor, is_unproved)
+    return _Terms(left_vnd, row.segment_factor, is_unproved, row.launched_at)
 
 
 def _recipients_with_open_case(session: Session, recipients: set[int]) -> set[int]:

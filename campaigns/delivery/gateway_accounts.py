@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ from outreach.gateway_accounts import read_accounts, shared_name
 from outreach.models.accounts import User
 from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.errors import BadInput, NotFound, WrongState
+from outreach.rules.formats import read_decimal
 from outreach.rules.gateway import Proof
 from outreach.rules.keys import Purpose
 from outreach.rules.operators import Operator
@@ -185,15 +187,15 @@ def _read_senders(text: str) -> list[str]:
 
 
 def _read_number(text: str, *, most: float) -> float | None:
-    if not text.strip():
-        return None
     try:
-        number = float(text.strip().replace(",", "."))
+        number = read_decimal(text)
     except ValueError:
-        number = 0
+        number = Decimal(0)
+    if number is None:
+        return None
     if not 0 < number <= most:
         raise BadInput("gateway_number_wrong", text=text.strip()[:20])
-    return number
+    return float(number)
 
 
 def _read_price(text: str, *, most: int = 100_000) -> int | None:

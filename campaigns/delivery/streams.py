@@ -206,9 +206,16 @@ def campaign_window(campaign: Campaign, settings: Settings) -> tuple[Hours | Non
 
 
 def steps_due_at(campaign: Campaign, launched_at: datetime, quiet: QuietDays) -> dict[int, datetime]:
-    """Return when each step of a campaign is due by its number, if it is launched then."""
+    """Return when each step of a campaign is due by its number, if it is launched then.
+
+    The next one by the days that have passed since the last message of the ones before it left.
+    """
     planned = [(step.after_days, step.at) for step in campaign.steps]
-    times = due_times(launched_at, planned, campaign_quiet_days(campaign, quiet))
+    opened = sum(step.opened_at is not None for step in campaign.steps)
+    sent = campaign.sent_after_s
+    sent_until = None if sent is None else launched_at + timedelta(seconds=sent)
+    days = campaign_quiet_days(campaign, quiet)
+    times = due_times(launched_at, planned, days, opened=opened, sent_until=sent_until)
     return {step.number: at for step, at in zip(campaign.steps, times, strict=True)}
 
 

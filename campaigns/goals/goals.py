@@ -204,17 +204,33 @@ def _add(session: Session, row: GoalEntry | DenominatorEntry, *, user: User, now
         audit.record(session, "goal.denominator", row, user, now)
 
 
-def read_goals(session: Session, *, at: datetime, drive: int | None = None) -> Goals:
+def read_goals(
+    session: Session, *, at: datetime, drive: int | None = None, until: date | None = None
+) -> Goals:
     """Return all goals and denominators in force at a moment, except campaigns' own.
 
-    Of one drive, or of all. Rows entered later, even about an earlier day, are not included: a
-    figure can be computed again as it was.
+    Of one drive, or of all; denominators of days up to `until`, or of all. Rows entered later, even about an earlier day, are
+    not included: a figure can be computed again as it was.
     """
-    conditions = [
+    goals, denominators = (
         (table.scope != GoalScope.AUDIENCE, *([] if drive is None else [table.drive_id == drive]))
         for table in (GoalEntry, DenominatorEntry)
-    ]
-    return _in_force(session, *conditions, at=at)
+    )
+    if until is not None:
+        denominators = (*denominators, DenominatorEntry.as_of <= until.isoformat())
+    return _in_force(session, goals, denominators, at=at)
+
+
+def read_goal_periods(session: Session, drive: int) -> list[tuple[datetime, datetime | None, date]]:
+    """Return when each goal of a drive with a deadline was set, when another took its place (None: it stands), and the deadline."""
+    periods: list[tuple[datetime, datetime | None, date]] = []
+    ends: dict[GoalSubject, datetime] = {}
+    conditions = (GoalEntry.scope != GoalScope.AUDIENCE, GoalEntry.drive_id == drive)
+    for row, _author in reversed(_rows(session, GoalEntry, conditions)):
+        if row.share is not None and row.deadline:
+            periods.append((row.entered_at, ends.get(row.subject), date.fromisoformat(row.deadline)))
+        ends[row.subject] = row.entered_at
+    return periods
 
 
 def read_campaign_goals(
@@ -222,11 +238,16 @@ def read_campaign_goals(
 ) -> dict[int, Goal]:
     """Return by campaign the goal that its own file set, with its denominator.
 
-    As of a moment, or as now in force.
+    As of a moment, or as now in force. What was set while the campaign was in another drive is not its goal any more.
     """
     ids = list(campaigns)
+    drive = select(Campaign.drive_id)
     conditions = [
-        (table.scope == GoalScope.AUDIENCE, table.campaign_id.in_(ids))
+        (
+            table.scope == GoalScope.AUDIENCE,
+            table.campaign_id.in_(ids),
+            table.drive_id == drive.where(Campaign.id == table.campaign_id).scalar_subquery(),
+        )
         for table in (GoalEntry, DenominatorEntry)
     ]
     goals = _in_force(session, *conditions, at=at).goals

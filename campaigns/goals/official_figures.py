@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,13 +23,12 @@ from outreach.models.accounts import Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
+from outreach.rules.formats import read_whole
 from outreach.use_cases import use_case
 
 COLUMNS = ("day", "area", "installed", "source")
 MAX_INSTALLED = 2**31 - 1
 MAX_LISTED = 20  # wrong lines that are listed
-# 12500 or 12.500, as written in Vietnam.
-_COUNT = re.compile(r"\d{1,10}|\d{1,3}(?:\.\d{3})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +179,15 @@ def _check(
     rows, seen = [], set()
     wrong: list[LoaError] = []
     for n, (day, area, count, source) in lines:
+        try:
+            installed = read_whole(count, most=10**12)
+        except ValueError:
+            installed = None
         problem = (
             _day_problem(day, today)
             or (LoaError("official_area_unknown", code=area) if area not in areas else None)
-            or (LoaError("official_number_wrong") if not _COUNT.fullmatch(count) else None)
-            or (LoaError("official_number_large") if int(count.replace(".", "")) > MAX_INSTALLED else None)
+            or (LoaError("official_number_wrong") if installed is None else None)
+            or (LoaError("official_number_large") if installed and installed > MAX_INSTALLED else None)
             or (LoaError("official_source_wrong") if not 0 < len(source) <= 200 else None)
             or (LoaError("official_line_repeated") if (day, area) in seen else None)
         )
@@ -193,7 +195,7 @@ def _check(
             wrong.append(problem if n is None else LoaError("official_line_wrong", line=n, reason=problem))
             continue
         seen.add((day, area))
-        rows.append((day, area, int(count.replace(".", "")), source))
+        rows.append((day, area, installed or 0, source))
     if wrong:
         if (more := len(wrong) - MAX_LISTED) > 0:
             wrong = [*wrong[:MAX_LISTED], LoaError("official_more_lines", lines=more)]

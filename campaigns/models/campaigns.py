@@ -129,7 +129,7 @@ class Campaign(OfDrive, BaseWithId):
     deadline: Mapped[datetime | None]
     created_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
-    # Of what was approved: the number of recipients, and each list's legal basis by the list's id ("": none recorded).
+    # Of the approval that was enough: the number of recipients, and each list's legal basis by the list's id ("": none).
     approved_recipients: Mapped[int | None]
     approved_bases: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime]
@@ -137,12 +137,13 @@ class Campaign(OfDrive, BaseWithId):
     approved_at: Mapped[datetime | None]
     launched_at: Mapped[datetime | None]
     resumed_at: Mapped[datetime | None]  # most recently
+    sent_after_s: Mapped[int | None]  # from the launch until the last message of a step so far was claimed
     ended_at: Mapped[datetime | None]
     # Last correction of its texts after the launch.
     corrected_at: Mapped[datetime | None]
-    # A correction that waits for another person: `texts` by path, who proposed it (`by`, a user's id) and when (`at`).
+    # A correction that waits for others: `texts` by path, who proposed it (`by`, a user's id), when (`at`), `confirmed_by` whom.
     correction: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # A second wave that waits for approval: who asked (`by`, a user's id), for how many `people`, and `approved_by` whom.
+    # A second wave that waits for approval: who asked (`by`, a user's id), and for how many `people`.
     wave: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     cleared_at: Mapped[datetime | None]  # personal data removed
     # Why it is of the urgent class, "": it is not; and the legal basis of writing to those who asked for no messages.
@@ -240,6 +241,7 @@ class Recipient(BaseWithId):
             "ix_recipients_answered", "campaign_id", "answer", "contact_id", where="answer IS NOT NULL"
         ),
         partial_index("ix_recipients_clicked", "campaign_id", where="clicked_at IS NOT NULL"),
+        partial_index("ix_recipients_joined", "campaign_id", where="joined_at IS NOT NULL"),
     )
 
     campaign_id: Mapped[int] = mapped_column(BigId)
@@ -257,6 +259,7 @@ class Recipient(BaseWithId):
     # "Not yet, remind me later": the answer is no reason to leave out a reminder.
     wants_reminder: Mapped[bool] = mapped_column(default=False, server_default=false())
     clicked_at: Mapped[datetime | None]  # when "install" was pressed on the page
+    joined_at: Mapped[datetime | None]  # when a second wave took it in; None: with the launch
 
 
 class FormerRecipient(Base):
@@ -293,6 +296,8 @@ class CampaignVersion(BaseWithId):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     n: Mapped[int]
     data: Mapped[dict[str, Any]] = mapped_column(JSON)  # as in a campaign's file
+    # What an approval is bound to, by ids; see `plan_of`. None: submitted by an earlier release.
+    plan: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     submitted_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     submitted_at: Mapped[datetime]
     # When the request for approval was mailed.
@@ -306,6 +311,8 @@ class CampaignDecision(BaseWithId):
 
     version_id: Mapped[int] = mapped_column(ForeignKey("campaign_versions.id"), index=True)
     approved: Mapped[bool]
+    # What the approver had read: plan, recipients, bases, vnd; see campaigns.rules.approvals. None: by an earlier release.
+    read: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     reason: Mapped[str] = mapped_column(Text, default="")
     decided_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime]

@@ -9,7 +9,6 @@ Without SMTP_URL nothing is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select, update
@@ -18,12 +17,16 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
 from campaigns.planning.audience import audience_query, load_audience_counter, sample_names
 from campaigns.planning.correcting_campaigns import count_receivers
-from campaigns.planning.drafts import describe_campaign, newest_version
-from campaigns.planning.kinds import all_kinds
+from campaigns.planning.drafts import newest_version, plan_of
 from campaigns.planning.list_fields import facts_of_campaign
-from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, Preview, build_preview
-from campaigns.rules.approvals import count_approvals, has_other_basis, has_outgrown
-from campaigns.rules.draft import read_stored_draft
+from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_steps
+from campaigns.rules.approvals import (
+    AWAITED,
+    WAITING_FOR_SECOND_APPROVAL,
+    Approval,
+    LaunchTerms,
+    count_approvals,
+)
 from campaigns.rules.states import CampaignState, Exclusion
 from campaigns.rules.urgent import APPROVALS as URGENT_APPROVALS
 from outreach.accounts.permissions import organisations_of
@@ -34,86 +37,51 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_approval_mail
 from outreach.models.accounts import NoticeKind, Organisation, Role, User
 from outreach.models.contacts import ContactList
-from outreach.rules.errors import LoaError, error_from_json
+from outreach.rules.errors import error_from_json
 from outreach.runtime import Runtime
 
-# Pause reason of a campaign that had one approval when its audience was frozen, and needs two.
-WAITING_FOR_SECOND_APPROVAL = LoaError("second_approval_awaited")
-_AWAITED = frozenset(
-    {WAITING_FOR_SECOND_APPROVAL.code, "approval_of_growth_awaited", "approval_of_basis_awaited"}
-)
 
-
-def approvals_needed(preview: Preview, settings: Settings, *, is_urgent: bool) -> int:
-    """Return the number of approvals that a preview's audience and cost need by the settings; a warning needs two."""
-    if is_urgent:
-        return URGENT_APPROVALS
-    limits = {"from_people": settings.two_approvals_people, "from_vnd": settings.two_approvals_vnd}
-    return count_approvals(preview.audience.recipients, preview.vnd, **limits)
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchTerms:
-    """Terms checked at an approval or a launch: the approvals needed, the cost, the audience and its legal bases.
-
-    `bases` holds each list's, by the list's id. What is None was not computed, and is not checked or kept.
-    """
-
-    approvals: int
-    estimate_vnd: int | None
-    recipients: int | None = None
-    bases: dict[str, str] | None = None
-    growth_percent: float = 0.0
-
-
-def compute_terms(session: Session, campaign: Campaign, *, settings: Settings, now: datetime) -> LaunchTerms:
-    """Compute the terms of a campaign from its audience and cost as they are now.
+def compute_terms(session: Session, campaign: Campaign, *, settings: Settings) -> LaunchTerms:
+    """Compute the terms of a campaign from its plan, audience and cost as they are now.
 
     Lists grow between writing and sending. Once the audience is frozen, it counts.
     """
     passes = settings.urgent_passes_opt_outs
     query = audience_query(session, campaign, passes_opt_outs=passes)
-    is_urgent = bool(campaign.urgent_reason)
-    has_limits = (
-        settings.two_approvals_people or settings.two_approvals_vnd or campaign.budget_vnd is not None
-    )
-    sample = SAMPLE_SIZE if has_limits else 0
     counts: tuple[int, dict[Exclusion, int], list[str]] = (0, {}, [])
     if campaign.recipients is not None:
         recipients = campaign.recipients
-        names = sample_names(session, campaign.id, recipients=recipients, most=sample) if sample else []
-        counts = recipients, {}, names
+        counts = recipients, {}, sample_names(session, campaign.id, recipients=recipients, most=SAMPLE_SIZE)
     elif campaign.corrects:
-        counts = count_receivers(session, campaign, passes_opt_outs=passes, names=sample)
+        counts = count_receivers(session, campaign, passes_opt_outs=passes, names=SAMPLE_SIZE)
     elif query.lists:
-        counts = load_audience_counter(session, query).count(query, names=sample)
+        counts = load_audience_counter(session, query).count(query, names=SAMPLE_SIZE)
+    audience = AudiencePreview(*counts, fields=facts_of_campaign(session, campaign))
+    vnd = sum(cost.vnd for cost in estimate_steps(session, campaign, audience, settings=settings)[1])
+    return terms_of(session, campaign, counts[0], vnd, settings=settings)
+
+
+def terms_of(
+    session: Session, campaign: Campaign, recipients: int, vnd: int, *, settings: Settings
+) -> LaunchTerms:
+    """Return the terms of a campaign as it is now, for so many recipients and this cost."""
+    query = audience_query(session, campaign, passes_opt_outs=settings.urgent_passes_opt_outs)
     bases = select(ContactList.id, ContactList.basis).where(ContactList.id.in_(query.lists))
-    terms = LaunchTerms(
-        approvals=URGENT_APPROVALS if is_urgent else 1,
-        estimate_vnd=None,
-        recipients=counts[0],
+    return LaunchTerms(
+        approvals=URGENT_APPROVALS
+        if campaign.urgent_reason
+        else count_approvals(
+            recipients,
+            vnd,
+            from_people=settings.two_approvals_people,
+            from_vnd=settings.two_approvals_vnd,
+        ),
+        estimate_vnd=vnd,
+        recipients=recipients,
         bases={str(list_id): basis or "" for list_id, basis in session.execute(bases)},
         growth_percent=settings.approved_growth_percent,
+        plan=plan_of(session, campaign),
     )
-    if not has_limits:
-        return terms
-    kinds = all_kinds(session)
-    draft = read_stored_draft(describe_campaign(session, campaign, kinds=kinds), kinds=kinds)
-    audience = AudiencePreview(*counts, fields=facts_of_campaign(session, campaign))
-    preview = build_preview(session, draft, audience, settings=settings, now=now)
-    approvals = approvals_needed(preview, settings, is_urgent=is_urgent)
-    return replace(terms, approvals=approvals, estimate_vnd=preview.vnd)
-
-
-def outgrown_approval(campaign: Campaign, terms: LaunchTerms) -> LoaError | None:
-    """Return why a campaign needs approval again: its audience has outgrown the approved one, or its basis changed."""
-    if has_outgrown(campaign.approved_recipients, terms.recipients, margin_percent=terms.growth_percent):
-        return LoaError(
-            "approval_of_growth_awaited", approved=campaign.approved_recipients, now=terms.recipients
-        )
-    if has_other_basis(campaign.approved_bases, terms.bases):
-        return LoaError("approval_of_basis_awaited")
-    return None
 
 
 def is_waiting_for_approval(campaign: Campaign) -> bool:
@@ -123,24 +91,28 @@ def is_waiting_for_approval(campaign: Campaign) -> bool:
     stored = error_from_json(campaign.pause_reason)
     # An earlier version stored the Vietnamese sentence.
     is_sentence = campaign.pause_reason == word_error(WAITING_FOR_SECOND_APPROVAL)
-    return is_sentence or (stored is not None and stored.code in _AWAITED)
+    return is_sentence or (stored is not None and stored.code in AWAITED)
 
 
-def approvers_of(session: Session, campaign_id: int) -> list[int]:
-    """Return the users who approved the newest version, the first of them first.
+def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
+    """Return the approvals of the newest version, the oldest first, each with what was read.
 
-    Empty without a version.
+    What an approval of an earlier release did not store is what the campaign was approved for.
     """
-    version = newest_version(session, campaign_id)
+    version = newest_version(session, campaign.id)
+    known = {"recipients": campaign.approved_recipients, "bases": campaign.approved_bases}
     if version is None:
-        return []
-    return list(
-        session.scalars(
-            select(CampaignDecision.decided_by)
-            .where(CampaignDecision.version_id == version.id, CampaignDecision.approved)
-            .order_by(CampaignDecision.id)
-        )
+        return [Approval(campaign.approved_by, known)] if campaign.approved_by else []
+    decisions = session.execute(
+        select(CampaignDecision.decided_by, CampaignDecision.read)
+        .where(CampaignDecision.version_id == version.id, CampaignDecision.approved)
+        .order_by(CampaignDecision.id)
     )
+    return [
+        Approval(by, {**known, **{name: value for name, value in (read or {}).items() if value is not None}})
+        for by, read in decisions
+        if read or campaign.approved_at
+    ]
 
 
 _CHECK_EVERY_S = 300
@@ -275,7 +247,10 @@ def _due_mails(session: Session, campaign_id: int, *, base: str) -> list[DueMail
     if decision.mailed_at:
         return []
     if decision.approved and (campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)):
-        to = _approvers(session, campaign, authors | set(approvers_of(session, campaign_id)))
+        # Who approved what has changed since is asked as well.
+        held = error_from_json(campaign.pause_reason)
+        has_changed = held is not None and held.code != WAITING_FOR_SECOND_APPROVAL.code
+        to = _approvers(session, campaign, authors if has_changed else authors | {decision.decided_by})
         subject = f"{urgent}Chờ người thứ hai duyệt: {campaign.name}"
         return [(CampaignDecision, decision.id, to, subject, _SECOND.format(**values))]
     to = [

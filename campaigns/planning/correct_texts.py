@@ -1,7 +1,8 @@
 """Corrections of texts that residents still read while a campaign runs.
 
 The texts are those of the page and of acknowledgements. One person proposes them, another one confirms them, who wrote
-neither the campaign nor the correction. Then pages show them at once, as do acknowledgements that are yet to be queued.
+neither the campaign nor the correction; as many have to read them as approved the campaign. Then pages show them at once, as
+do acknowledgements that are yet to be queued.
 The app's addresses stay as they were approved.
 """
 
@@ -14,7 +15,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign
-from campaigns.planning.drafts import is_campaign_author
+from campaigns.planning.approvals import read_approvals
+from campaigns.planning.drafts import is_campaign_author, plan_of, record_decision
+from campaigns.rules.approvals import LaunchTerms, approvers_of
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import check_texts, is_correctable, join_content, split_content
 from campaigns.rules.states import CampaignState
@@ -79,21 +82,47 @@ def propose_correction(
 def confirm_correction(
     session: Session, campaign_id: int, *, proposed_at: str, user: User, now: datetime
 ) -> int:
-    """Apply the texts that another person has proposed. Returns how many changed.
+    """Confirm the texts that another person has proposed; the last confirmation applies them. Returns how many changed.
 
-    `proposed_at`: the time of the proposal that was read. Raises NotFound, NotAllowed for an author of the campaign or
-    of the correction, WrongState if there is no such proposal any more.
+    An approver who proposed them counts as one who has read them. `proposed_at`: the time of the proposal that was read.
+    Raises NotFound, NotAllowed for an author of the campaign or of the correction, WrongState if there is no such proposal
+    any more or the user has confirmed it.
     """
     require_role(user, Role.APPROVER)
     campaign = _lock(session, campaign_id, user)
     correction = _find_correction(campaign, proposed_at)
     if correction["by"] == user.id or is_campaign_author(session, campaign, user):
         raise NotAllowed("own_correction")
+    readers = readers_of(session, campaign)
+    if user.id in readers:
+        raise WrongState("approved_by_you")
+    readers.append(user.id)
+    approvals = read_approvals(session, campaign)
+    before = LaunchTerms(approvals=1, estimate_vnd=None, plan=plan_of(session, campaign))
+    if len(readers) < len(approvers_of(approvals, before)):
+        campaign.correction = {**correction, "confirmed_by": [*correction.get("confirmed_by", ()), user.id]}
+        audit.record(session, "campaign.confirm_first", f"campaigns:{campaign_id}", user, now)
+        return 0
     content = apply_corrections(campaign.content, correction["texts"])
     changes = {f"content.{path}": texts for path, texts in changed_texts(campaign.content, content).items()}
     campaign.content, campaign.correction, campaign.corrected_at = content, None, now
+    # What leaves from now on is approved by those who have read the new texts, for the people it was approved for.
+    read = {**(approvals[-1].read if approvals else {}), "plan": plan_of(session, campaign)}
+    for reader in readers:
+        record_decision(
+            session, campaign, read=read, user=session.get_one(User, reader), now=now, is_mailed=False
+        )
     audit.record_change(session, "campaign.correct", f"campaigns:{campaign_id}", user, now, changes)
     return len(changes)
+
+
+def readers_of(session: Session, campaign: Campaign) -> list[int]:
+    """Return who has read the proposed texts beside the campaign's authors: who proposed them if an approver, who confirmed them."""
+    correction = campaign.correction or {}
+    proposed_by = session.get_one(User, correction["by"])
+    may_approve = proposed_by.role in (Role.APPROVER, Role.ADMINISTRATOR)
+    is_reader = may_approve and not is_campaign_author(session, campaign, proposed_by)
+    return [*([proposed_by.id] if is_reader else ()), *correction.get("confirmed_by", ())]
 
 
 @use_case

@@ -6,6 +6,7 @@ approves or returns it. Versions can be compared.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +15,12 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.goals.goals import append_denominator, append_goal, campaign_subject, read_campaign_goals
+from campaigns.goals.goals import (
+    append_denominator,
+    append_goal,
+    campaign_subject,
+    read_campaign_goals,
+)
 from campaigns.models.campaigns import (
     Campaign,
     CampaignAuthor,
@@ -27,7 +33,7 @@ from campaigns.models.campaigns import (
 )
 from campaigns.planning.audience import add_lists
 from campaigns.planning.drives import drive_named, open_drive_of
-from campaigns.planning.kinds import find_content, load_kinds
+from campaigns.planning.kinds import all_kinds, find_content, load_kinds
 from campaigns.rules.content import Content
 from campaigns.rules.draft import Draft, GoalDraft
 from campaigns.rules.replies.labels import Label
@@ -294,6 +300,30 @@ def describe_campaign(
     return _without_none(description)
 
 
+# What of a campaign decides which texts leave, to whom and from whom. Limits on when, how fast and how dear are kept by
+# themselves; names change nothing.
+_PLAN = (
+    *("drive_id", "kind", "sender", "content", "unaccented", "unaccented_languages", "fields"),
+    *("areas", "conditions", "urgent_reason", "urgent_basis", "corrects"),
+)
+_STEP_PLAN = ("number", "text", "text_b", "texts", "hold_out", "after_days", "at")
+
+
+def plan_of(session: Session, campaign: Campaign) -> dict[str, Any]:
+    """Return what an approval of a campaign is bound to, by ids, as it comes back from JSON."""
+    chosen = select(CampaignList.list_id).where(
+        CampaignList.campaign_id == campaign.id, CampaignList.is_chosen
+    )
+    others = select(OtherList.part, OtherList.list_id).where(OtherList.campaign_id == campaign.id)
+    plan = {
+        **{name: getattr(campaign, name) for name in _PLAN},
+        "steps": [{name: getattr(step, name) for name in _STEP_PLAN} for step in campaign.steps],
+        "lists": sorted(session.scalars(chosen)),
+        "other_lists": sorted([part.value, list_id] for part, list_id in session.execute(others)),
+    }
+    return dict(json.loads(json.dumps(plan)))
+
+
 def _own_content(kind: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
     """Return what a campaign's content adds to its kind's; of a kind made in the office all of it, as that may be changed later."""
     changed = changed_parts(kind if campaign.kind in load_kinds() else {}, campaign.content)
@@ -366,15 +396,16 @@ class VersionChange:
     after: Any
 
 
-def store_version(
-    session: Session, campaign_id: int, data: dict[str, Any], *, user_id: int, now: datetime
-) -> CampaignVersion:
-    """Store a submitted version. The caller locks the campaign's row, so that numbers do not collide."""
-    last = session.scalar(
-        select(func.max(CampaignVersion.n)).where(CampaignVersion.campaign_id == campaign_id)
-    )
+def store_version(session: Session, campaign: Campaign, *, user_id: int, now: datetime) -> CampaignVersion:
+    """Store a campaign as it is submitted. The caller locks its row, so that numbers do not collide."""
+    last = newest_version(session, campaign.id)
     version = CampaignVersion(
-        campaign_id=campaign_id, n=(last or 0) + 1, data=data, submitted_by=user_id, submitted_at=now
+        campaign_id=campaign.id,
+        n=last.n + 1 if last else 1,
+        data=describe_campaign(session, campaign, kinds=all_kinds(session)),
+        plan=plan_of(session, campaign),
+        submitted_by=user_id,
+        submitted_at=now,
     )
     session.add(version)
     session.flush()
@@ -382,19 +413,30 @@ def store_version(
 
 
 def record_decision(
-    session: Session, campaign_id: int, *, approved: bool, reason: str, user_id: int, now: datetime
+    session: Session,
+    campaign: Campaign,
+    *,
+    read: Mapping[str, Any] | None,
+    reason: str = "",
+    user: User,
+    now: datetime,
+    is_mailed: bool = True,
 ) -> None:
-    """Store a decision on the newest version.
-
-    Without a version (an old campaign) nothing is stored.
-    """
-    version = newest_version(session, campaign_id)
-    if version:
-        session.add(
-            CampaignDecision(
-                version_id=version.id, approved=approved, reason=reason, decided_by=user_id, decided_at=now
-            )
-        )
+    """Store a decision on the newest version: an approval with what was `read`, or without it a return."""
+    version = newest_version(session, campaign.id) or store_version(
+        session, campaign, user_id=campaign.created_by, now=now
+    )
+    decision = CampaignDecision(
+        version_id=version.id,
+        approved=read is not None,
+        read=read,
+        reason=reason,
+        decided_by=user.id,
+        decided_at=now,
+        mailed_at=None if is_mailed else now,
+    )
+    session.add(decision)
+    session.flush()
 
 
 def resend_decision_mail(session: Session, campaign_id: int) -> None:

@@ -276,6 +276,16 @@ def estimate(
     )
 
 
+def estimate_steps(
+    session: Session, campaign: Campaign, audience: AudiencePreview, *, settings: Settings
+) -> tuple[int, list[Cost]]:
+    """Return today's price of a segment in đồng, and what each step of a campaign costs at it."""
+    price = dearest_price(session, campaign.sender, usual_price_vnd=settings.price_per_segment_vnd)
+    link = f"{settings.link_base}/{EXAMPLE_TOKEN}"
+    steps = campaign.steps
+    return price, [estimate(step, audience, link=link, price=price, accents=campaign) for step in steps]
+
+
 def measure_for(
     template: Template, name: str, *, link: str, unaccented: bool, values: Mapping[str, str] | None = None
 ) -> TextMeasure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, NotFound, or_raise
+from outreach.rules.formats import read_decimal
 from outreach.use_cases import use_case
 
 
@@ -38,15 +40,15 @@ def register_sender(
 
 
 def _read_pace(text: str) -> float | None:
-    if not text.strip():
-        return None
     try:
-        pace = float(text.strip().replace(",", "."))
+        pace = read_decimal(text)
     except ValueError:
-        pace = 0
+        pace = Decimal(0)
+    if pace is None:
+        return None
     if not 0 < pace <= 10_000:
         raise BadInput("sender_rate_wrong")
-    return pace
+    return float(pace)
 
 
 @use_case

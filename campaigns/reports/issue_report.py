@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from campaigns.models.activities import Activity
+from campaigns.analytics.door_counts import VISITED_AT
+from campaigns.models.activities import Activity, VisitResult
 from campaigns.models.figures import AgencyReport, DenominatorEntry, OfficialInstalls
 from campaigns.models.replies import Answer
 from campaigns.models.reports import Purpose, ReportDay, ReportFile, ReportIssue, ReportLink
@@ -288,6 +289,7 @@ _APPEND_ONLY: dict[str, Any] = {
     "denominators": DenominatorEntry,
     "activities": Activity,
     "answers": Answer,
+    "visit_results": VisitResult,
 }
 
 
@@ -308,6 +310,7 @@ def _is_about_day(session: Session, day: date, as_of: datetime, marks: dict[str,
             select(earlier_version.entry_id).where(earlier_version.first <= iso)
         ),
         "answers": Answer.at <= as_of,
+        "visit_results": as_of >= VISITED_AT,
     }
     return any(
         session.execute(

@@ -18,9 +18,9 @@ from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
 from campaigns.analytics.own_counts import count_own_answers, question_of
 from campaigns.analytics.progress_counts import Where, count_installs, count_reported
-from campaigns.goals.goals import read_campaign_goals, read_goals
+from campaigns.goals.goals import read_campaign_goals, read_goal_periods, read_goals
 from campaigns.goals.official_figures import latest_official
-from campaigns.models.campaigns import Campaign, Drive, Step
+from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.messages import Attempt
 from campaigns.planning.kinds import words_of
 from campaigns.rules.activities import ActivityKind
@@ -279,22 +279,23 @@ def days_with_report(session: Session, drive: int, days: Sequence[date]) -> list
     if not days:
         return []
     campaigns = session.scalars(
-        select(Campaign).where(
-            Campaign.drive_id == drive,
-            Campaign.launched_at <= _end_of(max(days)),
-            Campaign.state != CampaignState.CANCELLED,
-        )
+        select(Campaign).where(Campaign.drive_id == drive, Campaign.launched_at <= _end_of(max(days)))
     ).all()
-    goals = read_goals(session, at=_end_of(max(days)), drive=drive).goals.values()
-    deadlines = [(goal.entered_at, goal.deadline) for goal in goals if goal.deadline is not None]
+    goals = read_goal_periods(session, drive)
 
     def is_due(day: date) -> bool:
         for campaign in campaigns:
-            until = campaign.deadline or campaign.ended_at
             has_begun = campaign.launched_at is not None and campaign.launched_at <= _end_of(day)
-            if has_begun and (until is None or _day(until) >= day.isoformat()):
+            is_cancelled = campaign.state is CampaignState.CANCELLED
+            until = campaign.ended_at if is_cancelled else campaign.deadline or campaign.ended_at
+            # Nothing is under way on the day on which it is cancelled; the days before stay due.
+            is_over = until is not None and (_day(until), not is_cancelled) < (day.isoformat(), True)
+            if has_begun and not is_over:
                 return True
-        return any(entered_at <= _end_of(day) and deadline >= day for entered_at, deadline in deadlines)
+        ends = _end_of(day)
+        return any(
+            since <= ends and not (until and until <= ends) and last >= day for since, until, last in goals
+        )
 
     return [day for day in days if is_due(day)]
 
@@ -320,20 +321,13 @@ def read_owners(
 
     Figures entered later count if they are about the day or an earlier one.
     """
-    at_freeze, at_known = (read_goals(session, at=moment, drive=drive) for moment in (as_of, known_until))
-    owners = {}
-    for goals in (at_freeze, at_known):
-        for subject, denominator in goals.denominators.items():
-            if (
-                subject.scope is GoalScope.RESIDENTS
-                and subject.area
-                and denominator.value
-                and denominator.as_of <= day
-            ):
-                owners[subject.area] = SmartphoneOwners(
-                    denominator.value, denominator.as_of.isoformat(), denominator.source
-                )
-    return at_freeze, owners
+    known = read_goals(session, at=known_until, drive=drive, until=day).denominators
+    owners = {
+        subject.area: SmartphoneOwners(denominator.value, denominator.as_of.isoformat(), denominator.source)
+        for subject, denominator in known.items()
+        if subject.scope is GoalScope.RESIDENTS and subject.area and denominator.value
+    }
+    return read_goals(session, at=as_of, drive=drive), owners
 
 
 def read_agencies(
@@ -379,10 +373,13 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
         phones.where(Attempt.state == AttemptState.DELIVERED, Attempt.settled_at <= as_of)
     )
     own = add_up(list(count_self_reports(session, [campaign.id], as_of=as_of).values()))
+    joined_later = select(func.count()).where(
+        Recipient.campaign_id == campaign.id, Recipient.joined_at > as_of, Recipient.exclusion.is_(None)
+    )
     return CampaignFigures(
         name=campaign.name,
         launched_on=_day(campaign.launched_at),
-        recipients=campaign.recipients or 0,
+        recipients=(campaign.recipients or 0) - (session.scalar(joined_later) or 0),
         sent=accepted or 0,
         delivered=delivered or None,
         reported=own,

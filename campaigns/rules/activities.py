@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.formats import read_whole
 
 LONGEST_DAYS = 31  # of one entry; longer activities are entered month by month
 LONGEST_AGO = timedelta(days=366)
@@ -133,9 +134,7 @@ def _day(text: str) -> date | None:
 
 
 def _count(text: str, *, most: int, label: LoaError) -> int | None:
-    digits = text.strip().replace(".", "").replace(" ", "").replace("\u00a0", "")
-    if not digits:
-        return None
-    if not digits.isascii() or not digits.isdecimal() or int(digits[:12]) > most:
-        raise BadInput("activity_number_wrong", label=label, most=most)
-    return int(digits)
+    try:
+        return read_whole(text, most=most)
+    except ValueError:
+        raise BadInput("activity_number_wrong", label=label, most=most) from None

@@ -3,13 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from outreach.rules.errors import WrongState
+from outreach.rules.errors import LoaError, WrongState
 
 # Parts of a description that change without a change of what is sent to whom: the goal is a figure of our own, and the
-# lists are kept by their ids, whatever they are called.
+# lists are kept by their ids in the plan, whatever they are called.
 _UNBOUND = frozenset({"goal", "lists"})
+# A cost is estimated from a sample of names: less than this is no other cost.
+_COST_MARGIN_PERCENT = 10.0
+# Pause reason of a campaign that has fewer approvals of what leaves than it needs.
+WAITING_FOR_SECOND_APPROVAL = LoaError("second_approval_awaited")
+AWAITED = frozenset(
+    {
+        WAITING_FOR_SECOND_APPROVAL.code,
+        "approval_of_change_awaited",
+        "approval_of_growth_awaited",
+        "approval_of_basis_awaited",
+        "approval_of_cost_awaited",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchTerms:
+    """What leaves: how many approvals it needs, the cost, the audience, its lists' legal bases by id, and the plan.
+
+    The plan is what `plan_of` returns: texts, steps, lists, conditions, drive. What is None was not computed, and is neither
+    compared nor kept. An approval keeps what was read of it as `read`.
+    """
+
+    approvals: int
+    estimate_vnd: int | None
+    recipients: int | None = None
+    bases: Mapping[str, str] | None = None
+    growth_percent: float = 0.0
+    plan: Mapping[str, Any] | None = None
+
+    @property
+    def read(self) -> dict[str, Any]:
+        return {
+            "plan": self.plan,
+            "recipients": self.recipients,
+            "bases": self.bases,
+            "vnd": self.estimate_vnd,
+        }
+
+
+class Approval(NamedTuple):
+    """Who approved (a user's id), and what they had read, as `LaunchTerms.read`."""
+
+    by: int
+    read: Mapping[str, Any]
+
+
+def missing_approval(approvals: Sequence[Approval], leaving: LaunchTerms) -> LoaError | None:
+    """Return why what is about to leave has not been approved, the newest approval being the last; None if it has.
+
+    Only who read what leaves counts, each person once.
+    """
+    covering = approvers_of(approvals, leaving)
+    if len(covering) >= leaving.approvals:
+        return None
+    others = [each for each in approvals if each.by not in covering]
+    if not others:
+        return WAITING_FOR_SECOND_APPROVAL if covering else LoaError("approval_of_change_awaited")
+    return find_difference(others[-1].read, leaving)
+
+
+def approvers_of(approvals: Sequence[Approval], leaving: LaunchTerms) -> list[int]:
+    """Return those who read what is about to leave, the first of them first."""
+    return list(dict.fromkeys(each.by for each in approvals if find_difference(each.read, leaving) is None))
+
+
+def find_difference(read: Mapping[str, Any], leaving: LaunchTerms) -> LoaError | None:
+    """Return what is other in what leaves than in what an approver read, or None."""
+    plan, recipients, vnd = read.get("plan"), read.get("recipients"), read.get("vnd")
+    margin = leaving.growth_percent
+    if plan is not None and leaving.plan is not None and plan != leaving.plan:
+        return LoaError("approval_of_change_awaited")
+    if has_outgrown(recipients, leaving.recipients, margin_percent=margin):
+        return LoaError("approval_of_growth_awaited", approved=recipients, now=leaving.recipients)
+    if has_other_basis(read.get("bases"), leaving.bases):
+        return LoaError("approval_of_basis_awaited")
+    if has_outgrown(vnd, leaving.estimate_vnd, margin_percent=max(margin, _COST_MARGIN_PERCENT)):
+        return LoaError("approval_of_cost_awaited", approved=vnd, now=leaving.estimate_vnd)
+    return None
 
 
 def count_approvals(recipients: int, vnd: int, *, from_people: int, from_vnd: int) -> int:
@@ -20,9 +100,13 @@ def count_approvals(recipients: int, vnd: int, *, from_people: int, from_vnd: in
 
 
 def is_same_draft(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether two descriptions of a campaign send the same to the same."""
-    return {key: one[key] for key in one if key not in _UNBOUND} == {
-        key: other[key] for key in other if key not in _UNBOUND
+    """Return whether two descriptions of a campaign, with their plans, send the same to the same.
+
+    A version of an earlier release has no plan.
+    """
+    unbound = _UNBOUND if one.get("plan") and other.get("plan") else _UNBOUND | {"plan"}
+    return {key: one[key] for key in one if key not in unbound} == {
+        key: other[key] for key in other if key not in unbound
     }
 
 

@@ -15,6 +15,7 @@ from math import ceil
 from typing import NamedTuple
 
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.formats import read_whole
 
 
 class GoalScope(StrEnum):
@@ -106,8 +107,6 @@ def current_denominator(history: Sequence[Denominator]) -> Denominator | None:
 
 
 MOST = 2**31 - 1
-# 120000, or 120.000 as written in Vietnam.
-_COUNT = re.compile(r"[0-9]{1,10}|[0-9]{1,3}(?:\.[0-9]{3})+")
 _PERCENT = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,2})?) ?%?")
 
 
@@ -125,11 +124,11 @@ def read_share(text: str) -> float | None:
 
 def read_count(text: str) -> int | None:
     """Read a number of people, 1 or more. Returns None if empty: unknown."""
-    text = text.strip()
-    if not text:
-        return None
-    count = int(text.replace(".", "")) if _COUNT.fullmatch(text) else 0
-    if not 1 <= count <= MOST:
+    try:
+        count = read_whole(text, most=MOST)
+    except ValueError:
+        count = 0
+    if count == 0:
         raise BadInput("people_number_wrong")
     return count
 

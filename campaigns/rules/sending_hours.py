@@ -32,6 +32,11 @@ def common_hours(hours: Hours | None, *, is_live: bool) -> Hours | None:
     return max(hours[0], LIVE_HOURS[0]), min(hours[1], LIVE_HOURS[1])
 
 
+def is_never_open(hours: Hours | None) -> bool:
+    """Return whether hours are none: a campaign's own and the legal ones have nothing in common."""
+    return hours is not None and hours[0] >= hours[1]
+
+
 def _moment(day: date, clock: str) -> datetime:
     midnight = datetime.combine(day, time(), VIETNAM)
     if clock == _MIDNIGHT:
@@ -82,19 +87,29 @@ def step_due_at(launched_at: datetime, *, after_days: int, at: str | None) -> da
 
 
 def due_times(
-    launched_at: datetime, steps: Sequence[tuple[int, str | None]], quiet: QuietDays = NO_DAYS
+    launched_at: datetime,
+    steps: Sequence[tuple[int, str | None]],
+    quiet: QuietDays = NO_DAYS,
+    *,
+    opened: int = 0,
+    sent_until: datetime | None = None,
 ) -> list[datetime]:
     """Return when each step (days after the launch, hour) is due (UTC).
 
     A step that falls on a quiet day is due on the next other one: at its hour, or as soon as that day begins. The steps
-    after it keep a day's distance: nobody gets two reminders in one morning because both fell into Tết.
+    after it keep a day's distance: nobody gets two reminders in one morning because both fell into Tết. Of the first
+    `opened` ones the last message left at `sent_until`: the next keeps the days that lie between it and the one before.
     """
     times: list[datetime] = []
     planned_before = due_before = date.min
-    for after_days, at in steps:
+    for n, (after_days, at) in enumerate(steps):
         planned = step_due_at(launched_at, after_days=after_days, at=at)
         day = planned.astimezone(VIETNAM).date()
-        due = _open_day(max(day, due_before + timedelta(days=day > planned_before)), quiet)
+        earliest = due_before + timedelta(days=day > planned_before)
+        if n == opened and n and sent_until:
+            distance = timedelta(days=after_days - steps[n - 1][0])
+            earliest = max(earliest, sent_until.astimezone(VIETNAM).date() + distance)
+        due = _open_day(max(day, earliest), quiet)
         times.append(planned if due == day else _moment(due, at or "00:00").astimezone(UTC))
         planned_before, due_before = day, due
     return times

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
@@ -114,12 +114,22 @@ def undo_entry(
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     find_sheet(session, round_id, user=user, hold=True)
-    entry = _last_entry(session, round_id)
+    current = current_results(session, round_id)
+    lines = _read_lines_in_lock_order(session, round_id, user=user)
+    entry = max((current[line.id].entry for line, _recipient in lines if line.id in current), default=0)
     if not entry:
         raise WrongState("sheet_without_results")
-    current = current_results(session, round_id)
     saved = outdated = 0
-    for line, recipient in _read_lines_in_lock_order(session, round_id, user=user):
+    for line, recipient in lines:
+        # Beneath what a phone has sent since: it counts no more if that is undone.
+        session.execute(
+            update(VisitResult)
+            .where(
+                VisitResult.line_id == line.id, VisitResult.entry == entry, VisitResult.undone_at.is_(None)
+            )
+            .where(VisitResult.id != (current[line.id].id if line.id in current else 0))
+            .values(undone_at=now)
+        )
         result = current.get(line.id)
         if result is None or result.entry != entry:
             continue

@@ -215,10 +215,11 @@ class EventBuffer:
     def write(self) -> int:
         """Store the new deliveries. Returns how many.
 
-        A withdrawal stored before stays as it is.
+        A withdrawal or a report stored before stays as it is.
         """
         self._name_people()
-        keys = {delivery.key for delivery in self._deliveries if delivery.kind == EventKind.INSTALL_WITHDRAWN}
+        read_twice = (EventKind.INSTALL_WITHDRAWN, EventKind.INSTALL_REPORTED)
+        keys = {delivery.key for delivery in self._deliveries if delivery.kind in read_twice}
         known = set(
             self.session.execute(select(Delivery.subscription_id, Delivery.key).where(Delivery.key.in_(keys)))
             if keys
@@ -298,7 +299,7 @@ def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     query = _REPORTS.where(InstallReport.id > after, InstallReport.id <= until).order_by(InstallReport.id)
     rows = buffer.session.execute(query.limit(AT_ONCE)).all()
     for report, owner, is_health, contact_id in rows:
-        data = {**_describe(report, is_health=is_health), "source": report.source.value}
+        data = _describe_report(report, is_health=is_health)
         person = None if is_health else contact_id
         buffer.add(
             EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner, person=person
@@ -390,20 +391,29 @@ BY_NUMBER = {
 
 
 def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
-    """Add installs withdrawn since a moment, some of them added before.
+    """Add installs withdrawn or restored since a moment, some of them added before.
 
     Returns the moment from which to read the next time.
     """
     from_when = datetime.fromisoformat(since) - OVERLAP
-    if buffer.is_wanted(EventKind.INSTALL_WITHDRAWN):
-        query = _REPORTS.where(InstallReport.withdrawn_at >= from_when)
-        for report, owner, is_health, contact_id in buffer.session.execute(
-            query.order_by(InstallReport.withdrawn_at, InstallReport.id)
+    for kind, column in (
+        (EventKind.INSTALL_REPORTED, InstallReport.restored_at),
+        (EventKind.INSTALL_WITHDRAWN, InstallReport.withdrawn_at),
+    ):
+        query = _REPORTS.where(column >= from_when).order_by(column, InstallReport.id)
+        for report, owner, is_health, contact_id in (
+            buffer.session.execute(query) if buffer.is_wanted(kind) else ()
         ):
-            at = report.withdrawn_at or buffer.now
-            data = _describe(report, is_health=is_health)
-            person = None if is_health else contact_id
-            buffer.add(EventKind.INSTALL_WITHDRAWN, report.id, data, at=at, of=owner, person=person)
+            is_restored = kind is EventKind.INSTALL_REPORTED
+            at = (report.restored_at if is_restored else report.withdrawn_at) or buffer.now
+            # What was restored once may be withdrawn again.
+            number = f"{report.id}:{report.restored_at.isoformat()}" if report.restored_at else report.id
+            data = (
+                _describe_report(report, is_health=is_health)
+                if is_restored
+                else _describe(report, is_health=is_health)
+            )
+            buffer.add(kind, number, data, at=at, of=owner, person=None if is_health else contact_id)
     return buffer.now.isoformat()
 
 
@@ -466,6 +476,10 @@ def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[s
         number = f"{campaign_id}:{buffer.now.isoformat()}"
         buffer.add(EventKind.MESSAGE_FINAL, number, data, at=buffer.now, of=owners.get(campaign_id))
     return reported
+
+
+def _describe_report(report: InstallReport, *, is_health: bool) -> dict[str, Any]:
+    return {**_describe(report, is_health=is_health), "source": report.source.value}
 
 
 def _describe(report: InstallReport, *, is_health: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Lists looked after: rename, archive and bring back, merge, split, remove.
 
-An archived list is kept with all its people and is no longer offered. Merging adds the people of one list to another and
-archives the first, so that campaigns that use it stay as they are. Of a removed list nothing is shown any more; people who
+An archived list is kept with all its people and is no longer offered. Merging adds the people of one list to another, with the
+imports that brought them, and archives the first, so that campaigns that use it stay as they are. Of a removed list nothing is shown any more; people who
 are in no other list go with it, except those to whom a campaign refers.
 """
 
@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, insert, literal, null, select, true, update
+from sqlalchemy import Select, and_, delete, select, true, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role
 from outreach.contacts.lists import create_list, free_name
 from outreach.contacts.removal import lock_removal
+from outreach.core.bulk import change_rows
 from outreach.core.db import is_referenced
 from outreach.imports.kept_values import copy_values, remove_values
+from outreach.imports.sightings import carry_people, lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.undo_import import remove_people
 from outreach.imports.uploads import ENDED
@@ -65,13 +67,14 @@ def archive_list(session: Session, list_id: int, *, user: User, now: datetime) -
 def merge_list(session: Session, list_id: int, *, into: int, user: User, now: datetime) -> ContactList:
     """Add the people of a list to another one of the same organisation, and archive it. Returns the other one.
 
-    Raises NotFound, NotAllowed, BadInput for the same list or one of another organisation.
+    Raises NotFound, NotAllowed, BadInput for the same list or one of another organisation, WrongState while a file is read.
     """
     lock_imports(session)
     source, target = _lock(session, list_id, user), _lock(session, into, user)
     if source.id == target.id or source.organisation_id != target.organisation_id:
         raise BadInput("list_merge_unfit")
-    people = _add_people(session, source, target, literal(True))
+    _refuse_busy(session, source, target)
+    people = carry_people(session, source, target, true())
     copy_values(session, source, target, true())
     source.archived_at = now
     audit.record(session, "list.merge", target, user, now, **{"from": source.id, "people": people})
@@ -85,10 +88,11 @@ def split_list(
     """Move the people of some communes into a new list with the same legal basis. Returns the new one.
 
     `areas` are codes of communes. Raises NotFound, NotAllowed, BadInput for a wrong name, or if nobody or everybody would
-    be moved.
+    be moved, WrongState while a file is read.
     """
     lock_imports(session)
     source = _lock(session, list_id, user)
+    _refuse_busy(session, source)
     of_areas = select(Contact.id).where(Contact.area_code.in_(areas))
     moved = Membership.contact_id.in_(of_areas)
     ids = session.scalars(
@@ -101,8 +105,10 @@ def split_list(
         raise BadInput("list_split_empty")
     new = create_list(session, name=name, organisation_id=source.organisation_id, user=user, now=now)
     new.basis, new.basis_since, new.basis_note = source.basis, source.basis_since, source.basis_note
-    people = _add_people(session, source, new, moved)
-    session.execute(delete(Membership).where(Membership.list_id == source.id, moved))
+    people = carry_people(session, source, new, moved)
+    for table in (Membership, ImportSighting):
+        gone = table.contact_id.in_(of_areas)
+        session.execute(delete(table).where(table.list_id == source.id, gone))
     copy_values(session, source, new, KeptValue.contact_id.in_(of_areas))
     if not session.scalar(_is_used(source)):  # a campaign to the list still writes what it says
         of_moved = and_(KeptValue.list_id == source.id, KeptValue.contact_id.in_(of_areas))
@@ -123,9 +129,7 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
     removed = _lock(session, list_id, user)
     if session.scalar(_is_used(removed)):
         raise WrongState("list_in_use", name=removed.name)
-    busy = select(Upload.id).where(Upload.list_id == list_id, Upload.state.not_in(ENDED))
-    if session.scalar(busy.limit(1)):
-        raise WrongState("list_has_upload")
+    _refuse_busy(session, removed)
     count = 0
     members = select(Membership.contact_id).where(Membership.list_id == list_id)
     while people := session.scalars(members.order_by(Membership.contact_id).limit(CHUNK)).all():
@@ -136,6 +140,13 @@ def remove_list(session: Session, list_id: int, *, secret_key: str, user: User, 
         count += len(people)
     remove_values(session, KeptValue.list_id == list_id, organisation_id=removed.organisation_id)
     imports = select(ListImport.id).where(ListImport.list_id == list_id)
+    for list_import in session.scalars(select(ListImport).where(ListImport.list_id == list_id)):
+        # Whom they brought to other lists stays there, as if put in by hand unless another import contained them.
+        others = lists_with(session, list_import)
+        reassign_contacts(session, true(), list_import=list_import, lists=others)
+        remove_sightings(session, list_import=list_import)
+        brought = (Membership.list_id.in_(others), Membership.import_id == list_import.id)
+        change_rows(session, update(Membership).where(*brought).values(import_id=None, row=None))
     for table in (ImportIssue, ImportChange):
         session.execute(delete(table).where(table.import_id.in_(imports)))
     session.execute(delete(ImportSighting).where(ImportSighting.list_id == list_id))
@@ -155,17 +166,12 @@ def _lock(session: Session, list_id: int, user: User) -> ContactList:
     return find_visible(session, ContactList, list_id, user, NotFound("list_not_found"), shown, lock=True)
 
 
-def _add_people(
-    session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]
-) -> int:
-    """Add members of one list to another, as if by hand: no import of the other can be undone with them."""
-    there = select(Membership.contact_id).where(Membership.list_id == target.id)
-    members = select(
-        literal(target.id), Membership.contact_id, null(), null(), null(), Membership.unit, Membership.stated
-    ).where(Membership.list_id == source.id, Membership.contact_id.not_in(there), which)
-    columns = ["list_id", "contact_id", "import_id", "last_import_id", "row", "unit", "stated"]
-    added = session.execute(insert(Membership).from_select(columns, members))
-    return added.rowcount  # type: ignore[attr-defined]
+def _refuse_busy(session: Session, *lists: ContactList) -> None:
+    """Raise WrongState while a file is being read into a list: its later rows would go where nobody looks for them."""
+    ids = [each.id for each in lists]
+    busy = select(Upload.id).where(Upload.list_id.in_(ids), Upload.state.not_in(ENDED))
+    if session.scalar(busy.limit(1)):
+        raise WrongState("list_has_upload")
 
 
 def _is_used(contact_list: ContactList) -> Select[int]:

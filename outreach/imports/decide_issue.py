@@ -5,7 +5,7 @@ Also the answers to questions about stored rows: a year of birth, a commune.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -30,11 +30,20 @@ from outreach.imports.issues import (
     issues_within_area,
     save_issues,
 )
-from outreach.imports.kept_values import store_values
+from outreach.imports.kept_values import copy_values, store_values
 from outreach.imports.merge_contacts import ContactMerger, ImportedContact
+from outreach.imports.sightings import carry_people, lists_with
 from outreach.imports.store_rows import lock_imports, questions_about
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ImportChange, ImportIssue, ListImport, Membership
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ImportChange,
+    ImportIssue,
+    KeptValue,
+    ListImport,
+    Membership,
+)
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
 from outreach.rules.gazetteer import PlaceMatch
@@ -216,6 +225,7 @@ def _store(
     merger.write()
     values = ((each.person.id, rows[each.issue.id].values) for each in (*stored, *beside))
     kept = store_values(session, values, list_import=list_import)
+    _follow_merges(session, list_import, {each.person.id for each in (*stored, *beside)})
     questions = [
         (rows[each.issue.id], IssueStatus.QUESTION, question, each.person.id)
         for each in stored
@@ -234,6 +244,17 @@ def _store(
             contact.name_key, contact.given_key = name_key(contact.name), name_order(contact.name)
             record_name(session, contact, before=issue.undo["name"], issue=issue, user=user, now=now)
         _count(list_import, each.outcome)
+
+
+def _follow_merges(session: Session, list_import: ListImport, people: Collection[int]) -> None:
+    """Put people of a list that was merged meanwhile into the lists that its others are in."""
+    own = session.get_one(ContactList, list_import.list_id)
+    others = lists_with(session, list_import) if own.archived_at else []
+    for other in session.scalars(
+        select(ContactList).where(ContactList.id.in_(others), ContactList.id != own.id)
+    ):
+        carry_people(session, own, other, Membership.contact_id.in_(people))
+        copy_values(session, own, other, KeptValue.contact_id.in_(people))
 
 
 @dataclass(frozen=True, slots=True)

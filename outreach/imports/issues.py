@@ -22,7 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, String, and_, case, delete, func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -51,7 +51,7 @@ class Decision(StrEnum):
 
 # Questions about a stored row.
 BIRTH_UNCLEAR, OTHER_COMMUNE = "birth_unclear", "other_commune"
-_COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision")
+_COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision", "undo")
 # The code of a row in a file to correct: import id and row number, within the size of their columns.
 _CODE = re.compile(r"L([0-9]{1,9})\.([0-9]{1,9})")
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
@@ -78,35 +78,37 @@ def save_issues(
         return []
     keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
     earlier = _decided_before(session, keys)
-    open_rows, decided_rows = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    saved = list[tuple[Any, ...]]()
     statuses = list[IssueStatus | None]()
     stored = set[int]()
     for (row, status, reason, contact_id), key in zip(issues, keys, strict=True):
-        decision, person = earlier.get(key, (None, None))
-        if decision in STORED and person:
-            stored.add(person)
+        decision, undo = earlier.get(key, (None, {}))
+        if decision in STORED and undo.get("contact"):
+            stored.add(undo["contact"])
         statuses.append(_counted_as(status, decision, was_asked=key in earlier))
-        if statuses[-1] is None:
+        if status is IssueStatus.QUESTION and statuses[-1] is None:
             continue
         # Nothing is kept of a contact who was erased and is not to be stored again.
         details = {} if reason == WAS_ERASED and decision else describe_row(row)
         cells = json.dumps(details, ensure_ascii=False)
+        taken_over = {name: undo[name] for name in ("contact", "import") if name in undo}
         issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
-        (decided_rows if decision else open_rows).append(issue)
+        saved.append((*issue, json.dumps(taken_over) if decision else None))
     record_sighting(session, stored, list_import=list_import)
-    repeated_keys = [key for *_, key, _cells, _person, _decision in (*open_rows, *decided_rows)]
     change_rows(
         session,
         update(ImportIssue)
         .where(
-            ImportIssue.key.in_(values_subquery(session, repeated_keys, String)),
+            ImportIssue.key.in_(values_subquery(session, [key for *_, key, _, _, _, _ in saved], String)),
             ImportIssue.decision.is_(None),
             ImportIssue.status != IssueStatus.QUESTION,
         )
-        .values(decision=Decision.SUPERSEDED, decided_at=now),
+        .values(decision=Decision.SUPERSEDED, decided_at=now, undo={"import": list_import.id}),
     )
-    insert_rows(session, ImportIssue.__table__, _COLUMNS, open_rows)
-    insert_rows(session, ImportIssue.__table__, _COLUMNS, decided_rows, always={"decided_at": now})
+    for is_decided in (False, True):
+        rows = [issue for issue in saved if (issue[-2] is not None) is is_decided]
+        always = {"decided_at": now} if is_decided else {}
+        insert_rows(session, ImportIssue.__table__, _COLUMNS, rows, always=always)
     headers = {row.sheet: row.header for row, *_ in issues}
     if new := headers.keys() - list_import.headers.keys():
         list_import.headers = {
@@ -126,7 +128,7 @@ def count_issues(
     keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
     earlier = _decided_before(session, keys) if keys else {}
     return [
-        _counted_as(status, earlier.get(key, (None,))[0], was_asked=key in earlier)
+        _counted_as(status, earlier.get(key, (None, {}))[0], was_asked=key in earlier)
         for (_, status, _, _), key in zip(issues, keys, strict=True)
     ]
 
@@ -155,8 +157,45 @@ def close_corrected_issues(
                 ImportIssue.row == int(code[2]),
                 ImportIssue.decision.is_(None),
             )
-            .values(decision=Decision.CORRECTED, decided_at=now)
+            .values(decision=Decision.CORRECTED, decided_at=now, undo={"import": list_import.id})
         )
+
+
+def remove_issues(session: Session, list_import: ListImport) -> None:
+    """Remove the issues of an import that is undone; those of other files that it asked again or corrected are open again.
+
+    Of several with the same row the newest is open. Where a later file has asked this import's own again, it asks all.
+    """
+    own: dict[str, dict[str, Any] | None] = {}
+    for each in session.scalars(select(ImportIssue).where(ImportIssue.import_id == list_import.id)):
+        is_asked_again = each.decision == Decision.SUPERSEDED and each.undo != {"import": list_import.id}
+        own[each.key] = each.undo if is_asked_again else own.get(each.key)
+    session.execute(delete(ImportIssue).where(ImportIssue.import_id == list_import.id))
+    same_list = select(ListImport.id).where(ListImport.list_id == list_import.list_id)
+    closed = session.scalars(
+        select(ImportIssue)
+        .where(
+            ImportIssue.import_id.in_(same_list),
+            ImportIssue.decision.in_((Decision.SUPERSEDED, Decision.CORRECTED)),
+        )
+        .where(
+            or_(
+                ImportIssue.undo["import"].as_integer() == list_import.id,
+                # Of an earlier release, which did not note what had asked again.
+                and_(ImportIssue.key.in_(own), ImportIssue.undo["import"].as_integer().is_(None)),
+            )
+        )
+        .order_by(ImportIssue.id.desc())
+    ).all()
+    asking: dict[str, dict[str, Any]] = {}  # by key: what asks instead
+    for issue in closed:
+        asked_by = own.get(issue.key) if issue.decision == Decision.SUPERSEDED else None
+        if instead := asked_by or asking.get(issue.key):
+            issue.decision, issue.undo = Decision.SUPERSEDED, instead
+        else:
+            issue.decision = issue.decided_at = issue.undo = None
+            asking[issue.key] = {"import": issue.import_id}
+    session.flush()
 
 
 def describe_row(row: CheckedRow) -> dict[str, Any]:
@@ -197,8 +236,8 @@ def _key(row: CheckedRow, list_import: ListImport, reason: str) -> str:
     return hashlib.blake2b(repr(identity).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, tuple[str | None, int | None]]:
-    """Return the last decision on each key that was asked about, and the id of the contact it stored.
+def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, tuple[str | None, dict[str, Any]]]:
+    """Return the last decision on each key that was asked about, and what it recorded.
 
     The decision is None while the issue is open.
     """
@@ -208,7 +247,7 @@ def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, tuple[st
         .where(ImportIssue.decision.is_(None) | (ImportIssue.decision != Decision.SUPERSEDED))
         .order_by(ImportIssue.id)
     )
-    return {key: (decision, (undo or {}).get("contact")) for key, decision, undo in rows}
+    return {key: (decision, undo or {}) for key, decision, undo in rows}
 
 
 IS_WAITING = (

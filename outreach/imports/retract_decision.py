@@ -18,8 +18,8 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.removal import lock_removal
 from outreach.core.bulk import change_rows
 from outreach.imports.decide_issue import record_name
-from outreach.imports.issues import WAS_ERASED, Decision, IssueStatus, find_issue
-from outreach.imports.sightings import reassign_contacts
+from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, find_issue
+from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import changes_of_other_imports, remove_links, remove_people, restore_values
 from outreach.models.accounts import Role, User
@@ -75,18 +75,39 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
         raise WrongState("decision_final")
     issues = _decided_together(session, first)
     list_import = session.get_one(ListImport, first.import_id, with_for_update=True)
-    counts = dict(list_import.counts)
     for issue in reversed(issues):
         if issue.decision != Decision.ANSWERED:
             outcome = "rejected" if issue.decision == Decision.DROPPED else (issue.undo or {})["outcome"]
-            counts[outcome] -= 1
-            counts["review"] += 1
+            _count_waiting(list_import, outcome)
+            _ask_again(session, issue)
         if issue.undo:
             _undo_decision(session, list_import, issue, issue.undo, secret_key=secret_key, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
-    list_import.counts = counts
     audit.record(session, "import.retract", f"list_imports:{first.import_id}", user, now, rows=len(issues))
     return len(issues)
+
+
+def _count_waiting(list_import: ListImport, outcome: str) -> None:
+    counts = dict(list_import.counts)
+    counts[outcome] -= 1
+    counts["review"] += 1
+    list_import.counts = counts
+
+
+def _ask_again(session: Session, issue: ImportIssue) -> None:
+    """Take back in later files what they took over from a decision that is retracted: its own issue asks for them all."""
+    copies = select(ImportIssue).where(
+        ImportIssue.key == issue.key,
+        ImportIssue.import_id != issue.import_id,
+        ImportIssue.decided_by.is_(None),
+        ImportIssue.decision == issue.decision,
+    )
+    for copy in session.scalars(copies.with_for_update()).all():
+        later = session.get_one(ListImport, copy.import_id, with_for_update=True)
+        if contact_id := (copy.undo or {}).get("contact"):
+            remove_sightings(session, list_import=later, of=contact_id)
+        _count_waiting(later, "rejected" if issue.decision == Decision.DROPPED else "unchanged")
+        copy.decision, copy.undo = Decision.SUPERSEDED, {"import": issue.import_id}
 
 
 def _decided_together(session: Session, first: ImportIssue) -> Sequence[ImportIssue]:
@@ -134,20 +155,7 @@ def _undo_decision(
     restore_values(person, values, other_changes)
     person.updated_at = now
     _forget_change(session, list_import.id, person.id, values, phones)
-    membership = (Membership.list_id == list_import.list_id, Membership.contact_id == person.id)
-    if undo.get("joined") is False:
-        session.execute(
-            update(Membership)
-            .where(*membership, Membership.last_import_id == list_import.id)
-            .values(last_import_id=undo["last"])
-        )
-    elif undo.get("joined"):
-        reassign_contacts(session, [person.id], list_import=list_import)
-        session.execute(
-            delete(Membership).where(
-                *membership, Membership.import_id == list_import.id, Membership.row == issue.row
-            )
-        )
+    _leave_list(session, list_import, issue, undo)
     if kept := undo.get("kept"):  # not what another row of the file had said before
         of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == person.id)
         change_rows(session, delete(KeptValue).where(*of_person, KeptValue.name.in_(kept)))
@@ -158,6 +166,35 @@ def _undo_decision(
     still_stated = {phone_id for other in other_changes for phone_id in other.phones}
     links = [(person.id, phone_id) for phone_id in phones if phone_id not in still_stated]
     remove_links(session, links)
+
+
+def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any]) -> None:
+    """Undo that a decision put a person into the list, or saw them there again, unless another row of the file does."""
+    others = session.scalar(
+        select(ImportIssue.row)
+        .where(
+            ImportIssue.import_id == list_import.id,
+            ImportIssue.id != issue.id,
+            ImportIssue.decision.in_(STORED),
+            ImportIssue.undo["contact"].as_integer() == undo["contact"],
+        )
+        .limit(1)
+    )
+    lists = lists_with(session, list_import)
+    is_person = Membership.contact_id == undo["contact"]
+    added = (
+        Membership.list_id.in_(lists),
+        is_person,
+        Membership.import_id == list_import.id,
+        Membership.row == issue.row,
+    )
+    if others is not None:
+        session.execute(update(Membership).where(*added).values(row=others))
+    elif undo.get("joined"):
+        reassign_contacts(session, is_person, list_import=list_import, lists=lists)
+        session.execute(delete(Membership).where(*added))
+    elif undo.get("joined") is False and undo["last"] != list_import.id:
+        remove_sightings(session, list_import=list_import, of=undo["contact"])
 
 
 def _forget_change(

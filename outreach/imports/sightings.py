@@ -1,14 +1,47 @@
-"""Record of which imports contained a contact of a list again, so that each import can be undone by itself."""
+"""Record of which imports contained a contact of a list again, so that each import can be undone by itself.
+
+People are carried into lists that are merged or split with the imports that brought them (`carry_people`): what an import brought
+is undone in each list that has it (`lists_with`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import BigInteger, case, delete, exists, func, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    union,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.models.contacts import ImportSighting, ListImport, Membership
+from outreach.models.contacts import ContactList, ImportSighting, ListImport, Membership
+
+
+def lists_with(session: Session, list_import: ListImport) -> list[int]:
+    """Return the lists that may have people of an import: its own, and those into which it was merged or split."""
+    organisation = select(ContactList.organisation_id).where(ContactList.id == list_import.list_id)
+    sources = session.execute(
+        select(ContactList.id, ContactList.sources).where(
+            ContactList.organisation_id == organisation.scalar_subquery()
+        )
+    ).all()
+    found: set[int] = set()
+    new = {list_import.list_id}
+    while new:
+        found |= new
+        new = {list_id for list_id, others in sources if not found.isdisjoint(others)} - found
+    return sorted(found)
 
 
 def record_sighting(session: Session, contacts: Collection[int], *, list_import: ListImport) -> None:
@@ -20,69 +53,129 @@ def record_sighting(session: Session, contacts: Collection[int], *, list_import:
         Membership.contact_id.in_(values_subquery(session, contacts, BigInteger)),
         Membership.import_id.is_distinct_from(list_import.id),
     )
-    known = exists().where(
-        ImportSighting.contact_id == Membership.contact_id,
-        ImportSighting.import_id == Membership.last_import_id,
-    )
     before = select(Membership.contact_id, Membership.last_import_id, Membership.list_id).where(
-        *memberships, Membership.last_import_id != list_import.id, ~known
+        *memberships,
+        Membership.last_import_id != list_import.id,
+        ~_is_known(Membership, Membership.last_import_id),
     )
     session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], before))
     change_rows(session, update(Membership).where(*memberships).values(last_import_id=list_import.id))
 
 
-def reassign_contacts(session: Session, contacts: Collection[int], *, list_import: ListImport) -> set[int]:
-    """Reassign contacts that this import added to the next import that contained them.
+def _is_known(member: Any, import_id: Any) -> ColumnElement[bool]:
+    return exists().where(
+        ImportSighting.contact_id == member.contact_id,
+        ImportSighting.import_id == import_id,
+        ImportSighting.list_id == member.list_id,
+    )
 
-    Their row is cleared, as the later import did not record it. Returns the contacts that no other import
-    contained.
+
+def reassign_contacts(
+    session: Session, which: ColumnElement[bool], *, list_import: ListImport, lists: Collection[int]
+) -> None:
+    """Reassign memberships that this import made to the next import that contained the person in the list, if any.
+
+    Their row is cleared, as the later import did not record it.
     """
-    memberships = (
-        Membership.list_id == list_import.list_id,
-        Membership.import_id == list_import.id,
-        Membership.contact_id.in_(values_subquery(session, contacts, BigInteger)),
-    )
     between = (
-        select(ImportSighting.contact_id, func.min(ImportSighting.import_id).label("import_id"))
-        .where(ImportSighting.list_id == list_import.list_id, ImportSighting.import_id != list_import.id)
-        .where(ImportSighting.contact_id.in_(values_subquery(session, contacts, BigInteger)))
-        .group_by(ImportSighting.contact_id)
-        .subquery()
-    )
-    next_imports: dict[int | None, set[int]] = {}
-    for contact_id, last, other in session.execute(
-        select(Membership.contact_id, Membership.last_import_id, between.c.import_id)
-        .outerjoin(between, between.c.contact_id == Membership.contact_id)
-        .where(*memberships)
-    ):
-        next_imports.setdefault(min(filter(None, (last, other)), default=None), set()).add(contact_id)
-    unassigned = next_imports.pop(None, set())
-    for import_id, people in next_imports.items():
-        last = case((Membership.last_import_id == import_id, None), else_=Membership.last_import_id)
-        change_rows(
-            session,
-            update(Membership)
-            .where(*memberships[:2], Membership.contact_id.in_(values_subquery(session, people, BigInteger)))
-            .values(import_id=import_id, last_import_id=last, row=None),
+        select(func.min(ImportSighting.import_id))
+        .where(
+            ImportSighting.contact_id == Membership.contact_id,
+            ImportSighting.list_id == Membership.list_id,
+            ImportSighting.import_id != list_import.id,
         )
-    return unassigned
+        .scalar_subquery()
+    )
+    last = Membership.last_import_id
+    following = case((last < func.coalesce(between, last + 1), last), else_=between)
+    change_rows(
+        session,
+        update(Membership)
+        .where(
+            Membership.list_id.in_(lists),
+            Membership.import_id == list_import.id,
+            which,
+            func.coalesce(last, between).is_not(None),
+        )
+        .values(import_id=following, last_import_id=case((last == following, None), else_=last), row=None),
+    )
 
 
-def remove_sightings(session: Session, *, list_import: ListImport) -> None:
-    """Remove this import from the sightings; memberships that have it as the last get the one before it."""
+def remove_sightings(session: Session, *, list_import: ListImport, of: int | None = None) -> None:
+    """Remove this import from the sightings; memberships that have it as the last get the one before it.
+
+    `of`: only of one contact.
+    """
     before = (
         select(func.max(ImportSighting.import_id))
         .where(
-            ImportSighting.list_id == list_import.list_id,
+            ImportSighting.list_id == Membership.list_id,
             ImportSighting.contact_id == Membership.contact_id,
             ImportSighting.import_id.not_in((list_import.id, func.coalesce(Membership.import_id, 0))),
         )
         .scalar_subquery()
     )
+    lists = lists_with(session, list_import)
     change_rows(
         session,
         update(Membership)
-        .where(Membership.list_id == list_import.list_id, Membership.last_import_id == list_import.id)
+        .where(
+            Membership.list_id.in_(lists),
+            Membership.last_import_id == list_import.id,
+            *([] if of is None else [Membership.contact_id == of]),
+        )
         .values(last_import_id=before),
     )
-    change_rows(session, delete(ImportSighting).where(ImportSighting.import_id == list_import.id))
+    change_rows(
+        session,
+        delete(ImportSighting).where(
+            ImportSighting.import_id == list_import.id,
+            *([] if of is None else [ImportSighting.contact_id == of]),
+        ),
+    )
+
+
+def carry_people(
+    session: Session, source: ContactList, target: ContactList, which: ColumnElement[bool]
+) -> int:
+    """Add members of one list to another, each with the imports that contained them. Returns how many are new there."""
+    of_source = (Membership.list_id == source.id, which)
+    there = select(Membership.contact_id).where(Membership.list_id == target.id)
+    names = ("contact_id", "import_id", "last_import_id", "row", "unit", "stated")
+    new = select(literal(target.id), *(getattr(Membership, name) for name in names))
+    added = change_rows(
+        session,
+        insert(Membership).from_select(
+            ["list_id", *names], new.where(*of_source, Membership.contact_id.not_in(there))
+        ),
+    )
+    people = select(Membership.contact_id).where(*of_source)
+    seen = union(
+        select(Membership.contact_id, Membership.import_id).where(*of_source),
+        select(Membership.contact_id, Membership.last_import_id).where(*of_source),
+        select(ImportSighting.contact_id, ImportSighting.import_id).where(
+            ImportSighting.list_id == source.id, ImportSighting.contact_id.in_(people)
+        ),
+    ).subquery()
+    member = aliased(Membership)
+    more = (
+        select(seen.c.contact_id, seen.c.import_id, member.list_id)
+        .join(member, (member.contact_id == seen.c.contact_id) & (member.list_id == target.id))
+        .where(
+            seen.c.import_id.is_not(None),
+            member.import_id.is_distinct_from(seen.c.import_id),
+            member.last_import_id.is_distinct_from(seen.c.import_id),
+            ~_is_known(member, seen.c.import_id),
+        )
+    )
+    session.execute(insert(ImportSighting).from_select(["contact_id", "import_id", "list_id"], more))
+    # Who was put into the one by hand stays in the other, too, whatever is undone.
+    by_hand = people.where(Membership.import_id.is_(None))
+    change_rows(
+        session,
+        update(Membership)
+        .where(Membership.list_id == target.id, Membership.contact_id.in_(by_hand))
+        .values(import_id=None, row=None),
+    )
+    target.sources = sorted({*target.sources, source.id})
+    return added.rowcount

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -122,63 +122,91 @@ def store_rows(
         session, list_import, phones=phones, in_use=known.values(), known_areas=known_areas, now=now
     )
     merger.load_namesakes(rows)
-    counts = Counter[str]({"rows": len(rows)})
-    issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = []
-    questions: list[tuple[CheckedRow, str, ImportedContact]] = []
-    at_the_door: dict[int, ImportedContact] = {}  # by row
-    named: dict[str, ImportedContact] = {}
-    kept: list[tuple[ImportedContact, Mapping[str, str]]] = []
-    same: list[tuple[ImportedContact, Mapping[str, str]]] = []  # nothing new of them, but for the values
     organisation_id, names = references
+    chunk = _Chunk(merger, phones, erased, known_areas, names)
+    chunk.counts["rows"] = len(rows)
     for row in rows:
-        parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
-        matches = [(part, *match_row(part, merger, phones=phones, erased=erased)) for part in parts]
-        if refusal := next((refusal for _part, _person, refusal in matches if refusal), None):
-            issues.append((row, *refusal))
-            if row.is_at_the_door and refusal[0] is IssueStatus.REJECT:
-                at_the_door[row.row], _outcome = merger.merge_row(row, matches[0][1])
-                if row.values:
-                    kept.append((at_the_door[row.row], row.values))
-                if names and row.row in names:
-                    named[names[row.row]] = at_the_door[row.row]
-            continue
-        for n, (part, known_person, _refusal) in enumerate(matches):
-            person, outcome = merger.merge_row(part, known_person)
-            if row.values:
-                kept.append((person, row.values))
-            if n == 0:  # a row counts once, however many people it names
-                counts[outcome] += 1
-                if outcome == "unchanged" and row.values:
-                    same.append((person, row.values))
-                if names and row.row in names:
-                    named[names[row.row]] = person
-                questions += [(row, each, person) for each in questions_about(row, person, known_areas)]
+        chunk.take(row)
     merger.write()
-    told_more = find_new_values(
-        session, ((person.id, values) for person, values in same), list_id=list_import.list_id
-    )
-    more = sum(person.id in told_more for person, _values in same)
+    counts = chunk.counts
+    told_more = find_new_values(session, _by_id(chunk.same), list_id=list_import.list_id)
+    more = sum(person.id in told_more for person, _values in chunk.same)
     counts["updated"] += more
     counts["unchanged"] -= more
-    store_values(session, ((person.id, values) for person, values in kept), list_import=list_import)
-    set_references(session, organisation_id, {name: person.id for name, person in named.items()})
-    issues = [
-        (
-            row,
-            status,
-            reason,
-            at_the_door[row.row].id
-            if row.row in at_the_door
-            else _subject_id(row, contact_id, merger=merger),
-        )
-        for row, status, reason, contact_id in issues
-    ]
-    for status in save_issues(session, issues, list_import=list_import, now=now):
+    store_values(session, _by_id(chunk.kept), list_import=list_import)
+    set_references(session, organisation_id, {name: person.id for name, person in chunk.named.items()})
+    for status in save_issues(session, chunk.found_issues(), list_import=list_import, now=now):
         counts[_COUNTED[status]] += 1
-    question_rows = [(row, IssueStatus.QUESTION, question, person.id) for row, question, person in questions]
-    save_issues(session, question_rows, list_import=list_import, now=now)
+    questions = [(row, IssueStatus.QUESTION, asked, person.id) for row, asked, person in chunk.questions]
+    save_issues(session, questions, list_import=list_import, now=now)
     close_corrected_issues(session, rows, list_import=list_import, now=now)
     list_import.counts = {name: count + counts[name] for name, count in list_import.counts.items()}
+
+
+def _by_id(
+    values: Iterable[tuple[ImportedContact, Mapping[str, str]]],
+) -> list[tuple[int, Mapping[str, str]]]:
+    return [(person.id, of_person) for person, of_person in values]
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """What becomes of the rows of a chunk. `names`: what the sender calls the rows' people, by row."""
+
+    merger: ContactMerger
+    phones: Mapping[str, int]
+    erased: Collection[int]
+    known_areas: Collection[str | None]
+    names: Mapping[int, str]
+    counts: Counter[str] = field(default_factory=Counter)
+    issues: list[tuple[CheckedRow, IssueStatus, str, int | None]] = field(default_factory=list)
+    questions: list[tuple[CheckedRow, str, ImportedContact]] = field(default_factory=list)
+    at_the_door: dict[int, ImportedContact] = field(default_factory=dict)  # by row
+    named: dict[str, ImportedContact] = field(default_factory=dict)
+    kept: list[tuple[ImportedContact, Mapping[str, str]]] = field(default_factory=list)
+    same: list[tuple[ImportedContact, Mapping[str, str]]] = field(
+        default_factory=list
+    )  # nothing new but values
+
+    def take(self, row: CheckedRow) -> None:
+        """Merge a row into the contacts that it is about, or keep it as an issue."""
+        parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
+        matches = [
+            (part, *match_row(part, self.merger, phones=self.phones, erased=self.erased)) for part in parts
+        ]
+        if refusal := next((refusal for _part, _person, refusal in matches if refusal), None):
+            self.issues.append((row, *refusal))
+            if row.is_at_the_door and refusal[0] is IssueStatus.REJECT:
+                self.at_the_door[row.row], _outcome = self._merge(row, row, matches[0][1], is_first=True)
+            return
+        for n, (part, known_person, _refusal) in enumerate(matches):
+            person, outcome = self._merge(row, part, known_person, is_first=n == 0)
+            if n == 0:  # a row counts once, however many people it names
+                self.counts[outcome] += 1
+                if outcome == "unchanged" and row.values:
+                    self.same.append((person, row.values))
+                self.questions += [
+                    (row, each, person) for each in questions_about(row, person, self.known_areas)
+                ]
+
+    def _merge(
+        self, row: CheckedRow, part: CheckedRow, known_person: ImportedContact | None, *, is_first: bool
+    ) -> tuple[ImportedContact, str]:
+        person, outcome = self.merger.merge_row(part, known_person)
+        if row.values:
+            self.kept.append((person, row.values))
+        if is_first and row.row in self.names:
+            self.named[self.names[row.row]] = person
+        return person, outcome
+
+    def found_issues(self) -> list[tuple[CheckedRow, IssueStatus, str, int | None]]:
+        """Return the issues, each with the id of the contact it is about; call it once the contacts are written."""
+        return [
+            (row, status, reason, self.at_the_door[row.row].id)
+            if row.row in self.at_the_door
+            else (row, status, reason, _subject_id(row, contact_id, merger=self.merger))
+            for row, status, reason, contact_id in self.issues
+        ]
 
 
 def questions_about(

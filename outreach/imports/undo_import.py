@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, delete, exists, literal, select, update
+from sqlalchemy import BigInteger, delete, exists, literal, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -20,9 +20,9 @@ from outreach.contacts.wishes import keep_holders
 from outreach.core.bulk import values_subquery
 from outreach.core.db import is_referenced
 from outreach.imports.erasures import keep_wishes_of
-from outreach.imports.issues import Decision
+from outreach.imports.issues import remove_issues
 from outreach.imports.kept_values import remove_values
-from outreach.imports.sightings import reassign_contacts, remove_sightings
+from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import CHUNK, lock_imports
 from outreach.imports.uploads import ENDED, end_upload
 from outreach.models.contacts import (
@@ -30,7 +30,6 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     ImportChange,
-    ImportIssue,
     KeptValue,
     ListImport,
     Membership,
@@ -78,12 +77,14 @@ def undo_import_rows(
 def _undo_memberships(
     session: Session, list_import: ListImport, limit: int, *, secret_key: str, now: datetime
 ) -> int:
-    memberships = (Membership.list_id == list_import.list_id, Membership.import_id == list_import.id)
-    people = session.scalars(
-        select(Membership.contact_id).where(*memberships).order_by(Membership.contact_id).limit(limit)
-    ).all()
-    removed = sorted(reassign_contacts(session, people, list_import=list_import))
-    session.execute(delete(Membership).where(*memberships, Membership.contact_id.in_(removed)))
+    lists = lists_with(session, list_import)
+    added = (Membership.list_id.in_(lists), Membership.import_id == list_import.id)
+    added_people = select(Membership.contact_id).where(*added).distinct().order_by(Membership.contact_id)
+    people = session.scalars(added_people.limit(limit)).all()
+    of_people = Membership.contact_id.in_(people)
+    reassign_contacts(session, of_people, list_import=list_import, lists=lists)
+    removed = session.scalars(added_people.where(of_people)).all()
+    session.execute(delete(Membership).where(*added, of_people))
     remove_people(session, removed, secret_key=secret_key, now=now)
     return len(people)
 
@@ -204,15 +205,7 @@ def _undo_rest(session: Session, list_import: ListImport) -> None:
     remove_sightings(session, list_import=list_import)
     owner = session.get_one(ContactList, list_import.list_id).organisation_id
     remove_values(session, KeptValue.import_id == list_import.id, organisation_id=owner)
-    is_own = ImportIssue.import_id == list_import.id
-    # Issues of earlier files that this import superseded are open again.
-    session.execute(
-        update(ImportIssue)
-        .where(ImportIssue.decision == Decision.SUPERSEDED, ~is_own)
-        .where(ImportIssue.key.in_(select(ImportIssue.key).where(is_own)))
-        .values(decision=None, decided_at=None)
-    )
-    session.execute(delete(ImportIssue).where(is_own))
+    remove_issues(session, list_import)
 
 
 def undo_import(runtime: Runtime, import_id: int) -> int:

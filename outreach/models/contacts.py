@@ -156,6 +156,8 @@ class ContactList(BaseWithId):
     # Not shown, and its name is free: of its first file nothing is stored yet, or it was removed.
     hidden: Mapped[bool] = mapped_column(default=False, server_default=false())
     archived_at: Mapped[datetime | None]  # no longer offered for campaigns and imports
+    # Lists that were merged into it or from which it was split: their imports brought people of its.
+    sources: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
     # Names under which values of its people are kept, see `KeptValue`.
     fields: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
 
@@ -284,7 +286,7 @@ class ImportIssue(BaseWithId):
     """
 
     __tablename__ = "import_issues"
-    __table_args__ = (UniqueConstraint("import_id", "row", "status"),)
+    __table_args__ = (UniqueConstraint("import_id", "row", "reason"),)
 
     import_id: Mapped[int] = mapped_column(ForeignKey("list_imports.id", ondelete="CASCADE"))
     row: Mapped[int]
@@ -296,7 +298,9 @@ class ImportIssue(BaseWithId):
     # The contact of a question: the one stored, or the one whose name may have changed.
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"), index=True)
     decision: Mapped[str | None] = mapped_column(String(20))
-    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what the decision changed, to retract it
+    # What the decision changed, to retract it; of one that a later file made, that `import`; of one that was taken over from
+    # an earlier file, whom it stored (`contact`).
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None]
 
@@ -429,7 +433,7 @@ class ImportSighting(Base):
 
     contact_id: Mapped[int] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"), primary_key=True)
     import_id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    list_id: Mapped[int] = mapped_column(BigId)
+    list_id: Mapped[int] = mapped_column(BigId, primary_key=True)
 
 
 class PersonMerge(BaseWithId):

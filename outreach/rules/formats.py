@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -141,6 +142,33 @@ def read_lines(content: str) -> dict[str, str]:
     """Parse a file with a `NAME=value` on each line; lines with # are comments."""
     lines = content.splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+# 1.250.000 and 1 250 are groups of three; 12,5, 12.5 and 0.125 are fractions.
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}([., \u00a0])[0-9]{3}(?:\1[0-9]{3})*")
+_PLAIN = re.compile(r"[0-9]{1,15}(?:[.,][0-9]{1,15})?")
+
+
+def read_decimal(text: str) -> Decimal | None:
+    """Read a number as people write it in Vietnam. Returns None if empty. Raises ValueError."""
+    text = text.strip()
+    if not text:
+        return None
+    if _GROUPED.fullmatch(text):
+        return Decimal(re.sub(r"[^0-9]", "", text))
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(text)
+    return Decimal(text.replace(",", "."))
+
+
+def read_whole(text: str, *, most: int) -> int | None:
+    """Read a whole number up to `most`, as `read_decimal` does. Returns None if empty. Raises ValueError, as for a fraction."""
+    number = read_decimal(text)
+    if number is None:
+        return None
+    if number != int(number) or number > most:
+        raise ValueError(text)
+    return int(number)
 
 
 def format_number(value: int) -> str:

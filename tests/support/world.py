@@ -20,12 +20,12 @@ from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import Case, Reply
-from campaigns.planning.approvals import LaunchTerms
 from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import load_kinds
 from campaigns.replies.gateway_inbox import GatewayInbox
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import read_draft
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction, MessageState

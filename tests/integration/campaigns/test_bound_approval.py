@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,15 +16,18 @@ from admin.app import create_app
 from campaigns.lifecycle import edit_campaign, perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.correct_texts import confirm_correction, propose_correction
+from campaigns.planning.drives import create_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.second_wave import send_second_wave
 from outreach.contacts.lists import record_basis
 from outreach.models.accounts import Role
+from outreach.models.contacts import ContactList
 from outreach.rules.errors import NotAllowed, WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
-from tests.support.world import APPROVER, AUTHOR, LIST, World
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
 
 SECOND = "duyet2@loa.example"
 _A = CampaignAction
@@ -133,6 +137,110 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
     world.sweep()
     world.send()
     assert len(world.sent_to()) == (6 if change == "people" else 5)
+
+
+def test_a_second_approver_does_not_extend_what_the_first_has_read(world: World, submitted: int) -> None:
+    two_are_needed_from(world, 3)
+    press(world, submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    world.add_people(45, first=100)
+    assert press(world, submitted, _A.APPROVE, SECOND, version=1, recipients=50) is CampaignState.SUBMITTED
+    with pytest.raises(WrongState):
+        press(world, submitted, _A.LAUNCH, AUTHOR)
+    page = signed_in(create_app(world.runtime.settings, runtime=world.runtime).test_client(), APPROVER)
+    assert f'action="/admin/campaigns/{submitted}/approve"' in page.get(f"/admin/campaigns/{submitted}/").text
+    assert press(world, submitted, _A.APPROVE, APPROVER, version=1, recipients=50) is CampaignState.APPROVED
+    press(world, submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    world.send()
+    assert len(world.sent_to()) == 50
+
+
+def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(
+    world: World, submitted: int
+) -> None:
+    two_are_needed_from(world, 20)
+    press(world, submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    press(world, submitted, _A.LAUNCH, AUTHOR)
+    world.add_people(45, first=100)
+    world.sweep()
+    assert (
+        "từ 5" in world.status(submitted)["pause_reason"] or "có 5" in world.status(submitted)["pause_reason"]
+    )
+    assert press(world, submitted, _A.APPROVE, SECOND, recipients=50) is CampaignState.PAUSED
+    world.sweep()
+    assert world.status(submitted)["state"] == "paused"
+    assert press(world, submitted, _A.APPROVE, APPROVER, recipients=50) is CampaignState.SENDING
+    world.sweep()
+    world.send()
+    assert len(world.sent_to()) == 50
+
+
+@pytest.mark.parametrize("change", ["lists", "drive"])
+def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_drive(
+    world: World, submitted: int, change: str
+) -> None:
+    author = world.user(AUTHOR)
+    with world.runtime.db.write() as session:
+        session.add(ContactList(organisation_id=author.organisation_id, name="Khác", created_at=world.now))
+    create_drive(
+        world.runtime,
+        kind="bluezone",
+        name="Hai",
+        starts_on=world.now.date(),
+        ends_on=None,
+        user=author,
+        now=world.now,
+    )
+    press(world, submitted, _A.RETURN, AUTHOR)
+    other = {"lists": ["Khác"]} if change == "lists" else {"drive": "Hai"}
+    draft = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **other}
+    edit_campaign(world.runtime, submitted, read_draft(draft, kinds=load_kinds()), user=author, now=world.now)
+    press(world, submitted, _A.SUBMIT, AUTHOR)
+    with pytest.raises(WrongState, match="version_not_named"):
+        press(world, submitted, _A.APPROVE, APPROVER)
+
+
+def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world: World, submitted: int) -> None:
+    press(world, submitted, _A.APPROVE, APPROVER)
+    dear = replace(world.runtime.settings, price_per_segment_vnd=2000)
+    world.runtime = replace(world.runtime, settings=dear)
+    with refuses(WrongState, says="lần nữa"):
+        press(world, submitted, _A.LAUNCH, AUTHOR)
+    press(world, submitted, _A.APPROVE, APPROVER, version=2)
+    assert press(world, submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+
+
+def test_a_correction_of_a_campaign_that_took_two_takes_two(world: World, submitted: int) -> None:
+    two_are_needed_from(world, 3)
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "duyet3@loa.example", Role.APPROVER)
+    for email in (APPROVER, SECOND):
+        press(world, submitted, _A.APPROVE, email)
+    press(world, submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    texts, at = {"phone": "1023"}, world.now.isoformat()
+    propose_correction(world.runtime, submitted, texts, since=None, user=world.user(AUTHOR), now=world.now)
+
+    def confirm(email: str) -> int:
+        user = world.user(email)
+        return confirm_correction(world.runtime, submitted, proposed_at=at, user=user, now=world.now)
+
+    assert confirm(APPROVER) == 0
+    with pytest.raises(WrongState, match="approved_by_you"):
+        confirm(APPROVER)
+    assert world_content(world, submitted).get("phone") != "1023"
+    assert confirm("duyet3@loa.example") == 1
+    assert world_content(world, submitted)["phone"] == "1023"
+    # What leaves from now on is approved by those who have read the new texts.
+    world.add_people(30, first=100)
+    extend = {"settings": world.runtime.settings, "now": world.now}
+    assert not send_second_wave(world.runtime, submitted, user=world.user(SECOND), **extend).has_left
+    assert send_second_wave(world.runtime, submitted, user=world.user(APPROVER), **extend).has_left
+
+
+def two_are_needed_from(world: World, people: int) -> None:
+    settings = replace(world.runtime.settings, two_approvals_people=people)
+    world.runtime = replace(world.runtime, settings=settings)
 
 
 def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClient, world: World) -> None:

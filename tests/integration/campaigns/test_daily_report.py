@@ -16,7 +16,9 @@ from sqlalchemy import func, select, update
 from campaigns.activities.activity_log import add_activity, correct_activity
 from campaigns.agencies.links import make_link
 from campaigns.agencies.reports import Reporter, read_latest_reports, submit_report
+from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
+from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Attempt
@@ -29,6 +31,7 @@ from campaigns.reports.issue_report import (
     correct,
     freeze,
     newest_issue,
+    note_pending_changes,
     prepare_report,
     read_issues,
     send_again,
@@ -36,15 +39,21 @@ from campaigns.reports.issue_report import (
 from campaigns.reports.report_mail import is_delivered
 from campaigns.reports.run_schedule import run_due_actions
 from campaigns.reports.settings import current_template
-from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.reports.take_snapshot import days_with_report, take_snapshot
 from campaigns.rules.activities import ActivityEntry
 from campaigns.rules.activities import ActivityKind as Means
 from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.goals import GoalScope, GoalSubject
+from campaigns.rules.reports.changes import describe_change
 from campaigns.rules.reports.document import short_day
 from campaigns.rules.reports.schedule import ReportAction
 from campaigns.rules.reports.snapshot import Snapshot, read_snapshot
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.rules.visits import VisitOutcome
+from campaigns.second_wave import send_second_wave
+from campaigns.visits.results import enter_results
+from campaigns.visits.sheets import create_sheet
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.core.schema import downgrade, upgrade
@@ -555,3 +564,95 @@ def test_issued_files_and_figures_stay_through_the_migration_to_drives(province:
         assert verify_issues(session) == (1, [])
         assert read_latest_reports(session, 1, day=province.day)[province.health].installed == 90
         assert session.get_one(Campaign, province.campaign_id).drive_id == 1
+
+
+def test_a_second_wave_after_the_freeze_is_no_late_figure(province: Province) -> None:
+    world = province.world
+    province.publish("13:30")
+    world.add_people(4, first=50)
+    wave = send_second_wave(
+        world.runtime,
+        province.campaign_id,
+        settings=world.runtime.settings,
+        user=world.user(APPROVER),
+        now=province.at("15:00"),
+    )
+    assert wave.has_left
+    province.hand_in(province.schools, "14:20", installed=70)
+    changes = correct(world.runtime, 1, province.day, user=province.officer(), now=province.at("16:00"))
+    assert changes
+    assert not [line for line in map(describe_change, changes) if "người nhận" in line or "nhắn tin" in line]
+
+
+def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world: World, box: MailServer) -> None:
+    person = world.add_person("Không Máy")
+    province = Province(world, box.url)
+    author = world.user(AUTHOR)
+    sheet = create_sheet(
+        world.runtime,
+        province.campaign_id,
+        list_id=world.list_id,
+        area_code=None,
+        village=None,
+        officer="",
+        again=False,
+        user=author,
+        now=province.at("08:00"),
+    ).id
+    province.publish("13:30")
+    with world.runtime.db.read() as session:
+        line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
+        n = session.scalars(line).one()
+    found = {n: VisitOutcome.INSTALLED}
+    times = {"now": province.at("15:00"), "visited_at": province.at("12:00")}
+    enter_results(world.runtime, sheet, found, user=author, keys=world.keys, **times)
+    noted = note_pending_changes(world.runtime, 1, province.day, now=province.at("15:30"))
+    changes = correct(world.runtime, 1, province.day, user=author, now=province.at("16:00"))
+    assert noted == len(changes) > 0
+
+
+@pytest.mark.parametrize("then", ["corrected", "a newer day is entered", "withdrawn"])
+def test_a_denominator_that_is_put_right_late_counts_whatever_came_after(
+    province: Province, then: str
+) -> None:
+    world, day = province.world, province.day
+
+    def enter(value: str, as_of: date, at: datetime) -> None:
+        subject = GoalSubject(1, GoalScope.RESIDENTS, area="62")
+        fields = {"value": value, "as_of": as_of.isoformat(), "source": "Sở"}
+        enter_denominator(world.runtime, subject, **fields, user=world.user(AUTHOR), now=at)
+
+    def owners(known_until: datetime) -> int | None:
+        with world.runtime.db.read() as session:
+            form = current_template(session, 1)
+            snapshot = take_snapshot(session, form, drive=1, day=day, known_until=known_until)
+        return snapshot.whole.owners.count if snapshot.whole.owners else None
+
+    old, morrow = day - timedelta(days=5), day + timedelta(days=1)
+    enter("1000", old, province.at("09:00"))
+    assert owners(province.at("13:30")) == 1000
+    enter("" if then == "withdrawn" else "1100", old, province.at("15:00"))
+    if then == "a newer day is entered":
+        enter("1200", morrow, province.at("09:00", day=morrow))
+    assert owners(province.at("13:30")) == 1000
+    assert owners(province.at("10:00", day=morrow)) == (None if then == "withdrawn" else 1100)
+
+
+@pytest.mark.parametrize("then", ["the goal was raised", "the campaign was cancelled"])
+def test_days_of_report_stay_days_of_report(province: Province, then: str) -> None:
+    world, today = province.world, province.world.now.astimezone(VIETNAM).date()
+    days = [today - timedelta(days=3), today]
+    ago = world.now - timedelta(days=10)
+    with world.runtime.db.write() as session:
+        over = {"launched_at": ago} if then == "the campaign was cancelled" else {"launched_at": None}
+        session.execute(update(Campaign).values(**over))
+    if then == "the campaign was cancelled":
+        world.act(province.campaign_id, CampaignAction.CANCEL)
+    else:
+        for share, at in (("50", ago), ("60", world.now)):
+            subject = GoalSubject(1, GoalScope.RESIDENTS, area="62")
+            goal = {"share": share, "deadline": (today + timedelta(days=30)).isoformat(), "basis": "CV"}
+            set_goal(world.runtime, subject, **goal, user=world.user(AUTHOR), now=at)
+    with world.runtime.db.read() as session:
+        due = days_with_report(session, 1, days)
+    assert due == (days[:1] if then == "the campaign was cancelled" else days)

@@ -17,6 +17,7 @@ from campaigns.goals.goals import (
 )
 from campaigns.lifecycle import edit_campaign
 from campaigns.models.figures import GoalEntry
+from campaigns.planning.drives import create_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.goals import GoalScope, GoalSubject
@@ -148,3 +149,29 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) ->
     assert stands() is None
     edit(goal=entered)
     assert stands() == (0.5, 60)
+
+
+def test_a_goal_stays_in_the_drive_that_its_draft_has_left(world: World) -> None:
+    base = {"name": "B", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}
+    for name in ("Một", "Hai"):
+        create_drive(
+            world.runtime,
+            kind="bluezone",
+            name=name,
+            starts_on=date(2020, 8, 1),
+            ends_on=None,
+            user=world.user(AUTHOR),
+            now=world.now,
+        )
+    campaign = world.draft(drive="Một", goal={"share": 0.5})
+    for move, share in (
+        ({"drive": "Hai", "goal": {"share": 0.6}}, 0.6),
+        ({"drive": "Một", "goal": {"share": 0.7}}, 0.7),
+        ({"drive": "Hai"}, None),
+        ({"kind": "tiem-chung", "text": "Moi tiem. TC de tu choi"}, None),
+    ):
+        draft = read_draft({**base, **move}, kinds=load_kinds())
+        edit_campaign(world.runtime, campaign, draft, user=world.user(AUTHOR), now=world.now)
+        with world.runtime.db.read() as session:
+            found = read_campaign_goals(session, [campaign]).get(campaign)
+        assert (found.share if found else None) == share, move

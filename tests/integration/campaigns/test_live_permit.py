@@ -52,6 +52,16 @@ def test_a_live_campaign_is_launched_once_an_administrator_has_allowed_it(world:
     assert launch() in (CampaignState.SENDING, CampaignState.SCHEDULED)
 
 
+def test_live_hours_in_which_nothing_may_leave_are_refused(world: World) -> None:
+    """22:30 to 23:30 and the legal 07:00 to 22:00 have no minute in common."""
+    world.add_people(1)
+    campaign = world.draft(window=["22:30", "23:30"])
+    live = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="yes"))
+    with refuses(WrongState, says="ngoài giờ được phép"):
+        perform_action(live, campaign, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
+    perform_action(world.runtime, campaign, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
+
+
 def test_training_needs_no_permission(world: World) -> None:
     with world.runtime.db.read() as session:
         require_permit(session, is_live=False)

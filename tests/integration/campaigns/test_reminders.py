@@ -13,7 +13,7 @@ from campaigns.models.messages import Message
 from campaigns.models.replies import Case
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.cases import CaseOutcome
-from campaigns.rules.states import MessageState, SkipReason
+from campaigns.rules.states import CampaignAction, MessageState, SkipReason
 from outreach.accounts.users import find_user
 from outreach.contacts.contact import Closing
 from outreach.models.contacts import Phone
@@ -116,6 +116,24 @@ def test_reminders_go_to_those_who_may_still_answer_and_every_step_adds_up(world
     status = world.status(campaign)
     assert [sum(step["messages"].values()) for step in status["steps"]] == [9, 9, 9]
     assert status["state"] == "completed"
+
+
+def test_nobody_gets_two_texts_in_a_row_because_of_a_pause(world: World) -> None:
+    """The first text waits in a pause until both reminders are overdue: each keeps its days from the one before."""
+    world.add_people(2)
+    campaign = world.launch(step=REMINDERS)
+
+    def left_after(days: int) -> int:
+        later(world, campaign, days=days)
+        world.send()
+        return len(world.sent_to())
+
+    world.act(campaign, CampaignAction.PAUSE)
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(launched_at=world.now - timedelta(days=7)))
+    world.act(campaign, CampaignAction.RESUME)
+    world.send()
+    assert [left_after(days) for days in (7, 8, 9, 10, 11)] == [2, 2, 4, 4, 6]
 
 
 def test_an_answer_between_the_reminders_queue_and_its_sending_still_stops_it(world: World) -> None:

@@ -36,7 +36,7 @@ from tests.support.servers import both_databases
 from tests.support.wishes import opt_out
 from tests.support.world import APPROVER, AUTHOR, World, number
 
-SECOND = "duyet2@loa.example"
+SECOND, THIRD = "duyet2@loa.example", "duyet3@loa.example"
 
 
 def extend(world: World, campaign_id: int, email: str = AUTHOR, people: int | None = None) -> SecondWave:
@@ -225,6 +225,39 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world:
     assert proposed() == [campaign]
     world.act(campaign, CampaignAction.CANCEL)
     assert proposed() == []
+
+
+def test_an_approval_of_a_wave_does_not_outlive_the_launch_that_was_undone(world: World) -> None:
+    settings = replace(world.runtime.settings, two_approvals_people=20)
+    world.runtime = replace(world.runtime, settings=settings)
+    world.add_people(30)
+    with world.runtime.db.write() as session:
+        world.add_officer(session, SECOND, Role.APPROVER)
+        world.add_officer(session, THIRD, Role.APPROVER)
+    campaign = world.draft(window=world.closed_window())
+
+    def press(action: CampaignAction, email: str = AUTHOR, version: int | None = None) -> None:
+        user, now = world.user(email), datetime.now(UTC)
+        perform_action(world.runtime, campaign, action, user=user, now=now, version=version)
+
+    def launch(version: int) -> None:
+        for email in (APPROVER, SECOND):
+            press(CampaignAction.APPROVE, email, version)
+        press(CampaignAction.LAUNCH)
+        world.sweep()
+
+    press(CampaignAction.SUBMIT)
+    launch(1)
+    world.add_people(20, first=100)
+    assert not extend(world, campaign, APPROVER).has_left
+    press(CampaignAction.UNDO)
+    with pytest.raises(WrongState, match="launch_needs_new_approval"):
+        press(CampaignAction.LAUNCH)
+    launch(2)
+    assert world.status(campaign)["recipients"] == 50
+    world.add_people(19, first=200)
+    assert not extend(world, campaign, THIRD).has_left, "one approver alone"
+    assert extend(world, campaign, SECOND).has_left
 
 
 def test_a_campaign_that_takes_no_second_wave_says_why(world: World) -> None:

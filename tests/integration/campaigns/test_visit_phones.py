@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -22,15 +22,17 @@ from campaigns.models.replies import Answer, Case
 from campaigns.privacy.requests import record_request
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState
+from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.assignments import assign_sheet, invite_officer, take_back_sheet
 from campaigns.visits.progress import VisitTotals, read_officers, read_totals
+from campaigns.visits.results import enter_results, undo_entry
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
 from outreach.models.accounts import AuditEvent, Organisation, Role
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.errors import BadInput
+from outreach.rules.errors import BadInput, WrongState
 from outreach.rules.keys import Purpose
 from tests.integration.campaigns.test_answer_totals import recipients, says
 from tests.support.admin_client import signed_in
@@ -438,3 +440,24 @@ def test_the_office_sees_how_far_each_officer_is_and_who_needs_help(
     page = client.get("/admin/rounds/officers/").text
     assert "1/10" in page
     assert number(900) not in page
+
+
+def test_the_saving_before_is_undone_next_though_a_phone_has_written_a_line_of_the_last(
+    world: World, sheet: int, phones: Callable[..., VisitPhone]
+) -> None:
+    user, now = world.user(AUTHOR), datetime.now(UTC)
+    with world.runtime.db.read() as session:
+        lines = dict(
+            session.execute(select(VisitLine.n, VisitLine.id).where(VisitLine.round_id == sheet)).all()
+        )
+    one, two = sorted(lines)[:2]
+    for outcome, hours in ((VisitOutcome.NOT_YET, 3), (VisitOutcome.REFUSE, 2)):
+        at = now - timedelta(hours=hours)
+        both = {one: outcome, two: outcome}
+        enter_results(world.runtime, sheet, both, user=user, keys=world.keys, now=at, visited_at=at)
+    phone = phones()
+    phone.sync(phone.found(lines[one], "installed"))
+    saved = [undo_entry(world.runtime, sheet, user=user, keys=world.keys, now=now).saved for _ in range(2)]
+    assert saved == [1, 1]
+    with pytest.raises(WrongState):
+        undo_entry(world.runtime, sheet, user=user, keys=world.keys, now=now)

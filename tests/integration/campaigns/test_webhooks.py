@@ -11,15 +11,16 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt
-from campaigns.models.replies import Answer, AnswerSource
+from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
 from campaigns.replies.record_answer import record_answer, undo_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, CampaignAction
-from campaigns.rules.webhooks import secret_of
+from campaigns.rules.webhooks import EventKind, secret_of
 from campaigns.webhooks.collect_events import collect_events
 from campaigns.webhooks.deliver_events import (
     DeliveryCounts,
@@ -36,7 +37,7 @@ from tests.integration.outreach.test_killed_imports import wait_for
 from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases
 from tests.support.webhook_receiver import Receiver
-from tests.support.world import World, number
+from tests.support.world import AUTHOR, World, number
 
 ADMINISTRATOR = "quantri@loa.example"
 _L = Label
@@ -403,3 +404,33 @@ def test_nothing_is_read_where_nobody_listens(world: World, receiver: Receiver) 
     says(world, campaign, 0, _L.NOT_YET)
     tell(world)
     assert [got.event["data"]["label"] for got in receiver.got] == ["not_yet"]
+
+
+def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(
+    world: World, receiver: Receiver
+) -> None:
+    one, two = world.add_person("A Thun", number(1)), world.add_person("A Thun Kđăm", number(2))
+    listen(world, receiver)
+    campaign = world.launch()
+    world.send()
+    for index in (1, 2):
+        says(world, campaign, index, Label.INSTALLED)
+    tell(world)
+    user, key = world.user(AUTHOR), world.keys.secret_key
+    for _ in range(2):  # what was restored may be withdrawn again
+        now = datetime.now(UTC)
+        merged = merge_people(world.runtime, one, two, secret_key=key, user=user, now=now).id
+        tell(world)
+        unmerge_people(world.runtime, merged, secret_key=key, user=user, now=datetime.now(UTC))
+        tell(world)
+    with world.runtime.db.read() as session:
+        told = session.execute(select(Delivery.kind, Delivery.data).order_by(Delivery.id)).all()
+        active = set(session.scalars(select(InstallReport.id).where(InstallReport.withdrawn_at.is_(None))))
+    known: set[int] = set()
+    for kind, data in told:
+        if kind == EventKind.INSTALL_REPORTED:
+            known.add(data["report"])
+        elif kind == EventKind.INSTALL_WITHDRAWN:
+            known.discard(data["report"])
+    assert known == active
+    assert sum(kind == EventKind.INSTALL_WITHDRAWN for kind, _data in told) == 2

@@ -131,3 +131,16 @@ def test_a_commune_is_named_with_its_district(office: World) -> None:
     with office.runtime.db.read() as session:
         named = read_place_names(session, [None, "23368", "23504", "no such"])
     assert named == {"23368": "Xã Đắk Long (Đắk Glei)", "23504": "Xã Đăk Long (Đắk Hà)"}
+
+
+def test_a_row_with_another_commune_and_an_unclear_year_raises_two_questions(
+    world: World, tmp_path: Path
+) -> None:
+    with world.runtime.db.write() as session:
+        load_areas(session, UNITS)
+    bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 1,Đắk Mar,{local(1)}"))
+    rows = (f"1,Y Hlan,50,Thôn 2,Đắk La,{local(1)}", f"2,Y Rơ,,,,{local(2)}")
+    assert bring(world, write(tmp_path, *rows, name="b.csv")).created == 1
+    with world.runtime.db.read() as session:
+        reasons = session.scalars(select(ImportIssue.reason).order_by(ImportIssue.reason)).all()
+    assert reasons == ["birth_unclear", "other_commune"]

@@ -9,19 +9,24 @@ from sqlalchemy import select
 
 from campaigns.models.campaigns import Recipient
 from outreach.imports import store_rows
+from outreach.imports.change_list import merge_list, split_list
 from outreach.imports.decide_issue import decide_issue
-from outreach.imports.issues import Decision
+from outreach.imports.issues import Decision, export_issues
+from outreach.imports.retract_decision import retract_decision
 from outreach.imports.undo_import import undo_import_rows
 from outreach.models.contacts import (
     Contact,
+    ContactList,
     ImportChange,
     ImportIssue,
     ImportSighting,
     ListImport,
     Membership,
     Phone,
+    Upload,
 )
 from outreach.places.areas import load_areas
+from outreach.rules.errors import WrongState
 from tests.support.lists import UNITS, bring, count, directory, local, write
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, LIST, World, number
@@ -166,6 +171,89 @@ def test_what_an_officer_has_put_right_since_stays(office: World, tmp_path: Path
     undo(office, 2)
     ((_, born, _, _, village, *_),) = directory(office)
     assert (born, village) == (1985, "")
+
+
+def issues(world: World) -> list[tuple[int, str | None]]:
+    with world.runtime.db.read() as session:
+        rows = session.scalars(select(ImportIssue).order_by(ImportIssue.id))
+        return [(each.import_id, each.decision) for each in rows]
+
+
+@both_databases
+def test_a_row_is_asked_about_again_once_its_correction_is_undone(office: World, tmp_path: Path) -> None:
+    file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", '2,Y Rơ,,,,"09O5 OOO 123"')
+    assert bring(office, file).review == 1
+    out = tmp_path / "errors.csv"
+    with office.runtime.db.read() as session:
+        export_issues(session, 1, out)
+    out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(2).encode()))
+    bring(office, out)
+    assert bring(office, file).rejected == 1, "as long as the correction stands"
+    undo(office, 2)
+    assert issues(office) == [(1, Decision.SUPERSEDED), (3, None)]
+    assert bring(office, file).review == 1
+
+
+@both_databases
+def test_of_files_that_ask_the_same_one_asks_whichever_is_undone(office: World, tmp_path: Path) -> None:
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    for _ in range(3):
+        bring(office, file)
+    undo(office, 2)
+    assert issues(office) == [(1, Decision.SUPERSEDED), (3, None)]
+    undo(office, 3)
+    assert issues(office) == [(1, None)]
+
+
+def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
+    bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
+    bring(office, write(tmp_path, f"1,Nguyễn Thị Ngọc Hoa,,,,{local(1)}", name="c.csv"))
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    with office.runtime.db.read() as session:
+        issue = session.scalars(select(ImportIssue.id)).one()
+    decide_issue(office.runtime, issue, Decision.SAME, user=user, secret_key=key, now=office.now)
+    undo(office, 2)
+    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    with office.runtime.db.read() as session:
+        member = session.scalars(select(Membership)).one()
+        assert (member.import_id, member.last_import_id) == (1, None)
+    undo(office, 3)
+    undo(office, 1)
+    assert directory(office) == []
+
+
+@both_databases
+def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(
+    office: World, tmp_path: Path
+) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,Y Rơ,,,,{local(2)}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Lau,,,,{local(3)}"), "Hai")
+    with office.runtime.db.read() as session:
+        ids = {each.name: each.id for each in session.scalars(select(ContactList))}
+    merge_list(office.runtime, ids["Một"], into=ids["Hai"], user=office.user(AUTHOR), now=office.now)
+    undo(office, 2)
+    assert [(row[0], row[-1]) for row in directory(office)] == [("Y Hlan", "Một"), ("Y Rơ", "Một")]
+    assert [row[-2] for row in directory(office)] == ["Hai", "Hai"]
+    undo(office, 1)
+    assert directory(office) == []
+
+
+def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office: World) -> None:
+    user, now = office.user(AUTHOR), office.now
+    with office.runtime.db.write() as session:
+        owner = session.get_one(ContactList, office.list_id).organisation_id
+        other = ContactList(organisation_id=owner, name="Hai", created_at=now)
+        session.add_all(
+            [other, Upload(list_id=office.list_id, file_name="a", sha256="", size=1, uploaded_at=now)]
+        )
+        session.flush()
+        other_id = other.id
+    for lists in ((office.list_id, other_id), (other_id, office.list_id)):
+        with pytest.raises(WrongState, match="list_has_upload"):
+            merge_list(office.runtime, lists[0], into=lists[1], user=user, now=now)
+    with pytest.raises(WrongState, match="list_has_upload"):
+        split_list(office.runtime, office.list_id, areas=[], name="Ba", user=user, now=now)
 
 
 def with_smartphones(tmp_path: Path, *has: str) -> Path:

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from campaigns.rules.approvals import (
+    Approval,
+    LaunchTerms,
+    approvers_of,
     count_approvals,
     has_other_basis,
     has_outgrown,
     is_same_draft,
+    missing_approval,
     unread_version,
 )
 
@@ -56,6 +60,40 @@ def test_only_what_was_read_is_approved(
 ) -> None:
     found = unread_version(versions, current, read=read)
     assert (found.code if found else "") == refused
+
+
+PLAN = {"steps": [{"text": "một"}], "lists": [1], "drive_id": 1}
+LEAVING = LaunchTerms(2, 10_000, recipients=100, bases={"1": "duty"}, growth_percent=5.0, plan=PLAN)
+OTHER_DRIVE, OTHER_LISTS = {**PLAN, "drive_id": 2}, {**PLAN, "lists": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("read", "missing"),
+    [
+        ([{}], "second_approval_awaited"),
+        ([{}, {}], ""),
+        ([], "approval_of_change_awaited"),
+        ([{"recipients": 96}, {}], ""),  # within the margin
+        ([{"recipients": 5}, {}], "approval_of_growth_awaited"),
+        ([{"recipients": 5}], "approval_of_growth_awaited"),
+        ([{"recipients": None, "vnd": None, "bases": None, "plan": None}, {}], ""),  # an earlier release's
+        ([{"plan": OTHER_DRIVE}, {}], "approval_of_change_awaited"),
+        ([{"plan": OTHER_LISTS}, {}], "approval_of_change_awaited"),
+        ([{"bases": {"1": "consent"}}, {}], "approval_of_basis_awaited"),
+        ([{"vnd": 9_100}, {}], ""),  # a sample of names is no other cost
+        ([{"vnd": 9_000}, {}], "approval_of_cost_awaited"),
+    ],
+)
+def test_only_who_read_what_leaves_counts(read: list[dict[str, Any]], missing: str) -> None:
+    approvals = [Approval(n, {**LEAVING.read, **other}) for n, other in enumerate(read)]
+    found = missing_approval(approvals, LEAVING)
+    assert (found.code if found else "") == missing
+
+
+def test_who_approves_again_after_a_change_is_still_one_person() -> None:
+    twice = [Approval(7, LEAVING.read), Approval(7, LEAVING.read)]
+    assert approvers_of(twice, LEAVING) == [7]
+    assert missing_approval(twice, LEAVING) is not None
 
 
 def test_a_part_that_is_gone_makes_another_draft() -> None:

@@ -15,6 +15,7 @@ from campaigns.rules.sending_hours import (
     due_times,
     find_pauses,
     is_clock,
+    is_never_open,
     opens_at,
     step_due_at,
 )
@@ -69,9 +70,15 @@ def test_live_hours_lie_within_the_campaigns_and_the_decrees(own: Hours | None, 
     assert common_hours(own, is_live=False) == own
 
 
-def test_hours_outside_the_decrees_never_open_when_live() -> None:
-    hours = common_hours(("22:30", "23:30"), is_live=True)
-    assert not any(closes_at(vn(f"18 {hour:02d}:45"), hours) for hour in range(24))
+@pytest.mark.parametrize(
+    ("own", "never"),
+    [(("22:30", "23:30"), True), (("05:00", "07:00"), True), (("05:00", "07:01"), False), (None, False)],
+)
+def test_hours_outside_the_decrees_never_open_when_live(own: Hours | None, never: bool) -> None:
+    hours = common_hours(own, is_live=True)
+    assert is_never_open(hours) is never
+    if never:
+        assert not any(closes_at(vn(f"18 {hour:02d}:45"), hours) for hour in range(24))
 
 
 @pytest.mark.parametrize(
@@ -210,6 +217,24 @@ def test_a_step_that_falls_on_a_quiet_day_is_due_on_the_next_other_one(
     assert due_times(vn(launched), steps) == [
         step_due_at(vn(launched), after_days=days, at=at) for days, at in steps
     ]
+
+
+@pytest.mark.parametrize(
+    ("opened", "sent_until", "due"),
+    [
+        (1, "17 09:31", ["17 09:30", "19 09:30", "21 18:00"]),
+        (1, "20 11:00", ["17 09:30", "22 00:00", "23 18:00"]),  # paused for three days, or sent slowly
+        (2, "24 11:00", ["17 09:30", "19 09:30", "26 18:00"]),  # two reminders fell into a pause
+        (0, None, ["17 09:30", "19 09:30", "21 18:00"]),
+        (3, "30 11:00", ["17 09:30", "19 09:30", "21 18:00"]),
+    ],
+)
+def test_a_step_keeps_the_days_since_the_one_before_it_was_sent(
+    opened: int, sent_until: str | None, due: list[str]
+) -> None:
+    steps = [(0, None), (2, None), (4, "18:00")]
+    sent = vn(sent_until) if sent_until else None
+    assert due_times(vn("17 09:30"), steps, opened=opened, sent_until=sent) == list(map(vn, due))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,276 @@
+"""Random stories of imports and corrections: what is undone leaves nothing, and the rest is as if it had never been.
+
+Of a person each file says the same: what the file that created somebody said alone stays with them.
+
+`STORIES=5000 SEED=1 .venv/bin/python -m pytest tests/integration/outreach/test_import_stories.py` tells that many.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from outreach.contacts.lists import create_list
+from outreach.imports.change_list import merge_list
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision
+from outreach.imports.list_reader import check_list
+from outreach.imports.retract_decision import retract_decision
+from outreach.imports.store_rows import begin_import, store_rows
+from outreach.imports.undo_import import undo_import
+from outreach.models.accounts import User
+from outreach.models.contacts import (
+    Contact,
+    ContactList,
+    ContactPhone,
+    ImportChange,
+    ImportIssue,
+    ImportSighting,
+    KeptValue,
+    ListImport,
+    Membership,
+    Phone,
+)
+from tests.support.lists import GAZETTEER, local
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World
+
+STORIES, SEED = int(os.environ.get("STORIES", "25")), int(os.environ.get("SEED", "1"))
+HEADER = "STT,Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT,Mã dòng (giữ nguyên)"
+NAMES = ("Y Hlan", "A Thun", "Y Rơ", "A Blưm", "Y Sương")
+LEFTOVERS = (
+    *(Contact, Phone, ContactPhone, Membership),
+    *(ImportIssue, ImportChange, ImportSighting, KeptValue),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a file: which person, and whether the number can be read. Every second one's year of birth is known."""
+
+    person: int
+    is_clear: bool
+
+    @property
+    def says_birth(self) -> bool:
+        return self.person % 2 == 1
+
+
+@dataclass
+class File:
+    id: int
+    list_id: int
+    rows: tuple[Row, ...]
+    reaches: set[int]  # the lists that have its people
+
+
+@dataclass
+class Story:
+    world: World
+    dice: random.Random
+    folder: Path
+    user: User
+    lists: list[int]
+    files: list[File] = field(default_factory=list)
+    merged: set[int] = field(default_factory=set)
+    # By list and person of an unclear row: the files that have an officer's decision on it, and which.
+    decided: dict[tuple[int, int], tuple[Decision, set[int]]] = field(default_factory=dict)
+    ever: set[tuple[int, int]] = field(default_factory=set)  # decided or corrected once
+    told: list[str] = field(default_factory=list)
+
+    def tell(self) -> None:
+        tales = [*[self.bring] * 5, self.bring_again, *[self.decide] * 3, self.retract, self.correct]
+        for _ in range(self.dice.randrange(4, 12)):
+            tale = self.dice.choice([*tales, self.merge, *[self.undo] * 2])
+            self.told.append(tale.__name__)
+            tale()
+            self.check()
+        while self.files:
+            self.undo()
+            self.check()
+        with self.world.runtime.db.read() as session:
+            left = {
+                table.__tablename__: session.scalar(select(func.count()).select_from(table))
+                for table in LEFTOVERS
+            }
+        assert not any(left.values()), left
+
+    def _store(self, list_id: int, rows: tuple[Row, ...], codes: dict[int, str] | None = None) -> None:
+        lines = [HEADER]
+        for n, row in enumerate(rows, start=1):
+            birth = str(1950 + row.person) if row.says_birth else ""
+            cell = (
+                local(123 + row.person) if row.is_clear else local(123 + row.person).replace("000", "OOO", 1)
+            )
+            lines.append(f"{n},{NAMES[row.person]},{birth},,,{cell},{(codes or {}).get(row.person, '')}")
+        path = self.folder / "list.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        now = datetime.now(UTC)
+        with self.world.runtime.db.write() as session:
+            brought = begin_import(session, list_id=list_id, file_name="a.csv", sha256="0", now=now)
+            for chunk in ([row] for row in check_list(path, GAZETTEER)):
+                store_rows(
+                    session,
+                    chunk,
+                    list_import=brought,
+                    known_areas=set(),
+                    secret_key=self.world.keys.secret_key,
+                    now=now,
+                )
+            self.files.append(File(brought.id, list_id, rows, {list_id}))
+        for row in rows:
+            if not row.is_clear and (known := self.decided.get((list_id, row.person))):
+                known[1].add(self.files[-1].id)
+
+    def bring(self) -> None:
+        people = self.dice.sample(range(len(NAMES)), self.dice.randrange(1, 4))
+        rows = tuple(Row(each, self.dice.random() < 0.6) for each in people)
+        self._store(self.dice.choice([each for each in self.lists if each not in self.merged]), rows)
+
+    def bring_again(self) -> None:
+        if again := [each for each in self.files if each.list_id not in self.merged]:
+            file = self.dice.choice(again)
+            self._store(file.list_id, file.rows)
+
+    def correct(self) -> None:
+        """A file of rows to correct comes back with a number that can be read."""
+        with self.world.runtime.db.read() as session:
+            waiting = list(self._waiting(session))
+        if not waiting:
+            return
+        issue, list_id, person = self.dice.choice(waiting)
+        if list_id in self.merged:
+            return
+        self.ever.add((list_id, person))
+        self._store(list_id, (Row(person, True),), {person: f"L{issue.import_id}.{issue.row}"})
+
+    def _waiting(self, session: object) -> Iterator[tuple[ImportIssue, int, int]]:
+        query = (
+            select(ImportIssue, ListImport.list_id)
+            .join(ListImport, ListImport.id == ImportIssue.import_id)
+            .where(ImportIssue.decision.is_(None))
+            .order_by(ImportIssue.id)
+        )
+        for issue, list_id in session.execute(query):  # type: ignore[attr-defined]
+            yield issue, list_id, NAMES.index(issue.cells["name"])
+
+    def decide(self) -> None:
+        with self.world.runtime.db.write() as session:
+            waiting = list(self._waiting(session))
+            if not waiting:
+                return
+            issue, list_id, person = self.dice.choice(waiting)
+            decision = self.dice.choice((Decision.TAKEN, Decision.TAKEN, Decision.DROPPED))
+            decide_issue(
+                session,
+                issue.id,
+                decision,
+                phone=local(123 + person) if decision is Decision.TAKEN else "",
+                user=session.merge(self.user),
+                secret_key=self.world.keys.secret_key,
+                now=datetime.now(UTC),
+            )
+            self.decided[list_id, person] = (decision, {issue.import_id})
+            self.ever.add((list_id, person))
+
+    def retract(self) -> None:
+        with self.world.runtime.db.write() as session:
+            query = select(ImportIssue).where(ImportIssue.decided_by.is_not(None)).order_by(ImportIssue.id)
+            decided = session.scalars(query).all()
+            if not decided:
+                return
+            issue = self.dice.choice(decided)
+            list_id = session.get_one(ListImport, issue.import_id).list_id
+            person = NAMES.index(issue.cells["name"])
+            retract_decision(
+                session,
+                issue.id,
+                user=session.merge(self.user),
+                secret_key=self.world.keys.secret_key,
+                now=datetime.now(UTC),
+            )
+            self.decided.pop((list_id, person), None)
+
+    def merge(self) -> None:
+        left = [each for each in self.lists if each not in self.merged]
+        if len(left) < 2:
+            return
+        source, target = self.dice.sample(left, 2)
+        merge_list(self.world.runtime, source, into=target, user=self.user, now=datetime.now(UTC))
+        self.merged.add(source)
+        for file in self.files:
+            if source in file.reaches:
+                file.reaches.add(target)
+
+    def undo(self) -> None:
+        if not self.files:
+            return
+        file = self.files.pop(self.dice.randrange(len(self.files)))
+        undo_import(self.world.runtime, file.id)
+        for key, (_decision, files) in [*self.decided.items()]:
+            files.discard(file.id)
+            if not files:
+                del self.decided[key]
+
+    def check(self) -> None:
+        """The directory holds what the files that stand say, and each unclear row of theirs is asked about once."""
+        members: set[tuple[int, str]] = set()
+        births: dict[str, int] = {}
+        unclear: dict[tuple[int, int], int] = {}
+        for file in self.files:
+            for row in file.rows:
+                key = (file.list_id, row.person)
+                decision, holders = self.decided.get(key, (None, set()))
+                is_stored = row.is_clear or (decision is Decision.TAKEN and file.id in holders)
+                if is_stored:
+                    members |= {(list_id, NAMES[row.person]) for list_id in file.reaches}
+                    if row.says_birth:
+                        births[NAMES[row.person]] = 1950 + row.person
+                if not row.is_clear:
+                    unclear[key] = 1
+        with self.world.runtime.db.read() as session:
+            found = session.execute(
+                select(Membership.list_id, Contact.name).join(Contact, Contact.id == Membership.contact_id)
+            )
+            assert {(list_id, name) for list_id, name in found} == members, self.told
+            people = session.scalars(select(Contact)).all()
+            assert {each.name for each in people} == {name for _list_id, name in members}, self.told
+            known = {each.name: each.birth_year for each in people if each.birth_year}
+            assert known == births, self.told
+            asked: dict[tuple[int, int], int] = {}
+            for _issue, list_id, person in self._waiting(session):
+                asked[list_id, person] = asked.get((list_id, person), 0) + 1
+            for key in {*asked, *unclear}:
+                assert asked.get(key, 0) <= 1, (self.told, key)
+                if key not in self.ever:
+                    assert asked.get(key, 0) == unclear.get(key, 0), (self.told, key)
+            stands = {file.id for file in self.files}
+            noted = {
+                *session.scalars(select(Membership.import_id)),
+                *session.scalars(select(ImportSighting.import_id)),
+            }
+            assert noted <= stands, self.told
+
+
+@both_databases
+def test_what_is_undone_might_never_have_been(world: World, tmp_path: Path) -> None:
+    user = world.user(AUTHOR)
+    for n in range(STORIES):
+        with world.runtime.db.write() as session:
+            owner = session.get_one(ContactList, world.list_id).organisation_id
+            officer = session.merge(user)
+            lists = [
+                create_list(session, name=f"{n}/{k}", organisation_id=owner, user=officer, now=world.now).id
+                for k in range(2)
+            ]
+        story = Story(world, random.Random(SEED * 1_000_000 + n), tmp_path, user, lists)
+        try:
+            story.tell()
+        except AssertionError as error:
+            raise AssertionError(f"story {n} of seed {SEED}, {story.told}: {error}") from error
