@@ -1,0 +1,235 @@
+"""Who asked to be left alone is written to on no number and on no occasion, whatever became of their row since."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from campaigns.cases.merge_people import merge_people, unmerge_people
+from campaigns.models.activities import VisitLine
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.privacy import ConsentEvent
+from campaigns.privacy.consents import ALL_MESSAGES, record_consent
+from campaigns.privacy.retention import clear_campaign
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.states import MessageState
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.results import enter_results, undo_entry
+from campaigns.visits.sheets import create_sheet
+from outreach.contacts.phones import add_number
+from outreach.models.contacts import Contact, ContactList, Erasure, ImportIssue, Membership
+from tests.integration.campaigns.test_retention import end_and_wait
+from tests.support.lists import bring, local, write
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World, number
+
+ONE, TWO = number(1), number(2)
+HER_LIST = "Hội phụ nữ"
+
+
+def sent_by(world: World, **campaign: object) -> list[str]:
+    """The texts that a further campaign sends."""
+    before = len(world.simulator.ledger())
+    name = f"Lần sau {before}"
+    world.launch(
+        **{"name": name, "text": f"[Chào {{name}}, ]xin mời {before}: {{link}}", "cap_per_day": 9, **campaign}
+    )
+    world.send()
+    return [line["Body"] for line in world.simulator.ledger()[before:]]
+
+
+def visit(world: World, campaign: int, person: int, outcome: VisitOutcome = VisitOutcome.OPT_OUT) -> int:
+    """What an officer enters who was at somebody's door; the sheet's id."""
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(state="delivered"))
+        arrived = Message.state.not_in((MessageState.SKIPPED, MessageState.CANCELLED))
+        session.execute(update(Message).where(arrived).values(state=MessageState.DELIVERED))
+    sheet = create_sheet(
+        world.runtime,
+        campaign,
+        list_id=world.list_id,
+        area_code=None,
+        village=None,
+        officer="",
+        again=False,
+        user=world.user(AUTHOR),
+        now=world.now,
+    ).id
+    with world.runtime.db.read() as session:
+        line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
+        n = session.scalars(line).one()
+    enter(world, sheet, n, outcome)
+    return sheet
+
+
+def enter(world: World, sheet: int, n: int, outcome: VisitOutcome) -> None:
+    now = datetime.now(UTC)
+    enter_results(world.runtime, sheet, {n: outcome}, user=world.user(AUTHOR), keys=world.keys, now=now)
+
+
+def merge(world: World, kept: int, other: int) -> int:
+    user, key = world.user(AUTHOR), world.keys.secret_key
+    return merge_people(world.runtime, kept, other, secret_key=key, user=user, now=world.now).id
+
+
+def take_apart(world: World, merge_id: int) -> None:
+    user, key, now = world.user(AUTHOR), world.keys.secret_key, world.now + timedelta(hours=1)
+    unmerge_people(world.runtime, merge_id, secret_key=key, user=user, now=now)
+
+
+def put_on_her_list(world: World, person: int) -> None:
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        hers = ContactList(organisation_id=owner, name=HER_LIST, created_at=world.now)
+        session.add(hers)
+        session.flush()
+        session.add(Membership(list_id=hers.id, contact_id=person))
+
+
+@pytest.fixture
+def couple(world: World) -> tuple[int, int, int]:
+    """Husband and wife on his phone, who got the message; the campaign."""
+    husband, wife = world.add_person("A Thun", ONE), world.add_person("Y Hoa", ONE)
+    campaign = world.launch()
+    world.send()
+    return husband, wife, campaign
+
+
+@both_databases
+def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(
+    world: World, couple: tuple[int, int, int]
+) -> None:
+    _husband, wife, campaign = couple
+    visit(world, campaign, wife)
+    put_on_her_list(world, wife)
+    assert sent_by(world, lists=[HER_LIST]) == []
+    [his] = sent_by(world)
+    assert "A Thun" in his
+
+
+def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_written_to(
+    world: World, couple: tuple[int, int, int]
+) -> None:
+    _husband, wife, campaign = couple
+    sheet = visit(world, campaign, wife)
+    user, key = world.user(AUTHOR), world.keys.secret_key
+    add_number(world.runtime, wife, TWO, secret_key=key, user=user, now=datetime.now(UTC))
+    sent_by(world)
+    assert TWO not in world.sent_to()
+    undo_entry(world.runtime, sheet, user=user, keys=world.keys, now=datetime.now(UTC))
+    sent_by(world)
+    assert TWO in world.sent_to(), "what was entered by mistake silences nobody"
+
+
+def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_persons(world: World) -> None:
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    campaign = world.launch()
+    world.send()
+    sheet = visit(world, campaign, one, VisitOutcome.ABSENT)
+    with world.runtime.db.read() as session:
+        n = session.scalars(select(VisitLine.n).where(VisitLine.contact_id == two)).one()
+    merge(world, one, two)
+    enter(world, sheet, n, VisitOutcome.OPT_OUT)
+    world.send()  # the confirmation, if it is due
+    assert sent_by(world) == []
+
+
+@both_databases
+def test_who_opted_out_is_left_alone_after_the_retention_on_each_number_they_had(world: World) -> None:
+    world.add_person("A Thun", ONE, TWO)
+    campaign = world.launch()
+    world.send()
+    world.reply(ONE, "TC", gateway_id="SM1")
+    world.send()
+    now = end_and_wait(world, campaign, days=91)
+    clear_campaign(world.runtime, campaign, days=90, now=now)
+    world.add_person("A Thun", TWO)
+    assert sent_by(world) == []
+
+
+def test_who_opted_out_without_a_number_and_was_removed_comes_back_only_by_an_officer(
+    world: World, tmp_path: Path
+) -> None:
+    person = world.add_person("A Lâu")
+    world.add_people(1, first=50)
+    campaign = world.launch()
+    world.send()
+    visit(world, campaign, person)
+    now = end_and_wait(world, campaign, days=91)
+    clear_campaign(world.runtime, campaign, days=90, now=now)
+    counts = bring(
+        world, write(tmp_path, f"1,A Lâu,1960,Thôn 1,,{local(2)}", f"2,Y Mai,1970,Thôn 1,,{local(3)}")
+    )
+    assert (counts.created, counts.review) == (1, 1)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(ImportIssue.reason)).all() == ["was_erased"]
+        assert session.scalars(select(Erasure.number_hash).distinct()).all() == [""]
+    sent_by(world)
+    assert TWO not in world.sent_to()
+
+
+@both_databases
+def test_undo_on_the_page_takes_back_the_last_wish_alone(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
+    world.send()
+    recipient = world.recipient(ONE, campaign)
+    for n, word in enumerate(("opt_out_drive", "opt_out", "undo")):
+        with world.runtime.db.write() as session:
+            now = world.now + timedelta(seconds=n)
+            record_page_answer(session, recipient.id, word, keys=world.keys, now=now)
+    world.send()
+    before = len(world.sent_to())
+    sent_by(world, kind="khao-sat")
+    assert ONE not in world.sent_to()[before:]
+    sent_by(world)
+    assert ONE in world.sent_to()[before:], "of another drive they still hear"
+
+
+@both_databases
+def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world: World) -> None:
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
+    world.send()
+    merge_id = merge(world, one, two)
+    world.reply(ONE, "TC đợt này", gateway_id="g1", now=world.now + timedelta(minutes=5))
+    world.send()
+    take_apart(world, merge_id)
+    assert sent_by(world, kind="khao-sat") == []
+    assert len(sent_by(world)) == 2
+
+
+@both_databases
+def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again(world: World) -> None:
+    person = world.add_person("A Thun", ONE)
+    world.add_people(1, first=50)
+
+    def consent(purpose: str, *, is_given: bool) -> None:
+        record_consent(
+            world.runtime,
+            person,
+            purpose=purpose,
+            is_given=is_given,
+            on=None,
+            evidence="Gọi điện",
+            guardian="",
+            purposes=("bluezone", "khao-sat"),
+            child_age=16,
+            user=world.user(AUTHOR),
+            now=datetime.now(UTC),
+        )
+
+    consent("khao-sat", is_given=False)
+    assert len(sent_by(world)) == 2
+    assert len(sent_by(world, kind="khao-sat")) == 1
+    consent(ALL_MESSAGES, is_given=False)
+    assert len(sent_by(world)) == 1
+    consent(ALL_MESSAGES, is_given=True)
+    assert len(sent_by(world)) == 2
+    assert len(sent_by(world, kind="khao-sat")) == 1
+    with world.runtime.db.read() as session:
+        assert len(session.scalars(select(ConsentEvent.id)).all()) == 3
+        assert session.get(Contact, person) is not None
