@@ -34,6 +34,7 @@ from outreach.accounts.audit import check_audit, read_anchor
 from outreach.accounts.audit_head import read_outside_heads
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
+from outreach.contacts.hash_keys import hash_migrated_wishes
 from outreach.contacts.move_people import (
     Tried,
     UnitMove,
@@ -66,6 +67,7 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
         """Create or update the tables."""
         upgrade(runtime.db)
         audit.begin_keyed_chain(runtime, now=datetime.now(UTC))
+        hash_migrated_wishes(runtime)
         name = runtime.db.url.render_as_string()
         says = _("Cơ sở dữ liệu đã ở phiên bản mới nhất: %(name)s", name=name)
         output({"status": "current"}, says)

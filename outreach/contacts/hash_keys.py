@@ -17,7 +17,7 @@ from outreach.contacts.suppressions import number_hasher
 from outreach.contacts.wishes import rehash_numbers
 from outreach.models.contacts import Erasure, Phone, Suppression, WishNumber
 from outreach.rules.identity import ERASED
-from outreach.rules.keys import key_id, newest_key
+from outreach.rules.keys import Purpose, key_id, newest_key
 from outreach.runtime import Runtime
 
 _CHUNK = 5000
@@ -30,6 +30,13 @@ def count_hashes(session: Session) -> Counter[str]:
         for key, count in session.execute(select(table.key_id, func.count()).group_by(table.key_id)):
             counts[key] += count
     return counts
+
+
+def hash_migrated_wishes(runtime: Runtime) -> None:
+    """Hash the numbers of wishes that a migration, which has no key, has written by the ids of their phones."""
+    keys = runtime.settings.keys_of(Purpose.SUPPRESSIONS)
+    with runtime.db.write() as session:
+        rehash_numbers(session, WishNumber.key_id == "", secret_key=keys)
 
 
 def rehash_suppressions(runtime: Runtime, *, secret_key: str, now: datetime) -> int:
