@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,8 @@ from admin.views.base import AdminPage
 from campaigns.delivery.control_phones import add_control_phone, read_control_phones, remove_control_phone
 from campaigns.delivery.gateway_accounts import (
     OPERATORS,
+    TypedConnection,
+    TypedTerms,
     change_gateway_state,
     profiles,
     read_gateways,
@@ -104,14 +107,16 @@ class TermsForm(Form):
     is_unaccented = CheckField(_l("Chỉ nhận tin không dấu"), name="unaccented")
 
     def values(self) -> dict[str, Any]:
-        values = super().values()
-        connection = dict.fromkeys(("name", "kind", "profile", "url", "login", "secret", "window"), "")
+        typed = super().values()
+        typed |= {"position": str(typed["position"] or 1), "window": str(typed.get("window") or "")}
+
+        def of(kind: type[Any]) -> Any:
+            return kind(**{each.name: typed[each.name] for each in fields(kind) if each.name in typed})
+
         return {
-            **connection,
-            **values,
-            "account_id": values["account_id"] or None,
-            "position": str(values["position"] or 1),
-            "window": str(values.get("window") or ""),
+            "account_id": typed["account_id"] or None,
+            "connection": of(TypedConnection),
+            "terms": of(TypedTerms),
         }
 
 

@@ -278,124 +278,97 @@ def read_case_rows(
     Who handles cases reads an answer about health while its case is open, nobody else and not later.
     """
     taker, doer, recorder = aliased(User), aliased(User), aliased(User)
-    rows: list[Any] = list(
-        session.execute(
-            select(
-                Case,
-                Reply,
-                Recipient,
-                Contact,
-                Phone.e164,
-                Campaign.name,
-                Campaign.kind,
-                Campaign.content,
-                Campaign.is_health,
-                Organisation.name,
-                taker,
-                doer,
-                Answer.source,
-                OfficerEntry,
-                recorder,
-            )
-            .outerjoin(Answer, Answer.id == Case.answer_id)
-            .outerjoin(OfficerEntry, OfficerEntry.answer_id == Case.answer_id)
-            .outerjoin(recorder, recorder.id == OfficerEntry.recorded_by)
-            .outerjoin(Reply, Reply.id == Case.reply_id)
-            .outerjoin(Recipient, Recipient.id == Case.recipient_id)
-            .outerjoin(Contact, Contact.id == Recipient.contact_id)
-            .outerjoin(Phone, Phone.id == Case.phone_id)
-            .outerjoin(Campaign, Campaign.id == Case.campaign_id)
-            .outerjoin(Organisation, Organisation.id == Case.organisation_id)
-            .outerjoin(taker, taker.id == Case.taken_by)
-            .outerjoin(doer, doer.id == Case.done_by)
-            .where(Case.id.in_(ids))
+    found = session.execute(
+        select(
+            Case,
+            Reply,
+            Recipient,
+            Contact,
+            Phone.e164,
+            Campaign,
+            Organisation.name,
+            taker,
+            doer,
+            Answer.source,
+            OfficerEntry,
+            recorder,
         )
+        .outerjoin(Answer, Answer.id == Case.answer_id)
+        .outerjoin(OfficerEntry, OfficerEntry.answer_id == Case.answer_id)
+        .outerjoin(recorder, recorder.id == OfficerEntry.recorded_by)
+        .outerjoin(Reply, Reply.id == Case.reply_id)
+        .outerjoin(Recipient, Recipient.id == Case.recipient_id)
+        .outerjoin(Contact, Contact.id == Recipient.contact_id)
+        .outerjoin(Phone, Phone.id == Case.phone_id)
+        .outerjoin(Campaign, Campaign.id == Case.campaign_id)
+        .outerjoin(Organisation, Organisation.id == Case.organisation_id)
+        .outerjoin(taker, taker.id == Case.taken_by)
+        .outerjoin(doer, doer.id == Case.done_by)
+        .where(Case.id.in_(ids))
+    ).all()
+    cases = [row[0] for row in found]
+    later_texts, labels, sent = (
+        _texts_since(session, cases),
+        _officer_labels(session, cases),
+        sent_for(session, cases),
     )
-    later_texts = _texts_since(session, [row[0] for row in rows])
-    labels = _officer_labels(session, [row[0] for row in rows])
-    sent = sent_for(session, [row[0] for row in rows])
-    of_drive = opted_out_of_drive(
-        session, [row[2].id for row in rows if row[2] and row[2].answer is Label.OPT_OUT]
-    )
-    case_rows = {
-        row[0].id: _case_row(
-            *row,
-            areas=areas,
-            later_texts=later_texts,
-            labels=labels,
-            of_drive=of_drive,
-            sent=sent,
-            now=now,
+    stopped = [row[2].id for row in found if row[2] and row[2].answer is Label.OPT_OUT]
+    of_drive = opted_out_of_drive(session, stopped)
+    rows = {}
+    for case, reply, recipient, contact, e164, campaign, organisation, *by, source, entry, recorder in found:
+        own_answers = read_own_answers(campaign.content) if campaign else ()
+        row = CaseRow(
+            case=case,
+            reply=reply,
+            sender=e164 or (reply.sender if reply else ""),
+            person=contact.name if contact else "",
+            contact_id=contact.id if contact else None,
+            village=contact.village if contact else "",
+            place=_show_place(areas, case.area_code),
+            campaign=campaign.name if campaign else "",
+            kind=campaign.kind if campaign else "",
+            organisation=organisation or "",
+            taken_by=_shown(by[0]),
+            done_by=_shown(by[1]),
+            held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
+            said_since=_said_since(case, reply, recipient, own_answers, of_drive),
+            given=labels.get(case.reply_id),
+            own_answers=own_answers,
+            texts_since=later_texts.get(case.id, []),
+            sent=sent.get(case.id, []),
+            asked_through=source,
+            entry=entry,
+            entered_by=_shown(recorder),
         )
-        for row in rows
-    }
-    for case_id, is_health, done_at in ((row[0].id, row.is_health, row[0].done_at) for row in rows):
-        if is_health and not (done_at is None and may_read_answers(user)):
-            case_rows[case_id] = _mask(case_rows[case_id])
-    return [case_rows[case_id] for case_id in ids]
+        is_masked = campaign and campaign.is_health and not (case.done_at is None and may_read_answers(user))
+        rows[case.id] = _mask(row) if is_masked else row
+    return [rows[case_id] for case_id in ids]
 
 
-def _case_row(
+def _shown(user: User | None) -> str:
+    return user.shown_name if user else ""
+
+
+def _show_place(areas: dict[str, Area], code: str | None) -> str:
+    area = areas.get(code or "")
+    parent = areas.get(area.parent_code or "") if area else None
+    return ", ".join(f"{place.kind} {place.name}" for place in (area, parent) if place)
+
+
+def _said_since(
     case: Case,
     reply: Reply | None,
     recipient: Recipient | None,
-    contact: Contact | None,
-    e164: str | None,
-    campaign: str | None,
-    kind: str | None,
-    content: dict[str, Any] | None,
-    _is_health: bool | None,
-    organisation: str | None,
-    taker: User | None,
-    doer: User | None,
-    source: AnswerSource | None,
-    entry: OfficerEntry | None,
-    recorder: User | None,
-    *,
-    areas: dict[str, Area],
-    later_texts: dict[int, list[str]],
-    labels: dict[int | None, str | None],
+    own_answers: tuple[OwnAnswer, ...],
     of_drive: set[int],
-    sent: dict[int, list[SentAnswer]],
-    now: datetime,
-) -> CaseRow:
-    asked_at = reply.received_at if reply else case.opened_at
-    is_newer = recipient and recipient.answered_at and recipient.answered_at > asked_at
-    own = (
-        current_own(read_own_answers(content or {}), recipient.answer, recipient.own_answer)
-        if recipient
-        else None
-    )
-    area = areas.get(case.area_code or "")
-    parent = areas.get(area.parent_code or "") if area else None
-    return CaseRow(
-        case=case,
-        reply=reply,
-        sender=e164 or (reply.sender if reply else ""),
-        person=contact.name if contact else "",
-        contact_id=contact.id if contact else None,
-        village=contact.village if contact else "",
-        place=", ".join(f"{place.kind} {place.name}" for place in (area, parent) if place),
-        campaign=campaign or "",
-        kind=kind or "",
-        organisation=organisation or "",
-        taken_by=(taker.shown_name if taker else ""),
-        done_by=(doer.shown_name if doer else ""),
-        held_until=None if case.done_at else assigned_until(case.taken_at, now=now),
-        said_since=_word(
-            shown_answer(recipient.answer, recipient.id, of_drive),
-            own.number if own else None,
-        )
-        if recipient and is_newer and case.done_at is None
-        else None,
-        given=labels.get(case.reply_id),
-        own_answers=read_own_answers(content or {}),
-        texts_since=later_texts.get(case.id, []),
-        sent=sent.get(case.id, []),
-        asked_through=source,
-        entry=entry,
-        entered_by=(recorder.shown_name if recorder else ""),
-    )
+) -> str | None:
+    """Return what the resident of an open case answered after it; None without a later answer."""
+    if recipient is None or recipient.answered_at is None or case.done_at:
+        return None
+    if recipient.answered_at <= (reply.received_at if reply else case.opened_at):
+        return None
+    own = current_own(own_answers, recipient.answer, recipient.own_answer)
+    return _word(shown_answer(recipient.answer, recipient.id, of_drive), own.number if own else None)
 
 
 def _mask(row: CaseRow) -> CaseRow:

@@ -57,83 +57,83 @@ def profiles() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.toml"))
 
 
+@dataclass(frozen=True, slots=True)
+class TypedConnection:
+    """Where a gateway is and the login that connects to it, as typed."""
+
+    name: str = ""
+    kind: str = ""
+    profile: str = ""
+    url: str = ""
+    login: str = ""
+    secret: str = ""
+    window: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedTerms:
+    """What is agreed with a gateway, as typed."""
+
+    senders: str = ""
+    operators: Sequence[str] = ()
+    pace: str = ""
+    price: str = ""
+    prices: str = ""
+    position: str = ""
+    proof: str = ""
+    is_unaccented: bool = False
+
+
 @use_case
 def save_gateway(
     session: Session,
     *,
     account_id: int | None,
-    name: str,
-    kind: str,
-    profile: str,
-    url: str,
-    login: str,
-    secret: str,
-    window: str,
-    senders: str,
-    operators: Sequence[str],
-    pace: str,
-    price: str,
-    prices: str,
-    position: str,
-    proof: str,
-    is_unaccented: bool,
+    connection: TypedConnection,
+    terms: TypedTerms,
     settings: Settings,
     user: User,
     now: datetime,
 ) -> GatewayAccount:
     """Create an account, to be tested first, or change one. Of the environment's only the terms can be changed.
 
-    An empty `secret` keeps the one that is stored. Raises NotAllowed for anyone but an administrator, BadInput.
+    An empty secret keeps the one that is stored. Raises NotAllowed for anyone but an administrator, BadInput.
     """
     require_role(user)
     if not settings.is_live and not settings.sms_live:
         raise BadInput("gateway_live_undeclared")
     account = find_account(session, account_id) if account_id else None
-    terms = {
-        "senders": _read_senders(senders),
-        "operators": [each.value for each in OPERATORS if each.value in operators],
-        "pace": _read_number(pace, most=10_000),
-        "price_vnd": _read_price(price),
-        "prices": _read_prices(prices),
-        "position": _read_price(position, most=1000) or 1,
-        "proof": _read_choice(Proof, proof) or Proof.OPERATOR,
-        "has_unicode": not is_unaccented,
+    values: dict[str, Any] = {
+        "senders": _read_senders(terms.senders),
+        "operators": [each.value for each in OPERATORS if each.value in terms.operators],
+        "pace": _read_number(terms.pace, most=10_000),
+        "price_vnd": _read_price(terms.price),
+        "prices": _read_prices(terms.prices),
+        "position": _read_price(terms.position, most=1000) or 1,
+        "proof": _read_choice(Proof, terms.proof) or Proof.OPERATOR,
+        "has_unicode": not terms.is_unaccented,
     }
     if account is None:
         account = GatewayAccount(kind=GatewayKind.SMPP, state=GatewayState.TESTING, name="", changed_at=now)
     if account.kind is not GatewayKind.ENVIRONMENT:
-        connection = _read_connection(
-            account, name=name, kind=kind, profile=profile, url=url, login=login, window=window
-        )
-        terms |= connection
+        values |= _read_connection(account, connection)
         taken = select(GatewayAccount.id).where(
-            GatewayAccount.name == terms["name"], GatewayAccount.id != (account.id or 0)
+            GatewayAccount.name == values["name"], GatewayAccount.id != (account.id or 0)
         )
         if session.scalar(taken):
-            raise BadInput("gateway_name_taken", name=terms["name"])
-        leads_to = (account.url, (account.options or {}).get("profile"))
-        if (
-            account.id
-            and not secret.strip()
-            and leads_to != (connection["url"], connection["options"].get("profile"))
-        ):
-            # A kept password would go to whatever address is typed: nobody may get it out that way.
-            raise BadInput("gateway_secret_again")
-        if secret.strip():
-            account.sealed_secret = seal_secret(secret.strip(), keys=settings.keys_of(Purpose.GATEWAYS))
-        if account.sealed_secret is None:
-            raise BadInput("gateway_secret_missing")
+            raise BadInput("gateway_name_taken", name=values["name"])
+        _keep_secret(account, values, connection.secret.strip(), settings)
         if account.state is GatewayState.CLOSED:
             account.state = GatewayState.TESTING
-    before = {field: getattr(account, field) for field in terms} if account.id else {}
-    for field, value in terms.items():
+    before = {field: getattr(account, field) for field in values} if account.id else {}
+    for field, value in values.items():
         setattr(account, field, value)
     account.changed_by, account.changed_at = user.id, now
     session.add(account)
     session.flush()
     changes = {
         field: (_loggable(before.get(field)), _loggable(value))
-        for field, value in terms.items()
+        for field, value in values.items()
         if before.get(field) != value
     }
     audit.record_change(session, "gateway.save", account, user, now, changes)
@@ -144,35 +144,46 @@ def _loggable(value: Any) -> Any:
     return str(value) if isinstance(value, dict | list) else value
 
 
-def _read_connection(
-    account: GatewayAccount, *, name: str, kind: str, profile: str, url: str, login: str, window: str
-) -> dict[str, Any]:
-    name, url, login = " ".join(name.split()), url.strip().rstrip("/"), login.strip()
+def _keep_secret(account: GatewayAccount, values: dict[str, Any], secret: str, settings: Settings) -> None:
+    """Seal a new secret. Raises BadInput where there is none, or the one that is kept would go to another address."""
+    led_to = (account.url, (account.options or {}).get("profile"))
+    # A kept password would go to whatever address is typed: nobody may get it out that way.
+    if account.id and not secret and led_to != (values["url"], values["options"].get("profile")):
+        raise BadInput("gateway_secret_again")
+    if secret:
+        account.sealed_secret = seal_secret(secret, keys=settings.keys_of(Purpose.GATEWAYS))
+    if account.sealed_secret is None:
+        raise BadInput("gateway_secret_missing")
+
+
+def _read_connection(account: GatewayAccount, typed: TypedConnection) -> dict[str, Any]:
+    name, url, login = " ".join(typed.name.split()), typed.url.strip().rstrip("/"), typed.login.strip()
     if not name or len(name) > 60:
         raise BadInput("gateway_name_wrong")
-    read_kind = account.kind if account.id else GatewayKind(kind) if kind in ("smpp", "aggregator") else None
-    if read_kind is None:
+    kind = account.kind if account.id else _read_choice(GatewayKind, typed.kind)
+    if kind not in (GatewayKind.SMPP, GatewayKind.AGGREGATOR):
         raise BadInput("gateway_kind_wrong")
-    parts = urlsplit(url)
-    is_smpp = read_kind is GatewayKind.SMPP
-    try:
-        schemes = ("smpp", "smpps") if is_smpp else ("http", "https")
-        is_address = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number
-        is_address = False
-    if parts.username or parts.password or not (is_address or (not is_smpp and not url)) or len(url) > 300:
+    is_smpp = kind is GatewayKind.SMPP
+    schemes = ("smpp", "smpps") if is_smpp else ("http", "https")
+    # Without an address an aggregator's profile has it.
+    if not (_is_address(url, schemes) if url else not is_smpp):
         raise BadInput("gateway_url_wrong", schemes=[f"{scheme}://" for scheme in schemes])
     if not login or len(login) > 120:
         raise BadInput("gateway_login_missing")
-    options: dict[str, Any]
-    if is_smpp:
-        options = {**account.options} if account.options else {}
-        options["window"] = _read_price(window, most=10_000) or 10
-    elif profile in profiles():
-        options = {"profile": profile}
-    else:
+    if not is_smpp and typed.profile not in profiles():
         raise BadInput("gateway_profile_wrong", profiles=profiles())
-    return {"name": name, "kind": read_kind, "url": url, "login": login, "options": options}
+    window = {"window": _read_price(typed.window, most=10_000) or 10} if is_smpp else {}
+    options = {**(account.options or {}), **window} if is_smpp else {"profile": typed.profile}
+    return {"name": name, "kind": kind, "url": url, "login": login, "options": options}
+
+
+def _is_address(url: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in schemes and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number
+        return False
+    return is_whole and not parts.username and not parts.password and len(url) <= 300
 
 
 def _read_choice(kind: type[Choice], text: str) -> Choice | None:

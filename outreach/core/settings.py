@@ -357,69 +357,70 @@ class Settings:
         return settings
 
     def _find_problems(self, environ: Mapping[str, str]) -> list[LoaError]:
-        problems: list[LoaError] = []
+        def missing(code: str, *names: str) -> list[LoaError]:
+            return [LoaError(code, name=name) for name in names if not environ.get(name, "").strip()]
+
         # Also outside production: if real people receive messages, no secret may be weak.
-        if self.app_env == "production" or self.is_live:
-            if len(self.secret_key) < 32 or self.secret_key == WEAK_SECRET:
-                problems.append(LoaError("secret_key_weak"))
-            problems += [
-                LoaError("purpose_key_weak", name=purpose.variable)
-                for purpose in Purpose
-                if any(len(key) < 32 or key == WEAK_SECRET for key in self._own_keys_of(purpose))
-            ]
-            if self.sms_gateway == "twilio" and not environ.get("TWILIO_ACCOUNT_SID", "").strip():
-                problems.append(LoaError("twilio_setting_missing", name="TWILIO_ACCOUNT_SID"))
-            if self.speaks_twilio and self.twilio_auth_token == KNOWN_TOKEN:
-                problems.append(LoaError("twilio_setting_missing", name="TWILIO_AUTH_TOKEN"))
+        needs_secrets = self.app_env == "production" or self.is_live
+        problems = self._weak_secrets() if needs_secrets else []
+        if self.sms_gateway == "twilio" and needs_secrets:
+            problems += missing("twilio_setting_missing", "TWILIO_ACCOUNT_SID")
+        if self.speaks_twilio and needs_secrets and self.twilio_auth_token == KNOWN_TOKEN:
+            problems.append(LoaError("twilio_setting_missing", name="TWILIO_AUTH_TOKEN"))
         if self.oidc_issuer:
-            problems += [
-                LoaError("oidc_setting_missing", name=name)
-                for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
-                if not environ.get(name, "").strip()
-            ]
-            if self.app_env == "production" and not self.oidc_issuer.startswith("https:"):
-                problems.append(LoaError("oidc_not_https"))
-        redis = urlsplit(self.redis_url)
-        is_elsewhere = bool(redis.hostname) and redis.hostname not in THIS_MACHINE
-        has_password = bool(redis.password) or "password=" in redis.query
-        if self.app_env == "production" and is_elsewhere and not has_password:
-            problems.append(LoaError("redis_open"))
+            problems += missing("oidc_setting_missing", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
         if self.sms_gateway == "phone":
-            problems += [
-                LoaError("phone_setting_missing", name=name)
-                for name in ("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
-                if not environ.get(name, "").strip()
-            ]
-        if self.sms_gateway == "smpp":
-            parts = urlsplit(self.smpp_url)
-            if not (parts.hostname and parts.username and parts.password):
-                problems.append(LoaError("smpp_url_missing"))
+            names = ("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
+            problems += missing("phone_setting_missing", *names)
         if self.sms_gateway == "aggregator":
-            problems += [
-                LoaError("aggregator_setting_missing", name=name)
-                for name in ("AGGREGATOR_PROFILE", "AGGREGATOR_KEY")
-                if not environ.get(name, "").strip()
-            ]
-            profiles = sorted(path.stem for path in PROFILES.glob("*.toml"))
-            if (
-                self.aggregator_profile
-                and "/" not in self.aggregator_profile
-                and self.aggregator_profile not in profiles
-            ):
-                reason = LoaError("setting_choice", choices=profiles)
-                problems.append(LoaError("setting_wrong", name="AGGREGATOR_PROFILE", reason=reason))
-        if self.sms_live == "no" and self._is_twilio:
-            problems.append(LoaError("twilio_is_live"))
-        if self.push_secret and len(self.push_secret) < 16:
-            problems.append(LoaError("push_secret_short"))
-        if self.lease_s <= self.send_timeout_s:
-            problems.append(LoaError("lease_short"))
+            problems += missing("aggregator_setting_missing", "AGGREGATOR_PROFILE", "AGGREGATOR_KEY")
+        return problems + self._contradictions()
+
+    def _weak_secrets(self) -> list[LoaError]:
+        def is_weak(key: str) -> bool:
+            return len(key) < 32 or key == WEAK_SECRET
+
+        problems = [LoaError("secret_key_weak")] if is_weak(self.secret_key) else []
+        problems += [
+            LoaError("purpose_key_weak", name=purpose.variable)
+            for purpose in Purpose
+            if any(map(is_weak, self._own_keys_of(purpose)))
+        ]
+        return problems
+
+    def _contradictions(self) -> list[LoaError]:
+        """Return what is wrong with settings that depend on each other, or on files."""
+        is_production = self.app_env == "production"
+        redis, centre = urlsplit(self.redis_url), urlsplit(self.smpp_url)
+        is_elsewhere = bool(redis.hostname) and redis.hostname not in THIS_MACHINE
+        is_open = is_elsewhere and not redis.password and "password=" not in redis.query
+        has_centre = all((centre.hostname, centre.username, centre.password))
+        profiles = sorted(path.stem for path in PROFILES.glob("*.toml"))
+        is_file = "/" in self.aggregator_profile
+        has_profile = (
+            is_file or self.aggregator_profile in ("", *profiles) or self.sms_gateway != "aggregator"
+        )
+        no_profile = LoaError("setting_choice", choices=profiles)
+        no_image = LoaError("setting_image", kb=LARGEST_LOGO // 1024)
+        found = (
+            (
+                is_production and bool(self.oidc_issuer) and not self.oidc_issuer.startswith("https:"),
+                LoaError("oidc_not_https"),
+            ),
+            (is_production and is_open, LoaError("redis_open")),
+            (self.sms_gateway == "smpp" and not has_centre, LoaError("smpp_url_missing")),
+            (not has_profile, LoaError("setting_wrong", name="AGGREGATOR_PROFILE", reason=no_profile)),
+            (self.sms_live == "no" and self._is_twilio, LoaError("twilio_is_live")),
+            (0 < len(self.push_secret) < 16, LoaError("push_secret_short")),
+            (self.lease_s <= self.send_timeout_s, LoaError("lease_short")),
+            (not self._has_usable_logo(), LoaError("setting_wrong", name="OFFICE_LOGO", reason=no_image)),
+        )
+        return [problem for is_wrong, problem in found if is_wrong]
+
+    def _has_usable_logo(self) -> bool:
         logo = Path(self.office_logo)
         is_image = logo.suffix.lower() in IMAGES and logo.is_file() and os.access(logo, os.R_OK)
-        if self.office_logo and not (is_image and logo.stat().st_size <= LARGEST_LOGO):
-            reason = LoaError("setting_image", kb=LARGEST_LOGO // 1024)
-            problems.append(LoaError("setting_wrong", name="OFFICE_LOGO", reason=reason))
-        return problems
+        return not self.office_logo or (is_image and logo.stat().st_size <= LARGEST_LOGO)
 
     def keys_of(self, purpose: Purpose) -> str:
         """Return the keys of a purpose as `outreach.rules.keys` has them: its own, or SECRET_KEY."""

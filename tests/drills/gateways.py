@@ -29,7 +29,13 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from campaigns.delivery.gateway_accounts import change_gateway_state, save_gateway, try_gateway
+from campaigns.delivery.gateway_accounts import (
+    TypedConnection,
+    TypedTerms,
+    change_gateway_state,
+    save_gateway,
+    try_gateway,
+)
 from campaigns.delivery.reconcile import decide_unknown
 from campaigns.models.messages import Attempt, WaitingReceipt
 from campaigns.rules.states import AttemptState
@@ -177,23 +183,20 @@ def add_second(world: World, simulator: RunningSimulator) -> User:
     """Add the aggregator at a simulator, test it and put it to work. Returns the administrator."""
     with world.runtime.db.write() as session:
         administrator = world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
-    entered = dict.fromkeys(("window", "senders", "pace", "price", "prices"), "")
     by = {"user": administrator, "settings": world.runtime.settings}
     account = save_gateway(
         world.runtime,
         account_id=None,
-        name="Nhà cung cấp B",
-        kind="aggregator",
-        profile="esms",
-        url=f"{simulator.url}/aggregator",
-        login=simulator.account_sid,
-        secret=simulator.auth_token,
-        operators=(),
-        position="2",
-        proof="operator",
-        is_unaccented=False,
+        connection=TypedConnection(
+            name="Nhà cung cấp B",
+            kind="aggregator",
+            profile="esms",
+            url=f"{simulator.url}/aggregator",
+            login=simulator.account_sid,
+            secret=simulator.auth_token,
+        ),
+        terms=TypedTerms(position="2", proof="operator"),
         now=datetime.now(UTC),
-        **entered,
         **by,
     ).id
     try_gateway(world.runtime, account, number=TESTER, now=datetime.now(UTC), **by)

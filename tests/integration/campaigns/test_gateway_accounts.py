@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -49,6 +49,13 @@ def form(world: World, **changes: Any) -> dict[str, Any]:
     }
 
 
+def typed(form: dict[str, Any]) -> dict[str, Any]:
+    parts = {"connection": gateway_accounts.TypedConnection, "terms": gateway_accounts.TypedTerms}
+    return {"account_id": form["account_id"]} | {
+        name: part(**{each.name: form[each.name] for each in fields(part)}) for name, part in parts.items()
+    }
+
+
 @pytest.fixture
 def world(world: World) -> World:
     """A world with an administrator, whose environment says that it is not live."""
@@ -64,7 +71,7 @@ def save(world: World, **changes: Any) -> int:
         user=world.user("quantri@loa.example"),
         now=world.now,
         settings=world.runtime.settings,
-        **form(world, **changes),
+        **typed(form(world, **changes)),
     )
     return account.id
 
