@@ -80,39 +80,41 @@ def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:
     if types and not any(_is_a(value, each) for each in types):
         raise Malformed("body_part_type_wrong", pointer=pointer, name=name, type="/".join(types))
     if "enum" in schema and value not in schema["enum"]:
-        raise Malformed(
-            "body_part_not_among", pointer=pointer, name=name, values=list(map(str, schema["enum"]))
-        )
+        values = list(map(str, schema["enum"]))
+        raise Malformed("body_part_not_among", pointer=pointer, name=name, values=values)
     if isinstance(value, str):
         if _NOT_STORED.search(value):
             raise Malformed("text_half_surrogate", pointer=pointer)
         if "pattern" in schema and not re.search(schema["pattern"], value):
             raise Malformed("body_part_form_wrong", pointer=pointer, name=name)
-    size = len(value) if isinstance(value, str | list) else value if isinstance(value, int | float) else None
-    for smallest, largest in _BOUNDS:
-        least, most = schema.get(smallest), schema.get(largest)
-        if size is not None and not (least or 0) <= size <= (size if most is None else most):
-            raise Malformed(
-                "body_part_size_wrong", pointer=pointer, name=name, least=least or 0, most=most or "…"
-            )
+    _check_size(value, schema, pointer, name)
     if isinstance(value, list):
         for place, each in enumerate(value):
             check_part(each, schema.get("items", {}), f"{pointer}/{place}")
     if isinstance(value, dict):
-        parts = schema.get("properties", {})
-        if schema.get("additionalProperties") is False and (unknown := sorted(value.keys() - parts.keys())):
-            raise Malformed(
-                "body_part_unknown",
-                pointer=_part_of(pointer, unknown[0]),
-                name=unknown[0][:40],
-                parts=list(parts),
-            )
-        if missing := [each for each in schema.get("required", ()) if each not in value]:
-            raise Malformed("body_part_missing", pointer=_part_of(pointer, missing[0]), name=missing[0])
-        for part, each in value.items():
-            if part not in parts:  # a name that the document does not have may hold anything
-                check_part(part, {}, pointer)
-            check_part(each, parts.get(part, {}), _part_of(pointer, part))
+        _check_members(value, schema, pointer)
+
+
+def _check_size(value: Any, schema: Mapping[str, Any], pointer: str, name: str) -> None:
+    size = len(value) if isinstance(value, str | list) else value if isinstance(value, int | float) else None
+    for smallest, largest in _BOUNDS:
+        least, most = schema.get(smallest), schema.get(largest)
+        if size is not None and not (least or 0) <= size <= (size if most is None else most):
+            bounds = {"least": least or 0, "most": most or "…"}
+            raise Malformed("body_part_size_wrong", pointer=pointer, name=name, **bounds)
+
+
+def _check_members(value: dict[str, Any], schema: Mapping[str, Any], pointer: str) -> None:
+    parts = schema.get("properties", {})
+    if schema.get("additionalProperties") is False and (unknown := sorted(value.keys() - parts.keys())):
+        wrong = {"name": unknown[0][:40], "parts": list(parts)}
+        raise Malformed("body_part_unknown", pointer=_part_of(pointer, unknown[0]), **wrong)
+    if missing := [each for each in schema.get("required", ()) if each not in value]:
+        raise Malformed("body_part_missing", pointer=_part_of(pointer, missing[0]), name=missing[0])
+    for part, each in value.items():
+        if part not in parts:  # a name that the document does not have may hold anything
+            check_part(part, {}, pointer)
+        check_part(each, parts.get(part, {}), _part_of(pointer, part))
 
 
 def _part_of(pointer: str, part: str) -> str:

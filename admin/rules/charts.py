@@ -14,6 +14,7 @@ from math import ceil
 
 from markupsafe import Markup, escape
 
+Spot = tuple[float, float]
 WIDTH = 320
 _ROW = 36
 _TOP = 26  # room for the goal's label
@@ -72,19 +73,14 @@ def bar_chart(
     parts = []
     for place, bar in enumerate(bars):
         y = _TOP + place * _ROW
-        parts.append(
-            Markup('<text class="name" x="0" y="{}">{}</text>').format(y + 13, shorten(bar.label, 34))
-            + Markup('<text class="value" x="{}" y="{}" text-anchor="end">{}</text>').format(
-                WIDTH, y + 13, bar.text
-            )
-            + Markup('<rect class="track" x="0" y="{}" width="{}" height="10" rx="2"/>').format(y + 19, WIDTH)
-        )
+        parts += [
+            element("text", "name", shorten(bar.label, 34), x=0, y=y + 13),
+            element("text", "value", bar.text, x=WIDTH, y=y + 13, text_anchor="end"),
+            element("rect", "track", x=0, y=y + 19, width=WIDTH, height=10, rx=2),
+        ]
         if bar.value is not None:
-            parts.append(
-                Markup('<rect class="share" x="0" y="{}" width="{}" height="10" rx="2"/>').format(
-                    y + 19, _n(WIDTH * min(1.0, bar.value / top))
-                )
-            )
+            share = WIDTH * min(1.0, bar.value / top)
+            parts.append(element("rect", "share", x=0, y=y + 19, width=share, height=10, rx=2))
     return frame(name, title, description, height, parts)
 
 
@@ -116,51 +112,49 @@ def line_chart(
     reached = ahead.fan[3] if ahead and ahead.fan else 0
     top = max([1, reached, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
 
-    def at(place: float, count: float) -> tuple[str, str]:
-        return _n(left + (right - left) * place / last), _n(low - (low - high) * count / top)
+    def at(place: float, count: float) -> Spot:
+        return left + (right - left) * place / last, low - (low - high) * count / top
 
-    parts = [Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(left, right, low, low)]
+    parts = [element("line", "axis", x1=left, x2=right, y1=low, y2=low)]
     parts += _draw_scale([tick for tick in ticks if 0 < tick[0] <= top], unit, left, right, at)
     parts += [_draw_wave(wave, at(wave.place, 0), high) for wave in waves if 0 <= wave.place <= last]
     if goal:
         _, y = at(0, goal.value)
-        parts.append(
-            Markup('<line class="goal" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(left, right, y, y)
-            + Markup('<text class="goal-words" x="{}" y="{}">{}</text>').format(
-                left, _n(float(y) - 6), goal.text
-            )
-        )
+        parts += [
+            element("line", "goal", x1=left, x2=right, y1=y, y2=y),
+            element("text", "goal-words", goal.text, x=left, y=y - 6),
+        ]
     if ahead and goal and points:
         parts += _draw_ahead(points, goal, ahead, last, at)
     if deadline:
         x, _ = at(deadline[0], 0)
-        parts.append(
-            Markup('<line class="deadline" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(x, high, low)
-            + Markup('<text class="goal-words" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-                x, low + 32, "end" if float(x) > WIDTH / 2 else "start", deadline[1]
-            )
-        )
+        anchor = "end" if x > WIDTH / 2 else "start"
+        parts += [
+            element("line", "deadline", x1=x, x2=x, y1=high, y2=low),
+            element("text", "goal-words", deadline[1], x=x, y=low + 32, text_anchor=anchor),
+        ]
     if points:
         spots = [at(place, count) for place, (_, count, _) in enumerate(points)]
-        path = " ".join(f"{x},{y}" for x, y in spots)
-        x, y = spots[-1]
         # The future is on the right.
-        beside = "end" if float(x) > (WIDTH / 5 if ahead else WIDTH / 2) else "start"
-        parts.append(
-            Markup('<polyline class="line" points="{}"/>').format(path)
-            + Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(x, y)
-            + Markup('<text class="value" x="{}" y="{}" text-anchor="{}">{}</text>').format(
-                x, _n(max(14.0, float(y) - 9)), beside, points[-1][2]
-            )
-            + Markup('<text class="name" x="{}" y="{}">{}</text>').format(left, low + 16, points[0][0])
-        )
-        if len(points) > 1 and float(x) > 110:
-            parts.append(
-                Markup('<text class="name" x="{}" y="{}" text-anchor="end">{}</text>').format(
-                    x, low + 16, points[-1][0]
-                )
-            )
+        parts += _draw_days(points, spots, left, low, turns_at=WIDTH / 5 if ahead else WIDTH / 2)
     return frame(name, title, description, low + 38, parts)
+
+
+def _draw_days(
+    points: Sequence[tuple[str, int, str]], spots: list[Spot], left: float, low: float, *, turns_at: float
+) -> list[Markup]:
+    """Draw the line of the days, and what it begins and ends with; beyond `turns_at` the last count is left of its spot."""
+    x, y = spots[-1]
+    anchor = "end" if x > turns_at else "start"
+    parts = [
+        element("polyline", "line", points=_path(spots)),
+        element("circle", "dot", cx=x, cy=y, r=4),
+        element("text", "value", points[-1][2], x=x, y=max(14.0, y - 9), text_anchor=anchor),
+        element("text", "name", points[0][0], x=left, y=low + 16),
+    ]
+    if len(points) > 1 and x > 110:
+        parts.append(element("text", "name", points[-1][0], x=x, y=low + 16, text_anchor="end"))
+    return parts
 
 
 def _draw_scale(
@@ -168,35 +162,26 @@ def _draw_scale(
     unit: str,
     left: float,
     right: float,
-    at: Callable[[float, float], tuple[str, str]],
+    at: Callable[[float, float], Spot],
 ) -> list[Markup]:
-    parts = [Markup('<text class="tick" x="{}" y="10">{}</text>').format(left, unit)] if unit else []
+    parts = [element("text", "tick", unit, x=left, y=10)] if unit else []
     for count, text in ticks:
         _, y = at(0, count)
-        parts.append(
-            Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(left, right, y, y)
-            + Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
-                right - 6, _n(float(y) - 3), text
-            )
-        )
+        parts += [
+            element("line", "grid", x1=left, x2=right, y1=y, y2=y),
+            element("text", "tick", text, x=right - 6, y=y - 3, text_anchor="end"),
+        ]
     return parts
 
 
-def _draw_wave(wave: SentWave, foot: tuple[str, str], top: float) -> Markup:
+def _draw_wave(wave: SentWave, foot: Spot, top: float) -> Markup:
     x, y = foot
-    return Markup(
-        '<g class="wave{}"><title>{}</title><line x1="{x}" x2="{x}" y1="{y}" y2="{top}"/>'
-        '<path d="M{left} {y}L{right} {y}L{x} {tip}Z"/></g>'
-    ).format(
-        " to-come" if wave.is_to_come else "",
-        wave.text,
-        x=x,
-        y=y,
-        top=_n(top),
-        left=_n(float(x) - 4),
-        right=_n(float(x) + 4),
-        tip=_n(float(y) - 8),
+    inside = (
+        Markup("<title>{}</title>").format(wave.text),
+        element("line", "", x1=x, x2=x, y1=y, y2=top),
+        element("path", "", d=f"M{_n(x - 4)} {_n(y)}L{_n(x + 4)} {_n(y)}L{_n(x)} {_n(y - 8)}Z"),
     )
+    return element("g", "wave to-come" if wave.is_to_come else "wave", Markup().join(inside))
 
 
 def scale_of(top: float) -> list[int]:
@@ -214,12 +199,12 @@ def _draw_ahead(
     goal: Goal,
     ahead: Projection,
     last: float,
-    at: Callable[[float, float], tuple[str, str]],
+    at: Callable[[float, float], Spot],
 ) -> list[Markup]:
     """Draw from the last point the fan of a forecast, its likely line, and the line that is needed."""
     start, count = len(points) - 1, points[-1][1]
 
-    def end(place: float, value: float) -> tuple[str, str]:
+    def end(place: float, value: float) -> Spot:
         # A line that ends beyond the edge is cut off there.
         if place <= last:
             return at(place, value)
@@ -230,18 +215,28 @@ def _draw_ahead(
     if ahead.fan and ahead.fan[0] > start:
         place, *counts = ahead.fan
         low, likely, high = (end(place, value) for value in counts)
-        points_of_fan = " ".join(f"{x},{y}" for x, y in [first, high, low])
-        parts = [
-            Markup('<polygon class="fan" points="{}"/>').format(points_of_fan),
-            _way("likely", first, likely),
-        ]
+        parts = [element("polygon", "fan", points=_path([first, high, low])), _way("likely", first, likely)]
     if ahead.needed_by is not None and ahead.needed_by > start:
         parts.append(_way("needed", first, at(ahead.needed_by, goal.value)))
     return parts
 
 
-def _way(look: str, start: tuple[str, str], end: tuple[str, str]) -> Markup:
-    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(look, *start, *end)
+def _way(look: str, start: Spot, end: Spot) -> Markup:
+    return element("line", look, x1=start[0], y1=start[1], x2=end[0], y2=end[1])
+
+
+def _path(spots: Sequence[Spot]) -> str:
+    return " ".join(f"{_n(x)},{_n(y)}" for x, y in spots)
+
+
+def element(tag: str, look: str, inside: str | None = None, **attributes: float | str) -> Markup:
+    """Return an SVG element with a class; an underscore in an attribute's name is a hyphen."""
+    given = {"class": look} if look else {}
+    given |= {k.replace("_", "-"): v if isinstance(v, str) else _n(v) for k, v in attributes.items()}
+    start = Markup().join(Markup(' {}="{}"').format(*each) for each in given.items())
+    if inside is None:
+        return Markup("<{}{}/>").format(tag, start)
+    return Markup("<{0}{1}>{2}</{0}>").format(tag, start, inside)
 
 
 def goal_level(value: float | None, goal: Goal | None) -> str:

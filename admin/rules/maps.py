@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from admin.rules.charts import WIDTH, Goal, frame, goal_level, shorten
+from admin.rules.charts import WIDTH, Goal, element, frame, goal_level, shorten
 
 _FEW_TILES = 18  # more have no room for their names
 _LARGEST_HEIGHT = 460
@@ -43,27 +43,16 @@ def tile_grid(
     parts = []
     for index, place in enumerate(places):
         x, y = width * (index % columns) + 2, row * (index // columns) + 2
-        middle = _n(x + (width - gap) / 2)
-        level = goal_level(place.value, goal)
-        label, shown = _short_name(place.name), place.text if is_named else (place.rank or place.text)
-        parts.append(
-            Markup('<g class="on-{}" text-anchor="middle"><title>{}: {}</title>').format(
-                level, place.name, place.text
-            )
-            + Markup('<rect class="tile-{}" x="{}" y="{}" width="{}" height="{}" rx="4"/>').format(
-                level, _n(x), y, _n(width - gap), row - gap
-            )
-            + (
-                Markup('<text class="name" x="{}" y="{}">{}</text>').format(
-                    middle, y + name_at, shorten(label, 16)
-                )
-                if is_named
-                else Markup()
-            )
-            + Markup('<text class="{}" x="{}" y="{}">{}</text></g>').format(
-                "value" if is_named else "rank", middle, y + value_at, shown
-            )
+        middle, level = x + (width - gap) / 2, goal_level(place.value, goal)
+        name_ = element("text", "name", shorten(_short_name(place.name), 16), x=middle, y=y + name_at)
+        look, shown = ("value", place.text) if is_named else ("rank", str(place.rank or place.text))
+        inside = (
+            _title(place),
+            element("rect", f"tile-{level}", x=x, y=y, width=width - gap, height=row - gap, rx=4),
+            name_ if is_named else Markup(),
+            element("text", look, shown, x=middle, y=y + value_at),
         )
+        parts.append(element("g", f"on-{level}", Markup().join(inside), text_anchor="middle"))
     rows = -(-len(places) // columns)
     return frame(name, title, description, row * rows + 2, parts)
 
@@ -104,22 +93,19 @@ def area_map(
             for outlines in boundaries[place.code]
             for outline in outlines
         )
-        shapes.append(
-            Markup(
-                '<path class="area tile-{}" fill-rule="evenodd" d="{}"><title>{}: {}</title></path>'
-            ).format(level, path, place.name, place.text)
-        )
+        shapes.append(element("path", f"area tile-{level}", _title(place), fill_rule="evenodd", d=path))
         if len(known) <= _MOST_NAMES:
             x, y = at(*_middle(boundaries[place.code]))
-            names.append(
-                Markup(
-                    '<g class="on-{}" text-anchor="middle"><text class="name" x="{}" y="{}">{}</text>'
-                ).format(level, _n(x), _n(y), shorten(_short_name(place.name), 14))
-                + Markup('<text class="value" x="{}" y="{}">{}</text></g>').format(
-                    _n(x), _n(y + 14), place.text
-                )
+            texts = (
+                element("text", "name", shorten(_short_name(place.name), 14), x=x, y=y),
+                element("text", "value", place.text, x=x, y=y + 14),
             )
+            names.append(element("g", f"on-{level}", Markup().join(texts), text_anchor="middle"))
     return frame(name, title, description, span_y * scale + 4, [*shapes, *names])
+
+
+def _title(place: MapPlace) -> Markup:
+    return Markup("<title>{}: {}</title>").format(place.name, place.text)
 
 
 def _thinned(points: Iterator[tuple[float, float]]) -> list[str]:

@@ -373,19 +373,7 @@ class ContactsView(AdminPage):
                 ),
                 "begin": begin,
             }
-            correct_form = CorrectForm.on_page(
-                name=person.name,
-                birth_year=person.birth_year or "",
-                sex=person.sex or "",
-                village=person.village,
-                area_code=person.area_code or "",
-                has_smartphone={None: "", True: "yes", False: "no"}[person.has_smartphone],
-                language=(phones[0].language if phones else None) or "",
-            )
-            correct_form.area_code.choices = communes(session)
-            if area and area.valid_to:
-                before = {str(_("Đơn vị cũ")): [(area.code, area.full_name)]}
-                correct_form.area_code.choices = before | correct_form.area_code.choices
+            correct_form = _correct_form(session, person, phones, area)
             former = [] if person.is_partial else read_former_places(session, contact_id)
             question = session.get(PlaceQuestion, person.place_question_id or 0)
             kinds = all_kinds(session)
@@ -419,6 +407,25 @@ class ContactsView(AdminPage):
             **REQUEST_FORMS,
             **context,
         )
+
+
+def _correct_form(
+    session: Session, person: ShownContact, phones: list[PhoneRow], area: Area | None
+) -> CorrectForm:
+    form = CorrectForm.on_page(
+        name=person.name,
+        birth_year=person.birth_year or "",
+        sex=person.sex or "",
+        village=person.village,
+        area_code=person.area_code or "",
+        has_smartphone={None: "", True: "yes", False: "no"}[person.has_smartphone],
+        language=(phones[0].language if phones else None) or "",
+    )
+    choices = communes(session)
+    if area and area.valid_to:
+        choices = {str(_("Đơn vị cũ")): [(area.code, area.full_name)]} | choices
+    form.area_code.choices = choices
+    return form
 
 
 @dataclass(frozen=True, slots=True)

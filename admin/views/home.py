@@ -176,28 +176,47 @@ def _url_if_open(user: User, endpoint: str, **values: Any) -> str:
 
 def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     """Return the open tasks, the most urgent first."""
+    unknown = open_tasks.read_unknown(session, user, now=now)
+    return [
+        *_alarms(session, user),
+        *_report_tasks(session, user, now),
+        *_campaign_tasks(session, user),
+        *(_draft_tasks(session, user) if may_open(user.role, "campaigns.create") else []),
+        *(_decision_task(campaign, user) for campaign in unknown if campaign.undecided),
+        *_privacy_tasks(session, user, now),
+        *_breach_tasks(session, user, now),
+        *_case_tasks(session, user),
+        *_list_tasks(session, user),
+        *_agency_tasks(session, user, now),
+        *(
+            Task(
+                _("%(count)s tin chưa rõ kết quả: %(name)s", count=number(left), name=campaign.name),
+                _("Hệ thống đang tra lại ở nhà cung cấp tin nhắn và chỉ gửi lại khi chắc chắn tin chưa đi."),
+                _sheet_url(user, campaign.id),
+                "info",
+                _("Đang xác minh"),
+            )
+            for campaign in unknown
+            if (left := campaign.unknown - campaign.undecided)
+        ),
+    ]
+
+
+def _alarms(session: Session, user: User) -> list[Task]:
     tasks = []
     if may_open(user.role, "inbox.index") and (cries := count_cries(session, user)):
-        tasks.append(
-            Task(
-                _("%(count)s tin có thể là kêu cứu", count=cries),
-                _("Hãy nhận việc và gọi ngay."),
-                url_for("inbox.index"),
-                "bad",
-                _("KHẨN CẤP"),
-            )
-        )
+        text, more = _("%(count)s tin có thể là kêu cứu", count=cries), _("Hãy nhận việc và gọi ngay.")
+        tasks.append(Task(text, more, url_for("inbox.index"), "bad", _("KHẨN CẤP")))
     if may_open(user.role, "incidents.index") and (count := count_incidents(session, user)):
-        tasks.append(
-            Task(
-                _("%(count)s sự cố cần xem", count=count),
-                _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần."),
-                url_for("incidents.index"),
-                "bad",
-                _("Sự cố"),
-            )
-        )
-    tasks += _report_tasks(session, user, now)
+        text = _("%(count)s sự cố cần xem", count=count)
+        more = _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần.")
+        tasks.append(Task(text, more, url_for("incidents.index"), "bad", _("Sự cố")))
+    return tasks
+
+
+def _campaign_tasks(session: Session, user: User) -> list[Task]:
+    """Return a task for each campaign that waits for somebody: to be approved, confirmed, launched, changed, resumed."""
+    tasks = []
 
     def add(campaign_id: int, name: str, more: str, look: str, mark: str) -> None:
         tasks.append(Task(name, more, _sheet_url(user, campaign_id), look, mark))
@@ -222,66 +241,50 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     for campaign in open_tasks.read_paused(session, user):
         reason = show_stored_error(campaign.pause_reason) or _("Một cán bộ đã tạm dừng.")
         add(campaign.id, campaign.name, reason, "warn", _("Tạm dừng"))
-    if may_open(user.role, "campaigns.create"):
-        tasks += _draft_tasks(session, user)
-    unknown = open_tasks.read_unknown(session, user, now=now)
-    tasks += [_decision_task(campaign, user) for campaign in unknown if campaign.undecided]
-    tasks += _privacy_tasks(session, user, now)
-    tasks += _breach_tasks(session, user, now)
-    open_cases = count_open(session, user) if may_open(user.role, "inbox.index") else {}
-    if help_count := open_cases.pop(CaseKind.HELP, 0):
-        tasks.append(
-            Task(
-                _("%(count)s người cần giúp", count=help_count),
-                _("Gọi lại hoặc cử người đến giúp."),
-                url_for("inbox.index", kind=CaseKind.HELP.value),
-                "warn",
-                _("Cần giúp"),
-            )
-        )
-    for kind, count in sorted(open_cases.items()):  # each to exactly those that it counts
-        name = label_of(kind, "case")
-        tasks.append(
-            Task(
-                _("%(count)s câu trả lời chờ xem: %(kind)s", count=count, kind=name[:1].lower() + name[1:]),
-                _("Câu hỏi và câu hệ thống chưa hiểu chắc."),
-                url_for("inbox.index", kind=kind.value),
-                "info",
-                _("Trả lời"),
-            )
-        )
-    for waiting in count_waiting(session, user)[: open_tasks.MAX_ROWS]:
-        tasks.append(
-            Task(
-                _("Danh sách “%(name)s”: %(rows)s", name=waiting.list_name, rows=rows_waiting([waiting])),
-                waiting.file_name,
-                _url_if_open(user, "lists.waiting", list=waiting.list_id),
-                "info",
-                _("Quyết định"),
-            )
-        )
-    today = now.astimezone(VIETNAM).date()
-    drive = current_drive_id(session)
-    if has_any_report(session, user, drive) and (
-        missing := read_overview(session, user, drive, day=today).missing
-    ):
-        tasks.append(
-            Task(
-                _("%(count)s cơ quan chưa gửi số liệu hôm nay", count=len(missing)),
-                _("Nhập thay, hoặc gửi liên kết cho đầu mối của cơ quan."),
-                url_for("agencies.index"),
-                "info",
-                _("Cơ quan"),
-            )
-        )
-    for campaign in unknown:
-        if left := campaign.unknown - campaign.undecided:
-            text = _("%(count)s tin chưa rõ kết quả: %(name)s", count=number(left), name=campaign.name)
-            more = _(
-                "Hệ thống đang tra lại ở nhà cung cấp tin nhắn và chỉ gửi lại khi chắc chắn tin chưa đi."
-            )
-            add(campaign.id, text, more, "info", _("Đang xác minh"))
     return tasks
+
+
+def _case_tasks(session: Session, user: User) -> list[Task]:
+    """Return a task for each kind of open case, each leading to exactly those that it counts."""
+    if not may_open(user.role, "inbox.index"):
+        return []
+    counts = count_open(session, user)
+    tasks = []
+    for kind in sorted(counts, key=lambda kind: (kind is not CaseKind.HELP, kind)):
+        url, count, name = url_for("inbox.index", kind=kind.value), counts[kind], label_of(kind, "case")
+        if kind is CaseKind.HELP:
+            text, more = _("%(count)s người cần giúp", count=count), _("Gọi lại hoặc cử người đến giúp.")
+            tasks.append(Task(text, more, url, "warn", _("Cần giúp")))
+        else:
+            kind_name = name[:1].lower() + name[1:]
+            text = _("%(count)s câu trả lời chờ xem: %(kind)s", count=count, kind=kind_name)
+            more = _("Câu hỏi và câu hệ thống chưa hiểu chắc.")
+            tasks.append(Task(text, more, url, "info", _("Trả lời")))
+    return tasks
+
+
+def _list_tasks(session: Session, user: User) -> list[Task]:
+    return [
+        Task(
+            _("Danh sách “%(name)s”: %(rows)s", name=waiting.list_name, rows=rows_waiting([waiting])),
+            waiting.file_name,
+            _url_if_open(user, "lists.waiting", list=waiting.list_id),
+            "info",
+            _("Quyết định"),
+        )
+        for waiting in count_waiting(session, user)[: open_tasks.MAX_ROWS]
+    ]
+
+
+def _agency_tasks(session: Session, user: User, now: datetime) -> list[Task]:
+    drive, today = current_drive_id(session), now.astimezone(VIETNAM).date()
+    if not has_any_report(session, user, drive):
+        return []
+    if not (missing := read_overview(session, user, drive, day=today).missing):
+        return []
+    text = _("%(count)s cơ quan chưa gửi số liệu hôm nay", count=len(missing))
+    more = _("Nhập thay, hoặc gửi liên kết cho đầu mối của cơ quan.")
+    return [Task(text, more, url_for("agencies.index"), "info", _("Cơ quan"))]
 
 
 def _draft_tasks(session: Session, user: User) -> list[Task]:

@@ -35,7 +35,7 @@ from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
 from campaigns.reports.settings import may_urge
 from campaigns.reports.writers.picture import svg_as_png
-from campaigns.rules.progress import find_concerns, furthest_behind
+from campaigns.rules.progress import Concern, ConcernKind, find_concerns, furthest_behind
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals
@@ -96,58 +96,34 @@ class ProgressView(AdminPage):
 
     def _figures(self, drive: Drive, drives: Sequence[Drive]) -> str | None:
         """Return the figures of the page of a drive as HTML; None before its first launch."""
-        now = datetime.now(UTC)
-        redis = self.runtime.redis
+        now, redis = datetime.now(UTC), self.runtime.redis
+        today = now.astimezone(VIETNAM).date()
         with self.reading() as (session, user):
-            leaders = (
-                read_progress(session, drive, user=user, redis=redis, now=now, units=requested_day("units"))
-                if drive.id
-                else None
-            )
+            leaders = self._read(session, user, drive, now)
             if leaders is None:
                 return None
             # Figures are entered, and places urged, by the units of today.
             is_of_today = leaders.units == [leaders.units, *leaders.days_of_units][-1]
-            may_enter_official = (
-                is_of_today and leaders.official is not None and is_province_staff(session, user)
-            )
-            submitted = [line.name for line in open_tasks.read_submitted(session, user)]
-            paused = [line.name for line in open_tasks.read_paused(session, user)]
-            visits = read_totals(session, drive.id, user, now=now)
-            corrected = read_corrected(session, drive.id, user, as_of=now, redis=redis)
-            today = now.astimezone(VIETNAM).date()
+            is_province = is_province_staff(session, user)
             sees_all = organisations_of(session, user) is None
             report = read_today(session, drive.id, today, now=now) if sees_all else None
-            reports = read_waiting_reports(session, user)
-            urges = is_of_today and may_urge(session, user)
-            missed = read_missed_days(session, drive.id, today=today) if sees_all else []
             words = words_of(session, leaders.drive.kind)
-            has_app = needs_smartphone(session, leaders.drive.kind)
+            concerns = _find_concerns(session, user, leaders, today, wants_goal=words.goal, sees_all=sees_all)
+            read = {
+                "visits": read_totals(session, drive.id, user, now=now),
+                "corrected": read_corrected(session, drive.id, user, as_of=now, redis=redis),
+                "enters": is_of_today and leaders.official is not None and is_province,
+                "urges": is_of_today and may_urge(session, user),
+                "has_app": needs_smartphone(session, leaders.drive.kind),
+            }
         if leaders.reach.is_due:
             enqueue_count_reach(self.runtime, leaders.campaigns[0].id)
-        head = leaders.head
+        head, districts = leaders.head, [line for line in leaders.districts.lines if line.code]
         official_form = OfficialForm.on_page()
         official_form.installed.label.text = _("Tổng số đã %(done)s", done=words.done)
-        official_form.area.choices = [(line.code, line.name) for line in leaders.districts.lines if line.code]
-        concerns = find_concerns(
-            has_goal=head.goal is not None,
-            has_denominator=head.line.denominator is not None,
-            share=head.line.share,
-            outlook=head.outlook,
-            districts=leaders.districts.lines,
-            official={code: known.installed for code, known in (leaders.official or {}).items()},
-            agencies_missing=leaders.agencies.missing if leaders.agencies else [],
-            submitted=submitted,
-            paused=paused,
-            reports=[show_day(waiting.day) for waiting in reports if not waiting.by_user],
-            reports_missed=[show_day(day.isoformat()) for day in missed],
-            wants_goal=words.goal,
-        )
-        all_communes = [line for table in leaders.communes.values() for line in table.lines]
-        district_code = request.args.get("district")
-        district = next(
-            (line for line in leaders.districts.lines if line.code and line.code == district_code), None
-        )
+        official_form.area.choices = [(line.code, line.name) for line in districts]
+        chosen = request.args.get("district")
+        communes = [line for table in leaders.communes.values() for line in table.lines]
         return self.render(
             "progress/figures.html",
             drives=drives,
@@ -156,29 +132,25 @@ class ProgressView(AdminPage):
             outlook=OUTLOOKS[head.outlook],
             concerns=[show_concern(concern, head) for concern in concerns],
             as_of=now,
-            has_app=has_app,
             words=words,
             did=did_of(words),
             promised=show_promised(leaders.promised, words) if leaders.promised else None,
-            enters=may_enter_official,
-            urges=urges,
             official_form=official_form,
-            district=district,
-            behind=furthest_behind(all_communes, most=COMMUNES_SHOWN),
-            visits=visits,
-            corrected=corrected,
-            laggards=furthest_behind(leaders.districts.lines, most=LAGGARDS_SHOWN),
+            district=next((line for line in districts if line.code == chosen), None),
+            behind=furthest_behind(communes, most=COMMUNES_SHOWN),
+            laggards=furthest_behind(districts, most=LAGGARDS_SHOWN),
             days_left=(head.goal.deadline - today).days if head.goal and head.goal.deadline else None,
             report=DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves},
             charts=draw_charts(leaders, self.settings.boundaries_file, today=today),
+            **read,
         )
 
     @expose("/picture/<any(days, places, funnel):chart>.png")
     def picture(self, chart: str) -> ResponseReturnValue:
         """Send one of the page's charts as a picture. `?drive=`, `?units=`"""
         now, today = datetime.now(UTC), date.fromisoformat(this_day())
-        leaders, drive, drives = self._read(now)
+        leaders, drive, drives = self._read_chosen(now)
         if leaders is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
         drawn = draw_charts(leaders, self.settings.boundaries_file, today=today)[chart]
@@ -190,22 +162,22 @@ class ProgressView(AdminPage):
     @expose("/places.xlsx")
     def places(self) -> ResponseReturnValue:
         """Send the table of places in the units of a day as a file. `?drive=`, `?units=`"""
-        leaders, drive, drives = self._read(datetime.now(UTC))
+        leaders, drive, drives = self._read_chosen(datetime.now(UTC))
         if leaders is None:
             return self.render("progress/empty.html", drives=drives, drive=drive)
         name = f"theo-don-vi-{drive.id}-{leaders.units}"
         return send_workbook(_("Theo đơn vị hành chính"), place_rows(leaders), name=name)
 
-    def _read(self, now: datetime) -> tuple[ProgressPage | None, Drive, Sequence[Drive]]:
+    def _read_chosen(self, now: datetime) -> tuple[ProgressPage | None, Drive, Sequence[Drive]]:
         with self.reading() as (session, user):
             drive = session.get(Drive, requested_drive_id(session)) or Drive(name="")
-            redis, units = self.runtime.redis, requested_day("units")
-            leaders = (
-                read_progress(session, drive, user=user, redis=redis, now=now, units=units)
-                if drive.id
-                else None
-            )
-            return leaders, drive, list_drives(session)
+            return self._read(session, user, drive, now), drive, list_drives(session)
+
+    def _read(self, session: Session, user: User, drive: Drive, now: datetime) -> ProgressPage | None:
+        if not drive.id:
+            return None
+        redis, units = self.runtime.redis, requested_day("units")
+        return read_progress(session, drive, user=user, redis=redis, now=now, units=units)
 
     @expose("/official", methods=["POST"])
     def official(self) -> ResponseReturnValue:
@@ -215,6 +187,30 @@ class ProgressView(AdminPage):
         page = url_for(".index", drive=drive, _anchor="sources")
         message = _("Đã ghi số liệu.")
         return self.submit_form(OfficialForm(), page, enter_official, drive=drive, message=message)
+
+
+def _find_concerns(
+    session: Session, user: User, leaders: ProgressPage, today: date, *, wants_goal: bool, sees_all: bool
+) -> list[Concern]:
+    head = leaders.head
+    missed = read_missed_days(session, leaders.drive.id, today=today) if sees_all else []
+    waiting = [each for each in read_waiting_reports(session, user) if not each.by_user]
+    return find_concerns(
+        has_goal=head.goal is not None,
+        has_denominator=head.line.denominator is not None,
+        share=head.line.share,
+        outlook=head.outlook,
+        districts=leaders.districts.lines,
+        official={code: known.installed for code, known in (leaders.official or {}).items()},
+        named={
+            ConcernKind.AGENCIES_MISSING: leaders.agencies.missing if leaders.agencies else [],
+            ConcernKind.SUBMITTED: [line.name for line in open_tasks.read_submitted(session, user)],
+            ConcernKind.PAUSED: [line.name for line in open_tasks.read_paused(session, user)],
+            ConcernKind.REPORT_WAITING: [show_day(each.day) for each in waiting],
+            ConcernKind.REPORT_MISSED: [show_day(day.isoformat()) for day in missed],
+        },
+        wants_goal=wants_goal,
+    )
 
 
 def _shared_key(session: Session, drive: Drive, user: User) -> str | None:

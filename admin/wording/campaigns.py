@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -290,24 +290,33 @@ def _name(key: str) -> str:
 def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping[str, str]) -> str:
     if value is None or value == "" or value == []:
         return str(_("để trống"))
-    if key == "kind":
-        return kind_titles().get(value, str(value))
-    if key == "areas":
-        return ", ".join(areas.get(code, code) for code in value)
-    if key == "organisations":
-        return ", ".join(organisations.get(code, code) for code in value)
     if key in _CHOICES or key == "unaccented_languages":
         words = _CHOICES.get(key, LANGUAGES)
-        return ", ".join(
-            str(words.get(each, each)) for each in ([value] if isinstance(value, str) else value)
-        )
+        chosen = [value] if isinstance(value, str) else value
+        return ", ".join(str(words.get(each, each)) for each in chosen)
     if key in ("lists", "also_in", "except"):
         parts = [each.partition("/") for each in value]
         return ", ".join(f"{name} ({organisations.get(code, code)})" for code, _sep, name in parts)
-    if key == "window":
-        return " – ".join(value)
-    if key in ("goal.share", "hold_out"):
-        return percent(value)
+    shown: dict[str, Callable[[], str]] = {
+        "kind": lambda: kind_titles().get(value, str(value)),
+        "areas": lambda: ", ".join(areas.get(code, code) for code in value),
+        "organisations": lambda: ", ".join(organisations.get(code, code) for code in value),
+        "window": lambda: " – ".join(value),
+        "goal.share": lambda: percent(value),
+        "hold_out": lambda: percent(value),
+        "starts_at": lambda: _show_moment(value),
+        "deadline": lambda: _show_moment(value),
+    }
+    return shown[key]() if key in shown else _show_value(value)
+
+
+def _show_moment(value: Any) -> str:
+    day, _sep, clock = str(value).partition("T")
+    return f"{clock} {'/'.join(part.lstrip('0') for part in reversed(day.split('-')))}"
+
+
+def _show_value(value: Any) -> str:
+    """Show a value by its type; a mapping is a step."""
     if isinstance(value, bool):
         return str(_("có") if value else _("không"))
     if isinstance(value, int | float):
@@ -320,9 +329,6 @@ def _show(key: str, value: Any, areas: Mapping[str, str], organisations: Mapping
         held = _(", giữ lại %(share)s", share=percent(value["hold_out"])) if value.get("hold_out") else ""
         texts = [value.get("text", ""), value.get("text_b") or "", *(value.get("texts") or {}).values()]
         return f"{when}{clock}{held}: {' / '.join(filter(None, texts))}"
-    if key in ("starts_at", "deadline"):
-        day, _sep, clock = str(value).partition("T")
-        return f"{clock} {'/'.join(part.lstrip('0') for part in reversed(day.split('-')))}"
     return str(value)
 
 

@@ -9,6 +9,8 @@ reads by index.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -160,19 +162,12 @@ def read_sending_panel(
         for step in steps
         if (states := _states_of(counts, step.id))
     ]
-    states = {
-        state: total for state in MessageState if (total := sum(f.states.get(state, 0) for f in figures))
-    }
-    skipped = {
-        reason: total
-        for reason in SkipReason
-        if (total := sum(row[3] for row in counts.messages if row[2] is reason))
-    }
+    states, skipped = _sums(counts, [step.id for step in steps])
     left = states.get(MessageState.QUEUED, 0)
     sending, unknown = states.get(MessageState.SENDING, 0), states.get(MessageState.UNKNOWN, 0)
     next_step = next((step for step in steps if step.opened_at is None), None)
     hours, quiet = campaign_window(campaign, settings)
-    is_dated = campaign.launched_at or campaign.starts_at
+    is_dated = next_step and (campaign.launched_at or campaign.starts_at)
     times = step_times(campaign, settings=settings, now=now) if is_dated else {}
     next_step_at = times.get(next_step.number) if next_step else None
     batches = _read_batches(session, campaign.id, now=now)
@@ -200,7 +195,6 @@ def read_sending_panel(
     undecided, undecided_answers = count_undecided(session, campaign.id, now=now)
     steady_rate = sending_rate(batches, now=now, over=LONG_WINDOW, least=MIN_RATE_WINDOW)
     spending = campaign_spending(campaign, settings, taken=counts.segments)
-    spent = spending.vnd
     paused_by, paused_at = find_pause(session, campaign)
     return SendingPanel(
         campaign_id=campaign.id,
@@ -220,13 +214,7 @@ def read_sending_panel(
         unknown=unknown,
         undecided=undecided,
         undecided_answers=undecided_answers,
-        actions=[
-            action
-            for action in PANEL_ACTIONS
-            if campaign.state in UNDER_WAY_STATES
-            and campaign.state in CAMPAIGN_MOVES[action][0]
-            and not (action is CampaignAction.UNDO and counts.has_left)
-        ],
+        actions=_actions(campaign, has_left=counts.has_left),
         rate_now=sending_rate(batches, now=now, over=SHORT_WINDOW),
         rate_minute=sending_rate(batches, now=now, over=LONG_WINDOW),
         still=stall,
@@ -234,22 +222,50 @@ def read_sending_panel(
         if stall or not left
         else estimated_finish(now, left=left, rate=steady_rate, hours=hours, quiet=quiet),
         segments=counts.segments,
-        spent_vnd=spent,
+        spent_vnd=spending.vnd,
         replies_vnd=counts.reply_segments * spending.price_vnd,
         billed_vnd=campaign.priced_vnd,
-        reserved_vnd=reserve_of(
-            (
-                (_states_of(counts, step.id).get(MessageState.QUEUED, 0), step.segments_each)
-                if step.opened_at
-                else (campaign.recipients or 0, step.segments_each)
-                for step in steps
-                if campaign.state in UNDER_WAY_STATES
-            ),
-            price_vnd=spending.price_vnd,
-        ),
+        reserved_vnd=_reserve(campaign, steps, counts, price_vnd=spending.price_vnd),
         budget_vnd=campaign.budget_vnd,
         ended_at=campaign.ended_at,
         is_over=_is_over(campaign, states, now=now),
+    )
+
+
+def _actions(campaign: Campaign, *, has_left: bool) -> list[CampaignAction]:
+    """Return what may be done with a campaign that is under way; undone only before anything has left."""
+    if campaign.state not in UNDER_WAY_STATES:
+        return []
+    possible = [action for action in PANEL_ACTIONS if campaign.state in CAMPAIGN_MOVES[action][0]]
+    return [action for action in possible if not (action is CampaignAction.UNDO and has_left)]
+
+
+def _reserve(campaign: Campaign, steps: Sequence[Step], counts: MessageCounts, *, price_vnd: int) -> int:
+    """Return what the messages that are still to be sent will cost."""
+    if campaign.state not in UNDER_WAY_STATES:
+        return 0
+    waiting = (
+        _states_of(counts, step.id).get(MessageState.QUEUED, 0)
+        if step.opened_at
+        else campaign.recipients or 0
+        for step in steps
+    )
+    return reserve_of(zip(waiting, (step.segments_each for step in steps), strict=True), price_vnd=price_vnd)
+
+
+def _sums(
+    counts: MessageCounts, steps: Collection[int]
+) -> tuple[dict[MessageState, int], dict[SkipReason, int]]:
+    """Return the messages of these steps by state, and all skipped ones by reason, in the order of the enums."""
+    states, skipped = Counter[MessageState](), Counter[SkipReason]()
+    for step, state, reason, count in counts.messages:
+        if step in steps:
+            states[state] += count
+        if reason:
+            skipped[reason] += count
+    return (
+        {state: states[state] for state in MessageState if states[state]},
+        {reason: skipped[reason] for reason in SkipReason if skipped[reason]},
     )
 
 

@@ -127,16 +127,7 @@ def read_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]
 
 def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]) -> Draft:
     """Read the draft of a stored campaign: its texts were checked by the rules of its time."""
-    for key, value in data.items():
-        if key not in _KNOWN:
-            raise BadCampaign("campaign_part_unknown", key=key, parts=list(_KNOWN))
-        if not isinstance(value, _KNOWN[key]) or (isinstance(value, bool) and _KNOWN[key] is not bool):
-            raise BadCampaign("campaign_part_type_wrong", key=key)
-    for key in ("name", "text", "lists", "sender"):
-        value = data.get(key) or (key == "lists" and data.get("organisations"))
-        if not value or (isinstance(value, str) and not value.strip()):
-            raise BadCampaign("campaign_part_missing", key=key)
-    check_sender(data["sender"])
+    _check_parts(data)
     kind = data.get("kind", DEFAULT_KIND)
     if kind not in kinds:
         raise BadCampaign("kind_unknown", kind=kind, kinds=sorted(kinds))
@@ -180,6 +171,20 @@ def read_stored_draft(data: Mapping[str, Any], *, kinds: Mapping[str, Mapping[st
     if draft.starts_at and draft.deadline and draft.starts_at >= draft.deadline:
         raise BadCampaign("deadline_before_start")
     return draft
+
+
+def _check_parts(data: Mapping[str, Any]) -> None:
+    """Raise BadCampaign for a part that is unknown, of another type or missing."""
+    for key, value in data.items():
+        if key not in _KNOWN:
+            raise BadCampaign("campaign_part_unknown", key=key, parts=list(_KNOWN))
+        if not isinstance(value, _KNOWN[key]) or (isinstance(value, bool) and _KNOWN[key] is not bool):
+            raise BadCampaign("campaign_part_type_wrong", key=key)
+    for key in ("name", "text", "lists", "sender"):
+        value = data.get(key) or (key == "lists" and data.get("organisations"))
+        if not value or (isinstance(value, str) and not value.strip()):
+            raise BadCampaign("campaign_part_missing", key=key)
+    check_sender(data["sender"])
 
 
 def check_sender(name: str) -> None:

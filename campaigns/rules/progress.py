@@ -307,24 +307,16 @@ def find_concerns(
     outlook: Outlook,
     districts: Sequence[RankRow],
     official: dict[str, int],
-    agencies_missing: Sequence[str],
-    submitted: Sequence[str],
-    paused: Sequence[str],
-    reports: Sequence[str] = (),
-    reports_missed: Sequence[str] = (),
+    named: Mapping[ConcernKind, Sequence[str]],
     wants_goal: bool = True,
 ) -> list[Concern]:
     """Return the concerns, the most pressing first.
 
-    `official` holds official installs by district code. `reports` are the days of reports that wait for the reader's approval.
+    `official` holds official installs by district code; `named` the agencies, campaigns and days of reports that something is
+    about.
     """
-    about_reports = (
-        (ConcernKind.REPORT_MISSED, reports_missed),
-        (ConcernKind.REPORT_WAITING, reports),
-    )
-    concerns = [
-        Concern(kind, len(names), tuple(names[:_MOST_NAMES])) for kind, names in about_reports if names
-    ]
+    about_reports = (ConcernKind.REPORT_MISSED, ConcernKind.REPORT_WAITING)
+    concerns = _name_all({kind: named.get(kind, ()) for kind in about_reports})
     concerns += [
         Concern(kind)
         for kind, is_so in (
@@ -341,24 +333,28 @@ def find_concerns(
     if behind and outlook is not Outlook.REACHED:
         gap = sum(line.missing or 0 for line in behind)
         concerns.append(Concern(ConcernKind.BEHIND, gap, tuple(line.name for line in behind)))
-    named = [line for line in districts if line.code is not None]
-    untouched = [line.name for line in named if line.is_untouched]
-    without_official = [line.name for line in named if official and line.code not in official]
-    above_official = [
-        line.name for line in named if line.counts.installed > official.get(line.code or "", 1 << 62)
+    places = [line for line in districts if line.code is not None]
+    untouched = [line.name for line in places if line.is_untouched]
+    about_campaigns = (ConcernKind.AGENCIES_MISSING, ConcernKind.PAUSED, ConcernKind.SUBMITTED)
+    return concerns + _name_all(
+        {
+            **{kind: named.get(kind, ()) for kind in about_campaigns},
+            # Without a share to be reached, as of a meeting, nobody has to be written to everywhere.
+            ConcernKind.NOT_STARTED: untouched if wants_goal and len(untouched) < len(places) else (),
+            ConcernKind.OFFICIAL_MISSING: [
+                line.name for line in places if official and line.code not in official
+            ],
+            ConcernKind.MORE_THAN_OFFICIAL: [
+                line.name for line in places if line.counts.installed > official.get(line.code or "", 1 << 62)
+            ],
+        }
+    )
+
+
+def _name_all(names_of: Mapping[ConcernKind, Sequence[str]]) -> list[Concern]:
+    return [
+        Concern(kind, len(names), tuple(names[:_MOST_NAMES])) for kind, names in names_of.items() if names
     ]
-    for kind, names in (
-        (ConcernKind.AGENCIES_MISSING, agencies_missing),
-        (ConcernKind.PAUSED, paused),
-        (ConcernKind.SUBMITTED, submitted),
-        # Without a share to be reached, as of a meeting, nobody has to be written to everywhere.
-        (ConcernKind.NOT_STARTED, untouched if wants_goal and len(untouched) < len(named) else []),
-        (ConcernKind.OFFICIAL_MISSING, without_official),
-        (ConcernKind.MORE_THAN_OFFICIAL, above_official),
-    ):
-        if names:
-            concerns.append(Concern(kind, len(names), tuple(names[:_MOST_NAMES])))
-    return concerns
 
 
 def required_per_day(

@@ -93,6 +93,13 @@ def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
         if sending.unknown:
             return Stall(StallReason.CHECKING)
         return Stall(StallReason.NEXT_STEP, sending.next_step_at) if sending.next_step_at else None
+    return _why_waiting(sending, now, sending.opened_at, is_quiet=is_quiet)
+
+
+def _why_waiting(
+    sending: SendingState, now: datetime, opened_at: datetime, *, is_quiet: bool
+) -> Stall | None:
+    """Return why messages that are queued do not leave, or None if they do."""
     if sending.deadline and sending.deadline <= now:
         return Stall(StallReason.DEADLINE)
     if closes_at(now, sending.hours, sending.quiet) is None:
@@ -103,7 +110,7 @@ def why_stalled(sending: SendingState, *, now: datetime) -> Stall | None:
     if sending.first_due_at and sending.first_due_at > now:
         reason = StallReason.THROTTLED if sending.is_throttled else StallReason.HELD_BACK
         return Stall(reason, sending.first_due_at)
-    since = max(filter(None, (sending.last_claim_at, sending.opened_at, sending.first_due_at)))
+    since = max(filter(None, (sending.last_claim_at, opened_at, sending.first_due_at)))
     return Stall(StallReason.GATEWAY) if now - since > _NO_WORKER_AFTER else None
 
 

@@ -79,45 +79,59 @@ def asks_for_reply(text: str) -> bool:
 
 def find_warnings(draft: Draft, facts: WarningFacts) -> list[CampaignWarning]:
     """Return the warnings that apply to a draft, the most serious first."""
-    texts = [step.text for step in draft.steps]
-    all_texts = [text for step in draft.steps for text in step.all_texts]
-    links = [("{link}" in text.replace(" ", "")) for text in texts]
-    starts = max(facts.now, draft.starts_at or facts.now)
-    last_due = due_times(starts, [(step.after_days, step.at) for step in draft.steps], facts.quiet)[-1]
     content = read_content(draft.content)
-    has_app = content.app is not None
-    applies = {
+    applies = _of_audience(draft, facts) | _of_texts(draft, facts) | _of_times(draft, facts)
+    # A button that promises is refused (content_texts); an answer of its own counts as the officer says.
+    applies[CampaignWarning.PROMISE_COUNTED] = not is_promise(content.words.done) and any(
+        own.means is Label.INSTALLED and is_promise(own.text) for own in content.own_answers
+    )
+    return [warning for warning in CampaignWarning if applies[warning]]
+
+
+def _of_audience(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, bool]:
+    return {
         CampaignWarning.EMPTY_AUDIENCE: facts.recipients == 0,
         CampaignWarning.NO_BASIS: not facts.is_founded,
         CampaignWarning.SENDER_UNREGISTERED: not facts.is_registered,
-        CampaignWarning.OTHER_APP: any(
-            name.lower() in text.lower() for name in facts.other_apps for text in all_texts
-        ),
-        # A button that promises is refused (content_texts); an answer of its own counts as the officer says.
-        CampaignWarning.PROMISE_COUNTED: not is_promise(content.words.done)
-        and any(own.means is Label.INSTALLED and is_promise(own.text) for own in content.own_answers),
+        CampaignWarning.OVER_BUDGET: draft.budget_vnd is not None and facts.cost_vnd > draft.budget_vnd,
+        CampaignWarning.CAP_HIGH: (draft.cap_per_day or 0) > MAX_CAP_PER_DAY,
+        CampaignWarning.LONG_TEXT: facts.segments >= _MANY_SEGMENTS,
+    }
+
+
+def _of_texts(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, bool]:
+    texts = [step.text for step in draft.steps]
+    all_texts = [text for step in draft.steps for text in step.all_texts]
+    plain = [unaccent(text) for text in texts]
+    links = [("{link}" in text.replace(" ", "")) for text in texts]
+    says_stop_word = all(map(_STOP_WORDS.search, plain))
+    says_way_out = all(_OPT_OUT_PHRASE.search(text.lower()) for text in plain)
+    has_app = read_content(draft.content).app is not None
+    lower = "\n".join(all_texts).lower()
+    return {
+        CampaignWarning.OTHER_APP: any(name.lower() in lower for name in facts.other_apps),
         CampaignWarning.TEXT_GAPS: any(map(find_gaps, all_texts)),
         CampaignWarning.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
         CampaignWarning.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, all_texts)),
-        CampaignWarning.NO_STOP_WORD: facts.takes_replies
-        and not all(_STOP_WORDS.search(unaccent(text)) for text in texts),
-        CampaignWarning.NO_WAY_OUT: not facts.takes_replies
-        and not all(_OPT_OUT_PHRASE.search(unaccent(text).lower()) for text in texts),
-        CampaignWarning.TYPED_ADDRESS: any(_ADDRESS.search(text) for text in texts),
+        CampaignWarning.NO_STOP_WORD: facts.takes_replies and not says_stop_word,
+        CampaignWarning.NO_WAY_OUT: not facts.takes_replies and not says_way_out,
+        CampaignWarning.TYPED_ADDRESS: any(map(_ADDRESS.search, texts)),
         CampaignWarning.LINK_UNSAFE: any(links) and not facts.is_https,
-        CampaignWarning.NO_HOURS: draft.hours is None and draft.urgent is None,
-        CampaignWarning.HOURS_TOO_WIDE: draft.hours is not None
-        and (draft.hours[0] < LIVE_HOURS[0] or draft.hours[1] > LIVE_HOURS[1]),
-        CampaignWarning.OVER_BUDGET: draft.budget_vnd is not None and facts.cost_vnd > draft.budget_vnd,
-        CampaignWarning.DEADLINE_PAST: draft.deadline is not None and draft.deadline <= facts.now,
-        CampaignWarning.TOO_LATE: bool(
-            draft.deadline and facts.finishes_at and facts.finishes_at > draft.deadline > facts.now
-        ),
-        CampaignWarning.START_PAST: draft.starts_at is not None and draft.starts_at < facts.now,
-        CampaignWarning.REMINDER_TOO_LATE: len(texts) > 1
-        and draft.deadline is not None
-        and last_due >= draft.deadline,
-        CampaignWarning.CAP_HIGH: draft.cap_per_day is not None and draft.cap_per_day > MAX_CAP_PER_DAY,
-        CampaignWarning.LONG_TEXT: facts.segments >= _MANY_SEGMENTS,
     }
-    return [warning for warning in CampaignWarning if applies[warning]]
+
+
+def _of_times(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, bool]:
+    now, starts_at, deadline = facts.now, draft.starts_at, draft.deadline
+    times = [(step.after_days, step.at) for step in draft.steps]
+    last_due = due_times(max(now, starts_at or now), times, facts.quiet)[-1]
+    opens, closes = draft.hours or LIVE_HOURS
+    is_over, is_ahead = deadline is not None and deadline <= now, deadline is not None and deadline > now
+    ends_late = facts.finishes_at is not None and deadline is not None and facts.finishes_at > deadline
+    return {
+        CampaignWarning.NO_HOURS: draft.hours is None and draft.urgent is None,
+        CampaignWarning.HOURS_TOO_WIDE: opens < LIVE_HOURS[0] or closes > LIVE_HOURS[1],
+        CampaignWarning.DEADLINE_PAST: is_over,
+        CampaignWarning.TOO_LATE: is_ahead and ends_late,
+        CampaignWarning.START_PAST: starts_at is not None and starts_at < now,
+        CampaignWarning.REMINDER_TOO_LATE: len(times) > 1 and deadline is not None and last_due >= deadline,
+    }

@@ -35,7 +35,7 @@ from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, page_choices, read_content
 from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, current_own
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
 from campaigns.rules.replies.labels import Label
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
 from campaigns.web.control_page import show_control_page
@@ -337,20 +337,9 @@ def write_page(
     texts = {choice.value: choice.text for choice in choices}
     texts[Label.WRONG_NUMBER] = words["wrong_number"]
     texts[Label.OPT_OUT] = content.wording(Label.OPT_OUT).button or words["said_opt_out"]
-    values = {
-        "said": (texts.get(said) or words.get(f"said_{given if own else said}", ""))
-        if given and said
-        else "",
-        "app": content.app.name if content.app else "",
-        "installed": "” / “".join(each.text for each in content.own_answers if each.means is Label.INSTALLED)
-        or texts.get(Label.INSTALLED)
-        or words["said_installed"],
-        "contact": content.contact or words["issuer_contact"],
-        "phone": content.phone,
-        "issuer": content.issuer,
-        "organisation": organisation or content.issuer,
-        "domain": site.domain,
-    }
+    is_stop, stops_drive = given is Label.OPT_OUT, said == OPT_OUT_OF_DRIVE
+    said_text = _text_of(texts, words, said=said, given=given, is_own=own is not None)
+    values = {"said": said_text, **_page_values(content, texts, organisation, site)}
 
     def mark(text: str) -> Markup:
         """Return a text to be shown, in the language that it is in if that is not the page's."""
@@ -365,6 +354,8 @@ def write_page(
         return mark(words.get(name, ""))
 
     is_next = given is Label.NOT_YET and state.wants_reminder
+    # A "not yet" by SMS may still ask for a reminder.
+    may_ask_again = given is Label.NOT_YET and not is_next
     template = _TEMPLATES.get_template("about.html" if state.is_about else "answer.html")
     return template.render(
         lang=content.language,
@@ -374,26 +365,51 @@ def write_page(
         mark=mark,
         say=say,
         given=given,
-        thanks=words["opt_out_drive_thanks"]
-        if said == OPT_OUT_OF_DRIVE
-        else (own.thanks if own else "") or (content.wording(given).thanks if given else ""),
-        next=say("remind_next" if is_next else f"next_{said if said == OPT_OUT_OF_DRIVE else given}"),
-        # A "not yet" by SMS may still ask for a reminder.
-        choices=[each for each in choices if each.value != said or (given is Label.NOT_YET and not is_next)],
+        thanks=words["opt_out_drive_thanks"] if stops_drive else _thanks(content, own, given),
+        next=say("remind_next" if is_next else f"next_{said if stops_drive else given}"),
+        choices=[each for each in choices if each.value != said or may_ask_again],
         stop_drive=words["said_opt_out_drive"],
-        is_stopped=given is Label.OPT_OUT and said != OPT_OUT_OF_DRIVE,
-        is_drive_stopped=given is Label.OPT_OUT,
+        is_stopped=is_stop and not stops_drive,
+        is_drive_stopped=is_stop,
         stop=texts[Label.OPT_OUT],
         offers_app=content.app is not None and given not in NOT_INSTALLING,
         has_clicked=state.has_clicked and given is None,
         takes_replies=site.takes_replies,
-        is_left_alone=state.is_left_alone and given is not Label.OPT_OUT,
+        is_left_alone=state.is_left_alone and not is_stop,
         sent=state.sent,
         emergency_numbers=EMERGENCY_NUMBERS,
         longest=LONGEST_MESSAGE,
         method="get" if preview else "post",
         preview=preview,
     ).encode()
+
+
+def _page_values(content: Content, texts: Mapping[str, str], organisation: str, site: Site) -> dict[str, str]:
+    """Return what the page's words name in braces."""
+    words = content.page
+    installed = "” / “".join(each.text for each in content.own_answers if each.means is Label.INSTALLED)
+    return {
+        "app": content.app.name if content.app else "",
+        "installed": installed or texts.get(Label.INSTALLED) or words["said_installed"],
+        "contact": content.contact or words["issuer_contact"],
+        "phone": content.phone,
+        "issuer": content.issuer,
+        "organisation": organisation or content.issuer,
+        "domain": site.domain,
+    }
+
+
+def _text_of(
+    texts: Mapping[str, str], words: Mapping[str, str], *, said: str | None, given: Label | None, is_own: bool
+) -> str:
+    """Return what the resident said, in the words of its button."""
+    if not given or not said:
+        return ""
+    return texts.get(said) or words.get(f"said_{given if is_own else said}", "")
+
+
+def _thanks(content: Content, own: OwnAnswer | None, given: Label | None) -> str:
+    return (own.thanks if own else "") or (content.wording(given).thanks if given else "")
 
 
 MAX_BATCH = 500

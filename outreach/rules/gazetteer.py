@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from functools import lru_cache
 
 from rapidfuzz import fuzz
@@ -145,6 +146,25 @@ class _Place:
     provinces: frozenset[str]
     today: str  # key of today's province
     is_renamed: bool = False  # a name of before, which counts with its district only
+
+
+class _Says(Enum):
+    """What a part beside a place's name is: one of its districts or provinces, another district, another province."""
+
+    PLACE = auto()
+    DISTRICT = auto()
+    OTHER_PROVINCE = auto()
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What the parts beside a place's name say of it together."""
+
+    score: float = 0.0
+    has_district: bool = False
+    names_district: bool = False
+    names_province: bool = False
+    names_today: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,64 +373,74 @@ class Gazetteer:
         has_kind = bool(reading.kind) and reading.kind == name.kind
         if reading.kind:
             score += 1.5 if has_kind else -0.5
-        has_district = names_district = names_province = names_today = False
+        parts = _Parts()
         for part in others:
-            is_seen, is_district, is_other_province = False, False, False
+            says: set[_Says | None] = set()
             for other in part:
-                kind, key = other.kind, other.key
-                districts = place.districts.get(key, ()) if kind in _MAYBE_DISTRICT else ()
-                if kind not in districts and kind in self._districts.get(key, ()):
-                    districts = ()  # thị xã Kỳ Anh is not huyện Kỳ Anh
-                if kind in _MAYBE_PROVINCE and key in place.provinces and kind not in districts:
-                    # "Kon Tum" twice without a kind is the city and the province.
-                    if districts and names_province and not kind:
-                        has_district = True
-                        score += 4.0
-                    score += 0.0 if names_province else 2.0
-                    names_province = is_seen = True
-                    names_today = names_today or key == place.today
-                elif districts:
-                    has_district = is_seen = True
-                    score += 4.5 if kind in districts else 4.0
-                elif kind in _DISTRICT_KINDS or (kind in _MAYBE_DISTRICT and key in self._districts):
-                    is_district = (
-                        is_district or key not in self._provinces or kind in {*_DISTRICT_KINDS, _OF_COLUMN}
-                    )
-                elif kind in ("tinh", "thanh pho") and key in self._provinces:
-                    is_other_province = True
-                if is_seen:
+                says.add(self._read(place, other, parts))
+                if _Says.PLACE in says:
                     break
-            if not is_seen:
-                if is_other_province:
+            else:
+                if _Says.OTHER_PROVINCE in says:
                     return None
-                names_district = names_district or is_district
-        if place.is_renamed and not has_district:
+                parts.names_district = parts.names_district or _Says.DISTRICT in says
+        if place.is_renamed and not parts.has_district:
             return None
-        return _Candidate(score, place, has_kind, has_district, names_district or has_district, names_today)
+        names_district = parts.names_district or parts.has_district
+        return _Candidate(
+            score + parts.score, place, has_kind, parts.has_district, names_district, parts.names_today
+        )
+
+    def _read(self, place: _Place, other: _Reading, parts: _Parts) -> _Says | None:
+        """Return what one reading of another part says of a place, and count it in `parts`."""
+        kind, key = other.kind, other.key
+        districts = place.districts.get(key, ()) if kind in _MAYBE_DISTRICT else ()
+        if kind not in districts and kind in self._districts.get(key, ()):
+            districts = ()  # thị xã Kỳ Anh is not huyện Kỳ Anh
+        if kind in _MAYBE_PROVINCE and key in place.provinces and kind not in districts:
+            # "Kon Tum" twice without a kind is the city and the province.
+            if districts and parts.names_province and not kind:
+                parts.has_district = True
+                parts.score += 4.0
+            parts.score += 0.0 if parts.names_province else 2.0
+            parts.names_province = True
+            parts.names_today = parts.names_today or key == place.today
+            return _Says.PLACE
+        if districts:
+            parts.has_district = True
+            parts.score += 4.5 if kind in districts else 4.0
+            return _Says.PLACE
+        if kind in _DISTRICT_KINDS or (kind in _MAYBE_DISTRICT and key in self._districts):
+            is_district = key not in self._provinces or kind in {*_DISTRICT_KINDS, _OF_COLUMN}
+            return _Says.DISTRICT if is_district else None
+        if kind in ("tinh", "thanh pho") and key in self._provinces:
+            return _Says.OTHER_PROVINCE
+        return None
 
     def _settle(self, found: Sequence[_Candidate]) -> PlaceMatch:
         """Decide between equally good places: the codes that are left, one or several."""
-        chosen = list(found)
-        if any(each.has_district for each in found):
-            chosen = [each for each in found if each.has_district and each.is_former] or chosen
-        elif any(each.names_district for each in found):
-            # The name is right and its district is not: of one day's units a single name is enough.
-            if self._has_former and len({each.place.unit.codes for each in found}) == 1:
-                return PlaceMatch()
-        elif any(each.has_kind and each.names_today and not each.is_former for each in found):
-            chosen = [each for each in found if not each.is_former]
+        chosen = self._choose(found)
         codes = sorted({code for each in chosen for code in each.place.unit.codes})
         formers = {each.place.unit.name for each in chosen if each.is_former}
         former = formers.pop() if len(formers) == 1 and len(chosen) == 1 else ""
         if len(codes) == 1:
             return PlaceMatch(codes[0], former=former)
-        likely = {
-            each.place.unit.likely or ""
-            for each in chosen
-            if each.is_former or len(each.place.unit.codes) > 1
-        }
+        split = [each.place.unit for each in chosen if each.is_former or len(each.place.unit.codes) > 1]
+        likely = {unit.likely or "" for unit in split}
         likely |= {each.place.unit.codes[0] for each in chosen if not each.is_former}
         return PlaceMatch(None, tuple(codes), likely.pop() or None if len(likely) == 1 else None, former)
+
+    def _choose(self, found: Sequence[_Candidate]) -> list[_Candidate]:
+        """Return those of equally good places that the district speaks for; none where it speaks against a single name."""
+        if any(each.has_district for each in found):
+            return [each for each in found if each.has_district and each.is_former] or list(found)
+        if any(each.names_district for each in found):
+            # The name is right and its district is not: of one day's units a single name is enough.
+            is_single = len({each.place.unit.codes for each in found}) == 1
+            return [] if self._has_former and is_single else list(found)
+        if any(each.has_kind and each.names_today and not each.is_former for each in found):
+            return [each for each in found if not each.is_former]
+        return list(found)
 
     def _nearest(self, key: str) -> str:
         """Return the most similar name; "" if a second one is nearly as similar."""

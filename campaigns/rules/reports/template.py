@@ -104,20 +104,14 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
         if item.name in ("hours", "link_days"):
             continue
         value = data.get(item.name, data.get(FORMER_NAMES.get(item.name, "")))
-        if "tuple" in str(item.type):
-            value = [value] if isinstance(value, str) else list(value or ())
-            lines = tuple(cleaned for line in value if (cleaned := clean_line(line)))
-            values[item.name] = lines
-            if not lines and item.name not in MAY_BE_EMPTY:
-                errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
-            if len(lines) > MOST_LINES or any(len(line) > LONGEST_LINE for line in lines):
-                errors.append(LoaError("template_part_long", part=NAMES[item.name]))
-        else:
-            values[item.name] = text = clean_line(value)
-            if not text and item.name not in MAY_BE_EMPTY:
-                errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
-            if len(text) > LONGEST_LINE:
-                errors.append(LoaError("template_part_long", part=NAMES[item.name]))
+        is_list = "tuple" in str(item.type)
+        lines = tuple(value or ()) if is_list and not isinstance(value, str) else (value,)
+        cleaned = tuple(filter(None, map(clean_line, lines)))
+        values[item.name] = cleaned if is_list else "".join(cleaned)
+        if not cleaned and item.name not in MAY_BE_EMPTY:
+            errors.append(LoaError("template_part_empty", part=NAMES[item.name]))
+        if len(cleaned) > MOST_LINES or any(len(line) > LONGEST_LINE for line in cleaned):
+            errors.append(LoaError("template_part_long", part=NAMES[item.name]))
     values["owners"] = values["owners"] or SMARTPHONE_OWNERS
     if values["since"] and not _is_day(values["since"]):
         errors.append(LoaError("template_day_wrong", part=NAMES["since"]))

@@ -120,9 +120,7 @@ def concerns(**changes: object) -> list[Concern]:
         "outlook": Outlook.ON_TRACK,
         "districts": [],
         "official": {},
-        "agencies_missing": [],
-        "submitted": [],
-        "paused": [],
+        "named": {},
     }
     return find_concerns(**{**calm, **changes})  # type: ignore[arg-type]
 
@@ -136,11 +134,11 @@ def concerns(**changes: object) -> list[Concern]:
         ({"share": 1.2, "outlook": Outlook.REACHED}, [Concern(ConcernKind.TOO_MANY)]),
         ({"outlook": Outlook.OFF_TRACK}, [Concern(ConcernKind.OFF_TRACK)]),
         (
-            {"outlook": Outlook.AT_RISK, "paused": ["Đợt 1"]},
+            {"outlook": Outlook.AT_RISK, "named": {ConcernKind.PAUSED: ["Đợt 1"]}},
             [Concern(ConcernKind.AT_RISK), Concern(ConcernKind.PAUSED, 1, ("Đợt 1",))],
         ),
         (
-            {"agencies_missing": ["A", "B", "C", "D"]},
+            {"named": {ConcernKind.AGENCIES_MISSING: ["A", "B", "C", "D"]}},
             [Concern(ConcernKind.AGENCIES_MISSING, 4, ("A", "B", "C"))],
         ),
     ],
