@@ -7,18 +7,23 @@ from typing import Any
 from flask import Response, jsonify, url_for
 from sqlalchemy import select, true
 
-from admin.api.routing import (
+from admin.api.routing import PARAMETERS, Api, bearer, fields_of, page_of, read_choice, read_page
+from admin.api.schemas import (
+    COUNT,
     ID,
-    NEXT,
-    PARAMETERS,
-    Api,
-    bearer,
-    fields_of,
-    page_of,
-    read_choice,
-    read_page,
+    MOMENT,
+    SHARE,
+    Schema,
+    asked,
+    listed,
+    maybe,
+    number,
+    one_of,
+    paged,
     ref,
     strict,
+    string,
+    told,
 )
 from admin.wording.errors import show_stored_error
 from campaigns.analytics.campaign_status import read_status
@@ -30,14 +35,6 @@ from campaigns.rules.states import CampaignState, Exclusion, MessageState
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Right
 
-COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
-SHARE: dict[str, Any] = {
-    "type": ["number", "null"],
-    "minimum": 0,
-    "description": "null where it is not known",
-}
-MOMENT: dict[str, Any] = {"type": ["string", "null"], "format": "date-time", "description": "UTC"}
-
 
 def counts_of(kind: type[Label] | type[Exclusion] | type[MessageState]) -> dict[str, Any]:
     """Return the schema of counts by these names; a missing name means zero."""
@@ -48,83 +45,70 @@ def counts_of(kind: type[Label] | type[Exclusion] | type[MessageState]) -> dict[
     }
 
 
-SCHEMAS: dict[str, dict[str, Any]] = {
+SCHEMAS: dict[str, Schema] = {
     "Campaign": strict(
         {
             "id": ID,
-            "name": {"type": "string"},
-            "kind": {"type": "string"},
-            "drive": {**ID, "description": "campaigns of one drive share their figures"},
-            "state": {"enum": [each.value for each in CampaignState]},
+            "name": string(),
+            "kind": string(),
+            "drive": told(ID, "campaigns of one drive share their figures"),
+            "state": one_of(CampaignState),
             "created_at": MOMENT,
             "launched_at": MOMENT,
             "deadline": MOMENT,
             "ended_at": MOMENT,
-            "address": {"type": "string"},
+            "address": string(),
         }
     ),
-    "CampaignPage": strict({"campaigns": {"type": "array", "items": ref("Campaign")}, "next": NEXT}),
+    "CampaignPage": paged("campaigns", ref("Campaign")),
     "SelfReported": strict(
         {
             "installed": COUNT,
-            "denominator": {"type": ["integer", "null"]},
-            "basis": {
-                "type": ["string", "null"],
-                "description": "`entered`: against the entered figure; `recipients`: against those written to who have not said that they have no smartphone",
-            },
+            "denominator": maybe("integer"),
+            "basis": maybe(
+                "string",
+                "`entered`: against the entered figure; `recipients`: against those written to who have not said that they have no smartphone",
+            ),
             "share": SHARE,
             "goal": SHARE,
-            "denominator_date": {"type": ["string", "null"], "format": "date"},
-            "denominator_source": {"type": ["string", "null"]},
+            "denominator_date": maybe("string", format="date"),
+            "denominator_source": maybe("string"),
         }
     ),
     "CampaignStatus": strict(
         {
             "id": ID,
-            "name": {"type": "string"},
-            "state": {"enum": [each.value for each in CampaignState]},
-            "pause_reason": {"type": "string"},
+            "name": string(),
+            "state": one_of(CampaignState),
+            "pause_reason": string(),
             "recipients": COUNT,
             "excluded": counts_of(Exclusion),
-            "steps": {
-                "type": "array",
-                "items": strict({"step": {"type": "integer"}, "messages": counts_of(MessageState)}),
-            },
+            "steps": listed(strict({"step": {"type": "integer"}, "messages": counts_of(MessageState)})),
             "page": strict({"opened": COUNT, "clicked": COUNT}),
             "answers": counts_of(Label),
-            "own_answers": {
-                "type": "array",
-                "description": "the campaign's own answers to its own question, each part of `answers`",
-                "items": strict(
-                    {
-                        "number": {"type": "integer", "minimum": 1, "maximum": 9},
-                        "text": {"type": "string"},
-                        "means": {"enum": [each.value for each in MEANINGS]},
-                        "people": COUNT,
-                    }
+            "own_answers": listed(
+                strict(
+                    {"number": number(1, 9), "text": string(), "means": one_of(MEANINGS), "people": COUNT}
                 ),
-            },
+                "the campaign's own answers to its own question, each part of `answers`",
+            ),
             "self_reported": ref("SelfReported"),
         }
     ),
 }
-_STATE: dict[str, Any] = {
-    "name": "state",
-    "in": "query",
-    "schema": {"type": "string", "enum": [each.value for each in CampaignState]},
-}
+_STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each in CampaignState]})
 
 
 def add_campaign_routes(api: Api) -> None:
     @api.route(
-        "GET",
-        "/campaigns",
-        right=Right.CAMPAIGNS_READ,
-        summary="Campaigns of the token's organisation and those under it, the newest first",
+        "GET /campaigns",
+        Right.CAMPAIGNS_READ,
+        "A page of them",
+        "CampaignPage",
         parameters=[*PARAMETERS, _STATE],
-        answers={200: ("A page of them", ref("CampaignPage"))},
     )
     def list_campaigns() -> Response:
+        """Campaigns of the token's organisation and those under it, the newest first."""
         state = read_choice("state", [each.value for each in CampaignState])
         with api.runtime.db.read() as session:
             query = select(Campaign).where(
@@ -136,14 +120,9 @@ def add_campaign_routes(api: Api) -> None:
             )
         return jsonify(campaigns=[describe(each) for (each,) in page], next=following)
 
-    @api.route(
-        "GET",
-        "/campaigns/<int:campaign_id>",
-        right=Right.CAMPAIGNS_READ,
-        summary="Where a campaign stands, as `campaigns status --json` tells it",
-        answers={200: ("As it stands", ref("CampaignStatus"))},
-    )
+    @api.route("GET /campaigns/<int:campaign_id>", Right.CAMPAIGNS_READ, "As it stands", "CampaignStatus")
     def show_campaign(campaign_id: int) -> Response:
+        """Where a campaign stands, as `campaigns status --json` tells it."""
         with api.runtime.db.read() as session:
             status = read_status(session, find_campaign(session, campaign_id, user=bearer().as_user()))
         return jsonify({**status, "pause_reason": show_stored_error(status["pause_reason"])})

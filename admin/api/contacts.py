@@ -17,19 +17,19 @@ from sqlalchemy.orm import Session
 
 from admin.api.bodies import KEY, check_part, read_json, read_key
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import (
+from admin.api.routing import PARAMETERS, USUAL, Api, answer_with, bearer, fields_of, page_of, read_page
+from admin.api.schemas import (
     ID,
-    NEXT,
-    PARAMETERS,
-    USUAL,
-    Api,
-    answer_with,
-    bearer,
-    fields_of,
-    page_of,
-    read_page,
+    Schema,
+    listed,
+    maybe,
+    number,
+    one_of,
+    paged,
     ref,
     strict,
+    string,
+    told,
 )
 from admin.wording.errors import show_stored_error
 from outreach.accounts.api_requests import ConcurrentRequest
@@ -57,7 +57,7 @@ MOST_ROWS = 100_000
 # A digit or a letter, including Vietnamese ones.
 _HAS_TEXT = "[0-9A-Za-zÀ-ỹ]"
 _STORED = "[^\\u0000]*"  # no zero byte
-_ROW: dict[str, Any] = {
+_ROW: Schema = {
     "type": "object",
     "additionalProperties": False,
     "minProperties": 1,
@@ -73,20 +73,16 @@ _ROW: dict[str, Any] = {
         for name, part in ROW_FIELDS.items()
     }
     | {
-        "reference": {
-            "type": ["string", "null"],
-            "pattern": REFERENCE,
-            "description": ROW_FIELDS["reference"].says,
-        },
-        "fields": {
-            "type": ["object", "null"],
-            "maxProperties": MOST_FIELDS,
-            "propertyNames": {"minLength": 1, "maxLength": LONGEST_FIELD_NAME},
-            "additionalProperties": {"type": ["string", "null"], "maxLength": LONGEST_VALUE},
-            "description": "Values for the texts of the list's campaigns, by the name of the field, as a place to meet or an hour;"
+        "reference": maybe("string", ROW_FIELDS["reference"].says, pattern=REFERENCE),
+        "fields": maybe(
+            "object",
+            "Values for the texts of the list's campaigns, by the name of the field, as a place to meet or an hour;"
             f" {MOST_FIELDS} names at most in all rows. A name is words of letters and digits; a value with a link, a phone"
             " number or the number of a paper, and a name that says sickness, origin or religion, are refused",
-        },
+            maxProperties=MOST_FIELDS,
+            propertyNames={"minLength": 1, "maxLength": LONGEST_FIELD_NAME},
+            additionalProperties=maybe("string", maxLength=LONGEST_VALUE),
+        ),
     },
     "description": "One person. At least a name or a phone; what is missing is read as an empty cell of a file is.",
     "anyOf": [
@@ -94,57 +90,48 @@ _ROW: dict[str, Any] = {
         for name in ("name", "phone")
     ],
 }
-SCHEMAS: dict[str, dict[str, Any]] = {
+SCHEMAS: dict[str, Schema] = {
     "Rows": strict(
         {
-            "organisation": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 40,
-                "description": "Code of the organisation whose list it is",
-            },
-            "list": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": LONGEST_NAME,
-                "pattern": f"^{_STORED}{_HAS_TEXT}{_STORED}$",
-                "description": "Name of the list; made where there is none",
-            },
-            "rows": {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": _ROW},
+            "organisation": string(1, 40, "Code of the organisation whose list it is"),
+            "list": string(
+                1,
+                LONGEST_NAME,
+                pattern=f"^{_STORED}{_HAS_TEXT}{_STORED}$",
+                says="Name of the list; made where there is none",
+            ),
+            "rows": listed(_ROW, minItems=1, maxItems=MOST_ROWS),
         }
     ),
-    "Counts": {
-        **strict({each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__}),
-        "description": "What came of the rows; the last six add up to `rows`",
-    },
+    "Counts": told(
+        strict({each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__}),
+        "What came of the rows; the last six add up to `rows`",
+    ),
     "SetAside": strict(
         {
-            "row": {"type": "integer", "minimum": 1, "description": "Place among the rows sent, from 1"},
-            "status": {
-                "enum": [each.value for each in IssueStatus],
-                "description": "`question`: stored, and one thing about it is not clear",
-            },
-            "reason": {"type": "string"},
-            "detail": {"type": "string", "description": "the reason in Vietnamese"},
+            "row": number(1, says="Place among the rows sent, from 1"),
+            "status": one_of(IssueStatus, "`question`: stored, and one thing about it is not clear"),
+            "reason": string(),
+            "detail": string(says="the reason in Vietnamese"),
         }
     ),
     "Import": strict(
         {
             "id": ID,
-            "state": {"enum": [each.value for each in UploadState]},
-            "list": strict({"id": ID, "name": {"type": "string"}}),
-            "rows": {"type": "integer", "minimum": 1},
-            "done": {"type": "integer", "minimum": 0, "description": "rows stored so far"},
+            "state": one_of(UploadState),
+            "list": strict({"id": ID, "name": string()}),
+            "rows": number(1),
+            "done": number(0, says="rows stored so far"),
             "counts": {
                 "anyOf": [ref("Counts"), {"type": "null"}],
                 "description": "null until it is done, and once it was undone",
             },
             "set_aside": ref("SetAsidePage"),
-            "error": {"type": "string", "description": "why it failed, in Vietnamese; else empty"},
-            "address": {"type": "string", "description": "Where to ask for this again"},
+            "error": string(says="why it failed, in Vietnamese; else empty"),
+            "address": string(says="Where to ask for this again"),
         }
     ),
-    "SetAsidePage": strict({"rows": {"type": "array", "items": ref("SetAside")}, "next": NEXT}),
+    "SetAsidePage": paged("rows", ref("SetAside")),
 }
 
 
@@ -189,16 +176,16 @@ def add_contact_routes(api: Api) -> None:
         return receive_once(rows, folder=folder, tries=tries - 1, **request_values)
 
     @api.route(
-        "POST",
-        "/contacts/imports",
-        right=Right.CONTACTS_WRITE,
-        summary="Hand in people for a list",
+        "POST /contacts/imports",
+        Right.CONTACTS_WRITE,
+        {200: "Stored", 202: "Taken in; ask its address"},
+        "Import",
+        body="Rows",
         parameters=[KEY],
-        body=ref("Rows"),
-        answers={200: ("Stored", ref("Import")), 202: ("Taken in; ask its address", ref("Import"))},
-        refusals=(404, 409, 413, 415, 422),
+        refusals=(404,),
     )
     def import_contacts() -> Response:
+        """Hand in people for a list."""
         key, body = read_key(), read_json()
         sha256 = hashlib.sha256(request.get_data()).hexdigest()
         with api.runtime.db.read() as session:
@@ -221,26 +208,21 @@ def add_contact_routes(api: Api) -> None:
         is_under_way = result["state"] in (UploadState.STORING, UploadState.UNDOING)
         return answer_with(result, 202 if is_under_way else 200)
 
-    @api.route(
-        "GET",
-        "/contacts/imports/<int:import_id>",
-        right=Right.CONTACTS_WRITE,
-        summary="What has come of a handing in",
-        answers={200: ("As it stands", ref("Import"))},
-    )
+    @api.route("GET /contacts/imports/<int:import_id>", Right.CONTACTS_WRITE, "As it stands", "Import")
     def show_import(import_id: int) -> Response:
+        """What has come of a handing in."""
         with api.runtime.db.read() as session:
             return jsonify(_describe(session, find_upload_of_token(session, import_id, bearer=bearer())))
 
     @api.route(
-        "GET",
-        "/contacts/imports/<int:import_id>/set-aside",
-        right=Right.CONTACTS_WRITE,
-        summary="Rows that were not taken or are asked about, with the reason, in the order sent",
+        "GET /contacts/imports/<int:import_id>/set-aside",
+        Right.CONTACTS_WRITE,
+        "A page of them",
+        "SetAsidePage",
         parameters=PARAMETERS,
-        answers={200: ("A page of them", ref("SetAsidePage"))},
     )
     def show_set_aside(import_id: int) -> Response:
+        """Rows that were not taken or are asked about, with the reason, in the order sent."""
         with api.runtime.db.read() as session:
             upload = find_upload_of_token(session, import_id, bearer=bearer())
             return jsonify(_issue_page(session, upload, read_page()))

@@ -47,14 +47,9 @@ def create_api(runtime: Runtime) -> Blueprint:
     add_reply_routes(api)
     add_webhook_routes(api)
 
-    @api.route(
-        "GET",
-        "/openapi.json",
-        right=None,
-        summary="This document",
-        answers={200: ("OpenAPI 3.1", {"type": "object"})},
-    )
+    @api.route("GET /openapi.json", None, "OpenAPI 3.1", {"type": "object"})
     def show_document() -> Response:
+        """This document."""
         return jsonify(describe(api))
 
     return api.blueprint

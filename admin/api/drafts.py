@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from admin.api.bodies import KEY, read_body
 from admin.api.campaigns import describe
 from admin.api.problems import pointing
-from admin.api.routing import Api, answer_with, bearer, ref
+from admin.api.routing import Api, answer_with, bearer
+from admin.api.schemas import Schema, boolean, listed, number, string, told
 from campaigns.lifecycle import create_campaign, edit_campaign, find_campaign, perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.drafts import describe_campaign
@@ -25,82 +26,69 @@ from outreach.models.accounts import Right
 from outreach.rules.errors import BadTemplate
 from outreach.rules.kept_values import LONGEST_VALUE
 
-_TEXT: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 2000}
-_TEXTS: dict[str, Any] = {"type": "object", "description": "texts by language"}
-_NAMES: dict[str, Any] = {"type": "array", "maxItems": 1000, "items": {"type": "string", "maxLength": 200}}
-_TABLE: dict[str, Any] = {"type": "object"}
-_MOMENT: dict[str, Any] = {
-    "type": "string",
-    "maxLength": 40,
-    "description": "ISO 8601, in Vietnam unless it names a zone",
-}
-SCHEMAS: dict[str, dict[str, Any]] = {
+_TEXT: Schema = string(1, 2000)
+_TEXTS: Schema = {"type": "object", "description": "texts by language"}
+_NAMES: Schema = listed(string(0, 200), maxItems=1000)
+_TABLE: Schema = {"type": "object"}
+_MOMENT: Schema = string(0, 40, "ISO 8601, in Vietnam unless it names a zone")
+SCHEMAS: dict[str, Schema] = {
     "Draft": {
         "type": "object",
         "additionalProperties": False,
         "required": ["name", "text", "sender"],
         "description": "What a campaign's file has, as JSON; docs/reference.md, “A campaign's file”, says what each part means",
         "properties": {
-            "name": {"type": "string", "minLength": 1, "maxLength": 120},
-            "text": {
-                **_TEXT,
-                "description": "the first message; fields {name}, {link}, and those of `fields`",
-            },
-            "sender": {"type": "string", "minLength": 1, "maxLength": 20},
-            "lists": {**_NAMES, "description": "names of lists, or ORGANISATION/name"},
+            "name": string(1, 120),
+            "text": told(_TEXT, "the first message; fields {name}, {link}, and those of `fields`"),
+            "sender": string(1, 20),
+            "lists": told(_NAMES, "names of lists, or ORGANISATION/name"),
             "organisations": _NAMES,
-            "also_in": {**_NAMES, "description": "lists that people must be in as well, each of them"},
-            "except": {**_NAMES, "description": "lists whose people are left out"},
-            "areas": {**_NAMES, "description": "codes"},
+            "also_in": told(_NAMES, "lists that people must be in as well, each of them"),
+            "except": told(_NAMES, "lists whose people are left out"),
+            "areas": told(_NAMES, "codes"),
             "languages": _NAMES,
             "smartphone": _NAMES,
-            "answered": {"type": "string", "maxLength": 40},
-            "kind": {"type": "string", "maxLength": 40},
-            "drive": {"type": "string", "maxLength": 120},
-            "text_b": {"type": "string", "maxLength": 2000},
+            "answered": string(0, 40),
+            "kind": string(0, 40),
+            "drive": string(0, 120),
+            "text_b": string(0, 2000),
             "texts": _TEXTS,
             "fields": {
                 "type": "object",
                 "maxProperties": 20,
-                "additionalProperties": {"type": "string", "maxLength": LONGEST_VALUE},
+                "additionalProperties": string(0, LONGEST_VALUE),
                 "description": "columns of the lists that the texts name as {field}, each with the text for people without a value",
             },
-            "hold_out": {"type": "number", "minimum": 0, "maximum": 0.5},
-            "pace": {"type": "number", "minimum": 0.1, "maximum": 2_000_000_000},
-            "window": {
-                "type": "array",
-                "minItems": 2,
-                "maxItems": 2,
-                "items": {"type": "string", "maxLength": 5},
-            },
-            "cap_per_day": {"type": "integer", "minimum": 1, "maximum": 2_000_000_000},
-            "budget_vnd": {"type": "integer", "minimum": 1, "maximum": 2_000_000_000},
+            "hold_out": number(0, 0.5, kind="number"),
+            "pace": number(0.1, 2_000_000_000, kind="number"),
+            "window": listed(string(0, 5), minItems=2, maxItems=2),
+            "cap_per_day": number(1, 2_000_000_000),
+            "budget_vnd": number(1, 2_000_000_000),
             "starts_at": _MOMENT,
             "deadline": _MOMENT,
-            "unaccented": {"type": "boolean"},
+            "unaccented": boolean(),
             "unaccented_languages": _NAMES,
             "content": _TABLE,
             "goal": _TABLE,
             "urgent": _TABLE,
-            "step": {
-                "type": "array",
-                "maxItems": 20,
-                "items": {
+            "step": listed(
+                {
                     "type": "object",
                     "additionalProperties": False,
                     "required": ["text"],
                     "properties": {
                         "text": _TEXT,
-                        "after_days": {"type": "integer", "minimum": 0, "maximum": 365},
-                        "at": {"type": "string", "maxLength": 5},
-                        "text_b": {"type": "string", "maxLength": 2000},
+                        "after_days": number(0, 365),
+                        "at": string(0, 5),
+                        "text_b": string(0, 2000),
                         "texts": _TEXTS,
-                        "hold_out": {"type": "number", "minimum": 0, "maximum": 0.5},
+                        "hold_out": number(0, 0.5, kind="number"),
                     },
                 },
-            },
+                maxItems=20,
+            ),
         },
-    },
+    }
 }
 # The part that a fault is in, by the beginning of its code.
 _PARTS = {
@@ -142,19 +130,15 @@ def add_draft_routes(api: Api) -> None:
             return answer_with(describe(session.get_one(Campaign, campaign_id)), status)
 
     @api.route(
-        "POST",
-        "/campaigns",
-        right=Right.CAMPAIGNS_WRITE,
-        summary="Create a draft; its author is who made the token",
+        "POST /campaigns",
+        Right.CAMPAIGNS_WRITE,
+        {200: "Created before, by the same request", 201: "Created"},
+        "Campaign",
+        body="Draft",
         parameters=[KEY],
-        body=ref("Draft"),
-        answers={
-            200: ("Created before, by the same request", ref("Campaign")),
-            201: ("Created", ref("Campaign")),
-        },
-        refusals=(409, 413, 415, 422),
     )
     def create_draft() -> Response:
+        """Create a draft; its author is who made the token."""
         now = datetime.now(UTC)
 
         def make(session: Session) -> int:
@@ -166,28 +150,18 @@ def add_draft_routes(api: Api) -> None:
         made, is_new = api.once(make, now=now)
         return answer(made, 201 if is_new else 200)
 
-    @api.route(
-        "GET",
-        "/campaigns/<int:campaign_id>/draft",
-        right=Right.CAMPAIGNS_READ,
-        summary="What a campaign was written as",
-        answers={200: ("As in its file", _TABLE)},
-    )
+    @api.route("GET /campaigns/<int:campaign_id>/draft", Right.CAMPAIGNS_READ, "As in its file", _TABLE)
     def show_draft(campaign_id: int) -> Response:
+        """What a campaign was written as."""
         with api.runtime.db.read() as session:
             campaign = find_campaign(session, campaign_id, user=bearer().as_user())
             return jsonify(describe_campaign(session, campaign, kinds=all_kinds(session)))
 
     @api.route(
-        "PUT",
-        "/campaigns/<int:campaign_id>/draft",
-        right=Right.CAMPAIGNS_WRITE,
-        summary="Write a draft anew, as long as it was not submitted",
-        body=ref("Draft"),
-        answers={200: ("Written", ref("Campaign"))},
-        refusals=(409, 413, 415, 422),
+        "PUT /campaigns/<int:campaign_id>/draft", Right.CAMPAIGNS_WRITE, "Written", "Campaign", body="Draft"
     )
     def change_draft(campaign_id: int) -> Response:
+        """Write a draft anew, as long as it was not submitted."""
         now = datetime.now(UTC)
 
         def change(session: Session) -> None:
@@ -200,14 +174,14 @@ def add_draft_routes(api: Api) -> None:
         return answer(campaign_id, 200)
 
     @api.route(
-        "POST",
-        "/campaigns/<int:campaign_id>/submit",
-        right=Right.CAMPAIGNS_WRITE,
-        summary="Submit a draft for approval by people",
-        answers={200: ("Submitted", ref("Campaign"))},
-        refusals=(409, 422),
+        "POST /campaigns/<int:campaign_id>/submit",
+        Right.CAMPAIGNS_WRITE,
+        "Submitted",
+        "Campaign",
+        refusals=(422,),
     )
     def submit_draft(campaign_id: int) -> Response:
+        """Submit a draft for approval by people."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
             find_campaign(session, campaign_id, user=bearer().as_user())

@@ -8,17 +8,22 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from admin.api.campaigns import COUNT, MOMENT, SHARE
-from admin.api.routing import (
+from admin.api.routing import Api, answer_table, as_json, bearer, fields_of, wants_table
+from admin.api.schemas import (
+    COUNT,
     ID,
-    Api,
-    answer_table,
-    as_json,
-    bearer,
-    fields_of,
+    MOMENT,
+    SHARE,
+    Schema,
+    boolean,
+    listed,
+    maybe,
+    number,
+    one_of,
     ref,
     strict,
-    wants_table,
+    string,
+    told,
 )
 from campaigns.analytics.progress import ProgressPage, drive_of_campaign, read_progress
 from campaigns.goals.goals import read_goals
@@ -31,68 +36,61 @@ from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import Right
 from outreach.rules.errors import NotAllowed
 
-_DAY: dict[str, Any] = {"type": "string", "format": "date", "description": "in Vietnam"}
-_LINE: dict[str, Any] = {
-    "code": {"type": ["string", "null"], "description": "null for those of whom it is not known"},
-    "name": {"type": "string"},
+_DAY: Schema = string(format="date", says="in Vietnam")
+_LINE: Schema = {
+    "code": maybe("string", "null for those of whom it is not known"),
+    "name": string(),
     "installed": COUNT,
-    "recipients": {**COUNT, "description": "of all campaigns of the drive, each number once"},
+    "recipients": told(COUNT, "of all campaigns of the drive, each number once"),
     "no_smartphone": COUNT,
     "answered": COUNT,
-    "denominator": {"type": ["integer", "null"]},
+    "denominator": maybe("integer"),
     "share": SHARE,
-    "missing": {"type": ["integer", "null"], "description": "people short of the goal"},
-    "rank": {"type": ["integer", "null"]},
+    "missing": maybe("integer", "people short of the goal"),
+    "rank": maybe("integer"),
 }
-_BASIS: dict[str, Any] = {
-    "enum": [each.value for each in ShareBasis],
-    "description": "`entered`: of people as entered; `recipients`: of those written to who have not said that they have no smartphone",
-}
-_OFFICIAL: dict[str, Any] = strict(
+_BASIS: Schema = one_of(
+    ShareBasis,
+    "`entered`: of people as entered; `recipients`: of those written to who have not said that they have no smartphone",
+)
+_OFFICIAL: Schema = strict(
     {
-        "area": {"type": "string"},
+        "area": string(),
         "installed": COUNT,
         "day": _DAY,
-        "source": {"type": "string"},
-        "is_sum": {"type": "boolean", "description": "of the district's communes"},
+        "source": string(),
+        "is_sum": boolean("of the district's communes"),
     }
 )
-_DENOMINATOR: dict[str, Any] = strict(
-    {"value": {"type": "integer"}, "as_of": _DAY, "source": {"type": "string"}}
-)
-SCHEMAS: dict[str, dict[str, Any]] = {
+_DENOMINATOR: Schema = strict({"value": {"type": "integer"}, "as_of": _DAY, "source": string()})
+SCHEMAS: dict[str, Schema] = {
     "FigureTable": strict(
         {
-            "basis": {**_BASIS, "description": "of every line's share, so that they can be compared"},
-            "lines": {"type": "array", "items": ref("FigureLine")},
+            "basis": told(_BASIS, "of every line's share, so that they can be compared"),
+            "lines": listed(ref("FigureLine")),
         }
     ),
     "FigureLine": strict(_LINE),
     "Figures": strict(
         {
             "campaign": ID,
-            "drive": strict({"id": ID, "name": {"type": "string"}}),
-            "kind": {"type": "string"},
+            "drive": strict({"id": ID, "name": string()}),
+            "kind": string(),
             "as_of": MOMENT,
-            "campaigns": {
-                **COUNT,
-                "description": "of the campaign's drive; all figures are over all of them, each number once",
-            },
-            "is_whole": {
-                "type": "boolean",
-                "description": "false where they write to lists outside the token's scope, too",
-            },
+            "campaigns": told(
+                COUNT, "of the campaign's drive; all figures are over all of them, each number once"
+            ),
+            "is_whole": boolean("false where they write to lists outside the token's scope, too"),
             "self_reported": strict(
                 {
                     **_LINE,
                     "basis": _BASIS,
                     "goal": SHARE,
-                    "deadline": {"type": ["string", "null"], "format": "date"},
-                    "target": {"type": ["integer", "null"]},
-                    "is_of_place": {
-                        "type": "boolean",
-                        "description": "the goal is residents' of the whole province; else that of the newest campaign",
-                    },
+                    "deadline": maybe("string", format="date"),
+                    "target": maybe("integer"),
+                    "is_of_place": boolean(
+                        "the goal is residents' of the whole province; else that of the newest campaign"
+                    ),
                 }
             ),
             "districts": ref("FigureTable"),
@@ -101,39 +99,33 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                 "additionalProperties": ref("FigureTable"),
                 "description": "by the district's code",
             },
-            "organisations": {**ref("FigureTable"), "description": "`code` is the organisation's number"},
-            "days": {
-                "type": "array",
-                "items": strict({"day": _DAY, "installed": {"type": "integer"}}),
-                "description": "standing reports at the end of each day",
-            },
+            "organisations": told(ref("FigureTable"), "`code` is the organisation's number"),
+            "days": listed(
+                strict({"day": _DAY, "installed": {"type": "integer"}}),
+                "standing reports at the end of each day",
+            ),
         }
     ),
     "Goal": strict(
         {
             "drive": ID,
-            "kind": {"type": "string", "description": "of the drive"},
+            "kind": string(says="of the drive"),
             "scope": {"enum": [each.value for each in GoalScope if each is not GoalScope.AUDIENCE]},
-            "area": {"type": ["string", "null"]},
-            "organisation": {"type": ["integer", "null"]},
-            "share": {"type": "number", "minimum": 0, "maximum": 1},
-            "deadline": {"type": ["string", "null"], "format": "date"},
-            "basis": {"type": "string", "description": "the paper that asks for it"},
-            "denominator": {
-                "anyOf": [_DENOMINATOR, {"type": "null"}],
-            },
-            "target": {"type": ["integer", "null"], "description": "people with whom it is reached"},
+            "area": maybe("string"),
+            "organisation": maybe("integer"),
+            "share": number(0, 1, kind="number"),
+            "deadline": maybe("string", format="date"),
+            "basis": string(says="the paper that asks for it"),
+            "denominator": {"anyOf": [_DENOMINATOR, {"type": "null"}]},
+            "target": maybe("integer", "people with whom it is reached"),
         }
     ),
-    "Goals": strict({"as_of": MOMENT, "goals": {"type": "array", "items": ref("Goal")}}),
+    "Goals": strict({"as_of": MOMENT, "goals": listed(ref("Goal"))}),
     "Official": strict(
         {
-            "drive": {**COUNT, "description": "the chosen one; 0 before the first"},
+            "drive": told(COUNT, "the chosen one; 0 before the first"),
             "as_of": _DAY,
-            "areas": {
-                "type": "array",
-                "items": _OFFICIAL,
-            },
+            "areas": listed(_OFFICIAL),
         }
     ),
 }
@@ -141,14 +133,14 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 
 def add_figure_routes(api: Api) -> None:
     @api.route(
-        "GET",
-        "/campaigns/<int:campaign_id>/figures",
-        right=Right.FIGURES_READ,
-        summary="What residents report, as the leaders' page has it: by district, commune, organisation and day",
-        answers={200: ("Self-reports alone; official figures never enter", ref("Figures"))},
+        "GET /campaigns/<int:campaign_id>/figures",
+        Right.FIGURES_READ,
+        "Self-reports alone; official figures never enter",
+        "Figures",
         is_table=True,
     )
     def show_figures(campaign_id: int) -> Response:
+        """What residents report, as the leaders' page has it: by district, commune, organisation and day."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
             user = bearer().as_user()
@@ -163,14 +155,14 @@ def add_figure_routes(api: Api) -> None:
         )
 
     @api.route(
-        "GET",
-        "/goals",
-        right=Right.FIGURES_READ,
-        summary="Goals in force, each with the figure that it is a share of",
-        answers={200: ("Those of places and agencies, and of organisations of the scope", ref("Goals"))},
+        "GET /goals",
+        Right.FIGURES_READ,
+        "Those of places and agencies, and of organisations of the scope",
+        "Goals",
         is_table=True,
     )
     def list_goals() -> Response:
+        """Goals in force, each with the figure that it is a share of."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
             seen = organisations_of(session, bearer().as_user())
@@ -195,14 +187,10 @@ def add_figure_routes(api: Api) -> None:
         return jsonify(as_of=as_json(now), goals=described)
 
     @api.route(
-        "GET",
-        "/official-figures",
-        right=Right.FIGURES_READ,
-        summary="Installs that the app's maker or a department has made known, by place",
-        answers={200: ("Never added to self-reports", ref("Official"))},
-        is_table=True,
+        "GET /official-figures", Right.FIGURES_READ, "Never added to self-reports", "Official", is_table=True
     )
     def list_official() -> Response:
+        """Installs that the app's maker or a department has made known, by place."""
         today = datetime.now(UTC).astimezone(VIETNAM).date()
         with api.runtime.db.read() as session:
             if organisations_of(session, bearer().as_user()) is not None:

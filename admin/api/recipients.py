@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from admin.api.bodies import read_body
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import ID, Api, answer_with, bearer, ref, strict
+from admin.api.routing import Api, answer_with, bearer
+from admin.api.schemas import ID, Schema, loose, maybe, strict, string
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import CampaignList, Recipient, Step
 from campaigns.models.messages import Message
@@ -26,26 +27,21 @@ from outreach.rules.errors import NotFound, or_raise
 
 _WAITS = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
 _HAS_LEFT = (MessageState.ACCEPTED, MessageState.SENT, MessageState.DELIVERED, MessageState.NO_REPORT)
-SCHEMAS: dict[str, dict[str, Any]] = {
-    "NewRecipient": {
-        "type": "object",
-        "additionalProperties": False,
-        "description": "One person of the campaign's lists, by exactly one of both",
-        "properties": {
-            "person": {"type": "string", "pattern": REFERENCE, "description": "what you call the person"},
-            "phone": {"type": "string", "minLength": 1, "maxLength": 40},
-        },
-    },
+SCHEMAS: dict[str, Schema] = {
+    "NewRecipient": loose(
+        {"person": string(pattern=REFERENCE, says="what you call the person"), "phone": string(1, 40)},
+        "One person of the campaign's lists, by exactly one of both",
+    ),
     "Recipient": strict(
         {
             "recipient": ID,
             "campaign": ID,
             "result": {"enum": ["queued", "sent", "refused"]},
-            "reason": {
-                "type": ["string", "null"],
-                "description": "why it was refused: an exclusion (`opted_out`, `do_not_call`, `no_basis`), a skip reason, or the message's state",
-            },
-            "address": {"type": "string", "description": "Where to ask for this again"},
+            "reason": maybe(
+                "string",
+                "why it was refused: an exclusion (`opted_out`, `do_not_call`, `no_basis`), a skip reason, or the message's state",
+            ),
+            "address": string(says="Where to ask for this again"),
         }
     ),
 }
@@ -56,15 +52,14 @@ def add_recipient_routes(api: Api) -> None:
     settings = api.settings
 
     @api.route(
-        "POST",
-        "/campaigns/<int:campaign_id>/recipients",
-        right=Right.MESSAGES_SEND,
-        summary="Send an approved campaign's first message to one more person of its lists; once, however often it is asked",
-        body=ref("NewRecipient"),
-        answers={200: ("Sent, queued, or refused", ref("Recipient"))},
-        refusals=(409, 413, 415, 422),
+        "POST /campaigns/<int:campaign_id>/recipients",
+        Right.MESSAGES_SEND,
+        "Sent, queued, or refused",
+        "Recipient",
+        body="NewRecipient",
     )
     def create_recipient(campaign_id: int) -> Response:
+        """Send an approved campaign's first message to one more person of its lists; once, however often it is asked."""
         now, body = datetime.now(UTC), read_body(SCHEMAS["NewRecipient"])
         if len(body) != 1:
             raise Malformed("reply_person_or_phone", pointer="/phone" if body else "/person")
@@ -91,13 +86,13 @@ def add_recipient_routes(api: Api) -> None:
         return answer_with(do_at_will(api.runtime, make))
 
     @api.route(
-        "GET",
-        "/campaigns/<int:campaign_id>/recipients/<int:recipient_id>",
-        right=Right.MESSAGES_SEND,
-        summary="What came of the first message to one person",
-        answers={200: ("As it stands", ref("Recipient"))},
+        "GET /campaigns/<int:campaign_id>/recipients/<int:recipient_id>",
+        Right.MESSAGES_SEND,
+        "As it stands",
+        "Recipient",
     )
     def show_recipient(campaign_id: int, recipient_id: int) -> Response:
+        """What came of the first message to one person."""
         with api.runtime.db.read() as session:
             user = bearer().as_user()
             find_campaign(session, campaign_id, user=user)

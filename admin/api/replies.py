@@ -12,21 +12,21 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from admin.api.bodies import KEY, read_body, read_key
-from admin.api.campaigns import MOMENT
 from admin.api.problems import Malformed, pointing
-from admin.api.routing import (
+from admin.api.routing import PARAMETERS, Api, answer_with, as_json, bearer, fields_of, page_of, read_page
+from admin.api.schemas import (
     ID,
-    NEXT,
-    PARAMETERS,
-    Api,
-    answer_with,
-    as_json,
-    bearer,
-    fields_of,
-    page_of,
-    read_page,
+    MOMENT,
+    Schema,
+    boolean,
+    loose,
+    maybe,
+    one_of,
+    paged,
     ref,
     strict,
+    string,
+    told,
 )
 from admin.api.webhooks import EVENT_DATA
 from campaigns.models.campaigns import Campaign, Recipient
@@ -49,53 +49,39 @@ from outreach.models.contacts import ContactList, Membership, Wish
 from outreach.rules.errors import NotFound
 from outreach.rules.wishes import EVERYTHING
 
-_OWN: dict[str, Any] = {"type": "string", "pattern": REFERENCE}
-_MASKED: dict[str, Any] = {
-    "type": ["integer", "null"],
-    "description": "null where it is about health, or nobody's",
-}
-SCHEMAS: dict[str, dict[str, Any]] = {
-    "NewReply": {
-        "type": "object",
-        "additionalProperties": False,
-        "description": "A reply or an opt-out that came by another channel: who, by `person` or `phone`; what, by `text` or `opt_out`",
-        "properties": {
-            "reference": {**_OWN, "description": "what you call this reply; it comes in once"},
-            "person": {**_OWN, "description": "what you call the person, as handed in with a list"},
-            "phone": {"type": "string", "minLength": 1, "maxLength": 40},
-            "text": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": 1000,
-                "description": "as the person wrote it",
-            },
-            "opt_out": {"type": "boolean", "description": "true: no messages any more, whatever the text"},
-            "at": {
-                "type": "string",
-                "maxLength": 40,
-                "description": "when it came, ISO 8601; now if it is missing",
-            },
+_OWN: Schema = string(pattern=REFERENCE)
+_MASKED: Schema = maybe("integer", "null where it is about health, or nobody's")
+SCHEMAS: dict[str, Schema] = {
+    "NewReply": loose(
+        {
+            "reference": told(_OWN, "what you call this reply; it comes in once"),
+            "person": told(_OWN, "what you call the person, as handed in with a list"),
+            "phone": string(1, 40),
+            "text": string(1, 1000, "as the person wrote it"),
+            "opt_out": boolean("true: no messages any more, whatever the text"),
+            "at": string(0, 40, "when it came, ISO 8601; now if it is missing"),
         },
-    },
+        "A reply or an opt-out that came by another channel: who, by `person` or `phone`; what, by `text` or `opt_out`",
+    ),
     "Reply": strict(
         {
             "id": ID,
-            "reference": {"type": ["string", "null"], "description": "what you call it, if you handed it in"},
+            "reference": maybe("string", "what you call it, if you handed it in"),
             "campaign": _MASKED,
             "recipient": _MASKED,
-            "person": {"type": ["string", "null"], "description": "what you call the person"},
-            "label": {"enum": [each.value for each in Label]},
-            "is_sure": {"type": "boolean", "description": "false: an officer looks at it"},
-            "state": {"enum": [each.value for each in ReplyState]},
-            "answer": {"type": ["integer", "null"], "description": "the answer that it became"},
+            "person": maybe("string", "what you call the person"),
+            "label": one_of(Label),
+            "is_sure": boolean("false: an officer looks at it"),
+            "state": one_of(ReplyState),
+            "answer": maybe("integer", "the answer that it became"),
             "at": MOMENT,
         }
     ),
-    "ReplyPage": strict({"replies": {"type": "array", "items": ref("Reply")}, "next": NEXT}),
+    "ReplyPage": paged("replies", ref("Reply")),
     "Answer": strict({**EVENT_DATA[EventKind.ANSWER_RECORDED], "at": MOMENT, "undone_at": MOMENT}),
-    "AnswerPage": strict({"answers": {"type": "array", "items": ref("Answer")}, "next": NEXT}),
+    "AnswerPage": paged("answers", ref("Answer")),
     "OptOut": strict({**EVENT_DATA[EventKind.OPT_OUT], "at": MOMENT, "lifted_at": MOMENT}),
-    "OptOutPage": strict({"opt_outs": {"type": "array", "items": ref("OptOut")}, "next": NEXT}),
+    "OptOutPage": paged("opt_outs", ref("OptOut")),
 }
 _FIRST_YEAR = 2000  # of a reply; an earlier one is a slip
 _PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "reply_known": "/reference"}
@@ -104,15 +90,9 @@ _PARTS = {"person_": "/person", "phone_": "/phone", "reply_in_future": "/at", "r
 def add_reply_routes(api: Api) -> None:
     keys = AnswerContext.of(api.settings)
 
-    @api.route(
-        "GET",
-        "/answers",
-        right=Right.REPLIES_READ,
-        summary="What residents said, by any channel, the oldest first",
-        parameters=PARAMETERS,
-        answers={200: ("A page of them", ref("AnswerPage"))},
-    )
+    @api.route("GET /answers", Right.REPLIES_READ, "A page of them", "AnswerPage", parameters=PARAMETERS)
     def list_answers() -> Response:
+        """What residents said, by any channel, the oldest first."""
         with api.runtime.db.read() as session:
             query = (
                 select(Answer, Campaign.is_health, Recipient.contact_id)
@@ -134,15 +114,9 @@ def add_reply_routes(api: Api) -> None:
         ]
         return jsonify(answers=answers, next=following)
 
-    @api.route(
-        "GET",
-        "/opt-outs",
-        right=Right.REPLIES_READ,
-        summary="Opt-outs from everything, of people of the token's lists, the oldest first",
-        parameters=PARAMETERS,
-        answers={200: ("A page of them", ref("OptOutPage"))},
-    )
+    @api.route("GET /opt-outs", Right.REPLIES_READ, "A page of them", "OptOutPage", parameters=PARAMETERS)
     def list_opt_outs() -> Response:
+        """Opt-outs from everything, of people of the token's lists, the oldest first."""
         with api.runtime.db.read() as session:
             again = aliased(Wish)
             query = select(Wish, again.said_at).outerjoin(again, again.undoes_id == Wish.id)
@@ -177,27 +151,16 @@ def add_reply_routes(api: Api) -> None:
         ]
         return jsonify(opt_outs=opt_outs, next=following)
 
-    @api.route(
-        "GET",
-        "/replies",
-        right=Right.REPLIES_READ,
-        summary="Replies as they were understood, the oldest first, without their texts",
-        parameters=PARAMETERS,
-        answers={200: ("A page of them", ref("ReplyPage"))},
-    )
+    @api.route("GET /replies", Right.REPLIES_READ, "A page of them", "ReplyPage", parameters=PARAMETERS)
     def list_replies() -> Response:
+        """Replies as they were understood, the oldest first, without their texts."""
         with api.runtime.db.read() as session:
             replies, following = _page(session, read_page())
         return jsonify(replies=replies, next=following)
 
-    @api.route(
-        "GET",
-        "/replies/<int:reply_id>",
-        right=Right.REPLIES_READ,
-        summary="A reply as it was understood",
-        answers={200: ("As it stands", ref("Reply"))},
-    )
+    @api.route("GET /replies/<int:reply_id>", Right.REPLIES_READ, "As it stands", "Reply")
     def show_reply(reply_id: int) -> Response:
+        """A reply as it was understood."""
         with api.runtime.db.read() as session:
             replies, _following = _page(session, (1, reply_id - 1))
         if not replies or replies[0]["id"] != reply_id:
@@ -205,19 +168,16 @@ def add_reply_routes(api: Api) -> None:
         return jsonify(replies[0])
 
     @api.route(
-        "POST",
-        "/replies",
-        right=Right.REPLIES_WRITE,
-        summary="Hand in a reply or an opt-out that came by another channel",
+        "POST /replies",
+        Right.REPLIES_WRITE,
+        {200: "Handed in before, by the same request", 201: "Recorded"},
+        "Reply",
+        body="NewReply",
         parameters=[KEY],
-        body=ref("NewReply"),
-        answers={
-            200: ("Handed in before, by the same request", ref("Reply")),
-            201: ("Recorded", ref("Reply")),
-        },
-        refusals=(404, 409, 413, 415, 422),
+        refusals=(404,),
     )
     def create_reply() -> Response:
+        """Hand in a reply or an opt-out that came by another channel."""
         now, key, body = datetime.now(UTC), read_key(), read_body(SCHEMAS["NewReply"])
         if ("person" in body) == ("phone" in body):
             raise Malformed("reply_person_or_phone", pointer="/phone" if "phone" in body else "/person")

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from admin.api.bodies import digest_request, read_key
 from admin.api.problems import MEDIA_TYPE, Unreadable, install_problems, problem
+from admin.api.schemas import ID, Schema, asked, number, ref
 from outreach.accounts.api_requests import do_once, open_sandbox
 from outreach.accounts.api_tokens import Bearer, authenticate_token, record_use
 from outreach.core.rate_limits import hit, nothing_limited_without_redis
@@ -30,8 +31,6 @@ from outreach.runtime import Runtime
 
 PREFIX = "/api/v1"
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
-# Range of a database id.
-ID: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 _PROBLEMS = {
     400: "Not readable",
     401: "No token, or one that opens nothing",
@@ -44,21 +43,6 @@ _PROBLEMS = {
     429: "Too often; see Retry-After",
     503: "A server behind is away; see Retry-After",
 }
-
-
-def ref(name: str) -> dict[str, Any]:
-    """Return a reference to a schema of the document."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def strict(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of an object with exactly these properties."""
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "required": list(properties),
-        "properties": properties,
-    }
 
 
 class Api:
@@ -85,22 +69,24 @@ class Api:
 
     def route(
         self,
-        method: str,
-        path: str,
-        *,
+        address: str,
         right: Right | None,
-        summary: str,
-        answers: Mapping[int, tuple[str, Mapping[str, Any]]],
+        says: str | Mapping[int, str],
+        schema: str | Schema,
+        *,
+        body: str = "",
         refusals: Sequence[int] = (),
-        parameters: Sequence[Mapping[str, Any]] = (),
-        body: Mapping[str, Any] | None = None,
+        parameters: Sequence[Schema] = (),
         is_table: bool = False,
     ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-        """Declare a route.
+        """Declare a route by its method and path, as `GET /campaigns`; the view's docstring is its summary.
 
-        `answers`: description and schema by status. `refusals`: error statuses besides the usual ones. `is_table`: the
-        answer is also to be had as CSV.
+        `says`: what 200 is, or what each status is; `schema` and `body` name schemas. `refusals`: error statuses besides the
+        usual ones. `is_table`: the answer is also to be had as CSV.
         """
+        method, path = address.split()
+        answers = {200: says} if isinstance(says, str) else says
+        answered = ref(schema) if isinstance(schema, str) else schema
         if is_table:
             parameters = [*parameters, FORMAT]
 
@@ -117,15 +103,16 @@ class Api:
                 {"name": argument, "in": "path", "required": True, "schema": ID}
                 for argument in _ARGUMENT.findall(path)
             ]
-            if path_parameters:
-                usual.add(404)
+            usual |= {404} if path_parameters else set()
+            usual |= {409} if method != "GET" else set()
+            usual |= {413, 415, 422} if body else set()
             operation: dict[str, Any] = {
                 "operationId": name,
-                "summary": summary,
+                "summary": (view.__doc__ or "").rstrip("."),
                 "tags": [path.split("/")[1].partition(".")[0]],
                 "parameters": [*path_parameters, *parameters],
                 "responses": {
-                    **{str(status): _answer(*answer) for status, answer in answers.items()},
+                    **{str(status): _answer(what, answered) for status, what in answers.items()},
                     **{
                         str(status): _answer(_PROBLEMS[status], ref("Problem"), MEDIA_TYPE)
                         for status in sorted(usual | set(refusals))
@@ -141,7 +128,7 @@ class Api:
             if body:
                 operation["requestBody"] = {
                     "required": True,
-                    "content": {"application/json": {"schema": body}},
+                    "content": {"application/json": {"schema": ref(body)}},
                 }
             self.paths.setdefault(PREFIX + _ARGUMENT.sub(r"{\1}", path), {})[method.lower()] = operation
             return view
@@ -237,20 +224,10 @@ def _count_request(runtime: Runtime, token_id: int) -> int:
 
 
 USUAL, MOST = 50, 200
-PARAMETERS: tuple[dict[str, Any], ...] = (
-    {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL},
-    },
-    {
-        "name": "after",
-        "in": "query",
-        "description": "What the page before gives as `next` carries it",
-        "schema": ID,
-    },
+PARAMETERS = (
+    asked("limit", {**number(1, MOST), "default": USUAL}),
+    asked("after", ID, "What the page before gives as `next` carries it"),
 )
-NEXT: dict[str, Any] = {"type": ["string", "null"], "description": "Address of the next page"}
 
 
 def read_page() -> tuple[int, int | None]:
@@ -276,12 +253,11 @@ def read_choice(name: str, values: Collection[str]) -> str | None:
     return value
 
 
-FORMAT: dict[str, Any] = {
-    "name": "format",
-    "in": "query",
-    "description": "`csv` gives a table, as `Accept: text/csv` does",
-    "schema": {"type": "string", "enum": ["json", "csv"]},
-}
+FORMAT = asked(
+    "format",
+    {"type": "string", "enum": ["json", "csv"]},
+    "`csv` gives a table, as `Accept: text/csv` does",
+)
 
 
 def wants_table() -> bool:

@@ -10,21 +10,24 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.api.bodies import KEY, read_body
-from admin.api.campaigns import COUNT, MOMENT
 from admin.api.problems import pointing
-from admin.api.routing import (
+from admin.api.routing import PARAMETERS, Api, as_json, bearer, fields_of, page_of, read_choice, read_page
+from admin.api.schemas import (
+    COUNT,
     ID,
-    NEXT,
-    PARAMETERS,
-    Api,
-    as_json,
-    bearer,
-    fields_of,
-    page_of,
-    read_choice,
-    read_page,
+    MOMENT,
+    Schema,
+    asked,
+    boolean,
+    listed,
+    loose,
+    maybe,
+    one_of,
+    paged,
     ref,
     strict,
+    string,
+    told,
 )
 from campaigns.models.replies import AnswerSource
 from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
@@ -44,30 +47,15 @@ from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, Right, User
 from outreach.rules.errors import NotFound, or_raise
 
-_KINDS: dict[str, Any] = {
-    "type": "array",
-    "minItems": 1,
-    "maxItems": 20,
-    "items": {"enum": [each.value for each in OFFERED]},
-}
-_NEW: dict[str, Any] = {
-    "name": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
-    "url": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": LONGEST_URL,
-        "description": "in production https and public",
-    },
-    "organisation": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 40,
-        "description": "code; with those under it",
-    },
+_KINDS: Schema = listed(one_of(OFFERED), minItems=1, maxItems=20)
+_NEW: Schema = {
+    "name": string(1, LONGEST_NAME),
+    "url": string(1, LONGEST_URL, "in production https and public"),
+    "organisation": string(1, 40, "code; with those under it"),
     "kinds": _KINDS,
 }
-_ENDED: dict[str, Any] = {**MOMENT, "description": "null while events are sent"}
-SCHEMAS: dict[str, dict[str, Any]] = {
+_ENDED: Schema = told(MOMENT, "null while events are sent")
+SCHEMAS: dict[str, Schema] = {
     "NewWebhook": strict(_NEW),
     "Webhook": strict(
         {
@@ -75,36 +63,28 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             **_NEW,
             "created_at": MOMENT,
             "ended_at": _ENDED,
-            "secret": {
-                "type": ["string", "null"],
-                "description": "with which events are signed; given in the answer to its creation alone",
-            },
-            "address": {"type": "string"},
+            "secret": maybe(
+                "string", "with which events are signed; given in the answer to its creation alone"
+            ),
+            "address": string(),
         }
     ),
-    "WebhookPage": strict({"webhooks": {"type": "array", "items": ref("Webhook")}, "next": NEXT}),
+    "WebhookPage": paged("webhooks", ref("Webhook")),
     "Delivery": strict(
         {
             "id": ID,
-            "webhook_id": {
-                "type": "string",
-                "description": "the header of the same name, the same at every try",
-            },
-            "kind": {"enum": [each.value for each in EventKind]},
-            "state": {"enum": [each.value for each in DeliveryState]},
+            "webhook_id": string(says="the header of the same name, the same at every try"),
+            "kind": one_of(EventKind),
+            "state": one_of(DeliveryState),
             "at": MOMENT,
             "tries": COUNT,
-            "status": {"type": ["integer", "null"], "description": "of the last answer"},
+            "status": maybe("integer", "of the last answer"),
             "ended_at": MOMENT,
         }
     ),
-    "DeliveryPage": strict({"deliveries": {"type": "array", "items": ref("Delivery")}, "next": NEXT}),
+    "DeliveryPage": paged("deliveries", ref("Delivery")),
 }
-_STATE: dict[str, Any] = {
-    "name": "state",
-    "in": "query",
-    "schema": {"type": "string", "enum": [each.value for each in DeliveryState]},
-}
+_STATE: Schema = asked("state", {"type": "string", "enum": [each.value for each in DeliveryState]})
 _PARTS = {
     "webhook_name": "/name",
     "webhook_events": "/kinds",
@@ -140,19 +120,16 @@ def add_webhook_routes(api: Api) -> None:
         return session.get_one(User, bearer().owner)
 
     @api.route(
-        "POST",
-        "/webhooks",
-        right=Right.WEBHOOKS_WRITE,
-        summary="Subscribe to events from now on",
+        "POST /webhooks",
+        Right.WEBHOOKS_WRITE,
+        {200: "Created before, by the same request", 201: "Created"},
+        "Webhook",
+        body="NewWebhook",
         parameters=[KEY],
-        body=ref("NewWebhook"),
-        answers={
-            200: ("Created before, by the same request", ref("Webhook")),
-            201: ("Created", ref("Webhook")),
-        },
-        refusals=(404, 409, 413, 415, 422),
+        refusals=(404,),
     )
     def create_webhook() -> Response:
+        """Subscribe to events from now on."""
         now, body = datetime.now(UTC), read_body(SCHEMAS["NewWebhook"])
 
         def make(session: Session) -> int:
@@ -175,15 +152,9 @@ def add_webhook_routes(api: Api) -> None:
         made, is_new = api.once(make, now=now)
         return answer(made, 201 if is_new else 200, is_new=True)
 
-    @api.route(
-        "GET",
-        "/webhooks",
-        right=Right.WEBHOOKS_WRITE,
-        summary="Subscriptions of the token's organisation and those under it, the newest first",
-        parameters=PARAMETERS,
-        answers={200: ("A page of them", ref("WebhookPage"))},
-    )
+    @api.route("GET /webhooks", Right.WEBHOOKS_WRITE, "A page of them", "WebhookPage", parameters=PARAMETERS)
     def list_webhooks() -> Response:
+        """Subscriptions of the token's organisation and those under it, the newest first."""
         with api.runtime.db.read() as session:
             query = (
                 select(Subscription, Organisation.code)
@@ -195,53 +166,41 @@ def add_webhook_routes(api: Api) -> None:
             )
         return jsonify(webhooks=[describe(each, code) for each, code in page], next=following)
 
-    @api.route(
-        "GET",
-        "/webhooks/<int:webhook_id>",
-        right=Right.WEBHOOKS_WRITE,
-        summary="A subscription",
-        answers={200: ("As it stands", ref("Webhook"))},
-    )
+    @api.route("GET /webhooks/<int:webhook_id>", Right.WEBHOOKS_WRITE, "As it stands", "Webhook")
     def show_webhook(webhook_id: int) -> Response:
+        """A subscription."""
         return answer(webhook_id)
 
-    @api.route(
-        "POST",
-        "/webhooks/<int:webhook_id>/end",
-        right=Right.WEBHOOKS_WRITE,
-        summary="End a subscription; what waits for it is not sent",
-        answers={200: ("Ended", ref("Webhook"))},
-        refusals=(409,),
-    )
+    @api.route("POST /webhooks/<int:webhook_id>/end", Right.WEBHOOKS_WRITE, "Ended", "Webhook")
     def end_webhook(webhook_id: int) -> Response:
+        """End a subscription; what waits for it is not sent."""
         with api.runtime.db.read() as session:
             user = maker(session, webhook_id)
         end_subscription(api.runtime, webhook_id, user=user, now=datetime.now(UTC))
         return answer(webhook_id)
 
     @api.route(
-        "POST",
-        "/webhooks/<int:webhook_id>/ping",
-        right=Right.WEBHOOKS_WRITE,
-        summary="Send a `ping`, to see whether events arrive",
-        answers={202: ("On its way; `deliveries` tells of it", ref("Webhook"))},
-        refusals=(409,),
+        "POST /webhooks/<int:webhook_id>/ping",
+        Right.WEBHOOKS_WRITE,
+        {202: "On its way; `deliveries` tells of it"},
+        "Webhook",
     )
     def ping_webhook(webhook_id: int) -> Response:
+        """Send a `ping`, to see whether events arrive."""
         with api.runtime.db.read() as session:
             user = maker(session, webhook_id)
         send_ping(api.runtime, webhook_id, user=user, now=datetime.now(UTC))
         return answer(webhook_id, 202)
 
     @api.route(
-        "GET",
-        "/webhooks/<int:webhook_id>/deliveries",
-        right=Right.WEBHOOKS_WRITE,
-        summary="Events of a subscription, the newest first; `state=failed` has those that did not arrive",
+        "GET /webhooks/<int:webhook_id>/deliveries",
+        Right.WEBHOOKS_WRITE,
+        "A page of them",
+        "DeliveryPage",
         parameters=[*PARAMETERS, _STATE],
-        answers={200: ("A page of them", ref("DeliveryPage"))},
     )
     def list_deliveries(webhook_id: int) -> Response:
+        """Events of a subscription, the newest first; `state=failed` has those that did not arrive."""
         state = read_choice("state", [each.value for each in DeliveryState])
         with api.runtime.db.read() as session:
             find_subscription(session, webhook_id, user=bearer().as_user())
@@ -260,60 +219,46 @@ def add_webhook_routes(api: Api) -> None:
         return jsonify(deliveries=deliveries, next=following)
 
     @api.route(
-        "POST",
-        "/webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/again",
-        right=Right.WEBHOOKS_WRITE,
-        summary="Send a failed event again, for another day",
-        answers={202: ("It waits again", ref("Webhook"))},
-        refusals=(409,),
+        "POST /webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/again",
+        Right.WEBHOOKS_WRITE,
+        {202: "It waits again"},
+        "Webhook",
     )
     def send_delivery_again(webhook_id: int, delivery_id: int) -> Response:
+        """Send a failed event again, for another day."""
         with api.runtime.db.read() as session:
             user = maker(session, webhook_id)
         send_again(api.runtime, webhook_id, delivery_id, user=user, now=datetime.now(UTC))
         return answer(webhook_id, 202)
 
 
-_ID_OR_NULL: dict[str, Any] = {"type": ["integer", "null"]}
-_STATES: dict[str, Any] = {"enum": [each.value for each in CampaignState]}
-_BY_STATE: dict[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {each.value: {"type": "integer"} for each in MessageState},
-}
-_RECIPIENT: dict[str, Any] = {
+_ID_OR_NULL: Schema = maybe("integer")
+_STATES: Schema = one_of(CampaignState)
+_BY_STATE: Schema = loose({each.value: {"type": "integer"} for each in MessageState})
+_RECIPIENT: Schema = {
     "campaign": _ID_OR_NULL,
-    "recipient": {**_ID_OR_NULL, "description": "null where the answer is about health"},
-    "reference": {
-        "type": ["string", "null"],
-        "description": "what the subscriber's own system calls the person; null where the answer is about health",
-    },
+    "recipient": told(_ID_OR_NULL, "null where the answer is about health"),
+    "reference": maybe(
+        "string", "what the subscriber's own system calls the person; null where the answer is about health"
+    ),
 }
 # What each event tells.
 EVENT_DATA: dict[EventKind, dict[str, Any]] = {
     EventKind.ANSWER_RECORDED: {
         "answer": ID,
         **_RECIPIENT,
-        "label": {"enum": [each.value for each in Label]},
+        "label": one_of(Label),
         "own_answer": _ID_OR_NULL,
-        "drive_only": {"type": "boolean"},
-        "source": {"enum": [each.value for each in AnswerSource]},
+        "drive_only": boolean(),
+        "source": one_of(AnswerSource),
     },
-    EventKind.INSTALL_REPORTED: {
-        "report": ID,
-        **_RECIPIENT,
-        "source": {"enum": [each.value for each in AnswerSource]},
-    },
+    EventKind.INSTALL_REPORTED: {"report": ID, **_RECIPIENT, "source": one_of(AnswerSource)},
     EventKind.INSTALL_WITHDRAWN: {"report": ID, **_RECIPIENT},
     EventKind.OPT_OUT: {
         "suppression": ID,
-        "people": {"type": "array", "items": ID, "description": "of the subscriber's own lists"},
-        "references": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "theirs, where there are any",
-        },
-        "source": {"type": "string"},
+        "people": listed(ID, "of the subscriber's own lists"),
+        "references": listed(string(), "theirs, where there are any"),
+        "source": string(),
     },
     EventKind.CAMPAIGN_STATE: {"campaign": ID, "state": _STATES, "before": _STATES},
     EventKind.MESSAGE_FINAL: {"campaign": ID, "messages": _BY_STATE, "more": _BY_STATE},

@@ -1,0 +1,77 @@
+"""Parts of JSON Schemas that the API's bodies and answers are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def strict(properties: Schema) -> Schema:
+    """Return the schema of an object with exactly these properties."""
+    return {**loose(properties), "required": list(properties)}
+
+
+def loose(properties: Schema, says: str = "") -> Schema:
+    """Return the schema of an object with some of these properties and no others."""
+    return told({"type": "object", "additionalProperties": False, "properties": properties}, says)
+
+
+def told(schema: Schema, says: str) -> Schema:
+    """Return a schema with what it is about."""
+    return {**schema, "description": says} if says else schema
+
+
+def maybe(kind: str, says: str = "", **more: Any) -> Schema:
+    """Return the schema of a value that may be null."""
+    return told({"type": [kind, "null"], **more}, says)
+
+
+def string(least: int = 0, most: int | None = None, says: str = "", **more: Any) -> Schema:
+    """Return the schema of a string of at least and at most so many characters."""
+    bounds = {name: bound for name, bound in (("minLength", least), ("maxLength", most)) if bound}
+    return told({"type": "string", **bounds, **more}, says)
+
+
+def number(least: float, most: float | None = None, says: str = "", *, kind: str = "integer") -> Schema:
+    """Return the schema of a number between bounds."""
+    return told({"type": kind, "minimum": least} | ({} if most is None else {"maximum": most}), says)
+
+
+def boolean(says: str = "") -> Schema:
+    return told({"type": "boolean"}, says)
+
+
+def one_of(values: Iterable[StrEnum], says: str = "") -> Schema:
+    """Return the schema of one of an enum's values."""
+    return told({"enum": [each.value for each in values]}, says)
+
+
+def listed(items: Schema, says: str = "", **bounds: int) -> Schema:
+    """Return the schema of a list."""
+    return told({"type": "array", "items": items, **bounds}, says)
+
+
+def paged(name: str, items: Schema) -> Schema:
+    """Return the schema of a page of a list."""
+    return strict({name: listed(items), "next": NEXT})
+
+
+def asked(name: str, schema: Schema, says: str = "") -> Schema:
+    """Return a parameter of the query."""
+    return told({"name": name, "in": "query", "schema": schema}, says)
+
+
+# Range of a database id.
+ID = number(1, 2**63 - 1)
+COUNT = number(0)
+SHARE = maybe("number", "null where it is not known", minimum=0)
+MOMENT = maybe("string", "UTC", format="date-time")
+NEXT = maybe("string", "Address of the next page")
