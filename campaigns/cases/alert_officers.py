@@ -7,7 +7,7 @@ was written. Where nothing could be told, the next sweep tries again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from smtplib import SMTPException
@@ -117,22 +117,10 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
         for at, url in enumerate(urls)
     ]
     if addresses:
-        send = partial(
-            send_mail,
-            settings.smtp_url,
-            to=addresses,
-            subject=f"KHẨN: có người kêu cứu, việc số {case_id}",
-            body=_MAIL.format(**words),
-            message_id=identity,
-        )
-        ways.append(("mail", send))
-    failed: list[Exception] = []
-    for name, tell in ways:
-        try:
-            tell()
-        except (OSError, SMTPException, BadInput) as error:
-            failed.append(error)
-            log.warning("alert.failed way=%s case=%s error=%s", name, case_id, type(error).__name__)
+        subject = f"KHẨN: có người kêu cứu, việc số {case_id}"
+        send = partial(send_mail, settings.smtp_url, to=addresses, subject=subject, message_id=identity)
+        ways.append(("mail", partial(send, body=_MAIL.format(**words))))
+    failed = _tell(ways, case_id)
     if failed and len(failed) == len(ways) and not numbers:
         raise failed[0]
     with transaction(runtime) as session:
@@ -144,21 +132,37 @@ def alert_officers(runtime: Runtime, case_id: int, *, now: datetime) -> int:
             case.alerted_at = now
         else:
             case.escalated_at = now
-        phones = find_or_create_phones(
-            session, numbers, secret_key=settings.keys_of(Purpose.SUPPRESSIONS), now=now
-        )
-        for phone_id in phones.values():
-            message = Message(
-                kind=MessageKind.CONFIRMATION,
-                phone_id=phone_id,
-                text=measure(_SMS.format(**words), unaccented=True).text,
-                state=MessageState.QUEUED,
-            )
-            session.add(message)
-            session.flush()
-            session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
-        enqueue_after_commit(session, enqueue_send)
+        _queue_sms(session, numbers, _SMS.format(**words), settings, now=now)
     return len(contacts)
+
+
+def _tell(ways: Sequence[tuple[str, Callable[[], object]]], case_id: int) -> list[Exception]:
+    """Tell by each way. Returns the errors of those that failed."""
+    failed: list[Exception] = []
+    for name, tell in ways:
+        try:
+            tell()
+        except (OSError, SMTPException, BadInput) as error:
+            failed.append(error)
+            log.warning("alert.failed way=%s case=%s error=%s", name, case_id, type(error).__name__)
+    return failed
+
+
+def _queue_sms(
+    session: Session, numbers: Sequence[str], text: str, settings: Settings, *, now: datetime
+) -> None:
+    keys = settings.keys_of(Purpose.SUPPRESSIONS)
+    for phone_id in find_or_create_phones(session, numbers, secret_key=keys, now=now).values():
+        message = Message(
+            kind=MessageKind.CONFIRMATION,
+            phone_id=phone_id,
+            text=measure(text, unaccented=True).text,
+            state=MessageState.QUEUED,
+        )
+        session.add(message)
+        session.flush()
+        session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
+    enqueue_after_commit(session, enqueue_send)
 
 
 def _post(

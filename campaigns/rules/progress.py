@@ -290,6 +290,13 @@ class ConcernKind(StrEnum):
     REPORT_MISSED = "report_missed"  # days without a report that was due
 
 
+_OF_OUTLOOK = {
+    Outlook.PAST: ConcernKind.PAST,
+    Outlook.OFF_TRACK: ConcernKind.OFF_TRACK,
+    Outlook.AT_RISK: ConcernKind.AT_RISK,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Concern:
     """Matter for a leader's attention: its kind (`worry`), how many it concerns, and the first few names."""
@@ -322,13 +329,11 @@ def find_concerns(
         for kind, is_so in (
             (ConcernKind.NO_GOAL, wants_goal and not has_goal),
             (ConcernKind.NO_DENOMINATOR, has_goal and not has_denominator),
-            (ConcernKind.TOO_MANY, share is not None and share > 1),
-            (ConcernKind.PAST, outlook is Outlook.PAST),
-            (ConcernKind.OFF_TRACK, outlook is Outlook.OFF_TRACK),
-            (ConcernKind.AT_RISK, outlook is Outlook.AT_RISK),
+            (ConcernKind.TOO_MANY, (share or 0) > 1),
         )
         if is_so
     ]
+    concerns += [Concern(_OF_OUTLOOK[outlook])] if outlook in _OF_OUTLOOK else []
     behind = furthest_behind(districts, most=_MOST_NAMES)
     if behind and outlook is not Outlook.REACHED:
         gap = sum(line.missing or 0 for line in behind)

@@ -70,17 +70,19 @@ def check_url(url: str, *, is_production: bool) -> str:
         raise BadInput("webhook_not_https")
     if parts.username or parts.password or parts.fragment:
         raise BadInput("webhook_address_secret")
+    if _is_inside(host, is_production=is_production):
+        raise BadInput("webhook_address_internal")
+    return url
+
+
+def _is_inside(host: str, *, is_production: bool) -> bool:
+    """Return whether a host is this machine or a network of its own. Raises BadInput for a number not written in full."""
     try:
-        address = ip_address(host)
+        return not may_connect(ip_address(host), is_production=is_production)
     except ValueError as error:
         if _NUMBER.fullmatch(host.rpartition(".")[2]):
             raise BadInput("webhook_address_number") from error
-        is_inside = is_production and (host == "localhost" or host.endswith(".localhost"))
-    else:
-        is_inside = not may_connect(address, is_production=is_production)
-    if is_inside:
-        raise BadInput("webhook_address_internal")
-    return url
+    return is_production and (host == "localhost" or host.endswith(".localhost"))
 
 
 def may_connect(address: IPv4Address | IPv6Address, *, is_production: bool) -> bool:

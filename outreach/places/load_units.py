@@ -6,7 +6,7 @@ is another unit with a key of its own ("23284-2025").
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -65,20 +65,7 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
     lines = read_table(file, CHANGE_COLUMNS)
     areas = {area.code: area for area in session.scalars(select(Area))}
     current = {area.official_code: area for area in areas.values() if area.valid_to is None}
-    wrong: list[LoaError] = []
-    for number, line in enumerate(lines, 2):
-        old = current.get(line["old_code"])
-        if old is None or old.level is not AreaLevel.COMMUNE:
-            wrong.append(LoaError("areas_change_old_unknown", line=number, code=line["old_code"]))
-        elif (
-            not line["new_code"].isdigit() or len(line["new_code"]) > 5 or not split_kind(line["new_name"])[1]
-        ):
-            wrong.append(LoaError("areas_change_new_wrong", line=number))
-    names = {line["new_code"]: line["new_name"] for line in lines}
-    if any(names[line["new_code"]] != line["new_name"] for line in lines):
-        wrong.append(LoaError("areas_change_names_differ"))
-    if wrong:
-        raise BadInput("areas_change_wrong", lines=wrong)
+    _check_changes(lines, current)
     since, keys = day.isoformat(), dict[str, str]()
     for line in lines:
         official = line["new_code"]
@@ -111,6 +98,22 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
             )
     session.flush()
     return LoadedUnits(len(keys), len(olds))
+
+
+def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Area]) -> None:
+    """Raise BadInput with every line that is wrong."""
+    wrong: list[LoaError] = []
+    for number, line in enumerate(lines, 2):
+        old, new, name = current.get(line["old_code"]), line["new_code"], line["new_name"]
+        if old is None or old.level is not AreaLevel.COMMUNE:
+            wrong.append(LoaError("areas_change_old_unknown", line=number, code=line["old_code"]))
+        elif not new.isdigit() or len(new) > 5 or not split_kind(name)[1]:
+            wrong.append(LoaError("areas_change_new_wrong", line=number))
+    names = {line["new_code"]: line["new_name"] for line in lines}
+    if any(names[line["new_code"]] != line["new_name"] for line in lines):
+        wrong.append(LoaError("areas_change_names_differ"))
+    if wrong:
+        raise BadInput("areas_change_wrong", lines=wrong)
 
 
 def _free_key(areas: Mapping[str, Area], official: str, since: str) -> str:
@@ -163,12 +166,20 @@ def _end(session: Session, areas: dict[str, Area], keys: dict[str, str]) -> int:
             ],
         )
     for level in (AreaLevel.DISTRICT, AreaLevel.PROVINCE):
-        going_on = {area.parent_code for area in areas.values() if area.valid_to is None}
-        parents = {area.parent_code for area in areas.values()}
-        for area in areas.values():
-            has_ended = area.level is level and area.code in parents and area.code not in going_on
-            if has_ended and area.valid_to is None and area.valid_from is None:
-                area.valid_to = _SINCE
-                ended += 1
+        ended += _end_parents(areas, level)
     session.flush()
     return ended
+
+
+def _end_parents(areas: Mapping[str, Area], level: AreaLevel) -> int:
+    """End the units of a level in which nothing goes on. Returns how many."""
+    going_on = {area.parent_code for area in areas.values() if area.valid_to is None}
+    parents = {area.parent_code for area in areas.values()}
+    ended = [
+        area
+        for area in areas.values()
+        if area.level is level and area.code in parents - going_on and not (area.valid_from or area.valid_to)
+    ]
+    for area in ended:
+        area.valid_to = _SINCE
+    return len(ended)

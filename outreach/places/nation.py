@@ -101,37 +101,36 @@ def units_of(provinces: frozenset[str], on: date) -> list[Unit]:
     A province may be one of that day or, for a day since 1/7/2025, one that ended: then it is what became of it. Raises
     BadInput for an unknown code.
     """
-    former, today = former_units(), units_of_today()
     ended = provinces - province_names(on).keys()
     if unknown := ended if on < TWO_LEVELS_SINCE else ended - province_names(date.min).keys():
         raise BadInput("province_unknown", codes=sorted(unknown))
     if on < TWO_LEVELS_SINCE:
-        chosen = (unit for unit in former.values() if not provinces or unit.province_code in provinces)
+        former = former_units().values()
+        chosen = (unit for unit in former if not provinces or unit.province_code in provinces)
         return [Unit(unit.name, (unit.code,), (unit.district,), (unit.province,)) for unit in chosen]
-    ground: dict[str, list[NationUnit]] = {}
-    for unit in former.values():
-        for code in unit.successors:
-            ground.setdefault(code, []).append(unit)
-    units = []
-    for unit in today.values():
-        before = ground.get(unit.code, ())
-        if (
-            not provinces
-            or unit.province_code in provinces
-            or any(old.province_code in ended for old in before)
-        ):
+    return [*_current_of(provinces, ended), *_former_of(provinces, ended)]
+
+
+def _current_of(provinces: frozenset[str], ended: frozenset[str]) -> Iterator[Unit]:
+    """Yield today's units in these provinces, each with the names of districts and provinces that it had."""
+    for unit in units_of_today().values():
+        before = former_by_successor().get(unit.code, ())
+        is_of_ended = any(old.province_code in ended for old in before)
+        if not provinces or unit.province_code in provinces or is_of_ended:
             districts = tuple(sorted({old.district for old in before}))
             names = (*sorted({old.province for old in before}), unit.province)
-            units.append(Unit(unit.name, (unit.code,), districts, names))
-    for unit in former.values():
+            yield Unit(unit.name, (unit.code,), districts, names)
+
+
+def _former_of(provinces: frozenset[str], ended: frozenset[str]) -> Iterator[Unit]:
+    """Yield the units of before that lay in a province that ended, or became units of these provinces."""
+    today = units_of_today()
+    for unit in former_units().values():
         then = {today[code].province_code for code in unit.successors}
         if not provinces or unit.province_code in ended or then & provinces:
             names = (unit.province, today[unit.successors[0]].province)
             likely = unit.successors[0] if unit.has_likely else None
-            units.append(
-                Unit(unit.name, unit.successors, (unit.district,), names, is_former=True, likely=likely)
-            )
-    return units
+            yield Unit(unit.name, unit.successors, (unit.district,), names, is_former=True, likely=likely)
 
 
 def _read(name: str) -> Iterator[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -13,6 +14,16 @@ from outreach.places.areas import IS_CURRENT, path_upwards
 from outreach.places.nation import RENAMED, TWO_LEVELS_SINCE, all_province_names, province_names, units_of
 from outreach.rules.gazetteer import Gazetteer, Unit
 from outreach.rules.place_words import spelling_key
+
+
+def _units_of_table(areas: Mapping[str, Area], named: Collection[tuple[str, str]]) -> Iterator[Unit]:
+    """Yield the communes of the table that are not named like this by the nation's files."""
+    for area in areas.values():
+        if area.level is AreaLevel.COMMUNE and (area.code, spelling_key(area.full_name)) not in named:
+            around = [areas[code] for code in path_upwards(areas, area.parent_code)]
+            districts = tuple(each.full_name for each in around if each.level is AreaLevel.DISTRICT)
+            above = tuple(each.full_name for each in around if each.level is AreaLevel.PROVINCE)
+            yield Unit(area.full_name, (area.code,), districts, above)
 
 
 def installation_gazetteer(session: Session) -> Gazetteer:
@@ -33,10 +44,5 @@ def installation_gazetteer(session: Session) -> Gazetteer:
         if (codes := tuple(keys[code] for code in unit.codes if code in keys))
     ]
     named = {(unit.codes[0], spelling_key(unit.name)) for unit in units if not unit.is_former}
-    for area in areas.values():
-        if area.level is AreaLevel.COMMUNE and (area.code, spelling_key(area.full_name)) not in named:
-            around = [areas[code] for code in path_upwards(areas, area.parent_code)]
-            districts = tuple(each.full_name for each in around if each.level is AreaLevel.DISTRICT)
-            above = tuple(each.full_name for each in around if each.level is AreaLevel.PROVINCE)
-            units.append(Unit(area.full_name, (area.code,), districts, above))
+    units += _units_of_table(areas, named)
     return Gazetteer(units, provinces=all_province_names(), renamed=RENAMED)

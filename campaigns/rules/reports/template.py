@@ -113,6 +113,17 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
         if len(cleaned) > MOST_LINES or any(len(line) > LONGEST_LINE for line in cleaned):
             errors.append(LoaError("template_part_long", part=NAMES[item.name]))
     values["owners"] = values["owners"] or SMARTPHONE_OWNERS
+    days = data.get("link_days")
+    errors += _find_faults(values, days)
+    hours = _read_hours(data.get("hours") or {}, errors)
+    if errors:
+        raise BadInput("nothing_saved_errors", errors=errors)
+    return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
+
+
+def _find_faults(values: Mapping[str, Any], days: object) -> list[LoaError]:
+    """Return what is wrong with the day, the head, the addresses and the days of links."""
+    errors = []
     if values["since"] and not _is_day(values["since"]):
         errors.append(LoaError("template_day_wrong", part=NAMES["since"]))
     heads = (*values["superior"], values["issuer"])
@@ -122,13 +133,9 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
         for line in values["recipients"]
         if not _ADDRESS.fullmatch(line)
     ]
-    days = data.get("link_days")
     if not isinstance(days, int) or not 1 <= days <= MOST_LINK_DAYS:
         errors.append(LoaError("template_days_wrong", part=NAMES["link_days"], most=MOST_LINK_DAYS))
-    hours = _read_hours(data.get("hours") or {}, errors)
-    if errors:
-        raise BadInput("nothing_saved_errors", errors=errors)
-    return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
+    return errors
 
 
 def find_blanks(form: ReportTemplate) -> list[LoaError]:
