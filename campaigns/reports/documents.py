@@ -70,7 +70,7 @@ def build_files(document: ReportDocument, *, made_at: datetime) -> dict[FileKind
     return {
         FileKind.DOCX: write_docx(document, charts, made_at=made_at),
         FileKind.PDF: write_pdf(document),
-        FileKind.XLSX: write_xlsx(document, made_at=made_at),
+        FileKind.XLSX: write_xlsx(document, charts, made_at=made_at),
     }
 
 

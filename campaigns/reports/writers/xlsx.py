@@ -1,6 +1,6 @@
 """Writer of the report as XLSX.
 
-The first sheet has letterhead and text; each table has a sheet of its own, and the charts are native ones.
+The first sheet has letterhead and text; each table has a sheet of its own; the charts are pictures beside their figures.
 
 Counts and shares are numbers, so that they can be used in formulas. A count shows dots as separators whatever
 the machine's language is; a share's comma is the machine's own in Excel, as no format can carry one.
@@ -9,6 +9,7 @@ the machine's language is; a share's comma is the machine's own in Excel, as no 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from datetime import datetime
 from io import BytesIO
 from typing import Any
@@ -30,6 +31,7 @@ _FONT = {"font_name": "Times New Roman", "font_size": 12, "valign": "vcenter"}
 _MARGINS = {"left": 30 / 25.4, "right": 15 / 25.4, "top": 20 / 25.4, "bottom": 20 / 25.4}
 _COLUMNS = 9  # of the first sheet
 _LETTERS_A_LINE = 112  # of the first sheet, at 13 points
+_SCALE = 0.48  # of a picture, which then is 620 pixels wide
 
 
 # Also what `merge_range` writes: no name that begins with "=" is run as a formula, no text becomes a link or a number.
@@ -70,8 +72,8 @@ class _Book:
         return worksheet
 
 
-def write_xlsx(report: ReportDocument, *, made_at: datetime) -> bytes:
-    """Return the XLSX."""
+def write_xlsx(report: ReportDocument, pictures: Mapping[str, bytes], *, made_at: datetime) -> bytes:
+    """Return the XLSX. `pictures` has a PNG by each chart's name."""
     book = _Book(report, made_at)
     first = book.sheet("Báo cáo", is_landscape=False)
     row = _head(book, first, report)
@@ -84,7 +86,7 @@ def write_xlsx(report: ReportDocument, *, made_at: datetime) -> bytes:
             _table_sheet(book, block, report.subject[0], is_landscape=len(block.columns) > 7)
     charts = [block for block in report.blocks if isinstance(block, Chart)]
     if charts:
-        _chart_sheet(book, charts)
+        _chart_sheet(book, charts, pictures)
     for appendix in report.appendices:
         for block in appendix.blocks:
             if isinstance(block, Table):
@@ -221,7 +223,7 @@ def _cell(book: _Book, sheet: Any, at: tuple[int, int], value: Any, *, bold: boo
         sheet.write_string(*at, value, book.style(**properties, align="center" if at[1] == 0 else "left"))
 
 
-def _chart_sheet(book: _Book, charts: list[Chart]) -> None:
+def _chart_sheet(book: _Book, charts: list[Chart], pictures: Mapping[str, bytes]) -> None:
     """Write each chart beside its figures."""
     sheet = book.sheet("Biểu đồ", is_landscape=False)
     sheet.fit_to_pages(1, 1)
@@ -238,31 +240,7 @@ def _chart_sheet(book: _Book, charts: list[Chart]) -> None:
             else:
                 form = SHARE if chart.is_share else COUNT
                 sheet.write_number(first + n, 1, bar.value, book.style(border=1, num_format=form))
-        end = first + len(chart.bars) - 1
-        sheet.insert_chart(row, 3, _native(book, chart, first, end), {"description": chart.description})
-        row = max(end + 3, row + 18)
-
-
-def _native(book: _Book, chart: Chart, first: int, end: int) -> Any:
-    from xlsxwriter.utility import xl_range_abs  # noqa: PLC0415 - loaded with the workbook
-
-    native = book.book.add_chart({"type": "bar" if chart.is_share else "column"})
-    form = SHARE if chart.is_share else COUNT
-    native.add_series(
-        {
-            "name": chart.caption,
-            "categories": f"='Biểu đồ'!{xl_range_abs(first, 0, end, 0)}",
-            "values": f"='Biểu đồ'!{xl_range_abs(first, 1, end, 1)}",
-            "data_labels": {"value": True, "num_format": form, "font": {"name": "Times New Roman"}},
-            "fill": {"color": "#2f5d8a"},
-            "gap": 60,
-        }
-    )
-    native.set_title({"name": chart.caption, "name_font": {"name": "Times New Roman", "size": 12}})
-    native.set_legend({"none": True})
-    font = {"num_font": {"name": "Times New Roman", "size": 10}}
-    native.set_y_axis({"reverse": True, **font} if chart.is_share else {"min": 0, "num_format": form, **font})
-    scale = {"min": 0, "max": 1, "num_format": form}  # all shares on one, from nobody to everybody
-    native.set_x_axis({**scale, **font} if chart.is_share else font)
-    native.set_size({"width": 620, "height": 340})
-    return native
+        picture = {"image_data": BytesIO(pictures[chart.name]), "description": chart.description}
+        sheet.insert_image(row, 3, f"{chart.name}.png", {**picture, "x_scale": _SCALE, "y_scale": _SCALE})
+        # 18 rows are room for a picture of as many bars as rows of figures.
+        row = max(first + len(chart.bars) + 2, row + 18)

@@ -25,6 +25,7 @@ from campaigns.models.replies import AnswerSource
 from campaigns.planning.drives import choose_drive, create_drive, edit_drive
 from campaigns.replies.record_answer import record_answer, undo_answer
 from campaigns.reports.take_snapshot import take_snapshot
+from campaigns.reports.writers.pdf import draw_charts
 from campaigns.reports.writers.xlsx import write_xlsx
 from campaigns.rules.activities import ActivityEntry, ActivityKind
 from campaigns.rules.agencies import StaffCounts
@@ -340,7 +341,7 @@ def test_every_figure_of_two_drives_equals_a_count_of_the_rows(
         document = compose(snapshot, UNTIL_MIDNIGHT)
         names = {code: f"Huyện {name}" for code, name in DISTRICTS.items()}
         names |= {code: f"Xã Xã {code}" for code in COMMUNES}
-        rows = rows_of(write_xlsx(document, made_at=now))
+        rows = rows_of(write_xlsx(document, draw_charts(document), made_at=now))
         for code, name in names.items():
             recipients, no_smartphone, _answered, done, *_more = expected[code]
             of_place = [row for row in rows if name in row[:2]]

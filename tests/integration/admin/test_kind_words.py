@@ -112,7 +112,7 @@ def test_a_drive_speaks_of_its_kind_alone(client: FlaskClient, world: World, kin
         document = compose(snapshot, form)
         for each, content in (
             (FileKind.DOCX, write_docx(document, draw_charts(document), made_at=now)),
-            (FileKind.XLSX, write_xlsx(document, made_at=now)),
+            (FileKind.XLSX, write_xlsx(document, draw_charts(document), made_at=now)),
         ):
             said[each] = " ".join(words_of_file(content, each))
         mail = ReportMail(
