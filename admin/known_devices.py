@@ -10,18 +10,17 @@ import hashlib
 import secrets
 
 from flask import Request
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
-_KNOWN_FOR_S = 365 * 24 * 3600
+from outreach.core.signed_tokens import VALID_FOR, TokenExpired, TokenPurpose, make_token, read_token
 
 
 def device_of(request: Request, email: str, *, secret_key: str) -> str:
     """Return the device's random name, "" if nobody with this address has signed in on it."""
     digest = email_digest(email)
     try:
-        known = _serializer(secret_key).loads(request.cookies.get(_cookie(digest), ""), max_age=_KNOWN_FOR_S)
-    except BadSignature:
+        known = read_token(TokenPurpose.DEVICE, request.cookies.get(_cookie(digest), ""), secret_key)
+    except TokenExpired:
         return ""
     is_theirs = isinstance(known, list) and len(known) == 2 and known[0] == digest
     return str(known[1]) if is_theirs else ""
@@ -32,8 +31,8 @@ def remember_device(response: Response, email: str, *, secret_key: str, is_https
     digest = email_digest(email)
     response.set_cookie(
         _cookie(digest),
-        _serializer(secret_key).dumps([digest, secrets.token_hex(16)]),
-        max_age=_KNOWN_FOR_S,
+        make_token(TokenPurpose.DEVICE, [digest, secrets.token_hex(16)], secret_key),
+        max_age=VALID_FOR[TokenPurpose.DEVICE],
         httponly=True,
         secure=is_https,
         samesite="Lax",
@@ -47,7 +46,3 @@ def email_digest(email: str) -> str:
 
 def _cookie(digest: str) -> str:
     return f"device-{digest[:12]}"
-
-
-def _serializer(secret_key: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret_key, salt="known-device")

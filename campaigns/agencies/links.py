@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,9 +13,10 @@ from campaigns.planning.drives import drive_for_figures
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, make_token
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
-from outreach.rules.keys import Purpose, oldest_first
+from outreach.rules.keys import Purpose
 from outreach.use_cases import use_case
 
 LONGEST_DAYS = 60
@@ -66,7 +66,8 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Ag
 
 def address_of(link: AgencyLink, settings: Settings) -> str:
     """Return the link's full address."""
-    return f"{settings.public_base_url}/agency/{_serializer(settings.keys_of(Purpose.LINKS)).dumps(link.id)}"
+    token = make_token(TokenPurpose.AGENCY, link.id, settings.keys_of(Purpose.LINKS))
+    return f"{settings.public_base_url}/agency/{token}"
 
 
 def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -> AgencyLink | None:
@@ -74,11 +75,7 @@ def open_link(session: Session, token: str, *, secret_key: str, now: datetime) -
 
     Returns None if it has ended or expired, or if the token is not valid.
     """
-    try:
-        link_id = _serializer(secret_key).loads(token)
-    except BadSignature:
-        return None
-    link = session.get(AgencyLink, link_id) if isinstance(link_id, int) else None
+    link = find_by_token(session, AgencyLink, TokenPurpose.AGENCY, token, keys=secret_key)
     return link if link and link.ended_at is None and now < link.expires_at else None
 
 
@@ -96,10 +93,6 @@ def read_links(session: Session, drive: int, organisation_id: int, *, now: datet
             .order_by(AgencyLink.id.desc())
         )
     )
-
-
-def _serializer(secret_key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(oldest_first(secret_key), salt="agency")
 
 
 def _record(session: Session, action: str, link: AgencyLink, *, user: User, now: datetime) -> None:

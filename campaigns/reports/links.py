@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,9 +11,10 @@ from campaigns.models.reports import ReportLink
 from campaigns.reports.settings import require_province
 from outreach.accounts import audit
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, make_token
 from outreach.models.accounts import User
 from outreach.rules.errors import NotFound, WrongState, or_raise
-from outreach.rules.keys import Purpose, oldest_first
+from outreach.rules.keys import Purpose
 from outreach.use_cases import use_case
 
 
@@ -52,16 +52,13 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Re
 
 def address_of(link: ReportLink, settings: Settings) -> str:
     """Return the link's full address."""
-    return f"{settings.public_base_url}/report/{_serializer(settings.keys_of(Purpose.LINKS)).dumps(link.id)}"
+    token = make_token(TokenPurpose.REPORT, link.id, settings.keys_of(Purpose.LINKS))
+    return f"{settings.public_base_url}/report/{token}"
 
 
 def find_link(session: Session, token: str, *, secret_key: str) -> ReportLink | None:
     """Return the link behind a token, even if it has expired. Returns None for a token that is not valid."""
-    try:
-        link_id = _serializer(secret_key).loads(token)
-    except BadSignature:
-        return None
-    return session.get(ReportLink, link_id) if isinstance(link_id, int) else None
+    return find_by_token(session, ReportLink, TokenPurpose.REPORT, token, keys=secret_key)
 
 
 def is_open(link: ReportLink, *, now: datetime) -> bool:
@@ -83,7 +80,3 @@ def read_links(session: Session, drive: int, day: str, *, now: datetime) -> list
             .order_by(ReportLink.expires_at.desc(), ReportLink.id)
         )
     )
-
-
-def _serializer(secret_key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(oldest_first(secret_key), salt="report")

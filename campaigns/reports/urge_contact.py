@@ -7,7 +7,6 @@ import smtplib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
@@ -21,11 +20,12 @@ from outreach.accounts import audit
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, make_token
 from outreach.enqueue_jobs import enqueue_urge_contacts
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState, or_raise
-from outreach.rules.keys import Purpose, oldest_first
+from outreach.rules.keys import Purpose
 from outreach.rules.phone_numbers import NumberKind, read_digits
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, use_case
@@ -163,17 +163,13 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def text_with_link(urging: Urging, settings: Settings) -> str:
     """Return the message as its contact reads it."""
-    token = _serializer(settings.keys_of(Purpose.LINKS)).dumps(urging.id)
+    token = make_token(TokenPurpose.URGING, urging.id, settings.keys_of(Purpose.LINKS))
     return urging.text.replace(LINK, f"{settings.public_base_url}/urge/{token}")
 
 
 def find_urging(session: Session, token: str, *, secret_key: str, now: datetime) -> Urging | None:
     """Return the urging behind a token while it may be answered. Returns None for any other token."""
-    try:
-        urging_id = _serializer(secret_key).loads(token)
-    except BadSignature:
-        return None
-    found = session.get(Urging, urging_id) if isinstance(urging_id, int) else None
+    found = find_by_token(session, Urging, TokenPurpose.URGING, token, keys=secret_key)
     return found if found is not None and now < found.written_at + ANSWERED_FOR else None
 
 
@@ -220,7 +216,3 @@ def find_contacts(
     elif organisation:
         found += [("", each.address) for each in find_addressees(session, drive, [organisation], now=now)]
     return list({address: (name, address) for name, address in reversed(found)}.values())[::-1]
-
-
-def _serializer(secret_key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(oldest_first(secret_key), salt="urge")

@@ -7,9 +7,8 @@ A link holds a fingerprint of the password hash, which changes when the link is 
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -19,14 +18,12 @@ from outreach.accounts.users import hash_password
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import TokenExpired, TokenPurpose, make_token, read_token
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput
-from outreach.rules.keys import Purpose, oldest_first
+from outreach.rules.keys import Purpose
 from outreach.use_cases import use_case
 
-VALID_FOR = timedelta(hours=72)
-RESET_VALID_FOR = timedelta(hours=2)
-_VALID_BY_KIND = {"invitation": VALID_FOR, "reset": RESET_VALID_FOR}
 _SUBJECT = "Loa: đặt mật khẩu cho tài khoản"
 _BODY = """Kính gửi đồng chí,
 
@@ -51,17 +48,20 @@ Nếu đồng chí không yêu cầu, hãy bỏ qua thư này: mật khẩu hi�
 
 def link_for(user: User, settings: Settings) -> str:
     """Return an invitation link, to be passed on to this user alone."""
-    return _link(user, settings, "invitation")
+    return _link(user, settings, TokenPurpose.INVITATION)
 
 
 def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bool = False) -> User:
     """Return the user that a link belongs to. Raises BadInput if it was used, expired or forged."""
     try:
-        user_id, fingerprint = _read(token, secret_key)
-    except SignatureExpired as error:
+        known = [
+            read_token(each, token, secret_key) for each in (TokenPurpose.INVITATION, TokenPurpose.RESET)
+        ]
+    except TokenExpired as error:
         raise BadInput("link_expired") from error
-    except (BadSignature, ValueError, TypeError) as error:
-        raise BadInput("link_cut") from error
+    if (carried := next(filter(None, known), None)) is None:
+        raise BadInput("link_cut")
+    user_id, fingerprint = carried
     user = session.get(User, user_id, with_for_update={"of": User} if is_locked else None)
     if user is None or not _may_choose(user) or _fingerprint(user) != fingerprint:
         raise BadInput("link_used")
@@ -81,7 +81,7 @@ def choose_password(session: Session, token: str, password: str, *, secret_key: 
 
 def mail_invitation(db: Database, settings: Settings, user_id: int) -> int:
     """Mail an invitation. Returns 0 if no mail server is set or the user is gone or disabled."""
-    return _mail(db, settings, user_id, "invitation")
+    return _mail(db, settings, user_id, TokenPurpose.INVITATION)
 
 
 def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
@@ -89,46 +89,27 @@ def mail_reset(db: Database, settings: Settings, user_id: int) -> int:
 
     Returns 0 as `mail_invitation` does.
     """
-    mailed = _mail(db, settings, user_id, "reset")
+    mailed = _mail(db, settings, user_id, TokenPurpose.RESET)
     if mailed:
         with db.write() as session:
             audit.record(session, "user.forgot", f"users:{user_id}", None, datetime.now(UTC))
     return mailed
 
 
-def _mail(db: Database, settings: Settings, user_id: int, kind: str) -> int:
+def _mail(db: Database, settings: Settings, user_id: int, purpose: TokenPurpose) -> int:
     with db.read() as session:
         user = session.get(User, user_id)
         if user is None or not _may_choose(user) or not settings.smtp_url:
             return 0
-        to, link = user.email, _link(user, settings, kind)
-    subject, body = (_SUBJECT, _BODY) if kind == "invitation" else (_RESET_SUBJECT, _RESET_BODY)
+        to, link = user.email, _link(user, settings, purpose)
+    is_reset = purpose is TokenPurpose.RESET
+    subject, body = (_RESET_SUBJECT, _RESET_BODY) if is_reset else (_SUBJECT, _BODY)
     return send_mail(settings.smtp_url, to=[to], subject=subject, body=body.format(link=link))
 
 
-def _link(user: User, settings: Settings, kind: str) -> str:
-    token = _serializer(settings.keys_of(Purpose.LINKS), kind).dumps([user.id, _fingerprint(user)])
+def _link(user: User, settings: Settings, purpose: TokenPurpose) -> str:
+    token = make_token(purpose, [user.id, _fingerprint(user)], settings.keys_of(Purpose.LINKS))
     return f"{settings.public_base_url}/login/invitation/{token}"
-
-
-def _read(token: str, secret_key: str) -> tuple[int, str]:
-    last_error: BadSignature | None = None
-    for kind, valid_for in _VALID_BY_KIND.items():
-        try:
-            user_id, fingerprint = _serializer(secret_key, kind).loads(
-                token, max_age=int(valid_for.total_seconds())
-            )
-        except SignatureExpired:
-            raise
-        except BadSignature as error:
-            last_error = error
-        else:
-            return user_id, fingerprint
-    raise last_error or BadSignature("no kind")
-
-
-def _serializer(secret_key: str, kind: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(oldest_first(secret_key), salt=kind)
 
 
 def _may_choose(user: User) -> bool:

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from itsdangerous import BadSignature, SignatureExpired, URLSafeSerializer, URLSafeTimedSerializer
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
@@ -23,19 +22,18 @@ from outreach.accounts.users import create_user, no_password
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
+from outreach.core.signed_tokens import TokenExpired, TokenPurpose, make_token, read_token
 from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
-from outreach.rules.keys import Purpose, newest_key, oldest_first, six_digits, split_keys
+from outreach.rules.keys import Purpose, newest_key, six_digits, split_keys
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.sort_order import name_order
 from outreach.use_cases import use_case
 
-VALID_FOR = timedelta(hours=72)  # link and code
 KEPT_FOR = timedelta(days=90)
 WRONG_CODES = 5  # of one invitation
 # The address of an account whose officer has no mail: a name that exists nowhere (RFC 2606).
 _NO_MAIL = "@khong-co-thu.invalid"
-_LINK, _PHONE = "visits", "visits-phone"  # salts
 _SUBJECT = "Loa: mã mở phiếu đến nhà"
 _BODY = """Kính gửi đồng chí,
 
@@ -133,8 +131,9 @@ def has_mail(officer: User) -> bool:
 
 def link_of(officer: User, settings: Settings) -> str:
     """Return the link of an officer's invitation. What follows # is sent to no server and stands in no log."""
-    serializer = URLSafeTimedSerializer(oldest_first(settings.keys_of(Purpose.LINKS)), salt=_LINK)
-    return f"{settings.public_base_url}/visits/#{serializer.dumps([officer.id, _stamp(officer)])}"
+    keys = settings.keys_of(Purpose.LINKS)
+    token = make_token(TokenPurpose.OFFICER, [officer.id, _stamp(officer)], keys)
+    return f"{settings.public_base_url}/visits/#{token}"
 
 
 def code_of(officer: User, secret_key: str) -> str:
@@ -159,12 +158,11 @@ def join_phone(
     `secret_key`, `session_key`: the keys of links and of sessions. Raises BadInput for a link that is cut, expired or used,
     and after `WRONG_CODES` wrong codes.
     """
-    serializer = URLSafeTimedSerializer(oldest_first(secret_key), salt=_LINK)
     try:
-        officer_id, stamp = serializer.loads(token, max_age=int(VALID_FOR.total_seconds()))
-    except SignatureExpired as error:
+        officer_id, stamp = read_token(TokenPurpose.OFFICER, token, secret_key)
+    except TokenExpired as error:
         raise BadInput("officer_link_expired") from error
-    except (BadSignature, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise BadInput("officer_link_cut") from error
     officer = session.get(User, officer_id, with_for_update={"of": User})
     if officer is None or not _is_officer(officer) or _stamp(officer) != stamp:
@@ -181,8 +179,8 @@ def join_phone(
     begun = begin_session(session, officer.id, address=address, user_agent=user_agent, now=now)
     begun.kept_until = now + KEPT_FOR
     audit.record(session, "officer.join", officer, officer, now)
-    signer = URLSafeSerializer(oldest_first(session_key), salt=_PHONE)
-    return officer, str(signer.dumps([officer.id, _stamp(officer), begun.key]))
+    carried = [officer.id, _stamp(officer), begun.key]
+    return officer, make_token(TokenPurpose.PHONE, carried, session_key)
 
 
 def find_phone(
@@ -193,8 +191,8 @@ def find_phone(
     Returns None once the phone was signed out, the account locked, or its role changed.
     """
     try:
-        officer_id, stamp, key = URLSafeSerializer(oldest_first(session_key), salt=_PHONE).loads(token)
-    except (BadSignature, ValueError, TypeError):
+        officer_id, stamp, key = read_token(TokenPurpose.PHONE, token, session_key)
+    except (ValueError, TypeError):
         return None
     officer = session.get(User, officer_id)
     if officer is None or not _is_officer(officer) or _stamp(officer) != stamp:
