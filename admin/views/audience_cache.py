@@ -20,12 +20,12 @@ from campaigns.planning.audience import (
     audience_query,
     count_audience,
     load_audience_counter,
+    read_sharing,
     restore_audience_counter,
     sample_names,
 )
 from campaigns.planning.correcting_campaigns import count_receivers
 from campaigns.planning.list_fields import FieldFacts, facts_of_campaign, read_field_facts
-from campaigns.planning.phone_sharers import read_sharing
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview
 from campaigns.rules.audience import AudienceCounter, AudienceQuery
 from campaigns.rules.states import Exclusion

@@ -19,24 +19,11 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from sqlalchemy.orm import Session
 
-from admin.forms import Form, communes, this_day
+from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.answered import opened_campaigns, read_said, read_said_of
 from admin.views.base import AdminPage, requested_day
-from admin.views.contact_forms import (
-    AddNumberForm,
-    AnswerForm,
-    CorrectForm,
-    DifferentForm,
-    LiftForm,
-    MergeForm,
-    NumberForm,
-    RemoveNumberForm,
-    SearchForm,
-    SuppressForm,
-    UnmergeForm,
-)
 from admin.views.inbox import answers_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
@@ -54,6 +41,7 @@ from campaigns.cases.conversation import (
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.cases.timeline import read_timeline
 from campaigns.models.campaigns import Campaign
+from campaigns.models.replies import HEARD, AnswerPlace
 from campaigns.planning.drives import scope_name
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.clocks import load_clocks
@@ -65,6 +53,7 @@ from campaigns.rules.reach import read_result
 from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,
+    Closing,
     PhoneRow,
     ShownContact,
     correct_contact,
@@ -109,6 +98,148 @@ _FILTERS = {
     "perhaps",
 }
 _KEPT = {*_FILTERS, "s"}
+
+
+_NUMBER_EXAMPLE = "0905 000 123"
+
+
+class CorrectForm(Form):
+    name = TextField(_l("Họ tên"), maxlength=120, required=True, codes=("name_missing",))
+    birth_year = TextField(_l("Năm sinh"), inputmode="numeric", maxlength=40, codes=("birth_year_wrong",))
+    sex = ChoiceField(_l("Giới tính"), labelled(("m", "f"), "sex"), empty=_l("Chưa rõ"))
+    village = TextField(_l("Thôn, tổ dân phố"), maxlength=120)
+    area_code = ChoiceField(_l("Xã, phường"), name="area", empty=_l("Chưa rõ"), codes=("commune_unknown",))
+    has_smartphone = ChoiceField(
+        _l("Điện thoại thông minh"),
+        [("yes", _l("Có")), ("no", _l("Không có"))],
+        name="smartphone",
+        coerce={"yes": True, "no": False}.get,
+        empty=_l("Chưa biết"),
+    )
+    language = ChoiceField(
+        _l("Ngôn ngữ"),
+        list(LANGUAGES.items()),
+        empty=_l("chưa ghi, dùng tiếng Việt"),
+        codes=("language_unknown",),
+    )
+
+
+class SearchForm(Form):
+    text = TextField(_l("Tên hoặc số điện thoại"), name="q", filters=[lambda text: text.strip()[:100]])
+
+
+class AddNumberForm(Form):
+    number = TextField(
+        _l("Số điện thoại"),
+        hint=_l("Tin được gửi đến số đầu tiên còn nhận tin."),
+        inputmode="tel",
+        required=True,
+        maxlength=40,
+        autocomplete="off",
+        placeholder=_NUMBER_EXAMPLE,
+        codes=("number_wrong", "number_known"),
+    )
+
+
+class NumberForm(Form):
+    phone_id = RowField(name="phone")
+
+
+class RemoveNumberForm(Form):
+    ids, key_fields = "remove", ("phone_id",)
+
+    phone_id = RowField(name="phone")
+    right_number = TextField(
+        _l("Số đúng"),
+        hint=_l("Để trống nếu chỉ gỡ số này."),
+        name="number",
+        filters=[str.strip],
+        inputmode="tel",
+        maxlength=40,
+        autocomplete="off",
+        placeholder=_NUMBER_EXAMPLE,
+        codes=("number_wrong", "number_known"),
+    )
+    note = TextField(
+        _l("Căn cứ"),
+        required=True,
+        maxlength=300,
+        placeholder=_l("Ví dụ: gõ nhầm khi lập danh sách"),
+        codes=("unblock_note_missing",),
+    )
+    opted_out = RadioField(
+        _l("Ai đã từ chối nhận tin ở số này?"),
+        [
+            ("person", _l("Người này đã từ chối nhận tin: các số khác của họ cũng ngừng nhận tin")),
+            ("other", _l("Số này của người khác: người này chưa từ chối")),
+        ],
+        name="who",
+        coerce=lambda text: text != "other",
+        default="person",
+    )
+
+
+class SuppressForm(Form):
+    ids, key_fields = "suppress", ("phone_id",)
+
+    phone_id = RowField(name="phone")
+    reason = ChoiceField(
+        _l("Lý do"),
+        labelled((Closing.OPT_OUT, Closing.WRONG_NUMBER), "suppression"),
+        coerce=Closing,
+    )
+    note = TextField(
+        _l("Căn cứ"),
+        required=True,
+        maxlength=300,
+        placeholder=_l("Ví dụ: bà báo trực tiếp ngày 5/9"),
+        codes=("unblock_note_missing",),
+    )
+
+
+class LiftForm(Form):
+    ids, key_fields = "lift", ("phone_id", "reason")
+
+    phone_id = RowField(name="phone")
+    reason = ChoiceField(coerce=Closing, type="hidden")
+    note = TextField(
+        _l("Căn cứ"),
+        required=True,
+        maxlength=300,
+        placeholder=_l("Ví dụ: ông gọi điện yêu cầu nhận tin lại"),
+        codes=("unblock_note_missing",),
+    )
+
+
+class MergeForm(Form):
+    other_id = RowField(name="other")
+
+
+class DifferentForm(Form):
+    other_id = RowField(name="other")
+
+
+class UnmergeForm(Form):
+    merge_id = RowField(name="merge")
+
+
+class AnswerForm(Form):
+    """What a resident said at the door, by phone or at a meeting."""
+
+    ids, key_fields = "answer", ("campaign_id",)
+
+    campaign_id = RowField(name="campaign")
+    word = ChoiceField(
+        _l("Người dân nói"),
+        name="answer",
+        empty=_l("Hãy chọn"),
+        required=True,
+        codes=("answer_not_chosen",),
+    )
+    place = ChoiceField(
+        _l("Nghe ở đâu"), labelled(HEARD, "place"), coerce=AnswerPlace, empty=_l("Hãy chọn"), required=True
+    )
+    note = TextField(_l("Ghi chú (nếu cần)"), maxlength=300, autocomplete="off")
 
 
 class ContactsView(AdminPage):

@@ -28,17 +28,19 @@ from markupsafe import Markup, escape
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.control_phones import answer_control_copy, find_control_copy
 from campaigns.delivery.message_data import read_list_values
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.replies.page_messages import CALL_ME, LONGEST_MESSAGE, receive_page_message
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.rules.content import Content, page_choices, read_content
+from campaigns.rules.control_phones import ControlLook
 from campaigns.rules.delivery import repeat_message
 from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
-from campaigns.web.control_page import show_control_page
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
@@ -502,4 +504,45 @@ def _is_simple(scope: Scope) -> bool:
         and len(scope["path"]) == 1 + LENGTH
         and not scope["query_string"]
         and not any(name == b"cookie" for name, _ in scope["headers"])
+    )
+
+
+LOOKS = {
+    ControlLook.CLEAR: "Đã đến, chữ đúng và đủ",
+    ControlLook.GARBLED: "Đã đến, nhưng sai chữ, sai dấu",
+    ControlLook.CUT: "Đã đến, nhưng thiếu chữ hoặc bị chia nhiều tin",
+    ControlLook.SENDER: "Đã đến, nhưng tên người gửi sai",
+}
+
+
+def show_control_page(runtime: Runtime, token_id: int, token: str) -> Response | None:
+    """Answer `GET` or `POST` of a copy's link: 200, 303, 422 with what is to be corrected; None where it opens nothing.
+
+    `POST` takes `look`, one of `ControlLook`, and `at`, the time of day when it came, empty for just now.
+    """
+    now, error, typed = datetime.now(UTC), "", request.form.get("at", "")[:10]
+    with runtime.db.read() as session:
+        found = find_control_copy(session, token_id)
+    if found is None:
+        return None
+    copy, text = found
+    if request.method == "POST":
+        try:
+            with runtime.db.write() as session:
+                answer_control_copy(
+                    session, token_id, look=request.form.get("look", ""), clock=typed, now=now
+                )
+            return add_security_headers(redirect(f"/{token}", code=303))
+        except BadInput as refusal:
+            error = word_error(refusal)
+    return public_page(
+        "control.html",
+        422 if error else 200,
+        text=text,
+        queued_at=copy.queued_at.astimezone(VIETNAM),
+        came_at=copy.came_at and copy.came_at.astimezone(VIETNAM),
+        look=copy.look,
+        looks=LOOKS,
+        error=error,
+        typed=typed,
     )

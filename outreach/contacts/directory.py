@@ -19,7 +19,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role, within_area
-from outreach.contacts.people_by_unit import lives_in_unit
 from outreach.contacts.wishes import LEFT_ALONE, read_left_alone
 from outreach.core.db import count_rows, is_set
 from outreach.models.accounts import Organisation, Role, User
@@ -473,3 +472,21 @@ def begins(column: InstrumentedAttribute[str], start: str) -> ColumnElement[bool
     """Return the condition that a column's text begins with `start`."""
     # A range, not LIKE: every database can use the index for it.
     return and_(column >= start, column < start + _LAST_CHARACTER)
+
+
+def lives_in_unit(history: UnitHistory, code: str, *, perhaps: bool) -> list[ColumnElement[bool]]:
+    """Return the conditions that a person lives in a unit of any day, or perhaps does as their own unit was split.
+
+    Of who was moved by a reform it is known where they were before.
+    """
+    sure, possible = history.on(history.day_of(code)).units_on(code)
+    moved = select(literal(1)).where(ContactMove.contact_id == Contact.id)
+    if perhaps:
+        is_known = exists(moved.where(ContactMove.from_code.not_in(possible)))
+        return [Contact.area_code.in_(possible), not_(is_known)]
+    if code in history.areas and sure >= history.areas.keys():
+        return []
+    if not possible:
+        return [Contact.area_code.in_(sure)]
+    came_from = exists(moved.where(ContactMove.from_code.in_(sure)))
+    return [or_(Contact.area_code.in_(sure), and_(Contact.area_code.in_(possible), came_from))]

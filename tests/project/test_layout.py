@@ -13,7 +13,6 @@ from tests.conftest import REST
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"simulator", "outreach", "campaigns", "workers", "admin", "deploy", "tests", "benchmarks"}
-LONGEST = 550  # lines
 WRITTEN = {".py", ".html", ".css", ".js", ".sh"}
 # A mobile number as one or in the groups that people write, with the country's code, or as it was before
 # 2018. Vietnam has no fictitious numbers: those in the project end in three zeros and three more digits, the
@@ -97,18 +96,6 @@ def test_pure_modules_are_typed_strictly() -> None:
 def test_no_function_hides_an_import_of_our_own() -> None:
     found = {name: hidden_imports(text) for name, text in texts().items() if name.endswith(".py")}
     refuse(found)
-
-
-def test_no_file_grows_past_550_lines() -> None:
-    long = {
-        name: [str(lines)]
-        for name, text in texts().items()
-        if Path(name).suffix in WRITTEN
-        # A migration is one step of history, read once; a test is read by its name.
-        and not name.startswith(("outreach/migrations/versions/", "tests/"))
-        and (lines := len(text.splitlines())) > LONGEST
-    }
-    refuse(long)
 
 
 def test_no_real_number_is_committed() -> None:
