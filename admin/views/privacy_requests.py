@@ -213,17 +213,11 @@ class PrivacyRequestsView(AdminPage):
     @expose("/of/<int:contact_id>/consent", methods=["POST"])
     def consent(self, contact_id: int) -> ResponseReturnValue:
         url = url_for("contacts.show", contact_id=contact_id, _anchor="consents")
-        age = clocks_on(load_clocks(), this_day()).child_age
         with self.reading() as (session, _user):
             purposes = all_kinds(session)
+        message = _("Đã ghi.")
         return self.submit_form(
-            ConsentForm(),
-            url,
-            record_consent,
-            contact_id,
-            purposes=purposes,
-            child_age=age,
-            message=_("Đã ghi."),
+            ConsentForm(), url, record_consent, contact_id, purposes=purposes, message=message
         )
 
     @expose("/<int:request_id>/respond", methods=["POST"])

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Drive
 from campaigns.models.privacy import ConsentEvent, PersonRequest, RequestKind
 from campaigns.models.replies import Answer
+from campaigns.privacy.clocks import load_clocks
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE
-from campaigns.rules.privacy import Childhood, childhood
+from campaigns.rules.privacy import Childhood, childhood, clocks_on
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
@@ -41,7 +42,6 @@ def record_consent(
     evidence: str,
     guardian: str,
     purposes: Collection[str],
-    child_age: int,
     user: User,
     now: datetime,
 ) -> ConsentEvent:
@@ -62,6 +62,7 @@ def record_consent(
         raise BadInput("consent_day_wrong")
     if not evidence:
         raise BadInput("consent_evidence_missing")
+    child_age = clocks_on(load_clocks(), today).child_age
     is_child = childhood(person.birth_year, today=today, age=child_age) is Childhood.CHILD
     if is_given and is_child and not guardian:
         raise BadInput("consent_guardian_missing", age=child_age)

@@ -58,27 +58,25 @@ def queue_mail(
     drive: int,
     day: str,
     now: datetime,
-    issue_id: int | None = None,
-    organisation_id: int | None = None,
-    link_id: int | None = None,
     until: datetime | None = None,
     again: str = "",
+    **about: int | None,
 ) -> int:
     """Queue a mail to each address; mails queued before stay as they are. Returns how many addresses.
 
-    After `until` the mail is no longer sent. `again` tells a mail that is sent once more from the first one.
+    `about` are the columns of what it is about: `issue_id`, or `organisation_id` and `link_id`. After `until` the mail
+    is no longer sent. `again` tells a mail that is sent once more from the first one.
     """
     enqueue_after_commit(session, enqueue_report_schedule)
-    about = str(issue_id or f"{drive}.{organisation_id or 0}")
+    subject = str(about.get("issue_id") or f"{drive}.{about.get('organisation_id') or 0}")
     rows = [
         {
-            "key": f"{day}:{purpose}:{about}:{again}:{address.lower()}",
+            "key": f"{day}:{purpose}:{subject}:{again}:{address.lower()}",
             "drive_id": drive,
             "day": day,
             "purpose": purpose,
-            "issue_id": issue_id,
-            "organisation_id": organisation_id,
-            "link_id": link_id,
+            **dict.fromkeys(("issue_id", "organisation_id", "link_id")),
+            **about,
             "address": address,
             "next_at": now,
             "expires_at": until or now + _TRIED_FOR,

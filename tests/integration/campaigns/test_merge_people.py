@@ -260,7 +260,6 @@ def test_consents_and_requests_come_along(world: World, two: tuple[int, int]) ->
             evidence="phiếu ký",
             guardian="",
             purposes=(),
-            child_age=16,
             user=world.user(AUTHOR),
             now=world.now,
         )
