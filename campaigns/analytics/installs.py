@@ -7,7 +7,7 @@ Official figures are never added to these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -111,6 +111,17 @@ class InstallPage:
     is_masked: bool
 
 
+def _conditions(session: Session, filters: InstallFilter) -> Iterator[ColumnElement[bool]]:
+    if filters.standing:
+        yield InstallReport.withdrawn_at.is_(None)
+    if filters.source:
+        yield InstallReport.source == filters.source
+    if filters.area:
+        yield Recipient.area_code.in_(sorted(areas_within(session, [filters.area])))
+    if filters.organisation_id:
+        yield ContactList.organisation_id == filters.organisation_id
+
+
 def read_reports(
     session: Session, campaign_id: int, filters: InstallFilter, *, user: User, after: int | None
 ) -> InstallPage:
@@ -119,19 +130,12 @@ def read_reports(
     The conditions are those by which the figures count them.
     """
     campaign = find_visible_campaign(session, campaign_id, user=user)
-    conditions: list[ColumnElement[bool]] = [
+    conditions = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),
         within_area(session, user, Contact.area_code),
+        *_conditions(session, filters),
     ]
-    if filters.standing:
-        conditions.append(InstallReport.withdrawn_at.is_(None))
-    if filters.source:
-        conditions.append(InstallReport.source == filters.source)
-    if filters.area:
-        conditions.append(Recipient.area_code.in_(sorted(areas_within(session, [filters.area]))))
-    if filters.organisation_id:
-        conditions.append(ContactList.organisation_id == filters.organisation_id)
     reports = (
         select(InstallReport)
         .join(Recipient, Recipient.id == InstallReport.recipient_id)

@@ -449,28 +449,32 @@ def read_agencies(session: Session, user: User, goals: Goals, drive: int, *, tod
         ).agencies
     }
     common = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
-    lines = []
-    for agency in overview.agencies:
-        own = goals.goals.get(GoalSubject(drive, GoalScope.STAFF, organisation=agency.id)) or common
-        counts = agency.counts
-        target = people_for(own.share, counts.with_smartphone) if own and counts else None
-        installed = counts.installed if counts else None
-        before = installed_yesterday[agency.id]
-        has_reported = agency.day == today.isoformat()
-        lines.append(
-            AgencyRank(
-                agency=agency,
-                goal=own.share if own else None,
-                missing=max(0, target - installed) if target is not None and installed is not None else None,
-                today=installed - before
-                if has_reported and installed is not None and before is not None
-                else None,
-                has_reported=has_reported,
-            )
+    lines = [
+        _rank(
+            agency,
+            goals.goals.get(GoalSubject(drive, GoalScope.STAFF, organisation=agency.id)) or common,
+            before=installed_yesterday[agency.id],
+            has_reported=agency.day == today.isoformat(),
         )
+        for agency in overview.agencies
+    ]
     # The largest gap first; unknown gaps come before those that have reached the goal.
     lines.sort(
         key=lambda line: (line.missing == 0, line.missing is None, -(line.missing or 0), line.agency.name)
     )
     changes = [line.today for line in lines if line.today is not None]
     return AgencyRanking(lines, overview.total, common, sum(changes) if changes else None)
+
+
+def _rank(agency: AgencyStatus, goal: Goal | None, *, before: int | None, has_reported: bool) -> AgencyRank:
+    """Measure an agency against its goal; `before` is what it had installed at the end of yesterday."""
+    installed = agency.counts.installed if agency.counts else None
+    target = people_for(goal.share, agency.counts.with_smartphone) if goal and agency.counts else None
+    is_known = has_reported and installed is not None and before is not None
+    return AgencyRank(
+        agency=agency,
+        goal=goal.share if goal else None,
+        missing=None if target is None or installed is None else max(0, target - installed),
+        today=(installed or 0) - (before or 0) if is_known else None,
+        has_reported=has_reported,
+    )

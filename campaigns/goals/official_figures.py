@@ -179,18 +179,10 @@ def _check(
     rows, seen = [], set()
     wrong: list[LoaError] = []
     for n, (day, area, count, source) in lines:
-        try:
-            installed = read_whole(count, most=10**12)
-        except ValueError:
-            installed = None
-        problem = (
-            _day_problem(day, today)
-            or (LoaError("official_area_unknown", code=area) if area not in areas else None)
-            or (LoaError("official_number_wrong") if installed is None else None)
-            or (LoaError("official_number_large") if installed and installed > MAX_INSTALLED else None)
-            or (LoaError("official_source_wrong") if not 0 < len(source) <= 200 else None)
-            or (LoaError("official_line_repeated") if (day, area) in seen else None)
-        )
+        installed = _read_count(count)
+        problem = _day_problem(day, today) or _line_problem(area, installed, source, areas=areas)
+        if problem is None and (day, area) in seen:
+            problem = LoaError("official_line_repeated")
         if problem:
             wrong.append(problem if n is None else LoaError("official_line_wrong", line=n, reason=problem))
             continue
@@ -201,6 +193,23 @@ def _check(
             wrong = [*wrong[:MAX_LISTED], LoaError("official_more_lines", lines=more)]
         raise BadInput("official_lines_wrong", lines=wrong)
     return rows
+
+
+def _read_count(count: str) -> int | None:
+    try:
+        return read_whole(count, most=10**12)
+    except ValueError:
+        return None
+
+
+def _line_problem(area: str, installed: int | None, source: str, *, areas: set[str]) -> LoaError | None:
+    if area not in areas:
+        return LoaError("official_area_unknown", code=area)
+    if installed is None:
+        return LoaError("official_number_wrong")
+    if installed > MAX_INSTALLED:
+        return LoaError("official_number_large")
+    return None if 0 < len(source) <= 200 else LoaError("official_source_wrong")
 
 
 def _day_problem(day: str, today: date) -> LoaError | None:

@@ -60,14 +60,8 @@ def urge_contact(
     """
     if not may_urge(session, user):
         raise NotAllowed("not_permitted")
-    way, contact, address = UrgeChannel(channel), " ".join(contact.split())[:200], address.strip()
-    if way is UrgeChannel.MAIL and not (_ADDRESS.fullmatch(address) and len(address) <= 254):
-        raise BadInput("urge_address_wrong")
-    if way is UrgeChannel.SMS:
-        number = read_digits(re.sub(r"[\s.-]", "", address))
-        if number.kind is not NumberKind.MOBILE:
-            raise BadInput("urge_number_wrong")
-        address = number.e164
+    way, contact = UrgeChannel(channel), " ".join(contact.split())[:200]
+    address = _read_address(way, address.strip())
     text = text.strip()
     if not text or len(text) > _LONGEST_TEXT or LINK not in text:
         raise BadInput("urge_text_wrong", most=_LONGEST_TEXT, link=LINK)
@@ -78,7 +72,6 @@ def urge_contact(
     if organisation is not None:
         find_agency(session, organisation, user=user)
     day = now.astimezone(VIETNAM).date().isoformat()
-    address = address.lower()
     if session.scalar(
         select(Urging.id).where(Urging.drive_id == drive, Urging.day == day, Urging.address == address)
     ):
@@ -103,6 +96,18 @@ def urge_contact(
     if way is UrgeChannel.MAIL:
         enqueue_after_commit(session, enqueue_urge_contacts)
     return written
+
+
+def _read_address(way: UrgeChannel, address: str) -> str:
+    """Return a mail address in small letters, or a number. Raises BadInput."""
+    if way is UrgeChannel.SMS:
+        number = read_digits(re.sub(r"[\s.-]", "", address))
+        if number.kind is not NumberKind.MOBILE:
+            raise BadInput("urge_number_wrong")
+        return number.e164
+    if not _ADDRESS.fullmatch(address) or len(address) > 254:
+        raise BadInput("urge_address_wrong")
+    return address.lower()
 
 
 def send_urgings(runtime: Runtime, *, now: datetime) -> int:

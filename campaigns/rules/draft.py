@@ -209,13 +209,7 @@ def _step(data: Any, fields: Mapping[str, str]) -> StepDraft:
     texts = _texts(data.get("texts") or {})
     for template in (text, second, *texts.values()):
         check_text(template, fields)
-    hold_out = data.get("hold_out", 0)
-    if (
-        isinstance(hold_out, bool)
-        or not isinstance(hold_out, int | float)
-        or not 0 <= hold_out <= MOST_HELD_OUT
-    ):
-        raise BadCampaign("hold_out_wrong")
+    hold_out = _hold_out(data.get("hold_out", 0))
     days, time_of_day = data.get("after_days", 0), data.get("at")
     if not _is_whole(days) or not 0 <= days <= 365:
         raise BadCampaign("after_days_wrong")
@@ -227,8 +221,15 @@ def _step(data: Any, fields: Mapping[str, str]) -> StepDraft:
         at=None if time_of_day is None else str(time_of_day),
         text_b=second or None,
         texts=texts,
-        hold_out=float(hold_out),
+        hold_out=hold_out,
     )
+
+
+def _hold_out(share: Any) -> float:
+    is_number = isinstance(share, int | float) and not isinstance(share, bool)
+    if not is_number or not 0 <= share <= MOST_HELD_OUT:
+        raise BadCampaign("hold_out_wrong")
+    return float(share)
 
 
 def _texts(data: Any) -> dict[str, str]:

@@ -182,14 +182,8 @@ def forecast_goal(
     low, likely, high = (round(found.quantile(chance)) for chance in (0.1, 0.5, 0.9))
     last, before = past[-1][1], past[-_PACE_DAYS - 1 :][0][1] if len(past) > _PACE_DAYS else 0
     counted = min(len(past), _PACE_DAYS)
-    reached_on = None
-    if likely >= target:
-        early, late = 1, (until - past[-1][0]).days
-        while early < late:
-            middle = (early + late) // 2
-            then = forecast_count(past, waves, people=people, until=past[-1][0] + timedelta(days=middle))
-            early, late = (early, middle) if then and then.quantile(0.5) >= target else (middle + 1, late)
-        reached_on = past[-1][0] + timedelta(days=early)
+    reached_on = _reached_on(past, waves, target, people=people, until=until) if likely >= target else None
+    has_begun = unanswered and any(wave.day < today for wave in waves)
     return Forecast(
         until=until,
         low=low,
@@ -197,9 +191,20 @@ def forecast_goal(
         high=high,
         chance=1 - found.chance_below(target - 0.5),
         reached_on=reached_on,
-        reminder=found.count_of_wave(unanswered)
-        if unanswered and any(w.day < today for w in waves)
-        else None,
+        reminder=found.count_of_wave(unanswered) if has_begun else None,
         per_day=(last - before) / counted,
         days=counted,
     )
+
+
+def _reached_on(
+    past: Sequence[tuple[date, int]], waves: Sequence[Wave], target: int, *, people: int, until: date
+) -> date:
+    """Return the first day on which as many as `target` are likely; by `until` they are."""
+    last = past[-1][0]
+    early, late = 1, (until - last).days
+    while early < late:
+        middle = (early + late) // 2
+        then = forecast_count(past, waves, people=people, until=last + timedelta(days=middle))
+        early, late = (early, middle) if then and then.quantile(0.5) >= target else (middle + 1, late)
+    return last + timedelta(days=early)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -114,13 +114,7 @@ def measure(
     `most_people` the greatest figure where `entered` has the least.
     """
     perhaps, most_people = perhaps or {}, most_people or {}
-    with_figure = [code for code in counted if code in entered]
-    with_people = [
-        code
-        for code, counts in counted.items()
-        if code is not None and (code in perhaps or not counts.is_empty)
-    ]
-    is_entered = bool(with_people) and all(code in entered for code in with_people)
+    is_entered = _is_entered(counted, entered, perhaps)
     basis = ShareBasis.ENTERED if is_entered else ShareBasis.RECIPIENTS
     lines = [
         measure_line(
@@ -137,7 +131,16 @@ def measure(
     ]
     lines.sort(key=_furthest_first)
     ranked = [_with_rank(line, place) for place, line in enumerate(lines, start=1)]
-    return RankTable(ranked, basis, len(with_figure))
+    return RankTable(ranked, basis, sum(code in entered for code in counted))
+
+
+def _is_entered(
+    counted: Mapping[str | None, PlaceCounts], entered: Collection[str], perhaps: Collection[str | None]
+) -> bool:
+    """Return whether there are places with people and each of them has an entered figure."""
+    named = {code: counts for code, counts in counted.items() if code is not None}
+    with_people = [code for code, counts in named.items() if code in perhaps or not counts.is_empty]
+    return bool(with_people) and all(code in entered for code in with_people)
 
 
 def measure_line(

@@ -99,11 +99,8 @@ def find_break(
             return ChainBreak(link.id, ChainFault.VALUES)
         before_id, before_hash = link.id, link.hash
     if before_hash != last_hash:
-        return (
-            ChainBreak(before_id + 1, ChainFault.REMOVED)
-            if before_id < last_id
-            else ChainBreak(before_id, ChainFault.INSERTED)
-        )
+        is_cut = before_id < last_id
+        return ChainBreak(before_id + is_cut, ChainFault.REMOVED if is_cut else ChainFault.INSERTED)
     return ChainBreak(before_id, ChainFault.UNKEYED) if keys and before_id and not is_keyed else None
 
 

@@ -79,20 +79,26 @@ def results(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[
 _MOST_NAMED = 15  # more are in the table
 
 
+def _without_official(snapshot: Snapshot) -> list[str]:
+    """Return how many places have no official figure, named where they are few."""
+    level, without, count = _lower(snapshot.level_name), snapshot.without_official, len(snapshot.districts)
+    if not without:
+        return []
+    if len(without) == count:
+        return [f"Chưa có số liệu chính thức của các {level}."]
+    names = f": {', '.join(map(_lower, without))}" if len(without) <= _MOST_NAMED else " (xem Bảng 1)"
+    return [f"{len(without)}/{count} {level} chưa có số liệu chính thức{names}."]
+
+
 def shortcomings(snapshot: Snapshot, template: ReportTemplate, notes: Notes) -> list[Block]:
     """Return part II: what hindered, missing reports and figures, and gaps to the goals."""
-    lines, level = [], _lower(snapshot.level_name)
+    lines = []
     if snapshot.missing:
         lines.append(
             f"{len(snapshot.missing)}/{len(snapshot.agencies)} cơ quan, đơn vị chưa gửi số liệu trong ngày: "
             f"{'; '.join(snapshot.missing)}."
         )
-    without = snapshot.without_official if snapshot.has_sources else ()
-    if without and len(without) == len(snapshot.districts):
-        lines.append(f"Chưa có số liệu chính thức của các {level}.")
-    elif without:
-        names = f": {', '.join(map(_lower, without))}" if len(without) <= _MOST_NAMED else " (xem Bảng 1)"
-        lines.append(f"{len(without)}/{len(snapshot.districts)} {level} chưa có số liệu chính thức{names}.")
+    lines += _without_official(snapshot) if snapshot.has_sources else []
     if snapshot.has_sources and snapshot.whole.owners is None:
         lines.append(f"Chưa có số liệu về số {template.owners} trên địa bàn, nên chưa tính được tỷ lệ chung.")
     lines = [*(f"{line}." for line in notes.hindered), *lines, *_gaps(snapshot, template)]
@@ -331,6 +337,16 @@ def _describe_activity(line: Outreach) -> str:
     return f"{text} ({', '.join(more)})" if more else text
 
 
+def _agency_gap(snapshot: Snapshot) -> list[str]:
+    """Return how many of the agencies with all figures have not reached the goal, nothing where none."""
+    asked = snapshot.staff.share if snapshot.staff else 0.0
+    known = [each for each in snapshot.agencies if None not in (each.with_smartphone, each.installed)]
+    behind = sum((each.share or 0.0) < asked for each in known if each.with_smartphone)
+    goal = percent(asked, is_exact=True)
+    told = f"{behind}/{len(known)} cơ quan, đơn vị có đủ số liệu chưa đạt mục tiêu {goal}."
+    return [told] if behind else []
+
+
 def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
     """Return the gap to each goal."""
     lines, missing = [], snapshot.head.missing
@@ -339,18 +355,7 @@ def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
         lines.append(
             f"Theo số người {snapshot.told}, còn thiếu {said(missing)} người so với mục tiêu {percent(aim, is_exact=True)}."
         )
-    known = [
-        agency
-        for agency in snapshot.agencies
-        if agency.with_smartphone is not None and agency.installed is not None
-    ]
-    asked = snapshot.staff.share if snapshot.staff else 0.0
-    behind = [agency for agency in known if (agency.share or 0.0) < asked and agency.with_smartphone]
-    if behind:
-        lines.append(
-            f"{len(behind)}/{len(known)} cơ quan, đơn vị có đủ số liệu chưa đạt mục tiêu "
-            f"{percent(asked, is_exact=True)}."
-        )
+    lines += _agency_gap(snapshot)
     whole, goal = snapshot.whole, snapshot.residents
     if whole.official and whole.owners and goal:
         gap = -int(-goal.share * whole.owners.count // 1) - whole.official.installed
