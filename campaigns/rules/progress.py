@@ -326,37 +326,37 @@ def find_concerns(
     about.
     """
     about_reports = (ConcernKind.REPORT_MISSED, ConcernKind.REPORT_WAITING)
+    about_campaigns = (ConcernKind.AGENCIES_MISSING, ConcernKind.PAUSED, ConcernKind.SUBMITTED)
+    of_goal = {
+        ConcernKind.NO_GOAL: wants_goal and not has_goal,
+        ConcernKind.NO_DENOMINATOR: has_goal and not has_denominator,
+        ConcernKind.TOO_MANY: (share or 0) > 1,
+    }
     concerns = _name_all({kind: named.get(kind, ()) for kind in about_reports})
-    concerns += [
-        Concern(kind)
-        for kind, is_so in (
-            (ConcernKind.NO_GOAL, wants_goal and not has_goal),
-            (ConcernKind.NO_DENOMINATOR, has_goal and not has_denominator),
-            (ConcernKind.TOO_MANY, (share or 0) > 1),
-        )
-        if is_so
-    ]
+    concerns += [Concern(kind) for kind, is_so in of_goal.items() if is_so]
     concerns += [Concern(_OF_OUTLOOK[outlook])] if outlook in _OF_OUTLOOK else []
     behind = furthest_behind(districts, most=_MOST_NAMES)
     if behind and outlook is not Outlook.REACHED:
         gap = sum(line.missing or 0 for line in behind)
         concerns.append(Concern(ConcernKind.BEHIND, gap, tuple(line.name for line in behind)))
+    concerns += _name_all({kind: named.get(kind, ()) for kind in about_campaigns})
+    return concerns + _name_all(_of_places(districts, official, wants_goal=wants_goal))
+
+
+def _of_places(
+    districts: Sequence[RankRow], official: Mapping[str, int], *, wants_goal: bool
+) -> dict[ConcernKind, Sequence[str]]:
+    """Return the places where nothing was begun, and those whose figures are none or above the official ones."""
     places = [line for line in districts if line.code is not None]
     untouched = [line.name for line in places if line.is_untouched]
-    about_campaigns = (ConcernKind.AGENCIES_MISSING, ConcernKind.PAUSED, ConcernKind.SUBMITTED)
-    return concerns + _name_all(
-        {
-            **{kind: named.get(kind, ()) for kind in about_campaigns},
-            # Without a share to be reached, as of a meeting, nobody has to be written to everywhere.
-            ConcernKind.NOT_STARTED: untouched if wants_goal and len(untouched) < len(places) else (),
-            ConcernKind.OFFICIAL_MISSING: [
-                line.name for line in places if official and line.code not in official
-            ],
-            ConcernKind.MORE_THAN_OFFICIAL: [
-                line.name for line in places if line.counts.installed > official.get(line.code or "", 1 << 62)
-            ],
-        }
-    )
+    without = [line.name for line in places if official and line.code not in official]
+    above = [line.name for line in places if line.counts.installed > official.get(line.code or "", 1 << 62)]
+    return {
+        # Without a share to be reached, as of a meeting, nobody has to be written to everywhere.
+        ConcernKind.NOT_STARTED: untouched if wants_goal and len(untouched) < len(places) else (),
+        ConcernKind.OFFICIAL_MISSING: without,
+        ConcernKind.MORE_THAN_OFFICIAL: above,
+    }
 
 
 def _name_all(names_of: Mapping[ConcernKind, Sequence[str]]) -> list[Concern]:
