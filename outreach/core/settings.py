@@ -357,23 +357,27 @@ class Settings:
         return settings
 
     def _find_problems(self, environ: Mapping[str, str]) -> list[LoaError]:
-        def missing(code: str, *names: str) -> list[LoaError]:
-            return [LoaError(code, name=name) for name in names if not environ.get(name, "").strip()]
+        def missing(*names: str) -> list[str]:
+            return [name for name in names if not environ.get(name, "").strip()]
 
         # Also outside production: if real people receive messages, no secret may be weak.
         needs_secrets = self.app_env == "production" or self.is_live
         problems = self._weak_secrets() if needs_secrets else []
         if self.sms_gateway == "twilio" and needs_secrets:
-            problems += missing("twilio_setting_missing", "TWILIO_ACCOUNT_SID")
+            problems += [
+                LoaError("twilio_setting_missing", name=name) for name in missing("TWILIO_ACCOUNT_SID")
+            ]
         if self.speaks_twilio and needs_secrets and self.twilio_auth_token == KNOWN_TOKEN:
             problems.append(LoaError("twilio_setting_missing", name="TWILIO_AUTH_TOKEN"))
         if self.oidc_issuer:
-            problems += missing("oidc_setting_missing", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+            names = missing("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+            problems += [LoaError("oidc_setting_missing", name=name) for name in names]
         if self.sms_gateway == "phone":
-            names = ("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
-            problems += missing("phone_setting_missing", *names)
+            names = missing("PHONE_API_BASE_URL", "PHONE_LOGIN", "PHONE_PASSWORD", "PHONE_WEBHOOK_KEY")
+            problems += [LoaError("phone_setting_missing", name=name) for name in names]
         if self.sms_gateway == "aggregator":
-            problems += missing("aggregator_setting_missing", "AGGREGATOR_PROFILE", "AGGREGATOR_KEY")
+            names = missing("AGGREGATOR_PROFILE", "AGGREGATOR_KEY")
+            problems += [LoaError("aggregator_setting_missing", name=name) for name in names]
         return problems + self._contradictions()
 
     def _weak_secrets(self) -> list[LoaError]:
