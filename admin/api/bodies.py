@@ -100,15 +100,16 @@ def _check_size(value: Any, schema: Mapping[str, Any], pointer: str, name: str) 
     for smallest, largest in _BOUNDS:
         least, most = schema.get(smallest), schema.get(largest)
         if size is not None and not (least or 0) <= size <= (size if most is None else most):
-            bounds = {"least": least or 0, "most": most or "…"}
-            raise Malformed("body_part_size_wrong", pointer=pointer, name=name, **bounds)
+            raise Malformed(
+                "body_part_size_wrong", pointer=pointer, name=name, least=least or 0, most=most or "…"
+            )
 
 
 def _check_members(value: dict[str, Any], schema: Mapping[str, Any], pointer: str) -> None:
     parts = schema.get("properties", {})
     if schema.get("additionalProperties") is False and (unknown := sorted(value.keys() - parts.keys())):
-        wrong = {"name": unknown[0][:40], "parts": list(parts)}
-        raise Malformed("body_part_unknown", pointer=_part_of(pointer, unknown[0]), **wrong)
+        part, known = unknown[0], list(parts)
+        raise Malformed("body_part_unknown", pointer=_part_of(pointer, part), name=part[:40], parts=known)
     if missing := [each for each in schema.get("required", ()) if each not in value]:
         raise Malformed("body_part_missing", pointer=_part_of(pointer, missing[0]), name=missing[0])
     for part, each in value.items():
