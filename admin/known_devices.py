@@ -12,7 +12,7 @@ import secrets
 from flask import Request
 from werkzeug.wrappers import Response
 
-from outreach.core.signed_tokens import VALID_FOR, TokenExpired, TokenPurpose, make_token, read_token
+from outreach.core.signed_tokens import VALID_FOR, TokenExpired, TokenPurpose, read_token, sign_token
 
 
 def device_of(request: Request, email: str, *, secret_key: str) -> str:
@@ -31,7 +31,7 @@ def remember_device(response: Response, email: str, *, secret_key: str, is_https
     digest = email_digest(email)
     response.set_cookie(
         _cookie(digest),
-        make_token(TokenPurpose.DEVICE, [digest, secrets.token_hex(16)], secret_key),
+        sign_token(TokenPurpose.DEVICE, [digest, secrets.token_hex(16)], secret_key),
         max_age=VALID_FOR[TokenPurpose.DEVICE],
         httponly=True,
         secure=is_https,

@@ -13,7 +13,7 @@ from campaigns.planning.drives import drive_for_figures
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, find_by_token, make_token
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose
@@ -66,7 +66,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Ag
 
 def address_of(link: AgencyLink, settings: Settings) -> str:
     """Return the link's full address."""
-    token = make_token(TokenPurpose.AGENCY, link.id, settings.keys_of(Purpose.LINKS))
+    token = sign_token(TokenPurpose.AGENCY, link.id, settings.keys_of(Purpose.LINKS))
     return f"{settings.public_base_url}/agency/{token}"
 
 

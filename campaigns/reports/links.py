@@ -11,7 +11,7 @@ from campaigns.models.reports import ReportLink
 from campaigns.reports.settings import require_province
 from outreach.accounts import audit
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, find_by_token, make_token
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
 from outreach.models.accounts import User
 from outreach.rules.errors import NotFound, WrongState, or_raise
 from outreach.rules.keys import Purpose
@@ -52,7 +52,7 @@ def end_link(session: Session, link_id: int, *, user: User, now: datetime) -> Re
 
 def address_of(link: ReportLink, settings: Settings) -> str:
     """Return the link's full address."""
-    token = make_token(TokenPurpose.REPORT, link.id, settings.keys_of(Purpose.LINKS))
+    token = sign_token(TokenPurpose.REPORT, link.id, settings.keys_of(Purpose.LINKS))
     return f"{settings.public_base_url}/report/{token}"
 
 

@@ -20,7 +20,7 @@ from outreach.accounts import audit
 from outreach.core.job_queue import once_every
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenPurpose, find_by_token, make_token
+from outreach.core.signed_tokens import TokenPurpose, find_by_token, sign_token
 from outreach.enqueue_jobs import enqueue_urge_contacts
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
@@ -168,7 +168,7 @@ def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def text_with_link(urging: Urging, settings: Settings) -> str:
     """Return the message as its contact reads it."""
-    token = make_token(TokenPurpose.URGING, urging.id, settings.keys_of(Purpose.LINKS))
+    token = sign_token(TokenPurpose.URGING, urging.id, settings.keys_of(Purpose.LINKS))
     return urging.text.replace(LINK, f"{settings.public_base_url}/urge/{token}")
 
 

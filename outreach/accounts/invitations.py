@@ -18,7 +18,7 @@ from outreach.accounts.users import hash_password
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenExpired, TokenPurpose, make_token, read_token
+from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, sign_token
 from outreach.models.accounts import Role, User
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
@@ -108,7 +108,7 @@ def _mail(db: Database, settings: Settings, user_id: int, purpose: TokenPurpose)
 
 
 def _link(user: User, settings: Settings, purpose: TokenPurpose) -> str:
-    token = make_token(purpose, [user.id, _fingerprint(user)], settings.keys_of(Purpose.LINKS))
+    token = sign_token(purpose, [user.id, _fingerprint(user)], settings.keys_of(Purpose.LINKS))
     return f"{settings.public_base_url}/login/invitation/{token}"
 
 

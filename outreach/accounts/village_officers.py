@@ -22,7 +22,7 @@ from outreach.accounts.users import create_user, no_password
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
-from outreach.core.signed_tokens import TokenExpired, TokenPurpose, make_token, read_token
+from outreach.core.signed_tokens import TokenExpired, TokenPurpose, read_token, sign_token
 from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key, six_digits, split_keys
@@ -132,7 +132,7 @@ def has_mail(officer: User) -> bool:
 def link_of(officer: User, settings: Settings) -> str:
     """Return the link of an officer's invitation. What follows # is sent to no server and stands in no log."""
     keys = settings.keys_of(Purpose.LINKS)
-    token = make_token(TokenPurpose.OFFICER, [officer.id, _stamp(officer)], keys)
+    token = sign_token(TokenPurpose.OFFICER, [officer.id, _stamp(officer)], keys)
     return f"{settings.public_base_url}/visits/#{token}"
 
 
@@ -180,7 +180,7 @@ def join_phone(
     begun.kept_until = now + KEPT_FOR
     audit.record(session, "officer.join", officer, officer, now)
     carried = [officer.id, _stamp(officer), begun.key]
-    return officer, make_token(TokenPurpose.PHONE, carried, session_key)
+    return officer, sign_token(TokenPurpose.PHONE, carried, session_key)
 
 
 def find_phone(

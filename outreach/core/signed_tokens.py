@@ -39,7 +39,7 @@ class TokenExpired(Exception):
     """A token that is genuine and whose time is over."""
 
 
-def make_token(purpose: TokenPurpose, value: Any, keys: str) -> str:
+def sign_token(purpose: TokenPurpose, value: Any, keys: str) -> str:
     """Return a token that carries a value. `keys` as `outreach.rules.keys` has them."""
     return str(_serializer(purpose, keys).dumps(value))
 
