@@ -20,7 +20,7 @@ from campaigns.delivery.control_phones import queue_control_copies
 from campaigns.delivery.gateway_health import rest_failing
 from campaigns.delivery.outbox import fold_attempt_totals
 from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
-from campaigns.delivery.reconcile import expire_leases, has_unknown_due
+from campaigns.delivery.reconcile import adopt_known, expire_leases, has_unknown_due
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
 from campaigns.delivery.streams import open_streams, steps_due_at
@@ -95,6 +95,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
     def expire() -> None:
         with db.write() as session:
             result.leases_expired = expire_leases(session, now=now, secret_key=key)
+            adopt_known(session, settings=runtime.settings, now=now, secret_key=key)
 
     def apply() -> None:
         result.statuses = apply_all_statuses(runtime, now=now)
@@ -202,8 +203,8 @@ def apply_all_statuses(runtime: Runtime, *, now: datetime) -> int:
     total, key = 0, runtime.settings.keys_of(Purpose.SUPPRESSIONS)
     while True:
         with runtime.db.write() as session:
-            tag_key = runtime.settings.secret_key
-            matched = match_receipts(session, now=now, tag_key=tag_key, secret_key=key)
+            own_key = runtime.settings.secret_key
+            matched = match_receipts(session, now=now, reference_key=own_key, secret_key=key)
         total += matched
         if matched < MATCH_LIMIT:
             break

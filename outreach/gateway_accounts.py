@@ -13,6 +13,8 @@ from outreach.core.seal import open_sealed
 from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.keys import Purpose
+from outreach.rules.roads import ROADS, MessageIdentity, aggregator_road
+from outreach.sms.aggregator import load_profile
 
 
 def read_accounts(session: Session) -> Sequence[GatewayAccount]:
@@ -62,6 +64,25 @@ def account_settings(account: GatewayAccount, settings: Settings) -> Settings:
         aggregator_key=account.login,
         aggregator_secret=secret,
     )
+
+
+def road_of(settings: Settings) -> MessageIdentity:
+    """Return what identifies a message at the gateway of these settings."""
+    if settings.sms_gateway == "aggregator":
+        return aggregator_road(load_profile(settings.aggregator_profile).request_id)
+    return ROADS[settings.sms_gateway]
+
+
+def read_roads(session: Session, settings: Settings) -> dict[int, MessageIdentity]:
+    """Return the roads of the accounts that are not closed, by id. `settings` are the environment's."""
+    return {
+        account.id: road_of(settings)
+        if account.kind is GatewayKind.ENVIRONMENT
+        else aggregator_road(load_profile(str(account.options["profile"])).request_id)
+        if account.kind is GatewayKind.AGGREGATOR
+        else ROADS["smpp"]
+        for account in read_accounts(session)
+    }
 
 
 def shared_name(account_id: int, settings: Settings) -> str:

@@ -18,7 +18,6 @@ from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.aggregator import id_prefix
 from outreach.rules.gateway import Gateway, Inbox, InboxItem, Webhooks
 from outreach.rules.keys import Purpose
-from outreach.rules.smpp import tag_key
 from outreach.sms.aggregator import AggregatorGateway
 from outreach.sms.android import AndroidGateway
 from outreach.sms.smpp import SmppGateway
@@ -52,7 +51,7 @@ class Runtime:
         """
         own = settings or self.settings
         if own.sms_gateway == "smpp":
-            return SmppGateway(own, inbox or _no_inbox, tag_key=tag_key(own.secret_key, account_id))
+            return SmppGateway(own, inbox or _no_inbox, account_id=account_id)
         if own.sms_gateway == "aggregator":
             return AggregatorGateway(own, id_prefix=id_prefix(account_id))
         if own.sms_gateway == "phone":

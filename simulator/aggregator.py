@@ -23,6 +23,7 @@ from simulator.settings import RequestFault, fault_after_accept, fault_before_ac
 PREFIX = "/aggregator"
 ACCEPTED, WRONG_KEY, NO_SENDER, NOT_FOUND, REPEATED = "100", "101", "104", "105", "124"
 BAD_NUMBER = "300"
+VIETNAM_S = 7 * 3600  # ahead of UTC
 
 
 class AggregatorApi:
@@ -37,8 +38,14 @@ class AggregatorApi:
         app.router.add_get(f"{PREFIX}/GetSendStatus", self.status)
 
     async def send(self, request: web.Request) -> web.Response:
-        """Accept a message, unless a check or a fault prevents it. A request's id is accepted once."""
+        """Accept a message, unless a check or a fault prevents it. A request's id is accepted once in a day of Vietnam."""
         self._parts.counters.requests += 1
+        with self._parts.working() as is_too_many:
+            if is_too_many:
+                return self._fail(request, RequestFault.THROTTLED)
+            return await self._take(request)
+
+    async def _take(self, request: web.Request) -> web.Response:
         form = json.loads(await request.read())
         faults, digits = self._parts.panel.faults, str(form.get("Phone", ""))
         number = "+84" + digits.removeprefix("84").removeprefix("0")
@@ -48,7 +55,8 @@ class AggregatorApi:
             return self._fail(request, fault)
         if not self._may(form):
             return _answer(WRONG_KEY)
-        request_id = form.get("RequestId")
+        day = int(time.time() + faults.clock_s + VIETNAM_S) // 86_400
+        request_id = form.get("RequestId") and f"{day}/{form['RequestId']}"
         if request_id and request_id in self._parts.store.request_ids:
             return _answer(REPEATED)
         if not form.get("Brandname"):

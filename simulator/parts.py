@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +35,17 @@ class Parts:
     store: Store = field(init=False)
     journal: Journal = field(init=False)
     poster: Poster = field(init=False)
+
+    @contextmanager
+    def working(self) -> Iterator[bool]:
+        """Count a request while it is worked on. Yields whether it is one too many at once."""
+        counters, most = self.counters, self.panel.faults.most_at_once
+        counters.in_flight += 1
+        counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
+        try:
+            yield bool(most) and counters.in_flight > most
+        finally:
+            counters.in_flight -= 1
 
     def __post_init__(self) -> None:
         options = self.options

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from simulator import pages
 from simulator.aggregator import PREFIX, AggregatorApi
-from simulator.callbacks import is_this_machine
+from simulator.callbacks import PostPurpose, is_this_machine
 from simulator.messages import to_ledger
 from simulator.request_checks import MOBILE, SENDER
 from simulator.settings import Faults, InvalidSetting, ResidentHabits, apply_changes, as_json, change_habits
@@ -69,6 +69,7 @@ def add_routes(app: web.Application, simulation: Simulation) -> None:
     app.router.add_get("/_stats", endpoints.show_stats)
     app.router.add_post("/_reset", endpoints.reset)
     app.router.add_post("/_smpp/cut", endpoints.cut_smpp)
+    app.router.add_post("/_smpp/deliver", endpoints.deliver_pdus)
 
 
 class _Endpoints:
@@ -153,7 +154,16 @@ class _Endpoints:
         return web.json_response(self._simulation.count())
 
     async def cut_smpp(self, request: web.Request) -> web.Response:
-        return web.json_response({"cut": self._simulation.smpp.cut()})
+        restarts = bool((await _read_json(request)).get("restart"))
+        return web.json_response({"cut": self._simulation.smpp.cut(restarts=restarts)})
+
+    async def deliver_pdus(self, request: web.Request) -> web.Response:
+        """Deliver PDUs in hexadecimal as they stand, in their order, to whoever is bound."""
+        pdus = [bytes.fromhex(text) for text in (await _read_json(request)).get("pdus", ())]
+        for pdu in pdus:
+            self._simulation.counters.posts[PostPurpose.INBOUND].pending += 1
+            self._simulation.smpp.queue_pdu(pdu)
+        return web.json_response({"queued": len(pdus)})
 
     async def reset(self, request: web.Request) -> web.Response:
         self._simulation.reset()

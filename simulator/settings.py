@@ -58,6 +58,12 @@ class Faults:
         0, SettingKind.MILLISECONDS, "Dao động độ trễ", "cộng thêm ngẫu nhiên tới mức này", high=120_000
     )
     rate_429: float = share("Quá tải (429)", "từ chối trước khi nhận tin")
+    most_at_once: int = setting(
+        0,
+        SettingKind.WHOLE,
+        "Nhận cùng lúc nhiều nhất",
+        "yêu cầu vượt quá bị từ chối như quá tải; 0 là không hạn chế",
+    )
     retry_after_s: float | None = setting(
         None, SettingKind.OPTIONAL, "Retry-After", "kèm theo 429; để trống là không gửi"
     )
@@ -87,6 +93,10 @@ class Faults:
     callbacks_shuffle: bool = flag("Xáo trộn báo trạng thái", "mỗi lần báo chậm ngẫu nhiên tới 3 giây")
     callbacks_off: bool = flag("Không báo trạng thái", "tin vẫn đi nhưng hệ thống không được báo")
     rate_callbacks_lost: float = share("Mất báo trạng thái", "trong số các lần báo; không báo lại")
+    rate_strangers: float = share(
+        "Báo cáo của bên khác", "SMPP: kèm mỗi báo cáo, báo về tin của hệ thống khác tới cùng số"
+    )
+    gives_reference: bool = flag("Trả lại số tham chiếu", "SMPP: báo cáo kèm user_message_reference của tin")
     rate_undelivered: float = share("Không tới máy", "máy tắt, ngoài vùng phủ sóng, số không còn dùng")
     rate_failed: float = share("Gửi hỏng", "quá tải, nhà mạng chặn hoặc gặp lỗi")
     list_delay_s: float = setting(

@@ -1,7 +1,8 @@
 """SMPP 3.4 server of the simulator: an operator's centre with the faults of one.
 
 It answers `submit_sm` with an id in hexadecimal and writes decimal, with zeros in front, into the receipt, as some
-operators do. A receipt or a resident's message that was not answered is delivered again over the next connection.
+operators do. It counts its ids anew after a restart: a number is then given those that it had. A receipt or a resident's
+message that was not answered is delivered again over the next connection.
 Source of commands and fields: SMPP Protocol Specification v3.4.
 """
 
@@ -13,9 +14,9 @@ import os
 import random
 import struct
 import time
-from collections import deque
+from collections import Counter, deque
 
-from smpp34 import DeliverSm, SmppError, SubmitSm, decode
+from smpp34 import DeliverSm, SmppError, SubmitSm, Tlv, decode
 
 from simulator.callbacks import PostPurpose
 from simulator.messages import Direction, Sms, Status
@@ -26,7 +27,7 @@ from simulator.settings import RequestFault, fault_after_accept, fault_before_ac
 
 _HEADER = struct.Struct(">IIII")
 _BINDS = {0x01: "receiver", 0x02: "transmitter", 0x09: "transceiver"}
-_SUBMIT, _DELIVER, _UNBIND, _ENQUIRE, _ANSWER = 0x04, 0x05, 0x06, 0x15, 0x80000000
+_SUBMIT, _DELIVER, _DATA, _UNBIND, _ENQUIRE, _ANSWER = 0x04, 0x05, 0x103, 0x06, 0x15, 0x80000000
 _PASSWORD, _ALREADY_BOUND, _NOT_BOUND, _ADDRESS, _SYSTEM_ERROR, _THROTTLED = (
     0x0E,
     0x05,
@@ -35,7 +36,7 @@ _PASSWORD, _ALREADY_BOUND, _NOT_BOUND, _ADDRESS, _SYSTEM_ERROR, _THROTTLED = (
     0x08,
     0x58,
 )
-_PAYLOAD, _HAS_HEADER, _WINDOW = 0x0424, 0x40, 50
+_PAYLOAD, _REFERENCE, _HAS_HEADER, _WINDOW = 0x0424, 0x0204, 0x40, 50
 _STATES = {Status.DELIVERED: "DELIVRD", Status.UNDELIVERED: "UNDELIV", Status.FAILED: "REJECTD"}
 # Marks a message in the store that came by SMPP, where Twilio's messages have the address of their callback.
 BY_SMPP = "smpp"
@@ -51,6 +52,8 @@ class SmppServer:
         self.connections: set[_Connection] = set()
         self._parts: dict[tuple[str, int], dict[int, tuple[str, bytes]]] = {}
         self._ids: dict[str, list[str]] = {}  # ids of a message's parts, by its sid
+        self._references: dict[str, bytes] = {}  # by sid
+        self._given: Counter[str] = Counter()  # ids by number, since the start
         self._outgoing: deque[bytes] = deque()
         self._server: asyncio.Server | None = None
 
@@ -66,8 +69,10 @@ class SmppServer:
         if self._server:
             self._server.close()
 
-    def cut(self) -> int:
-        """Cut all connections. Returns how many there were."""
+    def cut(self, *, restarts: bool = False) -> int:
+        """Cut all connections, and count ids anew where it `restarts`. Returns how many there were."""
+        if restarts:
+            self._given.clear()
         connections = list(self.connections)
         for connection in connections:
             connection.cut()
@@ -75,7 +80,9 @@ class SmppServer:
 
     def accept(self, submit: SubmitSm) -> str:
         """Take one `submit_sm`. Returns its id; a message in parts is carried once all of them have come."""
-        message_id = f"{int.from_bytes(os.urandom(4), 'big'):X}"
+        digits = submit.destination_addr
+        message_id = f"{int(digits[-7:]) * 64 + self._given[digits]:X}"
+        self._given[digits] += 1
         octets = next((bytes(o.value) for o in submit.tlvs if o.tag == _PAYLOAD), submit.short_message)
         to = "+" + submit.destination_addr
         if not submit.esm_class & _HAS_HEADER:
@@ -95,6 +102,7 @@ class SmppServer:
         now = time.time()
         sid = f"SMPP{ids[0]}-{os.urandom(4).hex()}"
         self._ids[sid] = ids
+        self._references[sid] = next((bytes(o.value) for o in submit.tlvs if o.tag == _REFERENCE), b"")
         self.parts.counters.accepted += 1
         self.network.carry(
             Sms(sid, "smpp", Direction.OUTBOUND, to, submit.source_addr, body, Status.QUEUED, segments, now, now,
@@ -107,14 +115,25 @@ class SmppServer:
         if state is None:
             return
         faults, stamp = self.parts.panel.faults, time.strftime("%y%m%d%H%M", time.gmtime())
-        for part_id in self._ids.get(sms.sid, []):
+        reports = [
+            (f"{int(part_id, 16):010}", sms.body, self._references.get(sms.sid))
+            for part_id in self._ids.get(sms.sid, [])
+        ]
+        if random.random() < faults.rate_strangers:  # noqa: S311
+            reports.append((str(random.randrange(10**9)), "", b"\0\1"))  # noqa: S311
+        for message_id, body, reference in reports:
             text = (
-                f"id:{int(part_id, 16):010} sub:001 dlvrd:{'001' if state == 'DELIVRD' else '000'} "
-                f"submit date:{stamp} done date:{stamp} stat:{state} err:{sms.error_code or 0:03} text:{sms.body[:20]}"
+                f"id:{message_id} sub:001 dlvrd:{'001' if state == 'DELIVRD' else '000'} "
+                f"submit date:{stamp} done date:{stamp} stat:{state} err:{sms.error_code or 0:03} text:{body[:20]}"
             )
             content = text.encode("ascii", "replace")
             pdu = DeliverSm(
-                sms.to.lstrip("+"), sms.from_ or "", content, esm_class=4, source_addr_ton=1
+                sms.to.lstrip("+"),
+                sms.from_ or "",
+                content,
+                esm_class=4,
+                source_addr_ton=1,
+                tlvs=[Tlv(_REFERENCE, reference)] if faults.gives_reference and reference else [],
             ).encode()
             for _ in range(faults.callbacks_repeat):
                 wait_s = random.uniform(0, SHUFFLE_S) if faults.callbacks_shuffle else 0.0  # noqa: S311
@@ -162,6 +181,8 @@ class SmppServer:
         self._outgoing.clear()
         self._parts.clear()
         self._ids.clear()
+        self._references.clear()
+        self._given.clear()
 
 
 class _Connection(asyncio.Protocol):
@@ -217,7 +238,9 @@ class _Connection(asyncio.Protocol):
             self._answer(command, sequence, 0)
             if command == _UNBIND:
                 self._transport.close()
-        elif command == _DELIVER | _ANSWER and (answered := self.unanswered.pop(sequence, None)):
+        elif command in (_DELIVER | _ANSWER, _DATA | _ANSWER) and (
+            answered := self.unanswered.pop(sequence, None)
+        ):
             purpose = PostPurpose.CALLBACK if b" stat:" in answered else PostPurpose.INBOUND
             posts = self._server.parts.counters.posts[purpose]
             posts.pending, posts.sent = posts.pending - 1, posts.sent + 1
@@ -237,8 +260,10 @@ class _Connection(asyncio.Protocol):
         server = self._server
         faults, counters = server.parts.panel.faults, server.parts.counters
         counters.requests += 1
-        counters.in_flight += 1
-        try:
+        with server.parts.working() as is_too_many:
+            if is_too_many:
+                counters.throttled += 1
+                return self._answer(_SUBMIT, sequence, _THROTTLED)
             if wait_ms := faults.latency_ms + random.uniform(0, faults.jitter_ms):  # noqa: S311
                 await asyncio.sleep(wait_ms / 1000)
             try:
@@ -273,8 +298,6 @@ class _Connection(asyncio.Protocol):
                 counters.server_errors += 1
                 return self._answer(_SUBMIT, sequence, _SYSTEM_ERROR)
             return self._answer(_SUBMIT, sequence, 0, message_id.encode() + b"\0")
-        finally:
-            counters.in_flight -= 1
 
 
 def _decode(octets: bytes, data_coding: int) -> str:

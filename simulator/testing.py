@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +61,13 @@ class RunningSimulator:
         """Return how many SMPP connections take receipts and replies."""
         return self._json("GET", "/_settings")["smpp_receivers"]
 
-    def cut_smpp(self) -> int:
-        """Cut all SMPP connections. Returns how many there were."""
-        return self._json("POST", "/_smpp/cut", {})["cut"]
+    def cut_smpp(self, *, restart: bool = False) -> int:
+        """Cut all SMPP connections, as with a `restart` of the centre, which then counts its ids anew. Returns how many there were."""
+        return self._json("POST", "/_smpp/cut", {"restart": restart})["cut"]
+
+    def deliver_smpp(self, pdus: Iterable[bytes]) -> None:
+        """Deliver these PDUs as they stand, in their order, to whoever is bound."""
+        self._json("POST", "/_smpp/deliver", {"pdus": [pdu.hex() for pdu in pdus]})
 
     def reset(self) -> None:
         """Delete messages, faults, residents' settings and counts."""

@@ -51,15 +51,15 @@ class TwilioApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """Accept a message, unless a check or a fault prevents it."""
-        counters, faults = self._parts.counters, self._parts.panel.faults
-        counters.in_flight += 1
-        counters.max_in_flight = max(counters.max_in_flight, counters.in_flight)
-        try:
+        faults = self._parts.panel.faults
+        with self._parts.working() as is_too_many:
             raw = await request.read()
             error = self._check_access(request)
             if error:
                 return self._reject(error)
             form = parse_form(raw)
+            if is_too_many:
+                return self._fail(request, RequestFault.THROTTLED, form)
             await self._delay()
             number = form.get("To", "")
             fault = fault_before_accept(faults, self._parts.panel.chance("before", number))
@@ -77,8 +77,6 @@ class TwilioApi:
             return web.Response(
                 body=json.dumps(to_twilio(sms)).encode(), status=201, content_type="application/json"
             )
-        finally:
-            counters.in_flight -= 1
 
     async def fetch(self, request: web.Request) -> web.Response:
         """Return one message."""

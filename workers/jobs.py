@@ -266,9 +266,9 @@ def reconcile_job() -> dict[str, int]:
     gateways = asking_gateways()
     ends_at = time.monotonic() + RECONCILE_BUDGET_S
     while time.monotonic() < ends_at and not stop_requested.is_set():
-        counts = asdict(run(look_up_unknown(runtime(), gateways)))
+        counts = run(look_up_unknown(runtime(), gateways))
         total.update(counts)
-        if sum(counts.values()) < LOOKUP_LIMIT:
+        if counts.total() < LOOKUP_LIMIT:
             break
     enqueue_sweep(runtime())
     return dict(total)

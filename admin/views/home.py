@@ -191,10 +191,12 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         *(
             Task(
                 _("%(count)s tin chưa rõ kết quả: %(name)s", count=number(left), name=campaign.name),
-                _("Hệ thống đang tra lại ở nhà cung cấp tin nhắn và chỉ gửi lại khi chắc chắn tin chưa đi."),
+                _(
+                    "Chờ tin từ nhà cung cấp tin nhắn; sau một giờ, những tin vẫn chưa rõ cần cán bộ quyết định."
+                ),
                 _sheet_url(user, campaign.id),
                 "info",
-                _("Đang xác minh"),
+                _("Chờ kết quả"),
             )
             for campaign in unknown
             if (left := campaign.unknown - campaign.undecided)
@@ -345,7 +347,7 @@ def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
             count=number(campaign.undecided),
             name=campaign.name,
         ),
-        _("Không tra cứu được ở nhà cung cấp tin nhắn. Hãy chọn gửi lại, hoặc coi như đã gửi."),
+        _("Nhà cung cấp tin nhắn không cho biết tin đã đi hay chưa. Hãy chọn gửi lại, hoặc coi như đã gửi."),
         _url_if_open(user, "campaigns.sheet", campaign_id=campaign.id, _anchor="undecided"),
         "warn",
         _("Cần quyết định"),

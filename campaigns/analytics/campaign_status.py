@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
-from campaigns.delivery.reconcile import count_undecided
+from campaigns.delivery.reconcile import count_looked_up, count_undecided
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_window, step_times
 from campaigns.emergency_stop import is_stopped
 from campaigns.goals.goals import read_campaign_goals
@@ -96,8 +96,8 @@ class SendingPanel:
     Rates are in messages a second, money is in VND; None where not known. `spent_vnd` is of the campaign's messages,
     `replies_vnd` of acknowledgements, confirmations and officers' answers, estimated by the price of a segment; with
     `reserved_vnd` for what was not sent yet they add up to `whole_vnd`. `actions` is what may be done with
-    the campaign now. `undecided` of the unknown messages wait for a person, and so do `undecided_answers` to
-    residents, which are not part of the steps' figures.
+    the campaign now. Of the unknown messages `looked_up` are being asked after at the gateway and `undecided` wait for a
+    person; the rest waits for a report. So do `undecided_answers` to residents, which are not part of the steps' figures.
     """
 
     campaign_id: int
@@ -115,6 +115,7 @@ class SendingPanel:
     left: int
     under_way: int
     unknown: int
+    looked_up: int
     undecided: int
     undecided_answers: int
     actions: list[CampaignAction]
@@ -212,6 +213,7 @@ def read_sending_panel(
         left=left,
         under_way=sending + unknown,
         unknown=unknown,
+        looked_up=count_looked_up(session, campaign.id, settings=settings, now=now) if unknown else 0,
         undecided=undecided,
         undecided_answers=undecided_answers,
         actions=_actions(campaign, has_left=counts.has_left),

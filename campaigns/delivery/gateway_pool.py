@@ -124,9 +124,7 @@ class GatewayPool:
         done: Callable[[Claim, Outcome | None], None],
     ) -> None:
         self.account_id, self._gateways = opened.account_id, gateways
-        self._account = AccountLimiter(
-            redis, account=opened.name, worker=worker, limit=opened.settings.account_in_flight or None
-        )
+        self._account = AccountLimiter(redis, account=opened.name)
         self.faults = GatewayFaults(redis, account=opened.name, worker=worker)
         self.buffer = SendBuffer()
         self.in_flight = 0
@@ -134,7 +132,7 @@ class GatewayPool:
         self._under_way = 0  # of these, requests that have started
         self._may_start, self._done = may_start, done
         self._senders = [
-            asyncio.create_task(self._send_all(i)) for i in range(opened.settings.requests_at_once)
+            asyncio.create_task(self._send_all()) for _ in range(opened.settings.requests_at_once)
         ]
 
     @property
@@ -142,13 +140,12 @@ class GatewayPool:
         return time.monotonic() < self._account.halted_until
 
     def exchange(self) -> None:
-        """Exchange halts, shares and faults with the account's other workers. Raises RedisError."""
+        """Exchange halts and faults with the account's other workers. Raises RedisError."""
         self._account.heartbeat()
         self.faults.exchange(now=time.monotonic())
 
     def leave(self) -> None:
-        """Free this worker's share for the others, at the end of the job. Raises RedisError."""
-        self._account.leave()
+        """Leave the next try to the others, at the end of the job. Raises RedisError."""
         self.faults.leave()
 
     async def end(self) -> list[SendTask]:
@@ -158,12 +155,8 @@ class GatewayPool:
         await asyncio.gather(*self._senders)
         return self.buffer.left_over()
 
-    async def _send_all(self, index: int) -> None:
+    async def _send_all(self) -> None:
         while True:
-            while index >= self._account.share:
-                if self.buffer.is_ended:
-                    return
-                await asyncio.sleep(0.02)  # another worker's share of the account
             if (task := await self.buffer.get()) is None:
                 return
             self.in_flight += 1
@@ -197,7 +190,9 @@ class GatewayPool:
             outcome = OutcomeUnknown(type(error).__name__)
         finally:
             self._under_way -= 1
-        if isinstance(outcome, Throttled) and not outcome.fault:  # too many, not out of order
+        if isinstance(outcome, Throttled) and not (
+            outcome.fault or outcome.is_eased
+        ):  # too many, not out of order
             self._account.note_throttled(outcome.retry_after_s, now=time.monotonic())
         elif isinstance(outcome, Accepted | Refused):
             self._account.note_accepted(asked_at=asked_at)

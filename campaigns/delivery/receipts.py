@@ -1,42 +1,41 @@
 """Receipts: delivery reports that do not name our attempt, as SMPP has them.
 
-They are stored as they come. Their attempt is found by the gateway's id; where no answer with an id was ever seen, by
-our reference, or by number and text if only one attempt fits. What fits nothing is tried again for three days: other
-systems may use the same account.
+They are stored as they come, if they are to a phone of ours; other systems may use the same account. Their attempt is found by
+`campaigns.rules.receipts`. What proves no attempt is tried again for three days.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, String, delete, select, update
+from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.models.messages import Attempt, MessagePart, WaitingReceipt
+from campaigns.rules.receipts import CLOCK_SLACK, ID_LIFE, Candidate, ReceiptFacts, find_attempt
 from campaigns.rules.states import AttemptState
+from outreach.contacts.phones import find_phones
 from outreach.core.bulk import change_rows, values_subquery
-from outreach.models.contacts import Phone
 from outreach.rules.gateway import DeliveryStatus, Receipt
-from outreach.rules.smpp import gateway_id, is_same_text, number_tag, possible_ids
-from outreach.rules.smpp import tag_key as key_of_tags
+from outreach.rules.smpp import gateway_id, id_of_centre, possible_ids, reference_of
 
 MATCH_LIMIT = 1000
-# An answer of a moment ago may not be recorded yet: before that an unknown attempt is not taken for a receipt's.
-ANSWER_IS_RECORDED_IN = timedelta(seconds=10)
+_OPEN = (AttemptState.SENDING, AttemptState.UNKNOWN)
+RECORDED_WITHIN = timedelta(minutes=1)  # an answer that came before the receipt
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(hours=1)
-KEEP_FOR = timedelta(days=3)
-CLOCK_SLACK = timedelta(minutes=1)  # a claim has the database's time, a receipt that of the worker's host
 
 
 def store_receipts(session: Session, receipts: Sequence[Receipt], *, now: datetime) -> None:
-    """Store receipts as they came, due at once."""
+    """Store the receipts to phones of ours as they came, due at once."""
+    phones = find_phones(session, {number for receipt in receipts for number in receipt.numbers})
     session.add_all(
         WaitingReceipt(
             message_ids=list(receipt.message_ids),
-            tags=list(receipt.tags),
+            phone_id=phone_id,
+            account_id=receipt.account_id,
             status=receipt.status.value,
             cause=receipt.cause.value if receipt.cause else None,
             code=receipt.code,
@@ -46,13 +45,23 @@ def store_receipts(session: Session, receipts: Sequence[Receipt], *, now: dateti
             next_try_at=now,
         )
         for receipt in receipts
+        if (phone_id := next((phones[number] for number in receipt.numbers if number in phones), None))
     )
 
 
-def match_receipts(session: Session, *, now: datetime, tag_key: str, secret_key: str) -> int:
+class _Sent(NamedTuple):
+    """What was sent to a phone by an account: the attempts, which of them have an id, the ids of their parts, their segments."""
+
+    attempts: list[Candidate]
+    answered: set[int]
+    parts: dict[int, list[str]]
+    segments: dict[int, int]
+
+
+def match_receipts(session: Session, *, now: datetime, reference_key: str, secret_key: str) -> int:
     """Find the attempts of up to MATCH_LIMIT due receipts and apply them. Returns how many were found.
 
-    `tag_key` is what the first account's gateway made the tags with, `secret_key` that of suppressed numbers.
+    `reference_key` is what the gateway made our references with, `secret_key` that of suppressed numbers.
     """
     due = session.scalars(
         select(WaitingReceipt)
@@ -63,41 +72,37 @@ def match_receipts(session: Session, *, now: datetime, tag_key: str, secret_key:
     ).all()
     if not due:
         return 0
-    owners = _owners(session, {i for receipt in due for i in _exact_ids(receipt)})
-    # Other spellings of an id are looked for only where it is not known as it stands.
-    spellings = {
-        receipt.id: possible_ids(receipt.message_ids, receipt.tags)
-        for receipt in due
-        if owners.keys().isdisjoint(_exact_ids(receipt))
-    }
-    owners |= _owners(session, {i for ids in spellings.values() for i in ids})
+    sent = _read_sent(session, due, now=now, reference_key=reference_key)
     reports: list[AttemptReport] = []
-    done: list[int] = []
     parts: list[tuple[str, int, WaitingReceipt]] = []
-    unmatched: list[WaitingReceipt] = []
+    finished: list[int] = []
+    found = 0
     for receipt in due:
-        ids = spellings.get(receipt.id) or _exact_ids(receipt)
-        found = next((i for i in ids if i in owners), None)
-        if found is None:
-            unmatched.append(receipt)
+        to_phone = sent.get((receipt.phone_id, receipt.account_id))
+        facts = ReceiptFacts(tuple(receipt.message_ids), receipt.reference, receipt.text, receipt.received_at)
+        attempt_id = find_attempt(facts, to_phone.attempts) if to_phone else None
+        if to_phone is None or attempt_id is None:
+            waits = now - receipt.received_at
+            receipt.next_try_at = now + min(LONGEST_RETRY, max(FIRST_RETRY, waits))
+            # What is another system's is not kept: nothing is open here that it could come to mean.
+            is_open = to_phone and any(each.state in _OPEN for each in to_phone.attempts)
+            if waits > (ID_LIFE if is_open else RECORDED_WITHIN):
+                finished.append(receipt.id)
             continue
-        attempt_id, is_part = owners[found]
-        done.append(receipt.id)
-        if is_part:
-            parts.append((found, attempt_id, receipt))
-        else:
-            reports.append(_report(receipt, attempt_id, found))
-    waiting = [receipt for receipt in unmatched if now - receipt.received_at >= ANSWER_IS_RECORDED_IN]
-    for receipt, attempt in _match_unknown(session, waiting, tag_key=tag_key):
-        done.append(receipt.id)
-        tag = _tag(attempt, key=tag_key)
-        adopted = next((gateway_id(message_id, tag) for message_id in receipt.message_ids), None)
-        if attempt.segments == 1:
-            reports.append(_report(receipt, attempt.id, adopted))
-        elif adopted:
-            session.merge(MessagePart(gateway_id=adopted, attempt_id=attempt.id))
-            session.flush()
-            parts.append((adopted, attempt.id, receipt))
+        found += 1
+        finished.append(receipt.id)
+        known, has_id = to_phone.parts.get(attempt_id, []), attempt_id in to_phone.answered
+        own = gateway_id(facts.message_ids[0], attempt_id) if facts.message_ids else None
+        if not known and (has_id or to_phone.segments[attempt_id] == 1):
+            reports.append(_report(receipt, attempt_id, None if has_id else own))
+        elif own:
+            meant = possible_ids(facts.message_ids)
+            part_id = next((part for part in known if id_of_centre(part) in meant), None)
+            if part_id is None:  # of a message whose answer was lost
+                session.merge(MessagePart(gateway_id=own, attempt_id=attempt_id))
+                session.flush()
+                part_id = own
+            parts.append((part_id, attempt_id, receipt))
     # Locked before the parts are read: two transactions with one part each must not both miss that all are there.
     touched = {report.attempt_id for report in reports} | {attempt_id for _, attempt_id, _ in parts}
     session.execute(
@@ -108,84 +113,66 @@ def match_receipts(session: Session, *, now: datetime, tag_key: str, secret_key:
     )
     reports += _reports_of_parts(session, parts)
     apply_reports(session, reports, now=now, secret_key=secret_key)
-    finished = set(done) | {receipt.id for receipt in unmatched if now - receipt.received_at > KEEP_FOR}
-    for receipt in unmatched:
-        wait = min(LONGEST_RETRY, max(FIRST_RETRY, now - receipt.received_at))
-        receipt.next_try_at = now + wait
     session.flush()
     change_rows(
         session,
         delete(WaitingReceipt).where(WaitingReceipt.id.in_(values_subquery(session, finished, BigInteger))),
     )
-    return len(done)
+    return found
 
 
-def _exact_ids(receipt: WaitingReceipt) -> list[str]:
-    return [gateway_id(message_id, tag) for message_id in receipt.message_ids for tag in receipt.tags]
-
-
-def _owners(session: Session, gateway_ids: set[str]) -> dict[str, tuple[int, bool]]:
-    """Return the attempts that have these ids, and whether an id is that of one part of several."""
-    if not gateway_ids:
-        return {}
-    ids = values_subquery(session, gateway_ids, String)
-    owners: dict[str, tuple[int, bool]] = {}
-    for known, attempt_id in session.execute(
-        select(Attempt.gateway_id, Attempt.id).where(Attempt.gateway_id.in_(ids))
+def _read_sent(
+    session: Session, receipts: Sequence[WaitingReceipt], *, now: datetime, reference_key: str
+) -> Mapping[tuple[int, int], _Sent]:
+    """Return what was sent to the receipts' phones within the life of a message's id, by phone and account."""
+    phones = values_subquery(session, {receipt.phone_id for receipt in receipts}, BigInteger)
+    since = min(receipt.received_at for receipt in receipts) - ID_LIFE
+    mine = (Attempt.phone_id.in_(phones), Attempt.claimed_at.between(since, now + CLOCK_SLACK))
+    parts: dict[int, list[str]] = {}
+    for attempt_id, part_id in session.execute(
+        select(MessagePart.attempt_id, MessagePart.gateway_id)
+        .join(Attempt, Attempt.id == MessagePart.attempt_id)
+        .where(*mine)
     ):
-        owners[str(known)] = attempt_id, False
-    for known, attempt_id in session.execute(
-        select(MessagePart.gateway_id, MessagePart.attempt_id).where(MessagePart.gateway_id.in_(ids))
+        parts.setdefault(attempt_id, []).append(part_id)
+    sent: dict[tuple[int, int], _Sent] = {}
+    for row in session.execute(
+        select(
+            Attempt.id,
+            Attempt.phone_id,
+            Attempt.account_id,
+            Attempt.gateway_id,
+            Attempt.segments,
+            Attempt.body,
+            Attempt.state,
+            Attempt.claimed_at,
+            Attempt.settled_at,
+        ).where(*mine)
     ):
-        owners[known] = attempt_id, True
-    return owners
+        to_phone = sent.setdefault((row.phone_id, row.account_id), _Sent([], set(), parts, {}))
+        to_phone.segments[row.id] = row.segments
+        if row.gateway_id:
+            to_phone.answered.add(row.id)
+        # Parts of a message whose answer was lost are known by their receipts alone: others may follow.
+        known = [row.gateway_id, *parts.get(row.id, ())] if row.gateway_id else []
+        to_phone.attempts.append(
+            Candidate(
+                row.id,
+                frozenset(map(id_of_centre, known)),
+                reference_of(row.id, secret_key=reference_key),
+                row.body,
+                row.state,
+                row.claimed_at,
+                row.settled_at,
+            )
+        )
+    return sent
 
 
 def _report(receipt: WaitingReceipt, attempt_id: int, known_as: str | None) -> AttemptReport:
     return AttemptReport(
         attempt_id, AttemptState(receipt.status), known_as, cause=receipt.cause, code=receipt.code
     )
-
-
-def _match_unknown(
-    session: Session, receipts: Sequence[WaitingReceipt], *, tag_key: str
-) -> list[tuple[WaitingReceipt, Any]]:
-    """Return pairs of a receipt and the one unknown attempt that it can be about.
-
-    The reference decides where the centre gives it back; else number and text, if no other attempt fits.
-    """
-    if not receipts:
-        return []
-    by_tag: dict[str, list[Any]] = {}
-    for attempt in session.execute(
-        select(Attempt.id, Attempt.account_id, Attempt.segments, Attempt.body, Attempt.claimed_at, Phone.e164)
-        .join(Phone, Phone.id == Attempt.phone_id)
-        .where(Attempt.state == AttemptState.UNKNOWN, Attempt.gateway_id.is_(None))
-    ):
-        by_tag.setdefault(_tag(attempt, key=tag_key), []).append(attempt)
-    pairs: list[tuple[WaitingReceipt, Any]] = []
-    taken: set[int] = set()
-    for receipt in receipts:
-        fitting = [
-            attempt
-            for tag in set(receipt.tags)
-            for attempt in by_tag.get(tag, ())
-            if attempt.claimed_at <= receipt.received_at + CLOCK_SLACK
-            and (attempt.segments > 1 or attempt.id not in taken)
-            and (
-                attempt.id & 0xFFFF == receipt.reference
-                if receipt.reference is not None
-                else attempt.segments > 1 or is_same_text(receipt.text, attempt.body)
-            )
-        ]
-        if len(fitting) == 1:
-            taken.add(fitting[0].id)
-            pairs.append((receipt, fitting[0]))
-    return pairs
-
-
-def _tag(attempt: Any, *, key: str) -> str:
-    return number_tag(attempt.e164, secret_key=key_of_tags(key, attempt.account_id))
 
 
 def _reports_of_parts(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,10 +40,10 @@ from outreach.core.db import count_rows, database_now
 from outreach.core.fence import Fence
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
-from outreach.gateway_accounts import read_accounts
+from outreach.gateway_accounts import read_roads, road_of
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
-from outreach.models.gateways import ENVIRONMENT, GatewayAccount, GatewayKind
+from outreach.models.gateways import ENVIRONMENT, GatewayAccount
 from outreach.rules.errors import NotAllowed
 from outreach.rules.gateway import (
     Accepted,
@@ -50,30 +51,18 @@ from outreach.rules.gateway import (
     GatewayUnavailable,
     ListedMessage,
     OutboundMessage,
-    Outcome,
 )
 from outreach.rules.keys import Purpose
+from outreach.rules.roads import Lasting, Lookup, repeats_until
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, use_case
 
 log = logging.getLogger(__name__)
 # A moment shortly before the gateway was asked, and what it listed.
 Listing = tuple[datetime, list[ListedMessage]]
+_LISTS = (Lookup.NUMBER, Lookup.OUR_ID)
 LOOKUP_LIMIT = 200  # attempts looked up in one round
 CONCURRENT_LOOKUPS = 20
-
-
-@dataclass(slots=True)
-class ReconcileResult:
-    """Totals of one round of lookups, in attempts.
-
-    `open`: looked up, and still unknown. `away`: the list could not be read.
-    """
-
-    adopted: int = 0
-    open: int = 0
-    requeued: int = 0
-    away: int = 0
 
 
 def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: int = 2000) -> int:
@@ -91,144 +80,119 @@ def expire_leases(session: Session, *, now: datetime, secret_key: str, limit: in
     return apply_reports(session, reports, now=now, secret_key=secret_key)
 
 
+def adopt_known(session: Session, *, settings: Settings, now: datetime, secret_key: str) -> int:
+    """Count unknown attempts as accepted that have an id from before a restore, where no list says more. Returns how many."""
+    listed = [id_ for id_, road in read_roads(session, settings).items() if road.lookup in _LISTS]
+    known = session.scalars(
+        select(Attempt.id).where(
+            Attempt.state == AttemptState.UNKNOWN,
+            Attempt.gateway_id.is_not(None),
+            Attempt.account_id.not_in(listed),
+        )
+    )
+    reports = [AttemptReport(attempt_id, AttemptState.ACCEPTED) for attempt_id in known]
+    return apply_reports(session, reports, now=now, secret_key=secret_key)
+
+
 def has_unknown_due(session: Session, *, settings: Settings, now: datetime) -> bool:
     """Return whether an unknown attempt is due for lookup, at a gateway that can be asked."""
-    accounts = [
-        account.id
-        for account in read_accounts(session)
-        if (
-            settings.can_look_up
-            if account.kind is GatewayKind.ENVIRONMENT
-            else account.kind is GatewayKind.AGGREGATOR
-        )
-    ]
+    roads = read_roads(session, settings).items()
+    accounts = [id_ for id_, road in roads if road.lookup is not Lookup.NOTHING]
     due = select(Attempt.id).where(
         Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now, Attempt.account_id.in_(accounts)
     )
     return session.execute(due.limit(1)).first() is not None
 
 
-async def reconcile(runtime: Runtime, gateways: OpenGateways) -> ReconcileResult:
-    """Look up one round of unknown attempts at each gateway that can be asked. Returns the totals."""
-    total = ReconcileResult()
+async def reconcile(runtime: Runtime, gateways: OpenGateways) -> Counter[str]:
+    """Look up one round of unknown attempts at each gateway that can be asked.
+
+    Returns how many attempts were `adopted`, `requeued`, are still `open`, and of how many the gateway was `away`.
+    """
+    total: Counter[str] = Counter()
     for opened in gateways.all():
-        if opened.settings.can_look_up:
-            found = await reconcile_account(
+        if road_of(opened.settings).lookup is not Lookup.NOTHING:
+            total += await reconcile_account(
                 runtime, opened.gateway, account_id=opened.account_id, settings=opened.settings
             )
-            for name in ("adopted", "open", "requeued", "away"):
-                setattr(total, name, getattr(total, name) + getattr(found, name))
     return total
 
 
 async def reconcile_account(
     runtime: Runtime, gateway: Gateway, *, account_id: int = ENVIRONMENT, settings: Settings | None = None
-) -> ReconcileResult:
+) -> Counter[str]:
     """Look up one round of an account's unknown attempts: adopt those found, send again those whose absence is proved.
 
-    See `campaigns.rules.lookups`. After a restore it is not known which account a lost message went by: with several accounts,
+    See `campaigns.rules.lookups`; where the gateway takes no request twice, the request is made again instead. After a restore it is not known which account a lost message went by: with several accounts,
     or where the gateway knows a message by its attempt alone, a person has to decide.
     """
     due, reserved_at, ahead, reserved_until, backups, is_alone = await asyncio.to_thread(
         _reserve_due, runtime, account_id
     )
-    if gateway.repeats_safely:
-        repeatable = [row for row in due if row.worker not in backups]
-        return await _repeat_all(runtime, gateway, due, repeatable, reserved_at, reserved_until)
-    slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
+    lists_by_number = is_alone and road_of(settings or runtime.settings).lookup is Lookup.NUMBER
+    lasts, slots = gateway.request_id, asyncio.Semaphore(CONCURRENT_LOOKUPS)
+    repeatable = [row for row in due if lasts and row.worker not in backups and not row.gateway_id]
+    fences = await asyncio.to_thread(
+        _may_repeat_until, runtime, repeatable, lasts, reserved_at, reserved_until
+    )
 
-    lists_by_number = is_alone and (settings or runtime.settings).sms_gateway != "phone"
-
-    async def list_messages(row: Any) -> Listing | None:
-        if row.worker in backups and not lists_by_number:
+    async def ask(row: Any) -> Listing | None:
+        if lasts is None and (row.worker not in backups or lists_by_number):
+            listed = await gateway.list_to(row.e164, attempt_id=row.id)
+            return reserved_at, [
+                replace(item, created_at=item.created_at and item.created_at - ahead) for item in listed
+            ]
+        if row.id not in fences:
             return None
+        sender = row.sender or runtime.settings.twilio_from
+        is_over = fences[row.id].is_over
+        taken = await gateway.send(OutboundMessage(row.id, row.e164, sender, row.body, is_over=is_over))
+        if not isinstance(taken, Accepted):
+            return None
+        return reserved_at, [ListedMessage(taken.gateway_id, row.body, None, taken.status, attempt_id=row.id)]
+
+    async def ask_in_turn(row: Any) -> Listing | None:
         async with slots:
             try:
-                listed = await gateway.list_to(row.e164, attempt_id=row.id)
-                return reserved_at, [
-                    replace(item, created_at=item.created_at and item.created_at - ahead) for item in listed
-                ]
+                return await ask(row)
             except GatewayUnavailable as error:
                 log.warning("reconcile.list_unavailable error=%s", error)
                 return None
 
-    lists = await asyncio.gather(*map(list_messages, due))
+    lists = await asyncio.gather(*map(ask_in_turn, due))
     lookups = list(zip(due, lists, strict=True))
     return await asyncio.to_thread(_apply, runtime, lookups, reserved_until, backups)
 
 
-async def _repeat_all(
+def _may_repeat_until(
     runtime: Runtime,
-    gateway: Gateway,
     due: Sequence[Any],
-    repeatable: Sequence[Any],
+    lasts: Lasting | None,
     reserved_at: datetime,
     reserved_until: datetime,
-) -> ReconcileResult:
-    """Make requests again whose outcome nobody saw, to a gateway that takes none twice.
-
-    Only of `repeatable` what may still be sent; the rest of `due` waits for its callback or for a person.
-    """
-    fence = Fence.after((reserved_until - reserved_at).total_seconds() - runtime.settings.send_timeout_s)
-    allowed = await asyncio.to_thread(_may_repeat_now, runtime, repeatable, now=reserved_at)
-    slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
-
-    async def repeat(row: Any) -> Outcome | None:
-        if row.id not in allowed:
-            return None
-        async with slots:
-            sender = row.sender or runtime.settings.twilio_from
-            return await gateway.send(
-                OutboundMessage(row.id, row.e164, sender, row.body, is_over=fence.is_over)
-            )
-
-    outcomes = await asyncio.gather(*map(repeat, due))
-    reports = [
-        AttemptReport(row.id, AttemptState.ACCEPTED, outcome.gateway_id or None)
-        for row, outcome in zip(due, outcomes, strict=True)
-        if isinstance(outcome, Accepted)
-    ]
-    return await asyncio.to_thread(_apply_repeats, runtime, [row.id for row in due], reports, reserved_until)
-
-
-def _may_repeat_now(runtime: Runtime, due: Sequence[Any], *, now: datetime) -> set[int]:
+) -> dict[int, Fence]:
+    """Return until when requests may be made again, of those that may: what may still be sent, while its id stands."""
+    if not due:
+        return {}
+    settings = runtime.settings
     with runtime.db.read() as session:
-        settings = runtime.settings
         streams = streams_still_open(
             session,
             list({row.stream_id for row in due}),
-            now=now,
+            now=reserved_at,
             is_live=settings.is_live,
             quiet=quiet_days(settings),
         )
-        suppressed = suppressed_attempts(
-            session,
-            [row.id for row in due],
-            passes_opt_outs=runtime.settings.urgent_passes_opt_outs,
-        )
-    return {
-        row.id
-        for row in due
-        if row.stream_id in streams and row.id not in suppressed and row.claimed_at > now - DECIDE_AFTER
-    }
-
-
-def _apply_repeats(
-    runtime: Runtime, attempt_ids: list[int], reports: list[AttemptReport], reserved_until: datetime
-) -> ReconcileResult:
-    with runtime.db.write() as session:
-        now = database_now(session)
-        apply_reports(session, reports, now=now, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS))
-        session.execute(
-            update(Attempt)
-            .where(
-                Attempt.id.in_(attempt_ids),
-                Attempt.state == AttemptState.UNKNOWN,
-                Attempt.due_at == reserved_until,
-            )
-            .values(due_at=now + timedelta(seconds=runtime.settings.reconcile_s))
-        )
-    return ReconcileResult(adopted=len(reports), open=len(attempt_ids) - len(reports))
+        passes = settings.urgent_passes_opt_outs
+        suppressed = suppressed_attempts(session, [row.id for row in due], passes_opt_outs=passes)
+    fences = {}
+    for row in due:
+        ends = min(reserved_until, repeats_until(row.claimed_at, lasts))
+        left_s = (ends - reserved_at).total_seconds() - settings.send_timeout_s
+        is_recent = row.claimed_at > reserved_at - DECIDE_AFTER
+        if left_s > 0 and is_recent and row.stream_id in streams and row.id not in suppressed:
+            fences[row.id] = Fence.after(left_s)
+    return fences
 
 
 def _reserve_due(
@@ -283,9 +247,9 @@ def _apply(
     lookups: Sequence[tuple[Any, Listing | None]],
     reserved_until: datetime,
     backups: Mapping[str, datetime],
-) -> ReconcileResult:
+) -> Counter[str]:
     list_delay = timedelta(seconds=runtime.settings.list_delay_s)
-    result = ReconcileResult()
+    result: Counter[str] = Counter()
     with runtime.db.write() as session:
         now = database_now(session)
         again_at = now + timedelta(seconds=runtime.settings.reconcile_s)
@@ -297,7 +261,7 @@ def _apply(
         reports: list[AttemptReport] = []
         for row, listing in lookups:
             if listing is None:
-                result.away += 1
+                result["away"] += 1
                 postponed.append(row.id)
                 continue
             asked_at, listed = listing
@@ -322,16 +286,17 @@ def _apply(
                 postponed.append(row.id)
             elif match is None:
                 # Its id is known from before a restore: the gateway took it, however short its list is.
-                result.adopted += 1
+                result["adopted"] += 1
                 reports.append(AttemptReport(row.id, AttemptState.ACCEPTED, row.gateway_id))
             else:
-                owners[match.gateway_id] = row.id
-                result.adopted += 1
+                if match.gateway_id:  # its callback brings that of a repeated request
+                    owners[match.gateway_id] = row.id
+                result["adopted"] += 1
                 reports.append(
                     AttemptReport(
                         row.id,
                         AttemptState(match.status.value),
-                        match.gateway_id,
+                        match.gateway_id or None,
                         cause=match.cause.value if match.cause else None,
                         code=match.code,
                     )
@@ -343,10 +308,10 @@ def _apply(
             .where(Attempt.id.in_(postponed), Attempt.due_at == reserved_until)
             .values(due_at=again_at)
         )
-        result.requeued = _count_absent(
+        result["requeued"] = _count_absent(
             session, absent, now=now, reserved_until=reserved_until, again_at=again_at, secret_key=key
         )
-        result.open = len(absent) + len(postponed) - result.away - result.requeued
+        result["open"] = len(absent) + len(postponed) - result["away"] - result["requeued"]
     return result
 
 
@@ -404,8 +369,8 @@ def _count_absent(
     return len(absent_ids)
 
 
-# The gateway's own list decides most within minutes. For what is older the list cannot be had, or holds other messages
-# that it may be; what was sent again once and is absent again is not sent a third time.
+# The gateway's own list decides most within minutes, and a receipt what it can within the hour. For what is older the list
+# cannot be had, or holds other messages that it may be; what was sent again once and is absent again is not sent a third time.
 DECIDE_AFTER = timedelta(hours=1)
 
 # The campaign of an attempt: its stream, or in the transactional stream the campaign that the acknowledgement is
@@ -425,7 +390,7 @@ CAMPAIGN_OF_ATTEMPT = case(
 def _undecided(campaign_id: int | None, *, now: datetime) -> tuple[Any, ...]:
     return (
         Attempt.state == AttemptState.UNKNOWN,
-        Attempt.gateway_id.is_(None),  # one with an id comes from a restore: the gateway has its message
+        Attempt.gateway_id.is_(None),  # one with an id comes from a restore: see adopt_known
         or_(Attempt.claimed_at < now - DECIDE_AFTER, Attempt.times_absent >= TIMES_ABSENT),
         CAMPAIGN_OF_ATTEMPT.is_not_distinct_from(campaign_id),
     )
@@ -442,6 +407,24 @@ def count_undecided(session: Session, campaign_id: int, *, now: datetime) -> tup
     )
     counts = {bool(are_answers): count for are_answers, count in rows}
     return counts.get(False, 0), counts.get(True, 0)
+
+
+def count_looked_up(session: Session, campaign_id: int, *, settings: Settings, now: datetime) -> int:
+    """Count the unknown messages of a campaign's steps of which its gateway is being asked: by its list, or the request again."""
+    roads = read_roads(session, settings)
+    rows = session.execute(
+        select(Attempt.account_id, Attempt.claimed_at).where(
+            Attempt.state == AttemptState.UNKNOWN,
+            Attempt.stream_id == campaign_id,
+            Attempt.claimed_at > now - DECIDE_AFTER,
+            Attempt.times_absent < TIMES_ABSENT,
+        )
+    )
+    return sum(
+        (road := roads.get(account_id)) is not None
+        and (road.lookup in _LISTS or now < repeats_until(claimed_at, road.request_id))
+        for account_id, claimed_at in rows
+    )
 
 
 def count_without_campaign(session: Session, user: User, *, now: datetime) -> int:

@@ -101,6 +101,7 @@ def record_outcomes(
 ) -> None:
     """Store the outcomes of a worker's requests. None stands for a request that was never started."""
     unproved = _find_unproved(session, outcomes)
+    of_before = _refused_before_resumed(session, outcomes)
     reports: list[AttemptReport] = []
     unsent: list[UnsentClaim] = []
     bills: list[BilledMessage] = []
@@ -145,13 +146,31 @@ def record_outcomes(
     return_unsent(session, unsent)
     store_bills(session, bills, usd_vnd=settings.usd_vnd, now=now)
     _learn_factors(session, outcomes)
-    _note_first_answers(session, outcomes, unproved, now=now)
+    of_now = [(claim, outcome) for claim, outcome in outcomes if claim.attempt_id not in of_before]
+    _note_first_answers(session, of_now, unproved, now=now)
     refused = (
         (claim, outcome.code)
-        for claim, outcome in outcomes
+        for claim, outcome in of_now
         if isinstance(outcome, Refused) and failure_policy(outcome.cause).pauses
     )
     _rest_or_pause(session, refused, now=now)
+
+
+def _refused_before_resumed(session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> set[int]:
+    """Return the refused attempts that were claimed before their campaign was resumed: they say nothing of the gateway of now."""
+    refused = {claim.attempt_id for claim, outcome in outcomes if isinstance(outcome, Refused)}
+    if not refused:
+        return refused
+    return set(
+        session.scalars(
+            select(Attempt.id)
+            .join(Campaign, Campaign.id == Attempt.stream_id)
+            .where(
+                Attempt.id.in_(values_subquery(session, refused, BigInteger)),
+                Attempt.claimed_at < Campaign.resumed_at,
+            )
+        )
+    )
 
 
 def _rest_or_pause(session: Session, refused: Iterable[tuple[Claim, str]], *, now: datetime) -> None:
@@ -283,7 +302,12 @@ def apply_reports(
         for report in by_attempt[row.id]:
             if report.gateway_id and owners.setdefault(report.gateway_id, row.id) != row.id:
                 continue  # another attempt's message, whatever attempt the callback's address names
-            if report.gateway_id and gateway_id and report.gateway_id != gateway_id:
+            # Over SMPP an id ends with the attempt's: the centre only writes it in another base.
+            if (
+                report.gateway_id
+                and gateway_id
+                and report.gateway_id.rpartition("#")[2] != gateway_id.rpartition("#")[2]
+            ):
                 add_incident(
                     session,
                     kind="second_gateway_id",

@@ -2,8 +2,7 @@
 
 - Streams: which campaigns may send at this moment, and until when.
 - Rate limits: segments a second of a sender and of a campaign, shared by all workers through Redis, without burst.
-- Account limiter: the gateway's account, which all sending workers share. A halt after 429, and the number of
-  requests under way at once.
+- Account limiter: a halt of the gateway's account, which all sending workers share.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from redis import Redis
 from sqlalchemy import BigInteger, select
@@ -355,19 +355,8 @@ def reserve_capacity(
     )
 
 
-# A worker without a heartbeat for so long has ended.
-WORKER_TIMEOUT_S = 3.0
 # Without a Retry-After the halt doubles from the first to the longest, for as long as only refusals come back.
 FIRST_HALT_S, LONGEST_HALT_S = 0.25, 5.0
-# Stores this worker's heartbeat by Redis's clock; returns the ms left of a halt, and how many workers send.
-_BEAT = """
-local t = redis.call('TIME')
-local now = t[1] + t[2] / 1000000
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
-redis.call('EXPIRE', KEYS[1], 60)
-return {redis.call('PTTL', KEYS[2]), redis.call('ZCARD', KEYS[1])}
-"""
 # The longer of two halts counts.
 _HALT = """
 if tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1], 1, 'PX', ARGV[1]) end
@@ -375,19 +364,13 @@ if tonumber(ARGV[1]) > redis.call('PTTL', KEYS[1]) then redis.call('SET', KEYS[1
 
 
 class AccountLimiter:
-    """One worker's view of the limits of the gateway's account.
+    """One worker's view of the halts of the gateway's account. Times are monotonic seconds. Only `heartbeat` uses Redis."""
 
-    Times are monotonic seconds. Only `heartbeat` and `leave` use Redis.
-    """
-
-    def __init__(self, redis: Redis, *, account: str, worker: str, limit: int | None) -> None:
-        self._redis, self._worker, self._limit = redis, worker, limit
-        self._workers_key, self._halt_key = f"loa:senders:{account}", f"loa:halt:{account}"
+    def __init__(self, redis: Redis, *, account: str) -> None:
+        self._redis, self._halt_key = redis, f"loa:halt:{account}"
         self._refusals = 0
         self._unreported_halt_s = 0.0
         self.halted_until = 0.0  # after it one request at a time tries, until one is not refused
-        self.share: float = 0 if limit else float("inf")  # requests under way that this worker may have
-        self._heartbeats = 0
 
     def note_throttled(self, retry_after_s: float | None, *, now: float) -> None:
         """Start or prolong a halt: the gateway refused a request as too many.
@@ -414,22 +397,11 @@ class AccountLimiter:
             self._refusals = 0
 
     def heartbeat(self) -> None:
-        """Exchange halts with the other workers and compute this worker's share. Raises RedisError."""
+        """Exchange halts with the account's other workers. Raises RedisError."""
         if self._unreported_halt_s:
             self._redis.eval(_HALT, 1, self._halt_key, int(self._unreported_halt_s * 1000))
             self._unreported_halt_s = 0.0
-        left_ms, workers = self._redis.eval(
-            _BEAT, 2, self._workers_key, self._halt_key, self._worker, WORKER_TIMEOUT_S
-        )
+        left_ms: Any = self._redis.pttl(self._halt_key)
         if left_ms > 0:
             self.halted_until = max(self.halted_until, time.monotonic() + left_ms / 1000)
             self._refusals = max(self._refusals, 1)
-        if self._limit:
-            # A worker that joins others begins at its third heartbeat: by then they have made room.
-            self._heartbeats += 1
-            joins = workers > 1 and self._heartbeats <= 2
-            self.share = 0 if joins else max(1, self._limit // workers)
-
-    def leave(self) -> None:
-        """Free this worker's share for the others, at the end of the job. Raises RedisError."""
-        self._redis.zrem(self._workers_key, self._worker)

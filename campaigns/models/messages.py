@@ -142,16 +142,17 @@ class MessagePart(Base):
 
 
 class WaitingReceipt(BaseWithId):
-    """A delivery report that names no attempt of ours, until its attempt is found or it is too old.
+    """A delivery report to one of our phones that names no attempt, until its attempt is found or it is too old.
 
-    `tags` are keyed hashes of the number. See `campaigns.delivery.receipts`.
+    See `campaigns.rules.receipts`.
     """
 
     __tablename__ = "waiting_receipts"
     __table_args__ = (Index("ix_waiting_receipts_due", "next_try_at"),)
 
     message_ids: Mapped[list[str]] = mapped_column(JSON)
-    tags: Mapped[list[str]] = mapped_column(JSON)
+    phone_id: Mapped[int] = mapped_column(BigId, info=soft_foreign_key("phones"))
+    account_id: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
     status: Mapped[str] = mapped_column(String(20))
     cause: Mapped[str | None] = mapped_column(String(24))
     code: Mapped[str | None] = mapped_column(String(24))

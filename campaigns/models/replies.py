@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, true
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -67,6 +67,7 @@ class Reply(BaseWithId):
     recipient_id: Mapped[int | None] = mapped_column(ForeignKey("recipients.id"), index=True)
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
     body: Mapped[str] = mapped_column(Text)
+    raw: Mapped[bytes | None] = mapped_column(LargeBinary)  # as it came, where not all of it could be read
     label: Mapped[Label] = mapped_column(enum_type(Label))
     confidence: Mapped[float]
     # Its label stands without an officer's check.
@@ -77,24 +78,33 @@ class Reply(BaseWithId):
     emergency_id: Mapped[int | None] = mapped_column(BigId)
     state: Mapped[ReplyState] = mapped_column(enum_type(ReplyState))
     received_at: Mapped[datetime]
+    # The gateway, which has no id for it, knows that it was taken: what is equal from now on was said again.
+    is_answered: Mapped[bool] = mapped_column(default=False, server_default=false())
     channel: Mapped[ReplyChannel] = mapped_column(
         enum_type(ReplyChannel, name="road"), default=ReplyChannel.TWILIO, server_default="twilio"
     )
 
 
 class ReplyPart(BaseWithId):
-    """A part of a long reply, until the others have come. Parts may arrive at different workers."""
+    """A part of a long reply, until the others have come. Parts may arrive at different workers.
+
+    `gateway_id` as a reply's. It stays for a while after it was `joined_at`, to be known when it comes again.
+    """
 
     __tablename__ = "reply_parts"
-    __table_args__ = (UniqueConstraint("sender", "recipient", "reference", "number"),)
+    __table_args__ = (Index("ix_reply_parts_sender", "sender", "recipient", "reference"),)
 
+    gateway_id: Mapped[str] = mapped_column(String(64), unique=True)
     sender: Mapped[str] = mapped_column(String(32))
     recipient: Mapped[str] = mapped_column(String(32))
     reference: Mapped[int]
     total: Mapped[int]
     number: Mapped[int]
     body: Mapped[str] = mapped_column(Text)
+    raw: Mapped[bytes | None] = mapped_column(LargeBinary)
     received_at: Mapped[datetime]
+    is_answered: Mapped[bool] = mapped_column(default=False, server_default=false())
+    joined_at: Mapped[datetime | None]
 
 
 class Handling(BaseWithId):

@@ -245,7 +245,9 @@ def _erase_conversation(
     senders = values_subquery(session, [number.e164 for number in numbers if number.is_gone], String)
     result = change_rows(
         session,
-        update(Reply).where(or_(of_contact(Reply), Reply.sender.in_(senders))).values(body="", sender=""),
+        update(Reply)
+        .where(or_(of_contact(Reply), Reply.sender.in_(senders)))
+        .values(body="", sender="", raw=None),
     )
     answers = select(Answer.id).where(of_contact(Answer))
     change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))

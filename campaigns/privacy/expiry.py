@@ -118,7 +118,7 @@ def _expired(cutoff: datetime) -> dict[str, Select[Any]]:
             Reply.campaign_id.is_(None),
             Reply.recipient_id.is_(None),
             Reply.received_at < cutoff,
-            or_(Reply.body != "", Reply.sender != ""),
+            or_(Reply.body != "", Reply.sender != "", Reply.raw.is_not(None)),
         ),
         "messages": select(Attempt.id)
         .join(Message, Message.id == Attempt.message_id)
@@ -180,7 +180,7 @@ def _expired_numbers(cutoff: datetime) -> Select[Any]:
 
 
 def _erase_replies(session: Session, ids: Sequence[int], _now: datetime) -> int:
-    return _empty(session, Reply, ids, body="", sender="")
+    return _empty(session, Reply, ids, body="", sender="", raw=None)
 
 
 def _erase_message_texts(session: Session, ids: Sequence[int], _now: datetime) -> int:
@@ -220,7 +220,7 @@ def _erase_requests(session: Session, ids: Sequence[int], _now: datetime) -> int
     return _empty(session, PersonRequest, ids, asked_by="", answer="", extension_reason="")
 
 
-def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str) -> int:
+def _empty(session: Session, table: type[Any], ids: Sequence[int], **values: str | None) -> int:
     change_rows(
         session, update(table).where(table.id.in_(values_subquery(session, ids, BigInteger))).values(values)
     )

@@ -347,7 +347,7 @@ def _personal_texts(campaign_id: int) -> dict[str, Select[Any]]:
         .where(Message.campaign_id == campaign_id, Attempt.body != ""),
         "replies": select(Reply.id).where(
             or_(Reply.campaign_id == campaign_id, Reply.recipient_id.in_(recipients)),
-            or_(Reply.body != "", Reply.sender != ""),
+            or_(Reply.body != "", Reply.sender != "", Reply.raw.is_not(None)),
         ),
         "notes": select(Case.id).where(Case.campaign_id == campaign_id, Case.note != ""),
     }
@@ -363,7 +363,7 @@ def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> dict[st
         name: change_rows(session, update(table).where(table.id.in_(texts[name])).values(values)).rowcount
         for name, table, values in (
             ("messages", Attempt, {"body": ""}),
-            ("replies", Reply, {"body": "", "sender": ""}),
+            ("replies", Reply, {"body": "", "sender": "", "raw": None}),
             ("notes", Case, {"note": ""}),
         )
     }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import String, delete, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.receipts import store_receipts
@@ -16,15 +19,30 @@ from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.models.replies import Reply, ReplyChannel, ReplyPart
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.understand import Understanding
 from campaigns.rules.states import AttemptState
+from outreach.core.bulk import change_rows, values_subquery
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
-from outreach.rules.gateway import InboundMessage, InboundPart, InboxItem, LateAnswer, Receipt
+from outreach.rules.gateway import (
+    Answered,
+    InboundMessage,
+    InboundPart,
+    InboxItem,
+    LateAnswer,
+    Receipt,
+    kept_id,
+)
 from outreach.rules.keys import Purpose
-from outreach.rules.smpp import SAME_REPLY, reply_id
 from outreach.runtime import Runtime
 
+log = logging.getLogger(__name__)
 # What has come of a reply by then is read: it may be an opt-out.
 PARTS_WAIT_FOR = timedelta(minutes=5)
+MISSING = "[…]"
+# A centre that saw no answer delivers again as soon as a connection is there: other workers have theirs, a killed one comes
+# back within seconds. Who says the same later says it again.
+REPEATED_WITHIN = timedelta(seconds=60)
 
 
 class GatewayInbox:
@@ -43,7 +61,7 @@ class GatewayInbox:
 
 
 def store_delivered(runtime: Runtime, items: Sequence[InboxItem], *, now: datetime) -> None:
-    """Store what a gateway sent: receipts together, replies each in its transaction. May be repeated."""
+    """Store what a gateway sent: receipts together, replies each in its transaction, in order of arrival. May be repeated."""
     receipts = [item for item in items if isinstance(item, Receipt)]
     late = [item for item in items if isinstance(item, LateAnswer)]
     if receipts or late:
@@ -56,80 +74,168 @@ def store_delivered(runtime: Runtime, items: Sequence[InboxItem], *, now: dateti
                 session, reports, now=now, secret_key=runtime.settings.keys_of(Purpose.SUPPRESSIONS)
             )
         enqueue_apply_callbacks(runtime)
+    if answered := [id_ for item in items if isinstance(item, Answered) for id_ in item.kept_ids]:
+        with runtime.db.write() as session:
+            for table in (Reply, ReplyPart):
+                ids = values_subquery(session, answered, String)
+                change_rows(session, update(table).where(table.gateway_id.in_(ids)).values(is_answered=True))
     replies = [item for item in items if isinstance(item, InboundMessage | InboundPart)]
     for reply in replies:
         try:
             _store_reply(runtime, reply, now=now)
         except IntegrityError:
             _store_reply(runtime, reply, now=now)  # the same at the same moment, at another worker
+        except DBAPIError:
+            raise
+        except Exception as error:
+            # A fault of ours must not keep the centre from what comes after it: a person reads what was sent.
+            log.error("inbox.not_understood error=%s", type(error).__name__)
+            unread = InboundMessage(reply.gateway_id, reply.sender, reply.recipient, reply.body, False)
+            unread = replace(unread, raw=reply.raw or reply.body.encode(), delivery=reply.delivery)
+            with runtime.db.write() as session:
+                _receive(session, runtime, unread, now=now, meant=Understanding.by_gateway(Label.UNCLEAR))
     if replies:
         enqueue_send(runtime)
 
 
 def _store_reply(runtime: Runtime, reply: InboundMessage | InboundPart, *, now: datetime) -> None:
     with runtime.db.write() as session:
-        if isinstance(reply, InboundPart):
-            _add_part(session, reply, now=now)
-            join_parts(session, runtime, now=now)
-        else:
+        if not isinstance(reply, InboundPart):
             _receive(session, runtime, reply, now=now)
+        elif _add_part(session, reply, now=now):
+            join_parts(session, runtime, now=now, sender=reply.sender[:32])
 
 
-def _receive(session: Session, runtime: Runtime, message: InboundMessage, *, now: datetime) -> None:
-    key = runtime.settings.secret_key
-    # The centre repeats what was not answered, and the id's period may have ended meanwhile.
-    before = (now - SAME_REPLY).timestamp()
-    earlier = reply_id(message.sender, message.recipient, message.body, secret_key=key, now=before)
-    if session.scalar(
-        select(Reply.id).where(Reply.gateway_id == earlier, Reply.received_at > now - SAME_REPLY)
-    ):
+def _receive(
+    session: Session,
+    runtime: Runtime,
+    message: InboundMessage,
+    *,
+    now: datetime,
+    meant: Understanding | None = None,
+    is_long: bool = False,
+) -> None:
+    if _is_repeated(session, Reply, message, now=now):
         return
+    kept = replace(message, gateway_id=_id_of(message, now=now))
     context = AnswerContext.of(runtime.settings)
-    receive_reply(session, message, keys=context, now=now, channel=ReplyChannel.PUSH)
+    reply = receive_reply(session, kept, keys=context, now=now, channel=ReplyChannel.PUSH, meant=meant)
+    if reply and is_long:  # its parts are known by themselves when they come again
+        reply.is_answered = True
 
 
-def _add_part(session: Session, part: InboundPart, *, now: datetime) -> None:
-    same = select(ReplyPart.id).where(
-        ReplyPart.sender == part.sender[:32],
-        ReplyPart.recipient == part.recipient[:32],
-        ReplyPart.reference == part.reference,
-        ReplyPart.number == part.number,
+def _id_of(message: InboundMessage | InboundPart, *, now: datetime) -> str:
+    return kept_id(message if message.delivery else replace(message, delivery=f"{now.timestamp()}"))
+
+
+def _is_repeated(
+    session: Session,
+    table: Any,  # Reply or ReplyPart
+    message: InboundMessage | InboundPart,
+    *,
+    now: datetime,
+) -> bool:
+    """Return whether a message was kept before, and came again as the centre saw no answer to it.
+
+    It came by the same request, or is equal in all that it carries to one that came by another connection seconds before and
+    of which the centre may have no answer. That one is then known by its last delivery: who says the same once more has said
+    it again.
+    """
+    identity, connection = _id_of(message, now=now), message.delivery.partition(":")[0]
+    since = now - REPEATED_WITHIN
+    if known := session.scalar(select(table).where(table.gateway_id == identity).with_for_update()):
+        if known.received_at > since:
+            return True
+        known.gateway_id = f"{identity}~{known.id}"  # the centre's sequence numbers have begun anew
+    equal = select(table).where(
+        table.sender == message.sender[:32],
+        table.received_at > since,
+        table.is_answered.is_(False),
+        table.gateway_id.startswith(f"{message.gateway_id}:", autoescape=True),
     )
-    if session.scalar(same) is None:
-        session.add(
-            ReplyPart(
-                sender=part.sender[:32],
-                recipient=part.recipient[:32],
-                reference=part.reference,
-                total=part.total,
-                number=part.number,
-                body=part.body,
-                received_at=now,
-            )
+    for each in session.scalars(equal.order_by(table.id).with_for_update()):
+        if not connection or each.gateway_id.split(":")[-2] != connection:
+            each.gateway_id = identity
+            return True
+    return False
+
+
+def _add_part(session: Session, part: InboundPart, *, now: datetime) -> bool:
+    """Keep a part. Returns False for one that was kept before."""
+    if _is_repeated(session, ReplyPart, part, now=now):
+        return False
+    session.add(
+        ReplyPart(
+            gateway_id=_id_of(part, now=now),
+            sender=part.sender[:32],
+            recipient=part.recipient[:32],
+            reference=part.reference,
+            total=part.total,
+            number=part.number,
+            body=part.body,
+            raw=part.raw,
+            received_at=now,
         )
-        session.flush()
+    )
+    session.flush()
+    return True
 
 
 def has_parts(session: Session) -> bool:
-    """Return whether parts of long replies wait for the others."""
+    """Return whether parts of long replies wait for the others, or are to be forgotten."""
     return session.scalar(select(ReplyPart.id).limit(1)) is not None
 
 
-def join_parts(session: Session, runtime: Runtime, *, now: datetime) -> int:
-    """Receive the replies whose parts are complete, or have waited for PARTS_WAIT_FOR. Returns how many."""
-    groups: dict[tuple[str, str, int], list[ReplyPart]] = {}
-    for part in session.scalars(select(ReplyPart).order_by(ReplyPart.id).with_for_update()):
-        groups.setdefault((part.sender, part.recipient, part.reference), []).append(part)
+def join_parts(session: Session, runtime: Runtime, *, now: datetime, sender: str | None = None) -> int:
+    """Receive the replies whose parts are complete, or have waited for PARTS_WAIT_FOR. Returns how many.
+
+    `sender`: only this one's. A telephone gives a reference again: of several replies with it a part belongs to the newest
+    that lacks it.
+    """
+    waiting = select(ReplyPart).where(ReplyPart.joined_at.is_(None)).order_by(ReplyPart.id)
+    if sender is None:
+        session.execute(delete(ReplyPart).where(ReplyPart.joined_at < now - PARTS_WAIT_FOR))
+    else:
+        waiting = waiting.where(ReplyPart.sender == sender)
+    groups: list[dict[int, ReplyPart]] = []
+    open_groups: dict[tuple[str, str, int, int], list[dict[int, ReplyPart]]] = {}
+    for part in session.scalars(waiting.with_for_update()):
+        mine = open_groups.setdefault((part.sender, part.recipient, part.reference, part.total), [])
+        group = next((each for each in reversed(mine) if part.number not in each), None)
+        if group is None:
+            group = {}
+            mine.append(group)
+            groups.append(group)
+        group[part.number] = part
     count = 0
-    for (sender, recipient, _), parts in groups.items():
-        if len(parts) < parts[0].total and now - parts[0].received_at < PARTS_WAIT_FOR:
+    for group in groups:
+        first = next(iter(group.values()))
+        if len(group) < first.total and now - first.received_at < PARTS_WAIT_FOR:
             continue
-        body = "".join(part.body for part in sorted(parts, key=lambda part: part.number))
-        key = runtime.settings.secret_key
-        identity = reply_id(sender, recipient, body, secret_key=key, now=now.timestamp())
-        _receive(
-            session, runtime, InboundMessage(identity, sender, recipient, body, is_opt_out=False), now=now
+        raw = b"".join(part.raw for part in group.values() if part.raw) or None
+        _, identity, delivery = [*first.gateway_id.split(":", 2), ""][:3]
+        message = InboundMessage(
+            f"long:{identity}",
+            first.sender,
+            first.recipient,
+            join_bodies({number: part.body for number, part in group.items()}, total=first.total),
+            is_opt_out=False,
+            raw=raw,
+            is_whole=len(group) == first.total,
+            delivery=delivery,
         )
-        session.execute(delete(ReplyPart).where(ReplyPart.id.in_([part.id for part in parts])))
+        _receive(session, runtime, message, now=now, is_long=True)
+        for part in group.values():
+            part.joined_at = now
         count += 1
     return count
+
+
+def join_bodies(bodies: Mapping[int, str], *, total: int) -> str:
+    """Return the text of a long reply, with MISSING in the place of parts that have not come."""
+    pieces: list[str] = []
+    for number in range(1, total + 1):
+        piece = bodies.get(number, MISSING)
+        if piece is not MISSING or not pieces or pieces[-1] is not MISSING:
+            pieces.append(piece)
+    return "".join(pieces)

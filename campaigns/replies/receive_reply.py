@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.delivery.record_outcomes import add_incident
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
@@ -49,6 +50,9 @@ REPLY_WINDOW = timedelta(days=14)
 # Equal texts from the same number by two channels within this time are one reply: the channels' clocks and delays
 # differ.
 DUPLICATE_WINDOW = timedelta(minutes=15)
+# A phone may tell of one SMS twice, under two ids.
+TOLD_TWICE_WITHIN = timedelta(seconds=10)
+UNREADABLE = "\ufffd"  # in the place of what could not be read
 # The sender of an older reply no longer expects a message.
 ACKNOWLEDGE_WINDOW = timedelta(hours=1)
 
@@ -111,6 +115,9 @@ def receive_reply(
             translated = read_content(campaign.content, phone.language if phone else None).own_answers
             asked = _question_of(session, recipient, phone, now=now) if recipient and phone else ""
             meant, own = read_among(inbound.body, meant, answers, translated, asked=asked)
+    raw = inbound.raw or (inbound.body.encode() if UNREADABLE in inbound.body else None)
+    if raw or not inbound.is_whole:  # what is missing may turn the meaning round
+        meant = meant._replace(is_automatic=False)
     label, is_urgent = meant.label, meant.is_urgent
     is_sure = meant.is_automatic or (is_urgent and label is Label.NEED_HELP)
     # An opt-out counts even for a number that is in no list.
@@ -133,6 +140,7 @@ def receive_reply(
         recipient_id=recipient.id if recipient else None,
         campaign_id=campaign.id if campaign else None,
         body=inbound.body,
+        raw=raw,
         label=label,
         confidence=meant.confidence,
         is_sure=is_sure,
@@ -143,6 +151,8 @@ def receive_reply(
     )
     session.add(reply)
     session.flush()
+    if raw:
+        add_incident(session, kind="unreadable_reply", subject=f"replies:{reply.id}", now=now)
     if phone is None and is_known and (is_answer or is_urgent):
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
@@ -239,8 +249,17 @@ def _question_of(session: Session, recipient: Recipient, phone: Phone, *, now: d
 def _is_duplicate(
     session: Session, inbound: InboundMessage, channel: ReplyChannel, *, now: datetime, within: timedelta
 ) -> bool:
-    """Return whether another channel, or for a log without times an earlier log, has stored this reply."""
+    """Return whether another channel, or for a log without times an earlier log, has stored this reply; or a phone told it twice."""
     text = _normalised(inbound.body)
+    if channel is ReplyChannel.PHONE and (inbound.received_at or now) <= now:  # not where its clock is ahead
+        latest = session.execute(
+            select(Reply.body, Reply.received_at)
+            .where(Reply.sender == inbound.sender[:32], Reply.channel == channel)
+            .order_by(Reply.received_at.desc(), Reply.id.desc())
+            .limit(1)
+        ).first()
+        if latest and _normalised(latest.body) == text and abs(latest.received_at - now) < TOLD_TWICE_WITHIN:
+            return True
     bodies = select(Reply.body).where(
         Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
     )

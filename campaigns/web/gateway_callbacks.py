@@ -35,7 +35,7 @@ from campaigns.delivery.operators import store_operator
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
-from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, receive_reply
+from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, UNREADABLE, receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
 from campaigns.web.responses import note_error
@@ -69,7 +69,6 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
     403 on a bad signature with nothing stored, 2xx only once stored.
     """
     callbacks_blueprint = Blueprint("gateway_callbacks", __name__, url_prefix="/webhooks/twilio")
-    context = AnswerContext.of(runtime.settings)
 
     @callbacks_blueprint.before_request
     def check_signature() -> None:
@@ -95,23 +94,44 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
     @callbacks_blueprint.post("/inbound")
     def inbound() -> ResponseReturnValue:
         message = runtime.webhooks.read_inbound(_storable_form(request.form))
-        if not message.gateway_id or len(message.gateway_id) > LONGEST_GATEWAY_ID or not message.sender:
+        if not message.gateway_id or not message.sender:
             log.warning("webhook.incomplete_inbound bytes=%s", request.content_length)
             abort(400)
-        try:
-            with runtime.db.write() as session:
-                receive_reply(session, message, keys=context, now=datetime.now(UTC))
-        except IntegrityError:
-            # The same reply came twice at the same moment and the other call has stored it. Any other
-            # cause raises again below, and the gateway repeats the call.
-            log.info("webhook.inbound_repeated")
-            with runtime.db.write() as session:
-                receive_reply(session, message, keys=context, now=datetime.now(UTC))
-        enqueue_send(runtime)
+        store_reply(runtime, message, ReplyChannel.TWILIO)
         # An empty document: the gateway itself sends no reply. Our acknowledgement goes through the outbox.
         return "<Response/>", 200, {"Content-Type": "text/xml"}
 
     return callbacks_blueprint
+
+
+def store_reply(runtime: Runtime, message: InboundMessage, channel: ReplyChannel) -> None:
+    """Store and apply a reply. Aborts with 400 if its id cannot be stored, and raises what the transaction raised."""
+    if len(message.gateway_id) > LONGEST_GATEWAY_ID:
+        abort(400)
+    if UNREADABLE in message.body:
+        message = replace(message, raw=request.get_data())
+
+    def receive() -> None:
+        with runtime.db.write() as session:
+            now = datetime.now(UTC)
+            received_at = min(message.received_at or now, now)
+            receive_reply(
+                session,
+                message,
+                keys=AnswerContext.of(runtime.settings),
+                now=received_at,
+                channel=channel,
+                acknowledge=now - received_at <= ACKNOWLEDGE_WINDOW,
+            )
+
+    try:
+        receive()
+    except IntegrityError:
+        # The same reply at the same moment; the other call has stored it. Any other cause raises again below, and
+        # the caller repeats the call.
+        log.info("webhook.inbound_repeated")
+        receive()
+    enqueue_send(runtime)
 
 
 def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) -> StatusCallback | None:
@@ -160,38 +180,11 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
     """
     channels = Blueprint("reply_channels", __name__, url_prefix="/webhooks")
     settings = runtime.settings
-    context = AnswerContext.of(settings)
     message_ids = MessageIds(settings.secret_key)
 
     @channels.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
         return "", error.code or 500
-
-    def store(message: InboundMessage, channel: ReplyChannel) -> None:
-        if len(message.gateway_id) > LONGEST_GATEWAY_ID:
-            abort(400)
-
-        def receive() -> None:
-            with runtime.db.write() as session:
-                now = datetime.now(UTC)
-                received_at = min(message.received_at or now, now)
-                receive_reply(
-                    session,
-                    message,
-                    keys=context,
-                    now=received_at,
-                    channel=channel,
-                    acknowledge=now - received_at <= ACKNOWLEDGE_WINDOW,
-                )
-
-        try:
-            receive()
-        except IntegrityError:
-            # The same reply at the same moment; the other call has stored it. Any other cause raises again below, and
-            # the caller repeats the call.
-            log.info("webhook.inbound_repeated")
-            receive()
-        enqueue_send(runtime)
 
     def check(is_proven: bool) -> None:
         if not is_proven:
@@ -212,7 +205,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
             message = parse_push(_storable_text(fields), settings.push_fields)
         except BadInput as error:
             return word_error(error), 400
-        store(message, ReplyChannel.PUSH)
+        store_reply(runtime, message, ReplyChannel.PUSH)
         return {"status": "ok"}, 200
 
     @channels.post("/phone")
@@ -229,7 +222,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
             event = {**event, "payload": _storable_text(payload)}
         data = read_event(event, secret_key=settings.secret_key)
         if isinstance(data, InboundMessage):
-            store(data, ReplyChannel.PHONE)
+            store_reply(runtime, data, ReplyChannel.PHONE)
         elif data:
             identity, report = data
             attempt_id = message_ids.attempt_id(identity)

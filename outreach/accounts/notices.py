@@ -12,7 +12,7 @@ from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_notice_mail
 from outreach.models.accounts import User
-from outreach.rules.sms_inbound import VIETNAM
+from outreach.rules.roads import VIETNAM
 from outreach.use_cases import enqueue_after_commit
 
 

@@ -277,11 +277,6 @@ class Settings:
     send_in_flight: int = _var(
         100, formats.whole(1, 10_000), "requests under way at once in one sending worker"
     )
-    account_in_flight: int = _var(
-        0,
-        formats.whole(0, 100_000),
-        "requests under way at once over all workers together, shared evenly between them; 0 is no limit",
-    )
     send_timeout_s: float = _var(
         10.0,
         formats.number(0.1, 120),
@@ -470,11 +465,6 @@ class Settings:
     def takes_replies(self) -> bool:
         """Whether residents' SMS replies can reach us: Twilio delivers none from Vietnam."""
         return self.sms_gateway in ("simulator", "smpp") or bool(self.push_secret or self.phone_webhook_key)
-
-    @property
-    def can_look_up(self) -> bool:
-        """Whether the gateway can be asked what became of a message that it gave no id for."""
-        return self.sms_gateway != "smpp"
 
     @property
     def account(self) -> str:

@@ -23,6 +23,7 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.operators import Operator
+from outreach.rules.roads import Lasting
 from outreach.rules.segments import Encoding, measure
 
 
@@ -40,9 +41,11 @@ class Profile:
     operator: Mapping[str, Any] | None = None
 
     @property
-    def is_repeatable(self) -> bool:
-        """Whether the same request may be made again: a second message is refused by its id."""
-        return bool(self.answer.get("repeated"))
+    def request_id(self) -> Lasting | None:
+        """For how long the same request may be made again, as a second message is refused by its id; None: never."""
+        return (
+            Lasting(self.answer.get("repeated_within", Lasting.DAY)) if self.answer.get("repeated") else None
+        )
 
 
 def read_profile(data: Mapping[str, Any]) -> Profile:
@@ -54,6 +57,7 @@ def read_profile(data: Mapping[str, Any]) -> Profile:
         Operator(operator)
     for cause in profile.answer.get("causes", {}):
         Cause(cause)
+    _ = profile.request_id
     return profile
 
 

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from outreach.rules.roads import Lasting
 
 
 class DeliveryStatus(StrEnum):
@@ -99,11 +101,13 @@ class Refused:
 class Throttled:
     """Outcome of a request that was not processed and may be repeated later.
 
-    `fault` says why where the gateway itself did not say it: "certificate" or "connection".
+    `fault` says why where the gateway itself did not say it: "certificate" or "connection". `is_eased`: less is under way for
+    it already, so that others need not wait.
     """
 
     retry_after_s: float | None = None
     fault: str = ""
+    is_eased: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,9 @@ class InboundMessage:
     """Parsed reply of a resident. `sender` is E.164.
 
     `is_opt_out` if the gateway treated it as an opt-out, `is_help_request` if as a call for help: it has answered both
-    itself. `received_at` is when the gateway received it, None where it is not given.
+    itself. `received_at` is when the gateway received it, None where it is not given. `raw` is what came where not all of it
+    could be read; without `is_whole` a part is missing. `delivery` names the connection and request by which it came, where
+    the gateway has no id for it: `gateway_id` then stands for all that it carried.
     """
 
     gateway_id: str
@@ -181,23 +187,27 @@ class InboundMessage:
     is_opt_out: bool
     is_help_request: bool = False
     received_at: datetime | None = None
+    raw: bytes | None = None
+    is_whole: bool = True
+    delivery: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Delivery report that does not name our attempt.
 
-    `message_ids` are the gateway's, as it writes them; `tags` stand for the number, `reference` is the last 16 bits of
-    the attempt's id where the gateway gives it back, `text` the beginning of the message.
+    `message_ids` are the gateway's, as it writes them; one of `numbers` (E.164) is the phone's. `reference` is ours where the
+    gateway gives it back, `text` the beginning of the message.
     """
 
     message_ids: tuple[str, ...]
-    tags: tuple[str, ...]
+    numbers: tuple[str, ...]
     status: DeliveryStatus
     cause: Cause | None = None
     code: str | None = None
     reference: int | None = None
     text: str = ""
+    account_id: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +220,7 @@ class LateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class InboundPart:
-    """One part of a resident's long reply, for which the gateway has no id."""
+    """One part of a resident's long reply, for which the gateway has no id; the rest as in InboundMessage."""
 
     sender: str
     recipient: str
@@ -218,9 +228,24 @@ class InboundPart:
     total: int
     number: int
     body: str
+    gateway_id: str = ""
+    delivery: str = ""
+    raw: bytes | None = None
 
 
-InboxItem = Receipt | LateAnswer | InboundPart | InboundMessage
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Deliveries of which the gateway has our answer by now, each as `kept_id`: what is equal to one was said again."""
+
+    kept_ids: tuple[str, ...]
+
+
+def kept_id(message: InboundMessage | InboundPart) -> str:
+    """Return the id under which a message without one is kept: of all that it carried, and of the delivery by which it came."""
+    return f"{message.gateway_id}:{message.delivery}"
+
+
+InboxItem = Receipt | LateAnswer | InboundPart | InboundMessage | Answered
 # Stores what came in over a connection of our own, and returns once it is durable; raises if it is not.
 Inbox = Callable[[list[InboxItem]], Awaitable[None]]
 
@@ -232,9 +257,9 @@ class Gateway(Protocol):
     """
 
     @property
-    def repeats_safely(self) -> bool:
-        """Whether `send` may be called again for the same attempt: no second message comes of it."""
-        return False
+    def request_id(self) -> Lasting | None:
+        """For how long `send` may be called again for the same attempt: no second message comes of it. None: never."""
+        return None
 
     async def send(self, message: OutboundMessage) -> Outcome: ...
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import struct
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from outreach.rules.gateway import (
@@ -22,7 +23,6 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.segments import BASIC, Encoding, measure, split
-from outreach.rules.sms_inbound import keyed_id
 
 UCS2, LATIN1, ASCII = 8, 3, 1  # data_coding (5.2.19); 0 is the centre's default alphabet, GSM 03.38
 HAS_HEADER = 0x40  # in esm_class: the text begins with a user data header (5.2.12)
@@ -95,8 +95,8 @@ def decode_text(octets: bytes, data_coding: int) -> str:
     else:  # not GSM-7, whatever the centre says
         try:
             text = octets.decode("utf-8")
-        except UnicodeDecodeError:
-            text = octets.decode("latin-1")
+        except UnicodeDecodeError:  # of another alphabet, or of octets that are no text, nothing is guessed
+            text = octets.decode(*(("utf-8", "replace") if data_coding & 0x0F else ("latin-1",)))
     return text.replace("\0", "")
 
 
@@ -226,7 +226,7 @@ class ReceiptText(NamedTuple):
 def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) -> ReceiptText | None:
     """Read a receipt from its text and its optional parameters. Returns None for a message of a resident.
 
-    `is_marked`: esm_class says that it is one. Without that it needs an id and a state.
+    `is_marked`: esm_class says that it is one, and an id or a state is enough. Without that it needs both.
     """
     fields = {name.lower(): value for name, value in reversed(_FIELDS.findall(text))}
     by_option = options.get(RECEIPTED_ID, b"").split(b"\0")[0].decode("latin-1").strip()
@@ -235,7 +235,8 @@ def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) ->
     if state is None and (named := fields.get("stat", "").upper()):
         state = _LONG_NAMES.get(named, named[:7])
     message_ids = tuple(dict.fromkeys(filter(None, (by_option, fields.get("id", "").strip()))))
-    if not is_marked and not (message_ids and state in _STATES):
+    has_id, has_state = bool(message_ids), state in _STATES
+    if not (has_id or has_state if is_marked else has_id and has_state):
         return None
     status, cause = _STATES.get(state or "", (None, None))
     error = fields.get("err", "").lstrip("0")
@@ -244,54 +245,103 @@ def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) ->
                        quoted[1].strip()[:20] if quoted else "")  # fmt: skip
 
 
-def tag_key(secret_key: str, account_id: int) -> str:
-    """Return the key of an account's tags. Two centres may give the same id for one number; the first account's has no suffix."""
-    return secret_key if account_id == 1 else f"{secret_key}/{account_id}"
+def gateway_id(message_id: str, attempt_id: int) -> str:
+    """Return the id under which an attempt is kept: centres count anew, so theirs alone may be another message's."""
+    return f"{message_id[:44]}#{attempt_id}"
 
 
-def number_tag(number: str, *, secret_key: str) -> str:
-    """Return a keyed hash of a number in E.164, by which a receipt is told from another with the same id."""
-    return hmac.new(f"smpp/{secret_key}".encode(), number.encode(), hashlib.sha256).hexdigest()[:12]
+def id_of_centre(gateway_id: str) -> str:
+    """Return the centre's own id in what `gateway_id` returned."""
+    return gateway_id.partition("#")[0]
 
 
-def gateway_id(message_id: str, tag: str) -> str:
-    """Return the id under which an attempt is kept: centres count from 1 again, so theirs is not unique."""
-    return f"{message_id[:51]}#{tag}"
+def reference_of(attempt_id: int, *, secret_key: str) -> int:
+    """Return our reference of a message (16 bits), which some centres give back with the receipt.
+
+    Keyed, so that another system behind the same account, which may count from 1 as well, does not hit it.
+    """
+    digest = hmac.new(f"smpp/{secret_key}".encode(), str(attempt_id).encode(), hashlib.sha256).digest()
+    return int.from_bytes(digest[:2], "big")
 
 
-# How an id may be written that was read as a decimal and as a hexadecimal number, the likeliest first.
+# How an id may be written that was read as a decimal and as a hexadecimal number.
 _SPELLINGS = (
     (r"[0-9]{1,20}", 10, ("d", "x", "X", "08x", "08X", "010d")),
     (r"[0-9A-Fa-f]{1,16}", 16, ("x", "X", "d", "010d", "08x", "08X")),
 )
 
 
-def possible_ids(message_ids: Sequence[str], tags: Sequence[str]) -> list[str]:
-    """Return the gateway ids that a receipt may mean, the likeliest first.
+def possible_ids(message_ids: Sequence[str]) -> frozenset[str]:
+    """Return the ids that a receipt may mean.
 
     Some centres answer `submit_sm` in hexadecimal and write decimal into the receipt, or the other way round, with
     zeros in front or without.
     """
-    spellings = list(message_ids)
+    spellings = set(message_ids)
     for message_id in message_ids:
         for digits, base, forms in _SPELLINGS:
             if re.fullmatch(digits, message_id):
-                spellings += [format(int(message_id, base), form) for form in forms]
-    return [gateway_id(spelling, tag) for spelling in dict.fromkeys(spellings) for tag in tags]
+                spellings |= {format(int(message_id, base), form) for form in forms}
+    return frozenset(spelling[:44] for spelling in spellings)
 
 
-def is_same_text(quoted: str, body: str) -> bool:
-    """Return whether a receipt's quotation may be of this body: equal as far as both are plain letters."""
-    plain, of_body = (re.sub(r"[^0-9a-z]", "", text.lower()) for text in (quoted, body[:60]))
-    return not plain or of_body.startswith(plain)
+def _plain(text: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", text.lower())
 
 
-# Several replies of one sender with the same text within this time are one: a centre repeats what was not answered.
-SAME_REPLY = timedelta(minutes=10)
+def quotes(quoted: str, body: str) -> bool:
+    """Return whether a receipt's quotation is of this text: equal as far as both are plain letters. An empty one is of none."""
+    plain = _plain(quoted)
+    return bool(plain) and _plain(body[:60]).startswith(plain)
 
 
-def reply_id(sender: str, recipient: str, text: str, *, secret_key: str, now: float) -> str:
-    """Return an id for a reply, which has none in SMPP: the same for the same text within SAME_REPLY."""
-    return "smpp:" + keyed_id(
-        sender, recipient, text, str(int(now // SAME_REPLY.total_seconds())), secret_key=secret_key
+# A centre quotes 20 characters. Fewer fit too many texts, unless they are all that there is.
+_WHOLE_QUOTATION, _FEWEST_LETTERS = 15, 6
+
+
+def is_whole_quotation(quoted: str, body: str) -> bool:
+    """Return whether a quotation that fits this text is long enough to tell it from others."""
+    return len(quoted) >= min(_WHOLE_QUOTATION, len(body)) and len(_plain(quoted)) >= min(
+        _FEWEST_LETTERS, len(_plain(body))
+    )
+
+
+class InboundPdu(NamedTuple):
+    """A `deliver_sm` or `data_sm` (4.6.1, 4.7.1), as far as it can be read; `is_whole` if that is all of it."""
+
+    source: str = ""
+    destination: str = ""
+    esm_class: int = 0
+    data_coding: int = 0
+    octets: bytes = b""
+    options: Mapping[int, bytes] = MappingProxyType({})
+    is_whole: bool = False
+
+
+# service_type, the two addresses with their kinds, and esm_class; then what is between that and the text, by command.
+_ADDRESSES = re.compile(rb"[^\0]*\0..([^\0]*)\0..([^\0]*)\0(.?)", re.DOTALL)
+_DELIVER_REST = re.compile(rb"..[^\0]*\0[^\0]*\0..(.).(.)", re.DOTALL)
+_DATA_REST = re.compile(rb".(.)()", re.DOTALL)
+
+
+def read_pdu(body: bytes, *, is_data: bool) -> InboundPdu:
+    """Read the body of a `deliver_sm`, or of a `data_sm`, which has its text in `message_payload`. Never raises."""
+    head = _ADDRESSES.match(body)
+    if head is None:
+        return InboundPdu()
+    read = InboundPdu(head[1].decode("latin-1"), head[2].decode("latin-1"), ord(head[3] or b"\0"))
+    rest = (_DATA_REST if is_data else _DELIVER_REST).match(body, head.end())
+    if rest is None:
+        return read
+    at = rest.end() + ord(rest[2] or b"\0")
+    octets, options = body[rest.end() : at], {}
+    while at + 4 <= len(body):
+        tag, length = struct.unpack_from(">HH", body, at)
+        options[tag] = body[at + 4 : at + 4 + length]
+        at += 4 + length
+    return read._replace(
+        data_coding=ord(rest[1]),
+        octets=options.get(PAYLOAD) or octets,
+        options=options,
+        is_whole=at == len(body),
     )

@@ -10,12 +10,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 from outreach.rules.errors import BadInput
 from outreach.rules.formats import PushFields
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.roads import VIETNAM
 
 
 def parse_push(form: Mapping[str, str], fields: PushFields) -> InboundMessage:
@@ -40,7 +41,6 @@ def as_number(sender: str) -> str:
     return numbers[0] if len(numbers) == 1 else sender
 
 
-VIETNAM = timezone(timedelta(hours=7))
 _EPOCH = re.compile(r"\d{9,13}(\.\d*)?")
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds it would be the year 5138
 _FIRST_YEAR = 2000  # an earlier time comes from a wrong clock

@@ -32,6 +32,7 @@ from outreach.rules.gateway import (
     Refused,
     StatusReport,
 )
+from outreach.rules.roads import Lasting
 from outreach.sms.http_client import is_over
 from outreach.sms.http_gateway import HttpGateway
 
@@ -52,7 +53,7 @@ def load_profile(name: str) -> Profile:
 class AggregatorGateway(HttpGateway):
     """Gateway by an aggregator's interface. Prices come with the callbacks.
 
-    Messages cannot be listed by number: see `repeats_safely`. Repeated for the same attempt a message has the same id.
+    Messages cannot be listed by number: see `request_id`. Repeated for the same attempt a message has the same id.
     """
 
     def __init__(self, settings: Settings, *, id_prefix: str = "") -> None:
@@ -70,9 +71,9 @@ class AggregatorGateway(HttpGateway):
         self._callback = f"{settings.public_base_url}/webhooks/aggregator/"
 
     @property
-    def repeats_safely(self) -> bool:
-        """Whether `send` may be called again for the same attempt: no second message comes of it."""
-        return self.profile.is_repeatable
+    def request_id(self) -> Lasting | None:
+        """For how long `send` may be called again for the same attempt: no second message comes of it. None: never."""
+        return self.profile.request_id
 
     def _prepare(self, message: OutboundMessage) -> tuple[dict[str, Any], dict[str, str]]:
         values = values_of(

@@ -195,13 +195,16 @@ def read_event(
         code = code_of(fields.get("reason")) if is_failure else None
         return message_id, StatusReport(message_id, status, Cause.OTHER if is_failure else None, code)
     # `sender` since recent versions of the app; earlier ones had only `phoneNumber`.
-    sender = fields.get("sender") or fields.get("phoneNumber")
-    if name not in ("sms:received", "mms:downloaded") or not sender:
+    sender = fields.get("sender") or fields.get("phoneNumber") or ""
+    if name not in ("sms:received", "sms:data-received", "mms:downloaded"):
         return None
     # Many phones send a long reply as an MMS. One of a picture alone goes to an officer as well.
     said = fields.get("message") or " ".join(filter(None, (fields.get("subject"), fields.get("body"))))
+    raw = fields["data"].encode() if "data" in fields else None  # octets that are no text, in base64
     # The app's message id depends on the content alone and is the same for the same text, so the time is added.
-    reply_id = keyed_id(sender, fields.get("receivedAt", ""), said, secret_key=secret_key)
+    reply_id = keyed_id(
+        sender, fields.get("receivedAt", ""), said or fields.get("data", ""), secret_key=secret_key
+    )
     return InboundMessage(
         gateway_id=f"phone:{reply_id}",
         sender=as_number(sender),
@@ -209,4 +212,5 @@ def read_event(
         body=said,
         is_opt_out=False,
         received_at=parse_timestamp(fields.get("receivedAt", "")),
+        raw=raw,
     )

@@ -23,6 +23,7 @@ from outreach.rules.gateway import (
     is_sample_number,
 )
 from outreach.sms.http_client import HttpClient, RequestNotSent, TooLate, is_over
+from outreach.sms.send_window import SendWindow
 
 FAILED = (TimeoutError, aiohttp.ClientError, OSError)
 # Raised by a library for a body that is cut or is not the gateway's JSON.
@@ -37,12 +38,17 @@ class HttpGateway(Gateway):
     def __init__(self, settings: Settings) -> None:
         self._transport = HttpClient(timeout_s=settings.send_timeout_s, in_flight=settings.send_in_flight)
         self._is_live = settings.is_live
+        self._window = SendWindow(settings.send_in_flight)
 
     async def send(self, message: OutboundMessage) -> Outcome:
         """Send a message by one request, never repeated here."""
         if self._is_live and is_sample_number(message.to):
             return Refused(Cause.SAMPLE_NUMBER, "sample")
         prepared = self._prepare(message)
+        async with self._window:
+            return await self._window.ask(self._request_once(message, prepared))
+
+    async def _request_once(self, message: OutboundMessage, prepared: Any) -> Outcome:
         is_over.set(message.is_over)
         try:
             return await self._post(prepared)

@@ -20,11 +20,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
-from smpp34 import DeliverSm, SmppError, SubmitSm, Tlv, decode
+from smpp34 import SubmitSm, Tlv
 
 from outreach.core.settings import Settings
 from outreach.rules.gateway import (
     Accepted,
+    Answered,
     Cause,
     Gateway,
     InboundMessage,
@@ -40,6 +41,7 @@ from outreach.rules.gateway import (
     RequestExpired,
     Throttled,
     is_sample_number,
+    kept_id,
 )
 from outreach.rules.smpp import (
     ALREADY_BOUND,
@@ -51,21 +53,23 @@ from outreach.rules.smpp import (
     SAR_REFERENCE,
     SAR_TOTAL,
     Concatenation,
+    InboundPdu,
     SubmitPart,
     decode_text,
     encode_parts,
     gateway_id,
     is_refused_login,
     join_outcomes,
-    number_tag,
+    read_pdu,
     read_receipt,
     read_status,
-    reply_id,
+    reference_of,
     split_header,
     whole_part,
 )
-from outreach.rules.sms_inbound import as_number
-from outreach.sms.smpp_session import DELIVER, ENQUIRE, UNBIND, ConnectionCut, Session
+from outreach.rules.sms_inbound import as_number, keyed_id
+from outreach.sms.send_window import SendWindow
+from outreach.sms.smpp_session import DATA, ENQUIRE, UNBIND, ConnectionCut, Session
 
 log = logging.getLogger(__name__)
 _BINDS = {"receiver": 0x01, "transmitter": 0x02, "transceiver": 0x09}
@@ -74,7 +78,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0  # between two tries to connect
 WAIT_FOR_BIND_S = 3.0  # a request waits this long for a connection that is being made again
 THROTTLED_WAIT_S = 0.5  # for a part, when other parts of its message were accepted
 STORE_FOR_S = 30.0  # a centre repeats what was not answered in such a time
-TEMPORARY, PERMANENT = 0x64, 0x65
+TEMPORARY = 0x64
 LATE_ANSWERS = 10_000
 
 
@@ -92,22 +96,23 @@ class SmppGateway(Gateway):
     `inbox` stores what the centre sends. There is no list: `query_sm` needs an id, and what is unknown has none.
     """
 
-    def __init__(self, settings: Settings, inbox: Inbox, *, tag_key: str = "") -> None:
+    def __init__(self, settings: Settings, inbox: Inbox, *, account_id: int = 1) -> None:
         url = urlsplit(settings.smpp_url)
         self._host, self._port = url.hostname or "", url.port or (3550 if url.scheme == "smpps" else 2775)
         self._login = unquote(url.username or ""), unquote(url.password or "")
         self._tls = ssl.create_default_context() if url.scheme == "smpps" else None
         self._inbox, self._secret_key = inbox, settings.secret_key
-        self._tag_key = tag_key or settings.secret_key
+        self._account_id = account_id
         self._is_live, self._timeout_s = settings.is_live, settings.send_timeout_s
         self._long = settings.smpp_long
-        self._window = asyncio.Semaphore(settings.smpp_window)
+        self._window = SendWindow(settings.smpp_window)
         self._sessions: dict[str, Session] = {}
         self._problem = NotBound()
         self._bound = asyncio.Event()
-        self._late: OrderedDict[int, tuple[int, str]] = OrderedDict()  # by sequence: attempt and number's tag
-        self._arrived: list[tuple[Session | None, int, InboxItem]] = []
+        self._late: OrderedDict[int, int] = OrderedDict()  # attempts by sequence
+        self._arrived: list[tuple[Session | None, int, int, InboxItem]] = []
         self._storing: asyncio.Task[None] | None = None
+        self._confirming: set[asyncio.Task[None]] = set()
         self._may_split = settings.smpp_bind == "auto"
         self._keepers: list[asyncio.Task[None]] = []
         self._keep(*(("transmitter", "receiver") if settings.smpp_bind == "pair" else ("transceiver",)))
@@ -190,8 +195,8 @@ class SmppGateway(Gateway):
 
     async def close(self) -> None:
         """Unbind, so that the centre sends nothing more to us, and close."""
-        for keeper in self._keepers:
-            keeper.cancel()
+        for task in (*self._keepers, *self._confirming):
+            task.cancel()
         sessions = list(self._sessions.values())
         with suppress(ConnectionCut, TimeoutError):
             async with asyncio.timeout(1.0):
@@ -212,13 +217,12 @@ class SmppGateway(Gateway):
         parts = encode_parts(message.body, reference=message.attempt_id)
         if len(parts) > 1 and self._long == "payload":
             parts = [whole_part(message.body)]
-        tag = number_tag(message.to, secret_key=self._tag_key)
         if len(parts) == 1:
-            return await self._submit(message, parts[0], tag, is_over)
+            return await self._submit(message, parts[0], is_over)
         results: list[Outcome] = [RequestExpired()] * len(parts)
         left = list(range(len(parts)))
         while left:
-            answers = await asyncio.gather(*(self._submit(message, parts[i], tag, is_over) for i in left))
+            answers = await asyncio.gather(*(self._submit(message, parts[i], is_over) for i in left))
             for i, outcome in zip(left, answers, strict=True):
                 results[i] = outcome
             left = [i for i in left if isinstance(results[i], Throttled)]
@@ -228,69 +232,75 @@ class SmppGateway(Gateway):
         return join_outcomes(results)
 
     async def _submit(
-        self, message: OutboundMessage, part: SubmitPart, tag: str, is_over: Callable[[], bool]
+        self, message: OutboundMessage, part: SubmitPart, is_over: Callable[[], bool]
     ) -> Outcome:
         async with self._window:
-            if not self._bound.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._bound.wait(), WAIT_FOR_BIND_S)
-            session = self._sessions.get(self._sender)
-            if session is None or not session.is_open:
-                if is_refused_login(self._problem.status):
-                    return Refused(Cause.ACCOUNT, f"bind_{self._problem.status:#x}")
-                if self._problem.status == ALREADY_BOUND:
-                    return RequestExpired()  # another worker has the connection, and sends
-                return Throttled(fault=self._problem.fault)
-            sequence = session.next_sequence()
-            pdu = _submit_sm(message, part, sequence)
-            if is_over():
-                return RequestExpired()
-            answer = session.write(sequence, pdu)
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    status, body = await answer
-            except TimeoutError as error:
-                session.forget(sequence)
-                self._note_late(sequence, message.attempt_id, tag, part)
-                return OutcomeUnknown(type(error).__name__)
-            except ConnectionCut as error:
-                return OutcomeUnknown(type(error).__name__)
+            return await self._window.ask(self._submit_once(message, part, is_over))
+
+    async def _submit_once(
+        self, message: OutboundMessage, part: SubmitPart, is_over: Callable[[], bool]
+    ) -> Outcome:
+        if not self._bound.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._bound.wait(), WAIT_FOR_BIND_S)
+        session = self._sessions.get(self._sender)
+        if session is None or not session.is_open:
+            if is_refused_login(self._problem.status):
+                return Refused(Cause.ACCOUNT, f"bind_{self._problem.status:#x}")
+            if self._problem.status == ALREADY_BOUND:
+                return RequestExpired()  # another worker has the connection, and sends
+            return Throttled(fault=self._problem.fault)
+        sequence = session.next_sequence()
+        reference = reference_of(message.attempt_id, secret_key=self._secret_key)
+        pdu = _submit_sm(message, part, reference, sequence)
+        if is_over():
+            return RequestExpired()
+        answer = session.write(sequence, pdu)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                status, body = await answer
+        except TimeoutError as error:
+            session.forget(sequence)
+            self._note_late(sequence, message.attempt_id, part)
+            return OutcomeUnknown(type(error).__name__)
+        except ConnectionCut as error:
+            return OutcomeUnknown(type(error).__name__)
         if status:
             outcome = read_status(status)
             if isinstance(outcome, Refused) and outcome.cause is Cause.OTHER:
                 log.warning("smpp.new_refusal status=%#x", status)
             return outcome
         message_id = body.split(b"\0")[0].decode("latin-1").strip()
-        return Accepted(gateway_id(message_id, tag)) if message_id else OutcomeUnknown("no_id")
+        return Accepted(gateway_id(message_id, message.attempt_id)) if message_id else OutcomeUnknown("no_id")
 
-    def _note_late(self, sequence: int, attempt_id: int, tag: str, part: SubmitPart) -> None:
+    def _note_late(self, sequence: int, attempt_id: int, part: SubmitPart) -> None:
         if not part.esm_class & HAS_HEADER:  # of a message in parts the others are missing
-            self._late[sequence] = attempt_id, tag
+            self._late[sequence] = attempt_id
             if len(self._late) > LATE_ANSWERS:
                 self._late.popitem(last=False)
 
     def _take_late(self, status: int, sequence: int, pdu: bytes) -> None:
-        attempt_id, tag = self._late.pop(sequence, (0, ""))
+        attempt_id = self._late.pop(sequence, 0)
         message_id = pdu[16:].split(b"\0")[0].decode("latin-1").strip()
         if attempt_id and not status and message_id:
-            self._store(None, 0, LateAnswer(attempt_id, gateway_id(message_id, tag)))
+            self._store(None, 0, 0, LateAnswer(attempt_id, gateway_id(message_id, attempt_id)))
 
     # -- receipts and replies ------------------------------------------------------------------------
 
-    def _take_delivered(self, session: Session, sequence: int, pdu: bytes) -> None:
-        try:
-            delivered = decode(pdu)
-            assert isinstance(delivered, DeliverSm)
-        except SmppError as error:
-            log.warning("smpp.unreadable_delivery error=%s bytes=%d", error, len(pdu))
-            return session.answer(DELIVER, sequence, PERMANENT)
-        item = read_delivered(delivered, secret_key=self._secret_key, tag_key=self._tag_key, now=time.time())
+    def _take_delivered(self, session: Session, command: int, sequence: int, pdu: bytes) -> None:
+        item = read_delivered(
+            read_pdu(pdu[16:], is_data=command == DATA),
+            pdu,
+            delivery=f"{session.name}:{sequence:x}",
+            secret_key=self._secret_key,
+            account_id=self._account_id,
+        )
         if item is None:
-            return session.answer(DELIVER, sequence)
-        self._store(session, sequence, item)
+            return session.answer(command, sequence)
+        self._store(session, command, sequence, item)
 
-    def _store(self, session: Session | None, sequence: int, item: InboxItem) -> None:
-        self._arrived.append((session, sequence, item))
+    def _store(self, session: Session | None, command: int, sequence: int, item: InboxItem) -> None:
+        self._arrived.append((session, command, sequence, item))
         if self._storing is None:
             self._storing = asyncio.create_task(self._store_all())
 
@@ -299,12 +309,26 @@ class SmppGateway(Gateway):
         try:
             while self._arrived:
                 batch, self._arrived = self._arrived, []
-                status = await self._store_batch([item for _, _, item in batch])
-                for session, sequence, _ in batch:
+                status = await self._store_batch([item for *_, item in batch])
+                kept: dict[Session, list[str]] = {}
+                for session, command, sequence, item in batch:
                     if session:
-                        session.answer(DELIVER, sequence, status)
+                        session.answer(command, sequence, status)
+                        if isinstance(item, InboundMessage | InboundPart) and not status:
+                            kept.setdefault(session, []).append(kept_id(item))
+                for session, ids in kept.items():
+                    confirming = asyncio.create_task(self._confirm(session, ids))
+                    self._confirming.add(confirming)
+                    confirming.add_done_callback(self._confirming.discard)
         finally:
             self._storing = None
+
+    async def _confirm(self, session: Session, kept_ids: list[str]) -> None:
+        """Note that the centre has our answers, once it has answered what was sent behind them."""
+        with suppress(ConnectionCut, TimeoutError):
+            async with asyncio.timeout(self._timeout_s):
+                await session.request(ENQUIRE)
+            self._store(None, 0, 0, Answered(tuple(kept_ids)))
 
     async def _store_batch(self, items: list[InboxItem]) -> int:
         """Return the status to answer with: 0 once all are stored."""
@@ -321,10 +345,10 @@ class SmppGateway(Gateway):
             await asyncio.sleep(1.0)
 
 
-def _submit_sm(message: OutboundMessage, part: SubmitPart, sequence: int) -> bytes:
+def _submit_sm(message: OutboundMessage, part: SubmitPart, reference: int, sequence: int) -> bytes:
     sender, is_name = message.sender, not message.sender.lstrip("+").isdigit()
     ton = 5 if is_name else 1 if sender.startswith("+") or len(sender) > 8 else 3  # 5.2.5
-    options = [Tlv(OUR_REFERENCE, (message.attempt_id & 0xFFFF).to_bytes(2, "big"))]
+    options = [Tlv(OUR_REFERENCE, reference.to_bytes(2, "big"))]
     is_long = len(part.octets) > 254
     if is_long:
         options.append(Tlv(PAYLOAD, part.octets))
@@ -354,50 +378,45 @@ def _relative(seconds: int | None) -> str:
 
 
 def read_delivered(
-    delivered: DeliverSm, *, secret_key: str, tag_key: str, now: float
+    delivered: InboundPdu, pdu: bytes, *, delivery: str, secret_key: str, account_id: int
 ) -> Receipt | InboundPart | InboundMessage | None:
-    """Read a `deliver_sm`. Returns None for a receipt that says nothing. `now` is in seconds since 1970."""
-    options = {option.tag: bytes(option.value) for option in delivered.tlvs}
-    octets: bytes = options.get(PAYLOAD) or delivered.short_message
+    """Read what the centre delivered. Returns None for a receipt by which the centre says that it does not know.
+
+    All else is a receipt or a resident's message, also what cannot be read: that has all its octets with it.
+    """
+    options, octets = delivered.options, delivered.octets
     place: Concatenation | None = None
     if delivered.esm_class & HAS_HEADER:
         place, octets = split_header(octets)
-    elif SAR_TOTAL in options and (total := int.from_bytes(options[SAR_TOTAL], "big")) > 1:
-        place = Concatenation(
-            int.from_bytes(options.get(SAR_REFERENCE, b""), "big"),
-            total,
-            int.from_bytes(options.get(SAR_NUMBER, b""), "big"),
-        )
+    elif (total := int.from_bytes(options.get(SAR_TOTAL, b""), "big")) > 1:
+        number = int.from_bytes(options.get(SAR_NUMBER, b""), "big")
+        if 1 <= number <= total:
+            place = Concatenation(int.from_bytes(options.get(SAR_REFERENCE, b""), "big"), total, number)
     text = decode_text(octets, delivered.data_coding)
+    sender, recipient = e164(delivered.source), delivered.destination
     receipt = read_receipt(text, options, is_marked=bool(delivered.esm_class & 0x24))
     if receipt is not None:
         if receipt.status is None:
             return None
-        numbers = [e164(delivered.source_addr), e164(delivered.destination_addr)]
-        tags = [number_tag(number, secret_key=tag_key) for number in numbers]
         reference = options.get(OUR_REFERENCE)
         return Receipt(
             receipt.message_ids,
-            tuple(tags),
+            (sender, e164(recipient)),
             receipt.status,
             receipt.cause,
             receipt.code,
             int.from_bytes(reference, "big") if reference else None,
             receipt.text,
+            account_id,
         )
-    sender, recipient = e164(delivered.source_addr), delivered.destination_addr
+    identity = "smpp:" + keyed_id(pdu[16:].hex(), secret_key=secret_key)[:24]
+    raw = None if delivered.is_whole and "\ufffd" not in text else pdu
     if place:
-        return InboundPart(sender, recipient, *place, text)
-    return InboundMessage(
-        reply_id(sender, recipient, text, secret_key=secret_key, now=now),
-        sender,
-        recipient,
-        text,
-        is_opt_out=False,
-    )
+        return InboundPart(sender, recipient, *place, text, identity, delivery, raw)
+    return InboundMessage(identity, sender, recipient, text, is_opt_out=False, raw=raw, delivery=delivery)
 
 
 def e164(number: str) -> str:
     """Return a number as a centre writes it in E.164; a short code stays."""
-    digits = number.lstrip("+")
+    digits = number.replace("\0", "").lstrip("+")
     return f"+{digits}" if len(digits) == 11 and digits.startswith("84") else as_number(number)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import struct
 import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 _HEADER = struct.Struct(">IIII")
-DELIVER, UNBIND, ENQUIRE, NACK, ANSWER = 0x05, 0x06, 0x15, 0x80000000, 0x80000000
+DELIVER, DATA, UNBIND, ENQUIRE, NACK, ANSWER = 0x05, 0x103, 0x06, 0x15, 0x80000000, 0x80000000
 INVALID_COMMAND = 0x03
 LONGEST_PDU = 70_000  # message_payload has at most 65,535 octets
 
@@ -20,12 +21,16 @@ class ConnectionCut(Exception):
 
 
 class Session(asyncio.Protocol):
-    """One bound connection. `deliver` takes a `deliver_sm` and its sequence number."""
+    """One bound connection. `deliver` takes a `deliver_sm` or `data_sm`, with its command and sequence number.
+
+    `name` tells it from all others of the installation.
+    """
 
     def __init__(
-        self, deliver: Callable[[Session, int, bytes], None], late: Callable[[int, int, bytes], None]
+        self, deliver: Callable[[Session, int, int, bytes], None], late: Callable[[int, int, bytes], None]
     ) -> None:
         self._deliver, self._late = deliver, late
+        self.name = secrets.token_hex(4)
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
@@ -35,7 +40,8 @@ class Session(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return not self.ended.done()
+        """Whether what is written now leaves: nothing does where the connection has ended, or is about to."""
+        return not (self.ended.done() or self._transport is None or self._transport.is_closing())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass of asyncio's
@@ -75,8 +81,8 @@ class Session(asyncio.Protocol):
             else:
                 # A `generic_nack` without a reason still says that nothing was done.
                 answer.set_result((status or 0x03 if command == NACK else status, pdu[16:]))
-        elif command == DELIVER:
-            self._deliver(self, sequence, pdu)
+        elif command in (DELIVER, DATA):
+            self._deliver(self, command, sequence, pdu)
         elif command == ENQUIRE:
             self.answer(command, sequence)
         elif command == UNBIND:
@@ -87,8 +93,8 @@ class Session(asyncio.Protocol):
             self._write(_HEADER.pack(16, NACK, INVALID_COMMAND, sequence))
 
     def answer(self, command: int, sequence: int, status: int = 0) -> None:
-        """Answer a request of the centre's; `deliver_sm_resp` has an empty id after its header."""
-        body = b"\0" if command == DELIVER else b""
+        """Answer a request of the centre's; `deliver_sm_resp` and `data_sm_resp` have an empty id after their header."""
+        body = b"\0" if command in (DELIVER, DATA) else b""
         self._write(_HEADER.pack(16 + len(body), command | ANSWER, status, sequence) + body)
 
     def _write(self, data: bytes) -> None:

@@ -2,11 +2,12 @@
 
 PostgreSQL, Redis, the simulator, the web and every worker are real processes of this run's own. Workers are killed with -9 at
 random; a worker and its database process are stopped until their lease is long over, and woken; a host is suspended, so that its
-monotonic clock stands still; wall clocks step; Redis is flushed and restarted, PostgreSQL and the web are restarted. The gateway
-cuts connections, answers 429, 500 and what means nothing, before and after it accepted; its clock is wrong; its list is late, for a
-while shows other texts, and fails; callbacks are repeated, shuffled and lost, with `--no-callbacks` all of them.
+monotonic clock stands still; wall clocks step; midnight comes; Redis is flushed and restarted, PostgreSQL and the web are
+restarted. The gateway takes only three requests at once for a while; it cuts connections, answers 429, 500 and what means nothing,
+before and after it accepted; its clock is wrong; its list is late, for a while shows other texts, and fails; callbacks are repeated,
+shuffled and lost, with `--no-callbacks` all of them. Ids that begin anew are SMPP's: `make drill-gateways`.
 
-Exit status 1 if anything was lost, left unknown or without a report, or sent twice without an incident.
+Exit status 1 if anything was lost, settled wrongly, left unknown or without a report, or sent twice without an incident.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from deploy.redis_server import find_port
 from outreach.core.schema import upgrade
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
-from tests.chaos.clocks import Clocks, NoCompiler, build_clocks
+from tests.chaos.clocks import Clocks, NoCompiler, build_clocks, go_on_at, seconds_until
+from tests.drills.ground import count_wrong
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
 from tests.support.world import World
@@ -43,6 +45,7 @@ LEASE_S, RECONCILE_S, LIST_DELAY_S = 8.0, 2.0, 3.0
 ENDS_AFTER_S = 3600.0  # where so many others share the machine that nothing gets on
 REPORTED_AFTER_S = 90.0  # by the list, after the end
 ALTERED_S = 10.0
+MOST_TO_MIDNIGHT_S = 3600.0
 FAULTS = {
     "latency_ms": 60,
     "rate_cut": 0.03,
@@ -68,13 +71,14 @@ class Field:
     library: Path | None  # None where clocks cannot be moved
     senders: list[subprocess.Popen[bytes]] = field(default_factory=list)
     clocks: dict[int, Clocks] = field(default_factory=dict)  # by process id
+    night: Clocks | None = None  # of all processes but the senders
     done: list[str] = field(default_factory=list)
     kills: int = 0
     decided: int = 0
 
     def start_sender(self) -> subprocess.Popen[bytes]:
         clocks = (
-            Clocks(self.library, self.folder / f"clocks-{len(self.clocks)}-{self.kills}")
+            Clocks(self.library, self.folder / f"clocks-{len(self.clocks)}-{self.kills}", like=self.night)
             if self.library
             else None
         )
@@ -94,6 +98,13 @@ class Field:
         self.processes.kill(victim)
         self.kills += 1
         self.start_sender()
+
+    def come_to_midnight(self) -> None:
+        """Set all clocks to two seconds before midnight in Vietnam, where they are not past it."""
+        left = seconds_until("23:59:58")
+        for clocks in (self.night, *self.clocks.values()):
+            if clocks and left < MOST_TO_MIDNIGHT_S:
+                clocks.step(left)
 
     def step_clock(self, seconds: float) -> None:
         """Set the wall clock of a worker's host."""
@@ -134,9 +145,14 @@ def main() -> int:
     options.add_argument("--no-callbacks", action="store_true", help="the gateway never calls back")
     options.add_argument("--keep", action="store_true", help="leave the logs")
     given = options.parse_args()
+    try:
+        night = go_on_at("23:55:00")
+    except NoCompiler as error:
+        night = None
+        print(f"without midnight, steps of clocks and suspended hosts: {error}")
     folder = make_folder()
     try:
-        return run(folder, given)
+        return run(folder, given, night)
     finally:
         if given.keep:
             print(folder)
@@ -144,13 +160,9 @@ def main() -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(folder: Path, given: argparse.Namespace) -> int:
+def run(folder: Path, given: argparse.Namespace, night: Clocks | None) -> int:
     chance = random.Random(given.seed)
-    try:
-        library = build_clocks(folder)
-    except NoCompiler as error:
-        library = None
-        print(f"without steps of clocks and suspended hosts: {error}")
+    library = build_clocks(folder) if night else None
     postgres, redis = start_postgres(folder), start_redis(folder)
     port = find_port()
     inbound = f"http://127.0.0.1:{port}/webhooks/twilio/inbound"
@@ -172,7 +184,7 @@ def run(folder: Path, given: argparse.Namespace) -> int:
         gateway_clock_s = chance.choice((-300, -90, 90, 300))
         faults = {**FAULTS, "clock_s": gateway_clock_s, "callbacks_off": given.no_callbacks}
         simulator.faults(**faults, seed=given.seed)
-        stage = Field(Processes(settings, folder / "processes.log"), chance, folder, library)
+        stage = Field(Processes(settings, folder / "processes.log"), chance, folder, library, night=night)
 
         web = stage.processes.start_web(port)
         try:
@@ -207,7 +219,13 @@ def run(folder: Path, given: argparse.Namespace) -> int:
                 time.sleep(ALTERED_S)
                 simulator.faults(list_alters=False)
 
+            def narrow() -> None:
+                simulator.faults(most_at_once=3)
+                time.sleep(ALTERED_S)
+                simulator.faults(most_at_once=0)
+
             plan: dict[float, tuple[str, Callable[[], None]]] = {
+                0.2: ("three requests at once", narrow),
                 0.15: ("redis flushed", lambda: Redis.from_url(settings.redis_url).flushall()),
                 0.25: ("worker and database process stopped past their lease", stage.stop_past_lease),
                 0.4: ("list with other texts", alter_list),
@@ -217,6 +235,7 @@ def run(folder: Path, given: argparse.Namespace) -> int:
             }
             if library:
                 plan |= {
+                    0.45: ("midnight", stage.come_to_midnight),
                     0.1: ("a worker's clock ahead by 120 s", lambda: stage.step_clock(120)),
                     0.35: ("a worker's clock behind by 120 s", lambda: stage.step_clock(-120)),
                     0.55: ("host suspended", lambda: stage.stop_past_lease(is_suspended=True)),
@@ -305,8 +324,9 @@ def report(
     counts = messages_of(world, campaign)
     unknown = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
     lost = given.messages - len(sent)
+    wrong = count_wrong(world)
     print(
-        f"messages {given.messages}  seed {given.seed}  sent {len(sent)}  lost {lost}  twice {twice}  "
+        f"messages {given.messages}  seed {given.seed}  sent {len(sent)}  lost {lost}  twice {twice}  wrong {wrong}  "
         f"incidents {incidents}  unknown {unknown}  without a report {unreported}"
     )
     print(f"workers killed {stage.kills}  {', '.join(stage.done)}  decided by a person {stage.decided}")
@@ -316,7 +336,7 @@ def report(
         f"of which {waits_s:.0f} s are waits  {counts}  "
         f"load {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores"
     )
-    return 1 if lost or unknown or unreported or twice > incidents else 0
+    return 1 if lost or wrong or unknown or unreported or twice > incidents else 0
 
 
 if __name__ == "__main__":

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import mmap
+import os
 import shutil
 import struct
 import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from outreach.rules.roads import VIETNAM
+from tests.support.servers import make_folder
 
 SOURCE = Path(__file__).with_name("clocks.c")
 _SECOND = 1_000_000_000
@@ -30,10 +36,11 @@ def build_clocks(folder: Path) -> Path:
 
 
 class Clocks:
-    """Clocks of one process and its children, started with `environment`."""
+    """Clocks of one process and its children, started with `environment`; at first they are those of `like`."""
 
-    def __init__(self, library: Path, file: Path) -> None:
-        file.write_bytes(bytes(16))
+    def __init__(self, library: Path, file: Path, *, like: Clocks | None = None) -> None:
+        if not file.exists():
+            file.write_bytes(like._offsets[:16] if like else bytes(16))
         with file.open("r+b") as opened:
             self._offsets = mmap.mmap(opened.fileno(), 16)
         self.environment = {"LD_PRELOAD": str(library), "LOA_CLOCKS": str(file)}
@@ -50,3 +57,25 @@ class Clocks:
         now = struct.unpack("<qq", self._offsets[:16])
         moved = (now[0] + int(wall * _SECOND), now[1] + int(monotonic * _SECOND))
         self._offsets[:16] = struct.pack("<qq", *moved)
+
+
+def go_on_at(clock: str) -> Clocks:
+    """Run this program anew, and all that it starts, under clocks that a test moves, as if it were `clock` in Vietnam.
+
+    Returns the clocks, in the program that was begun anew. Raises NoCompiler.
+    """
+    if name := os.environ.get("LOA_CLOCKS"):
+        return Clocks(Path(os.environ["LD_PRELOAD"]), Path(name))
+    folder = make_folder()
+    folder.chmod(0o755)  # PostgreSQL runs as another user
+    clocks = Clocks(build_clocks(folder), folder / "clocks")
+    clocks.step(seconds_until(clock))
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, **clocks.environment})
+
+
+def seconds_until(clock: str) -> float:
+    """Return the seconds from now to `clock` (HH:MM:SS) in Vietnam, less than a day."""
+    now = datetime.now(UTC).astimezone(VIETNAM)
+    hour, minute, second = map(int, clock.split(":"))
+    at = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+    return ((at - now) % timedelta(days=1)).total_seconds()

@@ -2,8 +2,15 @@
 
 PostgreSQL, Redis, the simulator, the web and every worker are real processes of this run's own; reports are repeated and
 shuffled. Over SMPP all connections are cut as often as workers are killed; what no answer was seen for is matched by its
-receipt, or left for a person and then missing at the gateway, or there in part. Over the aggregator nothing is left. Exit status 1 if
-anything was lost or sent twice, or left unknown over the aggregator.
+receipt, or left for a person. A tenth of the people has had an earlier message; then the centre restarts, counts its ids anew and gives
+them those that they had; another system's receipts come to the same numbers. In the middle the gateway takes three requests at once for a
+while, and midnight comes: what the aggregator's callbacks do not settle by then is a person's. Exit status 1 if anything was lost, sent
+twice or settled wrongly, or if the gateway was asked more than 1.1 times for a part that it took.
+
+`--replies` lets residents write so many deliveries over SMPP instead, while all connections are cut: in parts, out of order, with equal
+references, undecodable. Exit status 1 unless each that was acknowledged is kept, in its order.
+
+`--night` sends a warning at 23:50 instead, of whose answers 0.4% stay out, half of these messages without a report, and goes past midnight.
 
 `--gateway both` has two: messages go over SMPP until its line is dead, in the middle of the send; the aggregator carries on. At the end
 the line is back, what is unknown is settled, and the first gateway is drained and closed.
@@ -26,8 +33,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from campaigns.delivery.gateway_accounts import (
     TypedConnection,
@@ -37,7 +45,7 @@ from campaigns.delivery.gateway_accounts import (
     try_gateway,
 )
 from campaigns.delivery.reconcile import decide_unknown
-from campaigns.models.messages import Attempt, WaitingReceipt
+from campaigns.models.messages import Attempt
 from campaigns.rules.states import AttemptState
 from deploy.redis_server import find_port
 from outreach.accounts.users import find_user
@@ -47,28 +55,37 @@ from outreach.models.contacts import Phone
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import WrongState
 from simulator.testing import RunningSimulator, running_simulator
-from tests.drills.ground import new_folder, open_world, running_servers
+from tests.chaos.clocks import Clocks, go_on_at, seconds_until
+from tests.drills.ground import count_wrong, new_folder, open_world, running_servers
 from tests.support.line import Line
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database
-from tests.support.world import AUTHOR, World
+from tests.support.smpp_pdus import play_inbound
+from tests.support.world import AUTHOR, World, number
 
-ENDS_AFTER_S = 900.0
+ENDS_AFTER_S = 1800.0
 CARRIES_ON_WITHIN_S = 10.0
 TESTER = "+84905000999"
-FAULTS = {"latency_ms": 60, "rate_429": 0.02, "callbacks_repeat": 2, "callbacks_shuffle": True}
+FAULTS = {"latency_ms": 60, "callbacks_repeat": 2, "callbacks_shuffle": True, "rate_strangers": 0.1}
+NARROW_S, AT_ONCE, UNCHANGED_S = 10.0, 3, 20.0
+MOST_FOR_ONE = 1.1  # submissions for one part that was taken
 FAULTS_OF_HTTP = {"rate_cut": 0.03, "rate_cut_before": 0.02, "rate_500": 0.02, "rate_500_after": 0.02}
 
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.drills.gateways")
-    options.add_argument("--gateway", choices=("smpp", "aggregator", "both"), default="smpp")
+    options.add_argument("--gateway", choices=("smpp", "aggregator", "twilio", "both"), default="smpp")
     options.add_argument("--messages", type=int, default=20_000)
     options.add_argument("--kills", type=int, default=20)
     options.add_argument(
         "--centre", type=Path, help="node_modules with npm's smpp, whose server takes the messages"
     )
+    options.add_argument("--replies", action="store_true", help="residents write, nothing is sent")
+    options.add_argument("--night", action="store_true", help="a warning at 23:50")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--reference", action="store_true", help="receipts repeat our reference")
     given = options.parse_args()
+    clocks = go_on_at("23:49:00" if given.night else "23:55:00") if given.gateway != "both" else None
     with new_folder() as folder, running_servers(folder) as (postgres, redis):
         port = find_port()
         common = {
@@ -83,7 +100,7 @@ def main() -> int:
             def settings(by: RunningSimulator, **more: object) -> Settings:
                 return simulator_settings(create_database(postgres.url), redis.url, by, **common, **more)
 
-            return play(given, folder, simulator, settings, port)
+            return play(given, folder, simulator, settings, port, clocks)
 
 
 @contextmanager
@@ -108,24 +125,82 @@ def play_one(
     simulator: RunningSimulator,
     settings: Callable[..., Settings],
     port: int,
+    clocks: Clocks | None,
 ) -> int:
+    assert clocks
     own = settings(
         simulator,
-        SMS_GATEWAY=given.gateway,
+        SMS_GATEWAY="simulator" if given.gateway == "twilio" else given.gateway,
         SMPP_URL=simulator.smpp_url,
         AGGREGATOR_URL=f"{simulator.url}/aggregator",
         AGGREGATOR_KEY=simulator.account_sid,
         AGGREGATOR_SECRET=simulator.auth_token,
     )
     with open_world(own, simulator, folder) as (world, processes):
-        world.add_people(given.messages)
-        simulator.faults(**FAULTS, **(FAULTS_OF_HTTP if given.gateway == "aggregator" else {}), seed=1)
+        if given.replies:
+            result = play_inbound(
+                world, people=500, messages=given.messages, cuts=given.kills, seed=given.seed
+            )
+            print(result)
+            return int(result.kept != result.acknowledged or bool(result.lost or result.out_of_order))
         start_all(processes, port)
-        campaign = world.launch()
-        cuts = break_things(simulator, processes, messages=given.messages, kills=given.kills)
+        simulator.faults(**FAULTS, gives_reference=given.reference, seed=given.seed)
+        if given.night:
+            return play_night(given, world, simulator, processes, clocks)
+        earlier = send_earlier(world, processes, people=given.messages // 10)
+        world.add_people(given.messages - given.messages // 10, first=given.messages // 10)
+        before = simulator.stats()
+        if given.gateway == "aggregator":
+            simulator.faults(**FAULTS_OF_HTTP)
+        if not given.centre:
+            simulator.cut_smpp(restart=True)
+        campaign = world.launch(name="Đợt hai")
+        cuts = break_things(given, simulator, processes, clocks, had=earlier)
         wait_for_end(world, campaign)
         print(f"workers killed {given.kills}  connections cut {cuts} times")
-        return report(world, campaign, messages=given.messages, may_be_unknown=given.gateway == "smpp")
+        result = report(world, campaign, messages=given.messages, had=earlier)
+        return result or tell_submissions(simulator, before)
+
+
+def send_earlier(world: World, processes: Processes, *, people: int) -> int:
+    """Send another text to these people, wait for its reports, and end the worker. Returns how many there were."""
+    world.add_people(people)
+    campaign = world.launch(name="Đợt một", text="[Chào {name}, ]mai họp thôn: {link}")
+    worker = processes.start("worker", "--queues", "send")
+    wait_for_end(world, campaign)
+    processes.kill(worker)
+    return people
+
+
+def tell_submissions(simulator: RunningSimulator, before: dict[str, Any]) -> int:
+    """Print how often the gateway was asked for a part that it took. Returns 1 if too often."""
+    stats = simulator.stats()
+    asked, throttled = (stats.get(name, 0) - before.get(name, 0) for name in ("requests", "throttled"))
+    share = asked / max(1, asked - throttled)
+    print(f"submissions {asked}, of which {throttled} were too many at once: {share:.3f} for one taken")
+    return int(share > MOST_FOR_ONE)
+
+
+def play_night(
+    given: argparse.Namespace,
+    world: World,
+    simulator: RunningSimulator,
+    processes: Processes,
+    clocks: Clocks,
+) -> int:
+    """A warning at 23:50; then the clocks of all go on past midnight, in steps, until an hour later a person is asked."""
+    world.add_people(given.messages)
+    simulator.faults(rate_timeout=0.004, timeout_s=30, rate_callbacks_lost=0.5, callbacks_repeat=1)
+    for _ in range(2):
+        processes.start("worker", "--queues", "send")
+    clocks.step(seconds_until("23:50:00"))
+    campaign = world.launch(urgent={"reason": "Bão số 9 đổ bộ đêm nay"}, text="Bao so 9: so tan ngay. {link}")
+    wait_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+    for clock in ("23:56:00", "23:59:55", "00:04:00", "00:11:00", "00:58:00"):
+        time.sleep(8)
+        clocks.step(seconds_until(clock))
+    time.sleep(8)
+    return report(world, campaign, messages=given.messages, had=0)
 
 
 def play_both(
@@ -134,6 +209,7 @@ def play_both(
     first: RunningSimulator,
     settings: Callable[..., Settings],
     port: int,
+    _clocks: Clocks | None,
 ) -> int:
     messages, key = given.messages, base64.b64encode(os.urandom(32)).decode()
     with running_simulator() as second, closing(Line(first.smpp_url)) as line:
@@ -163,9 +239,7 @@ def play_both(
                 f"the other carried on after {carried_on:.1f} s; all was sent {all_sent:.0f} s after the line was cut"
             )
             print(f"over SMPP {len(first.ledger())}, over the aggregator {len(second.ledger()) - 1}")
-            result = report(
-                world, campaign, messages=messages, may_be_unknown=True, sent=sent - Counter([TESTER])
-            )
+            result = report(world, campaign, messages=messages, had=0, sent=sent - Counter([TESTER]))
             close_first(world, campaign, administrator)
             print(f"{unknown} unknown settled by a person; the first gateway is closed")
             return result or int(carried_on > CARRIES_ON_WITHIN_S)
@@ -232,13 +306,31 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def break_things(simulator: RunningSimulator, processes: Processes, *, messages: int, kills: int) -> int:
-    """Kill a worker and cut all SMPP connections, `kills` times over the send. Returns how often there were some."""
+def break_things(
+    given: argparse.Namespace,
+    simulator: RunningSimulator,
+    processes: Processes,
+    clocks: Clocks,
+    *,
+    had: int,
+) -> int:
+    """Kill a worker and cut all SMPP connections, `kills` times over the send, every fourth time with a restart of the centre.
+
+    A third of the way the gateway becomes narrow for a while, half of the way midnight comes. Returns how often there were
+    connections to cut.
+    """
     senders = [processes.start("worker", "--queues", "send") for _ in range(2)]
-    chance, killed, cuts, ends = random.Random(1), 0, 0, time.monotonic() + ENDS_AFTER_S
-    while killed < kills and time.monotonic() < ends:
-        if simulator.stats()["accepted"] / messages > (killed + 1) / (kills + 2):
-            cuts += simulator.cut_smpp() > 0
+    chance, killed, cuts, ends = random.Random(given.seed), 0, 0, time.monotonic() + ENDS_AFTER_S
+    events: dict[float, Callable[[], object]] = {0.5: lambda: clocks.step(seconds_until("23:59:58"))}
+    if not given.centre:
+        events |= {0.33: lambda: narrow(simulator)}
+    while (killed < given.kills or events) and time.monotonic() < ends:
+        share = (simulator.stats()["accepted"] - had) / given.messages
+        for at in [at for at in events if share > at]:
+            events.pop(at)()
+        if killed < given.kills and share > (killed + 1) / (given.kills + 2):
+            restart = not given.centre and killed % 4 == 3
+            cuts += simulator.cut_smpp(restart=restart) > 0
             victim = senders.pop(chance.randrange(len(senders)))
             processes.kill(victim)
             senders.append(processes.start("worker", "--queues", "send"))
@@ -247,26 +339,33 @@ def break_things(simulator: RunningSimulator, processes: Processes, *, messages:
     return cuts
 
 
+def narrow(simulator: RunningSimulator) -> None:
+    simulator.faults(most_at_once=AT_ONCE)
+    time.sleep(NARROW_S)
+    simulator.faults(most_at_once=0)
+
+
 def wait_for_end(world: World, campaign: int) -> None:
-    """Wait until nothing is under way and no report waits at the gateway or to be matched."""
-    ends = time.monotonic() + ENDS_AFTER_S
+    """Wait until nothing is under way, and nothing has changed any more for a while: not every message has a report."""
+    ends, since, before = time.monotonic() + ENDS_AFTER_S, time.monotonic(), {}
     while time.monotonic() < ends:
         counts = world.status(campaign)["steps"][0]["messages"]
-        under_way = sum(counts.get(state, 0) for state in ("sending", "queued", "accepted", "sent"))
-        if world.runtime.settings.sms_gateway == "aggregator":
-            under_way += counts.get("unknown", 0)
-        with world.runtime.db.read() as session:
-            waiting = session.scalar(select(func.count()).select_from(WaitingReceipt)) or 0
-        if not (under_way or waiting or world.simulator.stats()["callbacks_pending"]):
+        is_busy = (
+            counts.get("sending") or counts.get("queued") or world.simulator.stats()["callbacks_pending"]
+        )
+        if is_busy or counts != before:
+            since, before = time.monotonic(), counts
+        elif set(counts) <= {"delivered"} or time.monotonic() - since > UNCHANGED_S:
             return
         time.sleep(0.5)
 
 
-def report(
-    world: World, campaign: int, *, messages: int, may_be_unknown: bool, sent: Counter[str] | None = None
-) -> int:
-    sent = Counter(world.sent_to()) if sent is None else sent
-    counts = world.status(campaign)["steps"][0]["messages"]
+def report(world: World, campaign: int, *, messages: int, had: int, sent: Counter[str] | None = None) -> int:
+    """Print what became of a campaign's messages, and of those that `had` an earlier one. Returns the exit status."""
+    both = sent is not None
+    sent = (sent or Counter(world.sent_to())) - Counter(number(i) for i in range(had))
+    status = world.status(campaign)
+    counts = status["steps"][0]["messages"]
     with world.runtime.db.read() as session:
         unknown = set(
             session.scalars(
@@ -277,9 +376,13 @@ def report(
         )
     twice = sum(times > 1 for times in sent.values())
     lost = messages - len(sent.keys() | unknown)
-    print(f"messages {messages}  sent {len(sent)}  lost {lost}  twice {twice}  states {counts}")
+    wrong = 0 if both else count_wrong(world)
+    is_short = sum(counts.values()) != status["recipients"]
+    print(
+        f"messages {messages}  sent {len(sent)}  lost {lost}  twice {twice}  settled wrongly {wrong}  states {counts}"
+    )
     print(f"unknown, for a person: {len(unknown)}, of which the gateway has {len(unknown & sent.keys())}")
-    return 1 if lost or twice or (unknown and not may_be_unknown) else 0
+    return 1 if lost or twice or wrong or is_short else 0
 
 
 if __name__ == "__main__":

@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import select
+
+from campaigns.models.messages import Attempt
+from campaigns.rules.states import AttemptState
 from outreach.core.schema import upgrade
 from outreach.core.settings import Settings
+from outreach.models.contacts import Phone
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator
 from tests.support.processes import Processes
@@ -36,6 +41,21 @@ def tell_result(world: World, campaign: int, *, messages: int) -> bool:
     still_open = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
     print(f"lost {lost}  twice {twice}  open {still_open}  states {counts}")
     return not (lost or twice or still_open)
+
+
+_TAKEN = (AttemptState.ACCEPTED, AttemptState.SENT, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
+
+
+def count_wrong(world: World) -> int:
+    """Return how many attempts count as taken by the gateway, of which it has no message."""
+    with world.runtime.db.read() as session:
+        rows = session.execute(
+            select(Phone.e164, Attempt.body)
+            .join(Phone, Phone.id == Attempt.phone_id)
+            .where(Attempt.state.in_(_TAKEN))
+        )
+        settled = Counter((number, body) for number, body in rows)
+    return (settled - Counter((line["To"], line["Body"]) for line in world.simulator.ledger())).total()
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
 from campaigns.emergency_stop import stop_all_sending
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Attempt
+from campaigns.models.messages import Attempt, Message
 from campaigns.rules.sending_status import StallReason
 from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageState
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Cause
 from tests.support.admin_client import signed_in, token
 from tests.support.world import APPROVER, AUTHOR, World, number
@@ -191,6 +192,37 @@ def test_what_stays_unknown_is_decided_on_the_page(
     assert read(world, campaign_id).states == {becomes: 6}
     assert asked not in client.get("/admin/").text
     assert "Không còn tin nào cần quyết định" in client.post(path, data=form, follow_redirects=True).text
+
+
+@pytest.mark.parametrize("kind", [GatewayKind.SMPP, GatewayKind.AGGREGATOR])
+def test_what_cannot_be_looked_up_waits_for_its_report_and_the_page_says_so(
+    world: World, client: FlaskClient, campaign_id: int, kind: GatewayKind
+) -> None:
+    world.send()
+    with world.runtime.db.write() as session:
+        account = GatewayAccount(
+            name="B",
+            kind=kind,
+            state=GatewayState.ACTIVE,
+            options={"profile": "speedsms"},
+            changed_at=world.now,
+        )
+        session.add(account)
+        session.flush()
+        values = {"state": AttemptState.UNKNOWN, "gateway_id": None, "account_id": account.id}
+        session.execute(update(Attempt).values(values))
+        session.execute(update(Message).values(state=MessageState.UNKNOWN))
+    world.runtime.redis.flushdb()
+    sheet = signed_in(client, AUTHOR).get(f"/admin/campaigns/{campaign_id}/").text
+    assert "6 tin chưa rõ kết quả, đang chờ báo cáo" in sheet
+    assert "nhà cung cấp tin nhắn không cho tra lại" in sheet
+    assert "hỏi lại nhà cung cấp" not in sheet
+    assert "đang được tra lại" not in sheet
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(account_id=1))
+    sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
+    assert "Hệ thống đang hỏi lại nhà cung cấp tin nhắn" in sheet
+    assert "đang chờ báo cáo" not in sheet
 
 
 def test_answers_whose_end_nobody_saw_are_decided_on_the_page_and_those_to_strangers_at_home(

@@ -6,7 +6,7 @@ from campaigns.delivery.streams import LONGEST_HALT_S, AccountLimiter
 
 
 def account() -> AccountLimiter:
-    return AccountLimiter(None, account="AC", worker="w", limit=None)  # type: ignore[arg-type]
+    return AccountLimiter(None, account="AC")  # type: ignore[arg-type]
 
 
 def test_a_retry_after_is_obeyed() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.rules.delivery import create_renderer
 from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.sweep import REPORT_TIMEOUT
 from outreach.accounts.api_tokens import authenticate_token, create_token
 from outreach.accounts.sessions import begin_session, find_session
 from outreach.backups.create_backup import create_backup
@@ -170,6 +171,23 @@ def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent
             AttemptState.DELIVERED,
             AttemptState.ACCEPTED,
         }
+
+
+def test_what_a_centre_without_a_list_had_accepted_stays_accepted(
+    world: World, simulator: RunningSimulator, tmp_path: Path
+) -> None:
+    own = replace(world.runtime.settings, sms_gateway="smpp", sms_live="no", smpp_url=simulator.smpp_url)
+    world.runtime = replace(world.runtime, settings=own)
+    world.add_people(5)
+    campaign = world.launch()
+    world.send()
+    restore(world, back_up(world, tmp_path))
+    world.sweep()
+    assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 5}
+    world.sweep(at=datetime.now(UTC) + REPORT_TIMEOUT + timedelta(hours=1))
+    assert world.status(campaign)["steps"][0]["messages"] == {"no_report": 5}
+    with world.runtime.db.read() as session:
+        assert count_undecided(session, campaign, now=datetime.now(UTC) + timedelta(days=9)) == (0, 0)
 
 
 @both_databases

@@ -11,14 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from campaigns.delivery.claim_messages import claim_next_batch
 from campaigns.delivery.gateway_faults import read_fault
+from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.models.messages import Attempt
 from campaigns.rules.delivery import MOST_FAULTS, MOST_FIRST_REFUSALS
 from campaigns.rules.states import CampaignAction
 from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.contacts import Suppression, Wish
-from outreach.rules.gateway import Accepted, OutboundMessage, Outcome
+from outreach.rules.gateway import Accepted, Cause, OutboundMessage, Outcome, Refused
 from outreach.sms.twilio import TwilioGateway
 from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE
 from tests.support.admin_client import signed_in
@@ -111,6 +113,22 @@ def test_one_refusal_to_everybody_pauses_the_campaign_and_fails_nobody(world: Wo
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
 
 
+def test_a_refusal_from_before_it_was_resumed_does_not_pause_a_campaign_again(world: World) -> None:
+    world.add_people(PEOPLE)
+    campaign = world.launch()
+    claimed = claim_next_batch(world.runtime, "one", PEOPLE)
+    assert claimed
+    refused = [(task.claim, Refused(Cause.ACCOUNT, "103")) for task in claimed[2]]
+    store_outcomes(world.runtime, refused[:1])
+    assert world.status(campaign)["state"] == "paused"
+    world.act(campaign, CampaignAction.RESUME)
+    store_outcomes(world.runtime, refused[1:])
+    assert world.status(campaign)["state"] == "sending"
+    world.simulator.faults(callbacks_off=True)
+    world.send_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+    assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))
+
+
 def test_numbers_that_are_refused_among_others_fail_as_ever(world: World) -> None:
     world.add_people(60)
     campaign = world.launch()
@@ -127,8 +145,8 @@ def test_after_too_many_requests_one_at_a_time_tries(world: World) -> None:
     world.launch()
     world.simulator.faults(callbacks_off=True, rate_429=1)
     world.send(3)
-    # All that were under way, then one after each halt: 0.25, 0.5, 1, 2 seconds.
-    assert world.simulator.stats()["throttled"] <= IN_FLIGHT + 4
+    # All that were under way, the fewer and fewer that follow, then one after each halt: 0.25, 0.5, 1, 2 seconds.
+    assert world.simulator.stats()["throttled"] <= 4 * IN_FLIGHT + 4
     world.simulator.faults(callbacks_off=True, rate_429=0)
     world.send_until(lambda: len(world.sent_to()) == PEOPLE)
 

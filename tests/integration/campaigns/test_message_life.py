@@ -2,15 +2,18 @@
 
 Every order of steps is tried: a worker may die or be stopped at any of them, a request may be cut before or after the
 gateway took it, time passes between any two. The rules are the program's own (`campaigns.rules.lookups`). What is
-searched for: a state in which two copies have left, and an end in which the message is forgotten.
+searched for: a state in which two copies have left, and an end in which the message is forgotten. Then the same for a request that is
+made again under its id while the day ends, for receipts of a centre that counts anew and of strangers, and for the window.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import pytest
@@ -22,7 +25,12 @@ from campaigns.rules.lookups import (
     judge_lookup,
     may_repeat,
 )
-from outreach.rules.gateway import DeliveryStatus, ListedMessage
+from campaigns.rules.receipts import Candidate, ReceiptFacts, find_attempt
+from campaigns.rules.states import AttemptState
+from outreach.rules import roads
+from outreach.rules.gateway import Accepted, DeliveryStatus, ListedMessage, Throttled
+from outreach.rules.roads import VIETNAM, Lasting, repeats_until
+from outreach.rules.send_window import next_size
 
 START = datetime(2020, 8, 18, tzinfo=UTC)
 BODY = "Mời cài"
@@ -227,3 +235,188 @@ def test_the_search_finds_what_a_broken_promise_costs_one_copy_more_and_never_in
 ) -> None:
     _worlds, copies, silent, is_kept = search(broken)
     assert (copies, silent, is_kept) == (2, 0, True)
+
+
+# -- a request that is made again under its id, while the gateway's day ends
+
+
+MIDNIGHT = datetime(2026, 11, 30, tzinfo=VIETNAM)
+STEP_MIN = 5
+
+
+class Night(NamedTuple):
+    """One request: when it was claimed, the days of the gateway on which it has its id, how many messages it made of it."""
+
+    step: int = -6
+    claimed: int | None = None
+    is_settled: bool = False
+    days: frozenset[int] = frozenset()
+    copies: int = 0
+
+
+def search_night(lasting: Lasting, *, gateway_ahead_min: int) -> tuple[int, int]:
+    """Search all nights. Returns how many there are, and the most copies that have left in one."""
+
+    def asked(night: Night) -> Iterator[Night]:
+        yield night  # cut on its way
+        at = MIDNIGHT + timedelta(minutes=STEP_MIN * night.step + gateway_ahead_min)
+        taken = night._replace(days=night.days | {at.day}, copies=night.copies + (at.day not in night.days))
+        yield taken  # taken, or refused as repeated, and the answer cut
+        yield taken._replace(is_settled=True)
+
+    seen, queue = {Night()}, deque([Night()])
+    while queue:
+        night = queue.popleft()
+        following = [night._replace(step=night.step + 1)] if night.step < 6 else []
+        if night.claimed is None:
+            following += asked(night._replace(claimed=night.step))
+        elif not night.is_settled:
+            claimed, now = (
+                MIDNIGHT + timedelta(minutes=STEP_MIN * step) for step in (night.claimed, night.step)
+            )
+            if now < repeats_until(claimed, lasting):
+                following += asked(night)
+        for each in following:
+            if each not in seen:
+                seen.add(each)
+                queue.append(each)
+    return len(seen), max(night.copies for night in seen)
+
+
+@pytest.mark.parametrize("gateway_ahead_min", [-8, 0, 8])
+def test_a_request_that_is_made_again_makes_no_second_message_though_the_day_ends(
+    gateway_ahead_min: int,
+) -> None:
+    nights, copies = search_night(Lasting.DAY, gateway_ahead_min=gateway_ahead_min)
+    assert nights > 100
+    assert copies == 1
+
+
+def test_the_search_finds_a_day_that_is_forgotten_and_a_clock_that_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert search_night(Lasting.ALWAYS, gateway_ahead_min=0)[1] == 2
+    monkeypatch.setattr(roads, "CLOCK_SLACK", timedelta(0))
+    assert search_night(Lasting.DAY, gateway_ahead_min=8)[1] == 2
+
+
+# -- receipts: of two messages of ours to a number, and of a stranger's, from a centre that may count anew
+
+
+TEXTS = ("Kinh moi ong/ba cai Bluezone", "Chieu mai hop o nha van hoa")
+STRANGE = "Vien phi cua ba la 200 nghin"
+Rule = Callable[[ReceiptFacts, Sequence[Candidate]], int | None]
+
+
+class Story(NamedTuple):
+    """What happens: whether each of two answers was lost, both have one text, the centre counts anew between them, what its
+    receipts carry, and whose receipts come in which order, ours (0, 1) or a stranger's (2).
+    """
+
+    lost: tuple[bool, bool]
+    is_same_text: bool
+    counts_anew: bool
+    quotes: bool
+    has_reference: bool
+    order: tuple[int, ...]
+
+
+def settled_wrongly(rule: Rule, story: Story) -> tuple[bool, set[int]]:
+    """Play a story, six seconds between two receipts. Returns whether one settled another message than its own, and whose did."""
+    texts = (TEXTS[0], TEXTS[0 if story.is_same_text else 1], STRANGE)
+    ids = ("10", "10" if story.counts_anew else "20", "30")
+    states = [AttemptState.UNKNOWN if lost else AttemptState.ACCEPTED for lost in story.lost]
+    ended: list[datetime | None] = [None, None]
+    found: set[int] = set()
+    for n, message in enumerate(story.order):
+        # A centre that counts anew has sent the receipts of before: those of the second come after its answer.
+        now = START + timedelta(minutes=10, seconds=6 * n)
+        attempts = [
+            Candidate(i, frozenset() if lost else frozenset({ids[i]}), 500 + i, texts[i], states[i], START, ended[i])
+            for i, lost in enumerate(story.lost)
+        ]  # fmt: skip
+        receipt = ReceiptFacts(
+            (ids[message],),
+            (1 if message == 2 else 500 + message) if story.has_reference else None,
+            texts[message][:20] if story.quotes else "",
+            now,
+        )
+        if (settled := rule(receipt, attempts)) is None:
+            continue
+        if settled != message:
+            return True, found
+        found.add(message)
+        states[settled], ended[settled] = AttemptState.DELIVERED, now
+    return False, found
+
+
+def stories() -> Iterator[Story]:
+    orders = [(2,), (0, 1), (1, 0), (1,), (0, 0, 1), (2, 1, 0), (2, 0, 1)]
+    yes_no = (False, True)
+    for lost in product(yes_no, yes_no):
+        for same, anew, quoted, reference in product(yes_no, yes_no, yes_no, yes_no):
+            for order in orders:
+                # Where an answer was lost, and the id of another message is given anew, nothing but text or reference tells.
+                tells = reference or (quoted and not same)
+                if not (anew and any(lost) and not tells):
+                    yield Story(lost, same, anew, quoted, reference, order)
+
+
+def test_no_receipt_settles_another_message_than_its_own() -> None:
+    told = [(story, settled_wrongly(find_attempt, story)) for story in stories()]
+    assert [story for story, (is_wrong, _) in told if is_wrong] == []
+    plain = [(s, found) for s, (_, found) in told if not any(s.lost) and not s.counts_anew]
+    assert all(found == set(s.order) - {2} for s, found in plain)  # an accepted message has its receipt
+    by_reference = [(s, found) for s, (_, found) in told if s.has_reference]
+    assert all(found == set(s.order) - {2} for s, found in by_reference)
+
+
+def any_text_fits(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | None:
+    """As it was: what no id is known of is the one message whose outcome is unknown."""
+    found = find_attempt(receipt, attempts)
+    unknown = [each.id for each in attempts if each.state is AttemptState.UNKNOWN]
+    return unknown[0] if found is None and len(unknown) == 1 else found
+
+
+def an_id_is_for_ever(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | None:
+    return next((each.id for each in attempts if set(receipt.message_ids) & each.ids), None)
+
+
+def the_newest_has_the_id(receipt: ReceiptFacts, attempts: Sequence[Candidate]) -> int | None:
+    return an_id_is_for_ever(receipt, list(reversed(attempts)))
+
+
+@pytest.mark.parametrize("broken", [any_text_fits, an_id_is_for_ever, the_newest_has_the_id])
+def test_the_search_finds_what_settles_by_less(broken: Rule) -> None:
+    assert any(settled_wrongly(broken, story)[0] for story in stories())
+
+
+# -- the window: a centre that takes `limit` at once, asked by one that may have 50 under way
+
+
+def send_by_window(limit: int, rule: Callable[..., float], *, messages: int) -> tuple[float, float]:
+    """Send round by round. Returns submissions for one accepted, and the window in the end."""
+    size, submitted, accepted = 50.0, 0, 0
+    while accepted < messages and submitted < 20 * messages:
+        under_way, is_stale = int(size), False
+        for n in range(under_way):
+            answer = Accepted("x") if n < limit else Throttled()
+            before = size
+            size = rule(size, answer, under_way=under_way, most=50, is_stale=is_stale)
+            is_stale = is_stale or size < before
+            submitted, accepted = submitted + 1, accepted + (n < limit)
+    return submitted / accepted, size
+
+
+@pytest.mark.parametrize("limit", [2, 3, 5, 10, 49, 50])
+def test_the_window_is_learned_with_few_requests_too_many(limit: int) -> None:
+    submissions, size = send_by_window(limit, next_size, messages=6_864)
+    assert submissions < 1.1
+    assert limit * 0.6 <= size <= limit + 1
+
+
+def test_the_search_finds_a_window_that_does_not_learn_or_is_lowered_by_what_is_stale() -> None:
+    assert send_by_window(3, lambda size, *_, **__: size, messages=1_000)[0] > 10
+    every_refusal = partial(send_by_window, 30, messages=6_864)
+    lowers_by_each = every_refusal(lambda *a, **more: next_size(*a, **{**more, "is_stale": False}))
+    assert lowers_by_each[1] < every_refusal(next_size)[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -213,16 +212,3 @@ def test_what_the_gateway_charges_is_what_the_budget_has_paid(world: World) -> N
         _causes, charged, answered = causes_and_segments(session, campaign)
         assert (charged, answered) == (6, 3)
         assert set(session.scalars(select(Attempt.segments))) == {2}
-
-
-def test_workers_share_the_accounts_requests_under_way(world: World) -> None:
-    world.add_people(200)
-    world.simulator.faults(latency_ms=200)
-    world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, account_in_flight=10))
-    world.launch(**SHORT)
-    send_with_two_workers(world, 4)
-    assert len(world.sent_to()) >= 10
-    times = [line["accepted_at"] for line in world.simulator.ledger()]
-    for i, first in enumerate(times):
-        # Ten at a time, each for a fifth of a second.
-        assert sum(first <= at <= first + 0.15 for at in times[i:]) <= 12

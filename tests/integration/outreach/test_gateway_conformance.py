@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 from werkzeug.serving import make_server
 
 from admin.app import create_app
-from campaigns.delivery import receipts
 from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.states import AttemptState
 from outreach.rules.gateway import Cause
@@ -40,9 +39,8 @@ def settings_of(gateway: str, world: World) -> dict[str, Any]:
 
 
 @pytest.fixture
-def gateway(world: World, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def gateway(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
     """The gateway's name; the world sends by it, and the web takes its callbacks."""
-    monkeypatch.setattr(receipts, "ANSWER_IS_RECORDED_IN", receipts.timedelta(0))
     web = make_server("127.0.0.1", 0, lambda environ, respond: app(environ, respond), threaded=True)
     settings = replace(
         world.runtime.settings,

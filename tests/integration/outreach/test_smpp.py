@@ -131,7 +131,9 @@ def test_replies_are_taken_in_while_nothing_is_sent(over_smpp: World) -> None:
             replies[:] = [
                 tuple(row) for row in session.execute(select(Reply.body, Reply.label).order_by(Reply.id))
             ]
-            return len(replies) == 2 and not session.scalar(select(func.count()).select_from(ReplyPart))
+            return len(replies) == 2 and not session.scalar(
+                select(func.count()).where(ReplyPart.joined_at.is_(None))
+            )
 
     long_reply = (
         "Tôi đã cài ứng dụng rồi nhưng mở lên thì máy báo lỗi, nhờ cán bộ xuống giúp tôi với, nhà ở thôn 2. "
@@ -216,3 +218,79 @@ def test_long_message_goes_whole_where_the_centre_splits_it(over_smpp: World) ->
     over_smpp.send()
     over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 1})
     assert over_smpp.simulator.ledger()[0]["Body"].startswith(LONG[:80])
+
+
+OTHER_TEXT = "Mai họp thôn, mời ông/bà: {link}"
+
+
+def test_a_centre_that_counts_its_ids_anew_throws_no_answer_away(over_smpp: World) -> None:
+    over_smpp.add_people(5)
+    over_smpp.launch()
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 5})
+    over_smpp.simulator.cut_smpp(restart=True)  # from here on each number is given the id that it had
+    over_smpp.launch(name="Hai", text=OTHER_TEXT)
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 10})
+    with over_smpp.runtime.db.read() as session:
+        ids = session.scalars(select(Attempt.gateway_id)).all()
+        assert len({str(each).partition("#")[0] for each in ids}) == 5
+        assert session.scalar(select(func.count()).select_from(Incident)) == 0
+
+
+def test_what_never_arrived_is_settled_by_no_receipt_of_another_system_or_of_our_next_message(
+    over_smpp: World,
+) -> None:
+    over_smpp.add_people(4)
+    over_smpp.launch()
+    over_smpp.simulator.faults(rate_cut_before=1.0)
+    over_smpp.send()
+    over_smpp.simulator.faults(rate_cut_before=0.0, callbacks_repeat=2, rate_strangers=1.0)
+    over_smpp.launch(name="Hai", text=OTHER_TEXT)
+    over_smpp.send()
+    ended = {AttemptState.UNKNOWN: 4, AttemptState.DELIVERED: 4}
+    over_smpp.listen_until(
+        lambda: states(over_smpp) == ended and not over_smpp.simulator.stats()["callbacks_pending"]
+    )
+    assert states(over_smpp) == ended
+
+
+def test_a_receipt_that_repeats_our_reference_settles_what_no_answer_was_seen_of(over_smpp: World) -> None:
+    over_smpp.add_people(2)
+    over_smpp.launch(text="{link}")  # nothing that a quotation would show
+    over_smpp.simulator.faults(rate_timeout=1.0, timeout_s=1, gives_reference=True)
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 2})
+
+
+def test_thousands_of_receipts_at_once_find_their_messages(over_smpp: World) -> None:
+    over_smpp.add_people(300)
+    over_smpp.launch()
+    over_smpp.simulator.faults(delivered_after_s=3, callbacks_repeat=8)
+    over_smpp.send()
+    over_smpp.listen_until(lambda: states(over_smpp) == {AttemptState.DELIVERED: 300}, seconds=120)
+
+
+@pytest.mark.parametrize("kind", ["smpp", "simulator"])
+def test_a_window_that_is_too_wide_is_learned(over_smpp: World, kind: str) -> None:
+    settings = replace(
+        over_smpp.runtime.settings, sms_gateway=kind, smpp_window=50, send_in_flight=50, send_timeout_s=30.0
+    )
+    over_smpp.simulator.faults(most_at_once=3, latency_ms=20)
+
+    async def job() -> None:
+        gateway = replace(over_smpp.runtime, settings=settings).open_gateway()
+
+        async def send(i: int) -> None:
+            message = OutboundMessage(i, number(i), "LOA", "xin chao")
+            while isinstance(outcome := await gateway.send(message), Throttled):
+                await asyncio.sleep(0.05)
+            assert isinstance(outcome, Accepted)
+
+        await asyncio.gather(*map(send, range(1, 301)))
+        await gateway.close()
+
+    asyncio.run(job())
+    # On the way from 50 to 3, and one now and then to learn whether more is taken: six in seven were, before.
+    assert over_smpp.simulator.stats()["throttled"] < 180
+    assert len(over_smpp.sent_to()) == 300

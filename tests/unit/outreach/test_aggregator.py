@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from outreach.rules.gateway import (
     Refused,
     Throttled,
 )
+from outreach.rules.roads import Lasting, repeats_until
 
 FILES = sorted((Path(__file__).resolve().parents[3] / "outreach" / "sms" / "aggregators").glob("*.toml"))
 
@@ -103,3 +105,29 @@ def test_address_of_a_callback_cannot_be_guessed() -> None:
     guesses = ["12", "12-", "13" + names.callback(12)[2:], other.callback(12), "x-y", "12-é", "9" * 40 + "-a"]
     assert [names.attempt_id(guess) for guess in guesses] == [None] * len(guesses)
     assert names.request(12) == names.request(12) != other.request(12)
+
+
+def night(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-30T{clock}+07:00")
+
+
+@pytest.mark.parametrize(
+    ("asked", "lasting", "until"),
+    [
+        ("12:00", Lasting.DAY, "23:50"),
+        ("00:12", Lasting.DAY, "23:50"),
+        ("00:05", Lasting.DAY, "00:05"),  # the gateway may have counted it to the day before
+        ("23:55", Lasting.DAY, "23:55"),  # by the gateway's clock the day may be over
+        ("12:00", None, "12:00"),
+    ],
+)
+def test_a_request_is_made_again_only_on_the_day_of_its_id(
+    asked: str, lasting: Lasting | None, until: str
+) -> None:
+    assert repeats_until(night(asked).astimezone(UTC), lasting) == night(until)
+    assert repeats_until(night(asked), Lasting.ALWAYS) > night(asked) + timedelta(days=10_000)
+
+
+@pytest.mark.parametrize(("name", "lasting"), [("esms", "day"), ("vietguys", "day"), ("speedsms", None)])
+def test_a_profile_says_how_long_a_repeated_request_is_none(name: str, lasting: str | None) -> None:
+    assert profile(name).request_id == lasting

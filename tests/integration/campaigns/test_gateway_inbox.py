@@ -1,0 +1,208 @@
+"""What residents say over a gateway's own connection: each delivery ends in a row before it is answered, in its order, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from campaigns.models.messages import Incident
+from campaigns.models.replies import Case, Reply, ReplyChannel, ReplyPart
+from campaigns.replies import gateway_inbox
+from campaigns.replies.gateway_inbox import PARTS_WAIT_FOR, join_parts, store_delivered
+from campaigns.replies.receive_reply import receive_reply
+from campaigns.rules.replies.labels import Label
+from outreach.rules.gateway import Answered, InboundMessage, InboundPart, InboxItem
+from outreach.sms.smpp_session import DATA
+from tests.integration.outreach.test_smpp import over_smpp  # noqa: F401 - a fixture
+from tests.support.smpp_pdus import inbound_pdu, play_inbound
+from tests.support.world import World, number
+
+START = datetime.now(UTC)
+
+
+def said(body: str, delivery: str = "", *, sender: str = number(0), **more: Any) -> InboundMessage:
+    return InboundMessage(f"smpp:{body}", sender, "8099", body, is_opt_out=False, delivery=delivery, **more)
+
+
+def part(n: int, body: str, delivery: str, *, total: int = 2, reference: int = 7) -> InboundPart:
+    return InboundPart(number(0), "8099", reference, total, n, body, f"smpp:{n}{body}", delivery)
+
+
+def bodies(world: World) -> list[str]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Reply.body).order_by(Reply.id)))
+
+
+def store(world: World, *items: InboxItem, at: datetime = START) -> None:
+    store_delivered(world.runtime, items, now=at)
+
+
+# Deliveries are named by connection and sequence number. (seconds since the start, what came), and what is kept.
+STORIES: dict[str, tuple[list[tuple[float, InboxItem]], list[str]]] = {
+    "said again minutes later": (
+        [(0, said("TC")), (120, said("DK")), (240, said("TC"))],
+        ["TC", "DK", "TC"],
+    ),
+    "said again at once, over one connection": (
+        [(0, said("1", "a:1")), (1, said("4", "a:2")), (2, said("1", "a:3"))],
+        ["1", "4", "1"],
+    ),
+    "said again over another connection, after the centre knew": (
+        [(0, said("1", "a:1")), (1, Answered(("smpp:1:a:1",))), (2, said("4", "a:2")), (3, said("1", "b:1"))],
+        ["1", "4", "1"],
+    ),
+    "delivered again after a cut": (
+        [(0, said("1", "a:1")), (0, said("4", "a:2")), (1, said("1", "b:1")), (1, said("4", "b:2"))],
+        ["1", "4"],
+    ),
+    "delivered again, and said again then": (
+        [(0, said("1", "a:1")), (1, said("1", "b:1")), (2, said("4", "b:2")), (3, said("1", "b:3"))],
+        ["1", "4", "1"],
+    ),
+    "stored twice, as the first time could not be answered": (
+        [(0, said("1", "a:1")), (1, said("1", "a:1"))],
+        ["1"],
+    ),
+    "a sequence number that is given again": (
+        [(0, said("1", "a:1")), (0, Answered(("smpp:1:a:1",))), (90_000, said("1", "a:1"))],
+        ["1", "1"],
+    ),
+    "parts out of order": ([(0, part(2, "b", "a:1")), (1, part(1, "a", "a:2"))], ["ab"]),
+    "a part that comes again after all were there": (
+        [(0, part(1, "a", "a:1")), (0, part(2, "b", "a:2")), (1, part(2, "b", "b:1")), (400, said("x"))],
+        ["ab", "x"],
+    ),
+    "a second reply with the reference of one that is incomplete": (
+        [(0, part(1, "a", "a:1")), (60, part(1, "cứu ", "a:2")), (61, part(2, "tôi", "a:3"))],
+        ["cứu tôi", "a[…]"],
+    ),
+    "the same long reply twice": (
+        [(0, part(1, "a", "a:1")), (0, part(2, "b", "a:2")), (9, part(1, "a", "a:3")), (9, part(2, "b", "a:4"))],
+        ["ab", "ab"],
+    ),
+    "parts that are missing": (
+        [(0, part(2, "b", "a:1", total=4)), (1, part(4, "d", "a:2", total=4))],
+        ["[…]b[…]d"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_what_was_said_is_kept_as_often_as_it_was_said(world: World, story: str) -> None:
+    came, kept = STORIES[story]
+    for seconds, item in came:
+        store(world, item, at=START + timedelta(seconds=seconds))
+    with world.runtime.db.write() as session:
+        last = START + timedelta(seconds=came[-1][0])
+        join_parts(session, world.runtime, now=last + PARTS_WAIT_FOR)
+    assert bodies(world) == kept
+
+
+def test_who_opts_out_again_after_coming_back_is_left_alone_and_told_once_each_time(world: World) -> None:
+    world.add_people(1)
+    world.launch()
+    world.send()
+    for n, body in enumerate(("TC", "DK", "TC", "TC")):
+        store(world, said(body), at=datetime.now(UTC) + timedelta(minutes=2 * n))
+    world.launch(name="Hai", text="Mai họp thôn: {link}")
+    world.send()
+    later = [line["Body"] for line in world.simulator.ledger()[1:]]
+    assert not [body for body in later if "họp" in body]
+    assert len(later) <= 2  # the two opt-outs are confirmed, the repetition is not
+
+
+def test_a_long_reply_without_a_part_waits_for_a_person(world: World) -> None:
+    world.add_people(1)
+    world.launch()
+    world.send()
+    store(world, part(1, "da cai roi", "a:1"), at=datetime.now(UTC))
+    with world.runtime.db.write() as session:
+        join_parts(session, world.runtime, now=datetime.now(UTC) + PARTS_WAIT_FOR)
+    with world.runtime.db.read() as session:
+        reply = session.scalars(select(Reply)).one()
+        assert (reply.body, reply.is_sure) == ("da cai roi[…]", False)
+        assert session.scalar(select(func.count()).where(Case.done_at.is_(None))) == 1
+
+
+def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(world: World) -> None:
+    store(world, said("T\ufffd", "a:1", raw=b"\x00T\x00"), said("", "a:2", sender="", raw=b"\x01\x02"))
+    with world.runtime.db.read() as session:
+        kept = session.execute(select(Reply.raw, Reply.label, Reply.is_sure).order_by(Reply.id)).all()
+        kinds = session.scalars(select(Incident.kind)).all()
+        cases = session.scalar(select(func.count()).where(Case.done_at.is_(None)))
+    assert kept == [(b"\x00T\x00", Label.UNCLEAR, False), (b"\x01\x02", Label.UNCLEAR, False)]
+    assert (kinds, cases) == (["unreadable_reply"] * 2, 2)
+
+
+def test_what_a_fault_of_ours_does_not_understand_keeps_nothing_else_from_being_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def receive(session: Any, inbound: InboundMessage, **more: Any) -> Reply | None:
+        if inbound.body == "x" and not more["meant"]:
+            raise ZeroDivisionError
+        return receive_reply(session, inbound, **more)
+
+    monkeypatch.setattr(gateway_inbox, "receive_reply", receive)
+    store(world, said("x", "a:1"), said("TC", "a:2"))
+    assert bodies(world) == ["x", "TC"]
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Reply.raw).order_by(Reply.id)).all() == [b"x", None]
+
+
+@pytest.mark.parametrize(("apart_s", "kept"), [(3, 1), (30, 2)])
+def test_a_phone_that_tells_of_one_sms_twice_under_two_ids(world: World, apart_s: float, kept: int) -> None:
+    for n in range(2):
+        with world.runtime.db.write() as session:
+            told = InboundMessage(f"phone:{n}", number(0), "", "da cai", is_opt_out=False)
+            at = START + timedelta(seconds=apart_s * n)
+            receive_reply(session, told, keys=world.keys, now=at, channel=ReplyChannel.PHONE)
+    assert len(bodies(world)) == kept
+
+
+def listen_until(world: World, pdus: Sequence[bytes], holds: Callable[[], bool]) -> None:
+    handed_over: list[bool] = []
+
+    def hand_over() -> bool:
+        if not handed_over and world.simulator.smpp_receivers():
+            handed_over.append(True)
+            world.simulator.deliver_smpp(pdus)
+        return bool(handed_over) and holds()
+
+    world.listen_until(hand_over, seconds=60)
+
+
+def test_every_kind_of_delivery_is_answered_and_kept(over_smpp: World) -> None:  # noqa: F811
+    pdus = [
+        inbound_pdu(number(0), b"TC"),
+        inbound_pdu(number(1), b"TC", command=DATA),
+        inbound_pdu(number(2), b"\x00T\x00", data_coding=8),
+        inbound_pdu(number(3), b"TC", esm_class=4),  # marked as a receipt by mistake
+        inbound_pdu(number(4), b"1") + b"\x04",  # its options are cut short
+        inbound_pdu(number(5), b"")[:20],  # hardly anything
+    ]
+    pdus = [len(pdu).to_bytes(4, "big") + pdu[4:] for pdu in pdus]
+
+    def is_answered() -> bool:
+        return over_smpp.simulator.stats()["inbound_sent"] == len(pdus)
+
+    listen_until(over_smpp, pdus, is_answered)
+    assert over_smpp.simulator.stats()["inbound_failed"] == 0
+    assert bodies(over_smpp) == ["TC", "TC", "T\ufffd", "TC", "1", ""]
+
+
+def test_what_is_acknowledged_is_kept_once_and_in_order_whatever_is_cut(over_smpp: World) -> None:  # noqa: F811
+    result = play_inbound(over_smpp, people=20, messages=200, cuts=4, seed=1)
+    assert result.acknowledged == result.kept
+    assert result.lost == result.out_of_order == 0
+
+
+def test_parts_are_forgotten_some_minutes_after_they_were_joined(world: World) -> None:
+    store(world, part(1, "a", "a:1"), part(2, "b", "a:2"))
+    with world.runtime.db.write() as session:
+        join_parts(session, world.runtime, now=START + 2 * PARTS_WAIT_FOR)
+        assert session.scalar(select(func.count()).select_from(ReplyPart)) == 0
+    assert bodies(world) == ["ab"]

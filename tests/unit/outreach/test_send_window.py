@@ -1,0 +1,31 @@
+"""How many requests may be under way: one answer after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from outreach.rules.gateway import Accepted, Cause, Outcome, OutcomeUnknown, Refused, Throttled
+from outreach.rules.send_window import next_size
+
+
+@pytest.mark.parametrize(
+    ("size", "outcome", "under_way", "is_stale", "after"),
+    [
+        (50, Throttled(), 50, False, 35),
+        (50, Throttled(), 10, False, 7),  # of what was really under way
+        (50, Throttled(), 50, True, 50),  # asked before it was lowered
+        (1, Throttled(), 1, False, 1),
+        (50, Throttled(retry_after_s=2), 50, False, 35),
+        (50, Throttled(fault="connection"), 50, False, 50),
+        (50, Refused(Cause.ACCOUNT, "103"), 50, False, 35),  # no balance
+        (50, Refused(Cause.BAD_NUMBER, "21211"), 50, False, 50),
+        (50, OutcomeUnknown("TimeoutError"), 50, False, 50),
+        (4, Accepted("x"), 4, False, 4 + 1 / 32),
+        (4, Accepted("x"), 3, False, 4),  # it was not full
+        (50, Accepted("x"), 50, False, 50),  # no wider than the settings say
+    ],
+)
+def test_window_after_an_answer(
+    size: float, outcome: Outcome, under_way: int, is_stale: bool, after: float
+) -> None:
+    assert next_size(size, outcome, under_way=under_way, most=50, is_stale=is_stale) == pytest.approx(after)
