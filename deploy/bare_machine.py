@@ -228,10 +228,12 @@ def type_readme(folder: Path, suite: str) -> None:
         time.sleep(IDLE_AFTER_S)
         report(f"`{run}`, idle", began, measure_memory(running.pid))
     finally:
+        stopped = time.monotonic()
         for pid in processes_below(running.pid):
             if b"deploy.run" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.killpg(os.getpgid(pid), signal.SIGINT)  # Ctrl-C
-    print(f"{suite}: `{run}` ends with the status {running.wait(60)}", flush=True)
+    running.wait(60)
+    print(f"{suite}: `{run}` has ended {time.monotonic() - stopped:.0f} s after Ctrl-C", flush=True)
     began, before, most = time.monotonic(), sum(os.times()[2:4]), 0
     running = start(test)
     while running.poll() is None:

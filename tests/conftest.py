@@ -33,28 +33,32 @@ from tests.support.servers import (
 os.environ["LOA_LANG"] = "vi"  # of commands, whatever the machine's locale
 
 # What `make test` leaves to `make test-rest`, beside tests that are marked `rest`: what takes long, of which another test holds
-# most, and what hardly any change touches. Beginnings of tests' names, by folder.
+# most, and what hardly any change touches.
 REST = tuple(
-    f"tests/{folder}/test_{name}"
+    f"tests/{folder}/test_{name}.py"
     for folder, names in {
-        "browser": """every_screen.py::test_screen gateways import kept_form keyboard residents second_factor visit_phone""",
+        "browser": "import kept_form keyboard residents second_factor visit_phone",
         "integration/admin": """
-            activities agencies alike api_document brakes campaign_kinds correct_texts demo drives english experiments
-            goals hand_over headline health_answers hostile_requests import_doubts installation_walk installs issue_review
-            kept_filters kept_form kind_words kinds legal_basis list_fields named_in_a_list official_figures privacy_requests
-            provider reach reply_log second_factor_and_sessions sending setup timeline undo_import units_of_another_day visits
-            wording_progress
+            activities agencies alike api_document brakes campaign_kinds correct_texts demo drives english
+            experiments goals hand_over headline health health_answers hostile_requests import_doubts
+            installation_walk installs issue_review kept_filters kept_form kind_words kinds legal_basis
+            list_fields named_in_a_list official_figures privacy_requests provider reach registers reply_log
+            reports scope second_factor_and_sessions sending setup timeline undo_import units_of_another_day
+            users visits wording_progress
         """,
         "integration/campaigns": """
-            after_restore answer_page_asgi at_the_door billing calendar case_sms_answers comments concurrent_actions
-            control_phones correcting_campaign decide_unknown erase_contact experiments gateway_accounts gateway_faults goals
-            health_retention interleaved_transactions invitations key_rotation list_fields merge_people own_answers quiet_days
-            reach registered_templates removal_beside_launch repeated_answers report_documents retention second_wave
-            ten_faults urge_contact user_notices visit_checks visit_phones
+            acknowledgements after_restore answer_page_asgi at_the_door billing calendar case_sms_answers
+            comments concurrent_actions control_phones correcting_campaign decide_unknown erase_contact
+            experiments gateway_accounts gateway_faults goals health_retention interleaved_transactions
+            invitations key_rotation list_fields merge_people own_answers page_messages preview quiet_days
+            reach registered_templates reminders removal_beside_launch repeated_answers report_documents
+            retention retention_expiry second_wave shared_limits ten_faults two_approvals urge_contact user_notices
+            visit_checks visit_phones webhooks
         """,
         "integration/outreach": """
-            android approval_mail backup_files correct_import_issues decide_issue do_not_call gateway_guide hostile_files
-            issue_other_commune kept_values killed_imports place_questions twilio_list undo_import
+            android approval_mail backup_files constraints correct_import_issues decide_issue decide_issues_alike do_not_call
+            gateway_conformance gateway_guide hostile_files import_file issue_other_commune kept_values
+            killed_imports languages merge_contacts place_questions twilio_list undo_import
         """,
         "integration/simulator": "callbacks faults pages rules twilio_api",
         "integration/workers": "cut_off_worker disk_full hosts servers_away upgrade web_restarts",

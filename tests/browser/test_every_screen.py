@@ -19,6 +19,7 @@ def test_every_route_is_looked_at(office: Office) -> None:
     assert routes - {screen.endpoint for screen in SCREENS} - NO_SCREENS == set()
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.id)
 def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, look_as: OpenAs) -> None:
     visit = look_as(screen.email)

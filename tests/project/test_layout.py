@@ -154,7 +154,4 @@ def test_who_develops_has_all_that_runs() -> None:
 
 
 def test_what_make_test_leaves_out_is_there() -> None:
-    files = [f"tests/{path.relative_to(ROOT / 'tests')}" for path in (ROOT / "tests").rglob("test_*.py")]
-    assert [
-        name for name in REST if not any(file.startswith(name.partition("::")[0]) for file in files)
-    ] == []
+    assert [name for name in REST if not (ROOT / name).is_file()] == []

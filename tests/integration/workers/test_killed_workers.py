@@ -81,6 +81,7 @@ def test_kills_lose_nothing_and_send_nothing_twice(
     assert world.status(campaign)["steps"][0]["messages"].keys() <= {"accepted", "sent", "delivered"}
 
 
+@pytest.mark.rest
 def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     world: World, simulator: RunningSimulator, processes: QuickProcesses
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     assert len(world.sent_to()) == messages["accepted"] < 400
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_database_process_killed_in_the_middle_is_followed_by_another(
     world: World, simulator: RunningSimulator, processes: QuickProcesses
@@ -217,6 +219,7 @@ child.kill()
 """
 
 
+@pytest.mark.rest
 def test_a_worker_whose_redis_hangs_as_it_starts_ends_so_that_another_is_started(world: World) -> None:
     done = subprocess.run(
         [sys.executable, "-c", STARTING],
