@@ -157,9 +157,7 @@ def press(link: str, answer: str) -> int:
         return int(getattr(answered, "code", 0))
 
 
-@pytest.mark.parametrize(
-    "empty_database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.rest)], indirect=True
-)
+@pytest.mark.rest
 def test_from_an_empty_directory_to_a_risen_share(clone: Clone) -> None:
     clone.wait_until_running()
     assert "canbo@loa.example" in clone.says()

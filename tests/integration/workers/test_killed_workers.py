@@ -44,7 +44,11 @@ def processes(settings: Settings) -> Iterator[QuickProcesses]:
 
 @pytest.mark.parametrize(
     ("database_url", "kills"),
-    [("postgresql", 3), pytest.param("sqlite", 1, marks=pytest.mark.rest)],
+    [
+        ("postgresql", 1),
+        pytest.param("postgresql", 3, marks=pytest.mark.rest),
+        pytest.param("sqlite", 1, marks=pytest.mark.rest),
+    ],
     indirect=["database_url"],
 )
 def test_kills_lose_nothing_and_send_nothing_twice(
