@@ -172,14 +172,16 @@ def processes_below(pid: int) -> list[int]:
     return found
 
 
-def measure_memory(pid: int) -> int:
-    """Return the memory of a process and all its descendants in MiB: of what several share, each has its part."""
-    kib = 0
+def measure(pid: int) -> tuple[int, int]:
+    """Return the memory in MiB, of what is shared a part, and the processor's seconds of a process and its descendants."""
+    kib = ticks = 0
     for each in processes_below(pid):
         with suppress(OSError):
             rollup = Path(f"/proc/{each}/smaps_rollup").read_text()
             kib += sum(map(int, re.findall(r"^Pss: +(\d+)", rollup, re.MULTILINE)))
-    return kib // 1024
+            # Its own, and those of its children that have ended.
+            ticks += sum(map(int, Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return kib // 1024, ticks // os.sysconf("SC_CLK_TCK")
 
 
 def measure_disk(folder: Path) -> int:
@@ -197,8 +199,7 @@ def type_readme(folder: Path, suite: str) -> None:
     run, test = re.findall(r"^(make \w+) +#", section.partition("\n## ")[0], re.MULTILINE)
     port = int(os.environ.get("PORT", "8000"))
     ports = [f"--setenv={name}" for name in ("PORT", "SIMULATOR_PORT") if name in os.environ]
-    # /dev/shm as large as a machine's, and its own: whose processes have ended is told by /proc, which is another here.
-    # uv knows no pip.conf.
+    # A /dev/shm of its own: tests remove there what processes left that /proc does not have. uv knows no pip.conf.
     options = [
         "--as-pid2",
         "--tmpfs=/dev/shm:mode=1777",
@@ -213,9 +214,10 @@ def type_readme(folder: Path, suite: str) -> None:
     def start(command: str) -> subprocess.Popen[bytes]:
         return start_machine(folder, *options, f"cd && cd loa && exec {command}")
 
-    def report(event: str, began: float, memory: int) -> None:
+    def report(event: str, began: float, memory: int, processor: int) -> None:
         took, disk = time.monotonic() - began, measure_disk(folder) - empty
-        print(f"{suite}: {event} after {took:.0f} s, {memory} MiB of memory, {disk} MiB of disk", flush=True)
+        taken = f"{processor} s of processor, {memory} MiB of memory, {disk} MiB of disk"
+        print(f"{suite}: {event} after {took:.0f} s (load {os.getloadavg()[1]:.0f}), {taken}", flush=True)
 
     began = time.monotonic()
     running = start(run)
@@ -224,9 +226,9 @@ def type_readme(folder: Path, suite: str) -> None:
             if running.poll() is not None:
                 raise SystemExit(f"{suite}: `{run}` has ended")
             time.sleep(0.2)
-        report(f"`{run}`, first page", began, measure_memory(running.pid))
+        report(f"`{run}`, first page", began, *measure(running.pid))
         time.sleep(IDLE_AFTER_S)
-        report(f"`{run}`, idle", began, measure_memory(running.pid))
+        report(f"`{run}`, idle", began, *measure(running.pid))
     finally:
         stopped = time.monotonic()
         for pid in processes_below(running.pid):
@@ -234,13 +236,13 @@ def type_readme(folder: Path, suite: str) -> None:
                 os.killpg(os.getpgid(pid), signal.SIGINT)  # Ctrl-C
     running.wait(60)
     print(f"{suite}: `{run}` has ended {time.monotonic() - stopped:.0f} s after Ctrl-C", flush=True)
-    began, before, most = time.monotonic(), sum(os.times()[2:4]), 0
+    began, memory, processor = time.monotonic(), 0, 0
     running = start(test)
     while running.poll() is None:
-        most = max(most, measure_memory(running.pid))
+        now = measure(running.pid)
+        memory, processor = max(memory, now[0]), max(processor, now[1])
         time.sleep(5)
-    report(f"`{test}`, status {running.returncode}", began, most)
-    print(f"{suite}: `{test}` took {sum(os.times()[2:4]) - before:.0f} s of processor", flush=True)
+    report(f"`{test}`, status {running.returncode}", began, memory, processor)
     if running.returncode:
         raise SystemExit(running.returncode)
 
