@@ -351,7 +351,7 @@ class RowReader:
             return (own if own.numbers or not others.numbers else for_review(others)), ()
         cell = read_phone_cells(phones)
         at = self._columns.get(Column.NAME)
-        if len(cell.numbers) < 2 or at is None or not isinstance(written_name := row[at], str):
+        if len(cell.numbers) < 2 or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
         names = split_names(written_name, len(cell.numbers))
         people = tuple(

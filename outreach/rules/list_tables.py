@@ -105,7 +105,7 @@ def tables_beside(rows: Sequence[Row]) -> list[range]:
     Two people in a row under the same headings are one table that goes on beside itself, or a couple.
     """
     header = find_header(rows)
-    if header is None or not header.people or not header.labels:
+    if header is None or not header.people or header.people[-1].name >= len(header.labels):
         return []
     starts, after = list[int](), 0
     for person in header.people:  # a table begins at its running number

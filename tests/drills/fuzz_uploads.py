@@ -31,6 +31,7 @@ from outreach.imports.do_not_call import RegisterCounts, read_register
 from outreach.imports.list_reader import check_list
 from outreach.imports.preview import describe_sheets
 from outreach.rules.errors import LoaError
+from tests.lists.shapes_tables import contacts, word_tables
 from tests.support.hostile_files import HOSTILE
 from tests.support.list_files import write_ods, write_xlsx
 from tests.support.places import KONTUM_2020
@@ -67,6 +68,9 @@ def seeds(folder: Path) -> dict[str, bytes]:
         "c.csv": csv.replace(b",", b";"),
         "a.xls": b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le") + bytes(600),
     }
+    for file in (word_tables(1, "merged"), contacts(2, "2.1")):
+        file.write(folder / file.name)
+        made[file.name] = (folder / file.name).read_bytes()
     for name, (suffix, make) in HOSTILE.items():
         if name not in ("many strings", "wide merges"):  # which take a second each time
             made[f"{name.replace(' ', '-')}{suffix}"] = make(folder / f"h{suffix}").read_bytes()
