@@ -241,6 +241,23 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     assert upload(world, 2).counts["ok"] == 1
 
 
+def test_the_place_of_a_whole_file_a_turned_sheet_and_odd_names_are_on_the_page(
+    client: FlaskClient, world: World
+) -> None:
+    signed_in(client, AUTHOR)
+    lying = "Họ tên,A Thun,Y Rơ,Thôn 2\nSĐT,0905000123,0905000124,0905000125\nGhi chú,từ trần,,\n"
+    hand_in(client, world, "a.csv", lying.encode())
+    work_on(world)
+    page = client.get("/admin/imports/1/").text
+    assert "nằm ngang" in page and "từ trần" in page and "“Thôn 2”" in page
+    unknown = post(client, "/admin/imports/1/columns", **{"place.commune": "Lạ Hoắc"})
+    assert "Không biết xã, phường nào tên “Lạ Hoắc”" in unknown.text
+    post(client, "/admin/imports/1/columns", **{"place.commune": "", "place.village": "Thôn 9"})
+    work_on(world)
+    assert {row["village"] for row in upload(world, 1).preview["rows"]} == {"Thôn 9"}
+    assert 'value="Thôn 9"' in client.get("/admin/imports/1/").text
+
+
 def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskClient, world: World) -> None:
     signed_in(client, AUTHOR)
     people = "A Thun,0905000123,8h,Thôn 1\nY Rơ,0905000124,gọi 0905000125,Thôn 2\n"

@@ -8,7 +8,7 @@ import pytest
 
 from outreach.core.sentences import word_error
 from outreach.imports.file_reader import HiddenContent
-from outreach.imports.list_reader import SKIPPED, check_list, line_key, write_check
+from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, check_list, line_key, write_check
 from outreach.imports.sheet_process import read_sheets
 from outreach.rules.errors import BadInput, BadList, NoPhoneColumn
 from outreach.rules.list_rows import Sex
@@ -215,6 +215,16 @@ def test_what_is_hidden_is_told(tmp_path):
 def test_the_commune_stands_in_the_address_when_it_has_no_column(tmp_path):
     people = check(written(tmp_path, 'Họ tên,Địa chỉ,SĐT\nY Blưm,"Thôn 4, xã Đắk La",0905000123\n'))
     assert (people[0].commune_code, people[0].commune) == ("23524", "")
+
+
+def test_people_whose_rows_and_titles_name_no_place_live_where_the_whole_file_does(tmp_path):
+    path = written(tmp_path, "Họ tên,Xã,SĐT\nY Blưm,,0905000123\nA Lâu,Đắk Hring,0905000124\n")
+    said = {PLACE_OF_FILE: {"commune": "Đắk La", "village": "Thôn 9"}}
+    people = list(check_list(path, GAZETTEER, said))
+    assert [(each.commune_code, each.village) for each in people] == [
+        ("23524", "Thôn 9"),
+        ("23506", "Thôn 9"),
+    ]
 
 
 def test_several_phone_columns_make_one_cell(tmp_path):
