@@ -249,7 +249,7 @@ def test_the_place_of_a_whole_file_a_turned_sheet_and_odd_names_are_on_the_page(
     hand_in(client, world, "a.csv", lying.encode())
     work_on(world)
     page = client.get("/admin/imports/1/").text
-    assert "nằm ngang" in page and "từ trần" in page and "“Thôn 2”" in page
+    assert all(words in page for words in ("nằm ngang", "từ trần", "“Thôn 2”"))
     unknown = post(client, "/admin/imports/1/columns", **{"place.commune": "Lạ Hoắc"})
     assert "Không biết xã, phường nào tên “Lạ Hoắc”" in unknown.text
     post(client, "/admin/imports/1/columns", **{"place.commune": "", "place.village": "Thôn 9"})
