@@ -314,16 +314,18 @@ class Gazetteer:
             is_named = is_named or bool(found)
             if found and (match := self._settle(found)) != PlaceMatch():
                 return match
-        if is_named or len(self._places) > _MOST_NAMES_TO_CORRECT:
-            return question or PlaceMatch()
-        at = marked or 0
+        is_corrected = not is_named and len(self._places) <= _MOST_NAMES_TO_CORRECT
+        nearest = self._find_nearest(parts, within, marked or 0) if is_corrected else []
+        return self._settle(nearest) if nearest else question or PlaceMatch()
+
+    def _find_nearest(self, parts: Sequence[_Part], within: Sequence[_Part], at: int) -> list[_Candidate]:
+        """Return the places that the part `at` names if it is misspelt, in the district that is named, if one is."""
         nearest = self._nearest(parts[at][0].key)
         if not nearest:
-            return question or PlaceMatch()
+            return []
         corrected = (replace(parts[at][0], key=nearest),)
         found = self._find([*parts[:at], corrected, *parts[at + 1 :]], within)
-        in_district = [each for each in found if each.has_district or not each.names_district]
-        return self._settle(in_district) if in_district else question or PlaceMatch()
+        return [each for each in found if each.has_district or not each.names_district]
 
     def _is_foreign(self, parts: Sequence[_Part]) -> bool:
         """Check whether a text names a province that has none of the places."""

@@ -238,20 +238,17 @@ class RowReader:
             name = people[0].name or name
             birth_year = birth_year or people[0].birth_year
             people = people if len(people) > 1 else ()
+        if header.texts:
+            village, name = village and without_numbers(village), name and without_numbers(name)
         if phone.numbers:
             self._below = Below.PEOPLE
-            if not people and (note or not name or "(" in name):
-                phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
-            for at in self._more_notes:
-                phone = beside_note(phone, cell_text(cell_at(row, at)))
+            phone = phone if people else self._beside_notes(phone, row, note, name)
         elif found := self._number_beside(row):
             phone_text, phone = "; ".join(filter(None, (phone_text, found[0]))), found[1]
             name = without_numbers(name)
         if crossed:
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
             phone = for_review(phone) if self._columns.get(Column.NAME) in crossed else phone
-        if header.texts:
-            village, name = village and without_numbers(village), name and without_numbers(name)
         values, unfit = read_values(row, header.fields) if header.fields else _NO_VALUES
         name, key, order = _name_with_keys(name)
         return CheckedRow(
@@ -358,6 +355,14 @@ class RowReader:
             PersonBeside(name, (number,)) for name, number in zip(names, cell.numbers, strict=False)
         )
         return (_of_two_people(cell), people) if people else (cell, ())
+
+    def _beside_notes(self, phone: PhoneCell, row: Row, note: str, name: str) -> PhoneCell:
+        """Return the numbers as what the notes and the name beside them leave of them."""
+        if note or not name or "(" in name:
+            phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
+        for at in self._more_notes:
+            phone = beside_note(phone, cell_text(cell_at(row, at)))
+        return phone
 
     def _number_beside(self, row: Row) -> tuple[str, PhoneCell] | None:
         """Return a text of the row that holds numbers, and these, in any column but those of papers and accounts."""
