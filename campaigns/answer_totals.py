@@ -13,14 +13,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, String, cast, delete, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    String,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.models.campaigns import Recipient
-from campaigns.models.replies import AnswerTotal, InstallReport
+from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import Exclusion
 from outreach.core.bulk import change_rows, values_subquery
 
 # Unfolded changes that a campaign may have: a reader adds up that many rows more.
@@ -111,31 +122,6 @@ def add_recipient(session: Session, recipient_id: int, *, sign: int) -> None:
     _store(session, {key: Count(sign * people, sign * new) for key, (people, new) in counted.items()})
 
 
-def count_instead(session: Session, recipient: Recipient) -> None:
-    """Let a recipient who was merged with another be the one of both that is counted, unless the other has answered."""
-    if not recipient.merge_id:
-        return
-    other = session.scalar(
-        select(Recipient)
-        .where(
-            Recipient.campaign_id == recipient.campaign_id,
-            Recipient.contact_id == recipient.contact_id,
-            Recipient.merge_id == 0,
-        )
-        .with_for_update()
-    )
-    if other is None or other.exclusion is not None or other.answer is not None:
-        return
-    add_recipient(session, other.id, sign=-1)
-    merge_id, recipient.merge_id = recipient.merge_id, -recipient.merge_id
-    session.flush()
-    other.merge_id, other.exclusion = merge_id, Exclusion.SAME_PERSON
-    session.flush()
-    recipient.merge_id, recipient.exclusion = 0, None
-    session.flush()
-    add_recipient(session, recipient.id, sign=1)
-
-
 def recount(session: Session, campaign_id: int) -> None:
     """Replace a campaign's totals by a new count, after statements that changed recipients in bulk."""
     delete_totals(session, campaign_id)
@@ -218,6 +204,9 @@ def _count_answers(session: Session, condition: ColumnElement[bool]) -> list[tup
 
 def _count_people(session: Session, condition: ColumnElement[bool]) -> dict[Key, Count]:
     counts = _count_answers(session, condition)
+    # No report is in force longer than its answer, or for somebody else than who gave it.
+    is_given = and_(Answer.undone_at.is_(None), Answer.recipient_id == Recipient.id)
+    is_true = or_(InstallReport.withdrawn_at.is_not(None), is_given)
     for moment, sign in ((InstallReport.reported_at, 1), (InstallReport.withdrawn_at, -1)):
         day = day_sql(session, moment)
         counts += [
@@ -226,7 +215,8 @@ def _count_people(session: Session, condition: ColumnElement[bool]) -> dict[Key,
                 session,
                 select(*_GROUP_BY, day, func.count())
                 .join(InstallReport, InstallReport.recipient_id == Recipient.id)
-                .where(condition, Recipient.exclusion.is_(None), moment.is_not(None))
+                .join(Answer, Answer.id == InstallReport.answer_id)
+                .where(condition, Recipient.exclusion.is_(None), moment.is_not(None), is_true)
                 .group_by(*_GROUP_BY, day),
             )
         ]

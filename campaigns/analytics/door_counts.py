@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient
+from campaigns.replies.one_person import counted_id
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion
 from campaigns.rules.visits import VisitOutcome
@@ -55,7 +56,7 @@ def _answers(
 ) -> Select[Any]:
     # An erased person is still one: their lines keep the recipient.
     person = func.coalesce(VisitLine.contact_id, -VisitLine.recipient_id)
-    other = aliased(Recipient)
+    own, other = aliased(Recipient), aliased(Recipient)
     has_number = exists().where(  # found since: a later campaign of the drive counts the number
         other.contact_id == Recipient.contact_id,
         other.campaign_id.in_(campaigns),
@@ -64,7 +65,8 @@ def _answers(
     last_of_line = (  # a later one on the same sheet corrects it, to nothing as well
         select(func.max(VisitResult.id))
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .join(own, own.id == VisitLine.recipient_id)
+        .join(Recipient, Recipient.id == counted_id(own))
         .where(
             Recipient.campaign_id.in_(campaigns),
             Recipient.exclusion.in_(WITHOUT_NUMBER),
@@ -90,7 +92,8 @@ def _answers(
         .select_from(VisitResult)
         .join(latest, latest.c.id == VisitResult.id)
         .join(VisitLine, VisitLine.id == VisitResult.line_id)
-        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .join(own, own.id == VisitLine.recipient_id)
+        .join(Recipient, Recipient.id == counted_id(own))
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .where(true() if seen is None else seen)
     )

@@ -448,8 +448,10 @@ def select_answers_in_force(
             .where(Recipient.campaign_id.in_(campaigns), seen)
         )
         in_force.append(Answer.recipient_id.in_(visible))
-    columns = (Answer.phone_id, Answer.label, Answer.campaign_id, Answer.own_answer)
-    return newest_of_each(Answer.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
+    # By the recipient's number: of two numbers of one person the other one's answers count for it as well.
+    columns = (Recipient.phone_id, Answer.label, Answer.campaign_id, Answer.own_answer)
+    in_force.append(Recipient.id == Answer.recipient_id)
+    return newest_of_each(Recipient.phone_id, *columns, by=(Answer.at, Answer.id), where=in_force).subquery()
 
 
 def reports_in_force(campaigns: Sequence[int], as_of: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -20,6 +20,7 @@ from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Handling, Reply, ReplyState
 from campaigns.replies.corrections import sign_reply
+from campaigns.replies.one_person import lock_person
 from campaigns.replies.open_case import find_open_help
 from campaigns.replies.receive_reply import is_mobile_number
 from campaigns.replies.record_answer import (
@@ -47,7 +48,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import has_role, require_role, visible_to, within_area
 from outreach.accounts.users import name_of
 from outreach.contacts.phones import find_or_create_phones
-from outreach.contacts.suppressions import lock_phone
+from outreach.contacts.suppressions import lock_phone, lock_phones
 from outreach.enqueue_jobs import enqueue_send
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
@@ -84,13 +85,16 @@ def find_case(session: Session, case_id: int, *, user: User) -> Case:
 def lock_case(session: Session, case_id: int, *, user: User, now: datetime) -> Case:
     """Lock a case for a change until the transaction ends.
 
-    The phone is locked first, as recording an answer locks the phone before the case. Raises NotFound, NotAllowed, and
+    The phone and the person are locked first, as recording an answer locks them before the case. Raises NotFound, NotAllowed, and
     WrongState if the case is reserved for another officer.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     case = find_case(session, case_id, user=user)
-    if case.phone_id is not None:
-        lock_phone(session, case.phone_id)
+    recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
+    phones = {case.phone_id, recipient.phone_id if recipient else None}
+    lock_phones(session, {phone_id for phone_id in phones if phone_id is not None})
+    if recipient:
+        lock_person(session, recipient)
     session.refresh(case, with_for_update=True)
     until = assigned_until(case.taken_at, now=now) if case.done_at is None else None
     if until and case.taken_by not in (None, user.id):

@@ -2,13 +2,14 @@
 
 All that refers to the merged contact then refers to the one that is kept, and the merged one is removed; a `PersonMerge`
 keeps what it was and where each part went. Of two recipients of one campaign the one who answered last, or else was
-written to, goes on; the other gets no further text and is not counted. Wishes to be left alone of either are
+written to, goes on; the other gets no further text and is not counted, and what came from its number is the first one's
+until they are taken apart (campaigns/replies/one_person.py). Wishes to be left alone of either are
 the person's, as all rows that refer to them. Which tables refer to contacts is asked of the models, as `is_referenced` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,11 +17,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Row, Table, and_, delete, exists, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from campaigns.answer_totals import add_recipient
+from campaigns.cases.merge_recipients import merge_recipients, restore_recipients
 from campaigns.models.campaigns import Recipient
-from campaigns.models.messages import Message
-from campaigns.models.replies import InstallReport
-from campaigns.rules.states import Exclusion, MessageState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_recorded_contact
@@ -38,6 +36,7 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     ImportChange,
+    ListImport,
     Membership,
     PersonMerge,
 )
@@ -97,7 +96,7 @@ def merge_people(
     }
     data["import"] = _note_as_import(session, kept.id, other.id, data["filled"], added)
     data["stated"] = _state_for_others(session, kept, other, theirs)
-    data["recipients"] = _merge_recipients(session, merge, now=now)
+    data["recipients"] = merge_recipients(session, merge, now=now)
     data["moved"], data["dropped"] = _move_all(session, other.id, kept.id, but=merge.id)
     last = max((position for _phone, position in phones[kept.id]), default=0)
     session.execute(delete(ContactPhone).where(ContactPhone.contact_id == other.id))
@@ -280,57 +279,6 @@ def _state_for_others(session: Session, kept: Contact, other: Contact, phones: l
     return list(lists)
 
 
-def _merge_recipients(session: Session, merge: PersonMerge, *, now: datetime) -> list[dict[str, Any]]:
-    """Leave out one of both in each campaign that has both as recipients. The rows of the merged one are moved later."""
-    rows: dict[int, dict[int, Recipient]] = {}
-    people = (merge.kept_id, merge.merged_id)
-    for row in session.scalars(
-        select(Recipient)
-        .where(Recipient.contact_id.in_(people), Recipient.merge_id == 0)
-        .order_by(Recipient.id)
-        .with_for_update()
-    ):
-        rows.setdefault(row.campaign_id, {})[row.contact_id or 0] = row
-    merged = []
-    for both in rows.values():
-        if len(both) < 2:
-            continue
-        left_out = min(both.values(), key=lambda row: _claim_to_stay(session, row, merge.kept_id))
-        if left_out.exclusion is None:
-            add_recipient(session, left_out.id, sign=-1)
-        reports = session.scalars(
-            select(InstallReport).where(
-                InstallReport.recipient_id == left_out.id, InstallReport.withdrawn_at.is_(None)
-            )
-        ).all()
-        for report in reports:
-            report.withdrawn_at = now
-        merged.append(
-            {
-                "row": both[merge.merged_id].id,
-                "before": left_out.exclusion and left_out.exclusion.value,
-                "reports": [report.id for report in reports],
-            }
-        )
-        left_out.exclusion, left_out.merge_id = Exclusion.SAME_PERSON, merge.id
-    session.flush()
-    return merged
-
-
-def _claim_to_stay(session: Session, row: Recipient, kept_id: int) -> tuple[bool, str, bool, bool]:
-    is_written_to = exists().where(
-        Message.recipient_id == row.id,
-        Message.step_id.is_not(None),
-        Message.state.not_in((MessageState.QUEUED, MessageState.SKIPPED, MessageState.CANCELLED)),
-    )
-    return (
-        row.exclusion is None,
-        _json(row.answered_at) or "",
-        bool(session.scalar(select(is_written_to))),
-        row.contact_id == kept_id,
-    )
-
-
 def _references() -> list[tuple[Table, Column[Any]]]:
     """Return the columns of other tables that hold a contact's id."""
     contacts: Any = Contact.__table__
@@ -424,11 +372,17 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
         columns = [key for key in table.primary_key.columns if key is not column]
         rows = tuple_(*columns).in_([tuple(key) for key in keys])
         change_rows(session, update(table).where(column == kept_id, rows).values({column.name: person.id}))
+    undone = set(session.scalars(select(ListImport.id).where(ListImport.undone_at.is_not(None))))
     for name, rows_dropped in data["dropped"].items():
         table, column = tables[name]
-        restored = [{name: _from_json(name, value) for name, value in row.items()} for row in rows_dropped]
-        session.execute(insert(table), [{**row, column.name: person.id} for row in restored])
-    _restore_recipients(session, merge, now=now)
+        restored = [
+            {name: _from_json(name, value) for name, value in row.items()}
+            for each in rows_dropped
+            if (row := _still_imported(each, undone)) is not None
+        ]
+        if restored:
+            session.execute(insert(table), [{**row, column.name: person.id} for row in restored])
+    restore_recipients(session, merge, person.id, now=now)
     present = {phone_id for phone_id, _position in _phones_of(session, [kept_id])[kept_id]}
     given_back = [(phone_id, position) for phone_id, position in data["phones"] if phone_id in present]
     for phone_id, position in given_back:
@@ -445,34 +399,15 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     return person.id
 
 
-def _restore_recipients(session: Session, merge: PersonMerge, *, now: datetime) -> None:
-    """Count those recipients again that the merge had left out."""
-    for each in merge.data["recipients"]:
-        row = session.get(Recipient, each["row"], populate_existing=True)
-        if row is None:
-            continue
-        left_out = session.scalar(
-            select(Recipient)
-            .where(Recipient.campaign_id == row.campaign_id, Recipient.merge_id == merge.id)
-            .with_for_update()
-        )
-        if left_out is None:
-            continue
-        is_taken = exists().where(
-            Recipient.campaign_id == left_out.campaign_id,
-            Recipient.phone_id == left_out.phone_id,
-            Recipient.exclusion.is_(None),
-        )
-        before = Exclusion(each["before"]) if each["before"] else None
-        if before is None and session.scalar(select(is_taken)):
-            before = Exclusion.SHARED_PHONE
-        left_out.merge_id, left_out.exclusion = 0, before
-        change_rows(
-            session,
-            update(InstallReport)
-            .where(InstallReport.id.in_(each["reports"]))
-            .values(withdrawn_at=None, restored_at=now),
-        )
-        session.flush()
-        if left_out.exclusion is None:
-            add_recipient(session, left_out.id, sign=1)
+def _still_imported(row: dict[str, Any], undone: Collection[int]) -> dict[str, Any] | None:
+    """Return what is left of a dropped row: None if the import that it came from was undone since.
+
+    A membership that a later import contained as well is that one's.
+    """
+    imports = [row[name] for name in ("import_id", "last_import_id") if row.get(name) is not None]
+    standing = [each for each in imports if each not in undone]
+    if not standing:
+        return None if imports else row
+    if "last_import_id" not in row or standing == imports:
+        return row
+    return {**row, "import_id": standing[0], "last_import_id": None}

@@ -14,12 +14,13 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, TextClause, bindparam, exists, func, select, text
+from sqlalchemy import BindParameter, TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import count_new_audience
 from campaigns.models.campaigns import Campaign, CampaignList, ListPart, OtherList, Recipient
 from campaigns.planning.drives import counted_scopes, untold_campaigns
+from campaigns.planning.free_phones import find_usable_phones, give_free_phones
 from campaigns.rules.audience import (
     USUAL_LANGUAGE,
     AudienceConditions,
@@ -34,17 +35,9 @@ from campaigns.rules.audience import (
 from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
 from outreach.contacts.removal import keep_people
-from outreach.contacts.wishes import LEFT_ALONE
-from outreach.core.bulk import full_scan, values_subquery
+from outreach.core.bulk import full_scan
 from outreach.models.accounts import Organisation
-from outreach.models.contacts import (
-    Contact,
-    ContactList,
-    ContactPhone,
-    LegalBasis,
-    Suppression,
-    SuppressionReason,
-)
+from outreach.models.contacts import Contact, ContactList, LegalBasis
 from outreach.places.areas import areas_within, descendants
 
 
@@ -60,6 +53,7 @@ def freeze_audience(session: Session, campaign: Campaign, *, passes_opt_outs: bo
     statement, parameters = freeze_statement(query, seed=campaign.seed)
     with full_scan(session):
         session.execute(statement, {"campaign": campaign.id, **parameters})
+    give_free_phones(session, query, campaign.id)
     campaign.recipients = count_new_audience(session, campaign.id)
 
 
@@ -82,6 +76,7 @@ def add_joined(
     )
     with full_scan(session) if only is None else nullcontext():
         session.execute(statement, {"campaign": campaign.id, **parameters})
+    give_free_phones(session, query, campaign.id, after=last)
     return count_new_audience(session, campaign.id, after=last), last
 
 
@@ -259,7 +254,8 @@ _UNREACHABLE = """
                 WHEN do_not_call = 1 THEN 'do_not_call'"""
 # Each person of the lists once, with one phone: the first of theirs that may be written to. A wish to be left alone holds for
 # all phones of its person (`left_alone`); a wrong number only rules out that number. Of several people on one phone one gets
-# the message: those without another before those with one, then the first. The others get it on their next phone that is nobody's.
+# the message: those without another before those with one, then the first. The others get it on their next phone that is
+# nobody's; `give_free_phones` then lets who has another make room for those still without.
 _AUDIENCE = """
 {into}
 WITH people AS (
@@ -312,9 +308,10 @@ _SOME_PEOPLE = (
     " AND m.contact_id IN (SELECT s.contact_id FROM contact_phones s WHERE s.phone_id % :every = 0)"
 )
 # Everybody in a list; people of the same profile are one row with their number. Each `every`-th person has a row of
-# their own with their id, and so has each person whose first phone may be used for somebody else as well.
+# their own with their id, and so has each person whose first phone may be used for somebody else as well: a shared one, or
+# another of those who could make room on one.
 _PROFILES = """
-WITH standing AS (
+WITH RECURSIVE standing AS (
     SELECT contact_id, {lists} AS lists FROM memberships GROUP BY contact_id
 ), {blocked}, {told}, reachable AS (
     SELECT c.id, {area} AS area, {smartphone} AS smartphone, {language} AS language, {history} AS history,
@@ -330,13 +327,14 @@ WITH standing AS (
     SELECT phone_id FROM judged
     WHERE unreachable IS NULL AND choice = 1
     GROUP BY phone_id HAVING COUNT(*) > 1
+), several AS (
+    SELECT f.phone_id AS first_id, j.phone_id
+    FROM judged f JOIN judged j ON j.id = f.id AND j.choice > 1
+    WHERE f.choice = 1 AND f.usable > 1 AND f.unreachable IS NULL
 ), wanted AS (
     SELECT phone_id FROM sharing
     UNION
-    SELECT j.phone_id FROM judged j
-    JOIN judged f ON f.id = j.id AND f.choice = 1
-    JOIN sharing s ON s.phone_id = f.phone_id
-    WHERE j.choice > 1 AND j.unreachable IS NULL
+    SELECT s.phone_id FROM wanted w JOIN several s ON s.first_id = w.phone_id
 ), alike AS (
     SELECT s.lists, k.area, k.smartphone, k.language, k.history, k.unreachable, w.phone_id AS shared_id,
            CASE WHEN w.phone_id IS NOT NULL OR k.id % :every = 0 THEN k.id END AS contact_id,
@@ -503,14 +501,14 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
         if shared_id is not None:
             sharers.append((contact_id, profile, shared_id, usable))
     with_others = [contact_id for contact_id, _, _, usable in sharers if usable > 1]
-    further = _further_phones(session, with_others, query)
+    usable_phones = find_usable_phones(session, with_others, query)
     names = session.execute(
         select(Contact.id, Contact.name).where(Contact.id % every == 0).order_by(Contact.id)
     )
     return AudienceCounter(
         people,
         [
-            PhoneSharer(contact_id, profile, phone_id, tuple(further.get(contact_id, ())))
+            PhoneSharer(contact_id, profile, phone_id, tuple(usable_phones.get(contact_id, ())[1:]))
             for contact_id, profile, phone_id, _ in sharers
         ],
         [(sampled[contact_id], contact_id, name) for contact_id, name in names if contact_id in sampled],
@@ -522,31 +520,6 @@ def restore_audience_counter(session: Session, data: Mapping[str, Any]) -> Audie
     named = [contact_id for _index, contact_id in data["named"]]
     names = session.execute(select(Contact.id, Contact.name).where(Contact.id.in_(named))).all()
     return AudienceCounter.from_data(data, dict(names))
-
-
-def _further_phones(session: Session, people: list[int], query: AudienceQuery) -> dict[int, list[int]]:
-    """Return the phones after the first that each of these people may be written to on, in order."""
-    reasons = [SuppressionReason.WRONG_NUMBER]
-    if not query.passes_opt_outs:
-        reasons.append(SuppressionReason.DO_NOT_CALL)
-    refused = exists().where(
-        LEFT_ALONE.c.phone_id == ContactPhone.phone_id,
-        LEFT_ALONE.c.scope.in_(query.scopes),
-        LEFT_ALONE.c.is_firm >= int(query.passes_opt_outs),
-    )
-    blocked = exists().where(
-        Suppression.phone_id == ContactPhone.phone_id,
-        Suppression.lifted_at.is_(None),
-        Suppression.reason.in_(reasons),
-    )
-    phones_by_contact: dict[int, list[int]] = {}
-    for contact_id, phone_id in session.execute(
-        select(ContactPhone.contact_id, ContactPhone.phone_id)
-        .where(ContactPhone.contact_id.in_(values_subquery(session, people, BigInteger)), ~blocked, ~refused)
-        .order_by(ContactPhone.contact_id, ContactPhone.position)
-    ):
-        phones_by_contact.setdefault(contact_id, []).append(phone_id)
-    return {contact_id: phones[1:] for contact_id, phones in phones_by_contact.items()}
 
 
 _SHARING = """WHERE COALESCE(exclusion, 'shared_phone') = 'shared_phone'

@@ -3,8 +3,8 @@
 After a campaign's time is over its personal data go; figures and hashed suppressions stay. The rules are
 those of erasing one contact (`erase_contact`), in bulk, but for one: it was not requested, so a list that
 brings a person again is no import issue. People stay in the directory who are in the audience or in a list of
-a campaign that is in use or ended later, whom an import or a correction has changed since, and who wait for
-an answer about their data. An ended campaign is gone through again each day until no people of its audience
+a campaign that is in use or ended later, whom an import or a correction has changed since, whose consent was recorded since, and
+who wait for an answer about their data. An ended campaign is gone through again each day until no people of its audience
 are left. (Law 91/2025/QH15: no longer than the purpose needs; the days are a setting.)
 
 What is beside the campaigns' audiences and texts goes by its own age: `expiry`.
@@ -46,7 +46,7 @@ from campaigns.models.campaigns import (
     Recipient,
 )
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.privacy import PersonRequest
+from campaigns.models.privacy import ConsentEvent, PersonRequest
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.erase_contact import (
     IN_FLIGHT,
@@ -276,6 +276,7 @@ def _people_without_use(session: Session, cutoff: datetime) -> Select[Any]:
             or_(membership.import_id.in_(imports), membership.last_import_id.in_(imports)),
         ),
         exists().where(PersonRequest.contact_id == Contact.id, PersonRequest.done_at.is_(None)),
+        exists().where(ConsentEvent.contact_id == Contact.id, ConsentEvent.recorded_at >= cutoff),
     )
     return select(Contact.id.label("contact_id")).where(
         Contact.updated_at < cutoff, *(~reason for reason in reasons)

@@ -15,11 +15,11 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
+from campaigns.replies.one_person import answered_by, latest_answer
 from campaigns.replies.open_case import note_cry, open_case, open_help_case
 from campaigns.replies.record_answer import (
     AnswerContext,
     give_back,
-    latest_answer,
     record_answer,
     undo_answer,
 )
@@ -126,6 +126,8 @@ def receive_reply(
     is_answer = counts_as_answer(label, is_sure=is_sure) and is_matched
     # Nothing more is to be done where the number gets messages again.
     is_start = is_start and phone is not None and give_back(session, phone.id, now=now)
+    if recipient and label is not Label.WRONG_NUMBER:
+        recipient = answered_by(session, recipient, label, phone_id=phone.id if phone else None, now=now)
     kind = None if is_start else kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=is_urgent)
     at = now
     if recipient and recipient.answered_at and recipient.answered_at > now:
@@ -161,7 +163,7 @@ def receive_reply(
         # Both count: that it is done, and that the number gets no more.
         record_answer(
             session,
-            phone_id=recipient.phone_id or reply.phone_id or 0,
+            phone_id=reply.phone_id or recipient.phone_id or 0,
             recipient=recipient,
             label=Label.INSTALLED,
             source=source,

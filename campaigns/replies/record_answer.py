@@ -14,22 +14,29 @@ from typing import Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.answer_totals import RecipientState, add_change, count_instead
+from campaigns.answer_totals import add_change
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import (
     Answer,
     AnswerPlace,
     AnswerSource,
-    InstallReport,
     OfficerEntry,
     SmartphoneChange,
 )
 from campaigns.replies.acknowledgements import cancel_messages, is_confirmed, queue_acknowledgement
+from campaigns.replies.one_person import (
+    answered_by,
+    answers_of,
+    find_counted,
+    lock_person,
+    refold,
+    wants_reminder,
+)
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
 from campaigns.rules.content import PAGE_LABELS
-from campaigns.rules.own_answers import GivenAnswer, counted_own, read_own_answers, read_word
-from campaigns.rules.replies.labels import Label, fold_answers
+from campaigns.rules.own_answers import GivenAnswer, read_own_answers, read_word
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
 from outreach.contacts.wishes import is_left_alone, record_wish, said_from, standing, take_back
@@ -82,9 +89,8 @@ def record_answer(
     """
     phone = lock_phone(session, phone_id)
     if recipient:
-        session.refresh(recipient)  # values read before the lock may be outdated
-        count_instead(session, recipient)
-    answers = _answers(session, recipient)
+        recipient = answered_by(session, recipient, label, phone_id=phone_id, now=now)
+    answers = answers_of(session, recipient)
     drive_only = drive_only and recipient is not None
     scope = _scope_of(session, recipient, drive_only=drive_only)
     is_closed = _is_closed(session, phone_id, recipient, label, scope)
@@ -97,8 +103,14 @@ def record_answer(
         is_again = recipient is None and is_closed
     if is_again and (label not in CLOSING or is_closed):
         # A repeated answer is stored only if undoing the first one would lose it: the resident's own answer after one
-        # recorded by others, and a second opt-out after one that may have been misread.
-        is_own = source in _OWN_SOURCES and bool(answers) and answers[-1].source not in _OWN_SOURCES
+        # recorded by others, one on the person's other number, a wish to be reminded, and a second opt-out after one that may
+        # have been misread.
+        last = answers[-1] if answers else None
+        is_own = last is not None and (
+            (source in _OWN_SOURCES and last.source not in _OWN_SOURCES)
+            or last.phone_id != phone_id
+            or (wants_reminder(label, source) and not wants_reminder(last.label, last.source))
+        )
         is_separate = not drive_only and _is_separate_opt_out(session, phone_id, reply_id, source)
         if not is_own and not (is_closed and is_separate):
             return None
@@ -233,7 +245,6 @@ def record_page_answer(
             own=said.own,
             drive_only=said.drive_only,
         )
-        recipient.wants_reminder = said.label is Label.NOT_YET
     return recipient
 
 
@@ -248,7 +259,11 @@ def undo_answer(session: Session, recipient: Recipient, *, now: datetime, given:
 
     Does nothing without an answer. With `given` only if that is the recipient's current label.
     """
-    answers = _lock_answers(session, recipient)
+    if recipient.phone_id is None:
+        return  # erased since
+    lock_phone(session, recipient.phone_id)
+    recipient = find_counted(session, recipient)
+    answers = answers_of(session, recipient)
     if answers and given in (None, recipient.answer):
         said = _said(answers[-1])
         while answers and _said(answers[-1]) == said:
@@ -283,30 +298,22 @@ def undo_answer_by_id(session: Session, answer_id: int, *, now: datetime, is_mis
     even below newer answers.
     """
     answer = session.get_one(Answer, answer_id)
+    lock_phone(session, answer.phone_id)
+    session.refresh(answer)  # a merge may have moved it
     recipient = session.get_one(Recipient, answer.recipient_id) if answer.recipient_id else None
     if recipient is None:
-        lock_phone(session, answer.phone_id)
-        session.refresh(answer)
         if answer.undone_at is None:
             _undo(session, answer, [], None, now=now)
         return True
     if recipient.phone_id is None:
         return True  # erased since: the answer belongs to nobody any more
-    answers = _lock_answers(session, recipient)
+    lock_person(session, recipient)
+    answers = answers_of(session, recipient)
     others = [other for other in answers if other.id != answer_id]
     if len(others) == len(answers) or not (is_mistaken or answers[-1].id == answer_id):
         return False
     _undo(session, answer, others, recipient, now=now)
     return True
-
-
-def _lock_answers(session: Session, recipient: Recipient) -> list[Answer]:
-    """Lock the phone and return the recipient's current answers, empty for an erased contact."""
-    if recipient.phone_id is None:
-        return []
-    lock_phone(session, recipient.phone_id)
-    session.refresh(recipient)
-    return _answers(session, recipient)
 
 
 def _undo(
@@ -352,66 +359,11 @@ def _reopen(session: Session, answer: Answer, recipient: Recipient | None, *, no
     return True
 
 
-def latest_answer(session: Session, recipient: Recipient | None) -> Answer | None:
-    """Return the current answer of a recipient, if any."""
-    answers = _answers(session, recipient)
-    return answers[-1] if answers else None
-
-
-def _answers(session: Session, recipient: Recipient | None) -> list[Answer]:
-    if recipient is None:
-        return []
-    return list(
-        session.scalars(
-            select(Answer)
-            .where(Answer.recipient_id == recipient.id, Answer.undone_at.is_(None))
-            .order_by(Answer.at, Answer.id)
-        )
-    )
-
-
 def _update_recipient(
     session: Session, recipient: Recipient, answers: list[Answer], *, now: datetime
 ) -> None:
     """Update the recipient's row, the install report and the totals from the current answers."""
-    state = fold_answers([answer.label for answer in answers])
-    former, former_own = recipient.answer, recipient.own_answer
-    recipient.answer, recipient.wants_reminder = state.label, False
-    given = [(answer.label, answer.own_answer) for answer in answers]
-    recipient.own_answer = counted_own(given, session.get_one(Campaign, recipient.campaign_id).content)
-    recipient.answered_at = answers[-1].at if state.label else None
-    report = session.scalar(
-        select(InstallReport).where(
-            InstallReport.campaign_id == recipient.campaign_id,
-            InstallReport.phone_id == recipient.phone_id,
-            InstallReport.withdrawn_at.is_(None),
-        )
-    )
-    before = RecipientState(former, report is not None, former_own)
-    by = None if state.installed_by is None else answers[state.installed_by]
-    at = now
-    if report and (by is None or report.answer_id not in {answer.id for answer in answers}):
-        report.withdrawn_at = now
-        report = None
-        if by:  # another answer reports an install too: it counts now, from its own time on
-            without_install = RecipientState(former, False, former_own)
-            add_change(session, recipient, before, without_install, at=now)
-            before = without_install
-        session.flush()
-    if by and report is None:
-        at = by.at
-        session.add(
-            InstallReport(
-                campaign_id=recipient.campaign_id,
-                phone_id=by.phone_id,
-                recipient_id=recipient.id,
-                answer_id=by.id,
-                source=by.source,
-                reported_at=by.at,
-            )
-        )
-    session.flush()
-    after = RecipientState(state.label, by is not None, recipient.own_answer)
+    before, after, at = refold(session, recipient, answers, now=now)
     add_change(session, recipient, before, after, at=at)
 
 

@@ -11,7 +11,7 @@ message depends on others; that is counted over the shared phones alone, by the 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self, TypeVar
@@ -330,17 +330,46 @@ class AudienceCounter:
 
     def _count_without_message(self, selected: bytearray) -> int:
         """Count people left without a message on phones where someone could get it on another phone."""
-        waiting: list[tuple[int, tuple[int, ...]]] = []
-        used: set[int] = set()
+        choices: dict[int, tuple[int, ...]] = {}
+        holders: dict[int, int] = {}
         for phone_id, entries in self._with_other_phones.items():
             present = [(contact_id, further) for _, contact_id, index, further in entries if selected[index]]
+            choices |= {contact_id: (phone_id, *further) for contact_id, further in present}
             if present:
-                used.add(phone_id)
-                waiting += present[1:]
-        best: dict[int, tuple[int, int]] = {}  # by phone: the lowest choice, then the lowest id
-        for contact_id, further in waiting:
-            for choice, phone_id in enumerate(further):
-                if phone_id not in used:
-                    best[phone_id] = min(best.get(phone_id, (choice, contact_id)), (choice, contact_id))
-        served = {contact_id for _, contact_id in best.values()}
-        return sum(contact_id not in served for contact_id, _ in waiting)
+                holders[phone_id] = present[0][0]
+        return len(choices) - len(match_phones(choices, holders))
+
+
+def match_phones(choices: Mapping[int, Sequence[int]], holders: Mapping[int, int]) -> dict[int, int]:
+    """Give as many people as possible a phone of their own among those of their choice. Returns the person by phone.
+
+    `holders` have one already. They keep one, but for another of theirs if that gives one to somebody else; those without
+    choices keep theirs.
+    """
+    person_on = dict(holders)
+    phone_of = {person: phone for phone, person in holders.items()}
+    vain: set[int] = set()  # phones from which no way leads to a free one
+    for person in sorted(choices.keys() - phone_of.keys()):
+        wanted_by: dict[
+            int, int
+        ] = {}  # in the order of the search, which goes from a phone to what its holder may have instead
+        asking = [person]
+        for each in asking:
+            for phone in choices.get(each, ()):
+                if phone in wanted_by or phone in vain:
+                    continue
+                wanted_by[phone] = each
+                if phone in person_on:
+                    asking.append(person_on[phone])
+                    continue
+                given: int | None = phone
+                while given is not None:
+                    taker = wanted_by[given]
+                    person_on[given], phone_of[taker], given = taker, given, phone_of.get(taker)
+                break
+            else:
+                continue
+            break
+        else:
+            vain |= wanted_by.keys()
+    return person_on

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import SheetOfficer, VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
+from campaigns.replies.one_person import counted_id
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.visits import CountedResult, VisitFate, VisitOutcome, settle, visit_moment
 from campaigns.visits.results import record_result, undo_result
@@ -123,11 +124,11 @@ def receive_results(
 def _lock_lines(
     session: Session, line_ids: Sequence[int], *, user: User
 ) -> dict[int, tuple[VisitLine, Recipient]]:
-    """Lock the sheets of the lines and return those that were ever given to the officer, in the order of their phones.
+    """Lock the sheets of the lines; return those ever given to the officer, with who counts, in the order of their phones.
 
     The phones are locked one by one later; every transaction that locks several uses this order.
     """
-    among = values_subquery(session, sorted(set(line_ids)), BigInteger)
+    among, own = values_subquery(session, sorted(set(line_ids)), BigInteger), aliased(Recipient)
     is_given = (
         select(SheetOfficer.id)
         .where(SheetOfficer.round_id == VisitSheet.id, SheetOfficer.user_id == user.id)
@@ -139,7 +140,8 @@ def _lock_lines(
     locked = session.scalars(sheets.order_by(VisitSheet.id).with_for_update()).all()
     rows = session.execute(
         select(VisitLine, Recipient)
-        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .join(own, own.id == VisitLine.recipient_id)
+        .join(Recipient, Recipient.id == counted_id(own))
         .where(VisitLine.id.in_(among), VisitLine.round_id.in_(locked))
     ).all()
     rows = sorted(rows, key=lambda row: (row[1].phone_id or 0, row[0].round_id, row[0].n))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine, VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerPlace
+from campaigns.replies.one_person import counted_id
 from campaigns.replies.record_answer import (
     AnswerContext,
     note_smartphone,
@@ -152,13 +153,15 @@ def undo_entry(
 def _read_lines_in_lock_order(
     session: Session, round_id: int, *, user: User
 ) -> list[tuple[VisitLine, Recipient]]:
-    """Return the lines whose people the user may see, in the order of their phones.
+    """Return the lines whose people the user may see, with the recipients that count for them, in the order of their phones.
 
     The phones are locked one by one later; every transaction that locks several uses this order.
     """
+    own = aliased(Recipient)
     rows = session.execute(
         select(VisitLine, Recipient)
-        .join(Recipient, Recipient.id == VisitLine.recipient_id)
+        .join(own, own.id == VisitLine.recipient_id)
+        .join(Recipient, Recipient.id == counted_id(own))
         .outerjoin(Contact, Contact.id == VisitLine.contact_id)
         .outerjoin(ContactList, ContactList.id == Recipient.list_id)
         .where(VisitLine.round_id == round_id, lines_visible_to(session, user))

@@ -26,8 +26,10 @@ from redis import Redis, RedisError
 from sqlalchemy import BigInteger, Connection, Row, exists, literal, or_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import aliased
 
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
+from campaigns.replies.one_person import counted_id
 from campaigns.rules.states import Exclusion
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.contacts.wishes import LEFT_ALONE
@@ -37,6 +39,7 @@ from outreach.models.contacts import Phone
 from outreach.rules.addresses import network_of
 from outreach.rules.wishes import EVERYTHING
 
+_counted = aliased(Recipient)  # of those who were merged, whose answer the page shows
 _RECIPIENTS = (
     select(
         Recipient.id,
@@ -46,9 +49,9 @@ _RECIPIENTS = (
         Campaign.fields,
         Recipient.contact_id,
         Recipient.list_id,
-        Recipient.answer,
-        Recipient.own_answer,
-        Recipient.wants_reminder,
+        _counted.answer,
+        _counted.own_answer,
+        _counted.wants_reminder,
         Recipient.clicked_at,
         Phone.language,
         exists(
@@ -62,6 +65,7 @@ _RECIPIENTS = (
         ).label("left_alone"),
     )
     .join(Campaign, Campaign.id == Recipient.campaign_id)
+    .join(_counted, _counted.id == counted_id(Recipient))
     .join(Phone, Phone.id == Recipient.phone_id)
     # Without a contact the person was erased. Who was merged keeps the link that was sent: it must take an opt-out.
     .where(

@@ -2,7 +2,7 @@
 
 All that a chunk needs is looked up beforehand and all that it creates is written at its end, so that a row
 costs no query. Of each contact of a list the first import, the last one and those between are stored, as are
-the values and phones that an import added: so each import can be undone.
+the values and phones that an import added, and as soon as two differ all that each stated: so each import can be undone.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     ImportChange,
+    ImportSighting,
     ListImport,
     Membership,
     PersonMerge,
@@ -62,6 +63,8 @@ class ContactMerger:
         self._stated: dict[int, dict[str, Any]] = {}
         self._states_more: set[int] = set()
         self._seen_again: set[int] = set()
+        # What earlier imports stated of existing contacts, of whom this one is the first to state something else.
+        self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int]]] = {}
         # What other imports added to existing contacts: values and phones.
         self._other_changes: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
         # (contact, phone) that an officer separated: a row with that name and number is this contact, but the
@@ -167,6 +170,7 @@ class ContactMerger:
         if person is None:
             return self._create(row), "created"
         facts = self._facts(row)
+        self._note_stated_before(person, facts, self._phones_of(row))
         changed = person.add_facts(facts, newer=self._newer(person, facts))
         for phone_id in self._phones_of(row):
             if phone_id not in person.phones and (person.id, phone_id) not in self._former_owners:
@@ -187,6 +191,17 @@ class ContactMerger:
             return person, "merged"
         self._seen_again.add(person.id)
         return person, "updated" if changed else "unchanged"
+
+    def _note_stated_before(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
+        """Note what the imports before stated, if a row is the first to differ: so far each stated all that is known."""
+        is_own = self._members.get(person.id) == self._list_import.id
+        is_same = facts == person.facts and {*phones} == {*person.phones}
+        if not person.is_untouched or is_own or is_same or person.id in self._other_changes:
+            return
+        known = {name: value for name, value in person.facts.items() if value not in (None, "")}
+        fields = {name: ["" if name == "village" else None, value] for name, value in known.items()}
+        self._stated_before[person.id] = fields, [*person.phones]
+        self._other_changes[person.id] = [self._stated_before[person.id]]
 
     def _note_stated(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
         """Note what a row states of a contact whom another organisation recorded."""
@@ -263,6 +278,8 @@ class ContactMerger:
         confirmed = [
             contact for contact in self._people.values() if contact.confirmed or contact.phones_confirmed
         ]
+        if self._stated_before:
+            self._write_stated_before()
         if extended or confirmed:
             self._write_changes({contact.id: contact for contact in (*extended, *confirmed)}.values())
 
@@ -271,12 +288,13 @@ class ContactMerger:
             return
         people = values_subquery(self._session, ids, BigInteger)
         facts = [getattr(Contact, name) for name in FACTS]
-        columns = select(Contact.id, Contact.name, Contact.name_key, *facts)
-        for contact_id, name, key, *known in self._session.execute(
+        is_untouched = Contact.updated_at == Contact.created_at
+        columns = select(Contact.id, Contact.name, Contact.name_key, is_untouched, *facts)
+        for contact_id, name, key, untouched, *known in self._session.execute(
             columns.where(Contact.id.in_(people)).order_by(Contact.id)
         ):
             self._people[contact_id] = ImportedContact(
-                contact_id, name, key, dict(zip(FACTS, known, strict=True))
+                contact_id, name, key, dict(zip(FACTS, known, strict=True)), is_untouched=bool(untouched)
             )
         for contact_id, phone_id in self._session.execute(
             select(ContactPhone.contact_id, ContactPhone.phone_id)
@@ -371,6 +389,27 @@ class ContactMerger:
             [{"_id": person.id, **{f"_{name}": person.facts[name] for name in FACTS}} for person in people],
         )
 
+    def _write_stated_before(self) -> None:
+        imports: dict[int, set[int | None]] = {}
+        people = values_subquery(self._session, self._stated_before, BigInteger)
+        sources = (
+            (Membership.contact_id, Membership.import_id),
+            (Membership.contact_id, Membership.last_import_id),
+            (ImportSighting.contact_id, ImportSighting.import_id),
+        )
+        for contact, of_import in sources:
+            for contact_id, import_id in self._session.execute(
+                select(contact, of_import).where(contact.in_(people))
+            ):
+                imports.setdefault(contact_id, set()).add(import_id)
+        self._session.add_all(
+            ImportChange(import_id=import_id, contact_id=contact_id, fields=fields, phones=phones)
+            for contact_id, (fields, phones) in self._stated_before.items()
+            for import_id in sorted(filter(None, imports.get(contact_id, ())))
+            if import_id != self._list_import.id
+        )
+        self._session.flush()
+
     def _write_changes(self, people: Collection[ImportedContact]) -> None:
         query = select(ImportChange).where(
             ImportChange.import_id == self._list_import.id,
@@ -421,6 +460,7 @@ class ImportedContact:
     confirmed: dict[str, list[Any]] = field(default_factory=dict)
     phones_confirmed: list[int] = field(default_factory=list)
     is_new: bool = False
+    is_untouched: bool = False  # since an import created it
     further_keys: set[str] = field(default_factory=set)  # of people who were merged with this one
 
     def is_called(self, key: str) -> bool:

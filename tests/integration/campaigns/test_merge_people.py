@@ -333,6 +333,23 @@ def test_undoing_the_import_that_brought_the_other_takes_its_number_away(
         assert session.get_one(Contact, kept).birth_year is None
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(
+    world: World, tmp_path: Path, again: bool
+) -> None:
+    rows = [f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}", f"1,Trần Văn Kha,1980,Thôn 2,,{local(6)}"]
+    for row in (*rows, *rows[1:] * again):
+        bring(world, write(tmp_path, row))
+    with world.runtime.db.read() as session:
+        kept, other = session.scalars(select(Contact.id).order_by(Contact.id)).all()
+    merge_id = merge(world, kept, other)
+    undo_import(world.runtime, 2)
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        standing = dict(session.execute(select(Membership.contact_id, Membership.import_id)).all())
+    assert standing == ({kept: 1, other: 3} if again else {kept: 1})
+
+
 def test_nobody_merges_people_of_lists_that_they_do_not_see(world: World, two: tuple[int, int]) -> None:
     with world.runtime.db.write() as session:
         women = create_organisation(session, code="HPN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)

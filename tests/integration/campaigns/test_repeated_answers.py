@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from itertools import accumulate
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
 from campaigns.answer_totals import find_differences
 from campaigns.cases.handle_case import label_reply
-from campaigns.models.replies import AnswerPlace, AnswerSource, InstallReport
+from campaigns.models.replies import AnswerPlace, AnswerSource, AnswerTotal, InstallReport
 from campaigns.replies.record_answer import record_officer_answer, undo_answer_by_id
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import Label
@@ -82,6 +85,50 @@ def test_one_press_of_undo_takes_back_a_stop_that_was_said_twice(world: World, c
     press(world, campaign, "undo")
     assert stopped(world) == {}
     assert world.recipient(number(0), campaign).answer is None
+
+
+@pytest.mark.parametrize("told", ["sms", "page"])
+@pytest.mark.parametrize("since", ["installed", "no_smartphone"])
+def test_undoing_what_was_said_after_not_yet_brings_the_reminder_back(
+    world: World, campaign: int, told: str, since: str
+) -> None:
+    if told == "sms":
+        world.reply(number(0), "2", gateway_id="SM1", now=world.now - timedelta(minutes=1))
+    press(world, campaign, "not_yet")
+    for answer in (since, "undo"):
+        press(world, campaign, answer)
+    recipient = world.recipient(number(0), campaign)
+    assert (recipient.answer, recipient.wants_reminder) == (Label.NOT_YET, True)
+    press(world, campaign, "undo")
+    assert not world.recipient(number(0), campaign).wants_reminder
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_on_no_day_does_a_number_count_twice(world: World, campaign: int, late: bool) -> None:
+    """An officer's entry is undone days after the resident said so too, or a reply of the days between comes in late."""
+    now, entry = world.now, hear(world, campaign, Label.INSTALLED)
+    for after, what in sorted([(2 + 3 * late, "reply"), (4, "undo")]):
+        world.now = now + timedelta(days=after)
+        if what == "undo":
+            unsay(world, entry)
+        else:
+            world.reply(number(0), "1", gateway_id="SM1", now=now + timedelta(days=2))
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+        days = select(AnswerTotal.day, func.sum(AnswerTotal.installed)).where(AnswerTotal.day.is_not(None))
+        changes = session.execute(days.group_by(AnswerTotal.day).order_by(AnswerTotal.day)).all()
+    assert {*accumulate(int(change) for _day, change in changes)} <= {0, 1}
+
+
+def test_a_report_in_force_of_an_answer_that_was_undone_is_found(world: World, campaign: int) -> None:
+    unsay(world, hear(world, campaign, Label.INSTALLED))
+    with world.runtime.db.write() as session:
+        assert find_differences(session)[1] == []
+        report = session.scalars(select(InstallReport)).one()
+        session.execute(update(AnswerTotal).where(AnswerTotal.installed < 0).values(installed=0))
+        report.withdrawn_at = None
+        session.flush()
+        assert [each.kept.installed - each.counted.installed for each in find_differences(session)[1]] == [1]
 
 
 def test_an_install_that_its_owner_confirmed_counts_as_theirs_once_the_officers_entry_goes(

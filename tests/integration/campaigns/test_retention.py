@@ -13,7 +13,9 @@ from sqlalchemy import String, cast, delete, func, literal, select, update
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
+from campaigns.models.privacy import ConsentEvent
 from campaigns.models.replies import Reply
+from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.expiry import remove_expired
 from campaigns.privacy.retention import (
     ClearResult,
@@ -40,7 +42,7 @@ from simulator.testing import RunningSimulator
 from tests.support.lists import bring, local
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import LIST, World, number
+from tests.support.world import AUTHOR, LIST, World, number
 
 DAYS = 90
 
@@ -142,7 +144,7 @@ def test_an_opt_out_from_one_drive_holds_for_a_number_that_returns(world: World,
 
 
 def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None:
-    world.add_people(3)
+    world.add_people(4)
     first = world.launch()
     world.send()
     now = end_and_wait(world, first, days=91)
@@ -155,18 +157,32 @@ def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None
         session.execute(
             update(Campaign).where(Campaign.id == draft).values(ended_at=now - timedelta(days=100))
         )
-        someone = session.scalars(select(Contact).order_by(Contact.id)).first()
-        assert someone is not None
+        someone, agreed, *_others = session.scalars(select(Contact).order_by(Contact.id))
         someone.updated_at = now - timedelta(days=1)
-        kept = someone.id
+        kept = [someone.id, agreed.id]
+        record_consent(
+            session,
+            agreed.id,
+            purpose=ALL_MESSAGES,
+            is_given=True,
+            on=None,
+            evidence="Phiếu số 7",
+            guardian="",
+            purposes=(),
+            child_age=16,
+            user=world.user(AUTHOR),
+            now=now - timedelta(days=1),
+        )
     foreseen = expected(world, first, now)
-    assert (foreseen.people, foreseen.kept) == (2, 1)
+    assert (foreseen.people, foreseen.kept) == (2, 2)
     clear_campaign(world.runtime, first, days=DAYS, now=now)
     with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.id)).all() == [kept]
-        assert [e164 for e164 in session.scalars(select(Phone.e164)) if not e164.startswith("#")] == [
-            number(0)
-        ]
+        assert session.scalars(select(Contact.id).order_by(Contact.id)).all() == kept
+        assert session.scalars(select(ConsentEvent.contact_id)).all() == kept[1:]
+        assert {e164 for e164 in session.scalars(select(Phone.e164)) if not e164.startswith("#")} == {
+            number(0),
+            number(1),
+        }
 
 
 def test_a_campaign_with_a_message_on_its_way_waits(world: World, simulator: RunningSimulator) -> None:

@@ -17,6 +17,7 @@ from outreach.imports.undo_import import undo_import_rows
 from outreach.models.contacts import (
     Contact,
     ContactList,
+    ContactPhone,
     ImportChange,
     ImportIssue,
     ImportSighting,
@@ -80,7 +81,8 @@ def test_the_directory_is_as_it_was_before_the_import(office: World, tmp_path: P
     assert directory(office) != before
     undo(office, 2)
     assert directory(office) == before
-    assert count(office, ImportChange) == 0
+    with office.runtime.db.read() as session:
+        assert not session.scalars(select(ImportChange).where(ImportChange.import_id == 2)).all()
     assert count(office, Phone) == 2
 
 
@@ -161,6 +163,43 @@ def test_what_another_file_says_too_goes_with_the_last_of_them(
     assert (born, area, village, first, second) == (1990, "23512", "Thôn 2", number(1), number(2))
     undo(office, order[1])
     assert directory(office) == before
+
+
+WHOLE, SHORT = "1,Y Hlan,1990,Thôn 2,,{0} / {1}", "1,Y Hlan,,,,{1}"
+BORN, PLACED = "1,Y Hlan,1990,,,{0}", "1,Y Hlan,,Thôn 2,,{0} / {1}"
+
+
+@both_databases
+@pytest.mark.parametrize(
+    ("files", "undone", "left"),
+    [
+        ((WHOLE, SHORT), (1,), (None, "", [2])),
+        ((WHOLE, SHORT), (2,), (1990, "Thôn 2", [1, 2])),
+        ((WHOLE, WHOLE, SHORT), (1,), (1990, "Thôn 2", [1, 2])),
+        ((WHOLE, WHOLE, SHORT), (2, 1), (None, "", [2])),
+        ((WHOLE, SHORT, BORN), (2, 1), (1990, "", [1])),
+        ((BORN, PLACED), (1,), (None, "Thôn 2", [1, 2])),
+        ((SHORT, WHOLE, PLACED), (2,), (None, "Thôn 2", [2, 1])),
+    ],
+)
+@pytest.mark.parametrize("lists", [("Hội viên",), ("Hội viên", "Danh sách khác", "Danh sách nữa")])
+def test_what_is_left_is_what_the_other_files_say(
+    office: World,
+    tmp_path: Path,
+    files: tuple[str, ...],
+    undone: tuple[int, ...],
+    left: tuple[int | None, str, list[int]],
+    lists: tuple[str, ...],
+) -> None:
+    for n, row in enumerate(files):
+        bring(office, write(tmp_path, row.format(local(1), local(2))), lists[n % len(lists)])
+    for import_id in undone:
+        undo(office, import_id)
+    with office.runtime.db.read() as session:
+        person = session.scalars(select(Contact)).one()
+        phones = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
+        numbers = session.scalars(phones.order_by(ContactPhone.position)).all()
+        assert (person.birth_year, person.village, numbers) == (*left[:2], [number(n) for n in left[2]])
 
 
 def test_what_an_officer_has_put_right_since_stays(office: World, tmp_path: Path) -> None:

@@ -1,0 +1,125 @@
+"""Recipients of one campaign whose people are merged, and taken apart again; campaigns/replies/one_person.py says who counts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from campaigns.answer_totals import add_recipient
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Message
+from campaigns.models.replies import Answer, Case
+from campaigns.replies.one_person import move_answers, move_cases
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.states import Exclusion, MessageState
+from outreach.models.contacts import PersonMerge
+
+# How likely a number is reached, by what became of a message to it: 0 hardly, 1 nothing is known, 2 otherwise.
+_REACH = {
+    **dict.fromkeys((MessageState.QUEUED, MessageState.CANCELLED), 1),
+    **dict.fromkeys((MessageState.SKIPPED, MessageState.FAILED, MessageState.UNDELIVERED), 0),
+}
+
+
+def merge_recipients(session: Session, merge: PersonMerge, *, now: datetime) -> list[dict[str, Any]]:
+    """Leave out one of both in each campaign that has both as recipients. The rows of the merged one are moved later."""
+    rows: dict[int, dict[int, Recipient]] = {}
+    people = (merge.kept_id, merge.merged_id)
+    for row in session.scalars(
+        select(Recipient)
+        .where(Recipient.contact_id.in_(people), Recipient.merge_id == 0)
+        .order_by(Recipient.id)
+        .with_for_update()
+    ):
+        rows.setdefault(row.campaign_id, {})[row.contact_id or 0] = row
+    merged = []
+    for both in rows.values():
+        if len(both) < 2:
+            continue
+        left_out, counted = sorted(both.values(), key=lambda row: _claim_to_stay(session, row, merge.kept_id))
+        before = left_out.exclusion
+        for row in both.values():
+            if row.exclusion is None:
+                add_recipient(session, row.id, sign=-1)
+        left_out.exclusion, left_out.merge_id = Exclusion.SAME_PERSON, merge.id
+        move_answers(session, left_out, counted, Answer.label != Label.WRONG_NUMBER, now=now)
+        move_cases(session, left_out, counted)
+        if counted.exclusion is None:
+            add_recipient(session, counted.id, sign=1)
+        merged.append({"row": both[merge.merged_id].id, "before": before and before.value})
+    session.flush()
+    return merged
+
+
+def _claim_to_stay(session: Session, row: Recipient, kept_id: int) -> tuple[bool, int, str, bool]:
+    """Return what decides, in its order, which of two recipients goes on: whose number works, who answered, who is kept."""
+    states = session.scalars(
+        select(Message.state).where(Message.recipient_id == row.id, Message.step_id.is_not(None))
+    ).all()
+    may_reach = max((_REACH.get(state, 2) for state in states), default=1)
+    if row.answer is not None:
+        may_reach = 0 if row.answer is Label.WRONG_NUMBER else 2
+    return (
+        row.exclusion is None,
+        may_reach,
+        row.answered_at.isoformat() if row.answered_at else "",
+        row.contact_id == kept_id,
+    )
+
+
+def restore_recipients(session: Session, merge: PersonMerge, other_id: int, *, now: datetime) -> None:
+    """Count those recipients again that the merge had left out, and give each of both what came from their numbers."""
+    for each in merge.data["recipients"]:
+        row = session.get(Recipient, each["row"], populate_existing=True)
+        if row is None:
+            continue
+        rows = session.scalars(
+            select(Recipient)
+            .where(
+                Recipient.campaign_id == row.campaign_id, Recipient.contact_id.in_((merge.kept_id, other_id))
+            )
+            .order_by(Recipient.id)
+            .with_for_update()
+        ).all()
+        left_out = next((one for one in rows if one.merge_id == merge.id), None)
+        if left_out is None:
+            continue
+        counted = {one.contact_id for one in rows if not one.merge_id}
+        if (
+            left_out.contact_id in counted
+        ):  # by another merge of theirs, which this merge's recipient has taken over
+            theirs = set(
+                session.scalars(select(PersonMerge.id).where(PersonMerge.kept_id == left_out.contact_id))
+            )
+            lone = next(
+                (one for one in rows if one.contact_id not in counted and one.merge_id in theirs), None
+            )
+            if lone is None:
+                continue
+            left_out.merge_id, left_out = lone.merge_id, lone
+        is_taken = exists().where(
+            Recipient.campaign_id == left_out.campaign_id,
+            Recipient.phone_id == left_out.phone_id,
+            Recipient.exclusion.is_(None),
+        )
+        before = Exclusion(each["before"]) if each["before"] else None
+        if before is None and session.scalar(select(is_taken)):
+            before = Exclusion.SHARED_PHONE
+        for one in rows:
+            if one.exclusion is None:
+                add_recipient(session, one.id, sign=-1)
+        left_out.merge_id, left_out.exclusion = 0, before
+        session.flush()
+        counts = {one.contact_id: one for one in rows if not one.merge_id}
+        for one in rows:
+            to = counts[one.contact_id]
+            for former in rows:
+                if former is not to and former.phone_id != one.phone_id:
+                    move_answers(session, former, to, Answer.phone_id == one.phone_id, now=now)
+                    move_cases(session, former, to, Case.phone_id == one.phone_id)
+        for one in counts.values():
+            if one.exclusion is None:
+                add_recipient(session, one.id, sign=1)

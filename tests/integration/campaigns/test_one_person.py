@@ -1,0 +1,361 @@
+"""Of two recipients who were merged one counts, and what either number says is the person's; apart, each has their own again."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from campaigns.analytics.progress_counts import count_installs, count_reported
+from campaigns.answer_totals import find_differences
+from campaigns.cases.conversation import record_answer
+from campaigns.models.activities import VisitLine
+from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.messages import Attempt, Message
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import Answer, AnswerPlace, InstallReport
+from campaigns.privacy import requests
+from campaigns.replies import record_answer as answers
+from campaigns.replies.record_answer import record_officer_answer, record_page_answer
+from campaigns.rules.replies.labels import Label, fold_answers
+from campaigns.rules.states import Exclusion, MessageState
+from campaigns.rules.visits import VisitOutcome
+from campaigns.visits.results import enter_results
+from campaigns.visits.sheets import create_sheet
+from outreach.models.contacts import Phone
+from tests.integration.campaigns.test_merge_people import apart, merge
+from tests.support.servers import both_databases
+from tests.support.world import AUTHOR, World, number
+
+FIRST, SECOND = number(1), number(2)
+REMINDER = {"step": [{"after_days": 2, "text": "Nhắc lại: mời cài {link}"}]}
+
+
+@pytest.fixture
+def two(world: World) -> tuple[int, int]:
+    return world.add_person("A Thun", FIRST), world.add_person("A Thun Kđăm", SECOND)
+
+
+def say(world: World, campaign: int, e164: str, word: str, *, minutes: float) -> None:
+    """A number says something on its page, or writes it where the word begins with "sms "."""
+    now = world.now + timedelta(minutes=minutes)
+    if word.startswith("sms "):
+        world.reply(e164, word.removeprefix("sms "), gateway_id=f"{e164}-{minutes}", now=now)
+        return
+    with world.runtime.db.write() as session:
+        record_page_answer(session, row_of(session, campaign, e164).id, word, keys=world.keys, now=now)
+
+
+def row_of(session: Session, campaign: int, e164: str) -> Recipient:
+    rows = select(Recipient).join(Phone, Phone.id == Recipient.phone_id)
+    return session.scalars(rows.where(Phone.e164 == e164, Recipient.campaign_id == campaign)).one()
+
+
+def visit(world: World, campaign: int) -> tuple[int, dict[int, int]]:
+    """A sheet of everybody, and the lines by person."""
+    user = world.user(AUTHOR)
+    of_list = {"list_id": world.list_id, "area_code": None, "village": None, "officer": "", "again": False}
+    sheet = create_sheet(world.runtime, campaign, **of_list, user=user, now=world.now).id
+    with world.runtime.db.read() as session:
+        lines = select(VisitLine.contact_id, VisitLine.n).where(VisitLine.round_id == sheet)
+        return sheet, dict(session.execute(lines).all())
+
+
+def enter(world: World, sheet: int, line: int, outcome: VisitOutcome | None) -> None:
+    now = datetime.now(UTC)
+    enter_results(world.runtime, sheet, {line: outcome}, user=world.user(AUTHOR), keys=world.keys, now=now)
+
+
+def counts(world: World, campaign: int) -> tuple[int, int, int]:
+    """Recipients, those who answered and those who reported it done: the same by each way of counting."""
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+        as_of = datetime.now(UTC) + timedelta(days=30)
+        rows = count_reported(session, [campaign], as_of=as_of).values()
+        installs = count_installs(session, [campaign], as_of=as_of)
+    status = world.status(campaign)
+    found = tuple(
+        sum(each) for each in zip(*((r.recipients, r.answered, r.reported) for r in rows), strict=True)
+    )
+    assert found == (status["recipients"], sum(status["answers"].values()), installs)
+    assert status["self_reported"]["installed"] == installs
+    recipients, answered, reported = found
+    return recipients, answered, reported
+
+
+def remind(world: World) -> list[str]:
+    """Days later; who then gets the reminder."""
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(launched_at=world.now - timedelta(days=3)))
+        session.execute(update(Attempt).values(claimed_at=world.now - timedelta(days=3)))
+    world.sweep()
+    before = len(world.simulator.ledger())
+    world.send()
+    return [line["To"] for line in world.simulator.ledger()[before:] if line["Body"].startswith("Nh")]
+
+
+DONE, NOT_YET = "installed", "not_yet"
+
+
+@both_databases
+@pytest.mark.parametrize(
+    ("before", "while_merged", "merged", "separate"),
+    [
+        # What each said before, what while they were one; how many answered and did it, merged and apart again.
+        ([(SECOND, DONE)], [(FIRST, DONE)], (1, 1, 1), (2, 2, 2)),
+        ([(FIRST, DONE), (SECOND, DONE)], [], (1, 1, 1), (2, 2, 2)),
+        ([(FIRST, DONE), (SECOND, DONE)], [(FIRST, "need_help")], (1, 1, 1), (2, 2, 2)),
+        ([(FIRST, DONE), (SECOND, DONE)], [(FIRST, "undo")], (1, 0, 0), (2, 0, 0)),
+        ([(FIRST, DONE), (SECOND, "no_smartphone")], [(FIRST, "undo")], (1, 1, 1), (2, 1, 1)),
+        ([(FIRST, NOT_YET)], [(SECOND, DONE)], (1, 1, 1), (2, 2, 1)),
+        ([(FIRST, DONE)], [(SECOND, NOT_YET)], (1, 1, 0), (2, 2, 1)),
+        ([], [(SECOND, DONE)], (1, 1, 1), (2, 1, 1)),
+        ([], [(SECOND, DONE), (FIRST, NOT_YET), (SECOND, "undo")], (1, 1, 1), (2, 1, 1)),
+        ([(SECOND, "sms 1")], [(FIRST, "sms 4"), (SECOND, "sms 2")], (1, 1, 0), (2, 2, 0)),
+        ([(SECOND, DONE)], [(FIRST, "sms sai số")], (1, 1, 1), (2, 2, 1)),
+        ([], [(FIRST, "sms sai số"), (SECOND, DONE)], (1, 1, 1), (2, 2, 1)),
+    ],
+)
+def test_what_either_number_says_is_the_persons_and_apart_each_have_what_is_still_true(
+    world: World,
+    two: tuple[int, int],
+    before: list[tuple[str, str]],
+    while_merged: list[tuple[str, str]],
+    merged: tuple[int, int, int],
+    separate: tuple[int, int, int],
+) -> None:
+    campaign = world.launch()
+    world.send()
+    for n, (e164, word) in enumerate(before):
+        say(world, campaign, e164, word, minutes=n)
+    merge_id = merge(world, *two)
+    for n, (e164, word) in enumerate(while_merged):
+        say(world, campaign, e164, word, minutes=5 + n)
+    wrong = sum("sai" in word for _e164, word in while_merged)  # of the number, which does not count now
+    if not wrong:
+        assert counts(world, campaign) == merged
+    apart(world, merge_id)
+    assert counts(world, campaign) == separate
+
+
+def test_what_was_said_at_the_door_of_either_counts_once(world: World, two: tuple[int, int]) -> None:
+    campaign = world.launch()
+    world.send()
+    with world.runtime.db.write() as session:
+        session.execute(update(Message).values(state=MessageState.DELIVERED))
+    sheet, lines = visit(world, campaign)
+    merge_id = merge(world, *two)
+    enter(world, sheet, lines[two[1]], VisitOutcome.INSTALLED)
+    assert counts(world, campaign) == (1, 1, 1)
+    enter(world, sheet, lines[two[0]], VisitOutcome.INSTALLED)
+    assert counts(world, campaign) == (1, 1, 1)
+    apart(world, merge_id)
+    assert counts(world, campaign)[2] == 1
+
+
+def test_the_number_that_is_reached_gets_the_reminder_whichever_is_kept(
+    world: World, two: tuple[int, int]
+) -> None:
+    world.launch(**REMINDER)
+    world.send()
+    with world.runtime.db.write() as session:
+        for e164, state in ((FIRST, MessageState.UNDELIVERED), (SECOND, MessageState.DELIVERED)):
+            of_number = select(Phone.id).where(Phone.e164 == e164).scalar_subquery()
+            session.execute(update(Message).where(Message.phone_id == of_number).values(state=state))
+    merge(world, *two)
+    assert remind(world) == [SECOND]
+
+
+@pytest.mark.parametrize("asked_by", [FIRST, SECOND])
+@pytest.mark.parametrize("asks_first", [True, False])
+def test_a_question_on_either_number_holds_the_reminder_back(
+    world: World, two: tuple[int, int], asked_by: str, asks_first: bool
+) -> None:
+    campaign = world.launch(**REMINDER)
+    world.send()
+    question = (campaign, asked_by, "sms Cho tôi hỏi cái này là gì vậy?")
+    if asks_first:
+        say(world, *question, minutes=1)
+    merge(world, *two)
+    if not asks_first:
+        say(world, *question, minutes=1)
+    assert len(world.cases()) == 1
+    assert remind(world) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reminded"),
+    [
+        ([(FIRST, NOT_YET), (SECOND, DONE)], []),
+        ([(SECOND, NOT_YET), (FIRST, DONE)], []),
+        ([(FIRST, DONE), (SECOND, NOT_YET)], [FIRST]),
+        ([(SECOND, NOT_YET)], [SECOND]),
+        ([(FIRST, "sms sai số")], [SECOND]),
+    ],
+)
+def test_the_last_word_of_both_numbers_decides_about_the_reminder(
+    world: World, two: tuple[int, int], said: list[tuple[str, str]], reminded: list[str]
+) -> None:
+    campaign = world.launch(**REMINDER)
+    world.send()
+    merge(world, *two)
+    for n, (e164, word) in enumerate(said):
+        say(world, campaign, e164, word, minutes=1 + n)
+    assert remind(world) == reminded
+
+
+def test_two_numbers_that_speak_at_once_keep_the_counters_right(
+    world: World, two: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = world.launch()
+    world.send()
+    merge(world, *two)
+    reached, go, original = Event(), Event(), answers.answered_by
+
+    def slow(*args: object, **more: object) -> Recipient:
+        found = original(*args, **more)  # type: ignore[arg-type]
+        if not reached.is_set():
+            reached.set()
+            go.wait(2)
+        return found
+
+    monkeypatch.setattr(answers, "answered_by", slow)
+    first = Thread(target=say, args=(world, campaign, SECOND, DONE), kwargs={"minutes": 1})
+    first.start()
+    assert reached.wait(5)
+    say(world, campaign, FIRST, NOT_YET, minutes=2)
+    go.set()
+    first.join()
+    assert counts(world, campaign) == (1, 1, 0)
+
+
+def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(
+    world: World, two: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = world.launch()
+    world.send()
+    locked, go, original = Event(), Event(), requests.lock_phones
+    user, failed = world.user(AUTHOR), []
+
+    def slow(*args: object) -> list[Phone]:
+        locked.set()
+        go.wait(1)
+        return original(*args)  # type: ignore[arg-type]
+
+    def ask() -> None:
+        try:
+            requests.record_request(
+                world.runtime,
+                two[0],
+                RequestKind.OBJECT,
+                asked_by="A Thun",
+                asked_on=None,
+                secret_key=world.keys.secret_key,
+                user=user,
+                now=datetime.now(UTC),
+            )
+        except Exception as error:
+            failed.append(error)
+
+    monkeypatch.setattr(requests, "lock_phones", slow)
+    asking = Thread(target=ask)
+    asking.start()
+    assert locked.wait(5)
+    told = {
+        "place": AnswerPlace.PHONE,
+        "note": "",
+        "user": user,
+        "keys": world.keys,
+        "now": datetime.now(UTC),
+    }
+    record_answer(world.runtime, two[0], campaign, DONE, **told)
+    go.set()
+    asking.join()
+    assert failed == []
+
+
+WORDS = (
+    DONE,
+    NOT_YET,
+    "need_help",
+    "no_smartphone",
+    "undo",
+    "sms 1",
+    "sms 2",
+    "sms 4",
+    "sms sai số",
+    "officer",
+)
+
+
+@both_databases
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_said_merged_and_taken_apart_the_counters_equal_a_recount(
+    world: World, seed: int
+) -> None:
+    """Many groups of three in one campaign, each with a story of its own."""
+    chance, groups, merges = random.Random(seed), 8, dict[int, int]()
+    people = [[world.add_person(f"Người {n}", number(3 * n + i)) for i in range(3)] for n in range(groups)]
+    campaign = world.launch()
+    world.send()
+    for minute in range(150):
+        group = chance.randrange(groups)
+        what, e164 = chance.random(), number(3 * group + chance.randrange(3))
+        if what < 0.2 and len(people[group]) > 1:
+            kept, other = chance.sample(people[group], 2)
+            merges[merge(world, kept, other)] = group
+            people[group].remove(other)
+        elif what < 0.3 and merges:
+            last = {group: merge_id for merge_id, group in sorted(merges.items())}  # of each group
+            part_again(world, chance.choice(sorted(last.values())), merges, people)
+        elif (word := chance.choice(WORDS)) != "officer":
+            say(world, campaign, e164, word, minutes=1 + minute)
+        else:
+            with world.runtime.db.write() as session:
+                recipient = row_of(session, campaign, e164)
+                heard = {
+                    "place": AnswerPlace.HOME,
+                    "note": "",
+                    "user": world.user(AUTHOR),
+                    "keys": world.keys,
+                }
+                at = world.now + timedelta(minutes=1 + minute)
+                record_officer_answer(session, recipient, DONE, **heard, now=at)
+        if minute % 10 == 0:
+            check(world, campaign, counted=3 * groups - len(merges))
+    while merges:
+        part_again(world, max(merges), merges, people)
+    check(world, campaign, counted=3 * groups)
+
+
+def part_again(world: World, merge_id: int, merges: dict[int, int], people: list[list[int]]) -> None:
+    people[merges.pop(merge_id)].append(apart(world, merge_id))
+
+
+def check(world: World, campaign: int, *, counted: int) -> None:
+    """The totals equal a recount; each row says what its answers say; only who counts has more than a wrong number."""
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+        rows = session.scalars(select(Recipient).where(Recipient.campaign_id == campaign)).all()
+        assert sum(row.exclusion is None for row in rows) == counted
+        given: dict[int, list[Answer]] = {row.id: [] for row in rows}
+        for answer in session.scalars(
+            select(Answer).where(Answer.undone_at.is_(None)).order_by(Answer.at, Answer.id)
+        ):
+            given[answer.recipient_id or 0].append(answer)
+        in_force = select(InstallReport.recipient_id, InstallReport.answer_id)
+        reports = dict(session.execute(in_force.where(InstallReport.withdrawn_at.is_(None))).all())
+        for row in rows:
+            state = fold_answers([answer.label for answer in given[row.id]])
+            assert row.answer is state.label
+            by = None if state.installed_by is None else given[row.id][state.installed_by].id
+            assert (by is not None) == (row.id in reports)
+            assert reports.get(row.id) in {None, *(answer.id for answer in given[row.id])}
+            if row.exclusion is Exclusion.SAME_PERSON:
+                assert {answer.label for answer in given[row.id]} <= {Label.WRONG_NUMBER}
+            elif counted == len(rows):
+                assert {answer.phone_id for answer in given[row.id]} <= {row.phone_id}
