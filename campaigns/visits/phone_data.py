@@ -141,7 +141,8 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             continue
         earlier = _last(known, partial(_is_other_sheet, line))
         last = current or earlier
-        outcome = current.outcome if current else None
+        outcome, outcome_at = _seen(current)
+        earlier_outcome, earlier_at = _seen(earlier)
         is_own = current is not None and current.entered_by == user.id
         is_check = line.why is VisitReason.CHECK
         needs_call = last is not None and last.outcome in (VisitOutcome.ABSENT, VisitOutcome.CALL)
@@ -160,10 +161,10 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
             phone=own_numbers[0][1] if own_numbers and needs_call else "",
             answer=None if is_check else shown_answer(answer, line.recipient_id, of_drive),
             answered_at=None if is_check else answered_at,
-            earlier=earlier.outcome if earlier else None,
-            earlier_at=(earlier.visited_at or earlier.entered_at) if earlier else None,
+            earlier=earlier_outcome,
+            earlier_at=earlier_at,
             outcome=outcome,
-            outcome_at=(current.visited_at or current.entered_at) if current else None,
+            outcome_at=outcome_at,
             is_own=is_own,
             has_own_note=is_own and bool(current and current.note),
         )
@@ -177,6 +178,11 @@ def read_houses(session: Session, user: User, *, now: datetime) -> PhoneData:
     ]
     digest = hashlib.sha256(repr((user.name, sheets, people)).encode()).hexdigest()[:24]
     return PhoneData(user.name, sheets, people, digest)
+
+
+def _seen(result: VisitResult | None) -> tuple[VisitOutcome | None, datetime | None]:
+    """Return what came of a visit, and when."""
+    return (result.outcome, result.visited_at or result.entered_at) if result else (None, None)
 
 
 def keep_until(ends_on: str | None, assigned_at: datetime) -> datetime:
