@@ -13,6 +13,7 @@ Exit status 1 if anything was lost, settled wrongly, left unknown or without a r
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -24,25 +25,38 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from campaigns.models.messages import Incident
+from campaigns.models.campaigns import Recipient
+from campaigns.models.messages import Incident, Message
+from campaigns.models.privacy import RequestKind
+from campaigns.privacy.consents import ALL_MESSAGES, record_consent
+from campaigns.privacy.requests import record_request
+from campaigns.replies.record_answer import record_page_answer
+from campaigns.rules.states import MessageState
 from deploy.redis_server import find_port
+from outreach.contacts.contact import Closing, suppress_number
 from outreach.core.schema import upgrade
+from outreach.models.contacts import Phone
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
 from tests.chaos.clocks import Clocks, NoCompiler, build_clocks, go_on_at, seconds_until
 from tests.drills.ground import count_wrong
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
-from tests.support.world import World
+from tests.support.world import AUTHOR, World
 
 LEASE_S, RECONCILE_S, LIST_DELAY_S = 8.0, 2.0, 3.0
 ENDS_AFTER_S = 3600.0  # where so many others share the machine that nothing gets on
+OPT_OUTS = 120  # people who ask to be left alone, spread over the send
+UNDER_WAY_S = 3.0  # what was being requested when they asked
+CONFIRMED = "Da nhan yeu cau tu choi"
 REPORTED_AFTER_S = 90.0  # by the list, after the end
 ALTERED_S = 10.0
 MOST_TO_MIDNIGHT_S = 3600.0
@@ -75,6 +89,7 @@ class Field:
     done: list[str] = field(default_factory=list)
     kills: int = 0
     decided: int = 0
+    left_alone: dict[str, float] = field(default_factory=dict)  # by number: since when, by the wall clock
 
     def start_sender(self) -> subprocess.Popen[bytes]:
         clocks = (
@@ -268,6 +283,9 @@ def break_things(
         share = simulator.stats()["accepted"] / given.messages
         if stage.kills < given.kills and share > (stage.kills + 1) / (given.kills + 2):
             stage.kill_one()
+        if share > len(stage.left_alone) / OPT_OUTS:
+            with suppress(DBAPIError):  # PostgreSQL is down: they ask again
+                ask_to_be_left_alone(world, stage)
         for at, (name, happens) in sorted(waiting.items()):
             if share > at:
                 del waiting[at]
@@ -276,6 +294,49 @@ def break_things(
                 break
         time.sleep(0.1)
     return time.monotonic()
+
+
+def ask_to_be_left_alone(world: World, stage: Field) -> None:
+    """Have somebody whose message waits ask for no more, by the next of all ways, and note when it was recorded."""
+    waiting = (
+        select(Recipient.id, Recipient.contact_id, Phone.id, Phone.e164)
+        .join(Message, Message.recipient_id == Recipient.id)
+        .join(Phone, Phone.id == Recipient.phone_id)
+        .where(Message.state == MessageState.QUEUED, Phone.e164.not_in(stage.left_alone))
+        .order_by(func.random())
+        .limit(1)
+    )
+    with world.runtime.db.read() as session:
+        row = session.execute(waiting).first()
+    if row is None:
+        return
+    recipient, person, phone, e164 = row
+    n, now, key, user = len(stage.left_alone), datetime.now(UTC), world.keys.secret_key, world.user(AUTHOR)
+    if n % 6 < 2:
+        world.reply(e164, "TC", gateway_id=f"left-alone-{n}", is_opt_out=n % 6 == 1)
+    elif n % 6 == 2:
+        with world.runtime.db.write() as session:
+            record_page_answer(session, recipient, "opt_out", keys=world.keys, now=now)
+    elif n % 6 == 3:
+        told: dict[str, Any] = {"reason": Closing.OPT_OUT, "note": "bà gọi điện"}
+        suppress_number(world.runtime, person, phone, **told, secret_key=key, user=user, now=now)
+    elif n % 6 == 4:
+        asked: dict[str, Any] = {"asked_by": "Người dân", "asked_on": None}
+        record_request(world.runtime, person, RequestKind.OBJECT, **asked, secret_key=key, user=user, now=now)
+    else:
+        withdrawn: dict[str, Any] = {"purpose": ALL_MESSAGES, "is_given": False, "on": None, "purposes": ()}
+        proof: dict[str, Any] = {"evidence": "giấy", "guardian": ""}
+        record_consent(world.runtime, person, **withdrawn, **proof, user=user, now=now)
+    stage.left_alone[e164] = time.time()
+
+
+def count_after_opt_out(world: World, stage: Field) -> int:
+    """How many texts were accepted for numbers that had been left alone for longer than a request takes; but for confirmations."""
+    return sum(
+        line["accepted_at"] > stage.left_alone.get(line["To"], math.inf) + UNDER_WAY_S
+        and not line["Body"].startswith(CONFIRMED)
+        for line in world.simulator.ledger()
+    )
 
 
 def wait_for_end(world: World, campaign: int, stage: Field) -> float:
@@ -317,18 +378,21 @@ def report(
     left: int,
     unreported: int,
 ) -> int:
-    sent = Counter(world.sent_to())
+    texts = [line for line in world.simulator.ledger() if not line["Body"].startswith(CONFIRMED)]
+    sent = Counter(line["To"] for line in texts)
     twice = sum(times > 1 for times in sent.values())
     with world.runtime.db.read() as session:
         incidents = session.scalar(select(func.count()).select_from(Incident)) or 0
     counts = messages_of(world, campaign)
     unknown = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
-    lost = given.messages - len(sent)
+    lost = given.messages - len(sent.keys() | stage.left_alone)
+    after = count_after_opt_out(world, stage)
     wrong = count_wrong(world)
     print(
         f"messages {given.messages}  seed {given.seed}  sent {len(sent)}  lost {lost}  twice {twice}  wrong {wrong}  "
         f"incidents {incidents}  unknown {unknown}  without a report {unreported}"
     )
+    print(f"asked to be left alone {len(stage.left_alone)}, by six ways  sent after {after}")
     print(f"workers killed {stage.kills}  {', '.join(stage.done)}  decided by a person {stage.decided}")
     waits_s = LEASE_S + LIST_DELAY_S + 2 * RECONCILE_S
     print(
@@ -336,7 +400,7 @@ def report(
         f"of which {waits_s:.0f} s are waits  {counts}  "
         f"load {os.getloadavg()[1]:.0f} on {os.cpu_count()} cores"
     )
-    return 1 if lost or wrong or unknown or unreported or twice > incidents else 0
+    return 1 if lost or after or wrong or unknown or unreported or twice > incidents else 0
 
 
 if __name__ == "__main__":

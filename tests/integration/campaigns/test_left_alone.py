@@ -217,7 +217,6 @@ def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again
             evidence="Gọi điện",
             guardian="",
             purposes=("bluezone", "khao-sat"),
-            child_age=16,
             user=world.user(AUTHOR),
             now=datetime.now(UTC),
         )

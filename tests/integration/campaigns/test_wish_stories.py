@@ -411,7 +411,6 @@ class Story:
             evidence="Phiếu",
             guardian="",
             purposes=(),
-            child_age=16,
             user=self.world.user(AUTHOR),
             now=datetime.now(UTC),
         )
