@@ -75,6 +75,7 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
     sent = _read_sent(session, due, now=now, reference_key=reference_key)
     reports: list[AttemptReport] = []
     parts: list[tuple[str, int, WaitingReceipt]] = []
+    adopted: dict[str, int] = {}  # attempts by ids of parts that become known by their receipts
     finished: list[int] = []
     found = 0
     for receipt in due:
@@ -99,10 +100,8 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
             meant = possible_ids(facts.message_ids)
             part_id = next((part for part in known if id_of_centre(part) in meant), None)
             if part_id is None:  # of a message whose answer was lost
-                session.merge(MessagePart(gateway_id=own, attempt_id=attempt_id))
-                session.flush()
-                part_id = own
-            parts.append((part_id, attempt_id, receipt))
+                adopted[own] = attempt_id
+            parts.append((part_id or own, attempt_id, receipt))
     # Locked before the parts are read: two transactions with one part each must not both miss that all are there.
     touched = {report.attempt_id for report in reports} | {attempt_id for _, attempt_id, _ in parts}
     session.execute(
@@ -111,6 +110,9 @@ def match_receipts(session: Session, *, now: datetime, reference_key: str, secre
         .order_by(Attempt.id)
         .with_for_update()
     )
+    for part_id, attempt_id in adopted.items():
+        session.merge(MessagePart(gateway_id=part_id, attempt_id=attempt_id))
+    session.flush()
     reports += _reports_of_parts(session, parts)
     apply_reports(session, reports, now=now, secret_key=secret_key)
     session.flush()
