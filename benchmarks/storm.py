@@ -28,7 +28,7 @@ from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.understand import understand
 from deploy.redis_server import find_port
 from outreach.core.settings import Settings
-from tests.replies.data import read_authors, vocabulary_of
+from tests.replies.data import asked_of, read_authors
 
 LONGEST_S, LONGEST_MS = 5.0, 300.0
 CRIES_OF = 10
@@ -77,7 +77,7 @@ def run(on: Ground, *, replies: int, seconds: float) -> int:
 def requests_of(settings: Settings, count: int) -> Iterator[tuple[str, dict[str, str], str]]:
     """Yield the address, the form and the signature of each reply, from `count` numbers in any order."""
     written = [each for each in read_authors() if each.is_held_out and each.kind == "bao-lu"]
-    heard = {each.text: understand(each.text, vocabulary_of(each.kind)).is_urgent for each in written}
+    heard = {each.text: understand(each.text, asked_of(each.kind)).is_urgent for each in written}
     cries, calm = ([text for text, is_cry in heard.items() if is_cry is wanted] for wanted in (True, False))
     validator, chance = RequestValidator(settings.twilio_auth_token), random.Random(1)
     path = "/webhooks/twilio/inbound"

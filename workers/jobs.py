@@ -23,6 +23,8 @@ from campaigns.privacy.expiry import enqueue_expired, remove_expired
 from campaigns.privacy.health_answers import separate_health_answers
 from campaigns.privacy.retention import campaigns_due, clear_campaign
 from campaigns.replies.gateway_inbox import has_parts, join_parts
+from campaigns.replies.held_opt_outs import confirm_overdue
+from campaigns.replies.record_answer import AnswerContext
 from campaigns.reports.run_schedule import enqueue_due_report, run_due_actions
 from campaigns.reports.urge_contact import enqueue_due_urgings, send_urgings
 from campaigns.reports.user_notices import enqueue_due_notices, mail_notices
@@ -109,6 +111,8 @@ def sweep_job() -> dict[str, int]:
     with worker_runtime.db.read() as session:
         now = database_now(session)
     result = sweep_once(worker_runtime, now=now)
+    with worker_runtime.db.write() as session:
+        confirm_overdue(session, keys=AnswerContext.of(worker_runtime.settings), now=now)
     if result.has_to_send:
         result.lost_jobs = int(worker_runtime.job_queue.is_idle(SEND))
         enqueue_send(worker_runtime)

@@ -16,6 +16,8 @@ from campaigns.planning.kinds import known_kinds, load_kinds
 from campaigns.replies.import_reply_log import import_log
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.content import read_content
+from campaigns.rules.replies.asked import Asked, read_asked
+from campaigns.rules.replies.context import without_quote
 from campaigns.rules.replies.understand import understand
 from outreach.rules.errors import BadInput
 from outreach.rules.segments import measure
@@ -28,19 +30,30 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
 
     @replies.command("classify")
     @click.option("--kind", default="bluezone", help="Kind of campaign, or of those made in the office.")
-    def classify_lines(kind: str) -> None:
-        """Classify replies: one per line in; label, confidence, `automatic` or `person`, and `urgent` or nothing out."""
+    @click.option(
+        "--asked",
+        "file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Instead of a kind, a JSON file of what was asked.",
+    )
+    def classify_lines(kind: str, file: Path | None) -> None:
+        """Classify replies: one per line in; label, confidence, `automatic`, `person` or `held`, and `urgent` or nothing out."""
+        asked, sent = read_asked(file.read_bytes()) if file else (asked_of_kind(kind), "")
+        for line in read_lines():
+            reply = understand(without_quote(line, sent), asked)
+            acts = "automatic" if reply.is_automatic else "person"
+            acts = "held" if reply.opt_out == "held" else acts
+            label = reply.label or f"answer-{reply.own}"
+            urgent = "urgent" if reply.is_urgent else ""
+            write_line(f"{label}\t{reply.confidence:.2f}\t{acts}\t{urgent}")
+
+    def asked_of_kind(kind: str) -> Asked:
         kinds = load_kinds()
         if kind not in kinds:  # only those made in the office need the database
             kinds = known_kinds(runtime.db)
         if kind not in kinds:
             raise BadInput("kind_not_found", code=kind[:40])
-        vocabulary = read_content(kinds[kind]).vocabulary
-        for line in read_lines():
-            reply = understand(line, vocabulary)
-            acts = "automatic" if reply.is_automatic else "person"
-            urgent = "urgent" if reply.is_urgent else ""
-            write_line(f"{reply.label.value}\t{reply.confidence:.2f}\t{acts}\t{urgent}")
+        return read_content(kinds[kind]).vocabulary
 
     @replies.command("examples")
     @click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))

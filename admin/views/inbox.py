@@ -49,7 +49,7 @@ from campaigns.cases.sms_answers import (
 from campaigns.models.campaigns import Campaign
 from campaigns.models.replies import Case, SavedText
 from campaigns.replies.import_reply_log import LogImportResult, import_log
-from campaigns.replies.receive_reply import vocabulary_of
+from campaigns.replies.receive_reply import asked_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.own_answers import (
@@ -120,7 +120,7 @@ class CasePages(AdminPage):
             page: str = self.render(
                 "inbox/case.html",
                 line=case_row,
-                told=telling_parts(reply.body, vocabulary_of(campaign), reply.label) if reply else [],
+                told=telling_parts(reply.body, asked_of(campaign), reply.label) if reply else [],
                 talk=read_items(session, [case.recipient_id])
                 if case.recipient_id and not case_row.is_masked
                 else [],

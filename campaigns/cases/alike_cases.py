@@ -21,7 +21,7 @@ from campaigns.rules.cases import CaseKind, assigned_until
 from campaigns.rules.content import read_content
 from campaigns.rules.own_answers import OwnAnswer
 from campaigns.rules.replies.alike import AlikeReply, group_alike
-from campaigns.rules.replies.classifier import BLUEZONE
+from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError

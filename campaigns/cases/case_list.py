@@ -174,8 +174,13 @@ def _matching_ids(
         query = query.where(Case.area_code.in_(within))
     if filters.taken_by is not None:
         query = query.where(Case.taken_by == filters.taken_by)
-    # What is urgent stands above all else, the longest waiting first.
-    rank = case_when((and_(Case.urgent_at.is_not(None), Case.done_at.is_(None)), 0), else_=1)
+    # What is urgent stands above all else, the longest waiting first; then whom a held opt-out has closed off.
+    is_open = Case.done_at.is_(None)
+    rank = case_when(
+        (and_(Case.urgent_at.is_not(None), is_open), 0),
+        (and_(Case.kind == CaseKind.OPT_OUT, is_open), 1),
+        else_=2,
+    )
     if filters.after is not None:
         last = session.execute(select(rank, Case.opened_at, Case.id).where(Case.id == filters.after)).first()
         if last:

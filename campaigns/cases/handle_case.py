@@ -20,6 +20,7 @@ from campaigns.delivery.outbox import cancel_waiting
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Handling, Reply, ReplyState
 from campaigns.replies.corrections import sign_reply
+from campaigns.replies.held_opt_outs import confirm_held
 from campaigns.replies.one_person import lock_person
 from campaigns.replies.open_case import find_open_help
 from campaigns.replies.receive_reply import is_mobile_number
@@ -264,6 +265,8 @@ def label_reply(
         raise WrongState("case_labelled_before")
     is_closed = _close_or_convert(session, case, label, recipient, user=user, now=now)
     withdrawn = _withdraw(session, reply, said, now=now)
+    if label is Label.OPT_OUT and not withdrawn:
+        confirm_held(session, reply, keys=keys, now=now)
     if case.phone_id is None and label in CLOSING:
         case.phone_id = reply.phone_id = _phone_of(session, reply.sender, keys=keys, now=now)
     is_answer = label not in NON_ANSWERS

@@ -19,7 +19,6 @@ from campaigns.planning.kinds import all_kinds, load_kinds
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import check_texts
 from campaigns.rules.kind_words import read_words
-from campaigns.rules.own_answers import has_help_third, read_among, read_third
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import understand
 from outreach.accounts import audit
@@ -104,12 +103,8 @@ def try_words(content: Mapping[str, Any], replies: Sequence[str]) -> list[TriedR
     read = read_content(content)
     tried = []
     for body in [line.strip() for line in replies if line.strip()][:MOST_TRIED]:
-        found, own = understand(body, read.vocabulary), None
-        if has_help_third(content):
-            found = read_third(body, found)
-        if read.own_answers:
-            found, own = read_among(body, found, read.own_answers, asked=read.question)
-        tried.append(TriedReply(body, found.label, found.confidence, found.is_automatic, own))
+        found = understand(body, read.heard())
+        tried.append(TriedReply(body, found.stored_label, found.confidence, found.is_automatic, found.own))
     return tried
 
 

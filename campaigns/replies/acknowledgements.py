@@ -14,7 +14,7 @@ from campaigns.delivery.outbox import cancel_waiting
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message, Outbox
-from campaigns.models.replies import Answer
+from campaigns.models.replies import Answer, Reply
 from campaigns.rules.content import Content, read_content, render_reply
 from campaigns.rules.delivery import LINK, drops_accents
 from campaigns.rules.own_answers import own_answer
@@ -89,6 +89,17 @@ def cancel_messages(session: Session, *conditions: ColumnElement[bool]) -> None:
     waiting = select(Message.id).where(*conditions, Message.state == MessageState.QUEUED)
     for message_id in session.scalars(waiting).all():
         cancel_waiting(session, message_id)
+
+
+def is_held(session: Session, phone_id: int, reply_id: int | None) -> bool:
+    """Return whether another reply of a number is a held opt-out, which was not confirmed."""
+    held = select(Reply.id).where(
+        Reply.phone_id == phone_id,
+        Reply.label == Label.OPT_OUT,
+        Reply.is_sure.is_(False),
+        Reply.id != (reply_id or 0),
+    )
+    return session.execute(held).first() is not None
 
 
 def is_confirmed(session: Session, answer: Answer) -> bool:

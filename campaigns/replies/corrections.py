@@ -13,7 +13,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Handling, Reply
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.alike import choose_label, private_words, signature_of
-from campaigns.rules.replies.classifier import BLUEZONE
+from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
 from outreach.models.contacts import Contact

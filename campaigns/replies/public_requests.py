@@ -155,7 +155,7 @@ def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext,
     if len(note) > LONGEST_NOTE:
         raise BadInput("page_message_long", most=LONGEST_NOTE)
     is_urgent = understand(note).is_urgent
-    meant = Understanding(Label.UNCLEAR, 0.0, False, is_urgent, Label.UNCLEAR)
+    meant = Understanding(Label.UNCLEAR, 0.0, False, is_urgent)
     _tell_officer(session, number, _NOTE.format(note=note), meant, keys=keys, now=now)
     return is_urgent
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import add_incident
-from campaigns.models.campaigns import Campaign, Recipient, Step
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
@@ -25,17 +25,16 @@ from campaigns.replies.record_answer import (
 )
 from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
 from campaigns.rules.content import read_content
-from campaigns.rules.delivery import select_text
-from campaigns.rules.own_answers import has_help_third, is_of_drive_only, read_among, read_third
-from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
+from campaigns.rules.replies.asked import BLUEZONE, Asked
 from campaigns.rules.replies.context import (
     AMENDS_WITHIN,
     accepts_help,
+    is_of_drive_only,
+    needs_question,
     reports_install_too,
-    starts_again,
     takes_back,
 )
-from campaigns.rules.replies.labels import Label, counts_as_answer
+from campaigns.rules.replies.labels import OPT_IN, Label, counts_as_answer
 from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
@@ -90,8 +89,7 @@ def receive_reply(
         recipient = latest_recipient(session, phone, now=now, within=same_within)
     source = channel.source
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    is_start = drive_only = False
-    own: int | None = None
+    drive_only = False
     if meant:
         pass
     elif inbound.is_opt_out:
@@ -101,31 +99,27 @@ def receive_reply(
     elif recipient and is_of_drive_only(inbound.body):
         meant, drive_only = Understanding.by_gateway(Label.OPT_OUT), True
     else:
-        meant = understand(inbound.body, vocabulary_of(campaign))
-        if campaign and has_help_third(campaign.content):
-            meant = read_third(inbound.body, meant)
+        meant = understand(inbound.body, asked_of(campaign, phone.language if phone else None))
         meant = apply_corrections(session, inbound.body, meant, recipient)
-        is_start = starts_again(inbound.body)
-        if is_start:
-            meant = meant._replace(label=Label.UNCLEAR, is_automatic=True, is_urgent=False)
         if phone and recipient and meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
             meant = _read_in_conversation(session, inbound.body, meant, phone, recipient, now=now)
-        if campaign and campaign.content.get("own_answers") and not is_start:
-            answers = read_content(campaign.content).own_answers
-            translated = read_content(campaign.content, phone.language if phone else None).own_answers
-            asked = _question_of(session, recipient, phone, now=now) if recipient and phone else ""
-            meant, own = read_among(inbound.body, meant, answers, translated, asked=asked)
+        if meant.own and needs_question(inbound.body) and recipient and phone:
+            is_first = _is_first_said(session, recipient, phone, now=now)
+            meant = meant._replace(is_automatic=meant.is_automatic and is_first)
     raw = inbound.raw or (inbound.body.encode() if UNREADABLE in inbound.body else None)
     if raw or not inbound.is_whole:  # what is missing may turn the meaning round
         meant = meant._replace(is_automatic=False)
-    label, is_urgent = meant.label, meant.is_urgent
+    own = meant.own
+    label, is_urgent = meant.stored_label, meant.is_urgent
     is_sure = meant.is_automatic or (is_urgent and label is Label.NEED_HELP)
     # An opt-out counts even for a number that is in no list.
     is_known = phone is not None or is_mobile_number(inbound.sender)
     is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
     is_answer = counts_as_answer(label, is_sure=is_sure) and is_matched
     # Nothing more is to be done where the number gets messages again.
-    is_start = is_start and phone is not None and give_back(session, phone.id, now=now)
+    is_start = (
+        meant.label == OPT_IN and is_sure and phone is not None and give_back(session, phone.id, now=now)
+    )
     if recipient and label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, label, phone_id=phone.id if phone else None, now=now)
     kind = None if is_start else kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=is_urgent)
@@ -159,7 +153,7 @@ def receive_reply(
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
         reply.phone_id = phone.id
-    if label is Label.OPT_OUT and recipient and reports_install_too(inbound.body, vocabulary_of(campaign)):
+    if label is Label.OPT_OUT and recipient and reports_install_too(inbound.body, asked_of(campaign)):
         # Both count: that it is done, and that the number gets no more.
         record_answer(
             session,
@@ -184,6 +178,7 @@ def receive_reply(
             own=own,
             drive_only=drive_only,
             acknowledge=acknowledge
+            and (is_sure or label is not Label.OPT_OUT)  # a held one is confirmed once somebody has looked
             and not (inbound.is_opt_out or inbound.is_help_request)
             and not (is_urgent and label is Label.NEED_HELP),
         )
@@ -226,7 +221,7 @@ def _read_in_conversation(
 def _last_message(session: Session, phone: Phone, *, now: datetime) -> Any:
     """Return our last message to a phone before a reply, and when it left; None if there is none."""
     return session.execute(
-        select(Message.text, Message.step_id, Message.arm, Message.recipient_id, Attempt.claimed_at)
+        select(Message.text, Message.step_id, Message.recipient_id, Attempt.claimed_at)
         .join(Attempt, Attempt.message_id == Message.id)
         .where(Attempt.phone_id == phone.id, Attempt.claimed_at.between(now - REPLY_WINDOW, now))
         .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())
@@ -234,18 +229,15 @@ def _last_message(session: Session, phone: Phone, *, now: datetime) -> Any:
     ).first()
 
 
-def _question_of(session: Session, recipient: Recipient, phone: Phone, *, now: datetime) -> str:
-    """Return the text of a campaign's message where a reply is the first thing said after it, "" otherwise."""
+def _is_first_said(session: Session, recipient: Recipient, phone: Phone, *, now: datetime) -> bool:
+    """Return whether a reply is the first thing said after a campaign's message: a bare yes answers that and nothing else."""
     last = _last_message(session, phone, now=now)
     if last is None or last.step_id is None or last.recipient_id != recipient.id:
-        return ""
+        return False
     since = Reply.received_at.between(last.claimed_at, now)
     if session.scalar(select(Reply.id).where(Reply.phone_id == phone.id, since).limit(1)):
-        return ""
-    if recipient.answered_at and recipient.answered_at >= last.claimed_at:
-        return ""
-    texts = select(Step.text.label("step_text"), Step.text_b, Step.texts).where(Step.id == last.step_id)
-    return select_text(session.execute(texts).one(), language=phone.language, arm=last.arm)
+        return False
+    return not (recipient.answered_at and recipient.answered_at >= last.claimed_at)
 
 
 def _is_duplicate(
@@ -280,9 +272,12 @@ def is_mobile_number(sender: str) -> bool:
     return read_phone_cell(sender).numbers == (sender,)
 
 
-def vocabulary_of(campaign: Campaign | None) -> Vocabulary:
-    """Return the vocabulary of a campaign's replies."""
-    return BLUEZONE if campaign is None else read_content(campaign.content).vocabulary
+def asked_of(campaign: Campaign | None, language: str | None = None) -> Asked:
+    """Return what a campaign's replies are read against, with its answers as residents of a language read them."""
+    if campaign is None:
+        return BLUEZONE
+    content = read_content(campaign.content)
+    return content.heard(read_content(campaign.content, language).own_answers if language else ())
 
 
 def latest_recipient(

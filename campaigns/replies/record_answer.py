@@ -24,7 +24,7 @@ from campaigns.models.replies import (
     OfficerEntry,
     SmartphoneChange,
 )
-from campaigns.replies.acknowledgements import cancel_messages, is_confirmed, queue_acknowledgement
+from campaigns.replies.acknowledgements import cancel_messages, is_confirmed, is_held, queue_acknowledgement
 from campaigns.replies.one_person import (
     answered_by,
     answers_of,
@@ -159,7 +159,8 @@ def record_answer(
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
-        if (is_new or drive_only) and not is_confirmed(session, answer):
+        is_due = is_new or drive_only or is_held(session, phone_id, reply_id)
+        if is_due and not is_confirmed(session, answer):
             queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     elif source is AnswerSource.SMS:
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)

@@ -11,14 +11,14 @@ The labels are always the same nine; what `installed` means to people ("đã cà
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from campaigns.rules.kind_words import KindWords, read_words
 from campaigns.rules.own_answers import OwnAnswer, read_own_answers
-from campaigns.rules.replies.classifier import BLUEZONE, Vocabulary
+from campaigns.rules.replies.asked import BLUEZONE, MENU, Asked, read_question
 from campaigns.rules.replies.labels import Label
 from outreach.rules.errors import BadCampaign, BadTemplate
 from outreach.rules.languages import NAMES as LANGUAGES
@@ -162,13 +162,32 @@ class Content:
     phone: str = ""  # to call, as displayed
     app: App | None = None
     answers: Mapping[Label, AnswerWording] = field(default_factory=dict)
-    vocabulary: Vocabulary = BLUEZONE
+    vocabulary: Asked = BLUEZONE
     page: Mapping[str, str] = field(default_factory=lambda: PAGE_WORDS)
     language: str = "vi"
     languages: tuple[str, ...] = ("vi",)  # into which the texts are translated
     vietnamese: frozenset[str] = frozenset()  # texts that a page in another language shows in Vietnamese
     words: KindWords = field(default_factory=KindWords)
     own_answers: tuple[OwnAnswer, ...] = ()  # to its question, in place of those by label
+
+    def heard(self, translated: Sequence[OwnAnswer] = ()) -> Asked:
+        """Return what a reply is read against: the campaign's own answers to its question, also as `translated`, else the menu's.
+
+        Help is third in a menu where no answer before it says that one is unable; "4", as in older texts, asks for it as well.
+        """
+        if self.own_answers:
+            words = {each.number: each.text for each in translated}
+            answers = [
+                replace(offered, words=(*offered.words, *words.get(offered.number, "").splitlines()))
+                for offered in (each.offered for each in self.own_answers)
+            ]
+            if self.vocabulary is BLUEZONE:
+                return read_question(self.question, answers)
+            return replace(self.vocabulary, answers=tuple(answers), question=self.question, is_own=True)
+        unable = self.answers.get(Label.NO_SMARTPHONE)
+        if unable and unable.reply:
+            return self.vocabulary
+        return replace(self.vocabulary, answers=(*MENU[:2], replace(MENU[3], number=3), MENU[3]))
 
     @property
     def dialled(self) -> str:
@@ -313,13 +332,14 @@ def _read_page(words: Mapping[str, Any]) -> Mapping[str, str]:
     return PAGE_WORDS | {name: str(value) for name, value in words.items() if str(value).strip()}
 
 
-def _read_vocabulary(data: Mapping[str, Any]) -> Vocabulary:
+def _read_vocabulary(data: Mapping[str, Any]) -> Asked:
     if not data:
         return BLUEZONE
     parts = ("verbs", "done", "things", "other_things")
     if not data.get("verbs") or set(data) - set(parts):
         raise BadCampaign("content_vocabulary_wrong")
-    return Vocabulary(**{part: _words(data, part) for part in parts})
+    verbs, done, things, other_things = (_words(data, part) for part in parts)
+    return Asked(verbs, done, things, other_things, MENU)
 
 
 def _words(vocabulary: Mapping[str, Any], name: str) -> tuple[str, ...]:

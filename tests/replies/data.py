@@ -8,62 +8,64 @@ from __future__ import annotations
 
 import csv
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
-from campaigns.rules.replies.classifier import Vocabulary
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.asked import Answer, Asked, read_question
+from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
 from campaigns.rules.replies.words import unaccent_word
 
 DATA = Path(__file__).parents[1] / "data"
 FIRST_KIND = "bluezone"
 # Kinds that do not come with Loa, as an office may make them: so that what is learned holds for a kind with other words.
 MADE_KINDS = {
-    "sot-xuat-huyet": Vocabulary(
+    "sot-xuat-huyet": Asked(
         ("lật úp", "đổ nước", "súc lu", "dọn", "đậy", "đậy kín", "thả cá", "ngủ mùng", "giăng mùng", "diệt lăng quăng", "diệt muỗi"),
         (),
         ("lăng quăng", "lu", "hồ nước", "khạp", "chum vại", "mùng"),
     ),
-    "hoc-phi": Vocabulary(
+    "hoc-phi": Asked(
         ("đóng", "đóng tiền", "nộp", "nộp tiền", "chuyển khoản", "ck", "thanh toán"),
         ("paid",),
         ("học phí", "tiền học", "tiền trường", "tiền bán trú"),
     ),
-    "bao-hiem": Vocabulary(
+    "bao-hiem": Asked(
         ("mua", "mua thẻ", "gia hạn", "đóng", "tham gia", "nộp"), (), ("bảo hiểm", "bhyt", "bảo hiểm y tế", "thẻ")
     ),
-    "tien-dien": Vocabulary(
+    "tien-dien": Asked(
         ("trả", "đóng", "nộp", "thanh toán", "pay"), ("paid",), ("tiền điện", "hóa đơn"), ("tiền nước", "tiền mạng")
     ),
-    "phong-chay": Vocabulary(
+    "phong-chay": Asked(
         ("mua bình", "thay dây", "kiểm tra", "trang bị", "dọn trống", "tập huấn"), (), ("bình chữa cháy", "bình", "thang dây", "lối thoát")
     ),
-    "ret-dam": Vocabulary(
+    "ret-dam": Asked(
         ("che chuồng", "che", "quây bạt", "trữ rơm", "ủ rơm", "lùa trâu"), (), ("chuồng", "rơm", "bạt")
     ),
-    "han-man": Vocabulary(("trữ nước", "trữ", "đắp đập", "đắp", "bơm"), (), ("nước ngọt", "bồn", "đập")),
-    "kham-benh": Vocabulary(
+    "han-man": Asked(("trữ nước", "trữ", "đắp đập", "đắp", "bơm"), (), ("nước ngọt", "bồn", "đập")),
+    "kham-benh": Asked(
         ("khám", "đi khám", "khám bệnh", "tầm soát", "xét nghiệm"), ("checked",), ("sức khỏe", "buổi khám")
     ),
-    "giai-toa": Vocabulary(("dời", "di dời", "dỡ", "tháo", "đập", "bàn giao", "bốc mộ", "dọn"), (), ("mặt bằng", "hàng rào", "nhà cũ")),
-    "nuoc-sach": Vocabulary(("đấu nối", "bắt ống", "lắp", "súc bể", "rửa bể", "nối"), (), ("đồng hồ", "ống", "nước máy", "bể")),
-    "trong-rung": Vocabulary(("trồng", "đào hố", "làm cỏ"), (), ("cây giống", "cây", "hố")),
-    "nhap-hoc": Vocabulary(("nhập học", "ghi danh", "nộp", "nộp hồ sơ", "đăng ký"), (), ("hồ sơ", "lớp một", "lớp sáu")),
-    "vu-mua": Vocabulary(("cấy", "gặt", "cày", "gieo", "trồng", "bón lót"), (), ("ruộng", "lúa", "mạ", "ngô")),
-    "thu-gom-rac": Vocabulary(("phân loại", "bỏ rác", "đổ rác", "thu gom"), (), ("rác", "thùng rác")),
+    "giai-toa": Asked(("dời", "di dời", "dỡ", "tháo", "đập", "bàn giao", "bốc mộ", "dọn"), (), ("mặt bằng", "hàng rào", "nhà cũ")),
+    "nuoc-sach": Asked(("đấu nối", "bắt ống", "lắp", "súc bể", "rửa bể", "nối"), (), ("đồng hồ", "ống", "nước máy", "bể")),
+    "trong-rung": Asked(("trồng", "đào hố", "làm cỏ"), (), ("cây giống", "cây", "hố")),
+    "nhap-hoc": Asked(("nhập học", "ghi danh", "nộp", "nộp hồ sơ", "đăng ký"), (), ("hồ sơ", "lớp một", "lớp sáu")),
+    "vu-mua": Asked(("cấy", "gặt", "cày", "gieo", "trồng", "bón lót"), (), ("ruộng", "lúa", "mạ", "ngô")),
+    "thu-gom-rac": Asked(("phân loại", "bỏ rác", "đổ rác", "thu gom"), (), ("rác", "thùng rác")),
 }  # fmt: skip
 SHORT = 3
 """Words of a reply that everybody writes ("1", "ok em", "chưa có"): such a one may be trained on though a measured author wrote it."""
 
 
 class Example(NamedTuple):
-    """One invented reply."""
+    """One invented reply. `own` is the answer of the question's own that it gives, then `label` is None unless the answer means one."""
 
     text: str
-    label: Label
+    label: Meaning | None
+    own: int | None
     kind: str
     author: str
     is_urgent: bool
@@ -72,10 +74,28 @@ class Example(NamedTuple):
     """Whether the author is many people in one, most of them written to be hard."""
 
 
+def read_label(name: str) -> Meaning:
+    """Return the label of a name."""
+    return OPT_IN if name == OPT_IN else Label(name)
+
+
 @cache
-def vocabulary_of(kind: str) -> Vocabulary:
-    """Return the words of a kind that comes with Loa, or of one of `MADE_KINDS`."""
-    return MADE_KINDS.get(kind) or read_content(load_kinds()[kind]).vocabulary
+def questions() -> dict[str, Asked]:
+    """Return what offices ask in words of their own (`replies_questions.toml`), by its code."""
+    found = {}
+    for code, parts in tomllib.loads((DATA / "replies_questions.toml").read_text(encoding="utf-8")).items():
+        answers = [
+            Answer(n, (words,), Label(means) if means else None)
+            for n, (words, means) in enumerate(parts["answers"], 1)
+        ]
+        found[code] = read_question(parts["question"], answers)
+    return found
+
+
+@cache
+def asked_of(kind: str) -> Asked:
+    """Return what a kind that comes with Loa asks, one of `MADE_KINDS`, or a question of an office."""
+    return MADE_KINDS.get(kind) or questions().get(kind) or read_content(load_kinds()[kind]).vocabulary
 
 
 def read_authors(*files: Path) -> list[Example]:
@@ -88,17 +108,19 @@ def read_authors(*files: Path) -> list[Example]:
                 is_held_out = line.startswith("#=")
                 author, kind, who = (part.strip(" #=") for part in line.split("|", 2))
                 is_of_many = who.startswith("nhiều")
-                assert kind in load_kinds() or kind in MADE_KINDS, (path, number, kind)
+                assert kind in load_kinds() or kind in MADE_KINDS or kind in questions(), (path, number, kind)
             elif line.strip():
-                label, replies = line.split(":", 1)
-                is_urgent = label.endswith("!")
+                name, replies = line.split(":", 1)
+                own = int(name.strip("! ")) if name.strip("! ").isdecimal() else None
+                label = read_label(name.strip("! ")) if own is None else asked_of(kind).answers[own - 1].means
                 found += (
                     Example(
                         text.strip(),
-                        Label(label.strip("! ")),
+                        label,
+                        own,
                         kind,
                         author,
-                        is_urgent,
+                        name.strip().endswith("!"),
                         is_held_out,
                         is_of_many,
                     )
@@ -113,7 +135,9 @@ def read_earlier() -> list[Example]:
     with (DATA / "replies_invented.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [
-        Example(row["text"], Label(row["label"]), FIRST_KIND, f"earlier {row['part']}", False, False, True)
+        Example(
+            row["text"], Label(row["label"]), None, FIRST_KIND, f"earlier {row['part']}", False, False, True
+        )
         for row in rows
     ]
 

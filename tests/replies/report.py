@@ -1,58 +1,98 @@
 """Report of how replies are understood: `make replies-report`, for authors whose replies nothing was trained on.
 
-For each kind the label's F1, what is done automatically and how much of it is wrong, opt-outs and cries for help missed, false installs; then the
-curve: of the surest share, how much is wrong.
+For each set macro F1, what is done automatically and how much of it is wrong, wishes to be left alone that are missed or read into others, cries
+for help missed; plain, and weighted by the shares that an office meets. With `ORDINARY=FOLDER` also what becomes of ordinary text in its files.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding, understand
-from tests.replies.data import DATA, Example, read_authors, read_earlier, vocabulary_of
+from tests.replies.data import DATA, Example, asked_of, questions, read_authors, read_earlier
 
 KINDS = ("bluezone", "tiem-chung", "bao-lu", "giay-to", "khao-sat")
 COVERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+CRIES_IN_OFFICE = 0.01
+OPT_OUTS_IN_OFFICE = 0.03
+"""Shares of all replies that an office meets, a guess: the sets hold many more."""
+
+Read = tuple[Example, Understanding]
+
+
+def is_right(example: Example, found: Understanding) -> bool:
+    """Return whether a reply was understood: its own answer where it gives one, else its label."""
+    own = example.own if example.label is None else None
+    return example.label == found.label and (own is None or own == found.own)
+
+
+def meaning(label: object, own: int | None) -> str:
+    return str(label) if label else f"answer-{own}"
+
+
+def share_weighted(read: Sequence[Read], numerator: Sequence[bool], of: Sequence[bool]) -> str:
+    """Return a share plain, and as it would be with the shares of cries and opt-outs that an office meets."""
+    groups = [2 if example.is_urgent else example.label is Label.OPT_OUT for example, _ in read]
+    counts = [groups.count(group) for group in (0, 1, 2)]
+    shares = (1 - CRIES_IN_OFFICE - OPT_OUTS_IN_OFFICE, OPT_OUTS_IN_OFFICE, CRIES_IN_OFFICE)
+    each = [wanted / count if count else 0.0 for wanted, count in zip(shares, counts, strict=True)]
+    weights = [each[group] for group in groups]
+    top = sum(w for w, n, o in zip(weights, numerator, of, strict=True) if n and o)
+    whole = sum(w for w, o in zip(weights, of, strict=True) if o)
+    plain = share(sum(n and o for n, o in zip(numerator, of, strict=True)), sum(of))
+    return f"{plain} ({top / whole:.1%} in an office)" if whole else "-"
 
 
 def measure(examples: Sequence[Example]) -> Iterator[str]:
     """Yield the lines of the report for these replies."""
-    read = [(each, understand(each.text, vocabulary_of(each.kind))) for each in examples]
-    automatic = [(each, found) for each, found in read if found.is_automatic]
-    wrong = [found for each, found in automatic if found.label is not each.label]
-    opt_outs = [found for each, found in read if each.label is Label.OPT_OUT]
-    installs = [each for each, found in automatic if found.label is Label.INSTALLED]
-    cries = [found for each, found in read if each.is_urgent]
-    calm = [found for each, found in read if not each.is_urgent]
+    read = [(each, understand(each.text, asked_of(each.kind))) for each in examples]
+    everything = [True] * len(read)
+    wrong = [not is_right(*pair) for pair in read]
+    automatic = [found.is_automatic for _, found in read]
+    stops = [each.label is Label.OPT_OUT for each, _ in read]
+    sure = [found.opt_out == "sure" for _, found in read]
+    heard = [found.opt_out is not None for _, found in read]
+    cries = [each.is_urgent for each, _ in read]
+    urgent = [found.is_urgent for _, found in read]
     yield (
-        f"{len(read)} replies, macro F1 {macro_f1(read):.3f}; automatic {share(len(automatic), len(read))}, of these wrong "
-        f"{share(len(wrong), len(automatic))}; of what is no cry for help {share(sum(not each.is_urgent for each, _ in automatic), len(calm))} automatic"
+        f"{len(read)} replies, macro F1 {macro_f1(read):.3f}; automatic {share_weighted(read, automatic, everything)}, of these wrong "
+        f"{share_weighted(read, wrong, automatic)}; of what is no cry {share(sum(automatic), len(read) - sum(cries))} automatic"
     )
+    missed = sum(stop and not held for stop, held in zip(stops, heard, strict=True))
     yield (
-        f"  opt-outs missed {sum(found.label is not Label.OPT_OUT for found in opt_outs)} of {len(opt_outs)}; "
-        f"false installs {share(sum(each.label is not Label.INSTALLED for each in installs), len(installs))}; "
-        f"cries missed {sum(not found.is_urgent for found in cries)} of {len(cries)}, "
-        f"others taken for one {share(sum(found.is_urgent for found in calm), len(calm))}"
+        f"  wishes to be left alone: missed {missed} of {sum(stops)}; count at once {sum(sure)}, rightly {share_weighted(read, stops, sure)}; "
+        f"with those held {sum(heard)}, rightly {share_weighted(read, stops, heard)}"
     )
-    surest = sorted(read, key=lambda pair: -pair[1].confidence)
+    wishes = [each.label == OPT_IN for each, _ in read]
+    told = [found.label == OPT_IN for _, found in read]
+    if any(wishes):
+        silenced = sum(wish and stop for wish, stop in zip(wishes, heard, strict=True))
+        both = sum(a and b for a, b in zip(wishes, told, strict=True))
+        yield f"  wishes to be written to: found {both} of {sum(wishes)}, rightly {share(both, sum(told))}, taken for the opposite {silenced}"
+    yield (
+        f"  false installs {share(sum(w and a and f.label is Label.INSTALLED for w, a, (_, f) in zip(wrong, automatic, read, strict=True)), sum(a and f.label is Label.INSTALLED for a, (_, f) in zip(automatic, read, strict=True)))}; "
+        f"cries missed {sum(c and not u for c, u in zip(cries, urgent, strict=True))} of {sum(cries)}, "
+        f"others taken for one {share(sum(u and not c for c, u in zip(cries, urgent, strict=True)), len(read) - sum(cries))}"
+    )
+    order = sorted(range(len(read)), key=lambda at: -read[at][1].confidence)
     parts = []
     for covered in COVERED:
-        top = surest[: max(1, round(covered * len(surest)))]
-        parts.append(
-            f"{covered:.0%} {share(sum(found.label is not each.label for each, found in top), len(top))}"
-        )
+        top = order[: max(1, round(covered * len(order)))]
+        parts.append(f"{covered:.0%} {share(sum(wrong[at] for at in top), len(top))}")
     yield "  surest share and how much of it is wrong: " + ", ".join(parts)
 
 
-def macro_f1(read: Sequence[tuple[Example, Understanding]]) -> float:
-    """Return the mean F1 of the labels that occur."""
+def macro_f1(read: Sequence[Read]) -> float:
+    """Return the mean F1 of the labels and own answers that occur; own answers of all questions count as by their numbers."""
+    pairs = [(meaning(each.label, each.own), meaning(found.label, found.own)) for each, found in read]
     scores = []
-    for label in {each.label for each, _ in read}:
-        right = sum(each.label is label is found.label for each, found in read)
-        given = sum(each.label is label for each, _ in read) + sum(found.label is label for _, found in read)
-        scores.append(2 * right / given)
+    for name in {wanted for wanted, _ in pairs}:
+        right = sum(wanted == name == given for wanted, given in pairs)
+        scores.append(2 * right / sum((wanted == name) + (given == name) for wanted, given in pairs))
     return sum(scores) / len(scores)
 
 
@@ -60,28 +100,50 @@ def share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "-"
 
 
+def measure_ordinary(path: Path) -> str:
+    """Return what becomes of a file of ordinary sentences, one a line."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    found = [understand(line) for line in lines]
+    counts = [
+        sum(each.opt_out == "sure" for each in found),
+        sum(each.opt_out == "held" for each in found),
+        sum(each.is_urgent for each in found),
+    ]
+    names = ("count at once as opt-outs", "are held", "are urgent")
+    return f"{len(lines)} sentences: " + ", ".join(
+        f"{share(n, len(lines))} {name}" for n, name in zip(counts, names, strict=True)
+    )
+
+
 def main() -> None:
     held_out = [each for each in read_authors() if each.is_held_out]
-    texts = [(each.text, vocabulary_of(each.kind)) for each in (*held_out, *read_earlier())]
+    texts = [(each.text, asked_of(each.kind)) for each in (*held_out, *read_earlier())]
     started = time.process_time()
     for kind in KINDS:
-        understand("xin chào", vocabulary_of(kind))
+        understand("xin chào", asked_of(kind))
     loaded = time.process_time()
-    for text, vocabulary in texts:
-        understand(text, vocabulary)
+    for text, asked in texts:
+        understand(text, asked)
     taken = time.process_time() - loaded
     print(f"{loaded - started:.2f} s until each kind has answered once")
     print(f"{len(texts) / taken:,.0f} replies a second on one core, each read once")
-    for name in ("all", *KINDS):
-        print(
-            f"{name}:",
-            *measure([each for each in held_out if name in ("all", each.kind)]),
-            sep="\n  ",
-            flush=True,
-        )
+    for name in ("all kinds", *KINDS, "questions of offices"):
+        of_kind = [
+            each
+            for each in held_out
+            if each.kind == name
+            or (
+                each.kind in questions()
+                if name.startswith("questions")
+                else name == "all kinds" and each.kind in KINDS
+            )
+        ]
+        print(f"{name}:", *measure(of_kind), sep="\n  ", flush=True)
     hard = read_authors(DATA / "replies_hard.txt")
     print("written to be hard:", *measure(hard), sep="\n  ")
     print("of a storm:", *measure([each for each in hard if each.kind == "bao-lu"]), sep="\n  ")
+    for path in sorted(Path(os.environ["ORDINARY"]).glob("*.txt")) if os.environ.get("ORDINARY") else ():
+        print(f"{path.name}: {measure_ordinary(path)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Replies that say the same, whatever their letters: for groups in the inbox, and for what officers have corrected before. Pure.
 
-Two replies are alike by their meanings, and by the words that have none; a doubt ("is it a swindle?") is one meaning however it is put.
+Two replies are alike by their words, where what was asked is one word; a doubt ("is it a swindle?") is one meaning however it is put.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from campaigns.rules.replies.classifier import Vocabulary, read_reply
+from campaigns.rules.replies.asked import Asked, tag_words
 from campaigns.rules.replies.doubts import find_doubt
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.words import split_words, unaccent_word
+from campaigns.rules.replies.offered import POLITE
+from campaigns.rules.replies.words import plain_words, unaccent_word
 
 ALIKE_FROM = 0.6
 """Share of what two replies say together that both must say."""
 MOST_KINDS_COMPARED = 200
 """Groups of one label that a reply is compared with; beyond, only replies that say exactly the same are put together."""
 # What says little by itself.
-_WEAK = frozenset({"X", "BREAK", "MARK", "ACK", "YES", "DA", "NUMWORD", "PART", "SELF"})
+_LITTLE = "? , roi qua thi ma la lai do luon cung voi giup ko khong nay may"
+_WEAK = POLITE.union(_LITTLE.split())
 _SURE_FROM = {Label.INSTALLED: 5, Label.WRONG_NUMBER: 5}
 """Officers' decisions, all the same, from which a label stands by itself: an error of these two is the worst."""
 _SURE_FROM_ELSE = 3
@@ -32,7 +34,7 @@ class AlikeReply(NamedTuple):
     id: int
     topic: tuple[object, ...]
     text: str
-    vocabulary: Vocabulary
+    asked: Asked
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ def group_alike(replies: Iterable[AlikeReply]) -> list[list[int]]:
     exact: dict[tuple[object, ...], _Group] = {}
     by_topic: dict[tuple[object, ...], list[_Group]] = {}
     for reply in replies:
-        parts = meaning_of(reply.text, reply.vocabulary)
+        parts = meaning_of(reply.text, reply.asked)
         group = exact.get((*reply.topic, parts))
         if group is None:
             others = by_topic.setdefault(reply.topic, [])
@@ -67,31 +69,28 @@ def _share(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / len(one | other) if one and other else 0.0
 
 
-def meaning_of(text: str, vocabulary: Vocabulary) -> frozenset[str]:
-    """Return what a reply says: its doubt alone, else its meanings, else its words."""
+def meaning_of(text: str, asked: Asked) -> frozenset[str]:
+    """Return what a reply says: its doubt alone, else its words, without those that say little if others are left."""
     if doubt := find_doubt(text):
         return frozenset({f"doubt {doubt}"})
-    reading = read_reply(text, vocabulary)
-    meanings = frozenset(reading.meanings) - _WEAK
-    words = (unaccent_word(word) for word in reading.words if word not in (",", "?"))
-    return meanings or frozenset(f"word {word}" for word in words)
+    words = frozenset(map(unaccent_word, tag_words(text, asked)))
+    return words - _WEAK or words
 
 
-def signature_of(text: str, vocabulary: Vocabulary, private: Collection[str]) -> str:
+def signature_of(text: str, asked: Asked, private: Collection[str]) -> str:
     """Return a hash of a reply's words by which the same words are found again; empty without words.
 
     The campaign's own words count as one, numbers as another, and the words of `private` (the person's name and places, without accents)
     not at all.
     """
-    words = [unaccent_word(word) for word in read_reply(text, vocabulary).words]
+    words = ("0" if word.isdecimal() else unaccent_word(word) for word in tag_words(text, asked))
     kept = [word for word in words if word not in private and word != ","]
     return hashlib.blake2b(" ".join(kept).encode(), digest_size=16).hexdigest() if kept else ""
 
 
 def private_words(*texts: str | None) -> frozenset[str]:
     """Return the words of names and places, without accents and marks."""
-    words = (word for text in texts if text for word in split_words(text, frozenset()))
-    return frozenset(unaccent_word(word) for word in words if word not in (",", "?"))
+    return frozenset(word for text in texts if text for word in plain_words(text))
 
 
 def choose_label(decisions: Mapping[Label, int]) -> tuple[Label, bool] | None:

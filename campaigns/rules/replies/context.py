@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import timedelta
-from typing import NamedTuple
 
-from campaigns.rules.replies.classifier import Vocabulary, classify
+from campaigns.rules.replies.asked import Asked
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.words import split_words, unaccent_word
+from campaigns.rules.replies.offered import bare_words, says_yes
+from campaigns.rules.replies.understand import understand
+from campaigns.rules.replies.words import plain_words, unaccent_word
 
 AMENDS_WITHIN = timedelta(minutes=10)
 """How long after an answer a bare "nhầm" takes it back."""
@@ -24,22 +24,17 @@ _YES = re.compile(
 _OFFERS_HELP = re.compile(
     r"(?:giup|ho tro|goi lai|goi dien|den nha|huong dan)[^?]*(?:khong|chua)[^?]{0,20}\?"
 )
-# What gives back what STOP took.
-_STARTS = re.compile(
-    r"(?:start|unstop|dang ky|dang ki|nhan lai|nhan tin lai|dang ky lai|bat lai|(?:cho )?(?:(?:em|toi|minh|con|chau) )?(?:(?:muon|xin|cho|dang ky) )?nhan (?:lai )?(?:tin|tin nhan|thong bao)(?: lai| tro lai)?)"
-    r"(?: (?:a|nha|nhe|em|lai|tin|giup|gium|di))*"
+# A wish to be left alone by this drive alone; what is said less clearly is an opt-out from everything.
+_STOP = (
+    r"(?:(?:tc|tu choi|stop|huy)(?: (?:nhan|tin))*"
+    r"|(?:thoi|ngung|dung|khong)(?: (?:muon|can|em|toi|cho))* (?:nhan|gui|nhac)(?: (?:tin|nhan|nua|them|em|toi|cho))*)"
 )
-_SURE_CLAUSE = 0.85
-_TO_WHOM = "a|ah|nha|nhe|nhen|nghe|nghen|em|chi|anh|chu|bac|ban|can bo|oi"
-_SAYS_YES = "co|duoc|ok|vang|u|uh|uk|yes|dong y|nhat tri"
-_BARE_YES = re.compile(rf"(?:da )?(?:{_SAYS_YES})(?: (?:{_SAYS_YES}|{_TO_WHOM}|thoi|luon))*")
-_BARE_NO = re.compile(rf"(?:da )?(?:khong|no)(?: (?:duoc|{_TO_WHOM}))*")
-# It may be a yes, or only say that it was read.
-_HEARD = re.compile(rf"(?:da|um|uhm)(?: (?:da|{_TO_WHOM}))*")
+_THIS = r"(?:cua |ve |trong )?(?:rieng )?(?:dot|chien dich|viec|vu|chuyen)(?: van dong)? nay"
+_DRIVE_ONLY = re.compile(rf"(?:da |xin )?{_STOP} (?:rieng |chi )?{_THIS}(?: (?:thoi|a|nhe|nha|nua))*")
 
 
 def _plain(text: str) -> str:
-    return " ".join(word for word in split_words(text, frozenset()) if word not in (",", "?"))
+    return " ".join(plain_words(text))
 
 
 def takes_back(text: str) -> bool:
@@ -47,9 +42,9 @@ def takes_back(text: str) -> bool:
     return _TAKEN_BACK.fullmatch(_plain(text)) is not None
 
 
-def starts_again(text: str) -> bool:
-    """Return whether a reply only asks to get messages again: START, DK, "cho tôi nhận tin lại"."""
-    return text.strip(" .!").upper() in ("DK", "ĐK") or _STARTS.fullmatch(_plain(text)) is not None
+def is_of_drive_only(text: str) -> bool:
+    """Return whether an opt-out is from this drive alone: "TC đợt này", "không nhận tin về việc này nữa"."""
+    return _DRIVE_ONLY.fullmatch(_plain(text)) is not None
 
 
 def accepts_help(text: str, *, asked: str) -> bool:
@@ -58,31 +53,35 @@ def accepts_help(text: str, *, asked: str) -> bool:
     return _OFFERS_HELP.search(offered) is not None and _YES.fullmatch(_plain(text)) is not None
 
 
-class BareAnswer(NamedTuple):
-    """A reply that says yes or no and nothing else; without `is_clear` it may mean something else."""
-
-    is_yes: bool
-    is_clear: bool
-
-
-def bare_answer(text: str) -> BareAnswer | None:
-    """Return what a reply says that is a bare yes or no: "có", "ok chị", "ko ạ"; None for any other."""
-    written = unicodedata.normalize("NFC", text.lower())
-    if "?" in written or re.search(r"\bđã\b", written):
-        return None
-    said = _plain(re.sub(r"\bcô\b", "", written))  # "dạ cô" is no "dạ có"
-    is_what = re.search(r"\bchi\b", written) is not None  # "có chi" may ask what there is
-    if _BARE_YES.fullmatch(said):
-        return BareAnswer(True, not (is_what and said.endswith("co chi")))
-    if _BARE_NO.fullmatch(said):
-        return BareAnswer(False, not (is_what and said.endswith("khong chi")))
-    return BareAnswer(True, False) if _HEARD.fullmatch(said) else None
-
-
-def reports_install_too(text: str, vocabulary: Vocabulary) -> bool:
+def reports_install_too(text: str, asked: Asked) -> bool:
     """Return whether one clause of a reply, by itself, clearly says that it is done: "cài rồi, đừng nhắn nữa"."""
     clauses = re.split(r"[,.;!\n]+|\b(?:nên|nen|nhưng|nhung)\b", text)
-    return len(clauses) > 1 and any(
-        reply.label is Label.INSTALLED and reply.confidence >= _SURE_CLAUSE
-        for reply in (classify(clause, vocabulary) for clause in clauses)
-    )
+    found = [understand(clause, asked) for clause in clauses] if len(clauses) > 1 else []
+    return any(each.label is Label.INSTALLED and each.is_automatic for each in found)
+
+
+QUOTED_FROM = 5
+"""Words of our message in a row from which a reply quotes it."""
+
+
+def without_quote(text: str, sent: str) -> str:
+    """Return a reply without the text of our message that it repeats before what it says; unchanged where nothing else is said."""
+    ours = [unaccent_word(word) for word in sent.lower().split()]
+    words = text.split()
+    said = [unaccent_word(word.lower().strip('>"“”')) for word in words]
+    if len(ours) < QUOTED_FROM:
+        return text
+    for start in range(len(ours) - QUOTED_FROM + 1):
+        if said[:QUOTED_FROM] == ours[start : start + QUOTED_FROM]:
+            end = next(
+                (n for n, pair in enumerate(zip(said, ours[start:], strict=False)) if pair[0] != pair[1]),
+                None,
+            )
+            end = min(len(said), len(ours) - start) if end is None else end
+            return " ".join(words[end:]) or text
+    return text
+
+
+def needs_question(text: str) -> bool:
+    """Return whether a reply says yes or no and nothing else, which answers only what was asked just before."""
+    return says_yes(text) is not None or bare_words(text) in (["roi"], ["chua"])

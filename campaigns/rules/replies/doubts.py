@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from campaigns.rules.replies.words import split_words
+from campaigns.rules.replies.words import plain_words
 
 
 class DoubtKind(StrEnum):
@@ -32,7 +32,7 @@ _ANSWERS = {
 
 def find_doubt(text: str) -> DoubtKind | None:
     """Return what a question doubts, if it is one of these."""
-    plain = " ".join(word for word in split_words(text, frozenset()) if word not in (",", "?"))
+    plain = " ".join(plain_words(text))
     return next((doubt for doubt, search in _SEARCHES.items() if search(plain)), None)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class Label(StrEnum):
@@ -24,8 +25,9 @@ class Label(StrEnum):
     UNCLEAR = "unclear"
 
 
-Rule = tuple[Label, float, str, str]
-"""A label, its confidence, the pattern over meanings, and an example reply."""
+OPT_IN: Literal["opt_in"] = "opt_in"
+"""A wish to be written to (again, more), which is no answer: it is heard, and stored as what it does."""
+Meaning = Label | Literal["opt_in"]
 
 
 # Labels which say that the app is not on this phone now, whatever was said before.
@@ -63,5 +65,5 @@ def fold_answers(labels: Sequence[Label]) -> AnswerState:
 
 
 def counts_as_answer(label: Label, *, is_sure: bool) -> bool:
-    """Return whether a reply counts as an answer without a check by an officer. An opt-out always does, and is checked if it is not sure."""
+    """Return whether a reply counts as an answer without a check by an officer. An opt-out always does; one that is not sure is held until then."""
     return label is Label.OPT_OUT or (is_sure and label not in NON_ANSWERS)

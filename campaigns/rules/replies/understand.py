@@ -1,127 +1,273 @@
-"""Understanding of replies: the rules and the learned model together (docs/replies.md)."""
+"""Understanding of replies: what a reply means, how sure that is, whether it is a wish to be left alone or a cry for help (docs/replies.md)."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from campaigns.rules.replies.classifier import BLUEZONE, LONGEST, Classification, Vocabulary, read_reply
-from campaigns.rules.replies.danger import find_danger, is_cry
-from campaigns.rules.replies.labels import Label
-from campaigns.rules.replies.model import LABELS, load_limits, urgency, weigh
-from campaigns.rules.replies.words import is_vietnamese
+from campaigns.rules.replies.asked import BLUEZONE, Answer, Asked, tag_words
+from campaigns.rules.replies.danger import find_danger, is_danger
+from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
+from campaigns.rules.replies.model import LABELS, load_weights, weigh
+from campaigns.rules.replies.offered import bare_words, fit_answers, given_plainly
+from campaigns.rules.replies.words import plain_words
+
+LONGEST = 1600
+"""Characters that are read: no SMS is longer (Twilio's limit for a body)."""
+OptOut = Literal["sure", "held"]
 
 
 class Understanding(NamedTuple):
     """What a reply means: its label with the probability that it is right, whether that is sure enough, whether it is a cry for help.
 
-    `by_rules` is what the rules alone say. Without `is_automatic` a person looks at it.
+    Without `is_automatic` a person looks at it. `opt_out`: the wish to be left alone counts at once, or is likely and holds back what is
+    sent until an officer has looked. `own` is the number of the message's own answer that it gives.
     """
 
-    label: Label
+    label: Meaning | None
     confidence: float
     is_automatic: bool
     is_urgent: bool
-    by_rules: Label
+    opt_out: OptOut | None = None
+    own: int | None = None
+
+    @property
+    def stored_label(self) -> Label:
+        """Return the label that is stored: a wish to be written to, and an answer that amounts to none, are no answer of ours."""
+        return self.label if isinstance(self.label, Label) else Label.UNCLEAR
 
     @classmethod
-    def by_gateway(cls, label: Label) -> Understanding:
+    def by_gateway(cls, label: Meaning) -> Understanding:
         """Return what the gateway itself has understood: its own stop and help words."""
-        return cls(label, 1.0, True, False, label)
+        return cls(label, 1.0, True, False, "sure" if label is Label.OPT_OUT else None)
 
 
-class Scores(NamedTuple):
-    """What the rules and the learned model say of a reply: the labels' probabilities, in the order of `LABELS`."""
+class Chance(NamedTuple):
+    """How likely a reply means a label, or one of the message's own answers."""
 
-    likely: list[float]
-    is_cry: bool
-    by_rules: Classification
+    label: Meaning | None
+    own: int | None
+    likely: float
 
 
-def score_reply(text: str, vocabulary: Vocabulary) -> Scores:
-    """Return the scores of a reply, before anything is decided."""
-    reading = read_reply(text, vocabulary)
-    danger = find_danger(text)
-    scores = weigh(reading.words, reading.meanings, danger, *reading.reply)
-    cry = scores.pop()
+# Words of law, alone or with a polite word: they count whatever the model says.
+_STOPS = re.compile(
+    r"(?:stop|tc|huy|dung|ngung|tu choi|tuchoi|unsubscribe|cancel|quit|end)(?: (?:nhan|tin|all|dich vu|dv|ngay|lai|di|nhe|[0-9]+))*"
+)
+_STARTS = re.compile(r"start|unstop|dk|dang ky|dang ki|(?:bat|nhan) lai(?: tin)?")
+
+
+def read_keyword(text: str) -> Meaning | None:
+    """Return what a reply orders that is nothing but a word of law: to stop or to start. "đúng" and "dùng" are no "dừng"."""
+    said = " ".join(bare_words(text)) or " ".join(text.lower().split())
+    if re.search(r"[đd](?:ú|ù|ũ)ng", text.lower()):
+        return None
+    if _STOPS.fullmatch(said):
+        return Label.OPT_OUT
+    return OPT_IN if _STARTS.fullmatch(said) else None
+
+
+_ME = "(?:toi|em|e|minh|con|chau|chi|anh|bac|co|chu|tui|ong|ba|me)"
+_ASKS = re.compile(
+    rf"\b(?:(?:dong y|cho phep|muon|xin|cu|van|nho|tiep tuc|dang ky|dk|cho {_ME})(?: (?:tiep tuc|duoc|muon|van))*"
+    rf" (?:nhan|gui)(?: lai| tiep)?(?: (?:tin|thong bao|tb))?|(?:nhan|gui)(?: tin| lai| thong bao)* cho {_ME}"
+    rf"|(?:nhan|gui)(?: tin)? (?:tiep|lai)|(?:nhan|bao|nhac|gui)(?: tin| cho| biet)* {_ME})\b"
+)
+# Beside one of these it may as well be the opposite.
+_AGAINST = """
+    dung khong thoi ngung huy xoa bo chan choi khoi mien het tat rut go cat phien hoai miet suot mai lam gi chi nhieu spam stop
+    tc block bot cam kien yen deo dep rac ai sao chua bien quay roi met tha la cai cha chang nhu toan thua du kia nao loai out
+    lo ra tam dg giai tra kiem kieu nghi it cham dut dech doi nua
+"""
+MOST_TO_ASK = 12
+"""Words of a plain wish to be written to."""
+
+
+def asks_for_messages(text: str) -> bool:
+    """Return whether a reply asks for messages in plain words, with none beside them that could turn it: it is never an opt-out."""
+    words = plain_words(text)
+    if len(words) > MOST_TO_ASK or "?" in text or "chớ" in text.lower():
+        return False
+    return _ASKS.search(" ".join(words)) is not None and not set(words).intersection(_AGAINST.split())
+
+
+def chances_of(text: str, asked: Asked) -> tuple[list[Chance], float]:
+    """Return how likely each label and each own answer is, and how urgent the reply is."""
+    words, weights = tag_words(text, asked), load_weights().fits
+    *scores, cry = weigh(words)
+    likely = _softmax(scores)
+    facts = facts_of_cry(cry, find_danger(text), likely, len(words))
+    urgency = sum(weights.get(name, 0.0) * value for name, value in facts.items())
+    return chances_from(facts_of(text, likely, asked), weights, asked), urgency
+
+
+def facts_of_cry(
+    score: float, danger: frozenset[str], likely: Sequence[float], size: int
+) -> dict[str, float]:
+    """Return what speaks for a cry: its score, words of danger, what else the reply may mean, how many words it has."""
+    has_words = float(is_danger(danger))
+    facts = {
+        "cry": score,
+        "cry strong": float("strong" in danger),
+        "cry danger": has_words,
+        "cry groups": float(len(danger)),
+        "cry size": math.log(size + 1),
+        "cry both": score * has_words,
+        "cry always": 1.0,
+    }
+    for label, chance in zip(LABELS, likely, strict=True):
+        facts[f"cry {label}"] = max(math.log(chance + 1e-6), -4.0)
+    return facts
+
+
+Facts = Sequence[tuple[Meaning | None, int | None, Mapping[str, float]]]
+"""What a reply may mean, each label and each answer that the message offers, with what speaks for it by name."""
+
+
+def chances_from(facts: Facts, weights: Mapping[str, float], asked: Asked) -> list[Chance]:
+    """Return one chance for each label and each own answer: a label's is shared out among the own answers that amount to it."""
+    scores = [sum(weights.get(name, 0.0) * value for name, value in fact.items()) for _, _, fact in facts]
+    shares = [
+        Chance(label, own, share) for (label, own, _), share in zip(facts, _softmax(scores), strict=True)
+    ]
+    labels = {each.label: each.likely for each in shares if each.own is None}
+    answers = [each for each in shares if each.own is not None]
+    if not asked.is_own:
+        for answer in answers:
+            if answer.label:
+                labels[answer.label] += answer.likely
+        return [Chance(label, None, share) for label, share in labels.items()]
+    whole: dict[Meaning | None, float] = {}
+    for answer in answers:
+        whole[answer.label] = whole.get(answer.label, 0.0) + answer.likely
+    found = [Chance(label, None, share) for label, share in labels.items() if label not in whole]
+    for answer in answers:
+        more = labels.get(answer.label, 0.0) if answer.label else 0.0
+        share = answer.likely * (1 + more / whole[answer.label])
+        found.append(answer._replace(likely=share))
+    return found
+
+
+def _softmax(scores: Sequence[float]) -> list[float]:
     top = max(scores)
-    likely = [math.exp(score - top) for score in scores]
-    whole = sum(likely)
-    likely = [each / whole for each in likely]
-    is_urgent = urgency(cry, likely[_NEED_HELP], has_words=is_cry(danger)) >= load_limits()[-1]
-    return Scores(likely, is_urgent, reading.reply)
+    raised = [math.exp(score - top) for score in scores]
+    whole = sum(raised)
+    return [each / whole for each in raised]
 
 
-OPT_OUT_FROM = 0.08
-"""An opt-out missed is some twelve times as bad as one read into a reply, which an officer sees and takes back."""
-OPT_OUT_FROM_RULES = 0.03
-"""The same where the rules read a wish to be left alone."""
-BEYOND_DOUBT = 0.97
-"""Confidence of the rules for the menu's numbers and for what can be nothing but a wish to be left alone: they decide alone."""
-UNKNOWN = frozenset({"X", "OTHERTHING", "NUMBER", "BREAK", "MARK"})
-"""Meanings of words of which the rules know nothing."""
-_OPT_OUT, _NEED_HELP = LABELS.index(Label.OPT_OUT), LABELS.index(Label.NEED_HELP)
+def facts_of(text: str, likely: Sequence[float], asked: Asked) -> Facts:
+    """Return what speaks for each meaning of a reply; `likely` are the labels' probabilities by its words alone."""
+    chances = dict(zip(LABELS, likely, strict=True))
+    offered = {answer.means for answer in asked.answers}
+    kind = "own" if asked.is_own else "menu"
+    facts: list[tuple[Meaning | None, int | None, Mapping[str, float]]] = []
+    for label, chance in chances.items():
+        place = "" if label in _BEYOND else f" {kind}" if label in offered else " not offered"
+        facts.append((label, None, {"chance": math.log(chance + 1e-6), f"{label}{place}": 1.0}))
+    among = math.log(1e-6 + sum(chance for label, chance in chances.items() if label not in _BEYOND))
+    for answer, fact in zip(asked.answers, fit_answers(text, chances, asked), strict=True):
+        means = "means" if answer.means else "own"
+        facts.append((answer.means, answer.number, {"among": among, f"{kind} {means}": 1.0, **fact}))
+    return facts
 
 
-def has_sense(text: str, vocabulary: Vocabulary) -> bool:
-    """Return whether a word is known, or half of them may be Vietnamese, as may one or two written as one: a doubt needs some evidence."""
-    reading = read_reply(text, vocabulary)
-    may_be = sum(map(is_vietnamese, reading.words))
-    return (
-        len(reading.words) < 3 or not UNKNOWN.issuperset(reading.meanings) or 2 * may_be >= len(reading.words)
-    )
+_BEYOND = frozenset({Label.OPT_OUT, OPT_IN, Label.WRONG_NUMBER, Label.QUESTION})
+"""Labels that no answer gives."""
 
 
-def understand(text: str, vocabulary: Vocabulary = BLUEZONE) -> Understanding:
+def understand(text: str, asked: Asked = BLUEZONE) -> Understanding:
     """Return what a reply means, in any spelling. Never raises; a reply without words is unclear.
 
     Only the first LONGEST characters are read.
     """
-    return _understand(text[:LONGEST], vocabulary)
+    return _understand(text[:LONGEST], asked)
 
 
 # Most replies are among the few thousand that others have written before.
 @lru_cache(maxsize=20_000)
-def _understand(text: str, vocabulary: Vocabulary) -> Understanding:
-    likely, is_urgent, (by_rules, confidence) = score_reply(text, vocabulary)
-    if confidence >= BEYOND_DOUBT:
-        return Understanding(by_rules, confidence, not is_urgent, is_urgent, by_rules)
-    at = likely.index(max(likely))
-    from_rules = by_rules is Label.OPT_OUT and likely[_OPT_OUT] >= OPT_OUT_FROM_RULES
-    # Whom rules and model read as asking for help, an officer reads in any case: a doubt must not silence the number.
-    is_help = at == _NEED_HELP and by_rules is Label.NEED_HELP
-    is_doubt = likely[_OPT_OUT] >= OPT_OUT_FROM and (
-        at == _OPT_OUT or (not is_help and has_sense(text, vocabulary))
+def _understand(text: str, asked: Asked) -> Understanding:
+    chances, urgency = chances_of(text, asked)
+    if asks_for_messages(text):
+        chances = [each._replace(label=OPT_IN) if each.label is Label.OPT_OUT else each for each in chances]
+        chances.append(Chance(Label.OPT_OUT, None, 0.0))
+    is_urgent = urgency >= load_weights().limits["cry"]
+    plain = None if is_urgent else given_plainly(text, asked)
+    keyword = None if is_urgent or plain else read_keyword(text)
+    return decide(
+        chances,
+        is_urgent=is_urgent,
+        plain=plain,
+        keyword=keyword,
+        limits=load_weights().limits,
+        is_number=text.strip().isdecimal(),
     )
-    if from_rules or is_doubt:
-        at = _OPT_OUT
-    elif is_urgent and likely[_NEED_HELP] >= 0.05:
-        at = _NEED_HELP
-    label = LABELS[at]
-    is_sure = likely[at] >= load_limits()[at]
-    return Understanding(label, likely[at], is_sure and not is_urgent, is_urgent, by_rules)
+
+
+BEYOND_DOUBT = 0.99
+"""Confidence of what a number of the menu or a word of law says."""
+LEAST_HELP = 0.05
+"""How likely a cry must ask for help to be labelled so; else it keeps its label, and is urgent all the same."""
+
+
+def decide(
+    chances: Sequence[Chance],
+    *,
+    is_urgent: bool,
+    plain: Answer | None,
+    keyword: Meaning | None,
+    limits: Mapping[str, float],
+    is_number: bool = False,
+) -> Understanding:
+    """Return what a reply means by what it may mean. A cry comes before all, an opt-out before what else is likely.
+
+    `plain` is the answer that it gives by its number or words alone, `keyword` what it orders by a word of law.
+    """
+    if plain:
+        opt_out: OptOut | None = "sure" if plain.means is Label.OPT_OUT else None
+        return Understanding(plain.means, BEYOND_DOUBT, True, False, opt_out, plain.number)
+    if keyword:
+        return Understanding(keyword, BEYOND_DOUBT, True, False, "sure" if keyword is Label.OPT_OUT else None)
+    best = max(chances, key=lambda each: each.likely)
+    stop, help_ = (
+        max((each for each in chances if each.label is label), key=lambda each: each.likely)
+        for label in (Label.OPT_OUT, Label.NEED_HELP)
+    )
+    outcome: OptOut | None = None
+    if stop.likely >= limits["held"]:
+        outcome = "sure" if stop.likely >= limits[Label.OPT_OUT] and not is_urgent else "held"
+        best = stop
+    if is_urgent and help_.likely >= LEAST_HELP and outcome is None:
+        best = help_
+    if is_number and not is_urgent:
+        return Understanding(Label.UNCLEAR, best.likely, False, False)
+    # Beside answers of the campaign's own a label is less sure than in a menu that was learned.
+    names = {str(best.label or "own"), "own" if best.own else "beside own"}
+    if not any(each.own for each in chances):
+        names.discard("beside own")
+    is_sure = outcome is None and not is_urgent and best.likely >= max(limits[name] for name in names)
+    is_sure = is_sure or outcome == "sure"
+    return Understanding(best.label, best.likely, is_sure, is_urgent, outcome, best.own)
 
 
 MOST_WEIGHED = 60
 """Words of a text that are weighed one by one."""
-TELLS_FROM = 0.35
-"""Loss of the label's log odds without a word, as a share of the greatest loss, from which the word told."""
-LEAST_LOSS = 0.15
+TELLS_FROM, LEAST_LOSS = 0.35, 0.15
+"""Loss of the label's log odds without a word from which the word told: as a share of the greatest loss, and at least."""
 
 
-def telling_parts(text: str, vocabulary: Vocabulary, label: Label) -> list[tuple[str, bool]]:
+def telling_parts(text: str, asked: Asked, label: Label) -> list[tuple[str, bool]]:
     """Return a text in parts, each with whether it told the label: without such a word the label is less likely."""
     pieces = re.split(r"(\s+)", text)
-    words = [at for at, piece in enumerate(pieces) if piece.strip()][:MOST_WEIGHED]
 
-    def odds(without: int | None) -> float:
-        rest = "".join("" if at == without else piece for at, piece in enumerate(pieces))
-        chance = score_reply(rest, vocabulary).likely[LABELS.index(label)]
+    def odds(rest: Sequence[str]) -> float:
+        chance = sum(each.likely for each in chances_of("".join(rest), asked)[0] if each.label is label)
         return math.log((chance + 1e-6) / (1 - chance + 1e-6))
 
-    whole = odds(None)
-    losses = {at: whole - odds(at) for at in words}
+    whole = odds(pieces)
+    words = [at for at, piece in enumerate(pieces) if piece.strip()][:MOST_WEIGHED]
+    losses = {at: whole - odds(pieces[:at] + pieces[at + 1 :]) for at in words}
     least = max(LEAST_LOSS, TELLS_FROM * max(losses.values(), default=0.0))
     return [(piece, losses.get(at, 0.0) >= least) for at, piece in enumerate(pieces) if piece]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Generic, TypeVar
 
 TONES = {"s": "\u0301", "f": "\u0300", "r": "\u0309", "x": "\u0303", "j": "\u0323"}
 CIRCUMFLEX, HORN, BREVE = "\u0302", "\u031b", "\u0306"
@@ -39,57 +37,51 @@ _syllable = re.compile(
 _ENGLISH = """
     after already app apps as at been chest does done down error for free has have her his how is its lag more need no nor not now
     number of or other out person please post reset roof scan sir sms soft soon sorry stop test this us use user was we were
-    what where who why wife wifi with work wrong yes you your
+    what where who why wife wifi sos with work wrong yes you your
 """
 ENGLISH = frozenset(_ENGLISH.split())
+# Short forms and other spellings, by the word that they stand for.
 TEENCODE = {
     spelling: word
     for word, spellings in {
-        "khong": "k ko kh khg kg hk hok hong hog hông hổng hem hẻm hẽm khum kô k0 kh0ng hôk hôg hok0 nỏ chẳng chả chang",
-        "khong phai": "kp",
-        "khong biet": "kbiet kbit",
-        "khong duoc": "kdc kđc kodc",
-        "roi": "r rùi rui ròi òi oy rôi roài roai gòi rr roy rùj ruj rou dồi rầu zồi dzồi zoi gồi gùi gòy ùi roj",
-        "duoc": "dc đc dk đươc đuoc dx đx ddc dcj đựoc",
-        "dang ky": "đk đky dki",
-        "dien thoai": "dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt",
-        "so dien thoai": "sdt sđt",
-        "toi": "t toj",
-        "muon": "mún mun",
-        "dung": "dg",
+        "không": "k ko kh khg kg hk hok hong hog hông hổng hem hẻm hẽm khum kô k0 kh0ng hôk hôg hok0 nỏ chẳng chả hổn hong",
+        "không phải": "kp",
+        "không biết": "kbiet kbit",
+        "không được": "kdc kđc kodc",
+        "rồi": "r rùi rui ròi òi oy rôi roài roai gòi rr roy rùj ruj dồi rầu zồi dzồi zoi gồi gùi gòy roj",
+        "được": "dc đc đươc đuoc dx đx ddc dcj đựoc",
+        "đăng ký": "đky dki",
+        "điện thoại": "dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt",
+        "số điện thoại": "sdt sđt",
+        "tôi": "t toj",
+        "muốn": "mún mun",
         "đừng": "đg",
-        "deo": "đ",
-        "nhan": "nhn",
-        "minh": "mk mik mjk mềnh mìn",
+        "đéo": "đ",
+        "nhắn": "nhn",
+        "mình": "mk mik mjk mềnh mìn",
         "em": "e iem",
-        "gi": "j ji zì rì jì",
-        "vay": "v z zậy zay dzay dzậy zạy",
-        "biet": "bit bik pit bt bít bjk bjt pik",
-        "giup": "júp jup zup giúm giùm gium dùm dum",
-        "huong dan": "hd hdan",
-        "nhan tin": "nt ib inbox",
-        "nhu the nao": "ntn",
-        "xai": "sài",
-        "xong": "xog sog song sông xg zong",
-        "cai": "caj kai kài càj cày cay",
-        "chua": "ch chx chwa chuă",
+        "gì": "j ji zì rì jì",
+        "vậy": "v z zậy zay dzay dzậy zạy",
+        "biết": "bik pik bít bjk bjt",
+        "giúp": "júp jup zup giúm giùm dùm jum",
+        "hướng dẫn": "hd hdan",
+        "nhắn tin": "nt ib inbox",
+        "như thế nào": "ntn",
+        "xài": "sài",
+        "xong": "xog sog xông xg zong",
+        "cài": "caj kài",
+        "chưa": "ch chx chwa chuă",
         "stop": "stpo sotp stp stopp",
         "ok": "oke okie okê okla oki okey okay okk okela",
         "smartphone": "smp smartfone smatphone smarphone smartphon samrtphone",
         "nha": "nhá nhaz",
-        "vo": "zô zo vào vao vô dô",
-        "nguoi": "ng",
-        "dung luong": "dlg",
+        "vô": "zô zo",
+        "người": "ng",
+        "dung lượng": "dlg",
+        "với": "vs zới",
     }.items()
     for spelling in spellings.split()
 }
-# Words written as one.
-_GLUED = """
-    cairoi caixong caixongroi caiduoc caidat dacai dacairoi dacaidat chuacai chuacaiduoc khongcai khongcaiduoc
-    tairoi datai dataixong xongroi so1 so2 so3 so4
-"""
-_parts = re.compile("khong|chua|duoc|xong|cai|tai|roi|dat|da|so|[1-4]").findall
-TEENCODE |= {glued: " ".join(_parts(glued)) for glued in _GLUED.split()}
 # Stop words that people spell letter by letter: T/C, H.U.Y.
 SPELLED_OUT = frozenset({"tc", "huy", "dung", "stop"})
 # Stop words written together with others: STOPALL, HUYDK, TC1.
@@ -97,38 +89,15 @@ _glued_stop = re.compile(
     "(stop|tc|hủy|huỷ|ngừng|(?:huy|ngung)(?![1-5]$))(all|dk|đk|dky|dv|qc|sms|tin|now|tb|nhan|[1-9][0-9]*)"
 ).fullmatch
 # A menu number written together with a particle: 1nha, 2ạ.
-_glued_number = re.compile("([1-4])(ạ|nha|nhe|nhé|nhá|r|roi|rồi)").fullmatch
+_glued_number = re.compile("([1-9])(ạ|nha|nhe|nhé|nhá|r|roi|rồi)").fullmatch
 _NO_MARKS = str.maketrans("", "", "?,.;:!\n()/")
 
 
-_Meaning = TypeVar("_Meaning")
+@lru_cache(maxsize=4096)
+def split_words(text: str) -> tuple[str, ...]:
+    """Split a reply into lower-case words in one spelling, with "?" for a question mark and "," for any other break.
 
-
-class Phrases(dict[str, "Phrases[_Meaning]"], Generic[_Meaning]):
-    """Phrases by their words: each word leads to those that may follow it. `means` is the meaning of the phrase that ends here, if one does."""
-
-    __slots__ = ("means",)
-
-    def __init__(self, means: _Meaning | None = None) -> None:
-        self.means = means
-
-    @classmethod
-    def of(cls, meanings: Mapping[tuple[str, ...], _Meaning]) -> Phrases[_Meaning]:
-        """Return these phrases, none of them empty."""
-        start = cls()
-        for phrase, meaning in meanings.items():
-            place = start
-            for word in phrase:
-                place = place.setdefault(word, cls())
-            place.means = meaning
-        return start
-
-
-def split_words(text: str, accented: frozenset[str]) -> list[str]:
-    """Split a reply into words in one spelling, with "?" for a question mark and "," for any other break.
-
-    Words lose their accents, except those in `accented`, where the accents distinguish two words.
-    Anything that is not a word or a mark (emoji, symbols) is skipped.
+    Accents stay where they were written. Anything that is not a word or a mark (emoji, symbols) is skipped.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
@@ -142,21 +111,24 @@ def split_words(text: str, accented: frozenset[str]) -> list[str]:
         and "".join(pieces).lower().translate(_NO_MARKS) in SPELLED_OUT
     ):
         pieces = ["".join(filter(str.isalpha, pieces))]
-    words: list[str] = []
-    for piece in pieces:
-        words += _spell(piece, accented)
-    return words
+    return tuple(word for piece in pieces for word in _spell(piece))
+
+
+@lru_cache(maxsize=4096)
+def plain_words(text: str) -> tuple[str, ...]:
+    """Split a reply into words without accents and marks."""
+    return tuple(unaccent_word(word) for word in split_words(text) if word not in (",", "?"))
 
 
 @lru_cache(maxsize=20_000)
-def _spell(piece: str, accented: frozenset[str]) -> tuple[str, ...]:
+def _spell(piece: str) -> tuple[str, ...]:
     if not piece[0].isalnum():
         return ("?",) if "?" in piece else (",",)
     if piece.isdecimal():
         return (str(int(piece)) if len(piece) < 9 else "0",)
     piece = piece.lower()
     if glued := _glued_stop(piece) or _glued_number(piece):
-        return tuple(word for part in glued.groups() for word in _spell(part, accented))
+        return tuple(word for part in glued.groups() for word in _spell(part))
     if piece[:2] in ("dd", "d9") and ("đ" + piece[2:] in TEENCODE or not piece.isascii()):
         piece = "đ" + piece[2:]
     if piece not in TEENCODE:
@@ -165,26 +137,15 @@ def _spell(piece: str, accented: frozenset[str]) -> tuple[str, ...]:
         piece = _cut_ending.sub("ng", _doubled_ending.sub(r"\1", piece))
     decoded = read_keystrokes(piece) or piece
     for spelling in (piece, decoded):
-        if spelling in accented:
-            return (spelling,)
         if spelling in TEENCODE:
             return tuple(TEENCODE[spelling].split())
-    plain = unaccent_word(decoded)
-    for new_style in _OLD_STYLE:
-        if new_style in decoded and decoded.replace(new_style, _OLD_STYLE[new_style]) in accented:
-            return (decoded.replace(new_style, _OLD_STYLE[new_style]),)
-    return tuple(TEENCODE.get(plain, plain).split())
+    return (decoded[:-2] + _OLD_STYLE.get(decoded[-2:], decoded[-2:]),)
 
 
 @lru_cache(maxsize=20_000)
 def unaccent_word(word: str) -> str:
     """Return a lower-case word without accents."""
     return _marks.sub("", unicodedata.normalize("NFD", word)).replace("đ", "d")
-
-
-def is_vietnamese(word: str) -> bool:
-    """Return whether an unaccented word may be a Vietnamese syllable rather than a foreign name."""
-    return _syllable(word) is not None
 
 
 MOST_KEYS = 12

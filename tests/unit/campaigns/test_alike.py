@@ -11,7 +11,7 @@ from campaigns.rules.replies.alike import (
     private_words,
     signature_of,
 )
-from campaigns.rules.replies.classifier import BLUEZONE
+from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import telling_parts
 

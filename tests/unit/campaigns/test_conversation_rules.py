@@ -2,8 +2,14 @@
 
 import pytest
 
-from campaigns.rules.replies.classifier import BLUEZONE
-from campaigns.rules.replies.context import accepts_help, reports_install_too, starts_again, takes_back
+from campaigns.rules.replies.asked import BLUEZONE
+from campaigns.rules.replies.context import (
+    accepts_help,
+    is_of_drive_only,
+    needs_question,
+    reports_install_too,
+    takes_back,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,18 +63,33 @@ def test_done_is_heard_beside_a_stop(text: str, is_told: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_start"),
+    ("body", "is_of_drive"),
     [
-        ("START", True),
-        ("DK", True),
-        ("đăng ký", True),
-        ("cho tôi nhận tin lại", True),
-        ("em muốn nhận lại tin nhắn ạ", True),
-        ("không muốn nhận tin", False),
-        ("hủy đăng ký", False),
-        ("đăng ký tiêm ở đâu", False),
-        ("cài rồi", False),
+        ("TC đợt này", True),
+        ("tu choi chien dich nay", True),
+        ("Không nhận tin về việc này nữa", True),
+        ("đừng nhắn đợt này nữa", True),
+        ("TC", False),
+        ("Đợt này nhắn nhiều quá, đừng nhắn nữa", False),
+        ("không nhận tin nữa", False),
+        ("không làm việc này", False),
+        ("đợt này", False),
     ],
 )
-def test_start_is_heard_only_alone(text: str, is_start: bool) -> None:
-    assert starts_again(text) is is_start
+def test_an_opt_out_is_from_everything_unless_it_says_clearly_from_what(body: str, is_of_drive: bool) -> None:
+    assert is_of_drive_only(body) is is_of_drive
+
+
+@pytest.mark.parametrize(
+    ("text", "is_bare"),
+    [
+        ("có", True),
+        ("Dạ ko em", True),
+        ("ok chị", True),
+        ("rồi ạ", True),
+        ("có đi", False),
+        ("không biết", False),
+    ],
+)
+def test_a_bare_yes_or_no_answers_only_what_was_asked_just_before(text: str, is_bare: bool) -> None:
+    assert needs_question(text) is is_bare
