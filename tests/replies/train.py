@@ -30,7 +30,7 @@ from campaigns.rules.replies.model import (
     WEIGHTS,
     size_of,
 )
-from campaigns.rules.replies.understand import Facts, chances_from, facts_of, facts_of_cry
+from campaigns.rules.replies.understand import Chance, Facts, chances_from, facts_of, facts_of_cry
 from campaigns.rules.replies.words import unaccent_word
 from tests.replies.data import FIRST_KIND, Example, asked_of, read_training
 from tests.replies.ordinary import read_ordinary
@@ -191,14 +191,18 @@ class Fits:
         self.weights: dict[str, float] = {}
 
     def fit_cries(
-        self, examples: Sequence[Example], scores: np.ndarray, likely: np.ndarray, urgent: np.ndarray
+        self,
+        examples: Sequence[Example],
+        scores: np.ndarray,
+        merged: Sequence[Sequence[Chance]],
+        urgent: np.ndarray,
     ) -> np.ndarray:
         """Learn what speaks for a cry, and return how urgent each reply is."""
         facts = [
             facts_of_cry(
                 score, find_danger(each.text), chances, len(tag_words(each.text, asked_of(each.kind)))
             )
-            for each, score, chances in zip(examples, scores, likely, strict=True)
+            for each, score, chances in zip(examples, scores, merged, strict=True)
         ]
         names = list(facts[0])
         table = np.array([list(each.values()) for each in facts])
@@ -412,7 +416,7 @@ def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Secon
         [is_right(example, each.label, each.own) for example, each in zip(examples, best, strict=True)]
     )
     urgent = np.array([each.is_urgent for each in examples])
-    urgency = fits.fit_cries(examples, scores[:, -1], likely, urgent)
+    urgency = fits.fit_cries(examples, scores[:, -1], merged, urgent)
     cry = choose_cry(urgency, urgent, ordinary)
     stop = np.array([next(c.likely for c in each if c.label is Label.OPT_OUT) for each in merged])
     limits = choose_opt_outs(

@@ -89,6 +89,8 @@ MOST_TO_ASK = 12
 def asks_for_messages(text: str) -> bool:
     """Return whether a reply asks for messages in plain words, with none beside them that could turn it: it is never an opt-out."""
     words = plain_words(text)
+    if words[-1:] == ("chi",) and len(words) > MOST_TO_ASK // 3:
+        words = words[:-1]  # whom it is said to; "nhắn chi" asks what for
     if len(words) > MOST_TO_ASK or "?" in text or "chớ" in text.lower():
         return False
     return _ASKS.search(" ".join(words)) is not None and not set(words).intersection(_AGAINST.split())
@@ -98,14 +100,13 @@ def chances_of(text: str, asked: Asked) -> tuple[list[Chance], float]:
     """Return how likely each label and each own answer is, and how urgent the reply is."""
     words, weights = tag_words(text, asked), load_weights().fits
     *scores, cry = weigh(words)
-    likely = _softmax(scores)
-    facts = facts_of_cry(cry, find_danger(text), likely, len(words))
-    urgency = sum(weights.get(name, 0.0) * value for name, value in facts.items())
-    return chances_from(facts_of(text, likely, asked), weights, asked), urgency
+    found = chances_from(facts_of(text, _softmax(scores), asked), weights, asked)
+    facts = facts_of_cry(cry, find_danger(text), found, len(words))
+    return found, sum(weights.get(name, 0.0) * value for name, value in facts.items())
 
 
 def facts_of_cry(
-    score: float, danger: frozenset[str], likely: Sequence[float], size: int
+    score: float, danger: frozenset[str], chances: Sequence[Chance], size: int
 ) -> dict[str, float]:
     """Return what speaks for a cry: its score, words of danger, what else the reply may mean, how many words it has."""
     has_words = float(is_danger(danger))
@@ -118,8 +119,9 @@ def facts_of_cry(
         "cry both": score * has_words,
         "cry always": 1.0,
     }
-    for label, chance in zip(LABELS, likely, strict=True):
-        facts[f"cry {label}"] = max(math.log(chance + 1e-6), -4.0)
+    for label in (*LABELS, None):
+        chance = sum(each.likely for each in chances if each.label == label)
+        facts[f"cry {label or 'own'}"] = max(math.log(chance + 1e-6), -4.0)
     return facts
 
 
