@@ -395,6 +395,16 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
             ContactPhone.phone_id.in_(values_subquery(session, theirs, BigInteger)),
         ),
     )
+    later = select(PersonMerge).where(PersonMerge.kept_id == kept_id, PersonMerge.id > merge.id)
+    for each in session.scalars(
+        later
+    ):  # what leaves now is not to be given back by it, should they be merged again
+        phones = [pair for pair in each.data["phones"] if pair[0] not in theirs]
+        moved = {
+            name: [key for key in keys if key not in data["moved"].get(name, ())]
+            for name, keys in each.data["moved"].items()
+        }
+        each.data = {**each.data, "phones": phones, "moved": moved}
     session.flush()
     return person.id
 

@@ -71,55 +71,45 @@ def _claim_to_stay(session: Session, row: Recipient, kept_id: int) -> tuple[bool
 
 
 def restore_recipients(session: Session, merge: PersonMerge, other_id: int, *, now: datetime) -> None:
-    """Count those recipients again that the merge had left out, and give each of both what came from their numbers."""
-    for each in merge.data["recipients"]:
-        row = session.get(Recipient, each["row"], populate_existing=True)
-        if row is None:
+    """Let each of both be counted again in each campaign, and have what came from their numbers.
+
+    Which rows are whose is told by their people: who counts may have changed since, so that a row's merge may be another one.
+    """
+    by_campaign: dict[int, list[Recipient]] = {}
+    of_both = select(Recipient).where(Recipient.contact_id.in_((merge.kept_id, other_id)))
+    for row in session.scalars(of_both.order_by(Recipient.id).with_for_update()):
+        by_campaign.setdefault(row.campaign_id, []).append(row)
+    excluded = {each["row"]: each["before"] for each in merge.data["recipients"]}
+    for rows in by_campaign.values():
+        counted = {row.contact_id for row in rows if not row.merge_id}
+        without = [row for row in rows if row.contact_id not in counted]
+        if not without:
             continue
-        rows = session.scalars(
-            select(Recipient)
-            .where(
-                Recipient.campaign_id == row.campaign_id, Recipient.contact_id.in_((merge.kept_id, other_id))
-            )
-            .order_by(Recipient.id)
-            .with_for_update()
-        ).all()
-        left_out = next((one for one in rows if one.merge_id == merge.id), None)
-        if left_out is None:
-            continue
-        counted = {one.contact_id for one in rows if not one.merge_id}
-        if (
-            left_out.contact_id in counted
-        ):  # by another merge of theirs, which this merge's recipient has taken over
-            theirs = set(
-                session.scalars(select(PersonMerge.id).where(PersonMerge.kept_id == left_out.contact_id))
-            )
-            lone = next(
-                (one for one in rows if one.contact_id not in counted and one.merge_id in theirs), None
-            )
-            if lone is None:
-                continue
-            left_out.merge_id, left_out = lone.merge_id, lone
+        left_out = next((row for row in rows if row.merge_id == merge.id), None)
+        restored = left_out if left_out in without and left_out else without[0]
+        for row in rows:
+            if row.exclusion is None:
+                add_recipient(session, row.id, sign=-1)
+        before = next((excluded[row.id] for row in rows if row.id in excluded and restored is left_out), None)
         is_taken = exists().where(
-            Recipient.campaign_id == left_out.campaign_id,
-            Recipient.phone_id == left_out.phone_id,
+            Recipient.campaign_id == restored.campaign_id,
+            Recipient.phone_id == restored.phone_id,
             Recipient.exclusion.is_(None),
         )
-        before = Exclusion(each["before"]) if each["before"] else None
         if before is None and session.scalar(select(is_taken)):
             before = Exclusion.SHARED_PHONE
-        for one in rows:
-            if one.exclusion is None:
-                add_recipient(session, one.id, sign=-1)
-        left_out.merge_id, left_out.exclusion = 0, before
+        other_merge, restored.merge_id = restored.merge_id, 0
+        restored.exclusion = Exclusion(before) if before else None
         session.flush()
-        counts = {one.contact_id: one for one in rows if not one.merge_id}
-        for one in rows:
-            to = counts[one.contact_id]
+        if left_out and left_out is not restored:
+            left_out.merge_id = other_merge
+        counts = {row.contact_id: row for row in rows if not row.merge_id}
+        for row in rows:
+            to = counts[row.contact_id]
             for former in rows:
-                if former is not to and former.phone_id != one.phone_id:
-                    move_answers(session, former, to, Answer.phone_id == one.phone_id, now=now)
-                    move_cases(session, former, to, Case.phone_id == one.phone_id)
-        for one in counts.values():
-            if one.exclusion is None:
-                add_recipient(session, one.id, sign=1)
+                if former is not to and former.phone_id != row.phone_id:
+                    move_answers(session, former, to, Answer.phone_id == row.phone_id, now=now)
+                    move_cases(session, former, to, Case.phone_id == row.phone_id)
+        for row in counts.values():
+            if row.exclusion is None:
+                add_recipient(session, row.id, sign=1)
