@@ -91,7 +91,7 @@ def cancel_messages(session: Session, *conditions: ColumnElement[bool]) -> None:
         cancel_waiting(session, message_id)
 
 
-def is_held(session: Session, phone_id: int, reply_id: int | None) -> bool:
+def has_held_opt_out(session: Session, phone_id: int, reply_id: int | None) -> bool:
     """Return whether another reply of a number is a held opt-out, which was not confirmed."""
     held = select(Reply.id).where(
         Reply.phone_id == phone_id,

@@ -24,7 +24,12 @@ from campaigns.models.replies import (
     OfficerEntry,
     SmartphoneChange,
 )
-from campaigns.replies.acknowledgements import cancel_messages, is_confirmed, is_held, queue_acknowledgement
+from campaigns.replies.acknowledgements import (
+    cancel_messages,
+    has_held_opt_out,
+    is_confirmed,
+    queue_acknowledgement,
+)
 from campaigns.replies.one_person import (
     answered_by,
     answers_of,
@@ -159,7 +164,7 @@ def record_answer(
     if not acknowledge:
         return answer
     if label is Label.OPT_OUT:
-        is_due = is_new or drive_only or is_held(session, phone_id, reply_id)
+        is_due = is_new or drive_only or has_held_opt_out(session, phone_id, reply_id)
         if is_due and not is_confirmed(session, answer):
             queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     elif source is AnswerSource.SMS:

@@ -30,7 +30,7 @@ from campaigns.rules.replies.model import (
     WEIGHTS,
     size_of,
 )
-from campaigns.rules.replies.understand import Chance, Facts, chances_from, facts_of, facts_of_cry
+from campaigns.rules.replies.understand import Chance, ReplyFacts, chances_from, facts_of, facts_of_cry
 from campaigns.rules.replies.words import unaccent_word
 from tests.replies.data import FIRST_KIND, Example, asked_of, read_training
 from tests.replies.ordinary import read_ordinary
@@ -211,7 +211,7 @@ class Fits:
         self.weights |= dict(zip(names, learner.coef_[0], strict=True))
         return table @ learner.coef_[0]
 
-    def table(self, facts: Sequence[Facts], names: list[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
+    def table(self, facts: Sequence[ReplyFacts], names: list[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
         place = {name: at for at, name in enumerate(names)}
         starts, columns, values, ends = [0], [], [], [0]
         for each in facts:
@@ -225,7 +225,7 @@ class Fits:
             ends
         )
 
-    def fit(self, examples: Sequence[Example], facts: Sequence[Facts], counted: np.ndarray) -> None:
+    def fit(self, examples: Sequence[Example], facts: Sequence[ReplyFacts], counted: np.ndarray) -> None:
         names = sorted({name for each in facts for _, _, fact in each for name in fact})
         matrix, ends = self.table(facts, names)
         right = np.array(
@@ -308,7 +308,7 @@ def choose_limits(
     return limits
 
 
-def choose_own_limits(examples: Sequence[Example], facts: Sequence[Facts]) -> dict[str, float]:
+def choose_own_limits(examples: Sequence[Example], facts: Sequence[ReplyFacts]) -> dict[str, float]:
     """Return from which chance own answers stand, and labels beside them, on questions that what speaks for them was not learned from."""
     questions = sorted({each.kind for each in examples})
     random.Random(5).shuffle(questions)

@@ -125,11 +125,11 @@ def facts_of_cry(
     return facts
 
 
-Facts = Sequence[tuple[Meaning | None, int | None, Mapping[str, float]]]
+ReplyFacts = Sequence[tuple[Meaning | None, int | None, Mapping[str, float]]]
 """What a reply may mean, each label and each answer that the message offers, with what speaks for it by name."""
 
 
-def chances_from(facts: Facts, weights: Mapping[str, float], asked: Asked) -> list[Chance]:
+def chances_from(facts: ReplyFacts, weights: Mapping[str, float], asked: Asked) -> list[Chance]:
     """Return one chance for each label and each own answer: a label's is shared out among the own answers that amount to it."""
     scores = [sum(weights.get(name, 0.0) * value for name, value in fact.items()) for _, _, fact in facts]
     shares = [
@@ -160,7 +160,7 @@ def _softmax(scores: Sequence[float]) -> list[float]:
     return [each / whole for each in raised]
 
 
-def facts_of(text: str, likely: Sequence[float], asked: Asked) -> Facts:
+def facts_of(text: str, likely: Sequence[float], asked: Asked) -> ReplyFacts:
     """Return what speaks for each meaning of a reply; `likely` are the labels' probabilities by its words alone."""
     chances = dict(zip(LABELS, likely, strict=True))
     offered = {answer.means for answer in asked.answers}

@@ -25,7 +25,7 @@ __all__ = ["campaign"]  # the fixture
 HELD = Understanding(Label.OPT_OUT, 0.3, False, False, "held")
 
 
-def hold(world: World, sender: str) -> Case:
+def keep_held(world: World, sender: str) -> Case:
     """A reply that is likely, not surely, a wish to be left alone; its case."""
     inbound = InboundMessage(f"SM{sender}", sender, "MTTQ", "thôi mệt", False, False)
     with world.runtime.db.write() as session:
@@ -40,7 +40,7 @@ def confirmations(world: World) -> int:
 
 @pytest.mark.parametrize("sender", [number(0), number(900)])
 def test_an_officer_who_agrees_confirms_it_once(world: World, campaign: int, sender: str) -> None:
-    held = hold(world, sender)
+    held = keep_held(world, sender)
     assert held.kind is CaseKind.OPT_OUT
     assert (stopped(world), confirmations(world)) == ({sender: "opt_out"}, 0)
     do(world, label_reply, held.id, Label.OPT_OUT)
@@ -48,7 +48,7 @@ def test_an_officer_who_agrees_confirms_it_once(world: World, campaign: int, sen
 
 
 def test_an_officer_who_does_not_agree_opens_the_number_again(world: World, campaign: int) -> None:
-    held = hold(world, number(0))
+    held = keep_held(world, number(0))
     do(world, label_reply, held.id, Label.REFUSE)
     assert (stopped(world), confirmations(world)) == ({}, 0)
     with world.runtime.db.write() as session:
@@ -58,7 +58,7 @@ def test_an_officer_who_does_not_agree_opens_the_number_again(world: World, camp
 def test_without_a_look_it_counts_after_a_working_day_and_is_confirmed_once(
     world: World, campaign: int
 ) -> None:
-    hold(world, number(0))
+    keep_held(world, number(0))
     for later, confirmed in ((timedelta(hours=20), 0), (timedelta(days=9), 1), (timedelta(days=10), 1)):
         with world.runtime.db.write() as session:
             confirm_overdue(session, keys=world.keys, now=world.now + later)
@@ -69,7 +69,7 @@ def test_without_a_look_it_counts_after_a_working_day_and_is_confirmed_once(
 
 def test_it_stands_in_the_inbox_after_the_cries_and_before_all_else(world: World, campaign: int) -> None:
     world.reply(number(1), "cài ở đâu vậy", gateway_id="SM1")
-    hold(world, number(0))
+    keep_held(world, number(0))
     world.reply(number(2), "cứu tôi với, nhà sập rồi", gateway_id="SM3")
     with world.runtime.db.read() as session:
         found = read_case_list(session, world.user(AUTHOR), CaseFilter(), now=world.now)

@@ -75,7 +75,7 @@ def merge(world: World, kept: int, other: int) -> int:
     return merge_people(world.runtime, kept, other, secret_key=key, user=user, now=world.now).id
 
 
-def take_apart(world: World, merge_id: int) -> None:
+def unmerge(world: World, merge_id: int) -> None:
     user, key, now = world.user(AUTHOR), world.keys.secret_key, world.now + timedelta(hours=1)
     unmerge_people(world.runtime, merge_id, secret_key=key, user=user, now=now)
 
@@ -197,7 +197,7 @@ def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world: Worl
     merge_id = merge(world, one, two)
     world.reply(ONE, "TC đợt này", gateway_id="g1", now=world.now + timedelta(minutes=5))
     world.send()
-    take_apart(world, merge_id)
+    unmerge(world, merge_id)
     assert sent_by(world, kind="khao-sat") == []
     assert len(sent_by(world)) == 2
 
