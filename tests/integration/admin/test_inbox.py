@@ -323,5 +323,4 @@ def test_own_answers_have_the_numbers_of_the_message_as_keys(world: World, clien
         }
         assert [keys[f"own-{n}"] for n in (1, 2, 3)] == [1, 2, 3]
         assert sorted(keys.values()) == list(range(1, len(keys) + 1))
-    first = [re.findall(r'class="primary" name="label" value="([^"]+)"', each) for each in cases]
-    assert first == [["unclear"], ["own-1"]]
+        assert len(re.findall(r'class="primary" name="label" value="[^"]+"', each)) == 1

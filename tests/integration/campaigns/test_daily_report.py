@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from campaigns.activities.activity_log import add_activity, correct_activity
 from campaigns.agencies.links import make_link
-from campaigns.agencies.reports import Reporter, read_latest_reports, submit_report
+from campaigns.agencies.reports import Reporter, submit_report
 from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.activities import VisitLine
@@ -56,7 +56,6 @@ from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed, WrongState
@@ -549,21 +548,6 @@ def test_a_campaign_s_line_counts_those_written_to_and_what_had_been_sent_whatev
 def test_nobody_freezes_figures_that_are_not_there_yet(province: Province) -> None:
     with pytest.raises(BadInput, match="report_before_freeze"):
         freeze(province.world.runtime, 1, province.day, now=province.at("13:29"))
-
-
-@both_databases
-def test_issued_files_and_figures_stay_through_the_migration_to_drives(province: Province) -> None:
-    province.hand_in(province.health, "10:59", installed=90)
-    province.publish("13:30")
-    before, db = province.files(), province.world.runtime.db
-    assert len(before) == 3
-    downgrade(db, "0056_report_form")
-    upgrade(db)
-    assert province.files() == before
-    with db.read() as session:
-        assert verify_issues(session) == (1, [])
-        assert read_latest_reports(session, 1, day=province.day)[province.health].installed == 90
-        assert session.get_one(Campaign, province.campaign_id).drive_id == 1
 
 
 def test_a_second_wave_after_the_freeze_is_no_late_figure(province: Province) -> None:

@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(wo
         kept = session.execute(select(Reply.raw, Reply.label, Reply.is_sure).order_by(Reply.id)).all()
         kinds = session.scalars(select(Incident.kind)).all()
         cases = session.scalar(select(func.count()).where(Case.done_at.is_(None)))
-    assert kept == [(b"\x00T\x00", Label.UNCLEAR, False), (b"\x01\x02", Label.UNCLEAR, False)]
+    assert kept == [(b"\x00T\x00", Label.OPT_OUT, False), (b"\x01\x02", Label.UNCLEAR, False)]
     assert (kinds, cases) == (["unreadable_reply"] * 2, 2)
 
 

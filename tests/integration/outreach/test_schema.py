@@ -119,11 +119,11 @@ def test_a_flag_is_looked_up_by_its_partial_index() -> None:
     """SQLite takes "flag = 1" for another condition than "flag", and reads the whole table."""
     engine = create_engine("sqlite://")
     Base.metadata.create_all(engine)
-    wanted = select(Contact.name_key).where(Contact.name_key == "a", is_set(Contact.at_the_door))
+    wanted = select(Contact.name_key).where(is_set(Contact.at_the_door))
     with engine.connect() as connection:
         statement = wanted.compile(engine, compile_kwargs={"literal_binds": True})
         plan = connection.execute(text(f"EXPLAIN QUERY PLAN {statement}")).all()
-    assert "USING INDEX ix_contacts_at_the_door" in plan[0].detail
+    assert "INDEX ix_contacts_at_the_door" in plan[0].detail
 
 
 # Version 1.1.0's rows of people 1 to 9 with the phones 11 to 19, each of whom asked to be left alone in another way, or not.

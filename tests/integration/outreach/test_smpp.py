@@ -172,7 +172,6 @@ def test_what_could_not_be_stored_is_not_answered_and_comes_again(over_smpp: Wor
         await gateway.close()
 
     asyncio.run(job())
-    assert {type(item) for item in taken} == {InboundMessage}
     assert len({item.gateway_id for item in taken if isinstance(item, InboundMessage)}) == 1
 
 
