@@ -179,7 +179,7 @@ def test_a_program_refuses_a_database_of_another_version(settings: Settings, run
     with runtime.db.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '0043_reserved'"))
     for asked in (require_current, upgrade):
-        with refuses(WrongState, says="phiên bản Loa trước đó"):
+        with refuses(WrongState, says="lên 1.1.0 trước"):
             asked(runtime.db)
     with runtime.db.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest()})

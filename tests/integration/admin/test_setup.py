@@ -15,7 +15,6 @@ from campaigns.planning.drives import current_drive_id
 from campaigns.reports.settings import current_template
 from outreach.accounts.users import find_user
 from outreach.core.db import Database
-from outreach.core.schema import downgrade, upgrade
 from outreach.models.accounts import Organisation, Role, User
 from outreach.runtime import Runtime
 from tests.integration.admin.test_commands import UNITS, Operator
@@ -135,23 +134,6 @@ def test_production_takes_no_sqlite_that_nobody_chose_and_no_file_that_others_re
         path.chmod(0o600)
     operator.gets("areas", "load", UNITS)
     assert operator.gets("setup", "--from", file, "--sqlite")["steps"]
-
-
-def test_an_installation_of_kon_tum_keeps_the_report_form_that_it_used_unsaved(runtime: Runtime) -> None:
-    downgrade(runtime.db, "0056_report_form-1")
-    with runtime.db.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO areas (code, name, kind, level) VALUES ('62', 'Kon Tum', 'Tỉnh', 'province')"
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO users (email, role, password_hash, is_active, created_at)"
-            " VALUES ('quantri@loa.example', 'administrator', '!', 1, '2026-01-01 00:00:00')"
-        )
-    upgrade(runtime.db)
-    with runtime.db.read() as session:
-        form = current_template(session, current_drive_id(session))
-    assert form.place == "Kon Tum"
-    assert "3104/BTTTT-THH" in form.bases[0]
 
 
 def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
