@@ -25,12 +25,13 @@ _KEPT = (ContactPhone, ImportChange, Membership, ListImport, ImportIssue)
 
 
 def everything(world: World) -> list[Any]:
-    """The directory and the imports as they are, but for when somebody was last changed."""
+    """The directory and the imports as they are, but for when somebody was changed, and what a file stated that was known."""
     with world.runtime.db.read() as session:
         rows = [
             (table.__tablename__, *row)
             for table in _KEPT
             for row in session.execute(select(*table.__table__.columns))
+            if table is not ImportChange or row.fields
         ]
         named = select(Contact.id, Contact.name, Contact.name_key, Contact.given_key, Contact.birth_year)
         rows += [
