@@ -105,7 +105,7 @@ def campaign(world: World, person: int) -> int:
         text="Chào {name}, mời cài: {link}", step=[{"after_days": 2, "text": "Nhắc {name}: {link}"}]
     )
     world.send()
-    world.reply(OWN, f"giup toi voi, toi la {NAME}", gateway_id="SM1")
+    world.reply(OWN, f"giup toi cai voi, toi ten la {NAME}", gateway_id="SM1")
     (case,) = world.cases()
     with world.runtime.db.write() as session:
         author = world.user(AUTHOR)
