@@ -169,7 +169,6 @@ def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None
             evidence="Phiếu số 7",
             guardian="",
             purposes=(),
-            child_age=16,
             user=world.user(AUTHOR),
             now=now - timedelta(days=1),
         )
