@@ -158,7 +158,7 @@ class _Endpoints:
         return web.json_response({"cut": self._simulation.smpp.cut(restarts=restarts)})
 
     async def deliver_pdus(self, request: web.Request) -> web.Response:
-        """Deliver PDUs in hexadecimal as they stand, in their order, to whoever is bound."""
+        """Deliver PDUs in hexadecimal as they stand, in their order, to the client that is bound."""
         pdus = [bytes.fromhex(text) for text in (await _read_json(request)).get("pdus", ())]
         for pdu in pdus:
             self._simulation.counters.posts[PostPurpose.INBOUND].pending += 1

@@ -66,7 +66,7 @@ class RunningSimulator:
         return self._json("POST", "/_smpp/cut", {"restart": restart})["cut"]
 
     def deliver_smpp(self, pdus: Iterable[bytes]) -> None:
-        """Deliver these PDUs as they stand, in their order, to whoever is bound."""
+        """Deliver these PDUs as they stand, in their order, to the client that is bound."""
         self._json("POST", "/_smpp/deliver", {"pdus": [pdu.hex() for pdu in pdus]})
 
     def reset(self) -> None:

@@ -43,7 +43,7 @@ _LEAST_DIGITS = 6  # of what may be a phone number
 
 
 class Below(IntEnum):
-    """What stands above a row since the last person: nothing, a sum, a signature."""
+    """What the lines above a row say since the last person: nothing, a sum, a signature."""
 
     PEOPLE = 0
     SUM = 1

@@ -109,7 +109,7 @@ _MOST_WORDS = 6
 
 @lru_cache(maxsize=20_000)
 def plain_name(text: str) -> str:
-    """Return the name alone: of a household its head's; without a running number, a year of birth, what stands in brackets."""
+    """Return the name alone: of a household its head's; without a running number, a year of birth, words in brackets."""
     if text.replace(" ", "").isalpha():
         return text
     if "\n" in text and not (_HEAD.search(text) or _MEMBER.search(text)):

@@ -1,6 +1,6 @@
 """What identifies a message at a gateway, for each road: by what, for how long, and under whose clock. Pure.
 
-Nothing is settled by less than what stands here. What cannot be told by it is put to a person, with what is known.
+Nothing is settled by less than is declared here. What cannot be told by it is put to a person, with what is known.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ ANYBODY, CALLED, NAMED = (
     "anybody",
     "called",
     "named",
-)  # who spoke: whoever has the number, by it to an officer, somebody met
+)  # who spoke: anybody who has the number, by it to an officer, somebody met
 
 
 @dataclass
@@ -120,7 +120,7 @@ class Story:
         return person
 
     def follow_answers(self) -> None:
-        """What answers say is undone with them, whoever undid them."""
+        """Take back what was said in answers that were undone."""
         with self.world.runtime.db.read() as session:
             for said in self.said:
                 if said.answer and session.get_one(Answer, said.answer).undone_at:

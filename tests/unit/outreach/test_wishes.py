@@ -36,7 +36,7 @@ OF_DRIVE = wish(PAGE, number=SHARED, person=HUSBAND, scope="drive:3")
     ("rows", "person", "number", "left_alone"),
     [
         ([], HUSBAND, SHARED, False),
-        # Said from a number: the number, whoever has it, and all numbers of whoever has it.
+        # Said from a number: it closes the number, the people who have it, and all their numbers.
         ([BY_SMS], HUSBAND, SHARED, True),
         ([BY_SMS], WIFE, SHARED, True),
         ([BY_SMS], WIFE, HERS, True),
