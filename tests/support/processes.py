@@ -141,6 +141,8 @@ class ForkedProcess:
     """A `flask --app wsgi …` command with the methods of `subprocess.Popen` that tests use."""
 
     def __init__(self, environment: dict[str, str], log: Path | None, arguments: tuple[str, ...]) -> None:
+        if log:
+            log.touch()  # it can be read before the process has begun
         self._process = _forks.Process(target=_run_command, args=(environment, log, arguments))
         self._process.start()
 
