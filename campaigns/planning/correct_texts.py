@@ -106,8 +106,14 @@ def confirm_correction(
     content = apply_corrections(campaign.content, correction["texts"])
     changes = {f"content.{path}": texts for path, texts in changed_texts(campaign.content, content).items()}
     campaign.content, campaign.correction, campaign.corrected_at = content, None, now
-    # What leaves from now on is approved by those who have read the new texts, for the people it was approved for.
-    read = {**(approvals[-1].read if approvals else {}), "plan": plan_of(session, campaign)}
+    # What leaves from now on is approved by those who have read the new texts, for the people it was approved for: not for
+    # the wave that one approver of two has agreed to meanwhile.
+    reads = [each.read for each in approvals if each.read.get("recipients") == campaign.approved_recipients]
+    read = {
+        **(reads[-1] if reads else {}),
+        "bases": campaign.approved_bases,
+        "plan": plan_of(session, campaign),
+    }
     for reader in readers:
         record_decision(
             session, campaign, read=read, user=session.get_one(User, reader), now=now, is_mailed=False

@@ -212,10 +212,11 @@ class Story:
         confirmed.add(email)
         if changed:
             now = self.see()
-            # The number of people is as it was approved before.
-            most = max((read.people for _email, read in self.read), default=now.people)
+            # The number of people is as it was approved before, whatever one of two has agreed to since.
+            with self.world.runtime.db.read() as session:
+                approved = session.get_one(Campaign, self.campaign).approved_recipients or now.people
             readers = confirmed | ({by} - {AUTHOR})
-            self.read += [(reader, now._replace(people=max(most, now.people))) for reader in readers]
+            self.read += [(reader, now._replace(people=approved)) for reader in readers]
             self.proposal = None
 
     def edit(self) -> None:

@@ -238,6 +238,29 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world: World, submit
     assert send_second_wave(world.runtime, submitted, user=world.user(APPROVER), **extend).has_left
 
 
+def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(
+    world: World, submitted: int
+) -> None:
+    two_are_needed_from(world, 3)
+    third, fourth = "duyet3@loa.example", "duyet4@loa.example"
+    with world.runtime.db.write() as session:
+        for email in (third, fourth):
+            world.add_officer(session, email, Role.APPROVER)
+    for email in (APPROVER, SECOND):
+        press(world, submitted, _A.APPROVE, email)
+    press(world, submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    world.add_people(45, first=100)
+    extend = {"settings": world.runtime.settings, "now": world.now}
+    assert not send_second_wave(world.runtime, submitted, user=world.user(APPROVER), **extend).has_left
+    texts, at = {"phone": "1023"}, world.now.isoformat()
+    propose_correction(world.runtime, submitted, texts, since=None, user=world.user(third), now=world.now)
+    confirm_correction(world.runtime, submitted, proposed_at=at, user=world.user(fourth), now=world.now)
+    assert world_content(world, submitted)["phone"] == "1023"
+    with pytest.raises(WrongState, match="second_wave_awaits"):
+        send_second_wave(world.runtime, submitted, user=world.user(AUTHOR), **extend)
+
+
 def two_are_needed_from(world: World, people: int) -> None:
     settings = replace(world.runtime.settings, two_approvals_people=people)
     world.runtime = replace(world.runtime, settings=settings)
