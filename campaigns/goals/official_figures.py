@@ -127,6 +127,8 @@ def latest_official(
     known = {row.area_code: Official(row.installed, row.day, row.source) for row in session.execute(newest)}
     communes: dict[str, list[str]] = {}
     for area in session.scalars(select(Area).where(Area.level == AreaLevel.COMMUNE)):
+        if not area.is_valid_on(today.isoformat()):
+            continue
         communes.setdefault(area.parent_code or "", []).append(area.code)
     for district, codes in communes.items():
         if district not in known and (total := add_up_official(known, codes)):
@@ -214,9 +216,9 @@ def _line_problem(area: str, installed: int | None, source: str, *, areas: set[s
 
 def _day_problem(day: str, today: date) -> LoaError | None:
     try:
-        parsed = date.fromisoformat(day) if len(day) == 10 else None
+        parsed = date.fromisoformat(day)
     except ValueError:
         parsed = None
-    if parsed is None:
+    if parsed is None or day != parsed.isoformat():  # a week's day is stored as no other day is
         return LoaError("official_day_wrong")
     return LoaError("official_day_future") if parsed > today else None

@@ -42,7 +42,7 @@ _OPEN_TRANSACTIONS = text(
 
 def start_from_now(session: Session, *, now: datetime) -> None:
     """Set the positions to now: events from before the first subscription are not sent."""
-    bookmark = _lock_bookmark(session)
+    bookmark = _lock_bookmark(session, waits=True)
     if bookmark is None:
         bookmark = EventPosition(id=_BOOKMARK_ID, positions={})
         session.add(bookmark)
@@ -112,12 +112,13 @@ def store_marked(session: Session, *, now: datetime) -> int:
     return buffer.write()
 
 
-def _lock_bookmark(session: Session) -> EventPosition | None:
+def _lock_bookmark(session: Session, *, waits: bool = False) -> EventPosition | None:
     """Lock and return the positions until the transaction ends.
 
-    Returns None if there are none, or another worker has them.
+    Returns None if there are none, or unless it `waits` if another worker has them.
     """
-    query = select(EventPosition).where(EventPosition.id == _BOOKMARK_ID).with_for_update(skip_locked=True)
+    query = select(EventPosition).where(EventPosition.id == _BOOKMARK_ID)
+    query = query.with_for_update(skip_locked=not waits)
     return session.scalar(query.execution_options(populate_existing=True))
 
 
@@ -136,8 +137,8 @@ class Subscriber:
     subscription: Subscription
     seen: set[int] | None
 
-    def wants(self, kind: EventKind, at: datetime) -> bool:
-        return kind in self.subscription.kinds and at >= self.subscription.made_at
+    def wants(self, kind: EventKind, since: datetime) -> bool:
+        return kind in self.subscription.kinds and since >= self.subscription.made_at
 
     def sees(self, organisation_id: int | None) -> bool:
         return self.seen is None or organisation_id in self.seen
@@ -176,14 +177,17 @@ class EventBuffer:
         at: datetime,
         of: int | None,
         person: int | None = None,
+        is_new: bool = False,
     ) -> None:
         """Add an event of an organisation's people or campaign for each subscriber that may see it.
 
-        `number` tells it from other events of its kind. `person` is whom the event's `reference` names.
+        `number` tells it from other events of its kind. `person` is whom the event's `reference` names. `is_new`: it became
+        known in this round, whenever it happened: an answer at the door is entered hours later.
         """
+        people = [person] if person else []
         for subscriber in self.subscribers:
             if subscriber.sees(of):
-                self.add_for(subscriber, kind, number, data, at=at, people=[person] if person else [])
+                self.add_for(subscriber, kind, number, data, at=at, people=people, is_new=is_new)
 
     def add_for(
         self,
@@ -194,8 +198,9 @@ class EventBuffer:
         *,
         at: datetime,
         people: list[int],
+        is_new: bool = False,
     ) -> None:
-        if subscriber.wants(kind, at):
+        if subscriber.wants(kind, self.now if is_new else at):
             subscription = subscriber.subscription
             delivery = new_delivery(subscription, kind, f"{kind}:{number}", dict(data), at=at, now=self.now)
             self._deliveries.append(delivery)
@@ -290,7 +295,9 @@ def collect_answers(buffer: EventBuffer, after: int, until: int) -> int:
     for answer, owner, is_health, contact_id in rows:
         data = describe_answer(answer, is_health=bool(is_health))
         person = None if is_health else contact_id
-        buffer.add(EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner, person=person)
+        buffer.add(
+            EventKind.ANSWER_RECORDED, answer.id, data, at=answer.at, of=owner, person=person, is_new=True
+        )
     return rows[-1][0].id if len(rows) == AT_ONCE else until
 
 
@@ -301,9 +308,8 @@ def collect_installs(buffer: EventBuffer, after: int, until: int) -> int:
     for report, owner, is_health, contact_id in rows:
         data = _describe_report(report, is_health=is_health)
         person = None if is_health else contact_id
-        buffer.add(
-            EventKind.INSTALL_REPORTED, report.id, data, at=report.reported_at, of=owner, person=person
-        )
+        at, kind = report.reported_at, EventKind.INSTALL_REPORTED
+        buffer.add(kind, report.id, data, at=at, of=owner, person=person, is_new=True)
     return rows[-1][0].id if len(rows) == AT_ONCE else until
 
 
@@ -324,7 +330,7 @@ def collect_opt_outs(buffer: EventBuffer, after: int, until: int) -> int:
             if contact_ids or subscriber.seen is None:
                 data = describe_opt_out(wish, contact_ids)
                 at, kind = wish.said_at, EventKind.OPT_OUT
-                buffer.add_for(subscriber, kind, wish.id, data, at=at, people=contact_ids)
+                buffer.add_for(subscriber, kind, wish.id, data, at=at, people=contact_ids, is_new=True)
     return rows[-1].id if len(rows) == AT_ONCE else until
 
 
@@ -460,18 +466,19 @@ def collect_finals(buffer: EventBuffer, before: dict[str, Any] | None) -> dict[s
             select(Campaign.id, Campaign.organisation_id).where(Campaign.id.in_(counts))
         ).all()
     )
-    reported: dict[str, Any] = {}
+    # Those of campaigns that ended long ago are kept: a second wave may follow.
+    reported: dict[str, Any] = dict(before or {})
     for campaign_id, states in counts.items():
-        at, previous = (before or {}).get(str(campaign_id), ["", {}])
+        at, previous = reported.get(str(campaign_id), ["", {}])
         is_soon = at and buffer.now - datetime.fromisoformat(at) < FINALS_EVERY
         if states == previous or is_soon:
-            reported[str(campaign_id)] = [at, previous]
             continue
         reported[str(campaign_id)] = [buffer.now.isoformat(), states]
         data = {
             "campaign": campaign_id,
             "messages": states,
-            "more": {state: n - previous.get(state, 0) for state, n in states.items()},
+            # A late report takes a message out of the state that it had.
+            "more": {each: states.get(each, 0) - previous.get(each, 0) for each in {**previous, **states}},
         }
         number = f"{campaign_id}:{buffer.now.isoformat()}"
         buffer.add(EventKind.MESSAGE_FINAL, number, data, at=buffer.now, of=owners.get(campaign_id))

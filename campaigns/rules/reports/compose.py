@@ -19,6 +19,7 @@ from campaigns.rules.reports.document import (
     Style,
     Table,
     long_day,
+    read_document,
     said,
     short_day,
     without_empty_columns,
@@ -126,7 +127,7 @@ def _document(
     reference = (
         f"(Kèm theo Báo cáo số{BLANK}/{template.symbol} {long_day(day)} của {template.issuer_in_text})"
     )
-    return ReportDocument(
+    document = ReportDocument(
         superior=template.superior,
         issuer=template.issuer,
         number=number,
@@ -139,6 +140,7 @@ def _document(
         copies=(*template.copies, f"Lưu: {template.filed}"),
         appendices=appendices(snapshot, template, reference=reference),
     )
+    return read_document(document.as_data())  # as it is kept
 
 
 _ROMAN = ("I", "II", "III")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from campaigns.rules.activities import ActivityKind
+from campaigns.rules.goals import people_for
 from campaigns.rules.progress import ShareBasis
 from campaigns.rules.promises import short_answer
 from campaigns.rules.reports.document import (
@@ -358,7 +359,7 @@ def _gaps(snapshot: Snapshot, template: ReportTemplate) -> list[str]:
     lines += _agency_gap(snapshot)
     whole, goal = snapshot.whole, snapshot.residents
     if whole.official and whole.owners and goal:
-        gap = -int(-goal.share * whole.owners.count // 1) - whole.official.installed
+        gap = (people_for(goal.share, whole.owners.count) or 0) - whole.official.installed
         if gap > 0:
             lines.append(
                 f"Theo số liệu chính thức, toàn {_province_kind(snapshot)} còn thiếu {said(gap)} người so với mục tiêu {percent(goal.share, is_exact=True)}."

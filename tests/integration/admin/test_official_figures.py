@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from campaigns.goals.official_figures import Official, import_official, latest_official
 from campaigns.models.figures import OfficialInstalls
 from campaigns.rules.replies.labels import Label
+from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, answer, launch, places
 from tests.support.admin_client import signed_in
@@ -54,6 +55,15 @@ def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_fi
     assert known(places)["608"] == Official(90, "2020-08-16", "Bộ")
 
 
+def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places: World) -> None:
+    with places.runtime.db.write() as session:
+        gone = Area(code="23282", name="Xã cũ", kind="Xã", level=AreaLevel.COMMUNE, parent_code="608")
+        gone.valid_to = "2020-01-31"
+        session.add(gone)
+    bring(places, "2020-08-17,23281,40,Sở\n")
+    assert known(places)["608"] == Official(40, "2020-08-17", "Sở", is_sum=True)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -61,6 +71,7 @@ def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_fi
             "2020-8-17,608,1,Bộ\n",
             "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày, ví dụ 2026-08-20",
         ),
+        ("2020-W33-1,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày phải ghi theo dạng năm-tháng-ngày"),
         ("2999-01-01,608,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: ngày này chưa tới"),
         ("2020-08-17,62,1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: không có địa bàn nào mang mã 62"),
         ("2020-08-17,608,-1,Bộ\n", "Dữ liệu chưa được lưu. Dòng 3: số máy phải là số nguyên không âm"),

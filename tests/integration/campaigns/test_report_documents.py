@@ -23,6 +23,7 @@ from python_calamine import CalamineWorkbook
 from campaigns.models.reports import FileKind
 from campaigns.reports.documents import build_files, words_of
 from campaigns.reports.writers.pdf import write_pdf
+from campaigns.rules.goals import people_for
 from campaigns.rules.promises import OwnCount
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.reports.changes import ChangeKind, find_changes
@@ -32,7 +33,9 @@ from campaigns.rules.reports.snapshot import (
     OfficialInstallFigure,
     Outreach,
     OwnAnswerFigures,
+    SmartphoneOwners,
     Snapshot,
+    Target,
     read_snapshot,
 )
 from tests.support.report_sample import DAY, FORM, sample
@@ -467,3 +470,24 @@ def test_a_figure_that_an_agency_leaves_out_today_is_a_change() -> None:
 )
 def test_numbers_and_days_are_written_as_the_decree_wants_them(written: str, expected: str) -> None:
     assert written == expected
+
+
+def test_a_name_with_signs_that_no_file_may_hold_costs_no_report() -> None:
+    """A name copied from a PDF often has some, and the report of the day is due at 14:00."""
+    agency = replace(sample().agencies[0], name="Sở \x02Y tế\ufffe\x1b")
+    campaign = replace(sample().campaigns[0], name="Đợt\x08 1")
+    document = compose(replace(sample(), agencies=(agency,), campaigns=(campaign,)), FORM)
+    made = build_files(document, made_at=NOW)
+    for kind in (FileKind.DOCX, FileKind.XLSX):
+        words = words_of(made[kind], kind)
+        assert "Sở Y tế" in words
+        assert "Đợt 1" in words
+
+
+def test_a_gap_is_the_one_that_the_leaders_page_has() -> None:
+    owners, official = SmartphoneOwners(100, DAY, "Sở"), OfficialInstallFigure(7, DAY, "Bộ")
+    whole = replace(sample().whole, owners=owners, official=official)
+    snapshot = replace(sample(), whole=whole, residents=Target(0.07, None))
+    assert people_for(0.07, 100) == 7
+    said = [block.text for block in compose(snapshot, FORM).blocks if isinstance(block, Paragraph)]
+    assert not any("Theo số liệu chính thức, toàn" in text for text in said)

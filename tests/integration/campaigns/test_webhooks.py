@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,14 +16,15 @@ from sqlalchemy.orm import Session
 
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
-from campaigns.models.campaigns import Recipient
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
-from campaigns.models.webhooks import Delivery, DeliveryState, Subscription
+from campaigns.models.webhooks import Delivery, DeliveryState, EventPosition, Subscription
 from campaigns.replies.record_answer import record_answer, undo_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, CampaignAction
 from campaigns.rules.webhooks import EventKind, secret_of
+from campaigns.webhooks import collect_events as collect_events_module
 from campaigns.webhooks.collect_events import collect_events
 from campaigns.webhooks.deliver_events import (
     DeliveryCounts,
@@ -434,3 +438,73 @@ def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(
             known.discard(data["report"])
     assert known == active
     assert sum(kind == EventKind.INSTALL_WITHDRAWN for kind, _data in told) == 2
+
+
+def settle(world: World, state: AttemptState) -> None:
+    """All that was sent gets this report."""
+    with world.runtime.db.write() as session:
+        reports = [AttemptReport(each, state) for each in session.scalars(select(Attempt.id))]
+        apply_reports(session, reports, now=datetime.now(UTC), secret_key=world.keys.secret_key)
+
+
+def test_what_final_counts_add_up_to_is_what_they_say(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a late report takes a message out of a state, and where a second wave follows after weeks."""
+    monkeypatch.setattr(collect_events_module, "FINALS_EVERY", timedelta())
+    world.add_people(3)
+    listen(world, receiver, kinds=["message.final"])
+    campaign = world.launch()
+    world.send()
+    settle(world, AttemptState.NO_REPORT)
+    tell(world)
+    settle(world, AttemptState.DELIVERED)
+    tell(world)
+    for ended_at in (
+        datetime.now(UTC) - timedelta(days=20),
+        None,
+    ):  # its reports are no longer looked for, then it goes on
+        with world.runtime.db.write() as session:
+            session.execute(update(Campaign).values(ended_at=ended_at))
+        tell(world)
+    finals = [got.event["data"] for got in receiver.got]
+    sums: Counter[str] = Counter()
+    for each in finals:
+        sums.update(each["more"])
+    assert +sums == Counter(finals[-1]["messages"]) == {"delivered": 3}
+    assert {each["campaign"] for each in finals} == {campaign}
+
+
+def test_who_subscribes_while_a_round_runs_is_not_refused(world: World, receiver: Receiver) -> None:
+    subscription = listen(world, receiver)
+    with world.runtime.db.write() as session:
+        end_subscription(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
+    with ThreadPoolExecutor(1) as pool, world.runtime.db.write() as session:
+        session.execute(select(EventPosition).with_for_update()).all()
+        waiting = pool.submit(listen, world, receiver)
+        time.sleep(0.3)
+        session.commit()
+        assert waiting.result(timeout=10) > subscription
+
+
+def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(
+    world: World, receiver: Receiver
+) -> None:
+    world.add_people(1)
+    campaign = world.launch()
+    listen(world, receiver, kinds=["answer.recorded"])
+    with world.runtime.db.write() as session:
+        recipient = session.merge(world.recipient(number(0), campaign))
+        assert recipient.phone_id
+        at_noon = datetime.now(UTC) - timedelta(hours=3)
+        record_answer(
+            session,
+            phone_id=recipient.phone_id,
+            recipient=recipient,
+            label=_L.NOT_YET,
+            source=AnswerSource.OFFICER,
+            keys=world.keys,
+            now=at_noon,
+        )
+    tell(world)
+    assert [got.kind for got in receiver.got] == ["answer.recorded"]
