@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.delivery.message_data import WaitingMessage
 from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.rules.delivery import language_of
 from campaigns.rules.states import AttemptState, MessageState
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import UtcDateTime
@@ -83,4 +84,11 @@ def create_attempts(
     change_rows(
         session, update(Message).where(Message.id.in_(messages)).values(state=MessageState(state.value))
     )
+    by_language: dict[str, list[int]] = {}
+    for row, _body, _segments in taken:
+        if row.of.texts:
+            by_language.setdefault(language_of(row.of, row.language), []).append(row.message_id)
+    for language, of_language in by_language.items():
+        theirs = Message.id.in_(values_subquery(session, of_language, BigInteger))
+        change_rows(session, update(Message).where(theirs).values(language=language))
     return ids

@@ -40,6 +40,8 @@ class Message(BaseWithId):
     skip_reason: Mapped[SkipReason | None] = mapped_column(enum_type(SkipReason))
     # Arm in a step's comparison: 0 held out, 1 its text, 2 its second text; see campaigns.rules.experiments.
     arm: Mapped[int | None] = mapped_column(SmallInteger)
+    # In which it left, where its step has texts in several languages.
+    language: Mapped[str | None] = mapped_column(String(8))
     # Only by this gateway account: a test of it.
     account_id: Mapped[int | None] = mapped_column(SmallInteger)
 

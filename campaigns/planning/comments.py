@@ -23,6 +23,7 @@ from outreach.rules.errors import BadInput, NotFound, WrongState
 from outreach.use_cases import use_case
 
 LONGEST = 1000
+_CLOSED = (CampaignState.COMPLETED, CampaignState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def _find_open(session: Session, campaign_id: int, user: User) -> Campaign:
     require_role(user, Role.STAFF, Role.APPROVER)
     error = NotFound("campaign_id_not_visible", id=campaign_id)
     campaign = find_visible(session, Campaign, campaign_id, user, error)
-    if campaign.state in (CampaignState.COMPLETED, CampaignState.CANCELLED):
+    if campaign.state in _CLOSED:
         raise WrongState("comments_closed")
     return campaign
 
@@ -154,6 +155,7 @@ def read_unanswered(session: Session, user: User) -> list[tuple[int, int, str]]:
         .join(Campaign, Campaign.id == CampaignComment.campaign_id)
         .where(
             opening.settled_at.is_(None),
+            Campaign.state.not_in(_CLOSED),
             or_(Campaign.id.in_(written), thread.in_(taken_part)),
             visible_to(session, user, Campaign.organisation_id),
         )

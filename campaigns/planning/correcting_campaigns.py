@@ -50,6 +50,8 @@ _COPIED = (
 )
 # A message in one of these states may be on the phone.
 _RECEIVED = "('sending', 'unknown', 'accepted', 'sent', 'delivered', 'no_report')"
+# In which a message's text left; of one that left before that was kept, the phone's today.
+_LANGUAGE = "COALESCE(m.language, p.language)"
 _RECIPIENTS = """
 WITH {blocked}
 SELECT r.contact_id, r.phone_id, r.list_id, r.area_code,
@@ -178,13 +180,13 @@ def _recipients_statement(
     variant, chosen = corrects["text"], ""
     languages = sorted(wrong_step.texts)
     if variant in languages:
-        chosen = " AND p.language = :language"
+        chosen = f" AND {_LANGUAGE} = :language"
         parameters["language"] = variant
     elif variant != ALL:
         is_second = f"COALESCE(m.arm, 0) = {SECOND_TEXT}" if wrong_step.text_b else "1 = 0"
         chosen = f" AND {is_second}" if variant == SECOND else f" AND NOT ({is_second})"
         if languages:
-            chosen += " AND (p.language IS NULL OR p.language NOT IN :languages)"
+            chosen += f" AND ({_LANGUAGE} IS NULL OR {_LANGUAGE} NOT IN :languages)"
             parameters["languages"] = languages
     blocked = blocked_parts(passes)["blocked"]
     return _RECIPIENTS.format(received=_RECEIVED, variant=chosen, blocked=blocked), parameters

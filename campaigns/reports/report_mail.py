@@ -275,6 +275,8 @@ def compose_letter(session: Session, mail: ReportMail, settings: Settings) -> Le
     base = settings.public_base_url
     if mail.purpose is Purpose.CHASE:
         agency = session.get_one(Organisation, mail.organisation_id)
+        if agency.name not in _missing(session, mail.drive_id, mail.day):
+            raise NotFound("nobody_to_remind")
         link = session.get(AgencyLink, mail.link_id) if mail.link_id else None
         address = agency_address(link, settings) if link else f"{base}/admin/agencies/{agency.id}/"
         body = _CHASE.format(agency=agency.name, link=address, **facts)

@@ -199,6 +199,11 @@ def select_text(step: Any, *, language: str | None, arm: int | None) -> str:
     return chosen
 
 
+def language_of(step: Any, language: str | None) -> str:
+    """Return in which language a recipient gets a step's text: the phone's if there is a text in it, else Vietnamese."""
+    return language if language and step.texts and step.texts.get(language) else VIETNAMESE
+
+
 _MENU = re.compile(r"\s*\b(?:trả lời|tra loi|soạn|soan|nhắn tin|nhan tin|tc)\b.*", re.IGNORECASE | re.DOTALL)
 
 
@@ -256,9 +261,7 @@ class Renderer:
             return measured.text, measured.segments
         of = row.of
         step_text = select_text(of, language=row.language, arm=row.arm)
-        unaccented = drops_accents(
-            row.language if of.texts and of.texts.get(row.language) else VIETNAMESE, of
-        )
+        unaccented = drops_accents(language_of(of, row.language), of)
         template = self._templates.get((step_text, unaccented))
         if template is None:
             if len(self._templates) > 100:

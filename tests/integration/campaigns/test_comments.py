@@ -9,11 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from campaigns.models.campaigns import CampaignComment
+from campaigns.models.campaigns import Campaign, CampaignComment
 from campaigns.planning.comments import count_open, read_comments, settle_comment, write_comment
 from campaigns.privacy.retention import clear_campaign
 from campaigns.reports.user_notices import read_notices
-from campaigns.rules.states import CampaignAction
+from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, NoticeKind, OrganisationKind, Role
@@ -32,6 +32,20 @@ def write(world: World, campaign_id: int, email: str = APPROVER, **more: Any) ->
 def counted(world: World, campaign_id: int) -> dict[str, int]:
     with world.runtime.db.read() as session:
         return dict(count_open(read_comments(session, campaign_id)))
+
+
+def test_a_comment_at_a_campaign_that_is_over_waits_for_nobody(world: World) -> None:
+    """Nobody can answer or settle it any more."""
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    write(world, campaign_id)
+    with world.runtime.db.read() as session:
+        author = find_user(session, AUTHOR)
+        assert [each.kind for each in read_notices(session, author, now=world.now)] == [NoticeKind.COMMENT]
+    with world.runtime.db.write() as session:
+        session.get_one(Campaign, campaign_id).state = CampaignState.CANCELLED
+    with world.runtime.db.read() as session:
+        assert read_notices(session, author, now=world.now) == []
 
 
 @both_databases

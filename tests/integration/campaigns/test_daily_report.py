@@ -378,6 +378,17 @@ def test_a_mail_server_that_is_away_is_tried_again_and_the_officers_are_alarmed(
     assert province.tick("13:49") == []
 
 
+def test_an_agency_that_has_sent_its_figures_meanwhile_is_not_reminded_of_them(
+    province: Province, box: MailServer
+) -> None:
+    province.post_to("smtp://127.0.0.1:1")
+    assert D.CHASE in province.tick("11:00")
+    province.hand_in(province.health, "11:05", installed=90)
+    province.post_to(box.url)
+    assert province.tick("11:10") == [D.DELIVER]
+    assert addressees(box.take()) == ["hoa@sgd.loa.example"]
+
+
 def test_an_address_that_is_refused_keeps_the_report_from_nobody_else_and_alarms(
     province: Province, box: MailServer
 ) -> None:
