@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
@@ -26,16 +27,14 @@ from benchmarks.measures import show, show_times
 from benchmarks.province import LISTS_EACH, ORGANISATIONS, fill_province
 from benchmarks.readers import login_form
 from campaigns.analytics.reach_counts import store_reach
-from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.streams import open_streams
 from campaigns.goals.goals import enter_denominator, set_goal
 from campaigns.goals.official_figures import enter_official
 from campaigns.planning.drives import open_drive_of
 from campaigns.privacy.retention import preview_clear
-from campaigns.rules.delivery import Renderer
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import GoalScope, GoalSubject
-from campaigns.rules.links import LinkCipher
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.sweep import sweep
 from outreach.accounts.users import create_user, find_user
@@ -44,7 +43,6 @@ from outreach.core.db import Database
 from outreach.core.schema import upgrade
 from outreach.models.accounts import Role
 from outreach.models.places import Area, AreaLevel
-from outreach.rules.keys import Purpose
 from outreach.rules.quiet_days import NO_DAYS
 from outreach.runtime import Runtime, open_runtime
 from tests.support.servers import create_database, drop_database, start_postgres, start_redis
@@ -205,7 +203,7 @@ def show_disk(on: Ground, runtime: Runtime, people: int) -> str:
 def time_claim(runtime: Runtime) -> float:
     """Return the milliseconds to look up the streams, claim CLAIM messages and commit."""
     settings = runtime.settings
-    renderer = Renderer(link_base=settings.link_base, cipher=LinkCipher(settings.keys_of(Purpose.LINKS)))
+    by = replace(ClaimSettings.of(settings, worker="benchmark"), is_live=False, quiet=NO_DAYS)
     now = datetime.now(UTC)
     started = time.perf_counter()
     with runtime.db.read() as session:
@@ -214,16 +212,11 @@ def time_claim(runtime: Runtime) -> float:
         batch = claim(
             session,
             stream,
+            by,
             limit=CLAIM,
             segments=float("inf"),
             now=now,
-            lease_s=settings.lease_s,
-            worker="benchmark",
-            renderer=renderer,
             price_vnd=settings.price_per_segment_vnd,
-            is_live=False,
-            quiet=NO_DAYS,
-            service_sender="LOA",
         )
     took = (time.perf_counter() - started) * 1000
     assert len(batch.claims) + batch.skipped == CLAIM, "the outbox is empty"

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,8 +29,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.send_messages import BackendUnavailable, call_backend
+from campaigns.delivery.started_requests import ClaimsInHand, StartedRequests
 from campaigns.replies.gateway_inbox import GatewayInbox
-from deploy.processes import follow_parent, name_process
+from deploy.processes import name_process
 from outreach.core.settings import Settings
 from outreach.runtime import Runtime, freeze_loaded_objects, open_runtime
 
@@ -148,6 +150,7 @@ class DatabaseProcess:
     def __init__(self) -> None:
         # Calls wait here for their turn. This one thread alone knows the process, but for the first start.
         self._calls = ThreadPoolExecutor(1, "database-calls")
+        self.started = StartedRequests()
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
 
@@ -161,7 +164,8 @@ class DatabaseProcess:
     def _open(self, method: str) -> Connection:
         context = get_context(method)
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, os.getpid()))  # type: ignore[attr-defined]
+        given = (theirs, self._connection, os.getpid(), self.started)
+        self._process = context.Process(target=_serve, args=given)  # type: ignore[attr-defined]
         self._process.start()
         theirs.close()  # so that its end is the end of the connection
         return self._connection
@@ -210,25 +214,39 @@ def database_process() -> DatabaseProcess:
     return DatabaseProcess()
 
 
-def _serve(calls: Connection, parent: int) -> None:
+PARENT_LOOKED_FOR_S = 1.0
+
+
+def _serve(calls: Connection, worker_end: Connection, parent: int, started: StartedRequests) -> None:
     """Answer the calls of the worker with the process id `parent`: with what was returned, or with the error.
 
-    It ignores signals: the worker alone is asked to stop, and ends this process when everything is recorded.
+    It ignores signals: the worker alone is asked to stop, and ends this process when everything is recorded. After a worker
+    that was killed it gives back what that had not begun to send.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    follow_parent(signal.SIGKILL)
+    worker_end.close()  # so that the worker's end is the end of the connection
     name_process("loa database")
     if os.getppid() != parent:
         os._exit(1)  # the worker was killed while this process was starting
     os.nice(DATABASE_PROCESS_NICENESS)
     runtime()
     freeze_loaded_objects()
-    while call := calls.recv():
-        function, args, kwargs = call
-        answer, error = None, None
-        try:
-            answer = call_backend(runtime(), function, *args, **kwargs)
-        except Exception as raised:
-            error = raised
-        calls.send((answer, error))
+    in_hand = ClaimsInHand(started)
+    with suppress(EOFError, OSError):
+        while call := calls.recv():
+            function, args, kwargs = call
+            answer, error = None, None
+            try:
+                answer = call_backend(runtime(), function, *args, **kwargs)
+                in_hand.note_call(function, args, answer)
+            except Exception as raised:
+                error = raised
+            calls.send((answer, error))
+        return
+    ends_at = time.monotonic() + PARENT_LOOKED_FOR_S
+    while time.monotonic() < ends_at:
+        if os.getppid() != parent:  # it has ended: nothing leaves any more
+            in_hand.give_back(runtime())
+            return
+        time.sleep(0.01)

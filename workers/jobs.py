@@ -90,6 +90,7 @@ def send_job() -> dict[str, int]:
         worker_name(),
         stop_requested.is_set,
         lambda: enqueue_send(worker_runtime),
+        database_process().started.note,
     )
     counts = run(sender.run(SEND_BUDGET_S))
     enqueue_sweep(worker_runtime)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import random
 import tomllib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 from admin.demo.people import ORGANISATIONS, invent_figures, invent_people
 from campaigns.answer_totals import recount
 from campaigns.cases.sms_answers import save_text
-from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.record_outcomes import AttemptReport, apply_reports, record_outcomes
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, Stream
 from campaigns.lifecycle import change_campaign, create_campaign
@@ -34,9 +35,7 @@ from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext, record_page_answer
 from campaigns.reports.settings import save_form
 from campaigns.rules.approvals import LaunchTerms
-from campaigns.rules.delivery import Renderer
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
-from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, CampaignAction, MessageState
 from campaigns.sweep import open_step, steps_due
@@ -199,21 +198,9 @@ def _pretend_to_send(
     session: Session, settings: Settings, stream_id: int, *, most: int, chance: random.Random, then: datetime
 ) -> int:
     """Do what a worker and the gateway would have done with one batch. Returns its number of messages."""
-    renderer = Renderer(link_base=settings.link_base, cipher=LinkCipher(settings.keys_of(Purpose.LINKS)))
-    batch = claim(
-        session,
-        Stream(id=stream_id, closes_at=then),
-        limit=most,
-        segments=math.inf,
-        now=then,
-        lease_s=settings.lease_s,
-        worker="demo",
-        renderer=renderer,
-        price_vnd=settings.price_per_segment_vnd,
-        is_live=False,
-        quiet=NO_DAYS,
-        service_sender=settings.twilio_from,
-    )
+    by = replace(ClaimSettings.of(settings, worker="demo"), is_live=False, quiet=NO_DAYS)
+    stream, price_vnd = Stream(id=stream_id, closes_at=then), settings.price_per_segment_vnd
+    batch = claim(session, stream, by, limit=most, segments=math.inf, now=then, price_vnd=price_vnd)
     accepted = [(item, Accepted(f"SM{chance.getrandbits(128):032x}")) for item in batch.claims]
     record_outcomes(session, accepted, now=then, settings=settings)
     reports = [

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -22,7 +23,9 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.create_attempts import create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import (
+    Addressed,
     WaitingMessage,
+    find_stopped,
     read_list_values,
     read_outbox,
     recent_messages,
@@ -45,26 +48,26 @@ from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import Spending, expected_segments
 from campaigns.rules.delivery import (
     MOST_FIRST_REFUSALS,
+    ListValues,
+    Obstacle,
     Refusal,
     Renderer,
+    Room,
     content_of,
     create_renderer,
     daily_cap,
     refusal_reason,
 )
 from campaigns.rules.gateway_choice import Health
-from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import closes_at
-from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState
-from outreach.contacts.wishes import read_left_alone
+from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.core.db import database_now
 from outreach.core.fence import Fence
-from outreach.models.contacts import Suppression, SuppressionReason
+from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import LoaError
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
-from outreach.rules.wishes import EVERYTHING
 from outreach.runtime import Runtime
 
 # How long a message that may not leave yet (over the cap, outside the hours) stays in the outbox before the next check.
@@ -106,7 +109,7 @@ class ClaimBatch:
     """Result of one claim.
 
     `over_budget`: messages are left for which the campaign has no money. `without_gateway`: messages that no gateway takes.
-    `waiting` messages wait for their gateway.
+    `waiting` messages wait: for their hours, the cap or their gateway.
     """
 
     claims: list[Claim]
@@ -116,163 +119,225 @@ class ClaimBatch:
     waiting: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimSettings:
+    """What all claims of a worker go by.
+
+    On `quiet` days no campaign's own messages leave, but for a warning's; answers do. `passes_opt_outs`: the installation
+    allows a warning that has a legal basis to pass opt-outs and the do-not-call register.
+    """
+
+    worker: str
+    lease_s: float
+    renderer: Renderer
+    is_live: bool
+    quiet: QuietDays
+    service_sender: str
+    passes_opt_outs: bool
+
+    @classmethod
+    def of(cls, settings: Settings, *, worker: str) -> ClaimSettings:
+        return cls(
+            worker,
+            settings.lease_s,
+            create_renderer(settings),
+            settings.is_live,
+            quiet_days(settings),
+            settings.twilio_from,
+            settings.urgent_passes_opt_outs,
+        )
+
+
 def claim(
     session: Session,
     stream: Stream,
+    by: ClaimSettings,
     *,
     limit: int,
     segments: float,
     now: datetime,
-    lease_s: float,
-    worker: str,
-    renderer: Renderer,
     price_vnd: int,
-    is_live: bool,
-    quiet: QuietDays,
-    service_sender: str,
     routes: Routes | None = None,
-    passes_opt_outs: bool = False,
 ) -> ClaimBatch:
     """Claim up to `limit` due messages of a stream, of `segments` segments together, or one longer one.
 
     Returns an empty batch if none is due or the campaign was stopped. `segments` may be infinite. Without `routes` all go by the
-    environment's gateway. On `quiet` days no campaign's own messages leave, but for a warning's; answers do. `passes_opt_outs`: the installation allows a warning that has a legal basis to pass opt-outs and
-    the do-not-call register.
+    environment's gateway.
     """
     terms = _lock_stream(session, stream, price_vnd=price_vnd)
     if terms is None:
         return ClaimBatch([], 0)
-    budget_left = terms.left_vnd
     # No message has less than one segment: no more rows are locked than can be claimed.
     row_limit = limit if segments >= limit else max(1, math.ceil(segments))
     due = _lock_due(session, stream, limit=row_limit, now=now)
     if not due:
         return ClaimBatch([], 0)
-    phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
-    suppressions = session.execute(
-        select(Suppression.phone_id, Suppression.reason).where(
-            Suppression.lifted_at.is_(None), Suppression.phone_id.in_(phones)
-        )
-    ).all()
-    suppressed = {phone_id for phone_id, _reason in suppressions}
-    wrong = {phone_id for phone_id, reason in suppressions if reason is SuppressionReason.WRONG_NUMBER}
-    left_alone = read_left_alone(
-        session,
-        people={row.contact_id for row in due if row.contact_id},
-        numbers={row.phone_id for row in due},
-    )
-    with_open_case = _recipients_with_open_case(
-        session, {row.recipient_id for row in due if row.recipient_id is not None and (row.of.step or 0) > 1}
-    )
-    closing_times = {}
-    for row in due:
-        if id(row.of) not in closing_times:
-            days = campaign_quiet_days(row.of, quiet) if row.step_id is not None else NO_DAYS
-            closing_times[id(row.of)] = closes_at(now, campaign_hours(row.of, is_live=is_live), days)
-    recent, contents = recent_messages(session, phones, now=now)
-    values = read_list_values(session, [row for row in due if row.step_id is not None])
-
-    taken: list[tuple[WaitingMessage, str, int]] = []
-    used: dict[int, Route] = {}  # by message
-    waits: dict[timedelta, list[int]] = {}  # messages whose gateway has a fault or no room
-    counts: dict[int, int] = {}  # segments by our own count, by message
-    refused: dict[Refusal, list[WaitingMessage]] = {}
-    over_budget = without_gateway = False
-    for row in due:
-        of = row.of
-        content = content_of(of, language=row.language, arm=row.arm) if of.step_text else None
-        is_urgent = bool(of.urgent_reason)
-        is_passing = passes_opt_outs and bool(of.urgent_basis) and row.kind is MessageKind.STEP
-        is_passing = is_passing and row.answer is not Label.OPT_OUT
-        # An answer to somebody who opted out of the drive alone still leaves.
-        scopes = of.scopes if row.step_id is not None else (EVERYTHING,)
-        # A recipient without a contact was erased, perhaps while the step was being opened; one with an exclusion is merged
-        # with another recipient, who gets the text.
-        is_suppressed = (
-            row.phone_id in (wrong if is_passing else suppressed)
-            or left_alone.stops(row.contact_id, row.phone_id, scopes=scopes, passes=is_passing)
-            or (row.step_id is not None and (row.contact_id is None or row.exclusion is not None))
-        )
-        refusal = refusal_reason(
-            kind=row.kind,
-            step=of.step or 0,
-            suppressed=is_suppressed,
-            answered=(row.answer is not None and not row.wants_reminder)
-            or row.recipient_id in with_open_case,
-            repeated=(row.phone_id, content) in contents,
-            recent=recent.get((row.phone_id, is_urgent), 0),
-            cap=daily_cap(of.cap_per_day, is_live=is_live, is_urgent=is_urgent),
-            is_open=closing_times[id(of)] is not None,
-        )
-        if refusal:
-            refused.setdefault(refusal, []).append(row)
-            continue
-        body, counted = renderer.render(row, values)
-        size = expected_segments(counted, factor=terms.factor)
-        if size * price_vnd > budget_left:
-            over_budget = True
-            break
-        if taken and size > segments:
-            break
-        sender = of.sender or service_sender
-        route = routes.choose(row, body, sender=sender, segments=size) if routes else BY_ENVIRONMENT
-        if route is None or route.account_id is None:
-            without_gateway = without_gateway or route is None
-            waits.setdefault(route.wait if route else POSTPONE_FOR, []).append(row.message_id)
-            continue
-        used[row.message_id] = route
-        segments -= size
-        budget_left -= size * price_vnd
-        recent[row.phone_id, is_urgent] = recent.get((row.phone_id, is_urgent), 0) + 1
-        if content:
-            contents.add((row.phone_id, content))
-        taken.append((row, body, size))
-        counts[row.message_id] = counted
-
-    skipped = _skip_or_postpone(session, refused, now=now)
-    for wait, message_ids in waits.items():
-        ids_of = values_subquery(session, message_ids, BigInteger)
-        change_rows(
-            session, update(Outbox).where(Outbox.message_id.in_(ids_of)).values(not_before=now + wait)
-        )
-    if taken and stream.id != TRANSACTIONAL_STREAM:
-        _count_taken(session, stream, terms, sum(size for _, _, size in taken), now=now)
-    ids = create_attempts(
+    known = _read_known(session, due, by, now=now)
+    room = Room(segments, terms.left_vnd, price_vnd)
+    choice = _choose(due, known, by, room=room, factor=terms.factor, routes=routes)
+    skipped = _skip(session, choice.skipped)
+    for wait, message_ids in choice.waits.items():
+        ids = values_subquery(session, message_ids, BigInteger)
+        change_rows(session, update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + wait))
+    if choice.taken and stream.id != TRANSACTIONAL_STREAM:
+        _count_taken(session, stream, terms, sum(each.segments for each in choice.taken), now=now)
+    ids_of_attempts = create_attempts(
         session,
         stream.id,
-        taken,
+        [(each.row, each.body, each.segments) for each in choice.taken],
         state=AttemptState.SENDING,
-        worker=worker,
+        worker=by.worker,
         now=now,
-        due_at=now + timedelta(seconds=lease_s),
-        accounts={message_id: route.account_id or ENVIRONMENT for message_id, route in used.items()},
+        due_at=now + timedelta(seconds=by.lease_s),
+        accounts={each.row.message_id: each.route.account_id or ENVIRONMENT for each in choice.taken},
     )
     claims = [
         Claim(
-            attempt_id=ids[row.message_id],
+            attempt_id=ids_of_attempts[row.message_id],
             message_id=row.message_id,
             n=row.n,
             throttled=row.throttled,
             refused=row.refused,
             stream_id=stream.id,
             to=row.e164,
-            sender=row.of.sender or service_sender,
+            sender=row.of.sender or by.service_sender,
             body=body,
             segments=size,
-            counted=counts[row.message_id],
+            counted=counted,
             factor=terms.factor,
             price_vnd=price_vnd if math.isfinite(terms.left_vnd) else None,
             is_unproved=terms.is_unproved,
             # An acknowledgement has its own campaign's hours, whatever stream it is in.
-            closes_at=min(stream.closes_at, closing_times[id(row.of)] or stream.closes_at),
+            closes_at=min(stream.closes_at, known.closing_times[id(row.of)] or stream.closes_at),
             kind=row.kind,
-            account_id=used[row.message_id].account_id or ENVIRONMENT,
-            cost_vnd=used[row.message_id].price_vnd,
+            account_id=route.account_id or ENVIRONMENT,
+            cost_vnd=route.price_vnd,
             rank=stream.rank,
         )
-        for row, body, size in taken
+        for row, body, counted, size, route in choice.taken
     ]
-    return ClaimBatch(claims, skipped, over_budget, without_gateway, sum(map(len, waits.values())))
+    waiting = sum(map(len, choice.waits.values()))
+    return ClaimBatch(claims, skipped, choice.over_budget, choice.without_gateway, waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What decides on due messages. `stopped` are messages, `with_open_case` recipients; `closing_times` are by what a step says."""
+
+    stopped: set[int]
+    with_open_case: set[int]
+    closing_times: dict[int, datetime | None]
+    recent: Counter[tuple[int, bool]]
+    contents: set[tuple[int, str]]
+    values: ListValues
+
+
+def _read_known(
+    session: Session, due: Sequence[WaitingMessage], by: ClaimSettings, *, now: datetime
+) -> _Known:
+    closing_times = {}
+    for row in due:
+        if id(row.of) not in closing_times:
+            days = campaign_quiet_days(row.of, by.quiet) if row.step_id is not None else NO_DAYS
+            closing_times[id(row.of)] = closes_at(now, campaign_hours(row.of, is_live=by.is_live), days)
+    addressed = [
+        Addressed(
+            row.message_id,
+            row.phone_id,
+            row.contact_id,
+            row.kind,
+            row.answer,
+            row.exclusion is not None,
+            row.of.urgent_basis,
+            row.of.scopes,
+        )
+        for row in due
+    ]
+    phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
+    recent, contents = recent_messages(session, phones, now=now)
+    reminded = {row.recipient_id for row in due if row.recipient_id is not None and (row.of.step or 0) > 1}
+    return _Known(
+        find_stopped(session, addressed, passes_opt_outs=by.passes_opt_outs),
+        _recipients_with_open_case(session, reminded),
+        closing_times,
+        recent,
+        contents,
+        read_list_values(session, [row for row in due if row.step_id is not None]),
+    )
+
+
+class _Taken(NamedTuple):
+    """A message to claim. `counted` are the segments of its text, `segments` what the gateway is expected to charge."""
+
+    row: WaitingMessage
+    body: str
+    counted: int
+    segments: int
+    route: Route
+
+
+@dataclass(slots=True)
+class _Choice:
+    """What becomes of due messages: taken, skipped by reason, or to wait for so long."""
+
+    taken: list[_Taken] = field(default_factory=list)
+    skipped: dict[SkipReason, list[int]] = field(default_factory=lambda: defaultdict(list))
+    waits: dict[timedelta, list[int]] = field(default_factory=lambda: defaultdict(list))
+    over_budget: bool = False
+    without_gateway: bool = False
+
+
+def _choose(
+    due: Sequence[WaitingMessage],
+    known: _Known,
+    by: ClaimSettings,
+    *,
+    room: Room,
+    factor: float,
+    routes: Routes | None,
+) -> _Choice:
+    """Decide on due messages, one after the other, for as long as there is room. What is left over stays as it is."""
+    choice = _Choice()
+    for row in due:
+        content = content_of(row.of, language=row.language, arm=row.arm) if row.of.step_text else None
+        if refusal := _refusal_of(row, content, known, is_live=by.is_live):
+            if refusal.skip:
+                choice.skipped[refusal.skip].append(row.message_id)
+            else:
+                choice.waits[POSTPONE_FOR].append(row.message_id)
+            continue
+        body, counted = by.renderer.render(row, known.values)
+        size = expected_segments(counted, factor=factor)
+        if obstacle := room.obstacle_to(size):
+            choice.over_budget = obstacle is Obstacle.BUDGET
+            break
+        sender = row.of.sender or by.service_sender
+        route = routes.choose(row, body, sender=sender, segments=size) if routes else BY_ENVIRONMENT
+        if route is None or route.account_id is None:
+            choice.without_gateway = choice.without_gateway or route is None
+            choice.waits[route.wait if route else POSTPONE_FOR].append(row.message_id)
+            continue
+        room.take(size)
+        known.recent[row.phone_id, bool(row.of.urgent_reason)] += 1
+        if content:
+            known.contents.add((row.phone_id, content))
+        choice.taken.append(_Taken(row, body, counted, size, route))
+    return choice
+
+
+def _refusal_of(row: WaitingMessage, content: str | None, known: _Known, *, is_live: bool) -> Refusal | None:
+    of, is_urgent = row.of, bool(row.of.urgent_reason)
+    has_answered = row.answer is not None and not row.wants_reminder
+    return refusal_reason(
+        kind=row.kind,
+        step=of.step or 0,
+        suppressed=row.message_id in known.stopped,
+        answered=has_answered or row.recipient_id in known.with_open_case,
+        repeated=(row.phone_id, content) in known.contents,
+        recent=known.recent[row.phone_id, is_urgent],
+        cap=daily_cap(of.cap_per_day, is_live=is_live, is_urgent=is_urgent),
+        is_open=known.closing_times[id(of)] is not None,
+    )
 
 
 class _Terms(NamedTuple):
@@ -352,28 +417,14 @@ def _lock_due(session: Session, stream: Stream, *, limit: int, now: datetime) ->
     return read_outbox(session, due, lock_phones=True)
 
 
-def _skip_or_postpone(
-    session: Session, refused: dict[Refusal, list[WaitingMessage]], *, now: datetime
-) -> int:
-    """Skip messages that must not be sent; postpone those too early or over the cap. Returns the skipped."""
-    skipped = 0
-    for refusal, refused_rows in refused.items():
-        ids = values_subquery(session, [row.message_id for row in refused_rows], BigInteger)
-        if refusal.skip is None:
-            change_rows(
-                session,
-                update(Outbox).where(Outbox.message_id.in_(ids)).values(not_before=now + POSTPONE_FOR),
-            )
-            continue
-        change_rows(
-            session,
-            update(Message)
-            .where(Message.id.in_(ids))
-            .values(state=MessageState.SKIPPED, skip_reason=refusal.skip),
-        )
+def _skip(session: Session, skipped: Mapping[SkipReason, Sequence[int]]) -> int:
+    """Skip messages that must not be sent. Returns how many."""
+    for reason, message_ids in skipped.items():
+        ids = values_subquery(session, message_ids, BigInteger)
+        values = {"state": MessageState.SKIPPED, "skip_reason": reason}
+        change_rows(session, update(Message).where(Message.id.in_(ids)).values(**values))
         change_rows(session, delete(Outbox).where(Outbox.message_id.in_(ids)))
-        skipped += len(refused_rows)
-    return skipped
+    return sum(map(len, skipped.values()))
 
 
 CLAIM_LIMIT = 1000
@@ -397,15 +448,14 @@ class _StreamRotation:
     """Fair choice of the next stream to claim from."""
 
     def __init__(self, runtime: Runtime, *, worker: str, limit: int, health: Health) -> None:
-        settings = runtime.settings
         self._health = health
-        self._runtime, self._settings, self._worker, self._limit = runtime, settings, worker, limit
-        self._renderer = create_renderer(settings)
+        self._runtime, self._settings, self._limit = runtime, runtime.settings, limit
+        self._by = ClaimSettings.of(runtime.settings, worker=worker)
 
     def next_batch(self) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
         with self._runtime.db.read() as session:
-            now, days = database_now(session), quiet_days(self._settings)
-            streams = open_streams(session, now=now, is_live=self._settings.is_live, quiet=days)
+            now = database_now(session)
+            streams = open_streams(session, now=now, is_live=self._by.is_live, quiet=self._by.quiet)
             self._terms = read_gateway_terms(session, now=now) if streams else []
         served = self._last_served() if len(streams) > 1 else {}
         streams.sort(key=lambda stream: (stream.rank, served.get(stream.id, 0.0)))
@@ -463,18 +513,12 @@ class _StreamRotation:
             batch = claim(
                 session,
                 stream,
+                self._by,
                 limit=self._limit,
                 segments=reservation.segments if reservation else math.inf,
                 now=now,
-                lease_s=settings.lease_s,
-                worker=self._worker,
-                renderer=self._renderer,
                 price_vnd=price_vnd,
-                is_live=settings.is_live,
-                quiet=quiet_days(settings),
-                service_sender=settings.twilio_from,
                 routes=routes,
-                passes_opt_outs=settings.urgent_passes_opt_outs,
             )
             if batch.over_budget and not batch.claims:
                 pause_automatically(session, stream.id, reason=OVER_BUDGET, now=now)

@@ -110,7 +110,8 @@ class SendBuffer:
 class GatewayPool:
     """Senders of one gateway, each with one request at a time. A gateway that hangs holds up its own pool alone.
 
-    `may_start` says whether a message may leave at all; `done` takes each outcome, None for a message that did not leave.
+    `may_start` says whether a message may leave at all; `note_start` is called when a request is about to leave; `done` takes
+    each outcome, None for a message that did not leave.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class GatewayPool:
         redis: Redis,
         worker: str,
         may_start: Callable[[SendTask], bool],
+        note_start: Callable[[int], None],
         done: Callable[[Claim, Outcome | None], None],
     ) -> None:
         self.account_id, self._gateways = opened.account_id, gateways
@@ -130,7 +132,7 @@ class GatewayPool:
         self.in_flight = 0
         self.given_at = float("-inf")  # when it was last given a message
         self._under_way = 0  # of these, requests that have started
-        self._may_start, self._done = may_start, done
+        self._may_start, self._note_start, self._done = may_start, note_start, done
         self._senders = [
             asyncio.create_task(self._send_all()) for _ in range(opened.settings.requests_at_once)
         ]
@@ -170,6 +172,13 @@ class GatewayPool:
         opened = self._gateways.get(self.account_id) if await self._wait_for_start(task) else None
         if opened is None:
             return self._done(claim, None)
+
+        def is_over() -> bool:
+            if task.fence.is_over():
+                return True
+            self._note_start(claim.attempt_id)
+            return False
+
         left_s = int(task.closes_at - time.monotonic())
         message = OutboundMessage(
             attempt_id=claim.attempt_id,
@@ -177,7 +186,7 @@ class GatewayPool:
             sender=claim.sender,
             body=claim.body,
             validity_s=max(1, left_s),
-            is_over=task.fence.is_over,
+            is_over=is_over,
         )
         outcome: Outcome
         asked_at = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -11,17 +12,18 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient, Step
 from campaigns.models.messages import Attempt, Message
-from campaigns.rules.delivery import content_of
+from campaigns.rules.delivery import content_of, passes_wishes
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, Exclusion, MessageKind
+from outreach.contacts.wishes import read_left_alone
 from outreach.core.bulk import values_subquery
-from outreach.models.contacts import Contact, KeptValue, Phone
+from outreach.models.contacts import Contact, KeptValue, Phone, Suppression, SuppressionReason
 from outreach.rules.wishes import EVERYTHING, scopes_of
 
 
 def recent_messages(
     session: Session, phones: Select[Any], *, now: datetime
-) -> tuple[dict[tuple[int, bool], int], set[tuple[int, str]]]:
+) -> tuple[Counter[tuple[int, bool]], set[tuple[int, str]]]:
     """Return the messages to each of these phones in the last 24 hours, and their contents.
 
     Of all campaigns and organisations: the caps count them all, but for tests and copies to the office's own phones. Warnings
@@ -51,11 +53,10 @@ def recent_messages(
     steps = {
         step.id: step for step in session.execute(texts.where(Step.id.in_({row.step_id for row in attempts})))
     }
-    recent: dict[tuple[int, bool], int] = {}
+    recent: Counter[tuple[int, bool]] = Counter()
     contents = set()
     for row in attempts:
-        key = (row.phone_id, bool(row.urgent_reason))
-        recent[key] = recent.get(key, 0) + 1
+        recent[row.phone_id, bool(row.urgent_reason)] += 1
         if step := steps.get(row.step_id):
             contents.add((row.phone_id, content_of(step, language=row.language, arm=row.arm)))
     return recent, contents
@@ -92,6 +93,58 @@ def fill_values(fields: Mapping[str, str], values: Mapping[str, str]) -> dict[st
     """Return what is written to somebody for each field of a campaign that says something: their own value, or the substitute."""
     filled = {name: values.get(name) or substitute for name, substitute in fields.items()}
     return {name: value for name, value in filled.items() if value}
+
+
+class Addressed(NamedTuple):
+    """A message by `key`, and to whom it goes.
+
+    `is_left_out`: its recipient was merged with another, who gets the text. `scopes` of wishes and `urgent_basis` are its campaign's.
+    """
+
+    key: int
+    phone_id: int
+    contact_id: int | None
+    kind: MessageKind
+    answer: Label | None
+    is_left_out: bool
+    urgent_basis: str | None
+    scopes: tuple[str, ...]
+
+
+def find_stopped(session: Session, messages: Sequence[Addressed], *, passes_opt_outs: bool) -> set[int]:
+    """Return those of these messages, by their keys, that must not go: the number is closed, or who has it is left alone.
+
+    Of a campaign's own also those of people who were erased or merged since. `passes_opt_outs`: the installation allows a warning
+    that has a legal basis to pass opt-outs. A confirmation of an opt-out is never stopped.
+    """
+    asked = [each for each in messages if each.kind is not MessageKind.CONFIRMATION]
+    phones = {each.phone_id for each in asked}
+    closed: dict[int, set[SuppressionReason]] = defaultdict(set)
+    for phone_id, reason in session.execute(
+        select(Suppression.phone_id, Suppression.reason).where(
+            Suppression.phone_id.in_(values_subquery(session, phones, BigInteger)),
+            Suppression.lifted_at.is_(None),
+        )
+    ):
+        closed[phone_id or 0].add(reason)
+    people = {each.contact_id for each in asked if each.contact_id}
+    left_alone = read_left_alone(session, people=people, numbers=phones)
+    stopped = set()
+    for each in asked:
+        is_step = each.kind is MessageKind.STEP
+        passes = passes_wishes(
+            kind=each.kind, urgent_basis=each.urgent_basis, answer=each.answer, is_allowed=passes_opt_outs
+        )
+        closing = closed[each.phone_id] - ({SuppressionReason.DO_NOT_CALL} if passes else set())
+        # An answer to somebody who opted out of the drive alone still leaves.
+        scopes = each.scopes if is_step else (EVERYTHING,)
+        if (
+            closing
+            or (is_step and (each.contact_id is None or each.is_left_out))
+            or left_alone.stops(each.contact_id, each.phone_id, scopes=scopes, passes=passes)
+        ):
+            stopped.add(each.key)
+    return stopped
 
 
 class CampaignStep(NamedTuple):

@@ -86,7 +86,8 @@ class DatabaseExecutor(Protocol):
 class MessageSender:
     """Sender that works for `seconds` or until told to stop.
 
-    Each job has its own; the gateways outlive it. `enqueue_helper` is called once, after the first batch.
+    Each job has its own; the gateways outlive it. `enqueue_helper` is called once, after the first batch; `note_start`
+    with each attempt when its request is about to leave.
     """
 
     runtime: Runtime
@@ -95,6 +96,7 @@ class MessageSender:
     worker: str
     stop_requested: Callable[[], bool]
     enqueue_helper: Callable[[], object]
+    note_start: Callable[[int], None] = lambda _attempt_id: None
     counts: SendCounts = field(default_factory=SendCounts)
 
     def __post_init__(self) -> None:
@@ -150,6 +152,7 @@ class MessageSender:
             redis=self.runtime.redis,
             worker=self.worker,
             may_start=self._may_start,
+            note_start=self.note_start,
             done=self._take_outcome,
         )
         return pool

@@ -18,20 +18,17 @@ from redis import Redis
 from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.message_data import CampaignStep
+from campaigns.delivery.message_data import Addressed, CampaignStep, find_stopped
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign, Recipient, Sender
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.privacy.clocks import quiet_days
-from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours, due_times, opens_at
-from campaigns.rules.states import CampaignState, MessageKind
-from outreach.contacts.wishes import read_left_alone
+from campaigns.rules.states import CampaignState
 from outreach.core.bulk import values_subquery
 from outreach.core.settings import Settings
-from outreach.models.contacts import Suppression, SuppressionReason
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
-from outreach.rules.wishes import EVERYTHING, scopes_of
+from outreach.rules.wishes import scopes_of
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
 TRANSACTIONAL_STREAM = 0
@@ -138,10 +135,7 @@ def streams_still_open(
 
 
 def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_outs: bool) -> set[int]:
-    """Return those of these attempts whose number is suppressed, or who is left alone, as since they were claimed.
-
-    `passes_opt_outs`: the installation allows a warning that has a legal basis to pass opt-outs.
-    """
+    """Return those of these attempts that must not go, by `find_stopped`, as since they were claimed."""
     rows = session.execute(
         select(
             Attempt.id,
@@ -149,6 +143,7 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
             Message.kind,
             Recipient.contact_id,
             Recipient.answer,
+            Recipient.exclusion,
             Campaign.urgent_basis,
             Campaign.drive_id,
             Campaign.kind.label("campaign_kind"),
@@ -157,33 +152,22 @@ def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_
         .join(Message, Message.id == Attempt.message_id)
         .outerjoin(Recipient, Recipient.id == Message.recipient_id)
         .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-        .where(
-            Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger)),
-            Message.kind != MessageKind.CONFIRMATION,
-        )
+        .where(Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger)))
     ).all()
-    phones = {row.phone_id for row in rows}
-    reasons: dict[int | None, set[SuppressionReason]] = {}
-    for phone_id, reason in session.execute(
-        select(Suppression.phone_id, Suppression.reason).where(
-            Suppression.phone_id.in_(values_subquery(session, phones, BigInteger)),
-            Suppression.lifted_at.is_(None),
+    addressed = [
+        Addressed(
+            row.id,
+            row.phone_id,
+            row.contact_id,
+            row.kind,
+            row.answer,
+            row.exclusion is not None,
+            row.urgent_basis,
+            scopes_of(drive=row.drive_id, kind=row.campaign_kind or "", organisation=row.organisation_id),
         )
-    ):
-        reasons.setdefault(phone_id, set()).add(reason)
-    people = {row.contact_id for row in rows if row.contact_id}
-    left_alone = read_left_alone(session, people=people, numbers=phones)
-    stopped = set()
-    for row in rows:
-        is_step = row.kind is MessageKind.STEP
-        passes = is_step and passes_opt_outs and bool(row.urgent_basis) and row.answer is not Label.OPT_OUT
-        scopes: tuple[str, ...] = (EVERYTHING,)
-        if is_step:
-            scopes = scopes_of(drive=row.drive_id, kind=row.campaign_kind, organisation=row.organisation_id)
-        closing = reasons.get(row.phone_id, set()) - ({SuppressionReason.DO_NOT_CALL} if passes else set())
-        if closing or left_alone.stops(row.contact_id, row.phone_id, scopes=scopes, passes=passes):
-            stopped.add(row.id)
-    return stopped
+        for row in rows
+    ]
+    return find_stopped(session, addressed, passes_opt_outs=passes_opt_outs)
 
 
 def campaign_hours(campaign: Campaign | CampaignStep, *, is_live: bool) -> Hours | None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from campaigns.rules.experiments import SECOND_TEXT
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.list_fields import fill_fields, parse_text
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptState, MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
 from outreach.rules.gateway import Cause, Outcome, OutcomeUnknown, RequestExpired, Throttled
@@ -72,6 +73,44 @@ def refusal_reason(
     if not is_open or (cap is not None and recent >= cap):
         return Refusal.NOT_YET
     return None
+
+
+def passes_wishes(
+    *, kind: MessageKind, urgent_basis: str | None, answer: Label | None, is_allowed: bool
+) -> bool:
+    """Return whether a message passes opt-outs and the do-not-call register: a warning with a legal basis, where that `is_allowed`.
+
+    Not to somebody who answered just this warning by an opt-out.
+    """
+    return is_allowed and kind is MessageKind.STEP and bool(urgent_basis) and answer is not Label.OPT_OUT
+
+
+class Obstacle(Enum):
+    """Reasons why a claim ends before all due messages are taken."""
+
+    SEGMENTS = "segments"
+    BUDGET = "budget"
+
+
+@dataclass(slots=True)
+class Room:
+    """What a claim may still take: segments, of which a first message may have more, and VND of the campaign's budget."""
+
+    segments: float
+    left_vnd: float
+    price_vnd: int
+    is_empty: bool = True
+
+    def obstacle_to(self, size: int) -> Obstacle | None:
+        """Return what forbids to take a message of so many segments, None if it may be taken."""
+        if size * self.price_vnd > self.left_vnd:
+            return Obstacle.BUDGET
+        return Obstacle.SEGMENTS if not self.is_empty and size > self.segments else None
+
+    def take(self, size: int) -> None:
+        self.segments -= size
+        self.left_vnd -= size * self.price_vnd
+        self.is_empty = False
 
 
 @lru_cache(maxsize=256)

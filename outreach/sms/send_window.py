@@ -9,17 +9,19 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from outreach.rules.gateway import Outcome, Throttled
-from outreach.rules.send_window import LEAST, next_size
+from outreach.rules.send_window import FIRST, LEAST, next_size
+
+NEVER = float("-inf")
 
 
 class SendWindow:
     """At most `most` requests under way at once, and no more than the gateway is learned to take. For one event loop."""
 
     def __init__(self, most: int) -> None:
-        self.size, self._most = float(most), most
+        self.size, self._most = min(FIRST, most), most
         self._under_way = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._lowered_at = float("-inf")
+        self._lowered_at = NEVER
 
     async def __aenter__(self) -> None:
         if self._under_way < int(self.size) and not self._waiting:
@@ -48,6 +50,7 @@ class SendWindow:
             under_way=self._under_way,
             most=self._most,
             is_stale=asked_at <= self._lowered_at,
+            is_new=self._lowered_at == NEVER,
         )
         if self.size < before:
             self._lowered_at = time.monotonic()

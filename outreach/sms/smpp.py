@@ -240,11 +240,13 @@ class SmppGateway(Gateway):
     async def _submit_once(
         self, message: OutboundMessage, part: SubmitPart, is_over: Callable[[], bool]
     ) -> Outcome:
-        if not self._bound.is_set():
+        session = self._open_session()
+        if session is None:
+            self._bound.clear()  # what keeps the connection may not have seen yet that it ended
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._bound.wait(), WAIT_FOR_BIND_S)
-        session = self._sessions.get(self._sender)
-        if session is None or not session.is_open:
+            session = self._open_session()
+        if session is None:
             if is_refused_login(self._problem.status):
                 return Refused(Cause.ACCOUNT, f"bind_{self._problem.status:#x}")
             if self._problem.status == ALREADY_BOUND:
@@ -272,6 +274,10 @@ class SmppGateway(Gateway):
             return outcome
         message_id = body.split(b"\0")[0].decode("latin-1").strip()
         return Accepted(gateway_id(message_id, message.attempt_id)) if message_id else OutcomeUnknown("no_id")
+
+    def _open_session(self) -> Session | None:
+        session = self._sessions.get(self._sender)
+        return session if session and session.is_open else None
 
     def _note_late(self, sequence: int, attempt_id: int, part: SubmitPart) -> None:
         if not part.esm_class & HAS_HEADER:  # of a message in parts the others are missing

@@ -46,7 +46,7 @@ from outreach.core.schema import upgrade
 from outreach.models.contacts import Phone
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator, running_simulator
-from tests.chaos.clocks import Clocks, NoCompiler, build_clocks, go_on_at, seconds_until
+from tests.chaos.clocks import Clocks, NoCompiler, build_clocks, come_to_midnight, go_on_at
 from tests.drills.ground import count_wrong
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
@@ -59,7 +59,6 @@ UNDER_WAY_S = 3.0  # what was being requested when they asked
 CONFIRMED = "Da nhan yeu cau tu choi"
 REPORTED_AFTER_S = 90.0  # by the list, after the end
 ALTERED_S = 10.0
-MOST_TO_MIDNIGHT_S = 3600.0
 FAULTS = {
     "latency_ms": 60,
     "rate_cut": 0.03,
@@ -113,13 +112,6 @@ class Field:
         self.processes.kill(victim)
         self.kills += 1
         self.start_sender()
-
-    def come_to_midnight(self) -> None:
-        """Set all clocks to two seconds before midnight in Vietnam, where they are not past it."""
-        left = seconds_until("23:59:58")
-        for clocks in (self.night, *self.clocks.values()):
-            if clocks and left < MOST_TO_MIDNIGHT_S:
-                clocks.step(left)
 
     def step_clock(self, seconds: float) -> None:
         """Set the wall clock of a worker's host."""
@@ -250,7 +242,10 @@ def run(folder: Path, given: argparse.Namespace, night: Clocks | None) -> int:
             }
             if library:
                 plan |= {
-                    0.45: ("midnight", stage.come_to_midnight),
+                    0.45: (
+                        "midnight",
+                        lambda: come_to_midnight(*filter(None, (night, *stage.clocks.values()))),
+                    ),
                     0.1: ("a worker's clock ahead by 120 s", lambda: stage.step_clock(120)),
                     0.35: ("a worker's clock behind by 120 s", lambda: stage.step_clock(-120)),
                     0.55: ("host suspended", lambda: stage.stop_past_lease(is_suspended=True)),

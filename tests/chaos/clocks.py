@@ -79,3 +79,14 @@ def seconds_until(clock: str) -> float:
     hour, minute, second = map(int, clock.split(":"))
     at = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
     return ((at - now) % timedelta(days=1)).total_seconds()
+
+
+MOST_TO_MIDNIGHT_S = 3600.0
+
+
+def come_to_midnight(*clocks: Clocks) -> None:
+    """Set clocks to two seconds before midnight in Vietnam, where they are not past it."""
+    left = seconds_until("23:59:58")
+    for each in clocks:
+        if left < MOST_TO_MIDNIGHT_S:
+            each.step(left)

@@ -45,17 +45,18 @@ from campaigns.delivery.gateway_accounts import (
     try_gateway,
 )
 from campaigns.delivery.reconcile import decide_unknown
-from campaigns.models.messages import Attempt
-from campaigns.rules.states import AttemptState
+from campaigns.models.messages import Attempt, Message
+from campaigns.rules.states import AttemptState, MessageState
 from deploy.redis_server import find_port
 from outreach.accounts.users import find_user
+from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.models.gateways import ENVIRONMENT
 from outreach.rules.errors import WrongState
 from simulator.testing import RunningSimulator, running_simulator
-from tests.chaos.clocks import Clocks, go_on_at, seconds_until
+from tests.chaos.clocks import Clocks, come_to_midnight, go_on_at, seconds_until
 from tests.drills.ground import count_wrong, new_folder, open_world, running_servers
 from tests.support.line import Line
 from tests.support.processes import Processes, simulator_settings
@@ -155,9 +156,9 @@ def play_one(
         if not given.centre:
             simulator.cut_smpp(restart=True)
         campaign = world.launch(name="Đợt hai")
-        cuts = break_things(given, simulator, processes, clocks, had=earlier)
+        killed, cuts = break_things(given, world, processes, clocks)
         wait_for_end(world, campaign)
-        print(f"workers killed {given.kills}  connections cut {cuts} times")
+        print(f"workers killed {killed}  connections cut {cuts} times")
         result = report(world, campaign, messages=given.messages, had=earlier)
         return result or tell_submissions(simulator, before)
 
@@ -308,24 +309,23 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def break_things(
     given: argparse.Namespace,
-    simulator: RunningSimulator,
+    world: World,
     processes: Processes,
     clocks: Clocks,
-    *,
-    had: int,
-) -> int:
+) -> tuple[int, int]:
     """Kill a worker and cut all SMPP connections, `kills` times over the send, every fourth time with a restart of the centre.
 
-    A third of the way the gateway becomes narrow for a while, half of the way midnight comes. Returns how often there were
-    connections to cut.
+    A third of the way the gateway becomes narrow for a while, half of the way midnight comes. Returns how many workers were
+    killed before all had left, and how often there were connections to cut.
     """
+    simulator = world.simulator
     senders = [processes.start("worker", "--queues", "send") for _ in range(2)]
     chance, killed, cuts, ends = random.Random(given.seed), 0, 0, time.monotonic() + ENDS_AFTER_S
-    events: dict[float, Callable[[], object]] = {0.5: lambda: clocks.step(seconds_until("23:59:58"))}
+    events: dict[float, Callable[[], object]] = {0.5: lambda: come_to_midnight(clocks)}
     if not given.centre:
         events |= {0.33: lambda: narrow(simulator)}
-    while (killed < given.kills or events) and time.monotonic() < ends:
-        share = (simulator.stats()["accepted"] - had) / given.messages
+    while (killed < given.kills or events) and time.monotonic() < ends and (left := count_left(world)):
+        share = 1 - left / given.messages
         for at in [at for at in events if share > at]:
             events.pop(at)()
         if killed < given.kills and share > (killed + 1) / (given.kills + 2):
@@ -336,7 +336,14 @@ def break_things(
             senders.append(processes.start("worker", "--queues", "send"))
             killed += 1
         time.sleep(0.1)
-    return cuts
+    return killed, cuts
+
+
+def count_left(world: World) -> int:
+    """Return how many messages have not left."""
+    with world.runtime.db.read() as session:
+        waits = Message.state.in_((MessageState.QUEUED, MessageState.SENDING))
+        return count_rows(session, Message, waits)
 
 
 def narrow(simulator: RunningSimulator) -> None:

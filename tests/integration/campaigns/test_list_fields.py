@@ -12,14 +12,13 @@ import pytest
 from sqlalchemy import Engine, event, func, insert, select
 
 from admin.app import create_app
-from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.streams import Stream
 from campaigns.lifecycle import perform_action, prepare_correcting_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.kinds import load_kinds
 from campaigns.planning.list_fields import facts_of_campaign
-from campaigns.rules.delivery import create_renderer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.states import CampaignAction
@@ -28,7 +27,6 @@ from outreach.imports.undo_import import undo_import
 from outreach.models.contacts import Contact, ContactList, KeptValue
 from outreach.places.areas import load_areas
 from outreach.rules.errors import BadCampaign
-from outreach.rules.quiet_days import NO_DAYS
 from tests.support.lists import UNITS, bring, local
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
@@ -193,16 +191,11 @@ def test_values_of_a_claim_of_many_are_looked_up_at_once(world: World) -> None:
             batch = claim(
                 session,
                 Stream(id=campaign_id, closes_at=world.in_hours(1)),
+                ClaimSettings.of(settings, worker="w"),
                 limit=100,
                 segments=math.inf,
                 now=world.now + timedelta(minutes=1),
-                lease_s=60,
-                worker="w",
-                renderer=create_renderer(settings),
                 price_vnd=300,
-                is_live=False,
-                quiet=NO_DAYS,
-                service_sender="MTTQ",
             )
     finally:
         event.remove(Engine, "before_cursor_execute", note)

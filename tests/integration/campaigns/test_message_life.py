@@ -30,7 +30,7 @@ from campaigns.rules.states import AttemptState
 from outreach.rules import roads
 from outreach.rules.gateway import Accepted, DeliveryStatus, ListedMessage, Throttled
 from outreach.rules.roads import VIETNAM, Lasting, repeats_until
-from outreach.rules.send_window import next_size
+from outreach.rules.send_window import FIRST, next_size
 
 START = datetime(2020, 8, 18, tzinfo=UTC)
 BODY = "Mời cài"
@@ -396,27 +396,28 @@ def test_the_search_finds_what_settles_by_less(broken: Rule) -> None:
 
 def send_by_window(limit: int, rule: Callable[..., float], *, messages: int) -> tuple[float, float]:
     """Send round by round. Returns submissions for one accepted, and the window in the end."""
-    size, submitted, accepted = 50.0, 0, 0
+    size, is_new, submitted, accepted = FIRST, True, 0, 0
     while accepted < messages and submitted < 20 * messages:
         under_way, is_stale = int(size), False
         for n in range(under_way):
             answer = Accepted("x") if n < limit else Throttled()
             before = size
-            size = rule(size, answer, under_way=under_way, most=50, is_stale=is_stale)
-            is_stale = is_stale or size < before
+            size = rule(size, answer, under_way=under_way, most=50, is_stale=is_stale, is_new=is_new)
+            is_stale, is_new = is_stale or size < before, is_new and size >= before
             submitted, accepted = submitted + 1, accepted + (n < limit)
     return submitted / accepted, size
 
 
 @pytest.mark.parametrize("limit", [2, 3, 5, 10, 49, 50])
-def test_the_window_is_learned_with_few_requests_too_many(limit: int) -> None:
-    submissions, size = send_by_window(limit, next_size, messages=6_864)
+@pytest.mark.parametrize("messages", [300, 6_864])
+def test_the_window_is_learned_with_few_requests_too_many(limit: int, messages: int) -> None:
+    submissions, size = send_by_window(limit, next_size, messages=messages)
     assert submissions < 1.1
     assert limit * 0.6 <= size <= limit + 1
 
 
 def test_the_search_finds_a_window_that_does_not_learn_or_is_lowered_by_what_is_stale() -> None:
-    assert send_by_window(3, lambda size, *_, **__: size, messages=1_000)[0] > 10
+    assert send_by_window(3, lambda *_, **__: 50.0, messages=1_000)[0] > 10
     every_refusal = partial(send_by_window, 30, messages=6_864)
     lowers_by_each = every_refusal(lambda *a, **more: next_size(*a, **{**more, "is_stale": False}))
     assert lowers_by_each[1] < every_refusal(next_size)[1]

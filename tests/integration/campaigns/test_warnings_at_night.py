@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from campaigns.delivery.claim_messages import claim
+from campaigns.delivery.claim_messages import ClaimSettings, claim
 from campaigns.delivery.streams import open_streams, suppressed_attempts
 from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Recipient, Sender
@@ -17,7 +17,6 @@ from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import RequestKind
 from campaigns.planning.preview import segment_price
 from campaigns.privacy.requests import record_request
-from campaigns.rules.delivery import create_renderer
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
 from outreach.contacts.suppressions import suppress
@@ -103,17 +102,11 @@ def claim_at(
             batch = claim(
                 session,
                 stream,
+                replace(ClaimSettings.of(settings, worker="test"), is_live=True, quiet=quiet),
                 limit=limit,
                 segments=float("inf"),
                 now=moment,
-                lease_s=60,
-                worker="test",
-                renderer=create_renderer(settings),
                 price_vnd=segment_price(stream.price_vnd, settings),
-                is_live=True,
-                quiet=quiet,
-                service_sender="",
-                passes_opt_outs=settings.urgent_passes_opt_outs,
             )
             claimed.append([item.to for item in batch.claims])
     return claimed

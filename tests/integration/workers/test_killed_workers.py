@@ -103,6 +103,29 @@ def test_a_worker_told_to_stop_gives_back_what_it_has_not_sent(
     assert len(world.sent_to()) == messages["accepted"] < 400
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_what_a_killed_worker_had_not_begun_to_send_waits_again_at_once(
+    world: World, simulator: RunningSimulator, processes: QuickProcesses
+) -> None:
+    world.add_people(400)
+    simulator.faults(latency_ms=500)
+    campaign = world.launch()
+    sender = processes.start("worker", "--queues", "send")
+    enqueue_send(world.runtime)
+    ends = time.monotonic() + 60
+    while simulator.stats()["accepted"] < 30:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+    started = children_of(sender.pid)
+    processes.kill(sender)
+    while any(Path(f"/proc/{pid}").exists() for pid in started):
+        assert time.monotonic() < ends
+        time.sleep(0.1)
+    messages = world.status(campaign)["steps"][0]["messages"]
+    assert messages["sending"] <= 40  # under way, and answers of the last moment
+    assert messages["queued"] >= 300
+
+
 @pytest.mark.rest
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_database_process_killed_in_the_middle_is_followed_by_another(

@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 
 from campaigns.rules.delivery import (
+    Obstacle,
     Policy,
     Refusal,
+    Room,
     back_off_s,
     daily_cap,
     fails_too_often,
     failure_policy,
     hash_content,
     is_out_of_retries,
+    passes_wishes,
     refusal_reason,
     repeat_message,
 )
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind, SkipReason
 from campaigns.rules.urgent import MAX_PER_DAY
 
@@ -73,6 +77,42 @@ FREE: dict[str, Any] = {
 )
 def test_the_first_rule_that_a_message_breaks(changes: dict[str, Any], reason: Refusal | None) -> None:
     assert refusal_reason(**{**FREE, **changes}) is reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "passes"),
+    [
+        ({}, True),
+        ({"is_allowed": False}, False),
+        ({"urgent_basis": None}, False),
+        ({"kind": K.ACKNOWLEDGEMENT}, False),
+        ({"answer": Label.OPT_OUT}, False),  # of this very warning
+        ({"answer": Label.NEED_HELP}, True),
+    ],
+)
+def test_which_warning_passes_a_wish_to_be_left_alone(changes: dict[str, Any], passes: bool) -> None:
+    warning = {"kind": K.STEP, "urgent_basis": "Luật 91", "answer": None, "is_allowed": True}
+    assert passes_wishes(**{**warning, **changes}) is passes
+
+
+@pytest.mark.parametrize(
+    ("taken", "size", "obstacle"),
+    [
+        ((), 2, None),
+        ((), 5, None),  # longer than the claim, and first
+        ((1,), 3, Obstacle.SEGMENTS),
+        ((1,), 2, None),
+        ((), 7, Obstacle.BUDGET),
+        ((1, 1), 5, Obstacle.BUDGET),  # of both, the budget ends more
+    ],
+)
+def test_room_for_messages_of_three_segments_and_a_budget_of_six(
+    taken: tuple[int, ...], size: int, obstacle: Obstacle | None
+) -> None:
+    room = Room(segments=3, left_vnd=600, price_vnd=100)
+    for each in taken:
+        room.take(each)
+    assert room.obstacle_to(size) is obstacle
 
 
 def test_only_what_is_over_for_good_is_skipped() -> None:

@@ -8,6 +8,16 @@ from outreach.rules.gateway import Accepted, Cause, Outcome, OutcomeUnknown, Ref
 from outreach.rules.send_window import next_size
 
 
+def test_a_new_window_doubles_with_each_time_that_it_was_accepted_and_is_lowered_like_any_other() -> None:
+    size = 2.0
+    for _ in range(2):
+        size = next_size(size, Accepted("x"), under_way=int(size), most=50, is_stale=False, is_new=True)
+    assert size == 4
+    assert next_size(50, Accepted("x"), under_way=50, most=50, is_stale=False, is_new=True) == 50
+    assert next_size(4, Accepted("x"), under_way=1, most=50, is_stale=False, is_new=True) == 4
+    assert next_size(10, Throttled(), under_way=10, most=50, is_stale=False, is_new=True) == 7
+
+
 @pytest.mark.parametrize(
     ("size", "outcome", "under_way", "is_stale", "after"),
     [
