@@ -21,7 +21,7 @@ from campaigns.delivery.gateway_health import rest_failing
 from campaigns.delivery.outbox import fold_attempt_totals
 from campaigns.delivery.receipts import MATCH_LIMIT, match_receipts
 from campaigns.delivery.reconcile import adopt_known, expire_leases, has_unknown_due
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.status_callbacks import APPLY_LIMIT, apply_status_callbacks
 from campaigns.delivery.streams import open_streams, steps_due_at
 from campaigns.lifecycle import change_state, hold_for_approval, pause_automatically
@@ -40,6 +40,7 @@ from campaigns.rules.delivery import create_renderer
 from campaigns.rules.experiments import arm_sql
 from campaigns.rules.states import (
     UNSETTLED,
+    AttemptReport,
     AttemptState,
     CampaignAction,
     CampaignState,

@@ -22,7 +22,7 @@ from admin.demo.people import ORGANISATIONS, invent_figures, invent_people
 from campaigns.answer_totals import recount
 from campaigns.cases.sms_answers import save_text
 from campaigns.delivery.claim_messages import ClaimSettings, claim
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports, record_outcomes
+from campaigns.delivery.record_outcomes import apply_reports, record_outcomes
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, Stream
 from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.campaigns import Campaign, Recipient
@@ -37,7 +37,7 @@ from campaigns.reports.settings import save_form
 from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
 from campaigns.sweep import open_step, steps_due
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user

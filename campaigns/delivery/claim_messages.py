@@ -58,7 +58,7 @@ from campaigns.rules.delivery import (
     daily_cap,
     refusal_reason,
 )
-from campaigns.rules.gateway_choice import Health
+from campaigns.rules.gateway_choice import MOST_CLAIM, Health
 from campaigns.rules.sending_hours import closes_at
 from campaigns.rules.states import AttemptState, CampaignState, MessageKind, MessageState, SkipReason
 from outreach.core.bulk import change_rows, values_subquery
@@ -427,7 +427,6 @@ def _skip(session: Session, skipped: Mapping[SkipReason, Sequence[int]]) -> int:
     return sum(map(len, skipped.values()))
 
 
-CLAIM_LIMIT = 1000
 NO_FAULTS = Health()
 # Shared by all workers, to be fair over all together: each of them alone would begin with the same campaign.
 _SERVED_KEY, _SERVED_TTL_S = "loa:streams:served", 3600
@@ -435,7 +434,7 @@ OVER_BUDGET, NO_GATEWAY = LoaError("budget_used_up"), LoaError("no_gateway_for_s
 
 
 def claim_next_batch(
-    runtime: Runtime, worker: str, limit: int = CLAIM_LIMIT, health: Health = NO_FAULTS
+    runtime: Runtime, worker: str, limit: int = MOST_CLAIM, health: Health = NO_FAULTS
 ) -> tuple[Stream, ClaimBatch, list[SendTask]] | None:
     """Claim up to `limit` messages of the stream served longest ago, within its rate limits.
 

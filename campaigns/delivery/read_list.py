@@ -19,10 +19,10 @@ from sqlalchemy import String, exists, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.billing import store_bills
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
-from campaigns.rules.states import AttemptState, CampaignState
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignState
 from outreach.core.bulk import values_subquery
 from outreach.core.job_queue import once_every
 from outreach.rules.gateway import BilledMessage, Gateway, GatewayUnavailable

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import Attempt, MessagePart, WaitingReceipt
 from campaigns.rules.receipts import CLOCK_SLACK, ID_LIFE, Candidate, ReceiptFacts, find_attempt
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.contacts.phones import find_phones
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.rules.gateway import DeliveryStatus, Receipt

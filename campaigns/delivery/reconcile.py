@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.after_restore import backups_by_worker
 from campaigns.delivery.open_gateways import OpenGateways
 from campaigns.delivery.outbox import OutboxEntry, requeue
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports, owners_of
+from campaigns.delivery.record_outcomes import apply_reports, owners_of
 from campaigns.delivery.streams import TRANSACTIONAL_STREAM, streams_still_open, suppressed_attempts
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
@@ -33,7 +33,7 @@ from campaigns.rules.lookups import (
     judge_lookup,
     may_repeat,
 )
-from campaigns.rules.states import AttemptState, MessageKind
+from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
 from outreach.core.db import count_rows, database_now

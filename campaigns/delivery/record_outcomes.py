@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -46,7 +46,15 @@ from campaigns.rules.delivery import (
     is_out_of_retries,
     may_be_refused_to_all,
 )
-from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, MessageState, advance, message_state
+from campaigns.rules.states import (
+    ACCEPTED_OR_BEYOND,
+    AttemptReport,
+    AttemptState,
+    MessageState,
+    Settled,
+    message_state,
+    settle,
+)
 from outreach.contacts.suppressions import lock_phone, suppress
 from outreach.contacts.wishes import is_left_alone, record_wish
 from outreach.core.bulk import change_rows, rows_table, values_subquery
@@ -68,22 +76,6 @@ from outreach.rules.wishes import WishSource
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class AttemptReport:
-    """News of one attempt: its state now, by request, callback or lookup.
-
-    `due_at` only where the attempt becomes unknown: when to look it up. `segments` where the gateway says what it charges.
-    """
-
-    attempt_id: int
-    state: AttemptState
-    gateway_id: str | None = None
-    cause: str | None = None
-    code: str | None = None
-    due_at: datetime | None = None
-    segments: int | None = None
 
 
 def store_outcomes(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
@@ -255,9 +247,9 @@ def apply_reports(
     second one for the same message is an incident. Reports of attempts that do not exist are ignored. Locks the attempts
     by id.
     """
-    by_attempt: dict[int, list[AttemptReport]] = {}
+    by_attempt: dict[int, list[AttemptReport]] = defaultdict(list)
     for report in reports:
-        by_attempt.setdefault(report.attempt_id, []).append(report)
+        by_attempt[report.attempt_id].append(report)
     if not by_attempt:
         return 0
     attempts = session.execute(
@@ -284,101 +276,90 @@ def apply_reports(
     for missing in by_attempt.keys() - {row.id for row in attempts}:
         if any(report.gateway_id for report in by_attempt[missing]):
             log.warning("settle.no_such_attempt attempt=%s", missing)
-    state_changes: list[dict[str, object]] = []
-    id_changes: list[dict[str, object]] = []  # changes where only the gateway's id is new
-    lookups: dict[datetime, list[int]] = {}  # unknown attempts, by the moment of their lookup
-    recounted: dict[
-        int, list[int]
-    ] = {}  # by segments: attempts for which the gateway counts other than we did
-    reappeared: list[int] = []  # messages whose absent attempt the gateway has after all
-    resent: set[int] = set()
-    changed_ids: set[int] = set()
-    totals: dict[StateChange, ChangeTotals] = defaultdict(ChangeTotals)
-    billed: Counter[int] = Counter()  # segments that have a bill, by stream
-    failures: list[FailedAttempt] = []
+    changes = _Changes()
     for row in attempts:
-        state, gateway_id = row.state, row.gateway_id
-        latest: AttemptReport | None = None
-        for report in by_attempt[row.id]:
-            if report.gateway_id and owners.setdefault(report.gateway_id, row.id) != row.id:
-                continue  # another attempt's message, whatever attempt the callback's address names
-            # Over SMPP an id ends with the attempt's: the centre only writes it in another base.
-            if (
-                report.gateway_id
-                and gateway_id
-                and report.gateway_id.rpartition("#")[2] != gateway_id.rpartition("#")[2]
-            ):
-                add_incident(
-                    session,
-                    kind="second_gateway_id",
-                    subject=f"attempts:{row.id}",
-                    now=now,
-                    gateway_ids=[gateway_id, report.gateway_id],
-                )
-            gateway_id = gateway_id or report.gateway_id
-            moved = advance(state, report.state)
-            if moved is not state:
-                state, latest = moved, report
-        if latest is None and gateway_id == row.gateway_id:
-            continue
+        # Another attempt's message is left out, whatever attempt the callback's address names.
+        own = [
+            report
+            for report in by_attempt[row.id]
+            if not report.gateway_id or owners.setdefault(report.gateway_id, row.id) == row.id
+        ]
+        settled = settle(row.state, row.gateway_id, own)
+        for other in settled.other_ids:
+            ids = [settled.gateway_id, other]
+            subject = f"attempts:{row.id}"
+            add_incident(session, kind="second_gateway_id", subject=subject, now=now, gateway_ids=ids)
+        if settled.latest is not None or settled.gateway_id != row.gateway_id:
+            changes.note(row, settled)
+    _write_changes(session, changes, now=now)
+    refresh_messages(session, [row.message_id for row in attempts if row.id in changes.attempts])
+    _add_sent_twice_incidents(session, changes.resent, now=now)
+    billed = {stream_id: (segments, 0) for stream_id, segments in changes.billed.items()}
+    add_totals(session, changes.totals, now=now, billed=billed)
+    apply_failure_policies(session, changes.failures, now=now, secret_key=secret_key)
+    return len(changes.attempts)
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What reports change, to be written in bulk."""
+
+    attempts: set[int] = field(default_factory=set)
+    states: list[dict[str, object]] = field(default_factory=list)
+    ids: list[dict[str, object]] = field(default_factory=list)  # where only the gateway's id is new
+    lookups: dict[datetime, list[int]] = field(default_factory=lambda: defaultdict(list))  # by their moment
+    # By segments: attempts for which the gateway counts other than we did.
+    recounted: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    reappeared: list[int] = field(default_factory=list)  # messages whose absent attempt the gateway has
+    resent: set[int] = field(default_factory=set)  # messages with more than one attempt
+    totals: dict[StateChange, ChangeTotals] = field(default_factory=lambda: defaultdict(ChangeTotals))
+    billed: Counter[int] = field(default_factory=Counter)  # segments that have a bill, by stream
+    failures: list[FailedAttempt] = field(default_factory=list)
+
+    def note(self, row: Any, settled: Settled) -> None:
+        """Note the change of an attempt, `row` as it was."""
+        state, gateway_id, latest, _other_ids = settled
+        self.attempts.add(row.id)
         if row.state is AttemptState.ABSENT and state in ACCEPTED_OR_BEYOND:
-            reappeared.append(row.message_id)
+            self.reappeared.append(row.message_id)
         if row.n > 1 or row.state is AttemptState.ABSENT:
-            resent.add(row.message_id)
-        changed_ids.add(row.id)
+            self.resent.add(row.message_id)
         change: dict[str, object] = {"id": row.id, "gateway_id": gateway_id}
         if latest is None:
-            id_changes.append(change)
-            continue
-        total = totals[StateChange(row.stream_id, row.state, row.cause, state, latest.cause, row.account_id)]
+            self.ids.append(change)
+            return
+        total = self.totals[
+            StateChange(row.stream_id, row.state, row.cause, state, latest.cause, row.account_id)
+        ]
         total.n += 1
         total.segments += row.segments
         if row.price_vnd is not None:
-            billed[row.stream_id] += row.segments * (is_charged(state) - is_charged(row.state))
+            self.billed[row.stream_id] += row.segments * (is_charged(state) - is_charged(row.state))
         elif latest.segments and latest.segments != row.segments:
             total.more += latest.segments - row.segments
-            recounted.setdefault(latest.segments, []).append(row.id)
+            self.recounted[latest.segments].append(row.id)
         if state in FAILURES:
-            failures.append(FailedAttempt(row.stream_id, row.phone_id, latest.cause, latest.code))
-        change["state"], change["cause"], change["code"] = state.value, latest.cause, latest.code
-        state_changes.append(change)
+            self.failures.append(FailedAttempt(row.stream_id, row.phone_id, latest.cause, latest.code))
+        self.states.append(change | {"state": state.value, "cause": latest.cause, "code": latest.code})
         if latest.due_at:
-            lookups.setdefault(latest.due_at, []).append(row.id)
-    _write_changes(session, state_changes, id_changes, lookups, recounted, now=now)
-    if reappeared:
-        change_rows(session, delete(Outbox).where(Outbox.message_id.in_(reappeared)))
-    refresh_messages(session, [row.message_id for row in attempts if row.id in changed_ids])
-    _add_sent_twice_incidents(session, resent, now=now)
-    add_totals(
-        session, totals, now=now, billed={stream_id: (segments, 0) for stream_id, segments in billed.items()}
-    )
-    apply_failure_policies(session, failures, now=now, secret_key=secret_key)
-    return len(changed_ids)
+            self.lookups[latest.due_at].append(row.id)
 
 
-def _write_changes(
-    session: Session,
-    state_changes: list[dict[str, object]],
-    id_changes: list[dict[str, object]],
-    lookups: dict[datetime, list[int]],
-    recounted: dict[int, list[int]],
-    *,
-    now: datetime,
-) -> None:
+def _write_changes(session: Session, changed: _Changes, *, now: datetime) -> None:
     columns = {"id": BigInteger, "gateway_id": String, "state": String, "cause": String, "code": String}
     for changes, names in (
-        (state_changes, ("gateway_id", "state", "cause", "code")),
-        (id_changes, ("gateway_id",)),
+        (changed.states, ("gateway_id", "state", "cause", "code")),
+        (changed.ids, ("gateway_id",)),
     ):
         if changes:
             new = rows_table(session, {name: columns[name] for name in ("id", *names)}, changes)
             values: dict[str, Any] = {name: new.c[name] for name in names}
-            if changes is state_changes:
+            if changes is changed.states:
                 values["due_at"] = null()
             change_rows(
                 session, update(Attempt).where(Attempt.id == new.c.id).values(settled_at=now, **values)
             )
-    for column, groups in (("due_at", lookups), ("segments", recounted)):
+    for column, groups in (("due_at", changed.lookups), ("segments", changed.recounted)):
         for value, ids in groups.items():
             change_rows(
                 session,
@@ -386,6 +367,8 @@ def _write_changes(
                 .where(Attempt.id.in_(values_subquery(session, ids, BigInteger)))
                 .values({column: value}),
             )
+    if changed.reappeared:
+        change_rows(session, delete(Outbox).where(Outbox.message_id.in_(changed.reappeared)))
 
 
 def owners_of(session: Session, gateway_ids: set[str]) -> dict[str, int]:

@@ -16,7 +16,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +26,6 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.delivery.claim_messages import (
-    CLAIM_LIMIT,
     Claim,
     ClaimBatch,
     SendTask,
@@ -40,23 +39,16 @@ from campaigns.delivery.streams import Stream, streams_still_open, suppressed_at
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.budget import vnd_of
 from campaigns.rules.delivery import MOST_FIRST_REFUSALS, may_be_refused_to_all
-from campaigns.rules.gateway_choice import Health
+from campaigns.rules.gateway_choice import PoolState, next_claim
 from campaigns.rules.states import MessageKind
 from outreach.rules.gateway import Accepted, Outcome, Refused
 from outreach.runtime import Runtime
 
 log = logging.getLogger(__name__)
-# A worker claims what it sends in this time, so that at a campaign's end no worker is left with much more than the
-# others. It makes the next claim while the buffer still holds enough for the time that a claim and a record take.
-CLAIM_FOR_S = 0.5
-AHEAD_S = 0.25
-MIN_CLAIM = 200
 RECORD_EVERY_S = 0.2
 CHECK_EVERY_S = 0.5  # for pause, cancel and closed windows; a stop takes effect within it
 HEARTBEAT_EVERY_S = 0.1  # to learn of a halt of the gateway's that another worker met
-USED_FOR_S = (
-    2.0  # a gateway that was given no message for so long does not ask for more: another carries them all
-)
+USED_FOR_S = 2.0  # a gateway that was given no message for so long is not used
 RETRY_DATABASE_S = 1.0
 IDLE_S = 0.3  # the job ends after this time with nothing to claim and nothing under way
 
@@ -171,11 +163,15 @@ class MessageSender:
     def _count_later(self) -> int:
         return sum(pool.buffer.later for pool in self._pools.values())
 
-    def _is_hungry(self, accounts: Set[int], enough: float) -> bool:
-        """Return whether one of these accounts' pools, of those that lately were given messages, has too little to do."""
-        pools = [pool for pool in self._pools.values() if pool.account_id in accounts]
-        used = [pool for pool in pools if time.monotonic() - pool.given_at < USED_FOR_S] or pools
-        return not used or any(len(pool.buffer) <= enough and not pool.is_halted for pool in used)
+    def _state_of(self, pool: GatewayPool) -> PoolState:
+        return PoolState(
+            pool.account_id,
+            buffered=len(pool.buffer),
+            has_fault=bool(pool.faults.fault),
+            may_try=pool.faults.may_try,
+            is_halted=pool.is_halted,
+            is_used=time.monotonic() - pool.given_at < USED_FOR_S,
+        )
 
     def _has_work(self) -> bool:
         pools = self._pools.values()
@@ -189,25 +185,22 @@ class MessageSender:
         began = time.monotonic()
         while time.monotonic() < ends_at and not self.stop_requested() and not self._is_broken():
             per_second = self.counts.requested / max(0.2, time.monotonic() - began)
-            limit = int(min(CLAIM_LIMIT, max(MIN_CLAIM, per_second * CLAIM_FOR_S)))
-            enough = max(MIN_CLAIM / 2, per_second * AHEAD_S)
-            active, pools = self.gateways.active, self._pools.values()
-            down = {pool.account_id for pool in pools if pool.faults.fault} | self._unusable
-            trying = {pool.account_id for pool in pools if pool.faults.may_try}
-            are_down = active <= down
-            if are_down:
-                limit, enough = 1, 0
-            is_in_hand = any(pool.in_flight for pool in pools) or self._outcomes or self._recording
-            waits = are_down and (is_in_hand or (len(active) > 1 and not trying))
-            if waits or not self._is_hungry(active if are_down else active - down, enough):
+            pools = self._pools.values()
+            wanted = next_claim(
+                [self._state_of(pool) for pool in pools],
+                active=self.gateways.active,
+                unusable=self._unusable,
+                per_second=per_second,
+                is_in_hand=bool(any(pool.in_flight for pool in pools) or self._outcomes or self._recording),
+            )
+            if wanted is None:
                 await asyncio.sleep(0.005)
                 idle_since = None
                 continue
             try:
-                most = max(CLAIM_LIMIT, 4 * enough)
-                full = {pool.account_id for pool in pools if len(pool.buffer) > most}
-                health = Health(frozenset(down), frozenset(trying), frozenset(full))
-                claimed = await self.run_in_database(claim_next_batch, self.worker, limit, health)
+                claimed = await self.run_in_database(
+                    claim_next_batch, self.worker, wanted.limit, wanted.health
+                )
             except BackendUnavailable as error:
                 log.warning("send.claim_failed error=%s", error)
                 await asyncio.sleep(RETRY_DATABASE_S)

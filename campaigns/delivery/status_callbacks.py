@@ -22,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import StatusEvent
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.core.bulk import change_rows, rows_json, rows_table, values_subquery
 from outreach.core.db import Database, UtcDateTime
 from outreach.rules.gateway import StatusReport

@@ -15,13 +15,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.receipts import store_receipts
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.replies import Reply, ReplyChannel, ReplyPart
 from campaigns.replies.receive_reply import receive_reply
 from campaigns.replies.record_answer import AnswerContext
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.core.bulk import change_rows, values_subquery
 from outreach.enqueue_jobs import enqueue_apply_callbacks, enqueue_send
 from outreach.rules.gateway import (

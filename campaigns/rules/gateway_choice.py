@@ -1,8 +1,8 @@
-"""Which gateway carries a message: first those that can, then those that are well, the cheapest, the order of the page. Pure."""
+"""Which gateway carries a message: first those that can, then those that are well, the cheapest, the order of the page. And when to claim more. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -77,6 +77,64 @@ class Health:
     down: frozenset[int] = frozenset()
     trying: frozenset[int] = frozenset()
     full: frozenset[int] = frozenset()
+
+
+# A worker claims what it sends in this time, so that at a campaign's end no worker is left with much more than the
+# others. It makes the next claim while the buffers still hold enough for the time that a claim and a record take.
+CLAIM_FOR_S = 0.5
+CLAIM_AHEAD_S = 0.25
+MIN_CLAIM, MOST_CLAIM = 200, 1000  # messages
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """A gateway in one worker. `buffered` messages wait; `is_used`: it was given some lately; `is_halted` by the gateway's wish."""
+
+    account_id: int
+    buffered: int = 0
+    has_fault: bool = False
+    may_try: bool = False
+    is_halted: bool = False
+    is_used: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NextClaim:
+    """How many messages to claim, and for which gateways."""
+
+    limit: int
+    health: Health
+
+
+def next_claim(
+    pools: Sequence[PoolState],
+    *,
+    active: Set[int],
+    unusable: Set[int],
+    per_second: float,
+    is_in_hand: bool,
+) -> NextClaim | None:
+    """Return what to claim now, None while enough is buffered.
+
+    `active` accounts carry messages, of which some may be `unusable` here. `per_second`: what this worker has sent so far.
+    `is_in_hand`: it has requests under way or outcomes to record. While each gateway has a fault one message at a time tries.
+    """
+    down = frozenset(pool.account_id for pool in pools if pool.has_fault) | unusable
+    trying = frozenset(pool.account_id for pool in pools if pool.may_try)
+    limit = int(min(MOST_CLAIM, max(MIN_CLAIM, per_second * CLAIM_FOR_S)))
+    enough = max(MIN_CLAIM / 2, per_second * CLAIM_AHEAD_S)
+    asked = active - down
+    if not asked:
+        if is_in_hand or (len(active) > 1 and not trying):
+            return None
+        asked, limit, enough = active, 1, 0.0
+    wanted = [pool for pool in pools if pool.account_id in asked]
+    # A gateway that lately was given nothing does not ask for more: another carries them all.
+    used = [pool for pool in wanted if pool.is_used] or wanted
+    if used and not any(pool.buffered <= enough and not pool.is_halted for pool in used):
+        return None
+    full = frozenset(pool.account_id for pool in pools if pool.buffered > max(MOST_CLAIM, 4 * enough))
+    return NextClaim(limit, Health(down, trying, full))
 
 
 def take_first(

@@ -6,8 +6,11 @@ nothing. A message's state is not set by itself: it is derived from its attempts
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class CampaignState(StrEnum):
@@ -90,6 +93,56 @@ ACCEPTED_OR_BEYOND = frozenset(
 def advance(current: AttemptState, reported: AttemptState) -> AttemptState:
     """Return the attempt's state after a report: the reported one if it ranks higher, else `current`."""
     return reported if ATTEMPT_RANK[reported] > ATTEMPT_RANK[current] else current
+
+
+@dataclass(slots=True)
+class AttemptReport:
+    """News of one attempt: its state now, by request, callback or lookup.
+
+    `due_at` only where the attempt becomes unknown: when to look it up. `segments` where the gateway says what it charges.
+    """
+
+    attempt_id: int
+    state: AttemptState
+    gateway_id: str | None = None
+    cause: str | None = None
+    code: str | None = None
+    due_at: datetime | None = None
+    segments: int | None = None
+
+
+class Settled(NamedTuple):
+    """What reports have made of an attempt. `latest` is the one that moved it last, None where its state stays.
+
+    `other_ids` are further messages that the gateway has of it.
+    """
+
+    state: AttemptState
+    gateway_id: str | None
+    latest: AttemptReport | None
+    other_ids: tuple[str, ...]
+
+
+def settle(state: AttemptState, gateway_id: str | None, reports: Iterable[AttemptReport]) -> Settled:
+    """Return an attempt after reports of it, by rank: repeated, late and shuffled ones lead to the same end.
+
+    The id that it had first stays.
+    """
+    latest: AttemptReport | None = None
+    other_ids = []
+    for report in reports:
+        if report.gateway_id and gateway_id and not _is_same_id(report.gateway_id, gateway_id):
+            other_ids.append(report.gateway_id)
+        gateway_id = gateway_id or report.gateway_id
+        moved = advance(state, report.state)
+        if moved is not state:
+            state, latest = moved, report
+    return Settled(state, gateway_id, latest, tuple(other_ids))
+
+
+def _is_same_id(one: str, other: str) -> bool:
+    """Over SMPP an id ends with the attempt's: the centre only writes it in another base."""
+    return one.rpartition("#")[2] == other.rpartition("#")[2]
 
 
 class MessageState(StrEnum):

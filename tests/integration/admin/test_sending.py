@@ -11,12 +11,12 @@ from sqlalchemy import select, update
 
 from campaigns.analytics import campaign_status
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.emergency_stop import stop_all_sending
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.sending_status import StallReason
-from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageState
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.models.accounts import OrganisationKind, Role

@@ -15,10 +15,10 @@ from sqlalchemy import select
 from campaigns.delivery.billing import store_bills
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.read_list import LISTED_WITHIN, ListReading, days_due, read_list
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt
-from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from outreach.rules.gateway import BilledMessage, GatewayUnavailable
 from tests.integration.campaigns.test_budget import ONE_SEGMENT, PRICE, panel
 from tests.support.servers import both_databases

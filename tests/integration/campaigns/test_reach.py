@@ -13,14 +13,14 @@ from campaigns.analytics import reach, reach_counts
 from campaigns.analytics.reach import read_reach
 from campaigns.analytics.reach_counts import Key, campaigns_to_recount, count_reach, store_reach
 from campaigns.analytics.verify_reach import find_disagreements
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import InstallReport
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
 from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import OrganisationKind
 from outreach.models.contacts import Contact, ContactList, Membership

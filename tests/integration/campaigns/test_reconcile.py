@@ -13,10 +13,10 @@ from sqlalchemy import select, update
 import campaigns.delivery.reconcile
 import outreach.sms.http_client
 from campaigns.delivery.reconcile import count_undecided, decide_unknown
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.lookups import TIMES_ABSENT
-from campaigns.rules.states import AttemptState
+from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.accounts.users import find_user
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator

@@ -12,12 +12,12 @@ from redis import TimeoutError as RedisTimeoutError
 from sqlalchemy import select
 
 from campaigns.delivery.outbox import causes_and_segments
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.delivery.send_messages import MessageSender as SendingJob
 from campaigns.delivery.streams import Reservation
 from campaigns.models.campaigns import Campaign, Sender
 from campaigns.models.messages import Attempt
-from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from outreach.models.contacts import Suppression
 from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
 from outreach.rules.segments import measure

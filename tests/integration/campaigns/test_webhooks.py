@@ -15,14 +15,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.cases.merge_people import merge_people, unmerge_people
-from campaigns.delivery.record_outcomes import AttemptReport, apply_reports
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.models.webhooks import Delivery, DeliveryState, EventPosition, Subscription
 from campaigns.replies.record_answer import record_answer, undo_answer
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import AttemptState, CampaignAction
+from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from campaigns.rules.webhooks import EventKind, secret_of
 from campaigns.webhooks import collect_events as collect_events_module
 from campaigns.webhooks.collect_events import collect_events

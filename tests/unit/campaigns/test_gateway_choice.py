@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from campaigns.rules.gateway_choice import (
     GatewayTerms,
+    Health,
+    PoolState,
     in_order,
+    next_claim,
     refuses_much,
     reports_slowly,
     take_first,
@@ -95,3 +100,47 @@ def test_gateway_that_reports_slowly_rests(silent: int, reported: int, rests: bo
 )
 def test_operator_of_a_number(number: str, reported: str | None, expected: Operator) -> None:
     assert operator_of(number, reported) is expected
+
+
+def pool(account_id: int, buffered: int = 0, **state: bool) -> PoolState:
+    return PoolState(account_id, buffered, **state)
+
+
+FAULT, TRIES = {"has_fault": True}, {"has_fault": True, "may_try": True}
+
+
+@pytest.mark.parametrize(
+    ("pools", "given", "limit"),
+    [
+        ([], {}, 200),  # before any gateway was opened
+        ([pool(1)], {}, 200),
+        ([pool(1)], {"per_second": 1000.0}, 500),
+        ([pool(1)], {"per_second": 9000.0}, 1000),
+        ([pool(1, 101)], {}, None),  # enough is buffered
+        ([pool(1, 101)], {"per_second": 1000.0}, 500),
+        ([pool(1, is_halted=True)], {}, None),
+        ([pool(1, 500), pool(2)], {"active": {1, 2}}, 200),
+        ([pool(1, 500), pool(2, is_used=False)], {"active": {1, 2}}, None),  # the first carries them all
+        ([pool(1, is_used=False)], {}, 200),
+        ([pool(1, **FAULT), pool(2, 500)], {"active": {1, 2}}, None),
+        ([pool(1, **FAULT), pool(2)], {"active": {1, 2}}, 200),
+        ([pool(2, 500)], {"active": {1, 2}, "unusable": {1}}, None),
+        ([pool(1, **FAULT)], {}, 1),  # whose turn it is to try, its pool knows
+        ([pool(1, **FAULT)], {"is_in_hand": True}, None),
+        ([pool(1, **FAULT), pool(2, **FAULT)], {"active": {1, 2}}, None),
+        ([pool(1, **FAULT), pool(2, **TRIES)], {"active": {1, 2}}, 1),
+    ],
+)
+def test_how_many_messages_are_claimed_next(
+    pools: list[PoolState], given: dict[str, Any], limit: int | None
+) -> None:
+    usual = {"active": {1}, "unusable": set(), "per_second": 0.0, "is_in_hand": False}
+    wanted = next_claim(pools, **{**usual, **given})
+    assert (wanted and wanted.limit) == limit
+
+
+def test_a_claim_passes_over_gateways_with_a_fault_or_enough_to_do() -> None:
+    pools = [pool(1, **TRIES), pool(2, 1001), pool(3)]
+    wanted = next_claim(pools, active={1, 2, 3}, unusable={4}, per_second=0.0, is_in_hand=True)
+    assert wanted
+    assert wanted.health == Health(frozenset({1, 4}), frozenset({1}), frozenset({2}))

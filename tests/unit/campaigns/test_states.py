@@ -11,12 +11,14 @@ from campaigns.rules.states import (
     ATTEMPT_RANK,
     CAMPAIGN_MOVES,
     UNSETTLED,
+    AttemptReport,
     AttemptState,
     CampaignAction,
     CampaignState,
     MessageState,
     advance,
     message_state,
+    settle,
 )
 
 C, A, A_ = CampaignState, AttemptState, CampaignAction
@@ -123,3 +125,27 @@ def test_what_the_gateway_took_begins_at_accepted() -> None:
 def test_a_message_taken_by_the_gateway_holds_up_no_campaign() -> None:
     assert {message_state([state]) for state in ACCEPTED_OR_BEYOND}.isdisjoint(UNSETTLED)
     assert {message_state([state]) for state in set(A) - ACCEPTED_OR_BEYOND} == UNSETTLED
+
+
+@pytest.mark.parametrize(
+    ("before", "gateway_id", "reports", "after"),
+    [
+        (A.SENDING, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
+        (A.DELIVERED, "SM1", [(A.SENT, "SM1")], (A.DELIVERED, "SM1", None, ())),  # late
+        (A.UNKNOWN, None, [(A.UNKNOWN, "SM1")], (A.UNKNOWN, "SM1", None, ())),  # only the id is new
+        (A.SENDING, None, [(A.SENT, "SM1"), (A.DELIVERED, "SM1"), (A.SENT, "SM1")], (A.DELIVERED, "SM1", 1, ())),
+        (A.ACCEPTED, "SM1", [(A.SENT, "SM2")], (A.SENT, "SM1", 0, ("SM2",))),  # taken twice
+        (A.ACCEPTED, "f#7", [(A.SENT, "15#7")], (A.SENT, "f#7", 0, ())),  # one id in two bases
+        (A.ABSENT, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
+        (A.SENDING, None, [], (A.SENDING, None, None, ())),
+    ],
+)  # fmt: skip
+def test_an_attempt_after_reports(
+    before: A,
+    gateway_id: str | None,
+    reports: list[tuple[A, str]],
+    after: tuple[A, str | None, int | None, tuple[str, ...]],
+) -> None:
+    given = [AttemptReport(7, *report) for report in reports]
+    state, known_as, latest, others = settle(before, gateway_id, given)
+    assert (state, known_as, given.index(latest) if latest else None, others) == after
