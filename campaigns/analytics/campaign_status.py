@@ -9,8 +9,8 @@ reads by index.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,6 +61,7 @@ UNDER_WAY_STATES = (CampaignState.SCHEDULED, CampaignState.SENDING, CampaignStat
 PANEL_ACTIONS = (CampaignAction.PAUSE, CampaignAction.RESUME, CampaignAction.UNDO, CampaignAction.CANCEL)
 # Delivery reports still arrive for a while after the end.
 REPORTS_ARRIVE_FOR = timedelta(hours=1)
+JOINED_LATER = "joined_later"  # by a second wave, or taken apart from another after the step opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,12 +302,18 @@ def _cached_counts(session: Session, campaign: Campaign, redis: Redis) -> Messag
     )
 
 
-def _count(session: Session, campaign_id: int) -> MessageCounts:
-    messages = session.execute(
+def _count_messages(session: Session, campaign_id: int, *where: Any) -> Sequence[Any]:
+    """Return the messages of a campaign's steps by step, state and reason for skipping, with their number."""
+    return session.execute(
         select(Message.step_id, Message.state, Message.skip_reason, func.count())
-        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None), *where)
         .group_by(Message.step_id, Message.state, Message.skip_reason)
+        .order_by(Message.step_id, Message.state)
     ).all()
+
+
+def _count(session: Session, campaign_id: int) -> MessageCounts:
+    messages = _count_messages(session, campaign_id)
     causes, segments, requests = causes_and_segments(session, campaign_id)
     return MessageCounts(
         messages=[(step, state, reason, count) for step, state, reason, count in messages],
@@ -378,6 +385,36 @@ def _first_due(session: Session, campaign_id: int) -> tuple[datetime | None, int
     return (row.not_before, row.throttled) if row else (None, 0)
 
 
+def _read_steps(
+    session: Session, campaign: Campaign, recipients: int
+) -> Iterator[tuple[Step, dict[str, dict[str, int]]]]:
+    """Yield each opened step with the messages of the recipients by state, and by reason where they were skipped.
+
+    They add up to `recipients`: what went to somebody who was merged with another since is not counted, and who was no recipient
+    yet when the step opened counts as skipped.
+    """
+    excluded = select(Recipient.id).where(
+        Recipient.campaign_id == campaign.id, Recipient.exclusion.is_not(None)
+    )
+    counted, left_out = (
+        _count_messages(session, campaign.id, *where) for where in ((), (Message.recipient_id.in_(excluded),))
+    )
+    states: dict[int, Counter[str]] = defaultdict(Counter)
+    skipped: dict[int, Counter[str]] = defaultdict(Counter)
+    for rows, sign in ((counted, 1), (left_out, -1)):
+        for step_id, state, reason, count in rows:
+            states[step_id][state.value] += sign * count
+            if reason:
+                skipped[step_id][reason.value] += sign * count
+    for step in campaign.steps:
+        if step.opened_at is None:
+            continue
+        if later := recipients - states[step.id].total():
+            states[step.id][MessageState.SKIPPED.value] += later
+            skipped[step.id][JOINED_LATER] += later
+        yield step, {"messages": dict(+states[step.id]), "skipped": dict(+skipped[step.id])}
+
+
 def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     """Return the data of `campaigns status`, with answers and share. Call it inside one `db.read()`."""
     recipients, excluded = count_audience(session, campaign.id)
@@ -385,13 +422,6 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     clicked = session.scalar(
         select(func.count(Recipient.clicked_at)).where(Recipient.campaign_id == campaign.id)
     )
-    messages: dict[int, dict[str, int]] = {}
-    for step_id, state, count in session.execute(
-        select(Message.step_id, Message.state, func.count())
-        .where(Message.campaign_id == campaign.id, Message.step_id.is_not(None))
-        .group_by(Message.step_id, Message.state)
-    ):
-        messages.setdefault(step_id or 0, {})[state.value] = count
     answers = {
         str(label): count
         for label, count in session.execute(
@@ -426,9 +456,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "recipients": recipients,
         "excluded": {reason.value: count for reason, count in sorted(excluded.items())},
         "steps": [
-            {"step": step.number, "messages": messages.get(step.id, {})}
-            for step in campaign.steps
-            if step.opened_at
+            {"step": step.number, **figures} for step, figures in _read_steps(session, campaign, recipients)
         ],
         "page": {"opened": opened or 0, "clicked": clicked or 0},
         "answers": answers,

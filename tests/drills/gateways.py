@@ -67,7 +67,8 @@ from tests.support.world import AUTHOR, World, number
 ENDS_AFTER_S = 1800.0
 CARRIES_ON_WITHIN_S = 10.0
 TESTER = "+84905000999"
-FAULTS = {"latency_ms": 60, "callbacks_repeat": 2, "callbacks_shuffle": True, "rate_strangers": 0.1}
+BETWEEN_KILLS_S, PARTS, LEAST_PACE = 3.0, 2, 40
+FAULTS = {"latency_ms": 300, "callbacks_repeat": 2, "callbacks_shuffle": True, "rate_strangers": 0.1}
 NARROW_S, AT_ONCE, UNCHANGED_S = 10.0, 3, 20.0
 MOST_FOR_ONE = 1.1  # submissions for one part that was taken
 FAULTS_OF_HTTP = {"rate_cut": 0.03, "rate_cut_before": 0.02, "rate_500": 0.02, "rate_500_after": 0.02}
@@ -155,7 +156,9 @@ def play_one(
             simulator.faults(**FAULTS_OF_HTTP)
         if not given.centre:
             simulator.cut_smpp(restart=True)
-        campaign = world.launch(name="Đợt hai")
+        # Each worker has started and sends before the next is killed.
+        pace = given.messages * PARTS / (max(1, given.kills) * BETWEEN_KILLS_S)
+        campaign = world.launch(name="Đợt hai", pace=max(LEAST_PACE, round(pace)))
         killed, cuts = break_things(given, world, processes, clocks)
         wait_for_end(world, campaign)
         print(f"workers killed {killed}  connections cut {cuts} times")

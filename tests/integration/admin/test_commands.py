@@ -130,10 +130,10 @@ def test_a_campaign_goes_its_way_by_command(operator: Operator, world: World, tm
     status = operator.gets("campaigns", "status", campaign)
     assert status["id"] == campaign
     assert (status["recipients"], status["excluded"]) == (3, {})
-    assert status["steps"] == [{"step": 1, "messages": {"queued": 3}}]
+    assert status["steps"] == [{"step": 1, "messages": {"queued": 3}, "skipped": {}}]
     assert operator.gets("campaigns", "cancel", campaign, "--as", AUTHOR)["state"] == "cancelled"
     status = operator.gets("campaigns", "status", campaign)
-    assert status["steps"] == [{"step": 1, "messages": {"cancelled": 3}}]
+    assert status["steps"] == [{"step": 1, "messages": {"cancelled": 3}, "skipped": {}}]
     told = operator.types("campaigns", "status", campaign).stdout
     assert "đã hủy" in told
     assert "cancelled" not in told

@@ -220,7 +220,7 @@ def test_everybody_is_written_to_or_excluded_for_one_reason(places: World) -> No
     status = places.status(campaign)
     assert status["excluded"] == {reason.value: count for reason, count in reasons.items()}
     assert status["recipients"] + sum(status["excluded"].values()) == len(PEOPLE)
-    assert status["steps"] == [{"step": 1, "messages": {"queued": status["recipients"]}}]
+    assert status["steps"] == [{"step": 1, "messages": {"queued": status["recipients"]}, "skipped": {}}]
     assert foreseen == (status["recipients"], reasons)
     places.send()
     assert sorted(places.sent_to()) == sorted(value for value in expected.values() if value.startswith("+"))

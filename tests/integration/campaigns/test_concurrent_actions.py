@@ -130,4 +130,4 @@ def test_whole_sweeps_at_once_do_no_harm(world: World) -> None:
     campaign = approved(world)
     world.act(campaign, A.LAUNCH)
     at_once(*[world.sweep] * 4)
-    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 5}}]
+    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 5}, "skipped": {}}]

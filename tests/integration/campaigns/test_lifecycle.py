@@ -254,4 +254,4 @@ def test_a_cancelled_campaign_opens_no_further_step(world: World) -> None:
     world.sweep()
     world.send()
     assert world.sent_to() == []
-    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"cancelled": 2}}]
+    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"cancelled": 2}, "skipped": {}}]

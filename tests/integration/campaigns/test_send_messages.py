@@ -47,7 +47,7 @@ def test_everyone_on_the_list_gets_one_message(world: World) -> None:
     status = world.status(campaign)
     assert status["state"] == "completed"
     assert status["recipients"] == 300
-    assert status["steps"] == [{"step": 1, "messages": {"accepted": 300}}]
+    assert status["steps"] == [{"step": 1, "messages": {"accepted": 300}, "skipped": {}}]
 
 
 def test_a_message_carries_the_name_and_a_link_of_its_own(world: World) -> None:
@@ -104,7 +104,7 @@ def test_paused_campaign_sends_nothing(world: World) -> None:
     world.act(campaign, CampaignAction.PAUSE)
     world.send()
     assert world.sent_to() == []
-    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 20}}]
+    assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"queued": 20}, "skipped": {}}]
     world.act(campaign, CampaignAction.RESUME)
     world.send()
     assert len(world.sent_to()) == 20
