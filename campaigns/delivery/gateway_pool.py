@@ -173,10 +173,16 @@ class GatewayPool:
         if opened is None:
             return self._done(claim, None)
 
+        has_begun = False
+
         def is_over() -> bool:
-            if task.fence.is_over():
+            """Asked again when its turn in the gateway's window has come; parts follow one that has left."""
+            nonlocal has_begun
+            if task.fence.is_over() or not (has_begun or self._may_start(task)):
                 return True
-            self._note_start(claim.attempt_id)
+            if not has_begun:
+                has_begun = True
+                self._note_start(claim.attempt_id)
             return False
 
         left_s = int(task.closes_at - time.monotonic())

@@ -97,6 +97,22 @@ def test_too_many_requests_are_tried_again_later(world: World) -> None:
     assert sorted(world.sent_to()) == sorted(number(i) for i in range(15))
 
 
+def test_what_waits_for_its_turn_at_the_gateway_does_not_leave_once_the_campaign_is_paused(
+    world: World,
+) -> None:
+    world.add_people(40)
+    world.simulator.faults(latency_ms=2000)
+    campaign = world.launch()
+    with ThreadPoolExecutor() as pool:
+        job = pool.submit(world.send)
+        while not world.simulator.stats()["in_flight"]:
+            world.wait(0.02)
+        world.act(campaign, CampaignAction.PAUSE)
+        job.result()
+    assert len(world.sent_to()) <= 4  # a new window begins with two
+    assert world.status(campaign)["steps"][0]["messages"]["queued"] >= 36
+
+
 @both_databases
 def test_paused_campaign_sends_nothing(world: World) -> None:
     world.add_people(20)
