@@ -23,7 +23,6 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.create_attempts import create_attempts
 from campaigns.delivery.gateway_routes import BY_ENVIRONMENT, Route, Routes, read_gateway_terms
 from campaigns.delivery.message_data import (
-    Addressed,
     WaitingMessage,
     find_stopped,
     read_list_values,
@@ -240,24 +239,11 @@ def _read_known(
         if id(row.of) not in closing_times:
             days = campaign_quiet_days(row.of, by.quiet) if row.step_id is not None else NO_DAYS
             closing_times[id(row.of)] = closes_at(now, campaign_hours(row.of, is_live=by.is_live), days)
-    addressed = [
-        Addressed(
-            row.message_id,
-            row.phone_id,
-            row.contact_id,
-            row.kind,
-            row.answer,
-            row.exclusion is not None,
-            row.of.urgent_basis,
-            row.of.scopes,
-        )
-        for row in due
-    ]
     phones = values_subquery(session, {row.phone_id for row in due}, BigInteger)
     recent, contents = recent_messages(session, phones, now=now)
     reminded = {row.recipient_id for row in due if row.recipient_id is not None and (row.of.step or 0) > 1}
     return _Known(
-        find_stopped(session, addressed, passes_opt_outs=by.passes_opt_outs),
+        find_stopped(session, due, passes_opt_outs=by.passes_opt_outs),
         _recipients_with_open_case(session, reminded),
         closing_times,
         recent,

@@ -95,58 +95,6 @@ def fill_values(fields: Mapping[str, str], values: Mapping[str, str]) -> dict[st
     return {name: value for name, value in filled.items() if value}
 
 
-class Addressed(NamedTuple):
-    """A message by `key`, and to whom it goes.
-
-    `is_left_out`: its recipient was merged with another, who gets the text. `scopes` of wishes and `urgent_basis` are its campaign's.
-    """
-
-    key: int
-    phone_id: int
-    contact_id: int | None
-    kind: MessageKind
-    answer: Label | None
-    is_left_out: bool
-    urgent_basis: str | None
-    scopes: tuple[str, ...]
-
-
-def find_stopped(session: Session, messages: Sequence[Addressed], *, passes_opt_outs: bool) -> set[int]:
-    """Return those of these messages, by their keys, that must not go: the number is closed, or who has it is left alone.
-
-    Of a campaign's own also those of people who were erased or merged since. `passes_opt_outs`: the installation allows a warning
-    that has a legal basis to pass opt-outs. A confirmation of an opt-out is never stopped.
-    """
-    asked = [each for each in messages if each.kind is not MessageKind.CONFIRMATION]
-    phones = {each.phone_id for each in asked}
-    closed: dict[int, set[SuppressionReason]] = defaultdict(set)
-    for phone_id, reason in session.execute(
-        select(Suppression.phone_id, Suppression.reason).where(
-            Suppression.phone_id.in_(values_subquery(session, phones, BigInteger)),
-            Suppression.lifted_at.is_(None),
-        )
-    ):
-        closed[phone_id or 0].add(reason)
-    people = {each.contact_id for each in asked if each.contact_id}
-    left_alone = read_left_alone(session, people=people, numbers=phones)
-    stopped = set()
-    for each in asked:
-        is_step = each.kind is MessageKind.STEP
-        passes = passes_wishes(
-            kind=each.kind, urgent_basis=each.urgent_basis, answer=each.answer, is_allowed=passes_opt_outs
-        )
-        closing = closed[each.phone_id] - ({SuppressionReason.DO_NOT_CALL} if passes else set())
-        # An answer to somebody who opted out of the drive alone still leaves.
-        scopes = each.scopes if is_step else (EVERYTHING,)
-        if (
-            closing
-            or (is_step and (each.contact_id is None or each.is_left_out))
-            or left_alone.stops(each.contact_id, each.phone_id, scopes=scopes, passes=passes)
-        ):
-            stopped.add(each.key)
-    return stopped
-
-
 class CampaignStep(NamedTuple):
     """What campaign and step say of all their messages; nothing where a message has none."""
 
@@ -236,6 +184,42 @@ def read_outbox(session: Session, waiting: Subquery, *, lock_phones: bool) -> li
     rows = session.execute(query).all()
     steps = _read_steps(session, {(row.campaign_id, row.step_id) for row in rows})
     return [WaitingMessage._make((*row, steps[row.campaign_id, row.step_id])) for row in rows]
+
+
+def find_stopped(session: Session, rows: Sequence[WaitingMessage], *, passes_opt_outs: bool) -> set[int]:
+    """Return those of these messages, by their ids, that must not go: the number is closed, or who has it is left alone.
+
+    Of a campaign's own also those of people who were erased or merged since. `passes_opt_outs`: the installation allows a warning
+    that has a legal basis to pass opt-outs. A confirmation of an opt-out is never stopped.
+    """
+    asked = [row for row in rows if row.kind is not MessageKind.CONFIRMATION]
+    phones = {row.phone_id for row in asked}
+    closed: dict[int, set[SuppressionReason]] = defaultdict(set)
+    for phone_id, reason in session.execute(
+        select(Suppression.phone_id, Suppression.reason).where(
+            Suppression.phone_id.in_(values_subquery(session, phones, BigInteger)),
+            Suppression.lifted_at.is_(None),
+        )
+    ):
+        closed[phone_id or 0].add(reason)
+    people = {row.contact_id for row in asked if row.contact_id}
+    left_alone = read_left_alone(session, people=people, numbers=phones)
+    stopped = set()
+    for row in asked:
+        is_step = row.kind is MessageKind.STEP
+        passes = passes_wishes(
+            kind=row.kind, urgent_basis=row.of.urgent_basis, answer=row.answer, is_allowed=passes_opt_outs
+        )
+        closing = closed[row.phone_id] - ({SuppressionReason.DO_NOT_CALL} if passes else set())
+        # An answer to somebody who opted out of the drive alone still leaves.
+        scopes = row.of.scopes if is_step else (EVERYTHING,)
+        if (
+            closing
+            or (is_step and (row.contact_id is None or row.exclusion is not None))
+            or left_alone.stops(row.contact_id, row.phone_id, scopes=scopes, passes=passes)
+        ):
+            stopped.add(row.message_id)
+    return stopped
 
 
 def _read_steps(

@@ -15,20 +15,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import BigInteger, select
+from sqlalchemy import BigInteger, literal, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.message_data import Addressed, CampaignStep, find_stopped
+from campaigns.delivery.message_data import CampaignStep, find_stopped, read_outbox
 from campaigns.emergency_stop import is_stopped
-from campaigns.models.campaigns import Campaign, Recipient, Sender
-from campaigns.models.messages import Attempt, Message, Outbox
+from campaigns.models.campaigns import Campaign, Sender
+from campaigns.models.messages import Attempt, Outbox
 from campaigns.privacy.clocks import quiet_days
 from campaigns.rules.sending_hours import Hours, closes_at, common_hours, due_times, opens_at
 from campaigns.rules.states import CampaignState
 from outreach.core.bulk import values_subquery
 from outreach.core.settings import Settings
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
-from outreach.rules.wishes import scopes_of
 
 # Acknowledgements, confirmations and test messages: sent ahead of every campaign.
 TRANSACTIONAL_STREAM = 0
@@ -136,38 +135,15 @@ def streams_still_open(
 
 def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_outs: bool) -> set[int]:
     """Return those of these attempts that must not go, by `find_stopped`, as since they were claimed."""
-    rows = session.execute(
-        select(
-            Attempt.id,
-            Attempt.phone_id,
-            Message.kind,
-            Recipient.contact_id,
-            Recipient.answer,
-            Recipient.exclusion,
-            Campaign.urgent_basis,
-            Campaign.drive_id,
-            Campaign.kind.label("campaign_kind"),
-            Campaign.organisation_id,
-        )
-        .join(Message, Message.id == Attempt.message_id)
-        .outerjoin(Recipient, Recipient.id == Message.recipient_id)
-        .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-        .where(Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger)))
-    ).all()
-    addressed = [
-        Addressed(
-            row.id,
-            row.phone_id,
-            row.contact_id,
-            row.kind,
-            row.answer,
-            row.exclusion is not None,
-            row.urgent_basis,
-            scopes_of(drive=row.drive_id, kind=row.campaign_kind or "", organisation=row.organisation_id),
-        )
-        for row in rows
-    ]
-    return find_stopped(session, addressed, passes_opt_outs=passes_opt_outs)
+    of_attempts = select(
+        Attempt.message_id,
+        Attempt.id.label("n"),
+        literal(0).label("throttled"),
+        literal(0).label("refused"),
+    ).where(Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger)))
+    rows = read_outbox(session, of_attempts.subquery(), lock_phones=False)
+    stopped = find_stopped(session, rows, passes_opt_outs=passes_opt_outs)
+    return {row.n for row in rows if row.message_id in stopped}
 
 
 def campaign_hours(campaign: Campaign | CampaignStep, *, is_live: bool) -> Hours | None:
