@@ -87,7 +87,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--reference", action="store_true", help="receipts repeat our reference")
     given = options.parse_args()
-    clocks = go_on_at("23:49:00" if given.night else "23:55:00") if given.gateway != "both" else None
+    clocks = go_on_at("23:49:00" if given.night else "23:40:00") if given.gateway != "both" else None
     with new_folder() as folder, running_servers(folder) as (postgres, redis):
         port = find_port()
         common = {
