@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, String, delete, func, insert, select, update
+from sqlalchemy import BigInteger, String, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.claim_messages import Claim
@@ -36,10 +36,13 @@ class UnsentClaim:
     refused: int = 0
 
 
-def return_unsent(session: Session, unsent: Sequence[UnsentClaim]) -> None:
+def return_unsent(
+    session: Session, unsent: Sequence[UnsentClaim], *, repeating: Collection[int] = ()
+) -> None:
     """Undo claims that never left.
 
-    An attempt that has moved on meanwhile (its lease expired and it was requeued) stays.
+    An attempt that has moved on meanwhile (its lease expired and it was requeued) stays. So does an unknown one of an account in
+    `repeating`, where the request is made again to learn what became of it: that may have been taken by now.
     """
     if not unsent:
         return
@@ -50,7 +53,10 @@ def return_unsent(session: Session, unsent: Sequence[UnsentClaim]) -> None:
                 Attempt.id.in_(
                     values_subquery(session, [item.claim.attempt_id for item in unsent], BigInteger)
                 ),
-                Attempt.state.in_((AttemptState.SENDING, AttemptState.UNKNOWN)),
+                or_(
+                    Attempt.state == AttemptState.SENDING,
+                    and_(Attempt.state == AttemptState.UNKNOWN, Attempt.account_id.not_in(repeating)),
+                ),
                 Attempt.gateway_id.is_(None),
             )
             .returning(Attempt.id)

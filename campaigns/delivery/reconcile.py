@@ -187,10 +187,10 @@ def _may_repeat_until(
         suppressed = suppressed_attempts(session, [row.id for row in due], passes_opt_outs=passes)
     fences = {}
     for row in due:
-        ends = min(reserved_until, repeats_until(row.claimed_at, lasts))
+        # Behind DECIDE_AFTER a person may have it sent anew.
+        ends = min(reserved_until, repeats_until(row.claimed_at, lasts), row.claimed_at + DECIDE_AFTER)
         left_s = (ends - reserved_at).total_seconds() - settings.send_timeout_s
-        is_recent = row.claimed_at > reserved_at - DECIDE_AFTER
-        if left_s > 0 and is_recent and row.stream_id in streams and row.id not in suppressed:
+        if left_s > 0 and row.stream_id in streams and row.id not in suppressed:
             fences[row.id] = Fence.after(left_s)
     return fences
 

@@ -60,6 +60,7 @@ from outreach.contacts.wishes import is_left_alone, record_wish
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
+from outreach.gateway_accounts import read_roads
 from outreach.models.contacts import SuppressionReason
 from outreach.rules.errors import LoaError
 from outreach.rules.gateway import (
@@ -72,6 +73,7 @@ from outreach.rules.gateway import (
     Throttled,
 )
 from outreach.rules.keys import Purpose
+from outreach.rules.roads import Lookup
 from outreach.rules.wishes import WishSource
 from outreach.runtime import Runtime
 
@@ -135,7 +137,10 @@ def record_outcomes(
                 )
     apply_reports(session, reports, now=now, secret_key=settings.keys_of(Purpose.SUPPRESSIONS))
     add_parts(session, parts)
-    return_unsent(session, unsent)
+    if unsent:
+        roads = read_roads(session, settings).items()
+        repeating = [account_id for account_id, road in roads if road.lookup is Lookup.REPEAT]
+        return_unsent(session, unsent, repeating=repeating)
     store_bills(session, bills, usd_vnd=settings.usd_vnd, now=now)
     _learn_factors(session, outcomes)
     of_now = [(claim, outcome) for claim, outcome in outcomes if claim.attempt_id not in of_before]

@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
 from campaigns.delivery.claim_messages import claim_next_batch
-from campaigns.delivery.reconcile import reconcile_account
+from campaigns.delivery.reconcile import (
+    DECIDE_AFTER,
+    _may_repeat_until,
+    expire_leases,
+    reconcile_account,
+)
+from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.states import AttemptState, CampaignState, MessageState
 from outreach.rules.gateway import Accepted, ListedMessage, OutboundMessage, Outcome
+from outreach.rules.roads import Lasting
 from tests.support.servers import both_databases
 from tests.support.world import World
 
@@ -89,6 +97,46 @@ def test_a_lease_begins_when_it_is_taken_however_long_another_campaign_had_to_wa
     spare = world.runtime.settings.send_timeout_s
     in_database = (ends - datetime.now(UTC)).total_seconds()
     assert all(job.fence.wall_s - time.time() <= in_database - spare + 0.05 for job in jobs)
+
+
+@both_databases
+def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_late(world: World) -> None:
+    settings = replace(
+        world.runtime.settings,
+        sms_gateway="aggregator",
+        aggregator_profile="esms",
+        aggregator_url=f"{world.simulator.url}/aggregator",
+        aggregator_key=world.simulator.account_sid,
+        aggregator_secret=world.simulator.auth_token,
+    )
+    world.runtime = replace(world.runtime, settings=settings)
+    world.add_people(1)
+    world.launch()
+    claimed = claim_next_batch(world.runtime, "stopped for long")
+    assert claimed
+    with world.runtime.db.write() as session:
+        expire_leases(session, now=world.in_hours(1), secret_key=world.keys.secret_key)
+        session.execute(update(Attempt).values(due_at=world.now))
+    world.simulator.faults(rate_cut=1.0)  # taken, the answer is lost
+    world.reconcile()
+    world.simulator.faults(rate_cut=0.0)
+    store_outcomes(world.runtime, [(task.claim, None) for task in claimed[2]])
+    world.send()
+    assert len(world.sent_to()) <= 1
+
+
+def test_a_request_is_made_again_only_for_as_long_as_no_person_may_decide(world: World) -> None:
+    make_unknown(world)
+    now = datetime.now(UTC)
+    decided_at = now + timedelta(seconds=60)
+    with world.runtime.db.write() as session:
+        session.execute(update(Attempt).values(claimed_at=decided_at - DECIDE_AFTER))
+        session.execute(update(Campaign).values(state=CampaignState.SENDING))
+    fences = _may_repeat_until(
+        world.runtime, attempts(world), Lasting.ALWAYS, now, now + timedelta(minutes=5)
+    )
+    assert len(fences) == 3
+    assert all(fence.wall_s < decided_at.timestamp() for fence in fences.values())
 
 
 @both_databases
