@@ -350,9 +350,13 @@ def count_left(world: World) -> int:
 
 
 def narrow(simulator: RunningSimulator) -> None:
+    before = simulator.stats()
     simulator.faults(most_at_once=AT_ONCE)
     time.sleep(NARROW_S)
     simulator.faults(most_at_once=0)
+    after = simulator.stats()
+    accepted, throttled = (after[name] - before[name] for name in ("accepted", "throttled"))
+    print(f"{AT_ONCE} at once for {NARROW_S:.0f} s: {accepted} taken, {throttled} were too many")
 
 
 def wait_for_end(world: World, campaign: int) -> None:
