@@ -104,6 +104,7 @@ def test_a_request_that_was_made_again_is_not_given_back_by_a_worker_that_comes_
     settings = replace(
         world.runtime.settings,
         sms_gateway="aggregator",
+        sms_live="no",
         aggregator_profile="esms",
         aggregator_url=f"{world.simulator.url}/aggregator",
         aggregator_key=world.simulator.account_sid,
