@@ -6,11 +6,12 @@ import random
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.cases.merge_people import unmerge_people
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.models.messages import Attempt
+from campaigns.rules.states import AttemptState, CampaignAction, CampaignState
 from outreach.models.contacts import Contact, PersonMerge, Phone
 from outreach.rules.errors import LoaError
 from tests.integration.campaigns.test_erase_contact import ask, forget
@@ -19,6 +20,20 @@ from tests.integration.campaigns.test_second_wave import extend
 from tests.support.world import AUTHOR, World
 
 STEPS = [{"after_days": 1, "text": "Nhac lai [{name} ]{link}"}, {"after_days": 2, "text": "Lan cuoi {link}"}]
+
+EVENTS = [
+    "send",
+    "send",
+    "reply",
+    "merge",
+    "take_apart",
+    "erase",
+    "second_wave",
+    "next_step",
+    "pause",
+    "decide",
+    "look_up",
+]
 
 
 class Story:
@@ -71,8 +86,13 @@ class Story:
         extend(self.world, self.campaign)
 
     def decide(self) -> None:
-        self.world.lose_sight()
+        with self.world.runtime.db.write() as session:
+            unknown = update(Attempt).where(Attempt.state == AttemptState.UNKNOWN)
+            session.execute(unknown.values(claimed_at=self.world.in_hours(-2)))
         self.world.decide_unresolved(self.campaign)
+
+    def look_up(self) -> None:
+        self.world.reconcile()
 
     def pause(self) -> None:
         with self.world.runtime.db.read() as session:
@@ -80,20 +100,7 @@ class Story:
         self.world.act(self.campaign, CampaignAction.RESUME if is_paused else CampaignAction.PAUSE)
 
     def happens(self) -> str:
-        what = self.chance.choice(
-            (
-                "send",
-                "send",
-                "reply",
-                "merge",
-                "take_apart",
-                "erase",
-                "second_wave",
-                "next_step",
-                "pause",
-                "decide",
-            )
-        )
+        what = self.chance.choice(EVENTS)
         with suppress(LoaError):  # it is not possible now
             getattr(self, what)()
         return what
