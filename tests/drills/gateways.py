@@ -62,6 +62,7 @@ from tests.support.line import Line
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database
 from tests.support.smpp_pdus import play_inbound
+from tests.support.waiting import wait_until
 from tests.support.world import AUTHOR, World, number
 
 ENDS_AFTER_S = 1800.0
@@ -199,7 +200,7 @@ def play_night(
         processes.start("worker", "--queues", "send")
     clocks.step(seconds_until("23:50:00"))
     campaign = world.launch(urgent={"reason": "Bão số 9 đổ bộ đêm nay"}, text="Bao so 9: so tan ngay. {link}")
-    wait_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+    wait_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"], ENDS_AFTER_S)
     for clock in ("23:56:00", "23:59:55", "00:04:00", "00:11:00", "00:58:00"):
         time.sleep(8)
         clocks.step(seconds_until(clock))
@@ -227,13 +228,13 @@ def play_both(
                 processes.start("worker", "--queues", "send")
             administrator = add_second(world, second)
             campaign = world.launch()
-            wait_until(lambda: first.stats()["accepted"] > messages / 2)
+            wait_until(lambda: first.stats()["accepted"] > messages / 2, ENDS_AFTER_S)
             before = second.stats()["accepted"]
             line.cut()
             died = time.monotonic()
-            wait_until(lambda: second.stats()["accepted"] > before)
+            wait_until(lambda: second.stats()["accepted"] > before, ENDS_AFTER_S)
             carried_on = time.monotonic() - died
-            wait_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"])
+            wait_until(lambda: "queued" not in world.status(campaign)["steps"][0]["messages"], ENDS_AFTER_S)
             all_sent = time.monotonic() - died
             line.restore()
             wait_for_end(world, campaign)
@@ -278,8 +279,8 @@ def add_second(world: World, simulator: RunningSimulator) -> User:
         **by,
     ).id
     try_gateway(world.runtime, account, number=TESTER, now=datetime.now(UTC), **by)
-    wait_until(lambda: simulator.stats()["accepted"] == 1)
-    wait_until(lambda: is_done(world, account, "active", administrator))
+    wait_until(lambda: simulator.stats()["accepted"] == 1, ENDS_AFTER_S)
+    wait_until(lambda: is_done(world, account, "active", administrator), ENDS_AFTER_S)
     return administrator
 
 
@@ -299,15 +300,7 @@ def close_first(world: World, campaign: int, administrator: User) -> None:
         author = find_user(session, AUTHOR)
         decide_unknown(session, campaign, resend=False, user=author, now=now, secret_key=key)
     for state in ("draining", "closed"):
-        wait_until(lambda state=state: is_done(world, ENVIRONMENT, state, administrator))
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + ENDS_AFTER_S
-    while not holds():
-        if time.monotonic() > ends:
-            raise TimeoutError(holds)
-        time.sleep(0.1)
+        wait_until(lambda state=state: is_done(world, ENVIRONMENT, state, administrator), ENDS_AFTER_S)
 
 
 def break_things(

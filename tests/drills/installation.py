@@ -15,8 +15,7 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy import VERSION
@@ -24,6 +23,7 @@ from deploy.redis_server import find_port
 from simulator.testing import RunningSimulator, running_simulator
 from tests.support.processes import ROOT, environment_of, simulator_settings
 from tests.support.servers import create_database, find_postgres, make_folder, start_postgres, start_redis
+from tests.support.waiting import wait_until
 from tests.support.world import number
 
 WITHIN_S = 120.0
@@ -179,13 +179,13 @@ def play(loa: Loa, folder: Path, simulator: RunningSimulator, *, port: int) -> N
     loa.run("contacts", "import", str(folder / "people.csv"), "--list", "Hội viên", "--organisation", "MTTQ")
     service = loa.start("run", "--bind", f"127.0.0.1:{port}")
     try:
-        wait_until("ready", lambda: status_of(port, "/readyz") == 200)
+        wait_until(lambda: status_of(port, "/readyz") == 200, WITHIN_S)
         campaign = str(
             loa.ask("campaigns", "create", str(folder / "campaign.toml"), "--as", "canbo@loa.example")["id"]
         )
         for action, who in (("submit", "canbo"), ("approve", "duyet"), ("launch", "canbo")):
             loa.run("campaigns", action, campaign, "--as", f"{who}@loa.example")
-        wait_until("all sent", lambda: loa.ask("campaigns", "status", campaign)["state"] == "completed")
+        wait_until(lambda: loa.ask("campaigns", "status", campaign)["state"] == "completed", WITHIN_S)
         sent = [each["To"] for each in simulator.ledger()]
         assert len(sent) == len(set(sent)) == PEOPLE, f"{len(sent)} messages of {PEOPLE}"
         print(f"sent: {len(sent)}, lost 0, twice 0")
@@ -213,14 +213,6 @@ def status_of(port: int, path: str) -> int:
         return 0
     finally:
         connection.close()
-
-
-def wait_until(what: str, is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + WITHIN_S
-    while not is_so():
-        if time.monotonic() > ends:
-            raise SystemExit(f"{what}: not within {WITHIN_S:g} s")
-        time.sleep(0.5)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from redis import Redis
@@ -29,6 +28,7 @@ from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
 from tests.support.processes import ROOT, Processes, environment_of, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
+from tests.support.waiting import wait_until
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, number
 
 ENDS_AFTER_S = 300.0
@@ -92,7 +92,7 @@ def play(
             simulator.faults(latency_ms=60, rate_cut=0.03, seed=1, callbacks_off=True)
             units.start()
             callers.start()
-            wait_until("half of it", lambda: simulator.stats()["accepted"] > messages * 0.4)
+            wait_until(lambda: simulator.stats()["accepted"] > messages * 0.4, ENDS_AFTER_S)
             at_upgrade, waiting = simulator.stats()["accepted"], jobs_waiting(settings.redis_url)
             done = subprocess.run(
                 [sys.executable, "-m", "deploy.upgrade", "--from", str(before)],
@@ -105,7 +105,7 @@ def play(
             print(done.stderr.strip())
             in_use = (home / "current").resolve().name
             asks = commands if in_use == "before" else here
-            wait_until("the end", lambda: status(asks, campaign)["state"] == "completed")
+            wait_until(lambda: status(asks, campaign)["state"] == "completed", ENDS_AFTER_S)
             counts = status(asks, campaign)["steps"][0]["messages"]
         finally:
             callers.stop()
@@ -268,14 +268,6 @@ def status(processes: Processes, campaign: int) -> dict:
 def jobs_waiting(url: str) -> dict[str, int]:
     with Redis.from_url(url, decode_responses=True) as redis:
         return {key: redis.llen(key) for key in sorted(redis.keys("rq:queue:*")) if redis.type(key) == "list"}
-
-
-def wait_until(what: str, is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + ENDS_AFTER_S
-    while not is_so():
-        if time.monotonic() > ends:
-            raise SystemExit(f"{what}: not within {ENDS_AFTER_S:g} s")
-        time.sleep(0.2)
 
 
 if __name__ == "__main__":

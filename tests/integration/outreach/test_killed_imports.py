@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count, islice
@@ -20,6 +19,7 @@ from outreach.models.contacts import Contact, ContactPhone, ListImport, Membersh
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from tests.support.processes import QuickProcesses
+from tests.support.waiting import wait_until
 from tests.support.world import AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
         confirm_upload(session, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
     worker = processes.start("worker", "--queues", "imports")
     enqueue_import(world.runtime, upload.id)
-    wait_for(lambda: look(world, upload.id).progress > 0)
+    wait_until(lambda: look(world, upload.id).progress > 0)
     processes.kill(worker)
     killed_at = look(world, upload.id).progress
     assert 0 < killed_at < PEOPLE
@@ -66,20 +66,13 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
         session.execute(update(Upload).values(due_at=datetime.now(UTC)))
     processes.start("worker", "--queues", "imports")
     enqueue_import(world.runtime, upload.id)
-    wait_for(lambda: look(world, upload.id).state is not UploadState.STORING)
+    wait_until(lambda: look(world, upload.id).state is not UploadState.STORING)
     assert look(world, upload.id).state is UploadState.DONE
     with world.runtime.db.read() as session:
         for table in (Contact, ContactPhone, Membership, Phone):
             assert session.scalar(select(func.count()).select_from(table)) == PEOPLE
         counts = session.scalars(select(ListImport)).one().counts
         assert (counts["rows"], counts["created"]) == (PEOPLE, PEOPLE)
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 120
-    while not is_so():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def look(world: World, upload_id: int) -> Upload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +15,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from simulator.testing import RunningSimulator, running_simulator
+from tests.support.waiting import wait_until
 
 PUBLIC = "https://loa.example"
 NUMBER = "+84905000123"
@@ -115,13 +116,6 @@ def send(
     return sid
 
 
-def wait(until: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not until():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
 def is_signed(one: Received, simulator: RunningSimulator, url: str) -> bool:
     return RequestValidator(simulator.auth_token).validate(url, one.form, one.headers["X-Twilio-Signature"])
 
@@ -129,7 +123,7 @@ def is_signed(one: Received, simulator: RunningSimulator, url: str) -> bool:
 def test_sent_then_delivered_is_reported_and_signed(simulator: RunningSimulator, receiver: Receiver) -> None:
     url = receiver.url + "/status/7?step=1"
     sid = send(simulator, url)
-    wait(lambda: len(receiver.got) == 2)
+    wait_until(lambda: len(receiver.got) == 2)
     assert receiver.states == ["sent", "delivered"]
     first, last = receiver.got
     assert first.path == "/status/7?step=1"
@@ -155,7 +149,7 @@ def test_failure_is_reported_with_its_code(
 ) -> None:
     simulator.faults(**{fault: 1})
     send(simulator, receiver.url + "/status")
-    wait(lambda: len(receiver.got) == len(states))
+    wait_until(lambda: len(receiver.got) == len(states))
     assert receiver.states == states
     assert receiver.got[-1].form["ErrorCode"] in codes
     assert simulator.ledger()[0]["error_code"] in {int(code) for code in codes}
@@ -166,7 +160,7 @@ def test_public_address_is_signed_and_carried_like_by_a_proxy(
 ) -> None:
     send(simulator, PUBLIC + "/status/7")
     simulator.reply(NUMBER, "Tôi cài rồi ạ")
-    wait(lambda: len(receiver.got) == 3)
+    wait_until(lambda: len(receiver.got) == 3)
     by_path = {one.path: one for one in receiver.got}
     assert is_signed(by_path["/status/7"], simulator, PUBLIC + "/status/7")
     assert is_signed(by_path["/inbound"], simulator, PUBLIC + "/inbound")
@@ -177,7 +171,7 @@ def test_public_address_is_signed_and_carried_like_by_a_proxy(
 def test_other_machines_are_never_called(simulator: RunningSimulator, receiver: Receiver) -> None:
     send(simulator, "http://example.vn/status")
     send(simulator, "http://10.0.0.1:8000/status")
-    wait(lambda: simulator.stats()["callbacks_refused"] == 4)
+    wait_until(lambda: simulator.stats()["callbacks_refused"] == 4)
     assert receiver.got == []
     assert [line["status"] for line in simulator.ledger()] == ["delivered", "delivered"]
 
@@ -185,10 +179,10 @@ def test_other_machines_are_never_called(simulator: RunningSimulator, receiver: 
 def test_callback_outlives_a_restart_of_the_receiver(simulator: RunningSimulator, receiver: Receiver) -> None:
     receiver.stop()
     send(simulator, receiver.url + "/status")
-    wait(lambda: simulator.stats()["callbacks_retried"] >= 2)
+    wait_until(lambda: simulator.stats()["callbacks_retried"] >= 2)
     assert simulator.stats()["callbacks_pending"] == 2
     receiver.start()
-    wait(lambda: len(receiver.got) == 2)
+    wait_until(lambda: len(receiver.got) == 2)
     assert sorted(receiver.states) == ["delivered", "sent"]
     assert simulator.settle()["callbacks_failed"] == 0
 
@@ -197,7 +191,7 @@ def test_5xx_is_tried_again_and_4xx_is_not(simulator: RunningSimulator, receiver
     simulator.faults(delivered_after_s=60)
     receiver.statuses = [500, 503, 403]
     send(simulator, receiver.url + "/status")
-    wait(lambda: len(receiver.got) >= 3)
+    wait_until(lambda: len(receiver.got) >= 3)
     stats = simulator.settle()
     assert (stats["callbacks_retried"], stats["callbacks_failed"], stats["callbacks_sent"]) == (2, 1, 0)
 
@@ -207,7 +201,7 @@ def test_callbacks_are_repeated_and_shuffled_when_told_to(
 ) -> None:
     simulator.faults(callbacks_repeat=3)
     send(simulator, receiver.url + "/status")
-    wait(lambda: len(receiver.got) == 6)
+    wait_until(lambda: len(receiver.got) == 6)
     assert sorted(receiver.states) == ["delivered"] * 3 + ["sent"] * 3
     receiver.got.clear()
     simulator.faults(callbacks_repeat=1, callbacks_shuffle=True)
@@ -219,7 +213,7 @@ def test_callbacks_are_repeated_and_shuffled_when_told_to(
             first.setdefault(one.form["MessageSid"], one.form["MessageStatus"])
         return "delivered" in [first[sid] for sid in sids & first.keys()]
 
-    wait(is_shuffled)
+    wait_until(is_shuffled)
 
 
 def test_switched_off_callbacks_leave_the_status_to_be_asked(
@@ -227,14 +221,14 @@ def test_switched_off_callbacks_leave_the_status_to_be_asked(
 ) -> None:
     simulator.faults(callbacks_off=True)
     send(simulator, receiver.url + "/status")
-    wait(lambda: simulator.ledger()[0]["status"] == "delivered")
+    wait_until(lambda: simulator.ledger()[0]["status"] == "delivered")
     assert receiver.got == []
 
 
 def test_reply_arrives_signed_at_the_inbound_address(simulator: RunningSimulator, receiver: Receiver) -> None:
     send(simulator, None)
     sid = simulator.reply(NUMBER, "đã cài rồi 👍")
-    wait(lambda: len(receiver.got) == 1)
+    wait_until(lambda: len(receiver.got) == 1)
     form = receiver.got[0].form
     assert (form["MessageSid"], form["From"], form["To"]) == (sid, NUMBER, "LOA")
     assert (form["Body"], form["NumMedia"]) == ("đã cài rồi 👍", "0")
@@ -245,7 +239,7 @@ def test_reply_arrives_signed_at_the_inbound_address(simulator: RunningSimulator
 def test_gateways_own_stop_is_marked_in_the_reply(simulator: RunningSimulator, receiver: Receiver) -> None:
     simulator.faults(gateway_stop=True)
     simulator.reply(NUMBER, "STOP", to="LOA")
-    wait(lambda: len(receiver.got) == 1)
+    wait_until(lambda: len(receiver.got) == 1)
     assert receiver.got[0].form["OptOutType"] == "STOP"
 
 
@@ -254,7 +248,7 @@ def test_residents_answer_by_sms_once_and_not_to_the_acknowledgement(
 ) -> None:
     simulator.residents(installed=1, by_link=0, delay_min_s=0, delay_max_s=0)
     send(simulator, None)
-    wait(lambda: len(receiver.texts) == 1)
+    wait_until(lambda: len(receiver.texts) == 1)
     send(simulator, None, body="Cảm ơn bà con")
     time.sleep(0.2)
     assert len(receiver.texts) == 1
@@ -263,10 +257,10 @@ def test_residents_answer_by_sms_once_and_not_to_the_acknowledgement(
 def test_open_answer_is_followed_up_later(simulator: RunningSimulator, receiver: Receiver) -> None:
     simulator.residents(not_yet=1, delay_min_s=0, delay_max_s=0, again_after_s=0)
     send(simulator, None)
-    wait(lambda: len(receiver.texts) == 1)
+    wait_until(lambda: len(receiver.texts) == 1)
     simulator.residents(not_yet=0, installed=1)
     send(simulator, None, body="Nhắc bà con")
-    wait(lambda: len(receiver.texts) == 2)
+    wait_until(lambda: len(receiver.texts) == 2)
 
 
 def test_residents_press_the_link_where_the_page_offers_their_answer(
@@ -275,7 +269,7 @@ def test_residents_press_the_link_where_the_page_offers_their_answer(
     receiver.status = 303  # as the answer page does
     simulator.residents(need_help=1, by_link=1, delay_min_s=0, delay_max_s=0)
     send(simulator, None, body=f"Bấm {PUBLIC}/AbCdEf để trả lời")
-    wait(lambda: len(receiver.got) == 1)
+    wait_until(lambda: len(receiver.got) == 1)
     assert (receiver.got[0].path, receiver.got[0].form) == ("/AbCdEf", {"answer": "need_help"})
     assert "X-Twilio-Signature" not in receiver.got[0].headers
     assert simulator.settle()["link_answers_sent"] == 1
@@ -289,7 +283,7 @@ def test_seeded_residents_answer_the_same_again(simulator: RunningSimulator, rec
         simulator.residents(installed=0.4, refuse=0.3, question=0.3, delay_min_s=0, delay_max_s=0, seed=3)
         for i in range(15):
             send(simulator, None, to=f"+84905000{100 + i}")
-        wait(lambda: len(receiver.texts) == 15)
+        wait_until(lambda: len(receiver.texts) == 15)
         return {one.form["From"]: one.form["Body"] for one in receiver.got}
 
     assert answers() == answers()
@@ -302,14 +296,14 @@ def test_second_start_keeps_conversations_and_finishes_what_was_under_way(
         simulator.faults(sent_after_s=0, delivered_after_s=0)
         send(simulator, receiver.url + "/status/1")
         simulator.reply(NUMBER, "da cai")
-        wait(lambda: len(receiver.got) == 2)
+        wait_until(lambda: len(receiver.got) == 2)
         simulator.settle()
         simulator.faults(delivered_after_s=60)
         send(simulator, receiver.url + "/status/2")
-        wait(lambda: len(receiver.got) == 3)
+        wait_until(lambda: len(receiver.got) == 3)
     receiver.got.clear()
     with running_simulator(data=tmp_path) as simulator:
-        wait(lambda: "delivered" in receiver.states)
+        wait_until(lambda: "delivered" in receiver.states)
         assert {one.path for one in receiver.got} == {"/status/2"}
         assert [line["index"] for line in simulator.ledger()] == [0, 1]
         assert simulator.ledger()[0]["status"] == "delivered"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 import urllib.error
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,19 +13,7 @@ from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
-from simulator.testing import RunningSimulator, running_simulator
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningSimulator]:
-    with running_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(process: RunningSimulator) -> RunningSimulator:
-    process.reset()
-    return process
+from simulator.testing import RunningSimulator
 
 
 def send(simulator: RunningSimulator, number: str = "+84905000123", *, timeout_s: float = 5.0) -> str:
@@ -148,7 +135,7 @@ def test_seed_gives_each_number_the_same_fate_in_any_order(simulator: RunningSim
 
 
 def test_partial_change_keeps_the_rest_and_reset_ends_all(simulator: RunningSimulator) -> None:
-    before = simulator.faults()
+    before = simulator.faults(reset=True)
     assert simulator.faults(rate_cut=0.05)["rate_cut"] == 0.05
     changed = simulator.faults(latency_ms=20)
     assert (changed["rate_cut"], changed["latency_ms"]) == (0.05, 20)

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 
 import pytest
 import requests
 from twilio.rest import Client
 
-from simulator.testing import RunningSimulator, running_simulator
+from simulator.testing import RunningSimulator
 
 NUMBER = "+84905000123"
 PHONE = "/dien-thoai/84905000123"
 ATTACK = '<script>alert(1)</script> "><img src=x onerror=alert(1)>'
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningSimulator]:
-    with running_simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def simulator(process: RunningSimulator) -> RunningSimulator:
-    process.reset()
-    return process
 
 
 def send(simulator: RunningSimulator, body: str, *, to: str = NUMBER) -> None:

@@ -18,6 +18,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
+from tests.support.waiting import wait_until
 from tests.support.world import World, number
 
 PEOPLE = 400
@@ -122,10 +123,3 @@ def test_a_worker_cut_off_from_the_database_sends_nothing_twice_and_nothing_is_l
         wire.mend()
         cut_off.stop()
         others.stop()
-
-
-def wait_until(holds: Any) -> None:
-    ends = time.monotonic() + 90
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)

@@ -23,6 +23,7 @@ from outreach.enqueue_jobs import enqueue_send
 from outreach.runtime import Runtime
 from simulator.testing import RunningSimulator
 from tests.support.processes import ROOT, QuickProcesses, environment_of
+from tests.support.waiting import wait_until
 from tests.support.world import World, number
 from workers import context
 
@@ -112,15 +113,10 @@ def test_what_a_killed_worker_had_not_begun_to_send_waits_again_at_once(
     campaign = world.launch()
     sender = processes.start("worker", "--queues", "send")
     enqueue_send(world.runtime)
-    ends = time.monotonic() + 60
-    while simulator.stats()["accepted"] < 30:
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+    wait_until(lambda: simulator.stats()["accepted"] >= 30)
     started = children_of(sender.pid)
     processes.kill(sender)
-    while any(Path(f"/proc/{pid}").exists() for pid in started):
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
     messages = world.status(campaign)["steps"][0]["messages"]
     assert messages["sending"] <= 40  # under way, and answers of the last moment
     assert messages["queued"] >= 300
@@ -207,14 +203,10 @@ def test_a_worker_killed_while_its_database_process_starts_leaves_none_behind(
     world.launch()
     sender = processes.start("worker", "--queues", "send")
     enqueue_send(world.runtime)
-    ends = time.monotonic() + 60
-    while not (started := children_of(sender.pid)):
-        assert time.monotonic() < ends
-        time.sleep(0.01)
+    wait_until(lambda: children_of(sender.pid), every_s=0.01)
+    started = children_of(sender.pid)
     processes.kill(sender)
-    while any(Path(f"/proc/{pid}").exists() for pid in started):
-        assert time.monotonic() < ends
-        time.sleep(0.1)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in started))
 
 
 def children_of(pid: int) -> list[int]:

@@ -27,10 +27,10 @@ from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
 from tests.support.servers import Server, create_database, make_folder, start_postgres, start_redis
+from tests.support.waiting import wait_until
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-BEYOND = 180.0  # seconds after which a send will not end any more
 
 
 @dataclass
@@ -92,13 +92,6 @@ def on_postgres(
     upgrade(runtime.db)
     yield World(runtime, simulator)
     runtime.close()
-
-
-def wait_until(holds: Callable[[], object], seconds: float = BEYOND) -> None:
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends, "it has not come to this in time"
-        time.sleep(0.1)
 
 
 @contextmanager

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 # Starts a child of its own in another session, as RQ's workers do, and notes both ids.
 PARENT = """
@@ -22,6 +23,7 @@ SUPERVISOR = """
 import asyncio, os, pathlib, signal, sys
 from deploy.printer import Printer
 from deploy.supervise import Supervisor
+from tests.support.waiting import wait_until
 
 async def main():
     pathlib.Path("log").mkdir()
@@ -59,13 +61,6 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
     for process in started:
         process.terminate()
         process.communicate(timeout=LIMIT)
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + LIMIT
-    while not holds():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.02)
 
 
 def started(folder: Path) -> tuple[int, int]:
