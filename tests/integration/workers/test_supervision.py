@@ -23,7 +23,6 @@ SUPERVISOR = """
 import asyncio, os, pathlib, signal, sys
 from deploy.printer import Printer
 from deploy.supervise import Supervisor
-from tests.support.waiting import wait_until
 
 async def main():
     pathlib.Path("log").mkdir()
