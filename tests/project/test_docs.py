@@ -15,6 +15,8 @@ import click
 import pytest
 
 from admin.app import create_app
+from campaigns.planning.kinds import load_kinds
+from campaigns.rules.draft import read_draft
 from outreach.core.settings import Settings
 from tests.project.test_layout import ROOT, tracked
 from tests.project.test_names import RETIRED_WORDS
@@ -61,6 +63,16 @@ def test_every_setting_stands_in_the_reference_with_its_default() -> None:
     assert list(explained) == list(settings)
     for name, default in settings.items():
         assert re.findall(r"`([^`]+)`", explained[name]) == ([default] if default else []), name
+
+
+def test_the_first_campaign_of_the_documents_is_a_file_that_can_be_read() -> None:
+    page = (ROOT / "docs" / "first-campaign.md").read_text(encoding="utf-8")
+    file, named = re.search(r"campaigns create (\S+)", page), re.search(r'--list "([^"]+)"', page)
+    assert file
+    assert named
+    assert f"({file[1]})" in README
+    draft = read_draft(tomllib.loads((ROOT / file[1]).read_text(encoding="utf-8")), kinds=load_kinds())
+    assert draft.lists == (named[1],)
 
 
 def test_the_readme_names_a_few_of_the_settings() -> None:
