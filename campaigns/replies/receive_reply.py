@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.record_outcomes import add_incident
-from campaigns.models.campaigns import Campaign, Recipient
+from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
@@ -28,11 +28,13 @@ from campaigns.rules.content import read_content
 from campaigns.rules.replies.asked import BLUEZONE, Asked
 from campaigns.rules.replies.context import (
     AMENDS_WITHIN,
+    QUOTED_FROM,
     accepts_help,
     is_of_drive_only,
     needs_question,
     reports_install_too,
     takes_back,
+    without_quote,
 )
 from campaigns.rules.replies.labels import OPT_IN, Label, counts_as_answer
 from campaigns.rules.replies.understand import Understanding, understand
@@ -90,20 +92,24 @@ def receive_reply(
     source = channel.source
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
     drive_only = False
+    said = inbound.body
+    if phone and recipient and len(said.split()) > QUOTED_FROM:
+        for sent in _texts_sent(session, phone, now=now):
+            said = without_quote(said, sent)
     if meant:
         pass
     elif inbound.is_opt_out:
         meant = Understanding.by_gateway(Label.OPT_OUT)
     elif inbound.is_help_request:
         meant = Understanding.by_gateway(Label.NEED_HELP)
-    elif recipient and is_of_drive_only(inbound.body):
+    elif recipient and is_of_drive_only(said):
         meant, drive_only = Understanding.by_gateway(Label.OPT_OUT), True
     else:
-        meant = understand(inbound.body, asked_of(campaign, phone.language if phone else None))
-        meant = apply_corrections(session, inbound.body, meant, recipient)
+        meant = understand(said, asked_of(campaign, phone.language if phone else None))
+        meant = apply_corrections(session, said, meant, recipient)
         if phone and recipient and meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
-            meant = _read_in_conversation(session, inbound.body, meant, phone, recipient, now=now)
-        if meant.own and needs_question(inbound.body) and recipient and phone:
+            meant = _read_in_conversation(session, said, meant, phone, recipient, now=now)
+        if meant.own and needs_question(said) and recipient and phone:
             is_first = _is_first_said(session, recipient, phone, now=now)
             meant = meant._replace(is_automatic=meant.is_automatic and is_first)
     raw = inbound.raw or (inbound.body.encode() if UNREADABLE in inbound.body else None)
@@ -153,7 +159,7 @@ def receive_reply(
         phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
         phone = session.get_one(Phone, phone_ids[inbound.sender])
         reply.phone_id = phone.id
-    if label is Label.OPT_OUT and recipient and reports_install_too(inbound.body, asked_of(campaign)):
+    if label is Label.OPT_OUT and recipient and reports_install_too(said, asked_of(campaign)):
         # Both count: that it is done, and that the number gets no more.
         record_answer(
             session,
@@ -227,6 +233,14 @@ def _last_message(session: Session, phone: Phone, *, now: datetime) -> Any:
         .order_by(Attempt.claimed_at.desc(), Attempt.id.desc())
         .limit(1)
     ).first()
+
+
+def _texts_sent(session: Session, phone: Phone, *, now: datetime) -> list[str]:
+    """Return what our last message to a phone may have said: its own text, or those of its step."""
+    last = _last_message(session, phone, now=now)
+    step = session.get(Step, last.step_id) if last and last.step_id else None
+    texts = [step.text, step.text_b, *step.texts.values()] if step else [last.text if last else None]
+    return [text for text in texts if text]
 
 
 def _is_first_said(session: Session, recipient: Recipient, phone: Phone, *, now: datetime) -> bool:

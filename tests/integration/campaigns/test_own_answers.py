@@ -108,6 +108,16 @@ def test_own_answers_are_counted_alike_whatever_way_they_come(world: World) -> N
         assert find_differences(session)[1] == []
 
 
+def test_a_reply_that_quotes_our_message_is_read_without_it(world: World) -> None:
+    world.add_people(1)
+    campaign = world.launch(kind="khao-sat", text=SURVEY)
+    world.send()
+    world.reply(number(0), f'"{SURVEY}" số 2 nhé', gateway_id="SM1")
+    assert state_of(world, campaign, 0) == (Label.INSTALLED, 2)
+    with world.runtime.db.read() as session:
+        assert numbers_left_alone(session) == set()
+
+
 def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_page(world: World) -> None:
     world.add_people(4)
     first = world.launch(kind="khao-sat", text=SURVEY)
