@@ -6,6 +6,7 @@ name: it is counted as the agency's figures of the day, and each mark is that pe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,7 +32,8 @@ from outreach.imports.list_reader import check_list
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import ContactList, Phone
-from outreach.rules.cells import Row, cell_text
+from outreach.rules.cells import cell_at, cell_text
+from outreach.rules.declared_tables import TableRow, find_table, first_lines
 from outreach.rules.errors import BadInput, BadList, LoaError, WrongState, or_raise
 from outreach.rules.gazetteer import Gazetteer
 from outreach.rules.identity import name_key
@@ -40,27 +42,24 @@ from outreach.rules.list_rows import CheckedRow
 from outreach.rules.phone_numbers import PhoneStatus
 from outreach.use_cases import use_case
 
-_HEADER_WITHIN = 20  # rows
 _MAX_ROWS = 2000
-_MAX_LISTED = 20
-# Parts of a heading, unaccented and without spaces; the first match counts.
-_COLUMNS = (
-    ("installed", ("dacai", "caidat", "socai")),
-    ("with_smartphone", ("thongminh", "smartphone", "dttm")),
-    ("note", ("ghichu",)),
-    ("code", ("macoquan", "madonvi", "maso")),
-    ("name", ("tencoquan", "tendonvi", "coquan", "donvi")),
-    ("staff", ("tongso", "bienche", "songuoi", "canbo", "nhanvien")),
-)
-_IGNORED = ("tyle", "phantram")
+
+
+def _heading(words: str) -> re.Pattern[str]:
+    """Return the pattern of a heading with one of these words, which is no share."""
+    return re.compile(rf"(?!ty le|phan tram)(?:{words})")
+
+
+_COLUMNS = {
+    "installed": _heading(r"da\b|.*(?:cai dat|so cai|da cai)"),  # also "Đã tiêm", "Đã nhận giấy"
+    "with_smartphone": _heading(r".*(?:thong minh|smart ?phone|dttm)"),
+    "note": _heading(r".*ghi chu"),
+    "code": _heading(r".*ma (?:co quan|don vi|so)|ma$"),
+    "name": _heading(r".*(?:co quan|don vi)"),
+    "staff": _heading(r".*(?:tong so|bien che|so nguoi|can bo|nhan vien)"),
+}
+_NEEDED = (("staff",), ("installed",), ("code", "name"))
 _TOTAL_ROWS = ("tongcong", "cong", "tong")
-_REQUIRED = {"staff", "installed"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    number: int
-    cells: dict[str, str]
 
 
 @use_case
@@ -82,7 +81,7 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
     by_name: dict[str, list[int]] = {}
     for agency_id, _code, name in agencies:
         by_name.setdefault(name_key(name), []).append(agency_id)
-    wrong: list[LoaError] = []
+    wrong: list[tuple[int, LoaError]] = []
     line_of_agency: dict[int, int] = {}
     drive = drive_for_figures(session, now=now)
     reporter = Reporter(ReportChannel.FILE, user_id=user.id)
@@ -91,9 +90,9 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
             agency_id = _find(line, by_code, by_name)
             if agency_id in line_of_agency:
                 raise BadInput("agency_repeated", line=line_of_agency[agency_id])
-            line_of_agency[agency_id] = line.number
+            line_of_agency[agency_id] = line.line
             counts: StaffCounts = read_counts(
-                *(line.cells.get(name, "") for name in ("staff", "with_smartphone", "installed"))
+                *(line.text(name) for name in ("staff", "with_smartphone", "installed"))
             )
             submit_report(
                 session,
@@ -101,64 +100,34 @@ def submit_file(session: Session, path: Path, *, day: date, user: User, now: dat
                 counts,
                 drive=drive.id,
                 day=day,
-                note=line.cells.get("note", ""),
+                note=line.text("note"),
                 reporter=reporter,
                 now=now,
             )
         except BadInput as error:
-            wrong.append(LoaError("agency_row_wrong", line=line.number, reason=error))
+            wrong.append((line.line, error))
     if wrong:
-        raise BadInput("agency_rows_wrong", rows=_first_of(wrong))
+        raise BadInput("lines_wrong", lines=first_lines(wrong))
     if not line_of_agency:
         raise BadList("agency_rows_missing")
     return len(line_of_agency)
 
 
-def _first_of(wrong: list[LoaError]) -> list[LoaError]:
-    """Return the first wrong lines, and how many more there are."""
-    more = len(wrong) - _MAX_LISTED
-    return [*wrong[:_MAX_LISTED], LoaError("agency_more_rows", rows=more)] if more > 0 else wrong
-
-
-def read_lines(path: Path) -> Iterator[_Line]:
+def read_lines(path: Path) -> Iterator[TableRow]:
     """Yield the rows of a file of many agencies that are about one of them. Raises BadList."""
-    for sheet in read_sheets(path):
-        columns: dict[int, str] = {}
-        for number, row in enumerate(sheet.rows, 1):
-            if number > _MAX_ROWS:
-                raise BadList("agency_file_long", most=_MAX_ROWS)
-            if not columns:
-                columns = _header(row)
-                if not columns and number == _HEADER_WITHIN:
-                    break
-                continue
-            cells = {
-                name: cell_text(row[position]) for position, name in columns.items() if position < len(row)
-            }
-            if cells.get("code") or name_key(cells.get("name", "")) not in ("", *_TOTAL_ROWS):
-                yield _Line(number, cells)
-        if columns:
-            return
-    raise BadList("agency_header_missing")
+    tables = (find_table(sheet.rows, _COLUMNS, needed=_NEEDED) for sheet in read_sheets(path))
+    table = next((each for each in tables if each is not None), None)
+    if table is None:
+        raise BadList("agency_header_missing")
+    for row in table:
+        if row.line > _MAX_ROWS:
+            raise BadList("agency_file_long", most=_MAX_ROWS)
+        if row.text("code") or name_key(row.text("name")) not in ("", *_TOTAL_ROWS):
+            yield row
 
 
-def _header(row: Row) -> dict[int, str]:
-    columns: dict[int, str] = {}
-    for position, cell in enumerate(row):
-        key = name_key(cell_text(cell))
-        for name, keywords in _COLUMNS:
-            if name in columns.values() or key.startswith(_IGNORED):
-                continue
-            is_done = name == "installed" and key.startswith("da")  # "Đã tiêm", "Đã nhận giấy"
-            if is_done or any(word in key for word in keywords) or (name == "code" and key == "ma"):
-                columns[position] = name
-                break
-    names = set(columns.values())
-    return columns if names >= _REQUIRED and names & {"code", "name"} else {}
-
-
-def _find(line: _Line, by_code: dict[str, int], by_name: dict[str, list[int]]) -> int:
-    code, name = line.cells.get("code", ""), line.cells.get("name", "")
+def _find(line: TableRow, by_code: dict[str, int], by_name: dict[str, list[int]]) -> int:
+    code, name = line.text("code"), line.text("name")
     if code:
         return or_raise(by_code.get(name_key(code)), BadInput("agency_code_unknown", code=code[:40]))
     matches = by_name.get(name_key(name), [])
@@ -195,16 +164,16 @@ def read_roster(path: Path) -> list[RosterPerson]:
     Raises BadList if it is not a list, BadInput with each mark that is not understood.
     """
     people: list[RosterPerson] = []
-    wrong: list[LoaError] = []
+    wrong: list[tuple[int, LoaError]] = []
     for row in check_list(path, Gazetteer([])):
         if len(people) == MOST_PEOPLE:
             raise BadList("roster_long", most=MOST_PEOPLE)
         column = _column_of(row)
-        text = cell_text(row.cells[column]) if column < len(row.cells) else ""
+        text = cell_text(cell_at(row.cells, column))
         has_done = read_mark(text)
         if has_done is None:
             heading = row.header.labels[column]
-            wrong.append(LoaError("roster_mark_wrong", line=row.line, text=text[:30], column=heading))
+            wrong.append((row.line, LoaError("roster_mark_wrong", text=text[:30], column=heading)))
         people.append(
             RosterPerson(
                 row.name,
@@ -214,7 +183,7 @@ def read_roster(path: Path) -> list[RosterPerson]:
             )
         )
     if wrong:
-        raise BadInput("roster_marks_wrong", rows=_first_of(wrong))
+        raise BadInput("roster_marks_wrong", lines=first_lines(wrong))
     if not people:
         raise BadList("roster_empty")
     return people

@@ -6,8 +6,6 @@ of denominators is imported whole or not at all.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
@@ -35,6 +33,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff, require_role
 from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area
+from outreach.rules.declared_tables import first_lines, read_csv
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from outreach.use_cases import use_case
 
@@ -344,7 +343,6 @@ def _denominator(row: DenominatorEntry, author: str) -> Denominator:
 
 
 COLUMNS = ("scope", "place", "value", "as_of", "source")
-MAX_LISTED = 20  # wrong lines that are listed
 
 
 @use_case
@@ -358,30 +356,16 @@ def import_denominators(
     """
     require_province(session, user)
     new, same = 0, 0
-    wrong: list[LoaError] = []
-    for n, line in enumerate(_lines(content), start=2):
+    wrong: list[tuple[int, LoaError]] = []
+    for row in read_csv(content, COLUMNS):
         try:
-            subject = find_subject(session, drive=drive, scope=line["scope"], place=line["place"])
-            form_values = {name: line[name] for name in ("value", "as_of", "source")}
+            subject = find_subject(session, drive=drive, scope=row.text("scope"), place=row.text("place"))
+            form_values = {name: row.text(name) for name in ("value", "as_of", "source")}
             is_new = enter_denominator(session, subject, **form_values, user=user, now=now)
         except BadInput as error:
-            wrong.append(LoaError("denominator_line_wrong", line=n, reason=error))
+            wrong.append((row.line, error))
             continue
         new, same = new + is_new, same + (not is_new)
     if wrong:
-        if (more := len(wrong) - MAX_LISTED) > 0:
-            wrong = [*wrong[:MAX_LISTED], LoaError("denominator_more_lines", lines=more)]
-        raise BadInput("denominators_wrong", lines=wrong)
+        raise BadInput("lines_wrong", lines=first_lines(wrong))
     return new, same
-
-
-def _lines(content: bytes) -> list[dict[str, str]]:
-    try:
-        lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        if tuple(lines.fieldnames or ()) != COLUMNS:
-            raise BadInput("first_line_wrong", columns=list(COLUMNS))
-        return [{name: (line.get(name) or "").strip() for name in COLUMNS} for line in lines]
-    except UnicodeDecodeError as error:
-        raise BadInput("csv_not_utf8") from error
-    except csv.Error as error:
-        raise BadInput("csv_unreadable") from error

@@ -5,8 +5,6 @@ They are shown beside what residents report, and never added to it.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,13 +20,13 @@ from outreach.core.bulk import newest_of_each
 from outreach.models.accounts import Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.areas import IS_CURRENT
+from outreach.rules.declared_tables import first_lines, read_csv
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from outreach.rules.formats import read_whole
 from outreach.use_cases import use_case
 
 COLUMNS = ("day", "area", "installed", "source")
 MAX_INSTALLED = 2**31 - 1
-MAX_LISTED = 20  # wrong lines that are listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,8 @@ def import_official(
     The CSV is in UTF-8 with COLUMNS; it is imported whole or not at all. Raises BadInput with the wrong
     lines; NotAllowed for a user who does not see the whole province.
     """
-    return _store(session, _lines(content), drive=drive, user=user, now=now)
+    lines = [(row.line, tuple(map(row.text, COLUMNS))) for row in read_csv(content, COLUMNS)]
+    return _store(session, lines, drive=drive, user=user, now=now)
 
 
 @use_case
@@ -72,12 +71,12 @@ def enter_official(
 
     Raises as `import_official`.
     """
-    return _store(session, [(None, (day, area, installed, source))], drive=drive, user=user, now=now)[0] == 1
+    return _store(session, [(0, (day, area, installed, source))], drive=drive, user=user, now=now)[0] == 1
 
 
 def _store(
     session: Session,
-    lines: Sequence[tuple[int | None, tuple[str, ...]]],
+    lines: Sequence[tuple[int, tuple[str, ...]]],
     *,
     drive: int,
     user: User,
@@ -159,41 +158,24 @@ def _areas(session: Session) -> set[str]:
     return set(session.scalars(select(Area.code).where(Area.level.in_(levels), IS_CURRENT)))
 
 
-def _lines(content: bytes) -> list[tuple[int | None, tuple[str, ...]]]:
-    """Return the lines of a file with their numbers."""
-    try:
-        lines = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        if tuple(lines.fieldnames or ()) != COLUMNS:
-            raise BadInput("first_line_wrong", columns=list(COLUMNS))
-        rows = list(lines)
-    except UnicodeDecodeError as error:
-        raise BadInput("csv_not_utf8") from error
-    except csv.Error as error:
-        raise BadInput("csv_unreadable") from error
-    return [
-        (n, tuple((line.get(name) or "").strip() for name in COLUMNS)) for n, line in enumerate(rows, start=2)
-    ]
-
-
 def _check(
-    lines: Sequence[tuple[int | None, tuple[str, ...]]], *, today: date, areas: set[str]
+    lines: Sequence[tuple[int, tuple[str, ...]]], *, today: date, areas: set[str]
 ) -> list[tuple[str, str, int, str]]:
     rows, seen = [], set()
-    wrong: list[LoaError] = []
+    wrong: list[tuple[int, LoaError]] = []
     for n, (day, area, count, source) in lines:
         installed = _read_count(count)
         problem = _day_problem(day, today) or _line_problem(area, installed, source, areas=areas)
         if problem is None and (day, area) in seen:
             problem = LoaError("official_line_repeated")
         if problem:
-            wrong.append(problem if n is None else LoaError("official_line_wrong", line=n, reason=problem))
+            wrong.append((n, problem))
             continue
         seen.add((day, area))
         rows.append((day, area, installed or 0, source))
     if wrong:
-        if (more := len(wrong) - MAX_LISTED) > 0:
-            wrong = [*wrong[:MAX_LISTED], LoaError("official_more_lines", lines=more)]
-        raise BadInput("official_lines_wrong", lines=wrong)
+        is_typed = not wrong[0][0]
+        raise BadInput("lines_wrong", lines=[wrong[0][1]] if is_typed else first_lines(wrong))
     return rows
 
 

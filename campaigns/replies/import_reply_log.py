@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -27,20 +27,22 @@ from outreach.core.bulk import values_subquery
 from outreach.enqueue_jobs import enqueue_send
 from outreach.imports.sheet_process import read_sheets
 from outreach.models.contacts import Phone
+from outreach.rules.cells import written
+from outreach.rules.declared_tables import TableRow, find_table
 from outreach.rules.errors import BadList
 from outreach.rules.gateway import InboundMessage
-from outreach.rules.segments import unaccent
 from outreach.rules.sms_inbound import as_number, keyed_id
 from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction
 
-# Column names in logs, without accents, spaces and case.
 _COLUMNS = {
-    "sender": {"so", "sodienthoai", "sdt", "sodt", "nguoigui", "tuso", "from", "sender", "msisdn", "phone", "phonenumber", "number", "address"},
-    "body": {"noidung", "tinnhan", "noidungtin", "traloi", "text", "body", "message", "content"},
-    "at": {"thoigian", "luc", "ngay", "ngaygio", "gio", "nhanluc", "time", "date", "datetime", "receivedat", "timestamp"},
+    name: re.compile(rf"(?:{labels})[\W\d_]*$")
+    for name, labels in (
+        ("sender", "so|(?:so )?dien thoai|so ?dt|sdt|nguoi gui|tu so|from|sender|msisdn|phone(?:[ _]?number)?|number|address"),
+        ("body", "noi dung(?: tin)?|tin nhan|tra loi|text|body|message|content"),
+        ("at", "thoi gian|luc|ngay(?: gio)?|gio|nhan luc|time|date(?: ?time)?|received[ _]?at|time ?stamp"),
+    )
 }  # fmt: skip
-_HEADER_WITHIN = 20  # rows
 _TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d/%m/%Y")
 _EARLIEST = 2000  # the year; an earlier one in a cell is an error
 _LATEST = 9998
@@ -137,50 +139,22 @@ def read_log(path: Path) -> Iterator[LogRow | int]:
     A row is unreadable without a sender or with an invalid time. Raises BadList if a sheet has no header.
     """
     for sheet in read_sheets(path):
-        columns: dict[str, int] | None = None
-        for number, cells in enumerate(sheet.rows, start=1):
-            if columns is None:
-                columns = _find_columns(cells)
-                if columns is None and number >= _HEADER_WITHIN:
-                    break
-                continue
-            if any(str(cell or "").strip() for cell in cells):
-                yield _read_row(number, cells, columns)
-        if columns is None:
+        table = find_table(sheet.rows, _COLUMNS, needed=(("sender",), ("body",)))
+        if table is None:
             raise BadList("reply_log_header_missing")
+        yield from map(_read_row, table)
 
 
-def _find_columns(cells: Sequence[object]) -> dict[str, int] | None:
-    columns: dict[str, int] = {}
-    for index, cell in enumerate(cells):
-        label = re.sub(r"[^a-z]", "", unaccent(str(cell or "")).lower())
-        for name, labels in _COLUMNS.items():
-            if label in labels:
-                columns.setdefault(name, index)
-    return columns if {"sender", "body"} <= columns.keys() else None
-
-
-def _read_row(number: int, cells: Sequence[object], columns: Mapping[str, int]) -> LogRow | int:
-    def cell(name: str) -> object:
-        index = columns.get(name)
-        return cells[index] if index is not None and index < len(cells) else None
-
-    sender = as_number(_text(cell("sender")))
+def _read_row(row: TableRow) -> LogRow | int:
+    sender, body = (written(row.cells.get(name)).strip() for name in ("sender", "body"))
     try:
-        at, is_day = _read_time(cell("at"))
+        at, is_day = _read_time(row.cells.get("at"))
     except ValueError:
-        return number
-    if not sender:
-        return number
+        return row.line
+    if not (number := as_number(sender)):
+        return row.line
     same_within = DUPLICATE_WINDOW if at and not is_day else timedelta(days=1) if at else REPLY_WINDOW
-    return LogRow(number, sender, _text(cell("body")), at, same_within)
-
-
-def _text(cell: object) -> str:
-    # A spreadsheet stores numbers, including the answer "1", as 1.0.
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell if cell is not None else "").replace("\0", "").strip()
+    return LogRow(row.line, number, body, at, same_within)
 
 
 def _read_time(cell: object) -> tuple[datetime | None, bool]:

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from campaigns.rules.agencies import read_mark
-from outreach.rules.cells import Row, cell_text
+from outreach.rules.cells import Row
+from outreach.rules.declared_tables import find_table
 from outreach.rules.phone_numbers import unaccented
 
 CODE_HEADING = "Mã"
 _CODE = re.compile(r"D?\s*([0-9]{1,9})\s*[-–]\s*([0-9]{1,12})", re.IGNORECASE)
-_MARKED = re.compile(r"da\b")  # "Đã tiêm", "Đã đến dự"
+# "Đã tiêm", "Đã đến dự"; the last, as a field of the list may be "đã tiêm mũi 1".
+_COLUMNS = {"code": re.compile(rf"{unaccented(CODE_HEADING)}$"), "mark": re.compile(r"da\b")}
 
 
 @dataclass(slots=True)
@@ -39,29 +41,20 @@ def value_key(value: str) -> list[tuple[int, int, str]]:
 
 def read_marks(rows: Iterable[Row], *, campaign_id: int) -> ReturnedMarks | None:
     """Return the marks of a sheet; None if it has no row of headings with the code and a column such as "Đã đến"."""
-    columns: tuple[int, int] | None = None
+    table = find_table(rows, _COLUMNS, needed=(("code",), ("mark",)), last=("mark",))
+    if table is None:
+        return None
     marks = ReturnedMarks()
-    for line, row in enumerate(rows, start=1):
-        cells = [cell_text(cell) for cell in row]
-        if columns is None:
-            columns = _find_columns(cells)
-            continue
-        code, mark = (cells[each] if each < len(cells) else "" for each in columns)
+    for row in table:
+        code, mark = row.text("code"), row.text("mark")
         person = _CODE.fullmatch(code)
         if person is None or not mark:
             continue  # a signature below the table, or nobody who came
         has_come = read_mark(mark)
         if has_come is None:
-            marks.unclear.append(line)
+            marks.unclear.append(row.line)
         elif has_come and int(person[1]) == campaign_id:
             marks.came.add(int(person[2]))
         else:
             marks.strangers += has_come
-    return None if columns is None else marks
-
-
-def _find_columns(cells: list[str]) -> tuple[int, int] | None:
-    plain = [unaccented(cell) for cell in cells]
-    codes = [n for n, cell in enumerate(plain) if cell == unaccented(CODE_HEADING)]
-    marks = [n for n, cell in enumerate(plain) if _MARKED.match(cell)]
-    return (codes[0], marks[-1]) if codes and marks else None  # a field of the list may be "đã tiêm mũi 1"
+    return marks

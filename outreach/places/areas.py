@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -13,6 +12,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
+from outreach.rules.declared_tables import read_csv
 from outreach.rules.errors import BadInput
 from outreach.rules.sort_order import vietnamese_order
 
@@ -165,17 +165,10 @@ PROVINCES = {"62": "Kon Tum"}
 
 def read_table(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """Return these columns of a CSV file. Raises BadInput where one of them or every row is missing."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines)
-            if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
-                raise BadInput("areas_columns_missing", name=file.name, columns=missing)
-            rows = [{name: (row[name] or "").strip() for name in columns} for row in reader]
-    except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise BadInput("areas_unreadable", name=file.name) from error
+    rows = read_csv(file.read_bytes(), columns)
     if not rows:
         raise BadInput("areas_no_rows", name=file.name)
-    return rows
+    return [{name: row.text(name) for name in columns} for row in rows]
 
 
 def load_areas(session: Session, file: Path) -> int:

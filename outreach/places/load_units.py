@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from outreach.models.places import Area, AreaLevel, AreaSuccessor
 from outreach.places.areas import read_table
 from outreach.places.nation import TWO_LEVELS_SINCE, former_units, province_names, units_of_today
+from outreach.rules.declared_tables import first_lines
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.place_words import split_kind
 
@@ -102,18 +103,18 @@ def change_units(session: Session, file: Path, day: date) -> LoadedUnits:
 
 def _check_changes(lines: Sequence[Mapping[str, str]], current: Mapping[str, Area]) -> None:
     """Raise BadInput with every line that is wrong."""
-    wrong: list[LoaError] = []
+    wrong: list[tuple[int, LoaError]] = []
+    names = {line["new_code"]: line["new_name"] for line in lines}
     for number, line in enumerate(lines, 2):
         old, new, name = current.get(line["old_code"]), line["new_code"], line["new_name"]
         if old is None or old.level is not AreaLevel.COMMUNE:
-            wrong.append(LoaError("areas_change_old_unknown", line=number, code=line["old_code"]))
+            wrong.append((number, LoaError("areas_change_old_unknown", code=line["old_code"])))
         elif not new.isdigit() or len(new) > 5 or not split_kind(name)[1]:
-            wrong.append(LoaError("areas_change_new_wrong", line=number))
-    names = {line["new_code"]: line["new_name"] for line in lines}
-    if any(names[line["new_code"]] != line["new_name"] for line in lines):
-        wrong.append(LoaError("areas_change_names_differ"))
+            wrong.append((number, LoaError("areas_change_new_wrong")))
+        elif names[new] != name:
+            wrong.append((number, LoaError("areas_change_names_differ")))
     if wrong:
-        raise BadInput("areas_change_wrong", lines=wrong)
+        raise BadInput("lines_wrong", lines=first_lines(wrong))
 
 
 def _free_key(areas: Mapping[str, Area], official: str, since: str) -> str:

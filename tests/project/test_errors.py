@@ -123,15 +123,15 @@ def test_every_error_is_worded_in_both_languages() -> None:
 
 
 def test_numbers_days_and_parts_are_shown_as_in_the_language() -> None:
-    reason = LoaError("official_line_wrong", line=1234, reason=LoaError("official_day_future"))
-    error = LoaError("official_lines_wrong", lines=[reason, LoaError("official_more_lines", lines=5678)])
-    assert word_error(error) == "Dữ liệu chưa được lưu. Dòng 1234: ngày này chưa tới; và 5.678 dòng nữa."
+    reason = LoaError("line_wrong", line=1234, reason=LoaError("official_day_future"))
+    error = LoaError("lines_wrong", lines=[reason, LoaError("more_lines", lines=5678)])
+    assert word_error(error) == "Dữ liệu chưa được lưu. Dòng 1234: ngày này chưa tới. … và 5.678 dòng khác."
     assert word_error(error, "en") == (
-        "Nothing was imported. Line 1234: this day has not come yet; and 5,678 more lines."
+        "Nothing was saved. Line 1234: this day has not come yet. … and 5,678 more lines."
     )
     assert (
         str(error)
-        == "official_lines_wrong lines=[(official_line_wrong line=1234 reason=(official_day_future)), (official_more_lines lines=5678)]"
+        == "lines_wrong lines=[(line_wrong line=1234 reason=(official_day_future)), (more_lines lines=5678)]"
     )
 
 

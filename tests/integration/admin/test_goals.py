@@ -87,7 +87,7 @@ def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places: World) -> N
             )
 
     good = "residents,608,1.250,2020-08-01,Sở\nmembers,PN,300,2020-08-01,Hội\n"
-    with refuses(BadInput, says=r"dòng 4: Không có địa bàn.*dòng 5: Ngày của số liệu"):
+    with refuses(BadInput, says=r"Dòng 4: Không có địa bàn.*Dòng 5: Ngày của số liệu"):
         bring(good + "residents,99,1,2020-08-01,Sở\nresidents,615,1,hôm qua,Sở\n")
     with places.runtime.db.read() as session:
         assert read_goals(session, at=places.now).denominators == {}
