@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from outreach.imports.erasures import find_erased
 from outreach.imports.file_reader import HiddenContent
 from outreach.imports.issues import OTHER_COMMUNE, IssueStatus, count_issues
 from outreach.imports.list_reader import SKIPPED, read_list_sheets
-from outreach.imports.merge_contacts import ContactMerger
+from outreach.imports.merge_contacts import ContactMerger, ImportedContact
 from outreach.imports.store_rows import match_row, questions_about
 from outreach.models.contacts import ListImport
 from outreach.models.places import Area
@@ -204,7 +205,13 @@ class _ValuesOfPeople:
         return [[name, n, max(self._people - n, 0)] for name, n in sorted(self._fields.items())]
 
 
+_Refusal = tuple[IssueStatus, str, int | None]
 _IssueRow = tuple[CheckedRow, IssueStatus, str, int | None]
+_Find = Callable[[CheckedRow], tuple[ImportedContact | None, _Refusal | None]]
+_COUNTED = (
+    *("rows", "ok", "review", "reject", "duplicates", "known", "no_place", "questions", "moved"),
+    *("at_the_door", "values", "unfit_values", "differing"),
+)
 
 
 class PreviewCounts:
@@ -213,26 +220,7 @@ class PreviewCounts:
     def __init__(self, list_id: int, secret_key: str) -> None:
         self._list_import = ListImport(id=0, list_id=list_id)  # never added to a session
         self._secret_key = secret_key
-        self.counts: Counter[str] = Counter(
-            dict.fromkeys(
-                (
-                    "rows",
-                    "ok",
-                    "review",
-                    "reject",
-                    "duplicates",
-                    "known",
-                    "no_place",
-                    "questions",
-                    "moved",
-                    "at_the_door",
-                    "values",
-                    "unfit_values",
-                    "differing",
-                ),
-                0,
-            )
-        )
+        self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0))
         self.of_people = _ValuesOfPeople()
         self._seen: set[int] = set()
         self._merged: set[int] = set()
@@ -246,6 +234,40 @@ class PreviewCounts:
         whom two rows have different values.
         """
         apply_answers(session, rows)
+        merger, find = self._open_merger(session, rows)
+        refused, moved = list[tuple[int, _IssueRow]](), list[_IssueRow]()
+        for place, row in enumerate(rows):
+            self.counts["values"] += len(row.values)
+            self.counts["unfit_values"] += len(row.unfit)
+            # Memory: only hashes are kept, of up to a million rows.
+            hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
+            is_new = row.phone.status is not PhoneStatus.OK or self._seen.isdisjoint(hashes)
+            if is_new:
+                person, refusal = self._match(row, find)
+                if refusal:
+                    refused.append((place, (row, *refusal)))
+                    self.counts["at_the_door"] += row.is_at_the_door and refusal[0] is IssueStatus.REJECT
+                    continue
+                if person:
+                    moved += self._merge(row, person, merger)
+            self._count(row, hashes, is_new=is_new)
+        asked = count_issues(session, moved, list_import=self._list_import)
+        statuses = count_issues(session, [issue for _, issue in refused], list_import=self._list_import)
+        accepted = statuses.count(None)  # by an earlier decision
+        self.counts.update(status.value for status in statuses if status)
+        self.counts.update(
+            rows=len(rows),
+            ok=len(rows) - len(refused) + accepted,
+            moved=asked.count(IssueStatus.QUESTION),
+            known=accepted,
+        )
+        outcomes = [(PhoneStatus.OK.value, "")] * len(rows)
+        for (place, issue), status in zip(refused, statuses, strict=True):
+            outcomes[place] = (status.value, issue[2]) if status else outcomes[place]
+        return outcomes
+
+    def _open_merger(self, session: Session, rows: Sequence[CheckedRow]) -> tuple[ContactMerger, _Find]:
+        """Return the merger of these rows, which stores nothing, and what finds whom a row is about."""
         good = [row for row in rows if row.phone.status is PhoneStatus.OK]
         erased = find_erased(session, rows, secret_key=self._secret_key)
         known = find_phones(session, {number for row in good for number in row.phone.numbers})
@@ -261,49 +283,28 @@ class PreviewCounts:
             now=datetime.now(UTC),
         )
         merger.load_namesakes(rows)
-        outcomes = list[tuple[str, str]]()
-        issues, moved = list[_IssueRow](), list[_IssueRow]()
-        places = list[int]()  # of the issues among the outcomes
-        for row in rows:
-            self.counts["values"] += len(row.values)
-            self.counts["unfit_values"] += len(row.unfit)
-            # Memory: only hashes are kept, of up to a million rows.
-            hashes = [hash((number, row.name_key)) for number in row.phone.numbers]
-            is_ok = row.phone.status is PhoneStatus.OK
-            is_new = not (is_ok and any(hashed in self._seen for hashed in hashes))
-            if not is_new:
-                self.counts["duplicates"] += 1
-            else:
-                parts = row.each_person() if is_ok else [row]
-                matches = [match_row(part, merger, phones=phones, erased=erased) for part in parts]
-                person = matches[0][0]
-                refusal = next((each for _person, each in matches if each), None)
-                if refusal and refusal[2] not in self._merged:
-                    issues.append((row, *refusal))
-                    places.append(len(outcomes))
-                    outcomes.append((refusal[0].value, refusal[1]))
-                    self.counts["at_the_door"] += row.is_at_the_door and refusal[0] is IssueStatus.REJECT
-                    continue
-                if person:
-                    self.counts["known"] += 1
-                    if OTHER_COMMUNE in questions_about(row, person, {row.place.code}):
-                        moved.append((row, IssueStatus.QUESTION, OTHER_COMMUNE, person.id))
-                    if not merger.is_in_list(person):
-                        self._merged.add(person.id)
-                    merger.merge_row(row, person)
-            outcomes.append((PhoneStatus.OK.value, ""))
-            if row.header.fields:
-                self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
-            self._seen.update(hashes)
-            self.counts["no_place"] += row.place.code is None
-            self.counts["questions"] += bool(row.birth_doubt)
-        question_statuses = count_issues(session, moved, list_import=self._list_import)
-        self.counts["moved"] += question_statuses.count(IssueStatus.QUESTION)
-        issue_statuses = count_issues(session, issues, list_import=self._list_import)
-        self.counts["known"] += issue_statuses.count(None)  # accepted by an earlier decision
-        for place, status in zip(places, issue_statuses, strict=True):
-            outcomes[place] = (status.value, outcomes[place][1]) if status else (PhoneStatus.OK.value, "")
-        self.counts.update(status.value for status in issue_statuses if status)
-        self.counts["ok"] += len(rows) - len(issues) + issue_statuses.count(None)
-        self.counts["rows"] += len(rows)
-        return outcomes
+        return merger, partial(match_row, merger=merger, phones=phones, erased=erased)
+
+    def _match(self, row: CheckedRow, find: _Find) -> tuple[ImportedContact | None, _Refusal | None]:
+        """Return the contact that a row is about, None if it is new, and why it becomes an issue, if it does."""
+        parts = row.each_person() if row.phone.status is PhoneStatus.OK else [row]
+        matches = [find(part) for part in parts]
+        refusal = next((each for _person, each in matches if each), None)
+        return matches[0][0], refusal if refusal and refusal[2] not in self._merged else None
+
+    def _merge(self, row: CheckedRow, person: ImportedContact, merger: ContactMerger) -> list[_IssueRow]:
+        """Merge a row into somebody who is known. Returns the question whether they moved, if there is one."""
+        self.counts["known"] += 1
+        is_asked = OTHER_COMMUNE in questions_about(row, person, {row.place.code})
+        if not merger.is_in_list(person):
+            self._merged.add(person.id)
+        merger.merge_row(row, person)
+        return [(row, IssueStatus.QUESTION, OTHER_COMMUNE, person.id)] if is_asked else []
+
+    def _count(self, row: CheckedRow, hashes: Sequence[int], *, is_new: bool) -> None:
+        self.counts["duplicates"] += not is_new
+        if row.header.fields:
+            self.counts["differing"] += self.of_people.add(hashes, row, is_new=is_new)
+        self._seen.update(hashes)
+        self.counts["no_place"] += row.place.code is None
+        self.counts["questions"] += bool(row.birth_doubt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 TONES = {"s": "\u0301", "f": "\u0300", "r": "\u0309", "x": "\u0303", "j": "\u0323"}
@@ -158,39 +159,58 @@ def read_keystrokes(piece: str) -> str:
         return ""
     start = _onset.match(piece)
     onset = start[0] if start else ""
-    rest = piece[len(onset) :]
-    has_bar = onset == "dd"
-    onset = "d" if has_bar else onset
-    letters: list[str] = []
-    marks: dict[int, str] = {}
-    tone = ""
-    for key in rest:
-        key = _VNI.get(key, key)
-        vowels = [index for index, letter in enumerate(letters) if letter in "aeiouy"]
-        unmarked = [index for index in vowels if index not in marks]
-        if key in TONES and vowels and not tone:
-            tone = TONES[key]
-        elif key == "d" and onset[:1] == "d" and not has_bar:
-            has_bar = True
-        elif key == "w" and any(letters[index] in "aou" for index in unmarked):
-            for index in unmarked:
-                if letters[index] in "ou" or (letters[index] == "a" and "u" not in letters):
-                    marks[index] = BREVE if letters[index] == "a" else HORN
-        elif key == "w" and not vowels:
-            marks[len(letters)] = HORN
-            letters.append("u")
-        elif key == "^" and any(letters[index] in "aeo" for index in unmarked):
-            marks[[index for index in unmarked if letters[index] in "aeo"][-1]] = CIRCUMFLEX
-        elif key in "aeo" and any(letters[index] == key for index in unmarked):
-            marks[[index for index in unmarked if letters[index] == key][-1]] = CIRCUMFLEX
+    typed = _Typed("d" if onset == "dd" else onset, has_bar=onset == "dd")
+    for key in piece[len(onset) :]:
+        typed.press(_VNI.get(key, key))
+    return typed.word() if _syllable(typed.onset + "".join(typed.letters)) else ""
+
+
+@dataclass(slots=True)
+class _Typed:
+    """A syllable as its keys make it: the letters behind the onset, and marks over them by their index."""
+
+    onset: str
+    has_bar: bool  # the onset's d is đ
+    letters: list[str] = field(default_factory=list)
+    marks: dict[int, str] = field(default_factory=dict)
+    tone: str = ""
+
+    def press(self, key: str) -> None:
+        """Take a key: a tone, the bar, a mark over letters before it, or a letter."""
+        if key in TONES and self._vowels() and not self.tone:
+            self.tone = TONES[key]
+        elif key == "d" and self.onset[:1] == "d" and not self.has_bar:
+            self.has_bar = True
+        elif key == "w" and (horned := self._unmarked("aou")):
+            for index in horned:
+                if self.letters[index] != "a":
+                    self.marks[index] = HORN
+                elif "u" not in self.letters:
+                    self.marks[index] = BREVE
+        elif key == "w" and not self._vowels():
+            self.marks[len(self.letters)] = HORN
+            self.letters.append("u")
+        elif roofed := self._unmarked("aeo" if key == "^" else key if key in "aeo" else ""):
+            self.marks[roofed[-1]] = CIRCUMFLEX
         else:
-            letters.append(key)
-    if not (tone or marks or has_bar) or not _syllable(onset + "".join(letters)):
-        return ""
-    vowels = [index for index, letter in enumerate(letters) if letter in "aeiouy"]
-    if tone and vowels:
-        is_closed = letters[-1] not in "aeiouy"
-        tone_at = max(marks) if marks else vowels[-1] if is_closed else vowels[-2:][0]
-        marks[tone_at] = marks.get(tone_at, "") + tone
-    word = "".join(letter + marks.get(index, "") for index, letter in enumerate(letters))
-    return unicodedata.normalize("NFC", ("đ" if has_bar else "") + (onset[1:] if has_bar else onset) + word)
+            self.letters.append(key)
+
+    def _vowels(self) -> list[int]:
+        return [index for index, letter in enumerate(self.letters) if letter in "aeiouy"]
+
+    def _unmarked(self, among: str) -> list[int]:
+        return [
+            index for index, letter in enumerate(self.letters) if letter in among and index not in self.marks
+        ]
+
+    def word(self) -> str:
+        """Return the word, "" if no key was a mark: then it is no typed one."""
+        if not (self.tone or self.marks or self.has_bar):
+            return ""
+        if self.tone and (vowels := self._vowels()):
+            is_closed = self.letters[-1] not in "aeiouy"
+            at = max(self.marks) if self.marks else vowels[-1] if is_closed else vowels[-2:][0]
+            self.marks[at] = self.marks.get(at, "") + self.tone
+        letters = (letter + self.marks.get(index, "") for index, letter in enumerate(self.letters))
+        onset = "đ" + self.onset[1:] if self.has_bar else self.onset
+        return unicodedata.normalize("NFC", onset + "".join(letters))
