@@ -468,7 +468,12 @@ class CampaignFormPages(AdminPage):
             "language_names": OTHER_LANGUAGES,
             "is_counting": is_counting,
             "is_chosen": bool(query.lists),
-            "shown_doubts": show_warnings(doubts, is_live=settings.is_live, gaps=gaps),
+            "shown_doubts": show_warnings(
+                doubts,
+                is_live=settings.is_live,
+                gaps=gaps,
+                odd_names=() if user.area_code else audience.odd_names,
+            ),
             "example_name": EXAMPLE_NAME,
         }
 

@@ -166,6 +166,9 @@ class CampaignsView(CampaignTextPages):
                 is_live=settings.is_live,
                 gaps=tell_gaps(draft.steps, str(draft.content.get("asked", ""))),
                 form=url_for("campaigns.edit", campaign_id=campaign.id) if "edit" in sheet.may else None,
+                odd_names=sheet.preview.audience.odd_names
+                if "edit" in sheet.may and not user.area_code
+                else (),
             ),
             example_name=EXAMPLE_NAME,
             passes_opt_outs=settings.urgent_passes_opt_outs,

@@ -38,6 +38,9 @@ DOUBTS: dict[CampaignWarning, Any] = {
         "Có danh sách chưa ghi căn cứ nhắn tin. Vẫn gửi được, nhưng hãy mở {page} và ghi: người dân đã đồng ý, là hội viên, "
         "hay nhiệm vụ được giao."
     ),
+    CampaignWarning.ODD_NAMES: _l(
+        "Tin có ghi tên, mà có tên trông chưa đúng{names}. Hãy sửa ở trang của từng người, hoặc bỏ tên khỏi tin."
+    ),
     CampaignWarning.SENDER_UNREGISTERED: _l(
         "Tên người gửi chưa có trong sổ đăng ký. Nhà mạng Việt Nam chặn tin có tên hoặc mẫu tin chưa đăng ký. "
         "Hãy đăng ký với nhà mạng, rồi nhờ người quản trị ghi vào mục Tên người gửi."
@@ -141,19 +144,23 @@ def show_warnings(
     is_live: bool,
     gaps: Mapping[int, str] | None = None,
     form: str | None = "",
+    odd_names: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
     """Return severity and text of each warning.
 
     In training, warnings about real sending are milder or left out. `gaps` are those that `tell_gaps` tells, with links
-    to their fields on the page `form`, if it is given.
+    to their fields on the page `form`, if it is given. `odd_names`: those that the reader may see.
     """
-    shown = []
+    shown: list[tuple[str, Any]] = []
     for doubt in doubts:
         if doubt is CampaignWarning.TEXT_GAPS and gaps:
             shown.append(("error", Markup(" ").join(_linked(n, told, form) for n, told in gaps.items())))
         elif doubt is CampaignWarning.NO_BASIS:
             page = Markup('<a href="{}">{}</a>').format(url_for("lists.index"), _("trang danh sách"))
             shown.append(("warning", escape(str(DOUBTS[doubt])).format(page=page)))
+        elif doubt is CampaignWarning.ODD_NAMES:
+            names = ", ".join(f"“{name}”" for name in odd_names)
+            shown.append(("warning", str(DOUBTS[doubt]).format(names=names and f": {names}")))
         elif is_live or doubt not in (CampaignWarning.SENDER_UNREGISTERED, CampaignWarning.LINK_UNSAFE):
             level = "error" if doubt in _ERRORS else "info" if doubt in _HINTS else "warning"
             shown.append((level, DOUBTS[doubt]))

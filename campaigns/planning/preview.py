@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -31,6 +32,7 @@ from campaigns.rules.warnings import CampaignWarning, WarningFacts, find_warning
 from outreach.core.settings import Settings
 from outreach.gateway_accounts import dearest_price
 from outreach.rules.languages import VIETNAMESE
+from outreach.rules.people_beside import looks_wrong
 from outreach.rules.quiet_days import NO_DAYS
 from outreach.rules.segments import Encoding, TextMeasure, measure, unaccent
 from outreach.rules.sms_template import Template
@@ -41,6 +43,7 @@ SAMPLE_SIZE = (
 # Has the form and length of a link token, and belongs to nobody.
 EXAMPLE_TOKEN = "xemthu22"  # noqa: S105
 EXAMPLE_NAME = "Lê Hoa"
+_MOST_NAMED = 10  # names that look wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,11 @@ class AudiencePreview:
     is_founded: bool = True  # every list has its legal basis on record
     fields: Mapping[str, FieldFacts] = field(default_factory=dict)  # of the draft's texts
     sharing: Sequence[tuple[str, str]] = ()  # some who share a phone, each with whom its message addresses
+
+    @property
+    def odd_names(self) -> list[str]:
+        """Return some of the names that look wrong."""
+        return [*islice(filter(looks_wrong, self.names), _MOST_NAMED)]
 
     @property
     def people(self) -> int:
@@ -186,6 +194,7 @@ def build_preview(
         is_https=settings.public_base_url.startswith("https:"),
         other_apps=_other_apps(session, draft),
         quiet=quiet,
+        has_odd_names=bool(audience.odd_names),
         now=now,
     )
     pauses = find_pauses(starts, steps_planned, hours, quiet, ends_at=finishes_at)

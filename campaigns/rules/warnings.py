@@ -33,6 +33,7 @@ class CampaignWarning(StrEnum):
 
     EMPTY_AUDIENCE = "empty_audience"
     NO_BASIS = "no_basis"
+    ODD_NAMES = "odd_names"
     SENDER_UNREGISTERED = "sender_unregistered"
     OTHER_APP = "other_app"
     PROMISE_COUNTED = "promise_counted"
@@ -69,6 +70,7 @@ class WarningFacts:
     other_apps: frozenset[str]  # names of the apps of other campaign kinds
     now: datetime
     quiet: QuietDays = NO_DAYS
+    has_odd_names: bool = False  # of people who get it
 
 
 def asks_for_reply(text: str) -> bool:
@@ -111,6 +113,7 @@ def _of_texts(draft: Draft, facts: WarningFacts) -> dict[CampaignWarning, bool]:
     return {
         CampaignWarning.OTHER_APP: any(name.lower() in lower for name in facts.other_apps),
         CampaignWarning.TEXT_GAPS: any(map(find_gaps, all_texts)),
+        CampaignWarning.ODD_NAMES: facts.has_odd_names and any("{name}" in text for text in all_texts),
         CampaignWarning.NO_LINK: (has_app or not facts.takes_replies) and not all(links),
         CampaignWarning.ASKS_FOR_REPLY: not facts.takes_replies and any(map(asks_for_reply, all_texts)),
         CampaignWarning.NO_STOP_WORD: facts.takes_replies and not says_stop_word,

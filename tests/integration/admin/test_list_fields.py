@@ -73,6 +73,21 @@ def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_l
     assert ("Y Rơ" in people, "A Thun" in people) == (True, False)
 
 
+def test_names_that_look_wrong_are_shown_before_a_text_addresses_people_by_them(
+    client: FlaskClient, world: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(f"Họ tên,SĐT\nThôn 2,{local(1)}\nY Rơ,{local(2)}\n", encoding="utf-8")
+    bring(world, file, LIST)
+    signed_in(client, AUTHOR)
+    said = "tên trông chưa đúng: “Thôn 2”. Hãy sửa"
+    named = "Mời ông/bà[ {name}] cài Bluezone: {link} TC từ chối"
+    assert said in post(client, "/admin/campaigns/preview", **filled(text=named)).text
+    assert said in client.get(f"/admin/campaigns/{world.draft(text=named)}/").text
+    nobody = post(client, "/admin/campaigns/preview", **filled(text=named.replace("[ {name}]", ""))).text
+    assert "trông chưa đúng" not in nobody
+
+
 def test_a_column_of_the_list_is_written_into_the_text(
     client: FlaskClient, world: World, tmp_path: Path
 ) -> None:

@@ -103,6 +103,13 @@ def test_what_is_known_of_audience_and_installation_is_doubted(
     assert doubts(replace(FACTS, **fact)) == [doubt]
 
 
+def test_a_name_that_looks_wrong_is_doubted_where_a_text_has_names() -> None:
+    facts = replace(FACTS, has_odd_names=True)
+    assert doubts(facts) == []
+    named = "Mời ông/bà[ {name}] cài Bluezone: {link} TC thôi nhận tin"
+    assert doubts(facts, text=named) == [CampaignWarning.ODD_NAMES]
+
+
 def test_a_reminder_after_the_deadline_is_doubted() -> None:
     reminder = [{"text": SOUND["text"], "after_days": 5, "at": "18:00"}]
     assert doubts(step=reminder, deadline="2020-08-20T18:00") == [CampaignWarning.REMINDER_TOO_LATE]
