@@ -44,6 +44,7 @@ _NAME_AND_PHONE = re.compile(r"\bho (?:va )?ten\b")
 _IS_GIVEN = re.compile(r"(?:first|given) name$|tên$", re.IGNORECASE)
 _GENERIC = {"ho", "va", "ten", "nguoi", "so", "cua"}
 _PUPILS = {"sinh", "hs", "tre", "be", "con", "chau"}
+_DAY = re.compile(r"\b\d{1,2}/\d{1,2}/\d{4}\b")
 _MOST_LEVELS = 3  # of headings
 _PARTS_OF_NAME = (Column.FAMILY_NAME, Column.MIDDLE_NAME, Column.NAME)
 _PARTS_OF_BIRTH = {
@@ -426,13 +427,18 @@ def _meaning_of_path(path: Sequence[str]) -> str:
         return of_day
     meaning = meaning_of(own)
     if not meaning or (meaning == Column.UNIT and meaning_of(above) == PHONE):  # an office's telephone
-        meaning = meaning_of(f"{above} {own}") if above else ""
+        meaning = above and (meaning_of(f"{above} {own}") or meaning_of(" ".join(path)))
     return meaning
+
+
+def _has_figures(row: Sequence[str]) -> bool:
+    """Check for figures other than the days of headings as "Trước 01/7/2025"."""
+    return any(map(str.isdecimal, _DAY.sub("", " ".join(row))))
 
 
 def _divides(levels: _Levels, row: Sequence[str]) -> bool:
     """Check whether the row below divides merged headings, as "Năm sinh" into men and women, "Địa chỉ" into places."""
-    if any(letter.isdecimal() for label in row for letter in label):
+    if _has_figures(row):
         return False
     known, labels = 0, [label for label in row if label]
     columns = zip(*_filled_up([*levels, list(row)]), strict=True)
@@ -451,7 +457,7 @@ def _divides(levels: _Levels, row: Sequence[str]) -> bool:
 
 def _heads(levels: _Levels, row: Sequence[str]) -> bool:
     """Check whether the row above has headings for columns that have none below, as a running number over two lines."""
-    if sum(map(bool, row)) < 2 or any(letter.isdecimal() for label in row for letter in label):
+    if sum(map(bool, row)) < 2 or _has_figures(row):
         return False
     below = zip(*levels, strict=True)
     return any(

@@ -31,7 +31,7 @@ _OFFICE = re.compile(
 )
 # Lines below a list: a total in words, then place and day, who signs.
 _SUM = re.compile(
-    r"tong (?:cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong(?: ?\d| ?$| (?:thon|lang|to|xa|chi|trang)\b)|danh sach (?:nay )?(?:co|gom)\b"
+    r"tong (?:cong|so|dt|sl|nhan khau|\d+)\b|tong$|cong (?:don|luy ke)\b|cong(?: ?\d| ?$| (?:thon|lang|to|xa|chi|trang)\b)|danh sach (?:nay )?(?:co|gom)\b"
     r"|(?:mang|chuyen) sang\b|luy ke\b"
 )
 _SIGNATURE = re.compile(
@@ -86,6 +86,7 @@ def _without_number(row: Row, texts: Mapping[Column, str], *, header: Header, be
         return others > 0
     if not name:
         right = any(cell_text(row[each.name]) for each in header.people[1:] if each.name < len(row))
+        right = right and not (below or closes(row))
         return right or (number.isdigit() and others > 0)
     if number.isdigit():
         return True

@@ -21,7 +21,7 @@ from outreach.rules.legacy_fonts import convert_legacy_row, is_odd
 from outreach.rules.list_columns import Header, not_for_phones
 from outreach.rules.list_labels import Column, meaning_of
 from outreach.rules.list_people import Below, closes, is_person, is_title
-from outreach.rules.people_beside import PersonBeside, plain_name, split_names
+from outreach.rules.people_beside import PersonBeside, are_two, is_nobody, plain_name, split_names
 from outreach.rules.phone_cells import in_order, read_phone_cells
 from outreach.rules.phone_numbers import (
     PhoneCell,
@@ -220,7 +220,8 @@ class RowReader:
         phones = _cells(row, header.phones, header.pieces)
         phone_text = cell_text(phones[0]) if len(phones) == 1 else "; ".join(map(cell_text, phones))
         crossed = self._crossed_out(row, line) if self._struck else frozenset[int]()
-        if crossed:
+        is_gone = self._columns.get(Column.NAME) in crossed  # the person's whole row, to be seen as it was
+        if crossed and not is_gone:
             row = [self._struck[line, at] if at in crossed else cell for at, cell in enumerate(row)]
             texts = self._texts(row)
         if not is_person(row, texts, phones, header=header, below=self._below):
@@ -248,7 +249,7 @@ class RowReader:
             name = without_numbers(name)
         if crossed:
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
-            phone = for_review(phone) if self._columns.get(Column.NAME) in crossed else phone
+            phone = for_review(phone) if is_gone else phone
         values, unfit = read_values(row, header.fields) if header.fields else _NO_VALUES
         name, key, order = _name_with_keys(name)
         return CheckedRow(
@@ -348,8 +349,10 @@ class RowReader:
             return (own if own.numbers or not others.numbers else for_review(others)), ()
         cell = read_phone_cells(phones)
         at = self._columns.get(Column.NAME)
-        if len(cell.numbers) < 2 or at is None or not isinstance(written_name := cell_at(row, at), str):
+        if not cell.numbers or at is None or not isinstance(written_name := cell_at(row, at), str):
             return cell, ()
+        if len(cell.numbers) == 1:
+            return (for_review(cell) if are_two(written_name) else cell), ()
         names = split_names(written_name, len(cell.numbers))
         people = tuple(
             PersonBeside(name, (number,)) for name, number in zip(names, cell.numbers, strict=False)
@@ -360,6 +363,8 @@ class RowReader:
         """Return the numbers as what the notes and the name beside them leave of them."""
         if note or not name or "(" in name:
             phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
+        if name and is_nobody(name):
+            phone = for_review(phone)
         for at in self._more_notes:
             phone = beside_note(phone, cell_text(cell_at(row, at)))
         return phone

@@ -14,7 +14,7 @@ from outreach.rules.phone_numbers import unaccented
 
 _MOST_IN_CELL = 3
 _LONGEST_NAME = 40
-_BETWEEN_NAMES = re.compile(r"\s*[/+&\n\r]+\s*|\s+và\s+", re.IGNORECASE)
+_BETWEEN_NAMES = re.compile(r"\s*[/+&;\n\r]+\s*|\s+và\s+", re.IGNORECASE)
 _DASH = re.compile(r"\s+[-–]\s+")
 _MOST_COMMON = """
     nguyễn trần lê phạm huỳnh hoàng phan vũ võ đặng bùi đỗ hồ ngô dương lý đinh trịnh mai trương lương tô cao tạ hà
@@ -101,6 +101,18 @@ _BORN = re.compile(
     re.IGNORECASE,
 )
 _IN_BRACKETS = re.compile(r"\s*\([^()]*(?:\)|$)")
+# How somebody is addressed or what they are, before the name; "Ông Văn An" has the family name Ông.
+_ADDRESSED = re.compile(
+    r"(?:(?:(?:ông|bà|cô|chú|bác|anh|chị|cụ|thầy|em|đ/c|đc|đồng chí|hộ|gia đình|gđ|già làng|(?:phó )?trưởng thôn|thôn trưởng"
+    r"|tổ trưởng|mr|mrs|ms|sr)\b\.?|[ÔB]\.)[\s:]+)+(?!văn\b|thị\b)(?=[^\W\d_])",
+    re.IGNORECASE,
+)
+_ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi) ", re.IGNORECASE)
+_NOBODY = re.compile(
+    r"(?:không (?:có )?tên|khong ten|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
+    r"|tổng đài|nhà xe|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể))\b",
+    re.IGNORECASE,
+)
 _LOOKS_WRONG = re.compile(
     r"[\d:;@#_/\\()\[\]{}<>|+*=\n\"]|\b(?:sđt|sdt|đt|sn|thôn|tổ dân phố|chủ hộ|không|chưa)\b", re.IGNORECASE
 )
@@ -110,6 +122,10 @@ _MOST_WORDS = 6
 @lru_cache(maxsize=20_000)
 def plain_name(text: str) -> str:
     """Return the name alone: of a household its head's; without a running number, a year of birth, words in brackets."""
+    if addressed := _ADDRESSED.match(text):
+        text = text[addressed.end() :]
+    elif text.isascii() and (plain := _ADDRESSED_PLAINLY.match(text)):
+        text = text[plain.end() :] if begins_with_family(text[plain.end() :]) else text
     if text.replace(" ", "").isalpha():
         return text
     if "\n" in text and not (_HEAD.search(text) or _MEMBER.search(text)):
@@ -135,6 +151,16 @@ def looks_wrong(name: str) -> bool:
     return (
         len(name.split()) > _MOST_WORDS or len(name) > _LONGEST_NAME or _LOOKS_WRONG.search(name) is not None
     )
+
+
+def is_nobody(name: str) -> bool:
+    """Check for what stands for a name and is none: figures, a shop, "con gái Y Rớ"."""
+    return not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None
+
+
+def are_two(cell: str) -> bool:
+    """Check whether a cell names two people, as "A Lin + Y Đoan"."""
+    return all(map(begins_with_family, names := split_names(cell, 2))) and bool(names)
 
 
 def _is_name(text: str) -> bool:

@@ -184,8 +184,25 @@ def _read_mixed(text: str) -> PhoneCell:
         return reject(Reason.ID_NUMBER) if is_only_id else _for_review(cell)
     no_phone = phone_numbers.states_no_phone(phone_numbers.unaccented(text))
     if cell.numbers:
-        return _for_review(cell) if no_phone or phone_numbers.is_doubtful(text) else cell
+        is_sure = not (no_phone or phone_numbers.is_doubtful(text) or _is_anothers(text, cell))
+        return cell if is_sure else _for_review(cell)
     return reject(Reason.NO_PHONE_STATED) if no_phone else cell
+
+
+# Through whom somebody is called, and whose the number is: "gọi nhờ chị Lan", "(của bố)", "(ck)".
+_OTHERS = r"(?:vo|chong|ck|vk|con|chau|me|bo|ba|cha|ong|anh|chi|em|co|chu|bac|cau|di|hang xom|thon truong|truong thon|to truong)"
+_OF_OTHERS = re.compile(
+    rf"\b(?:goi|nho|qua|cua|may|so|sdt|dt) (?:(?:nho|qua|cho|so|may|cua) )*{_OTHERS}\b|\bhang xom\b|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}$"
+)
+
+
+def _is_anothers(text: str, cell: PhoneCell) -> bool:
+    """Check whether a cell says that its number is somebody else's, or has numbers of several people by name."""
+    if len(cell.numbers) == 1:
+        return _OF_OTHERS.search(phone_numbers.unaccented(text)) is not None
+    between = (re.findall(r"[^\W\d_]+", part) for part in re.split(r"\d[\d .]+\d", text))
+    initials = ([word[0].isupper() for word in words] for words in between)
+    return any(pair == (True, True) for each in initials for pair in pairwise(each))
 
 
 def _for_review(cell: PhoneCell) -> PhoneCell:

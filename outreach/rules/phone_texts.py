@@ -79,6 +79,7 @@ def read_phone_in_text(text: str) -> PhoneCell:
 _WRONG = re.compile(
     r"\b(?:(?:so|sdt|dt|dien thoai) (?:nay )?(?:la )?(?:so )?cua (?:con|vo|chong|chau|me|bo|cha|em|anh|chi|hang xom|nguoi)"
     r"|sai so|nham so|bo so|doi so|so (?:\w+ )?(?:sai|nham|cu|hong)|(?:khoa|mat|hong) (?:so|sim|may)|thue bao"
+    r"|(?:khong|ko|k|dung|thoi|ngung) (?:muon )?(?:nhan|gui)(?: tin)?(?: nhan)?(?: nua)?$|xin (?:dung|khong|ko|thoi) (?:nhan|gui)"
     r"|(?:khong|ko|k) (?:con )?(?:dung|su dung) (?:so|dt|sdt)|(?:khong|ko|k) (?:lien lac|lien he|goi) duoc)\b"
 )
 _RIGHT = re.compile(

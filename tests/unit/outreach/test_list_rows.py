@@ -7,6 +7,8 @@ import pytest
 
 from outreach.imports.list_reader import check_list
 from outreach.rules.legacy_fonts import LegacyEncoding, guess_legacy_encoding, to_unicode
+from outreach.rules.list_columns import find_header
+from outreach.rules.list_rows import RowReader
 from tests.support.list_files import write_xlsx
 from tests.support.places import KONTUM_2020
 
@@ -141,3 +143,63 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
     )
     read = list(check_list(path, KONTUM_2020))
     assert [row.place.code for row in read] == ["23506", None, "23524"]
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "status"),
+    [
+        ("A Lin", "0905000123 Zalo", "ok"),
+        ("A Lin", "A Lin: 0905000123", "ok"),
+        ("A Lin", "0905000123 gọi nhờ chị Lan", "review"),
+        ("A Lin", "mẹ chồng 0905000123", "review"),
+        ("A Lin", "0905000123 (ck)", "review"),
+        ("A Lin", "0905000123 (của bố A Trọng)", "review"),
+        ("A Lin", "0905000123; 0905000124 (vợ)", "ok"),
+        ("A Lin", "0905000123 Y Ngơn 0905000124", "review"),
+        ("A Lin + Y Đoan", "0905000123", "review"),
+        ("Nguyễn Thị Hoa/Thôn Hai", "0905000123", "ok"),
+        ("Tiệm gas Hùng Lan", "0905000123", "review"),
+        ("Con gái Y Rớ", "0905000123", "review"),
+        ("0905000123", "0905000123", "review"),
+        ("Mai Thị Kiều", "0905000123", "ok"),
+    ],
+)
+def test_a_number_of_somebody_else_or_of_nobody_is_for_review(
+    tmp_path: Path, name: str, cell: str, status: str
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"STT,Họ và tên,SĐT\n1,{name},{cell}\n2,Y Rơ,0905000125\n", encoding="utf-8")
+    assert [row.phone.status for row in check_list(path, KONTUM_2020)] == [status, "ok"]
+
+
+def test_who_is_struck_through_is_for_review_as_it_was_written() -> None:
+    header = find_header([["Họ và đệm", "Tên", "SĐT"], ["Đặng Hoàng", "Ân", "0905000123"]])
+    assert header is not None
+    reader = RowReader(header, KONTUM_2020, sheet="", struck={(2, 0): "", (2, 1): "", (2, 2): ""})
+    row = reader.read(["Đặng Hoàng", "Ân", "0905000123"], line=2, number=1)
+    assert row is not None
+    assert (row.name, row.phone.status, row.phone.numbers) == ("Đặng Hoàng Ân", "review", ("+84905000123",))
+
+
+def test_headings_of_three_levels_with_a_day_and_a_relatives_number(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "STT,HỌ VÀ TÊN,NƠI CƯ TRÚ,,LIÊN LẠC,,,Ghi chú\n"
+        ",,Trước 01/7/2025,Từ 01/7/2025 (xã),Của mình,Của người thân,,\n"
+        ",,,,,Số,Là ai,\n"
+        "1,Y BRÊ,Kon Hring,Đăk Tô,0905000123,0905000124,em,\n"
+        "2,Y NHẤT,Kon Hring,Đăk Tô,,0905000125,chồng,\n",
+        encoding="utf-8",
+    )
+    read = [(row.name, row.phone.status, row.phone.numbers) for row in check_list(path, KONTUM_2020)]
+    assert read == [("Y Brê", "ok", ("+84905000123",)), ("Y Nhất", "review", ("+84905000125",))]
+
+
+def test_signatures_below_a_table_of_parents_are_no_people(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        "STT,Họ tên trẻ,Họ tên cha,Điện thoại,Họ tên mẹ,Điện thoại\n1,A Huy,A Lương,0905000123,,\n,Cộng dồn: 1 trẻ,,,,\n"
+        ',,,,"Kon Đào, ngày 05 tháng 9 năm 2024",\n,GVCN,,,HIỆU TRƯỞNG,\n,Y Vi,,,Mai Thị Kiều,\n',
+        encoding="utf-8",
+    )
+    assert [row.phone.numbers for row in check_list(path, KONTUM_2020)] == [("+84905000123",)]

@@ -91,6 +91,15 @@ def test_what_stands_below_a_list():
         ("Lê Văn An (Tâm)", "Lê Văn An"),
         ("Kpă H’Ngơ", "Kpă H’Ngơ"),
         ("Nguyễn Thị Con", "Nguyễn Thị Con"),
+        ("Bà cụ H’Lăng Niê", "H’Lăng Niê"),
+        ("Ô. Phạm Ngọc Thạnh (CCB)", "Phạm Ngọc Thạnh"),
+        ("Đ/c Bùi Quốc Khải", "Bùi Quốc Khải"),
+        ("Hộ A Nam", "A Nam"),
+        ("Già làng A Jring", "A Jring"),
+        ("ba Nguyen Thi Sau", "Nguyen Thi Sau"),
+        ("Ông Văn An", "Ông Văn An"),
+        ("Ba Rin", "Ba Rin"),
+        ("Cô", "Cô"),
     ],
 )
 def test_a_name_as_a_message_says_it(written, name):

@@ -113,6 +113,9 @@ def test_names_in_one_cell(cell: str, count: int, names: list[str]) -> None:
         ("đã mất 3/2025", "review", 1),
         ("chồng đã mất", "ok", 1),
         ("đã mất việc", "ok", 1),
+        ("bỏ sinh hoạt, xin không nhắn nữa", "review", 1),
+        ("đừng nhắn tin", "review", 1),
+        ("không nhắn được thì gọi", "ok", 1),
         ("không liên lạc được", "review", 1),
     ],
 )
