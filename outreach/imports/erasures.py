@@ -104,13 +104,16 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
         has_number = row.phone.status is PhoneStatus.OK
         if has_number:
             for e164 in row.phone.numbers:
-                for known_as in (e164, _person(e164, row.name)):
+                for known_as in (e164, *(f"{e164}/{key}" for key in row.name_keys)):
                     for hashed in hashes_of(known_as, secret_key=secret_key):
                         hashes.setdefault(hashed, set()).add(row.row)
         if (has_number and has_named) or (not has_number and row.is_at_the_door):
             codes = {row.place.code, *former.get(row.place.code or "", ())}
             described = {
-                each for code in codes for each in may_be_erased_as(row.name_key, row.birth_year, code)
+                each
+                for code in codes
+                for key in row.name_keys
+                for each in may_be_erased_as(key, row.birth_year, code)
             }
             for known_as in described:
                 for hashed in hashes_of(known_as, secret_key=secret_key):

@@ -89,13 +89,13 @@ class ContactMerger:
         """
         for number in row.phone.numbers:
             for person in self._on_phone.get(self._phones[number], ()):
-                if person.is_called(row.name_key) and (
+                if person.is_called(row) and (
                     person.name == row.name or not person.is_namesake(row, self._known_areas)
                 ):
                     return person
         for number in row.phone.numbers if self._former_owners else ():
             for person in self._formerly_on_phone.get(self._phones[number], ()):
-                if person.is_called(row.name_key):
+                if person.is_called(row):
                     return person
         return None
 
@@ -463,9 +463,9 @@ class ImportedContact:
     is_untouched: bool = False  # since an import created it
     further_keys: set[str] = field(default_factory=set)  # of people who were merged with this one
 
-    def is_called(self, key: str) -> bool:
-        """Return whether this is the person's name, or that of one whom officers merged with this person."""
-        return key == self.key or key in self.further_keys
+    def is_called(self, row: CheckedRow) -> bool:
+        """Return whether a row has the person's name, or that of one whom officers merged with this person."""
+        return any(key == self.key or key in self.further_keys for key in row.name_keys)
 
     def add_facts(self, facts: dict[str, Any], *, newer: Collection[str] = ()) -> bool:
         """Add facts that were not known. Returns whether anything was added.

@@ -101,9 +101,17 @@ class CheckedRow:
     header: Header = field(repr=False)
     cells: Row = field(repr=False)
     place_question: int | None = None  # the question about the place, once it is stored
+    written_key: str = (
+        ""  # that of the name with its titles and notes, as earlier versions knew it; "" if it is the same
+    )
     people: tuple[PersonBeside, ...] = ()  # all people of the row, where it has several
     values: Mapping[str, str] = field(default_factory=dict)  # kept for texts, by the field's name
     unfit: Mapping[str, Unfit] = field(default_factory=dict)  # why other cells of these columns are not kept
+
+    @property
+    def name_keys(self) -> set[str]:
+        """Keys by which the person may be known."""
+        return {self.name_key, self.written_key} if self.written_key else {self.name_key}
 
     @property
     def commune_code(self) -> str:
@@ -251,7 +259,7 @@ class RowReader:
             phone = replace(phone, warnings=in_order({*phone.warnings, PhoneWarning.STRUCK_THROUGH}))
             phone = for_review(phone) if is_gone else phone
         values, unfit = read_values(row, header.fields) if header.fields else _NO_VALUES
-        name, key, order = _name_with_keys(name)
+        name, key, order, written_key = _name_with_keys(name)
         return CheckedRow(
             row=number,
             sheet=self._sheet,
@@ -277,6 +285,7 @@ class RowReader:
             corrects=text(Column.CORRECTS, ""),
             header=header,
             cells=written,
+            written_key=written_key,
             values=values,
             unfit=unfit,
         )
@@ -462,9 +471,9 @@ def _of_two_people(cell: PhoneCell) -> PhoneCell:
 
 
 @lru_cache(maxsize=20_000)
-def _name_with_keys(name: str) -> tuple[str, str, str]:
-    name = soften_name(plain_name(name))
-    return name, name_key(name), name_order(name)
+def _name_with_keys(written: str) -> tuple[str, str, str, str]:
+    name = soften_name(plain := plain_name(written))
+    return name, name_key(name), name_order(name), "" if plain == written else name_key(written)
 
 
 @lru_cache(maxsize=1000)

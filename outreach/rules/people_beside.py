@@ -122,12 +122,8 @@ _MOST_WORDS = 6
 @lru_cache(maxsize=20_000)
 def plain_name(text: str) -> str:
     """Return the name alone: of a household its head's; without a running number, a year of birth, words in brackets."""
-    if addressed := _ADDRESSED.match(text):
-        text = text[addressed.end() :]
-    elif text.isascii() and (plain := _ADDRESSED_PLAINLY.match(text)):
-        text = text[plain.end() :] if begins_with_family(text[plain.end() :]) else text
     if text.replace(" ", "").isalpha():
-        return text
+        return _without_address(text)
     if "\n" in text and not (_HEAD.search(text) or _MEMBER.search(text)):
         text = text.partition("\n")[0] if _SECOND_ITEM.search(text) else " ".join(text.split())
     text = _LIST_NUMBER.sub("", text)
@@ -143,7 +139,14 @@ def plain_name(text: str) -> str:
         text = _MEMBER.split(_NEXT_MEMBER.split(text)[0])[0]
     for end in (_BORN, _IN_BRACKETS, _BORN):
         text = end.sub("", text) or text
-    return text.strip(" ,;:.").rstrip("-–/ ") or text
+    return _without_address(text.strip(" ,;:.").rstrip("-–/ ") or text)
+
+
+def _without_address(text: str) -> str:
+    if addressed := _ADDRESSED.match(text):
+        return text[addressed.end() :]
+    plainly = _ADDRESSED_PLAINLY.match(text) if text.isascii() else None
+    return text[plainly.end() :] if plainly and begins_with_family(text[plainly.end() :]) else text
 
 
 def looks_wrong(name: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from outreach.imports import store_rows
+from outreach.imports.erasures import find_erased, record_erasure
 from outreach.imports.list_reader import check_list
 from outreach.imports.namesakes import find_namesakes
 from outreach.imports.store_rows import ImportCounts
@@ -125,3 +126,19 @@ def test_who_has_no_number_is_sought_among_namesakes_of_no_other_year(office: Wo
         found = find_namesakes(session, rows, list_id=session.scalars(select(ContactList.id)).one())
     assert sorted(years[each] or 0 for each in found) == [0, 1990, 1991]
     assert bring(office, file).created == 0
+
+
+def test_who_was_stored_with_a_title_is_known_by_it_alive_or_erased(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"))
+    with office.runtime.db.write() as session:  # as versions before did
+        person = session.scalars(select(Contact)).one()
+        person.name, person.name_key = "Bà Y Hlan", "bayhlan"
+    file = write(tmp_path, f"1,Bà Y Hlan,,,,{local(1)}")
+    assert bring(office, file) == ImportCounts(rows=1, unchanged=1)
+    with office.runtime.db.write() as session:
+        person = session.scalars(select(Contact)).one()
+        record_erasure(
+            session, person, [(number(1), False)], secret_key=office.keys.secret_key, now=office.now
+        )
+        rows = [*check_list(file, installation_gazetteer(session))]
+        assert find_erased(session, rows, secret_key=office.keys.secret_key) == {1}
