@@ -189,17 +189,22 @@ def _read_mixed(text: str) -> PhoneCell:
     return reject(Reason.NO_PHONE_STATED) if no_phone else cell
 
 
-# Through whom somebody is called, and whose the number is: "gọi nhờ chị Lan", "(của bố)", "(ck)".
-_OTHERS = r"(?:vo|chong|ck|vk|con|chau|me|bo|ba|cha|ong|anh|chi|em|co|chu|bac|cau|di|hang xom|thon truong|truong thon|to truong)"
+# Through whom somebody is called, and whose the number is: "gọi nhờ chị Lan", "(của bố)", "(ck)". Without accents fewer
+# words: "so con" may be "số còn dùng", "so di" is "số di động".
+_OTHERS = (
+    r"(?:vợ|chồng|con|cháu|mẹ|má|bố|ba|cha|ông|bà|anh|chị|em|cô|chú|bác|cậu|dì|hàng xóm|thôn trưởng|trưởng thôn|tổ trưởng"
+    r"|ck|vk|vo|chong|chau|me|bo|anh|chi|em|hang xom|thon truong|truong thon|to truong)"
+)
 _OF_OTHERS = re.compile(
-    rf"\b(?:goi|nho|qua|cua|may|so|sdt|dt) (?:(?:nho|qua|cho|so|may|cua) )*{_OTHERS}\b|\bhang xom\b|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}$"
+    rf"\b(?:gọi|goi|nhờ|nho|qua|của|cua|máy|may|số|so|sđt|sdt|đt|dt) (?:(?:nhờ|nho|qua|cho|số|so|máy|may|của|cua) )*{_OTHERS}\b"
+    rf"|\bhàng xóm\b|^{_OTHERS} (?:\w+ ){{0,3}}\d|\d {_OTHERS}$"
 )
 
 
 def _is_anothers(text: str, cell: PhoneCell) -> bool:
     """Check whether a cell says that its number is somebody else's, or has numbers of several people by name."""
     if len(cell.numbers) == 1:
-        return _OF_OTHERS.search(phone_numbers.unaccented(text)) is not None
+        return _OF_OTHERS.search(" ".join(re.findall(r"\w+", text.lower()))) is not None
     between = (re.findall(r"[^\W\d_]+", part) for part in re.split(r"\d[\d .]+\d", text))
     initials = ([word[0].isupper() for word in words] for words in between)
     return any(pair == (True, True) for each in initials for pair in pairwise(each))

@@ -2,13 +2,9 @@
 
 import zipfile
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
-_OFFICE = "http://schemas.openxmlformats.org"
-_MAIN = f"{_OFFICE}/spreadsheetml/2006/main"
-_RELATIONS = f"{_OFFICE}/officeDocument/2006/relationships"
-HIDDEN = ' spans="1:3" hidden="1"'
-_RELATED = f'xmlns="{_OFFICE}/package/2006/relationships"'
+import xlsxwriter
 
 
 def write_xlsx(
@@ -18,62 +14,25 @@ def write_xlsx(
 
     `merged` are ranges like "B2:B4", `hidden_rows` numbers like "2", in every sheet.
     """
-    names = list(sheets)
-    listed = "".join(
-        f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="r{n}" state={quoteattr(_state(name in hidden))}/>'
-        for n, name in enumerate(names, 1)
-    )
-    related = "".join(
-        f'<Relationship Id="r{n}" Type="{_RELATIONS}/worksheet" Target="worksheets/sheet{n}.xml"/>'
-        for n in range(1, len(names) + 1)
-    )
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(
-            "_rels/.rels",
-            f"<Relationships {_RELATED}>"
-            f'<Relationship Id="r1" Type="{_RELATIONS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        )
-        archive.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><sheets>{listed}</sheets></workbook>',
-        )
-        archive.writestr("xl/_rels/workbook.xml.rels", f"<Relationships {_RELATED}>{related}</Relationships>")
-        for n, name in enumerate(names, 1):
-            archive.writestr(f"xl/worksheets/sheet{n}.xml", _sheet_xml(sheets[name], merged, hidden_rows))
+    with xlsxwriter.Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+        for name, rows in sheets.items():
+            sheet = book.add_worksheet(name)
+            if name in hidden:
+                sheet.hide()
+            elif book.get_worksheet_by_name(next(each for each in sheets if each not in hidden)) is sheet:
+                sheet.activate()
+                sheet.set_first_sheet()
+            for each in merged:
+                sheet.merge_range(each, "")
+            for number in hidden_rows:
+                sheet.set_row(int(number) - 1, None, None, {"hidden": True})
+            if isinstance(rows, dict):
+                for at, value in rows.items():
+                    sheet.write(at, value)
+            else:
+                for line, row in enumerate(rows):
+                    sheet.write_row(line, 0, row)
     return path
-
-
-def _state(is_hidden: bool) -> str:
-    return "hidden" if is_hidden else "visible"
-
-
-def _sheet_xml(rows, merged=(), hidden_rows=()) -> str:
-    if isinstance(rows, dict):
-        cells = rows
-    else:
-        cells = {
-            f"{chr(65 + column)}{line}": value
-            for line, row in enumerate(rows, 1)
-            for column, value in enumerate(row)
-            if value is not None
-        }
-    lines: dict[str, str] = {}
-    for at, value in cells.items():
-        number = at.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-        lines[number] = lines.get(number, "") + _cell_xml(at, value)
-    body = "".join(
-        f'<row r="{number}"{HIDDEN if number in hidden_rows else ""}>{line}</row>'
-        for number, line in lines.items()
-    )
-    ranges = "".join(f'<mergeCell ref="{each}"/>' for each in merged)
-    merges = f"<mergeCells>{ranges}</mergeCells>" if merged else ""
-    return f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData>{merges}</worksheet>'
-
-
-def _cell_xml(at: str, value) -> str:
-    if isinstance(value, int | float):
-        return f'<c r="{at}"><v>{value}</v></c>'
-    return f'<c r="{at}" t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
 
 
 def write_ods(path: Path, rows: list) -> Path:

@@ -162,7 +162,7 @@ def read_keystrokes(piece: str) -> str:
     typed = _Typed("d" if onset == "dd" else onset, has_bar=onset == "dd")
     for key in piece[len(onset) :]:
         typed.press(_VNI.get(key, key))
-    return typed.word() if _syllable(typed.onset + "".join(typed.letters)) else ""
+    return typed.spelled() if _syllable(typed.onset + "".join(typed.letters)) else ""
 
 
 @dataclass(slots=True)
@@ -203,7 +203,7 @@ class _Typed:
             index for index, letter in enumerate(self.letters) if letter in among and index not in self.marks
         ]
 
-    def word(self) -> str:
+    def spelled(self) -> str:
         """Return the word, "" if no key was a mark: then it is no typed one."""
         if not (self.tone or self.marks or self.has_bar):
             return ""

@@ -150,6 +150,11 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
     [
         ("A Lin", "0905000123 Zalo", "ok"),
         ("A Lin", "A Lin: 0905000123", "ok"),
+        ("A Lin", "SĐT có Zalo: 0905000123", "ok"),
+        ("A Lin", "Số di động: 0905000123", "ok"),
+        ("A Lin", "so di dong 0905000123", "ok"),
+        ("A Lin", "số còn dùng 0905000123", "ok"),
+        ("A Lin", "0905000123 goi nho chi Lan", "review"),
         ("A Lin", "0905000123 gọi nhờ chị Lan", "review"),
         ("A Lin", "mẹ chồng 0905000123", "review"),
         ("A Lin", "0905000123 (ck)", "review"),
