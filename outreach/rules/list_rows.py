@@ -372,7 +372,7 @@ class RowReader:
         """Return the numbers as what the notes and the name beside them leave of them."""
         if note or not name or "(" in name:
             phone = beside_note(phone, note, name, is_named=Column.NAME in self._columns)
-        if name and is_nobody(name):
+        if name and is_nobody(plain_name(name)):
             phone = for_review(phone)
         for at in self._more_notes:
             phone = beside_note(phone, cell_text(cell_at(row, at)))

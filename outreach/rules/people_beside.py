@@ -107,10 +107,10 @@ _ADDRESSED = re.compile(
     r"|tổ trưởng|mr|mrs|ms|sr)\b\.?|[ÔB]\.)[\s:]+)+(?!văn\b|thị\b)(?=[^\W\d_])",
     re.IGNORECASE,
 )
-_ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi) ", re.IGNORECASE)
+_ADDRESSED_PLAINLY = re.compile(r"(?:ong|ba|co|chu|bac|cu|anh|chi|thon truong|truong thon) ", re.IGNORECASE)
 _NOBODY = re.compile(
     r"(?:không (?:có )?tên|khong ten|chưa rõ|taxi|tiệm|cửa hàng|quán|shop|đại lý|nhà hàng|khách sạn|công ty|cty|tạp ho[áa]"
-    r"|tổng đài|nhà xe|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể))\b",
+    r"|tổng đài|nhà xe|xe (?:ôm|khách)|trạm (?:y tế|xá)|ubnd|vợ|chồng|ck|vk|mẹ|bố|con (?:gái|trai|dâu|rể)|(?:thôn|tổ|xóm|tdp) \d+)\b",
     re.IGNORECASE,
 )
 _LOOKS_WRONG = re.compile(
@@ -150,9 +150,11 @@ def _without_address(text: str) -> str:
 
 
 def looks_wrong(name: str) -> bool:
-    """Check for a name that nobody would be addressed by: digits, brackets, words of a list, too many words."""
+    """Check for a name that nobody would be addressed by: digits, brackets, words of a list or in small letters, too many words."""
+    words = name.split()
+    is_mixed = name[:1].isupper() and words[-1].islower()  # "Tâm y tế"
     return (
-        len(name.split()) > _MOST_WORDS or len(name) > _LONGEST_NAME or _LOOKS_WRONG.search(name) is not None
+        is_mixed or len(words) > _MOST_WORDS or len(name) > _LONGEST_NAME or bool(_LOOKS_WRONG.search(name))
     )
 
 

@@ -201,11 +201,16 @@ _OF_OTHERS = re.compile(
 )
 
 
+_OF_COUPLE = re.compile(r"(?<!\w)vk?\W+\d.*(?<!\w)ck?\W+\d|(?<!\w)ck?\W+\d.*(?<!\w)vk?\W+\d")  # "V: …, C: …"
+
+
 def _is_anothers(text: str, cell: PhoneCell) -> bool:
     """Check whether a cell says that its number is somebody else's, or has numbers of several people by name."""
     if len(cell.numbers) == 1:
         return _OF_OTHERS.search(" ".join(re.findall(r"\w+", text.lower()))) is not None
     between = (re.findall(r"[^\W\d_]+", part) for part in re.split(r"\d[\d .]+\d", text))
+    if _OF_COUPLE.search(text.lower()):
+        return True
     initials = ([word[0].isupper() for word in words] for words in between)
     return any(pair == (True, True) for each in initials for pair in pairwise(each))
 

@@ -161,6 +161,8 @@ def test_a_place_in_the_row_goes_before_the_title(tmp_path: Path) -> None:
         ("A Lin", "0905000123 (của bố A Trọng)", "review"),
         ("A Lin", "0905000123; 0905000124 (vợ)", "ok"),
         ("A Lin", "0905000123 Y Ngơn 0905000124", "review"),
+        ("A Lin", "V: 0905000123; C: 0905000124", "review"),
+        ("Thôn trưởng Thôn 5", "0905000123", "review"),
         ("A Lin + Y Đoan", "0905000123", "review"),
         ("Nguyễn Thị Hoa/Thôn Hai", "0905000123", "ok"),
         ("Tiệm gas Hùng Lan", "0905000123", "review"),

@@ -111,7 +111,8 @@ def test_a_name_as_a_message_says_it(written, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["sn 1967", "[08:05", "Thôn 2", "Y Blưm, A Lâu; Y Mơn", "a b c d e f g", "Lan (chủ hộ"]
+    "name",
+    ["sn 1967", "Tâm y tế", "[08:05", "Thôn 2", "Y Blưm, A Lâu; Y Mơn", "a b c d e f g", "Lan (chủ hộ"],
 )
 def test_names_that_nobody_is_addressed_by_look_wrong(name):
     assert looks_wrong(name)
