@@ -47,12 +47,12 @@ _MAX_ROWS = 2000
 
 def _heading(words: str) -> re.Pattern[str]:
     """Return the pattern of a heading with one of these words, which is no share."""
-    return re.compile(rf"(?!ty le|phan tram)(?:{words})")
+    return re.compile(rf"(?!ty ?le|phan ?tram)(?:{words.replace(' ', ' ?')})")
 
 
 _COLUMNS = {
     "installed": _heading(r"da\b|.*(?:cai dat|so cai|da cai)"),  # also "Đã tiêm", "Đã nhận giấy"
-    "with_smartphone": _heading(r".*(?:thong minh|smart ?phone|dttm)"),
+    "with_smartphone": _heading(r".*(?:thong minh|smart phone|dttm)"),
     "note": _heading(r".*ghi chu"),
     "code": _heading(r".*ma (?:co quan|don vi|so)|ma$"),
     "name": _heading(r".*(?:co quan|don vi)"),

@@ -36,11 +36,11 @@ from outreach.runtime import Runtime
 from outreach.use_cases import enqueue_after_commit, transaction
 
 _COLUMNS = {
-    name: re.compile(rf"(?:{labels})[\W\d_]*$")
+    name: re.compile(rf"(?:{labels.replace(' ', '[ _]?')})[\W\d_]*$")
     for name, labels in (
-        ("sender", "so|(?:so )?dien thoai|so ?dt|sdt|nguoi gui|tu so|from|sender|msisdn|phone(?:[ _]?number)?|number|address"),
+        ("sender", "so|(?:so )?dien thoai|so dt|sdt|nguoi gui|tu so|from|sender|msisdn|phone(?: number)?|number|address"),
         ("body", "noi dung(?: tin)?|tin nhan|tra loi|text|body|message|content"),
-        ("at", "thoi gian|luc|ngay(?: gio)?|gio|nhan luc|time|date(?: ?time)?|received[ _]?at|time ?stamp"),
+        ("at", "thoi gian|luc|ngay(?: gio)?|gio|nhan luc|time|date(?: time)?|received at|time stamp"),
     )
 }  # fmt: skip
 _TIMES = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d/%m/%Y")

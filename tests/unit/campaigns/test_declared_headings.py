@@ -1,0 +1,47 @@
+"""Headings of the files that agencies, operators and phones hand in, as they write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.agencies import import_reports
+from campaigns.replies import import_reply_log
+from outreach.rules.declared_tables import find_table
+
+
+@pytest.mark.parametrize(
+    ("headings", "read"),
+    [
+        (
+            ("STT", "Mã cơ quan", "Tên cơ quan", "Tổng số", "Có ĐTTM", "Đã cài", "Ghi chú"),
+            "- code name staff with_smartphone installed note",
+        ),
+        (
+            ("Danh sách đơn vị", "Tổng số cán bộ", "Dân tộc", "Đã tiêm", "Tỷ lệ đã tiêm"),
+            "name staff - installed -",
+        ),
+        (("MaCoQuan", "TongSo", "DaCai", "SmartPhone"), "code staff installed with_smartphone"),
+    ],
+)
+def test_columns_of_a_file_of_agencies(headings: tuple[str, ...], read: str) -> None:
+    table = find_table([headings, headings], import_reports._COLUMNS, needed=import_reports._NEEDED)
+    assert table is not None
+    names = {str(cell): name for name, cell in next(table).cells.items()}
+    assert [names.get(each, "-") for each in headings] == read.split()
+
+
+@pytest.mark.parametrize(
+    "headings",
+    [
+        ("Số điện thoại", "Nội dung", "Thời gian"),
+        ("SoDienThoai", "NoiDung", "ThoiGian"),
+        ("Từ số:", "Tin nhắn", "Ngày giờ"),
+        ("SĐT 1", "Trả lời", "Lúc"),
+        ("phone_number", "message", "received_at"),
+        ("MSISDN", "Text", "Timestamp"),
+    ],
+)
+def test_columns_of_a_reply_log(headings: tuple[str, ...]) -> None:
+    table = find_table([headings, headings], import_reply_log._COLUMNS, needed=(("sender",), ("body",)))
+    assert table is not None
+    assert next(table).cells == dict(zip(("sender", "body", "at"), headings, strict=True))
