@@ -6,7 +6,7 @@ and previews also hold personal data; they are emptied, not removed, as a decisi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -101,23 +101,10 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
     by_name: dict[str, set[int]] = {}  # of rows with a number
     former = _read_former(session)
     for row in rows:
-        has_number = row.phone.status is PhoneStatus.OK
-        if has_number:
-            for e164 in row.phone.numbers:
-                for known_as in (e164, *(f"{e164}/{key}" for key in row.name_keys)):
-                    for hashed in hashes_of(known_as, secret_key=secret_key):
-                        hashes.setdefault(hashed, set()).add(row.row)
-        if (has_number and has_named) or (not has_number and row.is_at_the_door):
-            codes = {row.place.code, *former.get(row.place.code or "", ())}
-            described = {
-                each
-                for code in codes
-                for key in row.name_keys
-                for each in may_be_erased_as(key, row.birth_year, code)
-            }
-            for known_as in described:
-                for hashed in hashes_of(known_as, secret_key=secret_key):
-                    (by_name if has_number else hashes).setdefault(hashed, set()).add(row.row)
+        numbers, names = _known_as(row, former, has_named=bool(has_named))
+        for known, texts in ((hashes, numbers), (by_name if numbers else hashes, names)):
+            for hashed in (each for text in texts for each in hashes_of(text, secret_key=secret_key)):
+                known.setdefault(hashed, set()).add(row.row)
     hash_values = values_subquery(session, {*hashes, *by_name}, String)
     erasures = session.execute(
         select(Erasure.number_hash, Erasure.person_hash, Erasure.is_gone).where(
@@ -131,6 +118,20 @@ def find_erased(session: Session, rows: Collection[CheckedRow], *, secret_key: s
         else:
             found |= hashes.get(person_hash, set()) | (by_name.get(person_hash, set()) if is_gone else set())
     return found
+
+
+def _known_as(
+    row: CheckedRow, former: Mapping[str, Collection[str]], *, has_named: bool
+) -> tuple[list[str], set[str]]:
+    """Return what the person of a row may be known as by a number, and by the name alone."""
+    has_number = row.phone.status is PhoneStatus.OK
+    numbers = row.phone.numbers if has_number else ()
+    by_number = [text for e164 in numbers for text in (e164, *(f"{e164}/{key}" for key in row.name_keys))]
+    if not (has_named if has_number else row.is_at_the_door):
+        return by_number, set()
+    codes = {row.place.code, *former.get(row.place.code or "", ())}
+    described = (may_be_erased_as(key, row.birth_year, code) for code in codes for key in row.name_keys)
+    return by_number, {text for texts in described for text in texts}
 
 
 def _read_former(session: Session) -> dict[str, list[str]]:

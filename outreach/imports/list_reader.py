@@ -239,11 +239,10 @@ def check_list(
     BadList, on the first row or while reading, if the file cannot be read as a list; NoPhoneColumn, at the
     end, if no sheet has phones and it was not said that the list has none.
     """
-    count = 0
-    has_phones = is_without = bool(corrected and WITHOUT_NUMBERS in corrected)
+    corrected, count = corrected or {}, 0
+    has_phones = is_without = WITHOUT_NUMBERS in corrected
     labels: tuple[str, ...] = ()
-    place = corrected.get(PLACE_OF_FILE, {}) if corrected else {}
-    for sheet in read_list_sheets(path, corrected or {}):
+    for sheet in read_list_sheets(path, corrected):
         if sheet.is_left_out:
             continue
         if sheet.is_turned and turned is not None:
@@ -257,26 +256,35 @@ def check_list(
             if not sheet.name and not is_without:  # a text file has no other sheet
                 break
         has_phones = has_phones or bool(sheet.header.phones)
-        said = corrected.get(rows_key(sheet.name), {}) if corrected else {}
-        for header, rows in _tables_below(sheet, sheet.header):
-            reader = RowReader(
-                header,
-                gazetteer,
-                sheet=sheet.name,
-                merged=sheet.merged,
-                title=_title_of(sheet),
-                commune=place.get("commune", ""),
-                village=place.get("village", ""),
-                struck=sheet.struck,
-            )
-            for line, row in join_lines(rows, header):
-                person = reader.read(row, line=line, number=count + 1)
-                of_row = said.get(str(line)) if said else None
-                if person is not None and of_row != SKIPPED:
-                    count += 1
-                    yield person if of_row is None else _as_said(person, of_row)
+        for person in _read_people(sheet, sheet.header, gazetteer, corrected):
+            count += 1
+            person.row = count
+            yield person
     if not has_phones:
         raise no_phone_column(labels) if any(labels) else BadList("file_without_rows", name=path.name)
+
+
+def _read_people(
+    sheet: ListSheet, header: Header, gazetteer: Gazetteer, corrected: Mapping[str, Mapping[str, str]]
+) -> Iterator[CheckedRow]:
+    """Yield the people of a sheet's tables, as an officer corrected them; they are not counted yet."""
+    place, said = corrected.get(PLACE_OF_FILE, {}), corrected.get(rows_key(sheet.name), {})
+    for of_table, rows in _tables_below(sheet, header):
+        reader = RowReader(
+            of_table,
+            gazetteer,
+            sheet=sheet.name,
+            merged=sheet.merged,
+            title=_title_of(sheet),
+            commune=place.get("commune", ""),
+            village=place.get("village", ""),
+            struck=sheet.struck,
+        )
+        for line, row in join_lines(rows, of_table):
+            person = reader.read(row, line=line)
+            of_row = said.get(str(line)) if said else None
+            if person is not None and of_row != SKIPPED:
+                yield person if of_row is None else _as_said(person, of_row)
 
 
 def _tables_below(sheet: ListSheet, header: Header) -> Iterator[tuple[Header, Iterator[Line]]]:

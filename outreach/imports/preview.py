@@ -30,6 +30,7 @@ from outreach.rules.kept_values import value_text
 from outreach.rules.list_columns import ROWS_SEARCHED
 from outreach.rules.list_labels import SENSITIVE
 from outreach.rules.list_rows import CheckedRow
+from outreach.rules.people_beside import looks_wrong
 from outreach.rules.phone_numbers import PhoneStatus
 
 ROWS_SHOWN = 20
@@ -150,14 +151,32 @@ def show_doubt(row: CheckedRow, status: str, reason: str, *, sheet: int) -> dict
     }
 
 
-def show_odd_name(row: CheckedRow) -> dict[str, Any]:
-    """Return a row whose name would look wrong in a text."""
-    return {"line": row.line, "name": _masked_text(row.name), "area_code": row.place.code}
+class PreviewRows:
+    """Rows that the page shows, by its parts: the first, those that need an eye, cells that are not kept, names that look wrong."""
 
+    def __init__(self, understood: Mapping[str, Any]) -> None:
+        self.parts: dict[str, list[dict[str, Any]]] = {"rows": [], "doubts": [], "unfit": [], "odd_names": []}
+        self._places = {each["sheet"]: n for n, each in enumerate(understood["sheets"])}
 
-def show_unfit(row: CheckedRow) -> list[dict[str, Any]]:
-    """Return the row's cells that are not kept as values: the line, the field's name and the reason, without the cell."""
-    return [{"line": row.line, "name": name, "reason": reason.value} for name, reason in row.unfit.items()]
+    def add(self, rows: Sequence[CheckedRow], outcomes: Sequence[tuple[str, str]]) -> None:
+        """Show what there is still room for, of rows with their status and reason."""
+        both = [(row, status, reason) for row, (status, reason) in zip(rows, outcomes, strict=True)]
+        self._show("rows", ROWS_SHOWN, (show_row(*each) for each in both))
+        doubts = (each for each in both if each[1] != PhoneStatus.OK)
+        shown = (show_doubt(*each, sheet=self._places.get(each[0].sheet, 0)) for each in doubts)
+        self._show("doubts", DOUBTS_KEPT, shown)
+        # Without the cell.
+        unfit = ((row.line, *each) for row in rows if row.unfit for each in row.unfit.items())
+        said = ({"line": line, "name": name, "reason": why.value} for line, name, why in unfit)
+        self._show("unfit", UNFIT_KEPT, said)
+        odd = (row for row in rows if row.phone.numbers and looks_wrong(row.name))
+        named = (
+            {"line": row.line, "name": _masked_text(row.name), "area_code": row.place.code} for row in odd
+        )
+        self._show("odd_names", NAMES_SHOWN, named)
+
+    def _show(self, part: str, most: int, shown: Iterable[dict[str, Any]]) -> None:
+        self.parts[part] += islice(shown, most - len(self.parts[part]))
 
 
 class _ValuesOfPeople:

@@ -22,18 +22,7 @@ from outreach.accounts import audit
 from outreach.core.bulk import gc_paused, prefetch_chunks
 from outreach.core.db import Database
 from outreach.imports.list_reader import check_list, rows_key
-from outreach.imports.preview import (
-    DOUBTS_KEPT,
-    NAMES_SHOWN,
-    ROWS_SHOWN,
-    UNFIT_KEPT,
-    PreviewCounts,
-    describe_sheets,
-    show_doubt,
-    show_odd_name,
-    show_row,
-    show_unfit,
-)
+from outreach.imports.preview import PreviewCounts, PreviewRows, describe_sheets
 from outreach.imports.receive_rows import read_row_references
 from outreach.imports.store_rows import CHUNK, digest, store_rows
 from outreach.imports.undo_import import undo_import_rows
@@ -43,8 +32,6 @@ from outreach.models.places import Area
 from outreach.places.recognise import installation_gazetteer
 from outreach.rules.errors import BadList, LoaError, NoPhoneColumn
 from outreach.rules.list_rows import CheckedRow
-from outreach.rules.people_beside import looks_wrong
-from outreach.rules.phone_numbers import PhoneStatus
 
 # Longer than it takes to open the largest workbook, and to store one chunk.
 LEASE = timedelta(seconds=30)
@@ -138,25 +125,12 @@ def _give_up(upload: Upload, *, now: datetime) -> None:
 
 def _check(context: UploadContext, upload: Upload, path: Path) -> None:
     understood = describe_sheets(path, upload.corrected)
-    preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), list[dict[str, Any]](), 0
-    unfit, odd_names = list[dict[str, Any]](), list[dict[str, Any]]()
-    doubts, places = list[dict[str, Any]](), {each["sheet"]: n for n, each in enumerate(understood["sheets"])}
+    preview, shown, done = PreviewCounts(upload.list_id, context.secret_key), PreviewRows(understood), 0
     try:
         for chunk in prefetch_chunks(_read_rows(context, upload, path), CHUNK):
             with context.db.read() as session:
                 outcomes = preview.add(session, chunk)
-            first = zip(chunk[: ROWS_SHOWN - len(shown)], outcomes, strict=False)
-            shown += [show_row(row, status, reason) for row, (status, reason) in first]
-            doubts += [
-                show_doubt(row, status, reason, sheet=places.get(row.sheet, 0))
-                for row, (status, reason) in zip(chunk, outcomes, strict=True)
-                if status != PhoneStatus.OK
-            ][: DOUBTS_KEPT - len(doubts)]
-            unfit += [each for row in chunk if row.unfit for each in show_unfit(row)][
-                : UNFIT_KEPT - len(unfit)
-            ]
-            odd = (show_odd_name(row) for row in chunk if row.phone.numbers and looks_wrong(row.name))
-            odd_names += islice(odd, NAMES_SHOWN - len(odd_names))
+            shown.add(chunk, outcomes)
             with context.db.write() as session:
                 claimed = _renew_lease(session, context, upload, done=done)
                 if claimed is None:
@@ -181,11 +155,8 @@ def _check(context: UploadContext, upload: Upload, path: Path) -> None:
         said = sum(len(rows) for key, rows in upload.corrected.items() if key.startswith(rows_key("")))
         claimed.preview = {
             **understood,
-            "rows": shown,
-            "doubts": doubts,
+            **shown.parts,
             "said": said,
-            "unfit": unfit,
-            "odd_names": odd_names,
             "fields": preview.of_people.having(),
             "differing": [*preview.of_people.differing.values()],
         }

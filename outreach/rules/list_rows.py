@@ -214,8 +214,8 @@ class RowReader:
         notes = [at for at, path in enumerate(header.paths) if meaning_of(path) == Column.NOTE]
         self._more_notes = [at for at in notes if at not in columns.values() and at not in header.sensitive]
 
-    def read(self, row: Row, *, line: int, number: int) -> CheckedRow | None:
-        """Read a row as a contact; `line` and `number` become its `line` and `row`.
+    def read(self, row: Row, *, line: int) -> CheckedRow | None:
+        """Read the row of a line as a contact, whose `row` is to be counted.
 
         Returns None if it is a title, a total, a signature or the header again.
         """
@@ -261,7 +261,7 @@ class RowReader:
         values, unfit = read_values(row, header.fields) if header.fields else _NO_VALUES
         name, key, order, written_key = _name_with_keys(name)
         return CheckedRow(
-            row=number,
+            row=0,
             sheet=self._sheet,
             stt=text(Column.STT, ""),
             name=name,

@@ -183,7 +183,7 @@ def test_who_is_struck_through_is_for_review_as_it_was_written() -> None:
     header = find_header([["Họ và đệm", "Tên", "SĐT"], ["Đặng Hoàng", "Ân", "0905000123"]])
     assert header is not None
     reader = RowReader(header, KONTUM_2020, sheet="", struck={(2, 0): "", (2, 1): "", (2, 2): ""})
-    row = reader.read(["Đặng Hoàng", "Ân", "0905000123"], line=2, number=1)
+    row = reader.read(["Đặng Hoàng", "Ân", "0905000123"], line=2)
     assert row is not None
     assert (row.name, row.phone.status, row.phone.numbers) == ("Đặng Hoàng Ân", "review", ("+84905000123",))
 
