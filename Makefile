@@ -123,8 +123,10 @@ translations: environment-dev  ## take new texts of the pages into the English c
 
 wheel: environment-dev  ## dist/loa-VERSION-py3-none-any.whl, to be installed into an environment of its own
 	rm -rf build dist/loa-*.whl *.egg-info
+	cp requirements.txt deploy/requirements.txt
 	$(VENV)/bin/uv build -q --wheel -o dist .
-	@rm -rf build *.egg-info
+	@rm -rf build *.egg-info deploy/requirements.txt
+	sha256sum dist/loa-*.whl
 
 check-wheel: wheel  ## the wheel in an environment of its own, from `loa setup` to a campaign that was sent
 	$(VENV)/bin/python -m tests.drills.installation --wheel dist/loa-*.whl

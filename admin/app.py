@@ -35,6 +35,7 @@ from outreach.core.logs import set_up_logs
 from outreach.core.settings import Settings
 from outreach.imports.uploads import LARGEST
 from outreach.rules.keys import Purpose
+from outreach.rules.texts import clean_text
 from outreach.runtime import Runtime, open_runtime
 
 # A webhook or an answer is a few hundred bytes; uploads of lists have their own limit.
@@ -43,12 +44,16 @@ THREADS = 16  # per web process
 
 
 class _CleanFields(ImmutableMultiDict[str, Any]):
-    """Form fields without NUL characters, which PostgreSQL cannot store in a text."""
+    """Form fields of clean text; a password is as it was typed, but for NUL."""
 
     def __init__(self, fields: Any = None) -> None:
         pairs = fields.items(multi=True) if isinstance(fields, ImmutableMultiDict) else fields or ()
         super().__init__(
-            [(name, value.replace("\0", "") if isinstance(value, str) else value) for name, value in pairs]
+            [
+                (name, value.replace("\0", "") if "password" in name else clean_text(value))
+                for name, value in pairs
+                if isinstance(value, str)
+            ]
         )
 
 

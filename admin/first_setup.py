@@ -28,9 +28,10 @@ from outreach.places.nation import province_names
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
 
-_KEY, _TRIES = "loa:first-setup", "loa:first-setup-tries"
+_KEY = "loa:first-setup"
 CODE_VALID_S = 24 * 3600
-MOST_TRIES = 10  # then a new start has to print another code
+# Nobody guesses it within its day, so that no number of wrong ones has to close the page to who has it.
+_CODE_BYTES = 8
 
 
 def _provinces() -> list[tuple[str, str]]:
@@ -69,9 +70,8 @@ def make_code(runtime: Runtime) -> str:
     """Make the code of the page, in place of one that was made before; "" where there is a user. Raises RedisError."""
     if not is_empty(runtime):
         return ""
-    code = secrets.token_hex(5)
+    code = secrets.token_hex(_CODE_BYTES)
     runtime.redis.set(_KEY, _digest(runtime, code), ex=CODE_VALID_S)
-    runtime.redis.delete(_TRIES)
     return code
 
 
@@ -82,15 +82,13 @@ def _digest(runtime: Runtime, code: str) -> str:
 
 
 def use_code(runtime: Runtime, code: str) -> None:
-    """Use the code up. Raises BadInput for a wrong one, or where it was tried too often."""
+    """Use the code up. Raises BadInput for a wrong one."""
     try:
-        tries = int(runtime.redis.incr(_TRIES))
-        runtime.redis.expire(_TRIES, CODE_VALID_S)
         stored = runtime.redis.get(_KEY) or b""
     except RedisError:
         raise BadInput("redis_not_reachable") from None
     expected = stored.decode() if isinstance(stored, bytes) else str(stored)
-    if tries > MOST_TRIES or not hmac.compare_digest(expected, _digest(runtime, code.strip().lower())):
+    if not hmac.compare_digest(expected, _digest(runtime, code.strip().lower())):
         raise BadInput("first_setup_code_wrong")
     if not runtime.redis.delete(_KEY):  # of two at once one goes on
         raise BadInput("first_setup_code_wrong")

@@ -145,7 +145,7 @@ class TextField(_OfficeField, StringField):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
-            self.data = valuelist[0].replace("\0", "")
+            self.data = valuelist[0]
 
     def pre_validate(self, form: Any) -> None:
         longest = (self.render_kw or {}).get("maxlength")

@@ -11,28 +11,41 @@ from admin.known_devices import email_digest
 from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
 from outreach.rules.addresses import network_of
 
-FAILURES_PER_EMAIL = RateLimitItemPerMinute(10, 15, "login:email")
+FAILURES_PER_EMAIL = RateLimitItemPerMinute(
+    10, 15, "login:email"
+)  # from one network: strangers lock nobody elsewhere
+FAILURES_IN_ALL = RateLimitItemPerHour(100, 1, "login:email:all")  # from all networks together
 FAILURES_PER_ADDRESS = RateLimitItemPerMinute(30, 15, "login:address")  # many colleagues share one
 FAILURES_PER_DEVICE = RateLimitItemPerMinute(10, 15, "login:device")  # of one that is known
 FAILURES_AT_OWN_PASSWORD = RateLimitItemPerMinute(10, 15, "login:own")
 REQUESTS_PER_EMAIL = RateLimitItemPerHour(3, 1, "login:link:email")
 REQUESTS_PER_ADDRESS = RateLimitItemPerHour(20, 1, "login:link:address")
 _AWAY = "login.limits_away"
+_CLEARED = "loa:login-cleared:"
 
 
 def hit_login(redis: Redis, *, email: str, address: str, device: str = "") -> int:
     """Count an attempt before its password is checked, so that parallel attempts all count.
 
     Returns the seconds to wait, 0 if the attempt may go on. An attempt refused for its e-mail does not count
-    against the IP address. A known device has a limit of its own: strangers lock nobody out of their own computer. If Redis is unavailable, all may pass: staff must get in, and argon2 is slow by itself.
+    against the IP address. An e-mail's limit is that of one network, and a wide one of all. A known device has a limit of its own: strangers lock nobody out of their own computer. If Redis is unavailable, all may pass: staff must get in, and argon2 is slow by itself.
     """
     with nothing_limited_without_redis(_AWAY):
         if device:
             return hit(redis, FAILURES_PER_DEVICE, device)
-        return hit(redis, FAILURES_PER_EMAIL, email_digest(email)) or hit(
-            redis, FAILURES_PER_ADDRESS, network_of(address)
+        return (
+            hit(redis, FAILURES_PER_EMAIL, _from_there(redis, email, address))
+            or hit(redis, FAILURES_IN_ALL, email_digest(email))
+            or hit(redis, FAILURES_PER_ADDRESS, network_of(address))
         )
     return 0
+
+
+def _from_there(redis: Redis, email: str, address: str) -> str:
+    """Return the name of an e-mail's limit in a network; it is another one once an administrator has cleared them."""
+    digest = email_digest(email)
+    cleared = redis.get(_CLEARED + digest) or b"0"
+    return f"{digest}:{network_of(address)}:{int(cleared)}"
 
 
 class ResetRequestDecision(StrEnum):
@@ -60,7 +73,10 @@ def may_try_own_password(redis: Redis, user_id: int) -> bool:
 
 def clear_login_limits(redis: Redis, email: str) -> None:
     """Let an account try again at once. Raises redis.RedisError."""
-    limiter(redis).clear(FAILURES_PER_EMAIL, email_digest(email))
+    digest = email_digest(email)
+    limiter(redis).clear(FAILURES_IN_ALL, digest)
+    redis.incr(_CLEARED + digest)
+    redis.expire(_CLEARED + digest, FAILURES_IN_ALL.get_expiry())
 
 
 def refund_login(redis: Redis, *, email: str, address: str, device: str = "") -> None:
@@ -69,6 +85,7 @@ def refund_login(redis: Redis, *, email: str, address: str, device: str = "") ->
         if device:
             limiter(redis).clear(FAILURES_PER_DEVICE, device)
             return
-        clear_login_limits(redis, email)
+        limiter(redis).clear(FAILURES_PER_EMAIL, _from_there(redis, email, address))
+        limiter(redis).clear(FAILURES_IN_ALL, email_digest(email))
         limit = FAILURES_PER_ADDRESS
         limiter(redis).storage.incr(limit.key_for(network_of(address)), limit.get_expiry(), amount=-1)

@@ -268,11 +268,12 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             return page, 429, {"Retry-After": str(wait)}
         with runtime.db.read() as db:
             user = find_by_email(db, email)
-            # An unknown address takes as long as a wrong password and gets the same answer.
-            if not check_password(user, request.form.get("password", "")) or user is None:
-                g.refused_user = user.id if user else None
-                error = _("Địa chỉ thư điện tử hoặc mật khẩu không đúng. Hãy thử lại.")
-                return render_template("sign_in/login.html", error=error, email=email), 401
+        # An unknown address takes as long as a wrong password and gets the same answer. Outside of the transaction: under load
+        # passwords wait for each other.
+        if not check_password(user, request.form.get("password", "")) or user is None:
+            g.refused_user = user.id if user else None
+            error = _("Địa chỉ thư điện tử hoặc mật khẩu không đúng. Hãy thử lại.")
+            return render_template("sign_in/login.html", error=error, email=email), 401
         refund_login(runtime.redis, email=email, address=address, device=device)
         reset_session()
         if has_second_factor(user):
@@ -380,8 +381,8 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
             )
             return render_template("sign_in/confirm.html", error=error), 429
         with runtime.db.read() as db:
-            is_right = check_password(db.get(User, current_user.id), request.form.get("password", ""))
-        if not is_right:
+            user = db.get(User, current_user.id)
+        if not check_password(user, request.form.get("password", "")):
             log.warning("login.confirm_refused user=%s", current_user.id)
             error = _("Mật khẩu không đúng. Hãy thử lại.")
             return render_template("sign_in/confirm.html", error=error), 401

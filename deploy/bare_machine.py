@@ -149,7 +149,12 @@ def play(machine: Machine, wheel: str) -> None:
     # The name of the example leads nowhere.
     assert faults <= {"certificate"}, faults
     machine.type(SEND)
-    print(machine.type(f"sudo loa upgrade /srv/{wheel} 2>&1").strip(), flush=True)
+    print(
+        machine.type(
+            f"sudo loa upgrade /srv/{wheel} --sha256 $(sha256sum /srv/{wheel} | cut -d' ' -f1) 2>&1"
+        ).strip(),
+        flush=True,
+    )
     ends = time.monotonic() + 300
     while (state := machine.ask("campaigns status 2")["state"]) != "completed" and time.monotonic() < ends:
         time.sleep(2)

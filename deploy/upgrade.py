@@ -9,6 +9,7 @@ only the standard library.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import http.client
 import json
 import os
@@ -17,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,23 +58,52 @@ def version_of(source: Path) -> str:
         raise CannotUpgrade(f"{source} không phải là tệp .whl hay thư mục chương trình của Loa.") from None
 
 
-def install(source: Path) -> Path:
-    """Install a release into an environment of its own, unless it is there. Returns it. Raises CannotUpgrade."""
+def require_checksum(wheel: Path, sha256: str | None) -> None:
+    """Compare a wheel with the checksum that came with it by another way. Raises CannotUpgrade."""
+    if not sha256:
+        raise CannotUpgrade(f"Hãy thêm --sha256 với mã nhận cùng thông báo phát hành {wheel.name}.")
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256.strip().lower():
+        raise CannotUpgrade(f"{wheel} khác với mã SHA-256 đã cho: tệp bị hỏng hoặc bị sửa. Hãy tải lại.")
+
+
+def install(source: Path, sha256: str | None = None) -> Path:
+    """Install a release into an environment of its own, unless it is there, its libraries by their hashes.
+
+    Returns the environment. Raises CannotUpgrade, also for a wheel without the right checksum.
+    """
     environment = HOME / "releases" / version_of(source)
+    if source.is_file():
+        require_checksum(source, sha256)
     if (environment / "installed").exists():
         return environment
     say(f"- Cài phiên bản mới vào {environment}")
     # What an earlier build of a folder left would be packed, too.
     shutil.rmtree(source / "build", ignore_errors=True)
-    venv = [sys.executable, "-m", "venv", "--clear", str(environment)]
-    pip = [str(environment / "bin" / "pip"), "install", "-q", str(source)]
-    made = subprocess.run(venv, capture_output=True, text=True)
-    done = made if made.returncode else subprocess.run(pip, capture_output=True, text=True)
-    if done.returncode:
-        shutil.rmtree(environment, ignore_errors=True)
-        raise CannotUpgrade(f"Không cài được:\n{(done.stdout + done.stderr).strip()[-2000:]}")
+    listed, pip = read_libraries(source), str(environment / "bin" / "pip")
+    libraries = environment.with_suffix(".libraries")
+    environment.parent.mkdir(parents=True, exist_ok=True)
+    libraries.write_bytes(listed)
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(environment)],
+        [pip, "install", "-q", "--require-hashes", "-r", str(libraries)],
+        [pip, "install", "-q", "--no-deps", str(source)],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            shutil.rmtree(environment, ignore_errors=True)
+            raise CannotUpgrade(f"Không cài được:\n{(done.stdout + done.stderr).strip()[-2000:]}")
     (environment / "installed").touch()
     return environment
+
+
+def read_libraries(source: Path) -> bytes:
+    """Return the list of libraries with their hashes, of a wheel or a folder. Raises CannotUpgrade."""
+    try:
+        if source.is_file():
+            return zipfile.ZipFile(source).read("deploy/requirements.txt")
+        return (source / "requirements.txt").read_bytes()
+    except (OSError, KeyError, zipfile.BadZipFile):
+        raise CannotUpgrade(f"{source} không có danh sách thư viện kèm mã băm.") from None
 
 
 def call(environment: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -195,6 +226,7 @@ def main() -> int:
     """Upgrade. Returns 1 if everything is as it was before."""
     options = argparse.ArgumentParser(prog="loa upgrade")
     options.add_argument("source", nargs="?", type=Path, help="a wheel, or a folder with the program")
+    options.add_argument("--sha256", help="the wheel's checksum, as the release's notice states it")
     options.add_argument("--from", dest="former", type=Path, help="the release in use; by default `current`")
     given = options.parse_args()
     former = (given.former or HOME / "current").resolve()
@@ -202,7 +234,7 @@ def main() -> int:
         if not (former / "bin" / "loa").exists():
             raise CannotUpgrade(f"Không có bản cài đặt ở {former}: xem docs/installation.vi.md.")
         if given.source:
-            new = install(given.source.resolve())
+            new = install(given.source.resolve(), given.sha256)
             python = new / "bin" / "python"
             os.execv(python, [str(python), "-m", "deploy.upgrade", "--from", str(former)])  # noqa: S606
         upgrade(former, Path(os.environ.get("LOA_RELEASE", sys.prefix)))

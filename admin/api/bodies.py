@@ -12,6 +12,7 @@ from flask import request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from admin.api.problems import Malformed, Unreadable
+from outreach.rules.texts import clean_texts
 
 LONGEST_KEY = 100
 KEY: dict[str, Any] = {
@@ -54,22 +55,26 @@ def read_json() -> Any:
         raise UnsupportedMediaType
     body = request.get_data()
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         line, column = error.lineno, error.colno
     except UnicodeDecodeError as error:
         before = body[: error.start]
         line, column = before.count(b"\n") + 1, len(before.rpartition(b"\n")[2]) + 1
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep; a number of thousands of digits, or one that is none
         line, column = 1, 1
     raise Unreadable("body_not_json", line=line, column=column)
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(word)
 
 
 def read_body(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the request's body, which is as the schema of an object says. Raises Malformed, which names the wrong part."""
     body = read_json()
     check_part(body, schema, "")
-    return body
+    return dict(clean_texts(body))
 
 
 def check_part(value: Any, schema: Mapping[str, Any], pointer: str) -> None:

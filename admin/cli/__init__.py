@@ -14,6 +14,7 @@ from admin.cli.accounts import access_commands, token_commands
 from admin.cli.campaigns import campaign_commands, figure_commands
 from admin.cli.contacts import contact_commands
 from admin.cli.doctor import doctor_commands
+from admin.cli.handover import handover_commands
 from admin.cli.keys import key_commands
 from admin.cli.operations import (
     backup_commands,
@@ -38,6 +39,7 @@ def register_commands(app: Flask, runtime: Runtime, *, load_front: Callable[[], 
         data_commands,
         doctor_commands,
         figure_commands,
+        handover_commands,
         key_commands,
         report_commands,
         retention_commands,

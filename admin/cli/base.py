@@ -21,6 +21,7 @@ from outreach.accounts.users import find_user
 from outreach.core.sentences import LANGUAGES
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.texts import clean_text
 from outreach.runtime import Runtime
 from outreach.use_cases import take_lost_jobs
 
@@ -51,12 +52,18 @@ class Mistyped(Failure):
     exit_code = 2
 
 
+def _clean_argument(text: str) -> str:
+    """Return an argument clean; a path that is not in UTF-8 stays as it is."""
+    return text if any("\ud800" <= letter <= "\udfff" for letter in text) else clean_text(text)
+
+
 class _ErrorMessages:
     """Mixin for commands and groups: turns errors that the user can act on into messages."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
+        name, words, *rest = args
         try:
-            return super().make_context(*args, **more)  # type: ignore[misc]
+            return super().make_context(name, [*map(_clean_argument, words)], *rest, **more)  # type: ignore[misc]
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:

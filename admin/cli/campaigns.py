@@ -26,6 +26,7 @@ from campaigns.planning.kinds import all_kinds, office_kinds
 from campaigns.rules.draft import DEFAULT_KIND, read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.rules.errors import BadCampaign, BadInput, NotFound
+from outreach.rules.texts import clean_texts
 from outreach.runtime import Runtime
 
 _ACTIONS = {
@@ -108,7 +109,7 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return dict(clean_texts(tomllib.loads(file.read_text(encoding="utf-8-sig"))))
     except UnicodeDecodeError:
         raise BadCampaign("campaign_file_not_utf8", name=file.name) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -15,6 +15,7 @@ import click
 from flask_babel import gettext as _
 
 from admin.cli.base import Group, json_option, output
+from outreach.backups.backup_files import signer_of
 from outreach.contacts.hash_keys import count_hashes, rehash_suppressions
 from outreach.core.settings import Settings
 from outreach.rules.keys import Purpose, key_id, split_keys
@@ -41,6 +42,8 @@ def key_commands(runtime: Runtime) -> list[click.Command]:
                 if purpose is Purpose.SUPPRESSIONS:
                     row["hashes"] = hashes.pop(key_id(key), 0)  # type: ignore[assignment]
                 rows.append(row)
+        signer = signer_of(runtime.settings.backup_keys)
+        rows.append({"purpose": "backups", "key": signer, "use": "signs"})
         unnamed = hashes.pop("", 0)
         lines = [" ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
         output(

@@ -32,6 +32,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.audit import check_audit, read_anchor
 from outreach.accounts.audit_head import read_outside_heads
+from outreach.backups.backup_files import signer_of
 from outreach.backups.create_backup import create_backup
 from outreach.backups.restore_backup import restore_backup
 from outreach.contacts.hash_keys import hash_migrated_wishes
@@ -280,6 +281,8 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
                 "bytes": made.size,
                 "seconds": round(made.seconds, 2),
                 "removed": made.removed,
+                "audit_head": made.audit_head,
+                "signer": signer_of(key),
             },
             _(
                 "Đã sao lưu vào %(path)s (%(size)s byte, %(seconds)s giây). Hãy giữ SECRET_KEY ở nơi khác: thiếu nó, bản sao lưu không dùng được.",
@@ -297,8 +300,14 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="The file with the age secret key of an encrypted backup.",
     )
+    @click.option(
+        "--accept-foreign",
+        default="",
+        metavar="REASON",
+        help="Take a file that this installation has not signed, as those from before 1.2.0; REASON goes on record.",
+    )
     @json_option
-    def restore(file: Path, replace: bool, identity: Path | None) -> None:
+    def restore(file: Path, replace: bool, identity: Path | None, accept_foreign: str) -> None:
         """Replace the database by a backup; campaigns pause until the gateway was asked about each message."""
         settings, results = runtime.settings, []
 
@@ -307,19 +316,23 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
             restored = settle_restored(
                 session, backup_row, renderer=renderer, lease_s=settings.lease_s, now=datetime.now(UTC)
             )
+            if accept_foreign:
+                reason = {"reason": (None, accept_foreign)}
+                audit.record_change(session, "backup.accept", backup_row, None, datetime.now(UTC), reason)
             results.append((backup_row.taken_at, restored))
 
-        restore_backup(
+        head = restore_backup(
             runtime.db,
             file,
             secret_key=settings.backup_keys,
             replace=replace,
             settle=settle,
             identity=identity,
+            accept_foreign=bool(accept_foreign.strip()),
         )
         [(taken_at, restored)] = results
         output(
-            {"taken_at": taken_at.isoformat(), **asdict(restored)},
+            {"taken_at": taken_at.isoformat(), "audit_head": head, **asdict(restored)},
             _restore_message(restored, age_s=(datetime.now(UTC) - taken_at).total_seconds()),
         )
 
@@ -348,7 +361,10 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
-            results = {each: preview_clear(session, each, days=days, now=now) for each in due}
+            results = {
+                each: preview_clear(session, each, days=days, now=now, before=due[:n])
+                for n, each in enumerate(due)
+            }
             expired = preview_expired(session, days=days, now=now)
             people = count_people(session, days=health_days, now=now)
         _print_results(results, expired, people, head=_("Sẽ xóa"))

@@ -10,7 +10,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.installation import Installation, Row, front_name, read_installation
 from campaigns.rules.sending_hours import VIETNAM
+from outreach.accounts.api_requests import open_sandbox
 from outreach.accounts.invitations import link_for
 from outreach.accounts.organisations import add_organisation, find_organisation
 from outreach.accounts.users import add_user, find_by_email, has_password, renew_invitation
@@ -44,6 +45,7 @@ from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area, AreaLevel
 from outreach.places.nation import province_names
 from outreach.rules.errors import BadInput, LoaError
+from outreach.rules.texts import clean_texts
 from outreach.runtime import Runtime
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -72,8 +74,21 @@ class Setup:
     link: str = ""
 
     def run(self) -> None:
-        """Do every step that is not done yet. Each has a transaction of its own."""
-        for step in (
+        """Do every step that is not done yet, each in a transaction of its own.
+
+        All are tried before, and forgotten: of a plan that cannot be carried out nothing is stored.
+        """
+        with open_sandbox(self.runtime) as forgetting:
+            for step in replace(self, runtime=forgetting, steps=[], warnings=[]).stored_steps():
+                step()
+        for step in (*self.stored_steps(), self.check_mail, self.check_queue):
+            done = step()
+            self.steps.append(done)
+            counts = _("%(new)s mới, %(kept)s đã có", new=done.new, kept=done.kept)
+            click.echo(f"- {done.says}{f' ({counts})' if done.new or done.kept else ''}", err=True)
+
+    def stored_steps(self) -> tuple[Callable[[], Step], ...]:
+        return (
             self.add_province,
             self.add_organisations,
             self.add_administrator,
@@ -82,13 +97,7 @@ class Setup:
             self.add_senders,
             self.save_report,
             self.set_goals,
-            self.check_mail,
-            self.check_queue,
-        ):
-            done = step()
-            self.steps.append(done)
-            counts = _("%(new)s mới, %(kept)s đã có", new=done.new, kept=done.kept)
-            click.echo(f"- {done.says}{f' ({counts})' if done.new or done.kept else ''}", err=True)
+        )
 
     def add_province(self) -> Step:
         step = Step("province", _("Xã, phường, đặc khu của tỉnh"))
@@ -330,7 +339,7 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
 def read_toml(file: Path) -> dict[str, Any]:
     """Return the data of a TOML file. Raises BadInput."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return dict(clean_texts(tomllib.loads(file.read_text(encoding="utf-8-sig"))))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput("setup_file_unreadable", name=file.name, reason=str(error)) from error
 

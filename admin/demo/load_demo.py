@@ -40,7 +40,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, MessageState
 from campaigns.sweep import open_step, steps_due
 from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import create_user, find_user
+from outreach.accounts.users import create_user, find_user, hash_unchecked
 from outreach.contacts.languages import offer_languages
 from outreach.core.bulk import change_rows
 from outreach.core.settings import Settings
@@ -122,15 +122,10 @@ def load_demo(runtime: Runtime, *, contacts: int, now: datetime) -> int:
             session, code=FRONT[0], name=FRONT[1], kind=OrganisationKind.FRONT, area_code="62"
         )
         for email, role, _title, name in LOGINS:
-            create_user(
-                session,
-                email=email,
-                password=PASSWORD,
-                role=role,
-                organisation_id=front.id,
-                now=now,
-                name=name,
+            made = create_user(
+                session, email=email, password=None, role=role, organisation_id=front.id, now=now, name=name
             )
+            made.password_hash = hash_unchecked(PASSWORD)  # everybody knows it
         register_sender(
             session,
             name=SENDER,

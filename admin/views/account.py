@@ -284,8 +284,9 @@ def _with_password(use_case: Callable[..., R]) -> Callable[..., R]:
         user_id = values["user"].id
         limit_attempts(runtime, user_id)
         with runtime.db.read() as db:
-            if not check_password(db.get_one(User, user_id), password):
-                raise BadInput("password_wrong")
+            asked = db.get_one(User, user_id)
+        if not check_password(asked, password):
+            raise BadInput("password_wrong")
         return use_case(runtime, *args, **values)
 
     return run

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, request, url_for
+from flask import current_app, flash, request, url_for
 from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
@@ -76,11 +76,13 @@ from outreach.contacts.likely_same import declare_different, read_likely_same
 from outreach.contacts.lists import read_names, read_organisations
 from outreach.contacts.phones import add_number, remove_number
 from outreach.contacts.place_questions import read_former_places
+from outreach.core.seal import open_sealed, seal_secret
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, PlaceQuestion
 from outreach.models.places import Area
 from outreach.places.areas import group_communes
 from outreach.places.unit_days import read_unit_history
+from outreach.rules.errors import BadInput
 from outreach.rules.languages import NAMES as LANGUAGES
 
 _FILTERS = {
@@ -98,7 +100,6 @@ _FILTERS = {
     "perhaps",
 }
 _KEPT = {*_FILTERS, "s"}
-
 
 _NUMBER_EXAMPLE = "0905 000 123"
 
@@ -605,20 +606,22 @@ def _answer_form(talk: Conversation) -> AnswerForm:
 
 _MOST_TO_COMPARE = 10
 _SEARCHES = "searches"
-_SEARCHES_KEPT = 8  # an officer's open tabs; a cookie holds four kilobytes
+_SEARCHES_KEPT = 6  # an officer's open tabs; a cookie holds four kilobytes
 
 
 def keep_search(text: str) -> str:
-    """Keep a search text in the cookie. Returns its key for URLs."""
-    key = secrets.token_hex(4)
+    """Keep a search text in the cookie, sealed, as it is a name or a number. Returns its key for URLs."""
+    key, sealed = secrets.token_hex(4), seal_secret(text[:60], keys=str(current_app.secret_key))
     earlier = list(cookie.get(_SEARCHES, {}).items())
-    cookie[_SEARCHES] = dict([*earlier[1 - _SEARCHES_KEPT :], (key, text)])
+    cookie[_SEARCHES] = dict([*earlier[1 - _SEARCHES_KEPT :], (key, sealed)])
     return key
 
 
 def searched_for(key: str) -> str:
     """Return the search text of a key, "" if it is no longer kept."""
-    text = cookie.get(_SEARCHES, {}).get(key)
-    if key and text is None:
+    sealed = cookie.get(_SEARCHES, {}).get(key, "")
+    try:
+        return open_sealed(sealed, keys=str(current_app.secret_key)) if key else ""
+    except BadInput:
         flash(_("Lượt tìm này đã cũ. Hãy gõ lại tên hoặc số cần tìm."), "info")
-    return text or ""
+    return ""

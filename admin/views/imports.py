@@ -18,6 +18,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import RequestEntityTooLarge
 from wtforms.validators import ValidationError
 
+from admin.api.problems import is_api, problem_from_http
 from admin.forms import ChoiceField, FileField, Form, TextField, labelled, lists_by_organisation, row_id
 from admin.permissions import may_open
 from admin.views.base import AdminPage, refused
@@ -81,6 +82,8 @@ def allow_large_uploads(app: Flask) -> None:
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> ResponseReturnValue:
+        if is_api():
+            return problem_from_http(error)
         if not upload_limit():
             return error.get_response(), 413
         endpoint = request.endpoint or ""

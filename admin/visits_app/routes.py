@@ -35,6 +35,7 @@ from outreach.models.accounts import User
 from outreach.rules.addresses import network_of
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
+from outreach.rules.texts import clean_text
 from outreach.runtime import Runtime
 
 _FOLDER = Path(__file__).parent / "files"
@@ -194,9 +195,7 @@ def _line(number: object) -> int:
 
 
 def _text(value: object) -> str:
-    """Return a text as a database takes it: no halves of characters, no zero."""
-    text = str(value).replace("\0", "")[:1000]
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return clean_text(str(value))[:1000]
 
 
 def _moment(ms: object) -> datetime:

@@ -198,6 +198,7 @@ ACTIONS: dict[str, Any] = {
     "backup.create": _l("Sao lưu dữ liệu"),
     "keys.rehash": _l("Chuyển số bị chặn sang khóa mới"),
     "audit.keyed": _l("Bắt đầu ghi nhật ký có khóa"),
+    "backup.accept": _l("Chấp nhận bản sao lưu không do hệ thống này ký"),
     "backup.restore": _l("Khôi phục từ bản sao lưu"),
 }
 SUBJECTS: dict[str, Any] = {

@@ -389,8 +389,11 @@ def _head(chosen: HeadlineGoal, total: PlaceCounts, days: list[tuple[date, int]]
 def _with_forecast(head: LeadGoal, waves: list[Wave], *, today: date) -> LeadGoal:
     goal, line, days, total = head.goal, head.line, head.days, head.line.counts
     ahead = needed = None
-    # There is no forecast for a campaign that has ended.
-    if goal and line.denominator and days and days[-1][0] >= today:
+    # Of a campaign that has ended answers go on to come until the goal's day; without one there is no forecast of it.
+    is_ahead = bool(days) and (
+        days[-1][0] >= today or (goal is not None and goal.deadline is not None and goal.deadline >= today)
+    )
+    if goal and line.denominator and is_ahead:
         ahead = forecast_goal(
             days,
             waves,

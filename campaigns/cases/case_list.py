@@ -377,9 +377,13 @@ def _said_since(
 
 
 def _mask(row: CaseRow) -> CaseRow:
-    """Return a row without what was said and done about it."""
+    """Return a row without what was said and done about it, and without whose it is: the case's kind says what they answered."""
     return replace(
         row,
+        sender="",
+        person="",
+        contact_id=None,
+        village="",
         reply=None,
         said_since=None,
         given=None,

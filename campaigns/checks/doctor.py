@@ -103,6 +103,7 @@ def check_server(runtime: Runtime, now: datetime) -> Iterator[Finding]:
                 text("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
             )
             most = int(session.scalar(text("SHOW max_connections")) or 0)
+            is_superuser = session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
     except DATABASE_ERRORS:
         return  # said by `check_database`
     yield (
@@ -110,6 +111,8 @@ def check_server(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         if encoding == "UTF8"
         else fault(Check.ENCODING, LoaError("check_encoding_wrong", encoding=encoding))
     )
+    if is_superuser and runtime.settings.app_env == "production":
+        yield warning(Check.DATABASE, LoaError("check_database_superuser"))
     if version < rules.OLDEST_POSTGRESQL:
         yield fault(
             Check.VERSIONS,

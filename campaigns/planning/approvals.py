@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
@@ -97,7 +97,8 @@ def is_waiting_for_approval(campaign: Campaign) -> bool:
 def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
     """Return the approvals of the newest version, the oldest first, each with what was read.
 
-    What an approval of an earlier release did not store is what the campaign was approved for.
+    What an approval of an earlier release did not store is what the campaign was approved for. Who has left before the launch
+    counts no more.
     """
     version = newest_version(session, campaign.id)
     known = {"recipients": campaign.approved_recipients, "bases": campaign.approved_bases}
@@ -105,7 +106,9 @@ def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
         return [Approval(campaign.approved_by, known)] if campaign.approved_by else []
     decisions = session.execute(
         select(CampaignDecision.decided_by, CampaignDecision.read)
+        .join(User, User.id == CampaignDecision.decided_by)
         .where(CampaignDecision.version_id == version.id, CampaignDecision.approved)
+        .where(true() if campaign.launched_at else User.is_active)
         .order_by(CampaignDecision.id)
     )
     return [

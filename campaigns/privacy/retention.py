@@ -146,10 +146,13 @@ def campaigns_in_use(cutoff: datetime) -> Select[Any]:
     )
 
 
-def preview_clear(session: Session, campaign_id: int, *, days: int, now: datetime) -> ClearResult:
-    """Return what `clear_campaign` would remove now; nothing is changed."""
+def preview_clear(
+    session: Session, campaign_id: int, *, days: int, now: datetime, before: Sequence[int] = ()
+) -> ClearResult:
+    """Return what `clear_campaign` would remove now; nothing is changed. Whom the campaigns `before` take is gone by then."""
     cutoff = now - timedelta(days=days)
-    removed = _people_to_remove(session, campaign_id, cutoff=cutoff).cte()
+    earlier = (Contact.id.not_in(_written_to(each)) for each in before)
+    removed = _people_to_remove(session, campaign_id, cutoff=cutoff).where(*earlier).cte()
     other, goes = aliased(ContactPhone), removed.alias()
     # Not "a contact that is not one of them": of a million PostgreSQL would look through all for each.
     stays = exists().where(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,7 @@ from outreach.contacts.suppressions import lock_phone
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
+from outreach.rules.texts import clean_text
 
 # A reply carries only its sender: it belongs to the latest message to that phone within this time.
 REPLY_WINDOW = timedelta(days=14)
@@ -78,6 +80,7 @@ def receive_reply(
     """
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
         return None
+    inbound = replace(inbound, body=clean_text(inbound.body))
     phone = session.scalar(select(Phone).where(Phone.e164 == inbound.sender))
     if phone:
         lock_phone(session, phone.id)  # the same reply may be arriving by another channel

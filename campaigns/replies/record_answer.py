@@ -8,7 +8,7 @@ smartphone; undoing the entry restores the earlier value.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy import select
@@ -45,6 +45,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
 from outreach.contacts.wishes import is_left_alone, record_wish, said_from, standing, take_back
+from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import Contact, SuppressionReason, Wish
@@ -235,11 +236,13 @@ def record_page_answer(
     if word == "install":
         recipient.clicked_at = recipient.clicked_at or now
     elif word == "undo":
+        _require_few_presses(session, recipient, None, now=now)
         undo_answer(session, recipient, given=given, now=now)
     else:
         said = read_said(session, recipient, word)
         if said.label not in PAGE_LABELS:
             raise BadInput("choice_not_understood")
+        _require_few_presses(session, recipient, said.label, now=now)
         record_answer(
             session,
             phone_id=recipient.phone_id,
@@ -252,6 +255,22 @@ def record_page_answer(
             drive_only=said.drive_only,
         )
     return recipient
+
+
+# Whoever presses on and on would make a case and a wish of each press. An opt-out is taken at any time: it ends them.
+_PRESSES, _PRESSES_WITHIN = 8, timedelta(minutes=10)
+
+
+def _require_few_presses(
+    session: Session, recipient: Recipient, label: Label | None, *, now: datetime
+) -> None:
+    """Raise BadInput for an answer or an undo on the page after many, but for an opt-out."""
+    of_page = (Answer.recipient_id == recipient.id, Answer.source == AnswerSource.PAGE)
+    if (
+        label is not Label.OPT_OUT
+        and count_rows(session, Answer, *of_page, Answer.at > now - _PRESSES_WITHIN) >= _PRESSES
+    ):
+        raise BadInput("page_pressed_often")
 
 
 def read_said(session: Session, recipient: Recipient | None, word: str) -> GivenAnswer:

@@ -169,9 +169,15 @@ def forecast_goal(
 ) -> Forecast | None:
     """Forecast a goal from the totals at the end of each day; today is not over and is left out.
 
-    Returns None if too few days are over, nobody is left, the goal is reached, or the deadline has passed.
+    Days without a total, as after a campaign's end, have the one before. Who is counted today stays counted: no figure is
+    below. Returns None if too few days are over, nobody is left, the goal is reached, or the deadline has passed.
     """
     past = [(day, total) for day, total in days if day < today]
+    past += (
+        [(past[-1][0] + timedelta(days=n), past[-1][1]) for n in range(1, (today - past[-1][0]).days)]
+        if past
+        else []
+    )
     target = ceil(goal * people - 1e-9)
     until = deadline or today + timedelta(days=WITHOUT_DEADLINE_DAYS)
     if not past or until < today or days[-1][1] >= target:
@@ -179,9 +185,12 @@ def forecast_goal(
     found = forecast_count(past, waves, people=people, until=until)
     if found is None:
         return None
-    low, likely, high = (round(found.quantile(chance)) for chance in (0.1, 0.5, 0.9))
-    last, before = past[-1][1], past[-_PACE_DAYS - 1 :][0][1] if len(past) > _PACE_DAYS else 0
-    counted = min(len(past), _PACE_DAYS)
+    low, likely, high = (max(days[-1][1], round(found.quantile(chance))) for chance in (0.1, 0.5, 0.9))
+    # Most answers to a message come on its day and the next: the pace is that of the days after.
+    latest = max((wave.day for wave in waves if wave.day < today), default=None)
+    calm = len(past) if latest is None else (past[-1][0] - latest).days - 1
+    counted = min(max(calm, 1), len(past), _PACE_DAYS)
+    last, before = past[-1][1], past[-counted - 1][1] if len(past) > counted else 0
     reached_on = _reached_on(past, waves, target, people=people, until=until) if likely >= target else None
     has_begun = unanswered and any(wave.day < today for wave in waves)
     return Forecast(

@@ -133,6 +133,7 @@ def settle(state: AttemptState, gateway_id: str | None, reports: Iterable[Attemp
     for report in reports:
         if report.gateway_id and gateway_id and not _is_same_id(report.gateway_id, gateway_id):
             other_ids.append(report.gateway_id)
+            continue  # what became of another message says nothing of this one
         gateway_id = gateway_id or report.gateway_id
         moved = advance(state, report.state)
         if moved is not state:

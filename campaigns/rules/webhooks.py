@@ -26,7 +26,14 @@ _LONGEST_WAIT_S = 3600  # of a receiver's Retry-After
 # A host whose last part is a number is an address, not a name (WHATWG URL, "ends in a number").
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 # NAT64 and 6to4: a public-looking address may contain a private one.
-_EMBEDDING_NETWORKS = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"), IPv6Network("2002::/16"))
+_EMBEDDING_NETWORKS = (
+    IPv6Network("64:ff9b::/96"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("2002::/16"),
+    IPv6Network("::/96"),
+    IPv6Network("::ffff:0:0:0/96"),
+    IPv6Network("fec0::/10"),
+)
 
 
 class EventKind(StrEnum):
@@ -90,7 +97,7 @@ def may_connect(address: IPv4Address | IPv6Address, *, is_production: bool) -> b
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped:
             return may_connect(address.ipv4_mapped, is_production=is_production)
-        if any(address in network for network in _EMBEDDING_NETWORKS):
+        if not address.is_loopback and any(address in network for network in _EMBEDDING_NETWORKS):
             return False
     if address.is_loopback:
         return not is_production

@@ -65,6 +65,7 @@ def receive_results(
         for result in results
         if result.key not in fates and result.key not in new
     }
+    ended = _ends(session, {line.round_id for line, _recipient in lines.values()}, user=user)
     contacts = [line.contact_id for line, _recipient in lines.values() if line.contact_id]
     left_alone = read_left_alone(session, people=contacts)
     order = {line_id: n for n, line_id in enumerate(lines)}
@@ -72,6 +73,9 @@ def receive_results(
     for result in sorted(new.values(), key=lambda result: order[result.line_id]):
         line, recipient = lines[result.line_id]
         at = visit_moment(result.at, sent_at=sent_at, known_since=result.known_since, now=now)
+        if at > (ended[line.round_id] or now):  # by then the sheet was no longer theirs
+            fates[result.key] = VisitFate.UNKNOWN
+            continue
         before = _current(session, line.id)
         fate = settle(
             result.outcome,
@@ -146,6 +150,14 @@ def _lock_lines(
     ).all()
     rows = sorted(rows, key=lambda row: (row[1].phone_id or 0, row[0].round_id, row[0].n))
     return {line.id: (line, recipient) for line, recipient in rows}
+
+
+def _ends(session: Session, rounds: set[int], *, user: User) -> dict[int, datetime | None]:
+    """Return when each of these sheets was taken back from the officer; None where it was not."""
+    given = select(SheetOfficer.round_id, SheetOfficer.ended_at).where(
+        SheetOfficer.round_id.in_(rounds), SheetOfficer.user_id == user.id
+    )
+    return dict(session.execute(given).all())
 
 
 def _known_fates(session: Session, keys: Sequence[str], *, user: User) -> dict[str, VisitFate]:

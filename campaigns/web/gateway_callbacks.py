@@ -50,6 +50,7 @@ from outreach.rules.aggregator import AttemptNames, id_prefix, read_operator, re
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import DeliveryStatus, GatewayUnavailable, InboundMessage, StatusReport, Webhooks
 from outreach.rules.sms_inbound import is_secret, is_signed, parse_push
+from outreach.rules.texts import clean_text
 from outreach.runtime import Runtime
 from outreach.sms.aggregator import AggregatorGateway, load_profile
 from outreach.sms.android import MessageIds, read_event
@@ -137,13 +138,13 @@ def store_reply(runtime: Runtime, message: InboundMessage, channel: ReplyChannel
 def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) -> StatusCallback | None:
     """Read a genuine status callback for the attempt in its address.
 
-    Returns None if that is no id.
+    Returns None if that is no id, or if the call names no message: whose it is could not be compared.
     """
     attempt_id = _read_id(attempt)
-    if attempt_id is None:
+    report = webhooks.read_status(_storable_form(form))
+    if attempt_id is None or not report.gateway_id:
         log.warning("webhook.no_such_attempt")
         return None
-    report = webhooks.read_status(_storable_form(form))
     if report.status is None:
         log.warning("webhook.unknown_status attempt=%s", attempt_id)
     return StatusCallback.of(attempt_id, report)
@@ -169,8 +170,8 @@ def _read_id(text: str) -> int | None:
 
 
 def _storable_form(form: Mapping[str, str]) -> dict[str, str]:
-    """Return the form's fields, the first of each name, without NUL: PostgreSQL cannot store it in a text."""
-    return {name: value.replace("\0", "") for name, value in form.items()}
+    """Return the form's fields, the first of each name, clean."""
+    return {name: clean_text(value) for name, value in form.items()}
 
 
 def create_reply_channels(runtime: Runtime) -> Blueprint:
@@ -308,11 +309,8 @@ def _read_object(content: bytes) -> dict[str, object]:
 
 
 def _storable_text(fields: Mapping[str, object]) -> dict[str, str]:
-    """Return texts without NUL and half surrogate pairs: PostgreSQL cannot store them."""
     return {
-        name: str(value).replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        for name, value in fields.items()
-        if isinstance(value, str | int | float)
+        name: clean_text(str(value)) for name, value in fields.items() if isinstance(value, str | int | float)
     }
 
 

@@ -47,7 +47,10 @@ CHECKS_PER_ADDRESS = RateLimitItemPerHour(120, 1, "public:check")
 CODES_PER_NUMBER = RateLimitItemPerDay(1, 1, "public:code:number")
 CODES_PER_ADDRESS = RateLimitItemPerHour(20, 1, "public:code:address")
 CODES_IN_ALL = RateLimitItemPerDay(500, 1, "public:code")
-TRIES_PER_NUMBER = RateLimitItemPerDay(5, 1, "public:try:number")
+TRIES_PER_NUMBER = RateLimitItemPerDay(
+    5, 1, "public:try:number"
+)  # from one network: strangers use up nobody's
+TRIES_IN_ALL = RateLimitItemPerDay(50, 1, "public:try:all")  # for a number: a code has six digits
 TRIES_PER_ADDRESS = RateLimitItemPerHour(60, 1, "public:try:address")
 NOTES_PER_NUMBER = RateLimitItemPerDay(1, 1, "public:note:number")
 NOTES_PER_ADDRESS = RateLimitItemPerHour(10, 1, "public:note:address")
@@ -147,7 +150,9 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
         def do(number: str, name: str) -> Response:
             address = network_of(request.remote_addr or "")
-            if wait := wait_s((TRIES_PER_NUMBER, name), (TRIES_PER_ADDRESS, address)):
+            if wait := wait_s(
+                (TRIES_PER_NUMBER, f"{name}:{address}"), (TRIES_PER_ADDRESS, address)
+            ) or wait_s((TRIES_IN_ALL, name)):
                 return refuse(wait)
             try:
                 with runtime.db.write() as session:

@@ -94,7 +94,8 @@ def has_made_account(session: Session, user_id: int) -> bool:
 
 
 def _link(session: Session, identity: Identity, mapped: MappedRole | None, *, now: datetime) -> UserIdentity:
-    if not identity.is_email_verified:
+    # Beyond ASCII a letter may become another in small letters, as U+212A becomes k: that would be somebody else's address.
+    if not identity.is_email_verified or not identity.email.isascii():
         raise NotAllowed("oidc_email_unverified")
     user = session.scalar(select(User).where(User.email == identity.email.strip().lower()))
     is_made = user is None

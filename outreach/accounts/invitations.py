@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts import audit
 from outreach.accounts.notices import Notice, notify
 from outreach.accounts.sessions import end_sessions
-from outreach.accounts.users import hash_password
+from outreach.accounts.users import choose
 from outreach.core.db import Database
 from outreach.core.mail import send_mail
 from outreach.core.settings import Settings
@@ -72,7 +72,7 @@ def find_invited(session: Session, token: str, *, secret_key: str, is_locked: bo
 def choose_password(session: Session, token: str, password: str, *, secret_key: str, now: datetime) -> User:
     """Set the password and end the link and all sessions. Raises BadInput."""
     user = find_invited(session, token, secret_key=secret_key, is_locked=True)
-    user.password_hash = hash_password(password)
+    choose(session, user, password)
     end_sessions(session, user.id, now=now)
     notify(session, user.id, Notice.PASSWORD)
     audit.record(session, "user.password", user, user, now)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from threading import BoundedSemaphore
@@ -14,7 +15,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -24,7 +25,7 @@ from outreach.accounts.permissions import require_role
 from outreach.accounts.sessions import end_sessions
 from outreach.core.db import count_rows
 from outreach.enqueue_jobs import enqueue_invitation_mail
-from outreach.models.accounts import Organisation, Role, User
+from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, NotFound, WrongState, or_raise
 from outreach.rules.password_strength import check_strength
@@ -73,7 +74,7 @@ def check_password(user: User | None, password: str) -> bool:
 def check_email(text: str) -> str:
     """Return an e-mail address as it is stored. Raises BadInput for what is none."""
     email = text.strip().lower()
-    if email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
+    if not text.isascii() or email.count("@") != 1 or email.startswith("@") or email.endswith("@"):
         raise BadInput("email_wrong")
     return email
 
@@ -94,7 +95,8 @@ def create_user(
     Raises BadInput for a bad address, a short password or a taken e-mail.
     """
     email = check_email(email)
-    password_hash = no_password() if password is None else hash_password(password)
+    own = (email, name, *_office_names(session, organisation_id))
+    password_hash = no_password() if password is None else hash_password(password, own)
     if session.execute(select(User.id).where(User.email == email)).first():
         raise BadInput("email_taken")
     user = User(
@@ -111,11 +113,28 @@ def create_user(
     return user
 
 
-def hash_password(password: str) -> str:
-    """Return the hash of a password. Raises BadInput if it is too short or too common."""
-    check_strength(password)
+def hash_password(password: str, own: Iterable[str]) -> str:
+    """Return the hash of a password. Raises BadInput if it is too short, too common, or `own`: made of the user's own words."""
+    check_strength(password, own)
+    return hash_unchecked(password)
+
+
+def hash_unchecked(password: str) -> str:
+    """Return the hash of a password that may be known to all, as that of the demo data."""
     with _hashing:
         return _hasher.hash(password)
+
+
+def choose(session: Session, user: User, password: str) -> None:
+    """Set the password that a user has chosen. Raises BadInput for one that is guessed soon."""
+    own = (user.email, user.name, *_office_names(session, user.organisation_id))
+    user.password_hash = hash_password(password, own)
+
+
+def _office_names(session: Session, organisation_id: int | None) -> Sequence[str]:
+    """Return the names of a user's organisation and of the front's."""
+    of_user = or_(Organisation.id == organisation_id, Organisation.kind == OrganisationKind.FRONT)
+    return session.scalars(select(Organisation.name).where(of_user).order_by(Organisation.id).limit(20)).all()
 
 
 def no_password() -> str:
@@ -246,7 +265,7 @@ def renew_invitation(session: Session, user_id: int, *, user: User | None, now: 
 def set_password(session: Session, user_id: int, password: str, *, now: datetime) -> None:
     """Set a user's password by a command, and end all sessions. Raises BadInput if it is too short."""
     account = lock_user(session, user_id)
-    account.password_hash = hash_password(password)
+    choose(session, account, password)
     end_sessions(session, account.id, now=now)
     notify(session, account.id, Notice.PASSWORD)
     audit.record(session, "user.password", account, None, now)
@@ -278,7 +297,7 @@ def change_password(session: Session, *, current: str, new: str, user: User, now
         raise BadInput("current_password_wrong")
     if new == current:
         raise BadInput("password_same")
-    user.password_hash = hash_password(new)
+    choose(session, user, new)
     end_sessions(session, user.id, now=now)
     notify(session, user.id, Notice.PASSWORD)
     audit.record(session, "user.password", user, user, now)

@@ -1,19 +1,32 @@
-"""The files of a backup: checksum beside it, encryption by age, leftovers of backups that were interrupted."""
+"""The files of a backup: signature, checksum beside it, encryption by age, leftovers of backups that were interrupted.
+
+The signature is the last line of the file itself (within the encryption), which PostgreSQL's programs and SQLite pass over:
+so it goes wherever the file goes. It is by Ed25519, with a key that is derived from the installation's own keys; its public half
+names who signed and is to be kept outside.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyrage
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from outreach.rules.errors import BadInput
+from outreach.rules.keys import newest_key, split_keys
 
 ENCRYPTED = ".age"
 UNFINISHED = ".unfinished"
+_SIGNATURE = b"\nLoa-Signature: "
+_SIGNATURE_AT_MOST = 1024  # bytes, with its mark
 _UNFINISHED_FOR_S = 6 * 3600  # no backup takes so long
 
 
@@ -36,6 +49,53 @@ def check_checksum(path: Path) -> None:
     beside = checksum_file(path)
     if beside.exists() and beside.read_text().split(maxsplit=1)[:1] != [_sha256(path)]:
         raise BadInput("backup_changed", path=str(path))
+
+
+def signer_of(secret_key: str) -> str:
+    """Return the public half of the key that signs the backups of an installation, in hexadecimal."""
+    return _signing_key(newest_key(secret_key)).public_key().public_bytes_raw().hex()
+
+
+def _signing_key(secret_key: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"backup/" + secret_key.encode()).digest())
+
+
+def sign(path: Path, *, secret_key: str, audit_head: str) -> None:
+    """Add a plain backup's signature at its end: over its content and the end of its audit log's chain."""
+    stated = {"sha256": _sha256(path), "audit_head": audit_head, "signer": signer_of(secret_key)}
+    statement = json.dumps(stated).encode()
+    parts = (statement, _signing_key(newest_key(secret_key)).sign(statement))
+    with path.open("ab") as file:
+        file.write(_SIGNATURE + b" ".join(base64.b64encode(part) for part in parts) + b"\n")
+
+
+def check_signature(path: Path, *, secret_key: str, accept_foreign: bool) -> str | None:
+    """Return the audit log's end that a plain backup states; None for one without a signature.
+
+    Raises BadInput if the file is not what was signed, and unless `accept_foreign` if nobody signed it, as before 1.2.0, or
+    another installation.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _SIGNATURE_AT_MOST))
+        end = file.read()
+    before, mark, signature = end.rpartition(_SIGNATURE)
+    if not mark:
+        if accept_foreign:
+            return None
+        raise BadInput("backup_not_signed", path=str(path))
+    try:
+        statement, signed = (base64.b64decode(part, validate=True) for part in signature.split())
+        stated = json.loads(statement)
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(stated["signer"])).verify(signed, statement)
+        is_whole = stated["sha256"] == _sha256(path, size - len(end) + len(before))
+    except (ValueError, KeyError, TypeError, InvalidSignature):
+        is_whole = False
+    if not is_whole:
+        raise BadInput("backup_changed", path=str(path))
+    if not accept_foreign and stated["signer"] not in map(signer_of, split_keys(secret_key)):
+        raise BadInput("backup_of_other_signer", path=str(path), signer=stated["signer"])
+    return str(stated["audit_head"])
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -79,6 +139,12 @@ def decrypted(path: Path, identity: Path | None, folder: Path) -> Iterator[Path]
         plain.unlink(missing_ok=True)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, length: int | None = None) -> str:
+    """Return the SHA-256 of a file, or of its first `length` bytes."""
+    digest = hashlib.sha256()
+    left = path.stat().st_size if length is None else length
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while left > 0 and (piece := file.read(min(left, 1 << 20))):
+            digest.update(piece)
+            left -= len(piece)
+    return digest.hexdigest()

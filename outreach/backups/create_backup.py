@@ -28,6 +28,7 @@ from outreach.backups.backup_files import (
     checksum_file,
     encrypt,
     remove_unfinished,
+    sign,
     write_checksum,
 )
 from outreach.core.db import Database
@@ -46,6 +47,7 @@ class Made:
     size: int  # bytes
     seconds: float
     removed: int  # older files deleted
+    audit_head: str  # the end of the audit log's chain in it: NUMBER:HASH
 
 
 def create_backup(
@@ -59,7 +61,7 @@ def create_backup(
 ) -> Made:
     """Write `loa-YYYYMMDDTHHMMSSZ` into the folder while the system runs; the newest `keep` files stay.
 
-    The file is one snapshot: data committed after its start is not in it. It is read once before it counts, and its
+    The file is one snapshot: data committed after its start is not in it. It is read once before it counts, is signed, and its
     checksum is stored beside it. With `recipients` it is encrypted for the holders of these age keys. Raises BadInput,
     OSError.
     """
@@ -81,9 +83,14 @@ def create_backup(
         file.touch(mode=0o600)
     try:
         if db.is_postgresql:
-            _dump(db, plain)
+            programs = find_programs(server_version(db))
+            _dump(db, plain, programs)
+            row = newest_row(programs, plain, "audit_head")
+            head = f"{row['last_id']}:{row['hash']}" if row else ""
         else:
             _copy(db, plain)
+            head = value_in(plain, "SELECT last_id || ':' || hash FROM audit_head") or ""
+        sign(plain, secret_key=secret_key, audit_head=head)
         if recipients:
             encrypt(plain, unfinished, recipients)
         with unfinished.open("rb") as written:
@@ -96,7 +103,7 @@ def create_backup(
     digest = write_checksum(path)
     with db.write() as session:
         _record_end(session, backup_id, size=size, digest=digest, now=now)
-    return Made(path, size, time.monotonic() - began, _remove_older(folder, keep))
+    return Made(path, size, time.monotonic() - began, _remove_older(folder, keep), head)
 
 
 def _record_end(session: Session, backup_id: int, *, size: int, digest: str, now: datetime) -> None:
@@ -111,8 +118,7 @@ def server_version(db: Database) -> int:
         return int(session.scalar(text("SHOW server_version_num"))) // 10_000
 
 
-def _dump(db: Database, path: Path) -> None:
-    programs = find_programs(server_version(db))
+def _dump(db: Database, path: Path, programs: Path) -> None:
     command = [
         str(programs / "pg_dump"),
         "--format=custom",
@@ -135,6 +141,20 @@ def read_through(programs: Path, path: Path) -> None:
     )
     if done.returncode:
         raise BadInput("backup_cut_short", reason=explain(done.stderr))
+
+
+def newest_row(programs: Path, path: Path, table: str) -> dict[str, str]:
+    """Return the row with the highest id of a small table in a dump, without loading it; empty where there is none."""
+    read = [str(programs / "pg_restore"), "--data-only", f"--table={table}", "--file=-", str(path)]
+    done = subprocess.run(read, capture_output=True, text=True)  # noqa: S603 - PostgreSQL's own program
+    if done.returncode:
+        raise BadInput("backup_damaged", reason=explain(done.stderr))
+    copy = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", done.stdout, re.DOTALL | re.MULTILINE)
+    if copy is None:
+        return {}
+    columns = [column.strip().strip('"') for column in copy[1].split(",")]
+    rows = [dict(zip(columns, line.split("\t"), strict=True)) for line in copy[2].splitlines()]
+    return max(rows, key=lambda row: int(row.get("id", 0)), default={})
 
 
 def _copy(db: Database, path: Path) -> None:
@@ -178,7 +198,7 @@ def _remove_older(folder: Path, keep: int | None) -> int:
 
 
 PROGRAM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
-PROGRAMS = ("pg_dump", "pg_restore", "psql")
+PROGRAMS = ("pg_dump", "pg_restore")
 
 
 def find_programs(server_version: int) -> Path:

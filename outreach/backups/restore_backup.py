@@ -7,28 +7,26 @@ sent since the backup.
 
 from __future__ import annotations
 
-import re
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import inspect, select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.orm import Session
 
-from outreach.backups.backup_files import check_checksum, decrypted
+from outreach.backups.backup_files import check_checksum, check_signature, decrypted
 from outreach.backups.create_backup import (
-    address_of,
-    environment_for,
     explain,
     find_programs,
     is_intact,
+    newest_row,
     read_through,
     server_version,
     value_in,
 )
+from outreach.backups.load_rows import load_dump, load_file
 from outreach.core.db import Database
 from outreach.core.schema import is_known, newest, require_not_too_old, upgrade
 from outreach.models.accounts import User
@@ -48,17 +46,21 @@ def restore_backup(
     replace: bool,
     settle: Settle,
     identity: Path | None = None,
-) -> None:
+    accept_foreign: bool = False,
+) -> str | None:
     """Load the file, upgrade it, and call `settle` in one transaction before anything can be sent.
 
-    `identity` is the file with the age secret key of an encrypted backup. Raises BadInput if the file is no backup, is
+    `identity` is the file with the age secret key of an encrypted backup; `accept_foreign` takes one that this installation has
+    not signed. Returns the audit log's end that was signed. Raises BadInput if the file is no backup, is
     damaged, of the other kind or of a newer program, if the database has data and `replace` is False, or if the
     SECRET_KEY is another, WrongState if it is too old to be upgraded; the database is then unchanged. Raises OSError.
     """
     check_checksum(path)
     folder = path.parent if db.is_postgresql else Path(str(db.url.database)).parent
     with decrypted(path, identity, folder) as plain:
+        head = check_signature(plain, secret_key=secret_key, accept_foreign=accept_foreign)
         _restore(db, plain, secret_key=secret_key, replace=replace, settle=settle)
+    return head
 
 
 def _restore(db: Database, path: Path, *, secret_key: str, replace: bool, settle: Settle) -> None:
@@ -98,8 +100,8 @@ def _upgrade_and_settle(db: Database, *, settle: Settle) -> None:
         settle(session, session.scalars(select(Backup).order_by(Backup.id.desc()).limit(1)).one())
 
 
-def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> None:
-    """Raise BadInput or WrongState if the backup does not fit this program or this SECRET_KEY."""
+def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> str:
+    """Return the backup's revision. Raises BadInput or WrongState if it does not fit this program or this SECRET_KEY."""
     require_not_too_old(revision)
     if not revision or not is_known(revision):
         raise BadInput(
@@ -107,6 +109,7 @@ def _check(key_check: str | None, revision: str | None, *, secret_key: str) -> N
         )
     if key_check not in [check_of(key) for key in split_keys(secret_key)]:
         raise BadInput("backup_of_other_key")
+    return revision
 
 
 # Where the former data stand until those of the backup are upgraded and settled.
@@ -136,45 +139,28 @@ _STOP = (
 
 def _load_dump(db: Database, path: Path, programs: Path, *, secret_key: str) -> None:
     db.close()
-    read = [str(programs / "pg_restore"), "--no-owner", "--no-privileges", "--file=-", str(path)]
-    write = [
-        *(str(programs / "psql"), "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"),
-        *("--dbname", address_of(db.url), "--output=/dev/null"),
-        *(f"--command=ALTER SCHEMA public RENAME TO {_BEFORE}", "--command=CREATE SCHEMA public"),
-        *("--file=-", f"--command={_STOP}"),
-    ]
-    environment = environment_for(db.url)
-    # Read the whole file first: psql would take a truncated file for a complete one.
+    # Read the whole file first: what breaks off is found before anything is loaded.
     read_through(programs, path)
-    backups, versions = _rows_of(programs, path, "backups"), _rows_of(programs, path, "alembic_version")
-    newest_backup = max(backups, key=lambda row: int(row["id"]), default={})
-    revision = versions[0]["version_num"] if versions else None
-    _check(newest_backup.get("key_check"), revision, secret_key=secret_key)
-    with subprocess.Popen(read, stdout=subprocess.PIPE, env=environment) as reading:  # noqa: S603
-        done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs
-            write, stdin=reading.stdout, capture_output=True, env=environment
-        )
-    if done.returncode or reading.returncode:
-        raise BadInput("restore_failed", reason=explain(done.stderr))
-
-
-def _rows_of(programs: Path, path: Path, table: str) -> list[dict[str, str]]:
-    """Return the rows of a small table in a dump, without loading it."""
-    read = [str(programs / "pg_restore"), "--data-only", f"--table={table}", "--file=-", str(path)]
-    done = subprocess.run(read, capture_output=True, text=True)  # noqa: S603 - PostgreSQL's own program
-    if done.returncode:
-        raise BadInput("backup_damaged", reason=explain(done.stderr))
-    copy = re.search(r"^COPY \S+ \((.+)\) FROM stdin;\n(.*?)^\\\.$", done.stdout, re.DOTALL | re.MULTILINE)
-    if copy is None:
-        return []
-    columns = [column.strip().strip('"') for column in copy[1].split(",")]
-    return [dict(zip(columns, line.split("\t"), strict=True)) for line in copy[2].splitlines()]
+    revision = _check(
+        newest_row(programs, path, "backups").get("key_check"),
+        newest_row(programs, path, "alembic_version").get("version_num"),
+        secret_key=secret_key,
+    )
+    try:
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER SCHEMA public RENAME TO {_BEFORE}")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+            load_dump(connection, path, programs / "pg_restore", revision=revision)
+            connection.exec_driver_sql(_STOP)
+    except (psycopg.Error, DBAPIError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise BadInput("restore_failed", reason=explain(f"ERROR {reason}")) from error
 
 
 def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> None:
     if not is_intact(path):
         raise BadInput("backup_damaged", reason=LoaError("backup_pages_damaged"))
-    _check(
+    revision = _check(
         value_in(path, "SELECT key_check FROM backups ORDER BY id DESC LIMIT 1"),
         value_in(path, "SELECT version_num FROM alembic_version"),
         secret_key=secret_key,
@@ -186,13 +172,13 @@ def _load_file(db: Database, path: Path, *, secret_key: str, settle: Settle) -> 
     for leftover in _files_of(new):
         leftover.unlink(missing_ok=True)
     new.touch(mode=0o600)
-    shutil.copyfile(path, new)
     restored = Database(f"sqlite:///{new}", audit_keys=db.audit_keys)
     try:
+        load_file(path, new, revision=revision)
         _upgrade_and_settle(restored, settle=settle)
         with restored.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    except DatabaseError as error:
+    except (DatabaseError, sqlite3.DatabaseError) as error:
         raise BadInput("backup_damaged", reason=LoaError("backup_pages_damaged")) from error
     finally:
         restored.close()

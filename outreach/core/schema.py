@@ -42,28 +42,34 @@ def _scripts() -> ScriptDirectory:
 
 def upgrade(db: Database, revision: str = "head") -> None:
     """Upgrade the database to a revision. Running it twice, or twice at once, does no harm. Raises WrongState."""
-    _run(db, "upgrade", revision)
+    with db.engine.execution_options(writes=True).begin() as connection:
+        upgrade_on(connection, revision)
+
+
+def upgrade_on(connection: Connection, revision: str) -> None:
+    """Upgrade to a revision in the caller's transaction. Raises WrongState."""
+    _run(connection, "upgrade", revision)
 
 
 def downgrade(db: Database, revision: str = "base") -> None:
     """Downgrade the database to a revision. The data of dropped tables is lost."""
-    _run(db, "downgrade", revision)
+    with db.engine.execution_options(writes=True).begin() as connection:
+        _run(connection, "downgrade", revision)
 
 
-def _run(db: Database, action: str, revision: str) -> None:
+def _run(connection: Connection, action: str, revision: str) -> None:
     from alembic import command
     from alembic.util import CommandError
 
     config = _config()
-    with db.engine.execution_options(writes=True).begin() as connection:
-        if db.is_postgresql:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        require_not_too_old(_revision_of(connection))
-        config.attributes["connection"] = connection
-        try:
-            getattr(command, action)(config, revision)
-        except CommandError as error:
-            raise WrongState("database_not_upgradable") from error
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+    require_not_too_old(_revision_of(connection))
+    config.attributes["connection"] = connection
+    try:
+        getattr(command, action)(config, revision)
+    except CommandError as error:
+        raise WrongState("database_not_upgradable") from error
 
 
 def read_revision(db: Database) -> str | None:

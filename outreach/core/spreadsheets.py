@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from outreach.rules.texts import clean_text
+
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MADE_AT = date(2000, 1, 1)  # of every workbook, so that the same rows give the same bytes
-_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NOT_IN_A_NAME = re.compile(r"[\[\]:*?/\\']")
 _MAX_NAME_LENGTH = 31
 _NARROWEST, _WIDEST = 9, 45  # of a column, in characters
@@ -34,7 +35,7 @@ def write_workbook(path: Path, sheets: Mapping[str, Iterable[Sequence[str | int]
                     if isinstance(cell, int):
                         sheet.write_number(n, column, cell)
                     elif cell:
-                        sheet.write_string(n, column, _NOT_IN_XML.sub("", cell))
+                        sheet.write_string(n, column, clean_text(cell))
                         if len(row) > 1:  # a row of one cell is a title, which may stand over the others
                             widths[column] = max(widths.get(column, 0), len(cell))
             for column, width in widths.items():

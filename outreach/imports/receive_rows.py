@@ -33,6 +33,7 @@ from outreach.models.contacts import ContactList, RowsReceived, Upload, UploadSt
 from outreach.rules.errors import BadInput, NotFound
 from outreach.rules.kept_values import LONGEST_VALUE, find_unfit, read_field_name
 from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
+from outreach.rules.texts import clean_text
 from outreach.use_cases import enqueue_after_commit, use_case
 
 # Up to this many rows are stored while the caller waits; more by a worker.
@@ -217,4 +218,4 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return _YES if value else _NO
-    return " ".join(str(value).replace("\0", "").split())
+    return " ".join(clean_text(str(value)).split())

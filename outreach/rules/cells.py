@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 
+from outreach.rules.texts import clean_text
+
 Row = Sequence[object]
 
 
@@ -24,9 +26,9 @@ def cell_text(cell: object) -> str:
 
 
 def written(cell: object) -> str:
-    """Return a cell as it is in the file, to be exported again; without NUL, which no database stores."""
+    """Return a cell as it is in the file, to be exported again; clean."""
     if isinstance(cell, str):
-        return cell.replace("\0", "")
+        return clean_text(cell)
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():

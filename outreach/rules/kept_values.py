@@ -31,11 +31,42 @@ _NO_NAME = re.compile(r"[\W_]+")
 _HEADING = re.compile(r"\{([^{}]*)\}")
 # Letters as Vietnam's languages write them, digits and signs; all of GSM-7 once the accents are gone.
 _WRITTEN = re.compile(r"[A-Za-z0-9 .,;:/()%+&'\"!?#*=@$_-]+")
-_LINK = re.compile(
-    r"://|\bwww\.|\b[\w-]+\.(?:vn|com|net|org|info|app|edu|gov|io|ly|me|co|to|cc|gl|gd|link|click|site|online|shop|store|top|xyz"
-    r"|club|vip|live|page|dev|asia|biz|tk|cn|ru|icu|win|fun|zip|pro|ph|us|uk|eu|ai|cc|mobi|cloud|world|space|website|tech|host|life|today"
-    r"|bid|loan|cfd|sbs|cyou|buzz|fit|mom|one|gg|su|ws|kh|hk|sg|tw|kr|jp)\b|\b[\w-]+\.[a-z]{2,}/\w|\w@\w",
-    re.IGNORECASE,
+_ADDRESS = re.compile(r"://|\bwww\.|\w@\w|\b[\w-]+\.[a-z]{2,}[/?:#]\S", re.IGNORECASE)
+_HOST = re.compile(r"(?<![\w.-])((?:[\w-]+\.)+)([a-z]{2,24})(?![\w-])", re.IGNORECASE)
+# Ends of host names: every country's, and those of which phones make links and that are sold widely.
+_ENDS = frozenset(
+    """ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw by bz ca cc cd cf cg ch ci ck
+    cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs
+    gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu
+    lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms mt mu mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl
+    pm pn pr ps pt pw py qa re ro rs ru rw sa sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn
+    to tr tt tv tw tz ua ug uk us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw
+    academy agency app arpa art asia autos bank bar beauty bet bid bio biz blog boats bond boutique business buzz cafe cam camp capital
+    care cash casino cat center cfd chat church city claims click clinic cloud club codes coffee com community company consulting
+    contact cool coupons credit cyou dating day deals delivery design dev digital direct directory doctor download edu email energy
+    engineer event events exchange expert express family fan fans farm finance financial fit flights foundation fun fund fyi gallery game
+    games gift gifts gives global gold gov group guide guru hair health help homes hospital host hosting house icu ink int institute
+    insure international investments jobs kim land legal life limited link live loan loans lol lotto love ltd makeup marketing mba media
+    mil mobi mom money monster motorcycles museum name net network news ninja one online org page partners parts party pay photo photos
+    pics pink plus poker porn press pro promo property pub qpon quest racing realestate red rent rest review rich rip rocks run sale
+    sbs school science security services sex shop site ski social software solar solutions space store stream studio style support
+    surf systems tax team tech tel today tools top tours town toys trade trading training travel tube university uno vacations vegas
+    video vip vision vote voyage watch webcam website wiki win wine work works world wtf xyz yachts yoga zip zone mov foo nexus""".split()  # noqa: SIM905
+)
+# What an office shortens before a capital: TP.Kon Tum, Q.1, BS.Lan.
+_SHORT = re.compile(
+    r"(?:[A-ZĐÔ][a-zđ]?|TP|TX|TT|BS|TS|Th[Ss]|GS|PGS|CN|KS|DS|ĐD|YS|TDP|UBND|THCS|THPT|TH|MN|NVH|TYT|BV)\."
+)
+_FOUR_PARTS = re.compile(
+    r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?!000)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.])"
+)
+# Days, hours and amounts have digits in groups, and are no numbers of anything.
+_COUNTED = re.compile(
+    r"(?<![\d.])(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{1,2} ?[:.h]\d{2}|\d{1,3}(?:[., ]\d{3})+)(?![\d.]|[ -]\d)"
+)
+_GROUPS = re.compile(r"\d(?:[ .-]{0,3}\d){7}")
+_ACCOUNT = re.compile(
+    r"\b(?:stk|tk|so tai khoan|tai khoan|account|acc|[a-z]*bank|vcb|bidv|mb|momo|vi dien tu|zalopay|usdt)\b"
 )
 # Of an identity card, an insurance card or an account: what nobody needs in a text, and what others may read on a phone.
 _LONG_NUMBER = re.compile(r"\d{9}|(?:\d{4}[ .-]){2}\d{4}")
@@ -117,11 +148,34 @@ def find_unfit(value: str) -> Unfit | None:
     """Return why a value is not kept, None if it is."""
     if len(value) > LONGEST_VALUE:
         return Unfit.LONG
-    if _LINK.search(value):
+    if _is_address(value):
         return Unfit.LINK
-    if _LONG_NUMBER.search(value) or _HOTLINE.search(value) or read_phone_in_text(value).numbers:
+    if (
+        _LONG_NUMBER.search(value)
+        or _HOTLINE.search(value)
+        or _has_account(value)
+        or read_phone_in_text(value).numbers
+    ):
         return Unfit.PHONE
     return None if _WRITTEN.fullmatch(unaccent(value.translate(TYPOGRAPHIC))) else Unfit.SIGNS
+
+
+def _is_address(value: str) -> bool:
+    """Return whether a phone would make a link of a part of the value: an address, a host name, four numbers."""
+    if _ADDRESS.search(value) or _FOUR_PARTS.search(value):
+        return True
+    return any(
+        end.lower() in _ENDS and not (_SHORT.fullmatch(before) and end[0].isupper())
+        for before, end in _HOST.findall(value)
+    )
+
+
+def _has_account(value: str) -> bool:
+    """Return whether a value has the number of an account or of anything else, beside its days, hours and amounts."""
+    rest = _COUNTED.sub("|", value)
+    digits = sum(letter.isdigit() for letter in rest)
+    in_groups = any(not found.isdigit() for found in _GROUPS.findall(rest))
+    return in_groups or (digits >= 6 and _ACCOUNT.search(unaccented(value)) is not None)
 
 
 def read_values(row: Row, fields: Mapping[str, int]) -> tuple[dict[str, str], dict[str, Unfit]]:

@@ -6,7 +6,10 @@ how many guesses a password stands that is made of them, of words, names, days, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from outreach.rules.errors import BadInput
+from outreach.rules.phone_numbers import unaccented
 
 SHORTEST_PASSWORD = 12
 _LEAST_GUESSES = 1e8
@@ -28,12 +31,27 @@ _OWN_WORDS = (
 )
 
 
-def check_strength(password: str) -> None:
-    """Raise BadInput if a password is too short or among those that are tried first."""
+_PUBLISHED = ("loa-demo-2020", "loademo2020")  # of the demo data
+
+
+def check_strength(password: str, own: Iterable[str] = ()) -> None:
+    """Raise BadInput if a password is too short or among those that are tried first.
+
+    `own`: what anybody knows of the user: address, name, office.
+    """
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput("password_short", least=SHORTEST_PASSWORD)
     # Its words take 12 MB, and most processes never see a password.
     from zxcvbn import zxcvbn  # noqa: PLC0415
 
-    if float(zxcvbn(password[:_MOST_READ], user_inputs=_OWN_WORDS)["guesses"]) < _LEAST_GUESSES:
+    words = [form[:_MOST_READ] for text in own for form in _forms(text) if len(form) > 2]
+    inputs = [*_OWN_WORDS, *_PUBLISHED, *words]
+    if float(zxcvbn(password[:_MOST_READ], user_inputs=inputs)["guesses"]) < _LEAST_GUESSES:
         raise BadInput("password_common")
+
+
+def _forms(text: str) -> set[str]:
+    """Return how a text is typed in a password: with and without accents, spaces, and what stands around an @."""
+    parts = {text.lower(), *text.lower().split("@"), *text.lower().replace("@", ".").split(".")}
+    plain = parts | {unaccented(part) for part in parts}
+    return plain | {"".join(part.split()) for part in plain}

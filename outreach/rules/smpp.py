@@ -210,6 +210,10 @@ _LONG_NAMES = {"DELIVERED": "DELIVRD", "UNDELIVERABLE": "UNDELIV", "UNDELIVERED"
 _BY_NUMBER = dict(enumerate(_STATES, start=1))  # message_state (5.2.28)
 # Appendix B; operators differ in case, in spaces, and in which of the fields there are.
 _FIELDS = re.compile(r"\b(id|stat|err)\s*:\s*([^\s:]+)", re.IGNORECASE)
+# All of Appendix B, which a resident does not type by chance.
+_WHOLE_RECEIPT = re.compile(
+    r"\s*id\s*:\s*\S+\s+sub\s*:.*\bdlvrd\s*:.*\bdone date\s*:.*\bstat\s*:", re.IGNORECASE | re.DOTALL
+)
 _TEXT = re.compile(r"\btext\s*:\s?(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -226,7 +230,8 @@ class ReceiptText(NamedTuple):
 def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) -> ReceiptText | None:
     """Read a receipt from its text and its optional parameters. Returns None for a message of a resident.
 
-    `is_marked`: esm_class says that it is one, and an id or a state is enough. Without that it needs both.
+    `is_marked`: esm_class says that it is one, and an id or a state is enough. Without that it needs both, and from where no
+    resident writes: the optional parameters, or all fields of the standard's text.
     """
     fields = {name.lower(): value for name, value in reversed(_FIELDS.findall(text))}
     by_option = options.get(RECEIPTED_ID, b"").split(b"\0")[0].decode("latin-1").strip()
@@ -236,7 +241,8 @@ def read_receipt(text: str, options: Mapping[int, bytes], *, is_marked: bool) ->
         state = _LONG_NAMES.get(named, named[:7])
     message_ids = tuple(dict.fromkeys(filter(None, (by_option, fields.get("id", "").strip()))))
     has_id, has_state = bool(message_ids), state in _STATES
-    if not (has_id or has_state if is_marked else has_id and has_state):
+    is_centres = bool(by_option and number) or _WHOLE_RECEIPT.match(text) is not None
+    if not (has_id or has_state if is_marked else has_id and has_state and is_centres):
         return None
     status, cause = _STATES.get(state or "", (None, None))
     error = fields.get("err", "").lstrip("0")

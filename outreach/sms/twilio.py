@@ -252,6 +252,9 @@ def _status(value: Any) -> DeliveryStatus | None:
     return STATUSES.get(str(value))
 
 
+_FIELD_NAME = re.compile(r"[A-Za-z]\w*")
+
+
 class TwilioWebhooks:
     """Reader of Twilio's webhooks: signature and form."""
 
@@ -261,11 +264,14 @@ class TwilioWebhooks:
         self._base = settings.public_base_url
 
     def is_genuine(self, *, url: str, form: Mapping[str, str], signature: str | None) -> bool:
-        """Check the signature and the account.
+        """Check the signature, the names of the fields and the account.
 
+        Twilio signs names and values without separators: a field `9AccountSid` at `/status/2` has the signature of `/status/29`.
         `url` is path and query; the public base URL is added, as Twilio signed it. A subaccount may share the token.
         """
         if not signature or form.get("AccountSid", self._account) != self._account:
+            return False
+        if not all(_FIELD_NAME.fullmatch(name) for name in form):
             return False
         return bool(self._validator.validate(self._base + url, form, signature))
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,7 +19,7 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError
 from redis.retry import Retry
 
-from deploy import VERSION
+from deploy import VERSION, upgrade
 from deploy.redis_server import find_port, find_redis_program
 from outreach.core.settings import Settings
 from tests.project.test_layout import ROOT
@@ -176,5 +177,30 @@ def test_the_example_of_variables_names_known_ones() -> None:
 def test_the_compose_file_has_the_version_and_its_example_names_known_variables() -> None:
     folder = DEPLOY / "docker"
     assert f"LOA_VERSION:-{VERSION}}}" in (folder / "compose.yaml").read_text()
+    assert "POSTGRES_USER" not in (folder / "compose.yaml").read_text(), "it would be a superuser"
+    assert "CREATE ROLE loa LOGIN NOSUPERUSER" in (folder / "role.sh").read_text()
     named = re.findall(r"^#?([A-Z_]+)=", (folder / "env.example").read_text(), re.MULTILINE)
     assert set(named) <= {item.name.upper() for item in Settings.__dataclass_fields__.values()}
+
+
+def test_a_wheel_is_installed_only_with_its_checksum_and_libraries_by_their_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel, typed = tmp_path / "loa-9.9.9-py3-none-any.whl", []
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("deploy/requirements.txt", "flask==3 --hash=sha256:00\n")
+    monkeypatch.setattr(upgrade, "HOME", tmp_path)
+
+    def run(command: list[str], **_how: object) -> subprocess.CompletedProcess[str]:
+        typed.append(" ".join(command[1:]))
+        Path(command[-1]).mkdir(exist_ok=True) if "venv" in command else None
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(upgrade.subprocess, "run", run)
+    for wrong in (None, "0" * 64):
+        with pytest.raises(upgrade.CannotUpgrade, match=r"sha256|SHA-256"):
+            upgrade.install(wheel, wrong)
+    assert typed == []
+    upgrade.install(wheel, hashlib.sha256(wheel.read_bytes()).hexdigest())
+    assert "--require-hashes" in typed[1]
+    assert typed[2].endswith(f"--no-deps {wheel}")

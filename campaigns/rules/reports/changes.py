@@ -183,7 +183,7 @@ def _place(
     yield FigureChange(f"Số tự khai báo, {name}", _reported(before.reported), _reported(after.reported))
     if has_base:
         yield FigureChange(
-            f"Số được nhắn tin, {name}", _could_install(before.reported), _could_install(after.reported)
+            f"Số được vận động, {name}", _could_install(before.reported), _could_install(after.reported)
         )
 
 
@@ -203,7 +203,7 @@ def _organisations(issued: Snapshot, now: Snapshot) -> Iterator[FigureChange]:
         before, known = (was or nothing).reported, (after or nothing).reported
         yield FigureChange(f"{either.name}: đã trả lời", before.answered if was else None, known.answered)
         yield FigureChange(f"{either.name}: số tự khai báo", _reported(before), _reported(known))
-        yield FigureChange(f"{either.name}: số được nhắn tin", _could_install(before), _could_install(known))
+        yield FigureChange(f"{either.name}: số được vận động", _could_install(before), _could_install(known))
 
 
 def _paired_organisations(

@@ -6,7 +6,6 @@ written as in official documents (Decree 30/2020, Appendix I).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
@@ -16,6 +15,7 @@ from typing import Any
 from campaigns.rules.activities import ActivityKind
 from outreach.rules.formats import format_number
 from outreach.rules.stored_data import read_stored
+from outreach.rules.texts import clean_texts
 
 
 class Style(StrEnum):
@@ -174,21 +174,9 @@ class ReportDocument:
         return asdict(self)
 
 
-# What XML, and so a DOCX, may not hold (XML 1.0, 2.2): a name copied from a PDF may have some.
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
 def read_document(data: Mapping[str, Any]) -> ReportDocument:
-    """Read a document from the data of `as_data`, without the signs that no file may hold."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {name: clean(each) for name, each in value.items()}
-        if isinstance(value, list | tuple):
-            return [clean(each) for each in value]
-        return _NOT_IN_XML.sub("", value) if isinstance(value, str) else value
-
-    return read_stored(ReportDocument, clean(data))
+    """Read a document from the data of `as_data`, its texts clean, as names stored before may not be."""
+    return read_stored(ReportDocument, clean_texts(dict(data)))
 
 
 UNKNOWN = "-"

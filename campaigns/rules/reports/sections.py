@@ -206,7 +206,7 @@ def _result(snapshot: Snapshot, template: ReportTemplate) -> str:
 def _recipients(snapshot: Snapshot, template: ReportTemplate) -> str:
     is_narrowed = snapshot.whole.reported.no_smartphone or template.is_about_smartphones
     left_out = " (không tính người báo không có điện thoại thông minh)" if is_narrowed else ""
-    return f"người được nhắn tin{left_out}"
+    return f"người được vận động{left_out}"
 
 
 def _against_goal(snapshot: Snapshot) -> str:
@@ -506,10 +506,13 @@ def _by_district(snapshot: Snapshot, template: ReportTemplate) -> Table:
 
 
 def reported_columns(basis: ShareBasis, told: str) -> tuple[Column, ...]:
-    """Return the columns of `reported_cells`."""
+    """Return the columns of `reported_cells`.
+
+    The base is everybody of the campaigns who was written to or answered at the door; some of them have no number.
+    """
     if basis is ShareBasis.ENTERED:
         return (Column(_upper(told), 9), Column(f"Tỷ lệ {told}", 10))
-    return (Column(_upper(told), 9), Column("Trên số được nhắn tin", 10), Column(f"Tỷ lệ {told}", 10))
+    return (Column(_upper(told), 9), Column("Trên số được vận động", 10), Column(f"Tỷ lệ {told}", 10))
 
 
 def owners_heading(template: ReportTemplate) -> str:
@@ -576,7 +579,7 @@ def draw_bars(snapshot: Snapshot, template: ReportTemplate) -> list[Chart]:
         goal = snapshot.headline.goal if snapshot.headline else None
         bars = _bars([(line.name, line.share) for line in lines])
         is_entered = snapshot.places_basis is ShareBasis.ENTERED
-        base = f"số {template.owners or 'người thuộc diện'}" if is_entered else "số người được nhắn tin"
+        base = f"số {template.owners or 'người thuộc diện'}" if is_entered else "số người được vận động"
         title = f"Hình {len(charts) + 1}. Tỷ lệ người dân {snapshot.did(template.done)} trên {base}"
         charts.append(_draw_shares("reported", title, bars, goal))
     if len(snapshot.days) > 1:

@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from limits import RateLimitItemPerMinute
 from sqlalchemy import func, select, update
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.test import TestResponse
 
 from campaigns.models.replies import AnswerSource
@@ -65,6 +66,18 @@ class Other:
         body = {"organisation": "MTTQ", "list": "Từ cổng dữ liệu", "rows": rows, **changes}
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": key}
         return self.client.post(IMPORTS, json=body, headers=headers)
+
+
+def test_what_cannot_be_read_or_is_too_large_is_said_as_a_problem(other: Other) -> None:
+    """A number of thousands of digits was a 500, a large body an HTML page."""
+    headers = {"Authorization": f"Bearer {other.token}", "Idempotency-Key": "1"}
+    for body in (b'{"rows": [{"row": 1' + b"0" * 4400 + b"}]}", b'{"rows": [NaN]}'):
+        refused = other.client.post(IMPORTS, data=body, content_type="application/json", headers=headers)
+        assert (refused.status_code, refused.mimetype) == (400, "application/problem+json")
+    app = other.client.application
+    with app.test_request_context("/api/v1/webhooks", method="POST"):
+        large = app.make_response(app.handle_user_exception(RequestEntityTooLarge()))
+    assert (large.status_code, large.mimetype) == (413, "application/problem+json")
 
 
 @pytest.fixture

@@ -61,6 +61,11 @@ def test_a_lock_on_an_address_that_a_stranger_caused_leaves_a_known_device_in(
     for _ in range(login_limits.FAILURES_PER_EMAIL.amount):
         assert sign_in(stranger).status_code == 401
     assert sign_in(stranger, AUTHOR, PASSWORD).status_code == 429
+    elsewhere = {"environ_base": {"REMOTE_ADDR": "198.51.100.7"}}
+    with create_app(world.runtime.settings, runtime=world.runtime).test_client() as other:
+        assert sign_in(other, AUTHOR, PASSWORD, **elsewhere).status_code == 303, (
+            "a new device in another network"
+        )
     assert sign_in(client, AUTHOR, PASSWORD).status_code == 303
     assert is_in(client)
     # The device is known for its own address alone, has a limit of its own, and its cookie cannot be made.

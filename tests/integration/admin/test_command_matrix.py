@@ -59,6 +59,7 @@ db version                  operator
 doctor                      operator
 keys rehash                 operator
 keys rotate                 operator
+handover                    operator
 keys show                   operator
 demo load                   operator
 organisations create        operator

@@ -21,7 +21,7 @@ from admin.app import create_app
 from admin.demo.load_demo import load_demo
 from campaigns.models.campaigns import Campaign
 from outreach.accounts.users import find_user
-from outreach.models.accounts import AuditEvent, User
+from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import (
     ColumnMapping,
     Contact,
@@ -206,13 +206,29 @@ def test_what_a_database_cannot_hold_is_refused(operator: Operator, world: World
     for content in (
         CAMPAIGN + "cap_per_day = 99999999999999999999",
         CAMPAIGN + "budget_vnd = 3000000000",
-        CAMPAIGN.replace('"Bluezone"', r'"Blue\u0000zone"'),
     ):
         operator.is_told("campaigns", "create", write(tmp_path, content), "--as", AUTHOR)
     assert count(world, Campaign) == 0
+    unseen = write(tmp_path, CAMPAIGN.replace('"Bluezone"', r'"Blue\u0000\u0001z\u202eone"'))
+    operator.gets("campaigns", "create", unseen, "--as", AUTHOR)
+    with world.runtime.db.read() as session:
+        assert session.scalars(select(Campaign.name)).all() == ["Bluezone"]
 
 
 # -- organisations and users
+
+
+def test_a_handover_names_what_there_is_and_what_is_missing_and_no_secret(
+    operator: Operator, world: World
+) -> None:
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    told = operator.gets("handover")
+    assert told["administrators"] == [{"email": "quantri@loa.example", "second_factor": False}]
+    assert told["audit_head"].partition(":")[0].isdecimal()
+    assert "quantri@loa.example chưa bật xác thực hai lớp: trang Tài khoản." in told["missing"]
+    assert any("Chỉ có một người quản trị" in each for each in told["missing"])
+    assert world.runtime.settings.secret_key not in str(told)
 
 
 def test_organisations_and_users_are_created_once(operator: Operator, world: World) -> None:

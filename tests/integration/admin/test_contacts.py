@@ -277,6 +277,9 @@ def test_what_is_searched_for_stands_in_no_address(
         assert f">{name}</a>" in page
         assert f">{other}</a>" not in page
         assert f'value="{text}"' in page
+        with client.session_transaction() as kept:  # the cookie is signed and can be read
+            assert kept["searches"]
+            assert text not in str(dict(kept))
     # Each tab goes on with its own search; one that is long gone asks again.
     assert ">A Thun</a>" in client.get(found.location).text
     assert "Hãy gõ lại" in client.get("/admin/people/?s=0123abcd").text

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,6 +17,7 @@ from sqlalchemy import text, update
 from admin.app import create_app
 from campaigns.delivery.status_callbacks import StatusCallback, StatusCallbackStore
 from campaigns.models.messages import Outbox, StatusEvent
+from outreach.accounts import users
 from outreach.core import request_ids
 from outreach.core.job_queue import QUEUES, note_alive, open_queue
 from outreach.core.schema import downgrade, newest, require_current, upgrade
@@ -25,10 +27,11 @@ from outreach.models.backups import Backup
 from outreach.rules.errors import WrongState
 from outreach.rules.gateway import DeliveryStatus, StatusReport
 from outreach.runtime import Runtime, open_runtime
+from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
 from tests.support.processes import ROOT, Processes
 from tests.support.servers import both_databases
-from tests.support.world import World
+from tests.support.world import AUTHOR, PASSWORD, World
 
 NOWHERE = "redis://127.0.0.1:1/0"
 
@@ -183,3 +186,22 @@ def test_a_program_refuses_a_database_of_another_version(settings: Settings, run
             asked(runtime.db)
     with runtime.db.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = :newest"), {"newest": newest()})
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_no_transaction_stands_idle_while_a_password_is_checked(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passwords wait for each other: under load that took minutes, with a connection of the pool held by each."""
+    held: list[int] = []
+    idle = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()"
+
+    def check(*_given: object) -> bool:
+        with world.runtime.db.connect_autocommit() as connection:
+            held.append(connection.scalar(text(idle)) or 0)
+        return True
+
+    monkeypatch.setattr(users, "_hasher", SimpleNamespace(verify=check, hash=lambda _password: "x"))
+    signed_in(client, AUTHOR)
+    assert post(client, "/login/confirm", password=PASSWORD).status_code == 303
+    assert held == [0, 0]

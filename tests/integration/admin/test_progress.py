@@ -27,7 +27,7 @@ from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.progress import Outlook, ShareBasis
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import MessageState
+from campaigns.rules.states import CampaignState, MessageState
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.imports.store_rows import find_or_create_list
@@ -323,6 +323,12 @@ def test_the_page_says_what_is_needed_a_day_and_when_the_goal_will_be_reached(
     assert "Dự báo đến hạn" in page
     one_verdict = ("Dự kiến đạt mục tiêu khoảng ngày", "Đến hạn, dự kiến còn thiếu khoảng")
     assert sum(each in page for each in one_verdict) == 1
+    with places.runtime.db.write() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        campaign.state, campaign.ended_at = CampaignState.COMPLETED, today - timedelta(days=1)
+    assert "Dự báo đến hạn" in client.get("/admin/progress/").text, (
+        "the last message has left, not the last answer"
+    )
     answer(places, campaign_id, *[Label.INSTALLED] * 4)
     assert "mỗi ngày" not in client.get("/admin/progress/").text  # it is reached
 

@@ -65,17 +65,18 @@ def counts(runtime: Runtime) -> list[int]:
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
 
 
-def test_an_interrupted_set_up_goes_on_where_it_was_and_a_repeat_changes_nothing(
+def test_of_a_plan_that_cannot_be_carried_out_nothing_is_stored_and_a_repeat_changes_nothing(
     operator: Operator, runtime: Runtime, tmp_path: Path
 ) -> None:
-    wrong = operator.types("setup", "--from", write(tmp_path, PLAN))
-    assert wrong.exit_code == 1
-    assert counts(runtime) == [1, 2, 0, 0]  # up to the sender, whose day is wrong
+    hours = '[report]\nhours = { freeze = "15:00", deadline = "08:00" }'
+    for plan in (PLAN, PLAN.replace("DAY", "2026-11-02").replace("[report]", hours)):
+        assert operator.types("setup", "--from", write(tmp_path, plan)).exit_code == 1
+        assert counts(runtime) == [0, 0, 0, 0]
     file = write(tmp_path, PLAN.replace("DAY", "2026-11-02"))
     done = operator.gets("setup", "--from", file)
     steps = {step["step"]: (step["new"], step["kept"]) for step in done["steps"]}
-    assert steps["organisations"] == steps["users"] == (0, 1)
-    assert steps["senders"] == steps["report"] == steps["goals"] == (1, 0)
+    new = ("organisations", "users", "senders", "report", "goals")
+    assert [steps[each] for each in new] == [(1, 0)] * 5
     assert "/login/invitation/" in done["link"]
     with runtime.db.read() as session:
         form = current_template(session, current_drive_id(session))

@@ -105,6 +105,7 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
     # Nobody is sent to the same door twice.
     assert "đã có trong phiếu khác" in make(client, campaign)
     assert client.get(make(client, campaign, again="1")).status_code == 200
+    assert "Không còn ai cần đến nhà ở đây" in make(client, campaign, village="*"), "the page says why not"
     with world.runtime.db.read() as session:
         assert session.scalars(select(AuditEvent.details).where(AuditEvent.action == "round.make")).first()
 

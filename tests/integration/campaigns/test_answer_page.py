@@ -22,7 +22,7 @@ from werkzeug.serving import make_server
 from admin.app import create_app
 from campaigns.analytics.reach import read_reach
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient
-from campaigns.models.replies import Answer
+from campaigns.models.replies import Answer, Case
 from campaigns.rules.content import PAGE_LABELS
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
@@ -127,6 +127,23 @@ def test_each_answer_is_taken_shown_and_harmless_when_repeated(
     assert answer not in buttons(page)
     assert "undo" in buttons(page)
     assert ("install" in buttons(page)) is (answer not in NO_APP)
+
+
+@one_database
+def test_who_presses_on_and_on_makes_no_heap_of_answers_and_cases_and_an_opt_out_ends_it(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token = token_of(world, campaign)
+    codes = [
+        client.post(f"/{token}", data={"answer": answer}).status_code
+        for answer in ("need_help", "opt_out", "undo", "installed", "undo") * 8
+    ]
+    assert codes.count(422) > 15
+    assert client.post(f"/{token}", data={"answer": "opt_out"}).status_code == 303
+    assert not may_be_written_to(world, world.recipient(number(0), campaign))
+    with world.runtime.db.read() as session:
+        assert len(session.scalars(select(Answer)).all()) <= 10
+        assert len(session.scalars(select(Case)).all()) <= 10
 
 
 @one_database

@@ -395,7 +395,7 @@ def test_every_kind_of_letter_arrives_as_it_was_sent(gateway: Gateway, world: Wo
     texts = ["Em cài rồi nhé ❤️", "Pơkă ê̆ ơ̆", "da cai 👨‍👩‍👧", "\u202eiac ad", "a" * 1600, "=HYPERLINK(1)"]
     for place, text in enumerate(texts):
         assert gateway.inbound(number(0), text, f"SM{place}").status_code == 200
-    assert [r.body for r in replies(world)] == texts
+    assert [r.body for r in replies(world)] == [text.replace("\u202e", "") for text in texts]
 
 
 # -- what goes wrong on our side

@@ -125,6 +125,10 @@ def test_tries_and_requests_are_limited_and_a_bad_number_is_said(
         for _ in range(public_page.TRIES_PER_NUMBER.amount + 1)
     ]
     assert tries == [422] * public_page.TRIES_PER_NUMBER.amount + [429]
+    elsewhere = {"REMOTE_ADDR": "198.51.100.7"}
+    assert client.post("/hoi/xac-nhan", data=data, environ_base=elsewhere).status_code == 422, (
+        "the owner tries"
+    )
     for path, limit, form in (
         ("/hoi/kiem-tra", public_page.CHECKS_PER_ADDRESS, {"text": "x"}),
         ("/hoi/ma", public_page.CODES_PER_ADDRESS, {"number": UNKNOWN, "wish": "stop"}),

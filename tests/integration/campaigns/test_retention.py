@@ -77,6 +77,18 @@ def counted(world: World) -> dict[type, int]:
 
 
 @both_databases
+def test_people_of_two_campaigns_are_foretold_once(world: World) -> None:
+    world.add_people(5)
+    campaigns = [world.launch(), world.launch()]
+    for each in campaigns:
+        now = end_and_wait(world, each, days=91)
+    with world.runtime.db.read() as session:
+        first = preview_clear(session, campaigns[0], days=DAYS, now=now)
+        second = preview_clear(session, campaigns[1], days=DAYS, now=now, before=campaigns[:1])
+    assert (first.people, second.people, second.numbers) == (5, 0, 0)
+
+
+@both_databases
 def test_people_and_texts_go_after_ninety_days_and_the_figures_stay(
     world: World, simulator: RunningSimulator
 ) -> None:

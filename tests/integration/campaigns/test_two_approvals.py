@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from admin.app import create_app
 from campaigns.lifecycle import perform_action
@@ -17,7 +18,7 @@ from campaigns.planning.approvals import send_approval_mail
 from campaigns.planning.drafts import describe_campaign, newest_version
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.states import CampaignAction, CampaignState
-from outreach.models.accounts import Role
+from outreach.models.accounts import Role, User
 from outreach.rules.errors import LoaError, WrongState
 from tests.integration.outreach import test_approval_mail
 from tests.support.admin_client import signed_in, token
@@ -73,6 +74,14 @@ def test_two_different_people_approve_and_an_approval_falls_with_what_it_was_for
     assert press(world, large, _A.APPROVE, SECOND) is CampaignState.SUBMITTED
     assert press(world, large, _A.APPROVE, THIRD) is CampaignState.APPROVED
     assert press(world, large, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+
+
+def test_an_approver_who_has_left_counts_no_more_toward_two(world: World, large: int) -> None:
+    press(world, large, _A.APPROVE, SECOND)
+    with world.runtime.db.write() as session:
+        session.execute(update(User).where(User.email == SECOND).values(is_active=False))
+    assert press(world, large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
+    assert press(world, large, _A.APPROVE, THIRD) is CampaignState.APPROVED
 
 
 def test_a_list_that_grew_since_its_one_approval_does_not_go(world: World, large: int) -> None:

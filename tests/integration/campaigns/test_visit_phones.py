@@ -374,7 +374,10 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
     take_back_sheet(world.runtime, sheet, officer_id=phone.officer.id, user=author, now=now)
     assert phone.sync()["data"]["people"] == []
     assert set(stranger.sync(stranger.found(line, "installed"))["told"].values()) == {"unknown"}
-    assert set(phone.sync(phone.found(line, "installed"))["told"].values()) == {"recorded"}
+    later = phone.found(line, "opt_out", hours=0.5)
+    assert set(phone.sync(later)["told"].values()) == {"unknown"}, "the sheet was no longer theirs"
+    assert labels(world) == []
+    assert set(phone.sync(phone.found(line, "installed", hours=-1))["told"].values()) == {"recorded"}
     assert labels(world) == ["installed"]
 
 

@@ -7,20 +7,24 @@ import random
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyrage
 import pytest
-from sqlalchemy import make_url, select
+from sqlalchemy import inspect, make_url, select, text
 from sqlalchemy.orm import Session
 
-from outreach.backups.backup_files import checksum_file
+from outreach.accounts.audit import read_head
+from outreach.backups.backup_files import checksum_file, signer_of, write_checksum
 from outreach.backups.create_backup import address_of, create_backup, environment_for
 from outreach.backups.restore_backup import restore_backup
+from outreach.core.db import Database
+from outreach.core.schema import upgrade
 from outreach.models.accounts import Organisation
 from outreach.models.backups import Backup
 from outreach.rules.errors import BadInput
 from outreach.runtime import Runtime
-from tests.support.servers import both_databases
+from tests.support.servers import both_databases, create_database, drop_database
 from tests.support.world import World
 
 KEY = "k" * 32
@@ -31,8 +35,18 @@ def back_up(runtime: Runtime, folder: Path, second: int = 0, **more: object) -> 
     return create_backup(runtime.db, folder, secret_key=KEY, keep=None, now=now, **more).path  # type: ignore[arg-type]
 
 
-def restore(runtime: Runtime, path: Path, *, identity: Path | None = None) -> None:
-    restore_backup(runtime.db, path, secret_key=KEY, replace=True, settle=lambda *_: None, identity=identity)
+def restore(runtime: Runtime, path: Path, *, secret_key: str = KEY, **more: Any) -> str | None:
+    return restore_backup(
+        runtime.db, path, secret_key=secret_key, replace=True, settle=lambda *_: None, **more
+    )
+
+
+def without_signature(path: Path) -> bytes:
+    """The backup as 1.2.0 wrote it, stored in its place with a checksum of its own."""
+    content = path.read_bytes().rpartition(b"\nLoa-Signature: ")[0]
+    path.write_bytes(content)
+    write_checksum(path)
+    return content
 
 
 def code(runtime: Runtime, name: str | None = None) -> str:
@@ -84,6 +98,109 @@ def test_a_damaged_backup_is_refused_and_the_database_is_as_it_was(world: World,
     path.write_bytes(sound)
     restore(runtime, path)
     assert code(runtime) == "Ủy ban MTTQ"
+
+
+@both_databases
+def test_a_backup_that_was_changed_unsigned_or_of_another_installation_is_refused(
+    world: World, tmp_path: Path
+) -> None:
+    runtime = world.runtime
+    path = back_up(runtime, tmp_path)
+    sound = path.read_bytes()
+    head = restore(runtime, path)
+    with runtime.db.read() as session:
+        assert head == str(read_head(session)), "nothing was recorded between, so the signed end is the log's"
+    code(runtime, "Tên mới")
+    # Data added to the file, with a checksum that fits: the former signature, no signature, or another's.
+    path.write_bytes(sound.replace(b"\nLoa-Signature: ", b"more\nLoa-Signature: "))
+    write_checksum(path)
+    for accept in (False, True):
+        with pytest.raises(BadInput, match="backup_changed"):
+            restore(runtime, path, accept_foreign=accept)
+    path.write_bytes(sound)
+    write_checksum(path)
+    without_signature(path)
+    with pytest.raises(BadInput, match="backup_not_signed"):
+        restore(runtime, path)
+    with runtime.db.write() as session:
+        session.execute(text("UPDATE organisations SET name = 'Tên của người khác'"))
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    others = create_backup(runtime.db, tmp_path, secret_key="x" * 32, keep=None, now=now).path
+    with pytest.raises(BadInput, match=signer_of("x" * 32)):
+        restore(runtime, others)
+    assert code(runtime) == "Tên của người khác"
+    restore(runtime, path, accept_foreign=True)
+    assert code(runtime) == "Ủy ban MTTQ"
+
+
+@both_databases
+def test_nothing_of_a_crafted_backup_is_executed_or_kept_but_its_rows(world: World, tmp_path: Path) -> None:
+    runtime = world.runtime
+    statements = ["CREATE TABLE extra (a INT)", "CREATE VIEW spy AS SELECT * FROM users"]
+    if runtime.db.is_postgresql:
+        made = """CREATE FUNCTION strike() RETURNS trigger LANGUAGE plpgsql AS
+            $$BEGIN UPDATE organisations SET name = 'struck'; RETURN NEW; END$$"""
+        fires = (
+            "CREATE TRIGGER strikes AFTER INSERT OR UPDATE ON phones FOR EACH ROW EXECUTE FUNCTION strike()"
+        )
+        blank = f"COMMENT ON TABLE public.users IS '{' ' * 80}';"
+        statements += [made, fires, blank]
+        undo = ["DROP TRIGGER strikes ON phones", "DROP FUNCTION strike", "COMMENT ON TABLE users IS NULL"]
+    else:
+        statements.append(
+            "CREATE TRIGGER strikes AFTER INSERT ON phones BEGIN UPDATE organisations SET name = 'struck'; END"
+        )
+        undo = ["DROP TRIGGER strikes"]
+    with runtime.db.write() as session:
+        for statement in statements:
+            session.execute(text(statement))
+    path = back_up(runtime, tmp_path)
+    content = without_signature(path)
+    with runtime.db.write() as session:
+        for statement in [*undo, "DROP VIEW spy", "DROP TABLE extra"]:
+            session.execute(text(statement))
+    if runtime.db.is_postgresql:
+        evil = "COMMIT; DROP SCHEMA loa_before_restore CASCADE; SELECT 1/0;"
+        assert blank.encode() in content
+        path.write_bytes(content.replace(blank.encode(), evil.ljust(len(blank)).encode()))
+        write_checksum(path)
+    restore(runtime, path, accept_foreign=True)
+    world.add_people(2)
+    assert code(runtime) == "Ủy ban MTTQ"
+    found = inspect(runtime.db.engine)
+    assert not {"spy", "extra"} & {*found.get_view_names(), *found.get_table_names()}
+    with runtime.db.read() as session:
+        triggers = (
+            "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+            if runtime.db.is_postgresql
+            else "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        )
+        assert session.scalars(text(triggers)).all() == []
+
+
+@both_databases
+def test_keys_indexes_and_counters_of_ids_are_those_of_this_program_after_a_restore(
+    world: World, tmp_path: Path
+) -> None:
+    runtime = world.runtime
+    world.add_people(3)
+
+    def describe() -> list[Any]:
+        found = inspect(runtime.db.engine)
+        return [
+            (
+                table,
+                sorted((index["name"], index["unique"]) for index in found.get_indexes(table)),
+                sorted(str(key) for key in found.get_foreign_keys(table)),
+                found.get_pk_constraint(table)["constrained_columns"],
+            )
+            for table in sorted(found.get_table_names())
+        ]
+
+    before = describe()
+    restore(runtime, back_up(runtime, tmp_path))
+    assert describe() == before
+    world.add_people(3)  # ids go on behind those of the backup
 
 
 @both_databases
@@ -144,3 +261,28 @@ def test_what_an_interrupted_backup_left_is_removed(world: World, tmp_path: Path
 def test_no_password_stands_in_a_programs_arguments(url: str) -> None:
     assert address_of(make_url(url)) == "postgresql://loa@db/loa?sslmode=require"
     assert environment_for(make_url(url))["PGPASSWORD"] == "hunter2"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_role_that_is_no_superuser_restores_its_own_database(
+    world: World, tmp_path: Path, database_url: str
+) -> None:
+    """As the guide and the compose file set it up: the role owns the database and may nothing else."""
+    url = create_database(database_url)
+    name = make_url(url).database
+    with world.runtime.db.write() as session:
+        session.execute(text("CREATE ROLE plain LOGIN"))
+        session.execute(text(f"ALTER DATABASE {name} OWNER TO plain"))
+    db = Database(make_url(url).set(username="plain").render_as_string(hide_password=False))
+    try:
+        upgrade(db)
+        now = datetime(2026, 11, 1, tzinfo=UTC)
+        path = create_backup(db, tmp_path, secret_key=KEY, keep=None, now=now).path
+        restore_backup(db, path, secret_key=KEY, replace=True, settle=lambda *_: None)
+        with db.read() as session:
+            assert len(session.scalars(select(Backup)).all()) == 1
+    finally:
+        db.close()
+        drop_database(url)
+        with world.runtime.db.write() as session:
+            session.execute(text("DROP ROLE plain"))

@@ -65,6 +65,18 @@ def test_the_query_belongs_to_what_was_signed() -> None:
     )
 
 
+def test_a_signature_of_attempt_29_opens_no_other_attempt() -> None:
+    """Name and value follow each other without separators: 2 + 9AccountSid reads like 29 + AccountSid."""
+    base = "https://loa.example/webhooks/twilio/status/"
+    webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
+    form = FORM
+    signature = signed(base + "29", form)
+    moved = {f"9{name}" if name == min(form) else name: value for name, value in form.items()}
+    assert signed(base + "2", moved) == signature
+    assert webhooks.is_genuine(url="/webhooks/twilio/status/29", form=form, signature=signature)
+    assert not webhooks.is_genuine(url="/webhooks/twilio/status/2", form=moved, signature=signature)
+
+
 def test_a_call_without_fields_can_be_genuine() -> None:
     webhooks = TwilioWebhooks(Settings(public_base_url="https://loa.example", twilio_auth_token=TOKEN))
     url = "/webhooks/twilio/inbound"

@@ -147,3 +147,26 @@ def test_the_pace_that_is_needed(installed: int, deadline: int, needed: float | 
         deadline=today + timedelta(days=deadline),
     )
     assert found == needed
+
+
+def test_the_pace_leaves_out_the_burst_of_a_launch_and_of_a_reminder() -> None:
+    totals = [200, 230, 233, 236, 239, 300, 330, 334, 338, 342]
+    days = [(START + timedelta(days=n), total) for n, total in enumerate(totals)]
+    today = days[-1][0] + timedelta(days=1)
+    waves = [Wave(START, 1_000), Wave(START + timedelta(days=5), 800)]
+    found = forecast_goal(
+        days, waves, people=1_000, goal=0.5, today=today, deadline=today + timedelta(days=9)
+    )
+    assert found
+    assert (found.per_day, found.days) == (4, 3)
+
+
+def test_nothing_is_foretold_below_what_is_counted_and_a_campaign_that_has_ended_is_foretold_on() -> None:
+    days = steady(8, 10)
+    today = days[-1][0] + timedelta(days=4)
+    found = ask([*days, (today, 99)], today=today, deadline=today + timedelta(days=5))
+    assert found
+    assert found.low == found.likely == 99 <= found.high
+    ended = ask(days, today=today, deadline=today + timedelta(days=5))
+    assert ended
+    assert ended.per_day < 8

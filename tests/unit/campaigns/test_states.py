@@ -134,7 +134,7 @@ def test_a_message_taken_by_the_gateway_holds_up_no_campaign() -> None:
         (A.DELIVERED, "SM1", [(A.SENT, "SM1")], (A.DELIVERED, "SM1", None, ())),  # late
         (A.UNKNOWN, None, [(A.UNKNOWN, "SM1")], (A.UNKNOWN, "SM1", None, ())),  # only the id is new
         (A.SENDING, None, [(A.SENT, "SM1"), (A.DELIVERED, "SM1"), (A.SENT, "SM1")], (A.DELIVERED, "SM1", 1, ())),
-        (A.ACCEPTED, "SM1", [(A.SENT, "SM2")], (A.SENT, "SM1", 0, ("SM2",))),  # taken twice
+        (A.ACCEPTED, "SM1", [(A.SENT, "SM2")], (A.ACCEPTED, "SM1", None, ("SM2",))),  # another's
         (A.ACCEPTED, "f#7", [(A.SENT, "15#7")], (A.SENT, "f#7", 0, ())),  # one id in two bases
         (A.ABSENT, None, [(A.ACCEPTED, "SM1")], (A.ACCEPTED, "SM1", 0, ())),
         (A.SENDING, None, [], (A.SENDING, None, None, ())),

@@ -22,6 +22,25 @@ def test_a_password_that_stands_many_guesses_is_taken(password: str) -> None:
     check_strength(password)
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "canbo.diachi@loa.example",
+        "canbo.diachi2026",
+        "Nguyễn Thị Blôc",
+        "nguyenthibloc1",
+        "Ủy ban MTTQ tỉnh Kon Tum",
+        "uybanmttqtinhkontum",
+        "loa-demo-2020",
+        "Loa-Demo-2020!",
+    ],
+)
+def test_what_everybody_knows_of_a_user_or_of_loa_is_no_password(password: str) -> None:
+    own = ("canbo.diachi@loa.example", "Nguyễn Thị Blôc", "Ủy ban MTTQ tỉnh Kon Tum")
+    with pytest.raises(BadInput, match="password_common"):
+        check_strength(password, own)
+
+
 @pytest.mark.parametrize("password", ["", "x8!Qp2#mz7L"])
 def test_eleven_characters_are_too_few(password: str) -> None:
     with pytest.raises(BadInput, match="password_short"):

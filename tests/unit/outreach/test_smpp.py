@@ -111,7 +111,9 @@ def test_receipt_is_read_in_the_dialects_of_operators(
     assert (receipt.message_ids, receipt.status, receipt.code) == (ids, status, code)
 
 
-@pytest.mark.parametrize("text", ["TC", "da cai roi", "id: 233000000 toi la Hoa", "stat"])
+@pytest.mark.parametrize(
+    "text", ["TC", "da cai roi", "id: 233000000 toi la Hoa", "stat", "id:1 stat:UNDELIV"]
+)
 def test_reply_is_no_receipt(text: str) -> None:
     assert read_receipt(text, {}, is_marked=False) is None
     assert text.startswith("id") or read_receipt(text, {}, is_marked=True) is None  # marked by mistake

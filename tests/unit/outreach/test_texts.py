@@ -1,0 +1,25 @@
+"""What nobody sees in a text, and what documents and databases refuse, goes where the text comes in."""
+
+from __future__ import annotations
+
+import pytest
+
+from outreach.rules.texts import clean_text, clean_texts
+
+
+@pytest.mark.parametrize(
+    ("typed", "clean"),
+    [
+        ("Cài\x01 Bluezone", "Cài Bluezone"),
+        ("gpj.\u202exlsx", "gpj.xlsx"),
+        ("hai\tcột\r\ndòng\n", "hai\tcột\r\ndòng\n"),
+        ("nửa \ud800 cặp", "nửa \ufffd cặp"),
+        ("\ud83d\ude00", "😀"),
+        ("❤️ 👨‍👩‍👧", "❤️ 👨‍👩‍👧"),
+        ("A\u200b Lâu\ufeff\uffff\x00", "A Lâu"),
+        ("Y Blốc", "Y Blốc"),
+    ],
+)
+def test_a_text_keeps_its_words_and_loses_what_nobody_sees(typed: str, clean: str) -> None:
+    assert clean_text(typed) == clean
+    assert clean_texts({"a": [typed, 1, None], "b": (typed,)}) == {"a": [clean, 1, None], "b": (clean,)}
