@@ -420,7 +420,6 @@ class ContactsView(AdminPage):
             f"{url_for('.compare', contact_id=contact_id)}?with={form.other_id.data or contact_id}",
             merge_people,
             contact_id,
-            secret_key=self.secret_key,
             message=_("Đã gộp hai người làm một. Muốn tách ra, bấm “Tách ra” ở dòng thời gian."),
             then=lambda merge: _url(merge.kept_id),
         )
@@ -443,7 +442,6 @@ class ContactsView(AdminPage):
             UnmergeForm(),
             _url(contact_id),
             unmerge_people,
-            secret_key=self.secret_key,
             message=_("Đã tách ra. Đây là người trước đó được gộp vào."),
             then=_url,
         )

@@ -16,15 +16,14 @@ from typing import NamedTuple, Self
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.delivery.outbox import queue_message
 from campaigns.emergency_stop import is_stopped
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import Case
 from campaigns.replies.receive_reply import REPLY_WINDOW
 from campaigns.rules.cases import URGENT_WAITS
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import MessageKind, MessageState
+from campaigns.rules.states import MessageKind
 from campaigns.webhooks.deliver_events import post_event
 from outreach.contacts.phones import find_or_create_phones
 from outreach.core.mail import send_mail
@@ -153,15 +152,8 @@ def _queue_sms(
 ) -> None:
     keys = settings.keys_of(Purpose.SUPPRESSIONS)
     for phone_id in find_or_create_phones(session, numbers, secret_key=keys, now=now).values():
-        message = Message(
-            kind=MessageKind.CONFIRMATION,
-            phone_id=phone_id,
-            text=measure(text, unaccented=True).text,
-            state=MessageState.QUEUED,
-        )
-        session.add(message)
-        session.flush()
-        session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
+        plain = measure(text, unaccented=True).text
+        queue_message(session, kind=MessageKind.CONFIRMATION, phone_id=phone_id, text=plain, not_before=now)
     enqueue_after_commit(session, enqueue_send)
 
 

@@ -25,7 +25,6 @@ from campaigns.replies.one_person import lock_person
 from campaigns.replies.open_case import find_open_help
 from campaigns.replies.receive_reply import is_mobile_number
 from campaigns.replies.record_answer import (
-    CLOSING,
     LONGEST_NOTE,
     AnswerContext,
     read_said,
@@ -33,6 +32,7 @@ from campaigns.replies.record_answer import (
     record_officer_answer,
     undo_answer_by_id,
 )
+from campaigns.rules.answers import CLOSING
 from campaigns.rules.cases import (
     FOLLOW_UP,
     WAITS_FOR_LABEL,
@@ -118,7 +118,7 @@ def assign_case(session: Session, case_id: int, *, user: User, now: datetime) ->
     """Assign a case to the user, or extend the time. Raises NotFound, NotAllowed, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by, case.taken_at = user.id, now
-    record(session, "case.take", case, user, now)
+    audit.record(session, "case.take", case, user, now)
 
 
 @use_case
@@ -126,7 +126,7 @@ def unassign_case(session: Session, case_id: int, *, user: User, now: datetime) 
     """Unassign a case. Raises NotFound, NotAllowed, WrongState."""
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by = case.taken_at = None
-    record(session, "case.release", case, user, now)
+    audit.record(session, "case.release", case, user, now)
 
 
 @use_case
@@ -137,7 +137,7 @@ def number_to_call(session: Session, case_id: int, *, user: User, now: datetime)
     """
     case = lock_open_case(session, case_id, user=user, now=now)
     case.taken_by, case.taken_at = user.id, now
-    record(session, "case.see_number", case, user, now)
+    audit.record(session, "case.see_number", case, user, now)
     return number_of(session, case)
 
 
@@ -177,7 +177,7 @@ def close_case(
         )
     case.result_id = answer.id if answer else None
     mark_closed(case, outcome, user=user, now=now, note=note)
-    record(session, "case.finish", case, user, now, outcome=outcome.value)
+    audit.record(session, "case.finish", case, user, now, outcome=outcome.value)
 
 
 def mark_closed(case: Case, outcome: CaseOutcome, *, user: User, now: datetime, note: str = "") -> None:
@@ -218,7 +218,7 @@ def reopen_case(session: Session, case_id: int, *, user: User, now: datetime) ->
     if case.message_id and case.outcome is CaseOutcome.MESSAGED:
         keeps_message = not cancel_waiting(session, case.message_id)
     mark_open(case)
-    record(session, "case.reopen", case, user, now)
+    audit.record(session, "case.reopen", case, user, now)
     return Reopened(keeps_answer, keeps_message)
 
 
@@ -226,11 +226,6 @@ def mark_open(case: Case) -> None:
     """Clear the columns of a closed case."""
     case.done_by = case.done_at = case.outcome = case.result_id = None
     case.note = ""
-
-
-def record(session: Session, action: str, case: Case, user: User, now: datetime, **details: object) -> None:
-    """Write an audit entry about a case."""
-    audit.record(session, action, case, user, now, **details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,18 +269,14 @@ def label_reply(
     if is_answer and case.phone_id and (recipient or label in CLOSING):
         answer = record_answer(
             session,
+            said,
             phone_id=case.phone_id,
             recipient=recipient,
-            label=label,
             source=AnswerSource.OFFICER,
             keys=keys,
             now=now,
-            own=said.own,
-            drive_only=said.drive_only,
-            heard=(
-                WishSource(reply.channel.source),
-                user.id,
-            ),  # anybody who has the number may have written it
+            # Anybody who has the number may have written it.
+            heard=(WishSource(reply.channel.source), user.id),
         )
     reply.state = ReplyState.HANDLED
     session.add(
@@ -302,7 +293,7 @@ def label_reply(
     campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
     # Entries outlive what they name: an answer about health is in none.
     labels = {} if campaign and campaign.is_health else {"label": label.value, "suggested": reply.label.value}
-    record(session, "case.label", case, user, now, **labels)
+    audit.record(session, "case.label", case, user, now, **labels)
     counts_for = recipient or (label in CLOSING and case.phone_id)
     return Labelled(is_closed, is_counted=not is_answer or bool(counts_for))
 
@@ -385,20 +376,18 @@ def undo_reply_label(
         session.flush()
         record_answer(
             session,
+            GivenAnswer(withdrawn.label, withdrawn.own_answer, withdrawn.drive_only),
             phone_id=case.phone_id,
             recipient=recipient,
-            label=withdrawn.label,
             source=AnswerSource.SMS,
             keys=keys,
             now=now,
-            own=withdrawn.own_answer,
-            drive_only=withdrawn.drive_only,
             reply_id=reply.id,
             acknowledge=False,
         )
     reply.state = ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED
     handling.undone_at = now
-    record(session, "case.undo", case, user, now)
+    audit.record(session, "case.undo", case, user, now)
 
 
 def find_handling(session: Session, case: Case) -> Handling | None:

@@ -51,7 +51,7 @@ _APART: set[Any] = {Recipient.__table__, ContactPhone.__table__, Contact.__table
 
 @use_case
 def merge_people(
-    session: Session, contact_id: int, other_id: int, *, secret_key: str, user: User, now: datetime
+    session: Session, contact_id: int, other_id: int, *, user: User, now: datetime
 ) -> PersonMerge:
     """Merge another contact into this one, which keeps its name and what is known of it.
 
@@ -122,7 +122,7 @@ def merge_people(
 
 
 @use_case
-def unmerge_people(session: Session, merge_id: int, *, secret_key: str, user: User, now: datetime) -> int:
+def unmerge_people(session: Session, merge_id: int, *, user: User, now: datetime) -> int:
     """Take a merge apart: what came from the merged contact is theirs again. Returns their id.
 
     What was corrected since stays with the kept one, and messages that were not sent meanwhile stay unsent. Who opted out
@@ -355,8 +355,7 @@ def _is_in_the_way(session: Session, merge: PersonMerge) -> bool:
 
 def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
     """Make the merged contact again, with its rows and numbers as far as the kept one still has them. Returns its id."""
-    data, kept_id = merge.data, merge.kept_id
-    facts = {name: _from_json(name, value) for name, value in data["facts"].items()}
+    facts = {name: _from_json(name, value) for name, value in merge.data["facts"].items()}
     facts["given_key"] = name_order(facts["name"])  # kept in another form before 0107
     facts.pop("opted_out_at", None)  # kept before wishes were rows of their own
     person = Contact(**facts, updated_at=now)
@@ -364,49 +363,56 @@ def _bring_back(session: Session, merge: PersonMerge, *, now: datetime) -> int:
         person.id = merge.merged_id
     session.add(person)
     session.flush()
-    tables = {table.name: (table, column) for table, column in _references()}
-    recipients: Any = Recipient.__table__
-    tables[recipients.name] = (recipients, recipients.c.contact_id)
-    for name, keys in data["moved"].items():
-        table, column = tables[name]
-        columns = [key for key in table.primary_key.columns if key is not column]
-        rows = tuple_(*columns).in_([tuple(key) for key in keys])
-        change_rows(session, update(table).where(column == kept_id, rows).values({column.name: person.id}))
-    undone = set(session.scalars(select(ListImport.id).where(ListImport.undone_at.is_not(None))))
-    for name, rows_dropped in data["dropped"].items():
-        table, column = tables[name]
-        restored = [
-            {name: _from_json(name, value) for name, value in row.items()}
-            for each in rows_dropped
-            if (row := _still_imported(each, undone)) is not None
-        ]
-        if restored:
-            session.execute(insert(table), [{**row, column.name: person.id} for row in restored])
+    _give_rows_back(session, merge, person.id)
     restore_recipients(session, merge, person.id, now=now)
-    present = {phone_id for phone_id, _position in _phones_of(session, [kept_id])[kept_id]}
-    given_back = [(phone_id, position) for phone_id, position in data["phones"] if phone_id in present]
-    for phone_id, position in given_back:
-        session.add(ContactPhone(contact_id=person.id, phone_id=phone_id, position=position))
-    theirs = [phone_id for phone_id, _position in given_back if phone_id not in data["own_phones"]]
-    change_rows(
-        session,
-        delete(ContactPhone).where(
-            ContactPhone.contact_id == kept_id,
-            ContactPhone.phone_id.in_(values_subquery(session, theirs, BigInteger)),
-        ),
-    )
-    later = select(PersonMerge).where(PersonMerge.kept_id == kept_id, PersonMerge.id > merge.id)
-    for each in session.scalars(
-        later
-    ):  # what leaves now is not to be given back by it, should they be merged again
+    theirs = _give_numbers_back(session, merge, person.id)
+    later = select(PersonMerge).where(PersonMerge.kept_id == merge.kept_id, PersonMerge.id > merge.id)
+    for each in session.scalars(later):
+        # What leaves now is not to be given back by it, should they be merged again.
         phones = [pair for pair in each.data["phones"] if pair[0] not in theirs]
         moved = {
-            name: [key for key in keys if key not in data["moved"].get(name, ())]
+            name: [key for key in keys if key not in merge.data["moved"].get(name, ())]
             for name, keys in each.data["moved"].items()
         }
         each.data = {**each.data, "phones": phones, "moved": moved}
     session.flush()
     return person.id
+
+
+def _give_rows_back(session: Session, merge: PersonMerge, person_id: int) -> None:
+    """Let the rows that came from the merged contact be theirs, also those in whose place the kept one had another."""
+    tables = {table.name: (table, column) for table, column in _references()}
+    recipients: Any = Recipient.__table__
+    tables[recipients.name] = (recipients, recipients.c.contact_id)
+    for name, keys in merge.data["moved"].items():
+        table, column = tables[name]
+        columns = [key for key in table.primary_key.columns if key is not column]
+        rows = (column == merge.kept_id, tuple_(*columns).in_([tuple(key) for key in keys]))
+        change_rows(session, update(table).where(*rows).values({column.name: person_id}))
+    undone = set(session.scalars(select(ListImport.id).where(ListImport.undone_at.is_not(None))))
+    for name, dropped in merge.data["dropped"].items():
+        table, column = tables[name]
+        kept = [row for each in dropped if (row := _still_imported(each, undone)) is not None]
+        restored = [{name: _from_json(name, value) for name, value in row.items()} for row in kept]
+        if restored:
+            session.execute(insert(table), [{**row, column.name: person_id} for row in restored])
+
+
+def _give_numbers_back(session: Session, merge: PersonMerge, person_id: int) -> list[int]:
+    """Give the merged contact those of their numbers that are still there. Returns those that the kept one has no more."""
+    present = {phone_id for phone_id, _position in _phones_of(session, [merge.kept_id])[merge.kept_id]}
+    given_back = [(phone_id, position) for phone_id, position in merge.data["phones"] if phone_id in present]
+    for phone_id, position in given_back:
+        session.add(ContactPhone(contact_id=person_id, phone_id=phone_id, position=position))
+    theirs = [phone_id for phone_id, _position in given_back if phone_id not in merge.data["own_phones"]]
+    change_rows(
+        session,
+        delete(ContactPhone).where(
+            ContactPhone.contact_id == merge.kept_id,
+            ContactPhone.phone_id.in_(values_subquery(session, theirs, BigInteger)),
+        ),
+    )
+    return theirs
 
 
 def _still_imported(row: dict[str, Any], undone: Collection[int]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, Case
 from campaigns.replies.one_person import move_answers, move_cases
+from campaigns.rules.merged_people import MergedRow, find_restored
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.models.contacts import PersonMerge
@@ -71,45 +73,55 @@ def _claim_to_stay(session: Session, row: Recipient, kept_id: int) -> tuple[bool
 
 
 def restore_recipients(session: Session, merge: PersonMerge, other_id: int, *, now: datetime) -> None:
-    """Let each of both be counted again in each campaign, and have what came from their numbers.
-
-    Which rows are whose is told by their people: who counts may have changed since, so that a row's merge may be another one.
-    """
+    """Let each of both be counted again in each campaign, and have what came from their numbers."""
     by_campaign: dict[int, list[Recipient]] = {}
     of_both = select(Recipient).where(Recipient.contact_id.in_((merge.kept_id, other_id)))
     for row in session.scalars(of_both.order_by(Recipient.id).with_for_update()):
         by_campaign.setdefault(row.campaign_id, []).append(row)
-    excluded = {each["row"]: each["before"] for each in merge.data["recipients"]}
     for rows in by_campaign.values():
-        counted = {row.contact_id for row in rows if not row.merge_id}
-        without = [row for row in rows if row.contact_id not in counted]
-        if not without:
-            continue
-        left_out = next((row for row in rows if row.merge_id == merge.id), None)
-        restored = left_out if left_out in without and left_out else without[0]
-        for row in rows:
-            if row.exclusion is None:
-                add_recipient(session, row.id, sign=-1)
-        before = next((excluded[row.id] for row in rows if row.id in excluded and restored is left_out), None)
-        is_taken = exists().where(
-            Recipient.campaign_id == restored.campaign_id,
-            Recipient.phone_id == restored.phone_id,
-            Recipient.exclusion.is_(None),
+        found = find_restored(
+            [MergedRow(row.id, row.contact_id or 0, row.merge_id) for row in rows], merge.id
         )
-        if before is None and session.scalar(select(is_taken)):
-            before = Exclusion.SHARED_PHONE
-        other_merge, restored.merge_id = restored.merge_id, 0
-        restored.exclusion = Exclusion(before) if before else None
-        session.flush()
-        if left_out and left_out is not restored:
-            left_out.merge_id = other_merge
-        counts = {row.contact_id: row for row in rows if not row.merge_id}
-        for row in rows:
-            to = counts[row.contact_id]
-            for former in rows:
-                if former is not to and former.phone_id != row.phone_id:
-                    move_answers(session, former, to, Answer.phone_id == row.phone_id, now=now)
-                    move_cases(session, former, to, Case.phone_id == row.phone_id)
-        for row in counts.values():
-            if row.exclusion is None:
-                add_recipient(session, row.id, sign=1)
+        if found:
+            _count(session, rows, sign=-1)
+            _restore(session, merge, rows, session.get_one(Recipient, found.id))
+            _give_answers_back(session, rows, now=now)
+            _count(session, rows, sign=1)
+
+
+def _count(session: Session, rows: Sequence[Recipient], *, sign: int) -> None:
+    for row in rows:
+        if row.exclusion is None:
+            add_recipient(session, row.id, sign=sign)
+
+
+def _restore(session: Session, merge: PersonMerge, rows: Sequence[Recipient], restored: Recipient) -> None:
+    """Let a recipient count again, or be excluded for what excluded it before; its merge goes to the one that this merge left out."""
+    left_out = next((row for row in rows if row.merge_id == merge.id), None)
+    excluded = (
+        {each["row"]: each["before"] for each in merge.data["recipients"]} if restored is left_out else {}
+    )
+    before = next((excluded[row.id] for row in rows if row.id in excluded), None)
+    is_taken = exists().where(
+        Recipient.campaign_id == restored.campaign_id,
+        Recipient.phone_id == restored.phone_id,
+        Recipient.exclusion.is_(None),
+    )
+    if before is None and session.scalar(select(is_taken)):
+        before = Exclusion.SHARED_PHONE
+    other_merge, restored.merge_id = restored.merge_id, 0
+    restored.exclusion = Exclusion(before) if before else None
+    session.flush()
+    if left_out and left_out is not restored:
+        left_out.merge_id = other_merge
+
+
+def _give_answers_back(session: Session, rows: Sequence[Recipient], *, now: datetime) -> None:
+    """Let what came from each number be the answers and cases of the one who counts for the person who has it."""
+    counts = {row.contact_id: row for row in rows if not row.merge_id}
+    for row in rows:
+        to = counts[row.contact_id]
+        for former in rows:
+            if former is not to and former.phone_id != row.phone_id:
+                move_answers(session, former, to, Answer.phone_id == row.phone_id, now=now)
+                move_cases(session, former, to, Case.phone_id == row.phone_id)

@@ -12,8 +12,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from campaigns.cases.handle_case import lock_open_case, mark_closed, record
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
+from campaigns.cases.handle_case import lock_open_case, mark_closed
+from campaigns.delivery.outbox import queue_message
+from campaigns.delivery.streams import campaign_hours
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.replies import Answer, Case, SavedText
@@ -88,24 +89,22 @@ def answer_by_sms(
         raise WrongState("answer_under_way")
     if before and before.text == measured.text and before.state is not MessageState.CANCELLED:
         raise WrongState("answer_sent_before")
-    message = Message(
+    leaves_at = opens_at(now, campaign_hours(campaign, is_live=keys.is_live))
+    message = queue_message(
+        session,
         kind=MessageKind.ACKNOWLEDGEMENT,
         campaign_id=campaign.id,
         recipient_id=case.recipient_id,
         phone_id=case.phone_id,
         text=measured.text,
-        state=MessageState.QUEUED,
+        not_before=leaves_at,
     )
-    session.add(message)
-    session.flush()
-    leaves_at = opens_at(now, campaign_hours(campaign, is_live=keys.is_live))
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=leaves_at))
     case.message_id = message.id
     if is_done:
         mark_closed(case, CaseOutcome.MESSAGED, user=user, now=now)
     else:
         case.taken_by, case.taken_at = user.id, now
-    record(session, "case.answer", case, user, now, message=message.id)
+    audit.record(session, "case.answer", case, user, now, message=message.id)
     return leaves_at
 
 

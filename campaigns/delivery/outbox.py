@@ -36,6 +36,15 @@ class UnsentClaim:
     refused: int = 0
 
 
+def queue_message(session: Session, *, not_before: datetime, **values: Any) -> Message:
+    """Store a message that is no step of a campaign, to leave by the transactional stream. `values` are the row's."""
+    message = Message(state=MessageState.QUEUED, **values)
+    session.add(message)
+    session.flush()
+    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=not_before))
+    return message
+
+
 def return_unsent(
     session: Session, unsent: Sequence[UnsentClaim], *, repeating: Collection[int] = ()
 ) -> None:

@@ -8,12 +8,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM
-from campaigns.models.messages import Message, Outbox
+from campaigns.delivery.outbox import queue_message
+from campaigns.models.messages import Message
 from campaigns.planning.preview import EXAMPLE_NAME, EXAMPLE_TOKEN, measure_for
 from campaigns.rules.list_fields import parse_text
 from campaigns.rules.sending_hours import closes_at, common_hours
-from campaigns.rules.states import MessageKind, MessageState
+from campaigns.rules.states import MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.phones import find_or_create_phones
@@ -118,16 +118,13 @@ def queue_to_own_phone(
     session.execute(
         select(Phone.id).where(Phone.id == phone_id).with_for_update(read=True, key_share=True)
     ).one()
-    message = Message(
+    enqueue_after_commit(session, enqueue_send)
+    return queue_message(
+        session,
         kind=MessageKind.TEST,
         campaign_id=campaign_id,
         phone_id=phone_id,
         text=text,
-        state=MessageState.QUEUED,
         account_id=account_id,
+        not_before=not_before or now,
     )
-    session.add(message)
-    session.flush()
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=not_before or now))
-    enqueue_after_commit(session, enqueue_send)
-    return message

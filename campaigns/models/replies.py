@@ -185,7 +185,6 @@ class InstallReport(BaseWithId):
         ),
         # Few reports are withdrawn; the others are not in this index.
         partial_index("ix_install_reports_withdrawn", "withdrawn_at", where="withdrawn_at IS NOT NULL"),
-        partial_index("ix_install_reports_restored", "restored_at", where="restored_at IS NOT NULL"),
     )
 
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
@@ -195,7 +194,6 @@ class InstallReport(BaseWithId):
     source: Mapped[AnswerSource] = mapped_column(enum_type(AnswerSource, name="source"))
     reported_at: Mapped[datetime]
     withdrawn_at: Mapped[datetime | None]
-    restored_at: Mapped[datetime | None]  # when the merge was taken apart that had withdrawn it
 
 
 class AnswerTotal(BaseWithId):

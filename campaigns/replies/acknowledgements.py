@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.outbox import cancel_waiting
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
+from campaigns.delivery.outbox import cancel_waiting, queue_message
+from campaigns.delivery.streams import campaign_hours
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.messages import Message, Outbox
+from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, Reply
 from campaigns.rules.content import Content, read_content, render_reply
 from campaigns.rules.delivery import LINK, drops_accents
@@ -63,24 +63,16 @@ def queue_acknowledgement(
         "time": f"{now.astimezone(VIETNAM):%H:%M ngay %d/%m/%Y}",
     }
     text = render_reply(text, values)
-    message = Message(
+    hours = campaign_hours(campaign, is_live=is_live) if campaign else None
+    queue_message(
+        session,
         kind=MessageKind.CONFIRMATION if is_opt_out else MessageKind.ACKNOWLEDGEMENT,
         campaign_id=campaign.id if campaign else None,
         recipient_id=recipient.id if recipient else None,
         phone_id=phone.id,
         answer_id=answer.id,
         text=measure(text, unaccented=campaign is not None and drops_accents(language, campaign)).text,
-        state=MessageState.QUEUED,
-    )
-    session.add(message)
-    session.flush()
-    hours = campaign_hours(campaign, is_live=is_live) if campaign else None
-    session.add(
-        Outbox(
-            message_id=message.id,
-            stream_id=TRANSACTIONAL_STREAM,
-            not_before=now if is_opt_out else opens_at(now, hours),
-        )
+        not_before=now if is_opt_out else opens_at(now, hours),
     )
 
 

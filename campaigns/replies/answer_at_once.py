@@ -10,14 +10,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM, campaign_hours
+from campaigns.delivery.outbox import queue_message
+from campaigns.delivery.streams import campaign_hours
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Message, Outbox
+from campaigns.models.messages import Message
 from campaigns.models.replies import Reply
 from campaigns.rules.content import read_content
 from campaigns.rules.replies.doubts import answer_doubt, find_doubt
 from campaigns.rules.sending_hours import opens_at
-from campaigns.rules.states import MessageKind, MessageState
+from campaigns.rules.states import MessageKind
 from outreach.models.contacts import Phone
 from outreach.rules.segments import measure
 
@@ -44,19 +45,16 @@ def queue_emergency_answer(
     if session.execute(earlier).first():
         return
     own = read_content(campaign.content).phone if campaign else ""
-    message = Message(
+    text = EMERGENCY_REPLY.format(phone=f" {own}," if own and own != "112" else "")
+    message = queue_message(
+        session,
         kind=MessageKind.CONFIRMATION,
         campaign_id=campaign.id if campaign else None,
         recipient_id=reply.recipient_id,
         phone_id=phone.id,
-        text=measure(
-            EMERGENCY_REPLY.format(phone=f" {own}," if own and own != "112" else ""), unaccented=True
-        ).text,
-        state=MessageState.QUEUED,
+        text=measure(text, unaccented=True).text,
+        not_before=now,
     )
-    session.add(message)
-    session.flush()
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=now))
     reply.emergency_id = message.id
 
 
@@ -72,15 +70,12 @@ def queue_doubt_answer(
     sent = select(Message.id).where(Message.recipient_id == reply.recipient_id, Message.text == text)
     if session.execute(sent).first():
         return
-    message = Message(
+    queue_message(
+        session,
         kind=MessageKind.ACKNOWLEDGEMENT,
         campaign_id=campaign.id,
         recipient_id=reply.recipient_id,
         phone_id=phone.id,
         text=text,
-        state=MessageState.QUEUED,
+        not_before=opens_at(now, campaign_hours(campaign, is_live=is_live)),
     )
-    session.add(message)
-    session.flush()
-    opens = opens_at(now, campaign_hours(campaign, is_live=is_live))
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=opens))

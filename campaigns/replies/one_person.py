@@ -183,9 +183,6 @@ def refold(
 
 
 def _report_of(session: Session, recipient: Recipient) -> InstallReport | None:
-    """Return the install report of a recipient that is in force, if any."""
-    of_number = (
-        InstallReport.campaign_id == recipient.campaign_id,
-        InstallReport.phone_id == recipient.phone_id,
-    )
-    return session.scalar(select(InstallReport).where(*of_number, InstallReport.withdrawn_at.is_(None)))
+    """Return the install report of a recipient that is in force, if any; who shares the phone may have one of their own."""
+    report = select(InstallReport).where(InstallReport.recipient_id == recipient.id)
+    return session.scalar(report.where(InstallReport.withdrawn_at.is_(None)))

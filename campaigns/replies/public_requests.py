@@ -14,9 +14,8 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.delivery.streams import TRANSACTIONAL_STREAM
+from campaigns.delivery.outbox import queue_message
 from campaigns.models.campaigns import Campaign, Step
-from campaigns.models.messages import Message, Outbox
 from campaigns.models.replies import AnswerSource, ReplyChannel
 from campaigns.replies.acknowledgements import OPT_OUT_REPLY
 from campaigns.replies.answer_at_once import EMERGENCY_REPLY
@@ -25,11 +24,12 @@ from campaigns.replies.receive_reply import latest_recipient, receive_reply
 from campaigns.replies.record_answer import AnswerContext, give_back, record_answer
 from campaigns.rules.content import read_content
 from campaigns.rules.genuine import MessageMatch, compare_message, hosts_of
+from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.doubts import doubt_answers
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.sending_hours import VIETNAM, opens_at
-from campaigns.rules.states import MessageKind, MessageState
+from campaigns.rules.states import MessageKind
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
 from outreach.core.settings import Settings
@@ -100,15 +100,13 @@ def send_code(
     phones = find_or_create_phones(session, [number], secret_key=key, now=now)
     host = settings.link_base.split("://", 1)[-1]
     text = CODE_SMS.format(code=code_of(number, wish, key=key, now=now), host=host, wish=_WISHES[wish])
-    message = Message(
+    queue_message(
+        session,
         kind=MessageKind.ACKNOWLEDGEMENT,
         phone_id=phones[number],
         text=measure(text, unaccented=True).text,
-        state=MessageState.QUEUED,
+        not_before=opens_at(now, None),
     )
-    session.add(message)
-    session.flush()
-    session.add(Outbox(message_id=message.id, stream_id=TRANSACTIONAL_STREAM, not_before=opens_at(now, None)))
 
 
 def code_of(number: str, wish: Wish, *, key: str, now: datetime) -> str:
@@ -131,9 +129,9 @@ def confirm_code(
     if wish is Wish.STOP:
         record_answer(
             session,
+            GivenAnswer(Label.OPT_OUT),
             phone_id=phone_id,
             recipient=recipient,
-            label=Label.OPT_OUT,
             source=AnswerSource.PAGE,
             keys=keys,
             now=now,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.record_outcomes import add_incident
 from campaigns.models.campaigns import Campaign, Recipient, Step
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel, ReplyState
+from campaigns.models.replies import AnswerSource, Reply, ReplyChannel, ReplyState
 from campaigns.replies.answer_at_once import queue_doubt_answer, queue_emergency_answer
 from campaigns.replies.corrections import apply_corrections
 from campaigns.replies.one_person import answered_by, latest_answer
@@ -24,8 +24,10 @@ from campaigns.replies.record_answer import (
     record_answer,
     undo_answer,
 )
-from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind, kind_of
+from campaigns.rules.answers import decide_reply
+from campaigns.rules.cases import WAITS_FOR_LABEL, CaseKind
 from campaigns.rules.content import read_content
+from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.asked import BLUEZONE, Asked
 from campaigns.rules.replies.context import (
     AMENDS_WITHIN,
@@ -37,7 +39,7 @@ from campaigns.rules.replies.context import (
     takes_back,
     without_quote,
 )
-from campaigns.rules.replies.labels import OPT_IN, Label, counts_as_answer
+from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
@@ -81,76 +83,49 @@ def receive_reply(
     if session.execute(select(Reply.id).where(Reply.gateway_id == inbound.gateway_id)).first():
         return None
     inbound = replace(inbound, body=clean_text(inbound.body))
-    phone = session.scalar(select(Phone).where(Phone.e164 == inbound.sender))
-    if phone:
-        lock_phone(session, phone.id)  # the same reply may be arriving by another channel
-        session.refresh(phone)
-        if phone.e164 != inbound.sender:
-            phone = None  # erased while waiting for the lock: the sender is unknown now
+    phone = _lock_sender(session, inbound.sender)
     if _is_duplicate(session, inbound, channel, now=now, within=same_within):
         return None
     recipient = written_by
     if recipient is None and phone:
         recipient = latest_recipient(session, phone, now=now, within=same_within)
-    source = channel.source
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
+    body = _unquoted(session, inbound.body, phone if recipient else None, now=now)
     drive_only = False
-    said = inbound.body
-    if phone and recipient and len(said.split()) > QUOTED_FROM:
-        for sent in _texts_sent(session, phone, now=now):
-            said = without_quote(said, sent)
-    if meant:
-        pass
-    elif inbound.is_opt_out:
-        meant = Understanding.by_gateway(Label.OPT_OUT)
-    elif inbound.is_help_request:
-        meant = Understanding.by_gateway(Label.NEED_HELP)
-    elif recipient and is_of_drive_only(said):
-        meant, drive_only = Understanding.by_gateway(Label.OPT_OUT), True
-    else:
-        meant = understand(said, asked_of(campaign, phone.language if phone else None))
-        meant = apply_corrections(session, said, meant, recipient)
-        if phone and recipient and meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
-            meant = _read_in_conversation(session, said, meant, phone, recipient, now=now)
-        if meant.own and needs_question(said) and recipient and phone:
-            is_first = _is_first_said(session, recipient, phone, now=now)
-            meant = meant._replace(is_automatic=meant.is_automatic and is_first)
-    raw = inbound.raw or (inbound.body.encode() if UNREADABLE in inbound.body else None)
+    if meant is None:
+        meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, now=now)
+    raw = _unread(inbound)
     if raw or not inbound.is_whole:  # what is missing may turn the meaning round
         meant = meant._replace(is_automatic=False)
-    own = meant.own
-    label, is_urgent = meant.stored_label, meant.is_urgent
-    is_sure = meant.is_automatic or (is_urgent and label is Label.NEED_HELP)
-    # An opt-out counts even for a number that is in no list.
+    is_start = _starts(session, meant, phone, now=now)
+    if recipient and meant.label is not Label.WRONG_NUMBER:
+        recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
     is_known = phone is not None or is_mobile_number(inbound.sender)
-    is_matched = recipient is not None or (label is Label.OPT_OUT and is_known)
-    is_answer = counts_as_answer(label, is_sure=is_sure) and is_matched
-    # Nothing more is to be done where the number gets messages again.
-    is_start = (
-        meant.label == OPT_IN and is_sure and phone is not None and give_back(session, phone.id, now=now)
+    outcome = decide_reply(
+        meant,
+        has_recipient=recipient is not None,
+        is_known=is_known,
+        was_answered=inbound.is_answered,
+        is_start=is_start,
+        answered_at=recipient.answered_at if recipient else None,
+        now=now,
     )
-    if recipient and label is not Label.WRONG_NUMBER:
-        recipient = answered_by(session, recipient, label, phone_id=phone.id if phone else None, now=now)
-    kind = None if is_start else kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=is_urgent)
-    at = now
-    if recipient and recipient.answered_at and recipient.answered_at > now:
-        if label is Label.OPT_OUT:
-            at = recipient.answered_at  # it is the current answer from now on, so it must be undone first
-        else:
-            is_answer = False  # who asks for something or is not understood waits for an officer all the same
+    if phone is None and is_known and (outcome.is_answer or meant.is_urgent):
+        phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
+        phone = session.get_one(Phone, phone_ids[inbound.sender])
     reply = Reply(
         gateway_id=inbound.gateway_id,
-        phone_id=phone.id if phone else None,
+        phone_id=_id(phone),
         sender=inbound.sender[:32],
-        recipient_id=recipient.id if recipient else None,
-        campaign_id=campaign.id if campaign else None,
+        recipient_id=_id(recipient),
+        campaign_id=_id(campaign),
         body=inbound.body,
         raw=raw,
-        label=label,
+        label=meant.stored_label,
         confidence=meant.confidence,
-        is_sure=is_sure,
-        is_urgent=is_urgent,
-        state=ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
+        is_sure=outcome.is_sure,
+        is_urgent=meant.is_urgent,
+        state=ReplyState.INBOX if outcome.kind in WAITS_FOR_LABEL else ReplyState.APPLIED,
         received_at=now,
         channel=channel,
     )
@@ -158,54 +133,145 @@ def receive_reply(
     session.flush()
     if raw:
         add_incident(session, kind="unreadable_reply", subject=f"replies:{reply.id}", now=now)
-    if phone is None and is_known and (is_answer or is_urgent):
-        phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
-        phone = session.get_one(Phone, phone_ids[inbound.sender])
-        reply.phone_id = phone.id
-    if label is Label.OPT_OUT and recipient and reports_install_too(said, asked_of(campaign)):
-        # Both count: that it is done, and that the number gets no more.
-        record_answer(
+    if outcome.is_answer and phone:
+        said = GivenAnswer(reply.label, meant.own, drive_only)
+        is_acknowledged = acknowledge and outcome.is_acknowledged
+        _record(
             session,
-            phone_id=reply.phone_id or recipient.phone_id or 0,
-            recipient=recipient,
-            label=Label.INSTALLED,
-            source=source,
+            reply,
+            body,
+            said,
+            recipient,
+            campaign,
+            at=outcome.at,
+            acknowledge=is_acknowledged,
             keys=keys,
-            now=at,
-            acknowledge=False,
         )
-    if is_answer and phone:
-        record_answer(
-            session,
-            phone_id=phone.id,
-            recipient=recipient,
-            label=label,
-            source=source,
-            keys=keys,
-            now=at,
-            reply_id=reply.id,
-            own=own,
-            drive_only=drive_only,
-            acknowledge=acknowledge
-            and (is_sure or label is not Label.OPT_OUT)  # a held one is confirmed once somebody has looked
-            and not (inbound.is_opt_out or inbound.is_help_request)
-            and not (is_urgent and label is Label.NEED_HELP),
-        )
-    if is_urgent and acknowledge and phone:
+    if acknowledge and phone:
+        _answer_at_once(session, reply, outcome.kind, phone, campaign, keys=keys, now=now)
+    if outcome.kind:
+        _open_case(session, reply, outcome.kind, recipient, now=now)
+    return reply
+
+
+def _id(row: Phone | Recipient | Campaign | None) -> int | None:
+    return row.id if row else None
+
+
+def _unread(inbound: InboundMessage) -> bytes | None:
+    """Return what came, where not all of it could be read."""
+    return inbound.raw or (inbound.body.encode() if UNREADABLE in inbound.body else None)
+
+
+def _starts(session: Session, meant: Understanding, phone: Phone | None, *, now: datetime) -> bool:
+    """Let a number get messages again whose reply asks for them. Returns whether it got none."""
+    return (
+        meant.label == OPT_IN
+        and meant.is_automatic
+        and phone is not None
+        and give_back(session, phone.id, now=now)
+    )
+
+
+def _answer_at_once(
+    session: Session,
+    reply: Reply,
+    kind: CaseKind | None,
+    phone: Phone,
+    campaign: Campaign | None,
+    *,
+    keys: AnswerContext,
+    now: datetime,
+) -> None:
+    """Queue the answer to a cry for help, or to a doubt about the message."""
+    if reply.is_urgent:
         queue_emergency_answer(session, reply, phone, campaign, now=now)
-    elif acknowledge and phone and campaign and kind is CaseKind.QUESTION:
+    elif campaign and kind is CaseKind.QUESTION:
         queue_doubt_answer(session, reply, phone, campaign, is_live=keys.is_live, now=now)
-    case: Case | None = None
+
+
+def _lock_sender(session: Session, sender: str) -> Phone | None:
+    """Return a sender's phone, locked, as the same reply may be arriving by another channel; None where it is unknown."""
+    phone = session.scalar(select(Phone).where(Phone.e164 == sender))
+    if phone:
+        lock_phone(session, phone.id)
+        session.refresh(phone)
+    return phone if phone and phone.e164 == sender else None  # erased while waiting for the lock
+
+
+def _read(
+    session: Session,
+    inbound: InboundMessage,
+    body: str,
+    phone: Phone | None,
+    recipient: Recipient | None,
+    campaign: Campaign | None,
+    *,
+    now: datetime,
+) -> tuple[Understanding, bool]:
+    """Return what a reply means, of which `body` is left without a quotation, and whether it is an opt-out from the drive alone.
+
+    It is read by the gateway, by its words, by what officers have decided, and after what was said before.
+    """
+    if inbound.is_opt_out:
+        return Understanding.by_gateway(Label.OPT_OUT), False
+    if inbound.is_help_request:
+        return Understanding.by_gateway(Label.NEED_HELP), False
+    if recipient and is_of_drive_only(body):
+        return Understanding.by_gateway(Label.OPT_OUT), True
+    meant = understand(body, asked_of(campaign, phone.language if phone else None))
+    meant = apply_corrections(session, body, meant, recipient)
+    if phone is None or recipient is None:
+        return meant, False
+    if meant.label in (Label.UNCLEAR, Label.WRONG_NUMBER) and not meant.is_urgent:
+        meant = _read_in_conversation(session, body, meant, phone, recipient, now=now)
+    if meant.own and meant.is_automatic and needs_question(body):
+        meant = meant._replace(is_automatic=_is_first_said(session, recipient, phone, now=now))
+    return meant, False
+
+
+def _record(
+    session: Session,
+    reply: Reply,
+    body: str,
+    said: GivenAnswer,
+    recipient: Recipient | None,
+    campaign: Campaign | None,
+    *,
+    at: datetime,
+    acknowledge: bool,
+    keys: AnswerContext,
+) -> None:
+    """Record the answer that a reply gives, whose `body` is without a quotation. "Cài rồi, đừng nhắn nữa" gives two: that it is done, and that the number gets no more."""
+    source, is_stop = reply.channel.source, said.label is Label.OPT_OUT
+    given: list[tuple[GivenAnswer, int | None, bool]] = [(said, reply.id, acknowledge)]
+    if is_stop and recipient and reports_install_too(body, asked_of(campaign)):
+        given.insert(0, (GivenAnswer(Label.INSTALLED), None, False))
+    for each, reply_id, is_acknowledged in given:
+        record_answer(
+            session,
+            each,
+            phone_id=reply.phone_id or 0,
+            recipient=recipient,
+            source=source,
+            keys=keys,
+            now=at,
+            reply_id=reply_id,
+            acknowledge=is_acknowledged,
+        )
+
+
+def _open_case(
+    session: Session, reply: Reply, kind: CaseKind, recipient: Recipient | None, *, now: datetime
+) -> None:
     if kind is CaseKind.HELP and recipient:
         # Also if it repeats the current answer: a new request after help was given needs a new case.
         case = open_help_case(session, recipient, reply=reply, now=now)
-    elif kind:
-        case = open_case(
-            session, kind, recipient=recipient, phone_id=reply.phone_id, reply_id=reply.id, now=now
-        )
-    if case and is_urgent:
+    else:
+        of_reply = {"phone_id": reply.phone_id, "reply_id": reply.id}
+        case = open_case(session, kind, recipient=recipient, **of_reply, now=now)
+    if reply.is_urgent:
         note_cry(case, now=now)
-    return reply
 
 
 def _read_in_conversation(
@@ -238,12 +304,16 @@ def _last_message(session: Session, phone: Phone, *, now: datetime) -> Any:
     ).first()
 
 
-def _texts_sent(session: Session, phone: Phone, *, now: datetime) -> list[str]:
-    """Return what our last message to a phone may have said: its own text, or those of its step."""
+def _unquoted(session: Session, body: str, phone: Phone | None, *, now: datetime) -> str:
+    """Return a reply without what it quotes of our last message to its phone: the message's own text, or those of its step."""
+    if phone is None or len(body.split()) <= QUOTED_FROM:
+        return body
     last = _last_message(session, phone, now=now)
     step = session.get(Step, last.step_id) if last and last.step_id else None
     texts = [step.text, step.text_b, *step.texts.values()] if step else [last.text if last else None]
-    return [text for text in texts if text]
+    for sent in filter(None, texts):
+        body = without_quote(body, sent)
+    return body
 
 
 def _is_first_said(session: Session, recipient: Recipient, phone: Phone, *, now: datetime) -> bool:

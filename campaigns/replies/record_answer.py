@@ -39,16 +39,17 @@ from campaigns.replies.one_person import (
     wants_reminder,
 )
 from campaigns.replies.open_case import open_help_case, withdraw_help_case
+from campaigns.rules.answers import CLOSING, LastAnswer, is_repeated
 from campaigns.rules.content import PAGE_LABELS
 from campaigns.rules.own_answers import GivenAnswer, read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
-from outreach.contacts.wishes import is_left_alone, record_wish, said_from, standing, take_back
+from outreach.contacts.wishes import read_left_alone, record_wish, said_from, standing, take_back
 from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
-from outreach.models.contacts import Contact, SuppressionReason, Wish
+from outreach.models.contacts import Contact, Phone, SuppressionReason, Wish
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
@@ -56,8 +57,6 @@ from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
 # Answers by the residents themselves; those of other sources are recorded by others.
 _OWN_SOURCES = frozenset({AnswerSource.SMS, AnswerSource.PAGE})
 _OWN_WISHES = tuple(WishSource(source) for source in sorted(_OWN_SOURCES))
-# Labels after which a number gets no more messages, on any list.
-CLOSING = (Label.OPT_OUT, Label.WRONG_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,81 +73,53 @@ class AnswerContext:
 
 def record_answer(
     session: Session,
+    said: GivenAnswer,
     *,
     phone_id: int,
     recipient: Recipient | None,
-    label: Label,
     source: AnswerSource,
     keys: AnswerContext,
     now: datetime,
     reply_id: int | None = None,
     acknowledge: bool = True,
-    own: int | None = None,
-    drive_only: bool = False,
     heard: tuple[WishSource, int] | None = None,
 ) -> Answer | None:
     """Record an answer and its effects. Returns None if it repeats the current one.
 
     Locks the phone. `recipient` is None for a phone in no campaign: then only labels of CLOSING count.
-    `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old. `own`: which of the
-    campaign's own answers; `drive_only`: an opt-out from the recipient's drive alone. `heard`: how an officer heard it, and their id.
+    `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old. `heard`: how an officer
+    heard it, and their id.
     """
     phone = lock_phone(session, phone_id)
     if recipient:
-        recipient = answered_by(session, recipient, label, phone_id=phone_id, now=now)
-    answers = answers_of(session, recipient)
-    drive_only = drive_only and recipient is not None
-    scope = _scope_of(session, recipient, drive_only=drive_only)
-    is_closed = _is_closed(session, phone_id, recipient, label, scope)
-    # An opt-out is confirmed on each number that it comes from, also of somebody who is left alone already.
-    is_new = label is Label.OPT_OUT and not is_left_alone(session, phone_id)
-    if answers:
-        is_again = answers[-1].label is label and own in (None, answers[-1].own_answer)
-        is_again = is_again and (drive_only or not answers[-1].drive_only)
+        recipient = answered_by(session, recipient, said.label, phone_id=phone_id, now=now)
     else:
-        is_again = recipient is None and is_closed
-    if is_again and (label not in CLOSING or is_closed):
-        # A repeated answer is stored only if undoing the first one would lose it: the resident's own answer after one
-        # recorded by others, one on the person's other number, a wish to be reminded, and a second opt-out after one that may
-        # have been misread.
-        last = answers[-1] if answers else None
-        is_own = last is not None and (
-            (source in _OWN_SOURCES and last.source not in _OWN_SOURCES)
-            or last.phone_id != phone_id
-            or (wants_reminder(label, source) and not wants_reminder(last.label, last.source))
-        )
-        is_separate = not drive_only and _is_separate_opt_out(session, phone_id, reply_id, source)
-        if not is_own and not (is_closed and is_separate):
-            return None
+        said = said._replace(drive_only=False)
+    answers = answers_of(session, recipient)
+    scope = _scope_of(session, recipient, drive_only=said.drive_only)
+    is_closed, is_number_closed = _read_closed(session, phone_id, recipient, said.label, scope)
     answer = Answer(
         recipient_id=recipient.id if recipient else None,
         campaign_id=recipient.campaign_id if recipient else None,
         phone_id=phone_id,
-        label=label,
-        own_answer=own,
-        drive_only=drive_only,
+        label=said.label,
+        own_answer=said.own,
+        drive_only=said.drive_only,
         source=source,
         reply_id=reply_id,
         at=now,
     )
+    if is_repeated(
+        _as_last(answer),
+        _as_last(answers[-1]) if answers else None,
+        has_recipient=recipient is not None,
+        is_closed=is_closed,
+        is_separate=is_closed and _is_separate_opt_out(session, phone_id, reply_id, source),
+    ):
+        return None
     session.add(answer)
     session.flush()
-    if label is Label.OPT_OUT:
-        record_wish(
-            session,
-            heard[0] if heard else WishSource(source),
-            scope=scope,
-            phones=[phone],
-            people=[recipient.contact_id] if recipient else (),
-            secret_key=keys.secret_key,
-            said_at=now,
-            now=now,
-            evidence=evidence_of(answer),
-            recorded_by=heard[1] if heard else None,
-        )
-    elif label is Label.WRONG_NUMBER:
-        wrong = SuppressionReason.WRONG_NUMBER
-        suppress(session, phone, reason=wrong, source=source.value, secret_key=keys.secret_key, now=now)
+    _close(session, answer, phone, recipient, scope=scope, heard=heard, keys=keys)
     if recipient:
         if answers:
             # Confirmations of opt-outs and messages written by officers still leave.
@@ -159,18 +130,55 @@ def record_answer(
                 Message.kind == MessageKind.ACKNOWLEDGEMENT,
             )
         _update_recipient(session, recipient, [*answers, answer], now=now)
-        if label is Label.NEED_HELP:
+        if said.label is Label.NEED_HELP:
             open_help_case(session, recipient, answer=answer, now=now)
-    # An opt-out is confirmed once; other answers on the page are acknowledged by the page itself.
-    if not acknowledge:
-        return answer
-    if label is Label.OPT_OUT:
-        is_due = is_new or drive_only or has_held_opt_out(session, phone_id, reply_id)
-        if is_due and not is_confirmed(session, answer):
-            queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
-    elif source is AnswerSource.SMS:
+    # An opt-out is confirmed once on each number that it comes from; other answers on the page are acknowledged by the page.
+    if said.label is Label.OPT_OUT:
+        is_due = not is_number_closed or said.drive_only or has_held_opt_out(session, phone_id, reply_id)
+        acknowledge = acknowledge and is_due and not is_confirmed(session, answer)
+    else:
+        acknowledge = acknowledge and source is AnswerSource.SMS
+    if acknowledge:
         queue_acknowledgement(session, answer, phone, recipient, is_live=keys.is_live, now=now)
     return answer
+
+
+def _as_last(answer: Answer) -> LastAnswer:
+    return LastAnswer(
+        _said(answer),
+        answer.source in _OWN_SOURCES,
+        answer.phone_id,
+        wants_reminder(answer.label, answer.source),
+    )
+
+
+def _close(
+    session: Session,
+    answer: Answer,
+    phone: Phone,
+    recipient: Recipient | None,
+    *,
+    scope: str,
+    heard: tuple[WishSource, int] | None,
+    keys: AnswerContext,
+) -> None:
+    """Let a number get no more messages where an answer says so."""
+    if answer.label is Label.OPT_OUT:
+        record_wish(
+            session,
+            heard[0] if heard else WishSource(answer.source),
+            scope=scope,
+            phones=[phone],
+            people=[recipient.contact_id] if recipient else (),
+            secret_key=keys.secret_key,
+            said_at=answer.at,
+            now=answer.at,
+            evidence=evidence_of(answer),
+            recorded_by=heard[1] if heard else None,
+        )
+    elif answer.label is Label.WRONG_NUMBER:
+        wrong, source = SuppressionReason.WRONG_NUMBER, answer.source.value
+        suppress(session, phone, reason=wrong, source=source, secret_key=keys.secret_key, now=answer.at)
 
 
 def _scope_of(session: Session, recipient: Recipient | None, *, drive_only: bool) -> str:
@@ -180,18 +188,18 @@ def _scope_of(session: Session, recipient: Recipient | None, *, drive_only: bool
     return drive_scope(session.get_one(Campaign, recipient.campaign_id).drive_id)
 
 
-def _is_closed(
+def _read_closed(
     session: Session, phone_id: int, recipient: Recipient | None, label: Label, scope: str
-) -> bool:
-    """Return whether a number gets no messages already, for the same reason as after an answer."""
+) -> tuple[bool, bool]:
+    """Return whether a number, or the person it is written for, gets no messages already, for the same reason as after an
+    answer; and whether the number by itself asked for none at all.
+    """
     if label is Label.OPT_OUT:
-        return is_left_alone(
-            session,
-            phone_id,
-            contact_id=recipient.contact_id if recipient else None,
-            scopes=(EVERYTHING, scope),
-        )
-    return label is Label.WRONG_NUMBER and has_suppression(session, phone_id, SuppressionReason.WRONG_NUMBER)
+        person = recipient.contact_id if recipient else None
+        found = read_left_alone(session, numbers=[phone_id], people=[person] if person else [])
+        return found.stops(person, phone_id, scopes=(EVERYTHING, scope)), found.stops(None, phone_id)
+    wrong = SuppressionReason.WRONG_NUMBER
+    return label is Label.WRONG_NUMBER and has_suppression(session, phone_id, wrong), False
 
 
 def evidence_of(answer: Answer) -> str:
@@ -245,14 +253,12 @@ def record_page_answer(
         _require_few_presses(session, recipient, said.label, now=now)
         record_answer(
             session,
+            said,
             phone_id=recipient.phone_id,
             recipient=recipient,
-            label=said.label,
             source=AnswerSource.PAGE,
             keys=keys,
             now=now,
-            own=said.own,
-            drive_only=said.drive_only,
         )
     return recipient
 
@@ -348,11 +354,7 @@ def _undo(
     answer.undone_at = now
     if _reopen(session, answer, recipient, now=now):
         cancel_messages(session, Message.answer_id == answer.id)
-    entry = (
-        session.get(OfficerEntry, answer.id)
-        if answer.source not in (AnswerSource.SMS, AnswerSource.PAGE)
-        else None
-    )
+    entry = session.get(OfficerEntry, answer.id) if answer.source not in _OWN_SOURCES else None
     if entry and recipient:
         restore_smartphone(session, recipient.contact_id, answer.label, entry, now=now)
     if answer.label is Label.NEED_HELP:
@@ -369,7 +371,7 @@ def _reopen(session: Session, answer: Answer, recipient: Recipient | None, *, no
         said = Wish.evidence == evidence_of(answer)
         take_back(session, said, source=WishSource(answer.source), said_at=now, now=now)
         scope = _scope_of(session, recipient, drive_only=answer.drive_only)
-        return not _is_closed(session, answer.phone_id, recipient, answer.label, scope)
+        return not _read_closed(session, answer.phone_id, recipient, answer.label, scope)[0]
     if answer.label is not Label.WRONG_NUMBER:
         return True
     reason = SuppressionReason.WRONG_NUMBER
@@ -418,14 +420,12 @@ def record_officer_answer(
     said = read_said(session, recipient, word)
     answer = record_answer(
         session,
+        said,
         phone_id=recipient.phone_id,
         recipient=recipient,
-        label=said.label,
         source=source,
         keys=keys,
         now=at or now,
-        own=said.own,
-        drive_only=said.drive_only,
         heard=(_HEARD.get(place, WishSource.OFFICER), user.id),
     )
     entry: OfficerEntry | None = None

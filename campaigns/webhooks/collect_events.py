@@ -397,29 +397,14 @@ BY_NUMBER = {
 
 
 def collect_withdrawn(buffer: EventBuffer, since: str) -> str:
-    """Add installs withdrawn or restored since a moment, some of them added before.
-
-    Returns the moment from which to read the next time.
-    """
-    from_when = datetime.fromisoformat(since) - OVERLAP
-    for kind, column in (
-        (EventKind.INSTALL_REPORTED, InstallReport.restored_at),
-        (EventKind.INSTALL_WITHDRAWN, InstallReport.withdrawn_at),
+    """Add installs withdrawn since a moment, some of them added before. Returns the moment from which to read the next time."""
+    column, kind = InstallReport.withdrawn_at, EventKind.INSTALL_WITHDRAWN
+    query = _REPORTS.where(column >= datetime.fromisoformat(since) - OVERLAP)
+    for report, owner, is_health, contact_id in (
+        buffer.session.execute(query.order_by(column, InstallReport.id)) if buffer.is_wanted(kind) else ()
     ):
-        query = _REPORTS.where(column >= from_when).order_by(column, InstallReport.id)
-        for report, owner, is_health, contact_id in (
-            buffer.session.execute(query) if buffer.is_wanted(kind) else ()
-        ):
-            is_restored = kind is EventKind.INSTALL_REPORTED
-            at = (report.restored_at if is_restored else report.withdrawn_at) or buffer.now
-            # What was restored once may be withdrawn again.
-            number = f"{report.id}:{report.restored_at.isoformat()}" if report.restored_at else report.id
-            data = (
-                _describe_report(report, is_health=is_health)
-                if is_restored
-                else _describe(report, is_health=is_health)
-            )
-            buffer.add(kind, number, data, at=at, of=owner, person=None if is_health else contact_id)
+        data, person = _describe(report, is_health=is_health), None if is_health else contact_id
+        buffer.add(kind, report.id, data, at=report.withdrawn_at or buffer.now, of=owner, person=person)
     return buffer.now.isoformat()
 
 

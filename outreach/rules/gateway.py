@@ -191,6 +191,11 @@ class InboundMessage:
     is_whole: bool = True
     delivery: str = ""
 
+    @property
+    def is_answered(self) -> bool:
+        """Return whether the gateway has answered it itself."""
+        return self.is_opt_out or self.is_help_request
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

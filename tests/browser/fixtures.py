@@ -338,7 +338,7 @@ def _merge(session: Session, now: datetime) -> dict[str, Any]:
         session.add(Membership(list_id=made, contact_id=person.id))
         people.append(person.id)
     author = find_user(session, AUTHOR)
-    merge_people(session, people[0], people[1], secret_key="no secret", user=author, now=now)
+    merge_people(session, people[0], people[1], user=author, now=now)
     return {"merged": people[0], "alike_person": people[2]}
 
 

@@ -19,17 +19,23 @@ from campaigns.delivery.send_messages import MessageSender, call_backend
 from campaigns.lifecycle import change_campaign, create_campaign
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.replies import Case, Reply
+from campaigns.models.privacy import RequestKind
+from campaigns.models.replies import Answer, AnswerSource, Case, Reply
 from campaigns.planning.drives import open_drive_of
 from campaigns.planning.kinds import load_kinds
+from campaigns.privacy.erase_contact import erase_contact
+from campaigns.privacy.requests import record_request
 from campaigns.replies.gateway_inbox import GatewayInbox
 from campaigns.replies.receive_reply import receive_reply
-from campaigns.replies.record_answer import AnswerContext
+from campaigns.replies.record_answer import AnswerContext, record_answer, record_page_answer
 from campaigns.rules.approvals import LaunchTerms
 from campaigns.rules.draft import read_draft
+from campaigns.rules.own_answers import GivenAnswer
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignAction, MessageState
 from campaigns.sweep import sweep
+from campaigns.visits.sheets import create_sheet
 from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import create_user, find_user
 from outreach.contacts.phones import find_or_create_phones
@@ -284,6 +290,59 @@ class World:
                 more.get("is_help_request", False),
             )
             return receive_reply(session, inbound, keys=self.keys, now=more.get("now", datetime.now(UTC)))
+
+    def answer(
+        self,
+        session: Session,
+        recipient: Recipient,
+        label: Label,
+        *,
+        source: AnswerSource = AnswerSource.PAGE,
+        now: datetime | None = None,
+        **said: Any,
+    ) -> Answer | None:
+        """Record what a recipient says, in the caller's transaction."""
+        return record_answer(
+            session,
+            GivenAnswer(label, **said),
+            phone_id=recipient.phone_id or 0,
+            recipient=session.merge(recipient),
+            source=source,
+            keys=self.keys,
+            now=now or datetime.now(UTC),
+        )
+
+    def press(self, campaign: int, word: str, *, index: int = 0, **more: Any) -> None:
+        """Press a button on the page of the index-th person."""
+        recipient = self.recipient(number(index), campaign)
+        with self.runtime.db.write() as session:
+            record_page_answer(session, recipient.id, word, keys=self.keys, now=self.now, **more)
+
+    def set_all(self, state: MessageState = MessageState.DELIVERED) -> None:
+        """Let all messages that left have come so far."""
+        left = Message.state.not_in((MessageState.SKIPPED, MessageState.CANCELLED))
+        with self.runtime.db.write() as session:
+            session.execute(update(Message).where(left).values(state=state))
+            if state is MessageState.DELIVERED:
+                session.execute(update(Attempt).values(state=AttemptState.DELIVERED))
+
+    def make_sheet(self, campaign: int, **more: Any) -> int:
+        """A visit sheet of the list, by AUTHOR; its id."""
+        of_list = {"list_id": self.list_id, "area_code": None, "village": None, "officer": "", "again": False}
+        values = {**of_list, "now": self.now, **more}
+        return create_sheet(self.runtime, campaign, user=self.user(AUTHOR), **values).id
+
+    def ask(
+        self, contact_id: int, kind: RequestKind, email: str = AUTHOR, *, asked_by: str = "chính họ"
+    ) -> int:
+        """A person's request about their data, recorded now; its id."""
+        told = {"asked_by": asked_by, "asked_on": None, "secret_key": self.keys.secret_key, "now": self.now}
+        return record_request(self.runtime, contact_id, kind, user=self.user(email), **told).id
+
+    def erase(self, contact_id: int) -> None:
+        """Erase a person at their own request."""
+        asked, user = self.ask(contact_id, RequestKind.ERASE), self.user(APPROVER)
+        erase_contact(self.runtime, asked, secret_key=self.keys.secret_key, user=user, now=self.now)
 
     def recipient(self, e164: str, campaign_id: int) -> Recipient:
         with self.runtime.db.read() as session:

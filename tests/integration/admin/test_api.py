@@ -16,7 +16,6 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.test import TestResponse
 
 from campaigns.models.replies import AnswerSource
-from campaigns.replies.record_answer import record_answer
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.api_tokens import create_token, end_token
 from outreach.accounts.organisations import create_organisation
@@ -307,15 +306,7 @@ def test_campaigns_and_figures_are_what_the_office_sees(other: Other, world: Wor
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(number(0), campaign))
         assert recipient.phone_id
-        record_answer(
-            session,
-            phone_id=recipient.phone_id,
-            recipient=recipient,
-            label=Label.INSTALLED,
-            source=AnswerSource.OFFICER,
-            keys=world.keys,
-            now=datetime.now(UTC),
-        )
+        world.answer(session, recipient, Label.INSTALLED, source=AnswerSource.OFFICER)
     status = other.get(f"/api/v1/campaigns/{campaign}")
     assert status.get_json() == json.loads(json.dumps(world.status(campaign)))
     unchanged = other.get(f"/api/v1/campaigns/{campaign}", **{"If-None-Match": status.headers["ETag"]})

@@ -21,9 +21,8 @@ from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.figures import ReportChannel
 from campaigns.models.messages import Message
-from campaigns.models.replies import AnswerSource
 from campaigns.planning.drives import choose_drive, create_drive, edit_drive
-from campaigns.replies.record_answer import record_answer, undo_answer
+from campaigns.replies.record_answer import undo_answer
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.reports.writers.pdf import draw_charts
 from campaigns.reports.writers.xlsx import write_xlsx
@@ -96,15 +95,7 @@ def tell(world: World, campaign_id: int, labels: dict[int, Label], at: datetime)
         for n, label in labels.items():
             recipient = recipients[number(n)]
             assert recipient.phone_id
-            record_answer(
-                session,
-                phone_id=recipient.phone_id,
-                recipient=recipient,
-                label=label,
-                source=AnswerSource.PAGE,
-                keys=world.keys,
-                now=at,
-            )
+            world.answer(session, recipient, label, now=at)
 
 
 def add_figures(world: World, drive: int, *, factor: int, today: Any) -> None:

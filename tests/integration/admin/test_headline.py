@@ -13,9 +13,7 @@ from sqlalchemy import select, text, update
 
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Recipient
-from campaigns.models.replies import AnswerSource
 from campaigns.models.reports import FileKind, Purpose, ReportIssue, ReportMail
-from campaigns.replies.record_answer import record_answer
 from campaigns.reports.documents import read_files, words_of
 from campaigns.reports.issue_report import approve_report, freeze, issue, prepare_report
 from campaigns.reports.report_mail import compose_letter
@@ -69,15 +67,7 @@ def launch_and_answer(world: World, **changes: str) -> int:
         recipients = session.scalars(select(Recipient).order_by(Recipient.id)).all()
         for recipient, label in zip(recipients, said, strict=False):
             assert recipient.phone_id
-            record_answer(
-                session,
-                phone_id=recipient.phone_id,
-                recipient=recipient,
-                label=label,
-                source=AnswerSource.PAGE,
-                keys=world.keys,
-                now=datetime.now(UTC),
-            )
+            world.answer(session, recipient, label)
     return campaign_id
 
 

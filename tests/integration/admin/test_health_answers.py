@@ -11,14 +11,13 @@ from sqlalchemy import select, update
 from admin.wording.filters import label_of
 from campaigns.cases.conversation import record_answer
 from campaigns.models.campaigns import Campaign
-from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerPlace
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
-from campaigns.visits.sheets import create_sheet, read_lines
+from campaigns.visits.sheets import read_lines
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import Contact
 from tests.support.admin_client import post, signed_in
@@ -138,20 +137,9 @@ def test_who_answered_is_listed_for_who_works_with_it_on_record(
 
 
 def test_what_was_found_at_the_door_is_for_who_handles_answers(world: World, campaign: int) -> None:
-    with world.runtime.db.write() as session:
-        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    world.set_all(MessageState.NO_REPORT)
     author = world.user(AUTHOR)
-    sheet = create_sheet(
-        world.runtime,
-        campaign,
-        list_id=world.list_id,
-        area_code=None,
-        village=None,
-        officer="",
-        again=False,
-        user=author,
-        now=world.now,
-    ).id
+    sheet = world.make_sheet(campaign)
     enter_results(
         world.runtime, sheet, {1: VisitOutcome.NOT_YET}, user=author, keys=world.keys, now=world.now
     )

@@ -13,7 +13,6 @@ from campaigns.cases import case_list
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Outbox
 from campaigns.models.replies import Case, Handling
-from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.organisations import create_organisation
@@ -41,9 +40,7 @@ def receive(world: World, index: int, body: str) -> int:
 
 
 def press_help(world: World, index: int, campaign_id: int) -> int:
-    recipient = world.recipient(number(index), campaign_id)
-    with world.runtime.db.write() as session:
-        record_page_answer(session, recipient.id, "need_help", keys=world.keys, now=world.now)
+    world.press(campaign_id, "need_help", index=index)
     return world.cases()[-1].id
 
 

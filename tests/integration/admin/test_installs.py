@@ -9,7 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from campaigns.models.replies import AnswerSource
-from campaigns.replies.record_answer import record_answer
 from campaigns.rules.replies.labels import Label
 from tests.integration.admin import test_progress
 from tests.support.admin_client import signed_in
@@ -26,15 +25,7 @@ def tell(
     e164 = number(person)
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(e164, campaign))
-        record_answer(
-            session,
-            phone_id=recipient.phone_id or 0,
-            recipient=recipient,
-            label=label,
-            source=source,
-            keys=world.keys,
-            now=world.now + timedelta(minutes=minutes),
-        )
+        world.answer(session, recipient, label, source=source, now=world.now + timedelta(minutes=minutes))
 
 
 def rows(page: str) -> int:

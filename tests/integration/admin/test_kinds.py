@@ -24,7 +24,6 @@ from campaigns.planning.drafts import describe_campaign
 from campaigns.planning.drives import choose_drive
 from campaigns.planning.kinds import load_kinds, office_kinds
 from campaigns.planning.made_kinds import create_kind, edit_kind
-from campaigns.replies.record_answer import record_answer
 from campaigns.reports.documents import build_without_issuing, words_of
 from campaigns.reports.report_mail import compose_letter
 from campaigns.reports.settings import default_data, save_form
@@ -238,15 +237,13 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
         choose_drive(session, drive.id, user=user, now=datetime.now(UTC))
         for index, label in ((0, Label.INSTALLED), (1, Label.NOT_YET), (2, Label.NEED_HELP)):
             recipient = world.recipient(number(index), campaign_id)
-            record_answer(
+            world.answer(
                 session,
-                phone_id=recipient.phone_id or 0,
-                recipient=session.merge(recipient),
-                label=label,
-                own=1 if has_own(kind) and label is Label.INSTALLED else None,
+                recipient,
+                label,
                 source=AnswerSource.SMS,
-                keys=world.keys,
                 now=now,
+                own=1 if has_own(kind) and label is Label.INSTALLED else None,
             )
         today = now.astimezone(VIETNAM).date()
         counts = StaffCounts(10, 10, 4)

@@ -20,9 +20,8 @@ from campaigns.analytics.reach_counts import store_reach
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Campaign, Drive, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import AnswerSource
 from campaigns.models.reports import ReportIssue
-from campaigns.replies.record_answer import record_answer, undo_answer
+from campaigns.replies.record_answer import undo_answer
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.progress import Outlook, ShareBasis
 from campaigns.rules.replies.labels import Label
@@ -99,15 +98,7 @@ def answer(world: World, campaign_id: int, *labels: Label, at: datetime | None =
         ).all()
         for recipient, label in zip(recipients, labels, strict=False):
             assert recipient.phone_id
-            record_answer(
-                session,
-                phone_id=recipient.phone_id,
-                recipient=recipient,
-                label=label,
-                source=AnswerSource.PAGE,
-                keys=world.keys,
-                now=at or datetime.now(UTC),
-            )
+            world.answer(session, recipient, label, now=at or datetime.now(UTC))
 
 
 def figures(world: World, campaign_id: int, email: str = APPROVER) -> ProgressPage:

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from campaigns.lifecycle import create_campaign, edit_campaign
 from campaigns.models.activities import VisitResult, VisitSheet
 from campaigns.models.campaigns import Recipient
-from campaigns.models.messages import Message
 from campaigns.models.privacy import RequestKind
 from campaigns.planning.kinds import load_kinds
 from campaigns.privacy.requests import record_request
@@ -115,8 +114,7 @@ def silent(world: World) -> int:
     """A campaign whose messages nobody has seen arrive; its id."""
     campaign_id = world.launch(window=["00:00", "24:00"])
     world.send()
-    with world.runtime.db.write() as session:
-        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    world.set_all(MessageState.NO_REPORT)
     return campaign_id
 
 

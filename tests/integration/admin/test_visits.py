@@ -46,8 +46,7 @@ def campaign(world: World, client: FlaskClient) -> int:
             person.village = ("Thôn 3", "thôn 3", "Thôn 4", "Thôn 4", "Thôn 3")[place]
     campaign_id = world.launch()
     world.send()
-    with world.runtime.db.write() as session:
-        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    world.set_all(MessageState.NO_REPORT)
     signed_in(client, AUTHOR)
     return campaign_id
 
@@ -304,8 +303,7 @@ def test_a_sheet_for_a_meeting_asks_who_will_come_and_says_at_what_hour(
     kept = {"fields": {"giờ hẹn": "8h00"}, "window": ["00:00", "24:00"]}
     campaign = world.launch(kind="moi-du", text=text, **kept)
     world.send()
-    with world.runtime.db.write() as session:
-        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    world.set_all(MessageState.NO_REPORT)
     signed_in(client, AUTHOR)
     show = make(client, campaign)
     printed = client.get(f"{show}sheet").text

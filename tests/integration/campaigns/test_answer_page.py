@@ -30,12 +30,13 @@ from campaigns.rules.states import CampaignAction, CampaignState
 from campaigns.web import page_lookups
 from campaigns.web.answer_page import SENT
 from campaigns.web.page_lookups import MOST, WINDOW_S
+from outreach.contacts.contact import Closing, lift_suppression
 from outreach.contacts.wishes import is_left_alone
 from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
 from outreach.models.contacts import Phone
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import APPROVER, World, number
 
 ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 13_6 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"
@@ -375,6 +376,28 @@ def test_whoever_asked_to_be_left_alone_sees_it_and_can_take_it_back(
     assert "Tôi bấm nhầm, tôi vẫn nhận tin" in page
     press(client, token, "undo")
     assert may_be_written_to(world, recipient)
+
+
+def test_who_was_opened_again_by_an_officer_is_told_of_no_opt_out(
+    client: FlaskClient, world: World, campaign: int
+) -> None:
+    token, recipient = token_of(world, campaign), world.recipient(number(0), campaign)
+    press(client, token, "opt_out")
+    lift_suppression(
+        world.runtime,
+        recipient.contact_id or 0,
+        recipient.phone_id or 0,
+        reason=Closing.OPT_OUT,
+        note="xin nhận lại",
+        user=world.user(APPROVER),
+        now=world.in_hours(1),
+    )
+    page = read(client, token)
+    assert "Ông/bà đã trả lời" not in page
+    assert "opt_out" in buttons(page)
+    press(client, token, "opt_out_drive")
+    assert "Không nhận tin về việc này" in read(client, token)
+    assert buttons(read(client, f"{token}?about")) == ["opt_out"]  # everything else they may still refuse
 
 
 def test_an_opt_out_stands_when_another_answer_follows(

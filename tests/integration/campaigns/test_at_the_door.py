@@ -12,13 +12,9 @@ from sqlalchemy import select, update
 
 from campaigns.analytics.progress_counts import count_reported
 from campaigns.models.activities import VisitLine
-from campaigns.models.privacy import RequestKind
-from campaigns.privacy.erase_contact import erase_contact
-from campaigns.privacy.requests import record_request
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.assignments import assign_sheet
 from campaigns.visits.results import enter_results, undo_entry
-from campaigns.visits.sheets import create_sheet
 from outreach.contacts.phones import add_number
 from outreach.contacts.wishes import people_left_alone
 from outreach.imports.decide_issue import decide_issue
@@ -32,7 +28,7 @@ from tests.support.admin_client import signed_in
 from tests.support.lists import UNITS, bring, count, local, people, write
 from tests.support.servers import both_databases
 from tests.support.wishes import numbers_left_alone
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import AUTHOR, World, number
 
 NAME = "Y Blốc Kđăm"
 ROW = f"1,{NAME},1950,Thôn 3,Đắk Mar,không có"
@@ -53,22 +49,6 @@ def at_the_door(world: World) -> list[str]:
 def person_id(world: World, name: str = NAME) -> int:
     with world.runtime.db.read() as session:
         return session.scalars(select(Contact.id).where(Contact.name == name)).one()
-
-
-def erase(world: World, contact_id: int) -> None:
-    with world.runtime.db.write() as session:
-        user, key = world.user(APPROVER), world.keys.secret_key
-        asked = record_request(
-            session,
-            contact_id,
-            RequestKind.ERASE,
-            asked_by="con trai",
-            asked_on=None,
-            secret_key=key,
-            user=user,
-            now=world.now,
-        )
-        erase_contact(session, asked.id, secret_key=key, user=user, now=world.now)
 
 
 @both_databases
@@ -111,7 +91,7 @@ def test_a_row_without_a_usable_number_is_a_person_once_and_becomes_reachable_wi
 @both_databases
 def test_who_was_erased_comes_back_by_no_list_without_a_number(office: World, tmp_path: Path) -> None:
     bring(office, write(tmp_path, ROW))
-    erase(office, person_id(office))
+    office.erase(person_id(office))
     assert (count(office, Contact), at_the_door(office)) == (0, [])
     rows = [
         ROW,
@@ -159,17 +139,7 @@ def test_they_are_visited_and_counted_and_never_written_to(
     assert office.sent_to() == [number(1)]
     assert office.status(campaign)["excluded"]["no_phone"] == 3
     author = office.user(AUTHOR)
-    sheet = create_sheet(
-        office.runtime,
-        campaign,
-        list_id=list_id,
-        area_code=None,
-        village=None,
-        officer="",
-        again=False,
-        user=author,
-        now=office.now,
-    ).id
+    sheet = office.make_sheet(campaign, list_id=list_id)
     phone = VisitPhone(office, client, "A Lăng", number(900))
     assign_sheet(
         office.runtime, sheet, officer_id=phone.officer.id, day=None, target=None, user=author, now=office.now
@@ -219,18 +189,7 @@ def reported(world: World, *campaigns: int) -> Mapping[str, int]:
 def make_sheet(world: World, campaign: int) -> int:
     with world.runtime.db.read() as session:
         area = session.scalars(select(Contact.area_code)).one() or ""
-    sheet = create_sheet(
-        world.runtime,
-        campaign,
-        list_id=None,
-        area_code=area,
-        village=None,
-        officer="",
-        again=True,
-        user=world.user(AUTHOR),
-        now=world.now,
-    )
-    return sheet.id
+    return world.make_sheet(campaign, list_id=None, area_code=area, again=True)
 
 
 def test_what_was_said_at_the_door_holds_whatever_another_visit_finds(office: World, tmp_path: Path) -> None:
@@ -264,7 +223,7 @@ def test_a_result_on_paper_counts_and_is_taken_back(office: World, tmp_path: Pat
         office.runtime, sheet, {1: VisitOutcome.INSTALLED}, user=author, keys=office.keys, now=office.now
     )
     assert reported(office, campaign)["reported"] == 1
-    erase(office, person_id(office))
+    office.erase(person_id(office))
     assert reported(office, campaign)["reported"] == 1, "a figure stays when the person goes"
     assert people(office) == {}
     undo_entry(office.runtime, sheet, user=author, keys=office.keys, now=office.now)

@@ -19,7 +19,7 @@ from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import OrganisationKind, Role
 from outreach.rules.errors import BadInput, BadTemplate, NotFound, WrongState
 from outreach.rules.wishes import WishSource
-from tests.integration.campaigns.test_cases import case, do, press
+from tests.integration.campaigns.test_cases import case, do
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.errors import refuses
 from tests.support.servers import both_databases
@@ -34,7 +34,7 @@ def asked(world: World, **changes: object) -> int:
     world.add_people(2)
     campaign = world.launch(**{"window": ["00:00", "24:00"], **changes})
     world.send()
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     world.simulator.reset()
     (opened,) = world.cases()
     return opened.id

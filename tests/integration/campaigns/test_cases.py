@@ -26,7 +26,6 @@ from campaigns.cases.handle_case import (
     undo_reply_label,
 )
 from campaigns.models.replies import AnswerPlace, Case, OfficerEntry
-from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.replies.labels import Label
 from outreach.accounts.organisations import create_organisation
@@ -50,12 +49,6 @@ def campaign(world: World) -> int:
     with world.runtime.db.write() as session:
         world.add_officer(session, COLLEAGUE, Role.STAFF)
     return campaign
-
-
-def press(world: World, campaign: int, answer: str, *, index: int = 0) -> None:
-    recipient = world.recipient(number(index), campaign)
-    with world.runtime.db.write() as session:
-        record_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now)
 
 
 def do(
@@ -97,7 +90,7 @@ def kinds(world: World) -> list[CaseKind]:
 
 
 def test_help_asked_for_by_page_sms_and_officer_is_one_list(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help", index=0)
+    world.press(campaign, "need_help", index=0)
     world.reply(number(1), "4", gateway_id="SM1")
     contact = world.recipient(number(2), campaign).contact_id
     assert contact
@@ -120,13 +113,13 @@ def test_help_asked_for_by_page_sms_and_officer_is_one_list(world: World, campai
 def test_who_asks_twice_is_helped_once_and_who_asks_again_later_once_more(
     world: World, campaign: int
 ) -> None:
-    press(world, campaign, "need_help")
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
+    world.press(campaign, "need_help")
     world.reply(number(0), "4", gateway_id="SM1")
     (first,) = world.cases()
     do(world, close_case, first.id, CaseOutcome.CALLED)
     assert world.cases() == []
-    press(world, campaign, "need_help")  # the page sent once more by a slow network
+    world.press(campaign, "need_help")  # the page sent once more by a slow network
     assert world.cases() == []
     world.reply(number(0), "giup toi voi", gateway_id="SM2")
     (again,) = world.cases()
@@ -134,22 +127,22 @@ def test_who_asks_twice_is_helped_once_and_who_asks_again_later_once_more(
 
 
 def test_help_taken_back_on_the_page_closes_the_request(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
-    press(world, campaign, "undo")
+    world.press(campaign, "undo")
     assert world.cases() == []
     assert case(world, asked.id).outcome is CaseOutcome.WITHDRAWN
     with refuses(WrongState, says="rút lại"):
         do(world, assign_case, asked.id)
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     assert kinds(world) == [CaseKind.HELP]
 
 
 def test_who_says_meanwhile_that_it_is_done_still_waits_for_a_word_of_an_officer(
     world: World, campaign: int
 ) -> None:
-    press(world, campaign, "need_help")
-    press(world, campaign, "installed")
+    world.press(campaign, "need_help")
+    world.press(campaign, "installed")
     assert kinds(world) == [CaseKind.HELP]
     do(world, close_case, world.cases()[0].id, CaseOutcome.SOLVED)
     assert world.recipient(number(0), campaign).answer is Label.INSTALLED
@@ -159,7 +152,7 @@ def test_who_says_meanwhile_that_it_is_done_still_waits_for_a_word_of_an_officer
 
 
 def test_done_says_how_by_whom_and_what_the_resident_then_said(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
     do(world, close_case, asked.id, CaseOutcome.VISITED, note="  Đã đến   nhà ", result=Label.INSTALLED)
     done = case(world, asked.id)
@@ -179,13 +172,13 @@ def test_done_says_how_by_whom_and_what_the_resident_then_said(world: World, cam
 def test_done_is_taken_back_with_what_was_recorded_unless_the_resident_spoke_since(
     world: World, campaign: int
 ) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
     do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.INSTALLED)
     assert do(world, reopen_case, asked.id) == Reopened(keeps_answer=False, keeps_message=False)
     assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
     do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.INSTALLED)
-    press(world, campaign, "no_smartphone")
+    world.press(campaign, "no_smartphone")
     assert do(world, reopen_case, asked.id) == Reopened(keeps_answer=True, keeps_message=False)
     assert world.recipient(number(0), campaign).answer is Label.NO_SMARTPHONE
     with refuses(WrongState, says="đang mở"):
@@ -193,7 +186,7 @@ def test_done_is_taken_back_with_what_was_recorded_unless_the_resident_spoke_sin
 
 
 def test_what_was_known_of_the_phone_comes_back_with_the_case(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
     do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.NO_SMARTPHONE)
     contact_id = world.recipient(number(0), campaign).contact_id
@@ -207,7 +200,7 @@ def test_what_was_known_of_the_phone_comes_back_with_the_case(world: World, camp
 
 
 def test_a_request_is_not_opened_again_beside_a_newer_one(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
     do(world, close_case, asked.id, CaseOutcome.CALLED)
     world.reply(number(0), "4", gateway_id="SM1")
@@ -216,7 +209,7 @@ def test_a_request_is_not_opened_again_beside_a_newer_one(world: World, campaign
 
 
 def test_only_what_an_officer_may_write_ends_a_case(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
     for outcome, result in ((CaseOutcome.CLASSIFIED, None), (CaseOutcome.CALLED, Label.OPT_OUT)):
         with pytest.raises(BadInput):
@@ -239,7 +232,7 @@ def test_a_confirmed_call_for_help_stays_until_somebody_has_helped(world: World,
 
 
 def test_a_second_call_for_help_joins_the_first(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     world.reply(number(0), "ok", gateway_id="SM1")
     first, unclear = world.cases()
     assert do(world, label_reply, unclear.id, Label.NEED_HELP).is_closed
@@ -259,14 +252,14 @@ def test_a_label_is_not_taken_back_once_somebody_has_helped_or_the_resident_spok
     with pytest.raises(WrongState, match="case_ended"):
         do(world, undo_reply_label, helped.id)
     do(world, label_reply, spoke.id, Label.INSTALLED)
-    press(world, campaign, "not_yet", index=1)
+    world.press(campaign, "not_yet", index=1)
     with pytest.raises(WrongState, match="case_answered_since"):
         do(world, undo_reply_label, spoke.id)
     assert case(world, spoke.id).done_at is not None
 
 
 def test_a_press_on_the_page_has_no_label_to_correct(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     with pytest.raises(WrongState, match="case_without_text"):
         do(world, label_reply, world.cases()[0].id, Label.INSTALLED)
 
@@ -323,7 +316,7 @@ def test_an_opt_out_that_was_none_is_lifted_though_something_was_said_since(
 ) -> None:
     world.reply(number(0), "thôi mệt", gateway_id="SM1")
     (doubtful,) = world.cases()
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     do(world, label_reply, doubtful.id, Label.UNCLEAR)
     assert stopped(world) == {}
     assert world.recipient(number(0), campaign).answer is Label.NEED_HELP
@@ -333,7 +326,7 @@ def test_an_opt_out_that_was_none_is_lifted_though_something_was_said_since(
 
 
 def test_what_one_has_taken_no_other_touches_until_the_time_is_over(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
     do(world, assign_case, asked.id)
     for operation, args in ((assign_case, ()), (close_case, (CaseOutcome.CALLED,)), (number_to_call, ())):
@@ -347,7 +340,7 @@ def test_what_one_has_taken_no_other_touches_until_the_time_is_over(world: World
 
 
 def test_seeing_the_number_takes_the_case_and_is_on_record(world: World, campaign: int) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     (asked,) = world.cases()
     assert do(world, number_to_call, asked.id) == number(0)
     assert case(world, asked.id).taken_by == world.user(AUTHOR).id
@@ -363,7 +356,7 @@ def test_of_two_officers_at_once_one_is_told(
 ) -> None:
     args = (CaseOutcome.CALLED,) if operation is close_case else ()
     for index in range(3):
-        press(world, campaign, "need_help", index=index)
+        world.press(campaign, "need_help", index=index)
     for asked in world.cases():
         ends = at_once(
             lambda: do(world, operation, asked.id, *args),  # noqa: B023 - used up within the turn
@@ -375,11 +368,11 @@ def test_of_two_officers_at_once_one_is_told(
 @both_databases
 def test_a_resident_and_an_officer_at_once_come_to_one_end(world: World, campaign: int) -> None:
     for index in range(4):
-        press(world, campaign, "need_help", index=index)
+        world.press(campaign, "need_help", index=index)
     for index, asked in enumerate(world.cases()):
         ends = at_once(
             lambda: do(world, close_case, asked.id, CaseOutcome.CALLED, result=Label.INSTALLED),  # noqa: B023
-            lambda: press(world, campaign, "undo", index=index),  # noqa: B023
+            lambda: world.press(campaign, "undo", index=index),  # noqa: B023
         )
         done = case(world, asked.id)
         # Taken back first: the officer is told. Done first: the undo takes the officer's answer back.
@@ -390,7 +383,7 @@ def test_a_resident_and_an_officer_at_once_come_to_one_end(world: World, campaig
 def test_a_case_is_its_organisations_and_a_strangers_is_for_those_who_see_all(
     world: World, campaign: int
 ) -> None:
-    press(world, campaign, "need_help")
+    world.press(campaign, "need_help")
     world.reply(number(900), "4", gateway_id="SM1")
     known, stranger = world.cases()
     assert stranger.organisation_id is None

@@ -11,10 +11,9 @@ from sqlalchemy import func, select, update
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
-from campaigns.models.replies import Answer, AnswerSource, Case, InstallReport, Reply
+from campaigns.models.replies import Answer, Case, InstallReport, Reply
 from campaigns.privacy.health_answers import count_people, drives_due, separate_health_answers
 from campaigns.privacy.retention import clear_campaign
-from campaigns.replies.record_answer import record_answer
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
 from outreach.models.accounts import AuditEvent
@@ -115,16 +114,7 @@ def test_an_opt_out_from_the_drive_alone_stays_with_the_number(world: World) -> 
     recipient = world.recipient(number(0), campaign)
     phone_id, drive = recipient.phone_id or 0, world.drive("tiem-chung")
     with world.runtime.db.write() as session:
-        record_answer(
-            session,
-            phone_id=phone_id,
-            recipient=session.merge(recipient),
-            label=Label.OPT_OUT,
-            drive_only=True,
-            source=AnswerSource.PAGE,
-            keys=world.keys,
-            now=world.now,
-        )
+        world.answer(session, recipient, Label.OPT_OUT, now=world.now, drive_only=True)
     separate_health_answers(world.runtime.db, days=DAYS, now=end(world, campaign, days_ago=31))
     with world.runtime.db.read() as session:
         assert numbers_left_alone(session, scopes=[drive_scope(drive)]) == {number(0)}

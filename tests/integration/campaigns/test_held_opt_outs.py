@@ -55,6 +55,24 @@ def test_an_officer_who_does_not_agree_opens_the_number_again(world: World, camp
         assert confirm_overdue(session, keys=world.keys, now=world.now + timedelta(days=9)) == 0
 
 
+def test_one_that_was_none_has_no_later_opt_out_confirmed_twice(world: World, campaign: int) -> None:
+    held = keep_held(world, number(0))
+    do(world, label_reply, held.id, Label.REFUSE)
+    for days in (1, 4):
+        world.reply(number(0), "TC", gateway_id=f"TC{days}", now=world.now + timedelta(days=days))
+    assert (stopped(world), confirmations(world)) == ({number(0): "opt_out"}, 1)
+
+
+def test_who_is_erased_before_anybody_has_looked_hears_no_more(world: World, campaign: int) -> None:
+    keep_held(world, number(0))
+    world.simulator.reset()
+    world.erase(world.recipient(number(0), campaign).contact_id or 0)
+    with world.runtime.db.write() as session:
+        confirm_overdue(session, keys=world.keys, now=world.now + timedelta(days=9))
+    world.send()
+    assert world.sent_to() == []
+
+
 def test_without_a_look_it_counts_after_a_working_day_and_is_confirmed_once(
     world: World, campaign: int
 ) -> None:

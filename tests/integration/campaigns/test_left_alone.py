@@ -6,19 +6,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.activities import VisitLine
-from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent
 from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.retention import clear_campaign
 from campaigns.replies.record_answer import record_page_answer
-from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
-from campaigns.visits.sheets import create_sheet
 from outreach.contacts.phones import add_number
 from outreach.models.contacts import Contact, ContactList, Erasure, ImportIssue, Membership
 from tests.integration.campaigns.test_retention import end_and_wait
@@ -43,21 +40,8 @@ def sent_by(world: World, **campaign: object) -> list[str]:
 
 def visit(world: World, campaign: int, person: int, outcome: VisitOutcome = VisitOutcome.OPT_OUT) -> int:
     """What an officer enters who was at somebody's door; the sheet's id."""
-    with world.runtime.db.write() as session:
-        session.execute(update(Attempt).values(state="delivered"))
-        arrived = Message.state.not_in((MessageState.SKIPPED, MessageState.CANCELLED))
-        session.execute(update(Message).where(arrived).values(state=MessageState.DELIVERED))
-    sheet = create_sheet(
-        world.runtime,
-        campaign,
-        list_id=world.list_id,
-        area_code=None,
-        village=None,
-        officer="",
-        again=False,
-        user=world.user(AUTHOR),
-        now=world.now,
-    ).id
+    world.set_all()
+    sheet = world.make_sheet(campaign)
     with world.runtime.db.read() as session:
         line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
         n = session.scalars(line).one()
@@ -71,13 +55,13 @@ def enter(world: World, sheet: int, n: int, outcome: VisitOutcome) -> None:
 
 
 def merge(world: World, kept: int, other: int) -> int:
-    user, key = world.user(AUTHOR), world.keys.secret_key
-    return merge_people(world.runtime, kept, other, secret_key=key, user=user, now=world.now).id
+    user = world.user(AUTHOR)
+    return merge_people(world.runtime, kept, other, user=user, now=world.now).id
 
 
 def unmerge(world: World, merge_id: int) -> None:
-    user, key, now = world.user(AUTHOR), world.keys.secret_key, world.now + timedelta(hours=1)
-    unmerge_people(world.runtime, merge_id, secret_key=key, user=user, now=now)
+    user, now = world.user(AUTHOR), world.now + timedelta(hours=1)
+    unmerge_people(world.runtime, merge_id, user=user, now=now)
 
 
 def put_on_her_list(world: World, person: int) -> None:
@@ -115,7 +99,8 @@ def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_wri
 ) -> None:
     _husband, wife, campaign = couple
     sheet = visit(world, campaign, wife)
-    user, key = world.user(AUTHOR), world.keys.secret_key
+    user = world.user(AUTHOR)
+    key = world.keys.secret_key
     add_number(world.runtime, wife, TWO, secret_key=key, user=user, now=datetime.now(UTC))
     sent_by(world)
     assert TWO not in world.sent_to()

@@ -14,10 +14,7 @@ from campaigns.cases.merge_people import merge_people, read_merges, unmerge_peop
 from campaigns.models.campaigns import Recipient
 from campaigns.models.privacy import RequestKind
 from campaigns.privacy.consents import read_consents, record_consent
-from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
-from campaigns.privacy.requests import record_request
-from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion
 from outreach.accounts.organisations import create_organisation
 from outreach.contacts.likely_same import read_likely_same
@@ -48,13 +45,13 @@ FIRST, SECOND = number(1), number(2)
 
 
 def merge(world: World, kept: int, other: int, email: str = AUTHOR) -> int:
-    user, key = world.user(email), world.keys.secret_key
-    return merge_people(world.runtime, kept, other, secret_key=key, user=user, now=world.now).id
+    user = world.user(email)
+    return merge_people(world.runtime, kept, other, user=user, now=world.now).id
 
 
 def apart(world: World, merge_id: int, *, after: timedelta = timedelta(hours=1)) -> int:
-    user, key = world.user(AUTHOR), world.keys.secret_key
-    return unmerge_people(world.runtime, merge_id, secret_key=key, user=user, now=world.now + after)
+    user = world.user(AUTHOR)
+    return unmerge_people(world.runtime, merge_id, user=user, now=world.now + after)
 
 
 def numbers_of(world: World, contact_id: int) -> list[str]:
@@ -146,18 +143,8 @@ def test_who_asks_for_their_data_gets_the_name_they_were_merged_with_and_what_sy
         owner = session.get_one(ContactList, world.list_id).organisation_id
         session.add(ContactReference(organisation_id=owner, reference="cd-7", contact_id=two[1]))
     merge(world, *two)
-    with world.runtime.db.write() as session:
-        asked = record_request(
-            session,
-            two[0],
-            RequestKind.EXPORT,
-            asked_by="chính họ",
-            asked_on=None,
-            secret_key=world.keys.secret_key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
-        about, *_ = export_personal_data(session, asked.id, user=world.user(APPROVER), now=world.now)
+    asked = world.ask(two[0], RequestKind.EXPORT)
+    about, *_ = export_personal_data(world.runtime, asked, user=world.user(APPROVER), now=world.now)
     assert {"A Thun Kđăm", "cd-7 (Ủy ban MTTQ)"} <= {value for _name, value in about.rows}
 
 
@@ -180,73 +167,41 @@ def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(
         assert find_differences(session)[1] == []
 
 
-def test_who_was_written_to_or_has_answered_goes_on(world: World, two: tuple[int, int]) -> None:
-    campaign = world.launch()
-    world.send()
-    world.reply(SECOND, "1", gateway_id="first", now=world.now)
-    merge_id = merge(world, *two)
-    assert excluded(world, campaign) == {FIRST: Exclusion.SAME_PERSON, SECOND: None}
-    assert counted(world) == (1, 1)
-    world.reply(FIRST, "2", gateway_id="second", now=world.now + timedelta(minutes=5))
-    assert counted(world) == (1, 1)
-    apart(world, merge_id)
-    assert counted(world) == (2, 2)
-
-
-def test_the_first_answer_counts_whichever_number_it_comes_from(world: World, two: tuple[int, int]) -> None:
-    campaign = world.launch()
-    world.send()
-    merge_id = merge(world, *two)
-    world.reply(SECOND, "1", gateway_id="first", now=world.now)
-    assert excluded(world, campaign) == {FIRST: Exclusion.SAME_PERSON, SECOND: None}
-    assert counted(world) == (1, 1)
-    apart(world, merge_id)
-    assert counted(world) == (2, 1)
-
-
-@pytest.mark.parametrize("opted_out", [FIRST, SECOND])
-def test_an_opt_out_of_either_stays(world: World, two: tuple[int, int], opted_out: str) -> None:
-    world.reply(opted_out, "TC", gateway_id="first", now=world.now)
-    merge_id = merge(world, *two)
-    world.launch()
-    world.send()
-    assert world.sent_to() == [opted_out]  # that the opt-out was taken, and nothing else
+@pytest.mark.parametrize(
+    ("phones", "before", "meanwhile", "alone"),
+    [
+        # The numbers of both; who asked to be left alone before the merge, and while it stood; who is once it is taken apart.
+        ((FIRST, SECOND), (FIRST, None), None, {0}),
+        ((FIRST, SECOND), (SECOND, None), None, {1}),
+        ((FIRST, SECOND), None, FIRST, {0, 1}),
+        ((FIRST,), (None, 1), None, {1}),
+        ((FIRST,), (None, 1), FIRST, {0, 1}),
+    ],
+)
+def test_an_opt_out_of_either_stays_and_one_while_merged_holds_for_both(
+    world: World,
+    phones: tuple[str, ...],
+    before: tuple[str | None, int | None] | None,
+    meanwhile: str | None,
+    alone: set[int],
+) -> None:
+    people = [world.add_person("A Thun", *phones[:1]), world.add_person("A Thun Kđăm", *phones[1:])]
+    if before:
+        e164, person = before
+        source, theirs = (WishSource.SMS, ()) if person is None else (WishSource.DOOR, (people[person],))
+        with world.runtime.db.write() as session:
+            opt_out(world, session, e164, *theirs, source=source, at=world.now - timedelta(days=1))
+    merge_id = merge(world, *people)
+    if meanwhile:
+        world.reply(meanwhile, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
+    with world.runtime.db.read() as session:
+        assert people_left_alone(session, people) == {people[0]}
     apart(world, merge_id)
     with world.runtime.db.read() as session:
-        assert people_left_alone(session, two) == {two[0 if opted_out == FIRST else 1]}
-
-
-def test_an_opt_out_while_merged_holds_for_both(world: World, two: tuple[int, int]) -> None:
-    merge_id = merge(world, *two)
-    world.reply(FIRST, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
-    apart(world, merge_id)
-    with world.runtime.db.read() as session:
-        assert people_left_alone(session, two) == {*two}
-
-
-def test_who_opts_out_when_the_merge_had_them_left_alone_already_has_done_so(world: World) -> None:
-    kept, other = world.add_person("A Thun", FIRST), world.add_person("A Thun")
-    with world.runtime.db.write() as session:
-        opt_out(world, session, None, other, source=WishSource.DOOR, at=world.now - timedelta(days=1))
-    merge_id = merge(world, kept, other)
-    world.reply(FIRST, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
-    apart(world, merge_id)
-    with world.runtime.db.read() as session:
-        assert people_left_alone(session, [kept, other]) == {kept, other}
-
-
-def test_an_opt_out_at_the_door_closes_the_others_number(world: World) -> None:
-    kept, other = world.add_person("A Thun", FIRST), world.add_person("A Thun")
-    with world.runtime.db.write() as session:
-        opt_out(world, session, None, other, source=WishSource.DOOR)
-    merge_id = merge(world, kept, other)
-    with world.runtime.db.read() as session:
-        assert people_left_alone(session, [kept]) == {kept}
-    apart(world, merge_id)
-    with world.runtime.db.read() as session:
-        assert people_left_alone(session, [kept, other]) == {other}
-        assert numbers_left_alone(session) == set()
-        assert session.get_one(Contact, other).at_the_door
+        assert people_left_alone(session, people) == {people[each] for each in alone}
+        assert numbers_left_alone(session) == {e164 for e164 in (before or ())[:1] if e164} | {
+            e164 for e164 in phones if meanwhile
+        }
 
 
 def test_consents_and_requests_come_along(world: World, two: tuple[int, int]) -> None:
@@ -366,19 +321,7 @@ def test_erasing_a_merged_person_erases_both(world: World, two: tuple[int, int])
     world.launch()
     world.send()
     merge(world, *two)
-    key = world.keys.secret_key
-    with world.runtime.db.write() as session:
-        asked = record_request(
-            session,
-            two[0],
-            RequestKind.ERASE,
-            asked_by="chính họ",
-            asked_on=None,
-            secret_key=key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
-        erase_contact(session, asked.id, secret_key=key, user=world.user(APPROVER), now=world.now)
+    world.erase(two[0])
     with world.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(PersonMerge)) == 0
         assert session.scalars(select(Recipient.contact_id).distinct()).all() == [None]
@@ -388,19 +331,7 @@ def test_who_was_erased_is_known_by_both_names(world: World, tmp_path: Path) -> 
     kept, other = world.add_person("Nguyễn Thị Hoa", FIRST), world.add_person("Trần Thị Hoa", FIRST)
     world.add_person("Lê Văn Nam", FIRST)  # has the number as well
     merge(world, kept, other)
-    key = world.keys.secret_key
-    with world.runtime.db.write() as session:
-        asked = record_request(
-            session,
-            kept,
-            RequestKind.ERASE,
-            asked_by="chính họ",
-            asked_on=None,
-            secret_key=key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
-        erase_contact(session, asked.id, secret_key=key, user=world.user(APPROVER), now=world.now)
+    world.erase(kept)
     for n, name in enumerate(("Nguyễn Thị Hoa", "Trần Thị Hoa")):
         counts = bring(world, write(tmp_path, f"1,{name},1960,Thôn 1,,{local(1)}", name=f"{n}.csv"))
         assert counts.created == 0
@@ -425,11 +356,3 @@ def excluded(world: World, campaign_id: int) -> dict[str, Exclusion | None]:
     with world.runtime.db.read() as session:
         query = select(Phone.e164, Recipient.exclusion).join(Phone, Phone.id == Recipient.phone_id)
         return dict(session.execute(query.where(Recipient.campaign_id == campaign_id)).all())
-
-
-def counted(world: World) -> tuple[int, int]:
-    """How many recipients are counted, and how many of them with an answer; the kept totals must say the same."""
-    with world.runtime.db.read() as session:
-        assert find_differences(session)[1] == []
-        rows = session.scalars(select(Recipient.answer).where(Recipient.exclusion.is_(None))).all()
-        return len(rows), sum(answer is not None and answer is not Label.OPT_OUT for answer in rows)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.progress_counts import count_installs, count_reported
-from campaigns.answer_totals import find_differences
+from campaigns.answer_totals import find_differences, recount
 from campaigns.cases.conversation import record_answer
 from campaigns.models.activities import VisitLine
 from campaigns.models.campaigns import Campaign, Recipient
@@ -26,6 +26,7 @@ from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import create_sheet
+from outreach.core.schema import downgrade, upgrade
 from outreach.models.contacts import PersonMerge, Phone
 from outreach.rules.errors import WrongState
 from tests.integration.campaigns.test_merge_people import apart, merge
@@ -146,8 +147,7 @@ def test_what_either_number_says_is_the_persons_and_apart_each_have_what_is_stil
 def test_what_was_said_at_the_door_of_either_counts_once(world: World, two: tuple[int, int]) -> None:
     campaign = world.launch()
     world.send()
-    with world.runtime.db.write() as session:
-        session.execute(update(Message).values(state=MessageState.DELIVERED))
+    world.set_all()
     sheet, lines = visit(world, campaign)
     merge_id = merge(world, *two)
     enter(world, sheet, lines[two[1]], VisitOutcome.INSTALLED)
@@ -277,6 +277,48 @@ def test_a_request_and_an_answer_of_the_same_person_wait_for_each_other(
     go.set()
     asking.join()
     assert failed == []
+
+
+def test_who_is_merged_takes_no_report_from_somebody_who_shares_their_phone(world: World) -> None:
+    world.add_person("A Thun", FIRST)
+    sharer, other = world.add_person("Y Hoa", FIRST), world.add_person("Y Hoa Kđăm", SECOND)
+    campaign = world.launch()
+    world.send()
+    say(world, campaign, FIRST, "sms 1", minutes=0)
+    merge_id = merge(world, other, sharer)
+    assert counts(world, campaign)[2] == 1
+    apart(world, merge_id)
+    assert counts(world, campaign)[2] == 1
+
+
+@both_databases
+@pytest.mark.parametrize("both", [True, False])
+def test_what_1_1_0_counted_beside_the_one_who_counts_is_counted_once(
+    world: World, two: tuple[int, int], both: bool
+) -> None:
+    campaign = world.launch()
+    world.send()
+    for e164 in (FIRST, SECOND)[0 if both else 1 :]:
+        say(world, campaign, e164, DONE, minutes=1)
+    merge(world, *two)
+    downgrade(world.runtime.db, "0145_what_identifies")
+    with world.runtime.db.write() as session:  # as it was then: both have their own
+        counted, other = (row_of(session, campaign, e164) for e164 in (FIRST, SECOND))
+        report = InstallReport.phone_id == other.phone_id
+        if both:
+            session.execute(update(InstallReport).where(report).values(withdrawn_at=None))
+        else:
+            counted, other = other, counted
+            session.execute(update(InstallReport).values(recipient_id=other.id, phone_id=other.phone_id))
+            session.execute(update(Answer).values(recipient_id=other.id))
+            session.execute(update(Recipient).where(Recipient.id == counted.id).values(answer=None))
+            recount(session, campaign)
+    upgrade(world.runtime.db)
+    with world.runtime.db.read() as session:
+        assert find_differences(session)[1] == []
+        assert count_installs(session, [campaign], as_of=world.now + timedelta(days=1)) == 1
+        in_force = select(InstallReport.recipient_id).where(InstallReport.withdrawn_at.is_(None))
+        assert session.scalars(in_force).all() == [counted.id]
 
 
 WORDS = (

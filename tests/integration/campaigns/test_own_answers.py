@@ -24,7 +24,7 @@ from campaigns.models.privacy import PersonRequest, RequestKind
 from campaigns.models.replies import Answer, AnswerSource
 from campaigns.models.reports import FileKind
 from campaigns.privacy.export_data import export_personal_data
-from campaigns.replies.record_answer import record_answer, record_page_answer, undo_answer
+from campaigns.replies.record_answer import undo_answer
 from campaigns.reports.documents import build_files, words_of
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import take_snapshot
@@ -49,12 +49,6 @@ from tests.support.world import APPROVER, AUTHOR, World, number
 SURVEY = "Moi ong/ba tra loi. TC de tu choi"
 
 
-def press(world: World, campaign: int, word: str, *, index: int = 0) -> None:
-    recipient = world.recipient(number(index), campaign)
-    with world.runtime.db.write() as session:
-        record_page_answer(session, recipient.id, word, keys=world.keys, now=world.now)
-
-
 def own(world: World, campaign: int) -> dict[str, int]:
     return {each["text"]: each["people"] for each in world.status(campaign)["own_answers"]}
 
@@ -70,14 +64,14 @@ def test_own_answers_are_counted_alike_whatever_way_they_come(world: World) -> N
     campaign = world.launch(kind="khao-sat", text=SURVEY)
     world.send()
     world.simulator.reset()
-    press(world, campaign, "own-1")
-    press(world, campaign, "own-2")  # the same person, who has thought again
+    world.press(campaign, "own-1")
+    world.press(campaign, "own-2")  # the same person, who has thought again
     world.reply(number(1), "dạ số 2 ạ", gateway_id="SM1")
     world.reply(number(2), "HÀI LÒNG", gateway_id="SM2")
     world.reply(number(3), "rồi", gateway_id="SM3")  # which of them is not said
     world.reply(number(4), "4", gateway_id="SM4")
     with pytest.raises(BadInput):
-        press(world, campaign, "own-5", index=5)
+        world.press(campaign, "own-5", index=5)
     assert [state_of(world, campaign, index) for index in range(5)] == [
         (Label.INSTALLED, 2),
         (Label.INSTALLED, 2),
@@ -122,24 +116,16 @@ def test_over_a_drive_each_number_counts_once_in_the_report_and_on_the_leaders_p
     world.add_people(4)
     first = world.launch(kind="khao-sat", text=SURVEY)
     world.send()
-    press(world, first, "own-1")
-    press(world, first, "own-1", index=1)
+    world.press(first, "own-1")
+    world.press(first, "own-1", index=1)
     with world.runtime.db.write() as session:
         third = session.merge(world.recipient(number(2), first))
-        record_answer(
-            session,
-            phone_id=third.phone_id or 0,
-            recipient=third,
-            label=Label.REFUSE,
-            source=AnswerSource.OFFICER,
-            keys=world.keys,
-            now=world.now,
-        )
+        world.answer(session, third, Label.REFUSE, source=AnswerSource.OFFICER, now=world.now)
     expected = {"Hài lòng": 2, "Chưa hài lòng": 0, "Chưa làm thủ tục nào": 0, "Tôi cần gặp cán bộ": 0}
     assert [reported(world), on_leaders_page(world)] == [expected] * 2
     second = world.launch(kind="khao-sat", name="Lần hai", text=f"{SURVEY} (lan hai)")
     world.send()
-    press(world, second, "own-2", index=1)
+    world.press(second, "own-2", index=1)
     expected |= {"Hài lòng": 1, "Chưa hài lòng": 1}
     assert [reported(world), on_leaders_page(world)] == [expected] * 2
     with world.runtime.db.read() as session:
@@ -183,7 +169,7 @@ def test_a_persons_export_has_the_words_of_their_answers(world: World) -> None:
     world.send()
     world.reply(number(0), "số 2", gateway_id="SM1")
     assert exported(world) == ("Chưa hài lòng", {"Chưa hài lòng"})
-    press(world, first, "opt_out_drive")
+    world.press(first, "opt_out_drive")
     words = "Không nhận tin về việc này nữa"
     assert exported(world) == (words, {"Chưa hài lòng", words})
 
@@ -242,11 +228,11 @@ def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world:
             return ["ve viec nay" in text for text in session.scalars(query)]
 
     for campaign in (survey, papers, survey):
-        press(world, campaign, "opt_out_drive")
+        world.press(campaign, "opt_out_drive")
     assert confirmed() == [True, True]
-    press(world, survey, "opt_out")
-    press(world, papers, "opt_out")
-    press(world, papers, "opt_out_drive")
+    world.press(survey, "opt_out")
+    world.press(papers, "opt_out")
+    world.press(papers, "opt_out_drive")
     assert confirmed() == [True, True, False]
 
 
@@ -254,12 +240,12 @@ def test_an_opt_out_that_was_taken_back_confirms_no_later_one_from_the_drive(wor
     world.add_people(1)
     campaign = world.launch(kind="khao-sat", text=SURVEY)
     world.send()
-    press(world, campaign, "opt_out")
+    world.press(campaign, "opt_out")
     world.send()
     with world.runtime.db.write() as session:
         undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=world.now)
     for _ in range(2):
-        press(world, campaign, "opt_out_drive")
+        world.press(campaign, "opt_out_drive")
     with world.runtime.db.read() as session:
         sent = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
         texts = session.scalars(sent).all()
@@ -272,7 +258,7 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
     first = world.launch(kind="khao-sat", text=SURVEY)
     world.send()
     world.simulator.reset()
-    press(world, first, "opt_out_drive")
+    world.press(first, "opt_out_drive")
     world.reply(number(1), "TC đợt này", gateway_id="SM1")
     with world.runtime.db.read() as session:
         assert numbers_left_alone(session) == set()
@@ -288,7 +274,7 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
     assert "không còn tin nào về việc này" in page
     assert 'value="opt_out"' in page, "everything can still be refused"
     # Everything is more than the drive; taken back, what was said before it holds, until that is taken back, too.
-    press(world, first, "opt_out")
+    world.press(first, "opt_out")
     assert state_of(world, first, 0) == (Label.OPT_OUT, None)
     assert heading(world) == Label.OPT_OUT
     with world.runtime.db.write() as session:
@@ -311,9 +297,9 @@ def test_who_opts_out_of_one_drive_is_still_written_to_by_another(world: World) 
 def test_a_case_says_that_the_opt_out_after_it_was_from_the_drive_alone(world: World) -> None:
     world.add_people(1)
     first = world.launch(kind="khao-sat", text=SURVEY)
-    press(world, first, "need_help")
+    world.press(first, "need_help")
     world.now += timedelta(seconds=1)
-    press(world, first, "opt_out_drive")
+    world.press(first, "opt_out_drive")
     [case] = world.cases()
     with world.runtime.db.read() as session:
         [row] = read_case_rows(session, [case.id], {}, user=find_user(session, AUTHOR), now=world.now)
@@ -342,7 +328,7 @@ def test_an_opt_out_from_the_drive_stops_what_waits_of_the_drive_alone(world: Wo
     world.add_person("Y Hai", number(1))
     first = world.launch(kind="khao-sat", text=SURVEY)
     other = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
-    press(world, first, "opt_out_drive")
+    world.press(first, "opt_out_drive")
     world.send()
     with world.runtime.db.read() as session:
         rows = session.execute(
@@ -361,7 +347,7 @@ def test_an_opt_out_from_the_drive_follows_the_person_to_another_number(world: W
     person = world.add_person("Y Mot", number(0))
     world.add_person("Y Hai", number(1))
     first = world.launch(kind="khao-sat", text=SURVEY)
-    press(world, first, "opt_out_drive")
+    world.press(first, "opt_out_drive")
     with world.runtime.db.write() as session:
         key, user = world.keys.secret_key, find_user(session, AUTHOR)
         phone = session.scalars(select(Phone.id).where(Phone.e164 == number(0))).one()

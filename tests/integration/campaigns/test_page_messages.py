@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.cases.conversation import read_items
+from campaigns.cases.merge_people import merge_people
 from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import AnswerSource, Case, Reply, ReplyChannel
 from campaigns.replies.page_messages import LONGEST_MESSAGE, MOST_A_DAY
@@ -16,7 +17,7 @@ from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
 from outreach.contacts.suppressions import has_suppression
 from outreach.models.contacts import Phone, SuppressionReason
-from tests.support.world import World, number
+from tests.support.world import AUTHOR, World, number
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -174,3 +175,15 @@ def test_the_language_can_be_changed_and_what_is_not_translated_is_marked(
     answer = client.post(f"{link}?lang=jra", data={"answer": "installed"})
     assert answer.headers["Location"] == f"{link}?lang=jra"
     assert client.get(f"{link}?lang=xx").status_code == 200
+
+
+@one_database
+def test_a_link_of_who_was_merged_takes_as_many_messages_a_day_as_any_other(
+    client: FlaskClient, world: World, campaign: int, link: str
+) -> None:
+    with world.runtime.db.read() as session:
+        first, second = session.scalars(select(Recipient.contact_id).order_by(Recipient.id)).all()
+    merge_people(world.runtime, second or 0, first or 0, user=world.user(AUTHOR), now=world.now)
+    texts = [f"Cài ở đâu, lần thứ {n}?" for n in range(MOST_A_DAY + 1)]
+    statuses = [client.post(link, data={"answer": "ask", "text": text}).status_code for text in texts]
+    assert statuses == [303] * MOST_A_DAY + [422]

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
 from campaigns.models.replies import Reply, ReplyState
-from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
@@ -30,12 +29,6 @@ def campaign(world: World) -> int:
     return campaign
 
 
-def press(world: World, campaign: int, answer: str, *, index: int = 0, given: str | None = None) -> None:
-    recipient = world.recipient(number(index), campaign)
-    with world.runtime.db.write() as session:
-        record_page_answer(session, recipient.id, answer, keys=world.keys, now=world.now, given=given)
-
-
 def share(world: World, campaign: int) -> tuple[int, int]:
     found = world.status(campaign)["self_reported"]
     return found["installed"], found["denominator"]
@@ -43,30 +36,30 @@ def share(world: World, campaign: int) -> tuple[int, int]:
 
 def test_an_install_reported_twice_counts_once(world: World, campaign: int) -> None:
     assert share(world, campaign) == (0, 3)
-    press(world, campaign, "installed")
-    press(world, campaign, "installed")
+    world.press(campaign, "installed")
+    world.press(campaign, "installed")
     world.reply(number(0), "da cai roi", gateway_id="SM1")
     assert share(world, campaign) == (1, 3)
 
 
 def test_the_share_rises_by_reply_and_by_page(world: World, campaign: int) -> None:
     world.reply(number(0), "Em cài rồi nhé", gateway_id="SM1")
-    press(world, campaign, "installed", index=1)
-    press(world, campaign, "no_smartphone", index=2)
+    world.press(campaign, "installed", index=1)
+    world.press(campaign, "no_smartphone", index=2)
     assert share(world, campaign) == (2, 2)
     assert world.status(campaign)["answers"] == {"installed": 2, "no_smartphone": 1}
 
 
 @both_databases
 def test_a_later_answer_takes_an_install_back_and_undo_brings_it_again(world: World, campaign: int) -> None:
-    press(world, campaign, "installed")
+    world.press(campaign, "installed")
     world.reply(number(0), "xóa rồi, không cài nữa", gateway_id="SM1")
     assert share(world, campaign)[0] == 0
-    press(world, campaign, "undo")
+    world.press(campaign, "undo")
     assert share(world, campaign)[0] == 1
-    press(world, campaign, "undo")
+    world.press(campaign, "undo")
     assert share(world, campaign)[0] == 0
-    press(world, campaign, "undo")
+    world.press(campaign, "undo")
     assert world.status(campaign)["answers"] == {}
 
 
@@ -74,7 +67,7 @@ def test_a_later_answer_takes_an_install_back_and_undo_brings_it_again(world: Wo
 def test_an_opt_out_is_confirmed_once_and_ends_all_sending_to_the_number(world: World, campaign: int) -> None:
     world.reply(number(0), "TC", gateway_id="SM1")
     world.reply(number(0), "tu choi nhan tin", gateway_id="SM2")
-    press(world, campaign, "opt_out")
+    world.press(campaign, "opt_out")
     world.send()
     confirmations = [line for line in world.simulator.ledger() if line["To"] == number(0)]
     assert len(confirmations) == 1
@@ -112,7 +105,7 @@ def test_an_opt_out_is_confirmed_at_any_hour_and_other_answers_wait(world: World
 def test_an_opt_out_between_launch_and_sending_stops_the_message(world: World) -> None:
     world.add_people(3)
     campaign = world.launch()
-    press(world, campaign, "opt_out")
+    world.press(campaign, "opt_out")
     world.send()
     assert sorted(world.sent_to()) == [number(0), number(1), number(2)]
     texts = {line["To"]: line["Body"] for line in world.simulator.ledger()}
@@ -122,24 +115,24 @@ def test_an_opt_out_between_launch_and_sending_stops_the_message(world: World) -
 
 def test_pressing_to_and_fro_sends_one_confirmation(world: World, campaign: int) -> None:
     for _ in range(4):
-        press(world, campaign, "opt_out")
-        press(world, campaign, "undo")
+        world.press(campaign, "opt_out")
+        world.press(campaign, "undo")
     world.send()
     assert world.sent_to() == []  # each was taken back before its confirmation had left
     for _ in range(4):
-        press(world, campaign, "opt_out")
+        world.press(campaign, "opt_out")
         world.send()
-        press(world, campaign, "undo")
+        world.press(campaign, "undo")
     assert world.sent_to() == [number(0)]
 
 
 def test_an_undo_that_comes_twice_takes_back_what_the_page_showed_and_no_more(
     world: World, campaign: int
 ) -> None:
-    press(world, campaign, "opt_out")
-    press(world, campaign, "not_yet")
+    world.press(campaign, "opt_out")
+    world.press(campaign, "not_yet")
     for _ in range(2):
-        press(world, campaign, "undo", given="not_yet")
+        world.press(campaign, "undo", given="not_yet")
     assert world.recipient(number(0), campaign).answer is Label.OPT_OUT
     world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.send()
@@ -150,8 +143,8 @@ def test_an_undo_that_comes_twice_takes_back_what_the_page_showed_and_no_more(
 def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> None:
     with world.runtime.db.write() as session:
         opt_out(world, session, number(0), source=WishSource.OFFICER, at=world.in_hours(-1))
-    press(world, campaign, "opt_out")
-    press(world, campaign, "undo")
+    world.press(campaign, "opt_out")
+    world.press(campaign, "undo")
     world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.send()
     assert sorted(world.sent_to()) == [number(1), number(2)]
@@ -159,11 +152,22 @@ def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> 
 
 @both_databases
 def test_undo_of_an_opt_out_lets_the_number_be_written_to_again(world: World, campaign: int) -> None:
-    press(world, campaign, "opt_out")
-    press(world, campaign, "undo")
+    world.press(campaign, "opt_out")
+    world.press(campaign, "undo")
     world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
     world.send()
     assert sorted(world.sent_to()) == [number(0), number(1), number(2)]
+
+
+def test_who_asks_for_messages_again_gets_them_though_the_operator_had_refused_the_number(
+    world: World, campaign: int
+) -> None:
+    with world.runtime.db.write() as session:
+        opt_out(world, session, number(0), source=WishSource.GATEWAY, at=world.in_hours(-1))
+    world.reply(number(0), "START", gateway_id="SM1")
+    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
+    world.send()
+    assert number(0) in world.sent_to()
 
 
 def test_each_answer_is_acknowledged_once(world: World, campaign: int) -> None:
@@ -180,7 +184,7 @@ def test_each_answer_is_acknowledged_once(world: World, campaign: int) -> None:
 
 def test_nobody_is_thanked_for_what_they_have_taken_back_meanwhile(world: World, campaign: int) -> None:
     world.reply(number(0), "1", gateway_id="SM1")
-    press(world, campaign, "undo")
+    world.press(campaign, "undo")
     world.reply(number(1), "1", gateway_id="SM2")
     world.reply(number(1), "2", gateway_id="SM3")
     world.reply(number(2), "1", gateway_id="SM4")

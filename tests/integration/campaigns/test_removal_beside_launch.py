@@ -78,9 +78,9 @@ def erase(world: World, person: int) -> Work:
 
 
 def merge(world: World, person: int) -> Work:
-    user, key = world.user(AUTHOR), world.keys.secret_key
+    user = world.user(AUTHOR)
     kept = person - 1
-    return lambda session: merge_people(session, kept, person, secret_key=key, user=user, now=world.now)
+    return lambda session: merge_people(session, kept, person, user=user, now=world.now)
 
 
 def undo(world: World, _person: int) -> Work:

@@ -14,7 +14,7 @@ from campaigns.models.replies import AnswerPlace, AnswerSource, AnswerTotal, Ins
 from campaigns.replies.record_answer import record_officer_answer, undo_answer_by_id
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import Label
-from tests.integration.campaigns.test_cases import campaign, do, press, stopped
+from tests.integration.campaigns.test_cases import campaign, do, stopped
 from tests.support.world import AUTHOR, World, number
 
 __all__ = ["campaign"]  # the fixture
@@ -51,10 +51,10 @@ def test_who_asked_to_be_left_alone_themselves_stays_so_when_the_officers_entry_
     if channel == "sms":
         world.reply(number(0), "STOP", gateway_id="SM1")
     else:
-        press(world, campaign, "opt_out")
+        world.press(campaign, "opt_out")
     unsay(world, entry)
     assert stopped(world) == {number(0): "opt_out"}
-    press(world, campaign, "undo")
+    world.press(campaign, "undo")
     assert stopped(world) == {}
 
 
@@ -67,7 +67,7 @@ def test_a_plain_stop_after_a_doubtful_one_stands_when_the_doubtful_was_none(
     world.reply(sender, "thôi mệt", gateway_id="SM1")
     (doubtful,) = (each for each in world.cases() if each.kind is CaseKind.OPT_OUT)
     if again == "page":
-        press(world, campaign, "opt_out")
+        world.press(campaign, "opt_out")
     else:
         world.reply(sender, again, gateway_id="SM2")
     do(world, label_reply, doubtful.id, Label.UNCLEAR)
@@ -81,8 +81,8 @@ def test_a_plain_stop_after_a_doubtful_one_stands_when_the_doubtful_was_none(
 
 def test_one_press_of_undo_takes_back_a_stop_that_was_said_twice(world: World, campaign: int) -> None:
     world.reply(number(0), "STOP", gateway_id="SM1")
-    press(world, campaign, "opt_out")
-    press(world, campaign, "undo")
+    world.press(campaign, "opt_out")
+    world.press(campaign, "undo")
     assert stopped(world) == {}
     assert world.recipient(number(0), campaign).answer is None
 
@@ -94,12 +94,12 @@ def test_undoing_what_was_said_after_not_yet_brings_the_reminder_back(
 ) -> None:
     if told == "sms":
         world.reply(number(0), "2", gateway_id="SM1", now=world.now - timedelta(minutes=1))
-    press(world, campaign, "not_yet")
+    world.press(campaign, "not_yet")
     for answer in (since, "undo"):
-        press(world, campaign, answer)
+        world.press(campaign, answer)
     recipient = world.recipient(number(0), campaign)
     assert (recipient.answer, recipient.wants_reminder) == (Label.NOT_YET, True)
-    press(world, campaign, "undo")
+    world.press(campaign, "undo")
     assert not world.recipient(number(0), campaign).wants_reminder
 
 
@@ -143,7 +143,7 @@ def test_an_install_that_its_owner_confirmed_counts_as_theirs_once_the_officers_
         ).all()
         assert [report.source for report in standing] == [AnswerSource.SMS]
         assert find_differences(session)[1] == []
-    press(world, campaign, "not_yet")
+    world.press(campaign, "not_yet")
     with world.runtime.db.read() as session:
         assert not session.scalars(
             select(InstallReport).where(InstallReport.withdrawn_at.is_(None)).order_by(InstallReport.id)

@@ -25,6 +25,7 @@ from campaigns.replies.record_answer import undo_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.contacts.suppressions import lock_phone
+from outreach.contacts.wishes import is_left_alone
 from outreach.models.contacts import Phone
 from outreach.rules.formats import parse_push_fields
 from outreach.sms.android import MessageIds
@@ -229,6 +230,22 @@ def test_the_same_reply_by_two_roads_counts_once(
         assert (done.rows, done.new, done.known, done.unreadable) == (2, new, 2 - new, [])
     assert replies(world) == [(ReplyChannel.PUSH, Label.INSTALLED), (ReplyChannel.LOG, Label.INSTALLED)]
     assert installs(world) == 2
+
+
+@one_database
+def test_who_says_the_same_by_another_way_after_something_else_has_said_it_again(
+    channels: FlaskClient, world: World, campaign: int
+) -> None:
+    for n, text in enumerate(("TC", "DK")):
+        at = world.now + timedelta(minutes=n)
+        push(channels, id=f"m{n}", **{"from": number(15)}, text=text, at=str(int(at.timestamp())))
+    with world.runtime.db.write() as session:
+        session.execute(update(Reply).values(received_at=Reply.received_at - timedelta(minutes=5)))
+    at = world.now.isoformat()
+    call(channels, "sms:received", sender=number(15), message="TC", receivedAt=at)
+    with world.runtime.db.read() as session:
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(15))).one()
+        assert is_left_alone(session, phone)
 
 
 @one_database

@@ -121,9 +121,7 @@ def test_a_phone_that_has_the_message_by_somebody_who_was_merged_gets_no_other(w
     world.add_people(40, first=11)
     campaign = world.launch()
     world.send()
-    merge_people(
-        world.runtime, kept, other, secret_key=world.keys.secret_key, user=world.user(AUTHOR), now=world.now
-    )
+    merge_people(world.runtime, kept, other, user=world.user(AUTHOR), now=world.now)
     world.add_person("Y Hlan", number(2))
     with pytest.raises(WrongState):
         extend(world, campaign)

@@ -9,10 +9,9 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from campaigns.models.activities import VisitLine
-from campaigns.models.messages import Message
 from campaigns.models.replies import InstallReport
 from campaigns.reports.settings import current_template
 from campaigns.reports.take_snapshot import take_snapshot
@@ -28,7 +27,6 @@ from campaigns.visits import candidates
 from campaigns.visits.assignments import assign_sheet
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.results import enter_results
-from campaigns.visits.sheets import create_sheet
 from outreach.rules.errors import BadInput
 from tests.integration.campaigns.test_answer_totals import recipients, says
 from tests.integration.campaigns.test_visit_phones import VisitPhone
@@ -47,25 +45,13 @@ def test_a_check_looks_like_any_visit_and_corrects_the_count_beside_it(
     world.add_people(REPORTED + 2)
     campaign = world.launch()
     world.send()
-    with world.runtime.db.write() as session:
-        session.execute(update(Message).values(state=MessageState.NO_REPORT))
+    world.set_all(MessageState.NO_REPORT)
     for recipient in recipients(world)[:REPORTED]:
         says(world, recipient, Label.INSTALLED)
     author = world.user(AUTHOR)
 
     def make(percent: int) -> int:
-        return create_sheet(
-            world.runtime,
-            campaign,
-            list_id=1,
-            area_code=None,
-            village=None,
-            officer="",
-            again=False,
-            check_percent=percent,
-            user=author,
-            now=world.now,
-        ).id
+        return world.make_sheet(campaign, list_id=1, check_percent=percent)
 
     with pytest.raises(BadInput, match="check_percent_wrong"):
         make(31)

@@ -26,7 +26,6 @@ from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.assignments import assign_sheet, invite_officer, take_back_sheet
 from campaigns.visits.progress import VisitTotals, read_officers, read_totals
 from campaigns.visits.results import enter_results, undo_entry
-from campaigns.visits.sheets import create_sheet
 from outreach.accounts.users import change_user, disable_user
 from outreach.accounts.village_officers import add_officer, code_of, link_of, shut_out
 from outreach.models.accounts import AuditEvent, Organisation, Role
@@ -105,19 +104,8 @@ def sheet(world: World) -> int:
         session.execute(update(Contact).values(village="Thôn 3"))
     campaign_id = world.launch()
     world.send()
-    with world.runtime.db.write() as session:
-        session.execute(update(Message).values(state=MessageState.NO_REPORT))
-    return create_sheet(
-        world.runtime,
-        campaign_id,
-        list_id=1,
-        area_code=None,
-        village=None,
-        officer="",
-        again=False,
-        user=world.user(AUTHOR),
-        now=world.now - timedelta(days=3),
-    ).id
+    world.set_all(MessageState.NO_REPORT)
+    return world.make_sheet(campaign_id, list_id=1, now=world.now - timedelta(days=3))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt
 from campaigns.models.replies import Answer, AnswerSource, InstallReport
 from campaigns.models.webhooks import Delivery, DeliveryState, EventPosition, Subscription
-from campaigns.replies.record_answer import record_answer, undo_answer
+from campaigns.replies.record_answer import undo_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction
 from campaigns.rules.webhooks import EventKind, secret_of
@@ -102,15 +102,7 @@ def says(world: World, campaign: int, index: int, label: Label) -> None:
     with world.runtime.db.write() as session:
         recipient = session.merge(world.recipient(number(index), campaign))
         assert recipient.phone_id
-        record_answer(
-            session,
-            phone_id=recipient.phone_id,
-            recipient=recipient,
-            label=label,
-            source=AnswerSource.PAGE,
-            keys=world.keys,
-            now=datetime.now(UTC),
-        )
+        world.answer(session, recipient, label)
 
 
 def line(world: World) -> list[Delivery]:
@@ -420,12 +412,12 @@ def test_a_report_that_a_merge_withdrew_is_told_again_once_it_is_taken_apart(
     for index in (1, 2):
         says(world, campaign, index, Label.INSTALLED)
     tell(world)
-    user, key = world.user(AUTHOR), world.keys.secret_key
+    user = world.user(AUTHOR)
     for _ in range(2):  # what was restored may be withdrawn again
         now = datetime.now(UTC)
-        merged = merge_people(world.runtime, one, two, secret_key=key, user=user, now=now).id
+        merged = merge_people(world.runtime, one, two, user=user, now=now).id
         tell(world)
-        unmerge_people(world.runtime, merged, secret_key=key, user=user, now=datetime.now(UTC))
+        unmerge_people(world.runtime, merged, user=user, now=datetime.now(UTC))
         tell(world)
     with world.runtime.db.read() as session:
         told = session.execute(select(Delivery.kind, Delivery.data).order_by(Delivery.id)).all()

@@ -128,17 +128,17 @@ def test_values_follow_lists_that_are_merged_split_and_removed(office: World, tm
 
 
 def test_values_follow_people_who_are_merged_and_taken_apart(office: World, tmp_path: Path) -> None:
-    user, key = office.user(AUTHOR), office.keys.secret_key
+    user = office.user(AUTHOR)
     lines = (f"A Thun,,{local(1)},8h,", f"Y Rơ,,{local(2)},9h,Thôn 2")
     bring(office, write(tmp_path, *lines))
     before = values(office)
     ids = contact_id(office, "A Thun"), contact_id(office, "Y Rơ")
-    merge = merge_people(office.runtime, *ids, secret_key=key, user=user, now=office.now)
+    merge = merge_people(office.runtime, *ids, user=user, now=office.now)
     assert values(office) == [
         ("Hội viên", "A Thun", "giờ hẹn", "8h"),
         ("Hội viên", "A Thun", "nơi hẹn", "Thôn 2"),
     ]
-    unmerge_people(office.runtime, merge.id, secret_key=key, user=user, now=office.now)
+    unmerge_people(office.runtime, merge.id, user=user, now=office.now)
     assert values(office) == before
 
 

@@ -1,0 +1,173 @@
+"""What follows from a reply, and which answers only repeat what was said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from campaigns.rules.answers import LastAnswer, decide_reply, is_repeated
+from campaigns.rules.cases import CaseKind
+from campaigns.rules.merged_people import MergedRow, find_restored
+from campaigns.rules.own_answers import GivenAnswer
+from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
+from campaigns.rules.replies.understand import Understanding
+
+NOON = datetime(2026, 11, 2, 5, tzinfo=UTC)
+SURE, DOUBTFUL, CRY = (True, False), (False, False), (False, True)
+TO_RECIPIENT, KNOWN, UNKNOWN = (True, True), (False, True), (False, False)
+
+
+@pytest.mark.parametrize(
+    ("label", "read", "sender", "counts", "kind", "is_acknowledged"),
+    [
+        (Label.INSTALLED, SURE, TO_RECIPIENT, True, None, True),
+        (Label.INSTALLED, DOUBTFUL, TO_RECIPIENT, False, "unclear", True),
+        (Label.INSTALLED, SURE, KNOWN, False, "unmatched", True),
+        (Label.OPT_OUT, SURE, TO_RECIPIENT, True, None, True),
+        # Held: it counts, and is confirmed once somebody has looked.
+        (Label.OPT_OUT, DOUBTFUL, TO_RECIPIENT, True, "opt_out", False),
+        (Label.OPT_OUT, SURE, KNOWN, True, None, True),
+        (Label.OPT_OUT, SURE, UNKNOWN, False, "unmatched", True),
+        (Label.NEED_HELP, SURE, TO_RECIPIENT, True, "help", True),
+        # A cry is a case whoever sends it, and has an answer of its own.
+        (Label.NEED_HELP, CRY, UNKNOWN, False, "help", False),
+        (Label.NEED_HELP, CRY, TO_RECIPIENT, True, "help", False),
+        (Label.OPT_OUT, CRY, TO_RECIPIENT, True, "opt_out", False),
+        (Label.QUESTION, SURE, TO_RECIPIENT, False, "question", True),
+        (OPT_IN, SURE, TO_RECIPIENT, False, "unclear", True),
+    ],
+)
+def test_what_follows_from_a_reply(
+    label: Meaning,
+    read: tuple[bool, bool],
+    sender: tuple[bool, bool],
+    counts: bool,
+    kind: str | None,
+    is_acknowledged: bool,
+) -> None:
+    outcome = decide_reply(
+        Understanding(label, 1.0, *read),
+        has_recipient=sender[0],
+        is_known=sender[1],
+        was_answered=False,
+        is_start=False,
+        answered_at=None,
+        now=NOON,
+    )
+    found = (outcome.is_answer, outcome.kind, outcome.is_acknowledged)
+    assert found == (counts, CaseKind(kind) if kind else None, is_acknowledged)
+    assert outcome.at == NOON
+
+
+@pytest.mark.parametrize(
+    ("label", "is_late", "counts"),
+    [(Label.INSTALLED, False, True), (Label.INSTALLED, True, False), (Label.OPT_OUT, True, True)],
+)
+def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out(
+    label: Label, is_late: bool, counts: bool
+) -> None:
+    newer = NOON + timedelta(hours=1 if is_late else -1)
+    outcome = decide_reply(
+        Understanding(label, 1.0, True, False),
+        has_recipient=True,
+        is_known=True,
+        was_answered=True,
+        is_start=False,
+        answered_at=newer,
+        now=NOON,
+    )
+    assert (outcome.is_answer, outcome.is_acknowledged) == (counts, False)
+    assert outcome.at == (newer if label is Label.OPT_OUT else NOON)
+
+
+def test_who_gets_messages_again_waits_for_nobody() -> None:
+    outcome = decide_reply(
+        Understanding(OPT_IN, 1.0, True, False),
+        has_recipient=True,
+        is_known=True,
+        was_answered=False,
+        is_start=True,
+        answered_at=None,
+        now=NOON,
+    )
+    assert (outcome.is_answer, outcome.kind) == (False, None)
+
+
+STOP, OF_DRIVE, DONE = GivenAnswer(Label.OPT_OUT), GivenAnswer(Label.OPT_OUT, None, True), Label.INSTALLED
+OFFICERS, THEIRS, OTHER_PHONE = (False, 1, False), (True, 1, False), (True, 2, False)
+REMINDED = (True, 1, True)
+CLOSED, SEPARATE = (True, False), (True, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "last", "closed", "repeats"),
+    [
+        ((GivenAnswer(DONE), *THEIRS), None, (False, False), False),
+        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE), *THEIRS), (False, False), True),
+        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(Label.NOT_YET), *THEIRS), (False, False), False),
+        # The resident's own after an officer's entry stays when that goes; the other way round it adds nothing.
+        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE), *OFFICERS), (False, False), False),
+        ((GivenAnswer(DONE), *OFFICERS), (GivenAnswer(DONE), *THEIRS), (False, False), True),
+        ((GivenAnswer(DONE), *OTHER_PHONE), (GivenAnswer(DONE), *THEIRS), (False, False), False),
+        ((GivenAnswer(DONE, 2), *THEIRS), (GivenAnswer(DONE, 1), *THEIRS), (False, False), False),
+        ((GivenAnswer(DONE), *THEIRS), (GivenAnswer(DONE, 1), *THEIRS), (False, False), True),
+        (
+            (GivenAnswer(Label.NOT_YET), *REMINDED),
+            (GivenAnswer(Label.NOT_YET), *THEIRS),
+            (False, False),
+            False,
+        ),
+        ((STOP, *THEIRS), (STOP, *THEIRS), CLOSED, True),
+        ((STOP, *THEIRS), (STOP, *THEIRS), SEPARATE, False),  # the first may have been misread
+        ((STOP, *THEIRS), (STOP, *THEIRS), (False, False), False),  # messages go to the number again
+        ((STOP, *THEIRS), (OF_DRIVE, *THEIRS), CLOSED, False),  # everything is more
+        ((OF_DRIVE, *THEIRS), (STOP, *THEIRS), SEPARATE, True),
+    ],
+)
+def test_an_answer_that_adds_nothing_is_not_stored(
+    said: tuple[GivenAnswer, bool, int, bool],
+    last: tuple[GivenAnswer, bool, int, bool] | None,
+    closed: tuple[bool, bool],
+    repeats: bool,
+) -> None:
+    before = LastAnswer(*last) if last else None
+    is_closed, is_separate = closed
+    found = is_repeated(
+        LastAnswer(*said), before, has_recipient=True, is_closed=is_closed, is_separate=is_separate
+    )
+    assert found is repeats
+
+
+@pytest.mark.parametrize(("closed", "repeats"), [((False, False), False), (CLOSED, True), (SEPARATE, False)])
+def test_a_number_in_no_campaign_says_stop_once(closed: tuple[bool, bool], repeats: bool) -> None:
+    is_closed, is_separate = closed
+    found = is_repeated(
+        LastAnswer(STOP, *THEIRS), None, has_recipient=False, is_closed=is_closed, is_separate=is_separate
+    )
+    assert found is repeats
+
+
+KEPT, OTHER = 1, 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "restored"),
+    [
+        ([], None),
+        ([(10, KEPT, 0)], None),  # the other was in no campaign
+        ([(10, KEPT, 0), (11, OTHER, 7)], 11),
+        ([(10, KEPT, 7), (11, OTHER, 0)], 10),
+        ([(10, KEPT, 0), (11, OTHER, 0)], None),
+        # Three were one: who has none gets the one that this merge left out, or else the first of theirs.
+        ([(10, KEPT, 0), (11, OTHER, 6), (12, OTHER, 7)], 12),
+        ([(10, KEPT, 0), (11, OTHER, 6), (12, OTHER, 5)], 11),
+        # What this merge left out counts for the other person since: the next of those without counts again.
+        ([(10, KEPT, 6), (11, OTHER, 0), (12, OTHER, 7)], 10),
+    ],
+)
+def test_taken_apart_each_has_one_recipient_that_counts(
+    rows: list[tuple[int, int, int]], restored: int | None
+) -> None:
+    found = find_restored([MergedRow(*row) for row in rows], 7)
+    assert (found and found.id) == restored
