@@ -14,7 +14,7 @@ from campaigns.delivery.outbox import cancel_waiting, queue_message
 from campaigns.delivery.streams import campaign_hours
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import Answer, Reply
+from campaigns.models.replies import Answer, Reply, ReplyState
 from campaigns.rules.content import Content, read_content, render_reply
 from campaigns.rules.delivery import LINK, drops_accents
 from campaigns.rules.own_answers import own_answer
@@ -84,11 +84,12 @@ def cancel_messages(session: Session, *conditions: ColumnElement[bool]) -> None:
 
 
 def has_held_opt_out(session: Session, phone_id: int, reply_id: int | None) -> bool:
-    """Return whether another reply of a number is a held opt-out, which was not confirmed."""
+    """Return whether another reply of a number is a held opt-out, which nobody has looked at."""
     held = select(Reply.id).where(
         Reply.phone_id == phone_id,
         Reply.label == Label.OPT_OUT,
         Reply.is_sure.is_(False),
+        Reply.state == ReplyState.INBOX,
         Reply.id != (reply_id or 0),
     )
     return session.execute(held).first() is not None

@@ -50,7 +50,7 @@ def receive_page_message(
         written = count_rows(
             session,
             Reply,
-            Reply.recipient_id == recipient_id,
+            Reply.phone_id == recipient.phone_id,
             Reply.channel == ReplyChannel.PAGE,
             Reply.received_at > now - timedelta(days=1),
         )

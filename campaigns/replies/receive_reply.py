@@ -341,12 +341,24 @@ def _is_duplicate(
         ).first()
         if latest and _normalised(latest.body) == text and abs(latest.received_at - now) < TOLD_TWICE_WITHIN:
             return True
-    bodies = select(Reply.body).where(
-        Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
+    rows = session.execute(
+        select(Reply.body, Reply.channel, Reply.received_at).where(
+            Reply.sender == inbound.sender[:32], Reply.received_at.between(now - within, now + within)
+        )
+    ).all()
+    same = [row for row in rows if _normalised(row.body) == text]
+    if within >= REPLY_WINDOW:
+        return bool(same)
+    # What is said again after something else, as TC, DK, TC, is another reply.
+    others = [row.received_at for row in rows if row not in same]
+    return any(
+        row.channel != channel and not any(_is_between(row.received_at, other, now) for other in others)
+        for row in same
     )
-    if within < REPLY_WINDOW:
-        bodies = bodies.where(Reply.channel != channel)
-    return any(_normalised(body) == text for body in session.scalars(bodies))
+
+
+def _is_between(one: datetime, moment: datetime, other: datetime) -> bool:
+    return min(one, other) < moment < max(one, other)
 
 
 def _normalised(body: str) -> str:

@@ -56,7 +56,8 @@ from outreach.rules.wishes import EVERYTHING, WishSource, drive_scope
 
 # Answers by the residents themselves; those of other sources are recorded by others.
 _OWN_SOURCES = frozenset({AnswerSource.SMS, AnswerSource.PAGE})
-_OWN_WISHES = tuple(WishSource(source) for source in sorted(_OWN_SOURCES))
+# By these a number's owner has said it: an operator that still refuses the number says so again.
+_OWN_WISHES = (WishSource.GATEWAY, *(WishSource(source) for source in sorted(_OWN_SOURCES)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +308,9 @@ def _said(answer: Answer) -> GivenAnswer:
 
 
 def give_back(session: Session, phone_id: int, *, now: datetime) -> bool:
-    """Take back the wishes by which a resident's own replies and page stopped the messages to a number. Returns whether there was one.
+    """Take back the wishes by which a resident's own replies and page, or their operator, stopped the messages to a number.
+
+    Returns whether there was one.
 
     What an officer entered or a register holds stays. The phone must be locked.
     """

@@ -214,16 +214,7 @@ def record_result(
         if label is Label.NO_SMARTPHONE:
             note_smartphone(session, recipient.campaign_id, line.contact_id, label, result, now=now)
         if label is Label.OPT_OUT:
-            session.flush()
-            record_wish(
-                session,
-                WishSource.DOOR,
-                people=[recipient.contact_id or line.contact_id],
-                said_at=result.visited_at or result.entered_at,
-                now=now,
-                evidence=_evidence_of(result),
-                recorded_by=user.id,
-            )
+            _note_wish(session, result, recipient.contact_id or line.contact_id, user=user, now=now)
         return True
     lock_phone(session, recipient.phone_id)
     session.refresh(recipient)
@@ -246,9 +237,28 @@ def record_result(
         at=at,
     )
     result.answer_id = answer.id if answer else None
+    if answer is None and label is Label.OPT_OUT:
+        # It only says again what was said before; should that be taken back, this still holds.
+        _note_wish(session, result, recipient.contact_id, user=user, now=now)
     if contact and contact.has_smartphone is not had:
         result.changed_smartphone, result.had_smartphone = True, had
     return True
+
+
+def _note_wish(
+    session: Session, result: VisitResult, contact_id: int | None, *, user: User, now: datetime
+) -> None:
+    """Record that somebody who was visited wants no messages, on any number that they have or get."""
+    session.flush()
+    record_wish(
+        session,
+        WishSource.DOOR,
+        people=[contact_id],
+        said_at=result.visited_at or result.entered_at,
+        now=now,
+        evidence=_evidence_of(result),
+        recorded_by=user.id,
+    )
 
 
 def undo_result(

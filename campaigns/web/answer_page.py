@@ -53,6 +53,7 @@ from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
+from outreach.rules.wishes import EVERYTHING
 from outreach.runtime import Runtime
 
 # `GET /<token>?about` shows who sends this, why, with which data, and how to object.
@@ -173,9 +174,10 @@ def page_state(row: Row[Any], query: Mapping[str, str], values: Mapping[str, str
         launched_at=row.launched_at,
         corrected_at=row.corrected_at,
         language=language if language in LANGUAGES else row.language,
-        given=row.answer,
+        # An opt-out that an officer has taken back at the person's wish is no answer that stands.
+        given=None if row.answer is Label.OPT_OUT and row.left_alone is None else row.answer,
         has_clicked=row.clicked_at is not None,
-        is_left_alone=bool(row.left_alone),
+        is_left_alone=row.left_alone == EVERYTHING,
         wants_reminder=row.wants_reminder,
         sent=sent if sent in SENT else "",
         is_about=is_about,

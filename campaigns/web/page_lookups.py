@@ -23,7 +23,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from redis import Redis, RedisError
-from sqlalchemy import BigInteger, Connection, Row, exists, literal, or_, select, true
+from sqlalchemy import BigInteger, Connection, Row, String, cast, func, literal, or_, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
@@ -54,15 +54,17 @@ _RECIPIENTS = (
         _counted.wants_reminder,
         Recipient.clicked_at,
         Phone.language,
-        exists(
-            select(literal(1)).where(
-                LEFT_ALONE.c.scope == EVERYTHING,
-                or_(
-                    LEFT_ALONE.c.phone_id == Recipient.phone_id,
-                    LEFT_ALONE.c.contact_id == Recipient.contact_id,
-                ),
-            )
-        ).label("left_alone"),
+        # What the number or the person is left alone by: everything comes before the drive.
+        select(func.min(LEFT_ALONE.c.scope))
+        .where(
+            LEFT_ALONE.c.scope.in_((EVERYTHING, literal("drive:").concat(cast(Campaign.drive_id, String)))),
+            or_(
+                LEFT_ALONE.c.phone_id == Recipient.phone_id,
+                LEFT_ALONE.c.contact_id == Recipient.contact_id,
+            ),
+        )
+        .scalar_subquery()
+        .label("left_alone"),
     )
     .join(Campaign, Campaign.id == Recipient.campaign_id)
     .join(_counted, _counted.id == counted_id(Recipient))

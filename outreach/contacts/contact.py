@@ -20,9 +20,9 @@ from outreach.contacts.directory import people_visible_to, read_stated, visible_
 from outreach.contacts.suppressions import lift_suppressions, lock_phone, suppress
 from outreach.contacts.wishes import (
     WishLine,
-    is_left_alone,
     of_number,
     of_person,
+    read_left_alone,
     read_wishes,
     record_wish,
     take_back,
@@ -310,14 +310,16 @@ def suppress_number(
 ) -> None:
     """Close a number for all organisations: as the contact told an officer that they want no messages, or for a reason.
 
-    Raises BadInput without a note, WrongState if it is closed for this reason already.
+    Raises BadInput without a note, WrongState if it is closed for this reason already, and of an opt-out both it and the person.
     """
     require_role(user, Role.STAFF, Role.APPROVER)
     phone = find_phone(session, contact_id, phone_id, user=user)
     note = read_note(note)
     lock_phone(session, phone.id)
     if reason is Closing.OPT_OUT:
-        if is_left_alone(session, phone_id):
+        found = read_left_alone(session, numbers=[phone_id], people=[contact_id])
+        # On a phone of several each may ask: what one takes back leaves the others alone.
+        if found.stops(None, phone_id) and found.stops(contact_id, None):
             raise WrongState("number_blocked_already")
         record_wish(
             session,

@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from campaigns.cases.merge_people import merge_people, unmerge_people
 from campaigns.models.activities import VisitLine
 from campaigns.models.privacy import ConsentEvent
+from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.retention import clear_campaign
-from campaigns.replies.record_answer import record_page_answer
+from campaigns.replies.record_answer import record_officer_answer, record_page_answer, undo_answer_by_id
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
+from outreach.contacts.contact import Closing, suppress_number
 from outreach.contacts.phones import add_number
-from outreach.models.contacts import Contact, ContactList, Erasure, ImportIssue, Membership
+from outreach.models.contacts import Contact, ContactList, Erasure, ImportIssue, Membership, Phone
+from outreach.rules.errors import WrongState
+from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
@@ -42,26 +45,19 @@ def visit(world: World, campaign: int, person: int, outcome: VisitOutcome = Visi
     """What an officer enters who was at somebody's door; the sheet's id."""
     world.set_all()
     sheet = world.make_sheet(campaign)
-    with world.runtime.db.read() as session:
-        line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
-        n = session.scalars(line).one()
-    enter(world, sheet, n, outcome)
+    enter(world, sheet, line_of(world, sheet, person), outcome)
     return sheet
 
 
-def enter(world: World, sheet: int, n: int, outcome: VisitOutcome) -> None:
+def line_of(world: World, sheet: int, person: int) -> int:
+    with world.runtime.db.read() as session:
+        line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
+        return session.scalars(line).one()
+
+
+def enter(world: World, sheet: int, n: int, outcome: VisitOutcome = VisitOutcome.OPT_OUT) -> None:
     now = datetime.now(UTC)
     enter_results(world.runtime, sheet, {n: outcome}, user=world.user(AUTHOR), keys=world.keys, now=now)
-
-
-def merge(world: World, kept: int, other: int) -> int:
-    user = world.user(AUTHOR)
-    return merge_people(world.runtime, kept, other, user=user, now=world.now).id
-
-
-def unmerge(world: World, merge_id: int) -> None:
-    user, now = world.user(AUTHOR), world.now + timedelta(hours=1)
-    unmerge_people(world.runtime, merge_id, user=user, now=now)
 
 
 def put_on_her_list(world: World, person: int) -> None:
@@ -94,6 +90,22 @@ def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(
     assert "A Thun" in his
 
 
+def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(
+    world: World, couple: tuple[int, int, int]
+) -> None:
+    husband, wife, _campaign = couple
+    user, key, now = world.user(AUTHOR), world.keys.secret_key, datetime.now(UTC)
+    told = {"note": "báo trực tiếp", "secret_key": key, "user": user, "now": now}
+    with world.runtime.db.read() as session:
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == ONE)).one()
+    for person in (wife, husband):
+        suppress_number(world.runtime, person, phone, reason=Closing.OPT_OUT, **told)
+    add_number(world.runtime, husband, TWO, secret_key=key, user=user, now=now)
+    assert sent_by(world) == []
+    with pytest.raises(WrongState, match="number_blocked_already"):
+        suppress_number(world.runtime, husband, phone, reason=Closing.OPT_OUT, **told)
+
+
 def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_written_to(
     world: World, couple: tuple[int, int, int]
 ) -> None:
@@ -114,12 +126,35 @@ def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_perso
     campaign = world.launch()
     world.send()
     sheet = visit(world, campaign, one, VisitOutcome.ABSENT)
-    with world.runtime.db.read() as session:
-        n = session.scalars(select(VisitLine.n).where(VisitLine.contact_id == two)).one()
+    n = line_of(world, sheet, two)
     merge(world, one, two)
-    enter(world, sheet, n, VisitOutcome.OPT_OUT)
+    enter(world, sheet, n)
     world.send()  # the confirmation, if it is due
     assert sent_by(world) == []
+
+
+@pytest.mark.parametrize("first", ["phone", "door"])
+def test_who_says_it_again_at_the_door_has_said_it_though_the_first_entry_is_taken_back(
+    world: World, couple: tuple[int, int, int], first: str
+) -> None:
+    husband, _wife, campaign = couple
+    world.set_all()
+    sheets = [world.make_sheet(campaign, again=True) for _ in range(2)]
+    user, now = world.user(AUTHOR), datetime.now(UTC)
+    if first == "door":
+        enter(world, sheets[0], line_of(world, sheets[0], husband))
+    else:
+        with world.runtime.db.write() as session:
+            recipient = session.merge(world.recipient(ONE, campaign))
+            heard = {"place": AnswerPlace.PHONE, "note": "", "user": user, "keys": world.keys}
+            assert record_officer_answer(session, recipient, "opt_out", **heard, now=now)
+    enter(world, sheets[1], line_of(world, sheets[1], husband))
+    if first == "door":
+        undo_entry(world.runtime, sheets[0], user=user, keys=world.keys, now=now)
+    else:
+        with world.runtime.db.write() as session:
+            undo_answer_by_id(session, 1, now=now, is_mistaken=True)
+    assert all("A Thun" not in text for text in sent_by(world))
 
 
 @both_databases
@@ -182,7 +217,7 @@ def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world: Worl
     merge_id = merge(world, one, two)
     world.reply(ONE, "TC đợt này", gateway_id="g1", now=world.now + timedelta(minutes=5))
     world.send()
-    unmerge(world, merge_id)
+    apart(world, merge_id)
     assert sent_by(world, kind="khao-sat") == []
     assert len(sent_by(world)) == 2
 

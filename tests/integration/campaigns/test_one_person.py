@@ -301,7 +301,7 @@ def test_what_1_1_0_counted_beside_the_one_who_counts_is_counted_once(
     for e164 in (FIRST, SECOND)[0 if both else 1 :]:
         say(world, campaign, e164, DONE, minutes=1)
     merge(world, *two)
-    downgrade(world.runtime.db, "0145_what_identifies")
+    downgrade(world.runtime.db, "0165_language_that_left")
     with world.runtime.db.write() as session:  # as it was then: both have their own
         counted, other = (row_of(session, campaign, e164) for e164 in (FIRST, SECOND))
         report = InstallReport.phone_id == other.phone_id

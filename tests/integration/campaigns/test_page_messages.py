@@ -183,6 +183,7 @@ def test_a_link_of_who_was_merged_takes_as_many_messages_a_day_as_any_other(
 ) -> None:
     with world.runtime.db.read() as session:
         first, second = session.scalars(select(Recipient.contact_id).order_by(Recipient.id)).all()
+    world.press(campaign, "installed", index=1)
     merge_people(world.runtime, second or 0, first or 0, user=world.user(AUTHOR), now=world.now)
     texts = [f"Cài ở đâu, lần thứ {n}?" for n in range(MOST_A_DAY + 1)]
     statuses = [client.post(link, data={"answer": "ask", "text": text}).status_code for text in texts]

@@ -489,14 +489,6 @@ def test_an_answer_of_before_that_is_entered_after_the_subscription_is_told(
         recipient = session.merge(world.recipient(number(0), campaign))
         assert recipient.phone_id
         at_noon = datetime.now(UTC) - timedelta(hours=3)
-        record_answer(
-            session,
-            phone_id=recipient.phone_id,
-            recipient=recipient,
-            label=_L.NOT_YET,
-            source=AnswerSource.OFFICER,
-            keys=world.keys,
-            now=at_noon,
-        )
+        world.answer(session, recipient, _L.NOT_YET, source=AnswerSource.OFFICER, now=at_noon)
     tell(world)
     assert [got.kind for got in receiver.got] == ["answer.recorded"]

@@ -9,8 +9,8 @@ from alembic import op
 
 from outreach.core.db import UtcDateTime
 
-revision = "0150_reports_of_merged"
-down_revision = "0145_what_identifies"
+revision = "0166_reports_of_merged"
+down_revision = "0165_language_that_left"
 
 _VIETNAM = timedelta(hours=7)
 _WHEN = sa.text("restored_at IS NOT NULL")
