@@ -11,9 +11,11 @@ from sqlalchemy import insert, select
 
 from campaigns.models.campaigns import PageOpen
 from outreach.models.contacts import Contact, Phone
+from outreach.rules.wishes import WishSource
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
+from tests.support.wishes import opt_out
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -116,3 +118,15 @@ def test_who_is_another_stays_so_when_a_third_is_merged(client: FlaskClient, wor
         post(client, f"/admin/people/{first}/different", other=other)
     post(client, f"/admin/people/{second}/merge", other=third)
     assert "compare?with=" not in client.get(f"/admin/people/{first}/").text
+
+
+def test_who_refuses_one_kind_alone_is_not_offered_to_be_opened(client: FlaskClient, world: World) -> None:
+    """What takes a consent that was withdrawn for a kind back is another consent."""
+    person = world.add_person("Y Hlan", number(1))
+    signed_in(client, APPROVER)
+    for scope, is_offered in (("kind:bluezone", False), ("", True)):
+        with world.runtime.db.write() as session:
+            opt_out(world, session, None, person, source=WishSource.CONSENT, scope=scope)
+        page = client.get(f"/admin/people/{person}/").text
+        assert "Từ chối nhận tin" in page
+        assert (f'action="/admin/people/{person}/lift"' in page) is is_offered

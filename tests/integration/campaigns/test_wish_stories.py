@@ -280,17 +280,19 @@ class Story:
         ]
         if not alone or not self.spare or self.rng.random() < 0.7:  # it takes long
             return None
-        (person, own), new = self.rng.choice(alone), self.spare.pop()
+        (person, _own), new = self.rng.choice(alone), self.spare.pop()
         with self.world.runtime.db.read() as session:
             name = session.get_one(Contact, person).name
-        numbers = " / ".join(each.replace("+84", "0", 1) for each in (self.e164(own), new))
-        counts = bring(self.world, write(self.folder, f"1,{name},,,,{numbers}", name=f"{new}.csv"), LIST)
-        assert counts.created == 0
-        if counts.review:  # who was erased comes back by an officer alone
-            with self.world.runtime.db.read() as session:
-                newest = select(ImportIssue.reason).order_by(ImportIssue.id.desc()).limit(1)
-                assert session.scalar(newest) == WAS_ERASED
-            return None
+        known = [*map(self.e164, self.people[person])]
+        for n, numbers in enumerate((known, [*known, new])):  # the first file says what is there
+            cell = " / ".join(each.replace("+84", "0", 1) for each in numbers)
+            counts = bring(self.world, write(self.folder, f"1,{name},,,,{cell}", name=f"{new}{n}.csv"), LIST)
+            assert counts.created == 0
+            if counts.review:  # who was erased comes back by an officer alone
+                with self.world.runtime.db.read() as session:
+                    newest = select(ImportIssue.reason).order_by(ImportIssue.id.desc()).limit(1)
+                    assert session.scalar(newest) == WAS_ERASED
+                return None
         self.world.reply(new, "TC", gateway_id=f"s{self.rng.random()}")
         with self.world.runtime.db.read() as session:
             brought = session.scalar(select(func.max(ListImport.id))) or 0
