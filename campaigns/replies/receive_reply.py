@@ -90,7 +90,7 @@ def receive_reply(
     if recipient is None and phone:
         recipient = latest_recipient(session, phone, now=now, within=same_within)
     campaign = session.get(Campaign, recipient.campaign_id) if recipient else None
-    body = _unquoted(session, inbound.body, phone if recipient else None, now=now)
+    body = _unquoted(session, inbound.body, phone, recipient, now=now)
     drive_only = False
     if meant is None:
         meant, drive_only = _read(session, inbound, body, phone, recipient, campaign, now=now)
@@ -209,7 +209,7 @@ def _read(
     *,
     now: datetime,
 ) -> tuple[Understanding, bool]:
-    """Return what a reply means, of which `body` is left without a quotation, and whether it is an opt-out from the drive alone.
+    """Return what a reply means, and whether it is an opt-out from the drive alone; `body` is left without a quotation.
 
     It is read by the gateway, by its words, by what officers have decided, and after what was said before.
     """
@@ -242,7 +242,10 @@ def _record(
     acknowledge: bool,
     keys: AnswerContext,
 ) -> None:
-    """Record the answer that a reply gives, whose `body` is without a quotation. "Cài rồi, đừng nhắn nữa" gives two: that it is done, and that the number gets no more."""
+    """Record the answer that a reply gives, whose `body` is without a quotation.
+
+    "Cài rồi, đừng nhắn nữa" gives two: that it is done, and that the number gets no more.
+    """
     source, is_stop = reply.channel.source, said.label is Label.OPT_OUT
     given: list[tuple[GivenAnswer, int | None, bool]] = [(said, reply.id, acknowledge)]
     if is_stop and recipient and reports_install_too(body, asked_of(campaign)):
@@ -304,9 +307,11 @@ def _last_message(session: Session, phone: Phone, *, now: datetime) -> Any:
     ).first()
 
 
-def _unquoted(session: Session, body: str, phone: Phone | None, *, now: datetime) -> str:
-    """Return a reply without what it quotes of our last message to its phone: the message's own text, or those of its step."""
-    if phone is None or len(body.split()) <= QUOTED_FROM:
+def _unquoted(
+    session: Session, body: str, phone: Phone | None, recipient: Recipient | None, *, now: datetime
+) -> str:
+    """Return a reply without what it quotes of our last message: that one's own text, or those of its step."""
+    if phone is None or recipient is None or len(body.split()) <= QUOTED_FROM:
         return body
     last = _last_message(session, phone, now=now)
     step = session.get(Step, last.step_id) if last and last.step_id else None
