@@ -26,22 +26,22 @@ from admin.api.schemas import (
     told,
 )
 from admin.wording.errors import show_stored_error
-from campaigns.analytics.campaign_status import read_status
+from campaigns.analytics.campaign_status import JOINED_LATER, read_status
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.own_answers import MEANINGS
 from campaigns.rules.replies.labels import Label
-from campaigns.rules.states import CampaignState, Exclusion, MessageState
+from campaigns.rules.states import CampaignState, Exclusion, MessageState, SkipReason
 from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Right
 
 
-def counts_of(kind: type[Label] | type[Exclusion] | type[MessageState]) -> dict[str, Any]:
+def counts_of(kind: type[Label | Exclusion | MessageState | SkipReason], *others: str) -> dict[str, Any]:
     """Return the schema of counts by these names; a missing name means zero."""
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {each.value: COUNT for each in kind},
+        "properties": dict.fromkeys((*(each.value for each in kind), *others), COUNT),
     }
 
 
@@ -83,7 +83,15 @@ SCHEMAS: dict[str, Schema] = {
             "pause_reason": string(),
             "recipients": COUNT,
             "excluded": counts_of(Exclusion),
-            "steps": listed(strict({"step": {"type": "integer"}, "messages": counts_of(MessageState)})),
+            "steps": listed(
+                strict(
+                    {
+                        "step": {"type": "integer"},
+                        "messages": counts_of(MessageState),
+                        "skipped": counts_of(SkipReason, JOINED_LATER),
+                    }
+                )
+            ),
             "page": strict({"opened": COUNT, "clicked": COUNT}),
             "answers": counts_of(Label),
             "own_answers": listed(

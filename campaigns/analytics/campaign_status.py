@@ -16,9 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
+from campaigns.analytics.own_counts import count_answers
 from campaigns.delivery.gateway_accounts import read_common_fault
 from campaigns.delivery.outbox import causes_and_segments
 from campaigns.delivery.reconcile import count_looked_up, count_undecided
@@ -422,18 +423,10 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     clicked = session.scalar(
         select(func.count(Recipient.clicked_at)).where(Recipient.campaign_id == campaign.id)
     )
-    answers = {
-        str(label): count
-        for label, count in session.execute(
-            select(Recipient.answer, func.count())
-            .where(Recipient.campaign_id == campaign.id, Recipient.answer.is_not(None))
-            .group_by(Recipient.answer)
-        )
-    }
-    of_own = select(Recipient.own_answer, func.count()).where(
-        Recipient.campaign_id == campaign.id, Recipient.own_answer.is_not(None)
-    )
-    chosen = dict(session.execute(of_own.group_by(Recipient.own_answer)).all())
+    answers, chosen = Counter[str](), Counter[int]()
+    for (label, own), people in count_answers(session, [campaign.id], seen=true())[campaign.id].items():
+        answers.update({label.value: people} if label else {})
+        chosen.update({own: people} if own else {})
     installed = count_rows(
         session,
         InstallReport,
@@ -445,7 +438,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     share = share_of(
         installed=installed,
         recipients=recipients,
-        no_smartphone=sum(answers.get(label.value, 0) for label in find_outside_base(session, campaign.kind)),
+        no_smartphone=sum(answers[label.value] for label in find_outside_base(session, campaign.kind)),
         entered=denominator.value if denominator else None,
     )
     return {
@@ -465,7 +458,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
                 "number": own.number,
                 "text": own.text,
                 "means": own.means.value,
-                "people": chosen.get(own.number, 0),
+                "people": chosen[own.number],
             }
             for own in read_own_answers(campaign.content)
         ],

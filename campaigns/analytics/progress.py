@@ -35,7 +35,7 @@ from campaigns.analytics.progress_tables import (
 from campaigns.analytics.reach import Reach, read_reach
 from campaigns.analytics.reach_counts import SMALL
 from campaigns.goals.goals import read_campaign_goals, read_goals
-from campaigns.goals.official_figures import Official, add_up_official, latest_official
+from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive
 from campaigns.planning.kinds import words_of
 from campaigns.rules.agencies import StaffTotal
@@ -55,6 +55,7 @@ from campaigns.rules.progress import (
 )
 from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from campaigns.rules.reach import ReachTotals
+from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
@@ -144,8 +145,8 @@ class ProgressPage:
     communes: dict[str, RankTable]
     organisations: RankTable
     rolled_up: frozenset[str]  # organisations whose counts include others below them
-    official: dict[str, Official] | None
-    official_whole: Official | None
+    official: dict[str, OfficialInstallFigure] | None
+    official_whole: OfficialInstallFigure | None
     agencies: AgencyRanking | None
     waves: Sequence[Wave] = ()  # messages by day, those to come as well
     new_by_day: Mapping[str, Sequence[int]] = field(default_factory=dict)  # by place, of the last days
@@ -352,7 +353,9 @@ def _new_by_place(new: Mapping[str | None, Sequence[int]], places: PlaceTree) ->
     return by_place
 
 
-def _on_places(official: dict[str, Official], places: PlaceTree) -> dict[str, Official]:
+def _on_places(
+    official: dict[str, OfficialInstallFigure], places: PlaceTree
+) -> dict[str, OfficialInstallFigure]:
     """Add the official figures of places whose ground is that of whole units of another day."""
     others = places.known_on_other_days(official, {*places.districts} - official.keys())
     sums = {

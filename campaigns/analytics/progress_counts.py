@@ -28,6 +28,7 @@ from campaigns.planning.kinds import find_outside_base
 from campaigns.rules.progress import PlaceCounts
 from campaigns.rules.reach import TAKEN, ReachMeasure
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
+from campaigns.rules.reports.snapshot import SelfReported
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
@@ -68,16 +69,6 @@ def scope_key(organisations: set[int] | None) -> str:
     if organisations is None:
         return "all"
     return hashlib.sha256(repr(sorted(organisations)).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedCounts:
-    """Numbers of one place and organisation: recipients, those whom the base leaves out, answered, reported."""
-
-    recipients: int = 0
-    no_smartphone: int = 0
-    answered: int = 0
-    reported: int = 0
 
 
 def count_places(
@@ -123,7 +114,7 @@ def count_places(
                     counts.no_smartphone,
                     counts.answered,
                     counts.reported,
-                    counts.reported - before.get(where, ReportedCounts()).reported,
+                    counts.reported - before.get(where, SelfReported()).reported,
                 ]
                 for where, counts in counted.items()
             ]
@@ -269,7 +260,7 @@ def _day_of(moment: datetime) -> date:
 
 def count_reported(
     session: Session, campaigns: Sequence[int], *, as_of: datetime, seen: ColumnElement[bool] | None = None
-) -> dict[Where, ReportedCounts]:
+) -> dict[Where, SelfReported]:
     """Count numbers of the audiences by area and organisation, with answers and install reports as of a moment.
 
     Counted by event time, so that a later count of the same moment gives the same. Without `seen` all lists are read.
@@ -306,7 +297,7 @@ def count_reported(
         total[1] += count if outcome.value in outside else 0
         total[2] += count
         total[3] += count if outcome is VisitOutcome.INSTALLED else 0
-    return {where: ReportedCounts(*total) for where, total in totals.items()}
+    return {where: SelfReported(*total) for where, total in totals.items()}
 
 
 def count_installs(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Sums
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -64,21 +64,24 @@ def find_disagreements(session: Session) -> tuple[int, list[Disagreement]]:
 CountPair = tuple[Sums[str], Sums[str]]
 
 
-def _add(into: Sums[str], counts: Iterable[tuple[str, int]]) -> Sums[str]:
-    for key, n in counts:
-        into[key] += n
-    return into
+def _sums(
+    counted: dict[Key, int], measures: Collection[ReachMeasure], name_of: Callable[[Key], str]
+) -> Sums[str]:
+    """Add up the counts of these measures by name."""
+    sums: Sums[str] = Sums()
+    for key, n in counted.items():
+        if key.measure in measures:
+            sums[name_of(key)] += n
+    return sums
+
+
+def _name(key: Key) -> str:
+    return f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}"
 
 
 def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
-    expected = _add(
-        Sums(),
-        (
-            (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
-            for key, n in counted.items()
-            if key.measure in (ReachMeasure.ANSWERS, ReachMeasure.OWN_ANSWERS, ReachMeasure.INSTALLED)
-        ),
-    )
+    measures = (ReachMeasure.ANSWERS, ReachMeasure.OWN_ANSWERS, ReachMeasure.INSTALLED)
+    expected = _sums(counted, measures, _name)
     stored: Sums[str] = Sums()
     for owner, area, answer, own, people, installed in session.execute(
         select(
@@ -104,14 +107,7 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Cou
 
 
 def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
-    expected = _add(
-        Sums(),
-        (
-            (f"{key.step_id} {key.detail}", n)
-            for key, n in counted.items()
-            if key.measure is ReachMeasure.MESSAGES
-        ),
-    )
+    expected = _sums(counted, (ReachMeasure.MESSAGES,), lambda key: f"{key.step_id} {key.detail}")
     stored: Sums[str] = Sums()
     for step_id, state, n in session.execute(
         select(Message.step_id, Message.state, func.count())
@@ -123,32 +119,21 @@ def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> Coun
 
 
 def _segments(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
-    expected = _add(
-        Sums(), (("segments", n) for key, n in counted.items() if key.measure is ReachMeasure.SEGMENTS)
+    return _sums(counted, (ReachMeasure.SEGMENTS,), lambda _key: "segments"), Sums(
+        {"segments": causes_and_segments(session, campaign_id)[1]}
     )
-    return expected, Sums({"segments": causes_and_segments(session, campaign_id)[1]})
 
 
 def _stored(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
+    columns = (ReachCount.organisation_id, ReachCount.area_code, ReachCount.measure, ReachCount.detail)
     rows = session.execute(
-        select(
-            ReachCount.organisation_id,
-            ReachCount.area_code,
-            ReachCount.measure,
-            ReachCount.detail,
-            ReachCount.n,
-        ).where(ReachCount.campaign_id == campaign_id, ReachCount.measure.in_(_FROZEN))
+        select(*columns, ReachCount.n).where(
+            ReachCount.campaign_id == campaign_id, ReachCount.measure.in_(_FROZEN)
+        )
     ).all()
     if not rows:
         return Sums(), Sums()
-    expected = _add(
-        Sums(),
-        (
-            (f"{key.organisation_id} {key.area_code} {key.measure.value} {key.detail}", n)
-            for key, n in counted.items()
-            if key.measure in _FROZEN
-        ),
-    )
-    return expected, _add(
-        Sums(), ((f"{owner} {area} {measure.value} {detail}", n) for owner, area, measure, detail, n in rows)
-    )
+    stored: Sums[str] = Sums()
+    for owner, area, measure, detail, n in rows:
+        stored[f"{owner} {area} {measure} {detail}"] += n
+    return _sums(counted, _FROZEN, _name), stored

@@ -6,13 +6,13 @@ They are shown beside what residents report, and never added to it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.models.figures import OfficialInstalls
+from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
@@ -27,19 +27,6 @@ from outreach.use_cases import use_case
 
 COLUMNS = ("day", "area", "installed", "source")
 MAX_INSTALLED = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Official:
-    """A place's latest official figure.
-
-    A district without a figure of its own has its communes' sum, once each commune has one.
-    """
-
-    installed: int
-    day: str  # for a sum of communes: the oldest of their days
-    source: str
-    is_sum: bool = False
 
 
 @use_case
@@ -113,17 +100,21 @@ def _store(
 
 def latest_official(
     session: Session, drive: int, *, today: date, known_until: datetime | None = None
-) -> dict[str, Official]:
+) -> dict[str, OfficialInstallFigure]:
     """Return a drive's latest known figures until today, by area. A place without one is not included.
 
-    `known_until` leaves out figures entered later.
+    A district without a figure of its own has its communes' sum, once each commune has one. `known_until` leaves out
+    figures entered later.
     """
     conditions = [OfficialInstalls.drive_id == drive, OfficialInstalls.day <= today.isoformat()]
     if known_until:
         conditions.append(OfficialInstalls.entered_at <= known_until)
     by = (OfficialInstalls.day, OfficialInstalls.id)
     newest = newest_of_each(OfficialInstalls.area_code, OfficialInstalls, by=by, where=conditions)
-    known = {row.area_code: Official(row.installed, row.day, row.source) for row in session.execute(newest)}
+    known = {
+        row.area_code: OfficialInstallFigure(row.installed, row.day, row.source)
+        for row in session.execute(newest)
+    }
     communes: dict[str, list[str]] = {}
     for area in session.scalars(select(Area).where(Area.level == AreaLevel.COMMUNE)):
         if not area.is_valid_on(today.isoformat()):
@@ -135,7 +126,9 @@ def latest_official(
     return known
 
 
-def add_up_official(known: Mapping[str, Official], places: Iterable[str]) -> Official | None:
+def add_up_official(
+    known: Mapping[str, OfficialInstallFigure], places: Iterable[str]
+) -> OfficialInstallFigure | None:
     """Return the sum over places, as of the oldest of their days.
 
     Returns None unless the figure of each is known.
@@ -144,7 +137,7 @@ def add_up_official(known: Mapping[str, Official], places: Iterable[str]) -> Off
     known_parts = [part for part in parts if part]
     if not known_parts or len(known_parts) < len(parts):
         return None
-    return Official(
+    return OfficialInstallFigure(
         sum(part.installed for part in known_parts),
         min(part.day for part in known_parts),
         "; ".join(sorted({part.source for part in known_parts})),

@@ -120,7 +120,6 @@ def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
 
 _CHECK_EVERY_S = 300
 _RETRY_FOR = timedelta(days=1)
-DueMail = tuple[type[CampaignVersion] | type[CampaignDecision], int, list[str], str, str]
 _REQUEST = """Kính gửi đồng chí,
 
 Chiến dịch “{name}” của {organisation} đã được trình phê duyệt (lần {n}).
@@ -198,76 +197,76 @@ def send_approval_mail(runtime: Runtime, campaign_id: int, *, now: datetime) -> 
     if not smtp_url:
         return 0
     with runtime.db.read() as session:
-        due = _due_mails(session, campaign_id, base=runtime.settings.public_base_url)
-    mailed = 0
-    for table, row_id, to, subject, body in due:
-        if to:
-            send_mail(smtp_url, to=to, subject=subject, body=body)
-        with runtime.db.write() as session:
-            session.execute(update(table).where(table.id == row_id).values(mailed_at=now))
-        mailed += len(to)
-    return mailed
+        due = _due_mail(session, campaign_id, base=runtime.settings.public_base_url)
+    if due is None:
+        return 0
+    about, to, subject, body = due
+    if to:
+        send_mail(smtp_url, to=to, subject=subject, body=body)
+    with runtime.db.write() as session:
+        session.execute(update(type(about)).where(type(about).id == about.id).values(mailed_at=now))
+    return len(to)
 
 
-def _due_mails(session: Session, campaign_id: int, *, base: str) -> list[DueMail]:
-    """Return the mails due: the table and id to mark when sent, the addresses, subject and body."""
+# Subject and body by whether an approval is asked for, and what was decided last: approved, returned, nothing.
+_LETTERS = {
+    (True, None): ("{urgent}Chờ duyệt: {name}", _REQUEST),
+    (True, True): ("{urgent}Chờ người thứ hai duyệt: {name}", _SECOND),
+    (False, True): ("Đã duyệt: {name}", _APPROVED),
+    (False, False): ("Trả lại: {name}", _RETURNED),
+    (True, False): ("Trả lại: {name}", _RETURNED),
+}
+
+
+def _due_mail(
+    session: Session, campaign_id: int, *, base: str
+) -> tuple[CampaignVersion | CampaignDecision, list[str], str, str] | None:
+    """Return the mail that is due: the row to be marked when it was sent, the addresses, subject and body."""
     campaign = session.get_one(Campaign, campaign_id)
     version = newest_version(session, campaign_id)
     if version is None:
-        return []
-    authors = set(
-        session.scalars(select(CampaignAuthor.user_id).where(CampaignAuthor.campaign_id == campaign_id))
-    ) | {campaign.created_by}
+        return None
+    of_version = select(CampaignDecision).where(CampaignDecision.version_id == version.id)
+    decision = session.scalar(of_version.order_by(CampaignDecision.id.desc()).limit(1))
+    about = decision or version
+    is_asked = campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)
+    letter = _LETTERS.get((is_asked, decision.approved if decision else None))
+    if letter is None or about.mailed_at:
+        return None
     organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
+    is_urgent = bool(campaign.urgent_reason)
     values = {
         "name": campaign.name,
         "organisation": organisation.name if organisation else "",
         "link": f"{base}/admin/campaigns/{campaign_id}/",
         "n": version.n,
-        "why": "Là cảnh báo khẩn cấp nên" if campaign.urgent_reason else "Vì số người nhận hoặc chi phí lớn,",
+        "why": "Là cảnh báo khẩn cấp nên" if is_urgent else "Vì số người nhận hoặc chi phí lớn,",
+        "urgent": "KHẨN: " if is_urgent else "",
     }
-    urgent = "KHẨN: " if campaign.urgent_reason else ""
-    decision = session.scalar(
-        select(CampaignDecision)
-        .where(CampaignDecision.version_id == version.id)
-        .order_by(CampaignDecision.id.desc())
-        .limit(1)
-    )
+    to = _addressees(session, campaign, decision, is_asked=is_asked)
+    subject, body = (part.format(**values) for part in letter)
+    return about, to, subject, body
+
+
+def _addressees(
+    session: Session, campaign: Campaign, decision: CampaignDecision | None, *, is_asked: bool
+) -> list[str]:
+    """Return the addresses of those who are asked to approve; of the authors, once that has been decided."""
+    wrote = select(CampaignAuthor.user_id).where(CampaignAuthor.campaign_id == campaign.id)
+    authors = {*session.scalars(wrote), campaign.created_by}
     if decision is None:
-        is_asked = campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)
-        if not is_asked or version.mailed_at:
-            return []
-        to = _approvers(session, campaign, authors)
-        return [
-            (
-                CampaignVersion,
-                version.id,
-                to,
-                f"{urgent}Chờ duyệt: {campaign.name}",
-                _REQUEST.format(**values),
-            )
-        ]
-    if decision.mailed_at:
-        return []
-    if decision.approved and (campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)):
+        return _approvers(session, campaign, authors)
+    if is_asked and decision.approved:
         # Who approved what has changed since is asked as well.
         held = error_from_json(campaign.pause_reason)
         has_changed = held is not None and held.code != WAITING_FOR_SECOND_APPROVAL.code
-        to = _approvers(session, campaign, authors if has_changed else authors | {decision.decided_by})
-        subject = f"{urgent}Chờ người thứ hai duyệt: {campaign.name}"
-        return [(CampaignDecision, decision.id, to, subject, _SECOND.format(**values))]
-    to = [
+        return _approvers(session, campaign, authors if has_changed else authors | {decision.decided_by})
+    others = select(User).where(User.id.in_(authors - {decision.decided_by}), User.is_active)
+    return [
         user.email
-        for user in session.scalars(
-            select(User).where(User.id.in_(authors - {decision.decided_by}), User.is_active)
-        )
+        for user in session.scalars(others)
         if decision.approved or NoticeKind.RETURNED not in user.unwanted_notices
     ]
-    if decision.approved:
-        subject, body = f"Đã duyệt: {campaign.name}", _APPROVED
-    else:
-        subject, body = f"Trả lại: {campaign.name}", _RETURNED
-    return [(CampaignDecision, decision.id, to, subject, body.format(**values))]
 
 
 def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[str]:

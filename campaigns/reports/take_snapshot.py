@@ -19,7 +19,7 @@ from campaigns.agencies.reports import read_latest_reports
 from campaigns.analytics.own_counts import count_own_answers, question_of
 from campaigns.analytics.progress_counts import Where, count_installs, count_reported
 from campaigns.goals.goals import read_campaign_goals, read_goal_periods, read_goals
-from campaigns.goals.official_figures import latest_official
+from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
 from campaigns.models.messages import Attempt
 from campaigns.planning.kinds import words_of
@@ -69,21 +69,20 @@ def take_snapshot(
     as_of = min(freezes_at(day, form), known_until.astimezone(VIETNAM))
     campaigns = find_campaigns(session, drive, as_of=as_of)
     ids = [campaign.id for campaign in campaigns]
-    self_reports = count_self_reports(session, ids, as_of=as_of)
-    official = read_official(session, drive, day=day, known_until=known_until)
+    self_reports = count_reported(session, ids, as_of=as_of)
+    official = latest_official(session, drive, today=day, known_until=known_until)
     goals, owners = read_owners(session, drive, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
     places = _Places(areas, self_reports, official, owners, whole_successors(session, day), day)
     districts = places.below_province()
-    of_day = [area for area in areas.values() if area.is_valid_on(day.isoformat())]
-    top = next((area for area in of_day if area.level is AreaLevel.PROVINCE), None)
+    top = places.top
+    code = top.code if top else ""
     below = [areas[place.code] for place in districts]
     has_districts = any(area.level is AreaLevel.DISTRICT for area in below)
-    code = top.code if top else ""
     goal = goals.goals.get(GoalSubject(drive, GoalScope.RESIDENTS, area=code))
     staff = goals.goals.get(GoalSubject(drive, GoalScope.STAFF))
     since = outreach_since(day, form.since)
-    total = add_up(list(self_reports.values()))
+    days = _read_days(session, ids, as_of=as_of)
     agencies = read_agencies(session, drive, day=day, known_until=known_until)
     words = words_of(session, session.get_one(Drive, drive).kind)
     has_sources = bool(official or agencies) or words.agencies
@@ -95,8 +94,8 @@ def take_snapshot(
         whole=PlaceFigures(
             code,
             top.full_name if top else form.place,
-            total,
-            whole_official(districts, official.get(code)),
+            add_up(list(self_reports.values())),
+            official.get(code) or add_up_official(official, [place.code for place in districts]),
             owners.get(code),
         ),
         districts=districts,
@@ -113,17 +112,15 @@ def take_snapshot(
         own=read_own(session, campaigns, as_of=as_of),
         has_sources=has_sources,
         since=since.isoformat(),
-        before=count_installs(session, ids, as_of=as_of - timedelta(days=1)) if ids else None,
-        days=tuple(
-            (
-                (day - timedelta(days=back)).isoformat(),
-                count_installs(session, ids, as_of=as_of - timedelta(days=back)),
-            )
-            for back in reversed(range(_DAYS_IN_CHART))
-        )
-        if ids
-        else (),
+        before=days[-2][1] if days else None,
+        days=days,
     )
+
+
+def _read_days(session: Session, campaigns: Sequence[int], *, as_of: datetime) -> tuple[tuple[str, int], ...]:
+    """Return how many installs were in force at this hour of each of the last days; nothing without a campaign."""
+    moments = [as_of - timedelta(days=back) for back in reversed(range(_DAYS_IN_CHART))] if campaigns else []
+    return tuple((_day(each), count_installs(session, campaigns, as_of=each)) for each in moments)
 
 
 def read_checked(session: Session, drive: int, *, as_of: datetime) -> CheckedReports | None:
@@ -195,6 +192,18 @@ class _Places:
             for place in path_upwards(self.areas, successors.get(code or "", code)):
                 self.self_reports.setdefault(place, []).append(reported)
 
+    @property
+    def top(self) -> Area | None:
+        """Return the province on that day."""
+        return next(
+            (
+                area
+                for area in self.areas.values()
+                if area.level is AreaLevel.PROVINCE and area.is_valid_on(self.day)
+            ),
+            None,
+        )
+
     def below_province(self) -> tuple[PlaceFigures, ...]:
         """Return the places of the level below the province on that day, by code."""
         return self._figures(lambda area: is_below_province(self.areas, area))
@@ -231,16 +240,6 @@ def _organisations(
         for organisation_id, parts in by_organisation.items()
     ]
     return tuple(sorted(organisations, key=lambda row: (row.name, row.id)))
-
-
-def count_self_reports(
-    session: Session, campaigns: Sequence[int], *, as_of: datetime
-) -> dict[Where, SelfReported]:
-    """Count answers and install reports by area and organisation, each number once."""
-    return {
-        where: SelfReported(counts.recipients, counts.no_smartphone, counts.answered, counts.reported)
-        for where, counts in count_reported(session, campaigns, as_of=as_of).items()
-    }
 
 
 def add_up(parts: Sequence[SelfReported]) -> SelfReported:
@@ -304,16 +303,6 @@ def _end_of(day: date) -> datetime:
     return datetime.combine(day, datetime.max.time(), VIETNAM)
 
 
-def read_official(
-    session: Session, drive: int, *, day: date, known_until: datetime
-) -> dict[str, OfficialInstallFigure]:
-    """Return the latest known official figures by area."""
-    return {
-        code: OfficialInstallFigure(figure.installed, figure.day, figure.source, figure.is_sum)
-        for code, figure in latest_official(session, drive, today=day, known_until=known_until).items()
-    }
-
-
 def read_owners(
     session: Session, drive: int, *, day: date, as_of: datetime, known_until: datetime
 ) -> tuple[Goals, dict[str, SmartphoneOwners]]:
@@ -372,7 +361,7 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
     delivered = session.scalar(
         phones.where(Attempt.state == AttemptState.DELIVERED, Attempt.settled_at <= as_of)
     )
-    own = add_up(list(count_self_reports(session, [campaign.id], as_of=as_of).values()))
+    own = add_up(list(count_reported(session, [campaign.id], as_of=as_of).values()))
     joined_later = select(func.count()).where(
         Recipient.campaign_id == campaign.id, Recipient.joined_at > as_of, Recipient.exclusion.is_(None)
     )
@@ -384,23 +373,6 @@ def _sent(session: Session, campaign: Campaign, as_of: datetime) -> CampaignFigu
         delivered=delivered or None,
         reported=own,
         id=campaign.id,
-    )
-
-
-def whole_official(
-    districts: Sequence[PlaceFigures], own: OfficialInstallFigure | None
-) -> OfficialInstallFigure | None:
-    """Return the province's own figure, or the sum of its districts once each has one."""
-    if own:
-        return own
-    known = [place.official for place in districts if place.official]
-    if not known or len(known) < len(districts):
-        return None
-    return OfficialInstallFigure(
-        sum(figure.installed for figure in known),
-        min(figure.day for figure in known),
-        "; ".join(sorted({figure.source for figure in known})),
-        is_sum=True,
     )
 
 

@@ -123,7 +123,8 @@ def read_conditions(data: Mapping[str, Any]) -> AudienceConditions:
         organisations=tuple(dict.fromkeys(map(str, data.get("organisations", ())))),
         languages=languages,
         smartphone=tuple(
-            _one_of(Smartphone, value, "smartphone") for value in dict.fromkeys(data.get("smartphone", ()))
+            _one_of(Smartphone, value, "smartphone")
+            for value in dict.fromkeys(map(str, data.get("smartphone", ())))
         ),
         answered=_one_of(Answered, data["answered"], "answered") if data.get("answered") else None,
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
-from math import ceil
 
 from campaigns.rules.forecast import Forecast
 from campaigns.rules.goals import Denominator, Goal, people_for
@@ -373,5 +372,5 @@ def required_per_day(
     Returns None after the deadline.
     """
     left = (deadline - today).days + 1
-    missing = max(0, ceil(goal * denominator - 1e-9) - installed)
+    missing = max(0, (people_for(goal, denominator) or 0) - installed)
     return missing / left if left > 0 else None

@@ -177,14 +177,8 @@ class _SubscriptionSender:
             return HttpReply(403, "address")
         event = {"type": delivery.kind, "timestamp": delivery.at.isoformat(), "data": delivery.data}
         body = json.dumps(event, ensure_ascii=False).encode()
-        timestamp = int(time.time())
         secret = secret_of(subscription.salt, secret_key=settings.secret_key)
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": delivery.event_id,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": sign(secret, event_id=delivery.event_id, timestamp=timestamp, body=body),
-        }
+        headers = _headers(delivery.event_id, body, secret)
         try:
             async with self._client.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 retry_after = answer.headers.get("Retry-After", "")
@@ -291,12 +285,7 @@ def post_event(
 ) -> None:
     """Post one event at once, outside any subscription; with a secret it is signed. Raises OSError where it is not taken, BadInput for the address."""
     body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data}, ensure_ascii=False).encode()
-    headers = {"Content-Type": "application/json", "webhook-id": event_id}
-    if secret:
-        timestamp = int(time.time())
-        key = PREFIX + base64.b64encode(secret.encode()).decode()
-        headers["webhook-timestamp"] = str(timestamp)
-        headers["webhook-signature"] = sign(key, event_id=event_id, timestamp=timestamp, body=body)
+    headers = _headers(event_id, body, PREFIX + base64.b64encode(secret.encode()).decode() if secret else "")
 
     async def post() -> int:
         async with open_safe_client(is_production=is_production) as client:
@@ -310,6 +299,16 @@ def post_event(
         raise OSError(f"webhook: {type(error).__name__}") from error
     if not 200 <= status < 300:
         raise OSError(f"webhook: status {status}")
+
+
+def _headers(event_id: str, body: bytes, secret: str) -> dict[str, str]:
+    """Return the headers of one try, with a secret signed."""
+    headers = {"Content-Type": "application/json", "webhook-id": event_id}
+    if secret:
+        timestamp = int(time.time())
+        headers["webhook-timestamp"] = str(timestamp)
+        headers["webhook-signature"] = sign(secret, event_id=event_id, timestamp=timestamp, body=body)
+    return headers
 
 
 def open_safe_client(*, is_production: bool) -> aiohttp.ClientSession:

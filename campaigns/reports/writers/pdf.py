@@ -7,12 +7,11 @@ No font of the machine is used. Liberation Serif has the widths of Times New Rom
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from campaigns.rules.reports.document import DRAFT, Block, Chart, Paragraph, ReportDocument, Table, cell
+from campaigns.rules.reports.document import DRAFT, Block, Chart, ReportDocument, Table, cell
 
 _HERE = Path(__file__).parent
 _PICTURE_PPI = 220
@@ -49,56 +48,22 @@ def _compile(report: ReportDocument, file_format: Literal["pdf", "png"], **more:
 
 def _as_data(report: ReportDocument) -> dict[str, Any]:
     return {
-        **{
-            name: getattr(report, name)
-            for name in (
-                "title",
-                "superior",
-                "issuer",
-                "number",
-                "place_and_day",
-                "kind",
-                "subject",
-                "addressees",
-                "copies",
-            )
-        },
-        "signature": report.signature.lines,
-        "signer": report.signature.name,
+        **report.as_data(),
+        "title": report.title,
         "draft": DRAFT if report.is_draft else "",
-        "blocks": _blocks(report.blocks),
+        "blocks": [_block(block) for block in report.blocks],
         "appendices": [
-            {
-                "title": appendix.title,
-                "subject": appendix.subject,
-                "reference": appendix.reference,
-                "landscape": appendix.is_landscape,
-                "blocks": _blocks(appendix.blocks),
-            }
+            {**asdict(appendix), "blocks": [_block(block) for block in appendix.blocks]}
             for appendix in report.appendices
         ],
     }
 
 
-def _blocks(blocks: Sequence[Block]) -> list[dict[str, Any]]:
-    return [_block(block) for block in blocks]
-
-
 def _block(block: Block) -> dict[str, Any]:
-    if isinstance(block, Paragraph):
-        return {"type": "paragraph", "style": block.style.value, "text": block.text}
+    data = asdict(block)
     if isinstance(block, Table):
-        return {
-            "type": "table",
-            "caption": block.caption,
-            "above": block.above,
-            "columns": [
-                {"title": column.title, "width": column.width, "side": column.side.value}
-                for column in block.columns
-            ],
-            "rows": [
-                [{"text": cell(value), "unknown": value is None} for value in row] for row in block.rows
-            ],
-            "total": block.has_total,
-        }
-    return {"type": "chart", "share": block.is_share, **asdict(block)}
+        data["above"] = block.above
+        data["rows"] = [
+            [{"text": cell(value), "unknown": value is None} for value in row] for row in block.rows
+        ]
+    return data

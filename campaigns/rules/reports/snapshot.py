@@ -21,7 +21,7 @@ from outreach.rules.stored_data import read_stored
 
 @dataclass(frozen=True, slots=True)
 class OfficialInstallFigure:
-    """Official installs of a place by the end of `day`; `is_sum`: added up from its communes."""
+    """Official installs of a place by the end of `day`; `is_sum`: added up from its parts, as of the oldest of their days."""
 
     installed: int
     day: str

@@ -105,7 +105,7 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
             continue
         value = data.get(item.name, data.get(FORMER_NAMES.get(item.name, "")))
         is_list = "tuple" in str(item.type)
-        lines = tuple(value or ()) if is_list and not isinstance(value, str) else (value,)
+        lines = tuple(value) if is_list and isinstance(value, list | tuple) else (value,)
         cleaned = tuple(filter(None, map(clean_line, lines)))
         values[item.name] = cleaned if is_list else "".join(cleaned)
         if not cleaned and item.name not in MAY_BE_EMPTY:
@@ -115,7 +115,8 @@ def parse_template(data: Mapping[str, Any]) -> ReportTemplate:
     values["owners"] = values["owners"] or SMARTPHONE_OWNERS
     days = data.get("link_days")
     errors += _find_faults(values, days)
-    hours = _read_hours(data.get("hours") or {}, errors)
+    clocks = data.get("hours")
+    hours = _read_hours(clocks if isinstance(clocks, Mapping) else {}, errors)
     if errors:
         raise BadInput("nothing_saved_errors", errors=errors)
     return ReportTemplate(**values, link_days=int(days or 0), hours=hours)
@@ -176,7 +177,7 @@ def _read_hours(data: Mapping[str, Any], errors: list[LoaError]) -> ReportHours:
 
 def _is_day(text: str) -> bool:
     try:
-        return len(text) == 10 and bool(date.fromisoformat(text))
+        return date.fromisoformat(text).isoformat() == text  # not a day of a week, as 2020-W33-1
     except ValueError:
         return False
 

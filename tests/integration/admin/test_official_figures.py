@@ -9,9 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from campaigns.goals.official_figures import Official, import_official, latest_official
+from campaigns.goals.official_figures import import_official, latest_official
 from campaigns.models.figures import OfficialInstalls
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.integration.admin.test_progress import LEADER, NEIGHBOUR, answer, launch, places
@@ -31,7 +32,7 @@ def bring(world: World, lines: str, *, head: str = HEAD, email: str = AUTHOR) ->
         return import_official(session, (head + lines).encode(), drive=drive, user=user, now=world.now)
 
 
-def known(world: World, *, today: date = TODAY) -> dict[str, Official]:
+def known(world: World, *, today: date = TODAY) -> dict[str, OfficialInstallFigure]:
     with world.runtime.db.read() as session:
         return latest_official(session, 1, today=today)
 
@@ -41,7 +42,7 @@ def test_of_a_place_the_latest_day_and_of_a_day_the_last_row_counts(places: Worl
     assert bring(places, first) == (2, 0)
     assert bring(places, first) == (0, 2)  # the same file again
     assert bring(places, "2020-08-18,608,1310,Sở TT&TT\n2020-08-25,608,2000,Sở TT&TT\n") == (2, 0)
-    assert known(places)["608"] == Official(1310, "2020-08-18", "Sở TT&TT")
+    assert known(places)["608"] == OfficialInstallFigure(1310, "2020-08-18", "Sở TT&TT")
     assert known(places, today=date(2020, 8, 17))["608"].installed == 1250
     assert "615" not in known(places)
 
@@ -50,9 +51,9 @@ def test_a_district_is_the_sum_of_its_communes_once_all_are_known_and_its_own_fi
     places: World,
 ) -> None:
     bring(places, "2020-08-17,23281,40,Sở\n")
-    assert known(places)["608"] == Official(40, "2020-08-17", "Sở", is_sum=True)
+    assert known(places)["608"] == OfficialInstallFigure(40, "2020-08-17", "Sở", is_sum=True)
     bring(places, "2020-08-16,608,90,Bộ\n")
-    assert known(places)["608"] == Official(90, "2020-08-16", "Bộ")
+    assert known(places)["608"] == OfficialInstallFigure(90, "2020-08-16", "Bộ")
 
 
 def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places: World) -> None:
@@ -61,7 +62,7 @@ def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places: World)
         gone.valid_to = "2020-01-31"
         session.add(gone)
     bring(places, "2020-08-17,23281,40,Sở\n")
-    assert known(places)["608"] == Official(40, "2020-08-17", "Sở", is_sum=True)
+    assert known(places)["608"] == OfficialInstallFigure(40, "2020-08-17", "Sở", is_sum=True)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,6 @@ def test_a_figure_is_typed_into_the_page_and_a_wrong_one_is_kept_to_be_put_right
     assert 'value="nhiều"' in refused.text
     assert 'value="Sở Y"' in refused.text
     assert client.post("/admin/progress/official", data={**form, "installed": "1.250"}).status_code == 303
-    assert known(places)["608"] == Official(1250, "2020-08-17", "Sở Y")
+    assert known(places)["608"] == OfficialInstallFigure(1250, "2020-08-17", "Sở Y")
     signed_in(client, NEIGHBOUR)
     assert "official-count" not in client.get("/admin/progress/").text

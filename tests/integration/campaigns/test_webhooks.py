@@ -37,9 +37,9 @@ from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, OrganisationKind, Role
-from tests.integration.outreach.test_killed_imports import wait_for
 from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases
+from tests.support.waiting import wait_until
 from tests.support.webhook_receiver import Receiver
 from tests.support.world import AUTHOR, World, number
 
@@ -298,14 +298,14 @@ def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again
         receiver.holds = 0.3
         worker = processes.start("worker", "--queues", "hooks")
         enqueue_webhooks(world.runtime)
-        wait_for(lambda: receiver.asked == 2)
+        wait_until(lambda: receiver.asked == 2)
         processes.kill(worker)  # the second is with the receiver, its answer with nobody
-        wait_for(lambda: len(receiver.got) == 2)
+        wait_until(lambda: len(receiver.got) == 2)
         receiver.holds = 0.0
         in_time(world)  # as if its lease had run out
         processes.start("worker", "--queues", "hooks")
         enqueue_webhooks(world.runtime)
-        wait_for(lambda: len(receiver.got) == 4)
+        wait_until(lambda: len(receiver.got) == 4)
     finally:
         processes.stop()
     first, second, again, third = (got.event_id for got in receiver.got)

@@ -253,6 +253,7 @@ def test_whom_it_is_for_is_read_with_the_rest() -> None:
     [
         ("languages", ["xx"], "Không có ngôn ngữ “xx”"),
         ("smartphone", ["maybe"], "chỉ nhận: yes, unknown, no"),
+        ("smartphone", [["yes"]], "chỉ nhận: yes, unknown, no"),
         ("smartphone", "yes", "không đúng kiểu"),
         ("answered", "perhaps", "not_installed"),
         ("organisations", "PN", "không đúng kiểu"),

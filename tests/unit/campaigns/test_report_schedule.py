@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 
 from campaigns.rules.reports.schedule import DayEvents, ReportAction, ReportHours, next_action
+from campaigns.rules.reports.template import parse_template
+from outreach.rules.errors import BadInput
+from tests.support.report_sample import FORM
 
 HOURS = ReportHours()
 MORNING = DayEvents(is_wanted=True, missing=2)
@@ -63,3 +66,12 @@ LATE = replace(ISSUED, is_undelivered_alarmed=True)
 )
 def test_what_is_due(clock: str, happened: DayEvents, due: ReportAction | None) -> None:
     assert next_action(clock, happened, HOURS) is due
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("issuer", []), ("hours", []), ("hours", {"freeze": 13}), ("since", "2020-W33-1")],
+)
+def test_a_form_with_a_part_of_another_kind_is_refused_in_words(part: str, value: object) -> None:
+    with pytest.raises(BadInput):
+        parse_template({**FORM.as_data(), part: value})
