@@ -16,12 +16,12 @@ from campaigns.analytics.campaign_status import read_status
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.reconcile import decide_unknown, reconcile
 from campaigns.delivery.send_messages import MessageSender, call_backend
-from campaigns.lifecycle import change_campaign, create_campaign
+from campaigns.lifecycle import change_campaign, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import RequestKind
 from campaigns.models.replies import Answer, AnswerSource, Case, Reply
-from campaigns.planning.drives import open_drive_of
+from campaigns.planning.drives import create_drive, open_drive_of
 from campaigns.planning.kinds import load_kinds
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.requests import record_request
@@ -33,7 +33,7 @@ from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import GivenAnswer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.rules.states import AttemptState, CampaignAction, MessageState
+from campaigns.rules.states import AttemptState, CampaignAction, CampaignState, MessageState
 from campaigns.sweep import sweep
 from campaigns.visits.sheets import create_sheet
 from outreach.accounts.organisations import create_organisation
@@ -160,6 +160,22 @@ class World:
                 now=datetime.now(UTC),
                 reason="Xin sửa lại câu đầu.",
             )
+
+    def decide(
+        self, campaign_id: int, action: CampaignAction, email: str = AUTHOR, **read: Any
+    ) -> CampaignState:
+        """A user presses an action, on terms that are computed as on the page; the campaign's state then."""
+        now, user = datetime.now(UTC), self.user(email)
+        done = perform_action(
+            self.runtime, campaign_id, action, user=user, now=now, reason="Sửa câu đầu.", **read
+        )
+        return done.state
+
+    def open_drive(self, name: str) -> None:
+        """A drive of the usual kind, beside others."""
+        today = self.now.date()
+        period = {"starts_on": today, "ends_on": None}
+        create_drive(self.runtime, kind="bluezone", name=name, **period, user=self.user(AUTHOR), now=self.now)
 
     def launch(self, **changes: Any) -> int:
         """A campaign, approved and launched, its first step opened; its id."""

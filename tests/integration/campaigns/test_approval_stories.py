@@ -18,7 +18,6 @@ from campaigns.lifecycle import edit_campaign, perform_action
 from campaigns.models.campaigns import Campaign, CampaignList, CampaignVersion, Step
 from campaigns.models.messages import Outbox
 from campaigns.planning.correct_texts import confirm_correction, propose_correction
-from campaigns.planning.drives import create_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -270,15 +269,7 @@ def test_nothing_leaves_that_enough_people_have_not_read(world: World) -> None:
     world.runtime = replace(world.runtime, settings=settings)
     world.add_people(PEOPLE)
     for name in ("Một", "Hai"):
-        create_drive(
-            world.runtime,
-            kind="bluezone",
-            name=name,
-            starts_on=world.now.date(),
-            ends_on=None,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+        world.open_drive(name)
     with world.runtime.db.write() as session:
         for email in (SECOND, THIRD):
             world.add_officer(session, email, Role.APPROVER)

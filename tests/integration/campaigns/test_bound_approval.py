@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,10 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from admin.app import create_app
-from campaigns.lifecycle import edit_campaign, perform_action
+from campaigns.lifecycle import edit_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.correct_texts import confirm_correction, propose_correction
-from campaigns.planning.drives import create_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -33,18 +31,6 @@ SECOND = "duyet2@loa.example"
 _A = CampaignAction
 
 
-def press(world: World, campaign_id: int, action: CampaignAction, email: str, **read: Any) -> CampaignState:
-    return perform_action(
-        world.runtime,
-        campaign_id,
-        action,
-        user=world.user(email),
-        now=datetime.now(UTC),
-        reason="Sửa.",
-        **read,
-    ).state
-
-
 @pytest.fixture
 def submitted(world: World) -> int:
     """A submitted campaign to five people; its id."""
@@ -52,17 +38,17 @@ def submitted(world: World) -> int:
     with world.runtime.db.write() as session:
         world.add_officer(session, SECOND, Role.APPROVER)
     campaign_id = world.draft()
-    press(world, campaign_id, _A.SUBMIT, AUTHOR)
+    world.decide(campaign_id, _A.SUBMIT, AUTHOR)
     return campaign_id
 
 
 def submit_other_text(world: World, campaign_id: int) -> None:
     """What an author does between an approver's reading and the approval."""
-    press(world, campaign_id, _A.RETURN, AUTHOR)
+    world.decide(campaign_id, _A.RETURN, AUTHOR)
     other = {"name": "Bluezone", "text": "Chuyen tien: {link}", "lists": [LIST], "sender": "MTTQ"}
     draft = read_draft(other, kinds=load_kinds())
     edit_campaign(world.runtime, campaign_id, draft, user=world.user(AUTHOR), now=world.now)
-    press(world, campaign_id, _A.SUBMIT, AUTHOR)
+    world.decide(campaign_id, _A.SUBMIT, AUTHOR)
 
 
 def test_a_text_exchanged_after_the_reading_is_not_approved(
@@ -90,25 +76,25 @@ def test_a_draft_changed_behind_its_submission_is_not_approved(world: World, sub
         session.execute(update(Campaign).values(sender="KHAC"))
     for read in (None, 1):
         with refuses(WrongState, says="khác bản được trình"):
-            press(world, submitted, _A.APPROVE, APPROVER, version=read)
+            world.decide(submitted, _A.APPROVE, APPROVER, version=read)
 
 
 def test_people_added_after_the_reading_are_not_approved(world: World, submitted: int) -> None:
     world.add_people(1, first=5)
     with refuses(WrongState, says="từ 5 lên 6"):
-        press(world, submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+        world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
 
 
 def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(
     world: World, submitted: int
 ) -> None:
-    press(world, submitted, _A.APPROVE, APPROVER)
+    world.decide(submitted, _A.APPROVE, APPROVER)
     world.add_people(1, first=5)
     with refuses(WrongState, says="lần nữa"):
-        press(world, submitted, _A.LAUNCH, AUTHOR)
+        world.decide(submitted, _A.LAUNCH, AUTHOR)
     assert world.status(submitted)["state"] == "submitted"
-    press(world, submitted, _A.APPROVE, APPROVER, version=2, recipients=6)
-    assert press(world, submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+    world.decide(submitted, _A.APPROVE, APPROVER, version=2, recipients=6)
+    assert world.decide(submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
     world.sweep()
     world.send()
     assert len(world.sent_to()) == 6
@@ -118,8 +104,8 @@ def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(
 def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
     world: World, submitted: int, change: str
 ) -> None:
-    press(world, submitted, _A.APPROVE, APPROVER)
-    press(world, submitted, _A.LAUNCH, AUTHOR)
+    world.decide(submitted, _A.APPROVE, APPROVER)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
     if change == "people":
         world.add_people(1, first=5)
     else:
@@ -127,13 +113,13 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
         record_basis(world.runtime, world.list_id, **basis, user=world.user(AUTHOR), now=world.now)
     world.sweep()
     assert world.status(submitted)["state"] == "paused"
-    press(world, submitted, _A.RESUME, AUTHOR)
+    world.decide(submitted, _A.RESUME, AUTHOR)
     world.sweep()
     world.send(0.2)
     assert world.sent_to() == [], "an author's press is no approval"
     with pytest.raises(NotAllowed):
-        press(world, submitted, _A.APPROVE, AUTHOR, version=2)
-    assert press(world, submitted, _A.APPROVE, APPROVER, version=2) is CampaignState.SENDING
+        world.decide(submitted, _A.APPROVE, AUTHOR, version=2)
+    assert world.decide(submitted, _A.APPROVE, APPROVER, version=2) is CampaignState.SENDING
     world.sweep()
     world.send()
     assert len(world.sent_to()) == (6 if change == "people" else 5)
@@ -141,15 +127,15 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
 
 def test_a_second_approver_does_not_extend_what_the_first_has_read(world: World, submitted: int) -> None:
     two_are_needed_from(world, 3)
-    press(world, submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
     world.add_people(45, first=100)
-    assert press(world, submitted, _A.APPROVE, SECOND, version=1, recipients=50) is CampaignState.SUBMITTED
+    assert world.decide(submitted, _A.APPROVE, SECOND, version=1, recipients=50) is CampaignState.SUBMITTED
     with pytest.raises(WrongState):
-        press(world, submitted, _A.LAUNCH, AUTHOR)
+        world.decide(submitted, _A.LAUNCH, AUTHOR)
     page = signed_in(create_app(world.runtime.settings, runtime=world.runtime).test_client(), APPROVER)
     assert f'action="/admin/campaigns/{submitted}/approve"' in page.get(f"/admin/campaigns/{submitted}/").text
-    assert press(world, submitted, _A.APPROVE, APPROVER, version=1, recipients=50) is CampaignState.APPROVED
-    press(world, submitted, _A.LAUNCH, AUTHOR)
+    assert world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=50) is CampaignState.APPROVED
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.sweep()
     world.send()
     assert len(world.sent_to()) == 50
@@ -159,17 +145,17 @@ def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(
     world: World, submitted: int
 ) -> None:
     two_are_needed_from(world, 20)
-    press(world, submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
-    press(world, submitted, _A.LAUNCH, AUTHOR)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.add_people(45, first=100)
     world.sweep()
     assert (
         "từ 5" in world.status(submitted)["pause_reason"] or "có 5" in world.status(submitted)["pause_reason"]
     )
-    assert press(world, submitted, _A.APPROVE, SECOND, recipients=50) is CampaignState.PAUSED
+    assert world.decide(submitted, _A.APPROVE, SECOND, recipients=50) is CampaignState.PAUSED
     world.sweep()
     assert world.status(submitted)["state"] == "paused"
-    assert press(world, submitted, _A.APPROVE, APPROVER, recipients=50) is CampaignState.SENDING
+    assert world.decide(submitted, _A.APPROVE, APPROVER, recipients=50) is CampaignState.SENDING
     world.sweep()
     world.send()
     assert len(world.sent_to()) == 50
@@ -182,32 +168,24 @@ def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_dr
     author = world.user(AUTHOR)
     with world.runtime.db.write() as session:
         session.add(ContactList(organisation_id=author.organisation_id, name="Khác", created_at=world.now))
-    create_drive(
-        world.runtime,
-        kind="bluezone",
-        name="Hai",
-        starts_on=world.now.date(),
-        ends_on=None,
-        user=author,
-        now=world.now,
-    )
-    press(world, submitted, _A.RETURN, AUTHOR)
+    world.open_drive("Hai")
+    world.decide(submitted, _A.RETURN, AUTHOR)
     other = {"lists": ["Khác"]} if change == "lists" else {"drive": "Hai"}
     draft = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **other}
     edit_campaign(world.runtime, submitted, read_draft(draft, kinds=load_kinds()), user=author, now=world.now)
-    press(world, submitted, _A.SUBMIT, AUTHOR)
+    world.decide(submitted, _A.SUBMIT, AUTHOR)
     with pytest.raises(WrongState, match="version_not_named"):
-        press(world, submitted, _A.APPROVE, APPROVER)
+        world.decide(submitted, _A.APPROVE, APPROVER)
 
 
 def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world: World, submitted: int) -> None:
-    press(world, submitted, _A.APPROVE, APPROVER)
+    world.decide(submitted, _A.APPROVE, APPROVER)
     dear = replace(world.runtime.settings, price_per_segment_vnd=2000)
     world.runtime = replace(world.runtime, settings=dear)
     with refuses(WrongState, says="lần nữa"):
-        press(world, submitted, _A.LAUNCH, AUTHOR)
-    press(world, submitted, _A.APPROVE, APPROVER, version=2)
-    assert press(world, submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+        world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=2)
+    assert world.decide(submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
 
 
 def test_a_correction_of_a_campaign_that_took_two_takes_two(world: World, submitted: int) -> None:
@@ -215,8 +193,8 @@ def test_a_correction_of_a_campaign_that_took_two_takes_two(world: World, submit
     with world.runtime.db.write() as session:
         world.add_officer(session, "duyet3@loa.example", Role.APPROVER)
     for email in (APPROVER, SECOND):
-        press(world, submitted, _A.APPROVE, email)
-    press(world, submitted, _A.LAUNCH, AUTHOR)
+        world.decide(submitted, _A.APPROVE, email)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.sweep()
     texts, at = {"phone": "1023"}, world.now.isoformat()
     propose_correction(world.runtime, submitted, texts, since=None, user=world.user(AUTHOR), now=world.now)
@@ -247,8 +225,8 @@ def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(
         for email in (third, fourth):
             world.add_officer(session, email, Role.APPROVER)
     for email in (APPROVER, SECOND):
-        press(world, submitted, _A.APPROVE, email)
-    press(world, submitted, _A.LAUNCH, AUTHOR)
+        world.decide(submitted, _A.APPROVE, email)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.sweep()
     world.add_people(45, first=100)
     extend = {"settings": world.runtime.settings, "now": world.now}
@@ -278,7 +256,7 @@ def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClie
             "answers": {"installed": {"reply": "Da nhan, cam on."}},
         },
     )
-    press(world, campaign_id, _A.SUBMIT, AUTHOR)
+    world.decide(campaign_id, _A.SUBMIT, AUTHOR)
     page = signed_in(client, APPROVER).get(f"/admin/campaigns/{campaign_id}/").text
     shown = page.split('id="leaving"')[1].split("</section>")[0]
     for text in (
@@ -298,10 +276,10 @@ def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClie
 
 
 def test_a_correction_needs_another_person_and_never_its_author(world: World, submitted: int) -> None:
-    press(world, submitted, _A.APPROVE, APPROVER)
+    world.decide(submitted, _A.APPROVE, APPROVER)
     with world.runtime.db.write() as session:
         session.get_one(Campaign, submitted).starts_at = world.in_hours(1)
-    press(world, submitted, _A.LAUNCH, AUTHOR)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
     texts, now = {"phone": "1023", "answers.installed.reply": "Goi 1023."}, world.now
 
     def propose(email: str) -> str:

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
-from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.rules.errors import WrongState
 from tests.support.errors import refuses
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, World, number
 
 ONE_SEGMENT: dict[str, Any] = {"unaccented": True, "text": "Moi ong/ba cai Bluezone"}
 PRICE = 350
@@ -32,12 +31,6 @@ def approved(world: World, **changes: Any) -> int:
     return campaign_id
 
 
-def press_launch(world: World, campaign_id: int) -> CampaignState:
-    """As page and command do."""
-    user = world.user(AUTHOR)
-    return perform_action(world.runtime, campaign_id, CampaignAction.LAUNCH, user=user, now=world.now).state
-
-
 def change_price(world: World, price: int) -> None:
     settings = replace(world.runtime.settings, price_per_segment_vnd=price)
     world.runtime = replace(world.runtime, settings=settings)
@@ -47,16 +40,16 @@ def test_a_launch_that_would_cost_more_than_its_budget_is_refused(world: World) 
     world.add_people(10)
     campaign = approved(world, budget_vnd=10 * PRICE - 1)
     with refuses(WrongState, says=r"3\.500 đồng vượt ngân sách 3\.499 đồng"):
-        press_launch(world, campaign)
+        world.decide(campaign, CampaignAction.LAUNCH)
     assert world.status(campaign)["state"] == "approved"
     enough = approved(world, budget_vnd=10 * PRICE, name="Đủ ngân sách")
-    assert press_launch(world, enough) is CampaignState.SENDING
+    assert world.decide(enough, CampaignAction.LAUNCH) is CampaignState.SENDING
 
 
 def test_an_audience_that_grew_beyond_the_budget_pauses_before_its_first_message(world: World) -> None:
     world.add_people(10)
     campaign = approved(world, budget_vnd=10 * PRICE)
-    press_launch(world, campaign)
+    world.decide(campaign, CampaignAction.LAUNCH)
     world.add_people(1, first=10)
     world.sweep()
     status = world.status(campaign)

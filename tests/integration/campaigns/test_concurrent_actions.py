@@ -10,7 +10,6 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select
 
-from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message, Outbox
 from campaigns.rules.states import CampaignAction, CampaignState
@@ -44,13 +43,7 @@ def at_once(*works: Callable[[], object]) -> list[object]:
 
 
 def press(world: World, campaign_id: int, action: A, email: str) -> Callable[[], object]:
-    def work() -> CampaignState:
-        user, now = world.user(email), datetime.now(UTC)
-        return perform_action(
-            world.runtime, campaign_id, action, user=user, now=now, reason="Xin sửa lại."
-        ).state
-
-    return work
+    return lambda: world.decide(campaign_id, action, email)
 
 
 def events(world: World, campaign_id: int, action: str) -> int:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from campaigns.lifecycle import edit_campaign, perform_action, prepare_correcting_campaign
+from campaigns.lifecycle import edit_campaign, prepare_correcting_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.planning.correcting_campaigns import count_receivers
@@ -32,11 +32,6 @@ def prepare(world: World, campaign_id: int, variant: str = "a") -> int:
     ).id
 
 
-def press(world: World, campaign_id: int, action: CampaignAction, email: str = AUTHOR) -> CampaignState:
-    now = datetime.now(UTC)
-    return perform_action(world.runtime, campaign_id, action, user=world.user(email), now=now).state
-
-
 def write(world: World, campaign_id: int, text: str = RIGHT) -> None:
     """What the author types into the draft."""
     with world.runtime.db.read() as session:
@@ -49,7 +44,7 @@ def send_correction(world: World, draft: int) -> list[str]:
     """Write, approve and launch it; the numbers that it went to."""
     write(world, draft)
     for action, email in ((_A.SUBMIT, AUTHOR), (_A.APPROVE, APPROVER), (_A.LAUNCH, AUTHOR)):
-        press(world, draft, action, email)
+        world.decide(draft, action, email)
     world.sweep()
     already = len(world.sent_to())
     world.send()
@@ -74,7 +69,7 @@ def test_exactly_those_who_got_it_get_the_correction_once_and_who_opted_out_sinc
     draft = prepare(world, wrong)
     assert prepare(world, wrong) == draft, "a second press finds the draft"
     with refuses(WrongState, says="y nguyên"):
-        press(world, draft, _A.SUBMIT)
+        world.decide(draft, _A.SUBMIT)
     assert send_correction(world, draft) == [number(i) for i in (0, 2, 4, 5, 6, 7)]
     assert world.status(draft)["excluded"] == {"opted_out": 1}
 
@@ -140,8 +135,8 @@ def test_a_text_that_has_not_left_is_not_corrected_and_the_correction_of_a_warni
         campaign = session.get_one(Campaign, prepare(world, warned))
         assert campaign.urgent_reason == "Bão số 9"
     write(world, campaign.id)
-    press(world, campaign.id, _A.SUBMIT)
-    assert press(world, campaign.id, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED, (
+    world.decide(campaign.id, _A.SUBMIT)
+    assert world.decide(campaign.id, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED, (
         "it needs a second person"
     )
 

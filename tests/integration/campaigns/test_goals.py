@@ -17,7 +17,6 @@ from campaigns.goals.goals import (
 )
 from campaigns.lifecycle import edit_campaign
 from campaigns.models.figures import GoalEntry
-from campaigns.planning.drives import create_drive
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.goals import GoalScope, GoalSubject
@@ -154,15 +153,7 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) ->
 def test_a_goal_stays_in_the_drive_that_its_draft_has_left(world: World) -> None:
     base = {"name": "B", "text": TEXT, "lists": [LIST], "sender": "MTTQ"}
     for name in ("Một", "Hai"):
-        create_drive(
-            world.runtime,
-            kind="bluezone",
-            name=name,
-            starts_on=date(2020, 8, 1),
-            ends_on=None,
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+        world.open_drive(name)
     campaign = world.draft(drive="Một", goal={"share": 0.5})
     for move, share in (
         ({"drive": "Hai", "goal": {"share": 0.6}}, 0.6),

@@ -10,7 +10,6 @@ import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 
-from campaigns.lifecycle import perform_action
 from campaigns.planning.registered_templates import save_template, set_template_state
 from campaigns.rules.states import CampaignAction
 from outreach.models.accounts import Role
@@ -40,7 +39,7 @@ def register(world: World, text: str, state: str = "accepted", until: str = "") 
 
 
 def submit(world: World, campaign_id: int) -> None:
-    perform_action(world.runtime, campaign_id, CampaignAction.SUBMIT, user=world.user(AUTHOR), now=world.now)
+    world.decide(campaign_id, CampaignAction.SUBMIT)
 
 
 def refusal(world: World, campaign_id: int) -> BadCampaign:

@@ -15,7 +15,6 @@ from campaigns.analytics.open_tasks import read_proposed
 from campaigns.analytics.verify_reach import find_disagreements
 from campaigns.answer_totals import find_differences
 from campaigns.cases.merge_people import merge_people
-from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.planning.audience import count_joined
 from campaigns.rules.states import CampaignAction
@@ -180,7 +179,7 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world:
         (CampaignAction.APPROVE, APPROVER),
         (CampaignAction.LAUNCH, AUTHOR),
     ):
-        perform_action(world.runtime, campaign, action, user=world.user(email), now=datetime.now(UTC))
+        world.decide(campaign, action, email)
     world.sweep()
     world.add_people(2, first=50)
     assert extend(world, campaign).has_left  # 42 of 40, within five percent
@@ -234,23 +233,19 @@ def test_an_approval_of_a_wave_does_not_outlive_the_launch_that_was_undone(world
         world.add_officer(session, THIRD, Role.APPROVER)
     campaign = world.draft(window=world.closed_window())
 
-    def press(action: CampaignAction, email: str = AUTHOR, version: int | None = None) -> None:
-        user, now = world.user(email), datetime.now(UTC)
-        perform_action(world.runtime, campaign, action, user=user, now=now, version=version)
-
     def launch(version: int) -> None:
         for email in (APPROVER, SECOND):
-            press(CampaignAction.APPROVE, email, version)
-        press(CampaignAction.LAUNCH)
+            world.decide(campaign, CampaignAction.APPROVE, email, version=version)
+        world.decide(campaign, CampaignAction.LAUNCH)
         world.sweep()
 
-    press(CampaignAction.SUBMIT)
+    world.decide(campaign, CampaignAction.SUBMIT)
     launch(1)
     world.add_people(20, first=100)
     assert not extend(world, campaign, APPROVER).has_left
-    press(CampaignAction.UNDO)
+    world.decide(campaign, CampaignAction.UNDO)
     with pytest.raises(WrongState, match="launch_needs_new_approval"):
-        press(CampaignAction.LAUNCH)
+        world.decide(campaign, CampaignAction.LAUNCH)
     launch(2)
     assert world.status(campaign)["recipients"] == 50
     world.add_people(19, first=200)

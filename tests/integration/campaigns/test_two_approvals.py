@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import update
 
 from admin.app import create_app
-from campaigns.lifecycle import perform_action
 from campaigns.models.campaigns import Campaign
 from campaigns.planning.approvals import send_approval_mail
 from campaigns.planning.drafts import describe_campaign, newest_version
@@ -41,15 +40,8 @@ def large(world: World) -> int:
         for email in (SECOND, THIRD):
             world.add_officer(session, email, Role.APPROVER)
     campaign_id = world.draft()
-    press(world, campaign_id, _A.SUBMIT, AUTHOR)
+    world.decide(campaign_id, _A.SUBMIT, AUTHOR)
     return campaign_id
-
-
-def press(world: World, campaign_id: int, action: CampaignAction, email: str) -> CampaignState:
-    user = world.user(email)
-    return perform_action(
-        world.runtime, campaign_id, action, user=user, now=world.now, reason="Sửa câu đầu."
-    ).state
 
 
 def start_at(world: World, campaign_id: int, moment: datetime) -> None:
@@ -64,33 +56,33 @@ def start_at(world: World, campaign_id: int, moment: datetime) -> None:
 def test_two_different_people_approve_and_an_approval_falls_with_what_it_was_for(
     world: World, large: int
 ) -> None:
-    assert press(world, large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
+    assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
     with pytest.raises(WrongState):
-        press(world, large, _A.APPROVE, APPROVER)
+        world.decide(large, _A.APPROVE, APPROVER)
     with pytest.raises(WrongState):
-        press(world, large, _A.LAUNCH, AUTHOR)
-    assert press(world, large, _A.RETURN, SECOND) is CampaignState.DRAFT
-    press(world, large, _A.SUBMIT, AUTHOR)
-    assert press(world, large, _A.APPROVE, SECOND) is CampaignState.SUBMITTED
-    assert press(world, large, _A.APPROVE, THIRD) is CampaignState.APPROVED
-    assert press(world, large, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+        world.decide(large, _A.LAUNCH, AUTHOR)
+    assert world.decide(large, _A.RETURN, SECOND) is CampaignState.DRAFT
+    world.decide(large, _A.SUBMIT, AUTHOR)
+    assert world.decide(large, _A.APPROVE, SECOND) is CampaignState.SUBMITTED
+    assert world.decide(large, _A.APPROVE, THIRD) is CampaignState.APPROVED
+    assert world.decide(large, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
 
 
 def test_an_approver_who_has_left_counts_no_more_toward_two(world: World, large: int) -> None:
-    press(world, large, _A.APPROVE, SECOND)
+    world.decide(large, _A.APPROVE, SECOND)
     with world.runtime.db.write() as session:
         session.execute(update(User).where(User.email == SECOND).values(is_active=False))
-    assert press(world, large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
-    assert press(world, large, _A.APPROVE, THIRD) is CampaignState.APPROVED
+    assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
+    assert world.decide(large, _A.APPROVE, THIRD) is CampaignState.APPROVED
 
 
 def test_a_list_that_grew_since_its_one_approval_does_not_go(world: World, large: int) -> None:
     few = replace(world.runtime.settings, two_approvals_people=6)
     world.runtime = replace(world.runtime, settings=few)
-    assert press(world, large, _A.APPROVE, APPROVER) is CampaignState.APPROVED
+    assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.APPROVED
     world.add_people(1, first=5)
     with refuses(WrongState, says="hai người duyệt"):
-        press(world, large, _A.LAUNCH, AUTHOR)
+        world.decide(large, _A.LAUNCH, AUTHOR)
 
 
 @pytest.mark.parametrize("how", ["at its start date", "after a pause", "between the press and the start"])
@@ -104,14 +96,14 @@ def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goe
     starts_at = world.now - timedelta(minutes=1)
     if how != "between the press and the start":
         start_at(world, large, world.in_hours(1))
-    press(world, large, _A.APPROVE, APPROVER)
-    press(world, large, _A.LAUNCH, AUTHOR)
+    world.decide(large, _A.APPROVE, APPROVER)
+    world.decide(large, _A.LAUNCH, AUTHOR)
     if how == "after a pause":
-        press(world, large, _A.PAUSE, AUTHOR)
+        world.decide(large, _A.PAUSE, AUTHOR)
     world.add_people(1, first=5)
     start_at(world, large, starts_at)
     if how == "after a pause":
-        press(world, large, _A.RESUME, AUTHOR)
+        world.decide(large, _A.RESUME, AUTHOR)
 
     world.sweep()
 
@@ -123,12 +115,12 @@ def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goe
     send_approval_mail(world.runtime, large, now=datetime.now(UTC))
     assert {to for to, _mail in box.mails} == {SECOND, THIRD}
     with pytest.raises(WrongState, match="approved_by_you"):
-        press(world, large, _A.APPROVE, APPROVER)
-    press(world, large, _A.RESUME, AUTHOR)
+        world.decide(large, _A.APPROVE, APPROVER)
+    world.decide(large, _A.RESUME, AUTHOR)
     world.sweep()
     assert world.status(large)["state"] == "paused", "an author's press is no approval"
 
-    assert press(world, large, _A.APPROVE, SECOND) is CampaignState.SENDING
+    assert world.decide(large, _A.APPROVE, SECOND) is CampaignState.SENDING
     world.sweep()
     world.send()
     assert len(world.sent_to()) == 6
@@ -136,14 +128,14 @@ def test_an_audience_that_has_grown_by_its_start_waits_for_a_second_and_then_goe
 
 def test_two_who_approve_at_once_are_two(world: World, large: int) -> None:
     with ThreadPoolExecutor(2) as pool:
-        states = list(pool.map(lambda email: press(world, large, _A.APPROVE, email), (SECOND, THIRD)))
+        states = list(pool.map(lambda email: world.decide(large, _A.APPROVE, email), (SECOND, THIRD)))
     assert sorted(states) == [CampaignState.APPROVED, CampaignState.SUBMITTED]
 
 
 def test_one_who_approves_twice_at_once_is_one(world: World, large: int) -> None:
     def try_to(_turn: int) -> str:
         try:
-            return press(world, large, _A.APPROVE, SECOND).value
+            return world.decide(large, _A.APPROVE, SECOND).value
         except LoaError:
             return "refused"
 
@@ -178,8 +170,8 @@ def test_the_page_the_command_and_the_mail_say_that_a_second_is_needed(
 def test_who_is_to_be_the_second_finds_the_button_and_the_first_does_not(world: World, large: int) -> None:
     few = replace(world.runtime.settings, two_approvals_people=6)
     world.runtime = replace(world.runtime, settings=few)
-    press(world, large, _A.APPROVE, APPROVER)
-    press(world, large, _A.LAUNCH, AUTHOR)
+    world.decide(large, _A.APPROVE, APPROVER)
+    world.decide(large, _A.LAUNCH, AUTHOR)
     world.add_people(1, first=5)
     world.sweep()
     app, sheet = create_app(world.runtime.settings, runtime=world.runtime), f"/admin/campaigns/{large}/"
