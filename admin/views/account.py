@@ -17,7 +17,7 @@ from wtforms.validators import ValidationError
 
 from admin.forms import ChecksField, Form, SecretField, TextField, labelled
 from admin.login_limits import may_try_own_password
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from admin.views.kept_filters import PAGES, KeepForm, page_of
 from admin.wording.errors import show_error
 from campaigns.reports.user_notices import choose_notices
@@ -114,11 +114,10 @@ class AccountView(AdminPage):
             identities=identities,
         )
 
-    @expose("/notices", methods=["POST"])
-    def notices(self) -> ResponseReturnValue:
-        """Choose what to hear of, in the page and by mail."""
-        message = _("Đã lưu. Việc không chọn thì không báo trên trang, cũng không gửi thư.")
-        return self.submit_form(NoticesForm(), url_for(".index"), choose_notices, message=message)
+    # What to hear of, in the page and by mail
+    notices = FormAction("/notices", choose_notices, NoticesForm).tells(
+        _l("Đã lưu. Việc không chọn thì không báo trên trang, cũng không gửi thư.")
+    )
 
     @expose("/password", methods=["POST"])
     def password(self) -> ResponseReturnValue:
@@ -136,11 +135,9 @@ class AccountView(AdminPage):
             PasswordForm(), url_for(".index"), change, message=told, then=url_for("login.show")
         )
 
-    @expose("/filters/keep", methods=["POST"])
-    def keep_filters(self) -> ResponseReturnValue:
-        """Keep the filters of a page under a name."""
-        form = KeepForm()
-        return self.submit_form(form, page_of(form), keep_filters, message=_("Đã lưu bộ lọc."))
+    keep_filters = FormAction("/filters/keep", keep_filters, KeepForm, page=page_of).tells(
+        _l("Đã lưu bộ lọc.")
+    )
 
     @expose("/filters/<int:filters_id>/remove", methods=["POST"])
     def remove_filters(self, filters_id: int) -> ResponseReturnValue:
@@ -148,11 +145,7 @@ class AccountView(AdminPage):
         back = url_for(page if page in PAGES else ".index")
         return self.submit_form(Form(), back, remove_filters, filters_id, message=_("Đã xóa bộ lọc đã lưu."))
 
-    @expose("/sessions/<int:session_id>/end", methods=["POST"])
-    def end_session(self, session_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            Form(), url_for(".index"), end_session, session_id, message=_("Đã đăng xuất máy đó.")
-        )
+    end_session = FormAction("/sessions/<int:session_id>/end", end_session).tells(_l("Đã đăng xuất máy đó."))
 
     @expose("/sessions/end-others", methods=["POST"])
     def end_others(self) -> ResponseReturnValue:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, labelled, row_id, this_day, today
 from admin.rules.charts import Bar, bar_chart
-from admin.views.base import AdminPage, requested_day
+from admin.views.base import AdminPage, FormAction, requested_day
 from admin.wording.filters import label_of, number
 from campaigns.activities.activity_log import (
     ActivityFilter,
@@ -183,16 +183,12 @@ class ActivitiesView(AdminPage):
             withdraw_form=WithdrawForm(is_sent=False, version=form.version.data),
         )
 
-    @expose("/<int:entry_id>/correct", methods=["POST"])
-    def correct(self, entry_id: int) -> ResponseReturnValue:
-        page, message = url_for(".show", entry_id=entry_id), _("Đã sửa. Bản trước vẫn được lưu.")
-        return self.submit_form(CorrectForm(), page, correct_activity, entry_id, message=message)
-
-    @expose("/<int:entry_id>/withdraw", methods=["POST"])
-    def withdraw(self, entry_id: int) -> ResponseReturnValue:
-        message = _("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới.")
-        page = url_for(".show", entry_id=entry_id)
-        return self.submit_form(WithdrawForm(), page, withdraw_activity, entry_id, message=message)
+    correct = FormAction("/<int:entry_id>/correct", correct_activity, CorrectForm).tells(
+        _l("Đã sửa. Bản trước vẫn được lưu.")
+    )
+    withdraw = FormAction("/<int:entry_id>/withdraw", withdraw_activity, WithdrawForm).tells(
+        _l("Đã bỏ mục này, không tính nữa. Muốn tính lại, hãy ghi lại ở dưới.")
+    )
 
 
 def _read_choices(session: Session, user: User) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from admin.forms import (
     this_day,
     today,
 )
-from admin.views.base import AdminPage, requested_day
+from admin.views.base import AdminPage, FormAction, requested_day
 from campaigns.agencies.import_reports import RosterResult, read_roster, submit_file, submit_roster
 from campaigns.agencies.links import LONGEST_DAYS, address_of, end_link, make_link, read_links
 from campaigns.agencies.reports import (
@@ -167,10 +167,9 @@ class AgenciesView(AdminPage):
                 end_form=Form(),
             )
 
-    @expose("/<int:organisation_id>/report", methods=["POST"])
-    def submit(self, organisation_id: int) -> ResponseReturnValue:
-        page, message = url_for(".show", organisation_id=organisation_id), _("Đã ghi số liệu.")
-        return self.submit_form(ReportForm(), page, submit_by_officer, organisation_id, message=message)
+    submit = FormAction("/<int:organisation_id>/report", submit_by_officer, ReportForm).tells(
+        _l("Đã ghi số liệu.")
+    )
 
     @expose("/<int:organisation_id>/roster", methods=["POST"])
     def roster(self, organisation_id: int) -> ResponseReturnValue:
@@ -188,12 +187,10 @@ class AgenciesView(AdminPage):
         page = url_for(".show", organisation_id=organisation_id)
         return self.submit_form(form, page, store, message=_roster_message)
 
-    @expose("/<int:organisation_id>/link", methods=["POST"])
-    def link(self, organisation_id: int) -> ResponseReturnValue:
-        """Create a link. The page shows it while it is valid: users who see the agency may pass it on."""
-        page = url_for(".show", organisation_id=organisation_id)
-        message = _("Đã tạo liên kết. Hãy gửi cho đúng người.")
-        return self.submit_form(LinkForm(), page, make_link, organisation_id, message=message)
+    # The page shows the link while it is valid: users who see the agency may pass it on.
+    link = FormAction("/<int:organisation_id>/link", make_link, LinkForm).tells(
+        _l("Đã tạo liên kết. Hãy gửi cho đúng người.")
+    )
 
     @expose("/<int:organisation_id>/links/<int:link_id>/end", methods=["POST"])
     def end(self, organisation_id: int, link_id: int) -> ResponseReturnValue:

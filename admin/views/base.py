@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from inspect import signature
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Response, abort, current_app, flash, g, make_response, redirect, request, send_file, url_for
@@ -104,8 +105,10 @@ class PageAccess:
             abort(404)
 
     def do(self, use_case: Callable[..., R], *args: Any, **values: Any) -> R:
-        """Call a use case as the signed-in user. NotFound becomes a 404 page."""
+        """Call a use case as the signed-in user, with the keys or settings that it takes. NotFound becomes a 404 page."""
         g.kinds_of = self.runtime.db  # some pages are drawn from what the use case returns
+        for name in {"secret_key", "keys", "settings"} & signature(use_case).parameters.keys():
+            values.setdefault(name, getattr(self, name))
         try:
             result = use_case(self.runtime, *args, user=current_user, now=datetime.now(UTC), **values)
         except NotFound:
@@ -146,7 +149,7 @@ class PageAccess:
         if show is not None:
             return show(result)
         url = (then(result) if callable(then) else then) or page
-        if told := message(result) if callable(message) else message:
+        if told := str(message(result) if callable(message) else message):
             flash(told, "success")
         return redirect(url, code=303)
 
@@ -163,6 +166,67 @@ class AdminPage(PageAccess, BaseView):
     def __init__(self, runtime: Runtime) -> None:
         super().__init__(name=self.name, endpoint=self.endpoint, url=self.url)
         self.runtime = runtime
+
+
+class FormAction:
+    """A route that calls one use case with a form's values, declared in a view under its endpoint's name.
+
+    The address's values are the use case's first arguments, `values` are further ones. `page` is the endpoint of the page with
+    the form, by default the object's or the list; or it returns the URL for the form and the address's values. `then` is
+    the endpoint that the redirect leads to instead, or returns the URL for the result. `is_keyed`: the page has such a
+    form for each object, whose id ends the address.
+    """
+
+    message: Any = ""
+
+    def __init__(
+        self,
+        url: str,
+        use_case: Callable[..., Any],
+        form: type[Form] = Form,
+        *,
+        page: str | Callable[..., str] = "",
+        then: str | Callable[[Any], str] = "",
+        is_keyed: bool = False,
+        **values: Any,
+    ) -> None:
+        self._urls = [(url, ("POST",))]  # as `expose` notes them
+        self.use_case, self.form, self.is_keyed, self.values = use_case, form, is_keyed, values
+        self.page = page or (".show" if "<" in url else ".index")
+        self.then = then
+
+    def tells(self, message: Any) -> Self:
+        """Set what is told once it is done: a text, or what makes one of the result."""
+        self.message = message
+        return self
+
+    def __set_name__(self, view: type, name: str) -> None:
+        self.__name__, self.__module__ = name, view.__module__
+        self.__qualname__ = f"{view.__qualname__}.{name}"
+
+    def __call__(self, view: PageAccess, **address: Any) -> ResponseReturnValue:
+        form = self.form(list(address.values())[-1]) if self.is_keyed else self.form()
+        return view.submit_form(
+            form,
+            self.page(form, **address) if callable(self.page) else page_url(self.page),
+            self.use_case,
+            *address.values(),
+            message=self.message,
+            then=page_url(self.then) if self.then and isinstance(self.then, str) else self.then,
+            **self.values,
+        )
+
+
+def page_url(endpoint: str) -> str:
+    """Return the URL of a page, `.name` for one of this view, with the values that the request's address has for it.
+
+    A view without a page for an object has its list instead.
+    """
+    name = f"{request.blueprint}{endpoint}" if endpoint.startswith(".") else endpoint
+    if name not in current_app.view_functions:
+        return url_for(".index")
+    taken = set[str]().union(*(rule.arguments for rule in current_app.url_map.iter_rules(name)))
+    return url_for(name, **{key: value for key, value in (request.view_args or {}).items() if key in taken})
 
 
 def send_workbook(sheet: str, rows: Iterable[Sequence[str | int]], *, name: str) -> Response:

@@ -18,6 +18,7 @@ from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.answered import keep_opened
+from admin.views.base import FormAction
 from admin.views.campaign_audience import count_undecided, read_whom
 from admin.views.campaign_page import (
     CampaignSheet,
@@ -37,7 +38,7 @@ from campaigns.cases.conversation import open_campaign_answers
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.goals.goals import read_campaign_goals
 from campaigns.lifecycle import find_campaign, perform_action
-from campaigns.models.campaigns import Campaign, CampaignComment, Recipient
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import InstallReport
 from campaigns.planning.audience import audience_query
 from campaigns.planning.comments import settle_comment, write_comment
@@ -86,10 +87,17 @@ class TrialForm(Form):
     shown_text = TextField()
 
 
-_FORMS: dict[CampaignAction, type[Form]] = {
-    CampaignAction.RETURN: ReturnForm,
-    CampaignAction.APPROVE: ApproveForm,
-}
+def _tell_approval(campaign: Campaign) -> str:
+    if campaign.state is CampaignState.SUBMITTED:
+        return _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
+    return _("Đã duyệt. Chiến dịch có thể được gửi.")
+
+
+def _tell_wave(wave: SecondWave) -> str:
+    n = number(wave.people)
+    if wave.has_left:
+        return _("Đã xếp vào hàng gửi cho %(n)s người mới vào danh sách.", n=n)
+    return _("Việc gửi cho %(n)s người mới vào danh sách chờ duyệt.", n=n)
 
 
 class CampaignsView(CampaignTextPages):
@@ -200,47 +208,29 @@ class CampaignsView(CampaignTextPages):
         sheet = url_for("campaigns.sheet", campaign_id=campaign_id)
         return self.submit_form(Form(), sheet, within_quota(open_campaign_answers), campaign_id, then=then)
 
-    @expose("/<int:campaign_id>/submit", methods=["POST"])
-    def submit(self, campaign_id: int) -> ResponseReturnValue:
-        return self._perform(
-            campaign_id, CampaignAction.SUBMIT, _("Đã trình phê duyệt. Người duyệt sẽ được báo.")
-        )
-
-    @expose("/<int:campaign_id>/return", methods=["POST"])
-    def return_draft(self, campaign_id: int) -> ResponseReturnValue:
-        return self._perform(campaign_id, CampaignAction.RETURN, _("Chiến dịch đã trở về bản nháp để sửa."))
-
-    @expose("/<int:campaign_id>/approve", methods=["POST"])
-    def approve(self, campaign_id: int) -> ResponseReturnValue:
-        return self._perform(campaign_id, CampaignAction.APPROVE, _("Đã duyệt. Chiến dịch có thể được gửi."))
-
-    @expose("/<int:campaign_id>/launch", methods=["POST"])
-    def launch(self, campaign_id: int) -> ResponseReturnValue:
-        return self._perform(
-            campaign_id, CampaignAction.LAUNCH, _("Đã bắt đầu gửi. Theo dõi tiến độ trên trang này.")
-        )
-
-    @expose("/<int:campaign_id>/discard", methods=["POST"])
-    def discard(self, campaign_id: int) -> ResponseReturnValue:
-        return self._perform(
-            campaign_id, CampaignAction.CANCEL, _("Đã bỏ chiến dịch này. Không có tin nào được gửi.")
-        )
-
-    @expose("/<int:campaign_id>/extend", methods=["POST"])
-    def extend(self, campaign_id: int) -> ResponseReturnValue:
-        """Send the first step to those who have joined the lists, or ask for the approval that this needs."""
-
-        def told(wave: SecondWave) -> str:
-            n = number(wave.people)
-            if wave.has_left:
-                return _("Đã xếp vào hàng gửi cho %(n)s người mới vào danh sách.", n=n)
-            return _("Việc gửi cho %(n)s người mới vào danh sách chờ duyệt.", n=n)
-
-        page = url_for("campaigns.sheet", campaign_id=campaign_id)
-        settings = self.settings
-        return self.submit_form(
-            WaveForm(), page, send_second_wave, campaign_id, message=told, settings=settings
-        )
+    submit = FormAction(
+        "/<int:campaign_id>/submit", perform_action, page=".sheet", action=CampaignAction.SUBMIT
+    ).tells(_l("Đã trình phê duyệt. Người duyệt sẽ được báo."))
+    return_draft = FormAction(
+        "/<int:campaign_id>/return", perform_action, ReturnForm, page=".sheet", action=CampaignAction.RETURN
+    ).tells(_l("Chiến dịch đã trở về bản nháp để sửa."))
+    approve = FormAction(
+        "/<int:campaign_id>/approve",
+        perform_action,
+        ApproveForm,
+        page=".sheet",
+        action=CampaignAction.APPROVE,
+    ).tells(_tell_approval)
+    launch = FormAction(
+        "/<int:campaign_id>/launch", perform_action, page=".sheet", action=CampaignAction.LAUNCH
+    ).tells(_l("Đã bắt đầu gửi. Theo dõi tiến độ trên trang này."))
+    discard = FormAction(
+        "/<int:campaign_id>/discard", perform_action, page=".sheet", action=CampaignAction.CANCEL
+    ).tells(_l("Đã bỏ chiến dịch này. Không có tin nào được gửi."))
+    # The first step to those who have joined the lists, or the question for the approval that this needs.
+    extend = FormAction("/<int:campaign_id>/extend", send_second_wave, WaveForm, page=".sheet").tells(
+        _tell_wave
+    )
 
     @expose("/<int:campaign_id>/comments", methods=["POST"])
     def comment(self, campaign_id: int) -> ResponseReturnValue:
@@ -248,25 +238,14 @@ class CampaignsView(CampaignTextPages):
         shown = _("Đã ghi góp ý."), f"{page}#talk-{form.card.data}"
         return self.submit_form(form, page, write_comment, campaign_id, message=shown[0], then=shown[1])
 
-    @expose("/<int:campaign_id>/comments/<int:comment_id>/settle", methods=["POST"])
-    def settle(self, campaign_id: int, comment_id: int) -> ResponseReturnValue:
-        def at(comment: CampaignComment) -> str:
-            return url_for("campaigns.sheet", campaign_id=campaign_id, _anchor=f"talk-{comment.card}")
-
-        page = url_for("campaigns.sheet", campaign_id=campaign_id)
-        return self.submit_form(Form(), page, settle_comment, campaign_id, comment_id, then=at)
-
-    def _perform(self, campaign_id: int, action: CampaignAction, message: str) -> ResponseReturnValue:
-        """Perform an action. A refusal is shown on the sheet, with the typed reason still in its field."""
-
-        def told(campaign: Campaign) -> str:
-            if action is CampaignAction.APPROVE and campaign.state is CampaignState.SUBMITTED:
-                return _("Đã ghi nhận lần duyệt thứ nhất. Cần thêm một người khác duyệt.")
-            return message
-
-        form: Form = _FORMS.get(action, Form)()
-        page = url_for("campaigns.sheet", campaign_id=campaign_id)
-        return self.submit_form(form, page, perform_action, campaign_id, action, message=told)
+    settle = FormAction(
+        "/<int:campaign_id>/comments/<int:comment_id>/settle",
+        settle_comment,
+        page=".sheet",
+        then=lambda comment: url_for(
+            "campaigns.sheet", campaign_id=comment.campaign_id, _anchor=f"talk-{comment.card}"
+        ),
+    )
 
     @expose("/<int:campaign_id>/test", methods=["POST"])
     def send_test(self, campaign_id: int) -> ResponseReturnValue:
@@ -284,7 +263,6 @@ class CampaignsView(CampaignTextPages):
             send_test_message,
             text=chosen.to_try,
             unaccented=unaccented,
-            settings=self.settings,
             campaign_id=campaign_id,
             fields=example_values(draft.fields, facts),
             then=url_for(

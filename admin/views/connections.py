@@ -7,13 +7,12 @@ from typing import Any
 from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select
 from sqlalchemy.orm import Session, joinedload
 
 from admin.forms import CheckField, ChecksField, ChoiceField, Form, TextField, labelled
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from admin.views.organisations import organisation_choices
 from admin.views.register_base import ChoiceFilter, TableRegister
 from campaigns.models.webhooks import Subscription
@@ -106,10 +105,9 @@ class TokensView(TableRegister):
 
         return self.submit_form(TokenForm(), url_for(".index"), create_token, show=show)
 
-    @expose("/<int:api_token_id>/end", methods=["POST"])
-    def end(self, api_token_id: int) -> ResponseReturnValue:
-        message = _("Đã thu hồi mã truy cập. Hệ thống dùng mã này không vào được nữa.")
-        return self.do_and_tell(url_for(".index"), message, end_token, api_token_id)
+    end = FormAction("/<int:api_token_id>/end", end_token).tells(
+        _l("Đã thu hồi mã truy cập. Hệ thống dùng mã này không vào được nữa.")
+    )
 
 
 class WebhooksView(AdminPage):
@@ -139,20 +137,15 @@ class WebhooksView(AdminPage):
     def show(self, hook_id: int) -> ResponseReturnValue:
         return self._show(hook_id)
 
-    @expose("/<int:hook_id>/try", methods=["POST"])
-    def ping(self, hook_id: int) -> ResponseReturnValue:
-        message = _("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả.")
-        return self.do_and_tell(url_for(".show", hook_id=hook_id), message, send_ping, hook_id)
-
-    @expose("/<int:hook_id>/deliveries/<int:delivery_id>/again", methods=["POST"])
-    def resend(self, hook_id: int, delivery_id: int) -> ResponseReturnValue:
-        message = _("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả.")
-        return self.do_and_tell(url_for(".show", hook_id=hook_id), message, send_again, hook_id, delivery_id)
-
-    @expose("/<int:hook_id>/end", methods=["POST"])
-    def end(self, hook_id: int) -> ResponseReturnValue:
-        message = _("Đã ngừng. Không gửi tin báo nào đến đây nữa.")
-        return self.do_and_tell(url_for(".show", hook_id=hook_id), message, end_subscription, hook_id)
+    ping = FormAction("/<int:hook_id>/try", send_ping).tells(
+        _l("Đã gửi tin thử. Tải lại trang sau vài giây để xem kết quả.")
+    )
+    resend = FormAction("/<int:hook_id>/deliveries/<int:delivery_id>/again", send_again).tells(
+        _l("Tin báo được gửi lại. Tải lại trang sau vài giây để xem kết quả.")
+    )
+    end = FormAction("/<int:hook_id>/end", end_subscription).tells(
+        _l("Đã ngừng. Không gửi tin báo nào đến đây nữa.")
+    )
 
     def _show(self, hook_id: int, *, secret: str = "") -> str:
         with self.reading() as (session, user):

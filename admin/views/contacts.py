@@ -23,7 +23,7 @@ from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, comm
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.answered import opened_campaigns, read_said, read_said_of
-from admin.views.base import AdminPage, requested_day
+from admin.views.base import AdminPage, FormAction, requested_day
 from admin.views.inbox import answers_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
@@ -212,11 +212,9 @@ class LiftForm(Form):
     )
 
 
-class MergeForm(Form):
-    other_id = RowField(name="other")
+class OtherForm(Form):
+    """Another person, to be merged with the one of the page or to be told from them."""
 
-
-class DifferentForm(Form):
     other_id = RowField(name="other")
 
 
@@ -352,22 +350,12 @@ class ContactsView(AdminPage):
             show=lambda opened: self._show(contact_id, opened=opened),
         )
 
-    @expose("/<int:contact_id>/correct", methods=["POST"])
-    def correct(self, contact_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            CorrectForm(), _url(contact_id), correct_contact, contact_id, message=_("Đã lưu thông tin.")
-        )
-
-    @expose("/<int:contact_id>/add-number", methods=["POST"])
-    def add_number(self, contact_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            AddNumberForm(),
-            _url(contact_id),
-            add_number,
-            contact_id,
-            secret_key=self.secret_key,
-            message=_("Đã thêm số điện thoại."),
-        )
+    correct = FormAction("/<int:contact_id>/correct", correct_contact, CorrectForm).tells(
+        _l("Đã lưu thông tin.")
+    )
+    add_number = FormAction("/<int:contact_id>/add-number", add_number, AddNumberForm).tells(
+        _l("Đã thêm số điện thoại.")
+    )
 
     @expose("/<int:contact_id>/remove-number", methods=["POST"])
     def remove_number(self, contact_id: int) -> ResponseReturnValue:
@@ -378,7 +366,6 @@ class ContactsView(AdminPage):
             _url(contact_id),
             remove_number,
             contact_id,
-            secret_key=self.secret_key,
             message=_("Đã thay số điện thoại.") if form.right_number.data else _("Đã gỡ số điện thoại."),
         )
 
@@ -414,7 +401,7 @@ class ContactsView(AdminPage):
     @expose("/<int:contact_id>/merge", methods=["POST"])
     def merge(self, contact_id: int) -> ResponseReturnValue:
         """Merge another person into this one."""
-        form = MergeForm()
+        form = OtherForm()
         return self.submit_form(
             form,
             f"{url_for('.compare', contact_id=contact_id)}?with={form.other_id.data or contact_id}",
@@ -424,16 +411,9 @@ class ContactsView(AdminPage):
             then=lambda merge: _url(merge.kept_id),
         )
 
-    @expose("/<int:contact_id>/different", methods=["POST"])
-    def declare_different(self, contact_id: int) -> ResponseReturnValue:
-        """Record that two people are not the same."""
-        return self.submit_form(
-            DifferentForm(),
-            _url(contact_id),
-            declare_different,
-            contact_id,
-            message=_("Đã ghi là hai người khác nhau. Hai người này không được gợi ý gộp nữa."),
-        )
+    declare_different = FormAction("/<int:contact_id>/different", declare_different, OtherForm).tells(
+        _l("Đã ghi là hai người khác nhau. Hai người này không được gợi ý gộp nữa.")
+    )
 
     @expose("/<int:contact_id>/unmerge", methods=["POST"])
     def unmerge(self, contact_id: int) -> ResponseReturnValue:
@@ -446,32 +426,19 @@ class ContactsView(AdminPage):
             then=_url,
         )
 
-    @expose("/<int:contact_id>/answer", methods=["POST"])
-    def answer(self, contact_id: int) -> ResponseReturnValue:
-        def told(is_new: bool) -> str:
-            if is_new:
-                return _("Đã ghi câu trả lời.")
-            return _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
-
-        return self.submit_form(
-            AnswerForm(), _url(contact_id), record_answer, contact_id, keys=self.keys, message=told
+    answer = FormAction("/<int:contact_id>/answer", record_answer, AnswerForm).tells(
+        lambda is_new: (
+            _("Đã ghi câu trả lời.")
+            if is_new
+            else _("Câu trả lời này đã được ghi từ trước, không có gì thay đổi.")
         )
-
-    @expose("/<int:contact_id>/suppress", methods=["POST"])
-    def suppress(self, contact_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            SuppressForm(),
-            _url(contact_id),
-            suppress_number,
-            contact_id,
-            secret_key=self.secret_key,
-            message=_("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức."),
-        )
-
-    @expose("/<int:contact_id>/lift", methods=["POST"])
-    def lift(self, contact_id: int) -> ResponseReturnValue:
-        message = _("Đã bỏ chặn số này với lý do đã chọn.")
-        return self.submit_form(LiftForm(), _url(contact_id), lift_suppression, contact_id, message=message)
+    )
+    suppress = FormAction("/<int:contact_id>/suppress", suppress_number, SuppressForm).tells(
+        _l("Từ bây giờ không gửi tin đến số này nữa, ở mọi tổ chức.")
+    )
+    lift = FormAction("/<int:contact_id>/lift", lift_suppression, LiftForm).tells(
+        _l("Đã bỏ chặn số này với lý do đã chọn.")
+    )
 
     def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None, opened: bool = False) -> str:
         with self.reading() as (session, user):

@@ -11,11 +11,13 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.forms import Form as BaseForm
 from admin.forms import NumberField, TextField
+from admin.views.base import FormAction
 from admin.views.campaign_form import CampaignFormPages
 from admin.views.text_fields import Form, add_language, fill_texts, show_languages, show_texts, typed_texts
 from admin.wording.campaigns import name_errors
@@ -147,37 +149,24 @@ class CampaignTextPages(CampaignFormPages):
             page = self._show_texts(session, user, campaign_id, form, errors)
         return page, 422 if errors else 200
 
-    @expose("/<int:campaign_id>/texts/confirm", methods=["POST"])
-    def confirm_texts(self, campaign_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            ProposedForm(),
-            url_for("campaigns.sheet", campaign_id=campaign_id),
-            confirm_correction,
-            campaign_id,
-            message=lambda n: (
-                _("Đã sửa %(n)s câu.", n=n)
-                if n
-                else _("Đã xác nhận. Chờ thêm một người duyệt khác xác nhận.")
-            ),
+    confirm_texts = FormAction(
+        "/<int:campaign_id>/texts/confirm", confirm_correction, ProposedForm, page=".sheet"
+    ).tells(
+        lambda n: (
+            _("Đã sửa %(n)s câu.", n=n) if n else _("Đã xác nhận. Chờ thêm một người duyệt khác xác nhận.")
         )
-
-    @expose("/<int:campaign_id>/texts/drop", methods=["POST"])
-    def drop_texts(self, campaign_id: int) -> ResponseReturnValue:
-        page = url_for("campaigns.sheet", campaign_id=campaign_id)
-        message = _("Đã bỏ các câu sửa.")
-        return self.submit_form(ProposedForm(), page, drop_correction, campaign_id, message=message)
-
-    @expose("/<int:campaign_id>/correct", methods=["POST"])
-    def correct(self, campaign_id: int) -> ResponseReturnValue:
-        """Prepare the draft of a correction to those who got a wrong text, and open it in the form."""
-        return self.submit_form(
-            WrongTextForm(),
-            url_for("campaigns.sheet", campaign_id=campaign_id),
-            prepare_correcting_campaign,
-            campaign_id,
-            message=_("Đã soạn bản nháp tin đính chính. Hãy sửa lại nội dung rồi trình phê duyệt."),
-            then=lambda draft: url_for("campaigns.sheet", campaign_id=draft.id),
-        )
+    )
+    drop_texts = FormAction(
+        "/<int:campaign_id>/texts/drop", drop_correction, ProposedForm, page=".sheet"
+    ).tells(_l("Đã bỏ các câu sửa."))
+    # It prepares the draft of a correction to those who got a wrong text, and opens it in the form.
+    correct = FormAction(
+        "/<int:campaign_id>/correct",
+        prepare_correcting_campaign,
+        WrongTextForm,
+        page=".sheet",
+        then=lambda draft: url_for("campaigns.sheet", campaign_id=draft.id),
+    ).tells(_l("Đã soạn bản nháp tin đính chính. Hãy sửa lại nội dung rồi trình phê duyệt."))
 
     def _show_texts(
         self, session: Session, user: User, campaign_id: int, form: Form, errors: Mapping[str, str]

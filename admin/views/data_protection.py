@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from flask import url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.forms import DayField, Form, LongTextField, NumberField, TextField, today
 from admin.permissions import may_open
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.breaches import read_breaches, record_breach, report_breach
 from campaigns.privacy.clocks import load_calendar, load_clocks
@@ -67,17 +65,12 @@ class DataProtectionView(AdminPage):
                 notice_form=NoticeForm.on_page,
             )
 
-    @expose("/record", methods=["POST"])
-    def record(self) -> ResponseReturnValue:
-        message = _("Đã ghi vi phạm. Thời hạn thông báo tính từ lúc phát hiện.")
-        return self.submit_form(BreachForm(), url_for(".index"), record_breach, message=message)
-
-    @expose("/<int:breach_id>/report", methods=["POST"])
-    def report(self, breach_id: int) -> ResponseReturnValue:
-        message = _("Đã ghi việc thông báo.")
-        return self.submit_form(
-            NoticeForm(breach_id), url_for(".index"), report_breach, breach_id, message=message
-        )
+    record = FormAction("/record", record_breach, BreachForm).tells(
+        _l("Đã ghi vi phạm. Thời hạn thông báo tính từ lúc phát hiện.")
+    )
+    report = FormAction("/<int:breach_id>/report", report_breach, NoticeForm, is_keyed=True).tells(
+        _l("Đã ghi việc thông báo.")
+    )
 
     @expose("/impact")
     def impact(self) -> ResponseReturnValue:

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.forms import ChoiceField, DayField, Form, TextField, this_day
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from admin.wording.filters import kind_titles
 from campaigns.planning.drives import (
     choose_drive,
@@ -71,10 +71,7 @@ class DrivesView(AdminPage):
                 may_edit=is_province_staff(session, user),
             )
 
-    @expose("/new", methods=["POST"])
-    def create(self) -> ResponseReturnValue:
-        message = _("Đã mở đợt vận động.")
-        return self.submit_form(DriveForm(), url_for(".index"), create_drive, message=message)
+    create = FormAction("/new", create_drive, DriveForm).tells(_l("Đã mở đợt vận động."))
 
     @expose("/<int:drive_id>/edit", methods=["POST"])
     def edit(self, drive_id: int) -> ResponseReturnValue:
@@ -84,10 +81,9 @@ class DrivesView(AdminPage):
         then = url_for(".index")
         return self.submit_form(DriveForm(), page, edit_drive, drive_id, message=_("Đã lưu."), then=then)
 
-    @expose("/<int:drive_id>/choose", methods=["POST"])
-    def choose(self, drive_id: int) -> ResponseReturnValue:
-        message = _("Từ nay trang chủ, trang tiến độ, biểu của cơ quan và thư lấy số liệu của đợt này.")
-        return self.do_and_tell(url_for(".index"), message, choose_drive, drive_id)
+    choose = FormAction("/<int:drive_id>/choose", choose_drive).tells(
+        _l("Từ nay trang chủ, trang tiến độ, biểu của cơ quan và thư lấy số liệu của đợt này.")
+    )
 
 
 def _values(drive: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from admin.forms import (
     TextField,
     labelled,
 )
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from campaigns.delivery.control_phones import add_control_phone, read_control_phones, remove_control_phone
 from campaigns.delivery.gateway_accounts import (
     OPERATORS,
@@ -205,7 +205,6 @@ class GatewaysView(AdminPage):
             form,
             url_for(".index", edit=edited or None),
             save_gateway,
-            settings=self.settings,
             message=_("Đã lưu nhà cung cấp. Nếu là nhà cung cấp mới, hãy gửi thử rồi đưa vào hoạt động."),
             then=url_for(".index"),
         )
@@ -216,33 +215,14 @@ class GatewaysView(AdminPage):
         state = request.form.get("state", "")
         return self.do_and_tell(url_for(".index"), message, change_gateway_state, account_id, state=state)
 
-    @expose("/<int:account_id>/test", methods=["POST"])
-    def send_test(self, account_id: int) -> ResponseReturnValue:
-        message = _(
+    send_test = FormAction("/<int:account_id>/test", try_gateway, TryForm, is_keyed=True).tells(
+        _l(
             "Đã đưa tin thử vào hàng gửi. Sau ít giây hãy tải lại trang: khi nhà cung cấp đã nhận tin, có nút để đưa vào hoạt động."
         )
-        return self.submit_form(
-            TryForm(account_id),
-            url_for(".index"),
-            try_gateway,
-            account_id,
-            settings=self.settings,
-            message=message,
-        )
-
-    @expose("/control-phones", methods=["POST"])
-    def add_phone(self) -> ResponseReturnValue:
-        return self.submit_form(
-            ControlPhoneForm(),
-            url_for(".index"),
-            add_control_phone,
-            settings=self.settings,
-            message=_(
-                "Đã thêm điện thoại kiểm tra. Từ chiến dịch sau, máy này nhận một bản sao của mỗi tin."
-            ),
-        )
-
-    @expose("/control-phones/<int:phone_id>/remove", methods=["POST"])
-    def remove_phone(self, phone_id: int) -> ResponseReturnValue:
-        message = _("Đã bỏ điện thoại kiểm tra.")
-        return self.do_and_tell(url_for(".index"), message, remove_control_phone, phone_id)
+    )
+    add_phone = FormAction("/control-phones", add_control_phone, ControlPhoneForm).tells(
+        _l("Đã thêm điện thoại kiểm tra. Từ chiến dịch sau, máy này nhận một bản sao của mỗi tin.")
+    )
+    remove_phone = FormAction("/control-phones/<int:phone_id>/remove", remove_control_phone).tells(
+        _l("Đã bỏ điện thoại kiểm tra.")
+    )

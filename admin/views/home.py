@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form
 from admin.permissions import may_open
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from admin.views.sending import decide_unknown_messages
 from admin.wording.errors import show_stored_error
 from admin.wording.filters import day as show_day
@@ -115,13 +115,10 @@ class HomeView(AdminPage):
             return []
         return [(step, step.value in done, url_for(page)) for step, page in _STEP_PAGES.items()]
 
-    @expose("/first-steps", methods=["POST"])
-    def hide_first_steps(self) -> ResponseReturnValue:
-        """Hide the list of steps; it is shown again from the account's page."""
-        message = _("Đã ẩn. Muốn xem lại, chọn ở Tài khoản của tôi, mục Thông báo việc chờ.")
-        return self.submit_form(
-            Form(), url_for(".index"), hide_notices, kind=NoticeKind.FIRST, message=message
-        )
+    # The list of steps is shown again from the account's page.
+    hide_first_steps = FormAction("/first-steps", hide_notices, kind=NoticeKind.FIRST).tells(
+        _l("Đã ẩn. Muốn xem lại, chọn ở Tài khoản của tôi, mục Thông báo việc chờ.")
+    )
 
     def _figures(self, session: Session, user: User, now: datetime) -> DriveFigures | None:
         """Return the chosen drive's figures, as the leaders' page has them."""
@@ -157,10 +154,9 @@ class HomeView(AdminPage):
 
         return self.submit_form(Form(), url_for("admin.index"), stop_all_sending, message=told)
 
-    @expose("/release", methods=["POST"])
-    def release(self) -> ResponseReturnValue:
-        message = _("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây.")
-        return self.submit_form(Form(), url_for("admin.index"), resume_all_sending, message=message)
+    release = FormAction("/release", resume_all_sending).tells(
+        _l("Đã mở lại. Các chiến dịch đang gửi sẽ tiếp tục trong vài giây.")
+    )
 
     @expose("/undecided/<any(resend, keep):choice>", methods=["POST"])
     def decide(self, choice: str) -> ResponseReturnValue:

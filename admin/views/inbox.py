@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from admin.forms import ChoiceField, FileField, Form, LongTextField, RowField, TextField, labelled
 from admin.permissions import may_open
 from admin.refusals import within_quota
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from admin.wording.filters import kind_has_app, label_of, moment, number
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
 from campaigns.cases.conversation import read_items
@@ -90,7 +90,7 @@ class CasePages(AdminPage):
             return _("Tin trả lời đã được xếp để gửi; việc này cho biết khi nào tin đi.")
 
         then = _next_url(case_id, CaseOutcome.MESSAGED, form.next.data) if form.is_done.data else page
-        return self.submit_form(form, page, answer_by_sms, case_id, keys=self.keys, message=told, then=then)
+        return self.submit_form(form, page, answer_by_sms, case_id, message=told, then=then)
 
     @expose("/<int:case_id>/measure", methods=["POST"])
     def measure_answer(self, case_id: int) -> ResponseReturnValue:
@@ -144,6 +144,19 @@ class CasePages(AdminPage):
         return Template.parse(chosen.text).render(values)
 
 
+def _form_page(_form: Form, case_id: int) -> str:
+    return form_url(case_id)
+
+
+def _tell_reopened(done: Reopened) -> str:
+    flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
+    if done.keeps_answer:
+        flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
+    if done.keeps_message:
+        flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
+    return ""
+
+
 class InboxView(CasePages):
     name, endpoint, url = _l("Hộp thư trả lời"), "inbox", "/admin/inbox"
 
@@ -173,9 +186,7 @@ class InboxView(CasePages):
             # A case that now needs an answer keeps the focus.
             return _next_url(case_id, form.word.data, form.next.data if done.is_closed else case_id)
 
-        return self.submit_form(
-            form, form_url(case_id), label_reply, case_id, keys=self.keys, message=told, then=then
-        )
+        return self.submit_form(form, form_url(case_id), label_reply, case_id, message=told, then=then)
 
     @expose("/<int:case_id>/finish", methods=["POST"])
     def close(self, case_id: int) -> ResponseReturnValue:
@@ -185,37 +196,15 @@ class InboxView(CasePages):
             form_url(case_id),
             close_case,
             case_id,
-            keys=self.keys,
             then=lambda _case: _next_url(case_id, form.outcome.data, form.next.data),
         )
 
-    @expose("/<int:case_id>/undo", methods=["POST"])
-    def undo(self, case_id: int) -> ResponseReturnValue:
-        """Undo a label."""
-        message = _("Đã hoàn tác. Việc trở lại danh sách.")
-        return self.submit_form(
-            Form(), form_url(case_id), undo_reply_label, case_id, keys=self.keys, message=message
-        )
-
-    @expose("/<int:case_id>/reopen", methods=["POST"])
-    def reopen(self, case_id: int) -> ResponseReturnValue:
-        def told(done: Reopened) -> str:
-            flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
-            if done.keeps_answer:
-                flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
-            if done.keeps_message:
-                flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
-            return ""
-
-        return self.submit_form(Form(), form_url(case_id), reopen_case, case_id, message=told)
-
-    @expose("/<int:case_id>/take", methods=["POST"])
-    def assign(self, case_id: int) -> ResponseReturnValue:
-        return self.submit_form(Form(), form_url(case_id), assign_case, case_id)
-
-    @expose("/<int:case_id>/release", methods=["POST"])
-    def unassign(self, case_id: int) -> ResponseReturnValue:
-        return self.submit_form(Form(), form_url(case_id), unassign_case, case_id)
+    undo = FormAction("/<int:case_id>/undo", undo_reply_label, page=_form_page).tells(
+        _l("Đã hoàn tác. Việc trở lại danh sách.")
+    )
+    reopen = FormAction("/<int:case_id>/reopen", reopen_case, page=_form_page).tells(_tell_reopened)
+    assign = FormAction("/<int:case_id>/take", assign_case, page=_form_page)
+    unassign = FormAction("/<int:case_id>/release", unassign_case, page=_form_page)
 
     @expose("/<int:case_id>/number", methods=["POST"])
     def number(self, case_id: int) -> ResponseReturnValue:

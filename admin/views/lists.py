@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms.validators import ValidationError
 
 from admin.forms import CheckField, ChecksField, ChoiceField, Form, TextField, labelled, row_id
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import offer_languages, read_offered, read_open_spellings, settle_spelling
 from outreach.contacts.lists import (
@@ -155,6 +155,15 @@ class DecideForm(Form):
         }
 
 
+def _page_of(contact_list: ContactList) -> str:
+    return url_for("lists.show", list_id=contact_list.id)
+
+
+def _next(*_form: Form, **_address: int) -> str:
+    """Return the URL of the rows that wait, from the next one on."""
+    return url_for("lists.waiting", list=request.args.get("list", type=int), _anchor="next")
+
+
 class ListsView(AdminPage):
     name, endpoint, url = _l("Danh sách"), "lists", "/admin/lists"
 
@@ -176,21 +185,11 @@ class ListsView(AdminPage):
             open_languages=open_languages,
         )
 
-    @expose("/", methods=["POST"])
-    def create(self) -> ResponseReturnValue:
-        def told(created: ContactList) -> str:
-            message = _(
-                "Đã tạo danh sách “%(name)s”. Tiếp theo, hãy nhập tệp vào danh sách.", name=created.name
-            )
-            return str(message)
-
-        return self.submit_form(
-            ListForm(),
-            url_for(".index"),
-            create_list,
-            message=told,
-            then=lambda created: url_for(".show", list_id=created.id),
+    create = FormAction("/", create_list, ListForm, then=_page_of).tells(
+        lambda created: _(
+            "Đã tạo danh sách “%(name)s”. Tiếp theo, hãy nhập tệp vào danh sách.", name=created.name
         )
+    )
 
     @expose("/<int:list_id>/")
     def show(self, list_id: int) -> ResponseReturnValue:
@@ -226,63 +225,27 @@ class ListsView(AdminPage):
             split=split,
         )
 
-    @expose("/<int:list_id>/rename", methods=["POST"])
-    def rename(self, list_id: int) -> ResponseReturnValue:
-        page = url_for(".show", list_id=list_id)
-        return self.submit_form(RenameForm(), page, rename_list, list_id, message=_("Đã đổi tên danh sách."))
-
-    @expose("/<int:list_id>/archive", methods=["POST"])
-    def archive(self, list_id: int) -> ResponseReturnValue:
-        """Archive a list, or bring it back."""
-
-        def told(changed: ContactList) -> str:
-            if changed.archived_at:
-                return _("Đã lưu trữ danh sách: không còn được chọn cho chiến dịch và lần nhập mới.")
-            return _("Đã đưa danh sách trở lại sử dụng.")
-
-        page = url_for(".show", list_id=list_id)
-        return self.submit_form(Form(), page, archive_list, list_id, message=told)
-
-    @expose("/<int:list_id>/merge", methods=["POST"])
-    def merge(self, list_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            MergeForm(),
-            url_for(".show", list_id=list_id),
-            merge_list,
-            list_id,
-            message=lambda target: _("Đã gộp người vào danh sách “%(name)s”.", name=target.name),
-            then=lambda target: url_for(".show", list_id=target.id),
+    rename = FormAction("/<int:list_id>/rename", rename_list, RenameForm).tells(_l("Đã đổi tên danh sách."))
+    # Archived, or brought back.
+    archive = FormAction("/<int:list_id>/archive", archive_list).tells(
+        lambda changed: (
+            _("Đã lưu trữ danh sách: không còn được chọn cho chiến dịch và lần nhập mới.")
+            if changed.archived_at
+            else _("Đã đưa danh sách trở lại sử dụng.")
         )
-
-    @expose("/<int:list_id>/split", methods=["POST"])
-    def split(self, list_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            SplitForm(),
-            url_for(".show", list_id=list_id),
-            split_list,
-            list_id,
-            message=lambda new: _("Đã tách thành danh sách “%(name)s”.", name=new.name),
-            then=lambda new: url_for(".show", list_id=new.id),
-        )
-
-    @expose("/<int:list_id>/remove", methods=["POST"])
-    def remove(self, list_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            Form(),
-            url_for(".show", list_id=list_id),
-            remove_list,
-            list_id,
-            secret_key=self.secret_key,
-            message=lambda removed: _("Đã xóa danh sách “%(name)s”.", name=removed.name),
-            then=url_for(".index"),
-        )
-
-    @expose("/<int:list_id>/basis", methods=["POST"])
-    def basis(self, list_id: int) -> ResponseReturnValue:
-        """Record the legal basis for writing to the people of a list."""
-        message = _("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này.")
-        page = url_for(".show", list_id=list_id)
-        return self.submit_form(BasisForm(), page, record_basis, list_id, message=message)
+    )
+    merge = FormAction("/<int:list_id>/merge", merge_list, MergeForm, then=_page_of).tells(
+        lambda target: _("Đã gộp người vào danh sách “%(name)s”.", name=target.name)
+    )
+    split = FormAction("/<int:list_id>/split", split_list, SplitForm, then=_page_of).tells(
+        lambda new: _("Đã tách thành danh sách “%(name)s”.", name=new.name)
+    )
+    remove = FormAction("/<int:list_id>/remove", remove_list, then=".index").tells(
+        lambda removed: _("Đã xóa danh sách “%(name)s”.", name=removed.name)
+    )
+    basis = FormAction("/<int:list_id>/basis", record_basis, BasisForm).tells(
+        _l("Đã ghi căn cứ nhắn tin. Mọi chiến dịch chưa gửi tính theo căn cứ này.")
+    )
 
     @expose("/waiting")
     def waiting(self) -> ResponseReturnValue:
@@ -336,15 +299,12 @@ class ListsView(AdminPage):
             "contacts/places.html", questions=questions, count=count, forms=forms, may_answer=may_answer
         )
 
-    @expose("/places/<int:place_question_id>", methods=["POST"])
-    def answer_place(self, place_question_id: int) -> ResponseReturnValue:
-        """Settle a spelling for all people with it, and for later lists."""
-
-        def told(people: int) -> str:
-            return _("Đã xác định nơi ở của %(n)s người. Lần nhập sau sẽ hiểu cách viết này.", n=people)
-
-        form = PlaceForm(place_question_id)
-        return self.submit_form(form, url_for(".places"), answer_place, place_question_id, message=told)
+    # For all people with the spelling, and for later lists.
+    answer_place = FormAction(
+        "/places/<int:place_question_id>", answer_place, PlaceForm, page=".places", is_keyed=True
+    ).tells(
+        lambda people: _("Đã xác định nơi ở của %(n)s người. Lần nhập sau sẽ hiểu cách viết này.", n=people)
+    )
 
     @expose("/languages")
     def languages(self) -> ResponseReturnValue:
@@ -366,22 +326,13 @@ class ListsView(AdminPage):
             may_change=may_change,
         )
 
-    @expose("/languages", methods=["POST"])
-    def offer_languages(self) -> ResponseReturnValue:
-        def told(codes: list[str]) -> str:
-            return _("Đã lưu: soạn tin được bằng tiếng Việt và %(n)s tiếng khác.", n=len(codes))
-
-        return self.submit_form(LanguagesForm(), url_for(".languages"), offer_languages, message=told)
-
-    @expose("/languages/<int:spelling_id>", methods=["POST"])
-    def settle_spelling(self, spelling_id: int) -> ResponseReturnValue:
-        """Settle which language a spelling names, for all phones with it and for later lists."""
-
-        def told(phones: int) -> str:
-            return _("Đã ghi ngôn ngữ cho %(n)s số. Lần nhập sau sẽ hiểu cách viết này.", n=phones)
-
-        form = SpellingForm(spelling_id)
-        return self.submit_form(form, url_for(".languages"), settle_spelling, spelling_id, message=told)
+    offer_languages = FormAction("/languages", offer_languages, LanguagesForm, page=".languages").tells(
+        lambda codes: _("Đã lưu: soạn tin được bằng tiếng Việt và %(n)s tiếng khác.", n=len(codes))
+    )
+    # For all phones with the spelling, and for later lists
+    settle_spelling = FormAction(
+        "/languages/<int:spelling_id>", settle_spelling, SpellingForm, page=".languages", is_keyed=True
+    ).tells(lambda phones: _("Đã ghi ngôn ngữ cho %(n)s số. Lần nhập sau sẽ hiểu cách viết này.", n=phones))
 
     @expose("/waiting/<int:issue_id>", methods=["POST"])
     def decide(self, issue_id: int) -> ResponseReturnValue:
@@ -389,19 +340,9 @@ class ListsView(AdminPage):
             return _("Đã quyết định như nhau cho %(n)s dòng.", n=rows) if form.and_alike.data else ""
 
         form, key = DecideForm(issue_id), self.secret_key
-        return self.submit_form(form, self._next(), decide_issue, issue_id, secret_key=key, message=told)
+        return self.submit_form(form, _next(), decide_issue, issue_id, secret_key=key, message=told)
 
-    @expose("/waiting/<int:issue_id>/retract", methods=["POST"])
-    def retract(self, issue_id: int) -> ResponseReturnValue:
-        """Retract the user's own decision, for all rows that it covered."""
-        return self.submit_form(
-            Form(),
-            self._next(),
-            retract_decision,
-            issue_id,
-            secret_key=self.secret_key,
-            message=lambda n: _("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n),
-        )
-
-    def _next(self) -> str:
-        return url_for(".waiting", list=request.args.get("list", type=int), _anchor="next")
+    # The user's own decision, for all rows that it covered
+    retract = FormAction("/waiting/<int:issue_id>/retract", retract_decision, page=_next).tells(
+        lambda n: _("Đã hoàn tác: %(n)s dòng chờ quyết định trở lại.", n=n)
+    )

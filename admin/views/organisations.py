@@ -13,6 +13,7 @@ from sqlalchemy import Select, Text, cast, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from admin.forms import ChoiceField, Form, TextField, labelled
+from admin.views.base import FormAction
 from admin.views.register_base import ChoiceFilter, TableRegister
 from outreach.accounts.organisations import add_organisation, change_organisation
 from outreach.accounts.permissions import find_visible, visible_to
@@ -126,15 +127,12 @@ class OrganisationsView(TableRegister):
     def export(self) -> ResponseReturnValue:
         return self.csv()
 
-    @expose("/", methods=["POST"])
-    def create(self) -> ResponseReturnValue:
-        return self.submit_form(
-            OrganisationForm(),
-            url_for(".index"),
-            add_organisation,
-            message=lambda created: _("Đã tạo tổ chức “%(name)s”.", name=created.name),
-            then=lambda created: url_for(".show", organisation_id=created.id),
-        )
+    create = FormAction(
+        "/",
+        add_organisation,
+        OrganisationForm,
+        then=lambda created: url_for(".show", organisation_id=created.id),
+    ).tells(lambda created: _("Đã tạo tổ chức “%(name)s”.", name=created.name))
 
     @expose("/<int:organisation_id>/")
     def show(self, organisation_id: int) -> ResponseReturnValue:
@@ -154,12 +152,9 @@ class OrganisationsView(TableRegister):
             "settings/organisation.html", found=organisation, users=users, lists=lists, form=form
         )
 
-    @expose("/<int:organisation_id>/change", methods=["POST"])
-    def change(self, organisation_id: int) -> ResponseReturnValue:
-        url, message = url_for(".show", organisation_id=organisation_id), _("Đã lưu thông tin tổ chức.")
-        return self.submit_form(
-            OrganisationForm(), url, change_organisation, organisation_id, message=message
-        )
+    change = FormAction("/<int:organisation_id>/change", change_organisation, OrganisationForm).tells(
+        _l("Đã lưu thông tin tổ chức.")
+    )
 
     def show_list(self, **context: Any) -> str:
         with self.reading() as (_session, user):

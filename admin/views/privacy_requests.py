@@ -28,7 +28,7 @@ from admin.forms import (
     this_day,
     today,
 )
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from admin.wording.audit import ACTIONS
 from admin.wording.filters import LABELS, kind_titles
 from campaigns.models.privacy import STOPPING, RequestKind
@@ -180,6 +180,10 @@ REQUEST_FORMS = {
 }
 
 
+def _page_with(form: _OpenRequestForm, **_address: int) -> str:
+    return form.page
+
+
 class PrivacyRequestsView(AdminPage):
     under = "contacts"
     name, endpoint, url = "", "privacy_requests", "/admin/requests"
@@ -220,34 +224,19 @@ class PrivacyRequestsView(AdminPage):
             ConsentForm(), url, record_consent, contact_id, purposes=purposes, message=message
         )
 
-    @expose("/<int:request_id>/respond", methods=["POST"])
-    def respond(self, request_id: int) -> ResponseReturnValue:
-        message = _("Đã ghi là đã phản hồi. Hãy thực hiện trước hạn.")
-        return self.do_and_tell(url_for(".index"), message, respond_to_request, request_id)
-
-    @expose("/<int:request_id>/extend", methods=["POST"])
-    def extend(self, request_id: int) -> ResponseReturnValue:
-        form, message = ExtendForm(request_id), _("Đã gia hạn. Hãy báo cho người yêu cầu biết vì sao.")
-        return self.submit_form(form, url_for(".index"), extend_request, request_id, message=message)
-
-    @expose("/<int:request_id>/finish", methods=["POST"])
-    def finish(self, request_id: int) -> ResponseReturnValue:
-        form, message = FinishForm(request_id), _("Đã ghi câu trả lời cho yêu cầu.")
-        return self.submit_form(form, form.page, finish_request, request_id, message=message)
-
-    @expose("/<int:request_id>/erase", methods=["POST"])
-    def erase(self, request_id: int) -> ResponseReturnValue:
-        """Erase a contact for good. The form has a box to tick, besides the confirmation by script."""
-        form = EraseForm(request_id)
-        return self.submit_form(
-            form,
-            form.page,
-            erase_contact,
-            request_id,
-            secret_key=self.secret_key,
-            then=url_for(".index"),
-            message=_("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."),
-        )
+    respond = FormAction("/<int:request_id>/respond", respond_to_request).tells(
+        _l("Đã ghi là đã phản hồi. Hãy thực hiện trước hạn.")
+    )
+    extend = FormAction("/<int:request_id>/extend", extend_request, ExtendForm, is_keyed=True).tells(
+        _l("Đã gia hạn. Hãy báo cho người yêu cầu biết vì sao.")
+    )
+    finish = FormAction(
+        "/<int:request_id>/finish", finish_request, FinishForm, is_keyed=True, page=_page_with
+    ).tells(_l("Đã ghi câu trả lời cho yêu cầu."))
+    # For good: the form has a box to tick, besides the confirmation by script
+    erase = FormAction(
+        "/<int:request_id>/erase", erase_contact, EraseForm, is_keyed=True, page=_page_with, then=".index"
+    ).tells(_l("Đã xóa dữ liệu cá nhân của người này. Số liệu của các chiến dịch được giữ nguyên."))
 
     @expose("/<int:request_id>/export", methods=["POST"])
     def export(self, request_id: int) -> ResponseReturnValue:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -17,6 +17,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session, joinedload
 
 from admin.forms import CheckField, ChoiceField, FileField, Form, LongTextField, RowField, TextField
+from admin.views.base import FormAction
 from admin.views.register_base import ChoiceFilter, TableRegister
 from campaigns.analytics.open_tasks import mark_seen, visible_incidents
 from campaigns.cases.sms_answers import (
@@ -73,10 +74,7 @@ class SendersView(TableRegister):
         kept = {name: getattr(chosen, name) or "" for name, _title in self.columns} if chosen else {}
         return super().show_list(form=SenderForm.on_page(**kept), **context)
 
-    @expose("/save", methods=["POST"])
-    def save(self) -> ResponseReturnValue:
-        message = _("Đã ghi tên người gửi.")
-        return self.submit_form(SenderForm(), url_for(".index"), register_sender, message=message)
+    save = FormAction("/save", register_sender, SenderForm).tells(_l("Đã ghi tên người gửi."))
 
     @expose("/remove", methods=["POST"])
     def remove(self) -> ResponseReturnValue:
@@ -194,10 +192,7 @@ class IncidentsView(TableRegister):
     def select(self, session: Session, user: User) -> Select[Any]:
         return super().select(session, user).where(visible_incidents(session, user))
 
-    @expose("/<int:incident_id>/seen", methods=["POST"])
-    def see(self, incident_id: int) -> ResponseReturnValue:
-        self.do(mark_seen, incident_id)
-        return redirect(url_for(".index"), code=303)
+    see = FormAction("/<int:incident_id>/seen", mark_seen)
 
 
 class SavedTextForm(Form):
@@ -247,10 +242,5 @@ class SavedTextsView(TableRegister):
         form.kind.choices = list(kinds.items())
         return super().show_list(form=form, owners=owners, kinds=kinds, **context)
 
-    @expose("/", methods=["POST"])
-    def save(self) -> ResponseReturnValue:
-        return self.submit_form(SavedTextForm(), url_for(".index"), save_text, message=_("Đã lưu mẫu tin."))
-
-    @expose("/<int:text_id>/remove", methods=["POST"])
-    def remove(self, text_id: int) -> ResponseReturnValue:
-        return self.do_and_tell(url_for(".index"), _("Đã xóa mẫu tin."), remove_text, text_id)
+    save = FormAction("/", save_text, SavedTextForm).tells(_l("Đã lưu mẫu tin."))
+    remove = FormAction("/<int:text_id>/remove", remove_text).tells(_l("Đã xóa mẫu tin."))

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.forms import Form, LongTextField, TextField
-from admin.views.base import AdminPage, send_workbook
+from admin.views.base import AdminPage, FormAction, send_workbook
 from campaigns.lifecycle import find_campaign
 from campaigns.models.templates import TemplateState
 from campaigns.planning.registered_templates import (
@@ -55,10 +55,9 @@ class TemplatesView(AdminPage):
             form=TemplateForm.on_page(),
         )
 
-    @expose("/", methods=["POST"])
-    def save(self) -> ResponseReturnValue:
-        message = _("Đã lưu mẫu tin. Khi nhà cung cấp trả lời, hãy ghi kết quả.")
-        return self.submit_form(TemplateForm(), url_for(".index"), save_template, message=message)
+    save = FormAction("/", save_template, TemplateForm).tells(
+        _l("Đã lưu mẫu tin. Khi nhà cung cấp trả lời, hãy ghi kết quả.")
+    )
 
     @expose("/<int:template_id>/state", methods=["POST"])
     def set_state(self, template_id: int) -> ResponseReturnValue:
@@ -72,9 +71,7 @@ class TemplatesView(AdminPage):
             until=request.form.get("until", ""),
         )
 
-    @expose("/<int:template_id>/remove", methods=["POST"])
-    def remove(self, template_id: int) -> ResponseReturnValue:
-        return self.do_and_tell(url_for(".index"), _("Đã bỏ mẫu tin."), remove_template, template_id)
+    remove = FormAction("/<int:template_id>/remove", remove_template).tells(_l("Đã bỏ mẫu tin."))
 
     @expose("/form/<int:campaign_id>.xlsx")
     def form(self, campaign_id: int) -> ResponseReturnValue:

@@ -14,6 +14,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from admin.forms import ChoiceField, Form, RowField, TextField, labelled, row_id
+from admin.views.base import FormAction
 from admin.views.organisations import area_choices, organisation_choices
 from admin.views.register_base import ChoiceFilter, TableRegister
 from campaigns.analytics.first_campaign import FirstStep, read_first_steps
@@ -187,25 +188,15 @@ class UsersView(TableRegister):
         """Create a new link, for a user who lost the first or forgot the password."""
         return self._show_link(self.do(renew_invitation, user_id))
 
-    @expose("/<int:user_id>/sign-out", methods=["POST"])
-    def sign_out(self, user_id: int) -> ResponseReturnValue:
-        url = url_for(".show", user_id=user_id)
-        return self.do_and_tell(url, _("Đã đăng xuất người này khỏi mọi máy."), sign_out_everywhere, user_id)
-
-    @expose("/<int:user_id>/second-factor", methods=["POST"])
-    def drop_second_factor(self, user_id: int) -> ResponseReturnValue:
-        url, message = url_for(".show", user_id=user_id), _("Đã bỏ xác thực hai lớp của tài khoản này.")
-        return self.do_and_tell(url, message, remove_second_factor, user_id)
-
-    @expose("/<int:user_id>/identity", methods=["POST"])
-    def remove_identity(self, user_id: int) -> ResponseReturnValue:
-        return self.submit_form(
-            IdentityForm(),
-            url_for(".show", user_id=user_id),
-            remove_identity,
-            user_id,
-            message=_("Đã bỏ nối tài khoản với nơi đăng nhập chung."),
-        )
+    sign_out = FormAction("/<int:user_id>/sign-out", sign_out_everywhere).tells(
+        _l("Đã đăng xuất người này khỏi mọi máy.")
+    )
+    drop_second_factor = FormAction("/<int:user_id>/second-factor", remove_second_factor).tells(
+        _l("Đã bỏ xác thực hai lớp của tài khoản này.")
+    )
+    remove_identity = FormAction("/<int:user_id>/identity", remove_identity, IdentityForm).tells(
+        _l("Đã bỏ nối tài khoản với nơi đăng nhập chung.")
+    )
 
     def _show_link(self, invited: User) -> ResponseReturnValue:
         """Redirect to the user's page, which shows the link for choosing a password once."""

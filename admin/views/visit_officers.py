@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from flask import session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from admin.forms import Form, TextField
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from campaigns.visits.assignments import invite_officer
 from campaigns.visits.progress import read_officers
 from outreach.accounts.village_officers import add_officer, link_of, shut_out
@@ -60,10 +59,9 @@ class VisitOfficersView(AdminPage):
                 form=OfficerForm.on_page(),
             )
 
-    @expose("/", methods=["POST"])
-    def create(self) -> ResponseReturnValue:
-        message = _("Đã thêm. Hãy bấm “Mời” để gửi mã và lấy liên kết.")
-        return self.submit_form(OfficerForm(), url_for(".index"), add_officer, message=message)
+    create = FormAction("/", add_officer, OfficerForm).tells(
+        _l("Đã thêm. Hãy bấm “Mời” để gửi mã và lấy liên kết.")
+    )
 
     @expose("/<int:officer_id>/invite", methods=["POST"])
     def invite(self, officer_id: int) -> ResponseReturnValue:
@@ -76,11 +74,9 @@ class VisitOfficersView(AdminPage):
             url_for(".index"),
             invite_officer,
             officer_id,
-            settings=self.settings,
             message=keep,
         )
 
-    @expose("/<int:officer_id>/shut-out", methods=["POST"])
-    def shut_out(self, officer_id: int) -> ResponseReturnValue:
-        message = _("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")
-        return self.do_and_tell(url_for(".index"), message, shut_out, officer_id)
+    shut_out = FormAction("/<int:officer_id>/shut-out", shut_out).tells(
+        _l("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")
+    )

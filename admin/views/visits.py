@@ -15,7 +15,7 @@ from flask_login import current_user
 from wtforms.validators import ValidationError
 
 from admin.forms import CheckField, ChoiceField, DayField, Form, NumberField, RowField, TextField, row_id
-from admin.views.base import AdminPage
+from admin.views.base import AdminPage, FormAction
 from admin.wording.errors import show_error
 from admin.wording.filters import has_outcome
 from campaigns.analytics.installs import list_launched
@@ -147,6 +147,23 @@ class ResultsForm(Form):
         yield from ((place or line, fault) for place, fault in super().faults)
 
 
+def _tell_entered(result: SaveResult) -> str:
+    saved = result.saved
+    flash(_("Đã ghi %(n)s dòng.", n=saved) if saved else _("Không có gì thay đổi."), "success")
+    return _flash_outdated(result.outdated)
+
+
+def _tell_undone(done: SaveResult) -> str:
+    flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=done.saved), "success")
+    return _flash_outdated(done.outdated)
+
+
+def _flash_outdated(count: int) -> str:
+    if count:
+        flash(_("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count), "warning")
+    return ""
+
+
 class VisitsView(AdminPage):
     name, endpoint, url = _l("Đến từng nhà"), "visits", "/admin/rounds"
 
@@ -207,15 +224,9 @@ class VisitsView(AdminPage):
                 return ""
         return url_for(".show", round_id=sheet_id, _anchor=f"k{line}" if line else None)
 
-    @expose("/", methods=["POST"])
-    def make(self) -> ResponseReturnValue:
-        return self.submit_form(
-            SheetForm(),
-            url_for(".index"),
-            create_sheet,
-            message=_("Đã lập phiếu. Hãy in và giao cho người đi."),
-            then=lambda sheet: url_for(".show", round_id=sheet.id),
-        )
+    make = FormAction(
+        "/", create_sheet, SheetForm, then=lambda sheet: url_for(".show", round_id=sheet.id)
+    ).tells(_l("Đã lập phiếu. Hãy in và giao cho người đi."))
 
     @expose("/<int:round_id>/")
     def show(self, round_id: int) -> ResponseReturnValue:
@@ -240,39 +251,17 @@ class VisitsView(AdminPage):
                 assign_form=_assign_form([(each.id, each.name) for each in list_officers(session, user)]),
             )
 
-    @expose("/<int:round_id>/assign", methods=["POST"])
-    def assign(self, round_id: int) -> ResponseReturnValue:
-        """Give the sheet to a village officer, for a day."""
-        page, message = url_for(".show", round_id=round_id), _("Đã giao phiếu.")
-        return self.submit_form(AssignForm(), page, assign_sheet, round_id, message=message)
+    # To a village officer, for a day.
+    assign = FormAction("/<int:round_id>/assign", assign_sheet, AssignForm).tells(_l("Đã giao phiếu."))
 
     @expose("/<int:round_id>/take-back/<int:officer_id>", methods=["POST"])
     def take_back(self, round_id: int, officer_id: int) -> ResponseReturnValue:
         page, message = url_for(".show", round_id=round_id), _("Đã thu lại phiếu.")
         return self.do_and_tell(page, message, take_back_sheet, round_id, officer_id=officer_id)
 
-    @expose("/<int:round_id>/enter", methods=["POST"])
-    def enter(self, round_id: int) -> ResponseReturnValue:
-        """Enter results: one key per line, all lines at once."""
-
-        def told(result: SaveResult) -> str:
-            saved = result.saved
-            flash(_("Đã ghi %(n)s dòng.", n=saved) if saved else _("Không có gì thay đổi."), "success")
-            self._flash_outdated(result.outdated)
-            return ""
-
-        page = url_for(".show", round_id=round_id)
-        return self.submit_form(ResultsForm(), page, enter_results, round_id, keys=self.keys, message=told)
-
-    @expose("/<int:round_id>/undo", methods=["POST"])
-    def undo(self, round_id: int) -> ResponseReturnValue:
-        def told(done: SaveResult) -> str:
-            flash(_("Đã hoàn tác %(n)s dòng của lần ghi vừa rồi.", n=done.saved), "success")
-            self._flash_outdated(done.outdated)
-            return ""
-
-        page = url_for(".show", round_id=round_id)
-        return self.submit_form(Form(), page, undo_entry, round_id, keys=self.keys, message=told)
+    # One key per line, all lines at once
+    enter = FormAction("/<int:round_id>/enter", enter_results, ResultsForm).tells(_tell_entered)
+    undo = FormAction("/<int:round_id>/undo", undo_entry).tells(_tell_undone)
 
     @expose("/<int:round_id>/sheet")
     def sheet(self, round_id: int) -> ResponseReturnValue:
@@ -289,13 +278,6 @@ class VisitsView(AdminPage):
             keys=_named_keys(sheet.kind),
             printed=datetime.now(VIETNAM),
         )
-
-    def _flash_outdated(self, count: int) -> None:
-        if count:
-            flash(
-                _("%(n)s người đã tự trả lời sau đó: câu trả lời của họ được giữ.", n=count),
-                "warning",
-            )
 
 
 def _assign_form(officers: list[tuple[int, str]]) -> AssignForm:

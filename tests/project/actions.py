@@ -38,7 +38,7 @@ Node = tuple[str, str]  # module and qualified name
 class Module:
     """A module's functions and classes by qualified name, and the imported names with their origin."""
 
-    functions: dict[str, _Function] = field(default_factory=dict)
+    functions: dict[str, ast.AST] = field(default_factory=dict)  # and declared actions of pages
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     imports: dict[str, Node] = field(default_factory=dict)
 
@@ -59,7 +59,10 @@ def _read(node: ast.AST, above: str, found: Module) -> None:
         if isinstance(child, ast.ImportFrom) and child.module:
             for alias in child.names:
                 found.imports[alias.asname or alias.name] = (child.module, alias.name)
-        if isinstance(child, _Function):
+        if above and isinstance(child, ast.Assign) and isinstance(child.targets[0], ast.Name):
+            if ast.unparse(child.value).startswith("FormAction("):
+                found.functions[above + child.targets[0].id] = child.value
+        elif isinstance(child, _Function):
             found.functions[above + child.name] = child
             _read(child, f"{above}{child.name}.", found)
         elif isinstance(child, ast.ClassDef):
@@ -71,7 +74,9 @@ def _read(node: ast.AST, above: str, found: Module) -> None:
 
 def is_use_case(node: Node) -> bool:
     function = read_module(node[0]).functions.get(node[1])
-    return function is not None and any(ast.unparse(mark) == "use_case" for mark in function.decorator_list)
+    return isinstance(function, _Function) and any(
+        ast.unparse(mark) == "use_case" for mark in function.decorator_list
+    )
 
 
 _under_way: set[Node] = set()  # functions that call each other are looked at once
@@ -176,7 +181,9 @@ def write_page() -> str:
             places[action][kind].add(f"`{name}`")
     rows = []
     for module, name in sorted(places):
-        said = (ast.get_docstring(read_module(module).functions[name]) or "").split("\n\n")[0].split(". ")[0]
+        function = read_module(module).functions[name]
+        assert isinstance(function, _Function)
+        said = (ast.get_docstring(function) or "").split("\n\n")[0].split(". ")[0]
         cells = [" ".join(sorted(places[module, name][kind])) for kind in ("page", "command", "API")]
         rows.append(f"| `{module}` `{name}` | {' '.join(said.split()).rstrip('.')} | {' | '.join(cells)} |")
     return "\n".join([HEAD, *rows]) + "\n"
