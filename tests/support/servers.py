@@ -45,6 +45,12 @@ DATABASES = [pytest.param("sqlite", marks=pytest.mark.rest), "postgresql"]
 both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
+@pytest.fixture
+def on_sqlite(sqlite_url: str) -> str:
+    """For a file whose tests need no more than one database, as `database_url = on_sqlite`."""
+    return sqlite_url
+
+
 class NoServer(Exception):
     """A server that the tests need cannot be had; `str()` says what to do."""
 

@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 from outreach.imports import process_upload
 from outreach.imports.process_upload import UploadContext
 from outreach.models.contacts import Upload
-from tests.support.admin_client import token
-from tests.support.world import World
+from tests.support.admin_client import post, signed_in, token
+from tests.support.world import AUTHOR, World
 
 SAMPLE = Path(__file__).parents[1] / "data" / "contacts_sample.csv"
 PLAIN = "STT,Họ và tên,SĐT\n" + "".join(f"{i},A Thun {i},0905000{i:03d}\n" for i in range(1, 8))
@@ -35,14 +35,35 @@ def work_on(world: World, upload_id: int = 1, *, stops: list[bool] | None = None
     return process_upload.process_upload(work, upload_id)
 
 
+def checked(
+    client: FlaskClient,
+    world: World,
+    content: bytes | str,
+    name: str = "a.csv",
+    *,
+    upload_id: int = 1,
+    **more: str,
+) -> str:
+    """Hand in a file, as `hand_in`, by the author of the world, and have it checked; its page."""
+    signed_in(client, AUTHOR)
+    hand_in(client, world, name, content.encode() if isinstance(content, str) else content, **more)
+    work_on(world, upload_id)
+    return client.get(f"/admin/imports/{upload_id}/").text
+
+
+def confirmed(client: FlaskClient, world: World, upload_id: int = 1) -> str:
+    """Confirm a file that was checked, and have it stored; its page."""
+    post(client, f"/admin/imports/{upload_id}/confirm")
+    work_on(world, upload_id)
+    return client.get(f"/admin/imports/{upload_id}/").text
+
+
 def upload(world: World, upload_id: int = 1) -> Upload:
-    with world.runtime.db.read() as session:
-        return session.get_one(Upload, upload_id)
+    return world.get_one(Upload, upload_id)
 
 
 def count(world: World, model: type) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(model)) or 0
+    return world.scalar(select(func.count()).select_from(model)) or 0
 
 
 def files(world: World) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,6 +43,7 @@ from outreach.core.sentences import word_stored
 from outreach.models.accounts import OrganisationKind, Role, User
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone
 from outreach.models.gateways import ENVIRONMENT
+from outreach.models.places import Area, AreaLevel
 from outreach.rules.gateway import InboundMessage
 from outreach.runtime import Runtime
 from simulator.testing import RunningSimulator
@@ -105,6 +106,59 @@ class World:
             area_code=None,
             now=self.now,
         )
+
+    def officer(self, email: str, role: Role = Role.STAFF, organisation_id: int | None = None) -> str:
+        """A user as `add_officer` makes them, in a transaction of its own; their address."""
+        with self.runtime.db.write() as session:
+            self.add_officer(session, email, role, organisation_id)
+        return email
+
+    def organisation(
+        self,
+        code: str = "PN",
+        name: str = "Hội Phụ nữ",
+        *,
+        kind: OrganisationKind = OrganisationKind.MASS,
+        below: str | None = "MTTQ",
+    ) -> int:
+        """Another organisation, below the Front's committee or beside it (None); its id."""
+        with self.runtime.db.write() as session:
+            return create_organisation(session, code=code, name=name, kind=kind, parent_code=below).id
+
+    def add_areas(self, districts: dict[str, str], communes: dict[str, str] | None = None) -> None:
+        """A province, its districts by name, and communes by their district."""
+        areas = [("62", "Kon Tum", "Tỉnh", AreaLevel.PROVINCE, None)]
+        areas += [(code, name, "Huyện", AreaLevel.DISTRICT, "62") for code, name in districts.items()]
+        for code, district in (communes or {}).items():
+            areas.append((code, f"Xã {code}", "Xã", AreaLevel.COMMUNE, district))
+        with self.runtime.db.write() as session:
+            for code, name, kind, level, parent in areas:
+                session.add(Area(code=code, name=name, kind=kind, level=level, parent_code=parent))
+                session.flush()
+
+    # -- reading
+
+    def all(self, query: Any) -> list[Any]:
+        """The first column of all rows of a query, or their objects."""
+        with self.runtime.db.read() as session:
+            return list(session.scalars(query))
+
+    def one(self, query: Any) -> Any:
+        """The one object that a query must find."""
+        (found,) = self.all(query)
+        return found
+
+    def first(self, query: Any) -> Any:
+        return next(iter(self.all(query)), None)
+
+    def scalar(self, query: Any) -> Any:
+        """The first column of a query's first row; None without one."""
+        with self.runtime.db.read() as session:
+            return session.scalar(query)
+
+    def get_one(self, table: Any, key: Any) -> Any:
+        with self.runtime.db.read() as session:
+            return session.get_one(table, key)
 
     # -- people
 
@@ -359,6 +413,21 @@ class World:
         """Erase a person at their own request."""
         asked, user = self.ask(contact_id, RequestKind.ERASE), self.user(APPROVER)
         erase_contact(self.runtime, asked, secret_key=self.keys.secret_key, user=user, now=self.now)
+
+    def answers(
+        self,
+        campaign_id: int,
+        labels: Mapping[int, Label],
+        *,
+        own: Mapping[int, int] | None = None,
+        source: AnswerSource = AnswerSource.PAGE,
+        at: datetime | None = None,
+    ) -> None:
+        """The people with these sample numbers say this of a campaign; `own`: which of its own answers."""
+        for index, label in labels.items():
+            recipient = self.recipient(number(index), campaign_id)
+            with self.runtime.db.write() as session:
+                self.answer(session, recipient, label, source=source, now=at, own=(own or {}).get(index))
 
     def recipient(self, e164: str, campaign_id: int) -> Recipient:
         with self.runtime.db.read() as session:

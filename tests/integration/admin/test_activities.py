@@ -45,8 +45,7 @@ def enter(client: FlaskClient, **changed: str) -> TestResponse:
 
 
 def count(world: World) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(Activity)) or 0
+    return world.scalar(select(func.count()).select_from(Activity)) or 0
 
 
 def test_an_entry_counts_by_kind_area_and_day_and_once_however_often_its_form_is_sent(

@@ -56,9 +56,8 @@ def hand_in(
 
 
 def reports(world: World) -> list[tuple[int, int | None, int | None, str]]:
-    with world.runtime.db.read() as session:
-        rows = session.scalars(select(AgencyReport).order_by(AgencyReport.id))
-        return [(each.staff, each.with_smartphone, each.installed, each.channel.value) for each in rows]
+    rows = world.all(select(AgencyReport).order_by(AgencyReport.id))
+    return [(each.staff, each.with_smartphone, each.installed, each.channel.value) for each in rows]
 
 
 @both_databases
@@ -135,9 +134,8 @@ def test_a_sudden_fall_is_asked_about(world: World, client: FlaskClient, agencie
 
 def make_link(world: World, client: FlaskClient, agency: int) -> tuple[int, str]:
     post(client, f"/admin/agencies/{agency}/link", holder="chị Hoa", days="3")
-    with world.runtime.db.read() as session:
-        link = session.scalars(select(AgencyLink)).one()
-        address = address_of(link, world.runtime.settings)
+    link = world.one(select(AgencyLink))
+    address = address_of(link, world.runtime.settings)
     assert address in client.get(f"/admin/agencies/{agency}/").text
     return link.id, address.removeprefix(world.runtime.settings.public_base_url)
 
@@ -152,16 +150,14 @@ def test_by_a_link_nobody_signs_in_and_only_figures_go_in(
     assert page.headers["X-Robots-Tag"] == "noindex"
     figures = {"day": today().isoformat(), "staff": "100", "with_smartphone": "90", "installed": "80"}
     assert stranger.post(path, data=figures | {"note": "đủ\0 cả"}).status_code == 303
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(AgencyReport.note)).all() == ["đủ cả"]
+    assert world.all(select(AgencyReport.note)) == ["đủ cả"]
     assert "Đã nộp số liệu hôm nay" in stranger.get(path).text
     refused = stranger.post(path, data=figures | {"installed": "95"})
     assert (refused.status_code, reports(world)) == (422, [(100, 90, 80, "link")])
     assert 'value="95"' in refused.text
     assert "chị Hoa, qua liên kết" in client.get(f"/admin/agencies/{agencies[0]}/").text
-    with world.runtime.db.read() as session:
-        event = session.scalars(select(AuditEvent).where(AuditEvent.action == "agency.report")).one()
-        assert (event.actor_id, event.details["link"]) == (None, link_id)
+    event = world.one(select(AuditEvent).where(AuditEvent.action == "agency.report"))
+    assert (event.actor_id, event.details["link"]) == (None, link_id)
     assert stranger.get(path[:-1]).status_code == 404
     post(client, f"/admin/agencies/{agencies[0]}/links/{link_id}/end")
     assert stranger.get(path).status_code == 404

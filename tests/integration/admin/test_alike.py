@@ -31,8 +31,7 @@ def asked(world: World, client: FlaskClient) -> list[int]:
 
 
 def outcomes(world: World, ids: list[int]) -> list[CaseOutcome | None]:
-    with world.runtime.db.read() as session:
-        return [session.get_one(Case, each).outcome for each in ids]
+    return [world.get_one(Case, each).outcome for each in ids]
 
 
 def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(
@@ -58,9 +57,8 @@ def test_one_answer_goes_to_all_who_ask_the_same_and_to_no_other(
         None,
         None,
     ]
-    with world.runtime.db.read() as session:
-        sent = session.scalars(select(Message).where(Message.text == "Tin that, do Mat tran gui.")).all()
-        assert len(sent) == 2
+    sent = world.all(select(Message).where(Message.text == "Tin that, do Mat tran gui."))
+    assert len(sent) == 2
 
 
 def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(
@@ -81,10 +79,9 @@ def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with
 
     def suggested(index: int) -> tuple[Label, bool]:
         world.reply(number(index), words, gateway_id=f"SM2{index}")
-        with world.runtime.db.read() as session:
-            reply = session.scalars(select(Reply).order_by(Reply.id.desc())).first()
-            assert reply is not None
-            return reply.label, reply.is_sure
+        reply = world.first(select(Reply).order_by(Reply.id.desc()))
+        assert reply is not None
+        return reply.label, reply.is_sure
 
     first, _is_sure = suggested(5)
     other = Label.REFUSE if first is not Label.REFUSE else Label.NOT_YET

@@ -25,14 +25,12 @@ from tests.integration.admin.test_health import metrics
 from tests.integration.admin.test_sign_in import is_in, sign_in
 from tests.support.admin_client import post, signed_in, token
 from tests.support.asgi_client import AsgiClient
+from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
 
+database_url = on_sqlite
+
 ADMINISTRATOR = "quantri@loa.example"
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 @pytest.fixture(autouse=True)
@@ -134,8 +132,7 @@ def test_a_user_who_opens_too_many_numbers_is_held_back_and_it_is_an_alert(
     client: FlaskClient, world: World
 ) -> None:
     person = world.add_person("Y Hlan", "+84905000123")
-    with world.runtime.db.read() as session:
-        phone = session.scalars(select(ContactPhone.phone_id)).one()
+    phone = world.one(select(ContactPhone.phone_id))
     settings = replace(world.runtime.settings, full_numbers_per_hour=2)
     runtime = replace(world.runtime, settings=settings)
     client = signed_in(create_app(settings, runtime=runtime).test_client(), AUTHOR)
@@ -151,8 +148,7 @@ def test_a_user_who_opens_too_many_numbers_is_held_back_and_it_is_an_alert(
 def test_what_was_refused_is_on_the_administrators_page_with_address_and_account(
     client: FlaskClient, world: World
 ) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     sign_in(client, AUTHOR, **at("203.0.113.20"))
     signed_in(client, AUTHOR)
     assert client.get("/admin/users/", **at("203.0.113.21")).status_code == 403

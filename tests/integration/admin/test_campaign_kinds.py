@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -16,15 +14,12 @@ from campaigns.rules.replies.labels import Label
 from tests.integration.admin.test_campaigns import begun, filled, form_of, save
 from tests.integration.campaigns.test_answer_page import everything
 from tests.support.admin_client import post, signed_in
+from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER, AUTHOR, World
 
+database_url = on_sqlite
+
 WITHOUT_APP = [kind for kind in load_kinds() if not load_kinds()[kind].get("app")]
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """The pages run the same statements as the flows, which are tested on both databases."""
-    return sqlite_url
 
 
 def choose(client: FlaskClient, kind: str, **typed: str) -> str:
@@ -52,18 +47,13 @@ def test_a_message_that_was_rewritten_stays_and_is_doubted_where_it_names_the_ap
 
 
 @pytest.mark.parametrize("kind", WITHOUT_APP)
-def test_answers_are_called_after_the_action(client: FlaskClient, world: World, kind: str) -> None:
+def test_answers_are_called_after_the_action(client: FlaskClient, kind: str) -> None:
     with client.application.test_request_context():
         done, not_done = label_of(Label.INSTALLED, "found", kind), label_of(Label.NOT_YET, "found", kind)
     assert done.startswith("Đã ")
     assert not_done.startswith("Sẽ " if kind in ("hen-tiem", "moi-du") else "Chưa ")
     assert Label.NO_SMARTPHONE not in labels_of(kind)
     assert Label.NO_SMARTPHONE in labels_of("bluezone")
-    world.add_people(1)
-    signed_in(client, AUTHOR)
-    campaign_id = world.launch(kind=kind, text="Mời ông/bà làm ngay. TC thôi nhận tin")
-    for page in ("", "reach/"):
-        assert "cài" not in re.sub(r"<[^>]+>", " ", client.get(f"/admin/campaigns/{campaign_id}/{page}").text)
 
 
 @pytest.mark.parametrize(

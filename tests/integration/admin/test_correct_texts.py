@@ -16,32 +16,25 @@ from tests.integration.campaigns.test_answer_page import press as press_button
 from tests.integration.campaigns.test_answer_page import read, token_of
 from tests.support.admin_client import post, signed_in
 from tests.support.admin_client import token as session_token
+from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER, AUTHOR, World, number
+
+database_url = on_sqlite
 
 SECOND = "duyet2@loa.example"
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """The pages run the same statements as the flows, which are tested on both databases."""
-    return sqlite_url
-
-
-@pytest.fixture
 def running(world: World) -> int:
     world.add_people(3)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, SECOND, Role.APPROVER)
+    world.officer(SECOND, Role.APPROVER)
     campaign = world.launch(content={"vocabulary": {"verbs": ["cài"]}, "phone": "1022"})
     world.send()  # a reply belongs to what was sent
     return campaign
 
 
 def acknowledgements(world: World) -> list[str | None]:
-    with world.runtime.db.read() as session:
-        return list(
-            session.scalars(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id))
-        )
+    return list(world.all(select(Message.text).where(Message.step_id.is_(None)).order_by(Message.id)))
 
 
 def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_on(
@@ -71,10 +64,9 @@ def test_a_correction_shows_at_once_on_pages_and_in_what_is_sent_back_from_then_
     assert first
     assert first.startswith("Cam on ong/ba da cai Bluezone.")
     assert second == "Da nhan, cam on ong ba."
-    with world.runtime.db.read() as session:
-        content = session.get_one(Campaign, running).content
-        entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.correct")).one()
-        changes = session.scalars(select(AuditValues.changes).where(AuditValues.event_id == entry.id)).one()
+    content = world.get_one(Campaign, running).content
+    entry = world.one(select(AuditEvent).where(AuditEvent.action == "campaign.correct"))
+    changes = world.one(select(AuditValues.changes).where(AuditValues.event_id == entry.id))
     assert content["app"]["page"] == "https://bluezone.gov.vn/taiapp"
     assert content["vocabulary"] == {"verbs": ["cài"]}
     assert changes

@@ -33,12 +33,10 @@ from campaigns.rules.reports.compose import compose
 from campaigns.rules.reports.snapshot import Snapshot
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageState
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind
-from outreach.models.contacts import Contact, Membership, Phone
-from outreach.models.places import Area, AreaLevel
+from outreach.models.contacts import Contact, Membership
 from outreach.rules.errors import BadInput, LoaError, NotAllowed
 from tests.support.admin_client import post, signed_in
 from tests.support.report_sample import FORM
@@ -56,26 +54,13 @@ UNTIL_MIDNIGHT = replace(FORM, hours=replace(FORM.hours, freeze="23:59"))
 @pytest.fixture
 def places(world: World) -> World:
     """Forty people in five communes, in lists of two organisations; three agencies."""
-    with world.runtime.db.write() as session:
-        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-        session.flush()
-        for code, name in DISTRICTS.items():
-            session.add(Area(code=code, name=name, kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
-        session.flush()
-        for code, parent in COMMUNES.items():
-            session.add(
-                Area(code=code, name=f"Xã {code}", kind="Xã", level=AreaLevel.COMMUNE, parent_code=parent)
-            )
-        women = create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
-        for code in AGENCIES:
-            create_organisation(
-                session, code=code, name=f"Sở {code}", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
-            )
-        theirs = find_or_create_list(session, organisation_id=women.id, name="Phụ nữ", now=world.now).id
+    world.add_areas(DISTRICTS, COMMUNES)
+    women = world.organisation()
+    for code in AGENCIES:
+        world.organisation(code, f"Sở {code}", kind=OrganisationKind.AGENCY)
     world.add_people(PEOPLE)
     with world.runtime.db.write() as session:
+        theirs = find_or_create_list(session, organisation_id=women, name="Phụ nữ", now=world.now).id
         people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
         for n, contact_id in enumerate(people):
             code = list(COMMUNES)[n % len(COMMUNES)]
@@ -85,17 +70,6 @@ def places(world: World) -> World:
                     update(Membership).where(Membership.contact_id == contact_id).values(list_id=theirs)
                 )
     return world
-
-
-def tell(world: World, campaign_id: int, labels: dict[int, Label], at: datetime) -> None:
-    """The n-th people say these in a campaign."""
-    with world.runtime.db.write() as session:
-        query = select(Phone.e164, Recipient).join(Recipient, Recipient.phone_id == Phone.id)
-        recipients = dict(session.execute(query.where(Recipient.campaign_id == campaign_id)).all())
-        for n, label in labels.items():
-            recipient = recipients[number(n)]
-            assert recipient.phone_id
-            world.answer(session, recipient, label, now=at)
 
 
 def add_figures(world: World, drive: int, *, factor: int, today: Any) -> None:
@@ -161,12 +135,12 @@ def drives(places: World) -> tuple[int, int]:
     second = places.launch(lists=[LIST, "Phụ nữ"], name="Đợt sau")
     other = places.launch(lists=[LIST, "Phụ nữ"], name="Tiêm", kind="tiem-chung", text="Mời ông/bà tiêm.")
     every = [n for n in range(PEOPLE) if n % 3]
-    tell(places, first, dict.fromkeys(every[:9], Label.INSTALLED), noon)
-    tell(places, first, dict.fromkeys(every[9:14], Label.NO_SMARTPHONE), noon)
-    tell(places, second, dict.fromkeys((*every[5:11], 0, 3, 6), Label.INSTALLED), now)
-    tell(places, second, dict.fromkeys((*every[:2], 9, 12), Label.NOT_YET), now)
-    tell(places, second, {every[15]: Label.NO_SMARTPHONE, every[16]: Label.QUESTION}, now)
-    tell(places, other, dict.fromkeys(range(20, 40), Label.INSTALLED), now)
+    places.answers(first, dict.fromkeys(every[:9], Label.INSTALLED), at=noon)
+    places.answers(first, dict.fromkeys(every[9:14], Label.NO_SMARTPHONE), at=noon)
+    places.answers(second, dict.fromkeys((*every[5:11], 0, 3, 6), Label.INSTALLED), at=now)
+    places.answers(second, dict.fromkeys((*every[:2], 9, 12), Label.NOT_YET), at=now)
+    places.answers(second, {every[15]: Label.NO_SMARTPHONE, every[16]: Label.QUESTION}, at=now)
+    places.answers(other, dict.fromkeys(range(20, 40), Label.INSTALLED), at=now)
     with places.runtime.db.write() as session:
         # One who said it in both takes the first back, one in the first alone: the number of the former stays.
         for n in (every[5], every[8]):
@@ -386,8 +360,7 @@ def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_name
         ).id
     named = places.draft(drive="Bluezone, lần hai")
     same = places.draft()
-    with places.runtime.db.read() as session:
-        ids = [session.get_one(Campaign, each).drive_id for each in (first, named, same)]
+    ids = [places.get_one(Campaign, each).drive_id for each in (first, named, same)]
     assert ids[1] == later
     assert ids[2] == ids[0] != later
     for wrong, code in (
@@ -399,8 +372,7 @@ def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_name
     with places.runtime.db.write() as session:  # an ended drive takes no more
         session.get_one(Drive, ids[0]).ends_on = "2020-08-20"
     third = places.draft()
-    with places.runtime.db.read() as session:
-        assert session.get_one(Campaign, third).drive_id == later
+    assert places.get_one(Campaign, third).drive_id == later
 
 
 def test_a_drive_s_kind_stays_once_it_has_a_campaign_and_only_the_province_chooses(places: World) -> None:

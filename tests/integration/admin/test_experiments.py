@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 
 from admin.wording.campaigns import show_lifts
 from campaigns.analytics.reach import ArmCounts, _measure
-from campaigns.models.campaigns import Recipient, Step
+from campaigns.models.campaigns import Campaign, Recipient, Step
+from tests.integration.admin.test_campaigns import form_of
 from tests.support.admin_client import post, signed_in
 from tests.support.world import AUTHOR, World, number
 
@@ -28,45 +29,20 @@ EXTRAS = {
 }
 
 
-def fields(page: str) -> list[tuple[str, str]]:
-    """What a form would send as it stands."""
-    found = []
-    main = page[page.index('name="name"') - 400 :]
-    for tag in re.finditer(r"<(input|textarea)\b([^>]*)>(?:([^<]*)</textarea>)?", main):
-        name = re.search(r'name="([^"]*)"', tag[2])
-        value = re.search(r'value="([^"]*)"', tag[2])
-        is_off = 'type="checkbox"' in tag[2] and " checked" not in tag[2]
-        if name and not is_off and name[1] != "csrf_token":
-            raw = tag[3] if tag[1] == "textarea" else (value[1] if value else "")
-            found.append((name[1], (raw or "").replace("&#34;", '"').replace("&amp;", "&")))
-    return found
-
-
 def test_what_a_campaign_says_in_other_texts_outlives_the_form_and_stands_on_the_sheet(
     client: FlaskClient, world: World
 ) -> None:
     world.add_people(1)
     campaign = world.draft(**EXTRAS)
     signed_in(client, AUTHOR)
-    with world.runtime.db.read() as session:
-        before = [
-            (s.text, s.text_b, s.texts, s.hold_out)
-            for s in session.scalars(select(Step).order_by(Step.number))
-        ]
+    before = [(s.text, s.text_b, s.texts, s.hold_out) for s in world.all(select(Step).order_by(Step.number))]
     page = client.get(f"/admin/campaigns/{campaign}/").text
-    form = [*fields(page), ("wish", "save"), ("kind", "bluezone"), ("lists", "MTTQ/Hội viên")]
-    kept: dict[str, list[str]] = {}
-    for name, value in form:
-        kept.setdefault(name, []).append(value)
-    kept["wish"] = ["save"]
-    answer = post(client, f"/admin/campaigns/{campaign}/edit", **kept)
+    answer = post(client, f"/admin/campaigns/{campaign}/edit", **form_of(page))
     assert answer.status_code == 303, re.findall(r'class="field-error"[^>]*>([^<]*)', answer.text)
-    with world.runtime.db.read() as session:
-        assert [
-            (s.text, s.text_b, s.texts, s.hold_out)
-            for s in session.scalars(select(Step).order_by(Step.number))
-        ] == before
-        content = session.scalars(select(Step)).first().campaign.content  # type: ignore[union-attr]
+    assert [
+        (s.text, s.text_b, s.texts, s.hold_out) for s in world.all(select(Step).order_by(Step.number))
+    ] == before
+    content = world.one(select(Campaign)).content
     assert content["page"] == {"next": "Sau đó"}
     assert content["languages"] == {"sed": {"title": "sed:"}}
     assert content["phone"] == "0260 386 0000"

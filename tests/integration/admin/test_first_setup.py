@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -12,6 +11,9 @@ from admin.first_setup import make_code
 from outreach.models.accounts import Organisation, Role, User
 from outreach.runtime import Runtime
 from tests.support.admin_client import token
+from tests.support.servers import on_sqlite
+
+database_url = on_sqlite
 
 FORM = {
     "province": "68",
@@ -20,11 +22,6 @@ FORM = {
     "person": "Trần Minh Đức",
     "sender": "MTTQ",
 }
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 def test_a_new_installation_is_set_up_on_the_page(client: FlaskClient, runtime: Runtime) -> None:

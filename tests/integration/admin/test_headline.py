@@ -12,7 +12,6 @@ from pypdf import PdfReader
 from sqlalchemy import select, text, update
 
 from campaigns.goals.goals import enter_denominator, find_subject, set_goal
-from campaigns.models.campaigns import Recipient
 from campaigns.models.reports import FileKind, Purpose, ReportIssue, ReportMail
 from campaigns.reports.documents import read_files, words_of
 from campaigns.reports.issue_report import approve_report, freeze, issue, prepare_report
@@ -24,7 +23,6 @@ from outreach.accounts.api_tokens import create_token
 from outreach.accounts.users import find_user
 from outreach.models.accounts import Organisation, Right, Role
 from outreach.models.contacts import Contact
-from outreach.models.places import Area, AreaLevel
 from tests.support.admin_client import signed_in
 from tests.support.report_sample import save_sample_form
 from tests.support.world import APPROVER, AUTHOR, World
@@ -47,27 +45,18 @@ def answered(world: World) -> int:
 
 def launch_and_answer(world: World, **changes: str) -> int:
     """A campaign to eight people in two places: three have done it, one has no smartphone or cannot come."""
-    with world.runtime.db.write() as session:
-        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-        session.flush()
-        for code, name in PLACES.items():
-            session.add(Area(code=code, name=name, kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
-        session.flush()
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
-        world.add_officer(session, LEADER, Role.LEADER)
-        save_sample_form(session, AUTHOR, world.now)
+    world.add_areas(PLACES)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.officer(LEADER, Role.LEADER)
     world.add_people(8)
     with world.runtime.db.write() as session:
+        save_sample_form(session, AUTHOR, world.now)
         people = session.scalars(select(Contact.id).order_by(Contact.id)).all()
         for code, part in (("608", people[:4]), ("615", people[4:])):
             session.execute(update(Contact).where(Contact.id.in_(part)).values(area_code=code))
     campaign_id = world.launch(goal={"share": 0.5}, **changes)
     said = (Label.INSTALLED, Label.INSTALLED, Label.NO_SMARTPHONE, Label.NOT_YET, Label.INSTALLED)
-    with world.runtime.db.write() as session:
-        recipients = session.scalars(select(Recipient).order_by(Recipient.id)).all()
-        for recipient, label in zip(recipients, said, strict=False):
-            assert recipient.phone_id
-            world.answer(session, recipient, label)
+    world.answers(campaign_id, dict(enumerate(said)))
     return campaign_id
 
 

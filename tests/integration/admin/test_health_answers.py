@@ -32,8 +32,7 @@ SAID = "toi tiem roi nhung bi di ung, khong biet co tiem tiep duoc khong?"
 def campaign(world: World) -> int:
     """A vaccination, to which one person wrote what they fear and another that it is done."""
     world.add_people(3)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, AUDITOR, Role.AUDITOR)
+    world.officer(AUDITOR, Role.AUDITOR)
     campaign = world.launch(
         kind="tiem-chung",
         name="Tiêm",
@@ -47,8 +46,7 @@ def campaign(world: World) -> int:
 
 
 def contact(world: World, index: int) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Contact.id).where(Contact.name == f"A Thun {index}")).one()
+    return world.one(select(Contact.id).where(Contact.name == f"A Thun {index}"))
 
 
 @both_databases
@@ -92,8 +90,7 @@ def test_a_persons_answers_are_opened_once_and_on_record(
         assert told not in line
     assert SAID in post(client, f"/admin/people/{person}/answers").text
     assert SAID not in client.get(f"/admin/people/{person}/").text
-    with world.runtime.db.read() as session:
-        entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "contact.see_answers")).one()
+    entry = world.one(select(AuditEvent).where(AuditEvent.action == "contact.see_answers"))
     assert (entry.subject, entry.actor_id) == (f"contacts:{person}", world.user(AUTHOR).id)
 
 
@@ -128,8 +125,7 @@ def test_who_answered_is_listed_for_who_works_with_it_on_record(
     assert "A Thun 1" in page
     assert re.search(r'<td data-label="Câu trả lời">[^–<]+</td>', page)
     assert "A Thun 2" not in page
-    with world.runtime.db.read() as session:
-        entry = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign.see_answers")).one()
+    entry = world.one(select(AuditEvent).where(AuditEvent.action == "campaign.see_answers"))
     assert (entry.subject, entry.actor_id) == (f"campaigns:{campaign}", world.user(AUTHOR).id)
     with world.runtime.db.write() as session:
         session.execute(update(User).where(User.email == AUTHOR).values(role=Role.AUDITOR))
@@ -168,10 +164,7 @@ def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClien
             keys=world.keys,
             now=world.now,
         )
-    with world.runtime.db.read() as session:
-        entries = session.scalars(
-            select(AuditEvent).where(AuditEvent.action.in_(["case.label", "contact.answer"]))
-        ).all()
+    entries = world.all(select(AuditEvent).where(AuditEvent.action.in_(["case.label", "contact.answer"])))
     assert len(entries) == 2
     assert not [entry for entry in entries if {"label", "suggested"} & set(entry.details)]
 
@@ -179,9 +172,6 @@ def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClien
 def test_a_campaign_is_about_health_if_its_kind_is(world: World) -> None:
     plain = world.draft()
     health = world.draft(name="Khám", kind="tiem-chung", content={"health": False})
-    with world.runtime.db.read() as session:
-        assert load_kinds()["tiem-chung"]["health"]
-        assert session.get_one(Campaign, health).is_health, (
-            "a campaign does not lessen what its kind asks for"
-        )
-        assert not session.get_one(Campaign, plain).is_health
+    assert load_kinds()["tiem-chung"]["health"]
+    assert world.get_one(Campaign, health).is_health, "a campaign does not lessen what its kind asks for"
+    assert not world.get_one(Campaign, plain).is_health

@@ -18,7 +18,7 @@ from outreach.models.contacts import (
 )
 from tests.integration.outreach.test_units import load_kon_tum
 from tests.support.admin_client import post, signed_in
-from tests.support.uploads import count, hand_in, upload, work_on
+from tests.support.uploads import checked, confirmed, count, hand_in, upload, work_on
 from tests.support.world import AUTHOR, World
 
 DOUBTS = (
@@ -33,23 +33,18 @@ DOUBTS = (
 
 def new_list(world: World, name: str) -> dict[str, str]:
     """The fields of the form for a list that does not exist yet."""
-    with world.runtime.db.read() as session:
-        owner = session.get_one(ContactList, world.list_id).organisation_id
+    owner = world.get_one(ContactList, world.list_id).organisation_id
     return {"list": "", "new_name": name, "organisation": str(owner)}
 
 
 def numbers(world: World) -> set[str]:
-    with world.runtime.db.read() as session:
-        return set(session.scalars(select(Phone.e164)))
+    return set(world.all(select(Phone.e164)))
 
 
 def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_stored(
     client: FlaskClient, world: World
 ) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", DOUBTS.encode())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = checked(client, world, DOUBTS)
     assert "4 dòng sửa được ngay" in page
     assert "1 dòng: một dòng ghi nhiều người" in page
     assert 'name="phone.0.3" value="0905OOO124"' in page
@@ -66,11 +61,9 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
     page = client.get("/admin/imports/1/").text
     assert "dòng sửa được ngay" not in page
     assert "Đã sửa 4 dòng của tệp này." in page
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
-    with world.runtime.db.read() as session:
-        counts = session.scalars(select(ListImport)).one().counts
-        names = set(session.scalars(select(Contact.name)))
+    confirmed(client, world)
+    counts = world.one(select(ListImport)).counts
+    names = set(world.all(select(Contact.name)))
     assert (counts["rows"], counts["created"]) == (4, 4)  # a row of two people counts once
     assert names == {"A Thun", "Y Hlan", "A Lâu", "A Thao", "Y Blưm"}
     assert numbers(world) == {f"+84905000{n}" for n in range(123, 128)}
@@ -81,9 +74,7 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
 def test_what_was_said_of_rows_is_taken_back_and_unknown_rows_are_refused(
     client: FlaskClient, world: World
 ) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", DOUBTS.encode())
-    work_on(world)
+    checked(client, world, DOUBTS)
     assert (
         "Các dòng của tệp đã đổi"
         in post(client, "/admin/imports/1/rows", **{"phone.0.99": "0905000127"}).text
@@ -101,22 +92,16 @@ def test_what_was_said_of_rows_is_taken_back_and_unknown_rows_are_refused(
 def test_a_row_of_two_people_that_is_decided_later_makes_two_and_can_be_retracted(
     client: FlaskClient, world: World
 ) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", DOUBTS.encode())
-    work_on(world)
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
-    with world.runtime.db.read() as session:
-        issue = session.scalars(select(ImportIssue).where(ImportIssue.reason == "two_people")).one()
+    checked(client, world, DOUBTS)
+    confirmed(client, world)
+    issue = world.one(select(ImportIssue).where(ImportIssue.reason == "two_people"))
     post(client, f"/admin/lists/waiting/{issue.id}", decision=Decision.TAKEN.value)
     assert numbers(world) == {"+84905000123", "+84905000125", "+84905000126"}
-    with world.runtime.db.read() as session:
-        counts = session.scalars(select(ListImport)).one().counts
+    counts = world.one(select(ListImport)).counts
     assert (counts["created"], counts["review"], sum(counts.values())) == (2, 1, 10)
     post(client, f"/admin/lists/waiting/{issue.id}/retract")
     assert count(world, Contact) == 3  # two of them without a number
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(ListImport)).one().counts["review"] == 2
+    assert world.one(select(ListImport)).counts["review"] == 2
 
 
 def test_numbers_in_notes_are_a_question(client: FlaskClient, world: World) -> None:
@@ -153,8 +138,7 @@ def test_a_first_file_that_is_cancelled_or_fails_leaves_no_list_and_its_name_is_
     assert "Tổ 9" not in client.get("/admin/lists/").text
     hand_in(client, world, "b.csv", DOUBTS.encode(), **form)
     work_on(world, 2)
-    post(client, "/admin/imports/2/confirm")
-    work_on(world, 2)
+    confirmed(client, world, 2)
     assert ">Tổ 9</a>" in client.get("/admin/lists/").text
 
 
@@ -166,15 +150,13 @@ def test_lists_are_renamed_merged_split_archived_and_removed(client: FlaskClient
         content = f"STT,Họ và tên,Xã,SĐT\n{rows}9,Y Hlan {n},Xã Đăk Ui,090500010{n}\n".encode()
         hand_in(client, world, f"{n}.csv", content, **new_list(world, name))
         work_on(world, n)
-        post(client, f"/admin/imports/{n}/confirm")
-        work_on(world, n)
+        confirmed(client, world, n)
     with world.runtime.db.read() as session:
         ids = dict(session.execute(select(ContactList.name, ContactList.id)).all())
 
     def members(name: str) -> int:
-        with world.runtime.db.read() as session:
-            query = select(Membership.contact_id).join(ContactList, ContactList.id == Membership.list_id)
-            return len(session.scalars(query.where(ContactList.name == name)).all())
+        query = select(Membership.contact_id).join(ContactList, ContactList.id == Membership.list_id)
+        return len(world.all(query.where(ContactList.name == name)))
 
     first, second = ids["Tổ 1"], ids["Tổ 2"]
     assert "đã có danh sách tên" in post(client, f"/admin/lists/{first}/rename", name="Tổ 2").text
@@ -184,8 +166,7 @@ def test_lists_are_renamed_merged_split_archived_and_removed(client: FlaskClient
     assert "đã lưu trữ" in client.get("/admin/lists/").text
     post(client, f"/admin/lists/{second}/archive")
     assert "đã lưu trữ" not in client.get("/admin/lists/").text
-    with world.runtime.db.read() as session:
-        area = session.scalar(select(Contact.area_code).where(Contact.name == "Y Hlan 1"))
+    area = world.scalar(select(Contact.area_code).where(Contact.name == "Y Hlan 1"))
     post(client, f"/admin/lists/{first}/split", area=area, new_name="Đăk Ui")
     assert (members("Tổ Một"), members("Đăk Ui")) == (6, 2)
     everybody = count(world, Contact)

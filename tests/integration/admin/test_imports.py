@@ -29,7 +29,7 @@ from outreach.models.contacts import (
 from tests.support.admin_client import post, signed_in
 from tests.support.list_files import write_xlsx
 from tests.support.servers import both_databases
-from tests.support.uploads import PLAIN, SAMPLE, count, files, hand_in, upload, work_on
+from tests.support.uploads import PLAIN, SAMPLE, checked, confirmed, count, files, hand_in, upload, work_on
 from tests.support.world import AUTHOR, World
 
 
@@ -53,8 +53,7 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(
     post(client, "/admin/imports/1/confirm")
     assert work_on(world)
     assert "Kết quả" in client.get("/admin/imports/1/").text
-    with world.runtime.db.read() as session:
-        counts = session.scalars(select(ListImport)).one().counts
+    counts = world.one(select(ListImport)).counts
     assert sum(counts.values()) - counts["rows"] == counts["rows"] == 110
     assert files(world) == []
     page = client.get("/admin/imports/1/").text
@@ -71,24 +70,13 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(
     assert rows[0][7:] == ["01895000126", "", "GV", "không hợp lệ", "đầu số không tồn tại", "3", "L1.2"]
 
 
-def test_the_preview_shows_no_full_number(client: FlaskClient, world: World) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
-    assert "0905•••001" in page
-    assert "0905000001" not in page
-
-
 @both_databases
 @pytest.mark.parametrize("killed_after", [1, 2])
 def test_a_worker_that_ended_halfway_is_followed_without_a_duplicate(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, killed_after: int
 ) -> None:
     monkeypatch.setattr(process_upload, "CHUNK", 3)
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
+    checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
 
     def die(*_args: object, **_more: object) -> None:
@@ -118,9 +106,7 @@ def test_a_worker_after_the_other_may_end_as_long_as_each_moves_it_on(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_upload, "CHUNK", 1)
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
+    checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
     store = process_upload.store_rows
 
@@ -143,9 +129,7 @@ def test_a_worker_told_to_stop_leaves_the_rest_to_the_next(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_upload, "CHUNK", 3)
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
+    checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
     work_on(world, stops=[False, True])
     assert (upload(world).progress, upload(world).state) == (3, UploadState.STORING)
@@ -158,20 +142,19 @@ def test_the_same_file_again_adds_nobody(client: FlaskClient, world: World) -> N
     for upload_id in (1, 2):
         hand_in(client, world, "a.csv", PLAIN.encode())
         work_on(world, upload_id)
-        post(client, f"/admin/imports/{upload_id}/confirm")
-        work_on(world, upload_id)
+        page = client.get(f"/admin/imports/{upload_id}/").text
+        assert "0905•••001" in page
+        assert "0905000001" not in page
+        confirmed(client, world, upload_id)
     assert upload(world, 2).counts["known"] == 7
     assert count(world, Contact) == 7
 
 
 def test_a_file_changed_behind_the_preview_is_refused(client: FlaskClient, world: World) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
+    checked(client, world, PLAIN)
     (file,) = files(world)
     file.write_text(PLAIN.replace("A Thun", "Y Hlan"), encoding="utf-8")
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
+    confirmed(client, world)
     assert "bị thay đổi" in client.get("/admin/imports/1/").text
     assert count(world, Contact) == 0
 
@@ -232,8 +215,7 @@ def test_columns_are_named_by_hand_read_again_and_remembered(client: FlaskClient
     post(client, "/admin/imports/1/columns", **named)
     work_on(world, 1)
     assert upload(world, 1).counts["ok"] == 1
-    post(client, "/admin/imports/1/confirm")
-    work_on(world, 1)
+    confirmed(client, world)
     assert (count(world, Contact), count(world, Phone)) == (4, 1)
     # The next file with this header needs nobody.
     hand_in(client, world, "c.csv", b"Ho ten,Lien he\nA Rin,0905000124\nA,khong\nB,khong\nC,khong\n")
@@ -293,9 +275,7 @@ def test_a_column_is_kept_for_texts_by_its_title_or_another_name(client: FlaskCl
     assert "Cột không dùng" not in page
     assert "1 ô của cột điền vào tin nhắn không được giữ" in page
     assert "giờ hẹn: có số điện thoại" in " ".join(page.split())
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = confirmed(client, world)
     listed = re.search(r'href="(/admin/lists/\d+/)"', page)
     assert listed
     for shown in (page, client.get(listed[1]).text):  # nothing waits: a campaign is what comes next
@@ -324,12 +304,10 @@ def test_the_preview_counts_what_the_import_then_does(
     def bring(upload_id: int, *lines: str) -> tuple[dict[str, int], dict[str, int]]:
         hand_in(client, world, "a.csv", "\n".join(("Họ và tên,SĐT", *lines)).encode())
         work_on(world, upload_id)
-        post(client, f"/admin/imports/{upload_id}/confirm")
-        work_on(world, upload_id)
-        with world.runtime.db.read() as session:
-            return upload(world, upload_id).counts, session.scalars(
-                select(ListImport.counts).order_by(ListImport.id.desc())
-            ).first() or {}
+        confirmed(client, world, upload_id)
+        return upload(world, upload_id).counts, world.first(
+            select(ListImport.counts).order_by(ListImport.id.desc())
+        ) or {}
 
     numbers = [f"0905000{n:03d}" for n in range(1, 40)]
     bring(1, *(f"A Thun Hlan,{number}" for number in numbers[:30]))
@@ -391,8 +369,7 @@ def test_a_sheet_of_people_without_phones_comes_back_or_is_left_out(
     page = client.get("/admin/imports/1/").text
     assert "Trang tính này không được nhập" in page
     assert "Trang tính này không có cột số điện thoại" not in page
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
+    confirmed(client, world)
     assert (count(world, Contact), upload(world).counts["rows"]) == (1, 1)
 
 
@@ -400,9 +377,7 @@ def test_sheets_of_which_none_has_phones_lead_to_their_columns_and_the_file_stay
     client: FlaskClient, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_upload, "CHUNK", 1)
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.xlsx", workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": WITHOUT_PHONES}))
-    work_on(world)
+    checked(client, world, workbook(tmp_path, {"Thôn 1": WITHOUT_PHONES, "Thôn 2": WITHOUT_PHONES}), "a.xlsx")
     assert upload(world).state is UploadState.READY
     assert len(files(world)) == 1
     fields = columns_of(client.get("/admin/imports/1/").text)
@@ -423,8 +398,7 @@ def test_a_list_without_any_number_is_stored_for_visits_where_the_officer_says_s
     work_on(world)
     assert upload(world).counts.items() >= {"rows": 2, "ok": 0, "reject": 2, "at_the_door": 2}.items()
     assert "2 người không có số dùng được" in client.get("/admin/imports/1/").text
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
+    confirmed(client, world)
     assert (count(world, Contact), count(world, Phone)) == (2, 0)
     assert "2 dòng của người không có số dùng được" in client.get("/admin/imports/1/").text
 
@@ -461,9 +435,7 @@ def test_sheets_that_are_left_out_and_rows_that_nobody_sees_are_told(
 
 
 def test_a_sheet_that_is_not_there_is_refused(client: FlaskClient, world: World) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
+    checked(client, world, PLAIN)
     for place in ("line.7", "line.9999"):
         refused = post(client, "/admin/imports/1/columns", **{place: "0"})
         assert refused.status_code == 422
@@ -491,10 +463,8 @@ def test_the_header_is_put_on_another_line_by_hand(client: FlaskClient, world: W
     named = {fields["Họ và tên"]: "name", fields["Máy"]: "phone", fields["Chỗ"]: "village"}
     post(client, "/admin/imports/1/columns", **{"line.0": "3"}, **named)
     work_on(world)
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
-    with world.runtime.db.read() as session:
-        assert set(session.scalars(select(Contact.village))) == {f"Thôn {i}" for i in range(1, 8)}
+    confirmed(client, world)
+    assert set(world.all(select(Contact.village))) == {f"Thôn {i}" for i in range(1, 8)}
     # What ended keeps nothing that people wrote.
     assert "Y Hlan" not in str(upload(world).preview)
 

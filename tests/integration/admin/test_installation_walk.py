@@ -22,7 +22,10 @@ from outreach.runtime import Runtime
 from simulator.testing import RunningSimulator
 from tests.integration.admin.test_commands import Operator
 from tests.support.processes import ROOT
+from tests.support.servers import on_sqlite
 from tests.support.world import World
+
+database_url = on_sqlite
 
 GUIDE = (ROOT / "docs" / "installation.vi.md").read_text(encoding="utf-8")
 BLOCKS = "\n".join(re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL))
@@ -35,11 +38,6 @@ class Installed(World):
 
     def __post_init__(self) -> None:
         self.keys = AnswerContext(secret_key=self.runtime.settings.secret_key, is_live=False)
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 @pytest.fixture

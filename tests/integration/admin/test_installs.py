@@ -22,10 +22,7 @@ INSTALLED = ((0, AnswerSource.SMS), (1, AnswerSource.PAGE), (2, AnswerSource.OFF
 def tell(
     world: World, campaign: int, person: int, label: Label, source: AnswerSource, *, minutes: int = 0
 ) -> None:
-    e164 = number(person)
-    with world.runtime.db.write() as session:
-        recipient = session.merge(world.recipient(e164, campaign))
-        world.answer(session, recipient, label, source=source, now=world.now + timedelta(minutes=minutes))
+    world.answers(campaign, {person: label}, source=source, at=world.now + timedelta(minutes=minutes))
 
 
 def rows(page: str) -> int:

@@ -32,11 +32,8 @@ def test_an_officer_decides_row_after_row(client: FlaskClient, world: World, tmp
     page = client.get(post(client, "/admin/lists/waiting/2", decision="answered.1941").location).text
     assert "Không có dòng nào chờ quyết định" in page
     assert people(world)["Y Hlan"] == ["+84905000121"]
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(Contact.birth_year).where(Contact.name == "A Lâu")) == 1941
-        events = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "import.decide").order_by(AuditEvent.id)
-        ).all()
+    assert world.scalar(select(Contact.birth_year).where(Contact.name == "A Lâu")) == 1941
+    events = world.all(select(AuditEvent).where(AuditEvent.action == "import.decide").order_by(AuditEvent.id))
     assert [event.details["decision"] for event in events] == ["taken", "answered"]
     assert "0905000121" not in str([event.details for event in events])
 
@@ -63,10 +60,9 @@ def test_who_looked_is_on_record_with_each_file_whose_rows_were_shown(
     bring(world, write(tmp_path, "1,Y Rơ,,,,09O5 OOO 123", name="b.csv"), LIST)
     signed_in(client, AUTHOR)
     client.get("/admin/lists/waiting")
-    with world.runtime.db.read() as session:
-        events = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "import.see_waiting").order_by(AuditEvent.id)
-        ).all()
+    events = world.all(
+        select(AuditEvent).where(AuditEvent.action == "import.see_waiting").order_by(AuditEvent.id)
+    )
     assert [(event.subject, event.details) for event in events] == [
         ("list_imports:1", {"rows": 2}),
         ("list_imports:2", {"rows": 1}),

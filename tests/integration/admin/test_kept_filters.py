@@ -34,8 +34,7 @@ def test_filters_are_kept_once_a_name_and_are_ones_own(world: World) -> None:
         list(pool.map(lambda _n: keep(world, "Cần giúp", "kind=help"), range(2)))
     keep(world, " Cần  giúp ", "kind=help&mine=1")
     assert (kept(world), kept(world, APPROVER)) == ([("Cần giúp", "kind=help&mine=1")], [])
-    with world.runtime.db.read() as session:
-        filters_id = session.scalars(select(KeptFilters.id)).one()
+    filters_id = world.one(select(KeptFilters.id))
     with pytest.raises(NotFound):
         remove_filters(world.runtime, filters_id, user=world.user(APPROVER), now=world.now)
     remove_filters(world.runtime, filters_id, user=world.user(AUTHOR), now=world.now)

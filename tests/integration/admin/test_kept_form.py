@@ -63,11 +63,10 @@ def test_back_and_save_makes_no_second_draft(client: FlaskClient, world: World) 
         client, "/admin/campaigns/new", wish="save", **written(world, version="1", name="Vận động tổ 1 và 2")
     )
     assert again.location == first.location == kept["address"]
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Campaign.name)).all() == ["Vận động tổ 1 và 2"]
-        assert [form.fields for form in session.scalars(select(CampaignForm))] == [{}, {}]
-        edits = select(func.count()).where(AuditEvent.action == "campaign.edit")
-        assert session.scalar(edits) == 0  # one page went on writing what it had begun
+    assert world.all(select(Campaign.name)) == ["Vận động tổ 1 và 2"]
+    assert [form.fields for form in world.all(select(CampaignForm))] == [{}, {}]
+    edits = select(func.count()).where(AuditEvent.action == "campaign.edit")
+    assert world.scalar(edits) == 0  # one page went on writing what it had begun
     assert client.get(f"/admin/campaigns/new?key={KEY}").status_code == 302  # to the draft
 
 
@@ -88,8 +87,7 @@ def test_an_answer_that_got_lost_is_no_other_person_and_another_page_is(
 def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(
     client: FlaskClient, world: World
 ) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    world.officer(COLLEAGUE, Role.STAFF)
     signed_in(client, AUTHOR)
     saved = post(client, "/admin/campaigns/new", wish="save", **written(world))
     edit = f"{saved.location}edit"
@@ -104,8 +102,7 @@ def test_a_draft_that_somebody_else_saved_meanwhile_is_not_overwritten(
     assert "Của đồng nghiệp" in refused.text  # both are there
     assert "Của tôi" in refused.text
     assert post(client, edit, wish="save", **{**mine, "version": "3"}).status_code == 303
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Campaign.name)).one() == "Của tôi"
+    assert world.one(select(Campaign.name)) == "Của tôi"
     signed_in(client, COLLEAGUE)  # who still has the first page open
     back = post(client, "/admin/campaigns/new", wish="save", **written(world, name="Quay lại"))
     assert back.status_code == 404  # another's form
@@ -123,15 +120,13 @@ def test_a_second_page_of_a_new_form_does_not_overwrite_the_draft_that_it_became
 
 
 def test_each_page_that_changes_a_draft_is_in_the_audit_log_once(client: FlaskClient, world: World) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    world.officer(COLLEAGUE, Role.STAFF)
     signed_in(client, AUTHOR)
     draft = keep(client, **written(world)).json
 
     def edits() -> int:
-        with world.runtime.db.read() as session:
-            query = select(func.count()).where(AuditEvent.action == "campaign.edit")
-            return session.scalar(query) or 0
+        query = select(func.count()).where(AuditEvent.action == "campaign.edit")
+        return world.scalar(query) or 0
 
     signed_in(client, COLLEAGUE)
     theirs = written(world, key=draft["key"], writer="theirs", version=str(draft["version"]))
@@ -146,18 +141,14 @@ def test_each_page_that_changes_a_draft_is_in_the_audit_log_once(client: FlaskCl
 
 
 def test_anothers_form_and_a_wrong_key_are_not_there(client: FlaskClient, world: World) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    world.officer(COLLEAGUE, Role.STAFF)
     signed_in(client, AUTHOR)
     keep(client, **written(world))
     signed_in(client, COLLEAGUE)
     assert client.get(f"/admin/campaigns/new?key={KEY}").status_code == 404
     for key in (KEY, "short", "campaign-999999", "campaign-x"):
         assert keep(client, **written(world, key=key)).status_code == 404
-    with world.runtime.db.read() as session:
-        assert (
-            session.scalar(select(func.count()).select_from(CampaignForm)) == 2
-        )  # the page's, and its draft's
+    assert world.scalar(select(func.count()).select_from(CampaignForm)) == 2  # the page's, and its draft's
 
 
 def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_was_typed(
@@ -173,8 +164,7 @@ def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_
     assert post(client, f"{page}edit", wish="submit", **{**half, "version": "2"}).status_code == 422
     whole = {**half, "version": "2", "text": "Mời cô bác: {link}"}
     assert post(client, f"{page}edit", wish="submit", **whole).status_code == 303
-    with world.runtime.db.read() as session:
-        campaign = session.scalars(select(Campaign)).one()
-        assert (campaign.state, campaign.steps[0].text) == (CampaignState.SUBMITTED, "Mời cô bác: {link}")
+    campaign = world.one(select(Campaign))
+    assert (campaign.state, campaign.steps[0].text) == (CampaignState.SUBMITTED, "Mời cô bác: {link}")
     assert "Mời cô bác" in client.get(page).text
     assert keep(client, **{**whole, "key": "campaign-1", "version": "3"}).status_code == 422

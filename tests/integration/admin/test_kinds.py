@@ -14,9 +14,10 @@ from pypdf import PdfReader
 from sqlalchemy import select, update
 
 from campaigns.agencies.links import address_of, make_link
-from campaigns.agencies.reports import submit_by_officer
+from campaigns.agencies.reports import read_counts, submit_by_officer
 from campaigns.lifecycle import create_campaign
 from campaigns.models.campaigns import Campaign, Drive
+from campaigns.models.figures import AgencyReport
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerSource, Case
 from campaigns.models.reports import FileKind, Purpose, ReportMail
@@ -29,6 +30,7 @@ from campaigns.reports.report_mail import compose_letter
 from campaigns.reports.settings import default_data, save_form
 from campaigns.rules.agencies import StaffCounts
 from campaigns.rules.draft import read_draft
+from campaigns.rules.kind_words import read_words
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
@@ -41,7 +43,10 @@ from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadInput, NotAllowed
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.servers import on_sqlite
+from tests.support.world import APPROVER, AUTHOR, World
+
+database_url = on_sqlite
 
 MADE = {
     **load_kinds()["khao-sat"],
@@ -76,13 +81,9 @@ OWN_WORDS = {
     "kham-suc-khoe-dinh-ky": ("khám sức khỏe", "khám ở trạm", "còn bận mùa"),
 }
 
+NO_GOAL = "chưa đặt mục tiêu"
 # Words of a kind that others may use as well.
 PLAIN_WORDS = {"bao-lu": ("đã xong",), "moi-du": ("sẽ đến",)}
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 @pytest.fixture
@@ -135,8 +136,7 @@ def test_a_kind_is_made_on_its_page_tried_and_then_chosen_in_a_campaign(
     assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text
     assert "Gia đình đã sơ tán chưa?" in client.get("/admin/kinds/so-tan-vung-trung/page").text
     assert '<option value="so-tan-vung-trung">' in client.get("/admin/campaigns/new").text
-    with world.runtime.db.read() as session:
-        assert "kind.create" in session.scalars(select(AuditEvent.action)).all()
+    assert "kind.create" in world.all(select(AuditEvent.action))
 
 
 def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_one(
@@ -150,11 +150,7 @@ def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_
     assert describe(world, campaign_id) == before
     with refuses(BadInput, says="từ chỉ việc"):
         edit_kind(world.runtime, made, {**MADE, "vocabulary": {}}, user=world.user(AUTHOR), now=world.now)
-    with world.runtime.db.write() as session:
-        women = create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
-        world.add_officer(session, "pn@loa.example", world.user(AUTHOR).role, women.id)
+    world.officer("pn@loa.example", Role.STAFF, world.organisation())
     with pytest.raises(NotAllowed):
         create_kind(world.runtime, dict(MADE), user=world.user("pn@loa.example"), now=world.now)
 
@@ -196,6 +192,14 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
         assert len(texts) >= 25
         for name, text in texts.items():
             found += [f"{kind}: {name} has “{word}”" for word in others if word in text]
+        words = read_words(load_kinds().get(kind, MADE))
+        # Where the kind has no goal, nobody is asked for one.
+        asked = ("progress", "agencies", "report.docx")
+        found += [f"{kind}: {name}: goal" for name in asked if (NO_GOAL in texts[name]) is not words.goal]
+        done = (*asked, "agency's form", "mail", "reach.csv")
+        found += [
+            f"{kind}: {name} does not say “đã …”" for name in done if f"đã {words.done}" not in texts[name]
+        ]
         own = OWN_WORDS[kind] + PLAIN_WORDS.get(kind, ())
         shown = (
             "sheet",
@@ -231,20 +235,17 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
     ):
         world.act(campaign_id, action, email)
     world.sweep()
+    world.answers(
+        campaign_id,
+        {0: Label.INSTALLED, 1: Label.NOT_YET, 2: Label.NEED_HELP},
+        own={0: 1} if has_own(kind) else None,
+        source=AnswerSource.SMS,
+        at=now,
+    )
     with world.runtime.db.write() as session:
         campaign = session.get_one(Campaign, campaign_id)
         drive, user = session.get_one(Drive, campaign.drive_id), find_user(session, AUTHOR)
         choose_drive(session, drive.id, user=user, now=datetime.now(UTC))
-        for index, label in ((0, Label.INSTALLED), (1, Label.NOT_YET), (2, Label.NEED_HELP)):
-            recipient = world.recipient(number(index), campaign_id)
-            world.answer(
-                session,
-                recipient,
-                label,
-                source=AnswerSource.SMS,
-                now=now,
-                own=1 if has_own(kind) and label is Label.INSTALLED else None,
-            )
         today = now.astimezone(VIETNAM).date()
         counts = StaffCounts(10, 10, 4)
         submit_by_officer(session, agency, counts, day=today, note="", user=user, now=now)
@@ -335,3 +336,26 @@ def render_all(client: FlaskClient, world: World, kind: str, agency: int) -> dic
     pdf = PdfReader(BytesIO(files[FileKind.PDF]))
     texts["report.pdf"] = " ".join(" ".join(page.extract_text() for page in pdf.pages).lower().split())
     return texts
+
+
+@pytest.mark.parametrize("kind", ["bao-lu", "bluezone"])
+def test_an_agency_is_awaited_only_where_the_kind_asks_agencies(
+    client: FlaskClient, world: World, kind: str
+) -> None:
+    world.add_people(1)
+    world.launch(kind=kind, name="Đợt một", text="Mời ông/bà làm. Soạn TC để từ chối")
+    world.organisation("SX", "Sở Xây dựng", kind=OrganisationKind.AGENCY)
+    signed_in(client, AUTHOR)
+    page = client.get("/admin/agencies/").text
+    assert ("Chưa gửi số liệu ngày" in page) is read_words(load_kinds()[kind]).agencies
+    assert "Sở Xây dựng" in page
+
+
+@pytest.mark.parametrize(("kind", "counted"), [("bao-lu", 120), ("bluezone", 100)])
+def test_where_everybody_counts_all_staff_do(world: World, kind: str, counted: int) -> None:
+    world.launch(kind=kind, text="Mời ông/bà làm. Soạn TC để từ chối")
+    agency = world.organisation("SX", "Sở Xây dựng", kind=OrganisationKind.AGENCY)
+    typed = read_counts("120", "100" if kind == "bluezone" else "", "90")
+    user, today = world.user(AUTHOR), world.now.astimezone(VIETNAM).date()
+    submit_by_officer(world.runtime, agency, typed, day=today, note="", user=user, now=world.now)
+    assert world.all(select(AgencyReport.with_smartphone)) == [counted]

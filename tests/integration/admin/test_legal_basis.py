@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -12,14 +11,11 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactList, LegalBasis
 from tests.support.admin_client import post, signed_in, token
+from tests.support.servers import on_sqlite
 from tests.support.uploads import PLAIN, hand_in, work_on
 from tests.support.world import AUTHOR, LIST, TEXT, World
 
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """The pages run the same statements as the flows, which are tested on both databases."""
-    return sqlite_url
+database_url = on_sqlite
 
 
 def test_a_list_without_a_basis_is_doubted_and_one_that_may_not_be_written_to_reaches_nobody(
@@ -65,8 +61,7 @@ def test_an_import_gives_its_new_list_a_basis_and_leads_on_to_a_campaign(
     file = {"file": (io.BytesIO(PLAIN.encode()), "moi.csv"), "csrf_token": token(client)}
     sent = client.post("/admin/imports/", data={**new, **file}, content_type="multipart/form-data")
     assert sent.status_code == 303
-    with world.runtime.db.read() as session:
-        made = session.scalars(select(ContactList).where(ContactList.name == "Mới")).one()
+    made = world.one(select(ContactList).where(ContactList.name == "Mới"))
     assert (made.basis, made.basis_note) == (LegalBasis.CONSENT, "Phiếu 8/2020")
 
     assert hand_in(client, world, "b.csv", PLAIN.encode()).status_code == 303

@@ -14,7 +14,7 @@ from outreach.models.contacts import Contact, KeptValue
 from tests.integration.admin.test_campaigns import database_url, filled, form_of, save  # noqa: F401
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import bring, local
-from tests.support.uploads import hand_in, work_on
+from tests.support.uploads import checked, confirmed
 from tests.support.world import APPROVER, AUTHOR, LIST, World
 
 HOURS = """Họ tên,SĐT,{giờ hẹn}
@@ -40,21 +40,15 @@ def plain(html: str) -> str:
 def test_an_import_tells_whose_rows_differ_what_is_taken_and_who_has_no_value(
     client: FlaskClient, world: World
 ) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", HOURS.encode())
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = checked(client, world, HOURS)
     assert "giờ hẹn: 2 người có, 1 người trống." in page
     assert "1 người có nhiều dòng ghi khác nhau" in page
     assert "A Thun (giờ hẹn: 9h00, không lấy 8h00)." in page
     assert '<td data-label="{giờ hẹn}">7h30</td>' in page  # of the rows as they will be stored
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
-    page = client.get("/admin/imports/1/").text
+    page = confirmed(client, world)
     assert "A Thun (giờ hẹn: 9h00)." in page  # taken; what was not taken is kept nowhere
-    with world.runtime.db.read() as session:
-        said = select(KeptValue.value).join(Contact, Contact.id == KeptValue.contact_id)
-        assert session.scalars(said.order_by(Contact.name)).all() == ["9h00", "7h30"]
+    said = select(KeptValue.value).join(Contact, Contact.id == KeptValue.contact_id)
+    assert world.all(said.order_by(Contact.name)) == ["9h00", "7h30"]
 
 
 def test_who_shares_a_phone_and_is_not_addressed_is_named_before_and_after_the_launch(
@@ -124,8 +118,7 @@ def test_a_column_of_the_list_is_written_into_the_text(
     assert BY_PERSON in plain(preview)
 
     campaign_id = save(client, text=TEXT, **{"field.giờ hẹn": "giờ hành chính"})
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign_id).fields == {"giờ hẹn": "giờ hành chính"}
+    assert world.get_one(Campaign, campaign_id).fields == {"giờ hẹn": "giờ hành chính"}
     page = client.get(f"/admin/campaigns/{campaign_id}/").text
     assert form_of(page)["field.giờ hẹn"] in ("giờ hành chính", ["giờ hành chính"])
     post(client, f"/admin/campaigns/{campaign_id}/submit")
@@ -138,13 +131,11 @@ def test_a_column_of_the_list_is_written_into_the_text(
     signed_in(client, AUTHOR)
     tried = post(client, f"/admin/campaigns/{campaign_id}/test", trial_number="0905000123")
     assert tried.status_code == 303
-    with world.runtime.db.read() as session:
-        assert "den luc 8h30" in session.scalars(select(Message.text)).one()
+    assert "den luc 8h30" in world.one(select(Message.text))
     copy = client.get(f"/admin/campaigns/new?copy={campaign_id}").text
     assert re.search(r'name="field.giờ hẹn"[^>]*value="giờ hành chính"', copy)
     saved = post(
         client, f"/admin/campaigns/{campaign_id}/edit", **filled(text=TEXT.replace("{giờ hẹn}", "8h"))
     )
     assert saved.status_code == 303
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign_id).fields == {}
+    assert world.get_one(Campaign, campaign_id).fields == {}

@@ -40,16 +40,14 @@ from outreach.rules.errors import LoaError, NotAllowed
 from outreach.rules.identity import mask_number
 from tests.support.admin_client import post, signed_in
 from tests.support.lists import GAZETTEER, import_rows, local
+from tests.support.servers import on_sqlite
 from tests.support.world import World, number
+
+database_url = on_sqlite
 
 HEADER = "Họ và tên,Năm sinh,Thôn,Xã/phường,SĐT,Điện thoại thông minh"
 NOSY, THEIR_APPROVER, PROVINCE = "pn@loa.example", "pn-duyet@loa.example", "tinh@loa.example"
 OPT_OUT = Closing.OPT_OUT
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 def bring(world: World, folder: Path, code: str, list_name: str, *rows: str) -> int:
@@ -113,8 +111,7 @@ def person(world: World, tmp_path: Path) -> int:
 
 
 def phone_id(world: World, index: int) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Phone.id).where(Phone.e164 == number(index))).one()
+    return world.one(select(Phone.id).where(Phone.e164 == number(index)))
 
 
 def test_the_page_and_the_directory_show_what_the_file_itself_brought(

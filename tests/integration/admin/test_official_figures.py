@@ -86,8 +86,7 @@ def test_a_commune_that_was_merged_keeps_no_districts_sum_waiting(places: World)
 def test_a_file_with_a_wrong_line_brings_nothing(places: World, line: str, said: str) -> None:
     with refuses(BadInput, says=re.escape(said)):
         bring(places, "2020-08-16,608,1,Bộ\n" + line)
-    with places.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(OfficialInstalls)) == 0
+    assert places.scalar(select(func.count()).select_from(OfficialInstalls)) == 0
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -28,8 +28,7 @@ def person(world: World) -> int:
 
 
 def requests(world: World) -> list[PersonRequest]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(PersonRequest).order_by(PersonRequest.id)))
+    return list(world.all(select(PersonRequest).order_by(PersonRequest.id)))
 
 
 def ask(client: FlaskClient, person: int, kind: str) -> None:
@@ -82,11 +81,10 @@ def test_the_file_for_the_person_has_all_and_runs_nothing(
     assert len(sheets) == len(told)
     assert any(NAME in sheet for sheet in sheets)
     assert not any("<f>" in sheet or "<f " in sheet for sheet in sheets)
-    with world.runtime.db.read() as session:
-        events = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "contact.export").order_by(AuditEvent.id)
-        ).all()
-        assert len(events) == 2
+    events = world.all(
+        select(AuditEvent).where(AuditEvent.action == "contact.export").order_by(AuditEvent.id)
+    )
+    assert len(events) == 2
     assert world.status(campaign)["recipients"] == 1
 
 
@@ -101,8 +99,7 @@ def test_erasing_asks_twice_and_ends_the_persons_page(world: World, client: Flas
     assert answer.location.endswith("/admin/requests/")
     assert client.get(f"/admin/people/{person}/").status_code == 404
     assert "(đã xóa)" in client.get("/admin/requests/?state=done").text
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.id)).all() == []
+    assert world.all(select(Contact.id)) == []
 
 
 def test_both_clocks_are_kept_and_the_second_is_extended_once(
@@ -184,8 +181,7 @@ def test_a_consent_needs_its_proof_and_a_child_somebody_who_gives_it(
 
 
 def test_a_breach_counts_down_until_the_authority_has_notice(world: World, client: FlaskClient) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     signed_in(client, "quantri@loa.example")
     path = "/admin/data-protection/"
     assert post(client, f"{path}record", what="mất máy tính", found_time="25:00").status_code == 422

@@ -94,12 +94,11 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
     # The address at the provider may change; an unverified one links nothing, and is not looked at here.
     assert web.sign_in(email="khac@loa.example", email_verified=False).status_code == 303
     assert web.is_in()
-    with world.runtime.db.read() as session:
-        user = session.scalars(select(User).where(User.email == AUTHOR)).one()
-        known = session.scalars(select(UserIdentity)).one()
-        told = session.scalars(
-            select(AuditEvent.action).where(AuditEvent.subject == f"users:{user.id}").order_by(AuditEvent.id)
-        ).all()
+    user = world.one(select(User).where(User.email == AUTHOR))
+    known = world.one(select(UserIdentity))
+    told = world.all(
+        select(AuditEvent.action).where(AuditEvent.subject == f"users:{user.id}").order_by(AuditEvent.id)
+    )
     assert (known.user_id, known.subject, known.is_made) == (user.id, "7", False)
     assert [each for each in told if each in ("login", "user.identity")] == [
         "user.identity",
@@ -109,8 +108,7 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
     assert signed_in(web.new_browser(), AUTHOR).get("/admin/").status_code == 200  # by password as before
     # The account there was made anew: the administrator removes the old one, and the next sign-in links the new one.
     chief = "quantri@loa.example"
-    with world.runtime.db.write() as session:
-        world.add_officer(session, chief, Role.ADMINISTRATOR)
+    world.officer(chief, Role.ADMINISTRATOR)
     assert web.provider.issuer in web.browser.get("/admin/account/").text  # to its own user, too
     office = signed_in(web.new_browser(), chief)
     assert f"{web.provider.issuer}" in office.get(f"/admin/users/{user.id}/").text
@@ -118,8 +116,7 @@ def test_an_account_is_linked_by_its_verified_mail_and_found_by_subject_from_the
     assert post(office, f"/admin/users/{user.id}/identity", identity=known.id).status_code == 303
     assert not web.is_in()
     assert web.sign_in(sub="8").status_code == 303
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(UserIdentity.subject)).all() == ["8"]
+    assert world.all(select(UserIdentity.subject)) == ["8"]
 
 
 def test_what_is_not_the_providers_word_opens_nothing(web: Web, world: World) -> None:
@@ -144,8 +141,7 @@ def test_what_is_not_the_providers_word_opens_nothing(web: Web, world: World) ->
     assert web.browser.get(web.go()).status_code == 401
     provider.algorithm, provider.key = "RS256", RSAKey.generate_key(2048, {"kid": "1"})
     assert web.browser.get(web.go()).status_code == 401  # signed by a key that it does not show
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(UserIdentity)).all() == []
+    assert world.all(select(UserIdentity)) == []
 
 
 def test_a_way_back_is_of_one_browser_and_of_one_time(web: Web) -> None:
@@ -202,9 +198,8 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
     assert web.is_in()
 
     def account() -> tuple[Role, str | None]:
-        with world.runtime.db.read() as session:
-            user = session.scalars(select(User).where(User.email == new["email"])).one()
-            return user.role, user.organisation.code if user.organisation else None
+        user = world.one(select(User).where(User.email == new["email"]))
+        return user.role, user.organisation.code if user.organisation else None
 
     assert account() == (Role.STAFF, "PN")
     post(web.browser, "/logout")
@@ -216,8 +211,7 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
     assert elsewhere.get("/admin/").status_code == 302
     # What an administrator made keeps its role.
     assert web.sign_in(groups=["loa-qt"]).status_code == 303
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(User.role).where(User.email == AUTHOR)).one() is Role.STAFF
+    assert world.one(select(User.role).where(User.email == AUTHOR)) is Role.STAFF
 
 
 def test_groups_are_asked_for_where_the_provider_tells_them_apart(web: Web, world: World) -> None:

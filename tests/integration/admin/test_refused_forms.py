@@ -24,8 +24,7 @@ LONG = "x" * 500
 @pytest.fixture
 def person(world: World) -> int:
     world.add_people(1)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     return world.recipient(number(0), world.launch()).contact_id
 
 
@@ -78,8 +77,7 @@ def test_a_fault_stands_at_its_field_and_the_summary_leads_there(
 ) -> None:
     signed_in(client, who)
     post(client, "/language", language=language)
-    with world.runtime.db.read() as session:
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(0))).one()
+    phone = world.one(select(Phone.id).where(Phone.e164 == number(0)))
     if "suppress" in path:
         typed = {**typed, "phone": phone}
     answer = post(client, path.format(person=person), **typed)

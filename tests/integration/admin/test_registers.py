@@ -118,9 +118,3 @@ def test_organisations_come_after_the_one_above_them(client: FlaskClient) -> Non
     assert every[at : at + 3] == ["Mặt trận tỉnh", "Hội Phụ nữ", "Xã An"]
     assert rows(client, "/admin/organisations/?flt0_0=agency") == ["Xã An"]
     assert rows(client, "/admin/organisations/?search=xã") == ["Xã An"]
-
-
-def test_a_files_name_is_no_way_around_the_role(client: FlaskClient) -> None:
-    signed_in(client, AUTHOR)
-    for register in ("users", "organisations", "do-not-call"):
-        assert client.get(f"/admin/{register}/export.csv").status_code == 403

@@ -18,8 +18,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 @pytest.fixture
 def administrator(client: FlaskClient, world: World) -> FlaskClient:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     return signed_in(client, ADMINISTRATOR)
 
 
@@ -40,10 +39,7 @@ def test_replies_of_a_log_count_once_and_what_cannot_be_read_is_named(
     assert "ở dòng 4." in page
     assert world.status(campaign)["answers"] == {"installed": 1, "opt_out": 1}
     assert "0 câu trả lời mới, 2 câu đã có" in hand_in(administrator, log)
-    with world.runtime.db.read() as session:
-        events = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "reply.import").order_by(AuditEvent.id)
-        ).all()
+    events = world.all(select(AuditEvent).where(AuditEvent.action == "reply.import").order_by(AuditEvent.id))
     assert [event.details for event in events] == [{"rows": 3, "new": 2}, {"rows": 3, "new": 0}]
 
 

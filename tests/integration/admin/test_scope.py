@@ -80,8 +80,7 @@ def office(world: World) -> World:
 
 
 def id_of(world: World, name: str) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Contact.id).where(Contact.name == name)).one()
+    return world.one(select(Contact.id).where(Contact.name == name))
 
 
 def told(text: str) -> set[str]:

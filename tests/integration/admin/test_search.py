@@ -27,12 +27,10 @@ def test_people_campaigns_and_pages_are_found_without_accents(client: FlaskClien
 
 def test_a_leader_finds_no_person_and_a_whole_number_is_on_record(client: FlaskClient, world: World) -> None:
     world.add_people(2)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, LEADER, Role.LEADER)
+    world.officer(LEADER, Role.LEADER)
     signed_in(client, LEADER)
     assert "/admin/people/" not in post(client, "/admin/search/?part=1", q=number(1)[-3:]).text
     signed_in(client, AUTHOR)
     post(client, "/admin/search/", q=number(1))
-    with world.runtime.db.read() as session:
-        actions = session.scalars(select(AuditEvent.action)).all()
+    actions = world.all(select(AuditEvent.action))
     assert actions.count("contact.search_number") == 1

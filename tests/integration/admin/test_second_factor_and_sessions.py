@@ -25,23 +25,20 @@ from outreach.models.accounts import AuditEvent, Role, User, UserSession
 from tests.integration.outreach import test_approval_mail
 from tests.support.admin_client import signed_in, token
 from tests.support.mail_server import MailServer
+from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
+
+database_url = on_sqlite
 
 mail_server = test_approval_mail.mail_server
 ADMINISTRATOR = "quantri@loa.example"
 LEADER = "lanhdao@loa.example"
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
-
-
 @pytest.fixture(autouse=True)
 def officers(world: World) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
-        world.add_officer(session, LEADER, Role.LEADER)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.officer(LEADER, Role.LEADER)
 
 
 @pytest.fixture
@@ -187,8 +184,7 @@ def test_it_is_taken_off_by_ones_password_or_by_an_administrator(client: FlaskCl
     assert "Đang bật" in other.get(f"/admin/users/{number}/").text
     assert post(other, f"/admin/users/{number}/second-factor").status_code == 303
     assert type_password(client) == "/admin/audit/"
-    with world.runtime.db.read() as session:
-        actions = session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all()
+    actions = world.all(select(AuditEvent.action).order_by(AuditEvent.id))
     assert [operation for operation in actions if operation.startswith("second_factor")] == [
         "second_factor.set_up",
         "second_factor.renew_codes",
@@ -215,8 +211,7 @@ def test_one_sees_where_one_is_signed_in_and_ends_it_from_elsewhere(
     page = client.get("/admin/account/").text
     assert "Chrome, Android" in page
     assert "203.0.113.9" in page
-    with world.runtime.db.read() as session:
-        ids = session.scalars(select(UserSession.id).order_by(UserSession.id)).all()
+    ids = world.all(select(UserSession.id).order_by(UserSession.id))
     stranger = signed_in(browser(world), APPROVER)
     assert post(stranger, f"/admin/account/sessions/{ids[1]}/end").status_code == 404
     assert is_in(elsewhere)
@@ -238,8 +233,7 @@ def test_a_session_that_saw_no_page_for_twelve_hours_is_over_whatever_its_cookie
             session.execute(update(UserSession).values(seen_at=datetime.now(UTC) - timedelta(hours=hours)))
         assert is_in(client) is stays
         if stays:
-            with world.runtime.db.read() as session:
-                seen = session.scalars(select(UserSession.seen_at)).one()
+            seen = world.one(select(UserSession.seen_at))
             assert datetime.now(UTC) - seen < timedelta(minutes=1)
 
 

@@ -18,6 +18,9 @@ from outreach.core.db import Database
 from outreach.models.accounts import Organisation, Role, User
 from outreach.runtime import Runtime
 from tests.integration.admin.test_commands import UNITS, Operator
+from tests.support.servers import on_sqlite
+
+database_url = on_sqlite
 
 PLAN = """
 province = "62"
@@ -39,11 +42,6 @@ kind = "bao-lu"
 [[goal]]
 share = 50
 """
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 @pytest.fixture

@@ -23,15 +23,13 @@ from outreach.core.settings import Settings
 from outreach.models.accounts import AuditEvent, User
 from outreach.runtime import Runtime
 from tests.support.admin_client import signed_in, token
+from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, World
+
+database_url = on_sqlite
 
 NOBODY = "khong-co@loa.example"
 NOWHERE = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 @pytest.fixture

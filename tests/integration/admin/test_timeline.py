@@ -28,8 +28,7 @@ def lines(page: str) -> list[str]:
 
 
 def person_id(world: World, name: str) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Contact.id).where(Contact.name == name)).one()
+    return world.one(select(Contact.id).where(Contact.name == name))
 
 
 @both_databases

@@ -22,16 +22,14 @@ from outreach.models.contacts import (
 )
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
-from tests.support.uploads import PLAIN, count, files, hand_in, upload, work_on
+from tests.support.uploads import PLAIN, checked, confirmed, count, files, hand_in, upload, work_on
 from tests.support.world import AUTHOR, World
 
 
 def stored_by_half(client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three of seven people are stored when the worker is told to stop."""
     monkeypatch.setattr(process_upload, "CHUNK", 3)
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
+    checked(client, world, PLAIN)
     post(client, "/admin/imports/1/confirm")
     work_on(world, stops=[False, True])
     assert count(world, Contact) == 3
@@ -66,11 +64,8 @@ def test_a_file_that_breaks_while_it_is_stored_leaves_nothing_behind(
 
 
 def test_an_import_is_undone_at_any_time(client: FlaskClient, world: World) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
+    checked(client, world, PLAIN)
+    confirmed(client, world)
     assert "Hoàn tác lần nhập" in client.get("/admin/imports/1/").text
     post(client, "/admin/imports/1/undo")
     work_on(world)
@@ -83,11 +78,8 @@ def test_an_import_is_undone_at_any_time(client: FlaskClient, world: World) -> N
 def test_taking_back_that_broke_off_is_asked_for_again(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signed_in(client, AUTHOR)
-    hand_in(client, world, "a.csv", PLAIN.encode())
-    work_on(world)
-    post(client, "/admin/imports/1/confirm")
-    work_on(world)
+    checked(client, world, PLAIN)
+    confirmed(client, world)
     post(client, "/admin/imports/1/undo")
 
     def break_off(*_args: object, **_more: object) -> None:

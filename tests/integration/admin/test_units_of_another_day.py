@@ -6,7 +6,6 @@ import io
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, update
@@ -28,7 +27,10 @@ from outreach.places.nation import NationUnit, former_units, units_of_today
 from tests.integration.admin.test_progress import answer
 from tests.integration.outreach.test_units import KON_TUM, load_kon_tum
 from tests.support.admin_client import signed_in
+from tests.support.servers import on_sqlite
 from tests.support.world import APPROVER, AUTHOR, World
+
+database_url = on_sqlite
 
 IN_2020, TODAY = date(2020, 8, 20), date(2026, 1, 1)
 # The one commune on the ground of today's Lâm Đồng that was split in 2025.
@@ -37,11 +39,6 @@ SPLIT = next(
     for unit in former_units().values()
     if len(unit.successors) > 1 and units_of_today()[unit.successors[0]].province_code == "68"
 )
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    return sqlite_url
 
 
 def settle(world: World, codes: list[str]) -> None:

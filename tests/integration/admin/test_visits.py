@@ -59,9 +59,8 @@ def make(client: FlaskClient, campaign: int, **more: str) -> str:
 
 def answers(world: World) -> list[tuple[str, bool]]:
     """Labels in their order, and whether each still stands."""
-    with world.runtime.db.read() as session:
-        rows = session.scalars(select(Answer).order_by(Answer.id))
-        return [(row.label.value, row.undone_at is None) for row in rows]
+    rows = world.all(select(Answer).order_by(Answer.id))
+    return [(row.label.value, row.undone_at is None) for row in rows]
 
 
 @both_databases
@@ -105,8 +104,7 @@ def test_a_sheet_holds_those_whom_nothing_has_reached_and_nobody_who_wants_peace
     assert "đã có trong phiếu khác" in make(client, campaign)
     assert client.get(make(client, campaign, again="1")).status_code == 200
     assert "Không còn ai cần đến nhà ở đây" in make(client, campaign, village="*"), "the page says why not"
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(AuditEvent.details).where(AuditEvent.action == "round.make")).first()
+    assert world.first(select(AuditEvent.details).where(AuditEvent.action == "round.make"))
 
 
 def test_villages_of_one_name_in_two_communes_are_two_rounds(
@@ -136,13 +134,9 @@ def test_numbers_are_masked_on_paper_unless_asked_for_and_each_print_is_on_recor
     assert f"{FULL[:4]}•••{FULL[-3:]}" in plain
     assert plain.count('class="box"') == 3 * 7
     assert FULL in client.get(f"{show}sheet?numbers=1").text
-    with world.runtime.db.read() as session:
-        told = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "round.print").order_by(AuditEvent.id)
-        ).all()
+    told = world.all(select(AuditEvent).where(AuditEvent.action == "round.print").order_by(AuditEvent.id))
     assert [event.details["numbers"] for event in told] == [0, 2]
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "kiemtra@loa.example", Role.AUDITOR)
+    world.officer("kiemtra@loa.example", Role.AUDITOR)
     signed_in(client, "kiemtra@loa.example")
     assert client.get(show).status_code == 200
     assert client.get(f"{show}sheet").status_code == 403
@@ -198,8 +192,7 @@ def test_who_wants_to_be_left_alone_is_and_what_they_say_later_is_not_undone(
 
 
 def smartphones(world: World) -> list[bool | None]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Contact.has_smartphone).order_by(Contact.id)))
+    return list(world.all(select(Contact.has_smartphone).order_by(Contact.id)))
 
 
 def test_what_is_entered_in_the_evening_does_not_undo_what_was_said_since_the_visit(
