@@ -39,43 +39,31 @@ from admin.api.problems import is_api, problem_from_http
 from admin.first_setup import create_first_setup
 from admin.permissions import may_open
 from admin.sign_in import create_login_pages, install_login
-from admin.views.account import AccountView, SecondFactorView, create_invitations
+from admin.views.account import AccountView, SecondFactorView, create_invitations, filters_here
 from admin.views.activities import ActivitiesView
 from admin.views.agencies import AgenciesView
-from admin.views.alike import AlikeView
-from admin.views.audit import AuditView
+from admin.views.audit import AuditView, ChecksView, SecurityView
 from admin.views.calendar import CalendarView
-from admin.views.campaigns import CampaignsView
-from admin.views.checks import ChecksView
+from admin.views.campaigns import CampaignsView, SendingView
 from admin.views.connections import TokensView, WebhooksView
 from admin.views.contacts import ContactsView
-from admin.views.data_protection import DataProtectionView
-from admin.views.drives import DrivesView
-from admin.views.gateways import GatewaysView
-from admin.views.goals import GoalsView
+from admin.views.gateways import GatewaysView, TemplatesView
+from admin.views.goals import DrivesView, GoalsView
 from admin.views.guides import GuidesView, section_of
 from admin.views.hand_over import HandOverView
-from admin.views.home import HomeView
+from admin.views.home import HomeView, NoticesView, count_notices
 from admin.views.imports import ImportsView, allow_large_uploads
-from admin.views.inbox import InboxView, ReplyLogView
-from admin.views.kept_filters import filters_here
+from admin.views.inbox import AlikeView, InboxView, ReplyLogView
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
-from admin.views.notices import NoticesView, count_notices
-from admin.views.organisations import OrganisationsView
-from admin.views.privacy_requests import PrivacyRequestsView
+from admin.views.privacy_requests import DataProtectionView, PrivacyRequestsView
 from admin.views.progress import ProgressView
 from admin.views.reach import InstallsView, ReachView
 from admin.views.registers import DoNotCallView, IncidentsView, SavedTextsView, SendersView
-from admin.views.reports import ReportView
+from admin.views.reports import ReportView, UrgingsView
 from admin.views.search import SearchView
-from admin.views.security import SecurityView
-from admin.views.sending import SendingView
-from admin.views.templates import TemplatesView
-from admin.views.urgings import UrgingsView
-from admin.views.users import UsersView
-from admin.views.visit_officers import VisitOfficersView
-from admin.views.visits import VisitsView
+from admin.views.users import OrganisationsView, UsersView
+from admin.views.visits import VisitOfficersView, VisitsView
 from admin.wording import filters
 from admin.wording.errors import command_language, show_error
 from campaigns.emergency_stop import is_stopped

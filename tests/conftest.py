@@ -41,7 +41,7 @@ REST = tuple(
         "integration/admin": """
             activities agencies alike api_document brakes campaign_kinds correct_texts demo drives english
             experiments goals hand_over headline health health_answers hostile_requests import_doubts
-            installation_walk installs issue_review kept_filters kept_form kind_words kinds legal_basis
+            installation_walk installs issue_review kept_filters kept_form kinds legal_basis
             list_fields named_in_a_list official_figures privacy_requests provider reach registers reply_log
             reports scope second_factor_and_sessions sending setup timeline undo_import units_of_another_day
             users visits wording_progress

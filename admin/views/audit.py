@@ -1,20 +1,30 @@
-"""The audit log for administrators and auditors: who, what (as a text), when, which row."""
+"""What administrators and auditors look after: the audit log, the installation's checks, and what was refused."""
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 
 from flask import current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from redis import RedisError
+from sqlalchemy import select
 
+from admin.forms import Form, LongTextField
 from admin.permissions import may_open
 from admin.views.base import AdminPage, requested_day
 from admin.wording.audit import ACTIONS, SUBJECTS, describe, describe_changes
+from campaigns.checks.doctor import run_checks
+from campaigns.live_permit import allow_live, read_permit
+from campaigns.rules.checks import Level, worst
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.audit import read_actors, read_head, read_journal
+from outreach.accounts.security_events import SecurityEvent, count_events, read_events
+from outreach.accounts.users import name_of
+from outreach.models.accounts import User
 
 # Tables whose rows have a page: its endpoint, and the name of its id argument.
 _PAGES = {
@@ -76,3 +86,67 @@ def _page_url(subject: str) -> str:
     if not may_open(current_user.role, endpoint):
         return ""
     return url_for(endpoint, **{name: int(number)})  # type: ignore[arg-type]
+
+
+class PermitForm(Form):
+    reason = LongTextField(
+        _l("Lý do, nếu còn mục nào bị lỗi"),
+        maxlength=1000,
+        hint=_l("Lý do và tên người cho phép được ghi vào nhật ký."),
+        codes=("live_reason_missing",),
+    )
+
+
+class ChecksView(AdminPage):
+    under = "audit"
+    name, endpoint, url = _l("Kiểm tra hệ thống"), "checks", "/admin/checks"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """Make all checks and show them, with what to do; before live sending also the form that allows it."""
+        findings = run_checks(self.runtime, now=datetime.now(UTC))
+        with self.reading() as (session, _user):
+            permit = read_permit(session)
+            by = name_of(session, permit.allowed_by) if permit else ""
+        return self.render(
+            "settings/checks.html",
+            findings=findings,
+            level=worst(findings),
+            levels=Level,
+            permit=permit,
+            by=by,
+            form=PermitForm.on_page(),
+        )
+
+    @expose("/allow", methods=["POST"])
+    def allow(self) -> ResponseReturnValue:
+        """Allow sending to real phones, by the checks as they are now."""
+        findings = run_checks(self.runtime, now=datetime.now(UTC))
+        message = _("Đã cho phép gửi thật. Chiến dịch được gửi từ bây giờ sẽ đến điện thoại của người dân.")
+        return self.submit_form(PermitForm(), url_for(".index"), allow_live, findings, message=message)
+
+
+class SecurityView(AdminPage):
+    under = "audit"
+    name, endpoint, url = _l("An ninh"), "security", "/admin/security"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List the latest events. `?event=` is a kind."""
+        chosen = request.args.get("event", "")
+        event = SecurityEvent(chosen) if chosen in list(SecurityEvent) else None
+        try:
+            events, counts = read_events(self.runtime.redis, event=event), count_events(self.runtime.redis)
+        except RedisError:
+            events, counts = None, None
+        ids = {int(each.who[6:]) for each in events or () if each.who.startswith("users:")}
+        with self.reading() as (session, _user):
+            users = {user.id: user for user in session.scalars(select(User).where(User.id.in_(ids)))}
+        return self.render(
+            "settings/security.html",
+            events=events,
+            counts=counts,
+            kinds=list(SecurityEvent),
+            chosen=event,
+            names={f"users:{user.id}": (user.id, user.shown_name) for user in users.values()},
+        )

@@ -1,31 +1,48 @@
 """Fields of the campaign form, to and from a campaign's description, with errors per field.
 
-Includes the variants of each text (by language, a B text to compare with, the hold-out share) and the choices
-that the form offers a user.
+Includes the variants of each text (by language, a B text to compare with, the hold-out share), the texts that residents
+read, in groups, the choices that the form offers a user, and the form of a new campaign.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from admin.views.text_fields import fill_texts, read_texts
-from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE
+from admin.wording.campaigns import ANSWERED, OTHER_LANGUAGES, SMARTPHONE, name_of_text
 from admin.wording.errors import show_error
-from campaigns.models.campaigns import Campaign, CampaignList
+from admin.wording.filters import label_of
+from campaigns.models.campaigns import Campaign, CampaignList, Sender
+from campaigns.planning.drafts import suggest_text
+from campaigns.planning.kinds import load_kinds
 from campaigns.planning.segments import LISTED, read_segments
-from campaigns.rules.content import merge
-from campaigns.rules.content_texts import find_text_errors, split_content
+from campaigns.replies.acknowledgements import OPT_OUT_REPLY
+from campaigns.rules.content import APP_BUTTON, PAGE_WORDS, merge, read_content
+from campaigns.rules.content_texts import (
+    APP,
+    ASKED,
+    OWN,
+    PATHS,
+    WORDING,
+    find_text_errors,
+    is_steps,
+    join_content,
+    split_content,
+)
 from campaigns.rules.draft import DEFAULT_KIND, Draft, read_draft
 from campaigns.rules.list_fields import find_holes
+from campaigns.rules.own_answers import NUMBERS
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.languages import read_offered
@@ -36,11 +53,247 @@ from outreach.models.places import Area
 from outreach.places.areas import read_districts
 from outreach.rules.errors import BadCampaign, BadInput
 from outreach.rules.formats import read_decimal, read_whole
+from outreach.rules.languages import NAMES as ALL_LANGUAGES
 from outreach.rules.languages import NAMES as LANGUAGES
 from outreach.rules.languages import VIETNAMESE
 from outreach.rules.sort_order import vietnamese_order
 
 Form = MultiDict[str, str]
+_MAIN = ("title", "question", "issuer", ASKED, "why", "contact", "phone")
+_LONG = ("why", "thanks", "reply")
+# A text with a longer placeholder gets a field of several lines.
+_LONG_FROM = 60
+
+
+# What an own answer may amount to.
+MEANS = {
+    Label.INSTALLED: _l("đã làm (tính vào kết quả)"),
+    Label.NOT_YET: _l("chưa làm, mới hẹn (không tính vào kết quả)"),
+    Label.NO_SMARTPHONE: _l("không làm được"),
+    Label.NEED_HELP: _l("cần giúp"),
+    Label.OPT_OUT: _l("từ chối nhận tin"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A text field. `key` is its name in the form; `placeholder` the text used if it is left empty."""
+
+    key: str
+    name: str
+    value: str
+    placeholder: str
+    is_long: bool
+    error: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    fields: list[Field]
+
+    @property
+    def is_wrong(self) -> bool:
+        return any(field.error for field in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """All fields of one language. In the form `app` and `answers` are folded, `page` is folded twice."""
+
+    code: str
+    language: str
+    main: list[Field]
+    app: Group
+    own: list[Group]  # the answers of the kind's own
+    answers: list[Group]
+    page: list[Group]
+
+    @property
+    def is_page_wrong(self) -> bool:
+        return any(group.is_wrong for group in self.page)
+
+    @property
+    def is_wrong(self) -> bool:
+        groups = [Group("", self.main), self.app, *self.own, *self.answers, *self.page]
+        return any(group.is_wrong for group in groups)
+
+
+def fill_texts(form: Form, content: Mapping[str, Any]) -> None:
+    """Fill the form with content; parts without a field go into the hidden field `content_more`."""
+    texts, rest = split_content(content)
+    for path in PATHS:
+        form.poplist(f"c.{path}")
+        if path in texts or not path.startswith("languages."):
+            form[f"c.{path}"] = texts.get(path, "")
+    form["content_more"] = json.dumps(rest, ensure_ascii=False)
+    own = content.get("own_answers") or {}
+    for number in NUMBERS:
+        form[f"own_means_{number}"] = own.get(number, {}).get("means", "")
+    languages = {path.split(".")[1] for path in texts if path.startswith("languages.")}
+    form.setlist("page_language", [code for code in OTHER_LANGUAGES if code in languages])
+
+
+def read_texts(form: Form, *, over: Container[str] = ()) -> dict[str, Any]:
+    """Return the content of the form. `over`: paths of the texts it overrides, see `join_content`."""
+    content = join_content(typed_texts(form), _read_rest(form), over=over)
+    for number, parts in (content.get("own_answers") or {}).items():
+        if means := form.get(f"own_means_{number}"):
+            parts["means"] = means
+    return content
+
+
+def typed_texts(form: Form) -> dict[str, str]:
+    """Return the texts that the form has fields for, by path."""
+    return {path: form[f"c.{path}"].replace("\r\n", "\n").strip() for path in PATHS if f"c.{path}" in form}
+
+
+def _read_rest(form: Form) -> dict[str, Any]:
+    """Return the parts that `fill_texts` put into `content_more`; {} if the value is not valid."""
+    try:
+        rest = json.loads(form.get("content_more") or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return split_content(rest)[1] if isinstance(rest, dict) else {}
+
+
+def add_language(form: Form, code: str) -> None:
+    """Add the fields of a language; an unknown code is ignored."""
+    if code in OTHER_LANGUAGES and code not in form.getlist("page_language"):
+        form.setlist("page_language", [*form.getlist("page_language"), code])
+
+
+def show_languages(
+    form: Form,
+    errors: Mapping[str, str],
+    *,
+    offered: Iterable[str],
+    written: Container[str] = (),
+    may_change: Callable[[str], bool] = lambda path: True,
+    kind: str,
+) -> dict[str, Any]:
+    """Return the template context of the other languages.
+
+    Languages asked for and those that messages are `written` in have fields; the others `offered` can be added.
+    """
+    requested = form.getlist("page_language")
+    added = form.get("add_language", "") if form.get("wish") == "language" else ""
+    shown = [code for code in OTHER_LANGUAGES if code in requested or code in written]
+    return {
+        "translated": [show_texts(form, errors, code, may_change=may_change, kind=kind) for code in shown],
+        "addable": [(code, OTHER_LANGUAGES[code]) for code in offered if code not in shown],
+        "added": added,
+    }
+
+
+def show_texts(
+    form: Form,
+    errors: Mapping[str, str],
+    code: str = "vi",
+    *,
+    may_change: Callable[[str], bool] = lambda path: True,
+    kind: str,
+) -> Texts:
+    """Return the fields of a language, named as in campaigns of this kind.
+
+    `may_change`: which paths have a field.
+    """
+    prefix = "" if code == "vi" else f"languages.{code}."
+
+    def fields(paths: Iterable[str]) -> list[Field]:
+        return [field(path) for path in paths if prefix + path in _PATHS and may_change(prefix + path)]
+
+    def field(path: str) -> Field:
+        key, last = f"c.{prefix}{path}", path.rpartition(".")[2]
+        value, default = form.get(key, ""), _default(path)
+        placeholder = default if code == "vi" else form.get(f"c.{path}") or default
+        return Field(
+            key=key,
+            name=str(_NAMES[last] if path.startswith(("answers.", "own_")) else name_of_text(path, kind)),
+            value=value,
+            placeholder=placeholder,
+            is_long=last in _LONG or is_steps(path) or len(placeholder) > _LONG_FROM or "\n" in value,
+            error=errors.get(key, ""),
+            hint=_hint(path, last, code),
+        )
+
+    return Texts(
+        code=code,
+        language=str(ALL_LANGUAGES[code]),
+        main=fields(_MAIN),
+        app=Group(_("Ứng dụng cần cài"), fields(f"app.{part}" for part in APP)),
+        own=[
+            Group(
+                f"{_('Câu trả lời %(n)s', n=number)}: {form[f'c.own_answers.{number}.text']}",
+                fields(f"own_answers.{number}.{part}" for part in OWN),
+            )
+            for number in NUMBERS
+            if form.get(f"c.own_answers.{number}.text")
+        ],
+        answers=[
+            Group(
+                _("Khi người dân trả lời: %(answer)s", answer=label_of(label, "answer", kind)),
+                fields(f"answers.{label.value}.{part}" for part in WORDING),
+            )
+            for label in Label
+        ],
+        page=[Group(title, fields(f"page.{name}" for name in names)) for title, names in _page_groups()],
+    )
+
+
+def _page_groups() -> list[tuple[str, list[str]]]:
+    """Return the sentences of the answer page, grouped by place: title, names."""
+    rest = list(PAGE_WORDS)
+    groups = []
+    for title, begins in (
+        (_("Việc tiếp theo, sau khi trả lời"), ("next",)),
+        (_("Gọi tên các câu trả lời"), ("said_",)),
+        (_("Trang “Về tin nhắn này”"), ("about_", "issuer_")),
+    ):
+        names = [name for name in rest if name.startswith(begins)]
+        rest = [name for name in rest if name not in names]
+        groups.append((title, names))
+    return [(_("Trang trả lời"), rest), *groups]
+
+
+def _default(path: str) -> str:
+    if path.startswith("page."):
+        return PAGE_WORDS[path.removeprefix("page.")]
+    return {"app.button": APP_BUTTON, "answers.opt_out.reply": OPT_OUT_REPLY}.get(path, "")
+
+
+def _hint(path: str, last: str, code: str) -> str:
+    if path == "phone":
+        return _(
+            "Hiện thành nút gọi trên trang. Ví dụ: số máy bàn của xã, phường, hay số đường dây nóng như 1022."
+        )
+    if path == ASKED:
+        return _(
+            "Đứng sau “kính mời ông/bà”; để trống thì dùng việc cần làm. Chỗ người soạn phải điền thì đặt trong ngoặc vuông, ví dụ: họp thôn lúc [giờ, ngày] tại [địa điểm]."
+        )
+    if is_steps(path):
+        return _("Mỗi dòng một bước; trang tự đánh số.")
+    if last != "reply":
+        return ""
+    known = _("{name} là tên người nhận, {link} là liên kết riêng của họ, {time} là lúc họ trả lời.")
+    if code != "vi":
+        return str(known)
+    if path == "answers.opt_out.reply":
+        return " ".join([known, _("Để trống: gửi câu “%(text)s”", text=OPT_OUT_REPLY)])
+    return " ".join([known, _("Để trống: không nhắn lại.")])
+
+
+_PATHS = frozenset(PATHS)
+_NAMES: dict[str, Any] = {
+    "button": _l("Chữ trên nút của trang trả lời"),
+    "text": _l("Chữ trên nút, cũng là cách gọi trong các bảng"),
+    "thanks": _l("Lời cảm ơn trên trang"),
+    "reply": _l("Tin nhắn trả lời"),
+    "steps": _l("Các bước hướng dẫn trên trang"),
+}
+
+
 Kinds = Mapping[str, Mapping[str, Any]]
 _FIELD = "field."  # before the name of a list's field: its substitute
 # The smallest valid description, so that one part can be checked alone.
@@ -536,3 +789,146 @@ def _organisations(session: Session, user: User) -> list[dict[str, Any]]:
     ).all()
     found = sorted(rows, key=lambda row: vietnamese_order(row.name))
     return [{"code": row.code, "name": row.name} for row in found]
+
+
+# What a new campaign begins with, whatever its kind.
+USUAL = {
+    "unaccented": True,
+    "window": ["08:00", "20:00"],
+    "pace": 20,
+    "cap_per_day": 3,
+}
+
+
+def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds, takes_replies: bool) -> Form:
+    """Return a form with the usual values, of the usual kind if there is one."""
+    kind = usual_kind(session, user, kinds)
+    issuer = propose_issuer(session, user, list_id) or kinds.get(kind, {}).get("issuer", "")
+    text = ""
+    if kind:
+        text = suggest_text(read_content({**kinds[kind], "issuer": issuer}), takes_replies=takes_replies)
+    return fill_form(
+        {
+            "kind": kind,
+            "content": {"issuer": issuer},
+            "sender": usual_sender(session, user),
+            "text": text,
+            **USUAL,
+        },
+        kinds=kinds,
+    )
+
+
+def usual_kind(session: Session, user: User, kinds: Kinds) -> str:
+    """Return the office's only kind, or the one that the user or the user's organisation wrote last; "" to have it chosen."""
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    own = Campaign.created_by == user.id
+    if user.organisation_id:
+        own = or_(own, Campaign.organisation_id == user.organisation_id)
+    last = session.scalar(select(Campaign.kind).where(own).order_by(Campaign.id.desc()).limit(1))
+    return last if last and last in kinds else ""
+
+
+def suggest_anew(form: Form, kinds: Mapping[str, Mapping[str, Any]], *, takes_replies: bool) -> None:
+    """Fill in the texts of the chosen kind, and its suggested message unless the officer has changed the earlier suggestion."""
+
+    text, old_kind = form.get("text", ""), form.get("content_of", "")
+    # Who writes stays, if it is not just what the old kind has.
+    issuer, kinds_own = form.get("c.issuer", ""), kinds.get(old_kind, {}).get("issuer")
+    new = {**kinds[form["kind"]], **({} if issuer in ("", kinds_own) else {"issuer": issuer})}
+
+    def suggested(content: Mapping[str, Any]) -> str:
+        return suggest_text(read_content(content), takes_replies=takes_replies)
+
+    if not text.split() or (
+        old_kind in kinds
+        and text.split() == suggested({**kinds[old_kind], "issuer": issuer or kinds_own}).split()
+    ):
+        form["text"] = suggested(new)
+    fill_content(form, new)
+
+
+def propose_issuer(session: Session, user: User, list_id: int | None) -> str:
+    """Return who a new campaign is written by: the organisation of the list that it is begun for, else the user's; "" for neither."""
+    organisation_id = user.organisation_id
+    if list_id:
+        organisation_id = find_list(session, list_id, user=user).organisation_id
+    organisation = session.get(Organisation, organisation_id) if organisation_id else None
+    return organisation.name if organisation else ""
+
+
+def usual_sender(session: Session, user: User) -> str:
+    registered = session.scalar(
+        select(Sender.name).where(Sender.registered_on.is_not(None)).order_by(Sender.name).limit(1)
+    )
+    latest = session.scalar(
+        select(Campaign.sender)
+        .where(visible_to(session, user, Campaign.organisation_id))
+        .order_by(Campaign.id.desc())
+        .limit(1)
+    )
+    return registered or latest or ""
+
+
+def usual_issuers(session: Session, user: User, form: Form) -> set[str]:
+    """Return who usually writes a campaign: the user's organisation, those of its lists, and who the kind's file names."""
+    codes = {key.partition("/")[0] for key in form.getlist("lists")} | {*form.getlist("organisations")}
+    named = session.scalars(select(Organisation.name).where(Organisation.code.in_(codes)))
+    of_kind = load_kinds().get(form.get("kind", ""), {}).get("issuer", "")
+    return {*named, propose_issuer(session, user, None), of_kind}
+
+
+def find_unusual(form: Form, *, kinds: Kinds, issuers: set[str]) -> dict[str, list[str]]:
+    """Return by card what is set to something else than in a new form, of what a first campaign can leave as it is.
+
+    `issuers` are the usual ones.
+    """
+    usual = fill_form(USUAL, kinds=kinds)
+    kind = form.get("kind", "")
+    is_of_kind = kind in kinds and form.get("content_of") == kind
+    texts = split_content(kinds[kind])[0] if is_of_kind else {}
+    own = (kinds[kind].get("own_answers") or {}) if is_of_kind else {}
+    written = [key for key in form if key.startswith("c.") and ".languages." not in key]
+    is_reworded = is_of_kind and (
+        any(form[key].split() != texts.get(key[2:], "").split() for key in written if key != "c.issuer")
+        or form.get("c.issuer", "") not in {*issuers, texts.get("issuer", "")}
+        or any(form.get(f"own_means_{n}", "") != each.get("means", "") for n, each in own.items())
+    )
+
+    def has(*names: str) -> bool:
+        return any(value.strip() for name in names for value in form.getlist(name))
+
+    def has_any(*starts: str) -> bool:
+        return has(*(name for name in form if name.startswith(starts)))
+
+    def differs(*names: str) -> bool:
+        return any(form.get(name, "").strip() != usual.get(name, "") for name in names)
+
+    found = {
+        "whom": [
+            (has("organisations"), _("mọi danh sách của tổ chức")),
+            (has("also_in"), _("phải có cả trong danh sách khác")),
+            (has("areas"), _("địa bàn")),
+            (has("except"), _("trừ người trong danh sách")),
+            (has("smartphone", "answered", "languages"), _("điều kiện khác")),
+        ],
+        "words": [
+            (not form.get("unaccented"), _("gửi có dấu")),
+            (has("unaccented_languages"), _("bỏ dấu cả ở tiếng khác")),
+            (has("text_b", "step_text_b"), _("hai nội dung để so")),
+            (has("hold_out", "step_hold_out"), _("nhóm đối chứng")),
+            (has_any("texts.", "step_texts.") or has("page_language"), _("ngôn ngữ khác")),
+            (bool(form.getlist("step_text")), _("nhắc lại")),
+            (is_reworded, _("câu hỏi, trang trả lời, lời đáp")),
+        ],
+        "when": [
+            (has("urgent"), _("cảnh báo khẩn cấp")),
+            (has("deadline"), _("thời hạn")),
+            (differs("pace"), _("tốc độ gửi")),
+            (differs("cap_per_day"), _("số tin tối đa mỗi ngày")),
+            (has("budget_vnd"), _("ngân sách")),
+            (differs("goal_percent") or has_any("goal_d", "goal_s"), _("mục tiêu")),
+        ],
+    }
+    return {card: [name for is_set, name in each if is_set] for card, each in found.items()}

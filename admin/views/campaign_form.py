@@ -1,6 +1,6 @@
 """The guided campaign form: create, edit or copy a campaign, with a preview of the message on a phone.
 
-Saved segments (audiences) can be used, saved and removed in the form without losing what else was typed. What is typed is
+The audience has a sentence, a query, and a name under which it is saved. Saved segments (audiences) can be used, saved and removed in the form without losing what else was typed. What is typed is
 kept by `campaigns.planning.keep_form` as one writes.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,31 +25,45 @@ from werkzeug.datastructures import MultiDict
 
 from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage
-from admin.views.campaign_audience import WISHES, act_on_segment, count_undecided, read_query, read_whom
 from admin.views.campaign_fields import (
+    MEANS,
     CampaignFormData,
     Form,
+    add_language,
     fill_form,
+    find_unusual,
     languages_written,
     list_key,
+    new_form,
     read_choices,
     read_first_variants,
     read_form,
     read_languages,
     read_list_fields,
     read_reminders,
+    show_languages,
+    show_texts,
+    suggest_anew,
+    usual_issuers,
+    usual_sender,
 )
 from admin.views.campaign_page import sheet_context
-from admin.views.new_campaign import find_unusual, new_form, suggest_anew, usual_issuers, usual_sender
-from admin.views.text_fields import MEANS, add_language, show_languages, show_texts
-from admin.wording.campaigns import OTHER_LANGUAGES, name_errors, sent_a_trial, show_warnings, tell_gaps
+from admin.wording.campaigns import (
+    OTHER_LANGUAGES,
+    name_errors,
+    sent_a_trial,
+    show_warnings,
+    show_whom,
+    tell_gaps,
+)
 from admin.wording.errors import show_error
 from admin.wording.filters import clock
 from campaigns.delivery.send_test_message import send_test_message
 from campaigns.lifecycle import find_campaign, perform_action, save_form
 from campaigns.models.campaigns import Campaign, Sender
-from campaigns.planning.drafts import describe_campaign
-from campaigns.planning.drives import counted_scopes
+from campaigns.planning.audience import build_audience_query, lists_of_organisations
+from campaigns.planning.drafts import describe_campaign, find_areas, find_list, find_organisations
+from campaigns.planning.drives import counted_scopes, untold_campaigns
 from campaigns.planning.keep_form import (
     FormVersion,
     KeptForm,
@@ -63,16 +77,90 @@ from campaigns.planning.kinds import office_kinds
 from campaigns.planning.list_fields import FieldFacts
 from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview, example_values
 from campaigns.planning.read_texts import ReadText, read_texts
-from campaigns.planning.segments import LISTED, PARTS
+from campaigns.planning.segments import LISTED, PARTS, find_segment, remove_segment, save_segment
+from campaigns.rules.audience import AudienceQuery
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import ASKED
 from campaigns.rules.draft import read_draft
 from campaigns.rules.own_answers import NUMBERS
 from campaigns.rules.states import CampaignAction
 from campaigns.rules.warnings import CampaignWarning
-from outreach.models.accounts import User
-from outreach.rules.errors import BadInput, LoaError
+from outreach.imports.issues import count_waiting
+from outreach.models.accounts import Organisation, User
+from outreach.models.places import Area
+from outreach.rules.errors import BadInput, LoaError, NotFound
 from outreach.runtime import Runtime
+
+WISHES = ("use_segment", "save_segment", "remove_segment")
+
+
+def read_whom(session: Session, description: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the names of what a description's audience is made of, for its sentence."""
+    chosen = Area.code.in_(description.get("areas", ()))
+    areas = session.execute(select(Area.code, Area.kind + " " + Area.name).where(chosen)).all()
+    organisations = session.execute(select(Organisation.code, Organisation.name)).all()
+    return show_whom(description, areas=dict(areas), organisations=dict(organisations))
+
+
+def count_undecided(session: Session, user: User, lists: Collection[int]) -> dict[int, tuple[str, int]]:
+    """Return the lists with rows that nobody has decided on, whose people get nothing yet: name and number of rows."""
+    found: dict[int, tuple[str, int]] = {}
+    for each in count_waiting(session, user, lists=lists) if lists else ():
+        if each.review:
+            found[each.list_id] = each.list_name, each.review + found.get(each.list_id, ("", 0))[1]
+    return found
+
+
+def read_query(session: Session, user: User, filled: CampaignFormData) -> AudienceQuery:
+    """Return the audience of a form's valid parts; adds errors about lists and areas to the form."""
+    draft, found = filled.draft, {}
+    named = {"lists": filled.lists, "also_in": draft.also_in, "except": draft.excepted}
+    for part, names in named.items():
+        found[part] = set[int]()
+        try:
+            found[part] = {find_list(session, user, name).id for name in names}
+        except BadInput as error:
+            filled.errors.setdefault(part, show_error(error))
+    try:
+        owners = find_organisations(session, user, draft.conditions.organisations)
+        found["lists"] |= lists_of_organisations(session, [owner.code for owner in owners])
+    except BadInput as error:
+        filled.errors.setdefault("lists", show_error(error))
+    areas: Sequence[str] = draft.areas
+    try:
+        areas = find_areas(session, user, areas)
+    except BadInput as error:
+        filled.errors.setdefault("areas", show_error(error))
+    query = build_audience_query(session, draft.kind, found["lists"], areas, draft.conditions)
+    return replace(
+        query,
+        also_in=frozenset(found["also_in"]),
+        excepted=frozenset(found["except"]),
+        untold=untold_campaigns(session, query, user.organisation_id),
+    )
+
+
+def act_on_segment(view: AdminPage, filled: CampaignFormData, wish: str) -> str:
+    """Use, save or remove a segment. Returns the success message. Raises BadInput."""
+    form = filled.form
+    if wish == "save_segment":
+        saved = view.do(save_segment, form.get("segment_name", ""), filled.data)
+        form["segment"], form["segment_name"] = str(saved.id), ""
+        return _("Đã lưu nhóm “%(name)s”. Chiến dịch sau chỉ cần chọn lại nhóm này.", name=saved.name)
+    try:
+        with view.runtime.db.read() as session:
+            user = session.get_one(User, current_user.id)
+            segment = find_segment(session, form.get("segment", 0, type=int), user=user)
+    except NotFound:
+        raise BadInput("saved_audience_not_chosen") from None
+    if wish == "remove_segment":
+        view.do(remove_segment, segment.id)
+        return _("Đã xóa nhóm “%(name)s”. Các chiến dịch đã soạn không thay đổi.", name=segment.name)
+    for part in PARTS:
+        value = segment.data.get(part, [])
+        form.setlist(part, value if isinstance(value, list) else [value])
+    return _("Đã chọn người nhận theo nhóm “%(name)s”.", name=segment.name)
+
 
 # Fields that are the page's own, not the campaign's.
 _NOT_KEPT = {

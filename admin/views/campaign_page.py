@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
-from admin.views.answered import may_name, read_said
-from admin.views.inbox import listed_answers
+from admin.views.inbox import listed_answers, may_name, read_said
 from admin.wording.campaigns import (
     ShownChange,
     ShownLift,

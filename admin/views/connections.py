@@ -12,9 +12,8 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session, joinedload
 
 from admin.forms import CheckField, ChecksField, ChoiceField, Form, TextField, labelled
-from admin.views.base import AdminPage, FormAction
-from admin.views.organisations import organisation_choices
-from admin.views.register_base import ChoiceFilter, TableRegister
+from admin.views.base import AdminPage, ChoiceFilter, FormAction, TableRegister
+from admin.views.users import organisation_choices
 from campaigns.models.webhooks import Subscription
 from campaigns.rules.webhooks import LONGEST_URL, secret_of
 from campaigns.webhooks.subscriptions import LONGEST_NAME as LONGEST_WEBHOOK_NAME

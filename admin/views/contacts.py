@@ -22,9 +22,8 @@ from sqlalchemy.orm import Session
 from admin.forms import ChoiceField, Form, RadioField, RowField, TextField, communes, labelled, this_day
 from admin.permissions import may_open
 from admin.refusals import within_quota
-from admin.views.answered import opened_campaigns, read_said, read_said_of
 from admin.views.base import AdminPage, FormAction, requested_day
-from admin.views.inbox import answers_of
+from admin.views.inbox import answers_of, opened_campaigns, read_said, read_said_of
 from admin.views.privacy_requests import REQUEST_FORMS, ConsentForm, RequestForm
 from admin.wording.filters import label_of
 from admin.wording.progress import result_name

@@ -18,8 +18,15 @@ from werkzeug.datastructures import MultiDict
 from admin.forms import Form as BaseForm
 from admin.forms import NumberField, TextField
 from admin.views.base import FormAction
+from admin.views.campaign_fields import (
+    Form,
+    add_language,
+    fill_texts,
+    show_languages,
+    show_texts,
+    typed_texts,
+)
 from admin.views.campaign_form import CampaignFormPages
-from admin.views.text_fields import Form, add_language, fill_texts, show_languages, show_texts, typed_texts
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from campaigns.lifecycle import find_campaign, prepare_correcting_campaign

@@ -18,9 +18,8 @@ from sqlalchemy.orm import Session
 
 from admin.forms import CheckField, FileField, Form, RowField, TextField, communes, row_id
 from admin.refusals import within_quota
-from admin.views.answered import opened_campaigns, said_in_words
 from admin.views.base import AdminPage, send_workbook
-from admin.views.inbox import listed_answers
+from admin.views.inbox import listed_answers, opened_campaigns, said_in_words
 from admin.wording.filters import day, label_of
 from campaigns.cases.case_list import count_open
 from campaigns.cases.conversation import OFFICER_LABELS

@@ -1,4 +1,4 @@
-"""Home page: open tasks, running campaigns, progress towards the goals, and the emergency stop."""
+"""Home page: open tasks, running campaigns, progress towards the goals, the emergency stop; and what waits for the user, behind the bell."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from sqlalchemy.orm import Session
 
 from admin.forms import Form
 from admin.permissions import may_open
 from admin.views.base import AdminPage, FormAction
-from admin.views.sending import decide_unknown_messages
+from admin.views.campaigns import decide_unknown_messages
 from admin.wording.errors import show_stored_error
 from admin.wording.filters import day as show_day
 from admin.wording.filters import label_of, moment, number, rows_waiting
@@ -38,13 +39,14 @@ from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.requests import count_urgent
 from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
 from campaigns.reports.settings import drives_with_report
-from campaigns.reports.user_notices import hide_notices
+from campaigns.reports.user_notices import UserNotice, hide_notices, read_notices
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.cache import cached_count
 from outreach.imports.issues import count_waiting
 from outreach.models.accounts import NoticeKind, Role, User
+from outreach.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,3 +400,45 @@ def _report_task(user: User, drive: int, alarm: Alarm) -> Task:
 
 def _sheet_url(user: User, campaign_id: int) -> str:
     return _url_if_open(user, "campaigns.sheet", campaign_id=campaign_id)
+
+
+_COUNTED_FOR_S = 15.0
+
+
+class NoticesView(AdminPage):
+    """Not in the menu: the bell on every page leads here."""
+
+    under = "admin"
+    name, endpoint, url = "", "notices", "/admin/notices"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        with self.reading() as (session, user):
+            waiting = read_notices(session, user, now=datetime.now(UTC))
+        return self.render("home/notices.html", waiting=[(each, _page_of(each)) for each in waiting])
+
+
+def _page_of(each: UserNotice) -> str:
+    """Return the address of the page where it is done."""
+    match each.kind:
+        case NoticeKind.READY | NoticeKind.FAILED:
+            return url_for("imports.show", upload_id=each.id)
+        case NoticeKind.CASES:
+            return url_for("inbox.show", case_id=each.id)
+        case NoticeKind.REPORT:
+            return url_for("report.index", drive=each.id, day=each.day)
+    return url_for("campaigns.sheet", campaign_id=each.id)
+
+
+def count_notices(runtime: Runtime) -> int:
+    """Return how much waits for the current user, some seconds old at most."""
+
+    def count() -> dict[str, int]:
+        with runtime.db.read() as session:
+            return {
+                "n": len(read_notices(session, session.get_one(User, current_user.id), now=datetime.now(UTC)))
+            }
+
+    return int(
+        cached_count(runtime.redis, f"loa:waiting:{current_user.id}", count, min_ttl_s=_COUNTED_FOR_S)["n"]
+    )

@@ -1,17 +1,20 @@
 """The inbox: list of cases, a case's page with the answer by SMS, saved texts, import of reply logs.
 
 Cases are help asked for, questions and replies to be read: most are closed from the list by one button.
+Alike cases are handled together. What was answered in a campaign about health is opened on record for a while.
 A reply log is a file exported by an operator or a phone; an administrator uploads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from flask import flash, request, url_for
+from flask import session as cookie
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -19,13 +22,15 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.forms import ChoiceField, FileField, Form, LongTextField, RowField, TextField, labelled
+from admin.forms import ChoiceField, FileField, Form, LongTextField, RowField, TextField, labelled, row_id
 from admin.permissions import may_open
 from admin.refusals import within_quota
 from admin.views.base import AdminPage, FormAction
+from admin.wording.errors import show_error
 from admin.wording.filters import kind_has_app, label_of, moment, number
+from campaigns.cases.alike_cases import Together, handle_together, read_group, read_groups
 from campaigns.cases.case_list import CaseFilter, CaseRow, read_case_list, read_case_rows
-from campaigns.cases.conversation import read_items
+from campaigns.cases.conversation import read_items, visible_campaigns
 from campaigns.cases.handle_case import (
     RESULTS,
     Labelled,
@@ -46,14 +51,16 @@ from campaigns.cases.sms_answers import (
     list_texts,
     takes_no_messages,
 )
-from campaigns.models.campaigns import Campaign
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.replies import Case, SavedText
 from campaigns.replies.import_reply_log import LogImportResult, import_log
 from campaigns.replies.receive_reply import asked_of
 from campaigns.rules.cases import WAITS_FOR_LABEL, WRITTEN, CaseKind, CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.own_answers import (
+    GivenAnswer,
     OwnAnswer,
+    current_own,
     keeps_said,
     own_answer,
     read_own_answers,
@@ -477,3 +484,164 @@ def _import_message(result: LogImportResult) -> str:
         lines = ", ".join(map(str, result.unreadable[:20])) + ("…" if len(result.unreadable) > 20 else "")
         message += " " + str(_("Không đọc được số điện thoại hoặc thời gian ở dòng %(lines)s.", lines=lines))
     return message
+
+
+_OPENED = "answers_opened"
+_OPEN_FOR_S = 1800
+
+
+def keep_opened(campaign_id: int) -> None:
+    """Remember in the signed cookie that its user has opened a campaign's answers on record."""
+    cookie[_OPENED] = {**_kept(), str(campaign_id): int(time.time()) + _OPEN_FOR_S}
+
+
+def opened_campaigns() -> list[int]:
+    """Return the campaigns about health whose answers the user has opened within the last half hour."""
+    return [int(campaign_id) for campaign_id in _kept()]
+
+
+def may_name(session: Session, user: User, campaign: Campaign) -> bool:
+    """Return whether the user may see who is behind a campaign's figures."""
+    opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
+    seen = (
+        dict(visible_campaigns(session, user, opened=opened)) if may_open(user.role, "contacts.index") else {}
+    )
+    return campaign.id in seen
+
+
+def _kept() -> dict[str, int]:
+    return {each: until for each, until in cookie.get(_OPENED, {}).items() if until > time.time()}
+
+
+def read_said_of(session: Session, campaign: Campaign, contacts: Sequence[int]) -> dict[int, str]:
+    """Return what these people answered last in a campaign whose answers the reader may see, in words."""
+    own = read_own_answers(campaign.content)
+    rows = session.execute(
+        select(Recipient.contact_id, Recipient.answer, Recipient.own_answer)
+        .where(
+            Recipient.campaign_id == campaign.id,
+            Recipient.contact_id.in_(contacts),
+            Recipient.answer.is_not(None),
+        )
+        .order_by(Recipient.id)
+    )
+    return {
+        contact_id: said_in_words(own, label, number, campaign.kind)
+        for contact_id, label, number in rows
+        if contact_id is not None
+    }
+
+
+def said_in_words(answers: Sequence[OwnAnswer], label: Label | None, number: int | None, kind: str) -> str:
+    """Return what somebody has said, and beside it that they were recorded as done; "" for nothing."""
+    own = own_answer(answers, number)
+    words = [own.text] if own else []
+    if label and not current_own(answers, label, number):
+        words.append(label_of(label, "answer", kind))
+    return " · ".join(words)
+
+
+def read_said(word: str, answers: Sequence[OwnAnswer]) -> GivenAnswer | None:
+    """Return what a word of the address asks for, an own answer or all that amounts to a label; None for any answer."""
+    try:
+        said = read_word(word, answers) if word else None
+    except BadInput:
+        return None
+    own = own_answer(answers, said.own) if said else None
+    return said._replace(own=own.number if own and own.value == word else None) if said else None
+
+
+class GroupLabelForm(Form):
+    word = ChoiceField(_l("Phân loại"), name="label", required=True)
+
+
+class GroupCloseForm(Form):
+    outcome = ChoiceField(
+        _l("Đã làm gì"), labelled(WRITTEN, "outcome"), coerce=CaseOutcome, empty=_l("Hãy chọn"), required=True
+    )
+
+
+class AlikeView(AdminPage):
+    """Not in the menu: the inbox links here."""
+
+    under = "inbox"
+    name, endpoint, url = "", "alike", "/admin/inbox/alike"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List the groups."""
+        with self.reading() as (session, user):
+            groups = read_groups(session, user, now=datetime.now(UTC))
+        return self.render("inbox/alike.html", groups=groups)
+
+    @expose("/<int:case_id>/")
+    def show(self, case_id: int) -> ResponseReturnValue:
+        """Show all texts of a case's group. `?use=` is the saved text to begin the answer with."""
+        use = request.values.get("use", type=int)
+        with self.reading() as (session, user):
+            group = read_group(session, case_id, user, now=datetime.now(UTC))
+            if group is None:
+                groups = read_groups(session, user, now=datetime.now(UTC))
+                return self.render("inbox/alike.html", groups=groups, is_gone=True)
+            texts = list_texts(session, user, group.campaign_kind)
+            chosen = next((each.text for each in texts if each.id == use), "")
+            role = user.role
+        return self.render(
+            "inbox/alike_group.html",
+            group=group,
+            case_id=case_id,
+            chosen={row_id(each) for each in request.form.getlist("case")}
+            or {each.id for each in group.cases},
+            answers=answers_of(group.campaign_kind, group.own_answers),
+            texts=texts,
+            use=use,
+            sms_form=SmsForm.on_page(text=chosen),
+            close_form=GroupCloseForm.on_page(),
+            most_segments=MOST_SEGMENTS,
+            may_act=may_open(role, "alike.label"),
+        )
+
+    @expose("/<int:case_id>/label", methods=["POST"])
+    def label(self, case_id: int) -> ResponseReturnValue:
+        """Label the chosen replies."""
+        return self._together(case_id, GroupLabelForm(), label_reply, keys=self.keys)
+
+    @expose("/<int:case_id>/answer", methods=["POST"])
+    def answer(self, case_id: int) -> ResponseReturnValue:
+        """Answer the chosen cases by SMS and close them."""
+        form = SmsForm()
+        form.is_done.data = True  # type: ignore[assignment]
+        return self._together(case_id, form, answer_by_sms, keys=self.keys)
+
+    @expose("/<int:case_id>/finish", methods=["POST"])
+    def close(self, case_id: int) -> ResponseReturnValue:
+        """Close the chosen cases."""
+        return self._together(case_id, GroupCloseForm(), close_case, keys=self.keys, note="", result=None)
+
+    def _together(
+        self, case_id: int, form: Form, use_case: Callable[..., object], **values: Any
+    ) -> ResponseReturnValue:
+        ids = [row_id(each) for each in request.form.getlist("case")]
+
+        def told(result: Together) -> str:
+            if result.refused:
+                flash(
+                    _(
+                        "%(n)s việc chưa xử lý: %(why)s",
+                        n=len(result.refused),
+                        why="; ".join(dict.fromkeys(show_error(each) for each in result.refused)),
+                    ),
+                    "warning",
+                )
+            return str(_("Đã xử lý %(n)s việc.", n=result.done))
+
+        return self.submit_form(
+            form,
+            url_for(".show", case_id=case_id),
+            handle_together,
+            ids,
+            use_case,
+            message=told,
+            then=url_for(".index"),
+            **values,
+        )

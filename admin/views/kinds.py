@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from admin.views.base import AdminPage
-from admin.views.correct_texts import preview_page
-from admin.views.text_fields import (
+from admin.views.campaign_fields import (
     MEANS,
     Form,
     add_language,
@@ -25,6 +24,7 @@ from admin.views.text_fields import (
     show_languages,
     show_texts,
 )
+from admin.views.correct_texts import preview_page
 from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from admin.wording.progress import did_of

@@ -1,4 +1,4 @@
-"""Privacy requests: the list, and recording, finishing, erasing and exporting."""
+"""Data protection: requests about personal data, breaches, and the impact assessment."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from admin.forms import (
     ChoiceField,
     DayField,
     Form,
+    LongTextField,
+    NumberField,
     RadioField,
     RowField,
     TextField,
@@ -28,16 +30,19 @@ from admin.forms import (
     this_day,
     today,
 )
+from admin.permissions import may_open
 from admin.views.base import AdminPage, FormAction
 from admin.wording.audit import ACTIONS
 from admin.wording.filters import LABELS, kind_titles
 from campaigns.models.privacy import STOPPING, RequestKind
 from campaigns.models.replies import AnswerSource
 from campaigns.planning.kinds import all_kinds
+from campaigns.privacy.breaches import read_breaches, record_breach, report_breach
 from campaigns.privacy.clocks import load_calendar, load_clocks
 from campaigns.privacy.consents import record_consent
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import AuditAction, ExportPart, export_personal_data, write_export
+from campaigns.privacy.impact import read_impact
 from campaigns.privacy.requests import (
     extend_request,
     finish_request,
@@ -48,6 +53,7 @@ from campaigns.privacy.requests import (
 from campaigns.rules.cases import CaseKind, CaseOutcome
 from campaigns.rules.privacy import clocks_on
 from campaigns.rules.replies.labels import Label
+from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import Exclusion, MessageState
 from outreach.contacts.contact import Closing
 from outreach.core.spreadsheets import MEDIA_TYPE
@@ -260,3 +266,72 @@ def _label(value: StrEnum | AuditAction) -> str:
         return str(ACTIONS.get(value.action, value.action))
     labels: dict[str, Any] = LABELS
     return str(labels.get(f"{_LABEL_GROUPS.get(type(value))}.{value.value}", value.value))
+
+
+class BreachForm(Form):
+    ids = "breach"
+
+    what = LongTextField(
+        _l("Sự việc, loại dữ liệu, người bị ảnh hưởng"),
+        required=True,
+        maxlength=2000,
+        hint=_l("Không ghi họ tên hay số điện thoại của người dân."),
+        codes=("breach_what_missing",),
+    )
+    found_on = DayField(_l("Phát hiện ngày"), max=today, hint=_l("Để trống là bây giờ."))
+    found_time = TextField(
+        _l("Lúc"), maxlength=5, placeholder=_l("Ví dụ: 08:30"), codes=("breach_time_wrong",)
+    )
+    people = NumberField(_l("Số người bị ảnh hưởng, nếu đã biết"), default=None)
+    measures = LongTextField(_l("Đã làm gì để ngăn chặn, khắc phục"), maxlength=2000)
+
+
+class NoticeForm(Form):
+    notice = TextField(
+        _l("Đã thông báo cho cơ quan nào, số và ngày văn bản"),
+        required=True,
+        maxlength=300,
+        codes=("breach_notice_missing",),
+    )
+
+
+class DataProtectionView(AdminPage):
+    under = "audit"
+    name, endpoint, url = "", "data_protection", "/admin/data-protection"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List breaches, those not reported first, with the hours that are left."""
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            day = now.astimezone(VIETNAM).date()
+            return self.render(
+                "settings/breaches.html",
+                lines=read_breaches(session, user, now=now),
+                clocks=clocks_on(load_clocks(), day),
+                may_record=may_open(user.role, "data_protection.record"),
+                form=BreachForm.on_page(),
+                notice_form=NoticeForm.on_page,
+            )
+
+    record = FormAction("/record", record_breach, BreachForm).tells(
+        _l("Đã ghi vi phạm. Thời hạn thông báo tính từ lúc phát hiện.")
+    )
+    report = FormAction("/<int:breach_id>/report", report_breach, NoticeForm, is_keyed=True).tells(
+        _l("Đã ghi việc thông báo.")
+    )
+
+    @expose("/impact")
+    def impact(self) -> ResponseReturnValue:
+        """Show the assessment, written from the settings and the database as they are now."""
+        now = datetime.now(UTC)
+        with self.reading() as (session, user):
+            day = now.astimezone(VIETNAM).date()
+            return self.render(
+                "settings/impact.html",
+                facts=read_impact(session, self.settings, user=user, now=now),
+                kinds=all_kinds(session),
+                holidays=load_calendar().source_on(day),
+                holidays_until=load_calendar().known_until,
+                now=now,
+            )

@@ -15,8 +15,8 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from admin.views.answered import may_name
 from admin.views.base import AdminPage, requested_day
+from admin.views.inbox import may_name
 from admin.wording.campaigns import show_lifts
 from admin.wording.progress import file_rows, step_name, step_rows, told_of
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports

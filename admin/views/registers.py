@@ -17,8 +17,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session, joinedload
 
 from admin.forms import CheckField, ChoiceField, FileField, Form, LongTextField, RowField, TextField
-from admin.views.base import FormAction
-from admin.views.register_base import ChoiceFilter, TableRegister
+from admin.views.base import ChoiceFilter, FormAction, TableRegister
 from campaigns.analytics.open_tasks import mark_seen, visible_incidents
 from campaigns.cases.sms_answers import (
     LONGEST_TEXT,

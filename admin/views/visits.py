@@ -1,4 +1,4 @@
-"""Visit sheets for officers on foot: made by village, printed, entered with one key per line."""
+"""Visit sheets for officers on foot: made by village, printed, entered with one key per line; and the village officers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -22,8 +22,15 @@ from campaigns.analytics.installs import list_launched
 from campaigns.rules.random_checks import DEFAULT_PERCENT, MOST_PERCENT
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_code, read_keys
-from campaigns.visits.assignments import MOST_TARGET, assign_sheet, read_assignments, take_back_sheet
+from campaigns.visits.assignments import (
+    MOST_TARGET,
+    assign_sheet,
+    invite_officer,
+    read_assignments,
+    take_back_sheet,
+)
 from campaigns.visits.candidates import CandidateVillage, find_candidates
+from campaigns.visits.progress import read_officers
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
 from campaigns.visits.sheets import (
     SheetRow,
@@ -34,7 +41,7 @@ from campaigns.visits.sheets import (
     read_lines,
     read_sheet,
 )
-from outreach.accounts.village_officers import list_officers
+from outreach.accounts.village_officers import add_officer, link_of, list_officers, shut_out
 from outreach.contacts.lists import read_names
 from outreach.models.accounts import User
 from outreach.places.areas import read_districts, read_place_names
@@ -295,3 +302,69 @@ def _last_visit(lines: list[SheetRow]) -> datetime:
 def _named_keys(kind: str) -> list[tuple[str, VisitOutcome]]:
     """Return the result keys of a kind. Where nobody is asked whether they cannot there is no key for it; the others keep theirs."""
     return [item for item in RESULT_KEYS.items() if has_outcome(kind, item[1])]
+
+
+# Session key of an invitation's link until the one page that shows it.
+_LINK = "visits-link"
+
+
+class OfficerForm(Form):
+    name = TextField(
+        _l("Họ tên"), maxlength=120, required=True, autocomplete="off", codes=("officer_name_missing",)
+    )
+    number = TextField(
+        _l("Số điện thoại"),
+        type="tel",
+        maxlength=20,
+        autocomplete="off",
+        hint=_l("Mã mở phiếu được gửi đến số này."),
+        codes=("officer_number_wrong", "officer_unreachable"),
+    )
+    email = TextField(
+        _l("Hoặc thư điện tử"),
+        type="email",
+        maxlength=254,
+        autocomplete="off",
+        codes=("email_wrong", "email_taken"),
+    )
+
+
+class VisitOfficersView(AdminPage):
+    under = "visits"
+    name, endpoint, url = "", "visit_officers", "/admin/rounds/officers"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List the village officers with their progress; after an invitation, its link once."""
+        invited_id, link = session.pop(_LINK, (0, ""))
+        with self.reading() as (db, user):
+            officers = read_officers(db, user, now=datetime.now(UTC))
+            return self.render(
+                "progress/visit_officers.html",
+                officers=officers,
+                invited=next((each.officer for each in officers if each.officer.id == invited_id), None),
+                link=link,
+                form=OfficerForm.on_page(),
+            )
+
+    create = FormAction("/", add_officer, OfficerForm).tells(
+        _l("Đã thêm. Hãy bấm “Mời” để gửi mã và lấy liên kết.")
+    )
+
+    @expose("/<int:officer_id>/invite", methods=["POST"])
+    def invite(self, officer_id: int) -> ResponseReturnValue:
+        def keep(officer: User) -> str:
+            session[_LINK] = [officer.id, link_of(officer, self.settings)]
+            return ""
+
+        return self.submit_form(
+            Form(),
+            url_for(".index"),
+            invite_officer,
+            officer_id,
+            message=keep,
+        )
+
+    shut_out = FormAction("/<int:officer_id>/shut-out", shut_out).tells(
+        _l("Đã khóa máy của cán bộ này. Máy xóa dữ liệu ngay khi có mạng.")
+    )

@@ -42,7 +42,6 @@ RETIRED_WORDS = frozenset(
 PUBLIC_NAMES = frozenset({"set_aside", "show_set_aside"})
 NAMED_AFTER_AN_ACTIVITY = {
     "admin/api/routing.py",
-    "admin/views/sending.py",
     "campaigns/delivery/billing.py",
     "simulator/testing.py",
 }

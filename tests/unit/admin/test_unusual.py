@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from admin.views.campaign_fields import Form, fill_form
-from admin.views.new_campaign import USUAL, find_unusual
+from admin.views.campaign_fields import USUAL, Form, fill_form, find_unusual
 from campaigns.planning.kinds import load_kinds
 
 KINDS = load_kinds()
