@@ -19,6 +19,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from admin.app import create_app
+from admin.views.contacts import ContactsView
 from campaigns.rules.links import LinkCipher
 from outreach.accounts.audit import check_audit
 from outreach.core.job_queue import DEFAULT
@@ -288,7 +289,7 @@ def test_a_fault_with_residents_data_in_its_words_tells_nobody(
     staff = office.visitors[HERE, Role.STAFF]
     watch = Watch([NAME, BODY, *spellings(NUMBER)])
     crawler = Crawler(office, watch)
-    monkeypatch.setattr("admin.views.contacts.correct_contact", broken)
+    monkeypatch.setattr(ContactsView.correct.__wrapped__, "use_case", broken)
     monkeypatch.setattr("admin.views.home._read_tasks", broken)
     before = len(logged)
     person = f"/admin/people/{office.values['contact_id']}/correct"
