@@ -105,12 +105,7 @@ def line_chart(
     With `ahead` the fan of the forecast and, dashed, the way that the goal by the deadline would take.
     """
     left, right, low, high = 4, WIDTH - 4, 190, 34
-    last: float = max(len(points) - 1, deadline[0] if deadline else 0, 1)
-    if ahead and goal and points:
-        # A distant forecast must not squeeze the past days into a corner.
-        last = max(last, min(ahead.fan[0] if ahead.fan else 0, 2 * last))
-    reached = ahead.fan[3] if ahead and ahead.fan else 0
-    top = max([1, reached, *(count for _, count, _ in points), *([int(goal.value * 1.08)] if goal else [])])
+    last, top = _find_ends(points, goal, deadline, ahead)
 
     def at(place: float, count: float) -> Spot:
         return left + (right - left) * place / last, low - (low - high) * count / top
@@ -138,6 +133,22 @@ def line_chart(
         # The future is on the right.
         parts += _draw_days(points, spots, left, low, turns_at=WIDTH / 5 if ahead else WIDTH / 2)
     return frame(name, title, description, low + 38, parts)
+
+
+def _find_ends(
+    points: Sequence[tuple[str, int, str]],
+    goal: Goal | None,
+    deadline: tuple[int, str] | None,
+    ahead: Projection | None,
+) -> tuple[float, float]:
+    """Return where the axes of days and of counts end."""
+    last: float = max(len(points) - 1, deadline[0] if deadline else 0, 1)
+    if ahead and goal and points:
+        # A distant forecast must not squeeze the past days into a corner.
+        last = max(last, min(ahead.fan[0] if ahead.fan else 0, 2 * last))
+    reached = ahead.fan[3] if ahead and ahead.fan else 0
+    highest = int(goal.value * 1.08) if goal else 0
+    return last, max([1, reached, highest, *(count for _, count, _ in points)])
 
 
 def _draw_days(

@@ -325,22 +325,8 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         "sender": _("Hãy ghi tên người gửi đã đăng ký với nhà mạng."),
     }
     valid: dict[str, Any] = {}
-    holes: list[str] = []
     skeleton = {**_SKELETON, "kind": data["kind"]}
-    if fields := data.get("fields"):
-        # Of a wrong substitute the texts are none the worse.
-        is_right = not _draft_error({**skeleton, "fields": fields}, kinds)
-        skeleton["fields"] = fields if is_right else dict.fromkeys(fields, "-")
-        steps = [data, *data["step"]]
-        texts = [
-            text
-            for step in steps
-            for text in (step["text"], step.get("text_b"), *step.get("texts", {}).values())
-            if text
-        ]
-        if holes := find_holes(texts, skeleton["fields"]):
-            errors["fields"] = show_error(BadCampaign("field_without_substitute", name=holes[0]))
-            skeleton["fields"] = {**fields, **dict.fromkeys(holes, "...")}
+    holes = _fit_substitutes(skeleton, data, errors, kinds)
     for key, value in data.items():
         if key in errors:
             continue
@@ -368,6 +354,27 @@ def read_form(form: Form, *, kinds: Kinds) -> CampaignFormData:
         lists=tuple(valid.get("lists", ())),
         holes=tuple(holes),
     )
+
+
+def _fit_substitutes(
+    skeleton: dict[str, Any], data: dict[str, Any], errors: dict[str, str], kinds: Kinds
+) -> list[str]:
+    """Give the skeleton the lists' fields, so that each text is judged by itself; return those that lack a substitute."""
+    fields = data.get("fields")
+    if not fields:
+        return []
+    # Of a wrong substitute the texts are none the worse.
+    is_right = not _draft_error({**skeleton, "fields": fields}, kinds)
+    skeleton["fields"] = fields if is_right else dict.fromkeys(fields, "-")
+    steps = [data, *data["step"]]
+    texts = [
+        each for step in steps for each in (step["text"], step.get("text_b"), *step.get("texts", {}).values())
+    ]
+    holes = find_holes([text for text in texts if text], skeleton["fields"])
+    if holes:
+        errors["fields"] = show_error(BadCampaign("field_without_substitute", name=holes[0]))
+        skeleton["fields"] = {**fields, **dict.fromkeys(holes, "...")}
+    return holes
 
 
 def _check_steps(
@@ -879,22 +886,26 @@ def usual_issuers(session: Session, user: User, form: Form) -> set[str]:
     return {*named, propose_issuer(session, user, None), of_kind}
 
 
+def _is_reworded(form: Form, kinds: Kinds, issuers: set[str]) -> bool:
+    """Return whether what residents read differs from what the kind suggests."""
+    kind = form.get("kind", "")
+    if kind not in kinds or form.get("content_of") != kind:
+        return False
+    texts, own = split_content(kinds[kind])[0], kinds[kind].get("own_answers") or {}
+    written = [key for key in form if key.startswith("c.") and ".languages." not in key]
+    return (
+        any(form[key].split() != texts.get(key[2:], "").split() for key in written if key != "c.issuer")
+        or form.get("c.issuer", "") not in {*issuers, texts.get("issuer", "")}
+        or any(form.get(f"own_means_{n}", "") != each.get("means", "") for n, each in own.items())
+    )
+
+
 def find_unusual(form: Form, *, kinds: Kinds, issuers: set[str]) -> dict[str, list[str]]:
     """Return by card what is set to something else than in a new form, of what a first campaign can leave as it is.
 
     `issuers` are the usual ones.
     """
     usual = fill_form(USUAL, kinds=kinds)
-    kind = form.get("kind", "")
-    is_of_kind = kind in kinds and form.get("content_of") == kind
-    texts = split_content(kinds[kind])[0] if is_of_kind else {}
-    own = (kinds[kind].get("own_answers") or {}) if is_of_kind else {}
-    written = [key for key in form if key.startswith("c.") and ".languages." not in key]
-    is_reworded = is_of_kind and (
-        any(form[key].split() != texts.get(key[2:], "").split() for key in written if key != "c.issuer")
-        or form.get("c.issuer", "") not in {*issuers, texts.get("issuer", "")}
-        or any(form.get(f"own_means_{n}", "") != each.get("means", "") for n, each in own.items())
-    )
 
     def has(*names: str) -> bool:
         return any(value.strip() for name in names for value in form.getlist(name))
@@ -920,7 +931,7 @@ def find_unusual(form: Form, *, kinds: Kinds, issuers: set[str]) -> dict[str, li
             (has("hold_out", "step_hold_out"), _("nhóm đối chứng")),
             (has_any("texts.", "step_texts.") or has("page_language"), _("ngôn ngữ khác")),
             (bool(form.getlist("step_text")), _("nhắc lại")),
-            (is_reworded, _("câu hỏi, trang trả lời, lời đáp")),
+            (_is_reworded(form, kinds, issuers), _("câu hỏi, trang trả lời, lời đáp")),
         ],
         "when": [
             (has("urgent"), _("cảnh báo khẩn cấp")),

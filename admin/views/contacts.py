@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from flask import current_app, flash, request, url_for
@@ -46,9 +47,9 @@ from campaigns.planning.kinds import all_kinds
 from campaigns.privacy.clocks import load_clocks
 from campaigns.privacy.consents import read_consents
 from campaigns.privacy.requests import read_requests
-from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, read_own_answers
+from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, GivenAnswer, read_own_answers
 from campaigns.rules.privacy import childhood, clocks_on
-from campaigns.rules.reach import read_result
+from campaigns.rules.reach import Result, read_result
 from outreach.accounts.permissions import has_role
 from outreach.contacts.contact import (
     MAY_LIFT,
@@ -263,19 +264,16 @@ class ContactsView(AdminPage):
         )
         campaign_id, answer = args.get("campaign", type=int), args.get("answer", "")
         result = read_result(args.get("result", "")) if campaign_id else None
+        step = args.get("step", type=int)
         with self.reading() as (session, user):
             history = read_unit_history(session)
-            filters, conditions = replace(filters, history=history), []
+            filters = replace(filters, history=history)
             asked = session.get(Campaign, campaign_id) if campaign_id else None
             kind, own = (asked.kind, read_own_answers(asked.content)) if asked else ("", ())
-            said = read_said(answer, own)
             # Opened before the role changed, it is open no more.
             opened = opened_campaigns() if may_open(user.role, "campaigns.open_answers") else []
-            step = args.get("step", type=int)
-            if result:
-                conditions.append(has_result(session, user, campaign_id, result, step=step, opened=opened))
-            if said is not None or (campaign_id is not None and not result):
-                conditions.append(has_answered(session, user, campaign_id, said, opened=opened))
+            said = read_said(answer, own)
+            conditions = _conditions(session, user, campaign_id, result, step, said, opened)
             page = read_page(session, user, filters, after=args.get("after", "")[:20], also=conditions)
             choices: dict[str, Any] = {
                 "lists": read_names(session, user),
@@ -285,14 +283,12 @@ class ContactsView(AdminPage):
                 "perhaps": count_perhaps(session, user, filters) if page.count is not None else 0,
             }
             day = history.day_of_units(requested_day("units") or history.day_of(filters.area_code))
-            units = history.on(day)
+            units, shown = history.on(day), [line.id for line in page.lines]
             choices["districts"] = group_communes(units.of_day)
-            choices["places"] = (
-                read_places_on_day(session, [line.id for line in page.lines], units, user=user)
-                if history.days and day != history.days[-1]
-                else {}
-            )
-            told = read_said_of(session, asked, [line.id for line in page.lines]) if asked else None
+            choices["places"] = {}
+            if history.days and day != history.days[-1]:
+                choices["places"] = read_places_on_day(session, shown, units, user=user)
+            told = read_said_of(session, asked, shown) if asked else None
         query = {key: value for key, value in args.items() if value and key in _KEPT}
         return self.render(
             "contacts/directory.html",
@@ -442,8 +438,7 @@ class ContactsView(AdminPage):
     def _show(self, contact_id: int, *, numbers: dict[int, str] | None = None, opened: bool = False) -> str:
         with self.reading() as (session, user):
             person, phones = read_contact(session, contact_id, user=user)
-            area = session.get(Area, person.area_code) if person.area_code else None
-            district = session.get(Area, area.parent_code) if area and area.parent_code else None
+            area, place = _place_of(session, person)
             talks = read_conversations(session, contact_id, user=user, opened=opened)
             requests = read_requests(session, user, now=datetime.now(UTC), contact_id=contact_id)
             consents = read_consents(session, contact_id, seen_by=user if person.is_partial else None)
@@ -473,13 +468,13 @@ class ContactsView(AdminPage):
             former = [] if person.is_partial else read_former_places(session, contact_id)
             question = session.get(PlaceQuestion, person.place_question_id or 0)
             kinds = all_kinds(session)
-            wishes = (*person.wishes, *(each for phone in phones for each in phone.wishes))
+            wishes = list(chain(person.wishes, *(phone.wishes for phone in phones)))
             scopes = {each.scope: scope_name(session, each.scope) for each in wishes}
         today = this_day()
         return self.render(
             "contacts/contact.html",
             person=person,
-            place=", ".join(f"{each.kind} {each.name}" for each in (area, district) if each),
+            place=place,
             former=former,
             written=question.text if question and not area else "",
             phones=phones,
@@ -503,6 +498,31 @@ class ContactsView(AdminPage):
             **REQUEST_FORMS,
             **context,
         )
+
+
+def _conditions(
+    session: Session,
+    user: User,
+    campaign_id: int | None,
+    result: Result | None,
+    step: int | None,
+    said: GivenAnswer | None,
+    opened: list[int],
+) -> list[Any]:
+    """Return what a campaign's people are narrowed down by: what became of its message, or what they answered."""
+    found = []
+    if result:
+        found.append(has_result(session, user, campaign_id, result, step=step, opened=opened))
+    if said is not None or (campaign_id is not None and not result):
+        found.append(has_answered(session, user, campaign_id, said, opened=opened))
+    return found
+
+
+def _place_of(session: Session, person: ShownContact) -> tuple[Area | None, str]:
+    """Return the area where a person lives, and its name with the district's."""
+    area = session.get(Area, person.area_code) if person.area_code else None
+    district = session.get(Area, area.parent_code) if area and area.parent_code else None
+    return area, ", ".join(f"{each.kind} {each.name}" for each in (area, district) if each)
 
 
 def _correct_form(

@@ -50,7 +50,16 @@ from campaigns.planning.kinds import needs_smartphone, words_of
 from campaigns.reports.day_status import read_missed_days, read_today, read_waiting_reports
 from campaigns.reports.settings import may_urge
 from campaigns.reports.writers.picture import svg_as_png
-from campaigns.rules.progress import Concern, ConcernKind, Outlook, ShareBasis, find_concerns, furthest_behind
+from campaigns.rules.kind_words import KindWords
+from campaigns.rules.progress import (
+    Concern,
+    ConcernKind,
+    Outlook,
+    RankRow,
+    ShareBasis,
+    find_concerns,
+    furthest_behind,
+)
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.checks import read_corrected
 from campaigns.visits.progress import read_totals
@@ -292,9 +301,6 @@ class ProgressView(AdminPage):
             leaders = self._read(session, user, drive, now)
             if leaders is None:
                 return None
-            # Figures are entered, and places urged, by the units of today.
-            is_of_today = leaders.units == [leaders.units, *leaders.days_of_units][-1]
-            is_province = is_province_staff(session, user)
             sees_all = organisations_of(session, user) is None
             report = read_today(session, drive.id, today, now=now) if sees_all else None
             words = words_of(session, leaders.drive.kind)
@@ -302,16 +308,12 @@ class ProgressView(AdminPage):
             read = {
                 "visits": read_totals(session, drive.id, user, now=now),
                 "corrected": read_corrected(session, drive.id, user, as_of=now, redis=redis),
-                "enters": is_of_today and leaders.official is not None and is_province,
-                "urges": is_of_today and may_urge(session, user),
+                **_may_change(session, user, leaders),
                 "has_app": needs_smartphone(session, leaders.drive.kind),
             }
         if leaders.reach.is_due:
             enqueue_count_reach(self.runtime, leaders.campaigns[0].id)
         head, districts = leaders.head, [line for line in leaders.districts.lines if line.code]
-        official_form = OfficialForm.on_page()
-        official_form.installed.label.text = _("Tổng số đã %(done)s", done=words.done)
-        official_form.area.choices = [(line.code, line.name) for line in districts]
         chosen = request.args.get("district")
         communes = [line for table in leaders.communes.values() for line in table.lines]
         return self.render(
@@ -325,11 +327,11 @@ class ProgressView(AdminPage):
             words=words,
             did=did_of(words),
             promised=show_promised(leaders.promised, words) if leaders.promised else None,
-            official_form=official_form,
+            official_form=_official_form(words, districts),
             district=next((line for line in districts if line.code == chosen), None),
             behind=furthest_behind(communes, most=COMMUNES_SHOWN),
             laggards=furthest_behind(districts, most=LAGGARDS_SHOWN),
-            days_left=(head.goal.deadline - today).days if head.goal and head.goal.deadline else None,
+            days_left=_days_left(head, today),
             report=DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves},
             charts=draw_charts(leaders, self.settings.boundaries_file, today=today),
@@ -377,6 +379,24 @@ class ProgressView(AdminPage):
         page = url_for(".index", drive=drive, _anchor="sources")
         message = _("Đã ghi số liệu.")
         return self.submit_form(OfficialForm(), page, enter_official, drive=drive, message=message)
+
+
+def _official_form(words: KindWords, districts: Sequence[RankRow]) -> OfficialForm:
+    form = OfficialForm.on_page()
+    form.installed.label.text = _("Tổng số đã %(done)s", done=words.done)
+    form.area.choices = [(line.code, line.name) for line in districts]
+    return form
+
+
+def _may_change(session: Session, user: User, leaders: ProgressPage) -> dict[str, bool]:
+    """Return whether the reader enters figures and urges places: by the units of today."""
+    is_of_today = leaders.units == [leaders.units, *leaders.days_of_units][-1]
+    enters = is_of_today and leaders.official is not None and is_province_staff(session, user)
+    return {"enters": enters, "urges": is_of_today and may_urge(session, user)}
+
+
+def _days_left(head: LeadGoal, today: date) -> int | None:
+    return (head.goal.deadline - today).days if head.goal and head.goal.deadline else None
 
 
 def _find_concerns(
