@@ -14,7 +14,6 @@ from campaigns.agencies.links import address_of
 from campaigns.models.figures import AgencyLink, AgencyReport
 from campaigns.models.replies import InstallReport
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.organisations import create_organisation
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import Phone
 from tests.support.admin_client import post, signed_in
@@ -27,16 +26,10 @@ LEADER = "lanhdao@loa.example"
 @pytest.fixture
 def agencies(world: World, client: FlaskClient) -> list[int]:
     """Two agencies' ids; the author is signed in."""
-    with world.runtime.db.write() as session:
-        world.add_officer(session, LEADER, Role.LEADER)
-        made = [
-            create_organisation(
-                session, code=code, name=name, kind=OrganisationKind.AGENCY, parent_code="MTTQ"
-            ).id
-            for code, name in (("SYT", "Sở Y tế"), ("STC", "Sở Tài chính"))
-        ]
+    world.officer(LEADER, Role.LEADER)
     signed_in(client, AUTHOR)
-    return made
+    named = (("SYT", "Sở Y tế"), ("STC", "Sở Tài chính"))
+    return [world.organisation(code, name, kind=OrganisationKind.AGENCY) for code, name in named]
 
 
 def today() -> date:

@@ -17,9 +17,8 @@ from campaigns.planning.preview import EXAMPLE_TOKEN
 from campaigns.rules.content_texts import PATHS, split_content
 from campaigns.rules.states import CampaignAction, CampaignState, MessageKind
 from campaigns.rules.warnings import CampaignWarning
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.accounts import Role
 from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership
 from outreach.rules.sms_template import Template
 from tests.support.admin_client import post, signed_in
@@ -550,9 +549,9 @@ def test_rows_that_nobody_has_decided_on_are_told_where_one_reads_who_is_reached
 def test_a_campaign_begun_for_a_list_is_written_by_the_lists_organisation(
     world: World, client: FlaskClient
 ) -> None:
+    other = world.organisation(below=None)
     with world.runtime.db.write() as session:
-        other = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
-        session.get_one(ContactList, world.list_id).organisation_id = other.id
+        session.get_one(ContactList, world.list_id).organisation_id = other
     page = signed_in(client, AUTHOR).get(f"/admin/campaigns/new?list={world.list_id}").text
     assert re.search(r'name="c\.issuer" value="Hội Phụ nữ"', page)
     chosen = post(client, "/admin/campaigns/new", **{**form_of(page), "kind": "bluezone", "wish": "look"})

@@ -86,8 +86,7 @@ def write(folder: Path, content: str | bytes, name: str = "chien-dich.toml") -> 
 
 
 def count(world: World, table: type) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
+    return world.scalar(select(func.count()).select_from(table)) or 0
 
 
 def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -103,11 +102,8 @@ def run(*arguments: str, stdin: bytes = b"", **environment: str) -> subprocess.C
 
 def recorded(world: World, action: str) -> list[tuple[str, dict[str, Any]]]:
     """Return the audit actions of a kind."""
-    with world.runtime.db.read() as session:
-        events = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)
-        )
-        return [(event.subject, event.details) for event in events]
+    events = world.all(select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id))
+    return [(event.subject, event.details) for event in events]
 
 
 # -- campaigns
@@ -355,8 +351,7 @@ def test_an_import_by_command_knows_the_columns_that_officers_named_and_is_taken
         session.add(ColumnMapping(organisation_id=owner, signature=signature, columns=columns))
     bring = operator.gets("contacts", "import", path, "--list", "A", "--organisation", "MTTQ")
     assert bring["created"] == 2
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.village).order_by(Contact.id)).all() == ["A Thun", "Y Hlan"]
+    assert world.all(select(Contact.village).order_by(Contact.id)) == ["A Thun", "Y Hlan"]
     assert operator.gets("contacts", "undo", bring["import"]) == {"import": bring["import"], "people": 2}
     assert count(world, Contact) == 0
     assert "đã được hoàn tác" in operator.is_told("contacts", "undo", bring["import"])
@@ -381,10 +376,9 @@ def test_the_register_is_replaced_and_a_list_is_given_its_basis(
     bring = ("contacts", "import", SAMPLE, "--list", "Tổ 1", "--organisation", "MTTQ", "--basis", "duty")
     assert "phải ghi số văn bản" in operator.is_told(*bring)
     operator.gets(*bring, "--basis-note", "CV 12")
-    with world.runtime.db.read() as session:
-        made = session.scalars(select(ContactList).where(ContactList.name == "Tổ 1")).one()
-        replaced = select(DoNotCallFile.counts).where(DoNotCallFile.state == RegisterState.DONE)
-        assert [each["removed"] for each in session.scalars(replaced)] == [0, 1]
+    made = world.one(select(ContactList).where(ContactList.name == "Tổ 1"))
+    replaced = select(DoNotCallFile.counts).where(DoNotCallFile.state == RegisterState.DONE)
+    assert [each["removed"] for each in world.all(replaced)] == [0, 1]
     assert (made.basis, made.basis_note) == (LegalBasis.DUTY, "CV 12")
     assert recorded(world, "list.basis") == [(f"contact_lists:{made.id}", {"basis": "duty"})]
 
@@ -498,8 +492,7 @@ def test_a_log_of_replies_is_on_record_with_what_it_brought(
 
 
 def test_demo_data_come_into_an_empty_database_only(operator: Operator, world: World) -> None:
-    with world.runtime.db.read() as session:
-        before = session.scalar(select(func.count()).select_from(User))
+    before = world.scalar(select(func.count()).select_from(User))
     operator.is_told("demo", "load", "--contacts", 10)
     settings = replace(world.runtime.settings, app_env="production")
     with pytest.raises(BadInput, match="demo_in_production"):

@@ -13,11 +13,10 @@ from sqlalchemy import select, update
 
 from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, InstallReport, OfficerEntry
 from campaigns.rules.links import LinkCipher
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.imports.list_reader import check_list
-from outreach.models.accounts import AuditEvent, AuditValues, OrganisationKind, Role
+from outreach.models.accounts import AuditEvent, AuditValues, Role
 from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership, Phone, Suppression
 from outreach.rules.identity import name_key
 from outreach.rules.sort_order import name_order
@@ -50,11 +49,10 @@ def people(world: World) -> dict[str, int]:
 @pytest.fixture
 def neighbour(world: World) -> str:
     """An officer of an organisation that has a list of its own, and no part in the other."""
+    made = world.organisation(below=None)
     with world.runtime.db.write() as session:
-        made = create_organisation(session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS)
-        session.add(ContactList(organisation_id=made.id, name="Hội viên", created_at=world.now))
-        world.add_officer(session, NEIGHBOUR, Role.STAFF, made.id)
-    return NEIGHBOUR
+        session.add(ContactList(organisation_id=made, name="Hội viên", created_at=world.now))
+    return world.officer(NEIGHBOUR, Role.STAFF, made)
 
 
 def found(world: World, email: str = AUTHOR, **wanted: object) -> list[str]:

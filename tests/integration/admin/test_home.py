@@ -18,9 +18,8 @@ from campaigns.models.messages import Attempt, Message
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
 from outreach.accounts import audit
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import on_sqlite
@@ -154,12 +153,9 @@ def test_who_did_not_stop_all_sending_lets_it_go_on_only_when_they_see_everythin
     world: World, client: FlaskClient
 ) -> None:
     small = ("pn@loa.example", "xa@loa.example")
-    with world.runtime.db.write() as session:
-        below = create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
-        for email in small:
-            world.add_officer(session, email, Role.APPROVER, below.id)
+    below = world.organisation()
+    for email in small:
+        world.officer(email, Role.APPROVER, below)
 
     def release(email: str) -> str:
         page: str = post(signed_in(client, email), "/admin/release").text
@@ -194,18 +190,15 @@ def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, clien
     world.add_people(1)
     world.launch(window=["00:00", "24:00"])
     world.send()
+    world.officer("pn@loa.example", Role.APPROVER, world.organisation())
     with world.runtime.db.write() as session:
-        women = create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
-        world.add_officer(session, "pn@loa.example", Role.APPROVER, women.id)
         for kind, row in (("sent_twice", session.scalars(select(Message)).one()),
                           ("second_gateway_id", session.scalars(select(Attempt)).one())):  # fmt: skip
             add_incident(session, kind=kind, subject=f"{row.__tablename__}:{row.id}", now=world.now)
         session.flush()
         theirs, ours = (find_user(session, email) for email in ("pn@loa.example", APPROVER))
         assert (count_incidents(session, theirs), count_incidents(session, ours)) == (0, 2)
-        session.execute(update(Campaign).values(organisation_id=women.id))
+        session.execute(update(Campaign).values(organisation_id=theirs.organisation_id))
         assert count_incidents(session, theirs) == 2
         session.execute(update(Campaign).values(organisation_id=ours.organisation_id))
     signed_in(client, "pn@loa.example")

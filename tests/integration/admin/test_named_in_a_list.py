@@ -10,7 +10,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from campaigns.privacy.export_data import find_recorded_contact as of_exports
-from outreach.accounts.organisations import create_organisation
 from outreach.contacts.contact import (
     Closing,
     correct_contact,
@@ -26,7 +25,7 @@ from outreach.imports.issues import export_issues, read_open_issues
 from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
 from outreach.imports.uploads import preview_for
-from outreach.models.accounts import Organisation, OrganisationKind, Role
+from outreach.models.accounts import Organisation, Role
 from outreach.models.contacts import (
     Contact,
     ContactPhone,
@@ -35,7 +34,7 @@ from outreach.models.contacts import (
     Phone,
     Upload,
 )
-from outreach.models.places import Area, AreaLevel
+from outreach.models.places import Area
 from outreach.rules.errors import LoaError, NotAllowed
 from outreach.rules.identity import mask_number
 from tests.support.admin_client import post, signed_in
@@ -73,22 +72,12 @@ def bring(world: World, folder: Path, code: str, list_name: str, *rows: str) -> 
 @pytest.fixture
 def person(world: World, tmp_path: Path) -> int:
     """A person of the farmers' union with two numbers, one opted out, whom the women's union then names; the id."""
-    with world.runtime.db.write() as session:
-        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-        session.flush()
-        session.add(Area(code="615", name="Đắk Hà", kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
-        session.add(Area(code="608", name="Kon Tum", kind="TP", level=AreaLevel.DISTRICT, parent_code="62"))
-        session.flush()
-        for area, district in (("23500", "615"), ("23281", "608")):
-            session.add(
-                Area(code=area, name=f"Xã {area}", kind="Xã", level=AreaLevel.COMMUNE, parent_code=district)
-            )
-        for code in ("ND", "PN"):
-            made = create_organisation(session, code=code, name=f"Hội {code}", kind=OrganisationKind.MASS)
-            if code == "PN":
-                world.add_officer(session, NOSY, Role.STAFF, made.id)
-                world.add_officer(session, THEIR_APPROVER, Role.APPROVER, made.id)
-        world.add_officer(session, PROVINCE, Role.APPROVER)
+    world.add_areas({"615": "Đắk Hà", "608": "Kon Tum"}, {"23500": "615", "23281": "608"})
+    for code in ("ND", "PN"):
+        women = world.organisation(code, f"Hội {code}", below=None)
+    world.officer(NOSY, Role.STAFF, women)
+    world.officer(THEIR_APPROVER, Role.APPROVER, women)
+    world.officer(PROVINCE, Role.APPROVER)
     bring(world, tmp_path, "ND", "Nông dân", f"A Thun,1961,Làng Kà,,{local(1)}; {local(2)},có")
     with world.runtime.db.write() as session:
         found = session.scalars(select(Contact)).one()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,6 @@ from campaigns.rules.progress import Outlook, ShareBasis
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState, MessageState
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, Role
@@ -387,28 +386,22 @@ def test_of_how_many_is_not_known_until_somebody_enters_it(places: World, client
     assert "Chưa rõ có bao nhiêu người thuộc diện vận động" in page  # among what needs a decision
 
 
+def hand_in(world: World, agency: int, installed: int, day: date) -> None:
+    """An agency of 40, of whom 30 could, hands in its figures of a day."""
+    counts, user = StaffCounts(40, 30, installed), world.user(APPROVER)
+    submit_by_officer(world.runtime, agency, counts, day=day, note="", user=user, now=datetime.now(UTC))
+
+
 def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(
     places: World, client: FlaskClient
 ) -> None:
     launch(places)
     set_goal_of_the_province(places, people={})
     today = datetime.now(VIETNAM).date()
-    with places.runtime.db.write() as session:
-        for code in ("STTTT", "SYT"):
-            made = create_organisation(
-                session, code=code, name=f"Sở {code}", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
-            )
-        user = find_user(session, APPROVER)
-        for days_ago, installed in ((1, 20), (0, 25)):
-            submit_by_officer(
-                session,
-                made.id,
-                StaffCounts(40, 30, installed),
-                day=today - timedelta(days=days_ago),
-                note="",
-                user=user,
-                now=datetime.now(UTC),
-            )
+    for code in ("STTTT", "SYT"):
+        made = places.organisation(code, f"Sở {code}", kind=OrganisationKind.AGENCY)
+    for days_ago, installed in ((1, 20), (0, 25)):
+        hand_in(places, made, installed, today - timedelta(days=days_ago))
     signed_in(client, LEADER)
     page = client.get("/admin/progress/").text
     table = page.split('id="agencies"')[1].split("</section>")[0]
@@ -422,20 +415,8 @@ def test_agencies_stand_with_their_gap_their_change_and_who_is_missing(
 
 def test_an_agency_that_has_not_handed_in_today_has_no_change_since_yesterday(places: World) -> None:
     campaign_id = launch(places)
-    today = datetime.now(VIETNAM).date()
-    with places.runtime.db.write() as session:
-        made = create_organisation(
-            session, code="SYT", name="Sở Y tế", kind=OrganisationKind.AGENCY, parent_code="MTTQ"
-        )
-        submit_by_officer(
-            session,
-            made.id,
-            StaffCounts(40, 30, 20),
-            day=today - timedelta(days=1),
-            note="",
-            user=find_user(session, APPROVER),
-            now=datetime.now(UTC),
-        )
+    agency = places.organisation("SYT", "Sở Y tế", kind=OrganisationKind.AGENCY)
+    hand_in(places, agency, 20, datetime.now(VIETNAM).date() - timedelta(days=1))
     staff = figures(places, campaign_id).agencies
     assert staff is not None
     assert ([line.today for line in staff.lines], staff.today) == ([None], None)

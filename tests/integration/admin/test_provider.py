@@ -14,9 +14,8 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from admin.app import create_app
-from outreach.accounts.organisations import create_organisation
 from outreach.core.settings import BadSettings, Settings
-from outreach.models.accounts import AuditEvent, OrganisationKind, Role, User, UserIdentity
+from outreach.models.accounts import AuditEvent, Role, User, UserIdentity
 from outreach.rules.role_map import parse_role_map
 from outreach.runtime import Runtime
 from tests.support.admin_client import post, signed_in
@@ -186,10 +185,7 @@ def test_who_has_no_account_or_a_locked_one_stays_out(web: Web, world: World) ->
 
 @both_databases
 def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> None:
-    with world.runtime.db.write() as session:
-        create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
+    world.organisation()
     roles = parse_role_map("loa-qt=administrator, loa-canbo=staff:PN, loa-xem=auditor")
     web = Web(web.runtime, web.provider, replace(web.settings, oidc_roles=roles, oidc_creates=True))
     new = {"sub": "9", "email": "moi@loa.example"}

@@ -19,19 +19,17 @@ from admin.wording.filters import day as show_day
 from campaigns.agencies.reports import submit_by_officer
 from campaigns.models.campaigns import Campaign
 from campaigns.models.reports import ReportForm, ReportLink
-from campaigns.replies.record_answer import record_page_answer
 from campaigns.reports.issue_report import approve_report, freeze, issue, prepare_report
 from campaigns.reports.links import address_of, read_links
 from campaigns.rules.agencies import StaffCounts
+from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from tests.support.admin_client import post, signed_in
 from tests.support.mail_server import running_mail_server
 from tests.support.report_sample import save_sample_form
 from tests.support.servers import on_sqlite
-from tests.support.world import APPROVER, AUTHOR, World, number
+from tests.support.world import APPROVER, AUTHOR, World
 
 database_url = on_sqlite
 
@@ -44,22 +42,14 @@ def agency(world: World) -> int:
     """A campaign under way with one install, and an agency that handed in today for yesterday: too late."""
     world.add_people(3)
     campaign_id = world.launch()
-    recipient = world.recipient(number(0), campaign_id)
+    world.answer(campaign_id, {0: Label.INSTALLED})
+    world.officer("lanhdao@loa.example", Role.LEADER)
     with world.runtime.db.write() as session:
         save_sample_form(session, AUTHOR, world.now)
-        record_page_answer(session, recipient.id, "installed", keys=world.keys, now=datetime.now(UTC))
-        world.add_officer(session, "lanhdao@loa.example", Role.LEADER)
-        made = create_organisation(session, code="SYT", name="Sở Y tế", kind=OrganisationKind.AGENCY)
-        submit_by_officer(
-            session,
-            made.id,
-            StaffCounts(120, 100, 90),
-            day=YESTERDAY,
-            note="",
-            user=find_user(session, AUTHOR),
-            now=datetime.now(UTC),
-        )
-        return made.id
+    made = world.organisation("SYT", "Sở Y tế", kind=OrganisationKind.AGENCY, below=None)
+    user, counts, now = world.user(AUTHOR), StaffCounts(120, 100, 90), datetime.now(UTC)
+    submit_by_officer(world.runtime, made, counts, day=YESTERDAY, note="", user=user, now=now)
+    return made
 
 
 def approve(world: World, now: datetime) -> None:

@@ -18,17 +18,16 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, MessageState
 from outreach.accounts.organisations import create_organisation
-from outreach.accounts.users import create_user, find_user
+from outreach.accounts.users import find_user
 from outreach.contacts.contact import find_contact
 from outreach.contacts.directory import ContactFilter, read_page
 from outreach.imports.store_rows import find_or_create_list
-from outreach.models.accounts import OrganisationKind, Role
+from outreach.models.accounts import Organisation, OrganisationKind, Role, User
 from outreach.models.contacts import Contact, Membership
-from outreach.models.places import Area, AreaLevel
 from outreach.rules.errors import BadCampaign, NotFound
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
-from tests.support.world import APPROVER, AUTHOR, LIST, PASSWORD, TEXT, World, number
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World, number
 
 # Four people of the Front's list: two of Đắk Hà, one of Kon Tum, one of whom nobody knows.
 IN, ALSO_IN, OUT, UNKNOWN = "A Thun 0", "A Thun 1", "A Thun 2", "A Thun 3"
@@ -38,39 +37,15 @@ LIMITED, BY_PLACE, WHOLE = "dakha@loa.example", "theodiaban@loa.example", AUTHOR
 
 @pytest.fixture
 def office(world: World) -> World:
-    with world.runtime.db.write() as session:
-        session.add(Area(code="62", name="Kon Tum", kind="Tỉnh", level=AreaLevel.PROVINCE))
-        session.flush()
-        for code, name in (("608", "Kon Tum"), (DISTRICT, "Đắk Hà")):
-            session.add(Area(code=code, name=name, kind="Huyện", level=AreaLevel.DISTRICT, parent_code="62"))
-        session.flush()
-        for code, parent in ((ELSEWHERE, "608"), (COMMUNE, DISTRICT)):
-            session.add(
-                Area(code=code, name=f"Xã {code}", kind="Xã", level=AreaLevel.COMMUNE, parent_code=parent)
-            )
-        session.flush()
-        women = create_organisation(
-            session,
-            code="PN",
-            name="Hội Phụ nữ huyện",
-            kind=OrganisationKind.MASS,
-            parent_code="MTTQ",
-            area_code=DISTRICT,
-        )
-        own = find_user(session, AUTHOR).organisation_id
-        for email, organisation in ((LIMITED, own), (BY_PLACE, None)):
-            create_user(
-                session,
-                email=email,
-                password=PASSWORD,
-                role=Role.STAFF,
-                organisation_id=organisation,
-                area_code=DISTRICT,
-                now=world.now,
-            )
-        theirs = find_or_create_list(session, organisation_id=women.id, name="Phụ nữ", now=world.now).id
+    world.add_areas({"608": "Kon Tum", DISTRICT: "Đắk Hà"}, {ELSEWHERE: "608", COMMUNE: DISTRICT})
+    women = world.organisation(name="Hội Phụ nữ huyện")
+    world.officer(LIMITED, Role.STAFF, world.user(AUTHOR).organisation_id)
+    world.officer(BY_PLACE)
     world.add_people(4)
     with world.runtime.db.write() as session:
+        session.execute(update(User).where(User.email.in_((LIMITED, BY_PLACE))).values(area_code=DISTRICT))
+        session.get_one(Organisation, women).area_code = DISTRICT
+        theirs = find_or_create_list(session, organisation_id=women, name="Phụ nữ", now=world.now).id
         places = {IN: COMMUNE, ALSO_IN: COMMUNE, OUT: ELSEWHERE, UNKNOWN: None}
         for person in session.scalars(select(Contact)):
             person.area_code = places[person.name]

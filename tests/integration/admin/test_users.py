@@ -12,9 +12,8 @@ from sqlalchemy import select
 from admin.app import create_app
 from campaigns.models.webhooks import Subscription
 from outreach.accounts.api_tokens import authenticate_token, create_token
-from outreach.accounts.organisations import create_organisation
 from outreach.accounts.users import find_user
-from outreach.models.accounts import AuditEvent, Organisation, OrganisationKind, Role, User
+from outreach.models.accounts import AuditEvent, Organisation, Role, User
 from tests.support.admin_client import post, signed_in, token
 from tests.support.world import AUTHOR, PASSWORD, World
 
@@ -198,13 +197,9 @@ def test_ones_own_password_ends_every_session(client: FlaskClient, other: FlaskC
 
 def test_an_organisation_cannot_stand_below_itself(client: FlaskClient, world: World) -> None:
     signed_in(client, ADMINISTRATOR)
-    with world.runtime.db.write() as session:
-        below = create_organisation(
-            session, code="PN", name="Hội Phụ nữ", kind=OrganisationKind.MASS, parent_code="MTTQ"
-        )
-        top = below.parent_id
+    below, top = world.organisation(), world.user(AUTHOR).organisation_id
     form = {"code": "MTTQ", "name": "Ủy ban MTTQ tỉnh", "kind": "front"}
-    refused = post(client, f"/admin/organisations/{top}/change", **form, parent=below.id)
+    refused = post(client, f"/admin/organisations/{top}/change", **form, parent=below)
     assert refused.status_code == 422
     assert "trực thuộc nó" in refused.text
     assert post(client, f"/admin/organisations/{top}/change", **form).status_code == 303
