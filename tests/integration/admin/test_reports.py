@@ -42,7 +42,7 @@ def agency(world: World) -> int:
     """A campaign under way with one install, and an agency that handed in today for yesterday: too late."""
     world.add_people(3)
     campaign_id = world.launch()
-    world.answer(campaign_id, {0: Label.INSTALLED})
+    world.answers(campaign_id, {0: Label.INSTALLED})
     world.officer("lanhdao@loa.example", Role.LEADER)
     with world.runtime.db.write() as session:
         save_sample_form(session, AUTHOR, world.now)

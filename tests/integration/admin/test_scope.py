@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from campaigns.lifecycle import create_campaign, edit_campaign
 from campaigns.models.activities import VisitResult, VisitSheet
