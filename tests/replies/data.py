@@ -92,6 +92,11 @@ def questions() -> dict[str, Asked]:
     return found
 
 
+def of_stranger(kind: str) -> bool:
+    """Return whether a question was written, with its replies, by somebody who does not know the program: "t3-1"."""
+    return re.fullmatch(r"[rt]\d+-\d", kind) is not None
+
+
 @cache
 def asked_of(kind: str) -> Asked:
     """Return what a kind that comes with Loa asks, one of `MADE_KINDS`, or a question of an office."""

@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding, understand
-from tests.replies.data import DATA, Example, asked_of, questions, read_authors, read_earlier
+from tests.replies.data import DATA, Example, asked_of, of_stranger, questions, read_authors, read_earlier
 
 KINDS = ("bluezone", "tiem-chung", "bao-lu", "giay-to", "khao-sat")
 COVERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+STEPS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.01)
+"""Confidences between which it is told how many replies are right."""
 CRIES_IN_OFFICE = 0.01
 OPT_OUTS_IN_OFFICE = 0.03
 """Shares of all replies that an office meets, a guess: the sets hold many more."""
@@ -84,6 +87,10 @@ def measure(examples: Sequence[Example]) -> Iterator[str]:
         top = order[: max(1, round(covered * len(order)))]
         parts.append(f"{covered:.0%} {share(sum(wrong[at] for at in top), len(top))}")
     yield "  surest share and how much of it is wrong: " + ", ".join(parts)
+    steps = [(low, [low <= found.confidence < high for _, found in read]) for low, high in pairwise(STEPS)]
+    right = [not each for each in wrong]
+    curve = [f"from {low} {share_weighted(read, right, here)}" for low, here in steps if any(here)]
+    yield "  right by confidence: " + ", ".join(curve)
 
 
 def macro_f1(read: Sequence[Read]) -> float:
@@ -127,18 +134,21 @@ def main() -> None:
     taken = time.process_time() - loaded
     print(f"{loaded - started:.2f} s until each kind has answered once")
     print(f"{len(texts) / taken:,.0f} replies a second on one core, each read once")
-    for name in ("all kinds", *KINDS, "questions of offices"):
-        of_kind = [
-            each
-            for each in held_out
-            if each.kind == name
-            or (
-                each.kind in questions()
-                if name.startswith("questions")
-                else name == "all kinds" and each.kind in KINDS
-            )
-        ]
-        print(f"{name}:", *measure(of_kind), sep="\n  ", flush=True)
+    sets = {name: [each for each in held_out if each.kind == name] for name in KINDS}
+    sets = {"all kinds": [each for each in held_out if each.kind in KINDS], **sets}
+    offices = [each for each in held_out if each.kind in questions()]
+    sets["questions of offices, by who knows the program"] = [
+        each for each in offices if not of_stranger(each.kind)
+    ]
+    sets["questions of offices, by strangers"] = strangers = [
+        each for each in offices if of_stranger(each.kind)
+    ]
+    sets |= {
+        author: [each for each in strangers if each.author == author]
+        for author in sorted({each.author for each in strangers})
+    }
+    for name, replies in sets.items():
+        print(f"{name}:", *measure(replies), sep="\n  ", flush=True)
     hard = read_authors(DATA / "replies_hard.txt")
     print("written to be hard:", *measure(hard), sep="\n  ")
     print("of a storm:", *measure([each for each in hard if each.kind == "bao-lu"]), sep="\n  ")

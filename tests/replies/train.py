@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 from scipy.optimize import minimize
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 from sklearn.linear_model import LogisticRegression
 
-from campaigns.rules.replies.asked import tag_words
+from campaigns.rules.replies.asked import TURNS, Asked, tag_words, turn_of
 from campaigns.rules.replies.danger import find_danger
 from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
 from campaigns.rules.replies.model import (
@@ -30,25 +30,30 @@ from campaigns.rules.replies.model import (
     WEIGHTS,
     size_of,
 )
-from campaigns.rules.replies.understand import Chance, ReplyFacts, chances_from, facts_of, facts_of_cry
+from campaigns.rules.replies.understand import OWN, Chance, ReplyFacts, chances_from, facts_of, facts_of_cry
 from campaigns.rules.replies.words import unaccent_word
 from tests.replies.data import FIRST_KIND, Example, asked_of, read_training
 from tests.replies.ordinary import read_ordinary
 from tests.replies.weights import all_features, pack_weights
 
 FOLDS = 3
-LEAST_SEEN = 2
+LEAST_SEEN = 3
 """A feature of fewer replies is left out."""
 VARIANTS_COUNT = 0.6
 """How much a variant of a reply counts beside the reply itself."""
+VARIED = 0.5
+"""Share of the replies to kinds that have a variant; those to questions of offices all have one."""
 EARLIER_COUNT = 0.5
 """How much a reply counts that the author of many others wrote."""
+OWN_COUNT = 2.0
+"""How much a reply to a question of an office counts, of which there are fewer."""
+OPT_IN_COUNT = 2.0
+"""How much a wish to be written to counts where it and its opposite are learned: opt-outs are many more."""
 ORDINARY_COUNTS = 0.4
 """How much an ordinary sentence counts beside a reply; where a wish to be left alone or a cry is learned, `ORDINARY_WEIGHS` times as much."""
 ORDINARY_WEIGHS = 2.5
-OWN_COUNT = 3.0
-"""How much a reply to a question of an office counts where it is learned what speaks for an answer."""
-STRENGTH = 4.0
+STEPS = 30
+STRENGTH = 1.5
 """Inverse of the regularisation."""
 CRIES_COUNT = 3.0
 """How much a cry for help counts beside another reply, where urgency is learned."""
@@ -59,9 +64,8 @@ LEAST = 16
 ORDINARY = "ordinary"
 # Of an ordinary sentence, and of a reply that gives an answer of its own, it is not said whether it is one of these.
 OPEN_TO_ORDINARY = frozenset({Label.QUESTION, Label.REFUSE})
-OPEN_TO_OWN = frozenset(
-    {Label.INSTALLED, Label.NOT_YET, Label.REFUSE, Label.UNCLEAR, Label.NEED_HELP, Label.NO_SMARTPHONE}
-)
+OPEN = 0.1
+OPEN_TO_OWN = frozenset({Label.INSTALLED, Label.NOT_YET, Label.REFUSE, Label.NEED_HELP, Label.NO_SMARTPHONE})
 
 
 class Corpus:
@@ -80,10 +84,13 @@ class Corpus:
 
         for example in examples:
             is_earlier = example.author.startswith("earlier")
-            add(example, EARLIER_COUNT if is_earlier else 1.0, is_written=True)
+            is_own = asked_of(example.kind).is_own
+            add(example, EARLIER_COUNT if is_earlier else OWN_COUNT if is_own else 1.0, is_written=True)
             if not is_earlier:
-                for text in sorted({strip(example.text), slip(example.text, dice)} - {example.text}):
-                    add(example._replace(text=text), VARIANTS_COUNT, is_written=False)
+                stripped = strip(example.text)
+                varied = stripped if stripped != example.text else slip(example.text, dice)
+                if varied != example.text and (is_own or dice.random() < VARIED):
+                    add(example._replace(text=varied), VARIANTS_COUNT, is_written=False)
         for n, text in enumerate(ordinary):
             said = strip(text) if n % 3 == 0 else text
             author = f"{ORDINARY} {n % (5 * FOLDS)}"
@@ -96,12 +103,44 @@ class Corpus:
         self.asked = [asked_of(each.kind) for each in self.examples]
         self.urgent = np.array([each.is_urgent for each in self.examples])
         self.ordinary = np.array([each.author.startswith(ORDINARY) for each in self.examples])
+        self.own = np.array([each.is_own for each in self.asked])
+        self.wanted, self.counted = self._tell()
         self.names, self.matrix = self._weigh()
 
-    def is_open(self, label: Meaning) -> np.ndarray:
-        """Return of which replies nothing is said about a label."""
-        own = np.array([each.label is None for each in self.examples])
-        return (self.ordinary & (label in OPEN_TO_ORDINARY)) | (own & (label in OPEN_TO_OWN))
+    def _tell(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return of each reply which columns it is an example of, and how much that counts; 0 where nothing is said."""
+        columns = [*map(str, LABELS), *(f"own {turn}" for turn in TURNS), "cry"]
+        labels = np.array([str(each.label or "own") for each in self.examples])
+        given = np.array(
+            [
+                "own " + turn_of(asked.answers[each.own - 1]) if each.own and each.label is None else ""
+                for each, asked in zip(self.examples, self.asked, strict=True)
+            ]
+        )
+        answers = np.array(
+            [
+                asked.is_own and (bool(each.own) or each.label in {answer.means for answer in asked.answers})
+                for each, asked in zip(self.examples, self.asked, strict=True)
+            ]
+        )
+        wanted = np.zeros((len(labels), COLUMNS), np.float32)
+        counted = np.repeat(self.weights[:, None], COLUMNS, axis=1).astype(np.float32)
+        for at, column in enumerate(columns):
+            if column == "cry":
+                wanted[:, at] = self.urgent
+                counted[self.urgent, at] *= CRIES_COUNT
+            elif column.startswith("own "):
+                wanted[:, at] = answers if column == "own any" else given == column
+                counted[~(self.own | self.ordinary), at] = 0
+            else:
+                wanted[:, at] = labels == column
+                counted[self.ordinary & (column in OPEN_TO_ORDINARY), at] = 0
+                counted[(labels == "own") & (column in OPEN_TO_OWN), at] *= OPEN
+            if column in (Label.OPT_OUT, OPT_IN):
+                counted[labels == OPT_IN, at] *= OPT_IN_COUNT
+            if column in (Label.OPT_OUT, "cry"):
+                counted[self.ordinary, at] *= ORDINARY_WEIGHS
+        return wanted, counted
 
     def _weigh(self) -> tuple[list[str], sparse.csr_matrix]:
         """Return the features, and a row for each reply with how much each counts in it."""
@@ -137,40 +176,52 @@ def slip(text: str, dice: random.Random) -> str:
 
 
 class Linear:
-    """Weights of a trained model: a row for each feature, a column for each label and one for urgency, each learned against all other replies."""
+    """Weights of a trained model: a row for each feature, a column for each of `COLUMNS`, each learned against all other replies."""
 
-    def __init__(self, corpus: Corpus, chosen: np.ndarray) -> None:
-        matrix = corpus.matrix[chosen]
-        seen = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    def __init__(self, corpus: Corpus, chosen: np.ndarray, start: Linear | None = None) -> None:
+        seen = np.bincount(corpus.matrix[chosen].indices, minlength=corpus.matrix.shape[1])
         self.kept = np.flatnonzero(seen >= LEAST_SEEN)
         self.names = [corpus.names[at] for at in self.kept]
-        matrix = matrix[:, self.kept]
-        self.columns = np.zeros((len(self.names), COLUMNS))
-        labels = np.array([each.label for each in corpus.examples], dtype=object)
-        for column in range(COLUMNS):
-            is_cry = column == len(LABELS)
-            wanted = (corpus.urgent if is_cry else labels == LABELS[column])[chosen]
-            told = np.ones(len(chosen), dtype=bool) if is_cry else ~corpus.is_open(LABELS[column])[chosen]
-            rows, wanted = matrix[told], wanted[told]
-            counted = corpus.weights[chosen][told] * np.where(wanted & is_cry, CRIES_COUNT, 1.0)
-            if is_cry or LABELS[column] is Label.OPT_OUT:
-                counted = counted * np.where(corpus.ordinary[chosen][told], ORDINARY_WEIGHS, 1.0)
-            learner = LogisticRegression(
-                C=STRENGTH, solver="liblinear", dual=True, tol=0.05, fit_intercept=False, random_state=1
+        self.columns = np.zeros((len(self.names), COLUMNS), np.float32)
+        own = len(LABELS) + np.arange(len(TURNS))
+        for columns, rows in (
+            (np.setdiff1d(np.arange(COLUMNS), own), chosen),
+            (own, chosen[(corpus.own | corpus.ordinary)[chosen]]),
+        ):
+            matrix = corpus.matrix[rows][:, self.kept]
+            self.columns[:, columns] = _learn(
+                matrix, corpus.wanted[rows][:, columns], corpus.counted[rows][:, columns]
             )
-            tells = sparse.diags(_tells(rows, wanted, counted))
-            self.columns[:, column] = tells @ learner.fit(rows @ tells, wanted, counted).coef_[0]
+        tell(f"learned from {len(chosen)} replies, {len(self.names)} features")
 
     def score(self, corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
         return corpus.matrix[chosen][:, self.kept] @ self.columns
 
 
-def _tells(matrix: sparse.csr_matrix, wanted: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Return for each feature how much it tells the wanted replies from the others, 1 on average."""
-    here = (matrix > 0).astype(float).T
-    shares = [1 + here @ (counted * side) for side in (wanted, ~wanted)]
-    ratios = np.abs(np.log(shares[0] / shares[0].sum()) - np.log(shares[1] / shares[1].sum())) ** TELLS
-    return ratios / ratios.mean()
+def _learn(matrix: sparse.csr_matrix, wanted: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Return the weights of logistic regressions, one for each column, over the same replies."""
+    turned, shape = matrix.T.tocsr(), (matrix.shape[1], wanted.shape[1])
+    present = turned.copy()
+    present.data[:] = 1
+    # A feature is learned the more freely the more it tells the wanted replies from the others.
+    shares = [1 + present @ (counted * side) for side in (wanted, 1 - wanted)]
+    logs = [np.log(each / each.sum(axis=0)) for each in shares]
+    tells = np.abs(logs[0] - logs[1]) ** TELLS
+    tells = (tells / tells.mean(axis=0)).astype(np.float32)
+    signs = 2 * wanted - 1
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weights = flat.reshape(shape)
+        margins = signs * (matrix @ (weights.astype(np.float32) * tells))
+        slopes = turned @ (-counted * signs * expit(-margins)) * tells + weights / STRENGTH
+        value = (counted * np.logaddexp(0, -margins)).sum(dtype=np.float64) + (
+            weights**2
+        ).sum() / STRENGTH / 2
+        return float(value), slopes.ravel().astype(np.float64)
+
+    options = {"maxiter": STEPS, "maxcor": 5, "ftol": 1e-5}
+    best = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options=options)
+    return best.x.reshape(shape) * tells
 
 
 def find_spread(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -183,76 +234,60 @@ def find_spread(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(minimize(loss, [1.5], method="Nelder-Mead").x[0])
 
 
-class Fits:
-    """What speaks for each meaning that a reply may have: conditional logit over the names of `facts_of`."""
+def fit_cries(
+    examples: Sequence[Example],
+    asked: Sequence[Asked],
+    scores: np.ndarray,
+    merged: Sequence[Sequence[Chance]],
+    urgent: np.ndarray,
+) -> tuple[dict[str, float], np.ndarray]:
+    """Return what speaks for a cry, and how urgent each reply is."""
+    facts = [
+        facts_of_cry(score, find_danger(each.text), chances, len(tag_words(each.text, one)))
+        for each, one, score, chances in zip(examples, asked, scores, merged, strict=True)
+    ]
+    table = np.array([list(each.values()) for each in facts])
+    learner = LogisticRegression(fit_intercept=False, max_iter=3000)
+    learner.fit(table, urgent, np.where(urgent, CRIES_COUNT, 1.0))
+    return dict(zip(facts[0], learner.coef_[0].tolist(), strict=True)), table @ learner.coef_[0]
 
-    def __init__(self, penalty: float = 1.0) -> None:
-        self.penalty = penalty
-        self.weights: dict[str, float] = {}
 
-    def fit_cries(
-        self,
-        examples: Sequence[Example],
-        scores: np.ndarray,
-        merged: Sequence[Sequence[Chance]],
-        urgent: np.ndarray,
-    ) -> np.ndarray:
-        """Learn what speaks for a cry, and return how urgent each reply is."""
-        facts = [
-            facts_of_cry(
-                score, find_danger(each.text), chances, len(tag_words(each.text, asked_of(each.kind)))
-            )
-            for each, score, chances in zip(examples, scores, merged, strict=True)
+def fit_meanings(examples: Sequence[Example], facts: Sequence[ReplyFacts]) -> dict[str, float]:
+    """Return what speaks for each meaning that a reply may have: conditional logit over the names of `facts_of`."""
+    names = sorted({name for each in facts for _, _, fact in each for name in fact})
+    place = {name: at for at, name in enumerate(names)}
+    rows = [fact for each in facts for _, _, fact in each]
+    matrix = sparse.csr_matrix(
+        (
+            [value for fact in rows for value in fact.values()],
+            [place[name] for fact in rows for name in fact],
+            np.cumsum([0, *map(len, rows)]),
+        ),
+        shape=(len(rows), len(names)),
+    )
+    turned = matrix.T.tocsr()
+    sizes = np.array([len(each) for each in facts])
+    starts = np.cumsum(sizes) - sizes
+    right = np.array(
+        [
+            is_right(example, label, own)
+            for example, each in zip(examples, facts, strict=True)
+            for label, own, _ in each
         ]
-        names = list(facts[0])
-        table = np.array([list(each.values()) for each in facts])
-        learner = LogisticRegression(fit_intercept=False, max_iter=3000)
-        learner.fit(table, urgent, np.where(urgent, CRIES_COUNT, 1.0))
-        self.weights |= dict(zip(names, learner.coef_[0], strict=True))
-        return table @ learner.coef_[0]
+    )
+    first = np.array([1.0 if name in ("chance", "among") else 0.0 for name in names])
 
-    def table(self, facts: Sequence[ReplyFacts], names: list[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
-        place = {name: at for at, name in enumerate(names)}
-        starts, columns, values, ends = [0], [], [], [0]
-        for each in facts:
-            for _, _, fact in each:
-                known = [(place[name], value) for name, value in fact.items() if name in place]
-                columns += [at for at, _ in known]
-                values += [value for _, value in known]
-                starts.append(len(columns))
-            ends.append(len(starts) - 1)
-        return sparse.csr_matrix((values, columns, starts), shape=(len(starts) - 1, len(names))), np.array(
-            ends
-        )
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = matrix @ weights
+        raised = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes))
+        whole, good = np.add.reduceat(raised, starts), np.add.reduceat(raised * right, starts)
+        slope = raised / np.repeat(whole, sizes) - raised * right / np.repeat(good, sizes)
+        away = weights - first
+        value = -np.log(good / whole).sum() + PENALTY * (away**2).sum()
+        return value, turned @ slope + 2 * PENALTY * away
 
-    def fit(self, examples: Sequence[Example], facts: Sequence[ReplyFacts], counted: np.ndarray) -> None:
-        names = sorted({name for each in facts for _, _, fact in each for name in fact})
-        matrix, ends = self.table(facts, names)
-        right = np.array(
-            [
-                is_right(example, label, own)
-                for example, each in zip(examples, facts, strict=True)
-                for label, own, _ in each
-            ]
-        )
-        sizes = np.diff(ends)
-        row_weight = np.repeat(counted, sizes)
-        starts = ends[:-1]
-        first = np.array([1.0 if name in ("chance", "among") else 0.0 for name in names])
-
-        def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-            scores = matrix @ weights
-            top = np.repeat(np.maximum.reduceat(scores, starts), sizes)
-            raised = np.exp(scores - top)
-            whole = np.repeat(np.add.reduceat(raised, starts), sizes)
-            good = np.repeat(np.add.reduceat(raised * right, starts), sizes)
-            slope = (raised / whole - raised * right / good) * row_weight
-            value = -(np.log(good[starts] / whole[starts]) * counted).sum()
-            away = weights - first
-            return value + self.penalty * (away**2).sum(), matrix.T @ slope + 2 * self.penalty * away
-
-        best = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x
-        self.weights = dict(zip(names, best, strict=True))
+    best = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    return dict(zip(names, best.tolist(), strict=True))
 
 
 def is_right(example: Example, label: Meaning | None, own: int | None) -> bool:
@@ -262,10 +297,11 @@ def is_right(example: Example, label: Meaning | None, own: int | None) -> bool:
     return label is not None and label == example.label
 
 
-WRONG = 0.04
-"""Share of what is done automatically that may be wrong by models that have seen two thirds of the authors."""
-OWN_WRONG = 0.03
-"""The same for own answers of questions that were not learned from."""
+WRONG = {"": 0.035, OWN: 0.022}
+"""Share of what is done automatically that may be wrong: by models that have seen two thirds of the authors, and no reply to the question."""
+PARTS = 6
+"""Parts of the questions of offices, each read by what was learned from the others."""
+PENALTY = 1.0
 COSTS: dict[Meaning | None, float] = {
     Label.INSTALLED: 5.0,
     Label.WRONG_NUMBER: 2.0,
@@ -274,26 +310,26 @@ COSTS: dict[Meaning | None, float] = {
     None: 1.5,
 }
 """How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
-MISSED_CRIES = 0.03
-"""Share of the cries for help of unseen authors that may be missed."""
+MISSED_CRIES = 0.015
+"""Share of the cries for help in replies to questions of offices that may be missed: they are the newest."""
 MISSED_OPT_OUTS = 0.01
 """Share of the wishes to be left alone that may neither count nor be held."""
-FALSE_OPT_OUTS = 0.025
+FALSE_OPT_OUTS = 0.02
 """Share of what counts at once as a wish to be left alone that may be none."""
-MOST_ORDINARY = {"opt_out": 0.002, "held": 0.02}
+MOST_ORDINARY = {"opt_out": 0.0015, "held": 0.025}
 """Share of ordinary sentences that may count as such a wish at once, and that may be held."""
 
 
 def choose_limits(
-    meanings: Sequence[Meaning | None], sure: np.ndarray, right: np.ndarray, counted: np.ndarray
+    prefix: str, meanings: Sequence[Meaning | None], sure: np.ndarray, right: np.ndarray
 ) -> dict[str, float]:
     """Return for each label, and for own answers, the least confidence with which it stands without an officer's look.
 
     A wrong label costs; the same price for all labels, the lowest with which at most `WRONG` of the automatic ones are wrong, decides.
     """
     said = np.array([str(meaning or "own") for meaning in meanings])
-    grid = np.arange(0.5, 0.995, 0.005)
-    kept = (sure[:, None] >= grid) * counted[:, None]
+    grid = np.arange(0.4, 0.999, 0.005)
+    kept = sure[:, None] >= grid
     for price in np.geomspace(1, 500, 60):
         limits = {}
         for label in (*LABELS, None):
@@ -301,40 +337,12 @@ def choose_limits(
             gain = np.where(right, 1.0, -price * COSTS.get(label, 1.0))[here]
             limits[str(label or "own")] = float(grid[(gain[:, None] * kept[here]).sum(axis=0).argmax()])
         automatic = sure >= np.array([limits[name] for name in said])
-        wrong = (counted * (automatic & ~right)).sum() / (counted * automatic).sum()
-        if wrong <= WRONG:
+        if (automatic & ~right).sum() <= WRONG[prefix] * automatic.sum():
             break
-    tell(f"{automatic.mean():.1%} automatic, {wrong:.2%} of them wrong: {limits}")
-    return limits
-
-
-def choose_own_limits(examples: Sequence[Example], facts: Sequence[ReplyFacts]) -> dict[str, float]:
-    """Return from which chance own answers stand, and labels beside them, on questions that what speaks for them was not learned from."""
-    questions = sorted({each.kind for each in examples})
-    random.Random(5).shuffle(questions)
-    read: list[tuple[bool, float, bool]] = []
-    for part in range(FOLDS):
-        unseen = set(questions[part::FOLDS])
-        known = [at for at, each in enumerate(examples) if each.kind not in unseen]
-        fits = Fits()
-        fits.fit([examples[at] for at in known], [facts[at] for at in known], np.ones(len(known)))
-        for example, fact in zip(examples, facts, strict=True):
-            if example.kind in unseen and not example.is_urgent:
-                best = max(
-                    chances_from(fact, fits.weights, asked_of(example.kind)), key=lambda each: each.likely
-                )
-                read.append((best.own is not None, best.likely, is_right(example, best.label, best.own)))
-    limits = {}
-    for name, is_own in (("own", True), ("beside own", False)):
-        for limit in np.arange(0.6, 0.99, 0.01):
-            right = [each[2] for each in read if each[0] is is_own and each[1] >= limit]
-            if np.mean(right) >= 1 - OWN_WRONG:
-                break
-        limits[name] = float(limit)
-        tell(
-            f"{name} from {limit:.2f}: {len(right)} of {sum(each[0] is is_own for each in read)}, right {np.mean(right):.3f}"
-        )
-    return limits
+    tell(
+        f"{automatic.mean():.1%} automatic, {(automatic & ~right).sum() / automatic.sum():.2%} wrong: {limits}"
+    )
+    return {prefix + name: limit for name, limit in limits.items()}
 
 
 def choose_opt_outs(
@@ -362,14 +370,15 @@ def choose_opt_outs(
     return limits
 
 
-def choose_cry(urgency: np.ndarray, urgent: np.ndarray, ordinary: np.ndarray) -> float:
+def choose_cry(urgency: np.ndarray, urgent: np.ndarray, own: np.ndarray, ordinary: np.ndarray) -> float:
     """Return the urgency from which a reply is a cry: as high as `MISSED_CRIES` allows."""
-    limit = float(np.quantile(urgency[urgent], MISSED_CRIES))
+    limit = float(np.quantile(urgency[urgent & own], MISSED_CRIES))
     heard = urgency >= limit
-    calm = ~urgent & ~ordinary
-    tell(
-        f"cries from {limit:.2f}: {heard[calm].mean():.2%} of calm replies taken for one, {heard[ordinary].mean():.2%} of ordinary sentences"
-    )
+    for name, rows in (("offices", own), ("kinds", ~own & ~ordinary), ("ordinary", ordinary)):
+        missed, taken = (urgent & rows & ~heard).sum(), heard[~urgent & rows].mean()
+        tell(
+            f"cries from {limit:.2f}, {name}: missed {missed} of {(urgent & rows).sum()}, others taken {taken:.2%}"
+        )
     return limit
 
 
@@ -381,70 +390,74 @@ class Second(NamedTuple):
     """What the second step learns: by how much scores are spread, what speaks for each meaning, the limits of decisions."""
 
     spread: float
-    fits: dict[str, float]
+    fits: dict[str, dict[str, float]]
     limits: dict[str, float]
 
 
 def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Second:
-    """Learn the second step from the scores of unseen replies."""
+    """Learn the second step from the scores of unseen replies; what is chosen of own answers, by questions not learned from."""
     chosen = np.flatnonzero((folds >= 0) & np.array(corpus.is_written))
-    examples = [corpus.examples[at] for at in chosen]
-    scores = scores[chosen]
-    labelled = np.array([each.label is not None for each in examples])
-    ordinary = corpus.ordinary[chosen]
+    examples, scores = [corpus.examples[at] for at in chosen], scores[chosen]
+    asked = [corpus.asked[at] for at in chosen]
+    own, ordinary, urgent = corpus.own[chosen], corpus.ordinary[chosen], corpus.urgent[chosen]
     of_one = np.array([not each.is_of_many for each in examples])
+    told = np.array([each.label is not None for each in examples]) & ~ordinary
     places = np.array([LABELS.index(each.label) if each.label else 0 for each in examples])
-    spread = find_spread(scores[labelled & ~ordinary, :-1], places[labelled & ~ordinary])
-    likely = np.exp(log_softmax(scores[:, :-1] * spread, axis=1))
+    spread = find_spread(scores[told, : len(LABELS)], places[told])
+    scores[:, : len(LABELS)] *= spread
     facts = [
-        facts_of(each.text, chances, asked_of(each.kind))
-        for each, chances in zip(examples, likely, strict=True)
+        facts_of(each.text, row.tolist(), one) for each, row, one in zip(examples, scores, asked, strict=True)
     ]
-    # An office's questions are few among the replies.
-    counted = np.where(
-        ordinary, 0.0, np.where([asked_of(each.kind).is_own for each in examples], OWN_COUNT, 1.0)
-    )
-    fits = Fits()
-    told = np.flatnonzero(counted)
-    fits.fit([examples[at] for at in told], [facts[at] for at in told], counted[told])
+
+    def fit(rows: np.ndarray) -> dict[str, float]:
+        return fit_meanings([examples[at] for at in rows], [facts[at] for at in rows])
+
+    fits = {"menu": fit(np.flatnonzero(~own & ~ordinary)), "own": fit(np.flatnonzero(own))}
+    kinds = sorted({each.kind for each, is_own in zip(examples, own, strict=True) if is_own})
+    random.Random(5).shuffle(kinds)
+    part_of = {kind: at % PARTS for at, kind in enumerate(kinds)}
+    parts = np.array([part_of.get(each.kind, -1) for each in examples])
+    unseen = [fit(np.flatnonzero(own & (parts != part))) for part in range(PARTS)]
     merged = [
-        chances_from(each, fits.weights, asked_of(example.kind))
-        for each, example in zip(facts, examples, strict=True)
+        chances_from(fact, unseen[part] if is_own else fits["menu"], one)
+        for fact, part, is_own, one in zip(facts, parts, own, asked, strict=True)
     ]
     best = [max(each, key=lambda chance: chance.likely) for each in merged]
     right = np.array(
         [is_right(example, each.label, each.own) for example, each in zip(examples, best, strict=True)]
     )
-    urgent = np.array([each.is_urgent for each in examples])
-    urgency = fits.fit_cries(examples, scores[:, -1], merged, urgent)
-    cry = choose_cry(urgency, urgent, ordinary)
-    stop = np.array([next(c.likely for c in each if c.label is Label.OPT_OUT) for each in merged])
-    limits = choose_opt_outs(
-        stop, np.array([each.label is Label.OPT_OUT for each in examples]), ordinary, of_one
+    fits["cry"], urgency = fit_cries(examples, asked, scores[:, -1], merged, urgent)
+    stop, wish = (
+        np.array([sum(each.likely for each in chances if each.label == label) for chances in merged])
+        for label in (Label.OPT_OUT, OPT_IN)
     )
-    calm = (urgency < cry) & (stop < limits["held"]) & of_one
-    of_calm = np.flatnonzero(calm)
-    chosen_limits = choose_limits(
-        [best[at].label for at in of_calm],
-        np.array([best[at].likely for at in of_calm]),
-        right[calm],
-        counted[calm],
+    wanted = np.array([each.label is Label.OPT_OUT for each in examples])
+    limits = choose_opt_outs(np.where(stop > wish, stop, 0.0), wanted, ordinary, of_one)
+    limits["cry"] = choose_cry(urgency, urgent, own, ordinary)
+    calm = (urgency < limits["cry"]) & (np.where(stop > wish, stop, 0.0) < limits["held"]) & of_one
+    for prefix, rows in (("", calm & ~own & ~ordinary), (OWN, calm & own)):
+        at = np.flatnonzero(rows)
+        likely = np.array([best[n].likely for n in at])
+        meanings = [None if own[n] and best[n].own else best[n].label for n in at]
+        limits |= choose_limits(prefix, meanings, likely, right[at])
+    tell(
+        f"right {right[~own & ~ordinary].mean():.3f}, of questions of offices not learned from {right[own].mean():.3f}"
     )
-    own = [at for at, each in enumerate(examples) if asked_of(each.kind).is_own]
-    chosen_limits |= choose_own_limits([examples[at] for at in own], [facts[at] for at in own])
-    tell(f"right {right[~ordinary].mean():.3f}, of own answers {right[~labelled].mean():.3f}")
-    return Second(spread, fits.weights, {**chosen_limits, **limits, "cry": cry})
+    return Second(spread, fits, limits)
 
 
 def write(model: Linear, second: Second, path: Path) -> None:
     """Write the weights that matter."""
     columns = model.columns.copy()
-    columns[:, :-1] *= second.spread
+    columns[:, : len(LABELS)] *= second.spread
     stored = np.clip(np.round(columns * SCALE), -32768, 32767).astype(int)
     kept = np.abs(stored).max(axis=1) > LEAST
     features = {name: row for name, row, keep in zip(model.names, stored.tolist(), kept, strict=True) if keep}
-    rounded = [{name: round(value, 4) for name, value in each.items()} for each in second[1:]]
-    path.write_bytes(pack_weights(features, *rounded))
+    fits = {
+        part: {name: round(value, 4) for name, value in each.items()} for part, each in second.fits.items()
+    }
+    limits = {name: round(limit, 4) for name, limit in second.limits.items()}
+    path.write_bytes(pack_weights(features, fits, limits))
     tell(f"{len(features)} features, {path.stat().st_size} bytes")
 
 

@@ -28,7 +28,9 @@ def all_features(words: Sequence[str]) -> Iterator[str]:
 
 
 def pack_weights(
-    features: Mapping[str, Sequence[int]], fits: Mapping[str, float], limits: Mapping[str, float]
+    features: Mapping[str, Sequence[int]],
+    fits: Mapping[str, Mapping[str, float]],
+    limits: Mapping[str, float],
 ) -> bytes:
     """Return a file of weights, as `load_weights` reads it."""
     header, names = json.dumps({"fits": fits, "limits": limits}).encode(), "\n".join(features).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,6 +27,32 @@ class Answer:
     number: int
     words: tuple[str, ...]
     means: Label | None = None
+
+
+# How an answer's own words turn, the first that one of them is among; what replies say of it is learned for each.
+_TURNS = {
+    "unsure": "chưa biết|chưa chắc|chưa quyết|chưa rõ|chưa chọn|không biết|ý kiến|tùy|sao cũng|xem|suy nghĩ|bàn thêm|hỏi thêm|khác",
+    "bad": "không hài lòng|chưa hài lòng|không tốt|chưa tốt|không thích|tệ|kém|xấu|chậm|dở|đắt|sập",
+    "good": "hài lòng|tốt|nhanh|đẹp|an toàn|ngon|hay|thích",
+    "fair": "bình thường|tạm|trung bình|chập chờn|yếu",
+    "no": "không|khỏi|miễn|vắng|nghỉ|bỏ|từ chối|thôi|bận",
+    "yet": "chưa|sau|đang|mai|hoãn",
+    "help": "giúp|nhờ|hỗ trợ|tư vấn|mang|tại nhà|tận nhà|đến nhà|tới nhà",
+    "done": "đã|rồi|xong",
+    "will": "sẽ|có|muốn|đồng|tham gia|dự|được|đi|đến|tới|cần",
+    "else": "",
+}
+TURNS = (*_TURNS, "any")
+
+
+def turn_of(answer: Answer) -> str:
+    """Return how an answer turns: to no, to done, to help and so on."""
+    said = " ".join(split_words(answer.words[0])) if answer.words else ""
+    for turn, words in _TURNS.items():
+        pattern = "|".join(map(unaccent_word, words.split("|"))) if said.isascii() else words
+        if turn == "else" or re.search(rf"\b(?:{pattern})\b", said):
+            break
+    return turn
 
 
 @dataclass(frozen=True)
@@ -121,8 +148,8 @@ def read_asked(data: bytes) -> tuple[Asked, str]:
         raise BadInput("asked_file_wrong") from error
 
 
-Phrases = Mapping[tuple[str, ...], frozenset[str]]
-"""Names of phrases, by their words."""
+Phrases = Mapping[str, Mapping[tuple[str, ...], frozenset[str]]]
+"""Names of phrases by their words, those that begin with a word together."""
 
 
 def spellings(phrase: str) -> Iterator[tuple[str, ...]]:
@@ -135,38 +162,40 @@ def spellings(phrase: str) -> Iterator[tuple[str, ...]]:
 
 def index_phrases(tables: Iterable[tuple[str, Iterable[str]]]) -> Phrases:
     """Return the names of all phrases, of each the tables that hold it."""
-    found: dict[tuple[str, ...], frozenset[str]] = {}
+    found: dict[str, dict[tuple[str, ...], frozenset[str]]] = {}
     for name, phrases in tables:
-        for words in chain.from_iterable(map(spellings, phrases)):
-            found[words] = found.get(words, frozenset()) | {name}
-    found.pop((), None)
+        for words in filter(None, chain.from_iterable(map(spellings, phrases))):
+            here = found.setdefault(words[0], {})
+            here[words] = here.get(words, frozenset()) | {name}
     return found
 
 
 def read_phrases(path: Path) -> Phrases:
-    """Return the phrases of a file: lines `name: phrase | phrase`."""
+    """Return the phrases of a file: `name: phrase | phrase`, several on a line with ";" between."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    tables = (line.split(":", 1) for line in lines if line[:1] != "#")
-    return index_phrases((name, phrases.split("|")) for name, phrases in tables)
+    tables = (table.split(":", 1) for line in lines if line[:1] != "#" for table in line.split(";"))
+    return index_phrases((name.strip(), phrases.split("|")) for name, phrases in tables)
 
 
 LONGEST_PHRASE = 6
 
 
-def find_phrases(words: Sequence[str], phrases: Phrases) -> Iterator[tuple[Sequence[str], frozenset[str]]]:
-    """Yield the words in order, each longest phrase with its names, each other word alone with none."""
+def find_phrases(words: Sequence[str], *tables: Phrases) -> Iterator[tuple[Sequence[str], frozenset[str]]]:
+    """Yield the words in order, each longest phrase of a table with its names, each other word alone with none."""
     at = 0
     while at < len(words):
-        for size in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
-            if names := phrases.get(tuple(words[at : at + size])):
-                break
-        else:
-            size, names = 1, frozenset()
+        size, names = 1, frozenset[str]()
+        if heads := [table[words[at]] for table in tables if words[at] in table]:
+            for longest in range(min(LONGEST_PHRASE, len(words) - at), 0, -1):
+                key = tuple(words[at : at + longest])
+                if any(key in head for head in heads):
+                    size, names = longest, frozenset[str]().union(*(head.get(key, ()) for head in heads))
+                    break
         yield words[at : at + size], names
         at += size
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _phrases(asked: Asked) -> Phrases:
     tables = ((VERB, asked.verbs), (THING, asked.things), (OTHER, asked.other_things), (DONE, asked.done))
     return index_phrases(tables)

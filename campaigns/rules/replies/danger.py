@@ -31,7 +31,7 @@ def find_danger(text: str) -> frozenset[str]:
         here: set[str] = set()
         after = at + 1
         for size in range(1, min(LONGEST_PHRASE, len(words) - at) + 1):
-            names = phrases.get(words[at : at + size], ())
+            names = phrases.get(words[at], {}).get(words[at : at + size], ())
             if "harmless" in names:
                 # Nothing that is shorter counts, and what follows begins after it.
                 here.clear()

@@ -20,12 +20,13 @@ from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
+from campaigns.rules.replies.asked import TURNS
 from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
 from campaigns.rules.replies.words import unaccent_word
 
 LABELS: tuple[Meaning, ...] = (*Label, OPT_IN)
-COLUMNS = len(LABELS) + 1
-"""Weights of a feature: one for each label, and one for urgency."""
+COLUMNS = len(LABELS) + len(TURNS) + 1
+"""Weights of a feature: one for each label, one for each way in which an office's own answer turns, and one for urgency."""
 _HALF = 1 << 15
 _SIZE = 4 * (COLUMNS + 1)
 _columns = struct.Struct(f"<{COLUMNS + 1}I").unpack
@@ -40,7 +41,7 @@ class Weights(NamedTuple):
     """What the file holds: the packed weights of every feature, those of how a reply fits an answer (`offered.py`), and the limits of decisions."""
 
     features: dict[str, int]
-    fits: dict[str, float]
+    fits: dict[str, dict[str, float]]
     limits: dict[str, float]
 
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
-from campaigns.rules.replies.asked import Answer, Asked, Phrases, find_phrases, read_phrases
-from campaigns.rules.replies.labels import Label, Meaning
-from campaigns.rules.replies.words import plain_words, split_words
+from campaigns.rules.replies.asked import (
+    Answer,
+    Asked,
+    Phrases,
+    find_phrases,
+    index_phrases,
+    read_phrases,
+    turn_of,
+)
+from campaigns.rules.replies.labels import Label
+from campaigns.rules.replies.words import plain_words, split_words, unaccent_word
 
 # What people write around a number or the words of an answer.
 _POLITE = """
@@ -18,18 +29,11 @@ _POLITE = """
 """
 POLITE = frozenset(_POLITE.split())
 _TELLING = frozenset(("da", "co"))  # "đã" and "có" in an answer, "dạ" and "cô" around one
-_NOT = frozenset("khong chua khoi dung thoi mien cha chang deo dau".split())  # noqa: SIM905
+_NOT = frozenset("khong chua khoi dung thoi mien cha chang deo dau dech".split())  # noqa: SIM905
 _YES = frozenset("có co ok vâng vang ừ u uh um uk duoc được yes dạ".split())  # noqa: SIM905
+_CHOICE = frozenset("chon lay xin ghi dang ky muon can thich ung theo qua la thi".split())  # noqa: SIM905
 _NUMERALS = "không một/mot hai ba bốn/bon/tư năm/nam sáu/sau bảy/bay tám/tam chín/chin mười/muoi/chục"
 _VALUES = {word: value for value, words in enumerate(_NUMERALS.split()) for word in words.split("/")}
-# How an answer's own words turn, the first that one of them is among; what replies say of it is learned for each.
-_TURNS = (
-    ("no", "khong khoi mien"),
-    ("yet", "chua sau dang mai"),
-    ("help", "giup nho ho tro tu van mang cho"),
-    ("done", "da roi xong"),
-    ("will", "se co muon dong tham duoc di den tot rat an"),
-)
 SAYS = (Label.INSTALLED, Label.NOT_YET, Label.NO_SMARTPHONE, Label.NEED_HELP, Label.REFUSE, Label.QUESTION, Label.UNCLEAR)  # fmt: skip
 
 
@@ -43,12 +47,6 @@ def _concepts() -> Phrases:
     return read_phrases(Path(__file__).parent / "alike_words.txt")
 
 
-def concepts_of(text: str) -> frozenset[str]:
-    """Return the names of what a text says in any words."""
-    words = [word for word in split_words(text) if word not in (",", "?")]
-    return frozenset[str]().union(*(names for _, names in find_phrases(words, _concepts())))
-
-
 class _Read:
     """An answer as replies are compared with it: its words, concepts, range of numbers, how it turns."""
 
@@ -57,12 +55,15 @@ class _Read:
         self.bare = [
             [word for word in phrase if word in _TELLING or word not in POLITE] for phrase in self.phrases
         ]
-        self.concepts = frozenset[str]().union(*map(concepts_of, answer.words))
         self.words = frozenset(word for words in self.bare for word in words) - {"roi", "qua"}
-        first = answer.words[0] if answer.words else ""
-        said = frozenset(plain_words(first))
-        self.turn = next((turn for turn, words in _TURNS if said.intersection(words.split())), "else")
-        self.span = _span(first)
+        self.concepts = frozenset[str]().union(*map(concepts_of, answer.words))
+        self.turn = turn_of(answer)
+        self.span = _span(answer.words[0] if answer.words else "")
+
+
+def concepts_of(text: str) -> frozenset[str]:
+    """Return the names of what a text says in any words."""
+    return frozenset[str]().union(*(names for _, names in find_phrases(split_words(text), _concepts())))
 
 
 def _numbers(text: str) -> list[float]:
@@ -95,22 +96,80 @@ def _span(words: str) -> tuple[float, float] | None:
     return min(numbers), max(numbers)
 
 
-@lru_cache(maxsize=64)
-def _read_answers(asked: Asked) -> list[_Read]:
-    """Return the answers with what tells each from the others."""
+class _Answers(NamedTuple):
+    """All answers of a question: each as it is read, and which of them a phrase, a word or a concept names, and how."""
+
+    read: list[_Read]
+    phrases: Phrases
+    named: Mapping[str, tuple[frozenset[int], str]]
+
+
+HOWS = ("phrase", "word", "concept", "topic", "part")
+"""How answers are named: by all their words, by one, by what says the same, by a word of the question, by what several have."""
+
+
+@lru_cache(maxsize=256)
+def _read_answers(asked: Asked) -> _Answers:
     read = [_Read(answer) for answer in asked.answers]
-    for name in ("words", "concepts"):
-        parts = [getattr(each, name) for each in read]
-        for n, each in enumerate(read):
-            others = set().union(*(part for at, part in enumerate(parts) if at != n))
-            setattr(each, name, frozenset(parts[n] - others))
-    return read
+    by_name: dict[str, set[int]] = {}
+    counts = Counter(word for each in read for word in each.words)
+    topic = plain_words(asked.question)
+    tables: list[tuple[str, list[str]]] = []
+    for n, (each, answer) in enumerate(zip(read, asked.answers, strict=True)):
+        spelled = {unaccent_word(word): word for text in answer.words for word in split_words(text)}
+        for name in (f"phrase {n}", *(f"word {word}" for word in each.words), *each.concepts):
+            by_name.setdefault(name, set()).add(n)
+        own = [[word for word in words if counts[word] <= len(read) / 2] for words in each.bare[:1]]
+        bare = [" ".join(spelled[word] for word in words) for words in (*each.bare, *own) if len(words) > 1]
+        tables += [(f"phrase {n}", [*answer.words, *bare])]
+        tables += [(f"word {word}", [spelled[word]]) for word in each.words]
+    named = {}
+    for name, numbers in by_name.items():
+        how, _, word = name.partition(" ")
+        how = "part" if len(numbers) > 1 else "topic" if word in topic else how if word else "concept"
+        if len(numbers) < len(read):  # what all answers have tells nothing
+            named[name] = frozenset(numbers), how
+    return _Answers(read, index_phrases(tables), named)
+
+
+class _Mention(NamedTuple):
+    """What a reply says that names answers."""
+
+    answers: frozenset[int]
+    how: str
+    name: str
+    is_denied: bool
+    is_chosen: bool
+    is_first: bool
+
+
+def _mentions(words: Sequence[str], asked: Asked) -> list[_Mention]:
+    _, phrases, named = _read_answers(asked)
+    plain = [unaccent_word(word) for word in words]
+    found, at = [], 0
+    for part, names in find_phrases(words, phrases, _concepts()):
+        here = named.keys() & names
+        if len(part) > 1 and not any(name.startswith("phrase") for name in here):
+            # In what says the same stand the answer's own words, too.
+            told = frozenset[int]().union(*(named[name][0] for name in here))
+            inside = {name for word in part for name in phrases.get(word, {}).get((word,), ())}
+            here |= {name for name in inside & named.keys() if not told or named[name][0] <= told}
+        if here:
+            denied = (
+                not _NOT.isdisjoint(plain[max(0, at - 2) : at])
+                or tuple(plain[at + len(part) :][:2]) in _TURNED
+            )
+            chosen = not _CHOICE.isdisjoint(plain[max(0, at - 3) : at])
+            found += [_Mention(*named[name], name, denied, chosen, at < 3) for name in sorted(here)]
+        at += len(part)
+    return found
+
+
+_TURNED = {("thi", "thoi"), ("thi", "khong"), ("thi", "khoi")}
 
 
 _POLITELY = rf"(?: (?:{'|'.join(sorted(POLITE))}|luon|thoi|ban))*"
 _SAYS_YES = re.compile(rf"(?:da |vang )?(?:co|duoc|ok|u|uh|uk|um|yes|dong y|nhat tri){_POLITELY}")
-_SAYS_DONE = re.compile(rf"(?:da )?(?:co|roi){_POLITELY}")
-_SAYS_NOT_YET = re.compile(rf"(?:da )?(?:chua|khong){_POLITELY}")
 _SAYS_NO = re.compile(rf"(?:da |thoi )?(?:khong|no)(?: duoc)?{_POLITELY}")
 
 
@@ -124,124 +183,111 @@ def says_yes(text: str) -> bool | None:
     return False if _SAYS_NO.fullmatch(said) else None
 
 
-def _answers_question(text: str, asked: Asked) -> Answer | None:
-    """Return the answer that a bare yes, no, "rồi" or "chưa" gives to a question that asks for one."""
-    ends = next((word for word in reversed(plain_words(asked.question)) if word not in POLITE), "")
-    is_yes = says_yes(text)
-    if ends == "chua":  # "ok" only says that it was read
-        said = " ".join(plain_words(text))
-        is_yes = True if _SAYS_DONE.fullmatch(said) else False if _SAYS_NOT_YET.fullmatch(said) else None
-    if ends not in ("khong", "chua") or is_yes is None:
-        return None
-    against = [each.turn in ("no", "yet") for each in _read_answers(asked)]
-    if is_yes:
-        return None if against[0] else asked.answers[0]
-    return asked.answers[against.index(True)] if against.count(True) == 1 else None
-
-
-# Beside an answer's words these may turn it.
-_DOUBTS = """
-    neu nhung tuy chac xem hoac hay chang giup can nho don dung tin nhan thoi huy ngung phien eo dech dau gi ai sao nao rang kho xa
-    may mai ma con cho chua khong
-"""
-MOST_WORDS = 10
-
-
-def _says_words(text: str, asked: Asked) -> Answer | None:
-    """Return the answer whose whole words, two or more, a short reply says without a doubt or denial beside them."""
-    words = plain_words(text)
-    rest = [phrase for phrase, names in find_phrases(words, _phrases_of(asked)) if not names]
-    given = {n for n, is_denied in _given_phrases(words, asked).items() if not is_denied}
-    said = [phrase for phrase, names in find_phrases(words, _phrases_of(asked)) if names]
-    is_clear = (
-        len(words) <= MOST_WORDS
-        and "?" not in text
-        and set(_DOUBTS.split()).isdisjoint(word for part in rest for word in part)
-    )
-    if len(given) != 1 or not is_clear or max(map(len, said)) < 2:
-        return None
-    return asked.answers[given.pop()]
-
-
 def given_plainly(text: str, asked: Asked) -> Answer | None:
     """Return the answer that a reply gives by nothing but its number, its words, or a yes or no."""
     said, bare = plain_words(text), bare_words(text)
-    read = _read_answers(asked)
+    read = _read_answers(asked).read
     for answer, each in zip(asked.answers, read, strict=True):
         number = str(answer.number)
         if bare == [number] or said in each.phrases or any(bare == [number, *words] for words in each.bare):
             return answer
-    if asked.is_own and (given := _answers_question(text, asked) or _says_words(text, asked)):
-        return given
     found = [answer for answer, each in zip(asked.answers, read, strict=True) if bare and bare in each.bare]
     return found[0] if len(found) == 1 else None
 
 
-def fit_answers(text: str, likely: Mapping[Meaning, float], asked: Asked) -> list[dict[str, float]]:
-    """Return for each offered answer what speaks for it, by name; `likely` are the labels' probabilities."""
-    said = bare_words(text)
+def fit_answers(text: str, likely: Mapping[str, float], asked: Asked) -> list[dict[str, float]]:
+    """Return for each offered answer what speaks for it, by name; `likely` are the scores of the labels and of how own answers turn."""
+    said, words = bare_words(text), split_words(text)
+    named = _named_number(words)
+    # "3 buổi" counts where the answers are amounts, "3" and "3, tôi bận" name one.
+    counted = {one for one, after in pairwise(words) if after not in POLITE and after != ","}
+    is_counted = asked.is_own and any(each.span for each in _read_answers(asked).read)
     facts: list[dict[str, float]] = []
     for answer in asked.answers:
         number, fact = str(answer.number), dict[str, float]()
         if number in said:
-            fact["number first" if said[0] == number else "number"] = 1.0
+            how = "number first" if said[0] == number else "number"
+            fact[f"{how} counted" if is_counted and number in counted else how] = 1.0
         elif said and said[0].isdecimal() and len(said[0]) == 1:
             fact["other number"] = 1.0
+        if named:
+            fact["number word" if named == answer.number else "other number word"] = 1.0
         facts.append(fact)
-    if asked.is_own:  # what is offered by every menu is learned as labels are
-        for fact, names in zip(facts, _compare(text, asked), strict=True):
-            fact.update(dict.fromkeys(names, 1.0))
-        for fact, read in zip(facts, _read_answers(asked), strict=True):
-            fact.update((f"{read.turn} {label}", likely[label]) for label in SAYS)
+    if asked.is_own and asked.answers:  # what is offered by every menu is learned as labels are
+        read = _read_answers(asked).read
+        turns = [likely[f"own {each.turn}"] for each in read]
+        compared, shares = _compare(text, asked)
+        for n, (fact, names) in enumerate(zip(facts, compared, strict=True)):
+            turn = read[n].turn
+            fact["share"] = shares[n]
+            fact["mine in distress"] = likely["cry"] * max(
+                fact.get("number first", 0.0), *(float(f"begins {how}" in names) for how in HOWS[:3])
+            )
+            fact["unnamed in distress"] = likely["cry"] - fact["mine in distress"]
+            fact["several"] = float("number" in fact or "first" in names)
+            fact["named"] = float(not names.isdisjoint(("phrase", "word", "concept")))
+            fact.update(dict.fromkeys(sorted(names), 1.0))
+            fact["turn"] = turns[n]
+            fact["turn lead"] = turns[n] - max((t for at, t in enumerate(turns) if at != n), default=0.0)
+            fact.update((f"{turn} {label}", likely[label]) for label in SAYS)
     return facts
 
 
-def _compare(text: str, asked: Asked) -> list[set[str]]:
-    """Return for each own answer what a reply has of it or of the others: its words, what says the same, numbers, a yes or no."""
-    words, read = plain_words(text), _read_answers(asked)
+def _named_number(words: Sequence[str]) -> int | None:
+    """Return the number that a reply gives in a word: "số hai", "ba nghen", "bốn, tôi bận", "tôi chọn một vì gần"."""
+    plain = [unaccent_word(word) for word in words]
+    for at, (word, after) in enumerate(pairwise([*plain, ","])):
+        if word in _VALUES and word != "khong":
+            is_first = POLITE.issuperset(plain[:at]) and (after in _PARTICLES or after in (",", word))
+            if is_first or plain[at - 1 : at] in (["so"], ["chon"], ["an"]):
+                return _VALUES[word]
+    return None
+
+
+_PARTICLES = frozenset("a nha nhe nghe nghen nghenh nhi luon".split())  # noqa: SIM905
+
+
+def _compare(text: str, asked: Asked) -> tuple[list[set[str]], list[float]]:
+    """Return for each own answer what a reply has of it or of the others (its words, what says the same, numbers, a yes or no), and its share."""
+    words, read = split_words(text), _read_answers(asked).read
     size = len(bare_words(text))
     length = "short" if size < 4 else "mid" if size < 9 else "long"
-    heard, numbers, denies = concepts_of(text), _numbers(text), not _NOT.isdisjoint(words)
-    agrees = not denies and not _YES.isdisjoint(split_words(text)[:2])
-    given = _given_phrases(words, asked)
+    numbers, denies = _numbers(text), not _NOT.isdisjoint(plain_words(text))
+    agrees = not denies and not _YES.isdisjoint(words[:2])
+    mentions = _mentions(words, asked)
+    affirmed = [each for each in mentions if not each.is_denied]
+    sole = [each.answers for each in affirmed if each.how != "part"]
     facts = []
     for n, each in enumerate(read):
-        names = {f"{each.turn} {'denies' if denies else 'affirms'}"}
-        if n in given:
-            names.add("denied phrase" if given[n] else f"phrase {length}")
-        elif given:
-            names.add("other phrase")
-        if shared := each.words.intersection(words):
-            names |= {"some words" if len(shared) < len(each.words) else "all words", f"words {length}"}
-        elif any(other.words.intersection(words) for other in read):
-            names.add("other words")
-        if each.concepts & heard:
-            names.add(f"concept {length}")
-        elif any(other.concepts & heard for other in read):
-            names.add("other concept")
-        if each.span and numbers:
-            low, high = each.span
-            names.add("in span" if any(low <= number <= high for number in numbers) else "out of span")
-        if agrees:
-            names |= {f"yes {each.turn}", "yes later" if n else "yes first"}
-        if denies and length == "short":
-            names.add(f"no {each.turn} short")
-        facts.append(names)
-    return facts
-
-
-def _given_phrases(words: Sequence[str], asked: Asked) -> dict[int, bool]:
-    """Return which answers' whole words stand in a reply, and whether after a denial: the longest counts, as "không đến được" holds "đến được"."""
-    found: dict[int, bool] = {}
-    before = ""
-    for phrase, names in find_phrases(words, _phrases_of(asked)):
-        for name in names:
-            found.setdefault(int(name), before in _NOT)
-        before = phrase[-1]
-    return found
-
-
-@lru_cache(maxsize=64)
-def _phrases_of(asked: Asked) -> Phrases:
-    read = enumerate(_read_answers(asked))
-    return {phrase: frozenset((str(n),)) for n, each in read for phrase in each.phrases if phrase}
+        mine = [mention for mention in affirmed if n in mention.answers]
+        hows = {mention.how for mention in mine}
+        others = {mention.how for mention in affirmed if n not in mention.answers}
+        how = next((how for how in HOWS if how in hows), "none")
+        other = next((f"other {how}" for how in HOWS if how in others), "")
+        is_denied = any(n in mention.answers for mention in mentions if mention.is_denied)
+        first, last = (bool(sole) and n in sole[at] for at in (0, -1))
+        span = each.span and numbers and any(each.span[0] <= number <= each.span[1] for number in numbers)
+        tests = {
+            f"{each.turn} {'denies' if denies else 'affirms'}": True,
+            how: bool(hows),
+            f"{how} {length}": True,
+            other + (" too" if hows else ""): bool(other),
+            "all words": bool(hows)
+            and each.words <= {word for mention in mine for word in mention.name.split(" ")[1:]},
+            "twice": len({mention.name for mention in mine}) > 1,
+            "chosen": any(mention.is_chosen for mention in mine),
+            "denied": is_denied and not mine,
+            "other denied": not mine and not is_denied and len(affirmed) < len(mentions),
+            "only": len(set(sole)) == 1 and first,
+            "first": len(set(sole)) > 1 and first,
+            "last": len(set(sole)) > 1 and last,
+            "in span": span is True,
+            "out of span": span is False,
+            f"yes {each.turn}": agrees,
+            "yes later" if n else "yes first": agrees,
+            f"no {each.turn} short": denies and length == "short",
+        }
+        begins = {f"begins {mention.how}" for mention in mine if mention.is_first}
+        facts.append(begins | {name for name, holds in tests.items() if holds})
+    counts = [sum(n in numbers for numbers in sole) for n in range(len(read))]
+    return facts, [count / max(1, len(sole)) for count in counts]

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from campaigns.rules.replies.asked import BLUEZONE, Answer, Asked, tag_words
+from campaigns.rules.replies.asked import BLUEZONE, TURNS, Answer, Asked, tag_words, turn_of
 from campaigns.rules.replies.danger import find_danger, is_danger
 from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
 from campaigns.rules.replies.model import LABELS, load_weights, weigh
 from campaigns.rules.replies.offered import bare_words, fit_answers, given_plainly
-from campaigns.rules.replies.words import plain_words
 
 LONGEST = 1600
 """Characters that are read: no SMS is longer (Twilio's limit for a body)."""
@@ -57,6 +56,8 @@ class Chance(NamedTuple):
 _STOPS = re.compile(
     r"(?:stop|tc|huy|dung|ngung|tu choi|tuchoi|unsubscribe|cancel|quit|end)(?: (?:nhan|tin|all|dich vu|dv|ngay|lai|di|nhe|[0-9]+))*"
 )
+# Behind an answer ("1 da tiem. TC"), but not in a tale of one ("hôm trước lỡ bấm TC").
+_STOPS_TOO = re.compile(r"(?s:.*[^\w\s]\s*(?:TC|STOP|tc|stop|Tc)|.*(?<!m|n|õ|o|ữ) (?:TC|STOP))[.!\s]*")
 _STARTS = re.compile(r"start|unstop|dk|dang ky|dang ki|(?:bat|nhan) lai(?: tin)?")
 
 
@@ -65,44 +66,19 @@ def read_keyword(text: str) -> Meaning | None:
     said = " ".join(bare_words(text)) or " ".join(text.lower().split())
     if re.search(r"[đd](?:ú|ù|ũ)ng", text.lower()):
         return None
-    if _STOPS.fullmatch(said):
+    if _STOPS.fullmatch(said) or _STOPS_TOO.fullmatch(text):
         return Label.OPT_OUT
     return OPT_IN if _STARTS.fullmatch(said) else None
-
-
-_ME = "(?:toi|em|e|minh|con|chau|chi|anh|bac|co|chu|tui|ong|ba|me)"
-_ASKS = re.compile(
-    rf"\b(?:(?:dong y|cho phep|muon|xin|cu|van|nho|tiep tuc|dang ky|dk|cho {_ME})(?: (?:tiep tuc|duoc|muon|van))*"
-    rf" (?:nhan|gui)(?: lai| tiep)?(?: (?:tin|thong bao|tb))?|(?:nhan|gui)(?: tin| lai| thong bao)* cho {_ME}"
-    rf"|(?:nhan|gui)(?: tin)? (?:tiep|lai)|(?:nhan|bao|nhac|gui)(?: tin| cho| biet)* {_ME})\b"
-)
-# Beside one of these it may as well be the opposite.
-_AGAINST = """
-    dung khong thoi ngung huy xoa bo chan choi khoi mien het tat rut go cat phien hoai miet suot mai lam gi chi nhieu spam stop
-    tc block bot cam kien yen deo dep rac ai sao chua bien quay roi met tha la cai cha chang nhu toan thua du kia nao loai out
-    lo ra tam dg giai tra kiem kieu nghi it cham dut dech doi nua
-"""
-MOST_TO_ASK = 12
-"""Words of a plain wish to be written to."""
-
-
-def asks_for_messages(text: str) -> bool:
-    """Return whether a reply asks for messages in plain words, with none beside them that could turn it: it is never an opt-out."""
-    words = plain_words(text)
-    if words[-1:] == ("chi",) and len(words) > MOST_TO_ASK // 3:
-        words = words[:-1]  # whom it is said to; "nhắn chi" asks what for
-    if len(words) > MOST_TO_ASK or "?" in text or "chớ" in text.lower():
-        return False
-    return _ASKS.search(" ".join(words)) is not None and not set(words).intersection(_AGAINST.split())
 
 
 def chances_of(text: str, asked: Asked) -> tuple[list[Chance], float]:
     """Return how likely each label and each own answer is, and how urgent the reply is."""
     words, weights = tag_words(text, asked), load_weights().fits
-    *scores, cry = weigh(words)
-    found = chances_from(facts_of(text, _softmax(scores), asked), weights, asked)
+    scores = weigh(words)
+    cry = scores[-1]
+    found = chances_from(facts_of(text, scores, asked), weights["own" if asked.is_own else "menu"], asked)
     facts = facts_of_cry(cry, find_danger(text), found, len(words))
-    return found, sum(weights.get(name, 0.0) * value for name, value in facts.items())
+    return found, sum(weights["cry"].get(name, 0.0) * value for name, value in facts.items())
 
 
 def facts_of_cry(
@@ -125,6 +101,8 @@ def facts_of_cry(
     return facts
 
 
+OWN = "beside own "
+"""Before a label's name, its limit where a question has answers of its own."""
 ReplyFacts = Sequence[tuple[Meaning | None, int | None, Mapping[str, float]]]
 """What a reply may mean, each label and each answer that the message offers, with what speaks for it by name."""
 
@@ -160,19 +138,54 @@ def _softmax(scores: Sequence[float]) -> list[float]:
     return [each / whole for each in raised]
 
 
-def facts_of(text: str, likely: Sequence[float], asked: Asked) -> ReplyFacts:
-    """Return what speaks for each meaning of a reply; `likely` are the labels' probabilities by its words alone."""
-    chances = dict(zip(LABELS, likely, strict=True))
+_TOLD = {
+    label: [f"{label} {what}" for what in ("named", "denied", "several", "urgent", "own")] for label in LABELS
+}
+
+
+@lru_cache(maxsize=256)
+def _always(asked: Asked) -> Mapping[Meaning, Mapping[str, float]]:
+    """Return what speaks for each label whatever the reply: whether an answer gives it, and how the others turn."""
     offered = {answer.means for answer in asked.answers}
     kind = "own" if asked.is_own else "menu"
+    places = {label: f" {kind}" if label in offered else " not offered" for label in LABELS}
+    turns = {turn_of(answer) for answer in asked.answers if asked.is_own}
+    return {
+        label: dict.fromkeys(
+            [
+                f"{label}{'' if label in _BEYOND else place}",
+                *(f"{label} beside {turn}" for turn in sorted(turns)),
+            ],
+            1.0,
+        )
+        for label, place in places.items()
+    }
+
+
+def facts_of(text: str, scores: Sequence[float], asked: Asked) -> ReplyFacts:
+    """Return what speaks for each meaning of a reply; `scores` are those of its words (`weigh`)."""
+    chances: dict[str, float] = dict(zip(LABELS, _softmax(scores[: len(LABELS)]), strict=True))
+    turns = {
+        f"own {turn}": max(-6.0, min(6.0, score))
+        for turn, score in zip(TURNS, scores[len(LABELS) :], strict=False)
+    }
+    urgent = 1 / (1 + math.exp(-max(-30.0, min(30.0, scores[-1]))))
+    fits = fit_answers(text, chances | turns | {"cry": urgent}, asked)
     facts: list[tuple[Meaning | None, int | None, Mapping[str, float]]] = []
-    for label, chance in chances.items():
-        place = "" if label in _BEYOND else f" {kind}" if label in offered else " not offered"
-        facts.append((label, None, {"chance": math.log(chance + 1e-6), f"{label}{place}": 1.0}))
+    named, denied, several = (
+        max((fact.get(name, 0.0) for fact in fits), default=0.0) for name in ("named", "denied", "several")
+    )
+    for label, always in _always(asked).items():
+        chance = math.log(chances[label] + 1e-6)
+        fact = {**always, "chance": chance}
+        if asked.is_own:
+            fact |= zip(_TOLD[label], (named, denied * (1 - named), several, urgent, chance), strict=True)
+            fact["any"] = -turns["own any"]
+        facts.append((label, None, fact))
     among = math.log(1e-6 + sum(chance for label, chance in chances.items() if label not in _BEYOND))
-    for answer, fact in zip(asked.answers, fit_answers(text, chances, asked), strict=True):
-        means = "means" if answer.means else "own"
-        facts.append((answer.means, answer.number, {"among": among, f"{kind} {means}": 1.0, **fact}))
+    for answer, fact in zip(asked.answers, fits, strict=True):
+        means = f"{'own' if asked.is_own else 'menu'} {'means' if answer.means else 'own'}"
+        facts.append((answer.means, answer.number, {"among": among, means: 1.0, **fact}))
     return facts
 
 
@@ -192,9 +205,6 @@ def understand(text: str, asked: Asked = BLUEZONE) -> Understanding:
 @lru_cache(maxsize=20_000)
 def _understand(text: str, asked: Asked) -> Understanding:
     chances, urgency = chances_of(text, asked)
-    if asks_for_messages(text):
-        chances = [each._replace(label=OPT_IN) if each.label is Label.OPT_OUT else each for each in chances]
-        chances.append(Chance(Label.OPT_OUT, None, 0.0))
     is_urgent = urgency >= load_weights().limits["cry"]
     plain = None if is_urgent else given_plainly(text, asked)
     keyword = None if is_urgent or plain else read_keyword(text)
@@ -233,23 +243,23 @@ def decide(
     if keyword:
         return Understanding(keyword, BEYOND_DOUBT, True, False, "sure" if keyword is Label.OPT_OUT else None)
     best = max(chances, key=lambda each: each.likely)
-    stop, help_ = (
-        max((each for each in chances if each.label is label), key=lambda each: each.likely)
-        for label in (Label.OPT_OUT, Label.NEED_HELP)
+    stop, wish, help_ = (
+        max((each for each in chances if each.label == label), key=lambda each: each.likely)
+        for label in (Label.OPT_OUT, OPT_IN, Label.NEED_HELP)
     )
     outcome: OptOut | None = None
-    if stop.likely >= limits["held"]:
+    # Who asks for messages is never silenced.
+    if stop.likely >= limits["held"] and stop.likely > wish.likely:
         outcome = "sure" if stop.likely >= limits[Label.OPT_OUT] and not is_urgent else "held"
         best = stop
-    if is_urgent and help_.likely >= LEAST_HELP and outcome is None:
+    is_own = any(each.own for each in chances)
+    if is_urgent and help_.likely >= LEAST_HELP and outcome is None and not is_own:
         best = help_
     if is_number and not is_urgent:
         return Understanding(Label.UNCLEAR, best.likely, False, False)
-    # Beside answers of the campaign's own a label is less sure than in a menu that was learned.
-    names = {str(best.label or "own"), "own" if best.own else "beside own"}
-    if not any(each.own for each in chances):
-        names.discard("beside own")
-    is_sure = outcome is None and not is_urgent and best.likely >= max(limits[name] for name in names)
+    # Beside answers of the campaign's own a label has a limit of its own.
+    name = f"{OWN}own" if best.own else f"{OWN if is_own else ''}{best.label}"
+    is_sure = outcome is None and not is_urgent and best.likely >= limits[name]
     is_sure = is_sure or outcome == "sure"
     return Understanding(best.label, best.likely, is_sure, is_urgent, outcome, best.own)
 

@@ -42,45 +42,24 @@ _ENGLISH = """
 """
 ENGLISH = frozenset(_ENGLISH.split())
 # Short forms and other spellings, by the word that they stand for.
+_SHORT_FORMS = """
+    không: k ko kh khg kg hk hok hong hog hông hổng hem hẻm hẽm khum kô k0 kh0ng hôk hôg hok0 nỏ chẳng chả hổn |
+    không phải: kp | không biết: kbiet kbit | không được: kdc kđc kodc |
+    rồi: r rùi rui ròi òi oy rôi roài roai gòi rr roy rùj ruj dồi rầu zồi dzồi zoi gồi gùi gòy roj |
+    được: dc đc đươc đuoc dx đx ddc dcj đựoc | đăng ký: đky dki |
+    điện thoại: dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt | số điện thoại: sdt sđt | tôi: t toj |
+    muốn: mún mun | đừng: đg | đéo: đ | nhắn: nhn | mình: mk mik mjk mềnh mìn | em: e iem | gì: j ji zì rì jì |
+    vậy: v z zậy zay dzay dzậy zạy rứa | biết: bik pik bít bjk bjt | giúp: júp jup zup giúm giùm dùm jum |
+    hướng dẫn: hd hdan | nhắn tin: nt ib inbox | như thế nào: ntn | xài: sài | xong: xog sog xông xg zong |
+    cài: caj kài | chưa: ch chx chwa chuă | stop: stpo sotp stp stopp |
+    ok: oke okie okê okla oki okey okay okk okela |
+    smartphone: smp smartfone smatphone smarphone smartphon samrtphone | nha: nhá nhaz | vô: zô zo |
+    người: ng ngừi | dung lượng: dlg | với: vs zới | về: dìa | giờ: chừ giừ | đó: nớ | bữa: bựa | nữa: nựa |
+    làm: lm mần | luôn: lun | thôi: thui | vui: zui | trước: trc | hôm nay: hnay | quá: wa wá qá | nhiều: nhìu
+"""
 TEENCODE = {
-    spelling: word
-    for word, spellings in {
-        "không": "k ko kh khg kg hk hok hong hog hông hổng hem hẻm hẽm khum kô k0 kh0ng hôk hôg hok0 nỏ chẳng chả hổn hong",
-        "không phải": "kp",
-        "không biết": "kbiet kbit",
-        "không được": "kdc kđc kodc",
-        "rồi": "r rùi rui ròi òi oy rôi roài roai gòi rr roy rùj ruj dồi rầu zồi dzồi zoi gồi gùi gòy roj",
-        "được": "dc đc đươc đuoc dx đx ddc dcj đựoc",
-        "đăng ký": "đky dki",
-        "điện thoại": "dt đt dth đth dthoai đthoai fone phone dtdd đtdđ ddt",
-        "số điện thoại": "sdt sđt",
-        "tôi": "t toj",
-        "muốn": "mún mun",
-        "đừng": "đg",
-        "đéo": "đ",
-        "nhắn": "nhn",
-        "mình": "mk mik mjk mềnh mìn",
-        "em": "e iem",
-        "gì": "j ji zì rì jì",
-        "vậy": "v z zậy zay dzay dzậy zạy",
-        "biết": "bik pik bít bjk bjt",
-        "giúp": "júp jup zup giúm giùm dùm jum",
-        "hướng dẫn": "hd hdan",
-        "nhắn tin": "nt ib inbox",
-        "như thế nào": "ntn",
-        "xài": "sài",
-        "xong": "xog sog xông xg zong",
-        "cài": "caj kài",
-        "chưa": "ch chx chwa chuă",
-        "stop": "stpo sotp stp stopp",
-        "ok": "oke okie okê okla oki okey okay okk okela",
-        "smartphone": "smp smartfone smatphone smarphone smartphon samrtphone",
-        "nha": "nhá nhaz",
-        "vô": "zô zo",
-        "người": "ng",
-        "dung lượng": "dlg",
-        "với": "vs zới",
-    }.items()
+    spelling: word.strip()
+    for word, spellings in (line.split(":") for line in _SHORT_FORMS.split("|"))
     for spelling in spellings.split()
 }
 # Stop words that people spell letter by letter: T/C, H.U.Y.

@@ -17,7 +17,7 @@ from campaigns.rules.replies.context import without_quote
 from campaigns.rules.replies.danger import find_danger, is_danger
 from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.model import COLUMNS, LABELS, SCALE, WEIGHTS, load_weights, size_of, weigh
-from campaigns.rules.replies.understand import LONGEST, Chance, Understanding, decide, understand
+from campaigns.rules.replies.understand import LONGEST, OWN, Chance, Understanding, decide, understand
 from outreach.rules.errors import BadInput
 from tests.replies.data import DATA, asked_of, questions, read_authors
 from tests.replies.report import KINDS, is_right, macro_f1
@@ -202,7 +202,8 @@ def test_no_text_is_too_strange_and_none_takes_long() -> None:
     assert understand("cài rồi " + "x" * LONGEST) == understand("cài rồi " + "x" * 2 * LONGEST)
 
 
-LIMITS = {str(label): 0.8 for label in LABELS} | {"own": 0.8, "beside own": 0.85, "held": 0.2}
+LIMITS = {str(label): 0.8 for label in LABELS} | {f"{OWN}{label}": 0.85 for label in LABELS}
+LIMITS |= {f"{OWN}own": 0.8, "held": 0.2}
 YES, STOP = Answer(1, ("có",), None), Answer(2, ("thôi",), Label.OPT_OUT)
 
 
@@ -210,6 +211,9 @@ YES, STOP = Answer(1, ("có",), None), Answer(2, ("thôi",), Label.OPT_OUT)
     ("chances", "more", "decided"),
     [
         ({Label.INSTALLED: 0.9}, {}, Understanding(Label.INSTALLED, 0.9, True, False)),
+        # Who asks for messages is never silenced, who says both is where the opposite is likelier.
+        ({OPT_IN: 0.5, Label.OPT_OUT: 0.4}, {}, Understanding(OPT_IN, 0.5, False, False)),
+        ({OPT_IN: 0.3, Label.OPT_OUT: 0.4}, {}, Understanding(Label.OPT_OUT, 0.4, False, False, "held")),
         ({Label.INSTALLED: 0.7}, {}, Understanding(Label.INSTALLED, 0.7, False, False)),
         ({1: 0.9}, {}, Understanding(None, 0.9, True, False, None, 1)),
         ({1: 0.1, Label.INSTALLED: 0.83}, {}, Understanding(Label.INSTALLED, 0.83, False, False)),
@@ -219,6 +223,7 @@ YES, STOP = Answer(1, ("có",), None), Answer(2, ("thôi",), Label.OPT_OUT)
         ({Label.REFUSE: 0.85, Label.OPT_OUT: 0.1}, {}, Understanding(Label.REFUSE, 0.85, True, False)),
         # A cry: asked for help where that is possible at all, never automatic, never silenced for good.
         ({Label.INSTALLED: 0.9, Label.NEED_HELP: 0.06}, {"is_urgent": True}, Understanding(Label.NEED_HELP, 0.06, False, True)),
+        ({1: 0.6, Label.NEED_HELP: 0.2}, {"is_urgent": True}, Understanding(None, 0.6, False, True, None, 1)),
         ({Label.UNCLEAR: 0.95}, {"is_urgent": True}, Understanding(Label.UNCLEAR, 0.95, False, True)),
         ({Label.OPT_OUT: 0.9}, {"is_urgent": True}, Understanding(Label.OPT_OUT, 0.9, False, True, "held")),
         ({Label.UNCLEAR: 0.9}, {"plain": YES}, Understanding(None, 0.99, True, False, None, 1)),
@@ -255,6 +260,8 @@ MEETING = read_question(
         ("chưa biết nữa", 3, None),
         ("có, tôi đến", 1, None),
         ("TC", None, Label.OPT_OUT),
+        ("1 sẽ đến. TC", None, Label.OPT_OUT),
+        ("số hai nhé", 2, None),
         ("họp ở đâu vậy", None, Label.QUESTION),
         ("7", None, Label.UNCLEAR),
     ],
