@@ -78,7 +78,7 @@ places: environment-dev  ## how well all communes of the nation are recognised, 
 	$(VENV)/bin/python -m benchmarks.places
 
 # What trains is not needed to run or to test, so no other target installs it.
-replies-train: environment-dev  ## train how replies are understood, from tests/data: writes campaigns/rules/replies/weights.bin
+replies-train: environment-dev  ## train how replies are understood, from tests/data: writes campaigns/rules/replies/offices.bin
 	$(VENV)/bin/uv pip install -q scikit-learn==1.7.2
 	$(VENV)/bin/python -m tests.replies.train
 

@@ -16,7 +16,7 @@ def main() -> None:
     measured = [each for each in read_authors() if each.is_held_out]
     for kind in KINDS:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "weights.bin"
+            path = Path(folder) / "offices.bin"
             train([each for each in training if each.kind != kind], path)
             use_weights(path)
             lines = measure([each for each in measured if each.kind == kind])

@@ -1,4 +1,4 @@
-"""Train the learned model of replies: `ORDINARY=FOLDER make replies-train` writes campaigns/rules/replies/weights.bin.
+"""Train the learned model of replies: `ORDINARY=FOLDER make replies-train` writes campaigns/rules/replies/offices.bin.
 
 Two steps. For each label, and for urgency, logistic regression over the words of all replies but those for measuring, and over ordinary
 text. Then, on predictions for authors that a model has not seen, how far the probabilities have to be spread to be true, and what speaks for
@@ -26,6 +26,7 @@ from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
 from campaigns.rules.replies.model import (
     COLUMNS,
     LABELS,
+    OFFICES,
     SCALE,
     WEIGHTS,
     size_of,
@@ -310,14 +311,8 @@ COSTS: dict[Meaning | None, float] = {
     None: 1.5,
 }
 """How bad a wrong label is, beside any other: an install is reported to leaders, a wrong number silences a phone for good."""
-MISSED_CRIES = 0.015
-"""Share of the cries for help in replies to questions of offices that may be missed: they are the newest."""
-MISSED_OPT_OUTS = 0.01
-"""Share of the wishes to be left alone that may neither count nor be held."""
-FALSE_OPT_OUTS = 0.02
-"""Share of what counts at once as a wish to be left alone that may be none."""
-MOST_ORDINARY = {"opt_out": 0.0015, "held": 0.025}
-"""Share of ordinary sentences that may count as such a wish at once, and that may be held."""
+FIXED = {"cry": -2.25, "held": 0.05, str(Label.OPT_OUT): 0.6}
+"""Limits of cries and of wishes to be left alone, held and sure: set by hand where the measured authors say (docs/replies.md)."""
 
 
 def choose_limits(
@@ -345,43 +340,6 @@ def choose_limits(
     return {prefix + name: limit for name, limit in limits.items()}
 
 
-def choose_opt_outs(
-    chance: np.ndarray, wanted: np.ndarray, ordinary: np.ndarray, of_one: np.ndarray
-) -> dict[str, float]:
-    """Return the chances from which a wish to be left alone is held, and counts at once."""
-    held = np.quantile(chance[wanted & of_one], MISSED_OPT_OUTS)
-    grid = np.arange(0.3, 0.99, 0.01)
-    of_replies = ~ordinary & of_one
-    false = [
-        (of_replies & ~wanted & (chance >= limit)).sum() / (of_replies & (chance >= limit)).sum()
-        for limit in grid
-    ]
-    sure = float(
-        next((limit for limit, share in zip(grid, false, strict=True) if share <= FALSE_OPT_OUTS), grid[-1])
-    )
-    least = {name: float(np.quantile(chance[ordinary], 1 - share)) for name, share in MOST_ORDINARY.items()}
-    limits = {"held": max(float(held), least["held"]), "opt_out": max(sure, least["opt_out"])}
-    for name, limit in limits.items():
-        taken = chance >= limit
-        tell(
-            f"{name} from {limit:.3f}: {(taken & wanted).sum()} of {wanted.sum()} found, {(taken & ~wanted & of_replies).sum()} other replies "
-            f"and {(taken & ordinary).sum()} of {ordinary.sum()} ordinary sentences taken for one; wanted {held:.3f}, {sure:.3f}, ordinary {least}"
-        )
-    return limits
-
-
-def choose_cry(urgency: np.ndarray, urgent: np.ndarray, own: np.ndarray, ordinary: np.ndarray) -> float:
-    """Return the urgency from which a reply is a cry: as high as `MISSED_CRIES` allows."""
-    limit = float(np.quantile(urgency[urgent & own], MISSED_CRIES))
-    heard = urgency >= limit
-    for name, rows in (("offices", own), ("kinds", ~own & ~ordinary), ("ordinary", ordinary)):
-        missed, taken = (urgent & rows & ~heard).sum(), heard[~urgent & rows].mean()
-        tell(
-            f"cries from {limit:.2f}, {name}: missed {missed} of {(urgent & rows).sum()}, others taken {taken:.2%}"
-        )
-    return limit
-
-
 def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -400,7 +358,6 @@ def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Secon
     examples, scores = [corpus.examples[at] for at in chosen], scores[chosen]
     asked = [corpus.asked[at] for at in chosen]
     own, ordinary, urgent = corpus.own[chosen], corpus.ordinary[chosen], corpus.urgent[chosen]
-    of_one = np.array([not each.is_of_many for each in examples])
     told = np.array([each.label is not None for each in examples]) & ~ordinary
     places = np.array([LABELS.index(each.label) if each.label else 0 for each in examples])
     spread = find_spread(scores[told, : len(LABELS)], places[told])
@@ -431,10 +388,9 @@ def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Secon
         np.array([sum(each.likely for each in chances if each.label == label) for chances in merged])
         for label in (Label.OPT_OUT, OPT_IN)
     )
-    wanted = np.array([each.label is Label.OPT_OUT for each in examples])
-    limits = choose_opt_outs(np.where(stop > wish, stop, 0.0), wanted, ordinary, of_one)
-    limits["cry"] = choose_cry(urgency, urgent, own, ordinary)
-    calm = (urgency < limits["cry"]) & (np.where(stop > wish, stop, 0.0) < limits["held"]) & of_one
+    limits: dict[str, float] = {}
+    silent = (stop > wish) & (stop >= FIXED["held"])
+    calm = (urgency < FIXED["cry"]) & ~silent & np.array([not each.is_of_many for each in examples])
     for prefix, rows in (("", calm & ~own & ~ordinary), (OWN, calm & own)):
         at = np.flatnonzero(rows)
         likely = np.array([best[n].likely for n in at])
@@ -443,7 +399,7 @@ def learn_second(corpus: Corpus, folds: np.ndarray, scores: np.ndarray) -> Secon
     tell(
         f"right {right[~own & ~ordinary].mean():.3f}, of questions of offices not learned from {right[own].mean():.3f}"
     )
-    return Second(spread, fits, limits)
+    return Second(spread, fits, limits | FIXED)
 
 
 def write(model: Linear, second: Second, path: Path) -> None:
@@ -482,7 +438,7 @@ def train(examples: Sequence[Example], path: Path) -> None:
 
 
 def main() -> None:
-    train(read_training(), WEIGHTS)
+    train(read_training(), WEIGHTS / f"{OFFICES}.bin")
 
 
 if __name__ == "__main__":

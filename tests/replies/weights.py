@@ -40,7 +40,7 @@ def pack_weights(
 
 
 def use_weights(path: Path) -> None:
-    """Let another file's weights count, for measuring."""
+    """Let the files of another folder count, for measuring."""
     model.WEIGHTS = path
     for each in vars(model).values():
         if hasattr(each, "cache_clear"):

@@ -28,18 +28,19 @@ LABELS: tuple[Meaning, ...] = (*Label, OPT_IN)
 COLUMNS = len(LABELS) + len(TURNS) + 1
 """Weights of a feature: one for each label, one for each way in which an office's own answer turns, and one for urgency."""
 _HALF = 1 << 15
-_SIZE = 4 * (COLUMNS + 1)
-_columns = struct.Struct(f"<{COLUMNS + 1}I").unpack
 SCALE = 256
 """A weight of 1 as stored: a weight is a multiple of 1/SCALE, in 16 bits."""
-WEIGHTS = Path(__file__).parent / "weights.bin"
+WEIGHTS = Path(__file__).parent
+PARTS = MENU, OFFICES = "menu", "offices"
+"""Files of weights: of the menus of kinds, learned before and without the ways in which answers turn, and of questions of offices."""
 START, END = "^", "$"
 LONGEST_PIECE = 5
 
 
 class Weights(NamedTuple):
-    """What the file holds: the packed weights of every feature, those of how a reply fits an answer (`offered.py`), and the limits of decisions."""
+    """What a file holds: the packed weights of every feature, those of how a reply fits an answer (`offered.py`), and the limits of decisions."""
 
+    columns: int
     features: dict[str, int]
     fits: dict[str, dict[str, float]]
     limits: dict[str, float]
@@ -83,39 +84,45 @@ def size_of(words: Sequence[str]) -> float:
 
 
 @cache
-def load_weights() -> Weights:
-    """Return what training has written."""
-    data = zlib.decompress(WEIGHTS.read_bytes())
+def load_weights(part: str) -> Weights:
+    """Return what training has written for a part."""
+    data = zlib.decompress((WEIGHTS / f"{part}.bin").read_bytes())
     ends = struct.unpack("<2I", data[:8])
     header, names, numbers = data[8 : ends[0]], data[ends[0] : ends[1]].decode().split("\n"), data[ends[1] :]
-    wide = bytearray(len(names) * _SIZE)
+    columns = len(numbers) // (2 * len(names))
+    size = 4 * (columns + 1)
+    wide = bytearray(len(names) * size)
     # Each weight of 16 bits becomes one of 32 bits with `_HALF` added, which turns its highest bit.
     turned = numbers[1::2].translate(bytes(byte ^ 0x80 for byte in range(256)))
-    for column in range(COLUMNS):
-        wide[4 * column :: _SIZE] = numbers[2 * column :: 2 * COLUMNS]
-        wide[4 * column + 1 :: _SIZE] = turned[column::COLUMNS]
-    wide[4 * COLUMNS :: _SIZE] = b"\1" * len(names)
-    rows = (int.from_bytes(wide[at : at + _SIZE], "little") for at in range(0, len(wide), _SIZE))
-    return Weights(dict(zip(names, rows, strict=True)), **json.loads(header))
+    for column in range(columns):
+        wide[4 * column :: size] = numbers[2 * column :: 2 * columns]
+        wide[4 * column + 1 :: size] = turned[column::columns]
+    wide[4 * columns :: size] = b"\1" * len(names)
+    rows = (int.from_bytes(wide[at : at + size], "little") for at in range(0, len(wide), size))
+    return Weights(columns, dict(zip(names, rows, strict=True)), **json.loads(header))
 
 
-def _add(names: Iterable[str]) -> int:
-    return sum(map(load_weights().features.get, names, repeat(0)))
+def _add(names: Iterable[str], part: str) -> int:
+    return sum(map(load_weights(part).features.get, names, repeat(0)))
 
 
 @lru_cache(maxsize=20_000)
-def _weigh_word(word: str) -> int:
-    return _add(features_of_word(word))
+def _weigh_word(word: str, part: str) -> int:
+    return _add(features_of_word(word), part)
 
 
 @lru_cache(maxsize=50_000)
-def _weigh_border(before: str, word: str) -> int:
-    return _add(features_of_border(before, word))
+def _weigh_border(before: str, word: str, part: str) -> int:
+    return _add(features_of_border(before, word), part)
 
 
-def weigh(words: Sequence[str]) -> list[float]:
-    """Return the scores of the labels, in the order of `Label`, and of urgency, for the words of a reply."""
-    total = sum(map(_weigh_word, words)) + sum(map(_weigh_border, (START, *words), (*words, END)))
-    *columns, times = _columns((total + _add(features_apart(words))).to_bytes(_SIZE, "little"))
+def weigh(words: Sequence[str], part: str) -> list[float]:
+    """Return the scores of the labels, in the order of `LABELS`, of the ways own answers turn, and of urgency, for the words of a reply."""
+    total = sum(map(_weigh_word, words, repeat(part)))
+    total += sum(map(_weigh_border, (START, *words), (*words, END), repeat(part))) + _add(
+        features_apart(words), part
+    )
+    wide = load_weights(part).columns + 1
+    *columns, times = struct.unpack(f"<{wide}I", total.to_bytes(4 * wide, "little"))
     size = size_of(words) * SCALE
     return [(column - times * _HALF) / size for column in columns]

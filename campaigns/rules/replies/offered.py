@@ -170,6 +170,8 @@ _TURNED = {("thi", "thoi"), ("thi", "khong"), ("thi", "khoi")}
 
 _POLITELY = rf"(?: (?:{'|'.join(sorted(POLITE))}|luon|thoi|ban))*"
 _SAYS_YES = re.compile(rf"(?:da |vang )?(?:co|duoc|ok|u|uh|uk|um|yes|dong y|nhat tri){_POLITELY}")
+_SAYS_DONE = re.compile(rf"(?:da )?(?:co|roi){_POLITELY}")
+_SAYS_NOT_YET = re.compile(rf"(?:da )?(?:chua|khong){_POLITELY}")
 _SAYS_NO = re.compile(rf"(?:da |thoi )?(?:khong|no)(?: duoc)?{_POLITELY}")
 
 
@@ -183,6 +185,48 @@ def says_yes(text: str) -> bool | None:
     return False if _SAYS_NO.fullmatch(said) else None
 
 
+def _answers_question(text: str, asked: Asked) -> Answer | None:
+    """Return the answer that a bare yes, no, "rồi" or "chưa" gives to a question that asks for one."""
+    ends = next((word for word in reversed(plain_words(asked.question)) if word not in POLITE), "")
+    is_yes = says_yes(text)
+    if ends == "chua":  # "ok" only says that it was read
+        said = " ".join(plain_words(text))
+        is_yes = True if _SAYS_DONE.fullmatch(said) else False if _SAYS_NOT_YET.fullmatch(said) else None
+    if ends not in ("khong", "chua") or is_yes is None:
+        return None
+    against = [each.turn in ("no", "yet") for each in _read_answers(asked).read]
+    if is_yes:
+        return None if against[0] else asked.answers[0]
+    return asked.answers[against.index(True)] if against.count(True) == 1 else None
+
+
+# Beside an answer's words these may turn it.
+_DOUBTS = """
+    neu nhung tuy chac xem hoac hay chang giup can nho don dung tin nhan thoi huy ngung phien eo dech dau gi ai sao nao rang kho xa
+    may mai ma con cho chua khong tc stop bo
+"""
+MOST_WORDS = 10
+
+
+def _says_words(text: str, asked: Asked) -> Answer | None:
+    """Return the answer whose whole words, two or more, a short reply says without a doubt or denial beside them."""
+    words = split_words(text)
+    parts = list(find_phrases(words, _read_answers(asked).phrases))
+    said = [any(name.startswith("phrase") for name in names) for _, names in parts]
+    given = {name for (_, names), is_said in zip(parts, said, strict=True) if is_said for name in names}
+    given = {name for name in given if name.startswith("phrase")}
+    rest = {
+        unaccent_word(word)
+        for (part, _), is_said in zip(parts, said, strict=True)
+        if not is_said
+        for word in part
+    }
+    longest = max((len(part) for (part, _), is_said in zip(parts, said, strict=True) if is_said), default=0)
+    if len(given) != 1 or longest < 2 or len(words) > MOST_WORDS or "?" in words:
+        return None
+    return asked.answers[int(given.pop().split(" ")[1])] if rest.isdisjoint(_DOUBTS.split()) else None
+
+
 def given_plainly(text: str, asked: Asked) -> Answer | None:
     """Return the answer that a reply gives by nothing but its number, its words, or a yes or no."""
     said, bare = plain_words(text), bare_words(text)
@@ -191,6 +235,8 @@ def given_plainly(text: str, asked: Asked) -> Answer | None:
         number = str(answer.number)
         if bare == [number] or said in each.phrases or any(bare == [number, *words] for words in each.bare):
             return answer
+    if asked.is_own and (given := _answers_question(text, asked) or _says_words(text, asked)):
+        return given
     found = [answer for answer, each in zip(asked.answers, read, strict=True) if bare and bare in each.bare]
     return found[0] if len(found) == 1 else None
 

@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 from campaigns.rules.replies.asked import BLUEZONE, TURNS, Answer, Asked, tag_words, turn_of
 from campaigns.rules.replies.danger import find_danger, is_danger
 from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
-from campaigns.rules.replies.model import LABELS, load_weights, weigh
+from campaigns.rules.replies.model import LABELS, MENU, OFFICES, load_weights, weigh
 from campaigns.rules.replies.offered import bare_words, fit_answers, given_plainly
+from campaigns.rules.replies.words import plain_words
 
 LONGEST = 1600
 """Characters that are read: no SMS is longer (Twilio's limit for a body)."""
@@ -71,14 +72,45 @@ def read_keyword(text: str) -> Meaning | None:
     return OPT_IN if _STARTS.fullmatch(said) else None
 
 
+_ME = "(?:toi|em|e|minh|con|chau|chi|anh|bac|co|chu|tui|ong|ba|me)"
+_ASKS = re.compile(
+    rf"\b(?:(?:dong y|cho phep|muon|xin|cu|van|nho|tiep tuc|dang ky|dk|cho {_ME})(?: (?:tiep tuc|duoc|muon|van))*"
+    rf" (?:nhan|gui)(?: lai| tiep)?(?: (?:tin|thong bao|tb))?|(?:nhan|gui)(?: tin| lai| thong bao)* cho {_ME}"
+    rf"|(?:nhan|gui)(?: tin)? (?:tiep|lai)|(?:nhan|bao|nhac|gui)(?: tin| cho| biet)* {_ME})\b"
+)
+# Beside one of these it may as well be the opposite.
+_AGAINST = """
+    dung khong thoi ngung huy xoa bo chan choi khoi mien het tat rut go cat phien hoai miet suot mai lam gi chi nhieu spam stop
+    tc block bot cam kien yen deo dep rac ai sao chua bien quay roi met tha la cai cha chang nhu toan thua du kia nao loai out
+    lo ra tam dg giai tra kiem kieu nghi it cham dut dech doi nua
+"""
+MOST_TO_ASK = 12
+"""Words of a plain wish to be written to."""
+
+
+def asks_for_messages(text: str) -> bool:
+    """Return whether a reply asks for messages in plain words, with none beside them that could turn it: it is never an opt-out."""
+    words = plain_words(text)
+    if words[-1:] == ("chi",) and len(words) > MOST_TO_ASK // 3:
+        words = words[:-1]  # whom it is said to; "nhắn chi" asks what for
+    if len(words) > MOST_TO_ASK or "?" in text or "chớ" in text.lower():
+        return False
+    return _ASKS.search(" ".join(words)) is not None and not set(words).intersection(_AGAINST.split())
+
+
 def chances_of(text: str, asked: Asked) -> tuple[list[Chance], float]:
     """Return how likely each label and each own answer is, and how urgent the reply is."""
-    words, weights = tag_words(text, asked), load_weights().fits
-    scores = weigh(words)
+    words, part = tag_words(text, asked), part_of(asked)
+    scores, weights = weigh(words, part), load_weights(part).fits
     cry = scores[-1]
     found = chances_from(facts_of(text, scores, asked), weights["own" if asked.is_own else "menu"], asked)
     facts = facts_of_cry(cry, find_danger(text), found, len(words))
     return found, sum(weights["cry"].get(name, 0.0) * value for name, value in facts.items())
+
+
+def part_of(asked: Asked) -> str:
+    """Return whose weights read the replies to a question."""
+    return OFFICES if asked.is_own else MENU
 
 
 def facts_of_cry(
@@ -205,7 +237,11 @@ def understand(text: str, asked: Asked = BLUEZONE) -> Understanding:
 @lru_cache(maxsize=20_000)
 def _understand(text: str, asked: Asked) -> Understanding:
     chances, urgency = chances_of(text, asked)
-    is_urgent = urgency >= load_weights().limits["cry"]
+    if asks_for_messages(text):
+        chances = [each._replace(label=OPT_IN) if each.label is Label.OPT_OUT else each for each in chances]
+        chances.append(Chance(Label.OPT_OUT, None, 0.0))
+    limits = load_weights(part_of(asked)).limits
+    is_urgent = urgency >= limits["cry"]
     plain = None if is_urgent else given_plainly(text, asked)
     keyword = None if is_urgent or plain else read_keyword(text)
     return decide(
@@ -213,13 +249,15 @@ def _understand(text: str, asked: Asked) -> Understanding:
         is_urgent=is_urgent,
         plain=plain,
         keyword=keyword,
-        limits=load_weights().limits,
+        limits=limits,
         is_number=text.strip().isdecimal(),
     )
 
 
 BEYOND_DOUBT = 0.99
 """Confidence of what a number of the menu or a word of law says."""
+WISHES_COUNT = 4.0
+"""How many times as likely as its opposite a wish to be written to must be."""
 LEAST_HELP = 0.05
 """How likely a cry must ask for help to be labelled so; else it keeps its label, and is urgent all the same."""
 
@@ -248,8 +286,8 @@ def decide(
         for label in (Label.OPT_OUT, OPT_IN, Label.NEED_HELP)
     )
     outcome: OptOut | None = None
-    # Who asks for messages is never silenced.
-    if stop.likely >= limits["held"] and stop.likely > wish.likely:
+    # Who asks for messages is not silenced, but where that is unsure an officer looks.
+    if stop.likely >= limits["held"] and stop.likely * WISHES_COUNT > wish.likely:
         outcome = "sure" if stop.likely >= limits[Label.OPT_OUT] and not is_urgent else "held"
         best = stop
     is_own = any(each.own for each in chances)
