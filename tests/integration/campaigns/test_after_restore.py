@@ -232,7 +232,7 @@ def test_a_backup_of_another_key_is_refused_and_the_database_goes_on_as_it_was(
     campaign = world.launch()
     with pytest.raises(BadInput, match="database_not_empty"):
         restore(world, path, replace=False)
-    with pytest.raises(BadInput, match="backup_of_other_key"):
+    with pytest.raises(BadInput, match="backup_of_other_signer"):
         restore(world, path, secret_key="k" * 40)
     assert world.status(campaign)["state"] == "sending", "it was launched after the backup"
     world.send()
