@@ -164,7 +164,8 @@ def test_what_is_not_valid_yet_waits_beside_the_draft_and_submitting_takes_what_
     assert post(client, f"{page}edit", wish="submit", **{**half, "version": "2"}).status_code == 422
     whole = {**half, "version": "2", "text": "Mời cô bác: {link}"}
     assert post(client, f"{page}edit", wish="submit", **whole).status_code == 303
-    campaign = world.one(select(Campaign))
-    assert (campaign.state, campaign.steps[0].text) == (CampaignState.SUBMITTED, "Mời cô bác: {link}")
+    with world.runtime.db.read() as session:
+        campaign = session.scalars(select(Campaign)).one()
+        assert (campaign.state, campaign.steps[0].text) == (CampaignState.SUBMITTED, "Mời cô bác: {link}")
     assert "Mời cô bác" in client.get(page).text
     assert keep(client, **{**whole, "key": "campaign-1", "version": "3"}).status_code == 422
