@@ -192,13 +192,17 @@ def _scope_of(session: Session, recipient: Recipient | None, *, drive_only: bool
 def _read_closed(
     session: Session, phone_id: int, recipient: Recipient | None, label: Label, scope: str
 ) -> tuple[bool, bool]:
-    """Return whether a number, or the person it is written for, gets no messages already, for the same reason as after an
+    """Return whether a number, and the person it is written for, gets no messages already, for the same reason as after an
     answer; and whether the number by itself asked for none at all.
     """
     if label is Label.OPT_OUT:
         person = recipient.contact_id if recipient else None
         found = read_left_alone(session, numbers=[phone_id], people=[person] if person else [])
-        return found.stops(person, phone_id, scopes=(EVERYTHING, scope)), found.stops(None, phone_id)
+        scopes = (EVERYTHING, scope)
+        # Both must be: others have the number, and the person has other numbers.
+        is_closed = found.stops(None, phone_id, scopes=scopes)
+        is_closed = is_closed and (person is None or found.stops(person, None, scopes=scopes))
+        return is_closed, found.stops(None, phone_id)
     wrong = SuppressionReason.WRONG_NUMBER
     return label is Label.WRONG_NUMBER and has_suppression(session, phone_id, wrong), False
 
