@@ -43,6 +43,10 @@ MAX_FORM_BYTES = 64 * 1024
 THREADS = 16  # per web process
 
 
+def _clean(name: str, value: str) -> str:
+    return value.replace("\0", "") if "password" in name else clean_text(value)
+
+
 class _CleanFields(ImmutableMultiDict[str, Any]):
     """Form fields of clean text; a password is as it was typed, but for NUL."""
 
@@ -50,9 +54,8 @@ class _CleanFields(ImmutableMultiDict[str, Any]):
         pairs = fields.items(multi=True) if isinstance(fields, ImmutableMultiDict) else fields or ()
         super().__init__(
             [
-                (name, value.replace("\0", "") if "password" in name else clean_text(value))
+                (name, _clean(name, value) if isinstance(value, str) else value)  # files are fields, too
                 for name, value in pairs
-                if isinstance(value, str)
             ]
         )
 
