@@ -52,7 +52,7 @@ REST = tuple(
             experiments gateway_accounts gateway_faults goals health_retention interleaved_transactions
             invitations key_rotation list_fields merge_people message_life own_answers page_messages preview
             quiet_days reach registered_templates reminders removal_beside_launch repeated_answers
-            report_documents retention retention_expiry second_wave shared_limits ten_faults two_approvals
+            report_documents retention retention_expiry second_wave shared_limits status_adds_up ten_faults two_approvals
             urge_contact user_notices visit_checks visit_phones webhooks
         """,
         "integration/outreach": """

@@ -51,7 +51,7 @@ from campaigns.rules.states import (
     AttemptReport,
     AttemptState,
     MessageState,
-    Settled,
+    SettledAttempt,
     message_state,
     settle,
 )
@@ -321,7 +321,7 @@ class _Changes:
     billed: Counter[int] = field(default_factory=Counter)  # segments that have a bill, by stream
     failures: list[FailedAttempt] = field(default_factory=list)
 
-    def note(self, row: Any, settled: Settled) -> None:
+    def note(self, row: Any, settled: SettledAttempt) -> None:
         """Note the change of an attempt, `row` as it was."""
         state, gateway_id, latest, _other_ids = settled
         self.attempts.add(row.id)

@@ -111,7 +111,7 @@ class AttemptReport:
     segments: int | None = None
 
 
-class Settled(NamedTuple):
+class SettledAttempt(NamedTuple):
     """What reports have made of an attempt. `latest` is the one that moved it last, None where its state stays.
 
     `other_ids` are further messages that the gateway has of it.
@@ -123,7 +123,7 @@ class Settled(NamedTuple):
     other_ids: tuple[str, ...]
 
 
-def settle(state: AttemptState, gateway_id: str | None, reports: Iterable[AttemptReport]) -> Settled:
+def settle(state: AttemptState, gateway_id: str | None, reports: Iterable[AttemptReport]) -> SettledAttempt:
     """Return an attempt after reports of it, by rank: repeated, late and shuffled ones lead to the same end.
 
     The id that it had first stays.
@@ -138,7 +138,7 @@ def settle(state: AttemptState, gateway_id: str | None, reports: Iterable[Attemp
         moved = advance(state, report.state)
         if moved is not state:
             state, latest = moved, report
-    return Settled(state, gateway_id, latest, tuple(other_ids))
+    return SettledAttempt(state, gateway_id, latest, tuple(other_ids))
 
 
 def _is_same_id(one: str, other: str) -> bool:

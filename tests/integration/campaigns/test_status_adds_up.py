@@ -26,7 +26,7 @@ EVENTS = [
     "send",
     "reply",
     "merge",
-    "take_apart",
+    "unmerge",
     "erase",
     "second_wave",
     "next_step",
@@ -67,15 +67,13 @@ class Story:
     def merge(self) -> None:
         merge(self.world, *self.chance.sample(self.people(), 2))
 
-    def take_apart(self) -> None:
+    def unmerge(self) -> None:
         with self.world.runtime.db.read() as session:
             merges = session.scalars(select(PersonMerge.id)).all()
         if merges:
             world = self.world
-            by = {"secret_key": world.keys.secret_key, "user": world.user(AUTHOR)}
-            unmerge_people(
-                world.runtime, self.chance.choice(merges), **by, now=world.in_hours(self.hours + 1)
-            )
+            now = world.in_hours(self.hours + 1)
+            unmerge_people(world.runtime, self.chance.choice(merges), user=world.user(AUTHOR), now=now)
 
     def erase(self) -> None:
         forget(self.world, ask(self.world, self.chance.choice(self.people())))

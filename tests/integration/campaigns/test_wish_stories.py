@@ -58,7 +58,7 @@ from tests.support.lists import bring, write
 from tests.support.servers import both_databases
 from tests.support.world import APPROVER, AUTHOR, LIST, World, number
 
-STORIES = int(os.environ.get("LOA_STORIES", "40"))
+STORIES = int(os.environ.get("LOA_STORIES", "20"))
 FIRST_SEED = int(os.environ.get("LOA_SEED", "0"))
 AT_ONCE = 50  # stories in one database, all written to by the same campaigns
 STEPS = 10
@@ -697,7 +697,7 @@ def compare(world: World) -> None:
 
 
 @both_databases
-@pytest.mark.timeout(0 if STORIES > 40 else 300)
+@pytest.mark.timeout(0 if STORIES > 20 else 300)
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + max(1, STORIES // AT_ONCE)))
 def test_nobody_whose_last_word_was_no_is_written_to_and_nobody_else_is_silenced(
     world: World, seed: int, tmp_path: Path
