@@ -394,9 +394,11 @@ def test_the_search_finds_what_settles_by_less(broken: Rule) -> None:
 # -- the window: a centre that takes `limit` at once, asked by one that may have 50 under way
 
 
-def send_by_window(limit: int, rule: Callable[..., float], *, messages: int) -> tuple[float, float]:
-    """Send round by round. Returns submissions for one accepted, and the window in the end."""
-    size, is_new, submitted, accepted = FIRST, True, 0, 0
+def send_by_window(
+    limit: int, rule: Callable[..., float], *, messages: int, size: float = FIRST
+) -> tuple[float, float]:
+    """Send round by round, at first with a window of `size`. Returns submissions for one accepted, and the window in the end."""
+    is_new, submitted, accepted = size == FIRST, 0, 0
     while accepted < messages and submitted < 20 * messages:
         under_way, is_stale = int(size), False
         for n in range(under_way):
@@ -413,11 +415,12 @@ def send_by_window(limit: int, rule: Callable[..., float], *, messages: int) -> 
 def test_the_window_is_learned_with_few_requests_too_many(limit: int, messages: int) -> None:
     submissions, size = send_by_window(limit, next_size, messages=messages)
     assert submissions < 1.1
-    assert limit * 0.6 <= size <= limit + 1
+    grown = limit if messages > 1_000 else 3  # 300 messages are sent before a wide window is open
+    assert min(limit, grown) * 0.6 <= size <= limit + 1
 
 
 def test_the_search_finds_a_window_that_does_not_learn_or_is_lowered_by_what_is_stale() -> None:
     assert send_by_window(3, lambda *_, **__: 50.0, messages=1_000)[0] > 10
-    every_refusal = partial(send_by_window, 30, messages=6_864)
+    every_refusal = partial(send_by_window, 30, messages=100, size=50.0)  # it took 50 until now
     lowers_by_each = every_refusal(lambda *a, **more: next_size(*a, **{**more, "is_stale": False}))
     assert lowers_by_each[1] < every_refusal(next_size)[1]
