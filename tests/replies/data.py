@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.content import read_content
-from campaigns.rules.replies.asked import Answer, Asked, read_question
+from campaigns.rules.replies.asked import Answer, Asked, read_asked, read_question
+from campaigns.rules.replies.context import without_quote
 from campaigns.rules.replies.labels import OPT_IN, Label, Meaning
 from campaigns.rules.replies.words import unaccent_word
 
@@ -98,8 +99,34 @@ def of_stranger(kind: str) -> bool:
 
 
 @cache
+def asked_at_first_sight() -> dict[str, tuple[Asked, str]]:
+    """Return what is asked in each `replies_first_sight/AUTHOR/qN.json`, and the message as sent, by `AUTHOR/qN`.
+
+    These sets are for measuring only: their replies are not to be read while something is mended.
+    """
+    files = sorted((DATA / "replies_first_sight").glob("*/*.json"))
+    return {f"{path.parent.name}/{path.stem}": read_asked(path.read_bytes()) for path in files}
+
+
+def read_first_sight() -> list[Example]:
+    """Return the replies of those sets; a line of a file is a reply, its label, and 1 for a cry."""
+    found = []
+    for kind, (_, sent) in asked_at_first_sight().items():
+        path = DATA / "replies_first_sight" / f"{kind}.tsv"
+        for line in path.read_text(encoding="utf-8").splitlines():
+            text, name, urgent = [*line.split("\t"), ""][:3]
+            own = int(name.removeprefix("answer-")) if name.startswith("answer-") else None
+            label = read_label(name) if own is None else None
+            text, author = without_quote(text, sent), kind.partition("/")[0]
+            found.append(Example(text, label, own, kind, author, urgent == "1", True, False))
+    return found
+
+
+@cache
 def asked_of(kind: str) -> Asked:
     """Return what a kind that comes with Loa asks, one of `MADE_KINDS`, or a question of an office."""
+    if kind in asked_at_first_sight():
+        return asked_at_first_sight()[kind][0]
     return MADE_KINDS.get(kind) or questions().get(kind) or read_content(load_kinds()[kind]).vocabulary
 
 

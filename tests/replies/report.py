@@ -14,7 +14,16 @@ from pathlib import Path
 
 from campaigns.rules.replies.labels import OPT_IN, Label
 from campaigns.rules.replies.understand import Understanding, understand
-from tests.replies.data import DATA, Example, asked_of, of_stranger, questions, read_authors, read_earlier
+from tests.replies.data import (
+    DATA,
+    Example,
+    asked_of,
+    of_stranger,
+    questions,
+    read_authors,
+    read_earlier,
+    read_first_sight,
+)
 
 KINDS = ("bluezone", "tiem-chung", "bao-lu", "giay-to", "khao-sat")
 COVERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -147,6 +156,7 @@ def main() -> None:
         author: [each for each in strangers if each.author == author]
         for author in sorted({each.author for each in strangers})
     }
+    sets["questions of offices, by strangers, that nothing was mended by"] = read_first_sight()
     for name, replies in sets.items():
         print(f"{name}:", *measure(replies), sep="\n  ", flush=True)
     hard = read_authors(DATA / "replies_hard.txt")
