@@ -50,7 +50,7 @@ REST = tuple(
             acknowledgements after_restore answer_page_asgi at_the_door billing calendar case_sms_answers
             comments concurrent_actions control_phones correcting_campaign decide_unknown erase_contact
             experiments gateway_accounts gateway_faults goals health_retention interleaved_transactions
-            invitations key_rotation list_fields merge_people message_life own_answers page_messages preview
+            invitations key_rotation list_fields merge_people message_life one_person own_answers page_messages preview
             quiet_days reach registered_templates reminders removal_beside_launch repeated_answers
             report_documents retention retention_expiry second_wave shared_limits status_adds_up ten_faults two_approvals
             urge_contact user_notices visit_checks visit_phones webhooks
@@ -59,7 +59,7 @@ REST = tuple(
             android approval_mail backup_files constraints correct_import_issues decide_issue
             decide_issues_alike do_not_call file_reader_bad_files gateway_conformance gateway_guide
             hostile_files import_file issue_other_commune kept_values killed_imports languages merge_contacts
-            place_questions twilio_list undo_import
+            place_questions schema twilio_list undo_import
         """,
         "integration/simulator": "callbacks faults pages rules twilio_api",
         "integration/workers": "cut_off_worker disk_full hosts servers_away upgrade web_restarts",
