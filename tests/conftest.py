@@ -50,10 +50,11 @@ REST = tuple(
             acknowledgements after_restore answer_page_asgi at_the_door billing calendar case_sms_answers
             comments concurrent_actions control_phones correcting_campaign decide_unknown erase_contact
             experiments gateway_accounts gateway_faults goals health_retention interleaved_transactions
-            invitations key_rotation list_fields merge_people message_life one_person own_answers page_messages preview
-            quiet_days reach registered_templates reminders removal_beside_launch repeated_answers
-            report_documents retention retention_expiry second_wave shared_limits status_adds_up ten_faults two_approvals
-            urge_contact user_notices visit_checks visit_phones webhooks
+            invitations key_rotation list_fields merge_people message_life one_person own_answers
+            page_messages preview quiet_days reach registered_templates reminders removal_beside_launch
+            repeated_answers report_documents retention retention_expiry second_wave shared_limits
+            status_adds_up ten_faults two_approvals urge_contact user_notices visit_checks visit_phones
+            webhooks
         """,
         "integration/outreach": """
             android approval_mail backup_files constraints correct_import_issues decide_issue
