@@ -107,6 +107,7 @@ def make_machine(folder: Path, suite: str, packages: str) -> None:
     made = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={packages}", suite, str(folder)]
     subprocess.run(made, check=True)
     shutil.copy("/etc/resolv.conf", folder / "etc")
+    (folder / "etc" / "hosts").write_text("127.0.0.1 localhost\n")  # as Debian's installer writes it
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder / "srv" / "ca.crt")
     (folder / "etc" / "pip.conf").write_text("[global]\ncert = /srv/ca.crt\n")
     clone = ["git", "clone", "-q", "--bare", str(ROOT), str(folder / "srv" / "loa.git")]

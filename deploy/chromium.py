@@ -13,7 +13,8 @@ import subprocess
 import sys
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-PACKAGES = ("chromium-headless-shell", "fonts-noto-core")
+# Playwright's driver is linked with libatomic, which Chromium of Debian 12 does not bring.
+PACKAGES = ("chromium-headless-shell", "fonts-noto-core", "libatomic1")
 INSTALL = ("apt-get", "install", "-y", "--no-install-recommends", *PACKAGES)
 
 
