@@ -44,6 +44,8 @@ class Line:
             target.close()
 
         await asyncio.gather(copy(reader, back), copy(there, writer))
+        # Both have ended: Python 3.11.2 raises AttributeError where such a one is cut.
+        self._writers = [each for each in self._writers if each not in (writer, back)]
 
     def cut(self) -> None:
         async def end() -> None:
