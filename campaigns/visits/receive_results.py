@@ -89,8 +89,6 @@ def receive_results(
             is_opted_out=left_alone.stops(line.contact_id, None),
         )
         if fate is not VisitFate.GONE:
-            own_before = before if before and before.entered_by == user.id else None
-            note = (own_before.note if own_before else "") if result.note is None else result.note
             row = VisitResult(
                 line_id=line.id,
                 outcome=result.outcome,
@@ -99,23 +97,14 @@ def receive_results(
                 entered_at=now,
                 visited_at=at,
                 key=result.key,
-                note=" ".join(note.split())[:LONGEST_NOTE],
+                note=_note_of(result, before, user),
                 undone_at=now if fate is VisitFate.VISITED else None,
             )
             session.add(row)
             if fate is not VisitFate.VISITED:
-                if before is not None:
-                    undo_result(session, before, line, recipient, now=now)
-                if result.outcome.label is not None and not record_result(
-                    session, row, line, recipient, user=user, keys=keys, now=now
-                ):
-                    fate = VisitFate.ANSWERED
-                session.flush()
-                is_slip = own_before is not None and own_before.outcome is VisitOutcome.OPT_OUT
-                if is_slip and result.outcome is not VisitOutcome.OPT_OUT:
-                    # An opt-out put right closes the number all the same, until staff open it.
-                    still = people_left_alone(session, [line.contact_id]) if line.contact_id else set()
-                    fate = VisitFate.OPTED_OUT if still else fate
+                fate = _replace(
+                    session, row, result.outcome, before, fate, line, recipient, user=user, keys=keys, now=now
+                )
             row.fate = fate
             session.flush()
             counts[line.round_id] = counts.get(line.round_id, 0) + 1
@@ -123,6 +112,41 @@ def receive_results(
     for round_id, rows in counts.items():
         audit.record(session, "round.receive", f"rounds:{round_id}", user, now, rows=rows)
     return fates
+
+
+def _note_of(result: SentResult, before: VisitResult | None, user: User) -> str:
+    """Return the note to store: the one that was sent, else the officer's own of before."""
+    own = before.note if before and before.entered_by == user.id else ""
+    return " ".join((own if result.note is None else result.note).split())[:LONGEST_NOTE]
+
+
+def _replace(
+    session: Session,
+    row: VisitResult,
+    outcome: VisitOutcome,
+    before: VisitResult | None,
+    fate: VisitFate,
+    line: VisitLine,
+    recipient: Recipient,
+    *,
+    user: User,
+    keys: AnswerContext,
+    now: datetime,
+) -> VisitFate:
+    """Let a result count in place of the one before it. Returns what became of it."""
+    if before is not None:
+        undo_result(session, before, line, recipient, now=now)
+    if outcome.label is not None and not record_result(
+        session, row, line, recipient, user=user, keys=keys, now=now
+    ):
+        fate = VisitFate.ANSWERED
+    session.flush()
+    is_slip = before and before.entered_by == user.id and before.outcome is VisitOutcome.OPT_OUT
+    if is_slip and outcome is not VisitOutcome.OPT_OUT:
+        # An opt-out put right closes the number all the same, until staff open it.
+        still = people_left_alone(session, [line.contact_id]) if line.contact_id else set()
+        fate = VisitFate.OPTED_OUT if still else fate
+    return fate
 
 
 def _lock_lines(

@@ -54,8 +54,9 @@ def load_dump(connection: Connection, path: Path, pg_restore: Path, *, revision:
     assert isinstance(driver, psycopg.Connection)
     run: Callable[[Any], Any] = driver.execute
     declared = [*run(_KEYS), *run(_INDEXES)]
-    known = {name: set(columns) for name, kind, columns in run(_COLUMNS) if kind == "r"}
-    sequences = {name for name, kind, _columns in run(_COLUMNS) if kind == "S"}
+    ours = [*run(_COLUMNS)]
+    known = {name: set(columns) for name, kind, columns in ours if kind == "r"}
+    sequences = {name for name, kind, _columns in ours if kind == "S"}
     for drop, _make in declared:
         run(drop)
     run(f"TRUNCATE {', '.join(known)}")

@@ -51,7 +51,7 @@ def check_strength(password: str, own: Iterable[str] = ()) -> None:
 
 
 def _forms(text: str) -> set[str]:
-    """Return how a text is typed in a password: with and without accents, spaces, and what stands around an @."""
+    """Return how a text is typed in a password: with and without accents and spaces, and each side of an @ alone."""
     parts = {text.lower(), *text.lower().split("@"), *text.lower().replace("@", ".").split(".")}
     plain = parts | {unaccented(part) for part in parts}
     return plain | {"".join(part.split()) for part in plain}

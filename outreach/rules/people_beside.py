@@ -168,7 +168,7 @@ def looks_wrong(name: str) -> bool:
 
 
 def is_nobody(name: str) -> bool:
-    """Check for what stands for a name and is none: figures, a shop, "con gái Y Rớ"."""
+    """Check for a cell of names that names nobody: figures, a shop, "con gái Y Rớ"."""
     is_named = name[:1].isupper() and name.partition(" ")[0].lower() in _FAMILY_NAMES
     return not is_named and (not any(map(str.isalpha, name)) or _NOBODY.match(name) is not None)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 from sqlalchemy import func, select
@@ -16,6 +14,7 @@ from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import APPROVER, AUTHOR, DATA, LEADER
 from tests.browser.page_checks import DESK, PHONE, Visit, open_more
 from tests.browser.running_site import Office
+from tests.support.wait_until import wait_until
 
 ORGANISATION = "Hội Liên hiệp Phụ nữ tỉnh Kon Tum"
 LIST = "Hội viên phụ nữ tổ 1"
@@ -41,9 +40,9 @@ def test_an_officers_first_campaign(office: Office, page_as: OpenAs) -> None:
     phones = page_as(None, size=PHONE, address=office.simulator.url)
     first, second = find_two_phones(phones)
     answer_by_link(phones, first)
-    wait_until(lambda: reported_at_home(author) == before + 1)
+    wait_until(lambda: reported_at_home(author) == before + 1, 60, every_s=0.2)
     answer_by_sms(phones, second)
-    wait_until(lambda: reported_at_home(author) == before + 2)
+    wait_until(lambda: reported_at_home(author) == before + 2, 60, every_s=0.2)
     author.take_picture("home")
 
     leader = page_as(LEADER)
@@ -229,10 +228,3 @@ def segments(preview: Locator) -> int:
     """All segments of the first message, as the preview reckons them."""
     shown = preview.locator("table.figures tbody tr").first.locator("td").nth(1).text_content()
     return int((shown or "").replace(".", ""))
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    limit = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < limit, "it has not come to hold"
-        time.sleep(0.2)

@@ -63,7 +63,7 @@ from tests.support.line import Line
 from tests.support.processes import Processes, simulator_settings
 from tests.support.servers import create_database
 from tests.support.smpp_pdus import play_inbound
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 ENDS_AFTER_S = 1800.0

@@ -23,7 +23,7 @@ from deploy.redis_server import find_port
 from simulator.testing import RunningSimulator, running_simulator
 from tests.support.processes import ROOT, environment_of, simulator_settings
 from tests.support.servers import create_database, find_postgres, make_folder, start_postgres, start_redis
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.world import number
 
 WITHIN_S = 120.0

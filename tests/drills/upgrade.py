@@ -28,7 +28,7 @@ from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator, running_simulator
 from tests.support.processes import ROOT, Processes, environment_of, simulator_settings
 from tests.support.servers import create_database, make_folder, start_postgres, start_redis
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, AUTHOR, PASSWORD, number
 
 ENDS_AFTER_S = 300.0

@@ -201,10 +201,11 @@ def _answers_question(text: str, asked: Asked) -> Answer | None:
 
 
 # Beside an answer's words these may turn it.
-_DOUBTS = """
-    neu nhung tuy chac xem hoac hay chang giup can nho don dung tin nhan thoi huy ngung phien eo dech dau gi ai sao nao rang kho xa
-    may mai ma con cho chua khong tc stop bo
+_DOUBTING = """
+    neu nhung tuy chac xem hoac hay chang giup can nho don dung tin nhan thoi huy ngung phien eo dech dau gi
+    ai sao nao rang kho xa may mai ma con cho chua khong tc stop bo
 """
+_DOUBTS = frozenset(_DOUBTING.split())
 MOST_WORDS = 10
 
 
@@ -224,7 +225,7 @@ def _says_words(text: str, asked: Asked) -> Answer | None:
     longest = max((len(part) for (part, _), is_said in zip(parts, said, strict=True) if is_said), default=0)
     if len(given) != 1 or longest < 2 or len(words) > MOST_WORDS or "?" in words:
         return None
-    return asked.answers[int(given.pop().split(" ")[1])] if rest.isdisjoint(_DOUBTS.split()) else None
+    return asked.answers[int(given.pop().split(" ")[1])] if rest.isdisjoint(_DOUBTS) else None
 
 
 def given_plainly(text: str, asked: Asked) -> Answer | None:
@@ -293,47 +294,83 @@ def _named_number(words: Sequence[str]) -> int | None:
 _PARTICLES = frozenset("a nha nhe nghe nghen nghenh nhi luon".split())  # noqa: SIM905
 
 
-def _compare(text: str, asked: Asked) -> tuple[list[set[str]], list[float]]:
-    """Return for each own answer what a reply has of it or of the others (its words, what says the same, numbers, a yes or no), and its share."""
-    words, read = split_words(text), _read_answers(asked).read
-    size = len(bare_words(text))
-    length = "short" if size < 4 else "mid" if size < 9 else "long"
-    numbers, denies = _numbers(text), not _NOT.isdisjoint(plain_words(text))
-    agrees = not denies and not _YES.isdisjoint(words[:2])
+class _Said(NamedTuple):
+    """What a reply says, with whichever answer it is compared. `affirmed` are the mentions that are not denied, `sole` what those name that do not name several answers."""
+
+    length: str
+    numbers: list[float]
+    denies: bool
+    agrees: bool
+    mentions: list[_Mention]
+    affirmed: list[_Mention]
+    sole: list[frozenset[int]]
+
+
+def _read_reply(text: str, asked: Asked) -> _Said:
+    words, size = split_words(text), len(bare_words(text))
+    denies = not _NOT.isdisjoint(plain_words(text))
     mentions = _mentions(words, asked)
     affirmed = [each for each in mentions if not each.is_denied]
-    sole = [each.answers for each in affirmed if each.how != "part"]
+    return _Said(
+        "short" if size < 4 else "mid" if size < 9 else "long",
+        _numbers(text),
+        denies,
+        not denies and not _YES.isdisjoint(words[:2]),
+        mentions,
+        affirmed,
+        [each.answers for each in affirmed if each.how != "part"],
+    )
+
+
+def _compare(text: str, asked: Asked) -> tuple[list[set[str]], list[float]]:
+    """Return for each own answer what a reply has of it or of the others (its words, what says the same, numbers, a yes or no), and its share."""
+    said, read = _read_reply(text, asked), _read_answers(asked).read
     facts = []
-    for n, each in enumerate(read):
-        mine = [mention for mention in affirmed if n in mention.answers]
-        hows = {mention.how for mention in mine}
-        others = {mention.how for mention in affirmed if n not in mention.answers}
-        how = next((how for how in HOWS if how in hows), "none")
-        other = next((f"other {how}" for how in HOWS if how in others), "")
-        is_denied = any(n in mention.answers for mention in mentions if mention.is_denied)
-        first, last = (bool(sole) and n in sole[at] for at in (0, -1))
-        span = each.span and numbers and any(each.span[0] <= number <= each.span[1] for number in numbers)
-        tests = {
-            f"{each.turn} {'denies' if denies else 'affirms'}": True,
-            how: bool(hows),
-            f"{how} {length}": True,
-            other + (" too" if hows else ""): bool(other),
-            "all words": bool(hows)
-            and each.words <= {word for mention in mine for word in mention.name.split(" ")[1:]},
-            "twice": len({mention.name for mention in mine}) > 1,
-            "chosen": any(mention.is_chosen for mention in mine),
-            "denied": is_denied and not mine,
-            "other denied": not mine and not is_denied and len(affirmed) < len(mentions),
-            "only": len(set(sole)) == 1 and first,
-            "first": len(set(sole)) > 1 and first,
-            "last": len(set(sole)) > 1 and last,
-            "in span": span is True,
-            "out of span": span is False,
-            f"yes {each.turn}": agrees,
-            "yes later" if n else "yes first": agrees,
-            f"no {each.turn} short": denies and length == "short",
-        }
-        begins = {f"begins {mention.how}" for mention in mine if mention.is_first}
-        facts.append(begins | {name for name, holds in tests.items() if holds})
-    counts = [sum(n in numbers for numbers in sole) for n in range(len(read))]
-    return facts, [count / max(1, len(sole)) for count in counts]
+    for n, answer in enumerate(read):
+        tests = _mentioned(said, n, answer) | _in_order(said, n) | _turned(said, n, answer)
+        facts.append({name for name, holds in tests.items() if holds})
+    counts = [sum(n in numbers for numbers in said.sole) for n in range(len(read))]
+    return facts, [count / max(1, len(said.sole)) for count in counts]
+
+
+def _mentioned(said: _Said, n: int, answer: _Read) -> dict[str, bool]:
+    """Return how a reply names an answer, and the others."""
+    mine = [mention for mention in said.affirmed if n in mention.answers]
+    hows = {mention.how for mention in mine}
+    others = {mention.how for mention in said.affirmed if n not in mention.answers}
+    how = next((how for how in HOWS if how in hows), "none")
+    other = next((f"other {how}" for how in HOWS if how in others), "")
+    is_denied = any(n in mention.answers for mention in said.mentions if mention.is_denied)
+    named = {word for mention in mine for word in mention.name.split(" ")[1:]}
+    return {
+        how: bool(hows),
+        f"{how} {said.length}": True,
+        other + (" too" if hows else ""): bool(other),
+        "all words": bool(hows) and answer.words <= named,
+        "twice": len({mention.name for mention in mine}) > 1,
+        "chosen": any(mention.is_chosen for mention in mine),
+        "denied": is_denied and not mine,
+        "other denied": not mine and not is_denied and len(said.affirmed) < len(said.mentions),
+    } | {f"begins {mention.how}": mention.is_first for mention in mine if mention.is_first}
+
+
+def _in_order(said: _Said, n: int) -> dict[str, bool]:
+    """Return whether an answer is the only one that a reply names alone, the first, the last."""
+    first, last = (bool(said.sole) and n in said.sole[at] for at in (0, -1))
+    several = len(set(said.sole)) > 1
+    return {"only": first and not several, "first": first and several, "last": last and several}
+
+
+def _turned(said: _Said, n: int, answer: _Read) -> dict[str, bool]:
+    """Return what a yes, a denial or a number says, for how an answer turns and from where to where it reaches."""
+    is_measured = bool(answer.span and said.numbers)
+    low, high = answer.span or (0.0, 0.0)
+    is_inside = is_measured and any(low <= number <= high for number in said.numbers)
+    return {
+        f"{answer.turn} {'denies' if said.denies else 'affirms'}": True,
+        "in span": is_inside,
+        "out of span": is_measured and not is_inside,
+        f"yes {answer.turn}": said.agrees,
+        "yes later" if n else "yes first": said.agrees,
+        f"no {answer.turn} short": said.denies and said.length == "short",
+    }

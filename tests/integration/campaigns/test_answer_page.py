@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -36,6 +36,7 @@ from outreach.core.job_queue import JobQueue
 from outreach.core.settings import Settings
 from outreach.models.contacts import Phone
 from tests.support.servers import both_databases
+from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, World, number
 
 ANDROID = "Mozilla/5.0 (Linux; Android 9; SM-A105F) AppleWebKit/537.36 Mobile Safari/537.36"
@@ -175,7 +176,7 @@ def test_who_opened_the_page_is_noted_once_and_counted_apart(
     client.head(f"/{token_of(world, campaign, 1)}")  # no one saw anything
     for _ in range(3):
         read(client, token)
-    until(lambda: opened(world) == 1)
+    wait_until(lambda: opened(world) == 1, 30)
     read(create_app(world.runtime.settings, runtime=world.runtime).test_client(), token)
     press(client, token, "install")
     time.sleep(0.2)
@@ -194,7 +195,7 @@ def test_the_page_opens_while_its_openings_cannot_be_stored(
 ) -> None:
     with world.runtime.db.write():  # SQLite has one writer
         read(client, token_of(world, campaign))
-    until(lambda: opened(world) == 1)
+    wait_until(lambda: opened(world) == 1, 30)
 
 
 @one_database
@@ -336,13 +337,6 @@ def fetch(port: int, head: str, body: str = "") -> bytes:
     with create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(f"{head}Host: loa.example\r\n{form if body else ''}\r\n{body}".encode())
         return b"".join(iter(lambda: connection.recv(65_536), b""))
-
-
-def until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
 
 
 @one_database

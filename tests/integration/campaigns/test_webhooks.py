@@ -39,7 +39,7 @@ from outreach.enqueue_jobs import enqueue_webhooks
 from outreach.models.accounts import Organisation, OrganisationKind, Role
 from tests.support.processes import QuickProcesses
 from tests.support.servers import both_databases
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.webhook_receiver import Receiver
 from tests.support.world import AUTHOR, World, number
 

@@ -19,7 +19,7 @@ from outreach.models.contacts import Contact, ContactPhone, ListImport, Membersh
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import PhoneStatus
 from tests.support.processes import QuickProcesses
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.world import AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize(

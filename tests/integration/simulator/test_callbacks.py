@@ -15,7 +15,7 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from simulator.testing import RunningSimulator, running_simulator
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 PUBLIC = "https://loa.example"
 NUMBER = "+84905000123"

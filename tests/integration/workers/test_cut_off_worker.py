@@ -18,7 +18,7 @@ from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_send
 from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.world import World, number
 
 PEOPLE = 400

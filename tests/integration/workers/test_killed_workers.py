@@ -23,7 +23,7 @@ from outreach.enqueue_jobs import enqueue_send
 from outreach.runtime import Runtime
 from simulator.testing import RunningSimulator
 from tests.support.processes import ROOT, QuickProcesses, environment_of
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.world import World, number
 from workers import context
 

@@ -27,7 +27,7 @@ from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator
 from tests.support.processes import QuickProcesses
 from tests.support.servers import Server, create_database, make_folder, start_postgres, start_redis
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 # Starts a child of its own in another session, as RQ's workers do, and notes both ids.
 PARENT = """

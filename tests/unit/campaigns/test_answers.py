@@ -30,7 +30,7 @@ TO_RECIPIENT, KNOWN, UNKNOWN = (True, True), (False, True), (False, False)
         (Label.OPT_OUT, SURE, KNOWN, True, None, True),
         (Label.OPT_OUT, SURE, UNKNOWN, False, "unmatched", True),
         (Label.NEED_HELP, SURE, TO_RECIPIENT, True, "help", True),
-        # A cry is a case whoever sends it, and has an answer of its own.
+        # A cry opens a case for known and unknown senders, and has an answer of its own.
         (Label.NEED_HELP, CRY, UNKNOWN, False, "help", False),
         (Label.NEED_HELP, CRY, TO_RECIPIENT, True, "help", False),
         (Label.OPT_OUT, CRY, TO_RECIPIENT, True, "opt_out", False),
