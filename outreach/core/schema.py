@@ -128,11 +128,16 @@ def newest() -> str:
 def restate_check(
     table: str, column: str, before: tuple[str, ...], after: tuple[str, ...], *, name: str
 ) -> None:
-    """Change the values that a column's CHECK allows, within a migration. The oldest constraints have the column's name."""
+    """Change the values that a column's CHECK allows, within a migration; it may have been named by any version."""
     from alembic import op
 
     if op.get_context().dialect.name == "postgresql":
-        former = ", ".join(f"DROP CONSTRAINT IF EXISTS {each}" for each in sorted({column, name}))
+        former = ", ".join(
+            f'DROP CONSTRAINT "{check["name"]}"'
+            for check in inspect(op.get_bind()).get_check_constraints(table)
+            if re.search(rf"\b{column}\b", check["sqltext"])
+            and set(before) == set(re.findall(r"'(\w+)'", check["sqltext"]))
+        )
         op.execute(f"ALTER TABLE {table} {former}, ADD CONSTRAINT {name} CHECK ({column} IN {after})")
     else:
         redeclare(table, f"{column} IN {before}", f"{column} IN {after}")

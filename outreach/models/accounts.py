@@ -168,13 +168,15 @@ class AuditEvent(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)  # without a gap
     at: Mapped[datetime] = mapped_column(index=True)
     actor_id: Mapped[int | None] = mapped_column(BigId)
-    origin: Mapped[str] = mapped_column(String(64))  # an IP address, "command", or empty
+    origin: Mapped[str] = mapped_column(String(64), server_default="")  # an IP address, "command", or empty
     action: Mapped[str] = mapped_column(String(60))
     subject: Mapped[str] = mapped_column(String(60))  # table:id
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
-    values_digest: Mapped[str] = mapped_column(String(64))  # salted; "" where there are no values
-    previous: Mapped[str] = mapped_column(String(64))
-    hash: Mapped[str] = mapped_column(String(64))
+    values_digest: Mapped[str] = mapped_column(
+        String(64), server_default=""
+    )  # salted; "" where there are no values
+    previous: Mapped[str] = mapped_column(String(64), server_default="")
+    hash: Mapped[str] = mapped_column(String(64), server_default="")
     key_id: Mapped[str] = mapped_column(String(8), default="", server_default="")  # "" from before keys
 
 

@@ -171,7 +171,9 @@ class ListImport(BaseWithId):
     file_name: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64))
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    headers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # as in the file, by sheet
+    headers: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}"
+    )  # as in the file, by sheet
     imported_at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
 
@@ -219,8 +221,8 @@ class Upload(BaseWithId):
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # result of the check
     preview: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # columns and first rows, masked
     # Columns named by a user, by the header's signature: from the organisation's earlier files and this one.
-    corrected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    tries: Mapped[int] = mapped_column(default=0)  # since the last progress
+    corrected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")  # since the last progress
     error: Mapped[str] = mapped_column(Text, default="")
     uploaded_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # None: by a command
     uploaded_at: Mapped[datetime]
@@ -417,7 +419,7 @@ class DoNotCallFile(BaseWithId):
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     error: Mapped[str] = mapped_column(Text, default="")
     tries: Mapped[int] = mapped_column(default=0)
-    may_shrink: Mapped[bool] = mapped_column(default=False)
+    may_shrink: Mapped[bool] = mapped_column(default=False, server_default=false())
     handed_in_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     handed_in_at: Mapped[datetime]
     due_at: Mapped[datetime | None]  # when a worker may claim it

@@ -127,7 +127,7 @@ def downgrade() -> None:
     op.create_index(
         "ix_answers_drive_only", "answers", ["phone_id"], postgresql_where=only, sqlite_where=only
     )
-    op.execute("DROP VIEW left_alone")
+    op.execute("DROP VIEW IF EXISTS left_alone")
     for table in ("wish_numbers", "wish_people", "wishes"):
         op.drop_table(table)
 
