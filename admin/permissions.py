@@ -127,6 +127,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "alike.label": _STAFF,
     "alike.answer": _STAFF,
     "alike.close": _STAFF,
+    "alike.undo": _STAFF,
     "installs.index": _READERS,
     "lists.index": _READERS,
     "lists.create": _STAFF,

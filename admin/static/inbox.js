@@ -1,26 +1,27 @@
-// The inbox with script: a digit presses the button labelled with it, in the focused case or, before anything has the focus, in the first;
-// under an answer its length and what will be sent follow the typing.
+// The inbox with script: a key presses the button labelled with it in the case beside the list; a saved text fills the answer; under an answer
+// its length and what will be sent follow the typing; a number that was asked for is dialled.
 (() => {
   "use strict";
 
-  const first = document.querySelector(".case:has([aria-keyshortcuts])");
-  if (first) first.classList.add("is-next");
-
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !/^[0-9]$/.test(event.key)) return;
-    if (event.target.closest("input:not([type=checkbox]), select, textarea")) return;
-    const here = event.target.closest(".case, .undo") || (event.target === document.body && first);
-    if (!here) return;
-    const button =
-      event.key === "0" ? document.querySelector("[data-key='0']") : here.querySelector(`[aria-keyshortcuts='${event.key}']`);
-    if (!button) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || !/^[0-9a-z]$/i.test(event.key)) return;
+    if (event.target.closest("input:not([type=checkbox]), select, textarea, dialog")) return;
+    const button = document.querySelector(`.pane [aria-keyshortcuts='${event.key.toLowerCase()}']`);
+    if (!button?.checkVisibility()) return;
     event.preventDefault();
     button.click();
   });
 
-  // Also if only the anchor of the URL changed.
-  const place = location.hash && document.getElementById(location.hash.slice(1));
-  if (place) place.focus({ preventScroll: true });
+  document.querySelector("[data-dial]")?.click();
+
+  for (const choice of document.querySelectorAll("select[data-fill]"))
+    choice.addEventListener("change", () => {
+      const text = document.getElementById(choice.dataset.fill);
+      if (!choice.selectedOptions[0].dataset.text) return;
+      text.value = choice.selectedOptions[0].dataset.text;
+      text.dispatchEvent(new Event("input", { bubbles: true }));
+      text.focus();
+    });
 
   for (const box of document.querySelectorAll(".measured")) {
     const text = box.querySelector("textarea");

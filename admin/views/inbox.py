@@ -78,18 +78,42 @@ from outreach.rules.sms_template import Template
 from outreach.runtime import Runtime
 
 
-class CasePages(AdminPage):
-    """A case's page, its answer by SMS, and the saved texts."""
+def _form_page(_form: Form, case_id: int) -> str:
+    return form_url(case_id)
+
+
+def _tell_reopened(done: Reopened) -> str:
+    flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
+    if done.keeps_answer:
+        flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
+    if done.keeps_message:
+        flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
+    return ""
+
+
+class InboxView(AdminPage):
+    """The list and one case beside it; a phone shows the list, or the case."""
+
+    name, endpoint, url = _l("Hộp thư trả lời"), "inbox", "/admin/inbox"
+
+    @expose("/")
+    def index(self) -> ResponseReturnValue:
+        """List cases, the first one beside them.
+
+        Filters: `?kind=`, `campaign`, `organisation`, `area`, `mine=1`, `state=done`; `order=newest`; `after` is the
+        page's start; `undo` is the case just closed.
+        """
+        return self._show()
 
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
         """Show a case. `?use=` is the saved text to begin the answer with."""
-        return self.show_case(case_id)
+        return self._show(case_id)
 
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
         """Answer by SMS. If it is refused, the written text stays on the page."""
-        form, page = SmsForm(), _case_url(case_id)
+        form, page = SmsForm(), form_url(case_id)
 
         def told(leaves_at: datetime) -> str:
             if leaves_at > datetime.now(UTC):
@@ -109,76 +133,9 @@ class CasePages(AdminPage):
         measured = measure(text, unaccented=campaign is not None and campaign.unaccented)
         return {"text": measured.text, "segments": measured.segments, "units": measured.units}
 
-    def show_case(
-        self,
-        case_id: int,
-        *,
-        numbers: dict[int, str] | None = None,
-    ) -> str:
-        use = request.values.get("use", type=int)
-        with self.reading() as (session, user):
-            case = find_case(session, case_id, user=user)
-            areas = {area.code: area for area in session.scalars(select(Area))}
-            (case_row,) = read_case_rows(session, [case.id], areas, user=user, now=datetime.now(UTC))
-            campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
-            texts = list_texts(session, user, campaign.kind if campaign else None)
-            chosen = next((each for each in texts if each.id == use), None)
-            reply = case_row.reply
-            page: str = self.render(
-                "inbox/case.html",
-                line=case_row,
-                told=telling_parts(reply.body, asked_of(campaign), reply.label) if reply else [],
-                talk=read_items(session, [case.recipient_id])
-                if case.recipient_id and not case_row.is_masked
-                else [],
-                texts=texts,
-                use=use,
-                sms_form=SmsForm.on_page(text=self._fill(chosen, case_row)),
-                is_left_alone=takes_no_messages(session, case),
-                numbers=numbers or {},
-                kept=list_filters(),
-                user_id=user.id,
-                may_act=may_open(user.role, "inbox.label"),
-                **CHOICES,
-            )
-        return page
-
-    def _fill(self, chosen: SavedText | None, case_row: CaseRow) -> str:
-        if chosen is None or case_row.case.recipient_id is None:
-            return ""
-        link = f"{self.settings.link_base}/{LinkCipher(self.settings.keys_of(Purpose.LINKS)).token(case_row.case.recipient_id)}"
-        values = {"name": case_row.person, "link": link}
-        return Template.parse(chosen.text).render(values)
-
-
-def _form_page(_form: Form, case_id: int) -> str:
-    return form_url(case_id)
-
-
-def _tell_reopened(done: Reopened) -> str:
-    flash(_("Đã mở lại. Việc trở lại danh sách cần làm."), "success")
-    if done.keeps_answer:
-        flash(_("Người này đã trả lời thêm sau đó, nên câu trả lời mới được giữ nguyên."), "warning")
-    if done.keeps_message:
-        flash(_("Tin trả lời đã gửi đi rồi nên không rút lại được."), "warning")
-    return ""
-
-
-class InboxView(CasePages):
-    name, endpoint, url = _l("Hộp thư trả lời"), "inbox", "/admin/inbox"
-
-    @expose("/")
-    def index(self) -> ResponseReturnValue:
-        """List cases.
-
-        Filters: `?kind=`, `campaign`, `organisation`, `area`, `mine=1`, `state=done`; `order=newest`; `after` is the
-        page's start; `undo` is the case just closed.
-        """
-        return self._show()
-
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
-        """Confirm or correct a reply's label; the focus goes to the next case."""
+        """Confirm or correct a reply's label, and go on to the next case."""
         form = LabelForm(case_id)
 
         def told(done: Labelled) -> str:
@@ -190,7 +147,7 @@ class InboxView(CasePages):
             return ""
 
         def then(done: Labelled) -> str:
-            # A case that now needs an answer keeps the focus.
+            # A case that now needs an answer stays in sight.
             return _next_url(case_id, form.word.data, form.next.data if done.is_closed else case_id)
 
         return self.submit_form(form, form_url(case_id), label_reply, case_id, message=told, then=then)
@@ -218,13 +175,12 @@ class InboxView(CasePages):
         """Render the same page with one full number in it: no URL or cookie may carry it."""
 
         def show(number: str) -> str:
-            shown = {case_id: number}
-            return self.show_case(case_id, numbers=shown) if _is_on_page() else self._show(shown)
+            return self._show(case_id, number)
 
         return self.submit_form(Form(), form_url(case_id), within_quota(number_to_call), case_id, show=show)
 
-    def _show(self, numbers: dict[int, str] | None = None) -> str:
-        values = request.values
+    def _show(self, case_id: int | None = None, number: str = "") -> str:
+        values, now = request.values, datetime.now(UTC)
         filters = CaseFilter(
             kind=one_of(CaseKind, values.get("kind")),
             campaign_id=values.get("campaign", type=int),
@@ -234,29 +190,67 @@ class InboxView(CasePages):
             newest_first=values.get("order") == "newest",
             after=values.get("after", type=int),
         )
+        undo, undone_value = request.args.get("undo", type=int), request.args.get("what", "")
         with self.reading() as (session, user):
             if values.get("mine"):
                 filters = replace(filters, taken_by=user.id)
-            work = read_case_list(session, user, filters, now=datetime.now(UTC))
-            may_act = may_open(user.role, "inbox.label")
-            user_id = user.id
-            undo = request.args.get("undo", type=int)
-            undone_value = request.args.get("what", "")
+            work = read_case_list(session, user, filters, now=now)
+            ids = [each.case.id for each in work.lines]
+            is_list = case_id is None
+            shown_id = ids[0] if is_list and ids else case_id
+            pane = self._read_case(session, shown_id, user, now) if shown_id else {}
             is_left_open, given = _undone(session, undo, undone_value) if undo else (False, "")
-        return self.render(
-            "inbox/inbox.html",
-            work=work,
-            wanted=filters,
-            kept=list_filters(),
-            may_act=may_act,
-            user_id=user_id,
-            numbers=numbers or {},
-            undo=undo,
-            is_left_open=is_left_open,
-            given=given,
-            outcome=one_of(CaseOutcome, undone_value),
-            **CHOICES,
-        )
+            if number:  # of a cry: what to tell an emergency call centre goes with it
+                pane["number"] = number
+            page: str = self.render(
+                "inbox/inbox.html",
+                work=work,
+                wanted=filters,
+                kept=list_filters(),
+                may_act=may_open(user.role, "inbox.label"),
+                user_id=user.id,
+                is_list=is_list,
+                next_id=next(iter(ids[ids.index(shown_id) + 1 :]), None) if shown_id in ids else None,
+                undo=undo,
+                is_left_open=is_left_open,
+                given=given,
+                outcome=one_of(CaseOutcome, undone_value),
+                in_doubt=WAITS_FOR_LABEL,
+                **pane,
+            )
+        return page
+
+    def _read_case(self, session: Session, case_id: int, user: User, now: datetime) -> dict[str, Any]:
+        """Return what the page shows of one case. Raises NotFound."""
+        use = request.values.get("use", type=int)
+        case = find_case(session, case_id, user=user)
+        areas = {area.code: area for area in session.scalars(select(Area))}
+        (line,) = read_case_rows(session, [case.id], areas, user=user, now=now)
+        campaign = session.get(Campaign, case.campaign_id) if case.campaign_id else None
+        texts = [
+            (each.id, each.title, self._fill(each, line))
+            for each in list_texts(session, user, campaign.kind if campaign else None)
+        ]
+        is_readable = case.recipient_id and not line.is_masked
+        return {
+            "line": line,
+            "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label) if line.reply else [],
+            "talk": read_items(session, [case.recipient_id]) if is_readable else [],
+            "texts": texts,
+            "sms_form": SmsForm.on_page(text=next((text for id_, _title, text in texts if id_ == use), "")),
+            "is_left_alone": takes_no_messages(session, case),
+            "most_segments": MOST_SEGMENTS,
+            "answers_of": answers_of,
+            "label_buttons_of": label_buttons,
+            "close_form": _close_form,
+        }
+
+    def _fill(self, chosen: SavedText, line: CaseRow) -> str:
+        if line.case.recipient_id is None:
+            return ""
+        token = LinkCipher(self.settings.keys_of(Purpose.LINKS)).token(line.case.recipient_id)
+        values = {"name": line.person, "link": f"{self.settings.link_base}/{token}"}
+        return Template.parse(chosen.text).render(values)
 
 
 def _undone(session: Session, case_id: int, word: str) -> tuple[bool, str]:
@@ -302,36 +296,45 @@ def listed_answers(kind: str, own_answers: Sequence[OwnAnswer], among: Collectio
     return answers_of(kind, [each for each in own_answers if each.means is not Label.INSTALLED], among)
 
 
+# The same label has the same key on every card; the digits are those of the message, for a campaign's own answers.
+_KEYS = {
+    Label.INSTALLED: "d",
+    Label.NOT_YET: "c",
+    Label.NO_SMARTPHONE: "m",
+    Label.NEED_HELP: "g",
+    Label.REFUSE: "t",
+    Label.OPT_OUT: "k",
+    Label.WRONG_NUMBER: "n",
+    Label.QUESTION: "h",
+    Label.UNCLEAR: "r",
+}
+
+
 class LabelButton(NamedTuple):
     """A button of a reply's label. `confidence` of the suggested one, where it was calculated."""
 
     word: str
     text: str
-    key: int | None
+    key: str
     is_suggested: bool = False
     confidence: float | None = None
 
 
 def label_buttons(line: CaseRow) -> list[LabelButton]:
-    """Return what an officer may choose for a reply, the suggested one first.
-
-    Own answers have their own numbers as keys, those of the message; the general labels have the numbers after them.
-    """
+    """Return what an officer may choose for a reply, the suggested one first."""
     if line.reply is None:
         return []
     answers = answers_of(line.kind, line.own_answers)
-    label, own = line.reply.label, {each.value: each.number for each in line.own_answers}
+    label = line.reply.label
     found = suggest_own(line.reply.body, label, line.own_answers)
     suggested = found.value if found else label.value
-    words = sorted(answers, key=lambda word: word != suggested)
-    others = [word for word in words if word not in own]
-    keys = own | {word: len(own) + n for n, word in enumerate(others, 1) if len(own) + n < 10}
+    keys = {each.value: str(each.number) for each in line.own_answers} | {
+        label.value: key for label, key in _KEYS.items()
+    }
     share = None if found else line.reply.confidence
     return [
-        LabelButton(
-            word, answers[word], keys.get(word), word == suggested, share if word == suggested else None
-        )
-        for word in words
+        LabelButton(word, answers[word], keys[word], word == suggested, share if word == suggested else None)
+        for word in sorted(answers, key=lambda word: word != suggested)
     ]
 
 
@@ -386,15 +389,6 @@ def _close_form(line: CaseRow, next_id: int | None = None) -> CloseForm:
     return form
 
 
-CHOICES = {
-    "most_segments": MOST_SEGMENTS,
-    "answers_of": answers_of,
-    "label_buttons_of": label_buttons,
-    "close_form": _close_form,
-    "in_doubt": WAITS_FOR_LABEL,
-}
-
-
 def one_of(kind: Any, value: str | None) -> Any:
     return kind(value) if value in set(kind) else None
 
@@ -404,28 +398,15 @@ def list_filters() -> dict[str, str]:
     return {name: value for name in FILTER_NAMES if (value := request.values.get(name))}
 
 
-def list_url(*, place: int | None = None, **values: object) -> str:
-    """Return the URL of the list with its current filters, focused on the case `place`."""
-    values |= list_filters()
-    return url_for("inbox.index", _anchor=f"case-{place}" if place else None, **values)  # type: ignore[arg-type]
-
-
-def form_url(case_id: int) -> str:
-    """Return the URL of the page the form was on: the case's page, or its place in the list."""
-    return _case_url(case_id) if _is_on_page() else list_url(place=case_id)
-
-
-def _is_on_page() -> bool:
-    return bool(request.form.get("page"))
-
-
-def _case_url(case_id: int) -> str:
-    return url_for("inbox.show", case_id=case_id, **list_filters())  # type: ignore[arg-type]
+def form_url(case_id: int, **values: object) -> str:
+    """Return the URL of a case's page with the current filters of the list."""
+    return url_for("inbox.show", case_id=case_id, **(values | list_filters()))  # type: ignore[arg-type]
 
 
 def _next_url(case_id: int, what: Any, next_id: int | None) -> str:
-    """Return the URL of the list after a case was closed, which offers to undo it, focused on another case."""
-    return list_url(undo=case_id, what=getattr(what, "value", what), place=next_id)
+    """Return the URL of the next case, or of the list, after a case was closed; it offers to undo that."""
+    offered = {"undo": case_id, "what": getattr(what, "value", what)}
+    return form_url(next_id, **offered) if next_id else url_for("inbox.index", **offered, **list_filters())
 
 
 # The log is stored while the page loads; longer logs need the command line.
@@ -569,10 +550,13 @@ class AlikeView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        """List the groups."""
+        """List the groups. `?undo=` has the cases just settled, `what` the way to take that back."""
         with self.reading() as (session, user):
             groups = read_groups(session, user, now=datetime.now(UTC))
-        return self.render("inbox/alike.html", groups=groups)
+        undo = [row_id(each) for each in request.args.get("undo", "").split(",")]
+        return self.render(
+            "inbox/alike.html", groups=groups, undo=[*filter(None, undo)], what=request.args.get("what", "")
+        )
 
     @expose("/<int:case_id>/")
     def show(self, case_id: int) -> ResponseReturnValue:
@@ -604,7 +588,7 @@ class AlikeView(AdminPage):
     @expose("/<int:case_id>/label", methods=["POST"])
     def label(self, case_id: int) -> ResponseReturnValue:
         """Label the chosen replies."""
-        return self._together(case_id, GroupLabelForm(), label_reply, keys=self.keys)
+        return self._together(case_id, GroupLabelForm(), label_reply, undo="undo", keys=self.keys)
 
     @expose("/<int:case_id>/answer", methods=["POST"])
     def answer(self, case_id: int) -> ResponseReturnValue:
@@ -618,10 +602,22 @@ class AlikeView(AdminPage):
         """Close the chosen cases."""
         return self._together(case_id, GroupCloseForm(), close_case, keys=self.keys, note="", result=None)
 
+    @expose("/undo", methods=["POST"])
+    def undo(self) -> ResponseReturnValue:
+        """Take back what was just done to several cases: their label, or that they were closed."""
+        is_label = request.form.get("what") == "undo"
+        use_case, values = (undo_reply_label, {"keys": self.keys}) if is_label else (reopen_case, {})
+        return self._together(0, Form(), use_case, **values)
+
     def _together(
-        self, case_id: int, form: Form, use_case: Callable[..., object], **values: Any
+        self, case_id: int, form: Form, use_case: Callable[..., object], *, undo: str = "reopen", **values: Any
     ) -> ResponseReturnValue:
+        """Call a use case for the chosen cases; of group 0 are those that are taken back, which is not offered again."""
         ids = [row_id(each) for each in request.form.getlist("case")]
+
+        def then(result: Together) -> str:
+            done = ",".join(map(str, result.done))
+            return url_for(".index", undo=done, what=undo) if case_id else url_for(".index")
 
         def told(result: Together) -> str:
             if result.refused:
@@ -633,15 +629,9 @@ class AlikeView(AdminPage):
                     ),
                     "warning",
                 )
-            return str(_("Đã xử lý %(n)s việc.", n=result.done))
+            if case_id:
+                return ""  # the page says it beside the button that takes it back
+            return str(_("Đã hoàn tác %(n)s việc. Các việc trở lại danh sách.", n=len(result.done)))
 
-        return self.submit_form(
-            form,
-            url_for(".show", case_id=case_id),
-            handle_together,
-            ids,
-            use_case,
-            message=told,
-            then=url_for(".index"),
-            **values,
-        )
+        page = url_for(".show", case_id=case_id) if case_id else url_for(".index")
+        return self.submit_form(form, page, handle_together, ids, use_case, message=told, then=then, **values)

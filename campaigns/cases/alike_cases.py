@@ -125,9 +125,9 @@ def _group(session: Session, user: User, *, now: datetime, topic_of: Case | None
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """How many cases were handled, and why others were not."""
+    """The cases that were handled, and why others were not."""
 
-    done: int
+    done: list[int]
     refused: list[LoaError]
 
 
@@ -143,13 +143,14 @@ def handle_together(
     """Call a use case for each of these cases. Raises BadInput without a case, or if it is refused for all of them."""
     if not ids:
         raise BadInput("case_none_chosen")
+    done: list[int] = []
     refused: list[LoaError] = []
-    chosen = list(dict.fromkeys(ids))[:MOST_TOGETHER]
-    for case_id in chosen:
+    for case_id in list(dict.fromkeys(ids))[:MOST_TOGETHER]:
         try:
             use_case(runtime, case_id, user=user, now=now, **values)
+            done.append(case_id)
         except LoaError as error:
             refused.append(error)
-    if len(refused) == len(chosen):
+    if not done:
         raise refused[0]
-    return Together(len(chosen) - len(refused), refused)
+    return Together(done, refused)

@@ -248,9 +248,9 @@ class _Choices:
 
     def named(self, column: str, table: type[Campaign] | type[Organisation]) -> list[FilterOption]:
         counts = self._counts(column)
-        rows = self._session.execute(
-            select(table.id, table.name).where(table.id.in_([key for key in counts if key]))
-        )
+        # The chosen one stays among the choices where no case is left: else the page would say that all are shown.
+        keys = {*counts, getattr(self._filters, column)} - {None}
+        rows = self._session.execute(select(table.id, table.name).where(table.id.in_(keys)))
         options = [FilterOption(str(key), name, counts[key]) for key, name in rows]
         return sorted(options, key=lambda option: vietnamese_order(option.name))
 
@@ -258,7 +258,8 @@ class _Choices:
         counts = self._counts("area_code")
         communes: dict[str, list[FilterOption]] = {}
         for area in sorted(self._areas.values(), key=lambda area: vietnamese_order(area.name)):
-            if counts[area.code] and area.parent_code and area.level is AreaLevel.COMMUNE:
+            is_listed = counts[area.code] or self._filters.area_code in (area.code, area.parent_code)
+            if is_listed and area.parent_code and area.level is AreaLevel.COMMUNE:
                 name = area.full_name
                 communes.setdefault(area.parent_code, []).append(
                     FilterOption(area.code, name, counts[area.code])

@@ -104,28 +104,43 @@ def test_without_script_the_menu_is_open(page_as: OpenAs) -> None:
     expect(page.get_by_role("link", name="Tiến độ", exact=True)).to_be_visible()
 
 
-def test_a_digit_gives_the_label_and_nought_takes_it_back(office: Office, page_as: OpenAs) -> None:
-    page = page_as(AUTHOR).open(f"/admin/inbox/?kind=unclear#case-{office.made['doubt']}")
-    case = page.locator(f"#case-{office.made['doubt']}")
-    expect(case).to_be_focused()
-    page.keyboard.press("3")
+def test_a_key_gives_the_label_and_nought_takes_it_back(office: Office, page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['doubt']}/?kind=unclear")
+    case, who = page.locator(f"#case-{office.made['doubt']}"), page.locator("#who")
+    expect(case).to_have_attribute("aria-current", "true")
+    name = who.inner_text()
+    page.wait_for_load_state("load")  # the keys are heard once the script is there
+    page.keyboard.press("c")
     expect(page.get_by_role("status").filter(has_text="Đã phân loại: Chưa cài.")).to_be_visible()
     expect(case).to_have_count(0)
-    page.wait_for_load_state("load")  # the keys are heard once the script is there
-    page.get_by_role("button", name="Hoàn tác").focus()
+    expect(who).not_to_have_text(name)  # the next one
+    page.wait_for_load_state("load")
     page.keyboard.press("0")
-    expect(case).to_be_focused()
+    expect(case).to_have_attribute("aria-current", "true")
     assert ask_axe(page) == []
 
 
-def test_a_digit_typed_into_a_field_presses_nothing(office: Office, page_as: OpenAs) -> None:
-    page = page_as(AUTHOR).open(f"/admin/inbox/?kind=unclear#case-{office.made['doubt']}")
-    case = page.locator(f"#case-{office.made['doubt']}")
-    case.get_by_text("Ghi kết quả").click()
-    case.get_by_label("Ghi chú").fill("gọi sau ")
-    page.keyboard.press("5")
-    expect(case.get_by_label("Ghi chú")).to_have_value("gọi sau 5")
-    expect(case).to_be_visible()
+def test_a_key_typed_into_a_field_presses_nothing(office: Office, page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open(f"/admin/inbox/{office.made['doubt']}/?kind=unclear")
+    page.get_by_text("Ghi kết quả").click()
+    page.get_by_label("Ghi chú").fill("gọi sau ")
+    page.keyboard.press("c")
+    expect(page.get_by_label("Ghi chú")).to_have_value("gọi sau c")
+    expect(page.locator(f"#case-{office.made['doubt']}")).to_have_attribute("aria-current", "true")
+
+
+def test_the_list_stands_beside_the_conversation_and_a_phone_shows_one_of_them(
+    office: Office, page_as: OpenAs
+) -> None:
+    page = page_as(AUTHOR).open("/admin/inbox/")
+    first = page.locator(".line").first
+    expect(page.locator("#who")).to_be_visible()
+    page.set_viewport_size(PHONE)
+    expect(page.locator("#who")).to_be_hidden()
+    expect(first).to_be_in_viewport()
+    first.click()
+    expect(page.locator("#who")).to_be_in_viewport()
+    expect(page.locator(".line").first).to_be_hidden()
 
 
 def test_what_has_the_focus_is_never_hidden_under_the_bar_at_the_bottom(page_as: OpenAs) -> None:

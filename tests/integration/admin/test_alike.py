@@ -72,6 +72,23 @@ def test_only_chosen_cases_are_closed_and_what_is_refused_keeps_the_choice(
     assert outcomes(world, asked[:3]) == [CaseOutcome.CALLED, CaseOutcome.CALLED, None]
 
 
+def test_what_was_settled_together_is_taken_back_together(
+    world: World, client: FlaskClient, asked: list[int]
+) -> None:
+    for action, values in (("label", {"label": "refuse"}), ("finish", {"outcome": "called"})):
+        done = post(client, f"/admin/inbox/alike/{asked[0]}/{action}", case=asked[:3], **values)
+        page = client.get(done.location).text
+        assert "Đã xử lý 3 việc" in page
+        undo = {
+            "what": re.findall(r'name="what" value="(\w+)"', page),
+            "case": re.findall(r'name="case" value="(\d+)"', page),
+        }
+        back = client.get(post(client, "/admin/inbox/alike/undo", **undo).location).text
+        assert "Đã hoàn tác 3 việc" in back
+        assert outcomes(world, asked) == [None] * 5
+        assert re.findall(r"/admin/inbox/alike/(\d+)/", back) == [str(asked[0])]
+
+
 def test_what_officers_decide_is_the_suggestion_for_the_same_words_and_goes_with_the_person(
     world: World, client: FlaskClient, asked: list[int]
 ) -> None:

@@ -116,7 +116,7 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
     waiting = {kind: client.get(f"/admin/inbox/?kind={kind}").text for kind in ("help", "question")}
     for kind, count in (("help", 2), ("question", 1)):
         assert f'href="/admin/inbox/?kind={kind}"' in page
-        assert waiting[kind].count('class="card case"') == count, "what is counted is what is shown"
+        assert waiting[kind].count('id="case-') == count, "what is counted is what is shown"
     sheet = client.get(f"/admin/campaigns/{campaign_id}/").text
     assert "Câu trả lời chờ xem (3)" in sheet
 

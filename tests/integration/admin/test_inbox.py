@@ -64,7 +64,7 @@ def test_one_press_gives_the_label_and_leads_to_the_next(
     assert shown(page) == [first, second]
     assert number(0) not in page
     answer = post(client, f"/admin/inbox/{first}/label", label="installed", next=second)
-    assert answer.location.endswith(f"#case-{second}")
+    assert answer.location.startswith(f"/admin/inbox/{second}/?")
     assert case(world, first).outcome is CaseOutcome.CLASSIFIED
     assert stands(world, 0, campaign_id) is Label.INSTALLED
     assert world.status(campaign_id)["self_reported"]["installed"] == 1
@@ -282,20 +282,56 @@ def test_an_auditor_only_reads(world: World, client: FlaskClient, campaign_id: i
     assert 'name="label"' not in page
 
 
-def test_own_answers_have_the_numbers_of_the_message_as_keys(world: World, client: FlaskClient) -> None:
-    world.add_people(2)
+def test_one_label_has_one_key_on_every_card_and_own_answers_those_of_the_message(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    """Else the digit that means a question here closes a number there."""
+    receive(world, 2, "ok")
+    world.add_people(2, first=10)
     text = "Ong/ba co den hop duoc khong? Tra loi: 1 toi se den, 2 toi khong den duoc, TC tu choi"
-    world.launch(kind="moi-du", text=text, window=["00:00", "24:00"])
+    world.launch(kind="moi-du", name="Mời họp", text=text, window=["00:00", "24:00"])
     world.send()
     receive(world, 0, "chắc để xem đã")
     receive(world, 1, "dạ")
     signed_in(client, AUTHOR)
-    cases = client.get("/admin/inbox/").text.split('id="case-')[1:]
-    for each in cases:
-        keys = {
-            word: int(key)
-            for word, key in re.findall(r'name="label" value="([^"]+)" aria-keyshortcuts="(\d)"', each)
-        }
-        assert [keys[f"own-{n}"] for n in (1, 2, 3)] == [1, 2, 3]
-        assert sorted(keys.values()) == list(range(1, len(keys) + 1))
-        assert len(re.findall(r'class="primary" name="label" value="[^"]+"', each)) == 1
+    all_keys: dict[str, set[str]] = {}
+    for case_id in shown(client.get("/admin/inbox/").text):
+        page = client.get(f"/admin/inbox/{case_id}/").text
+        keys = dict(re.findall(r'name="label" value="([^"]+)" aria-keyshortcuts="(\w)"', page))
+        assert len(keys) == page.count('name="label"') == len({*keys.values()})
+        assert {word: key for word, key in keys.items() if key.isdigit()} in (
+            {},
+            {f"own-{n}": str(n) for n in (1, 2, 3)},
+        )
+        assert len(re.findall(r'class="primary" name="label" value="[^"]+"', page)) == 1
+        for word, key in keys.items():
+            all_keys.setdefault(word, set()).add(key)
+    assert {"wrong_number", "question", "own-1"} <= all_keys.keys()
+    assert all(len(keys) == 1 for keys in all_keys.values())
+
+
+def test_a_filter_that_leaves_nothing_names_what_it_filters_by(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/inbox/?campaign={campaign_id}").text
+    assert f'<option value="{campaign_id}" selected>Bluezone (0)' in page
+
+
+def test_a_cry_is_called_by_one_press_and_can_be_handed_to_the_emergency_numbers(
+    world: World, client: FlaskClient, campaign_id: int
+) -> None:
+    cry = receive(world, 0, "nước lên tới ngực rồi, cứu với")
+    signed_in(client, AUTHOR)
+    page = client.get(f"/admin/inbox/{cry}/").text
+    call = re.search(r'<button class="call">(.*?)</button>', page)
+    assert call
+    assert call[1] == "Gọi ngay"
+    assert page.index("Gọi ngay</button>") < page.index("Nhận việc</button>") < page.index("Chuyển 112/115")
+    page = post(client, f"/admin/inbox/{cry}/number").text
+    assert f'data-dial href="tel:{number(0)}"' in page
+    for told in ('href="tel:112"', 'href="tel:115"', "nước lên tới ngực rồi", "0" + number(0)[3:]):
+        assert told in page
+    done = {"outcome": "called", "result": "", "note": "Đã chuyển 112/115"}
+    post(client, f"/admin/inbox/{cry}/finish", **done)
+    assert case(world, cry).note == "Đã chuyển 112/115"

@@ -90,6 +90,7 @@ GET  alike.show             ASP.U
 POST alike.label            ASP..
 POST alike.answer           ASP..
 POST alike.close            ASP..
+POST alike.undo             ASP..
 GET  progress.index         ASPLU
 GET  progress.picture       ASPLU
 GET  progress.places        ASPLU
