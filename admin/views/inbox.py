@@ -234,7 +234,9 @@ class InboxView(AdminPage):
         is_readable = case.recipient_id and not line.is_masked
         return {
             "line": line,
-            "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label) if line.reply else [],
+            "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
+            if line.reply
+            else [],
             "talk": read_items(session, [case.recipient_id]) if is_readable else [],
             "texts": texts,
             "sms_form": SmsForm.on_page(text=next((text for id_, _title, text in texts if id_ == use), "")),
@@ -406,7 +408,9 @@ def form_url(case_id: int, **values: object) -> str:
 def _next_url(case_id: int, what: Any, next_id: int | None) -> str:
     """Return the URL of the next case, or of the list, after a case was closed; it offers to undo that."""
     offered = {"undo": case_id, "what": getattr(what, "value", what)}
-    return form_url(next_id, **offered) if next_id else url_for("inbox.index", **offered, **list_filters())
+    if next_id:
+        return form_url(next_id, **offered)
+    return url_for("inbox.index", **(offered | list_filters()))
 
 
 # The log is stored while the page loads; longer logs need the command line.
@@ -605,12 +609,18 @@ class AlikeView(AdminPage):
     @expose("/undo", methods=["POST"])
     def undo(self) -> ResponseReturnValue:
         """Take back what was just done to several cases: their label, or that they were closed."""
-        is_label = request.form.get("what") == "undo"
-        use_case, values = (undo_reply_label, {"keys": self.keys}) if is_label else (reopen_case, {})
-        return self._together(0, Form(), use_case, **values)
+        if request.form.get("what") == "undo":
+            return self._together(0, Form(), undo_reply_label, keys=self.keys)
+        return self._together(0, Form(), reopen_case)
 
     def _together(
-        self, case_id: int, form: Form, use_case: Callable[..., object], *, undo: str = "reopen", **values: Any
+        self,
+        case_id: int,
+        form: Form,
+        use_case: Callable[..., object],
+        *,
+        undo: str = "reopen",
+        **values: Any,
     ) -> ResponseReturnValue:
         """Call a use case for the chosen cases; of group 0 are those that are taken back, which is not offered again."""
         ids = [row_id(each) for each in request.form.getlist("case")]
