@@ -231,13 +231,14 @@ class InboxView(AdminPage):
             (each.id, each.title, self._fill(each, line))
             for each in list_texts(session, user, campaign.kind if campaign else None)
         ]
-        is_readable = case.recipient_id and not line.is_masked
         return {
             "line": line,
             "told": telling_parts(line.reply.body, asked_of(campaign), line.reply.label)
             if line.reply
             else [],
-            "talk": read_items(session, [case.recipient_id]) if is_readable else [],
+            "talk": read_items(session, [case.recipient_id])
+            if case.recipient_id and not line.is_masked
+            else [],
             "texts": texts,
             "sms_form": SmsForm.on_page(text=next((text for id_, _title, text in texts if id_ == use), "")),
             "is_left_alone": takes_no_messages(session, case),
