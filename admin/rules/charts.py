@@ -259,13 +259,17 @@ def goal_level(value: float | None, goal: Goal | None) -> str:
     return str(min(4, int(5 * value / (goal.value if goal else 1.0))))
 
 
-def frame(name: str, title: str, description: str, height: float, parts: Sequence[Markup]) -> Markup:
+def frame(
+    name: str, title: str, description: str, height: float, parts: Sequence[Markup], *, role: str = "img"
+) -> Markup:
+    """Return the picture; its role is `group` where parts of it are links."""
     return Markup(
-        '<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">'
+        '<svg class="chart" viewBox="0 0 {width} {height}" role="{role}" aria-labelledby="{name}-t {name}-d">'
         '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{inside}</svg>'
     ).format(
         width=WIDTH,
         height=_n(height),
+        role=role,
         name=name,
         title=title,
         description=description,

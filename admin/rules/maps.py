@@ -1,60 +1,43 @@
-"""Places as a picture: the areas of a boundary file, or tiles where there is none. Pure.
+"""Places as a map: circles at their centres, or the areas of a boundary file where one is set. Pure.
 
-The darker a place, the nearer it is to the goal. Drawn as the charts of `admin.rules.charts`.
+The darker a place, the nearer it is to the goal; a circle is as large as its people are many. Drawn as the charts of `admin.rules.charts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import cos, radians
+from math import cos, radians, sqrt
 from typing import Any
 
 from markupsafe import Markup
 
 from admin.rules.charts import WIDTH, Goal, element, frame, goal_level, shorten
 
-_FEW_TILES = 18  # more have no room for their names
 _LARGEST_HEIGHT = 460
 _MOST_NAMES = 20  # of more places the names would cover the map
+_LARGEST, _SMALLEST = 13.0, 2.5  # radius of a circle
+_EDGE = 15.0  # room for circles and names at the edge
 
+Point = tuple[float, float]
 # Outlines of longitude and latitude, as in a GeoJSON polygon; holes are outlines like others.
-Outlines = Sequence[Sequence[tuple[float, float]]]
+Outlines = Sequence[Sequence[Point]]
 
 
 @dataclass(frozen=True, slots=True)
 class MapPlace:
-    """One place: `value` is its share, None if unknown; `text` is the share as displayed, `rank` its number in the table."""
+    """One place: `value` is its share, None if unknown; `text` is the share as displayed, `people` how many it is of.
+
+    `url` is the place's page or row, `cries` the open cries for help.
+    """
 
     code: str
     name: str
     value: float | None
     text: str
-    rank: int | None = None
-
-
-def tile_grid(
-    name: str, title: str, description: str, places: Sequence[MapPlace], *, goal: Goal | None
-) -> Markup:
-    """Draw places as tiles in rows: few with name and figure, many with their rank."""
-    is_named = len(places) <= _FEW_TILES
-    columns, row, name_at, value_at = (3, 66, 24, 46) if is_named else (10, 26, 0, 16)
-    width, gap = WIDTH / columns, 4 if is_named else 2
-    parts = []
-    for index, place in enumerate(places):
-        x, y = width * (index % columns) + 2, row * (index // columns) + 2
-        middle, level = x + (width - gap) / 2, goal_level(place.value, goal)
-        name_ = element("text", "name", shorten(_short_name(place.name), 16), x=middle, y=y + name_at)
-        look, shown = ("value", place.text) if is_named else ("rank", str(place.rank or place.text))
-        inside = (
-            _title(place),
-            element("rect", f"tile-{level}", x=x, y=y, width=width - gap, height=row - gap, rx=4),
-            name_ if is_named else Markup(),
-            element("text", look, shown, x=middle, y=y + value_at),
-        )
-        parts.append(element("g", f"on-{level}", Markup().join(inside), text_anchor="middle"))
-    rows = -(-len(places) // columns)
-    return frame(name, title, description, row * rows + 2, parts)
+    people: int = 0
+    url: str = ""
+    cries: int = 0
 
 
 def area_map(
@@ -62,46 +45,70 @@ def area_map(
     title: str,
     description: str,
     places: Sequence[MapPlace],
-    boundaries: Mapping[str, Sequence[Outlines]],
+    shapes: Mapping[str, Sequence[Outlines] | Point],
     *,
     goal: Goal | None,
+    labels: Mapping[str, Point] | None = None,
 ) -> Markup:
-    """Draw the places that have a boundary, by their codes, north up."""
-    known = [place for place in places if place.code in boundaries]
-    points = [
-        point
-        for place in known
-        for outlines in boundaries[place.code]
-        for outline in outlines
-        for point in outline
-    ]
+    """Draw the places that have a boundary or a centre in `shapes`, by their codes, north up. `labels` are names for orientation.
+
+    Returns nothing where no place has a shape.
+    """
+    known = sorted((place for place in places if place.code in shapes), key=lambda place: -place.people)
+    if not known:
+        return Markup()
+    points = [point for place in known for point in _points(shapes[place.code])]
     west, east = min(x for x, _ in points), max(x for x, _ in points)
     south, north = min(y for _, y in points), max(y for _, y in points)
     # A degree of longitude is shorter than one of latitude, the further from the equator.
     squeeze = cos(radians((south + north) / 2))
-    span_x, span_y = max((east - west) * squeeze, 1e-9), max(north - south, 1e-9)
-    scale = min((WIDTH - 4) / span_x, _LARGEST_HEIGHT / span_y)
+    span_x, span_y = max((east - west) * squeeze, 1e-3), max(north - south, 1e-3)
+    scale = min((WIDTH - 2 * _EDGE) / span_x, _LARGEST_HEIGHT / span_y)
+    aside = (WIDTH - span_x * scale) / 2
 
-    def at(x: float, y: float) -> tuple[float, float]:
-        return 2 + (x - west) * squeeze * scale, 2 + (north - y) * scale
+    def at(x: float, y: float) -> Point:
+        return aside + (x - west) * squeeze * scale, _EDGE + (north - y) * scale
 
-    shapes, names = [], []
+    most = max(place.people for place in known) or 1
+    drawn, names = [], []
     for place in known:
-        level = goal_level(place.value, goal)
-        path = "".join(
-            f"M{'L'.join(_thinned(at(x, y) for x, y in outline))}Z"
-            for outlines in boundaries[place.code]
-            for outline in outlines
-        )
-        shapes.append(element("path", f"area tile-{level}", _title(place), fill_rule="evenodd", d=path))
-        if len(known) <= _MOST_NAMES:
-            x, y = at(*_middle(boundaries[place.code]))
-            texts = (
-                element("text", "name", shorten(_short_name(place.name), 14), x=x, y=y),
-                element("text", "value", place.text, x=x, y=y + 14),
+        shape, level = shapes[place.code], goal_level(place.value, goal)
+        x, y = at(*_middle(shape))
+        inside = [_title(place)]
+        if isinstance(shape[0], float):
+            size = max(_SMALLEST, _LARGEST * sqrt(place.people / most))
+            inside.append(element("circle", f"area tile-{level}", cx=x, cy=y, r=size))
+        else:
+            path = "".join(
+                f"M{'L'.join(_thinned(at(*point) for point in outline))}Z"
+                for outlines in shape
+                for outline in outlines  # type: ignore[union-attr]
             )
-            names.append(element("g", f"on-{level}", Markup().join(texts), text_anchor="middle"))
-    return frame(name, title, description, span_y * scale + 4, [*shapes, *names])
+            inside.append(element("path", f"area tile-{level}", "", fill_rule="evenodd", d=path))
+            if len(known) <= _MOST_NAMES:
+                texts = (
+                    element("text", "name", shorten(_short_name(place.name), 14), x=x, y=y),
+                    element("text", "value", place.text, x=x, y=y + 14),
+                )
+                names.append(element("g", f"on-{level}", Markup().join(texts), text_anchor="middle"))
+        if place.cries:
+            names.append(element("circle", "cry", cx=x, cy=y, r=7))
+            names.append(element("text", "cry", str(place.cries), x=x, y=y + 4, text_anchor="middle"))
+        link = {"href": place.url, "tabindex": "-1"} if place.url else {}
+        drawn.append(element("a" if link else "g", "", Markup().join(inside), **link))
+    for text, point in (labels or {}).items():
+        x, y = at(*point)
+        names.append(element("text", "place", shorten(_short_name(text), 16), x=x, y=y, text_anchor="middle"))
+    return frame(name, title, description, span_y * scale + 2 * _EDGE, [*drawn, *names], role="group")
+
+
+def _points(shape: Sequence[Outlines] | Point) -> Iterator[Point]:
+    if isinstance(shape[0], float):
+        yield shape  # type: ignore[misc]
+        return
+    for outlines in shape:
+        for outline in outlines:  # type: ignore[union-attr]
+            yield from outline
 
 
 def _title(place: MapPlace) -> Markup:
@@ -118,9 +125,11 @@ def _thinned(points: Iterator[tuple[float, float]]) -> list[str]:
     return kept
 
 
-def _middle(polygons: Sequence[Outlines]) -> tuple[float, float]:
-    """Return the middle of the largest outline's box."""
-    outline = max((outlines[0] for outlines in polygons), key=len)
+def _middle(shape: Sequence[Outlines] | Point) -> Point:
+    """Return the point itself, or the middle of the largest outline's box."""
+    if isinstance(shape[0], float):
+        return shape  # type: ignore[return-value]
+    outline = max((outlines[0] for outlines in shape), key=len)  # type: ignore[index]
     xs, ys = [x for x, _ in outline], [y for _, y in outline]
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 

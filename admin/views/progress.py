@@ -33,7 +33,7 @@ from admin.rules.charts import (
     line_chart,
     scale_of,
 )
-from admin.rules.maps import MapPlace, Outlines, area_map, read_boundaries, tile_grid
+from admin.rules.maps import MapPlace, Outlines, area_map, read_boundaries
 from admin.views.base import AdminPage, requested_day, requested_drive_id, send_workbook
 from admin.wording.filters import day as show_day
 from admin.wording.filters import kind_has_app, kind_words, number, percent
@@ -43,6 +43,7 @@ from admin.wording.reports import DAY_STATES
 from campaigns.analytics import open_tasks
 from campaigns.analytics.progress import LeadGoal, ProgressPage, drive_of_campaign, is_large, read_progress
 from campaigns.analytics.progress_counts import MIN_TTL_S
+from campaigns.cases.case_list import cries_by_place
 from campaigns.goals.official_figures import enter_official
 from campaigns.models.campaigns import Drive
 from campaigns.planning.drives import find_drive, list_drives
@@ -59,6 +60,7 @@ from campaigns.rules.progress import (
     ShareBasis,
     find_concerns,
     furthest_behind,
+    worst_first,
 )
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.visits.checks import read_corrected
@@ -67,24 +69,32 @@ from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.cache import cached_count
 from outreach.enqueue_jobs import enqueue_count_reach
 from outreach.models.accounts import Role, User
+from outreach.places.nation import points_of
 from outreach.rules.keys import Purpose, oldest_first
 
-COMMUNES_SHOWN, LAGGARDS_SHOWN = 10, 3
+COMMUNES_SHOWN, LAGGARDS_SHOWN = 5, 3
+_MOST_LABELS = 20  # names on a map
 
 
 log = logging.getLogger(__name__)
 
 
-def draw_charts(leaders: ProgressPage, boundaries_file: str, *, today: date) -> dict[str, Markup]:
-    """Draw the page's charts. `boundaries_file` is the path of a GeoJSON file; places without one are tiles."""
+def draw_charts(
+    leaders: ProgressPage,
+    boundaries_file: str,
+    *,
+    today: date,
+    cries: Mapping[str | None, int] | None = None,
+) -> dict[str, Markup]:
+    """Draw the page's charts. `boundaries_file` is the path of a GeoJSON file; places without one are circles."""
     return {
         "days": _draw_days(leaders, today),
-        "places": _draw_places(leaders, _boundaries(boundaries_file)),
+        "places": _draw_places(leaders, boundaries_file, cries or {}),
         "funnel": _draw_funnel(leaders),
     }
 
 
-def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]) -> Markup:
+def _draw_places(leaders: ProgressPage, boundaries_file: str, cries: Mapping[str | None, int]) -> Markup:
     goal_share = leaders.head.goal.share if leaders.head.goal else None
     goal = Goal(goal_share, _("Mục tiêu %(share)s", share=percent(goal_share))) if goal_share else None
     did = did_of(kind_words(leaders.drive.kind))
@@ -98,20 +108,50 @@ def _draw_places(leaders: ProgressPage, boundaries: Mapping[str, list[Outlines]]
         if kind_has_app(leaders.drive.kind)
         else _("Tỷ lệ %(did)s trên số người trong danh sách nhận tin.", did=did)
     )
-    places = [
-        MapPlace(
-            line.code,
+
+    def place(line: RankRow, district: str | None) -> MapPlace:
+        place = {
+            "drive": leaders.drive.id,
+            "units": request.args.get("units"),
+            "_anchor": f"place-{line.code}",
+        }
+        return MapPlace(
+            line.code or "",
             line.name,
             line.share,
             percent(line.share) if line.share is not None else "?",
-            line.rank,
+            line.denominator or line.counts.recipients,
+            url_for("progress.index", district=district, **place),  # type: ignore[arg-type]
+            cries.get(line.code, 0),
         )
-        for line in leaders.districts.lines
-        if line.code
+
+    districts = [place(line, None) for line in leaders.districts.lines if line.code]
+    communes = [
+        place(line, code) for code, table in leaders.communes.items() for line in table.lines if line.code
     ]
-    if any(place.code in boundaries for place in places):
-        return area_map("places", _("Bản đồ các địa bàn"), about, places, boundaries, goal=goal)
-    return tile_grid("places", _("Sơ đồ ô các địa bàn"), about, places, goal=goal)
+    return draw_map(_("Bản đồ các địa bàn"), about, districts, communes, boundaries_file, goal=goal)
+
+
+def draw_map(
+    title: str,
+    about: str,
+    districts: Sequence[MapPlace],
+    communes: Sequence[MapPlace],
+    boundaries_file: str,
+    *,
+    goal: Goal | None = None,
+) -> Markup:
+    """Draw the communes, or where there are none the districts: by their boundaries if the file has any, else as circles."""
+    boundaries = _boundaries(boundaries_file)
+    for places in (communes, districts):
+        if any(place.code in boundaries for place in places):
+            return area_map("places", title, about, places, boundaries, goal=goal)
+    points = points_of([place.code for place in (*districts, *communes)])
+    labels = {place.name: points[place.code] for place in districts if place.code in points}
+    is_readable = len(labels) < _MOST_LABELS
+    return area_map(
+        "places", title, about, communes or districts, points, goal=goal, labels=labels if is_readable else {}
+    )
 
 
 def _boundaries(path: str) -> Mapping[str, list[Outlines]]:
@@ -120,7 +160,7 @@ def _boundaries(path: str) -> Mapping[str, list[Outlines]]:
     try:
         return _read_boundaries(path, Path(path).stat().st_mtime_ns)
     except (OSError, ValueError) as error:
-        # The page is more than its map: places are tiles until the file is mended.
+        # The page is more than its map: places are circles until the file is mended.
         log.warning("boundaries.unreadable reason=%s", type(error).__name__)
         return {}
 
@@ -215,14 +255,14 @@ def _ahead(head: LeadGoal, today: date) -> Projection | None:
 # The colours of progress.css, for pictures that have no stylesheet.
 _STYLE = """
 text { font-family: "Liberation Serif"; font-size: 12.5px; fill: #17252a; }
-.value { font-weight: 700; } .goal-words { fill: #a3242b; font-size: 11.5px; } .tick { fill: #51616a; font-size: 10px; } .rank { font-size: 10px; }
+.value { font-weight: 700; } .goal-words { fill: #a3242b; font-size: 11.5px; } .tick { fill: #51616a; font-size: 10px; }
 .track { fill: #e2e8ea; } .share { fill: #2c7a89; } .reached { fill: #2f8a57; }
 .goal { stroke: #a3242b; stroke-width: 2; stroke-dasharray: 4 3; } .deadline { stroke: #51616a; stroke-width: 1.5; stroke-dasharray: 2 3; }
 .axis { stroke: #9fb0b6; } .grid { stroke: #e2e8ea; } .line { fill: none; stroke: #0b5563; stroke-width: 2.5; } .dot { fill: #0b5563; }
 .fan { fill: #c9dfe3; } .likely { stroke: #0b5563; stroke-dasharray: 2 3; } .needed { stroke: #a3242b; stroke-dasharray: 6 4; }
 .wave line { stroke: #b8860b; stroke-width: 1; } .wave path { fill: #b8860b; } .to-come line { stroke-dasharray: 3 3; } .to-come path { fill: none; stroke: #b8860b; }
 .tile-unknown { fill: #fff; stroke: #9fb0b6; } .tile-0 { fill: #e3f0f2; } .tile-1 { fill: #bfdde2; } .tile-2 { fill: #8cc0c9; }
-.tile-3 { fill: #2c7a89; } .tile-4 { fill: #0b5563; } .tile-reached { fill: #1f6f43; } .area { stroke: #fff; } .area.tile-unknown { stroke: #9fb0b6; }
+.tile-3 { fill: #2c7a89; } .tile-4 { fill: #0b5563; } .tile-reached { fill: #1f6f43; } .area { stroke: #fff; } circle.cry { fill: #a3242b; stroke: #fff; } text.cry { fill: #fff; font-size: 10px; } .place { fill: #51616a; font-size: 10px; } .area.tile-unknown { stroke: #9fb0b6; }
 .on-3 text, .on-4 text, .on-reached text { fill: #fff; }
 """
 
@@ -305,6 +345,7 @@ class ProgressView(AdminPage):
             report = read_today(session, drive.id, today, now=now) if sees_all else None
             words = words_of(session, leaders.drive.kind)
             concerns = _find_concerns(session, user, leaders, today, wants_goal=words.goal, sees_all=sees_all)
+            cries = cries_by_place(session, user)
             read = {
                 "visits": read_totals(session, drive.id, user, now=now),
                 "corrected": read_corrected(session, drive.id, user, as_of=now, redis=redis),
@@ -329,12 +370,15 @@ class ProgressView(AdminPage):
             promised=show_promised(leaders.promised, words) if leaders.promised else None,
             official_form=_official_form(words, districts),
             district=next((line for line in districts if line.code == chosen), None),
-            behind=furthest_behind(communes, most=COMMUNES_SHOWN),
+            behind=furthest_behind(communes, most=len(communes) if chosen == "all" else COMMUNES_SHOWN),
+            communes=len(communes),
+            worst_first=worst_first,
             laggards=furthest_behind(districts, most=LAGGARDS_SHOWN),
             days_left=_days_left(head, today),
             report=DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves},
-            charts=draw_charts(leaders, self.settings.boundaries_file, today=today),
+            cries=sum(cries.values()),
+            charts=draw_charts(leaders, self.settings.boundaries_file, today=today, cries=cries),
             **read,
         )
 

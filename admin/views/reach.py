@@ -8,16 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flask import Response, abort, request
+from flask import Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from admin.rules.maps import MapPlace
 from admin.views.base import AdminPage, requested_day
 from admin.views.inbox import may_name
+from admin.views.progress import draw_map
 from admin.wording.campaigns import show_lifts
+from admin.wording.filters import percent
 from admin.wording.progress import file_rows, step_name, step_rows, told_of
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.progress import day_of_units
@@ -106,6 +110,7 @@ class ReachView(AdminPage):
                 level_name=name_level(units.below_province),
                 district=district,
                 communes=communes.get(district.code, []) if district else [],
+                map=self._map(campaign_id, districts, communes),
                 lifts=show_lifts(step_lifts(campaign, reach)),
                 price=price,
                 told=told_of(campaign.kind),
@@ -116,6 +121,30 @@ class ReachView(AdminPage):
         if reach.is_due:
             enqueue_count_reach(self.runtime, campaign_id)
         return page
+
+    def _map(
+        self, campaign_id: int, districts: Sequence[ReachRow], communes: Mapping[str, Sequence[ReachRow]]
+    ) -> Markup:
+        """Draw how many of a place's messages arrived. Rows of several places, for people of a split unit, have no spot."""
+
+        def place(line: ReachRow, district: str | None) -> MapPlace:
+            share = line.counts.delivered / line.counts.sent if line.counts.sent else None
+            return MapPlace(
+                line.code,
+                line.name,
+                share,
+                percent(share) if share is not None else "?",
+                line.counts.sent,
+                url_for("reach.index", campaign_id=campaign_id, district=district, _anchor="communes"),
+            )
+
+        return draw_map(
+            _("Bản đồ các địa bàn"),
+            _("Tỷ lệ tin đã đến máy trên số tin đã gửi."),
+            [place(line, line.code) for line in districts],
+            [place(line, code) for code, lines in communes.items() for line in lines],
+            self.settings.boundaries_file,
+        )
 
     def _by_operator(self, session: Session, user: User, campaign: Campaign) -> ReachByOperator | None:
         """Return the messages by operator, for those who see all of them."""

@@ -23,7 +23,6 @@ from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
 from campaigns.rules.own_answers import OwnAnswer, current_own, own_word, read_own_answers
 from campaigns.rules.replies.labels import Label
-from outreach.core.db import count_rows
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
@@ -132,9 +131,17 @@ def count_open(session: Session, user: User, campaign_id: int | None = None) -> 
 
 def count_cries(session: Session, user: User) -> int:
     """Count the open cases with a cry for help."""
-    return count_rows(
-        session, Case, Case.urgent_at.is_not(None), Case.done_at.is_(None), cases_visible_to(session, user)
+    return sum(cries_by_place(session, user).values())
+
+
+def cries_by_place(session: Session, user: User) -> dict[str | None, int]:
+    """Count the open cases with a cry for help by the unit that the resident was recorded in."""
+    rows = session.execute(
+        select(Case.area_code, func.count())
+        .where(Case.urgent_at.is_not(None), Case.done_at.is_(None), cases_visible_to(session, user))
+        .group_by(Case.area_code)
     )
+    return dict(rows.all())
 
 
 def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: datetime) -> CaseList:

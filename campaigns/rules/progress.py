@@ -263,10 +263,22 @@ def find_outlook(
     return Outlook.AT_RISK if ahead.chance > _UNLIKELY else Outlook.OFF_TRACK
 
 
+def worst_first(lines: Sequence[RankRow]) -> list[RankRow]:
+    """Return the rows with the largest gap first, those whose place is unknown last."""
+    return sorted(
+        lines,
+        key=lambda line: (
+            line.code is None,
+            -(line.missing or 0),
+            2.0 if line.share is None else line.share,
+            line.name,
+        ),
+    )
+
+
 def furthest_behind(lines: Sequence[RankRow], *, most: int) -> list[RankRow]:
     """Return the rows that lack the most people, largest gap first."""
-    short = [line for line in lines if line.code is not None and line.missing]
-    return sorted(short, key=lambda line: (-(line.missing or 0), line.name))[:most]
+    return [line for line in worst_first(lines) if line.code is not None and line.missing][:most]
 
 
 _MOST_NAMES = 3

@@ -115,7 +115,7 @@ class Settings:
         "",
         formats.text,
         "a GeoJSON file with the boundaries of places, each with its official code in the property `code`: the leaders' page "
-        "shows a map of them, else tiles",
+        "shows a map of them, else circles",
     )
     sms_gateway: str = _var(
         "simulator",

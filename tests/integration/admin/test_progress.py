@@ -123,7 +123,7 @@ def test_an_entered_figure_is_the_basis_for_those_who_see_the_whole(
     assert "chưa rõ" in page, "where nobody was written to"
 
 
-def test_each_chart_is_a_picture_to_take_along_and_a_bad_boundary_file_leaves_the_tiles(
+def test_each_chart_is_a_picture_to_take_along_and_a_bad_boundary_file_leaves_the_circles(
     places: World, tmp_path: Path
 ) -> None:
     campaign_id = launch(places)
@@ -135,7 +135,9 @@ def test_each_chart_is_a_picture_to_take_along_and_a_bad_boundary_file_leaves_th
         for content, is_map in (("{", False), (BOUNDARIES, True)):
             file.write_text(content, encoding="utf-8")
             page = client.get("/admin/progress/").text
-            assert ('class="area ' in page) is is_map
+            assert ('<path class="area ' in page) is is_map
+            assert ('<circle class="area ' in page) is not is_map
+            assert ("#place-608" if is_map else "#place-23281") in page
         for name in ("days", "places", "funnel"):
             taken = client.get(f"/admin/progress/picture/{name}.png?drive=1")
             assert taken.data.startswith(b"\x89PNG"), name

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from admin.rules.charts import WIDTH, Bar, Goal, Projection, SentWave, bar_chart, line_chart, scale_of
-from admin.rules.maps import MapPlace, area_map, read_boundaries, tile_grid
+from admin.rules.maps import MapPlace, area_map, read_boundaries
 
 GOAL = Goal(0.5, "Mục tiêu 50%")
 SQUARE = [[[(107.0, 14.0), (108.0, 14.0), (108.0, 15.0), (107.0, 15.0), (107.0, 14.0)]]]
@@ -53,7 +53,7 @@ def test_a_name_cannot_break_out() -> None:
     charts = [
         bar_chart("a", bad, bad, [Bar(bad, 0.1, bad)]),
         line_chart("b", bad, bad, [(bad, 1, bad)], goal=Goal(2, bad), deadline=(3, bad)),
-        tile_grid("c", bad, bad, [MapPlace("1", bad, 0.1, bad)], goal=GOAL),
+        area_map("c", bad, bad, [MapPlace("1", bad, 0.1, bad, url=bad)], {"1": (108.0, 14.0)}, goal=GOAL),
         area_map("m", bad, bad, [MapPlace("1", bad, 0.1, bad)], {"1": SQUARE}, goal=GOAL),
     ]
     for svg in charts:
@@ -140,9 +140,9 @@ def test_a_chart_of_no_day_or_one_is_drawn(points: list[tuple[str, int, str]]) -
         (0.9, "reached"),
     ],
 )
-def test_a_tile_is_the_darker_the_nearer_the_goal(share: float | None, level: str) -> None:
-    svg = tile_grid("t", "T", "M", [MapPlace("1", "A", share, "")], goal=GOAL)
-    assert f'class="tile-{level}"' in svg
+def test_a_place_is_the_darker_the_nearer_the_goal(share: float | None, level: str) -> None:
+    svg = area_map("t", "T", "M", [MapPlace("1", "A", share, "")], {"1": (108.0, 14.0)}, goal=GOAL)
+    assert f'class="area tile-{level}"' in svg
 
 
 @pytest.mark.parametrize("fan", [(20, 150, 200, 290), (20, 140, 310, 500), (90, 200, 300, 400)])
@@ -174,11 +174,22 @@ def test_a_forecast_opens_from_the_last_day_and_stays_within_the_picture(
     assert 'class="needed"' not in alone
 
 
-def test_many_tiles_have_ranks_where_names_would_run_into_each_other() -> None:
-    few = [MapPlace(str(n), f"Xã Hàm Thuận Bắc {n}", 0.1, "10%", n) for n in range(1, 19)]
-    assert tile_grid("t", "T", "M", few, goal=GOAL).count('class="name"') == 18
-    many = [*few, MapPlace("19", "Xã Bảo Lâm", None, "?")]
-    svg = tile_grid("t", "T", "M", many, goal=GOAL)
-    assert 'class="name"' not in svg
-    assert re.findall(r'class="rank"[^>]*>([^<]+)<', svg) == [*map(str, range(1, 19)), "?"]
-    assert "<title>Xã Bảo Lâm: ?</title>" in svg
+def test_a_circle_stands_at_its_place_as_large_as_its_people_and_is_one_touch_from_them() -> None:
+    places = [
+        MapPlace("north", "Xã Bắc", 0.1, "10%", people=400, url="#place-north"),
+        MapPlace("south", "Xã Nam", None, "?", people=100, url="#place-south", cries=2),
+        MapPlace("unknown", "Xã không rõ ở đâu", 0.1, "10%"),
+    ]
+    points = {"north": (108.0, 15.0), "south": (107.5, 14.0)}
+    svg = area_map("m", "T", "M", places, points, goal=GOAL, labels={"Huyện Đắk Hà": (107.8, 14.5)})
+    circles = re.findall(
+        r'href="#place-(\w+)"[^>]*><title>[^<]+</title><circle[^>]* cx="(\S+)" cy="(\S+)" r="(\S+)"', svg
+    )
+    (_, east, top, large), (_, west, below, small) = circles
+    assert [each[0] for each in circles] == ["north", "south"]  # the small ones above the large ones
+    assert float(east) > float(west)
+    assert float(top) < float(below)
+    assert float(large) == 2 * float(small)
+    assert 'text class="cry"' in svg
+    assert ">Đắk Hà<" in svg
+    assert area_map("m", "T", "M", places, {}, goal=GOAL) == ""
