@@ -33,6 +33,7 @@ from campaigns.rules.checks import Finding, Level
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.web.responses import count_errors as count_http_errors
+from deploy import VERSION
 from outreach.accounts.security_events import SecurityEvent, count_events
 from outreach.core.db import count_rows
 from outreach.core.job_queue import QUEUES, RECOVERED_KEY, allowed_jobs, open_queue, read_alive, read_failures
@@ -124,9 +125,12 @@ def measure(runtime: Runtime, *, now: datetime) -> CollectorRegistry:
     for state in CampaignState:
         campaigns.labels(state.value).set(n_by_state.get(state, 0))
     version = Gauge(
-        "loa_version", "1; the newest migration that this program knows.", ["revision"], registry=registry
+        "loa_version",
+        "1; the program's version, and the newest migration that it knows.",
+        ["version", "revision"],
+        registry=registry,
     )
-    version.labels(newest()).set(1)
+    version.labels(VERSION, newest()).set(1)
     _measure_redis(runtime, registry)
     _measure_errors(runtime, registry, accounts)
     return registry

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 DEFAULT_ADDRESS = "127.0.0.1:8000"
+
+
+class _OneLog(Logger):
+    """Log of gunicorn and uvicorn in the form that `LOG_FORMAT` gives all processes."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers = logging.getLogger().handlers
 
 
 class _Web(BaseApplication):
@@ -35,6 +45,7 @@ def run_web(load_front: Callable[[], Any], *, bind: str, processes: int) -> None
         "graceful_timeout": 30,
         "timeout": 60,
         "control_socket_disable": True,
+        "logger_class": _OneLog,
         "proc_name": "loa web",
     }
     _Web(load_front, options).run()

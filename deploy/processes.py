@@ -66,3 +66,11 @@ def end_orphans(known: set[int]) -> int:
             os.waitpid(pid, 0)
             ended += 1
     return ended
+
+
+def describe_end(code: int) -> str:
+    """Return an exit code in words, negative for a signal; only the kernel kills where no person or supervisor did."""
+    if code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name
+    return f"signal {name}" + (" (often out of memory: see journalctl -k)" if name == "SIGKILL" else "")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from deploy.development import CannotRun, Plan, plan_run
 from deploy.printer import Printer
-from deploy.processes import follow_parent
+from deploy.processes import describe_end, follow_parent
 from deploy.redis_server import NoRedis
 from deploy.servers import EMPTY, READY
-from deploy.supervise import Supervisor, describe
+from deploy.supervise import Supervisor
 
 VAR = Path("var")
 LOGINS = VAR / "logins"  # output of `demo load`
@@ -85,7 +85,7 @@ async def run_step(supervisor: Supervisor, name: str, *arguments: str) -> None:
     code = await supervisor.run(name, [*FLASK, *arguments])
     if code:
         command = " ".join(["flask --app wsgi", *arguments])
-        raise CannotRun(f"`{command}` failed ({describe(code)}): see above, or var/log/{name}.log.")
+        raise CannotRun(f"`{command}` failed ({describe_end(code)}): see above, or var/log/{name}.log.")
 
 
 async def welcome(plan: Plan, printer: Printer) -> None:

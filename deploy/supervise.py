@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.printer import Printer
-from deploy.processes import adopt_orphans, die_with_parent, end_orphans
+from deploy.processes import adopt_orphans, describe_end, die_with_parent, end_orphans
 
 FIRST_PAUSE = 0.5  # seconds before the first restart, doubled up to the longest
 LONGEST_PAUSE = 10.0
@@ -89,7 +89,7 @@ class Supervisor:
             try:
                 service.running, ended = self._spawn(service.name, service.command)
                 # Shielded: the future must still report the end of the process if this task is cancelled.
-                outcome = f"ended ({describe(await asyncio.shield(ended))})"
+                outcome = f"ended ({describe_end(await asyncio.shield(ended))})"
             except OSError as error:
                 outcome = f"did not start ({error})"
             service.running = None
@@ -161,8 +161,3 @@ class Supervisor:
             asyncio.get_running_loop().add_reader(reading, read)
             self._pipes[name] = writing
         return self._pipes[name]
-
-
-def describe(code: int) -> str:
-    """Return an exit code in words."""
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -30,7 +30,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from deploy.processes import die_with_parent, name_process
+from deploy.processes import describe_end, die_with_parent, name_process
 from outreach.core import request_ids
 from outreach.core.job_queue import (
     ALIVE_EVERY_S,
@@ -272,7 +272,7 @@ def supervise(tasks: Mapping[str, Callable[[], None]]) -> None:
     while not is_ending:
         for name, task in tasks.items():
             if name in children and not children[name].is_alive():
-                log.warning("process.ended name=%s status=%s", name, children[name].exitcode)
+                log.warning("process.ended name=%s reason=%s", name, describe_end(children[name].exitcode or 0))
             if name not in children or not children[name].is_alive():
                 children[name] = ForkProcess(
                     target=_run_as_child, args=(name, task, die_with_parent(signal.SIGTERM))

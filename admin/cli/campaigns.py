@@ -12,11 +12,12 @@ import click
 from flask import g
 from flask_babel import gettext as _
 
-from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output
+from admin.cli.base import LARGEST_ID, Group, acting_as, acting_user, json_option, output, warn
 from admin.wording.errors import show_error, show_stored_error
 from admin.wording.filters import percent
 from admin.wording.progress import told_of, word_of
 from campaigns.analytics.campaign_status import read_status
+from campaigns.analytics.collisions import count_repeated
 from campaigns.goals.goals import find_subject, import_denominators, set_goal
 from campaigns.goals.official_figures import import_official
 from campaigns.lifecycle import STATE_NAMES, create_campaign, perform_action
@@ -38,6 +39,8 @@ _ACTIONS = {
     CampaignAction.CANCEL: "End it; what waits is not sent.",
     CampaignAction.UNDO: "Take a launch back, as long as no message has left.",
 }
+# Before these one reads whom the first message would reach.
+_GO_ON = (CampaignAction.SUBMIT, CampaignAction.APPROVE, CampaignAction.LAUNCH)
 _which = click.argument("campaign_id", type=click.IntRange(1, LARGEST_ID), metavar="ID")
 _version = click.option(
     "--version",
@@ -75,10 +78,18 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
         @json_option
         def run(campaign_id: int, email: str, version: int | None = None) -> None:
             user, now = acting_user(runtime, email), datetime.now(UTC)
+            repeated = _count_repeated(runtime, campaign_id, now=now) if action in _GO_ON else 0
             state = perform_action(runtime, campaign_id, action, user=user, now=now, version=version).state
             is_half = action is CampaignAction.APPROVE and state is CampaignState.SUBMITTED
+            if repeated:
+                warn(
+                    _(
+                        "%(n)s người đã nhận đúng nội dung này trong 24 giờ nên sẽ bị bỏ qua.",
+                        n=repeated,
+                    )
+                )
             output(
-                {"id": campaign_id, "state": state.value},
+                {"id": campaign_id, "state": state.value, "repeated": repeated},
                 _(
                     "Chiến dịch số %(campaign_id)s: %(state)s.",
                     campaign_id=campaign_id,
@@ -107,6 +118,13 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     return [campaigns]
 
 
+def _count_repeated(runtime: Runtime, campaign_id: int, *, now: datetime) -> int:
+    """Return how many people a launch now would skip, as the page says before it is approved and launched."""
+    with runtime.db.read() as session:
+        campaign = session.get(Campaign, campaign_id)
+        return count_repeated(session, campaign, settings=runtime.settings, at=now) if campaign else 0
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return dict(clean_texts(tomllib.loads(file.read_text(encoding="utf-8-sig"))))
@@ -129,9 +147,9 @@ def _describe(status: dict[str, Any], kind: str) -> list[str]:
         lines.append("  " + _("Lý do dừng: %(pause_reason)s", pause_reason=status["pause_reason"]))
     lines.append("  " + _("Người nhận: %(recipients)s", recipients=status["recipients"]))
     groups = [(_("Không gửi"), "excluded", status["excluded"])]
-    groups += [
-        (_("Bước %(step)s", step=step["step"]), "message", step["messages"]) for step in status["steps"]
-    ]
+    for step in status["steps"]:
+        groups.append((_("Bước %(step)s", step=step["step"]), "message", step["messages"]))
+        groups.append((_("Bước %(step)s, bỏ qua vì", step=step["step"]), "skip", step["skipped"]))
     groups.append((_("Trả lời"), "answer", status["answers"]))
     for title, family, counts in groups:
         if counts:

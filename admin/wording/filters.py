@@ -105,6 +105,7 @@ FAMILIES: dict[str, dict[Any, Any]] = {
         SkipReason.DEADLINE: _l("Quá thời hạn"),
         SkipReason.HELD_OUT: _l("Giữ lại để đo tác dụng"),
         SkipReason.REPEATED: _l("Đã nhận tin cùng nội dung trong 24 giờ"),
+        "joined_later": _l("Vào chiến dịch sau bước này"),
     },
     "cause": {
         Cause.BAD_NUMBER: _l("Số không tồn tại"),

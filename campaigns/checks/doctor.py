@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from redis import RedisError
 from rq.job import Job
 from rq.utils import as_text
-from sqlalchemy import ColumnElement, select, text
+from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -30,6 +30,7 @@ from campaigns.models.messages import Attempt, StatusEvent
 from campaigns.rules import checks as rules
 from campaigns.rules.checks import Check, Finding, fault, warning
 from outreach.core import network_checks
+from outreach.core.bulk import insert_missing
 from outreach.core.db import count_rows, database_now
 from outreach.core.job_queue import IMPORTS, QUEUES, SEND, open_queue, read_alive, read_failures
 from outreach.core.mail import check_server as check_server_of_mail
@@ -49,10 +50,6 @@ _USUAL_RUN_S = 90.0
 _PROBE = "doctor"
 
 
-class _Undone(Exception):
-    """Takes back what the write check has written."""
-
-
 def run_checks(runtime: Runtime, *, now: datetime) -> list[Finding]:
     """Make all checks; the slowest wait `TIMEOUT_S` of `outreach/core/network_checks.py` for another server."""
     # Two clocks that are well are one line.
@@ -66,7 +63,7 @@ def run_core_checks(runtime: Runtime, *, now: datetime) -> list[Finding]:
 
 
 def check_database(runtime: Runtime, now: datetime) -> Iterator[Finding]:
-    """Read, compare the version, write a row; then encoding, versions, connections and the database's clock."""
+    """Read, compare the version, and write a row that is on the disk when the database has confirmed it."""
     try:
         with runtime.db.read() as session:
             session.execute(text("SELECT 1"))
@@ -78,10 +75,11 @@ def check_database(runtime: Runtime, now: datetime) -> Iterator[Finding]:
         yield fault(Check.DATABASE, LoaError("check_database_away", error=_name(error)))
         return
     try:
-        with suppress(_Undone), runtime.db.write() as session:
-            session.merge(WriteProbe(name=_PROBE, written_at=now))
-            session.flush()
-            raise _Undone  # it was written; a check changes nothing
+        with runtime.db.write() as session:
+            if runtime.db.is_postgresql:
+                session.execute(text("SET LOCAL synchronous_commit = on"))
+            insert_missing(session, WriteProbe, [{"name": _PROBE, "written_at": now}])
+            session.execute(update(WriteProbe).values(written_at=now))
     except DATABASE_ERRORS as error:
         yield fault(Check.DATABASE, LoaError("check_database_read_only", error=_name(error)))
     else:
@@ -312,11 +310,11 @@ def check_duty(runtime: Runtime, now: datetime) -> Iterator[Finding]:
 
 
 def check_disk(runtime: Runtime, now: datetime) -> Iterator[Finding]:
-    """Look at the disks of uploads, of backups and of an SQLite file, and whether uploads can be written."""
+    """Look at the disks of uploads, of backups and of the database, and whether uploads can be written."""
     folders = {Path(runtime.settings.uploads_dir), Path(runtime.settings.backups_dir)}
     if not runtime.db.is_postgresql and runtime.db.url.database:
         folders.add(Path(runtime.db.url.database).parent)
-    findings: list[Finding] = []
+    findings = list(_check_disk_of_postgresql(runtime)) if runtime.db.is_postgresql else []
     for folder in sorted(folders):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -330,6 +328,16 @@ def check_disk(runtime: Runtime, now: datetime) -> Iterator[Finding]:
             findings.append(rules.judge_disk(usage.free, usage.total, folder=str(folder)))
     wrong = [each for each in findings if each.problem]
     yield from wrong or [Finding(Check.DISK)]
+
+
+def _check_disk_of_postgresql(runtime: Runtime) -> Iterator[Finding]:
+    """Look at the disk of a database on this machine whose user may read where its data are (`pg_read_all_settings`)."""
+    if (runtime.db.url.host or "localhost") not in ("localhost", "127.0.0.1", "::1"):
+        return
+    with suppress(OSError, *DATABASE_ERRORS), runtime.db.read() as session:
+        for folder in session.scalars(text("SELECT setting FROM pg_settings WHERE name = 'data_directory'")):
+            usage = shutil.disk_usage(folder)
+            yield rules.judge_disk(usage.free, usage.total, folder=folder)
 
 
 def check_backups(runtime: Runtime, now: datetime) -> Iterator[Finding]:

@@ -136,6 +136,23 @@ def test_a_campaign_goes_its_way_by_command(operator: Operator, world: World, tm
 
 
 @one_database
+def test_a_text_that_people_have_just_had_is_said_before_it_is_sent_again_and_after(
+    operator: Operator, world: World, tmp_path: Path
+) -> None:
+    world.add_people(3)
+    for said, again in (("", 0), ("3 người đã nhận đúng nội dung này", 3)):
+        made = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)["id"]
+        for action, email in (("submit", AUTHOR), ("approve", APPROVER), ("launch", AUTHOR)):
+            ran = operator.types("campaigns", action, made, "--as", email, "--json")
+            assert json.loads(ran.stdout)["repeated"] == again
+            assert said in ran.stderr
+        world.sweep()
+        world.send()
+    told = operator.types("campaigns", "status", made).stdout
+    assert "Bước 1, bỏ qua vì: Đã nhận tin cùng nội dung trong 24 giờ 3" in told
+
+
+@one_database
 def test_what_a_campaign_may_not_do_is_said(operator: Operator, world: World, tmp_path: Path) -> None:
     campaign = operator.gets("campaigns", "create", write(tmp_path, CAMPAIGN), "--as", AUTHOR)["id"]
     assert "không thể làm việc này" in operator.is_told("campaigns", "launch", campaign, "--as", AUTHOR)
