@@ -4,7 +4,7 @@ export VENV
 # Tests start hundreds of processes: what one has compiled the next need not.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled lists-check places wheel check-wheel image check-image check-bare help run test test-all test-rest test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
+.PHONY: compiled lists-check places wheel release check-wheel image check-image check-bare help run test test-all test-rest test-unit test-integration pictures chaos check-deploy fuzz-uploads drill-restore drill-gateways drill-hosts drill-visits drill-upgrade bench check replies-train replies-report replies-left-out lint types contracts format lock sbom audit translations clean environment environment-dev chromium
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,12 @@ wheel: environment-dev  ## dist/loa-VERSION-py3-none-any.whl, to be installed in
 	$(VENV)/bin/uv build -q --wheel -o dist .
 	@rm -rf build *.egg-info deploy/requirements.txt
 	sha256sum dist/loa-*.whl
+
+release: wheel  ## dist/: the wheel, the image's archive (as root, where buildah is), their hashes and what changed
+	@awk '/^## /{n++} n==1' CHANGELOG.md > dist/CHANGES.md
+	@rm -f dist/loa-image-*
+	@if command -v buildah > /dev/null; then version=$$(sed -n 's/^VERSION = "\(.*\)"$$/\1/p' deploy/__init__.py); deploy/docker/image.sh && buildah push -q localhost/loa:$$version docker-archive:dist/loa-image-$$version.tar:localhost/loa:$$version && gzip dist/loa-image-$$version.tar; else echo "no image: apt-get install buildah mmdebstrap"; fi
+	@cd dist && sha256sum loa-* CHANGES.md > SHA256SUMS && cat SHA256SUMS
 
 check-wheel: wheel  ## the wheel in an environment of its own, from `loa setup` to a campaign that was sent
 	$(VENV)/bin/python -m tests.drills.installation --wheel dist/loa-*.whl

@@ -272,7 +272,9 @@ def supervise(tasks: Mapping[str, Callable[[], None]]) -> None:
     while not is_ending:
         for name, task in tasks.items():
             if name in children and not children[name].is_alive():
-                log.warning("process.ended name=%s reason=%s", name, describe_end(children[name].exitcode or 0))
+                log.warning(
+                    "process.ended name=%s reason=%s", name, describe_end(children[name].exitcode or 0)
+                )
             if name not in children or not children[name].is_alive():
                 children[name] = ForkProcess(
                     target=_run_as_child, args=(name, task, die_with_parent(signal.SIGTERM))

@@ -27,6 +27,7 @@ from admin.api.schemas import (
     one_of,
     paged,
     ref,
+    shown,
     strict,
     string,
     told,
@@ -91,17 +92,28 @@ _ROW: Schema = {
     ],
 }
 SCHEMAS: dict[str, Schema] = {
-    "Rows": strict(
+    "Rows": shown(
+        strict(
+            {
+                "organisation": string(
+                    1, 40, "Code of the organisation whose list it is", pattern=f"^{_STORED}$"
+                ),
+                "list": string(
+                    1,
+                    LONGEST_NAME,
+                    pattern=f"^{_STORED}{_HAS_TEXT}{_STORED}$",
+                    says="Name of the list; made where there is none",
+                ),
+                "rows": listed(_ROW, minItems=1, maxItems=MOST_ROWS),
+            }
+        ),
         {
-            "organisation": string(1, 40, "Code of the organisation whose list it is"),
-            "list": string(
-                1,
-                LONGEST_NAME,
-                pattern=f"^{_STORED}{_HAS_TEXT}{_STORED}$",
-                says="Name of the list; made where there is none",
-            ),
-            "rows": listed(_ROW, minItems=1, maxItems=MOST_ROWS),
-        }
+            "organisation": "MTTQ",
+            "list": "Hội viên",
+            "rows": [
+                {"name": "A Blưm", "phone": "0905000901", "commune": "xã Mường Hoong", "reference": "cd-7"}
+            ],
+        },
     ),
     "Counts": told(
         strict({each: {"type": "integer", "minimum": 0} for each in ImportCounts.__dataclass_fields__}),

@@ -37,6 +37,14 @@ SCHEMAS: dict[str, Schema] = {
         "additionalProperties": False,
         "required": ["name", "text", "sender"],
         "description": "What a campaign's file has, as JSON; docs/reference.md, “A campaign's file”, says what each part means",
+        "examples": [
+            {
+                "name": "Bluezone, đợt 1",
+                "text": "[Chào {name}, ]mời ông/bà cài Bluezone: {link}",
+                "lists": ["MTTQ/Hội viên"],
+                "sender": "MTTQ",
+            }
+        ],
         "properties": {
             "name": string(1, 120),
             "text": told(_TEXT, "the first message; fields {name}, {link}, and those of `fields`"),

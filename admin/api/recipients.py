@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from admin.api.bodies import read_body
 from admin.api.problems import Malformed, pointing
 from admin.api.routing import Api, answer_with, bearer
-from admin.api.schemas import ID, Schema, loose, maybe, strict, string
+from admin.api.schemas import BY_PERSON_OR_PHONE, ID, Schema, loose, maybe, strict, string
 from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import CampaignList, Recipient, Step
 from campaigns.models.messages import Message
@@ -28,10 +28,14 @@ from outreach.rules.errors import NotFound, or_raise
 _WAITS = (MessageState.QUEUED, MessageState.SENDING, MessageState.UNKNOWN)
 _HAS_LEFT = (MessageState.ACCEPTED, MessageState.SENT, MessageState.DELIVERED, MessageState.NO_REPORT)
 SCHEMAS: dict[str, Schema] = {
-    "NewRecipient": loose(
-        {"person": string(pattern=REFERENCE, says="what you call the person"), "phone": string(1, 40)},
-        "One person of the campaign's lists, by exactly one of both",
-    ),
+    "NewRecipient": {
+        **loose(
+            {"person": string(pattern=REFERENCE, says="what you call the person"), "phone": string(1, 40)},
+            "One person of the campaign's lists, by exactly one of both",
+        ),
+        "oneOf": BY_PERSON_OR_PHONE,
+        "examples": [{"person": "cd-7"}, {"phone": "0905000901"}],
+    },
     "Recipient": strict(
         {
             "recipient": ID,

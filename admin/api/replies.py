@@ -15,6 +15,7 @@ from admin.api.bodies import KEY, read_body, read_key
 from admin.api.problems import Malformed, pointing
 from admin.api.routing import PARAMETERS, Api, answer_with, as_json, bearer, fields_of, page_of, read_page
 from admin.api.schemas import (
+    BY_PERSON_OR_PHONE,
     ID,
     MOMENT,
     Schema,
@@ -52,17 +53,33 @@ from outreach.rules.wishes import EVERYTHING
 _OWN: Schema = string(pattern=REFERENCE)
 _MASKED: Schema = maybe("integer", "null where it is about health, or nobody's")
 SCHEMAS: dict[str, Schema] = {
-    "NewReply": loose(
-        {
-            "reference": told(_OWN, "what you call this reply; it comes in once"),
-            "person": told(_OWN, "what you call the person, as handed in with a list"),
-            "phone": string(1, 40),
-            "text": string(1, 1000, "as the person wrote it"),
-            "opt_out": boolean("true: no messages any more, whatever the text"),
-            "at": string(0, 40, "when it came, ISO 8601; now if it is missing"),
-        },
-        "A reply or an opt-out that came by another channel: who, by `person` or `phone`; what, by `text` or `opt_out`",
-    ),
+    "NewReply": {
+        **loose(
+            {
+                "reference": told(_OWN, "what you call this reply; it comes in once"),
+                "person": told(_OWN, "what you call the person, as handed in with a list"),
+                "phone": string(1, 40),
+                "text": string(1, 1000, "as the person wrote it"),
+                "opt_out": boolean("true: no messages any more, whatever the text"),
+                "at": string(0, 40, "when it came, ISO 8601; now if it is missing"),
+            },
+            "A reply or an opt-out that came by another channel",
+        ),
+        "oneOf": BY_PERSON_OR_PHONE,
+        "anyOf": [
+            {"required": ["text"]},
+            {"required": ["opt_out"], "properties": {"opt_out": {"const": True}}},
+        ],
+        "examples": [
+            {
+                "person": "cd-7",
+                "text": "da cai roi",
+                "reference": "zalo-881",
+                "at": "2020-08-05T07:00:00+07:00",
+            },
+            {"phone": "0905000901", "opt_out": True},
+        ],
+    },
     "Reply": strict(
         {
             "id": ID,

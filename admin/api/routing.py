@@ -44,6 +44,12 @@ _PROBLEMS = {
     503: "A server behind is away; see Retry-After",
 }
 
+_HEADERS = {
+    "ETag": "changes with what is answered; give it back as `If-None-Match`",
+    "Loa-Sandbox": "`true` where a sandbox token asked: nothing was kept",
+    "Retry-After": "seconds to wait",
+}
+
 
 class Api:
     """The API's blueprint and its OpenAPI paths. A route without a right is open to everybody."""
@@ -112,9 +118,19 @@ class Api:
                 "tags": [path.split("/")[1].partition(".")[0]],
                 "parameters": [*path_parameters, *parameters],
                 "responses": {
-                    **{str(status): _answer(what, answered) for status, what in answers.items()},
                     **{
-                        str(status): _answer(_PROBLEMS[status], ref("Problem"), MEDIA_TYPE)
+                        str(status): _answer(
+                            what, answered, headers=["ETag"] if method == "GET" else ["Loa-Sandbox"]
+                        )
+                        for status, what in answers.items()
+                    },
+                    **{
+                        str(status): _answer(
+                            _PROBLEMS[status],
+                            ref("Problem"),
+                            MEDIA_TYPE,
+                            ["Retry-After"] if status in (429, 503) else (),
+                        )
                         for status in sorted(usual | set(refusals))
                     },
                 },
@@ -173,9 +189,17 @@ def _add_etag(response: Response) -> Response:
 
 
 def _answer(
-    description: str, schema: Mapping[str, Any], media_type: str = "application/json"
+    description: str,
+    schema: Mapping[str, Any],
+    media_type: str = "application/json",
+    headers: Iterable[str] = (),
 ) -> dict[str, Any]:
-    return {"description": description, "content": {media_type: {"schema": schema}}}
+    told = {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in headers}
+    return {
+        "description": description,
+        "content": {media_type: {"schema": schema}},
+        **({"headers": told} if told else {}),
+    }
 
 
 def authenticate(runtime: Runtime, right: Right) -> Response | None:
@@ -273,9 +297,14 @@ def answer_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> R
     writer = csv.writer(out)
     writer.writerow(columns)
     for row in rows:
-        cells = (row[name] for name in columns)
-        writer.writerow([escape_formula(cell) if isinstance(cell, str) else cell for cell in cells])
+        writer.writerow([_as_cell(row[name]) for name in columns])
     return Response(out.getvalue(), content_type="text/csv; charset=utf-8")
+
+
+def _as_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return escape_formula(value) if isinstance(value, str) else value
 
 
 def page_of(

@@ -29,6 +29,11 @@ def told(schema: Schema, says: str) -> Schema:
     return {**schema, "description": says} if says else schema
 
 
+def shown(schema: Schema, *examples: Any) -> Schema:
+    """Return a schema with values that it allows."""
+    return {**schema, "examples": list(examples)}
+
+
 def maybe(kind: str, says: str = "", **more: Any) -> Schema:
     """Return the schema of a value that may be null."""
     return told({"type": [kind, "null"], **more}, says)
@@ -69,6 +74,7 @@ def asked(name: str, schema: Schema, says: str = "") -> Schema:
     return told({"name": name, "in": "query", "schema": schema}, says)
 
 
+BY_PERSON_OR_PHONE = [{"required": ["person"]}, {"required": ["phone"]}]
 # Range of a database id.
 ID = number(1, 2**63 - 1)
 COUNT = number(0)

@@ -25,6 +25,7 @@ from admin.api.schemas import (
     one_of,
     paged,
     ref,
+    shown,
     strict,
     string,
     told,
@@ -56,7 +57,15 @@ _NEW: Schema = {
 }
 _ENDED: Schema = told(MOMENT, "null while events are sent")
 SCHEMAS: dict[str, Schema] = {
-    "NewWebhook": strict(_NEW),
+    "NewWebhook": shown(
+        strict(_NEW),
+        {
+            "name": "Cổng dữ liệu",
+            "url": "https://nhan.example/loa",
+            "organisation": "MTTQ",
+            "kinds": [EventKind.ANSWER_RECORDED.value],
+        },
+    ),
     "Webhook": strict(
         {
             "id": ID,

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.answer_totals import add_recipient
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Message
 from campaigns.models.replies import Answer, Case
-from campaigns.replies.one_person import move_answers, move_cases
+from campaigns.replies.one_person import is_written_to, move_answers, move_cases
 from campaigns.rules.merged_people import MergedRow, find_restored
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
@@ -102,12 +102,7 @@ def _restore(session: Session, merge: PersonMerge, rows: Sequence[Recipient], re
         {each["row"]: each["before"] for each in merge.data["recipients"]} if restored is left_out else {}
     )
     before = next((excluded[row.id] for row in rows if row.id in excluded), None)
-    is_taken = exists().where(
-        Recipient.campaign_id == restored.campaign_id,
-        Recipient.phone_id == restored.phone_id,
-        Recipient.exclusion.is_(None),
-    )
-    if before is None and session.scalar(select(is_taken)):
+    if before is None and is_written_to(session, restored):
         before = Exclusion.SHARED_PHONE
     other_merge, restored.merge_id = restored.merge_id, 0
     restored.exclusion = Exclusion(before) if before else None

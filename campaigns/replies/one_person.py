@@ -97,8 +97,8 @@ def answered_by(
 ) -> Recipient:
     """Return the recipient to whom what a number said belongs. Locks as `lock_person`.
 
-    While the one that counts has said nothing, the number that speaks takes its place. Where a number is wrong, another of
-    the person's takes its place.
+    While the one that counts has said nothing, the number that speaks takes its place, unless somebody else is written to on
+    it. Where a number is wrong, another of the person's takes its place.
     """
     rows = lock_person(session, recipient)
     counted = counted_of(rows, recipient)
@@ -111,7 +111,8 @@ def answered_by(
         )
         goes_on = others.get(session.scalar(was_written_to.limit(1)) or 0, own)
     is_silent = counted.answer in (None, Label.WRONG_NUMBER) or (is_wrong and counted is own)
-    if goes_on is not counted and counted.exclusion is None and is_silent:
+    may_change = goes_on is not counted and counted.exclusion is None and is_silent
+    if may_change and not is_written_to(session, goes_on):
         add_recipient(session, counted.id, sign=-1)
         merge_id, goes_on.merge_id = goes_on.merge_id, -goes_on.merge_id
         session.flush()
@@ -123,6 +124,19 @@ def answered_by(
         add_recipient(session, goes_on.id, sign=1)
         counted = goes_on
     return own if is_wrong else counted
+
+
+def is_written_to(session: Session, recipient: Recipient) -> bool:
+    """Return whether the campaign writes on a recipient's number to somebody: each number gets one text."""
+    return bool(
+        session.scalar(
+            select(Recipient.id).where(
+                Recipient.campaign_id == recipient.campaign_id,
+                Recipient.phone_id == recipient.phone_id,
+                Recipient.exclusion.is_(None),
+            )
+        )
+    )
 
 
 def move_answers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from flask import Flask
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from werkzeug.serving import make_server
 
 from admin.app import create_app
 from campaigns.lifecycle import create_campaign
@@ -30,6 +32,7 @@ from outreach.core.settings import Settings
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, Right, Role
 from outreach.runtime import open_runtime
+from tests.project.test_layout import ROOT
 
 EXAMPLES = 6  # for each operation, once with what the document allows and once with what it does not
 LONGEST_S = 20  # of this process's own time
@@ -56,7 +59,7 @@ class Interface:
     """The application with one campaign and one list that rows were handed in for, and a token with every right."""
 
     def __init__(self, app: Flask, token: str) -> None:
-        self.app, self.headers = app, {"Authorization": f"Bearer {token}"}
+        self.app, self.token, self.headers = app, token, {"Authorization": f"Bearer {token}"}
         self.client = app.test_client()
         body = {"organisation": "MTTQ", "list": "Hội viên", "rows": [{"name": "A Thun"}]}
         sent = self.client.post(
@@ -125,6 +128,27 @@ def test_the_document_tells_of_every_route_and_of_nothing_else(interface: Interf
     assert document["openapi"] == "3.1.0"
     used = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
     assert used == set(document["components"]["schemas"])
+
+
+def test_the_client_that_the_page_shows_works(interface: Interface) -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    client, use = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[:2]
+    server = make_server("127.0.0.1", 0, interface.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        names: dict[str, Any] = {"address": f"http://127.0.0.1:{server.port}", "token": interface.token}
+        exec(client, names)
+        names["loa"] = names["Loa"](names["address"], names["token"])
+        with pytest.raises(names["Refused"], match="person"):  # whom no campaign has written to
+            exec(use, names)
+        assert names["made"]["counts"]["created"] == 1
+        assert [each["name"] for each in names["loa"].pages("/api/v1/campaigns?limit=1", "campaigns")] == [
+            "Bluezone"
+        ]
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def test_whatever_is_sent_is_answered_as_the_document_says(interface: Interface) -> None:

@@ -292,6 +292,21 @@ def test_who_is_merged_takes_no_report_from_somebody_who_shares_their_phone(worl
 
 
 @both_databases
+def test_who_is_merged_answers_by_a_phone_on_which_somebody_else_is_written_to(world: World) -> None:
+    world.add_person("A Thun", FIRST)
+    sharer, other = world.add_person("Y Hoa", FIRST), world.add_person("Y Hoa Kđăm", SECOND)
+    campaign = world.launch()
+    world.send()
+    merge(world, other, sharer)
+    with world.runtime.db.write() as session:
+        own = select(Recipient).where(Recipient.contact_id == other, Recipient.exclusion.is_not(None))
+        record_page_answer(
+            session, session.scalars(own).one().id, DONE, keys=world.keys, now=world.now + timedelta(minutes=1)
+        )
+    assert counts(world, campaign) == (2, 1, 1)
+
+
+@both_databases
 @pytest.mark.parametrize("both", [True, False])
 def test_what_1_1_0_counted_beside_the_one_who_counts_is_counted_once(
     world: World, two: tuple[int, int], both: bool
