@@ -109,10 +109,8 @@ SCHEMAS: dict[str, Schema] = {
         ),
         {
             "organisation": "MTTQ",
-            "list": "Hội viên",
-            "rows": [
-                {"name": "A Blưm", "phone": "0905000901", "commune": "xã Mường Hoong", "reference": "cd-7"}
-            ],
+            "list": "Members",
+            "rows": [{"name": "A Thun", "phone": "0905000901", "reference": "cd-7"}],
         },
     ),
     "Counts": told(

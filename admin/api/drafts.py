@@ -39,9 +39,9 @@ SCHEMAS: dict[str, Schema] = {
         "description": "What a campaign's file has, as JSON; docs/reference.md, “A campaign's file”, says what each part means",
         "examples": [
             {
-                "name": "Bluezone, đợt 1",
-                "text": "[Chào {name}, ]mời ông/bà cài Bluezone: {link}",
-                "lists": ["MTTQ/Hội viên"],
+                "name": "Bluezone 1",
+                "text": "[Chao {name}, ]moi ong/ba cai Bluezone: {link}",
+                "lists": ["MTTQ/Members"],
                 "sender": "MTTQ",
             }
         ],

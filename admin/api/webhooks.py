@@ -60,7 +60,7 @@ SCHEMAS: dict[str, Schema] = {
     "NewWebhook": shown(
         strict(_NEW),
         {
-            "name": "Cổng dữ liệu",
+            "name": "Portal",
             "url": "https://nhan.example/loa",
             "organisation": "MTTQ",
             "kinds": [EventKind.ANSWER_RECORDED.value],
