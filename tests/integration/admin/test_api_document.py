@@ -141,7 +141,7 @@ def test_the_client_that_the_page_shows_works(interface: Interface) -> None:
         exec(client, names)
         names["loa"] = names["Loa"](names["address"], names["token"])
         exec(use, names)
-        with pytest.raises(names["Refused"], match="Choose exactly one|person"):
+        with pytest.raises(names["Refused"], match="person"):
             names["loa"].ask("POST", "/api/v1/replies", {"text": "da cai roi"})
         assert names["made"]["counts"]["created"] == 1
         assert [each["name"] for each in names["loa"].pages("/api/v1/campaigns?limit=1", "campaigns")] == [
