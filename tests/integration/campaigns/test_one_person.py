@@ -301,7 +301,11 @@ def test_who_is_merged_answers_by_a_phone_on_which_somebody_else_is_written_to(w
     with world.runtime.db.write() as session:
         own = select(Recipient).where(Recipient.contact_id == other, Recipient.exclusion.is_not(None))
         record_page_answer(
-            session, session.scalars(own).one().id, DONE, keys=world.keys, now=world.now + timedelta(minutes=1)
+            session,
+            session.scalars(own).one().id,
+            DONE,
+            keys=world.keys,
+            now=world.now + timedelta(minutes=1),
         )
     assert counts(world, campaign) == (2, 1, 1)
 
