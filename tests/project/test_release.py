@@ -23,7 +23,17 @@ def test_the_changelog_begins_with_the_version() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
 
 
-@pytest.mark.parametrize("path", ["docs/installation.vi.md", "deploy/docker/compose.yaml"])
+def test_both_guides_type_the_same() -> None:
+    vietnamese, english = (
+        re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.M | re.S)
+        for name in ("installation.vi.md", "installation.md")
+    )
+    assert [block.replace("ĐỊA_CHỈ_KHO_MÃ", "REPOSITORY") for block in vietnamese] == english
+
+
+@pytest.mark.parametrize(
+    "path", ["docs/installation.vi.md", "docs/installation.md", "deploy/docker/compose.yaml"]
+)
 def test_what_is_typed_at_an_installation_names_the_version(path: str) -> None:
     named = re.findall(
         r"(?:releases/|LOA_VERSION:-)(\d+\.\d+\.\d+)", (ROOT / path).read_text(encoding="utf-8")

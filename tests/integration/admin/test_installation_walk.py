@@ -1,4 +1,4 @@
-"""The guide `docs/installation.vi.md`: its files and its `loa` commands as written, in a new database, to the report.
+"""The guide `docs/installation.vi.md`: the files that it copies and its `loa` commands as written, in a new database, to the report.
 
 What the operating system does in the guide is not run here; sending runs in this process, against the simulator.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
@@ -29,7 +30,7 @@ database_url = on_sqlite
 
 GUIDE = (ROOT / "docs" / "installation.vi.md").read_text(encoding="utf-8")
 BLOCKS = "\n".join(re.findall(r"^```sh\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL))
-FILES = dict(re.findall(r"tee (/\S+) >/dev/null <<'?EOF'?\n(.*?)^EOF$", BLOCKS, re.MULTILINE | re.DOTALL))
+FILES = [ROOT / "docs" / path for path in re.findall(r"/srv/loa/source/docs/(\S+)", BLOCKS)]
 COMMANDS = re.findall(r"^sudo loa (.+)$", BLOCKS, re.MULTILINE)
 
 
@@ -48,8 +49,8 @@ def installed(runtime: Runtime, simulator: RunningSimulator) -> Installed:
 def run(installed: Installed, folder: Path) -> Iterator[tuple[str, Result]]:
     """Write the guide's files into a folder and run its commands there, one by one."""
     operator = Operator(create_app(installed.runtime.settings, runtime=installed.runtime).test_cli_runner())
-    for path, content in FILES.items():
-        (folder / Path(path).name).write_text(content, encoding="utf-8")
+    for path in FILES:
+        shutil.copy(path, folder)
     today = f"{installed.now:%Y-%m-%d}"
     for command in COMMANDS:
         words = shlex.split(command.replace("$(date +%F)", today))
