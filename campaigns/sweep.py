@@ -7,8 +7,10 @@ expire, waiting callbacks are applied, and late messages are skipped.
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import bindparam, delete, exists, func, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -134,10 +136,17 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
     ):
         try:
             part()
-        except DBAPIError as error:
-            result.failed += 1
-            log.error("sweep.part_failed part=%s error=%s", part.__name__, type(error.orig).__name__)
+        except Exception as error:
+            _note_failure(result, f"part={part.__name__}", error)
     return result
+
+
+def _note_failure(result: SweepResult, what: str, error: Exception) -> None:
+    """Log that a part failed and where, so that the others go on; what was read may stand in the error's text."""
+    result.failed += 1
+    name = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("sweep.failed %s error=%s at=%s:%s", what, name, Path(place.filename).name, place.lineno)
 
 
 def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None:
@@ -145,19 +154,26 @@ def _open_steps(runtime: Runtime, result: SweepResult, *, now: datetime) -> None
         due = steps_due(session, now=now, quiet=quiet_days(runtime.settings))
     for step_id in due:
         try:
-            with runtime.db.write() as session:
-                if open_step(session, step_id, settings=runtime.settings, now=now):
-                    _require_approvals(runtime, session, step_id)
-                    _mark_unknown_after_restore(runtime, session, step_id, now=now)
-                    result.steps_opened += 1
-        except _NotApproved as missing:
-            with transaction(runtime) as session:
-                hold_for_approval(
-                    session, missing.campaign_id, reason=missing.reason, approvals=missing.approvals, now=now
-                )
-        except DBAPIError as error:
-            result.failed += 1
-            log.error("sweep.step_failed step=%s error=%s", step_id, type(error.orig).__name__)
+            result.steps_opened += _open_approved(runtime, step_id, now=now)
+        except Exception as error:  # one campaign's stops no other's
+            _note_failure(result, f"step={step_id}", error)
+
+
+def _open_approved(runtime: Runtime, step_id: int, *, now: datetime) -> bool:
+    """Open a step in a transaction of its own; hold its campaign if it is not approved as it is now."""
+    try:
+        with runtime.db.write() as session:
+            is_opened = open_step(session, step_id, settings=runtime.settings, now=now)
+            if is_opened:
+                _require_approvals(runtime, session, step_id)
+                _mark_unknown_after_restore(runtime, session, step_id, now=now)
+            return is_opened
+    except _NotApproved as missing:
+        with transaction(runtime) as session:
+            hold_for_approval(
+                session, missing.campaign_id, reason=missing.reason, approvals=missing.approvals, now=now
+            )
+        return False
 
 
 class _NotApproved(Exception):

@@ -7,6 +7,7 @@ of the rows of the outbox. The caps count all recent messages to a number, by an
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import Counter, defaultdict
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis, RedisError
 from sqlalchemy import BigInteger, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.create_attempts import create_attempts
@@ -69,6 +71,7 @@ from outreach.rules.errors import LoaError
 from outreach.rules.quiet_days import NO_DAYS, QuietDays
 from outreach.runtime import Runtime
 
+log = logging.getLogger(__name__)
 # How long a message that may not leave yet (over the cap, outside the hours) stays in the outbox before the next check.
 POSTPONE_FOR = timedelta(minutes=15)
 
@@ -452,7 +455,16 @@ class _StreamRotation:
                 continue
             if stream.is_urgent:
                 held |= limits
-            if claimed := self._claim_from(stream):
+            try:
+                claimed = self._claim_from(stream)
+            except (SQLAlchemyError, RedisError):
+                raise
+            except (
+                Exception
+            ) as error:  # one campaign's fault keeps nobody else's messages, nor a confirmation
+                log.error("claim.failed stream=%s error=%s", stream.id, type(error).__name__)
+                continue
+            if claimed:
                 if len(streams) > 1:
                     self._note_served(stream)
                 return stream, *claimed

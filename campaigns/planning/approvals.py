@@ -3,13 +3,16 @@
 Two people have to approve a campaign above an audience or a cost that the settings name.
 
 Mail: the request goes to those who may approve, the decision to the authors. It says which campaign and where to look;
-no resident's data, no text of a message. It is sent by a job and marked as sent, so that running twice does no harm.
+no resident's data, no text of a message. It is sent by a job that claims it and notes for whom it was taken, so that two of
+them, or one that crashed, do no harm.
 Without SMTP_URL nothing is sent.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from smtplib import SMTPException
 
 from sqlalchemy import and_, or_, select, true, update
 from sqlalchemy.orm import Session
@@ -17,7 +20,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
 from campaigns.planning.audience import audience_query, load_audience_counter, sample_names
 from campaigns.planning.correcting_campaigns import count_receivers
-from campaigns.planning.drafts import newest_version, plan_of
+from campaigns.planning.drafts import mail_key, newest_version, plan_of
 from campaigns.planning.list_fields import facts_of_campaign
 from campaigns.planning.preview import SAMPLE_SIZE, AudiencePreview, estimate_steps
 from campaigns.rules.approvals import (
@@ -31,11 +34,11 @@ from campaigns.rules.states import CampaignState, Exclusion
 from campaigns.rules.urgent import APPROVALS as URGENT_APPROVALS
 from outreach.accounts.permissions import organisations_of
 from outreach.core.job_queue import once_every
-from outreach.core.mail import send_mail
+from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_approval_mail
-from outreach.models.accounts import NoticeKind, Organisation, Role, User
+from outreach.models.accounts import MailedNotice, NoticeKind, Organisation, Role, User
 from outreach.models.contacts import ContactList
 from outreach.rules.errors import error_from_json
 from outreach.runtime import Runtime
@@ -119,6 +122,7 @@ def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
 
 
 _CHECK_EVERY_S = 300
+_CLAIMED_S = 120  # a job's time limit: of a worker that was killed the next one takes it over
 _RETRY_FOR = timedelta(days=1)
 _REQUEST = """Kính gửi đồng chí,
 
@@ -191,7 +195,8 @@ def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
 def send_approval_mail(runtime: Runtime, campaign_id: int, *, now: datetime) -> int:
     """Send the mail due for a campaign. Returns how many people were written to.
 
-    Raises what the mail server raises.
+    One worker at a time; whom a mail server has taken it for is not written to again, after a crash or for another's full mailbox
+    either. Raises what the mail server raises.
     """
     smtp_url = runtime.settings.smtp_url
     if not smtp_url:
@@ -200,12 +205,43 @@ def send_approval_mail(runtime: Runtime, campaign_id: int, *, now: datetime) -> 
         due = _due_mail(session, campaign_id, base=runtime.settings.public_base_url)
     if due is None:
         return 0
-    about, to, subject, body = due
-    if to:
-        send_mail(smtp_url, to=to, subject=subject, body=body)
-    with runtime.db.write() as session:
-        session.execute(update(type(about)).where(type(about).id == about.id).values(mailed_at=now))
-    return len(to)
+    claim = f"loa:mail:{due.key}"
+    if not once_every(runtime.redis, claim, every_s=_CLAIMED_S):
+        return 0
+    told, put_off = 0, None
+    try:
+        for user_id, address in due.to:
+            mail_id = f"{due.key.replace(':', '-')}-{user_id}"
+            letter = {"to": [address], "subject": due.subject, "body": due.body, "message_id": mail_id}
+            try:
+                told += send_mail(smtp_url, **letter)
+            except (SMTPException, OSError) as error:
+                if not is_about_one_mail(error):
+                    raise
+                put_off = error
+                continue
+            with runtime.db.write() as session:
+                session.merge(MailedNotice(user_id=user_id, key=due.key, mailed_at=now))
+        if put_off is not None:
+            raise put_off
+        with runtime.db.write() as session:
+            session.execute(
+                update(type(due.about)).where(type(due.about).id == due.about.id).values(mailed_at=now)
+            )
+    finally:
+        runtime.redis.delete(claim)
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class _DueMail:
+    """Mail to be sent: about what, to whom of those not yet told by this `key` (id and address), and its words."""
+
+    about: CampaignVersion | CampaignDecision
+    key: str
+    to: list[tuple[int, str]]
+    subject: str
+    body: str
 
 
 # Subject and body by whether an approval is asked for, and what was decided last: approved, returned, nothing.
@@ -218,10 +254,7 @@ _LETTERS = {
 }
 
 
-def _due_mail(
-    session: Session, campaign_id: int, *, base: str
-) -> tuple[CampaignVersion | CampaignDecision, list[str], str, str] | None:
-    """Return the mail that is due: the row to be marked when it was sent, the addresses, subject and body."""
+def _due_mail(session: Session, campaign_id: int, *, base: str) -> _DueMail | None:
     campaign = session.get_one(Campaign, campaign_id)
     version = newest_version(session, campaign_id)
     if version is None:
@@ -243,15 +276,17 @@ def _due_mail(
         "why": "Là cảnh báo khẩn cấp nên" if is_urgent else "Vì số người nhận hoặc chi phí lớn,",
         "urgent": "KHẨN: " if is_urgent else "",
     }
+    key = mail_key(version.id, decision)
+    told = set(session.scalars(select(MailedNotice.user_id).where(MailedNotice.key == key)))
     to = _addressees(session, campaign, decision, is_asked=is_asked)
     subject, body = (part.format(**values) for part in letter)
-    return about, to, subject, body
+    return _DueMail(about, key, [(user.id, user.email) for user in to if user.id not in told], subject, body)
 
 
 def _addressees(
     session: Session, campaign: Campaign, decision: CampaignDecision | None, *, is_asked: bool
-) -> list[str]:
-    """Return the addresses of those who are asked to approve; of the authors, once that has been decided."""
+) -> list[User]:
+    """Return those who are asked to approve; the authors, once that has been decided."""
     wrote = select(CampaignAuthor.user_id).where(CampaignAuthor.campaign_id == campaign.id)
     authors = {*session.scalars(wrote), campaign.created_by}
     if decision is None:
@@ -263,14 +298,14 @@ def _addressees(
         return _approvers(session, campaign, authors if has_changed else authors | {decision.decided_by})
     others = select(User).where(User.id.in_(authors - {decision.decided_by}), User.is_active)
     return [
-        user.email
+        user
         for user in session.scalars(others)
         if decision.approved or NoticeKind.RETURNED not in user.unwanted_notices
     ]
 
 
-def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[str]:
-    """Return the addresses of those who may approve: approvers whose scope includes the campaign.
+def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[User]:
+    """Return those who may approve: approvers whose scope includes the campaign.
 
     If there are none, the administrators.
     """
@@ -286,5 +321,4 @@ def _approvers(session: Session, campaign: Campaign, authors: set[int]) -> list[
             campaign.urgent_reason or NoticeKind.APPROVAL not in user.unwanted_notices
         ):
             allowed.append(user)
-    approvers = [user.email for user in allowed if user.role is Role.APPROVER]
-    return approvers or [user.email for user in allowed]
+    return [user for user in allowed if user.role is Role.APPROVER] or allowed

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, false, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.goals.goals import (
@@ -41,7 +41,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import Urgency
 from outreach.accounts.permissions import areas_of, visible_to
-from outreach.models.accounts import Organisation, User
+from outreach.models.accounts import MailedNotice, Organisation, User
 from outreach.models.contacts import ContactList
 from outreach.models.places import Area
 from outreach.places.areas import IS_CURRENT
@@ -439,16 +439,21 @@ def record_decision(
     session.flush()
 
 
+def mail_key(version_id: int, decision: CampaignDecision | None) -> str:
+    """Return the name under which is kept who was told by mail of a version, or of a decision on it."""
+    return f"approval:{version_id}:{decision.id if decision else 0}"
+
+
 def resend_decision_mail(session: Session, campaign_id: int) -> None:
     """Make the mail about the last decision on the newest version due again."""
     version = newest_version(session, campaign_id)
-    if version:
-        last = select(func.max(CampaignDecision.id)).where(CampaignDecision.version_id == version.id)
-        session.execute(
-            update(CampaignDecision)
-            .where(CampaignDecision.id == last.scalar_subquery())
-            .values(mailed_at=None)
-        )
+    decisions = select(CampaignDecision).where(
+        CampaignDecision.version_id == version.id if version else false()
+    )
+    last = session.scalar(decisions.order_by(CampaignDecision.id.desc()).limit(1))
+    if version and last:
+        last.mailed_at = None
+        session.execute(delete(MailedNotice).where(MailedNotice.key == mail_key(version.id, last)))
 
 
 def read_versions(session: Session, campaign_id: int) -> list[CampaignVersion]:

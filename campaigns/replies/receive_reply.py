@@ -44,6 +44,7 @@ from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
+from outreach.core.db import is_set
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
@@ -98,6 +99,7 @@ def receive_reply(
     if raw or not inbound.is_whole:  # what is missing may turn the meaning round
         meant = meant._replace(is_automatic=False)
     is_start = _starts(session, meant, phone, now=now)
+    is_taken_back = meant.label is Label.OPT_OUT and _has_started_since(session, inbound, campaign, now=now)
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
     is_known = phone is not None or is_mobile_number(inbound.sender)
@@ -107,6 +109,7 @@ def receive_reply(
         is_known=is_known,
         was_answered=inbound.is_answered,
         is_start=is_start,
+        is_taken_back=is_taken_back,
         answered_at=recipient.answered_at if recipient else None,
         now=now,
     )
@@ -171,6 +174,20 @@ def _starts(session: Session, meant: Understanding, phone: Phone | None, *, now:
         and phone is not None
         and give_back(session, phone.id, now=now)
     )
+
+
+def _has_started_since(
+    session: Session, inbound: InboundMessage, campaign: Campaign | None, *, now: datetime
+) -> bool:
+    """Return whether a sender has asked for messages after saying, at `now`, what has come only now."""
+    later = select(Reply.body).where(
+        Reply.sender == inbound.sender[:32],
+        Reply.received_at > now,
+        Reply.label == Label.UNCLEAR,
+        is_set(Reply.is_sure),
+    )
+    meanings = (understand(body, asked_of(campaign)) for body in session.scalars(later))
+    return any(meant.label == OPT_IN and meant.is_automatic for meant in meanings)
 
 
 def _answer_at_once(

@@ -31,13 +31,15 @@ def decide_reply(
     is_known: bool,
     was_answered: bool,
     is_start: bool,
+    is_taken_back: bool,
     answered_at: datetime | None,
     now: datetime,
 ) -> ReplyOutcome:
     """Return what follows from a reply received at `now`.
 
     `is_known`: its number can get messages. `was_answered`: the gateway has answered it. `is_start`: the number gets messages
-    again by it, and nothing more is to be done. `answered_at`: when the recipient gave the current answer. A late reply does not override a newer one, except for an opt-out, which then is the current
+    again by it, and nothing more is to be done. `is_taken_back`: the number has asked for messages since. `answered_at`: when the
+    recipient gave the current answer. A late reply does not override a newer one, except for an opt-out, which then is the current
     answer, so that it must be undone first.
     """
     label = meant.stored_label
@@ -46,13 +48,16 @@ def decide_reply(
     is_opt_out = label is Label.OPT_OUT
     # An opt-out counts even for a number that is in no list.
     is_matched = has_recipient or (is_opt_out and is_known)
+    is_over = is_start or (is_opt_out and is_taken_back and not meant.is_urgent)
     is_late = answered_at is not None and answered_at > now
     return ReplyOutcome(
         is_sure=is_sure,
-        is_answer=counts_as_answer(label, is_sure=is_sure) and is_matched and (is_opt_out or not is_late),
+        is_answer=counts_as_answer(label, is_sure=is_sure)
+        and is_matched
+        and (not is_taken_back if is_opt_out else not is_late),
         at=answered_at if answered_at and is_late and is_opt_out else now,
         kind=None
-        if is_start
+        if is_over
         else kind_of(label, is_sure=is_sure, is_matched=is_matched, is_urgent=meant.is_urgent),
         # A held opt-out is confirmed once somebody has looked; a cry has an answer of its own.
         is_acknowledged=not was_answered and not is_cry and (is_sure or not is_opt_out),

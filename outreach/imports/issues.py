@@ -31,9 +31,10 @@ from outreach.contacts.directory import read_stated
 from outreach.core.bulk import change_rows, insert_rows, values_subquery
 from outreach.core.db import count_rows
 from outreach.core.spreadsheets import escape_formula, write_workbook
+from outreach.imports.kept_values import store_values
 from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
-from outreach.models.contacts import Contact, ContactList, ImportIssue, ListImport
+from outreach.models.contacts import Contact, ContactList, ImportChange, ImportIssue, ListImport
 from outreach.rules.errors import NotFound
 from outreach.rules.list_rows import CheckedRow
 from outreach.use_cases import use_case
@@ -54,6 +55,8 @@ BIRTH_UNCLEAR, OTHER_COMMUNE = "birth_unclear", "other_commune"
 _COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id", "decision", "undo")
 # The code of a row in a file to correct: import id and row number, within the size of their columns.
 _CODE = re.compile(r"L([0-9]{1,9})\.([0-9]{1,9})")
+# Of what a decision recorded: what is kept with a row that takes it over.
+_TAKEN_OVER = ("contact", "import", "values", "phones", "kept", "others")
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
 
 
@@ -80,21 +83,19 @@ def save_issues(
     earlier = _decided_before(session, keys)
     saved = list[tuple[Any, ...]]()
     statuses = list[IssueStatus | None]()
-    stored = set[int]()
     for (row, status, reason, contact_id), key in zip(issues, keys, strict=True):
-        decision, undo = earlier.get(key, (None, {}))
+        decision, undo, by = earlier.get(key, (None, {}, 0))
         if decision in STORED and undo.get("contact"):
-            stored.add(undo["contact"])
+            undo = _say_again(session, row, undo, by=by, list_import=list_import)
         statuses.append(_counted_as(status, decision, was_asked=key in earlier))
-        if status is IssueStatus.QUESTION and statuses[-1] is None:
-            continue
+        if status is IssueStatus.QUESTION and key in earlier and decision is None:
+            decision, undo = Decision.SUPERSEDED, {"import": by}  # it is asked there
         # Nothing is kept of a contact who was erased and is not to be stored again.
         details = {} if reason == WAS_ERASED and decision else describe_row(row)
         cells = json.dumps(details, ensure_ascii=False)
-        taken_over = {name: undo[name] for name in ("contact", "import") if name in undo}
+        taken_over = {name: undo[name] for name in _TAKEN_OVER if name in undo}
         issue = (list_import.id, row.row, status.value, reason[:40], key, cells, contact_id, decision)
         saved.append((*issue, json.dumps(taken_over) if decision else None))
-    record_sighting(session, stored, list_import=list_import)
     change_rows(
         session,
         update(ImportIssue)
@@ -118,6 +119,37 @@ def save_issues(
     return statuses
 
 
+def _say_again(
+    session: Session, row: CheckedRow, undo: dict[str, Any], *, by: int, list_import: ListImport
+) -> dict[str, Any]:
+    """Let an import say of people what the row says that an earlier one (`by`) had, too, and that a decision stored.
+
+    Returns it as the undo of the decision that is taken over.
+    """
+    people = [undo["contact"], *(each["contact"] for each in undo.get("others", ()))]
+    record_sighting(session, people, list_import=list_import)
+    kept = store_values(session, [(undo["contact"], row.values)], list_import=list_import)
+    said = list[dict[str, Any]]()
+    for contact_id in people:
+        before = session.get(ImportChange, (by, contact_id))
+        own = session.get(ImportChange, (list_import.id, contact_id))
+        fields, phones = (own.fields, own.phones) if own else ({}, [])
+        values = {
+            name: value for name, value in (before.fields if before else {}).items() if name not in fields
+        }
+        further = [phone_id for phone_id in (before.phones if before else ()) if phone_id not in phones]
+        if before and own is None:
+            own = ImportChange(import_id=list_import.id, contact_id=contact_id)
+            session.add(own)
+        if own:
+            own.fields, own.phones = {**fields, **values}, [*phones, *further]
+        said.append(
+            {"contact": contact_id, "values": values, "phones": further, "kept": kept.get(contact_id, [])}
+        )
+    session.flush()
+    return {**said[0], "others": said[1:]}
+
+
 def count_issues(
     session: Session,
     issues: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]],
@@ -128,7 +160,7 @@ def count_issues(
     keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
     earlier = _decided_before(session, keys) if keys else {}
     return [
-        _counted_as(status, earlier.get(key, (None, {}))[0], was_asked=key in earlier)
+        _counted_as(status, earlier.get(key, (None, {}, 0))[0], was_asked=key in earlier)
         for (_, status, _, _), key in zip(issues, keys, strict=True)
     ]
 
@@ -236,18 +268,20 @@ def _key(row: CheckedRow, list_import: ListImport, reason: str) -> str:
     return hashlib.blake2b(repr(identity).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def _decided_before(session: Session, keys: Sequence[str]) -> dict[str, tuple[str | None, dict[str, Any]]]:
-    """Return the last decision on each key that was asked about, and what it recorded.
+def _decided_before(
+    session: Session, keys: Sequence[str]
+) -> dict[str, tuple[str | None, dict[str, Any], int]]:
+    """Return the last decision on each key that was asked about, what it recorded, and the import.
 
     The decision is None while the issue is open.
     """
     rows = session.execute(
-        select(ImportIssue.key, ImportIssue.decision, ImportIssue.undo)
+        select(ImportIssue.key, ImportIssue.decision, ImportIssue.undo, ImportIssue.import_id)
         .where(ImportIssue.key.in_(values_subquery(session, set(keys), String)))
         .where(ImportIssue.decision.is_(None) | (ImportIssue.decision != Decision.SUPERSEDED))
         .order_by(ImportIssue.id)
     )
-    return {key: (decision, undo or {}) for key, decision, undo in rows}
+    return {key: (decision, undo or {}, import_id) for key, decision, undo, import_id in rows}
 
 
 IS_WAITING = (
@@ -462,8 +496,9 @@ def count_at_the_door(session: Session, import_id: int) -> int:
 
 
 def _is_open() -> ColumnElement[bool]:
-    # Issues that a later file asks again were not stored either.
-    return or_(ImportIssue.decision.is_(None), ImportIssue.decision == Decision.SUPERSEDED)
+    # Rows that a later file asks again were not stored either.
+    is_row = ImportIssue.status != IssueStatus.QUESTION
+    return or_(ImportIssue.decision.is_(None), and_(ImportIssue.decision == Decision.SUPERSEDED, is_row))
 
 
 def _not_stored(import_id: int) -> Select[ImportIssue]:

@@ -14,13 +14,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, select, update
+from sqlalchemy import BigInteger, String, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import former_owners, note_at_the_door
 from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
 from outreach.imports.namesakes import Namesakes, find_namesakes
 from outreach.imports.sightings import record_sighting
+from outreach.models.accounts import AuditEvent
 from outreach.models.contacts import (
     Contact,
     ContactList,
@@ -67,6 +68,8 @@ class ContactMerger:
         self._stated_before: dict[int, tuple[dict[str, list[Any]], list[int]]] = {}
         # What other imports added to existing contacts: values and phones.
         self._other_changes: dict[int, list[tuple[dict[str, list[Any]], list[int]]]] = {}
+        # Facts and phones that officers and answers stated since imports created the contacts.
+        self._said_since: dict[int, set[str | int]] = {}
         # (contact, phone) that an officer separated: a row with that name and number is this contact, but the
         # number is not added again.
         self._former_owners: set[tuple[int, int]] = set()
@@ -193,15 +196,26 @@ class ContactMerger:
         return person, "updated" if changed else "unchanged"
 
     def _note_stated_before(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
-        """Note what the imports before stated, if a row is the first to differ: so far each stated all that is known."""
+        """Note what the imports before stated, if a row is the first to differ: so far each stated all that is known.
+
+        But what an officer has put right, or an answer said of the smartphone.
+        """
         is_own = self._members.get(person.id) == self._list_import.id
         is_same = facts == person.facts and {*phones} == {*person.phones}
-        if not person.is_untouched or is_own or is_same or person.id in self._other_changes:
+        if person.is_new or is_own or is_same:
             return
-        known = {name: value for name, value in person.facts.items() if value not in (None, "")}
-        fields = {name: ["" if name == "village" else None, value] for name, value in known.items()}
-        self._stated_before[person.id] = fields, [*person.phones]
-        self._other_changes[person.id] = [self._stated_before[person.id]]
+        others = self._other_changes.setdefault(person.id, [])
+        said = self._said_since.get(person.id, set[str | int]()).union(*(fields for fields, _ in others))
+        fields = {
+            name: ["" if name == "village" else None, value]
+            for name, value in person.facts.items()
+            if value not in (None, "") and name not in said
+        }
+        noted = said.union(*(numbers for _, numbers in others))
+        numbers = [phone_id for phone_id in person.phones if phone_id not in noted]
+        if fields or numbers:
+            self._stated_before[person.id] = fields, numbers
+            others.append((fields, numbers))
 
     def _note_stated(self, person: ImportedContact, facts: dict[str, Any], phones: list[int]) -> None:
         """Note what a row states of a contact whom another organisation recorded."""
@@ -294,8 +308,24 @@ class ContactMerger:
             columns.where(Contact.id.in_(people)).order_by(Contact.id)
         ):
             self._people[contact_id] = ImportedContact(
-                contact_id, name, key, dict(zip(FACTS, known, strict=True)), is_untouched=bool(untouched)
+                contact_id, name, key, dict(zip(FACTS, known, strict=True))
             )
+            if not untouched:
+                self._said_since[contact_id] = {"has_smartphone"}
+        subjects = [f"contacts:{contact_id}" for contact_id in self._said_since]
+        for subject, details in (
+            self._session.execute(
+                select(AuditEvent.subject, AuditEvent.details).where(
+                    AuditEvent.subject.in_(values_subquery(self._session, subjects, String)),
+                    AuditEvent.action.in_(("contact.correct", "contact.add_number")),
+                )
+            )
+            if subjects
+            else ()
+        ):
+            said = self._said_since[int(subject.removeprefix("contacts:"))]
+            said.update(details.get("fields", ()))
+            said.update(filter(None, [details.get("phone")]))
         for contact_id, phone_id in self._session.execute(
             select(ContactPhone.contact_id, ContactPhone.phone_id)
             .where(ContactPhone.contact_id.in_(people))
@@ -402,12 +432,15 @@ class ContactMerger:
                 select(contact, of_import).where(contact.in_(people))
             ):
                 imports.setdefault(contact_id, set()).add(import_id)
-        self._session.add_all(
-            ImportChange(import_id=import_id, contact_id=contact_id, fields=fields, phones=phones)
-            for contact_id, (fields, phones) in self._stated_before.items()
-            for import_id in sorted(filter(None, imports.get(contact_id, ())))
-            if import_id != self._list_import.id
-        )
+        of_people = select(ImportChange).where(ImportChange.contact_id.in_(people))
+        changes = {(each.import_id, each.contact_id): each for each in self._session.scalars(of_people)}
+        for contact_id, (fields, phones) in self._stated_before.items():
+            for import_id in sorted({*imports.get(contact_id, ())} - {None, self._list_import.id}):
+                change = changes.get((import_id, contact_id))
+                if change is None:
+                    change = ImportChange(import_id=import_id, contact_id=contact_id, fields={}, phones=[])
+                    self._session.add(change)
+                change.fields, change.phones = {**fields, **change.fields}, [*change.phones, *phones]
         self._session.flush()
 
     def _write_changes(self, people: Collection[ImportedContact]) -> None:
@@ -460,7 +493,6 @@ class ImportedContact:
     confirmed: dict[str, list[Any]] = field(default_factory=dict)
     phones_confirmed: list[int] = field(default_factory=list)
     is_new: bool = False
-    is_untouched: bool = False  # since an import created it
     further_keys: set[str] = field(default_factory=set)  # of people who were merged with this one
 
     def is_called(self, row: CheckedRow) -> bool:

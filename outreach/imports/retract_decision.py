@@ -5,12 +5,12 @@ What the decision stored is removed, and each issue is open again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -79,7 +79,7 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
         if issue.decision != Decision.ANSWERED:
             outcome = "rejected" if issue.decision == Decision.DROPPED else (issue.undo or {})["outcome"]
             _count_waiting(list_import, outcome)
-            _ask_again(session, issue)
+        _ask_again(session, issue)
         if issue.undo:
             _undo_decision(session, list_import, issue, issue.undo, secret_key=secret_key, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
@@ -104,9 +104,14 @@ def _ask_again(session: Session, issue: ImportIssue) -> None:
     )
     for copy in session.scalars(copies.with_for_update()).all():
         later = session.get_one(ListImport, copy.import_id, with_for_update=True)
-        if contact_id := (copy.undo or {}).get("contact"):
-            remove_sightings(session, list_import=later, of=contact_id)
-        _count_waiting(later, "rejected" if issue.decision == Decision.DROPPED else "unchanged")
+        said = copy.undo or {}
+        for each in (said, *said.get("others", ())):
+            if contact_id := each.get("contact"):
+                _forget(session, later, contact_id, each)
+                remove_sightings(session, list_import=later, of=contact_id)
+        if issue.decision != Decision.ANSWERED:
+            _remove_questions(session, copy)
+            _count_waiting(later, "rejected" if issue.decision == Decision.DROPPED else "unchanged")
         copy.decision, copy.undo = Decision.SUPERSEDED, {"import": issue.import_id}
 
 
@@ -134,13 +139,7 @@ def _undo_decision(
     now: datetime,
 ) -> None:
     if issue.status != IssueStatus.QUESTION:  # questions asked about the row after it was stored
-        session.execute(
-            delete(ImportIssue).where(
-                ImportIssue.import_id == issue.import_id,
-                ImportIssue.row == issue.row,
-                ImportIssue.status == IssueStatus.QUESTION,
-            )
-        )
+        _remove_questions(session, issue)
     for other in undo.get("others", ()):  # further people of the same row
         _undo_decision(session, list_import, issue, other, secret_key=secret_key, user=user, now=now)
     person = session.get(Contact, undo["contact"])
@@ -154,13 +153,10 @@ def _undo_decision(
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     person.updated_at = now
-    _forget_change(session, list_import.id, person.id, values, phones)
-    _leave_list(session, list_import, issue, undo)
-    if kept := undo.get("kept"):  # not what another row of the file had said before
-        of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == person.id)
-        change_rows(session, delete(KeptValue).where(*of_person, KeptValue.name.in_(kept)))
+    _forget(session, list_import, person.id, undo)
+    is_alone = _leave_list(session, list_import, issue, undo)
     session.flush()
-    if undo.get("outcome") == "created":
+    if is_alone:
         session.expunge(person)
         remove_people(session, [person.id], secret_key=secret_key, now=now)
     still_stated = {phone_id for other in other_changes for phone_id in other.phones}
@@ -168,8 +164,16 @@ def _undo_decision(
     remove_links(session, links)
 
 
-def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any]) -> None:
-    """Undo that a decision put a person into the list, or saw them there again, unless another row of the file does."""
+def _remove_questions(session: Session, issue: ImportIssue) -> None:
+    of_row = (ImportIssue.import_id == issue.import_id, ImportIssue.row == issue.row)
+    session.execute(delete(ImportIssue).where(*of_row, ImportIssue.status == IssueStatus.QUESTION))
+
+
+def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, undo: dict[str, Any]) -> bool:
+    """Undo that a decision put a person into the list, or saw them there again, unless another row of the file does.
+
+    Returns whether they may be known by this row alone.
+    """
     others = session.scalar(
         select(ImportIssue.row)
         .where(
@@ -195,15 +199,25 @@ def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, u
         session.execute(delete(Membership).where(*added))
     elif undo.get("joined") is False and undo["last"] != list_import.id:
         remove_sightings(session, list_import=list_import, of=undo["contact"])
+        # The import that had them first may have been undone since: then they are in the list by this row alone.
+        by_row = and_(is_person, Membership.row.is_(None))
+        reassign_contacts(session, by_row, list_import=list_import, lists=lists)
+        left = (Membership.list_id.in_(lists), by_row, Membership.import_id == list_import.id)
+        return change_rows(session, delete(Membership).where(*left)).rowcount > 0
+    return undo.get("outcome") == "created"
 
 
-def _forget_change(
-    session: Session, import_id: int, contact_id: int, values: Collection[str], phones: Collection[int]
-) -> None:
-    change = session.get(ImportChange, (import_id, contact_id))
+def _forget(session: Session, list_import: ListImport, contact_id: int, undo: dict[str, Any]) -> None:
+    """Forget what a decided row added to what its file says of a person, not what another row of the file had said before."""
+    if kept := undo.get("kept"):
+        of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == contact_id)
+        change_rows(session, delete(KeptValue).where(*of_person, KeptValue.name.in_(kept)))
+    change = session.get(ImportChange, (list_import.id, contact_id))
     if change is None:
         return
+    values, phones = undo.get("values", {}), undo.get("phones", [])
     change.fields = {name: field for name, field in change.fields.items() if name not in values}
     change.phones = [phone_id for phone_id in change.phones if phone_id not in phones]
     if not change.fields and not change.phones:
         session.delete(change)
+        session.flush()

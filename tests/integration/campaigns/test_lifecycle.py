@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
+from campaigns import sweep
 from campaigns.lifecycle import STATE_NAMES, change_state
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.rules.sending_hours import VIETNAM
@@ -255,3 +257,25 @@ def test_a_cancelled_campaign_opens_no_further_step(world: World) -> None:
     world.send()
     assert world.sent_to() == []
     assert world.status(campaign)["steps"] == [{"step": 1, "messages": {"cancelled": 2}, "skipped": {}}]
+
+
+def test_a_fault_in_one_campaign_s_step_stops_no_other_campaign(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_people(1)
+    broken, sound = world.draft(name="Hỏng"), world.draft(name="Lành")
+    for each in (broken, sound):
+        for action, email in ((A.SUBMIT, AUTHOR), (A.APPROVE, APPROVER), (A.LAUNCH, AUTHOR)):
+            world.act(each, action, email)
+    freeze = sweep.freeze_audience
+
+    def fail(session: Session, campaign: Campaign, **more: bool) -> None:
+        if campaign.id == broken:
+            raise ValueError("Y Hlan")
+        freeze(session, campaign, **more)
+
+    monkeypatch.setattr(sweep, "freeze_audience", fail)
+    world.sweep()
+    with world.runtime.db.read() as session:
+        opened = session.scalars(select(Step.campaign_id).where(Step.opened_at.is_not(None))).all()
+    assert opened == [sound]

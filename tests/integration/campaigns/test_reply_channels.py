@@ -246,6 +246,25 @@ def test_who_says_the_same_by_another_way_after_something_else_has_said_it_again
 
 
 @one_database
+@pytest.mark.parametrize("stopped_before", [False, True])
+def test_a_stop_that_comes_late_does_not_close_a_number_that_has_started_since(
+    channels: FlaskClient, world: World, campaign: int, stopped_before: bool
+) -> None:
+    if stopped_before:
+        world.reply(number(15), "TC", gateway_id="SM1", now=world.now - timedelta(minutes=30))
+    world.reply(number(15), "DK", gateway_id="SM2", now=world.now - timedelta(minutes=5))
+    late = str(int((world.now - timedelta(minutes=20)).timestamp()))
+    push(channels, id="m1", **{"from": number(15)}, text="TC", at=late)
+    with world.runtime.db.read() as session:
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(15))).one()
+        assert not is_left_alone(session, phone)
+    assert world.recipient(number(15), campaign).answer is None
+    push(channels, id="m2", **{"from": number(15)}, text="TC", at=str(int(world.now.timestamp())))
+    with world.runtime.db.read() as session:
+        assert is_left_alone(session, phone), "said after it"
+
+
+@one_database
 def test_what_a_log_brings_late_undoes_nothing_but_a_stop_counts(
     world: World, campaign: int, tmp_path: Path
 ) -> None:

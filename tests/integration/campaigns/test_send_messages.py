@@ -14,6 +14,7 @@ from campaigns.delivery.claim_messages import SendTask
 from campaigns.delivery.gateway_pool import SendBuffer
 from campaigns.delivery.streams import Reservation, reserve_capacity
 from campaigns.emergency_stop import resume_all_sending, stop_all_sending
+from campaigns.rules.delivery import ListValues, Renderer
 from campaigns.rules.states import CampaignAction
 from outreach.rules.gateway import OutboundMessage, Outcome
 from outreach.sms.twilio import TwilioGateway
@@ -280,3 +281,21 @@ def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
     world.sweep()
     assert len(world.sent_to()) == 30
     assert world.status(campaign)["state"] == "completed"
+
+
+def test_a_fault_in_one_campaign_s_messages_keeps_no_other_campaign_s(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_people(1)
+    broken, sound = world.launch(name="Hỏng", text="Lỗi {link}"), world.launch(name="Lành")
+    render = Renderer.render
+
+    def fail(self: Renderer, row: Any, values: ListValues) -> tuple[str, int]:
+        if row.campaign_id == broken:
+            raise ValueError("Y Hlan")
+        return render(self, row, values)
+
+    monkeypatch.setattr(Renderer, "render", fail)
+    world.send(5)
+    assert world.status(broken)["steps"][0]["messages"] == {"queued": 1}
+    assert len(world.sent_to()) == 1, sound

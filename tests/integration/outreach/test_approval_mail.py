@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from smtplib import SMTPRecipientsRefused
+from typing import Any
 
 import pytest
 
+from campaigns.planning import approvals
 from campaigns.planning.approvals import (
     enqueue_overdue_approval_mail,
     send_approval_mail,
@@ -17,6 +19,7 @@ from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
 from outreach.enqueue_jobs import enqueue_approval_mail
+from outreach.models.accounts import Role
 from tests.support.mail_server import MailServer, running_mail_server
 from tests.support.world import APPROVER, AUTHOR, World
 
@@ -129,6 +132,47 @@ def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(
     box.put_off.clear()
     assert notify(world, campaign_id) == 1
     assert [address for address, _ in box.mails] == [APPROVER]
+
+
+def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_others_alone(
+    world: World, mail_server: tuple[MailServer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, url = mail_server
+    with_mail(world, url)
+    world.officer("hai@loa.example", Role.APPROVER)
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    beside: list[int] = []
+
+    def crash(*args: Any, to: list[str], **letter: Any) -> int:
+        beside.append(notify(world, campaign_id))
+        if len(beside) == 2:
+            raise KeyboardInterrupt  # the process is killed
+        return send_mail(*args, to=to, **letter)
+
+    monkeypatch.setattr(approvals, "send_mail", crash)
+    with pytest.raises(KeyboardInterrupt):
+        notify(world, campaign_id)
+    monkeypatch.undo()
+    assert beside == [0, 0]
+    assert notify(world, campaign_id) == 1
+    assert sorted(address for address, _ in box.mails) == sorted([APPROVER, "hai@loa.example"])
+
+
+def test_whose_mailbox_is_full_gets_the_mail_later_and_the_others_get_it_once(
+    world: World, mail_server: tuple[MailServer, str]
+) -> None:
+    box, url = mail_server
+    with_mail(world, url)
+    world.officer("hai@loa.example", Role.APPROVER)
+    campaign_id = world.draft()
+    world.act(campaign_id, CampaignAction.SUBMIT)
+    box.put_off[APPROVER] = "452 full"
+    with pytest.raises(SMTPRecipientsRefused):
+        notify(world, campaign_id)
+    box.put_off.clear()
+    assert [notify(world, campaign_id), notify(world, campaign_id)] == [1, 0]
+    assert sorted(address for address, _ in box.mails) == sorted([APPROVER, "hai@loa.example"])
 
 
 def test_a_password_is_not_sent_without_encryption(mail_server: tuple[MailServer, str]) -> None:

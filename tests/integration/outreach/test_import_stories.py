@@ -56,10 +56,7 @@ class Row:
 
     person: int
     is_clear: bool
-
-    @property
-    def says_birth(self) -> bool:
-        return self.person % 2 == 1
+    says_birth: bool
 
 
 @dataclass
@@ -128,9 +125,12 @@ class Story:
             if not row.is_clear and (known := self.decided.get((list_id, row.person))):
                 known[1].add(self.files[-1].id)
 
+    def _row(self, person: int, *, is_clear: bool) -> Row:
+        return Row(person, is_clear, self.dice.random() < 0.5 if is_clear else person % 2 == 1)
+
     def bring(self) -> None:
         people = self.dice.sample(range(len(NAMES)), self.dice.randrange(1, 4))
-        rows = tuple(Row(each, self.dice.random() < 0.6) for each in people)
+        rows = tuple(self._row(each, is_clear=self.dice.random() < 0.6) for each in people)
         self._store(self.dice.choice([each for each in self.lists if each not in self.merged]), rows)
 
     def bring_again(self) -> None:
@@ -148,7 +148,7 @@ class Story:
         if list_id in self.merged:
             return
         self.ever.add((list_id, person))
-        self._store(list_id, (Row(person, True),), {person: f"L{issue.import_id}.{issue.row}"})
+        self._store(list_id, (self._row(person, is_clear=True),), {person: f"L{issue.import_id}.{issue.row}"})
 
     def _waiting(self, session: object) -> Iterator[tuple[ImportIssue, int, int]]:
         query = (

@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.models.campaigns import Recipient
+from outreach.contacts.contact import correct_contact
+from outreach.contacts.phones import add_number
 from outreach.imports import store_rows
 from outreach.imports.change_list import merge_list, split_list
 from outreach.imports.decide_issue import decide_issue
@@ -317,3 +319,31 @@ def test_the_newer_file_knows_who_has_a_smartphone_now(office: World, tmp_path: 
     assert has() == [False, True, True]
     undo(office, 3)
     assert has() == [False, None, True]
+
+
+@both_databases
+def test_what_the_undone_file_alone_said_goes_also_of_whom_officers_and_answers_touched(
+    office: World, tmp_path: Path
+) -> None:
+    bring(office, write(tmp_path, WHOLE.format(local(1), local(2))))
+    with office.runtime.db.read() as session:
+        person = session.scalars(select(Contact.id)).one()
+    user, now, key = office.user(AUTHOR), office.now, office.keys.secret_key
+    typed = {"name": "Y Hlan", "birth_year": "1990", "sex": "f", "area_code": "", "has_smartphone": True}
+    correct_contact(office.runtime, person, **typed, village="Thôn 2", user=user, now=now)
+    add_number(office.runtime, person, local(3), secret_key=key, user=user, now=now)
+    bring(office, write(tmp_path, SHORT.format(local(1), local(2))))
+    undo(office, 1)
+    assert directory(office) == [("Y Hlan", None, "f", None, "", number(2), number(3), "Hội viên")]
+
+
+@both_databases
+def test_a_question_of_two_files_is_asked_once_as_long_as_one_of_them_stands(
+    office: World, tmp_path: Path
+) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        bring(office, write(tmp_path, f"1,Y Hlan,85,,,{local(1)}", name=name))
+    undo(office, 1)
+    assert issues(office) == [(2, Decision.SUPERSEDED), (3, None)]
+    undo(office, 3)
+    assert issues(office) == [(2, None)]

@@ -52,6 +52,7 @@ def test_what_follows_from_a_reply(
         is_known=sender[1],
         was_answered=False,
         is_start=False,
+        is_taken_back=False,
         answered_at=None,
         now=NOON,
     )
@@ -61,11 +62,16 @@ def test_what_follows_from_a_reply(
 
 
 @pytest.mark.parametrize(
-    ("label", "is_late", "counts"),
-    [(Label.INSTALLED, False, True), (Label.INSTALLED, True, False), (Label.OPT_OUT, True, True)],
+    ("label", "is_late", "is_taken_back", "counts"),
+    [
+        (Label.INSTALLED, False, False, True),
+        (Label.INSTALLED, True, False, False),
+        (Label.OPT_OUT, True, False, True),
+        (Label.OPT_OUT, True, True, False),
+    ],
 )
-def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out(
-    label: Label, is_late: bool, counts: bool
+def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out_after_which_nobody_started_again(
+    label: Label, is_late: bool, is_taken_back: bool, counts: bool
 ) -> None:
     newer = NOON + timedelta(hours=1 if is_late else -1)
     outcome = decide_reply(
@@ -74,6 +80,7 @@ def test_a_late_reply_overrides_no_newer_answer_but_for_an_opt_out(
         is_known=True,
         was_answered=True,
         is_start=False,
+        is_taken_back=is_taken_back,
         answered_at=newer,
         now=NOON,
     )
@@ -88,6 +95,7 @@ def test_who_gets_messages_again_waits_for_nobody() -> None:
         is_known=True,
         was_answered=False,
         is_start=True,
+        is_taken_back=False,
         answered_at=None,
         now=NOON,
     )
