@@ -25,7 +25,14 @@ from admin.wording.filters import percent
 from admin.wording.progress import file_rows, step_name, step_rows, told_of
 from campaigns.analytics.installs import InstallFilter, find_visible_campaign, read_reports
 from campaigns.analytics.progress import day_of_units
-from campaigns.analytics.reach import read_parts, read_reach, record_export, step_lifts
+from campaigns.analytics.reach import (
+    fold_reach,
+    read_parts_for,
+    read_reach,
+    record_export,
+    small_places_of,
+    step_lifts,
+)
 from campaigns.analytics.reach_by_operator import read_by_operator
 from campaigns.delivery.control_phones import read_control_copies
 from campaigns.models.campaigns import Campaign
@@ -83,6 +90,8 @@ class ReachView(AdminPage):
                 now=now,
                 step_id=chosen.id if chosen else None,
             )
+            small = small_places_of(session, campaign, user=user, now=now)
+            reach = fold_reach(reach, small)
             history, units = _units(session, campaign)
             districts, communes = _by_place(history, units, reach.areas)
             price = campaign_spending(campaign, self.settings).each_vnd
@@ -163,7 +172,7 @@ class ReachView(AdminPage):
             campaign = find_visible_campaign(session, campaign_id, user=user)
             history, units = _units(session, campaign)
             rows = file_rows(
-                read_parts(session, campaign, seen=organisations_of(session, user)),
+                read_parts_for(session, campaign, user=user, now=datetime.now(UTC)),
                 steps={step.id: step.number for step in campaign.steps},
                 organisations=dict(session.execute(select(Organisation.id, Organisation.name)).all()),
                 places=_places(history, units),
@@ -279,7 +288,9 @@ class InstallsView(AdminPage):
         )
         with self.reading() as (session, user):
             after = args.get("after", type=int)
-            reports = read_reports(session, campaign_id, filters, user=user, after=after)
+            reports = read_reports(
+                session, campaign_id, filters, user=user, after=after, now=datetime.now(UTC)
+            )
         query = {name: value for name, value in args.items() if value and name != "after"}
         return self.render(
             "progress/installs.html",

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import func, select, true
+from sqlalchemy import and_, func, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.own_counts import count_answers
@@ -419,10 +419,15 @@ def _read_steps(
 def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
     """Return the data of `campaigns status`, with answers and share. Call it inside one `db.read()`."""
     recipients, excluded = count_audience(session, campaign.id)
-    opened = count_rows(session, PageOpen, PageOpen.campaign_id == campaign.id)
-    clicked = session.scalar(
-        select(func.count(Recipient.clicked_at)).where(Recipient.campaign_id == campaign.id)
-    )
+    counted = (Recipient.campaign_id == campaign.id, Recipient.exclusion.is_(None))
+    opened, clicked = session.execute(
+        select(func.count(PageOpen.at), func.count(Recipient.clicked_at))
+        .outerjoin(
+            PageOpen,
+            and_(PageOpen.recipient_id == Recipient.id, PageOpen.campaign_id == Recipient.campaign_id),
+        )
+        .where(*counted)
+    ).one()
     answers, chosen = Counter[str](), Counter[int]()
     for (label, own), people in count_answers(session, [campaign.id], seen=true())[campaign.id].items():
         answers.update({label.value: people} if label else {})
@@ -451,7 +456,7 @@ def read_status(session: Session, campaign: Campaign) -> dict[str, Any]:
         "steps": [
             {"step": step.number, **figures} for step, figures in _read_steps(session, campaign, recipients)
         ],
-        "page": {"opened": opened or 0, "clicked": clicked or 0},
+        "page": {"opened": opened, "clicked": clicked},
         "answers": answers,
         "own_answers": [
             {

@@ -14,6 +14,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from campaigns.analytics.reach import small_places_of
+from campaigns.analytics.small_places import Small
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
 from outreach.accounts.permissions import visible_to, within_area
@@ -111,30 +113,38 @@ class InstallPage:
     is_masked: bool
 
 
-def _conditions(session: Session, filters: InstallFilter) -> Iterator[ColumnElement[bool]]:
+def _conditions(session: Session, filters: InstallFilter, small: Small) -> Iterator[ColumnElement[bool]]:
     if filters.standing:
         yield InstallReport.withdrawn_at.is_(None)
     if filters.source:
         yield InstallReport.source == filters.source
     if filters.area:
-        yield Recipient.area_code.in_(sorted(areas_within(session, [filters.area])))
+        within = areas_within(session, [filters.area])
+        yield Recipient.area_code.in_(sorted(each for each in within if small.get(each, each) in within))
     if filters.organisation_id:
         yield ContactList.organisation_id == filters.organisation_id
 
 
 def read_reports(
-    session: Session, campaign_id: int, filters: InstallFilter, *, user: User, after: int | None
+    session: Session,
+    campaign_id: int,
+    filters: InstallFilter,
+    *,
+    user: User,
+    after: int | None,
+    now: datetime,
 ) -> InstallPage:
     """Return a page of the reports that a user may see. Raises NotFound.
 
     The conditions are those by which the figures count them.
     """
     campaign = find_visible_campaign(session, campaign_id, user=user)
+    small = small_places_of(session, campaign, user=user, now=now)
     conditions = [
         InstallReport.campaign_id == campaign_id,
         visible_to(session, user, ContactList.organisation_id),
         within_area(session, user, Contact.area_code),
-        *_conditions(session, filters),
+        *_conditions(session, filters, small),
     ]
     reports = (
         select(InstallReport)
@@ -149,32 +159,37 @@ def read_reports(
         page.join(Phone, Phone.id == InstallReport.phone_id)
         .outerjoin(Area, Area.code == Recipient.area_code)
         .outerjoin(Organisation, Organisation.id == ContactList.organisation_id)
-        .with_only_columns(InstallReport, Contact.id, Contact.name, Phone.e164, Area.name, Organisation.name)
+        .with_only_columns(
+            *(InstallReport, Contact.id, Contact.name, Phone.e164),
+            *(Recipient.area_code, Area.name, Organisation.name),
+        )
         .order_by(InstallReport.id.desc())
         .limit(PAGE + 1)
     ).all()
+    targets = [code for code in small.values() if code]
+    names = dict(session.execute(select(Area.code, Area.name).where(Area.code.in_(targets))).all())
     lines = [
         InstallRow(
             id=report.id,
             contact_id=None if campaign.is_health else contact_id,
             name="" if campaign.is_health else name or "",
             phone="" if campaign.is_health else mask_number(e164),
-            place=place or "",
+            place=(names.get(small[area] or "", "") if area and area in small else place) or "",
             organisation=organisation or "",
             source=report.source,
             reported_at=report.reported_at,
             withdrawn_at=report.withdrawn_at,
         )
-        for report, contact_id, name, e164, place, organisation in rows[:PAGE]
+        for report, contact_id, name, e164, area, place, organisation in rows[:PAGE]
     ]
-    area = session.get(Area, filters.area) if filters.area else None
+    chosen = session.get(Area, filters.area) if filters.area else None
     owner = session.get(Organisation, filters.organisation_id) if filters.organisation_id else None
     return InstallPage(
         campaign=campaign.name,
         count=count,
         lines=lines,
         after=lines[-1].id if len(rows) > PAGE else None,
-        area=area.name if area else "",
+        area=chosen.name if chosen else "",
         organisation=owner.name if owner else "",
         is_masked=campaign.is_health,
     )

@@ -32,8 +32,9 @@ from campaigns.analytics.progress_tables import (
     grouped,
     organisations_table,
 )
-from campaigns.analytics.reach import Reach, read_reach
+from campaigns.analytics.reach import Reach, fold_reach, read_reach
 from campaigns.analytics.reach_counts import SMALL
+from campaigns.analytics.small_places import Small, find_small, fold_areas
 from campaigns.goals.goals import read_campaign_goals, read_goals
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive
@@ -198,6 +199,7 @@ class DriveFigures:
     history: UnitHistory
     day: date  # whose units the drive's figures are recorded by
     counts_by_place: Mapping[Where, PlaceCounts]
+    small: Small  # places whose people are counted under another
     total: PlaceCounts
     scope: CountScope
     own_answers: Sequence[OwnCount]
@@ -222,6 +224,10 @@ def read_drive_figures(
     seen = visible_to(session, user, ContactList.organisation_id)
     scope = CountScope(campaigns, seen, scope_key(organisations_of(session, user)))
     counts_by_place = count_places(session, scope, redis=redis, now=now)
+    people = ((where.area, counts.recipients) for where, counts in counts_by_place.items())
+    small = find_small(session, campaigns, people, user=user)
+    if small:
+        counts_by_place = _fold(counts_by_place, small)
     goals = read_goals(session, at=now, drive=drive.id)
     history = read_unit_history(session)
     day = day_of_units(campaigns, now=now)
@@ -243,8 +249,27 @@ def read_drive_figures(
     head = _head(chosen, total, days)
     own_answers = count_own_of(session, scope, redis=redis, now=now)
     return DriveFigures(
-        drive, campaigns, is_whole, head, goals, history, day, counts_by_place, total, scope, own_answers
+        drive,
+        campaigns,
+        is_whole,
+        head,
+        goals,
+        history,
+        day,
+        counts_by_place,
+        small,
+        total,
+        scope,
+        own_answers,
     )
+
+
+def _fold(counts_by_place: Mapping[Where, PlaceCounts], small: Small) -> dict[Where, PlaceCounts]:
+    folded: dict[Where, PlaceCounts] = {}
+    for where, counts in counts_by_place.items():
+        area = small.get(where.area, where.area) if where.area else None
+        folded.setdefault(where._replace(area=area), PlaceCounts()).add(counts)
+    return folded
 
 
 def day_of_units(campaigns: Sequence[Campaign], *, now: datetime) -> date:
@@ -268,7 +293,7 @@ def read_progress(
     goals, total = figures.goals, figures.total
     places = PlaceTree(figures.history, units or figures.day, goals, drive.id)
     counts_by_place = figures.counts_by_place
-    reach = _read_reach(session, figures.scope, user=user, redis=redis, now=now)
+    reach = fold_reach(_read_reach(session, figures.scope, user=user, redis=redis, now=now), figures.small)
     unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
     own_lists = organisations_of(session, user)
     waves = by_day(
@@ -291,7 +316,7 @@ def read_progress(
         reach,
         entered,
         default_goal,
-        others=places.districts if is_whole else (),
+        others=[code for code in places.districts if code not in figures.small] if is_whole else (),
     )
     with_communes = {places.district_of(each) for code in by_place for each in places.communes_of(code)}
     has_figures = words_of(session, drive.kind).agencies
@@ -337,14 +362,19 @@ def read_progress(
         own_answers=figures.own_answers,
         promised=figures.promised,
         waves=waves,
-        new_by_day=_new_by_place(count_new(session, figures.scope, days=SPARK_DAYS, now=now), places),
+        new_by_day=_new_by_place(
+            fold_areas(count_new(session, figures.scope, days=SPARK_DAYS, now=now), figures.small), places
+        ),
     )
 
 
-def _new_by_place(new: Mapping[str | None, Sequence[int]], places: PlaceTree) -> dict[str, list[int]]:
+def _new_by_place(
+    new: Mapping[str | None, Sequence[Sequence[int]]], places: PlaceTree
+) -> dict[str, list[int]]:
     """Add the new reports up by places below the province and by communes; those of split units to none of them."""
     by_place: dict[str, list[int]] = {}
-    for area, counts in new.items():
+    for area, parts in new.items():
+        counts = [sum(of_day) for of_day in zip(*parts, strict=True)]
         for found in {places.districts_of(area), places.communes_of(area)}:
             code = next(iter(found)) if len(found) == 1 else None
             if code:

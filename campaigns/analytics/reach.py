@@ -20,11 +20,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.reach_counts import Key, count_reach, is_due, is_small
+from campaigns.analytics.small_places import Small, find_small, fold_areas
 from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
 from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
 from outreach.accounts import audit
+from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import User
 from outreach.use_cases import use_case
 
@@ -91,6 +93,17 @@ def read_reach(
     return replace(reach, is_due=is_due(snapshot, now=now))
 
 
+def fold_reach(reach: Reach, small: Small) -> Reach:
+    """Return a reach in which small places are counted under others, as `find_small` says."""
+    if not small:
+        return reach
+    areas: dict[str | None, ReachTotals] = {}
+    for area, parts in fold_areas(reach.areas, small).items():
+        for part in parts:
+            areas.setdefault(area, ReachTotals()).merge(part)
+    return replace(reach, areas=areas)
+
+
 def _sum(
     session: Session, campaign_id: int, at: datetime, *, seen: Collection[int] | None, step_id: int | None
 ) -> Reach:
@@ -110,11 +123,37 @@ def _sum(
     )
 
 
-def read_parts(
-    session: Session, campaign: Campaign, *, seen: Collection[int] | None
-) -> dict[tuple[int | None, int | None, str | None], ReachTotals]:
-    """Return the reach in its smallest parts, by step, organisation and place. For files."""
-    totals: dict[tuple[int | None, int | None, str | None], ReachTotals] = {}
+Parts = dict[tuple[int | None, int | None, str | None], ReachTotals]
+
+
+def read_parts_for(session: Session, campaign: Campaign, *, user: User, now: datetime) -> Parts:
+    """Return the reach in its smallest parts that a user may see, by step, organisation and place. For files.
+
+    Where small places are counted under others, organisations are left out: with them a place would be small again.
+    """
+    seen = organisations_of(session, user)
+    small = small_places_of(session, campaign, user=user, now=now)
+    parts = _read_parts(session, campaign, seen=seen)
+    if not small:
+        return parts
+    folded: Parts = {}
+    for (step_id, _owner, area), each in parts.items():
+        key = step_id, None, small.get(area, area) if area else None
+        folded.setdefault(key, ReachTotals()).merge(each)
+    return folded
+
+
+def small_places_of(session: Session, campaign: Campaign, *, user: User, now: datetime) -> Small:
+    """Return the places of a campaign's people that are too small for a user, as `find_small` does."""
+    if not campaign.is_health:
+        return {}
+    areas = read_reach(session, campaign, seen=organisations_of(session, user), now=now).areas
+    people = ((area, totals.recipients) for area, totals in areas.items())
+    return find_small(session, [campaign], people, user=user)
+
+
+def _read_parts(session: Session, campaign: Campaign, *, seen: Collection[int] | None) -> Parts:
+    totals: Parts = {}
     if is_small(campaign):
         for key, n in count_reach(session, campaign.id).items():
             if seen is None or key.organisation_id in seen:

@@ -3,6 +3,8 @@
 Reach is counted from people, messages and answers by a few statements over all of them. Every count is by the
 organisation of the list that the recipient came from, and by their place, as frozen at the launch.
 
+Who was merged with another recipient counts once: what went to the one left out is in the segments alone, as it was paid for.
+
 Counting three million messages takes seconds. So large campaigns are counted by a worker, in one snapshot
 that replaces the former counts, once for all readers: at most a tenth of the time while the counts are being
 read and a fiftieth while they are not. Small campaigns are counted when they are read.
@@ -117,7 +119,7 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Count]:
                 InstallReport.withdrawn_at.is_(None),
             ),
         )
-        .where(in_campaign)
+        .where(in_campaign, Recipient.exclusion.is_(None))
         .group_by(*_PLACE)
     ):
         yield None, list_id, area, ReachMeasure.WRITTEN, "", n
@@ -127,7 +129,8 @@ def _count_people(session: Session, campaign_id: int) -> Iterable[Count]:
 
 
 def _count_messages(session: Session, campaign_id: int) -> Iterable[Count]:
-    in_campaign = (Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+    of_steps = (Message.campaign_id == campaign_id, Message.step_id.is_not(None))
+    in_campaign = (*of_steps, Recipient.exclusion.is_(None))
     columns = (Message.step_id, *_PLACE, Message.state, Message.skip_reason)
     for step_id, list_id, area, state, reason, n in session.execute(
         select(*columns, func.count())
@@ -157,7 +160,7 @@ def _count_messages(session: Session, campaign_id: int) -> Iterable[Count]:
         select(Message.step_id, *_PLACE, func.sum(Attempt.segments))
         .join(Message, Message.id == Attempt.message_id)
         .join(Recipient, Recipient.id == Message.recipient_id)
-        .where(*in_campaign, Attempt.stream_id == campaign_id, Attempt.state.in_(_CHARGED_STATES))
+        .where(*of_steps, Attempt.stream_id == campaign_id, Attempt.state.in_(_CHARGED_STATES))
         .group_by(Message.step_id, *_PLACE)
     ):
         yield step_id, list_id, area, ReachMeasure.SEGMENTS, "", int(segments)
@@ -230,7 +233,12 @@ def _count_arms(session: Session, campaign_id: int) -> Iterable[Count]:
         select(Message.step_id, *_PLACE, Message.arm, func.count(), func.count(InstallReport.id))
         .join(Recipient, Recipient.id == Message.recipient_id)
         .outerjoin(InstallReport, and_(*reported))
-        .where(Message.campaign_id == campaign_id, Message.step_id.in_(compared), Message.arm.is_not(None))
+        .where(
+            Message.campaign_id == campaign_id,
+            Message.step_id.in_(compared),
+            Message.arm.is_not(None),
+            Recipient.exclusion.is_(None),
+        )
         .group_by(Message.step_id, *_PLACE, Message.arm)
     ):
         yield step_id, list_id, area, ReachMeasure.ARMS, str(arm), people

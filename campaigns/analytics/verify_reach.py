@@ -6,12 +6,12 @@ from collections import Counter as Sums
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.reach_counts import Key, count_reach
 from campaigns.delivery.outbox import causes_and_segments
-from campaigns.models.campaigns import Campaign
+from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.figures import ReachCount
 from campaigns.models.messages import Message
 from campaigns.models.replies import AnswerTotal
@@ -109,13 +109,17 @@ def _answers(session: Session, campaign_id: int, counted: dict[Key, int]) -> Cou
 def _states(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:
     expected = _sums(counted, (ReachMeasure.MESSAGES,), lambda key: f"{key.step_id} {key.detail}")
     stored: Sums[str] = Sums()
-    for step_id, state, n in session.execute(
-        select(Message.step_id, Message.state, func.count())
-        .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None))
-        .group_by(Message.step_id, Message.state)
-    ):
-        stored[f"{step_id} {state.value}"] += n
-    return expected, stored
+    left_out = select(Recipient.id).where(
+        Recipient.campaign_id == campaign_id, Recipient.exclusion.is_not(None)
+    )
+    for sign, which in ((1, true()), (-1, Message.recipient_id.in_(left_out))):
+        for step_id, state, n in session.execute(
+            select(Message.step_id, Message.state, func.count())
+            .where(Message.campaign_id == campaign_id, Message.step_id.is_not(None), which)
+            .group_by(Message.step_id, Message.state)
+        ):
+            stored[f"{step_id} {state.value}"] += sign * n
+    return expected, +stored
 
 
 def _segments(session: Session, campaign_id: int, counted: dict[Key, int]) -> CountPair:

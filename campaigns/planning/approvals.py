@@ -212,9 +212,10 @@ def send_approval_mail(runtime: Runtime, campaign_id: int, *, now: datetime) -> 
     try:
         for user_id, address in due.to:
             mail_id = f"{due.key.replace(':', '-')}-{user_id}"
-            letter = {"to": [address], "subject": due.subject, "body": due.body, "message_id": mail_id}
             try:
-                told += send_mail(smtp_url, **letter)
+                told += send_mail(
+                    smtp_url, to=[address], subject=due.subject, body=due.body, message_id=mail_id
+                )
             except (SMTPException, OSError) as error:
                 if not is_about_one_mail(error):
                     raise

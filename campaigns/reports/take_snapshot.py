@@ -18,6 +18,7 @@ from campaigns.activities.activity_log import ActivityFilter, read_summary
 from campaigns.agencies.reports import read_latest_reports
 from campaigns.analytics.own_counts import count_own_answers, question_of
 from campaigns.analytics.progress_counts import Where, count_installs, count_reported
+from campaigns.analytics.small_places import Small, find_small
 from campaigns.goals.goals import read_campaign_goals, read_goal_periods, read_goals
 from campaigns.goals.official_figures import add_up_official, latest_official
 from campaigns.models.campaigns import Campaign, Drive, Recipient, Step
@@ -70,10 +71,12 @@ def take_snapshot(
     campaigns = find_campaigns(session, drive, as_of=as_of)
     ids = [campaign.id for campaign in campaigns]
     self_reports = count_reported(session, ids, as_of=as_of)
+    people = ((where.area, each.recipients) for where, each in self_reports.items())
+    small = find_small(session, campaigns, people)  # a report may come into any hands
     official = latest_official(session, drive, today=day, known_until=known_until)
     goals, owners = read_owners(session, drive, day=day, as_of=as_of, known_until=known_until)
     areas = {area.code: area for area in session.scalars(select(Area).order_by(Area.code))}
-    places = _Places(areas, self_reports, official, owners, whole_successors(session, day), day)
+    places = _Places(areas, self_reports, official, owners, whole_successors(session, day), day, small)
     districts = places.below_province()
     top = places.top
     code = top.code if top else ""
@@ -185,10 +188,13 @@ class _Places:
         owners: Mapping[str, SmartphoneOwners],
         successors: Mapping[str, str],
         day: date,
+        small: Small,
     ) -> None:
+        self.small = small
         self.areas, self.official, self.owners, self.day = areas, official, owners, day.isoformat()
         self.self_reports: dict[str, list[SelfReported]] = {}
         for (code, _organisation), reported in self_reports.items():
+            code = small.get(code, code) if code else None
             for place in path_upwards(self.areas, successors.get(code or "", code)):
                 self.self_reports.setdefault(place, []).append(reported)
 
@@ -223,7 +229,7 @@ class _Places:
                 area.parent_code or "" if area.level is AreaLevel.COMMUNE else "",
             )
             for area in sorted(self.areas.values(), key=lambda area: (area.parent_code or "", area.code))
-            if area.is_valid_on(self.day) and is_wanted(area)
+            if area.is_valid_on(self.day) and is_wanted(area) and area.code not in self.small
         )
 
 

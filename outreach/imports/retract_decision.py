@@ -150,6 +150,9 @@ def _undo_decision(
         person.name_key, person.given_key = name_key(person.name), name_order(person.name)
         record_name(session, person, before=undone_name, issue=issue, user=user, now=now)
     other_changes = changes_of_other_imports(session, list_import, [person.id])[person.id]
+    own = session.get(ImportChange, (list_import.id, person.id))
+    if own and undo.get("outcome") == "created":  # noted since, when another file said something else
+        undo = {**undo, "values": own.fields, "phones": own.phones}
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     person.updated_at = now

@@ -9,10 +9,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from admin.wording.filters import label_of
+from campaigns.analytics.progress import read_progress
+from campaigns.analytics.reach import read_parts_for
 from campaigns.cases.conversation import record_answer
-from campaigns.models.campaigns import Campaign
+from campaigns.models.campaigns import Campaign, Drive
 from campaigns.models.replies import AnswerPlace
 from campaigns.planning.kinds import load_kinds
+from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
@@ -20,6 +23,7 @@ from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import read_lines
 from outreach.models.accounts import AuditEvent, Role, User
 from outreach.models.contacts import Contact
+from tests.integration.admin.test_drives import UNTIL_MIDNIGHT
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
@@ -175,3 +179,46 @@ def test_a_campaign_is_about_health_if_its_kind_is(world: World) -> None:
     assert load_kinds()["tiem-chung"]["health"]
     assert world.get_one(Campaign, health).is_health, "a campaign does not lessen what its kind asks for"
     assert not world.get_one(Campaign, plain).is_health
+
+
+@both_databases
+def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_may_not_see_them(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_areas({"621": "Đắk Hà"}, {"a1": "621", "a2": "621", "a3": "621"})
+    world.officer(AUDITOR, Role.AUDITOR)
+    world.add_people(16)
+    where = ["a1"] * 2 + ["a2"] * 5 + ["a3"] * 9
+    with world.runtime.db.write() as session:
+        for person, area in zip(session.scalars(select(Contact).order_by(Contact.id)), where, strict=True):
+            person.area_code = area
+    campaign = world.launch(kind="tiem-chung", name="Tiêm", text="Mời tiêm. Trả lời 1 hoặc 2. {link}")
+    for n in (0, 1, 2, 8):
+        world.press(campaign, "installed", index=n)
+    now = world.in_hours(1)
+    with world.runtime.db.read() as session:
+        drive = session.get_one(Drive, session.get_one(Campaign, campaign).drive_id)
+        found = {}
+        for email in (AUDITOR, AUTHOR):
+            user = session.scalars(select(User).where(User.email == email)).one()
+            page = read_progress(session, drive, user=user, redis=world.runtime.redis, now=now)
+            assert page
+            communes = {line.code: line.installed for line in page.communes["621"].lines}
+            (district,) = page.districts.lines
+            found[email] = (communes, district.installed)
+            parts = read_parts_for(session, session.get_one(Campaign, campaign), user=user, now=now)
+            areas = {area for (_step, _owner, area), totals in parts.items() if totals.answered}
+            assert areas == ({"621", "a3"} if email == AUDITOR else {"a1", "a2", "a3"})
+        snapshot = take_snapshot(session, UNTIL_MIDNIGHT, drive=drive.id, day=now.date(), known_until=now)
+    assert found[AUTHOR] == ({"a1": 2, "a2": 1, "a3": 1}, 4), "officers see all"
+    assert found[AUDITOR][1] == 4
+    assert found[AUDITOR][0]["a3"] == 1
+    assert found[AUDITOR][0].get("a1", 0) == 0
+    reported = {place.code: place.reported.answered for place in (*snapshot.districts, *snapshot.communes)}
+    assert reported == {"621": 4, "a3": 1}
+    signed_in(client, AUDITOR)
+    reach = client.get(f"/admin/campaigns/{campaign}/reach/?district=621").text
+    assert "Xã a3" in reach
+    assert "Xã a1" not in reach
+    assert "Xã a2" not in reach
+    assert "Xã a1" not in client.get(f"/admin/campaigns/{campaign}/installs/").text

@@ -13,6 +13,7 @@ from campaigns.analytics import reach, reach_counts
 from campaigns.analytics.reach import read_reach
 from campaigns.analytics.reach_counts import Key, campaigns_to_recount, count_reach, store_reach
 from campaigns.analytics.verify_reach import find_disagreements
+from campaigns.cases.merge_people import merge_people
 from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.campaigns import Campaign, PageOpen, Recipient, Step
 from campaigns.models.figures import ReachCount, ReachSnapshot
@@ -27,7 +28,7 @@ from outreach.models.contacts import Contact, ContactList, Membership
 from outreach.models.places import Area, AreaLevel
 from tests.integration.campaigns.test_answer_totals import recipients, says, takes_back
 from tests.support.servers import both_databases
-from tests.support.world import World, number
+from tests.support.world import AUTHOR, World, number
 
 pytestmark = both_databases
 
@@ -258,3 +259,30 @@ def test_a_worker_keeps_large_campaigns_counted_and_never_puts_older_counts_in_t
         assert session.scalars(select(ReachSnapshot.at)).all() == []
     assert _kept(populated, campaign_id) == {}
     assert store_reach(db, campaign_id, now=populated.in_hours(2)) == 0
+
+
+def test_after_a_merge_the_reach_counts_one_person_as_the_status_does(world: World) -> None:
+    world.add_people(4)
+    campaign_id = world.launch()
+    world.send()
+    world.set_all()
+    for n, word in ((0, "installed"), (1, "need_help"), (2, "installed")):
+        world.press(campaign_id, "install", index=n)
+        world.press(campaign_id, word, index=n)
+        with world.runtime.db.write() as session:
+            recipient = world.recipient(number(n), campaign_id).id
+            session.add(PageOpen(recipient_id=recipient, campaign_id=campaign_id, at=world.now))
+    merge_people(world.runtime, 1, 2, user=world.user(AUTHOR), now=world.now)
+    status = world.status(campaign_id)
+    with world.runtime.db.read() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        reach = read_reach(session, campaign, seen=None, now=world.now)
+        total, step = reach.total, reach.steps[campaign.steps[0].id]
+        assert find_disagreements(session)[1] == []
+    assert status["recipients"] == total.total(ReachMeasure.RECIPIENTS) == 3
+    assert status["steps"][0]["messages"] == {"delivered": 3} == step.by[ReachMeasure.MESSAGES]
+    assert [total.total(each) for each in (ReachMeasure.WRITTEN, ReachMeasure.ARRIVED)] == [3, 3]
+    assert sum(status["answers"].values()) == total.total(ReachMeasure.ANSWERS) == 2
+    assert status["page"] == {"opened": 2, "clicked": 2}
+    assert [total.total(each) for each in (ReachMeasure.OPENED, ReachMeasure.CLICKED)] == [2, 2]
+    assert total.total(ReachMeasure.SEGMENTS) == 4, "what was sent was paid for"

@@ -1,0 +1,44 @@
+"""Figures about health where few people live: folded together, and nothing is had by subtraction."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from campaigns.rules.small_counts import FEWEST, fold_small
+
+ABOVE: dict[str, str | None] = {"a1": "A", "a2": "A", "a3": "A", "b1": "B", "b2": "B"}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "folded"),
+    [
+        ({"a1": 5, "a2": 90, None: 2}, {}),
+        ({"a1": 2, "a2": 3, "a3": 90}, {"a1": "A", "a2": "A"}),
+        (
+            {"a1": 4, "a2": 20, "a3": 90},
+            {"a1": "A", "a2": "A"},
+        ),  # the second, so that the first is not what is left
+        ({"a1": 1, "b1": 4, "b2": 9}, {"a1": None, "b1": "B", "b2": "B", "a2": "?"}),
+        ({"x": 3, "y": 4, "z": 50}, {"x": None, "y": None}),  # communes without a district
+        ({"x": 3, "z": 50}, {"x": None, "z": None}),
+        ({"x": 0, "z": 50}, {}),
+    ],
+)
+def test_small_communes_are_counted_with_others(
+    sizes: dict[str | None, int], folded: dict[str, str | None]
+) -> None:
+    assert fold_small(sizes, ABOVE) == {code: to for code, to in folded.items() if to != "?"}
+
+
+def test_what_is_folded_to_one_place_is_never_few_unless_all_are() -> None:
+    dice = random.Random(7)
+    for _ in range(500):
+        above = {f"{n}": dice.choice(["A", "B", "C", None]) for n in range(9)}
+        sizes: dict[str | None, int] = {code: dice.choice([0, 1, 2, 4, 5, 30]) for code in above}
+        folded = fold_small(sizes, above)
+        assert all(size >= FEWEST for code, size in sizes.items() if code not in folded and size)
+        for to in {*folded.values()}:
+            together = sum(sizes[code] for code, place in folded.items() if place == to)
+            assert together >= FEWEST or {*folded} == {code for code in sizes if sizes[code]}
