@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from math import ceil, exp, log, sqrt
-from statistics import NormalDist
+from statistics import NormalDist, fmean
 
 # With fewer days that are over there is no forecast.
 FEWEST_DAYS = 5
 WITHOUT_DEADLINE_DAYS = 30
 _PACE_DAYS = 14
+# From this `misfit` on the range says little; of days as the model has them about one in 30 lies beyond.
+_MISFIT = 3.0
 _LEAST = 1e-6  # share of a day
 # How much of a wave's daily effect is left a day later; how far the days before still count for base and effect; the spread
 # of a day's share around what it should be (weekdays, weather, news). Chosen, as the widths below, on the seeds 0 to 39 of
@@ -53,7 +55,8 @@ class CountForecast:
     """Number of people who will have done it by a day; `left` of the `people` have not done it yet.
 
     `mean` and `width` are of the logarithm of the sum of daily shares to come. `effect` and `effect_sd` are of a wave to
-    everybody, by that day.
+    everybody, by that day. `misfit` is the mean square of how far the last days lay from what was expected of them, in standard
+    deviations: about 1 where days are as assumed.
     """
 
     people: int
@@ -62,6 +65,7 @@ class CountForecast:
     width: float
     effect: float
     effect_sd: float
+    misfit: float
 
     def chance_below(self, count: float) -> float:
         """Return the chance that at most `count` people will have done it."""
@@ -105,6 +109,7 @@ def forecast_count(
     base, effect = _BASE_PRIOR[0], _EFFECT_PRIOR[0]
     # The variance of the base, the covariance, the variance of the effect.
     a, b, c = _BASE_PRIOR[1] ** 2, 0.0, _EFFECT_PRIOR[1] ** 2
+    misses: list[float] = []
     for (before, after), pull in zip(pairwise([0, *(total for _, total in days)]), pulls, strict=False):
         left = max(1, people - before)
         a, b, c = a / _DISCOUNT, b / _DISCOUNT, c / _DISCOUNT
@@ -112,6 +117,7 @@ def forecast_count(
         of_base, of_effect = a + b * pull, b + c * pull
         variance = of_base + pull * of_effect + (_SPREAD * mean) ** 2 + mean / left
         error = max(0, after - before) / left - mean
+        misses.append(error * error / variance)
         base = max(_LEAST, base + of_base * error / variance)
         effect = max(0.0, effect + of_effect * error / variance)
         a, b, c = a - of_base**2 / variance, b - of_base * of_effect / variance, c - of_effect**2 / variance
@@ -133,6 +139,7 @@ def forecast_count(
         width=_WIDEN * sqrt(width2),
         effect=effect * follows,
         effect_sd=_WIDEN * sqrt(c) * follows,
+        misfit=fmean(misses[-FEWEST_DAYS:]),
     )
 
 
@@ -143,7 +150,7 @@ class Forecast:
     `until` is the deadline, or 30 days ahead where there is none. In 80 of 100 drives the count lies between `low` and
     `high`. `reached_on` is the likely day, None if it lies after `until`. `reminder` is what one more message to everybody
     who has not answered would add by then, from and to; None before any message has left. `per_day` is the mean of the last
-    `days` days.
+    `days` days. `fits`: the last days were as the forecast assumes days to be; else its range is less sure than it says.
     """
 
     until: date
@@ -155,6 +162,7 @@ class Forecast:
     reminder: tuple[int, int] | None
     per_day: float
     days: int
+    fits: bool
 
 
 def forecast_goal(
@@ -203,6 +211,7 @@ def forecast_goal(
         reminder=found.count_of_wave(unanswered) if has_begun else None,
         per_day=(last - before) / counted,
         days=counted,
+        fits=found.misfit < _MISFIT,
     )
 
 
