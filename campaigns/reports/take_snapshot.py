@@ -63,9 +63,9 @@ def take_snapshot(
 ) -> Snapshot:
     """Return the figures of a drive on a day as of its hour of freezing, and as known at `known_until`.
 
-    If `known_until` is that hour, the result is the same whenever it is counted; if it is later, late entries
-    are included; if it is earlier, the figures are as of then. Call it inside one `db.read()` or
-    `db.write()`.
+    If `known_until` is that hour, the result is the same whenever it is counted, unless people are merged since, who then are
+    one on that day, too; if it is later, late entries are included; if it is earlier, the figures are as of then. Call it inside
+    one `db.read()` or `db.write()`.
     """
     as_of = min(freezes_at(day, form), known_until.astimezone(VIETNAM))
     campaigns = find_campaigns(session, drive, as_of=as_of)

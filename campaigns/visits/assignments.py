@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
@@ -18,7 +18,7 @@ from outreach.accounts.permissions import require_role
 from outreach.accounts.village_officers import code_of, find_officer, has_mail, invite_phone
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_code_mail
-from outreach.models.accounts import Role, User
+from outreach.models.accounts import Role, User, UserSession
 from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.keys import Purpose, newest_key
 from outreach.rules.segments import measure
@@ -34,10 +34,11 @@ _CODE_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A sheet's officer, with the day and the target that were set."""
+    """A sheet's officer, with the day and the target that were set. `has_phone`: a phone of theirs can open it."""
 
     officer: User
     row: SheetOfficer
+    has_phone: bool
 
 
 @use_case
@@ -120,15 +121,18 @@ def take_back_sheet(session: Session, round_id: int, *, officer_id: int, user: U
 
 def read_assignments(session: Session, round_ids: Sequence[int]) -> dict[int, list[Assignment]]:
     """Return by sheet the officers who have it now."""
+    has_phone = exists().where(
+        *(UserSession.user_id == User.id, UserSession.ended_at.is_(None), UserSession.kept_until.is_not(None))
+    )
     rows = session.execute(
-        select(SheetOfficer, User)
+        select(SheetOfficer, User, has_phone & User.is_active & (User.role == Role.VILLAGE))
         .join(User, User.id == SheetOfficer.user_id)
         .where(SheetOfficer.round_id.in_(round_ids), SheetOfficer.ended_at.is_(None))
         .order_by(SheetOfficer.id)
     )
     found: dict[int, list[Assignment]] = {}
-    for row, officer in rows:
-        found.setdefault(row.round_id, []).append(Assignment(officer, row))
+    for row, officer, can_open in rows:
+        found.setdefault(row.round_id, []).append(Assignment(officer, row, can_open))
     return found
 
 

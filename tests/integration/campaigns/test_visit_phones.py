@@ -23,7 +23,7 @@ from campaigns.privacy.requests import record_request
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageState
 from campaigns.rules.visits import VisitOutcome
-from campaigns.visits.assignments import assign_sheet, invite_officer, take_back_sheet
+from campaigns.visits.assignments import assign_sheet, invite_officer, read_assignments, take_back_sheet
 from campaigns.visits.progress import VisitTotals, read_officers, read_totals
 from campaigns.visits.results import enter_results, undo_entry
 from outreach.accounts.users import change_user, disable_user
@@ -353,6 +353,9 @@ def test_nothing_is_accepted_from_a_phone_that_was_shut_out_or_an_account_that_c
         phone = phones()
         phone.sync()
         end(phone)
+        with world.runtime.db.read() as session:
+            holders = {each.officer.id: each.has_phone for each in read_assignments(session, [sheet])[sheet]}
+        assert holders[phone.officer.id] is False
         phone.sync(phone.found(line, "installed"), status=401)
         phone.token = phone.token[:-2]
         phone.sync(status=401)

@@ -172,7 +172,9 @@ def test_nothing_is_foretold_below_what_is_counted_and_a_campaign_that_has_ended
     assert ended.per_day < 8
 
 
-@pytest.mark.parametrize(("added", "fits"), [((40, 38, 42), True), ((400, 420, 380), False), ((0, 0, 0), False)])
+@pytest.mark.parametrize(
+    ("added", "fits"), [((40, 38, 42), True), ((400, 420, 380), False), ((0, 0, 0), False)]
+)
 def test_the_range_says_so_when_the_last_days_are_unlike_those_it_assumes(
     added: tuple[int, ...], fits: bool
 ) -> None:
