@@ -143,7 +143,7 @@ def add_figure_routes(api: Api) -> None:
         """What residents report, as the leaders' page has it: by district, commune, organisation and day."""
         now = datetime.now(UTC)
         with api.runtime.db.read() as session:
-            user = bearer().as_user()
+            user = bearer().as_reader()
             drive = drive_of_campaign(session, campaign_id, user=user)
             progress = read_progress(session, drive, user=user, redis=api.runtime.redis, now=now)
             assert progress is not None  # the campaign itself was launched

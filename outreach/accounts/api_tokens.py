@@ -154,12 +154,16 @@ class Bearer:
         """
         return self._officer(-self.token_id)
 
+    def as_reader(self) -> User:
+        """Return a stand-in user for figures alone, who may not see the people."""
+        return self._officer(-self.token_id, Role.LEADER)
+
     def as_author(self) -> User:
         """Return a stand-in user for what the token writes: its maker, who may not approve it, within the token's scope."""
         return self._officer(self.owner)
 
-    def _officer(self, user_id: int) -> User:
-        return User(id=user_id, role=Role.STAFF, organisation_id=self.organisation_id, is_active=True)
+    def _officer(self, user_id: int, role: Role = Role.STAFF) -> User:
+        return User(id=user_id, role=role, organisation_id=self.organisation_id, is_active=True)
 
 
 def authenticate_token(session: Session, text: str, *, now: datetime) -> Bearer | None:

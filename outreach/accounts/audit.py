@@ -210,6 +210,7 @@ def _as_stored(values: dict[str, Any]) -> dict[str, Any]:
 
 _FETCH_ROWS = 2000
 _MIN_HASH_LENGTH = 16
+_MOST_DIGITS = 18  # of what a column of ids holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +256,7 @@ def begin_keyed_chain(runtime: Runtime, *, now: datetime) -> None:
 def read_anchor(text: str) -> Anchor:
     """Parse an anchor: `120:3f9a…`, at least 16 characters of the hash. Raises BadInput."""
     number, _sep, start = text.strip().lower().partition(":")
-    if not number.isdecimal() or len(start) < _MIN_HASH_LENGTH:
+    if not number.isdecimal() or len(number) > _MOST_DIGITS or len(start) < _MIN_HASH_LENGTH:
         raise BadInput("audit_mark_wrong")
     return Anchor(int(number), start)
 

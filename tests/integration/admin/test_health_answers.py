@@ -21,8 +21,9 @@ from campaigns.rules.states import Exclusion, MessageState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results
 from campaigns.visits.sheets import read_lines
-from outreach.models.accounts import AuditEvent, Role, User
+from outreach.models.accounts import AuditEvent, Right, Role, User
 from outreach.models.contacts import Contact
+from tests.integration.admin.test_api import ADMINISTRATOR, Other
 from tests.integration.admin.test_drives import UNTIL_MIDNIGHT
 from tests.support.admin_client import post, signed_in
 from tests.support.servers import both_databases
@@ -222,3 +223,7 @@ def test_figures_of_a_commune_of_few_people_are_those_of_its_district_for_who_ma
     assert "Xã a1" not in reach
     assert "Xã a2" not in reach
     assert "Xã a1" not in client.get(f"/admin/campaigns/{campaign}/installs/").text
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
+    figures = Other(client, world, Right.FIGURES_READ).get(f"/api/v1/campaigns/{campaign}/figures").json
+    communes = {line["code"]: line["installed"] for line in figures["communes"]["621"]["lines"]}
+    assert (communes["a3"], communes.get("a1", 0)) == (1, 0)
