@@ -119,6 +119,7 @@ translations: environment-dev  ## take new texts of the pages into the English c
 	$(VENV)/bin/pybabel -q extract -F admin/translations/babel.cfg -k _l --no-location --sort-output -o var/messages.pot admin
 	$(VENV)/bin/pybabel -q update -i var/messages.pot -d admin/translations --no-fuzzy-matching --no-wrap --ignore-obsolete --ignore-pot-creation-date
 	$(VENV)/bin/pybabel -q compile -d admin/translations
+	$(VENV)/bin/pybabel -q compile -D commands -d admin/translations
 	$(VENV)/bin/pybabel -q compile -D errors -d outreach/translations
 
 wheel: environment-dev  ## dist/loa-VERSION-py3-none-any.whl, to be installed into an environment of its own

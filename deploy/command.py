@@ -1,4 +1,4 @@
-"""The command `loa`: `flask --app wsgi …` with the installation's settings.
+"""The command `loa`: the program of `admin/cli` with the installation's settings.
 
 The settings are the variables of /etc/loa/env (or of the file in LOA_ENV_FILE), else those of the environment, as in a
 container. Where root runs it, it becomes the user `loa`. Needs only the standard library.
@@ -67,7 +67,7 @@ def find_settings(environ: Mapping[str, str], arguments: Sequence[str]) -> dict[
 
 
 def spell_out(arguments: Sequence[str]) -> list[str]:
-    """Return Flask's words of a command: `run` is `serve`, `backup` alone makes one in BACKUPS_DIR."""
+    """Return the program's words of a command: `run` is `serve`, `backup` alone makes one in BACKUPS_DIR."""
     if arguments[:1] == ["run"]:
         return ["serve", *arguments[1:]]
     return ["backup", "create", "--keep", "14"] if arguments == ["backup"] else [*arguments] or ["--help"]
@@ -103,8 +103,10 @@ def main() -> None:
     except NotSetUp as error:
         sys.exit(f"loa: {error}")
     os.umask(0o077)
-    flask = [sys.executable, "-m", "flask", "--app", str(ROOT / "wsgi.py")]
-    os.execve(sys.executable, [*flask, *spell_out(arguments)], variables)  # noqa: S606 - our own command line
+    variables["PYTHONPATH"] = str(ROOT)
+    # -P: nothing is loaded from the folder in which it is typed.
+    program = [sys.executable, "-P", "-m", "admin.cli"]
+    os.execve(sys.executable, [*program, *spell_out(arguments)], variables)  # noqa: S606 - our own command line
 
 
 if __name__ == "__main__":

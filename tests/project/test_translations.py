@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import click
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
+from admin.app import create_app
+from admin.cli.__main__ import GROUPS
+from outreach.core.settings import Settings
 from tests.project.test_layout import ROOT
 
 ADMIN = ROOT / "admin"
@@ -155,6 +159,23 @@ def test_no_view_speaks_vietnamese_past_the_catalogue() -> None:
 
 def test_no_script_speaks_by_itself() -> None:
     assert unwrapped(sorted((ADMIN / "static").glob("*.js")), in_script) == []
+
+
+def test_every_help_of_a_command_is_there_in_vietnamese() -> None:
+    catalogue = gettext.translation("commands", str(ADMIN / "translations"), ["vi"])
+
+    def helps(command: click.Command) -> Iterator[str]:
+        for each in (command, *command.params):
+            yield " ".join((getattr(each, "help", None) or "").split())
+        for other in command.commands.values() if isinstance(command, click.Group) else ():
+            yield from helps(other)
+
+    commands = create_app(Settings.from_env({})).cli.commands
+    told = {text for command in commands.values() for text in helps(command)} - {""}
+    assert len(told) > 100
+    assert sorted(text for text in told if catalogue.gettext(text) == text) == []
+    grouped = {name for names in GROUPS.values() for name in names.split()} - {"upgrade"}
+    assert grouped == set(commands)
 
 
 def test_an_unwrapped_word_is_noticed() -> None:

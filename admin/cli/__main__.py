@@ -1,0 +1,82 @@
+"""The program `loa`: all commands under its own name, in the reader's language, in groups of who needs them."""
+
+from __future__ import annotations
+
+import gettext as catalogues
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+from flask.cli import FlaskGroup
+
+from outreach.core.sentences import language_of_environment
+
+_CATALOGUES = Path(__file__).parents[1] / "translations"
+word = catalogues.gettext
+GROUPS = {
+    "People, campaigns and figures": "contacts campaigns replies sms goals official reports",
+    "The office": "users organisations areas tokens retention audit keys handover",
+    "The machine": "setup serve worker scheduler db backup doctor send-test counters demo upgrade",
+}
+
+
+class Program(FlaskGroup):
+    """All commands of the application; Flask's own are left out."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for names in GROUPS.values() for name in names.split() if self.get_command(ctx, name)]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        # Executed before this program begins (deploy/command.py); here for the list of commands.
+        if name == "upgrade":
+            return click.Command(name, help=word("Install another release, or stay with this one."))
+        return super().get_command(ctx, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        for title, names in GROUPS.items():
+            with formatter.section(word(title)):
+                formatter.write_dl([(name, commands[name].get_short_help_str(200)) for name in names.split()])  # type: ignore[union-attr]
+
+
+def translate_helps(commands: Mapping[str, click.Command]) -> None:
+    """Put the helps of commands and options into the language of the process."""
+    for command in commands.values():
+        for each in (command, *command.params):
+            if text := getattr(each, "help", None):
+                vars(each)["help"] = word(" ".join(text.split()))
+        if isinstance(command, click.Group):
+            translate_helps(command.commands)
+
+
+def _load() -> Flask:
+    from wsgi import app  # noqa: PLC0415 - after the language is set
+
+    translate_helps(app.cli.commands)
+    return app
+
+
+def main(arguments: list[str] | None = None, **more: Any) -> None:
+    """Run a command of `loa`."""
+    os.environ["LANGUAGE"] = language_of_environment()
+    # click looks up its own words here as well.
+    catalogues.bindtextdomain("commands", _CATALOGUES)
+    catalogues.textdomain("commands")
+    program = Program(
+        name="loa",
+        create_app=_load,
+        add_default_commands=False,
+        add_version_option=False,
+        load_dotenv=False,
+        help=word("Loa: messages to every resident, and how far they have come."),
+    )
+    program.params = []  # Flask's own: the application is known
+    program.main(arguments, prog_name="loa", **more)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
