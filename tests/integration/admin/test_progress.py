@@ -321,57 +321,6 @@ def set_goal_of_the_province(world: World, *, people: dict[str, str]) -> None:
             )
 
 
-def test_the_provinces_goal_counts_each_phone_once_over_all_campaigns_of_a_drive(places: World) -> None:
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    first = launch(places)
-    answer(places, first, Label.INSTALLED, Label.INSTALLED, at=yesterday)
-    second = launch(places)
-    answer(places, second, Label.INSTALLED, Label.NOT_YET, Label.INSTALLED)
-    set_goal_of_the_province(places, people={"62": "40", "608": "20", "615": "10"})
-    read = figures(places, second)
-    head = read.head
-    # The first phone said so twice; the second has thought better of it in the second campaign alone.
-    assert (head.is_of_place, head.line.counts.installed, head.line.counts.today) == (True, 3, 1)
-    assert (head.line.share, head.line.missing, head.target) == (3 / 40, 17, 20)
-    assert [count for _day, count in head.days] == [2, 3]
-    assert (len(read.campaigns), read.total.installed, read.total.recipients) == (2, 3, 8)
-    districts = {line.code: (line.share, line.missing) for line in read.districts.lines}
-    assert read.districts.basis is ShareBasis.ENTERED
-    assert districts == {"608": (3 / 20, 7), "615": (0.0, 5), "618": (None, None)}
-    part = figures_of_a_part(places, second)
-    assert (part.head.is_of_place, part.districts.basis) == (False, ShareBasis.RECIPIENTS)
-
-
-def test_after_a_second_campaign_every_column_is_over_both(places: World, client: FlaskClient) -> None:
-    first = launch(places)
-    places.send()
-    answer(places, first, Label.INSTALLED, Label.INSTALLED, Label.INSTALLED)
-    second = launch(places)
-    places.send()  # nobody gets the same text twice
-    answer(places, second, Label.NOT_YET, Label.NOT_YET, Label.NOT_YET, Label.INSTALLED)
-    read = figures(places, second)
-    assert [wave.people for wave in read.waves] == [8], "the day's messages of both"
-    assert (read.head.line.installed, read.total.installed) == (4, 4)
-    line = next(line for line in read.districts.lines if line.code == "608")
-    assert read.districts.basis is ShareBasis.RECIPIENTS
-    assert (line.installed, line.counts.today, line.denominator, line.share, line.missing) == (
-        4,
-        4,
-        4,
-        1.0,
-        0,
-    )
-    signed_in(client, LEADER)
-    page = client.get(f"/admin/progress/?campaign={second}").text
-    assert "gồm 2 chiến dịch" in page
-    steps = page.split('id="reach-title"')[1].split("</thead>")[0]
-    assert '<th scope="col" class="num">Số điện thoại</th>' in steps, "over campaigns numbers are counted"
-    days = page.split('id="days-title"')[1].split("</table>")[0]
-    assert re.findall(r'<td class="num">(\d+)</td></tr>', days) == ["8"]
-    cells = page.split('id="districts"')[1].split("Huyện Kon Tum</a>")[1].split("</tr>")[0]
-    assert re.findall(r'class="num"[^>]*>\+?(?:<a[^>]*>)?(\d+)', cells) == ["0", "4", "4", "4", "4", "4", "4"]
-
-
 def figures_of_a_part(world: World, campaign_id: int) -> ProgressPage:
     return figures(world, campaign_id, NEIGHBOUR)
 

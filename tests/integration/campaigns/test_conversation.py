@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from campaigns.cases.sms_answers import answer_by_sms
 from campaigns.models.messages import Message
 from campaigns.models.replies import InstallReport
-from tests.support.wishes import numbers_left_alone
 from tests.support.world import AUTHOR, World, number
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -67,18 +66,6 @@ def test_done_and_stop_in_one_message_both_count(world: World, campaign: int) ->
     assert world.recipient(number(15), campaign).answer == "opt_out"
     with world.runtime.db.read() as session:
         assert session.scalar(select(func.count()).select_from(InstallReport)) == 1
-
-
-@pytest.mark.parametrize("word", ["START", "DK", "cho tôi nhận tin lại"])
-def test_start_gives_back_what_stop_took(world: World, campaign: int, word: str) -> None:
-    world.reply(number(15), "TC", gateway_id="first")
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == {number(15)}
-    world.reply(number(15), word, gateway_id="second")
-    with world.runtime.db.read() as session:
-        assert numbers_left_alone(session) == set()
-    assert world.recipient(number(15), campaign).answer is None
-    assert world.cases() == []
 
 
 def test_a_doubt_gets_one_short_answer_and_the_case_stays_open(world: World, campaign: int) -> None:

@@ -13,9 +13,7 @@ from campaigns.models.replies import Reply, ReplyState
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
-from outreach.rules.wishes import WishSource
 from tests.support.servers import both_databases
-from tests.support.wishes import opt_out
 from tests.support.world import World, number
 
 
@@ -138,36 +136,6 @@ def test_an_undo_that_comes_twice_takes_back_what_the_page_showed_and_no_more(
     world.send()
     told = [line["To"] for line in world.simulator.ledger() if "Bluezone" in line["Body"]]
     assert sorted(told) == [number(1), number(2)]
-
-
-def test_undo_takes_back_no_opt_out_but_its_own(world: World, campaign: int) -> None:
-    with world.runtime.db.write() as session:
-        opt_out(world, session, number(0), source=WishSource.OFFICER, at=world.in_hours(-1))
-    world.press(campaign, "opt_out")
-    world.press(campaign, "undo")
-    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
-    world.send()
-    assert sorted(world.sent_to()) == [number(1), number(2)]
-
-
-@both_databases
-def test_undo_of_an_opt_out_lets_the_number_be_written_to_again(world: World, campaign: int) -> None:
-    world.press(campaign, "opt_out")
-    world.press(campaign, "undo")
-    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
-    world.send()
-    assert sorted(world.sent_to()) == [number(0), number(1), number(2)]
-
-
-def test_who_asks_for_messages_again_gets_them_though_the_operator_had_refused_the_number(
-    world: World, campaign: int
-) -> None:
-    with world.runtime.db.write() as session:
-        opt_out(world, session, number(0), source=WishSource.GATEWAY, at=world.in_hours(-1))
-    world.reply(number(0), "START", gateway_id="SM1")
-    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
-    world.send()
-    assert number(0) in world.sent_to()
 
 
 def test_each_answer_is_acknowledged_once(world: World, campaign: int) -> None:
