@@ -376,8 +376,7 @@ def report(
     texts = [line for line in world.simulator.ledger() if not line["Body"].startswith(CONFIRMED)]
     sent = Counter(line["To"] for line in texts)
     twice = sum(times > 1 for times in sent.values())
-    with world.runtime.db.read() as session:
-        incidents = session.scalar(select(func.count()).select_from(Incident)) or 0
+    incidents = world.scalar(select(func.count()).select_from(Incident)) or 0
     counts = messages_of(world, campaign)
     unknown = sum(counts.get(state, 0) for state in ("unknown", "sending", "queued"))
     lost = given.messages - len(sent.keys() | stage.left_alone)

@@ -390,14 +390,13 @@ def report(world: World, campaign: int, *, messages: int, had: int, sent: Counte
     sent = (sent or Counter(world.sent_to())) - Counter(number(i) for i in range(had))
     status = world.status(campaign)
     counts = status["steps"][0]["messages"]
-    with world.runtime.db.read() as session:
-        unknown = set(
-            session.scalars(
-                select(Phone.e164)
-                .join(Attempt, Attempt.phone_id == Phone.id)
-                .where(Attempt.state == AttemptState.UNKNOWN)
-            )
+    unknown = set(
+        world.all(
+            select(Phone.e164)
+            .join(Attempt, Attempt.phone_id == Phone.id)
+            .where(Attempt.state == AttemptState.UNKNOWN)
         )
+    )
     twice = sum(times > 1 for times in sent.values())
     lost = messages - len(sent.keys() | unknown)
     wrong = 0 if both else count_wrong(world)

@@ -81,33 +81,32 @@ def write(tmp_path: Path, *lines: str, name: str = "list.csv") -> Path:
 
 def directory(world: World) -> list[Any]:
     """Everybody with everything that is known of them, their numbers in order and their lists."""
-    with world.runtime.db.read() as session:
-        people = session.scalars(select(Contact).order_by(Contact.id)).all()
-        found = []
-        for person in people:
-            numbers = session.scalars(
-                select(Phone.e164)
-                .join(ContactPhone, ContactPhone.phone_id == Phone.id)
-                .where(ContactPhone.contact_id == person.id)
-                .order_by(ContactPhone.position)
-            ).all()
-            lists = session.scalars(
-                select(ContactList.name)
-                .join(Membership, Membership.list_id == ContactList.id)
-                .where(Membership.contact_id == person.id)
-                .order_by(ContactList.name)
-            ).all()
-            found.append(
-                (
-                    person.name,
-                    person.birth_year,
-                    person.sex,
-                    person.area_code,
-                    person.village,
-                    *numbers,
-                    *lists,
-                )
+    people = world.all(select(Contact).order_by(Contact.id))
+    found = []
+    for person in people:
+        numbers = world.all(
+            select(Phone.e164)
+            .join(ContactPhone, ContactPhone.phone_id == Phone.id)
+            .where(ContactPhone.contact_id == person.id)
+            .order_by(ContactPhone.position)
+        )
+        lists = world.all(
+            select(ContactList.name)
+            .join(Membership, Membership.list_id == ContactList.id)
+            .where(Membership.contact_id == person.id)
+            .order_by(ContactList.name)
+        )
+        found.append(
+            (
+                person.name,
+                person.birth_year,
+                person.sex,
+                person.area_code,
+                person.village,
+                *numbers,
+                *lists,
             )
+        )
     return sorted(found, key=str)
 
 
@@ -117,5 +116,4 @@ def people(world: World) -> dict[str, list[str]]:
 
 
 def count(world: World, table: Any) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
+    return world.scalar(select(func.count()).select_from(table)) or 0

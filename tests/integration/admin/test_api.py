@@ -90,8 +90,7 @@ def other(client: FlaskClient, world: World) -> Other:
 
 
 def count(world: World, table: type) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
+    return world.scalar(select(func.count()).select_from(table)) or 0
 
 
 def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other: Other, world: World) -> None:
@@ -119,10 +118,7 @@ def test_rows_come_in_as_a_file_does_and_a_repeat_changes_nothing(other: Other, 
     assert [count(world, table) for table in (Contact, Phone, Upload, ListImport, ImportIssue)] == before
     # Under a new key it is a new handing in, and finds everybody there.
     assert other.hand_in(PEOPLE, key="2").get_json()["counts"]["unchanged"] >= 3
-    with world.runtime.db.read() as session:
-        uses = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "api.contacts").order_by(AuditEvent.id)
-        ).all()
+    uses = world.all(select(AuditEvent).where(AuditEvent.action == "api.contacts").order_by(AuditEvent.id))
     assert [(use.details["token"], use.details["rows"]) for use in uses] == [(other.id, 6), (other.id, 6)]
 
 
@@ -337,8 +333,7 @@ def test_a_token_is_slowed_down_by_itself(other: Other, world: World) -> None:
 
 def test_administrators_make_and_end_tokens_on_the_page(other: Other, world: World) -> None:
     client = signed_in(other.client, ADMINISTRATOR)
-    with world.runtime.db.read() as session:
-        owner = session.scalars(select(Organisation.id).where(Organisation.code == "PN")).one()
+    owner = world.one(select(Organisation.id).where(Organisation.code == "PN"))
     page = post(
         client, "/admin/tokens/", name="Kho dữ liệu", organisation=owner, right="figures:read", days=30
     )
@@ -352,8 +347,7 @@ def test_administrators_make_and_end_tokens_on_the_page(other: Other, world: Wor
     assert post(client, "/admin/tokens/", name="", organisation=owner, days=30).status_code == 422
     tried = {"name": "Thử", "organisation": owner, "right": "figures:read", "days": 30, "sandbox": "1"}
     assert "chạy thử" in post(client, "/admin/tokens/", **tried).text
-    with world.runtime.db.read() as session:
-        told = session.scalars(
-            select(AuditEvent.action).where(AuditEvent.subject == "api_tokens:2").order_by(AuditEvent.id)
-        ).all()
+    told = world.all(
+        select(AuditEvent.action).where(AuditEvent.subject == "api_tokens:2").order_by(AuditEvent.id)
+    )
     assert told == ["token.create", "token.end"]

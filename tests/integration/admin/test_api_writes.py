@@ -95,8 +95,7 @@ def system(client: FlaskClient, world: World) -> System:
 
 
 def count(world: World, *tables: Any) -> list[int]:
-    with world.runtime.db.read() as session:
-        return [session.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
+    return [world.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
 
 
 def fault(answer: TestResponse) -> tuple[int, str, str | None]:
@@ -127,9 +126,8 @@ def test_a_draft_is_written_once_changed_and_submitted_and_people_approve_it(
     with pytest.raises(NotAllowed):
         world.act(campaign, CampaignAction.APPROVE, ADMINISTRATOR)  # who made the token wrote it
     world.act(campaign, CampaignAction.APPROVE, APPROVER)
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign).state is CampaignState.APPROVED
-        told = session.scalars(select(AuditEvent.action).where(AuditEvent.action == "api.draft")).all()
+    assert world.get_one(Campaign, campaign).state is CampaignState.APPROVED
+    told = world.all(select(AuditEvent.action).where(AuditEvent.action == "api.draft"))
     assert len(told) == 2
 
 
@@ -206,8 +204,7 @@ def test_people_keep_what_the_system_calls_them_and_their_answers_carry_it(
     assert (len(opt_out["people"]), opt_out["references"]) == (1, [])
     collect_events(world.runtime.db, now=datetime.now(UTC))
     document = system.get("/openapi.json")
-    with world.runtime.db.read() as session:
-        events = session.scalars(select(Delivery).order_by(Delivery.id)).all()
+    events = world.all(select(Delivery).order_by(Delivery.id))
     assert [event.data.get("reference") for event in events] == ["cd-7", None, None]
     for event in events:
         body = document["webhooks"][event.kind]["post"]["requestBody"]["content"]["application/json"]

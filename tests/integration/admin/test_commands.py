@@ -224,8 +224,7 @@ def test_what_a_database_cannot_hold_is_refused(operator: Operator, world: World
     assert count(world, Campaign) == 0
     unseen = write(tmp_path, CAMPAIGN.replace('"Bluezone"', r'"Blue\u0000\u0001z\u202eone"'))
     operator.gets("campaigns", "create", unseen, "--as", AUTHOR)
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Campaign.name)).all() == ["Bluezone"]
+    assert world.all(select(Campaign.name)) == ["Bluezone"]
 
 
 # -- organisations and users

@@ -114,14 +114,13 @@ def test_a_sheet_shows_each_the_people_they_may_see_whoever_made_it(
     assert told(client.get(f"{show}sheet?numbers=1").text) == {IN, ALSO_IN, UNKNOWN}
     # Nothing is entered for whom one does not see, and what others entered stays.
     assert post(client, f"{show}enter", **{f"k{n}": "2" for n in range(1, 5)}).status_code == 303
-    with office.runtime.db.read() as session:
-        entered = session.scalars(
-            select(Contact.name)
-            .join(Recipient, Recipient.contact_id == Contact.id)
-            .where(Recipient.answer.is_not(None))
-        ).all()
-        assert set(entered) == {IN, ALSO_IN, UNKNOWN}
-        assert len(session.scalars(select(VisitResult).order_by(VisitResult.id)).all()) == 3
+    entered = office.all(
+        select(Contact.name)
+        .join(Recipient, Recipient.contact_id == Contact.id)
+        .where(Recipient.answer.is_not(None))
+    )
+    assert set(entered) == {IN, ALSO_IN, UNKNOWN}
+    assert len(office.all(select(VisitResult).order_by(VisitResult.id))) == 3
 
 
 def test_who_made_a_sheet_sees_it_and_who_owns_it_sees_nobody_more(
@@ -214,12 +213,11 @@ def test_a_campaign_of_a_user_with_an_area_is_for_the_people_of_that_area(
     office.act(campaign_id, CampaignAction.APPROVE, APPROVER)
     office.act(campaign_id, CampaignAction.LAUNCH, LIMITED)
     office.sweep()
-    with office.runtime.db.read() as session:
-        names = session.scalars(
-            select(Contact.name)
-            .join(Recipient, Recipient.contact_id == Contact.id)
-            .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
-        ).all()
+    names = office.all(
+        select(Contact.name)
+        .join(Recipient, Recipient.contact_id == Contact.id)
+        .where(Recipient.campaign_id == campaign_id, Recipient.exclusion.is_(None))
+    )
     assert sorted(names) == [IN, ALSO_IN]
     signed_in(client, LIMITED)
     form = client.get("/admin/campaigns/new").text

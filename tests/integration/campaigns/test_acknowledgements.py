@@ -21,9 +21,8 @@ BELOW = "pn@loa.example"
 
 
 def confirmation(world: World) -> MessageState:
-    with world.runtime.db.read() as session:
-        found = session.scalars(select(Message.state).where(Message.kind == MessageKind.CONFIRMATION))
-        return found.one()
+    found = world.all(select(Message.state).where(Message.kind == MessageKind.CONFIRMATION))
+    return found.one()
 
 
 def let_it_wait(world: World, **changes: int) -> None:

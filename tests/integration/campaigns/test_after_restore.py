@@ -113,9 +113,8 @@ def test_who_was_written_to_after_the_backup_gets_no_second_message_and_nobody_i
     world.send()
     world.sweep()
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(300))
-    with world.runtime.db.read() as session:
-        spent = session.get_one(Campaign, campaign).segments_taken
-        charged = sum(session.scalars(select(Attempt.segments).where(Attempt.gateway_id.is_not(None))))
+    spent = world.get_one(Campaign, campaign).segments_taken
+    charged = sum(world.all(select(Attempt.segments).where(Attempt.gateway_id.is_not(None))))
     assert spent == charged
 
 
@@ -127,8 +126,7 @@ def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(
     world.act(campaign, CampaignAction.SUBMIT)
     world.act(campaign, CampaignAction.APPROVE, APPROVER)
     path = back_up(world, tmp_path)
-    with world.runtime.db.read() as session:
-        last = session.scalars(select(Recipient.id).order_by(Recipient.id.desc())).first() or 0
+    last = world.first(select(Recipient.id).order_by(Recipient.id.desc())) or 0
     world.act(campaign, CampaignAction.LAUNCH)
     world.sweep()
     world.send()
@@ -143,11 +141,10 @@ def test_a_campaign_that_was_launched_after_the_backup_is_not_sent_again(
     assert len(world.sent_to()) == 40
     assert world.status(campaign)["steps"][0]["messages"].keys() <= {"accepted", "sent", "delivered"}
     if world.runtime.db.is_postgresql:
-        with world.runtime.db.read() as session:
-            lost = last + 40
-            assert session.scalar(select(Recipient.id).where(Recipient.id <= lost)) is None, (
-                "a link that was sent must not come to lead to another person"
-            )
+        lost = last + 40
+        assert world.scalar(select(Recipient.id).where(Recipient.id <= lost)) is None, (
+            "a link that was sent must not come to lead to another person"
+        )
 
 
 def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent(
@@ -165,12 +162,11 @@ def test_a_report_that_was_lost_comes_from_the_gateways_list_and_is_never_resent
         key = world.runtime.settings.secret_key
         assert decide_unknown(session, campaign, resend=True, user=user, now=later, secret_key=key) == 0
     look_until_known(world, campaign)
-    with world.runtime.db.read() as session:
-        assert set(session.scalars(select(Attempt.state))) <= {
-            AttemptState.SENT,
-            AttemptState.DELIVERED,
-            AttemptState.ACCEPTED,
-        }
+    assert set(world.all(select(Attempt.state))) <= {
+        AttemptState.SENT,
+        AttemptState.DELIVERED,
+        AttemptState.ACCEPTED,
+    }
 
 
 def test_what_a_centre_without_a_list_had_accepted_stays_accepted(
@@ -196,11 +192,9 @@ def test_numbers_of_attempts_that_are_lost_are_not_given_again(world: World, tmp
     world.launch()
     path = back_up(world, tmp_path)
     world.send()
-    with world.runtime.db.read() as session:
-        lost = max(session.scalars(select(Attempt.id)))
+    lost = max(world.all(select(Attempt.id)))
     restore(world, path)
-    with world.runtime.db.read() as session:
-        doubted = session.scalars(select(Attempt)).all()
+    doubted = world.all(select(Attempt))
     assert len(doubted) == 4
     world.wait(0.4)
     look_until_known(world, 1)
@@ -316,6 +310,5 @@ def test_older_files_go_and_the_backup_is_on_record(world: World, tmp_path: Path
     ]
     assert len(kept) == 4, "each with its checksum"
     assert all(path.stat().st_mode & 0o077 == 0 for path in kept)
-    with world.runtime.db.read() as session:
-        actions = session.scalars(select(AuditEvent.action)).all()
+    actions = world.all(select(AuditEvent.action))
     assert actions.count("backup.create") == 3

@@ -93,10 +93,7 @@ def everything(world: World) -> dict[str, list[Any]]:
 
 
 def answers(world: World) -> list[Label]:
-    with world.runtime.db.read() as session:
-        return list(
-            session.scalars(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id))
-        )
+    return list(world.all(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id)))
 
 
 def may_be_written_to(world: World, recipient: Recipient) -> bool:
@@ -143,9 +140,8 @@ def test_who_presses_on_and_on_makes_no_heap_of_answers_and_cases_and_an_opt_out
     assert codes.count(422) > 15
     assert client.post(f"/{token}", data={"answer": "opt_out"}).status_code == 303
     assert not may_be_written_to(world, world.recipient(number(0), campaign))
-    with world.runtime.db.read() as session:
-        assert len(session.scalars(select(Answer)).all()) <= 10
-        assert len(session.scalars(select(Case)).all()) <= 10
+    assert len(world.all(select(Answer))) <= 10
+    assert len(world.all(select(Case))) <= 10
 
 
 @one_database
@@ -164,8 +160,7 @@ def test_an_undo_pressed_twice_on_a_slow_network_undoes_once(
 
 
 def opened(world: World) -> int:
-    with world.runtime.db.read() as session:
-        return len(session.scalars(select(PageOpen.recipient_id)).all())
+    return len(world.all(select(PageOpen.recipient_id)))
 
 
 @both_databases
@@ -464,8 +459,7 @@ def test_the_link_of_somebody_who_is_not_written_to_opens_nothing(
     world.add_person("Y Blưm", number(0))
     later = world.launch(name="Đợt hai")
     assert world.status(later)["excluded"] == {"shared_phone": 1}
-    with world.runtime.db.read() as session:
-        excluded = session.scalars(select(Recipient.id).where(Recipient.exclusion.is_not(None))).one()
+    excluded = world.one(select(Recipient.id).where(Recipient.exclusion.is_not(None)))
     assert client.get(f"/{LinkCipher(world.runtime.settings.secret_key).token(excluded)}").status_code == 404
 
 

@@ -51,14 +51,13 @@ def takes_back(world: World, recipient_id: int, *, days: int = 0) -> None:
 
 
 def recipients(world: World) -> list[int]:
-    with world.runtime.db.read() as session:
-        return list(
-            session.scalars(
-                select(Recipient.id)
-                .where(Recipient.exclusion.is_(None), Recipient.contact_id.is_not(None))
-                .order_by(Recipient.id)
-            )
+    return list(
+        world.all(
+            select(Recipient.id)
+            .where(Recipient.exclusion.is_(None), Recipient.contact_id.is_not(None))
+            .order_by(Recipient.id)
         )
+    )
 
 
 @pytest.fixture
@@ -126,8 +125,7 @@ def _suppress(world: World, recipient_id: int) -> None:
 
 
 def _erase(world: World, recipient_id: int) -> None:
-    with world.runtime.db.read() as session:
-        contact_id = session.get_one(Recipient, recipient_id).contact_id
+    contact_id = world.get_one(Recipient, recipient_id).contact_id
     world.erase(contact_id or 0)
 
 
@@ -151,9 +149,8 @@ def test_answers_while_the_counters_are_folded_are_all_counted(
     check(populated)
     fold(0)
     check(populated)
-    with populated.runtime.db.read() as session:
-        assert session.scalar(select(func.sum(AnswerTotal.installed))) == 8
-        assert session.scalar(select(func.min(AnswerTotal.people))) == 0  # nothing is left to be folded
+    assert populated.scalar(select(func.sum(AnswerTotal.installed))) == 8
+    assert populated.scalar(select(func.min(AnswerTotal.people))) == 0  # nothing is left to be folded
 
 
 @both_databases

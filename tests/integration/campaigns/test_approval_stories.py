@@ -84,8 +84,7 @@ class Story:
 
     def _next(self) -> list[Callable[[], object]]:
         """What somebody may do now, the likelier the oftener."""
-        with self.world.runtime.db.read() as session:
-            state = session.get_one(Campaign, self.campaign).state
+        state = self.world.get_one(Campaign, self.campaign).state
         always: list[Callable[[], object]] = [self.look, self.look, self.grow, self.grow, self.sweep]
         more: dict[CampaignState, list[Callable[[], object]]] = {
             CampaignState.DRAFT: [self.edit, self.edit, *[self.submit] * 6],
@@ -106,11 +105,10 @@ class Story:
 
     def check(self) -> None:
         """What may leave now has been read by enough people, as it is now."""
-        with self.world.runtime.db.read() as session:
-            campaign = session.get_one(Campaign, self.campaign)
-            waits = session.scalar(select(func.count()).where(Outbox.stream_id == self.campaign))
-            if campaign.state is not CampaignState.SENDING or not waits:
-                return
+        campaign = self.world.get_one(Campaign, self.campaign)
+        waits = self.world.scalar(select(func.count()).where(Outbox.stream_id == self.campaign))
+        if campaign.state is not CampaignState.SENDING or not waits:
+            return
         now = self.see()
         readers = {
             email
@@ -132,9 +130,8 @@ class Story:
             return Read(texts, lists, campaign.drive_id, people, session.scalar(n))
 
     def _lists_of(self, campaign: Campaign) -> tuple[int, ...]:
-        with self.world.runtime.db.read() as session:
-            chosen = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
-            return tuple(sorted(session.scalars(chosen)))
+        chosen = select(CampaignList.list_id).where(CampaignList.campaign_id == campaign.id)
+        return tuple(sorted(self.world.all(chosen)))
 
     def press(self, action: CampaignAction, email: str, **more: Any) -> None:
         user, now = self.users[email], datetime.now(UTC)
@@ -189,8 +186,7 @@ class Story:
                 self.read[-1] = (email, self.see())
 
     def correct(self) -> None:
-        with self.world.runtime.db.read() as session:
-            since = session.get_one(Campaign, self.campaign).corrected_at
+        since = self.world.get_one(Campaign, self.campaign).corrected_at
         if self.proposal is None:
             email, now = self.dice.choice((AUTHOR, *APPROVERS)), datetime.now(UTC)
             texts = {"phone": str(self.dice.randrange(1000, 1100))}
@@ -212,8 +208,7 @@ class Story:
         if changed:
             now = self.see()
             # The number of people is as it was approved before, whatever one of two has agreed to since.
-            with self.world.runtime.db.read() as session:
-                approved = session.get_one(Campaign, self.campaign).approved_recipients or now.people
+            approved = self.world.get_one(Campaign, self.campaign).approved_recipients or now.people
             readers = confirmed | ({by} - {AUTHOR})
             self.read += [(reader, now._replace(people=approved)) for reader in readers]
             self.proposal = None

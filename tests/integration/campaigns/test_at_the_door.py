@@ -42,13 +42,11 @@ def office(world: World) -> World:
 
 
 def at_the_door(world: World) -> list[str]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Contact.name).where(Contact.at_the_door).order_by(Contact.id)))
+    return list(world.all(select(Contact.name).where(Contact.at_the_door).order_by(Contact.id)))
 
 
 def person_id(world: World, name: str = NAME) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Contact.id).where(Contact.name == name)).one()
+    return world.one(select(Contact.id).where(Contact.name == name))
 
 
 @both_databases
@@ -103,8 +101,7 @@ def test_who_was_erased_comes_back_by_no_list_without_a_number(office: World, tm
     counts = bring(office, write(tmp_path, *rows))
     assert (counts.review, counts.rejected) == (3, 2)
     assert at_the_door(office) == [NAME, NAME]
-    with office.runtime.db.read() as session:
-        waiting = session.scalars(select(ImportIssue).where(ImportIssue.status == IssueStatus.REVIEW)).all()
+    waiting = office.all(select(ImportIssue).where(ImportIssue.status == IssueStatus.REVIEW))
     assert {issue.reason for issue in waiting} == {"was_erased"}
     told = [(Decision.TAKEN, 3), (Decision.DROPPED, 3)]
     for issue, (decision, left) in zip(waiting, told, strict=False):
@@ -132,8 +129,7 @@ def test_they_are_visited_and_counted_and_never_written_to(
         f"4,A Thun,1980,Thôn 3,Đắk Mar,{local(1)}",
     ]
     bring(office, write(tmp_path, *rows))
-    with office.runtime.db.read() as session:
-        list_id = session.scalars(select(ListImport.list_id)).one()
+    list_id = office.one(select(ListImport.list_id))
     campaign = office.launch(lists=["Hội viên"])
     office.send()
     assert office.sent_to() == [number(1)]
@@ -187,8 +183,7 @@ def reported(world: World, *campaigns: int) -> Mapping[str, int]:
 
 
 def make_sheet(world: World, campaign: int) -> int:
-    with world.runtime.db.read() as session:
-        area = session.scalars(select(Contact.area_code)).one() or ""
+    area = world.one(select(Contact.area_code)) or ""
     return world.make_sheet(campaign, list_id=None, area_code=area, again=True)
 
 

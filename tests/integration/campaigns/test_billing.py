@@ -49,13 +49,11 @@ def bill(world: World, *prices: BilledMessage) -> int:
 
 
 def campaign_of(world: World, campaign_id: int) -> Campaign:
-    with world.runtime.db.read() as session:
-        return session.get_one(Campaign, campaign_id)
+    return world.get_one(Campaign, campaign_id)
 
 
 def attempts(world: World) -> list[Attempt]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Attempt).order_by(Attempt.id)))
+    return list(world.all(select(Attempt).order_by(Attempt.id)))
 
 
 def billed(

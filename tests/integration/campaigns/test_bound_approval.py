@@ -176,5 +176,4 @@ def test_a_correction_needs_another_person_and_never_its_author(world: World, su
 
 
 def world_content(world: World, campaign_id: int) -> dict[str, Any]:
-    with world.runtime.db.read() as session:
-        return session.get_one(Campaign, campaign_id).content
+    return world.get_one(Campaign, campaign_id).content

@@ -61,8 +61,7 @@ def answer(world: World, case_id: int, text: str = TEXT, *, is_done: bool = True
 
 
 def message(world: World, case_id: int) -> Message:
-    with world.runtime.db.read() as session:
-        return session.get_one(Message, session.get_one(Case, case_id).message_id)
+    return world.get_one(Message, world.get_one(Case, case_id).message_id)
 
 
 def test_an_answer_goes_out_once_and_ends_the_case(world: World) -> None:
@@ -101,8 +100,7 @@ def test_an_answer_waits_for_the_hours_and_can_be_taken_back_until_then(world: W
     assert (waiting.state, waiting.due_at, waiting.sent_at) == (MessageState.QUEUED, leaves_at, None)
     assert do(world, reopen_case, case_id) == Reopened(keeps_answer=False, keeps_message=False)
     assert message(world, case_id).state is MessageState.CANCELLED
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Outbox)).all() == []
+    assert world.all(select(Outbox)) == []
     answer(world, case_id)  # the same words again: they have not been read
     assert message(world, case_id).state is MessageState.QUEUED
 

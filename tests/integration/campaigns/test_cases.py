@@ -65,8 +65,7 @@ def do(
 
 
 def case(world: World, case_id: int) -> Case:
-    with world.runtime.db.read() as session:
-        return session.get_one(Case, case_id)
+    return world.get_one(Case, case_id)
 
 
 def stopped(world: World) -> dict[str, str]:
@@ -162,8 +161,7 @@ def test_done_says_how_by_whom_and_what_the_resident_then_said(world: World, cam
         world.user(AUTHOR).id,
     )
     assert world.status(campaign)["self_reported"]["installed"] == 1
-    with world.runtime.db.read() as session:
-        entry = session.scalars(select(OfficerEntry)).one()
+    entry = world.one(select(OfficerEntry))
     assert (entry.answer_id, entry.place, entry.note) == (done.result_id, AnswerPlace.HOME, "Đã đến nhà")
     with pytest.raises(WrongState, match="case_done"):
         do(world, close_case, asked.id, CaseOutcome.CALLED, email=COLLEAGUE)
@@ -194,8 +192,7 @@ def test_what_was_known_of_the_phone_comes_back_with_the_case(world: World, camp
     known = []
     for operation in (lambda: None, lambda: do(world, reopen_case, asked.id)):
         operation()
-        with world.runtime.db.read() as session:
-            known.append(session.get_one(Contact, contact_id).has_smartphone)
+        known.append(world.get_one(Contact, contact_id).has_smartphone)
     assert known == [False, None]
 
 
@@ -344,8 +341,7 @@ def test_seeing_the_number_takes_the_case_and_is_on_record(world: World, campaig
     (asked,) = world.cases()
     assert do(world, number_to_call, asked.id) == number(0)
     assert case(world, asked.id).taken_by == world.user(AUTHOR).id
-    with world.runtime.db.read() as session:
-        seen = session.scalars(select(AuditEvent).where(AuditEvent.action == "case.see_number")).one()
+    seen = world.one(select(AuditEvent).where(AuditEvent.action == "case.see_number"))
     assert (seen.subject, seen.details) == (f"cases:{asked.id}", {})
 
 

@@ -124,8 +124,7 @@ def test_comments_are_removed_with_the_campaigns_personal_data(world: World) -> 
     write(world, campaign_id, reply_to=write(world, campaign_id))
     world.act(campaign_id, CampaignAction.CANCEL)
     clear_campaign(world.runtime, campaign_id, days=1, now=world.now + timedelta(days=2))
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(CampaignComment)) == 0
+    assert world.scalar(select(func.count()).select_from(CampaignComment)) == 0
 
 
 def test_the_author_finds_the_approvers_comments_when_a_campaign_comes_back(
@@ -144,8 +143,7 @@ def test_the_author_finds_the_approvers_comments_when_a_campaign_comes_back(
     assert "Bỏ &lt;b&gt;phường&lt;/b&gt; ra." in shown
     assert "Còn 1 góp ý chưa giải quyết" in shown
     assert "Góp ý chưa giải quyết:" in shown
-    with world.runtime.db.read() as session:
-        comment = session.scalars(select(CampaignComment.id)).one()
+    comment = world.one(select(CampaignComment.id))
     assert post(client, f"{page}comments/{comment}/settle").status_code == 303
     shown = client.get(page).text
     assert "1 góp ý đã giải quyết" in shown

@@ -47,12 +47,11 @@ def press(world: World, campaign_id: int, action: A, email: str) -> Callable[[],
 
 
 def events(world: World, campaign_id: int, action: str) -> int:
-    with world.runtime.db.read() as session:
-        found = session.scalar(
-            select(func.count()).where(
-                AuditEvent.subject == f"campaigns:{campaign_id}", AuditEvent.action == f"campaign.{action}"
-            )
+    found = world.scalar(
+        select(func.count()).where(
+            AuditEvent.subject == f"campaigns:{campaign_id}", AuditEvent.action == f"campaign.{action}"
         )
+    )
     return found or 0
 
 
@@ -80,8 +79,7 @@ def test_approved_and_sent_back_at_once_it_ends_where_one_of_them_put_it(world: 
         )
         assert back is C.DRAFT
         assert approve is C.APPROVED or isinstance(approve, WrongState)
-        with world.runtime.db.read() as session:
-            assert session.get_one(Campaign, campaign).state is C.DRAFT
+        assert world.get_one(Campaign, campaign).state is C.DRAFT
 
 
 def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world: World) -> None:
@@ -90,13 +88,10 @@ def test_cancelled_while_it_is_launched_nothing_is_left_to_send(world: World) ->
         campaign = approved(world)
         world.act(campaign, A.LAUNCH)
         at_once(press(world, campaign, A.CANCEL, AUTHOR), world.sweep)
-        with world.runtime.db.read() as session:
-            assert session.get_one(Campaign, campaign).state is C.CANCELLED
-            assert session.scalar(select(func.count()).select_from(Outbox)) == 0
-            waiting = select(func.count()).where(
-                Message.campaign_id == campaign, Message.state != "cancelled"
-            )
-            assert session.scalar(waiting) == 0
+        assert world.get_one(Campaign, campaign).state is C.CANCELLED
+        assert world.scalar(select(func.count()).select_from(Outbox)) == 0
+        waiting = select(func.count()).where(Message.campaign_id == campaign, Message.state != "cancelled")
+        assert world.scalar(waiting) == 0
 
 
 def test_of_two_sweeps_one_opens_the_step(world: World) -> None:
@@ -112,10 +107,9 @@ def test_of_two_sweeps_one_opens_the_step(world: World) -> None:
             return open_step(session, step, settings=world.runtime.settings, now=now)
 
     assert sorted(map(bool, at_once(work, work, work))) == [False, False, True]
-    with world.runtime.db.read() as session:
-        for table in (Recipient, Message):
-            assert session.scalar(select(func.count()).where(table.campaign_id == campaign)) == 5
-        assert session.scalar(select(func.count()).select_from(Outbox)) == 5
+    for table in (Recipient, Message):
+        assert world.scalar(select(func.count()).where(table.campaign_id == campaign)) == 5
+    assert world.scalar(select(func.count()).select_from(Outbox)) == 5
 
 
 def test_whole_sweeps_at_once_do_no_harm(world: World) -> None:

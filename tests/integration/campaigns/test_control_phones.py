@@ -158,16 +158,14 @@ def test_a_phone_that_was_removed_or_has_opted_out_gets_none(world: World) -> No
     with pytest.raises(NotFound):
         remove_control_phone(world.runtime, first.id, user=user, now=datetime.now(UTC))
     assert copies(world, world.launch()) == []
-    with world.runtime.db.read() as session:
-        assert session.get_one(ControlPhone, first.id).e164 == "+8496"  # the number is forgotten
+    assert world.get_one(ControlPhone, first.id).e164 == "+8496"  # the number is forgotten
 
 
 def test_a_copy_waits_for_the_campaigns_hours(world: World) -> None:
     world.launch(window=world.closed_window())
-    with world.runtime.db.read() as session:
-        waiting = session.scalars(
-            select(Outbox.not_before).join(ControlCopy, ControlCopy.message_id == Outbox.message_id)
-        ).all()
+    waiting = world.all(
+        select(Outbox.not_before).join(ControlCopy, ControlCopy.message_id == Outbox.message_id)
+    )
     assert len(waiting) == 2
     assert min(waiting) > datetime.now(UTC)
 

@@ -64,14 +64,12 @@ def test_yes_to_our_offer_of_help_asks_for_help(world: World, campaign: int) -> 
 def test_done_and_stop_in_one_message_both_count(world: World, campaign: int) -> None:
     world.reply(number(15), "cài rồi, đừng nhắn nữa", gateway_id="first")
     assert world.recipient(number(15), campaign).answer == "opt_out"
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(InstallReport)) == 1
+    assert world.scalar(select(func.count()).select_from(InstallReport)) == 1
 
 
 def test_a_doubt_gets_one_short_answer_and_the_case_stays_open(world: World, campaign: int) -> None:
     world.reply(number(15), "tin này có phải lừa đảo không", gateway_id="first")
     world.reply(number(15), "có phải lừa đảo không?", gateway_id="second")
-    with world.runtime.db.read() as session:
-        answers = session.scalars(select(Message.text).where(Message.text.like("%OTP%"))).all()
+    answers = world.all(select(Message.text).where(Message.text.like("%OTP%")))
     assert len(answers) == 1
     assert {case.kind for case in world.cases()} == {"question"}

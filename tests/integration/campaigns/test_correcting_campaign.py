@@ -131,9 +131,8 @@ def test_a_text_that_has_not_left_is_not_corrected_and_the_correction_of_a_warni
     warned = world.launch()
     with world.runtime.db.write() as session:
         session.get_one(Campaign, warned).urgent_reason = "Bão số 9"
-    with world.runtime.db.read() as session:
-        campaign = session.get_one(Campaign, prepare(world, warned))
-        assert campaign.urgent_reason == "Bão số 9"
+    campaign = world.get_one(Campaign, prepare(world, warned))
+    assert campaign.urgent_reason == "Bão số 9"
     write(world, campaign.id)
     world.decide(campaign.id, _A.SUBMIT)
     assert world.decide(campaign.id, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED, (

@@ -595,9 +595,8 @@ def test_a_visit_before_the_hour_that_is_entered_after_it_is_noticed(world: Worl
         now=province.at("08:00"),
     ).id
     province.publish("13:30")
-    with world.runtime.db.read() as session:
-        line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
-        n = session.scalars(line).one()
+    line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
+    n = world.one(line)
     found = {n: VisitOutcome.INSTALLED}
     times = {"now": province.at("15:00"), "visited_at": province.at("12:00")}
     enter_results(world.runtime, sheet, found, user=author, keys=world.keys, **times)

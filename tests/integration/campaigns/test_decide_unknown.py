@@ -23,8 +23,7 @@ from tests.support.world import AUTHOR, World, number
 
 
 def count(world: World, table: type) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(table)) or 0
+    return world.scalar(select(func.count()).select_from(table)) or 0
 
 
 @both_databases

@@ -93,8 +93,7 @@ def person(world: World, tmp_path: Path) -> int:
             f"5,{NAME},1960,Thôn 1,,không có",
         ),
     )
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Contact.id).where(Contact.name == NAME)).one()
+    return world.one(select(Contact.id).where(Contact.name == NAME))
 
 
 @pytest.fixture
@@ -195,18 +194,12 @@ def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_hand
     with world.runtime.db.write() as session:
         finish_request(session, request_id, answer="đã gửi", user=world.user(APPROVER), now=world.now)
     forget(world, ask(world, person))
-    with world.runtime.db.read() as session:
-        kept = [
-            (issue.cells["name"], issue.decision)
-            for issue in session.scalars(select(ImportIssue))
-            if issue.cells
-        ]
+    kept = [(issue.cells["name"], issue.decision) for issue in world.all(select(ImportIssue)) if issue.cells]
     assert sorted(kept) == [("A Rin", None), ("Y Hlan", None)]
 
 
 def test_later_steps_and_what_still_waits_do_not_reach_them(world: World, person: int, campaign: int) -> None:
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Outbox.message_id)).all() != []  # acknowledgements
+    assert world.all(select(Outbox.message_id)) != []  # acknowledgements
     forget(world, ask(world, person))
     before = world.sent_to().count(OWN)
     world.send()
@@ -237,8 +230,7 @@ def test_a_message_written_for_them_at_the_last_moment_is_not_sent(
         session.flush()
         session.add(Outbox(message_id=message.id, stream_id=campaign, not_before=world.now))
     world.send()
-    with world.runtime.db.read() as session:
-        assert session.get_one(Message, message.id).state is MessageState.SKIPPED
+    assert world.get_one(Message, message.id).state is MessageState.SKIPPED
     assert OWN not in world.sent_to()[before:]
     assert not any(number.startswith("#") for number in world.sent_to())
 
@@ -295,8 +287,7 @@ def test_a_list_that_has_them_again_is_asked_about(world: World, person: int, tm
         # The wish to be left alone has outlived them.
         assert numbers_left_alone(session) == {OWN}
     assert bring(world, again, "Danh sách mới").unchanged == 3
-    with world.runtime.db.read() as session:
-        kept = [issue.cells for issue in session.scalars(select(ImportIssue)) if issue.decision == "dropped"]
+    kept = [issue.cells for issue in world.all(select(ImportIssue)) if issue.decision == "dropped"]
     assert not any(kept)
 
 
@@ -334,8 +325,7 @@ def settle(world: World, issue_id: int, decision: Decision) -> None:
 
 
 def count_phones(world: World, e164: str) -> int:
-    with world.runtime.db.read() as session:
-        return len(session.scalars(select(Phone.id).where(Phone.e164 == e164)).all())
+    return len(world.all(select(Phone.id).where(Phone.e164 == e164)))
 
 
 def test_who_opted_out_and_was_erased_may_write_again(world: World, campaign: int, person: int) -> None:
@@ -359,8 +349,7 @@ def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, p
 @both_databases
 def test_erased_while_the_campaign_is_being_sent_they_get_it_once_or_not_at_all(world: World) -> None:
     world.add_people(300)
-    with world.runtime.db.read() as session:
-        ids = session.scalars(select(Contact.id).order_by(Contact.id.desc()).limit(20)).all()
+    ids = world.all(select(Contact.id).order_by(Contact.id.desc()).limit(20))
     requests = [ask(world, contact_id) for contact_id in ids]
     world.simulator.faults(latency_ms=30, callbacks_off=True)
     campaign = world.launch()
@@ -370,9 +359,8 @@ def test_erased_while_the_campaign_is_being_sent_they_get_it_once_or_not_at_all(
         for each in done:
             each.result()
     assert max(Counter(world.sent_to()).values()) == 1
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.id).where(Contact.id.in_(ids))).all() == []
-        assert session.scalars(select(Outbox.message_id)).all() == []
+    assert world.all(select(Contact.id).where(Contact.id.in_(ids))) == []
+    assert world.all(select(Outbox.message_id)) == []
     messages = world.status(campaign)["steps"][0]["messages"]
     assert messages["accepted"] == len(world.sent_to())
     assert sum(messages.values()) == world.status(campaign)["recipients"] == 300
@@ -397,11 +385,10 @@ def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world: Worl
     ask(world, person, RequestKind.CORRECT)
     request_id = ask(world, person)
     forget(world, request_id)
-    with world.runtime.db.read() as session:
-        requests = session.scalars(select(PersonRequest)).all()
-        assert {(each.asked_by, each.contact_id, each.done_at is None) for each in requests} == {
-            ("", None, False)
-        }
+    requests = world.all(select(PersonRequest))
+    assert {(each.asked_by, each.contact_id, each.done_at is None) for each in requests} == {
+        ("", None, False)
+    }
     with pytest.raises(WrongState, match="request_answered_before"):
         forget(world, request_id)
     with pytest.raises(NotFound):

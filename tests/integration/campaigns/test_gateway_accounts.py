@@ -101,9 +101,8 @@ def put_to_work(world: World, **changes: Any) -> int:
 
 
 def by_account(world: World, *states: AttemptState) -> Counter[int]:
-    with world.runtime.db.read() as session:
-        query = select(Attempt.account_id).where(Attempt.state.in_(states or list(AttemptState)))
-        return Counter(session.scalars(query))
+    query = select(Attempt.account_id).where(Attempt.state.in_(states or list(AttemptState)))
+    return Counter(world.all(query))
 
 
 def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world: World) -> None:
@@ -112,11 +111,10 @@ def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world: World
     with pytest.raises(BadInput, match="gateway_secret_missing"):
         save(world, secret=" ")
     second = save(world, secret=SECRET)
-    with world.runtime.db.read() as session:
-        stored = session.get_one(GatewayAccount, second)
-        assert stored.sealed_secret
-        assert SECRET not in stored.sealed_secret
-        assert stored.state is GatewayState.TESTING
+    stored = world.get_one(GatewayAccount, second)
+    assert stored.sealed_secret
+    assert SECRET not in stored.sealed_secret
+    assert stored.state is GatewayState.TESTING
     with pytest.raises(WrongState, match="gateway_untested"):
         change_state(world, second, GatewayState.ACTIVE)
     with pytest.raises(NotAllowed):
@@ -145,8 +143,7 @@ def test_gateway_is_set_up_tested_drained_and_closed_without_a_loss(world: World
     with world.runtime.db.write() as session:
         session.execute(update(Attempt).values(state=AttemptState.DELIVERED))
     change_state(world, second, GatewayState.CLOSED)
-    with world.runtime.db.read() as session:
-        assert session.get_one(GatewayAccount, second).sealed_secret is None
+    assert world.get_one(GatewayAccount, second).sealed_secret is None
     assert Counter(world.sent_to()).most_common(1)[0][1] <= 2  # one a campaign
 
 
@@ -186,8 +183,7 @@ def test_gateway_dies_in_the_middle_of_a_send_and_the_other_carries_on(
     assert first[ENVIRONMENT] >= 20
     assert first[second] - 1 + first[ENVIRONMENT] + unknown[ENVIRONMENT] == people
     assert max(Counter(world.sent_to()).values()) == 1
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(Incident)) == 0
+    assert world.scalar(select(func.count()).select_from(Incident)) == 0
 
 
 def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world: World) -> None:
@@ -199,10 +195,9 @@ def test_gateway_that_refuses_the_account_rests_and_the_campaign_goes_on(world: 
     assert by_account(world, AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.SENT)[second] == 41
     assert world.status(campaign)["state"] in ("sending", "completed")
     assert set(Counter(world.sent_to()).values()) == {1}
-    with world.runtime.db.read() as session:
-        first = session.get_one(GatewayAccount, ENVIRONMENT)
-        assert first.rested_until
-        assert "gateway_refuses" in first.rest_reason
+    first = world.get_one(GatewayAccount, ENVIRONMENT)
+    assert first.rested_until
+    assert "gateway_refuses" in first.rest_reason
 
 
 def test_gateway_rests_when_much_fails_and_comes_back(world: World) -> None:

@@ -86,21 +86,16 @@ def gateway(caller: FlaskClient | AsgiClient, settings: Settings) -> Gateway:
 
 def stored(world: World) -> tuple[int, int]:
     """Status events and replies."""
-    with world.runtime.db.read() as session:
-        counts = [session.scalar(select(func.count()).select_from(t)) for t in (StatusEvent, Reply)]
-        return counts[0] or 0, counts[1] or 0
+    counts = [world.scalar(select(func.count()).select_from(t)) for t in (StatusEvent, Reply)]
+    return counts[0] or 0, counts[1] or 0
 
 
 def replies(world: World) -> list[Reply]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Reply).order_by(Reply.id)))
+    return list(world.all(select(Reply).order_by(Reply.id)))
 
 
 def attempt_to(world: World, e164: str) -> Attempt:
-    with world.runtime.db.read() as session:
-        return session.scalars(
-            select(Attempt).join(Phone, Phone.id == Attempt.phone_id).where(Phone.e164 == e164)
-        ).one()
+    return world.one(select(Attempt).join(Phone, Phone.id == Attempt.phone_id).where(Phone.e164 == e164))
 
 
 # -- who may call

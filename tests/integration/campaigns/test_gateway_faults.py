@@ -36,8 +36,7 @@ def settings(settings: Settings) -> Settings:
 
 
 def requests(world: World) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(Attempt)) or 0
+    return world.scalar(select(func.count()).select_from(Attempt)) or 0
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,7 @@ def part(n: int, body: str, delivery: str, *, total: int = 2, reference: int = 7
 
 
 def bodies(world: World) -> list[str]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Reply.body).order_by(Reply.id)))
+    return list(world.all(select(Reply.body).order_by(Reply.id)))
 
 
 def store(world: World, *items: InboxItem, at: datetime = START) -> None:
@@ -122,10 +121,9 @@ def test_a_long_reply_without_a_part_waits_for_a_person(world: World) -> None:
     store(world, part(1, "da cai roi", "a:1"), at=datetime.now(UTC))
     with world.runtime.db.write() as session:
         join_parts(session, world.runtime, now=datetime.now(UTC) + PARTS_WAIT_FOR)
-    with world.runtime.db.read() as session:
-        reply = session.scalars(select(Reply)).one()
-        assert (reply.body, reply.is_sure) == ("da cai roi[…]", False)
-        assert session.scalar(select(func.count()).where(Case.done_at.is_(None))) == 1
+    reply = world.one(select(Reply))
+    assert (reply.body, reply.is_sure) == ("da cai roi[…]", False)
+    assert world.scalar(select(func.count()).where(Case.done_at.is_(None))) == 1
 
 
 def test_what_cannot_be_read_is_kept_as_it_came_for_a_person_with_an_incident(world: World) -> None:
@@ -149,8 +147,7 @@ def test_what_a_fault_of_ours_does_not_understand_keeps_nothing_else_from_being_
     monkeypatch.setattr(gateway_inbox, "receive_reply", receive)
     store(world, said("x", "a:1"), said("TC", "a:2"))
     assert bodies(world) == ["x", "TC"]
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Reply.raw).order_by(Reply.id)).all() == [b"x", None]
+    assert world.all(select(Reply.raw).order_by(Reply.id)) == [b"x", None]
 
 
 @pytest.mark.parametrize(("apart_s", "kept"), [(3, 1), (30, 2)])

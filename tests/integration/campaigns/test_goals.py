@@ -139,8 +139,7 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) ->
             return found and (found.share, found.denominator.value if found.denominator else None)
 
     edit(goal=entered)
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(GoalEntry)) == 1
+    assert world.scalar(select(func.count()).select_from(GoalEntry)) == 1
     assert stands() == (0.5, 60)
     edit(goal={"share": 0.6})
     assert stands() == (0.6, None)

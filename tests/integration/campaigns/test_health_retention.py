@@ -47,12 +47,11 @@ def end(world: World, *campaigns: int, days_ago: int) -> datetime:
 
 def leads(world: World) -> int:
     """In how many rows a campaign's record still leads to a number that somebody has."""
-    with world.runtime.db.read() as session:
-        held = select(ContactPhone.phone_id)
-        return sum(
-            session.scalar(select(func.count()).select_from(table).where(table.phone_id.in_(held))) or 0
-            for table in LED
-        )
+    held = select(ContactPhone.phone_id)
+    return sum(
+        world.scalar(select(func.count()).select_from(table).where(table.phone_id.in_(held))) or 0
+        for table in LED
+    )
 
 
 def due(world: World, now: datetime) -> list[int]:
@@ -129,12 +128,10 @@ def test_people_whose_answers_went_early_are_removed_with_the_others(world: Worl
     world.reply(number(0), "da tiem roi", gateway_id="SM1")
     now = end(world, campaign, days_ago=91)
     separate_health_answers(world.runtime.db, days=DAYS, now=now)
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(FormerRecipient)) == 2
+    assert world.scalar(select(func.count()).select_from(FormerRecipient)) == 2
     assert clear_campaign(world.runtime, campaign, days=90, now=now).people == 2
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(Contact)) == 0
-        assert session.scalar(select(func.count()).select_from(FormerRecipient)) == 0
+    assert world.scalar(select(func.count()).select_from(Contact)) == 0
+    assert world.scalar(select(func.count()).select_from(FormerRecipient)) == 0
 
 
 def test_other_campaigns_keep_who_answered_what(world: World) -> None:

@@ -34,8 +34,7 @@ def keep_held(world: World, sender: str) -> Case:
 
 
 def confirmations(world: World) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).where(Message.kind == MessageKind.CONFIRMATION)) or 0
+    return world.scalar(select(func.count()).where(Message.kind == MessageKind.CONFIRMATION)) or 0
 
 
 @pytest.mark.parametrize("sender", [number(0), number(900)])

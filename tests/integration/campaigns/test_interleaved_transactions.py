@@ -57,9 +57,8 @@ def test_what_is_put_back_while_the_deadline_passes_is_skipped_with_the_rest(wor
         lambda session: skip_past_deadline(session, now=late),
         lambda session: return_unsent(session, [UnsentClaim(item, world.now) for item in claims]),
     )
-    with world.runtime.db.read() as session:
-        queued = session.scalars(select(Message.id).where(Message.state == MessageState.QUEUED)).all()
-        assert sorted(session.scalars(select(Outbox.message_id))) == sorted(queued)
+    queued = world.all(select(Message.id).where(Message.state == MessageState.QUEUED))
+    assert sorted(world.all(select(Outbox.message_id))) == sorted(queued)
     world.sweep(at=late)
     assert world.status(campaign)["steps"][0]["messages"] == {"skipped": 5}
     assert world.status(campaign)["state"] == "completed"

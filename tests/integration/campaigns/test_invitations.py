@@ -93,7 +93,6 @@ def test_a_bare_yes_right_after_the_question_is_its_answer(world: World) -> None
     world.reply(number(1), "ok chị", gateway_id="SM9")
     status = world.status(campaign)
     assert [each["people"] for each in status["own_answers"]] == [1, 1, 0]
-    with world.runtime.db.read() as session:
-        replies = {reply.gateway_id: reply for reply in session.scalars(select(Reply).order_by(Reply.id))}
+    replies = {reply.gateway_id: reply for reply in world.all(select(Reply).order_by(Reply.id))}
     assert replies["SM2"].state is ReplyState.INBOX
     assert replies["SM4"].label is Label.OPT_OUT

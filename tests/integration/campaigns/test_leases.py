@@ -51,8 +51,7 @@ class EmptyList:
 
 
 def attempts(world: World) -> list[Attempt]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Attempt).order_by(Attempt.id)))
+    return list(world.all(select(Attempt).order_by(Attempt.id)))
 
 
 def make_unknown(world: World) -> None:

@@ -49,9 +49,8 @@ def visit(world: World, campaign: int, person: int, outcome: VisitOutcome = Visi
 
 
 def line_of(world: World, sheet: int, person: int) -> int:
-    with world.runtime.db.read() as session:
-        line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
-        return session.scalars(line).one()
+    line = select(VisitLine.n).where(VisitLine.round_id == sheet, VisitLine.contact_id == person)
+    return world.one(line)
 
 
 def enter(world: World, sheet: int, n: int, outcome: VisitOutcome = VisitOutcome.OPT_OUT) -> None:
@@ -74,8 +73,7 @@ def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(
     husband, wife, _campaign = couple
     user, key, now = world.user(AUTHOR), world.keys.secret_key, datetime.now(UTC)
     told = {"note": "báo trực tiếp", "secret_key": key, "user": user, "now": now}
-    with world.runtime.db.read() as session:
-        phone = session.scalars(select(Phone.id).where(Phone.e164 == ONE)).one()
+    phone = world.one(select(Phone.id).where(Phone.e164 == ONE))
     for person in (wife, husband):
         suppress_number(world.runtime, person, phone, reason=Closing.OPT_OUT, **told)
     add_number(world.runtime, husband, TWO, secret_key=key, user=user, now=now)
@@ -147,9 +145,8 @@ def test_who_opted_out_without_a_number_and_was_removed_comes_back_only_by_an_of
         world, write(tmp_path, f"1,A Lâu,1960,Thôn 1,,{local(2)}", f"2,Y Mai,1970,Thôn 1,,{local(3)}")
     )
     assert (counts.created, counts.review) == (1, 1)
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(ImportIssue.reason)).all() == ["was_erased"]
-        assert session.scalars(select(Erasure.number_hash).distinct()).all() == [""]
+    assert world.all(select(ImportIssue.reason)) == ["was_erased"]
+    assert world.all(select(Erasure.number_hash).distinct()) == [""]
     sent_by(world)
     assert TWO not in world.sent_to()
 

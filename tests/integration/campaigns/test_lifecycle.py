@@ -26,8 +26,7 @@ A, C = CampaignAction, CampaignState
 
 
 def state(world: World, campaign_id: int) -> CampaignState:
-    with world.runtime.db.read() as session:
-        return session.get_one(Campaign, campaign_id).state
+    return world.get_one(Campaign, campaign_id).state
 
 
 def put(world: World, campaign_id: int, **values: object) -> None:
@@ -61,13 +60,12 @@ def test_the_whole_way_is_on_record(world: World) -> None:
     world.act(campaign, A.PAUSE)
     world.act(campaign, A.RESUME)
     world.act(campaign, A.CANCEL)
-    with world.runtime.db.read() as session:
-        events = session.scalars(
-            select(AuditEvent).where(AuditEvent.subject == f"campaigns:{campaign}").order_by(AuditEvent.id)
-        ).all()
-        names = {user.id: user.email for user in session.scalars(select(User))}
-        kept = session.get_one(Campaign, campaign)
-        assert all([kept.submitted_at, kept.approved_at, kept.launched_at, kept.ended_at])
+    events = world.all(
+        select(AuditEvent).where(AuditEvent.subject == f"campaigns:{campaign}").order_by(AuditEvent.id)
+    )
+    names = {user.id: user.email for user in world.all(select(User))}
+    kept = world.get_one(Campaign, campaign)
+    assert all([kept.submitted_at, kept.approved_at, kept.launched_at, kept.ended_at])
     assert [(event.action, names[event.actor_id or 0]) for event in events] == [
         ("campaign.create", AUTHOR),
         ("campaign.submit", AUTHOR),
@@ -103,8 +101,7 @@ def test_a_campaign_with_an_hour_waits_for_it(world: World) -> None:
     world.sweep(at=starts)
     assert state(world, campaign) is C.SENDING
     assert world.status(campaign)["recipients"] == 2
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign).launched_at == starts
+    assert world.get_one(Campaign, campaign).launched_at == starts
 
 
 def test_a_campaign_whose_hour_has_passed_starts_at_once(world: World) -> None:
@@ -131,8 +128,7 @@ def test_paused_over_its_hour_it_starts_when_it_is_resumed(world: World) -> None
     put(world, campaign, starts_at=world.in_hours(-1))
     world.act(campaign, A.RESUME)
     assert state(world, campaign) is C.SENDING
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign).launched_at is not None
+    assert world.get_one(Campaign, campaign).launched_at is not None
 
 
 def test_a_pause_does_not_move_the_day_of_the_launch(world: World) -> None:
@@ -142,8 +138,7 @@ def test_a_pause_does_not_move_the_day_of_the_launch(world: World) -> None:
     put(world, campaign, launched_at=launched)
     world.act(campaign, A.PAUSE)
     world.act(campaign, A.RESUME)
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign).launched_at == launched
+    assert world.get_one(Campaign, campaign).launched_at == launched
 
 
 def test_past_its_deadline_a_campaign_is_not_launched(world: World) -> None:

@@ -105,8 +105,7 @@ def test_a_correction_and_a_list_that_is_split_meanwhile_keep_what_each_person_i
     bring(world, file, LIST)
     text = TEXT.replace("[ tại {nơi hẹn}]", "")
     campaign_id = world.launch(text=text, fields=FIELDS)
-    with world.runtime.db.read() as session:
-        moved = session.scalars(select(Contact.area_code).where(Contact.name == "Y Rơ")).one()
+    moved = world.one(select(Contact.area_code).where(Contact.name == "Y Rơ"))
     user = world.user(AUTHOR)
     split_list(world.runtime, world.list_id, areas=[moved or ""], name="Ba", user=user, now=world.now)
     world.send()

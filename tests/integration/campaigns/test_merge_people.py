@@ -52,13 +52,8 @@ def apart(world: World, merge_id: int, *, after: timedelta = timedelta(hours=1))
 
 
 def numbers_of(world: World, contact_id: int) -> list[str]:
-    with world.runtime.db.read() as session:
-        query = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
-        return list(
-            session.scalars(
-                query.where(ContactPhone.contact_id == contact_id).order_by(ContactPhone.position)
-            )
-        )
+    query = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
+    return list(world.all(query.where(ContactPhone.contact_id == contact_id).order_by(ContactPhone.position)))
 
 
 def state(world: World) -> list[tuple[object, ...]]:
@@ -108,10 +103,9 @@ def test_facts_are_filled_and_a_correction_made_since_stays(world: World, two: t
         assert (kept.birth_year, kept.village, kept.sex, kept.name) == (1960, "Thôn 2", "m", "A Thun")
         kept.village = "Thôn 3"
     apart(world, merge_id)
-    with world.runtime.db.read() as session:
-        kept, other = (session.get_one(Contact, each) for each in two)
-        assert (kept.birth_year, kept.village) == (None, "Thôn 3")
-        assert (other.birth_year, other.village) == (1960, "Thôn 2")
+    kept, other = (world.get_one(Contact, each) for each in two)
+    assert (kept.birth_year, kept.village) == (None, "Thôn 3")
+    assert (other.birth_year, other.village) == (1960, "Thôn 2")
 
 
 def test_two_officers_merge_the_same_pair_once(world: World, two: tuple[int, int]) -> None:
@@ -119,9 +113,8 @@ def test_two_officers_merge_the_same_pair_once(world: World, two: tuple[int, int
         lambda: merge(world, *two), lambda: merge(world, two[1], two[0], APPROVER), lambda: merge(world, *two)
     )
     assert len({*found}) == 1
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(PersonMerge)) == 1
-        assert session.scalar(select(func.count()).select_from(Contact)) == 1
+    assert world.scalar(select(func.count()).select_from(PersonMerge)) == 1
+    assert world.scalar(select(func.count()).select_from(Contact)) == 1
 
 
 def test_somebody_new_with_the_id_of_who_was_merged_is_somebody_else(
@@ -224,28 +217,24 @@ def test_what_two_merges_brought_leaves_with_neither_alone(world: World, is_inne
 def test_a_later_file_with_the_other_name_is_about_the_merged_person(world: World, tmp_path: Path) -> None:
     row = f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}"
     bring(world, write(tmp_path, row))
-    with world.runtime.db.read() as session:
-        other = session.scalars(select(Contact.id)).one()
+    other = world.one(select(Contact.id))
     kept = world.add_person("Nguyễn Thị Hòa Bình", FIRST)
     merge(world, kept, other)
     bring(world, write(tmp_path, row), name="Lần sau")
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.id)).all() == [kept]
+    assert world.all(select(Contact.id)) == [kept]
 
 
 def test_undoing_the_import_that_brought_the_other_takes_its_number_away(
     world: World, tmp_path: Path
 ) -> None:
     bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}"), name="Nhầm")
-    with world.runtime.db.read() as session:
-        other = session.scalars(select(Contact.id)).one()
-        import_id = session.scalars(select(ListImport.id)).one()
+    other = world.one(select(Contact.id))
+    import_id = world.one(select(ListImport.id))
     kept = world.add_person("Nguyễn Thị Hoa", FIRST)
     merge(world, kept, other)
     undo_import(world.runtime, import_id)
     assert numbers_of(world, kept) == [FIRST]
-    with world.runtime.db.read() as session:
-        assert session.get_one(Contact, kept).birth_year is None
+    assert world.get_one(Contact, kept).birth_year is None
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -255,8 +244,7 @@ def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(
     rows = [f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)}", f"1,Trần Văn Kha,1980,Thôn 2,,{local(6)}"]
     for row in (*rows, *rows[1:] * again):
         bring(world, write(tmp_path, row))
-    with world.runtime.db.read() as session:
-        kept, other = session.scalars(select(Contact.id).order_by(Contact.id)).all()
+    kept, other = world.all(select(Contact.id).order_by(Contact.id))
     merge_id = merge(world, kept, other)
     undo_import(world.runtime, 2)
     apart(world, merge_id)
@@ -282,9 +270,8 @@ def test_erasing_a_merged_person_erases_both(world: World, two: tuple[int, int])
     world.send()
     merge(world, *two)
     world.erase(two[0])
-    with world.runtime.db.read() as session:
-        assert session.scalar(select(func.count()).select_from(PersonMerge)) == 0
-        assert session.scalars(select(Recipient.contact_id).distinct()).all() == [None]
+    assert world.scalar(select(func.count()).select_from(PersonMerge)) == 0
+    assert world.all(select(Recipient.contact_id).distinct()) == [None]
 
 
 def test_who_was_erased_is_known_by_both_names(world: World, tmp_path: Path) -> None:

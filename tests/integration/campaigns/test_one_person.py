@@ -395,8 +395,7 @@ def test_whatever_is_said_merged_and_taken_apart_the_counters_equal_a_recount(
 
 def part_again(world: World, merge_id: int, merges: set[int], people: list[list[int]]) -> None:
     """Take a merge apart unless a later one has to be before it."""
-    with world.runtime.db.read() as session:
-        kept = session.get_one(PersonMerge, merge_id).kept_id
+    kept = world.get_one(PersonMerge, merge_id).kept_id
     try:
         back = apart(world, merge_id)
     except WrongState:

@@ -200,8 +200,7 @@ def test_an_own_answer_is_acknowledged_in_its_words_and_shown_on_the_page(world:
     campaign = world.launch(kind="khao-sat", text=SURVEY, content={"own_answers": answers})
     world.send()
     world.reply(number(0), "1", gateway_id="SM1")
-    with world.runtime.db.read() as session:
-        texts = session.scalars(select(Message.text).where(Message.kind == MessageKind.ACKNOWLEDGEMENT)).all()
+    texts = world.all(select(Message.text).where(Message.kind == MessageKind.ACKNOWLEDGEMENT))
     assert texts == ["Da ghi: hai long."]
     page = page_of(world, campaign)
     assert "Ông/bà đã trả lời: Hài lòng" in page
@@ -222,9 +221,8 @@ def test_an_opt_out_from_each_drive_and_from_everything_is_confirmed_once(world:
     world.send()
 
     def confirmed() -> list[bool]:
-        with world.runtime.db.read() as session:
-            query = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
-            return ["ve viec nay" in text for text in session.scalars(query)]
+        query = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
+        return ["ve viec nay" in text for text in world.all(query)]
 
     for campaign in (survey, papers, survey):
         world.press(campaign, "opt_out_drive")
@@ -245,9 +243,8 @@ def test_an_opt_out_that_was_taken_back_confirms_no_later_one_from_the_drive(wor
         undo_answer(session, session.merge(world.recipient(number(0), campaign)), now=world.now)
     for _ in range(2):
         world.press(campaign, "opt_out_drive")
-    with world.runtime.db.read() as session:
-        sent = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
-        texts = session.scalars(sent).all()
+    sent = select(Message.text).where(Message.kind == MessageKind.CONFIRMATION).order_by(Message.id)
+    texts = world.all(sent)
     assert ["ve viec nay" in text for text in texts if text] == [False, True]
 
 
@@ -313,11 +310,8 @@ def heading(world: World) -> str | None:
 
 
 def excluded(world: World, campaign: int) -> int:
-    with world.runtime.db.read() as session:
-        query = select(Recipient.id).where(
-            Recipient.campaign_id == campaign, Recipient.exclusion == "opted_out"
-        )
-        return len(session.scalars(query).all())
+    query = select(Recipient.id).where(Recipient.campaign_id == campaign, Recipient.exclusion == "opted_out")
+    return len(world.all(query))
 
 
 @both_databases

@@ -117,9 +117,8 @@ def test_whoever_wants_to_be_reminded_gets_the_next_step_and_others_who_answered
 ) -> None:
     client.post(link, data={"answer": "not_yet"})
     assert "Ông/bà được nhắc trong lần nhắn tin sau" in client.get(link).get_data(as_text=True)
-    with world.runtime.db.read() as session:
-        recipients = session.scalars(select(Recipient).order_by(Recipient.id)).all()
-        assert [each.wants_reminder for each in recipients] == [True, False]
+    recipients = world.all(select(Recipient).order_by(Recipient.id))
+    assert [each.wants_reminder for each in recipients] == [True, False]
     client.post(link, data={"answer": "installed"})
     assert not world.recipient(number(0), campaign).wants_reminder
 
@@ -181,8 +180,7 @@ def test_the_language_can_be_changed_and_what_is_not_translated_is_marked(
 def test_a_link_of_who_was_merged_takes_as_many_messages_a_day_as_any_other(
     client: FlaskClient, world: World, campaign: int, link: str
 ) -> None:
-    with world.runtime.db.read() as session:
-        first, second = session.scalars(select(Recipient.contact_id).order_by(Recipient.id)).all()
+    first, second = world.all(select(Recipient.contact_id).order_by(Recipient.id))
     world.press(campaign, "installed", index=1)
     merge_people(world.runtime, second or 0, first or 0, user=world.user(AUTHOR), now=world.now)
     texts = [f"Cài ở đâu, lần thứ {n}?" for n in range(MOST_A_DAY + 1)]

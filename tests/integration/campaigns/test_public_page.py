@@ -28,9 +28,8 @@ def campaign(world: World) -> int:
 
 
 def code_sent_to(world: World, e164: str) -> str:
-    with world.runtime.db.read() as session:
-        query = select(Message.text).join(Phone, Phone.id == Message.phone_id).where(Phone.e164 == e164)
-        texts = session.scalars(query.where(Message.step_id.is_(None)).order_by(Message.id)).all()
+    query = select(Message.text).join(Phone, Phone.id == Message.phone_id).where(Phone.e164 == e164)
+    texts = world.all(query.where(Message.step_id.is_(None)).order_by(Message.id))
     (code,) = [found[1] for text in texts if (found := re.search(r"Ma xac nhan.*?(\d{6})", text or ""))]
     return code
 
@@ -98,10 +97,7 @@ def test_whoever_takes_part_and_whoever_leaves_a_note_is_a_case_for_an_officer(
     client.post("/hoi/xac-nhan", data={"number": UNKNOWN, "wish": "join", "code": code})
     client.post("/hoi/nhan", data={"number": KNOWN, "note": "Đừng nhắn cho tôi nữa"})
     client.post("/hoi/nhan", data={"number": KNOWN, "note": "Thêm một lời"})
-    with world.runtime.db.read() as session:
-        bodies = session.scalars(
-            select(Reply.body).join(Case, Case.reply_id == Reply.id).order_by(Case.id)
-        ).all()
+    bodies = world.all(select(Reply.body).join(Case, Case.reply_id == Reply.id).order_by(Case.id))
     assert len(bodies) == 2
     assert "đã xác nhận bằng mã" in bodies[0]
     assert "chưa xác minh" in bodies[1]

@@ -74,62 +74,59 @@ def launch(world: World) -> int:
 def count_one_by_one(world: World, campaign_id: int) -> dict[Key, int]:
     """The same, by looking at each row."""
     sums: Sums[Key] = Sums()
-    with world.runtime.db.read() as session:
-        owners = {each.id: each.organisation_id for each in session.scalars(select(ContactList))}
-        steps = session.scalars(
-            select(Step)
-            .where(Step.campaign_id == campaign_id, Step.opened_at.is_not(None))
-            .order_by(Step.number)
-        ).all()
-        messages = session.scalars(select(Message).where(Message.step_id.is_not(None))).all()
-        attempts = session.scalars(select(Attempt).order_by(Attempt.n)).all()
-        reports = {
-            each.recipient_id
-            for each in session.scalars(select(InstallReport).where(InstallReport.withdrawn_at.is_(None)))
-        }
-        reported_at = {each.recipient_id: each.reported_at for each in session.scalars(select(InstallReport))}
-        opened_at = {each.recipient_id: each.at for each in session.scalars(select(PageOpen))}
-        for one in session.scalars(select(Recipient).where(Recipient.campaign_id == campaign_id)):
+    owners = {each.id: each.organisation_id for each in world.all(select(ContactList))}
+    steps = world.all(
+        select(Step).where(Step.campaign_id == campaign_id, Step.opened_at.is_not(None)).order_by(Step.number)
+    )
+    messages = world.all(select(Message).where(Message.step_id.is_not(None)))
+    attempts = world.all(select(Attempt).order_by(Attempt.n))
+    reports = {
+        each.recipient_id
+        for each in world.all(select(InstallReport).where(InstallReport.withdrawn_at.is_(None)))
+    }
+    reported_at = {each.recipient_id: each.reported_at for each in world.all(select(InstallReport))}
+    opened_at = {each.recipient_id: each.at for each in world.all(select(PageOpen))}
+    for one in world.all(select(Recipient).where(Recipient.campaign_id == campaign_id)):
 
-            def note(
-                measure: ReachMeasure, detail: str = "", n: int = 1, step: int | None = None, of=one
-            ) -> None:  # type: ignore[no-untyped-def]
-                owner = owners[of.list_id] if of.list_id else None
-                sums[Key(step, owner, of.area_code, measure, detail)] += n
+        def note(
+            measure: ReachMeasure, detail: str = "", n: int = 1, step: int | None = None, of=one
+        ) -> None:  # type: ignore[no-untyped-def]
+            owner = owners[of.list_id] if of.list_id else None
+            sums[Key(step, owner, of.area_code, measure, detail)] += n
 
-            def step_of(at: datetime | None) -> int:
-                latest = [step.id for step in steps if at and step.opened_at and step.opened_at <= at]
-                return latest[-1] if latest else steps[0].id
+        def step_of(at: datetime | None) -> int:
+            latest = [step.id for step in steps if at and step.opened_at and step.opened_at <= at]
+            return latest[-1] if latest else steps[0].id
 
-            if one.exclusion:
-                note(ReachMeasure.EXCLUDED, one.exclusion.value)
-                continue
-            note(ReachMeasure.RECIPIENTS)
-            mine = [message for message in messages if message.recipient_id == one.id]
-            if any(message.state in TAKEN for message in mine):
-                note(ReachMeasure.WRITTEN)
-                note(ReachMeasure.ARRIVED, n=any(message.state is MessageState.DELIVERED for message in mine))
-                note(ReachMeasure.WRITTEN_INSTALLED, n=one.id in reports)
-                note(ReachMeasure.WRITTEN_WITHOUT, n=one.answer is Label.NO_SMARTPHONE)
-            for message in mine:
-                note(ReachMeasure.MESSAGES, message.state.value, step=message.step_id)
-                if message.skip_reason:
-                    note(ReachMeasure.SKIPPED, message.skip_reason.value, step=message.step_id)
-                tried = [attempt for attempt in attempts if attempt.message_id == message.id]
-                if message.state in FAILED:
-                    why = next(each.cause for each in reversed(tried) if each.state == message.state.value)
-                    note(ReachMeasure.CAUSES, why or "other", step=message.step_id)
-                for attempt in tried:
-                    if attempt.state in _CHARGED:
-                        note(ReachMeasure.SEGMENTS, n=attempt.segments, step=message.step_id)
-            if one.id in opened_at:
-                note(ReachMeasure.OPENED, step=step_of(opened_at[one.id]))
-            if one.clicked_at:
-                note(ReachMeasure.CLICKED, step=step_of(one.clicked_at))
-            if one.answer:
-                note(ReachMeasure.ANSWERS, one.answer.value, step=step_of(one.answered_at))
-            if one.id in reports:
-                note(ReachMeasure.INSTALLED, step=step_of(reported_at[one.id]))
+        if one.exclusion:
+            note(ReachMeasure.EXCLUDED, one.exclusion.value)
+            continue
+        note(ReachMeasure.RECIPIENTS)
+        mine = [message for message in messages if message.recipient_id == one.id]
+        if any(message.state in TAKEN for message in mine):
+            note(ReachMeasure.WRITTEN)
+            note(ReachMeasure.ARRIVED, n=any(message.state is MessageState.DELIVERED for message in mine))
+            note(ReachMeasure.WRITTEN_INSTALLED, n=one.id in reports)
+            note(ReachMeasure.WRITTEN_WITHOUT, n=one.answer is Label.NO_SMARTPHONE)
+        for message in mine:
+            note(ReachMeasure.MESSAGES, message.state.value, step=message.step_id)
+            if message.skip_reason:
+                note(ReachMeasure.SKIPPED, message.skip_reason.value, step=message.step_id)
+            tried = [attempt for attempt in attempts if attempt.message_id == message.id]
+            if message.state in FAILED:
+                why = next(each.cause for each in reversed(tried) if each.state == message.state.value)
+                note(ReachMeasure.CAUSES, why or "other", step=message.step_id)
+            for attempt in tried:
+                if attempt.state in _CHARGED:
+                    note(ReachMeasure.SEGMENTS, n=attempt.segments, step=message.step_id)
+        if one.id in opened_at:
+            note(ReachMeasure.OPENED, step=step_of(opened_at[one.id]))
+        if one.clicked_at:
+            note(ReachMeasure.CLICKED, step=step_of(one.clicked_at))
+        if one.answer:
+            note(ReachMeasure.ANSWERS, one.answer.value, step=step_of(one.answered_at))
+        if one.id in reports:
+            note(ReachMeasure.INSTALLED, step=step_of(reported_at[one.id]))
     return {key: n for key, n in sums.items() if n}
 
 
@@ -201,12 +198,10 @@ def _report(world: World, dice: random.Random) -> None:
 
 
 def _kept(world: World, campaign_id: int) -> dict[Key, int]:
-    with world.runtime.db.read() as session:
-        rows = session.scalars(select(ReachCount).where(ReachCount.campaign_id == campaign_id))
-        return {
-            Key(row.step_id, row.organisation_id, row.area_code, row.measure, row.detail): row.n
-            for row in rows
-        }
+    rows = world.all(select(ReachCount).where(ReachCount.campaign_id == campaign_id))
+    return {
+        Key(row.step_id, row.organisation_id, row.area_code, row.measure, row.detail): row.n for row in rows
+    }
 
 
 def test_what_is_kept_reads_as_what_is_counted_at_once_also_for_those_who_see_a_part(

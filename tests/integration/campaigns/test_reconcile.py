@@ -123,8 +123,7 @@ def test_an_outcome_seen_late_takes_back_the_repeat_or_is_an_incident_where_that
     world.send()
     assert Counter(world.sent_to()) == {number(i): 1 + has_left for i in range(PEOPLE)}
     assert states(world, campaign) == {"accepted": PEOPLE}
-    with world.runtime.db.read() as session:
-        incidents = session.scalars(select(Incident.kind)).all()
+    incidents = world.all(select(Incident.kind))
     assert incidents == ["sent_twice"] * PEOPLE * has_left
 
 
@@ -153,8 +152,7 @@ def test_a_message_is_repeated_once_and_then_a_person_is_asked(world: World) -> 
         look_now(world)
         look_now(world)
     assert states(world, campaign) == {"unknown": PEOPLE}
-    with world.runtime.db.read() as session:
-        assert len(session.scalars(select(Attempt.id)).all()) == 2 * PEOPLE
+    assert len(world.all(select(Attempt.id))) == 2 * PEOPLE
     assert undecided(world, campaign) == PEOPLE
     world.simulator.faults(callbacks_off=True, rate_cut_before=0)
     with world.runtime.db.write() as session:

@@ -193,8 +193,7 @@ def test_an_acknowledgement_carries_the_name_and_the_link_and_keeps_no_token(wor
     sent = world.simulator.ledger()[-1]["Body"]
     assert sent.startswith("A Thun oi, da nhan luc ")
     assert sent.endswith(f"Xem lai: {settings.public_base_url}/{token}")
-    with world.runtime.db.read() as session:
-        kept = session.scalars(select(Message.text).where(Message.answer_id.is_not(None))).one()
+    kept = world.one(select(Message.text).where(Message.answer_id.is_not(None)))
     assert kept
     assert token not in kept
 
@@ -202,8 +201,7 @@ def test_an_acknowledgement_carries_the_name_and_the_link_and_keeps_no_token(wor
 def test_a_repeated_webhook_changes_nothing(world: World, campaign: int) -> None:
     assert world.reply(number(0), "1", gateway_id="SM1")
     assert world.reply(number(0), "1", gateway_id="SM1") is None
-    with world.runtime.db.read() as session:
-        assert len(session.scalars(select(Reply)).all()) == 1
+    assert len(world.all(select(Reply))) == 1
 
 
 @pytest.mark.parametrize("text", ["ok", "cài ở đâu vậy", "❤️", ""])

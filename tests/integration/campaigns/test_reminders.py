@@ -86,10 +86,9 @@ def test_reminders_go_to_those_who_may_still_answer_and_every_step_adds_up(world
         world.reply(number(index), text, gateway_id=f"SM{index}")
     set_state(world, number(6), MessageState.UNDELIVERED)
     set_state(world, number(7), MessageState.FAILED)
-    with world.runtime.db.read() as session:
-        answered = session.scalar(
-            select(func.count()).where(Recipient.campaign_id == campaign, Recipient.answer.is_not(None))
-        )
+    answered = world.scalar(
+        select(func.count()).where(Recipient.campaign_id == campaign, Recipient.answer.is_not(None))
+    )
     assert answered == 5  # a question is no answer
 
     later(world, campaign, days=3)

@@ -56,8 +56,7 @@ def person(world: World, tmp_path: Path) -> int:
     """Somebody whom an import alone brought, with a number of their own, among people of the same list; their id."""
     world.add_people(OTHERS)
     bring(world, write(tmp_path, f"1,A Thun,1960,Thôn 1,,{local(8)}"), name=LIST)
-    with world.runtime.db.read() as session:
-        return session.scalars(select(func.max(Contact.id))).one()
+    return world.one(select(func.max(Contact.id)))
 
 
 def erase(world: World, person: int) -> Work:

@@ -74,13 +74,11 @@ def call(
 
 
 def replies(world: World) -> list[tuple[ReplyChannel, Label]]:
-    with world.runtime.db.read() as session:
-        return [(reply.channel, reply.label) for reply in session.scalars(select(Reply).order_by(Reply.id))]
+    return [(reply.channel, reply.label) for reply in world.all(select(Reply).order_by(Reply.id))]
 
 
 def installs(world: World) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalar(select(func.count()).select_from(InstallReport)) or 0
+    return world.scalar(select(func.count()).select_from(InstallReport)) or 0
 
 
 def test_a_push_is_stored_once_and_its_number_is_understood(
@@ -148,8 +146,7 @@ def test_a_phone_s_replies_and_reports_are_taken(channels: FlaskClient, world: W
         == 204
     )
     assert len(replies(world)) == 2
-    with world.runtime.db.read() as session:
-        attempt = session.scalars(select(Attempt.id)).first() or 0
+    attempt = world.first(select(Attempt.id)) or 0
     name = MessageIds(world.runtime.settings.secret_key).name(attempt)
     assert call(channels, "sms:delivered", messageId=name, phoneNumber=number(15)).status_code == 204
     assert call(channels, "sms:delivered", messageId="somebody-else's").status_code == 204
@@ -188,10 +185,7 @@ def test_what_a_phone_or_an_operator_delivers_late_undoes_nothing_but_a_stop_cou
     push(channels, id="m1", **{"from": number(16)}, text="chua cai", at=str(int(late.timestamp())))
     push(channels, id="m2", **{"from": number(17)}, text="TC", at=str(int(late.timestamp() * 1000)))
     assert world.status(campaign)["answers"] == {"installed": 2, "opt_out": 1}
-    with world.runtime.db.read() as session:
-        received = session.scalars(
-            select(Reply.received_at).where(Reply.channel != ReplyChannel.TWILIO)
-        ).all()
+    received = world.all(select(Reply.received_at).where(Reply.channel != ReplyChannel.TWILIO))
     assert all(abs(each - late) < timedelta(seconds=1) for each in received)
     world.send()
     assert number(17) not in world.sent_to()  # whoever wrote hours ago gets no message out of the blue

@@ -69,11 +69,10 @@ def expected(world: World, campaign: int, now: datetime) -> ClearResult:
 
 
 def counted(world: World) -> dict[type, int]:
-    with world.runtime.db.read() as session:
-        return {
-            table: session.scalar(select(func.count()).select_from(table)) or 0
-            for table in (Contact, Phone, Recipient, Attempt, Reply, Wish)
-        }
+    return {
+        table: world.scalar(select(func.count()).select_from(table)) or 0
+        for table in (Contact, Phone, Recipient, Attempt, Reply, Wish)
+    }
 
 
 @both_databases
@@ -187,13 +186,12 @@ def test_who_is_needed_elsewhere_or_was_brought_anew_stays(world: World) -> None
     foreseen = expected(world, first, now)
     assert (foreseen.people, foreseen.kept) == (2, 2)
     clear_campaign(world.runtime, first, days=DAYS, now=now)
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.id).order_by(Contact.id)).all() == kept
-        assert session.scalars(select(ConsentEvent.contact_id)).all() == kept[1:]
-        assert {e164 for e164 in session.scalars(select(Phone.e164)) if not e164.startswith("#")} == {
-            number(0),
-            number(1),
-        }
+    assert world.all(select(Contact.id).order_by(Contact.id)) == kept
+    assert world.all(select(ConsentEvent.contact_id)) == kept[1:]
+    assert {e164 for e164 in world.all(select(Phone.e164)) if not e164.startswith("#")} == {
+        number(0),
+        number(1),
+    }
 
 
 def test_a_campaign_with_a_message_on_its_way_waits(world: World, simulator: RunningSimulator) -> None:
@@ -276,6 +274,5 @@ def test_columns_of_a_list_go_with_its_last_campaign_also_of_who_stays(world: Wo
     assert (foreseen.people, foreseen.kept, foreseen.values) == (1, 1, 1)
     assert clear_campaign(world.runtime, second, days=DAYS, now=now) == foreseen
     assert kept() == []
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.name)).all() == ["A Thun"]
-        assert session.scalars(select(ContactList.fields)).all() == [[]]
+    assert world.all(select(Contact.name)) == ["A Thun"]
+    assert world.all(select(ContactList.fields)) == [[]]

@@ -109,12 +109,11 @@ def test_what_strangers_wrote_goes_and_their_opt_out_holds(world: World, simulat
     assert remove_expired(world.runtime, days=DAYS, now=now) == said
     assert foreseen(world, now) == ExpiryResult()
     assert world.cases() == []
-    with world.runtime.db.read() as session:
-        assert {(reply.sender, reply.body) for reply in session.scalars(select(Reply))} == {("", "")}
-        assert session.scalars(select(Case.note)).all() == [""]
-        assert session.scalars(select(Phone.e164)).one().startswith("#")
-        kept = session.scalars(select(WishNumber)).one()
-        assert (kept.number_hash, kept.phone_id) == (hashed, None)
+    assert {(reply.sender, reply.body) for reply in world.all(select(Reply))} == {("", "")}
+    assert world.all(select(Case.note)) == [""]
+    assert world.one(select(Phone.e164)).startswith("#")
+    kept = world.one(select(WishNumber))
+    assert (kept.number_hash, kept.phone_id) == (hashed, None)
     # It meets the number when it returns.
     world.reply(STRANGER, "TC", gateway_id="SM3", now=now)
     with world.runtime.db.read() as session:

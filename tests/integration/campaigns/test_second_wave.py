@@ -193,16 +193,15 @@ def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world:
         extend(world, campaign, APPROVER, people=2)
     assert extend(world, campaign, APPROVER, people=3) == SecondWave(3, has_left=True)
     assert world.status(campaign)["recipients"] == 45
-    with world.runtime.db.read() as session:
-        stored = session.get_one(Campaign, campaign)
-        assert (stored.approved_recipients, stored.wave) == (45, None)
-        actions = select(AuditEvent.action).where(AuditEvent.action.regexp_match("wave|extend"))
-        assert list(session.scalars(actions.order_by(AuditEvent.id))) == [
-            "campaign.extend",
-            "campaign.ask_wave",
-            "campaign.approve_wave",
-            "campaign.extend",
-        ]
+    stored = world.get_one(Campaign, campaign)
+    assert (stored.approved_recipients, stored.wave) == (45, None)
+    actions = select(AuditEvent.action).where(AuditEvent.action.regexp_match("wave|extend"))
+    assert list(world.all(actions.order_by(AuditEvent.id))) == [
+        "campaign.extend",
+        "campaign.ask_wave",
+        "campaign.approve_wave",
+        "campaign.extend",
+    ]
     # A campaign that needs two approvals needs both again.
     settings = replace(world.runtime.settings, two_approvals_people=10)
     world.add_people(5, first=80)

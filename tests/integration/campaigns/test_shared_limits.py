@@ -146,10 +146,9 @@ def test_a_number_that_does_not_exist_is_left_alone_from_then_on(world: World) -
     world.launch()
     world.send()
     report(world, [AttemptState.UNDELIVERED, AttemptState.DELIVERED], "bad_number")
-    with world.runtime.db.read() as session:
-        assert [(s.reason.value, s.source) for s in session.scalars(select(Suppression))] == [
-            ("wrong_number", "gateway")
-        ]
+    assert [(s.reason.value, s.source) for s in world.all(select(Suppression))] == [
+        ("wrong_number", "gateway")
+    ]
     later = world.launch(text="Tin khác: {link}")
     assert world.status(later)["excluded"] == {"wrong_number": 1}
 
@@ -178,8 +177,7 @@ def test_what_the_gateway_refuses_costs_nothing(world: World) -> None:
     campaign = world.launch(budget_vnd=1_000_000)
     world.send()
     assert world.status(campaign)["steps"][0]["messages"] == {"failed": 10}
-    with world.runtime.db.read() as session:
-        assert session.get_one(Campaign, campaign).segments_taken == 0
+    assert world.get_one(Campaign, campaign).segments_taken == 0
 
 
 @both_databases

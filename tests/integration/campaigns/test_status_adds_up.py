@@ -55,21 +55,18 @@ class Story:
         self.world.sweep(at=self.world.in_hours(self.hours))
 
     def reply(self) -> None:
-        with self.world.runtime.db.read() as session:
-            numbers = session.scalars(select(Phone.e164).order_by(Phone.id)).all()
+        numbers = self.world.all(select(Phone.e164).order_by(Phone.id))
         word = self.chance.choice(("TC", "1", "giup toi voi", "nham so roi"))
         self.world.reply(self.chance.choice(numbers), word, gateway_id=f"r{self.chance.random()}")
 
     def people(self) -> list[int]:
-        with self.world.runtime.db.read() as session:
-            return list(session.scalars(select(Contact.id)))
+        return list(self.world.all(select(Contact.id)))
 
     def merge(self) -> None:
         merge(self.world, *self.chance.sample(self.people(), 2))
 
     def unmerge(self) -> None:
-        with self.world.runtime.db.read() as session:
-            merges = session.scalars(select(PersonMerge.id)).all()
+        merges = self.world.all(select(PersonMerge.id))
         if merges:
             world = self.world
             now = world.in_hours(self.hours + 1)
@@ -93,8 +90,7 @@ class Story:
         self.world.reconcile()
 
     def pause(self) -> None:
-        with self.world.runtime.db.read() as session:
-            is_paused = session.get_one(Campaign, self.campaign).state is CampaignState.PAUSED
+        is_paused = self.world.get_one(Campaign, self.campaign).state is CampaignState.PAUSED
         self.world.act(self.campaign, CampaignAction.RESUME if is_paused else CampaignAction.PAUSE)
 
     def happens(self) -> str:
@@ -112,11 +108,10 @@ def test_recipients_are_sent_something_skipped_waiting_failed_or_unknown_at_ever
     for _ in range(30):
         told.append(story.happens())
         status = world.status(story.campaign)
-        with world.runtime.db.read() as session:
-            counted = select(Recipient.id).where(
-                Recipient.campaign_id == story.campaign, Recipient.exclusion.is_(None)
-            )
-            assert status["recipients"] == len(session.scalars(counted).all())
+        counted = select(Recipient.id).where(
+            Recipient.campaign_id == story.campaign, Recipient.exclusion.is_(None)
+        )
+        assert status["recipients"] == len(world.all(counted))
         for step in status["steps"]:
             assert sum(step["messages"].values()) == status["recipients"], (told, step)
             assert sum(step["skipped"].values()) == step["messages"].get("skipped", 0), (told, step)

@@ -74,9 +74,8 @@ def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(
     page = client.get(PAGE).text
     assert "Hai thôn mất sóng" in page
     assert CONTACT in page  # offered again the next time
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Urging)).one().sent_at is not None
-        actions = session.scalars(
-            select(AuditEvent.action).where(AuditEvent.action.like("urging.%")).order_by(AuditEvent.id)
-        ).all()
+    assert world.one(select(Urging)).sent_at is not None
+    actions = world.all(
+        select(AuditEvent.action).where(AuditEvent.action.like("urging.%")).order_by(AuditEvent.id)
+    )
     assert actions == ["urging.write", "urging.answer"]

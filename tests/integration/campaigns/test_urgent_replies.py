@@ -38,8 +38,7 @@ def campaign(world: World) -> int:
 
 
 def say(world: World, body: str, *, sender: str | None = None, at: datetime | None = None) -> Reply:
-    with world.runtime.db.read() as session:
-        count = session.scalar(select(func.count()).select_from(Reply))
+    count = world.scalar(select(func.count()).select_from(Reply))
     reply = world.reply(sender or number(15), body, gateway_id=f"said-{count}", now=at or world.now)
     assert reply
     return reply
@@ -85,9 +84,8 @@ def test_a_number_gets_one_emergency_answer_in_a_day_also_after_it_opted_out(
 
 def test_a_cry_from_a_number_in_no_list_is_a_case_too(world: World, campaign: int) -> None:
     say(world, CRY, sender=number(99))
-    with world.runtime.db.read() as session:
-        (case,) = session.scalars(select(Case).order_by(Case.id)).all()
-        assert case.urgent_at
+    (case,) = world.all(select(Case).order_by(Case.id))
+    assert case.urgent_at
     assert len(emergency_answers(world)) == 1
 
 
@@ -99,16 +97,14 @@ def test_officers_on_duty_are_told_once_and_those_who_stand_in_when_nobody_takes
     )
     world.runtime = replace(world.runtime, settings=settings)
     say(world, CRY)
-    with world.runtime.db.read() as session:
-        case_id = session.scalars(select(Case.id)).one()
+    case_id = world.one(select(Case.id))
     assert enqueue_due_alerts(world.runtime, now=world.now) == 1
     assert alert_officers(world.runtime, case_id, now=world.now) == 1
     assert alert_officers(world.runtime, case_id, now=world.now) == 0
     late = world.now + URGENT_WAITS
     assert alert_officers(world.runtime, case_id, now=late) == 2
     assert enqueue_due_alerts(world.runtime, now=late) == 0
-    with world.runtime.db.read() as session:
-        texts = session.scalars(select(Message.text).where(Message.text.like("Loa:%"))).all()
+    texts = world.all(select(Message.text).where(Message.text.like("Loa:%")))
     assert len(texts) == 3
     assert all(
         f"/admin/inbox/{case_id}/" in (text or "") and number(15) not in (text or "") for text in texts
@@ -155,8 +151,7 @@ def test_a_webhook_is_told_with_a_signature_and_one_that_is_away_costs_no_other_
     )
     world.runtime = replace(world.runtime, settings=settings)
     say(world, CRY)
-    with world.runtime.db.read() as session:
-        case_id = session.scalars(select(Case.id)).one()
+    case_id = world.one(select(Case.id))
     assert alert_officers(world.runtime, case_id, now=world.now) == 2
     told, port = server.connections, server.server_port
     for address in (

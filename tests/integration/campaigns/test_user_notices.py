@@ -140,5 +140,4 @@ def test_what_is_not_wanted_is_neither_counted_nor_mailed(world: World, box: Mai
         choose_notices(session, wanted=[K.CASES], user=user, now=world.now)
     assert waiting(world, AUTHOR) == []
     assert mail(world) == 0
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(MailedNotice)).all() == []
+    assert world.all(select(MailedNotice)) == []

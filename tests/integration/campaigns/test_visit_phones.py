@@ -136,9 +136,8 @@ def lines(world: World, sheet: int) -> dict[str, int]:
 
 
 def labels(world: World) -> list[str]:
-    with world.runtime.db.read() as session:
-        rows = session.scalars(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id))
-        return [label.value for label in rows]
+    rows = world.all(select(Answer.label).where(Answer.undone_at.is_(None)).order_by(Answer.id))
+    return [label.value for label in rows]
 
 
 def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_five_times(
@@ -151,8 +150,7 @@ def test_an_officer_signs_in_once_with_link_and_code_and_a_wrong_code_is_tried_f
     def join(typed: str) -> str:
         return str(client.post("/visits/join", json={"token": token, "code": typed}).json.get("error", "in"))
 
-    with world.runtime.db.read() as session:
-        text = session.scalars(select(Message.text).order_by(Message.id.desc())).first()
+    text = world.first(select(Message.text).order_by(Message.id.desc()))
     assert text
     assert code in text, "the code goes to the officer's number"
     assert token not in text
@@ -225,10 +223,7 @@ def test_a_phone_carries_its_own_sheets_by_house_and_numbers_only_to_call(
     again = {person["name"]: person for person in phone.sync()["data"]["people"]}
     assert again["A Thun 0"]["phone"] == number(0).replace("+84", "0")
     assert [name for name, person in again.items() if "phone" in person] == ["A Thun 0"]
-    with world.runtime.db.read() as session:
-        carried = session.scalars(
-            select(AuditEvent).where(AuditEvent.action == "round.carry").order_by(AuditEvent.id)
-        ).all()
+    carried = world.all(select(AuditEvent).where(AuditEvent.action == "round.carry").order_by(AuditEvent.id))
     mine = [event.details for event in carried if event.actor_id == phone.officer.id]
     assert mine == [{"rows": 5, "numbers": 0}, {"rows": 5, "numbers": 1}]
 
@@ -262,8 +257,7 @@ def test_a_result_counts_once_however_often_it_comes_and_a_wish_to_be_called_is_
     phone.sync(phone.found(line["A Thun 1"], "not_yet") | {"note": None})
     (person,) = [each for each in phone.sync()["data"]["people"] if each["name"] == "A Thun 1"]
     assert person["noted"]
-    with world.runtime.db.read() as session:
-        notes = session.scalars(select(VisitResult.note).where(VisitResult.line_id == line["A Thun 1"])).all()
+    notes = world.all(select(VisitResult.note).where(VisitResult.line_id == line["A Thun 1"]))
     assert notes == ["gọi sau 19 giờ"] * 2
 
 
@@ -272,8 +266,7 @@ def test_a_wrong_clock_moves_no_visit(world: World, sheet: int, phones: Phones, 
     phone, line = phones(), lines(world, sheet)
     result = phone.found(line["A Thun 0"], "not_yet", hours=off - 2)
     phone.sync(result, sent=phone.ms(hours=off))
-    with world.runtime.db.read() as session:
-        (at,) = session.scalars(select(VisitResult.visited_at)).all()
+    (at,) = world.all(select(VisitResult.visited_at))
     assert at is not None
     assert abs(at - (world.now - timedelta(hours=2))) < timedelta(minutes=2)
 

@@ -106,8 +106,7 @@ def says(world: World, campaign: int, index: int, label: Label) -> None:
 
 
 def line(world: World) -> list[Delivery]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Delivery).order_by(Delivery.id)))
+    return list(world.all(select(Delivery).order_by(Delivery.id)))
 
 
 def test_what_happens_is_told_with_ids_and_labels_alone(world: World, receiver: Receiver) -> None:
@@ -207,11 +206,10 @@ def test_a_receiver_that_was_away_gets_everything_in_order_under_the_same_ids(
         says(world, campaign, index, _L.NOT_YET)
         in_time(world)
         tell(world)
-    with world.runtime.db.read() as session:
-        held = session.scalars(select(Subscription)).one()
-        assert held.tries == 4
-        assert held.due_at is not None
-        assert 100 < (held.due_at - datetime.now(UTC)).total_seconds() <= 300
+    held = world.one(select(Subscription))
+    assert held.tries == 4
+    assert held.due_at is not None
+    assert 100 < (held.due_at - datetime.now(UTC)).total_seconds() <= 300
     receiver.open()
     in_time(world)
     assert tell(world).delivered == 5
@@ -281,8 +279,7 @@ def test_a_receiver_that_is_gone_ends_its_subscription(world: World, receiver: R
     tell(world)
     assert len(receiver.got) == 1
     assert [each.state.value for each in line(world)] == ["failed", "failed"]
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Subscription)).one().ended_at
+    assert world.one(select(Subscription)).ended_at
 
 
 def test_a_worker_killed_in_between_is_followed_by_one_that_sends_the_same_again(

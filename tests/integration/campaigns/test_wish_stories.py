@@ -286,21 +286,18 @@ class Story:
         if not alone or not self.spare or self.rng.random() < 0.7:  # it takes long
             return None
         (person, _own), new = self.rng.choice(alone), self.spare.pop()
-        with self.world.runtime.db.read() as session:
-            name = session.get_one(Contact, person).name
+        name = self.world.get_one(Contact, person).name
         known = [*map(self.e164, self.people[person])]
         for n, numbers in enumerate((known, [*known, new])):  # the first file says what is there
             cell = " / ".join(each.replace("+84", "0", 1) for each in numbers)
             counts = bring(self.world, write(self.folder, f"1,{name},,,,{cell}", name=f"{new}{n}.csv"), LIST)
             assert counts.created == 0
             if counts.review:  # who was erased comes back by an officer alone
-                with self.world.runtime.db.read() as session:
-                    newest = select(ImportIssue.reason).order_by(ImportIssue.id.desc()).limit(1)
-                    assert session.scalar(newest) == WAS_ERASED
+                newest = select(ImportIssue.reason).order_by(ImportIssue.id.desc()).limit(1)
+                assert self.world.scalar(newest) == WAS_ERASED
                 return None
         self.world.reply(new, "TC", gateway_id=f"s{self.rng.random()}")
-        with self.world.runtime.db.read() as session:
-            brought = session.scalar(select(func.max(ListImport.id))) or 0
+        brought = self.world.scalar(select(func.max(ListImport.id))) or 0
         undo_import(self.world.runtime, brought)
         self.follow_answers(ANYBODY)
         for said in self.said:
@@ -445,8 +442,7 @@ class Story:
         else:
             e164 = self.spare.pop()
         self.do(add_number, person, e164, secret_key=self.key)
-        with self.world.runtime.db.read() as session:
-            phone = session.scalars(select(Phone.id).where(Phone.e164 == e164)).one()
+        phone = self.world.one(select(Phone.id).where(Phone.e164 == e164))
         self.people[person].append(phone)
         return f"{person} gets {phone}"
 
@@ -607,8 +603,7 @@ def begin(world: World, rng: random.Random, count: int, folder: Path, reads: Con
         homes.append((people, numbers[3:]))
     campaign = world.launch()
     world.send()
-    with world.runtime.db.read() as session:
-        drive = session.get_one(Campaign, campaign).drive_id
+    drive = world.get_one(Campaign, campaign).drive_id
     users = {email: world.user(email) for email in (AUTHOR, APPROVER)}
     for people, spare in homes:
         yield Story(world, rng, campaign, drive, people, spare, users, folder, reads)
@@ -622,18 +617,17 @@ def check(world: World, stories: list[Story], *, kind: str) -> None:
     text = f"[Chào {{name}}, ]xin mời: {{link}} {kind} {sent_before}"
     campaign = world.launch(name=f"Lần sau {kind}", kind=kind, text=text, cap_per_day=20)
     world.send()
-    with world.runtime.db.read() as session:
-        row = session.get_one(Campaign, campaign)
-        scopes = {*scopes_of(drive=row.drive_id, kind=row.kind, organisation=row.organisation_id)}
-        recipients = {
-            each.contact_id: each
-            for each in session.scalars(select(Recipient).where(Recipient.campaign_id == campaign))
-        }
-        left = {
-            message.recipient_id
-            for message in session.scalars(select(Message).where(Message.campaign_id == campaign))
-            if message.state not in (MessageState.SKIPPED, MessageState.CANCELLED) and message.step_id
-        }
+    row = world.get_one(Campaign, campaign)
+    scopes = {*scopes_of(drive=row.drive_id, kind=row.kind, organisation=row.organisation_id)}
+    recipients = {
+        each.contact_id: each
+        for each in world.all(select(Recipient).where(Recipient.campaign_id == campaign))
+    }
+    left = {
+        message.recipient_id
+        for message in world.all(select(Message).where(Message.campaign_id == campaign))
+        if message.state not in (MessageState.SKIPPED, MessageState.CANCELLED) and message.step_id
+    }
     for story in stories:
         for person, phones in story.people.items():
             recipient = recipients[person]

@@ -162,8 +162,7 @@ def test_a_campaign_goes_over_the_phone_and_a_lost_answer_is_found_again(
     world.reconcile()
     assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 3}
     assert len(phone.messages) == 3  # none twice
-    with world.runtime.db.read() as session:
-        attempts = session.scalars(select(Attempt)).all()
+    attempts = world.all(select(Attempt))
     assert {attempt.gateway_id for attempt in attempts} == set(phone.messages)
     assert {attempt.state for attempt in attempts} == {AttemptState.ACCEPTED}
     world.runtime.close()

@@ -19,8 +19,7 @@ from tests.support.world import World, number
 
 
 def last_import(world: World) -> int:
-    with world.runtime.db.read() as session:
-        return max(session.scalars(select(ListImport.id)))
+    return max(world.all(select(ListImport.id)))
 
 
 def give_back(world: World, out: Path) -> int:
@@ -30,9 +29,8 @@ def give_back(world: World, out: Path) -> int:
 
 def issues(world: World) -> list[tuple[int, str, str | None]]:
     """(import, reason, decision) in their order."""
-    with world.runtime.db.read() as session:
-        rows = session.scalars(select(ImportIssue).order_by(ImportIssue.id))
-        return [(each.import_id, each.reason, each.decision) for each in rows]
+    rows = world.all(select(ImportIssue).order_by(ImportIssue.id))
+    return [(each.import_id, each.reason, each.decision) for each in rows]
 
 
 @both_databases

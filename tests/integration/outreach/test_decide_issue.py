@@ -31,8 +31,7 @@ def say(world: World, decision: Decision, **more: Any) -> None:
 
 
 def counts(world: World, import_id: int) -> ImportCounts:
-    with world.runtime.db.read() as session:
-        return ImportCounts(**session.get_one(ListImport, import_id).counts)
+    return ImportCounts(**world.get_one(ListImport, import_id).counts)
 
 
 def test_a_doubtful_number_is_taken_as_read_put_right_or_dropped(world: World, tmp_path: Path) -> None:
@@ -82,8 +81,7 @@ def test_a_year_or_an_age_is_said_by_a_person(world: World, tmp_path: Path) -> N
         say(world, Decision.TAKEN)
     say(world, Decision.ANSWERED, birth_year=1963)
     say(world, Decision.ANSWERED)
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.birth_year).order_by(Contact.id)).all() == [1985, 1963, None]
+    assert world.all(select(Contact.birth_year).order_by(Contact.id)) == [1985, 1963, None]
     assert bring(world, file).unchanged == 3
 
 
@@ -115,15 +113,13 @@ def test_what_a_row_says_beside_its_doubtful_number_is_kept(world: World, tmp_pa
     assert everything(world) == before
     say(world, Decision.TAKEN)
     say(world, Decision.ANSWERED, birth_year=1941)
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.birth_year)).all() == [1941]
+    assert world.all(select(Contact.birth_year)) == [1941]
 
 
 def test_a_commune_that_is_not_in_the_database_is_left_open(world: World, tmp_path: Path) -> None:
     bring(world, write(tmp_path, "1,Y Hlan,,,Đắk Mar,09O5 OOO 121"))
     say(world, Decision.TAKEN)
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.area_code)).all() == [None]
+    assert world.all(select(Contact.area_code)) == [None]
 
 
 @pytest.mark.parametrize(

@@ -62,13 +62,12 @@ def take_back(world: World, email: str = AUTHOR) -> int:
 
 def names_on_record(world: World) -> set[tuple[str, str]]:
     """The names before and after, as the audit has them beside the people."""
-    with world.runtime.db.read() as session:
-        changes = session.scalars(
-            select(AuditValues.changes)
-            .join(AuditEvent, AuditEvent.id == AuditValues.event_id)
-            .where(AuditEvent.action == "contact.correct", AuditEvent.subject.startswith("contacts:"))
-        )
-        return {tuple(each["name"]) for each in changes if each}
+    changes = world.all(
+        select(AuditValues.changes)
+        .join(AuditEvent, AuditEvent.id == AuditValues.event_id)
+        .where(AuditEvent.action == "contact.correct", AuditEvent.subject.startswith("contacts:"))
+    )
+    return {tuple(each["name"]) for each in changes if each}
 
 
 @pytest.fixture
@@ -131,15 +130,13 @@ def test_two_digits_are_read_in_the_same_way_in_all_rows(world: World, tmp_path:
     before = everything(world)
     this_year = world.now.year
     assert say(world, Decision.ANSWERED, birth_year=this_year - 41) == 4
-    with world.runtime.db.read() as session:
-        years = session.scalars(select(Contact.birth_year).order_by(Contact.id)).all()
-        assert years == [this_year - age for age in ages]
+    years = world.all(select(Contact.birth_year).order_by(Contact.id))
+    assert years == [this_year - age for age in ages]
     assert take_back(world) == 4
     assert everything(world) == before
     assert say(world, Decision.ANSWERED, birth_year=1941, after=1) == 4
-    with world.runtime.db.read() as session:
-        years = session.scalars(select(Contact.birth_year).order_by(Contact.id)).all()
-        assert years == [1941, 1963, 1920, 1975]
+    years = world.all(select(Contact.birth_year).order_by(Contact.id))
+    assert years == [1941, 1963, 1920, 1975]
 
 
 def test_what_has_been_done_since_stays(waiting: World) -> None:

@@ -44,13 +44,12 @@ def listed(tmp_path: Path, *indexes: int) -> Path:
 
 def on_register(world: World) -> set[str]:
     """The people's numbers that are suppressed for the register's sake."""
-    with world.runtime.db.read() as session:
-        query = (
-            select(Phone.e164)
-            .join(Suppression, Suppression.phone_id == Phone.id)
-            .where(Suppression.reason == SuppressionReason.DO_NOT_CALL, Suppression.lifted_at.is_(None))
-        )
-        return set(session.scalars(query))
+    query = (
+        select(Phone.e164)
+        .join(Suppression, Suppression.phone_id == Phone.id)
+        .where(Suppression.reason == SuppressionReason.DO_NOT_CALL, Suppression.lifted_at.is_(None))
+    )
+    return set(world.all(query))
 
 
 @both_databases
@@ -126,8 +125,7 @@ def test_a_file_that_takes_away_more_than_a_fifth_is_taken_only_when_somebody_sa
         )
     for register_id in (refused, taken):
         do_not_call.process_file(world.runtime.db, tmp_path, register_id, secret_key=world.keys.secret_key)
-    with world.runtime.db.read() as session:
-        states = [session.get_one(DoNotCallFile, each).state for each in (refused, taken)]
+    states = [world.get_one(DoNotCallFile, each).state for each in (refused, taken)]
     assert states == [RegisterState.FAILED, RegisterState.DONE]
     assert on_register(world) == {number(5)}
 

@@ -34,11 +34,10 @@ def bring(world: World, tmp_path: Path) -> ListImport:
 def test_the_page_shows_it_and_undoes_it(client: FlaskClient, world: World, tmp_path: Path) -> None:
     assert bring(world, tmp_path).counts["created"] == 7
     assert files(world) == []
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(AuditEvent.action).order_by(AuditEvent.id)).all() == [
-            "upload.receive",
-            "contacts.import",
-        ]
+    assert world.all(select(AuditEvent.action).order_by(AuditEvent.id)) == [
+        "upload.receive",
+        "contacts.import",
+    ]
     signed_in(client, AUTHOR)
     assert "dòng lệnh" in client.get("/admin/imports/").text
     assert "dòng lệnh" in client.get("/admin/imports/1/").text

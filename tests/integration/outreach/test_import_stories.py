@@ -91,11 +91,10 @@ class Story:
         while self.files:
             self.undo()
             self.check()
-        with self.world.runtime.db.read() as session:
-            left = {
-                table.__tablename__: session.scalar(select(func.count()).select_from(table))
-                for table in LEFTOVERS
-            }
+        left = {
+            table.__tablename__: self.world.scalar(select(func.count()).select_from(table))
+            for table in LEFTOVERS
+        }
         assert not any(left.values()), left
 
     def _store(self, list_id: int, rows: tuple[Row, ...], codes: dict[int, str] | None = None) -> None:

@@ -75,8 +75,7 @@ def test_the_sample_comes_in_and_a_second_time_changes_nothing(office: World) ->
     # Who has no usable number is stored for visits.
     assert count(office, Contact) == count(office, Membership) == first.created + first.rejected
     numbers = {n for row in expected if row["status"] == "ok" for n in row["expected_e164"].split("|")}
-    with office.runtime.db.read() as session:
-        assert set(session.scalars(select(Phone.e164))) == numbers
+    assert set(office.all(select(Phone.e164))) == numbers
 
     before = directory(office)
     second = bring(office, SAMPLE)
@@ -100,27 +99,26 @@ def test_the_sample_comes_in_and_a_second_time_changes_nothing(office: World) ->
 @both_databases
 def test_people_of_the_sample_are_known_by_what_the_list_says(office: World) -> None:
     bring(office, SAMPLE)
-    with office.runtime.db.read() as session:
-        # Written "A HUYNH" with an old number and "A Huynh" with the new one: one person.
-        (huynh,) = session.scalars(
-            select(Contact)
-            .join(ContactPhone)
-            .join(Phone, Phone.id == ContactPhone.phone_id)
-            .where(Phone.e164 == "+84598000481")
-        ).all()
-        assert (huynh.name, huynh.birth_year, huynh.sex) == ("A Huynh", 1945, "m")
-        assert huynh.area_code == "23500"
-        # One phone, two people.
-        sharing = session.scalars(
-            select(Contact.name)
-            .join(ContactPhone)
-            .join(Phone, Phone.id == ContactPhone.phone_id)
-            .where(Phone.e164 == "+84913000870")
-            .order_by(Contact.name)
-        ).all()
-        assert sharing == ["Y Sương", "Y Tôn"]
-        (tuan,) = session.scalars(select(Contact).where(Contact.name == "Đỗ Ngọc Tuấn")).all()
-        assert tuan.birth_year == 1947  # the first of his two rows did not say
+    # Written "A HUYNH" with an old number and "A Huynh" with the new one: one person.
+    (huynh,) = office.all(
+        select(Contact)
+        .join(ContactPhone)
+        .join(Phone, Phone.id == ContactPhone.phone_id)
+        .where(Phone.e164 == "+84598000481")
+    )
+    assert (huynh.name, huynh.birth_year, huynh.sex) == ("A Huynh", 1945, "m")
+    assert huynh.area_code == "23500"
+    # One phone, two people.
+    sharing = office.all(
+        select(Contact.name)
+        .join(ContactPhone)
+        .join(Phone, Phone.id == ContactPhone.phone_id)
+        .where(Phone.e164 == "+84913000870")
+        .order_by(Contact.name)
+    )
+    assert sharing == ["Y Sương", "Y Tôn"]
+    (tuan,) = office.all(select(Contact).where(Contact.name == "Đỗ Ngọc Tuấn"))
+    assert tuan.birth_year == 1947  # the first of his two rows did not say
 
 
 @both_databases
@@ -214,8 +212,7 @@ def test_a_file_that_cannot_be_read_to_its_end_leaves_nothing_behind(
         bring(office, file, "Danh sách mới", rows=breaks())
     for table in (Contact, Phone, ContactPhone, Membership, ListImport, ImportIssue):
         assert count(office, table) == 0, table
-    with office.runtime.db.read() as session:
-        assert "Danh sách mới" not in session.scalars(select(ContactList.name)).all()
+    assert "Danh sách mới" not in office.all(select(ContactList.name))
 
 
 @both_databases

@@ -141,6 +141,5 @@ def test_a_row_with_another_commune_and_an_unclear_year_raises_two_questions(
     bring(world, write(tmp_path, f"1,Y Hlan,,Thôn 1,Đắk Mar,{local(1)}"))
     rows = (f"1,Y Hlan,50,Thôn 2,Đắk La,{local(1)}", f"2,Y Rơ,,,,{local(2)}")
     assert bring(world, write(tmp_path, *rows, name="b.csv")).created == 1
-    with world.runtime.db.read() as session:
-        reasons = session.scalars(select(ImportIssue.reason).order_by(ImportIssue.reason)).all()
+    reasons = world.all(select(ImportIssue.reason).order_by(ImportIssue.reason))
     assert reasons == ["birth_unclear", "other_commune"]

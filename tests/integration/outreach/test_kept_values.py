@@ -56,18 +56,15 @@ def values(world: World) -> list[tuple[str, str, str, str]]:
 
 
 def fields(world: World, name: str = "Hội viên") -> list[str]:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(ContactList.fields).where(ContactList.name == name)).one()
+    return world.one(select(ContactList.fields).where(ContactList.name == name))
 
 
 def list_id(world: World, name: str) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(ContactList.id).where(ContactList.name == name)).one()
+    return world.one(select(ContactList.id).where(ContactList.name == name))
 
 
 def contact_id(world: World, name: str) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Contact.id).where(Contact.name == name)).one()
+    return world.one(select(Contact.id).where(Contact.name == name))
 
 
 def test_an_undone_import_takes_its_values_with_it_and_those_before_count_again(
@@ -111,8 +108,7 @@ def test_values_follow_lists_that_are_merged_split_and_removed(office: World, tm
     merge_list(office.runtime, list_id(office, "Một"), into=list_id(office, "Hai"), user=user, now=office.now)
     both = [("A Thun", "giờ hẹn", "8h"), ("Y Rơ", "giờ hẹn", "9h"), ("Y Rơ", "nơi hẹn", "Thôn 2")]
     assert values(office) == [(name, *each) for name in ("Hai", "Một") for each in both]
-    with office.runtime.db.read() as session:
-        area = session.get_one(Contact, contact_id(office, "Y Rơ")).area_code
+    area = office.get_one(Contact, contact_id(office, "Y Rơ")).area_code
     assert area
     split_list(office.runtime, list_id(office, "Hai"), areas=[area], name="Ba", user=user, now=office.now)
     assert [each[:2] for each in values(office) if each[0] != "Một"] == [
@@ -148,8 +144,7 @@ def test_a_row_that_an_officer_decides_keeps_its_values_until_that_is_retracted(
     user, key = office.user(AUTHOR), office.keys.secret_key
     bring(office, write(tmp_path, f"A Thun,,{local(1)} hoặc {local(2)}?,8h,Thôn 1"))
     assert values(office) == []
-    with office.runtime.db.read() as session:
-        issue = session.scalars(select(ImportIssue).where(ImportIssue.status == "review")).one()
+    issue = office.one(select(ImportIssue).where(ImportIssue.status == "review"))
     decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, secret_key=key, now=office.now)
     assert [each[2:] for each in values(office)] == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 1")]
     retract_decision(office.runtime, issue.id, user=user, secret_key=key, now=office.now)
@@ -161,8 +156,7 @@ def test_a_retracted_decision_leaves_what_another_row_of_the_file_said(office: W
     lines = (f"A Thun,,{local(1)},8h,", f"A Thun,,{local(1)} hoặc {local(2)}?,9h,Thôn 2")
     bring(office, write(tmp_path, *lines))
     before = values(office)
-    with office.runtime.db.read() as session:
-        issue = session.scalars(select(ImportIssue).where(ImportIssue.status == "review")).one()
+    issue = office.one(select(ImportIssue).where(ImportIssue.status == "review"))
     decide_issue(office.runtime, issue.id, Decision.TAKEN, user=user, secret_key=key, now=office.now)
     assert [each[2:] for each in values(office)] == [("giờ hẹn", "8h"), ("nơi hẹn", "Thôn 2")]
     retract_decision(office.runtime, issue.id, user=user, secret_key=key, now=office.now)
@@ -191,8 +185,7 @@ def test_values_are_exported_and_erased_with_the_person(office: World, tmp_path:
     assert [row[1:3] for row in kept.rows] == [("giờ hẹn", "8h"), ("giờ hẹn", "9h"), ("nơi hẹn", "Thôn 1")]
     key = office.keys.secret_key
     erase_contact(office.runtime, ask(RequestKind.ERASE), secret_key=key, user=approver, now=office.now)
-    with office.runtime.db.read() as session:
-        assert session.scalars(select(KeptValue.value)).all() == []
+    assert office.all(select(KeptValue.value)) == []
 
 
 def test_who_got_another_value_is_counted_as_told_more_of(office: World, tmp_path: Path) -> None:

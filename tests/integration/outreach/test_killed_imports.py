@@ -68,13 +68,11 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     enqueue_import(world.runtime, upload.id)
     wait_until(lambda: look(world, upload.id).state is not UploadState.STORING)
     assert look(world, upload.id).state is UploadState.DONE
-    with world.runtime.db.read() as session:
-        for table in (Contact, ContactPhone, Membership, Phone):
-            assert session.scalar(select(func.count()).select_from(table)) == PEOPLE
-        counts = session.scalars(select(ListImport)).one().counts
-        assert (counts["rows"], counts["created"]) == (PEOPLE, PEOPLE)
+    for table in (Contact, ContactPhone, Membership, Phone):
+        assert world.scalar(select(func.count()).select_from(table)) == PEOPLE
+    counts = world.one(select(ListImport)).counts
+    assert (counts["rows"], counts["created"]) == (PEOPLE, PEOPLE)
 
 
 def look(world: World, upload_id: int) -> Upload:
-    with world.runtime.db.read() as session:
-        return session.get_one(Upload, upload_id)
+    return world.get_one(Upload, upload_id)

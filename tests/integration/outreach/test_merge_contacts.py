@@ -97,8 +97,7 @@ def test_a_later_file_adds_what_was_not_known_and_overwrites_nothing(office: Wor
 
 def test_a_commune_that_is_not_loaded_stays_open(world: World, tmp_path: Path) -> None:
     bring(world, write(tmp_path, f"1,Y Hlan,1990,Thôn 1,Đắk Mar,{local(1)}"))
-    with world.runtime.db.read() as session:
-        assert session.scalars(select(Contact.area_code)).all() == [None]
+    assert world.all(select(Contact.area_code)) == [None]
 
 
 def test_a_list_says_which_language_a_phone_is_written_to_in(office: World, tmp_path: Path) -> None:

@@ -75,11 +75,10 @@ def test_each_village_of_a_split_commune_is_asked_about_with_the_likely_one_firs
         session.add(AreaSuccessor(old_code=SPLIT, new_code="21548", is_likely=False))
     move_people(world.runtime, now=world.now)
     assert set(places(world).values()) == {SPLIT}
-    with world.runtime.db.read() as session:
-        questions = session.scalars(select(PlaceQuestion).order_by(PlaceQuestion.village)).all()
-        assert sorted(each.village for each in questions) == ["Thôn 1", "Thôn 2"]
-        first = session.get_one(Area, questions[0].candidates[0])
-        assert len(questions[0].candidates) > 1
+    questions = world.all(select(PlaceQuestion).order_by(PlaceQuestion.village))
+    assert sorted(each.village for each in questions) == ["Thôn 1", "Thôn 2"]
+    first = world.get_one(Area, questions[0].candidates[0])
+    assert len(questions[0].candidates) > 1
     with world.runtime.db.write() as session:
         officer = world.add_officer(session, "tinh@loa.example", Role.STAFF)
     people = answer_place(world.runtime, questions[0].id, area_code=first.code, user=officer, now=world.now)

@@ -20,8 +20,7 @@ FIRST, SECOND, THIRD = number(1), number(2), number(3)
 
 
 def phone_id(world: World, e164: str) -> int:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(Phone.id).where(Phone.e164 == e164)).one()
+    return world.one(select(Phone.id).where(Phone.e164 == e164))
 
 
 def do(world: World, operation: Any, *args: Any, by: str = AUTHOR, **more: Any) -> None:

@@ -63,8 +63,7 @@ def test_people_who_came_by_it_alone_go_with_their_numbers(office: World, tmp_pa
     assert undo(office, 1, limit=limit) == (4 if limit == 1 else 1)
     for table in (Contact, Phone, Membership, ImportIssue):
         assert count(office, table) == 0, table
-    with office.runtime.db.read() as session:
-        assert session.get_one(ListImport, 1).undone_at == office.now
+    assert office.get_one(ListImport, 1).undone_at == office.now
 
 
 @both_databases
@@ -81,8 +80,7 @@ def test_the_directory_is_as_it_was_before_the_import(office: World, tmp_path: P
     assert directory(office) != before
     undo(office, 2)
     assert directory(office) == before
-    with office.runtime.db.read() as session:
-        assert not session.scalars(select(ImportChange).where(ImportChange.import_id == 2)).all()
+    assert not office.all(select(ImportChange).where(ImportChange.import_id == 2))
     assert count(office, Phone) == 2
 
 
@@ -91,11 +89,8 @@ def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office: World, tm
     office.launch()
     undo(office, 1)
     assert count(office, Membership) == 0
-    with office.runtime.db.read() as session:
-        assert session.scalars(select(Phone.e164)).all() == [number(1)]
-        assert (
-            session.scalars(select(Recipient.contact_id)).all() == session.scalars(select(Contact.id)).all()
-        )
+    assert office.all(select(Phone.e164)) == [number(1)]
+    assert office.all(select(Recipient.contact_id)) == office.all(select(Contact.id))
 
 
 @both_databases
@@ -145,11 +140,10 @@ def test_what_is_left_is_what_the_other_files_say(
         bring(office, write(tmp_path, row.format(local(1), local(2))), lists[n % len(lists)])
     for import_id in undone:
         undo(office, import_id)
-    with office.runtime.db.read() as session:
-        person = session.scalars(select(Contact)).one()
-        phones = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
-        numbers = session.scalars(phones.order_by(ContactPhone.position)).all()
-        assert (person.birth_year, person.village, numbers) == (*left[:2], [number(n) for n in left[2]])
+    person = office.one(select(Contact))
+    phones = select(Phone.e164).join(ContactPhone, ContactPhone.phone_id == Phone.id)
+    numbers = office.all(phones.order_by(ContactPhone.position))
+    assert (person.birth_year, person.village, numbers) == (*left[:2], [number(n) for n in left[2]])
 
 
 def test_what_an_officer_has_put_right_since_stays(office: World, tmp_path: Path) -> None:
@@ -163,9 +157,8 @@ def test_what_an_officer_has_put_right_since_stays(office: World, tmp_path: Path
 
 
 def issues(world: World) -> list[tuple[int, str | None]]:
-    with world.runtime.db.read() as session:
-        rows = session.scalars(select(ImportIssue).order_by(ImportIssue.id))
-        return [(each.import_id, each.decision) for each in rows]
+    rows = world.all(select(ImportIssue).order_by(ImportIssue.id))
+    return [(each.import_id, each.decision) for each in rows]
 
 
 def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: World, tmp_path: Path) -> None:
@@ -173,14 +166,12 @@ def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: Worl
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Ngọc Hoa,,,,{local(1)}", name="c.csv"))
     user, key = office.user(AUTHOR), office.keys.secret_key
-    with office.runtime.db.read() as session:
-        issue = session.scalars(select(ImportIssue.id)).one()
+    issue = office.one(select(ImportIssue.id))
     decide_issue(office.runtime, issue, Decision.SAME, user=user, secret_key=key, now=office.now)
     undo(office, 2)
     retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
-    with office.runtime.db.read() as session:
-        member = session.scalars(select(Membership)).one()
-        assert (member.import_id, member.last_import_id) == (1, None)
+    member = office.one(select(Membership))
+    assert (member.import_id, member.last_import_id) == (1, None)
     undo(office, 3)
     undo(office, 1)
     assert directory(office) == []
@@ -212,8 +203,7 @@ def with_smartphones(tmp_path: Path, *has: str) -> Path:
 
 def test_the_newer_file_knows_who_has_a_smartphone_now(office: World, tmp_path: Path) -> None:
     def has() -> list[bool | None]:
-        with office.runtime.db.read() as session:
-            return list(session.scalars(select(Contact.has_smartphone).order_by(Contact.id)))
+        return list(office.all(select(Contact.has_smartphone).order_by(Contact.id)))
 
     bring(office, with_smartphones(tmp_path, "không", "", "có"))
     newer = bring(office, with_smartphones(tmp_path, "có", "có", ""))

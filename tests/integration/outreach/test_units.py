@@ -191,8 +191,7 @@ def test_a_later_reform_is_tried_first_and_a_used_code_is_another_unit(world: Wo
         ("23500", 1, 2),
         ("23512", 1, 1),
     ]
-    with world.runtime.db.read() as session:
-        assert session.get_one(Area, "23512").valid_to is None
+    assert world.get_one(Area, "23512").valid_to is None
     apply_reform(world.runtime, file, day=day, dry_run=False, now=world.now)
     move_people(world.runtime, now=world.now)
     with world.runtime.db.read() as session:

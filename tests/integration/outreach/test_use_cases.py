@@ -39,8 +39,7 @@ def waiting(world: World) -> dict[str, int]:
 
 
 def name_of(world: World) -> str:
-    with world.runtime.db.read() as session:
-        return session.scalars(select(User.name).where(User.email == AUTHOR)).one()
+    return world.one(select(User.name).where(User.email == AUTHOR))
 
 
 def without_redis(runtime: Runtime) -> Runtime:
