@@ -233,8 +233,7 @@ def test_what_a_database_cannot_hold_is_refused(operator: Operator, world: World
 def test_a_handover_names_what_there_is_and_what_is_missing_and_no_secret(
     operator: Operator, world: World
 ) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     told = operator.gets("handover")
     assert told["administrators"] == [{"email": "quantri@loa.example", "second_factor": False}]
     assert told["audit_head"].partition(":")[0].isdecimal()

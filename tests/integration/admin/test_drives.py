@@ -346,18 +346,17 @@ def test_every_figure_of_two_drives_equals_a_count_of_the_rows(
 def test_a_campaign_goes_into_the_open_drive_of_its_kind_or_the_one_that_it_names(places: World) -> None:
     now = datetime.now(UTC)
     first = places.draft()
-    with places.runtime.db.write() as session:
-        user = find_user(session, AUTHOR)
-        started = datetime.now(VIETNAM).date()
-        later = create_drive(
-            session,
-            kind="bluezone",
-            name="Bluezone, lần hai",
-            starts_on=started,
-            ends_on=None,
-            user=user,
-            now=now,
-        ).id
+    user = places.user(AUTHOR)
+    started = datetime.now(VIETNAM).date()
+    later = create_drive(
+        places.runtime,
+        kind="bluezone",
+        name="Bluezone, lần hai",
+        starts_on=started,
+        ends_on=None,
+        user=user,
+        now=now,
+    ).id
     named = places.draft(drive="Bluezone, lần hai")
     same = places.draft()
     ids = [places.get_one(Campaign, each).drive_id for each in (first, named, same)]

@@ -157,18 +157,17 @@ def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClien
     (case,) = world.cases()
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{case.id}/label", label="installed")
-    with world.runtime.db.write() as session:
-        record_answer(
-            session,
-            contact(world, 2),
-            campaign,
-            Label.NOT_YET,
-            place=AnswerPlace.HOME,
-            note="",
-            user=world.user(AUTHOR),
-            keys=world.keys,
-            now=world.now,
-        )
+    record_answer(
+        world.runtime,
+        contact(world, 2),
+        campaign,
+        Label.NOT_YET,
+        place=AnswerPlace.HOME,
+        note="",
+        user=world.user(AUTHOR),
+        keys=world.keys,
+        now=world.now,
+    )
     entries = world.all(select(AuditEvent).where(AuditEvent.action.in_(["case.label", "contact.answer"])))
     assert len(entries) == 2
     assert not [entry for entry in entries if {"label", "suggested"} & set(entry.details)]

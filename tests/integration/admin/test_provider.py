@@ -162,8 +162,7 @@ def test_a_way_back_is_of_one_browser_and_of_one_time(web: Web) -> None:
 
 
 def test_who_has_no_account_or_a_locked_one_stays_out(web: Web, world: World) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "kiem@loa.example", Role.STAFF)
+    world.officer("kiem@loa.example", Role.STAFF)
     for person in (
         {"email": "la@loa.example"},
         {"email": "\u212aiem@loa.example"},  # K, the sign of kelvin, is a k in small letters

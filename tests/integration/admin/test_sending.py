@@ -17,7 +17,6 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.rules.sending_status import StallReason
 from campaigns.rules.states import AttemptReport, AttemptState, CampaignAction, CampaignState, MessageState
-from outreach.accounts.users import find_user
 from outreach.models.gateways import GatewayAccount, GatewayKind, GatewayState
 from outreach.rules.gateway import Cause
 from tests.support.admin_client import signed_in, token
@@ -89,8 +88,7 @@ def test_counting_is_shared_for_a_moment_but_never_across_a_change_of_state(
 
 def test_the_page_tells_why_nothing_moves(world: World, client: FlaskClient, campaign_id: int) -> None:
     signed_in(client, AUTHOR)
-    with world.runtime.db.write() as session:
-        stop_all_sending(session, user=find_user(session, APPROVER), now=world.now)
+    stop_all_sending(world.runtime, user=world.user(APPROVER), now=world.now)
     assert read(world, campaign_id).still.why is StallReason.ALL_STOPPED  # type: ignore[union-attr]
     assert "Đang dừng toàn bộ việc nhắn tin" in client.get(f"/admin/campaigns/{campaign_id}/running/").text
     world.act(campaign_id, CampaignAction.PAUSE)

@@ -32,8 +32,7 @@ _A = CampaignAction
 def submitted(world: World) -> int:
     """A submitted campaign to five people; its id."""
     world.add_people(5)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, SECOND, Role.APPROVER)
+    world.officer(SECOND, Role.APPROVER)
     campaign_id = world.draft()
     world.decide(campaign_id, _A.SUBMIT, AUTHOR)
     return campaign_id

@@ -204,11 +204,15 @@ def test_kept_texts_are_an_organisations_own_and_those_above_it(world: World) ->
             world.add_officer(session, f"{code.lower()}@loa.example", Role.STAFF, made.id)
     ids = {}
     for email in (AUTHOR, "pn@loa.example", "tn@loa.example"):
-        with world.runtime.db.write() as session:
-            saved = save_text(
-                session, title=email, text="Chao {name}.", text_id=None, user=world.user(email), now=world.now
-            )
-            ids[email] = saved.id
+        saved = save_text(
+            world.runtime,
+            title=email,
+            text="Chao {name}.",
+            text_id=None,
+            user=world.user(email),
+            now=world.now,
+        )
+        ids[email] = saved.id
     with world.runtime.db.read() as session:
         assert [each.title for each in list_texts(session, world.user("pn@loa.example"), None)] == [
             AUTHOR,
@@ -226,8 +230,7 @@ def test_kept_texts_are_an_organisations_own_and_those_above_it(world: World) ->
                 save_text(session, title="x", text="{ten}", text_id=None, user=pn, now=world.now)
             with pytest.raises(BadInput):
                 save_text(session, title=" ", text="x", text_id=None, user=pn, now=world.now)
-    with world.runtime.db.write() as session:
-        remove_text(session, ids["pn@loa.example"], user=pn, now=world.now + timedelta(minutes=1))
+    remove_text(world.runtime, ids["pn@loa.example"], user=pn, now=world.now + timedelta(minutes=1))
     with world.runtime.db.read() as session:
         assert [each.title for each in list_texts(session, pn, None)] == [AUTHOR]
 

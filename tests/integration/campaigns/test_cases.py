@@ -46,8 +46,7 @@ def campaign(world: World) -> int:
     world.add_people(4)
     campaign = world.launch(window=["00:00", "24:00"])
     world.send()
-    with world.runtime.db.write() as session:
-        world.add_officer(session, COLLEAGUE, Role.STAFF)
+    world.officer(COLLEAGUE, Role.STAFF)
     return campaign
 
 
@@ -93,18 +92,17 @@ def test_help_asked_for_by_page_sms_and_officer_is_one_list(world: World, campai
     world.reply(number(1), "4", gateway_id="SM1")
     contact = world.recipient(number(2), campaign).contact_id
     assert contact
-    with world.runtime.db.write() as session:
-        record_answer(
-            session,
-            contact,
-            campaign,
-            Label.NEED_HELP,
-            place=AnswerPlace.HOME,
-            note="",
-            user=world.user(AUTHOR),
-            keys=world.keys,
-            now=world.now,
-        )
+    record_answer(
+        world.runtime,
+        contact,
+        campaign,
+        Label.NEED_HELP,
+        place=AnswerPlace.HOME,
+        note="",
+        user=world.user(AUTHOR),
+        keys=world.keys,
+        now=world.now,
+    )
     assert kinds(world) == [CaseKind.HELP] * 3
     assert {each.organisation_id for each in world.cases()} == {world.user(AUTHOR).organisation_id}
 

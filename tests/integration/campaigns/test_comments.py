@@ -79,8 +79,7 @@ def test_a_comment_waits_for_the_other_until_it_is_answered_or_settled(world: Wo
             found = {email: read_notices(session, user, now=world.now) for email, user in users.items()}
         return {email for email, each in found.items() if any(one.kind is NoticeKind.COMMENT for one in each)}
 
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "khac@loa.example", Role.APPROVER)
+    world.officer("khac@loa.example", Role.APPROVER)
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
     first = write(world, campaign_id)

@@ -41,8 +41,7 @@ VIETTEL, VINAPHONE = "+84962000311", "+84912000312"
 @pytest.fixture
 def world(world: World) -> World:
     """A world with an administrator, two control phones and three people."""
-    with world.runtime.db.write() as session:
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     for e164, holder in ((VIETTEL, "Chị Hương"), (VINAPHONE, "Anh Tú")):
         add(world, number=e164, holder=holder)
     world.add_people(3)

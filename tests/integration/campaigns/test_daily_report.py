@@ -240,8 +240,7 @@ def test_a_day_from_the_first_reminder_to_the_correction(province: Province, box
 def test_at_the_deadline_without_approval_there_is_an_alarm_and_no_report(
     province: Province, box: MailServer
 ) -> None:
-    with province.world.runtime.db.write() as session:
-        province.world.add_officer(session, "chutich@loa.example", Role.LEADER)
+    province.world.officer("chutich@loa.example", Role.LEADER)
     assert province.tick("13:30") == [D.FREEZE]
     assert province.tick("13:45") == [D.ALARM_UNDELIVERED, D.DELIVER]
     mails = box.take()
@@ -465,18 +464,17 @@ def test_what_was_answered_before_the_hour_and_entered_after_it_makes_a_correcti
     province.publish("13:30")
     province.answer(0, "13:10")  # from a log that an operator sent later
     province.answer(1, "13:45")
-    with province.world.runtime.db.write() as session:
-        user = province.world.add_officer(session, "tinh@loa.example", Role.STAFF)
-        enter_official(
-            session,
-            drive=1,
-            day=province.day.isoformat(),
-            area="608",
-            installed="12.500",
-            source="Sở TT&TT",
-            user=user,
-            now=province.at("14:05"),
-        )
+    user = province.world.user(province.world.officer("tinh@loa.example", Role.STAFF))
+    enter_official(
+        province.world.runtime,
+        drive=1,
+        day=province.day.isoformat(),
+        area="608",
+        installed="12.500",
+        source="Sở TT&TT",
+        user=user,
+        now=province.at("14:05"),
+    )
     assert province.correct("16:30") == [D.ISSUE, D.DELIVER]
     with province.world.runtime.db.read() as session:
         changes = {

@@ -65,10 +65,9 @@ def ask(world: World, contact_id: int, kind: RequestKind = RequestKind.ERASE) ->
 
 
 def forget(world: World, request_id: int, email: str = APPROVER) -> None:
-    with world.runtime.db.write() as session:
-        erase_contact(
-            session, request_id, secret_key=world.keys.secret_key, user=world.user(email), now=world.now
-        )
+    erase_contact(
+        world.runtime, request_id, secret_key=world.keys.secret_key, user=world.user(email), now=world.now
+    )
 
 
 def dump(world: World) -> str:
@@ -186,13 +185,11 @@ def test_rows_kept_for_review_of_others_on_a_shared_number_stay_and_are_not_hand
         theirs = (Recipient.campaign_id == campaign, Recipient.contact_id == person)
         session.execute(update(Recipient).where(*theirs).values(phone_id=erased.id))
     request_id = ask(world, person, RequestKind.EXPORT)
-    with world.runtime.db.write() as session:
-        parts = export_personal_data(session, request_id, user=world.user(APPROVER), now=world.now)
+    parts = export_personal_data(world.runtime, request_id, user=world.user(APPROVER), now=world.now)
     (issues,) = (part.rows for part in parts if part.title == "Dòng để riêng khi nhập")
     assert ["Y Hlan" in cells or "A Rin" in cells for *_, cells in issues] == [False] * len(issues)
     assert ("more.csv", 3) in {(name, line) for name, line, _ in issues}
-    with world.runtime.db.write() as session:
-        finish_request(session, request_id, answer="đã gửi", user=world.user(APPROVER), now=world.now)
+    finish_request(world.runtime, request_id, answer="đã gửi", user=world.user(APPROVER), now=world.now)
     forget(world, ask(world, person))
     kept = [(issue.cells["name"], issue.decision) for issue in world.all(select(ImportIssue)) if issue.cells]
     assert sorted(kept) == [("A Rin", None), ("Y Hlan", None)]
@@ -313,15 +310,14 @@ def waiting(world: World) -> list[int]:
 
 
 def settle(world: World, issue_id: int, decision: Decision) -> None:
-    with world.runtime.db.write() as session:
-        decide_issue(
-            session,
-            issue_id,
-            decision,
-            user=world.user(AUTHOR),
-            secret_key=world.keys.secret_key,
-            now=world.now,
-        )
+    decide_issue(
+        world.runtime,
+        issue_id,
+        decision,
+        user=world.user(AUTHOR),
+        secret_key=world.keys.secret_key,
+        now=world.now,
+    )
 
 
 def count_phones(world: World, e164: str) -> int:

@@ -60,8 +60,7 @@ def typed(form: dict[str, Any]) -> dict[str, Any]:
 def world(world: World) -> World:
     """A world with an administrator, whose environment says that it is not live."""
     world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, sms_live="no"))
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     return world
 
 

@@ -126,9 +126,8 @@ def test_a_campaigns_file_writes_into_the_book_only_what_is_new(world: World) ->
 
     def edit(**changes: object) -> None:
         data = {"name": "B", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **changes}
-        with world.runtime.db.write() as session:
-            draft = read_draft(data, kinds=load_kinds())
-            edit_campaign(session, campaign_id, draft, user=find_user(session, AUTHOR), now=world.now)
+        draft = read_draft(data, kinds=load_kinds())
+        edit_campaign(world.runtime, campaign_id, draft, user=world.user(AUTHOR), now=world.now)
 
     def stands() -> tuple[float, int | None] | None:
         with world.runtime.db.read() as session:

@@ -72,8 +72,7 @@ def test_training_needs_no_permission(world: World) -> None:
 def test_the_page_shows_each_check_with_what_to_do_and_takes_the_permission(
     world: World, client: FlaskClient
 ) -> None:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, "quantri@loa.example", Role.ADMINISTRATOR)
+    world.officer("quantri@loa.example", Role.ADMINISTRATOR)
     signed_in(client, "quantri@loa.example")
     page = client.get("/admin/checks/").get_data(as_text=True)
     assert "Không có worker nào phục vụ" in page

@@ -158,19 +158,18 @@ def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(
 
 
 def test_consents_and_requests_come_along(world: World, two: tuple[int, int]) -> None:
-    with world.runtime.db.write() as session:
-        record_consent(
-            session,
-            two[1],
-            purpose="",
-            is_given=True,
-            on=None,
-            evidence="phiếu ký",
-            guardian="",
-            purposes=(),
-            user=world.user(AUTHOR),
-            now=world.now,
-        )
+    record_consent(
+        world.runtime,
+        two[1],
+        purpose="",
+        is_given=True,
+        on=None,
+        evidence="phiếu ký",
+        guardian="",
+        purposes=(),
+        user=world.user(AUTHOR),
+        now=world.now,
+    )
     merge_id = merge(world, *two)
     with world.runtime.db.read() as session:
         assert len(read_consents(session, two[0])) == 1

@@ -17,7 +17,6 @@ from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.lookups import TIMES_ABSENT
 from campaigns.rules.states import AttemptReport, AttemptState
-from outreach.accounts.users import find_user
 from outreach.core.settings import Settings
 from simulator.testing import RunningSimulator
 from tests.support.world import AUTHOR, World, number
@@ -155,9 +154,8 @@ def test_a_message_is_repeated_once_and_then_a_person_is_asked(world: World) -> 
     assert len(world.all(select(Attempt.id))) == 2 * PEOPLE
     assert undecided(world, campaign) == PEOPLE
     world.simulator.faults(callbacks_off=True, rate_cut_before=0)
-    with world.runtime.db.write() as session:
-        user = find_user(session, AUTHOR)
-        key = world.runtime.settings.secret_key
-        decide_unknown(session, campaign, resend=True, user=user, now=world.now, secret_key=key)
+    user = world.user(AUTHOR)
+    key = world.runtime.settings.secret_key
+    decide_unknown(world.runtime, campaign, resend=True, user=user, now=world.now, secret_key=key)
     world.send()
     assert Counter(world.sent_to()) == Counter(number(i) for i in range(PEOPLE))

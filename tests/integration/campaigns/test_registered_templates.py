@@ -50,8 +50,7 @@ def refusal(world: World, campaign_id: int) -> BadCampaign:
 
 @pytest.fixture
 def world(world: World) -> World:
-    with world.runtime.db.write() as session:
-        world.add_officer(session, ADMINISTRATOR, Role.ADMINISTRATOR)
+    world.officer(ADMINISTRATOR, Role.ADMINISTRATOR)
     world.runtime = replace(world.runtime)
     return world
 

@@ -61,17 +61,16 @@ def person(world: World, tmp_path: Path) -> int:
 
 def erase(world: World, person: int) -> Work:
     key = world.keys.secret_key
-    with world.runtime.db.write() as session:
-        request = record_request(
-            session,
-            person,
-            RequestKind.ERASE,
-            asked_by="chính họ",
-            asked_on=None,
-            secret_key=key,
-            user=world.user(AUTHOR),
-            now=world.now,
-        ).id
+    request = record_request(
+        world.runtime,
+        person,
+        RequestKind.ERASE,
+        asked_by="chính họ",
+        asked_on=None,
+        secret_key=key,
+        user=world.user(AUTHOR),
+        now=world.now,
+    ).id
     user = world.user(APPROVER)
     return lambda session: erase_contact(session, request, secret_key=key, user=user, now=world.now)
 

@@ -172,8 +172,7 @@ def test_a_reminder_that_is_still_to_come_goes_to_everybody_and_one_that_is_out_
 def test_beyond_the_approvals_margin_an_approver_presses_who_is_no_author(world: World) -> None:
     world.add_people(40)
     campaign = world.draft()
-    with world.runtime.db.write() as session:
-        world.add_officer(session, SECOND, Role.APPROVER)
+    world.officer(SECOND, Role.APPROVER)
     for action, email in (
         (CampaignAction.SUBMIT, AUTHOR),
         (CampaignAction.APPROVE, APPROVER),
@@ -227,9 +226,8 @@ def test_an_approval_of_a_wave_does_not_outlive_the_launch_that_was_undone(world
     settings = replace(world.runtime.settings, two_approvals_people=20)
     world.runtime = replace(world.runtime, settings=settings)
     world.add_people(30)
-    with world.runtime.db.write() as session:
-        world.add_officer(session, SECOND, Role.APPROVER)
-        world.add_officer(session, THIRD, Role.APPROVER)
+    world.officer(SECOND, Role.APPROVER)
+    world.officer(THIRD, Role.APPROVER)
     campaign = world.draft(window=world.closed_window())
 
     def launch(version: int) -> None:

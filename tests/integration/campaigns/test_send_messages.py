@@ -271,12 +271,10 @@ def test_the_switch_stops_all_sending_and_lets_it_go_on(world: World) -> None:
     world.add_people(30)
     campaign = world.launch()
     approver = world.user(APPROVER)
-    with world.runtime.db.write() as session:
-        stop_all_sending(session, user=approver, now=world.now)
+    stop_all_sending(world.runtime, user=approver, now=world.now)
     world.send()
     assert world.sent_to() == []
-    with world.runtime.db.write() as session:
-        resume_all_sending(session, user=approver, now=world.now)
+    resume_all_sending(world.runtime, user=approver, now=world.now)
     world.send()
     world.sweep()
     assert len(world.sent_to()) == 30

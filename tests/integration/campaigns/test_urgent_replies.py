@@ -209,11 +209,9 @@ def test_nobody_is_said_to_have_been_told_who_was_not(world: World, campaign: in
     duty(world, duty_contacts=("truc@loa.example",), smtp_url="")
     say(world, CRY)
     assert tell(world, world.now) == 0
-    with world.runtime.db.write() as session:
-        stop_all_sending(session, user=world.user(APPROVER), now=world.now)
+    stop_all_sending(world.runtime, user=world.user(APPROVER), now=world.now)
     assert tell(world, world.now + URGENT_WAITS) == 0
-    with world.runtime.db.write() as session:
-        resume_all_sending(session, user=world.user(APPROVER), now=world.now)
+    resume_all_sending(world.runtime, user=world.user(APPROVER), now=world.now)
     assert tell(world, world.now + URGENT_WAITS) == 1
     [case] = world.cases()
     assert (case.alerted_at, case.escalated_at) == (None, world.now + URGENT_WAITS)
@@ -243,6 +241,5 @@ def test_a_cry_that_an_officer_joins_to_an_open_case_stays_one(world: World, cam
         reply = session.merge(say(world, "alo alo", at=world.now + timedelta(minutes=1)))
         case = session.scalars(select(Case).where(Case.reply_id == reply.id)).one()
         case.urgent_at = world.now
-    with world.runtime.db.write() as session:
-        label_reply(session, case.id, "need_help", user=world.user(AUTHOR), keys=world.keys, now=world.now)
+    label_reply(world.runtime, case.id, "need_help", user=world.user(AUTHOR), keys=world.keys, now=world.now)
     assert [case.urgent_at for case in world.cases()] == [world.now]

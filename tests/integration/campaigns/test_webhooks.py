@@ -241,9 +241,8 @@ def test_an_event_that_is_refused_lets_the_others_pass_and_fails_after_a_day(
     assert tell(world).failed == 1
     assert line(world)[0].state is DeliveryState.FAILED
     assert tell(world).delivered == 0
-    with world.runtime.db.write() as session:
-        user = find_user(session, ADMINISTRATOR)
-        send_again(session, subscription, first.id, user=user, now=datetime.now(UTC))
+    user = world.user(ADMINISTRATOR)
+    send_again(world.runtime, subscription, first.id, user=user, now=datetime.now(UTC))
     assert tell(world).delivered == 1
     assert receiver.got[-1].event_id == first.event_id
     with world.runtime.db.write() as session:
@@ -271,10 +270,9 @@ def test_a_receiver_that_is_away_for_a_day_gets_no_more_of_what_is_that_old(
 
 def test_a_receiver_that_is_gone_ends_its_subscription(world: World, receiver: Receiver) -> None:
     subscription = listen(world, receiver)
-    with world.runtime.db.write() as session:
-        user = find_user(session, ADMINISTRATOR)
-        send_ping(session, subscription, user=user, now=datetime.now(UTC))
-        send_ping(session, subscription, user=user, now=datetime.now(UTC))
+    user = world.user(ADMINISTRATOR)
+    send_ping(world.runtime, subscription, user=user, now=datetime.now(UTC))
+    send_ping(world.runtime, subscription, user=user, now=datetime.now(UTC))
     receiver.answers = [410]
     tell(world)
     assert len(receiver.got) == 1
@@ -368,8 +366,7 @@ def test_an_answer_whose_transaction_ends_late_is_not_passed_over(world: World, 
 
 def test_no_name_leads_a_webhook_into_this_machine_in_production(world: World, receiver: Receiver) -> None:
     subscription = listen(world, receiver)
-    with world.runtime.db.write() as session:
-        send_ping(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
+    send_ping(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
     world.runtime = replace(world.runtime, settings=replace(world.runtime.settings, app_env="production"))
     assert tell(world).in_vain == 1
     assert line(world)[0].error == "address"
@@ -388,8 +385,7 @@ def test_nothing_is_read_where_nobody_listens(world: World, receiver: Receiver) 
     world.add_people(1)
     campaign = world.launch()
     subscription = listen(world, receiver, kinds=["answer.recorded"])
-    with world.runtime.db.write() as session:
-        end_subscription(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
+    end_subscription(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
     says(world, campaign, 0, _L.INSTALLED)
     assert collect_events(world.runtime.db, now=datetime.now(UTC)) == 0
     # Who subscribes again hears of what comes after.
@@ -466,8 +462,7 @@ def test_what_final_counts_add_up_to_is_what_they_say(
 
 def test_who_subscribes_while_a_round_runs_is_not_refused(world: World, receiver: Receiver) -> None:
     subscription = listen(world, receiver)
-    with world.runtime.db.write() as session:
-        end_subscription(session, subscription, user=find_user(session, ADMINISTRATOR), now=datetime.now(UTC))
+    end_subscription(world.runtime, subscription, user=world.user(ADMINISTRATOR), now=datetime.now(UTC))
     with ThreadPoolExecutor(1) as pool, world.runtime.db.write() as session:
         session.execute(select(EventPosition).with_for_update()).all()
         waiting = pool.submit(listen, world, receiver)

@@ -89,8 +89,7 @@ def test_a_row_is_decided_once(world: World, tmp_path: Path) -> None:
     bring(world, write(tmp_path, "1,Y Hlan,,,,09O5 OOO 121"))
     user = world.user(AUTHOR)
     more: dict[str, Any] = {"user": user, "secret_key": "k", "now": world.now}
-    with world.runtime.db.write() as session:
-        decide_issue(session, 1, Decision.TAKEN, **more)
+    decide_issue(world.runtime, 1, Decision.TAKEN, **more)
     with world.runtime.db.write() as session, pytest.raises(WrongState):
         decide_issue(session, 1, Decision.DROPPED, **more)
 
@@ -107,9 +106,8 @@ def test_what_a_row_says_beside_its_doubtful_number_is_kept(world: World, tmp_pa
         assert session.scalars(select(Phone.language)).all() == ["bdq"]
         ((question, *_), _count) = read_open_issues(session, world.user(AUTHOR))
         assert (question.issue.reason, question.issue.cells["birth_doubt"]) == ("birth_unclear", "41")
-    with world.runtime.db.write() as session:
-        user = world.user(AUTHOR)
-        retract_decision(session, 1, secret_key="k", user=user, now=world.now)
+    user = world.user(AUTHOR)
+    retract_decision(world.runtime, 1, secret_key="k", user=user, now=world.now)
     assert everything(world) == before
     say(world, Decision.TAKEN)
     say(world, Decision.ANSWERED, birth_year=1941)

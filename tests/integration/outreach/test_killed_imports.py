@@ -43,19 +43,17 @@ def test_a_kill_in_the_middle_of_a_file_loses_nobody_and_doubles_nobody(
     plain = (each for each in map(number, count(1)) if read_phone_cell(each).status is PhoneStatus.OK)
     rows = "".join(f"{i},A Thun {i},{e164}\n" for i, e164 in enumerate(islice(plain, PEOPLE), 1))
     folder = Path(world.runtime.settings.uploads_dir)
-    with world.runtime.db.write() as session:
-        upload = receive_upload(
-            session,
-            BytesIO(f"STT,Họ và tên,SĐT\n{rows}".encode()),
-            file_name="a.csv",
-            list_id=world.list_id,
-            folder=folder,
-            user=world.user(AUTHOR),
-            now=datetime.now(UTC),
-        )
+    upload = receive_upload(
+        world.runtime,
+        BytesIO(f"STT,Họ và tên,SĐT\n{rows}".encode()),
+        file_name="a.csv",
+        list_id=world.list_id,
+        folder=folder,
+        user=world.user(AUTHOR),
+        now=datetime.now(UTC),
+    )
     process_upload(UploadContext(world.runtime.db, folder, world.keys.secret_key, lambda: False), upload.id)
-    with world.runtime.db.write() as session:
-        confirm_upload(session, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
+    confirm_upload(world.runtime, upload.id, user=world.user(AUTHOR), now=datetime.now(UTC))
     worker = processes.start("worker", "--queues", "imports")
     enqueue_import(world.runtime, upload.id)
     wait_until(lambda: look(world, upload.id).progress > 0)
