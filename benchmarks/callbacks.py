@@ -111,10 +111,7 @@ def together(on: Ground, url: str, people: int, seconds: int) -> str:
                 callbacks(settings, port, range(1, CALLBACKS_PER_S * seconds // 2 + 1)),
                 CALLBACKS_PER_S,
             ),
-            "answer pages": (
-                [get(f"http://127.0.0.1:{port}/{link}") for link in links],
-                ANSWER_PAGES_PER_S,
-            ),
+            "answer pages": ([get(f"http://127.0.0.1:{port}/{link}") for link in links], ANSWER_PAGES_PER_S),
         }
         rates, seen = asyncio.run(_load_all(port, loads))
         _wait_until_applied(runtime)

@@ -58,14 +58,7 @@ def time_officers_pages(
         return began
 
     def count(i: int, **asked: Any) -> None:
-        form = {
-            "name": "x",
-            "kind": "bluezone",
-            "sender": "MTTQ",
-            "text": TEXT,
-            "lists": lists[:1],
-            **asked,
-        }
+        form = {"name": "x", "kind": "bluezone", "sender": "MTTQ", "text": TEXT, "lists": lists[:1], **asked}
         answer = client.post("/admin/campaigns/preview", data={**form, "csrf_token": form_token})
         assert answer.status_code == 200
         assert "figure" in answer.text

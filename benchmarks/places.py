@@ -104,10 +104,7 @@ def all_measures() -> Iterator[tuple[str, Iterable[Case]]]:
     yield "the same, in its province", cases_of_today(lambda u: f"{u.name}, {u.province}", province=True)
     yield "today, full name in its province", cases_of_today(lambda u: u.name, province=True)
     yield "today, bare name in its province", cases_of_today(lambda u: bare(u.name), province=True)
-    yield (
-        "the same, without accents",
-        cases_of_today(lambda u: unaccent(bare(u.name)), province=True),
-    )
+    yield ("the same, without accents", cases_of_today(lambda u: unaccent(bare(u.name)), province=True))
     yield "today, noisy", cases_of_today(lambda u: noisy([u.name, u.province], chance), province=True)
     spellings: dict[str, tuple[Callable[[NationUnit], str], bool]] = {
         "full, in the nation": (lambda u: f"{u.name}, {u.district}, {u.province}", False),

@@ -103,13 +103,7 @@ def create_campaign(session: Session, draft: Draft, *, user: User, now: datetime
 
 @use_case
 def edit_campaign(
-    session: Session,
-    campaign_id: int,
-    draft: Draft,
-    *,
-    user: User,
-    now: datetime,
-    goes_on: bool = False,
+    session: Session, campaign_id: int, draft: Draft, *, user: User, now: datetime, goes_on: bool = False
 ) -> Campaign:
     """Rewrite a draft. `goes_on`: the same page wrote it last, which the audit log has once.
 

@@ -155,20 +155,8 @@ REPLIES: dict[str, tuple[str, ...]] = {
         "Tôi không biết cài, nhờ cán bộ thôn giúp",
         "cai xong no doi bluetooth toi ko biet lam",
     ),
-    "refuse": (
-        "khong cai",
-        "Tôi không muốn cài",
-        "ton pin lam, k cai dau",
-        "cài làm gì, thôi khỏi",
-    ),
-    "opt_out": (
-        "TC",
-        "tc",
-        "HUY",
-        "Từ chối nhận tin",
-        "dung nhan tin cho toi nua",
-        "STOP",
-    ),
+    "refuse": ("khong cai", "Tôi không muốn cài", "ton pin lam, k cai dau", "cài làm gì, thôi khỏi"),
+    "opt_out": ("TC", "tc", "HUY", "Từ chối nhận tin", "dung nhan tin cho toi nua", "STOP"),
     "wrong_number": (
         "nham so roi",
         "Nhầm máy rồi bạn ơi",

@@ -58,9 +58,7 @@ def _answers(
     person = func.coalesce(VisitLine.contact_id, -VisitLine.recipient_id)
     own, other = aliased(Recipient), aliased(Recipient)
     has_number = exists().where(  # found since: a later campaign of the drive counts the number
-        other.contact_id == Recipient.contact_id,
-        other.campaign_id.in_(campaigns),
-        other.exclusion.is_(None),
+        other.contact_id == Recipient.contact_id, other.campaign_id.in_(campaigns), other.exclusion.is_(None)
     )
     last_of_line = (  # a later one on the same sheet corrects it, to nothing as well
         select(func.max(VisitResult.id))

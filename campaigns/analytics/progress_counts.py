@@ -122,11 +122,7 @@ def count_places(
 
     return {
         Where(area, organisation): PlaceCounts(
-            recipients=recipients,
-            no_smartphone=without,
-            answered=answered,
-            installed=installed,
-            today=today,
+            recipients=recipients, no_smartphone=without, answered=answered, installed=installed, today=today
         )
         for area, organisation, recipients, without, answered, installed, today in cached(
             redis, scope, f"places:{midnight:%d}", count

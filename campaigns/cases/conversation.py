@@ -152,11 +152,7 @@ def read_conversations(
             by_recipient[recipient_id].due.append(due)
     open_cases = session.execute(
         select(Case.recipient_id, Case.id, Case.kind)
-        .where(
-            Case.recipient_id.in_(ids),
-            Case.done_at.is_(None),
-            cases_visible_to(session, user),
-        )
+        .where(Case.recipient_id.in_(ids), Case.done_at.is_(None), cases_visible_to(session, user))
         .order_by(Case.id)
     )
     for recipient_id, case_id, kind in open_cases:

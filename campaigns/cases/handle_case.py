@@ -353,10 +353,7 @@ def undo_reply_label(
     recipient = session.get(Recipient, case.recipient_id) if case.recipient_id else None
     kind = (
         kind_of(
-            reply.label,
-            is_sure=reply.is_sure,
-            is_matched=recipient is not None,
-            is_urgent=reply.is_urgent,
+            reply.label, is_sure=reply.is_sure, is_matched=recipient is not None, is_urgent=reply.is_urgent
         )
         or case.kind
     )

@@ -198,14 +198,7 @@ def may_change(session: Session, text: SavedText, user: User) -> bool:
 
 @use_case
 def save_text(
-    session: Session,
-    *,
-    title: str,
-    text: str,
-    text_id: int | None,
-    kind: str = "",
-    user: User,
-    now: datetime,
+    session: Session, *, title: str, text: str, text_id: int | None, kind: str = "", user: User, now: datetime
 ) -> SavedText:
     """Store a new text of the user's organisation, or change one; without a `kind` it is for campaigns of all kinds.
 

@@ -15,14 +15,7 @@ from campaigns.delivery.claim_messages import Claim, SendTask
 from campaigns.delivery.gateway_faults import GatewayFaults
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.streams import AccountLimiter
-from outreach.rules.gateway import (
-    Accepted,
-    OutboundMessage,
-    Outcome,
-    OutcomeUnknown,
-    Refused,
-    Throttled,
-)
+from outreach.rules.gateway import Accepted, OutboundMessage, Outcome, OutcomeUnknown, Refused, Throttled
 
 log = logging.getLogger(__name__)
 

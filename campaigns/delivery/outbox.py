@@ -283,12 +283,7 @@ def fold_attempt_totals(session: Session, *, now: datetime) -> int:
 
     Of two calls at once, each row is merged by only one.
     """
-    kind_columns = (
-        AttemptTotal.stream_id,
-        AttemptTotal.state,
-        AttemptTotal.cause,
-        AttemptTotal.account_id,
-    )
+    kind_columns = (AttemptTotal.stream_id, AttemptTotal.state, AttemptTotal.cause, AttemptTotal.account_id)
     is_old = AttemptTotal.at < now - FOLD_AFTER
     kinds = session.execute(
         select(*kind_columns)

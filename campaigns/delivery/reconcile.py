@@ -26,13 +26,7 @@ from campaigns.lifecycle import find_campaign
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.privacy.clocks import quiet_days
-from campaigns.rules.lookups import (
-    TIMES_ABSENT,
-    LookupResult,
-    UnknownAttempt,
-    judge_lookup,
-    may_repeat,
-)
+from campaigns.rules.lookups import TIMES_ABSENT, LookupResult, UnknownAttempt, judge_lookup, may_repeat
 from campaigns.rules.states import AttemptReport, AttemptState, MessageKind
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of, require_role
@@ -45,13 +39,7 @@ from outreach.models.accounts import Role, User
 from outreach.models.contacts import Phone
 from outreach.models.gateways import ENVIRONMENT, GatewayAccount
 from outreach.rules.errors import NotAllowed
-from outreach.rules.gateway import (
-    Accepted,
-    Gateway,
-    GatewayUnavailable,
-    ListedMessage,
-    OutboundMessage,
-)
+from outreach.rules.gateway import Accepted, Gateway, GatewayUnavailable, ListedMessage, OutboundMessage
 from outreach.rules.keys import Purpose
 from outreach.rules.roads import Lasting, Lookup, repeats_until
 from outreach.runtime import Runtime
@@ -224,9 +212,7 @@ def _reserve_due(
             .join(Message, Message.id == Attempt.message_id)
             .outerjoin(Campaign, Campaign.id == Message.campaign_id)
             .where(
-                Attempt.state == AttemptState.UNKNOWN,
-                Attempt.due_at <= now,
-                Attempt.account_id == account_id,
+                Attempt.state == AttemptState.UNKNOWN, Attempt.due_at <= now, Attempt.account_id == account_id
             )
             .order_by(Attempt.due_at)
             .limit(LOOKUP_LIMIT)
@@ -274,11 +260,7 @@ def _apply(
                 backups.get(row.worker),
             )
             found, match = judge_lookup(
-                attempt,
-                listed,
-                asked_at=asked_at,
-                owned=owners.keys(),
-                list_delay=list_delay,
+                attempt, listed, asked_at=asked_at, owned=owners.keys(), list_delay=list_delay
             )
             if found is LookupResult.ABSENT:
                 absent.append(row)
@@ -363,8 +345,7 @@ def _count_absent(
     reports = [AttemptReport(attempt_id, AttemptState.ABSENT) for attempt_id in absent_ids]
     apply_reports(session, reports, now=now, secret_key=secret_key)
     requeue(
-        session,
-        [OutboxEntry(rows[i].message_id, rows[i].stream_id, rows[i].n + 1, now) for i in absent_ids],
+        session, [OutboxEntry(rows[i].message_id, rows[i].stream_id, rows[i].n + 1, now) for i in absent_ids]
     )
     return len(absent_ids)
 

@@ -87,11 +87,7 @@ def store_outcomes(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | N
 
 
 def record_outcomes(
-    session: Session,
-    outcomes: Sequence[tuple[Claim, Outcome | None]],
-    *,
-    now: datetime,
-    settings: Settings,
+    session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]], *, now: datetime, settings: Settings
 ) -> None:
     """Store the outcomes of a worker's requests. None stands for a request that was never started."""
     unproved = _find_unproved(session, outcomes)
@@ -198,11 +194,7 @@ def _find_unproved(session: Session, outcomes: Sequence[tuple[Claim, Outcome | N
 
 
 def _note_first_answers(
-    session: Session,
-    outcomes: Sequence[tuple[Claim, Outcome | None]],
-    unproved: set[int],
-    *,
-    now: datetime,
+    session: Session, outcomes: Sequence[tuple[Claim, Outcome | None]], unproved: set[int], *, now: datetime
 ) -> None:
     """Pause the campaigns whose first messages are all refused, and note those that are past that."""
     accepted: set[int] = set()

@@ -25,13 +25,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from campaigns.delivery.claim_messages import (
-    Claim,
-    ClaimBatch,
-    SendTask,
-    claim_next_batch,
-    monotonic_of,
-)
+from campaigns.delivery.claim_messages import Claim, ClaimBatch, SendTask, claim_next_batch, monotonic_of
 from campaigns.delivery.gateway_pool import GatewayPool
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.record_outcomes import store_outcomes

@@ -136,10 +136,7 @@ def streams_still_open(
 def suppressed_attempts(session: Session, attempt_ids: list[int], *, passes_opt_outs: bool) -> set[int]:
     """Return those of these attempts that must not go, by `find_stopped`, as since they were claimed."""
     of_attempts = select(
-        Attempt.message_id,
-        Attempt.id.label("n"),
-        literal(0).label("throttled"),
-        literal(0).label("refused"),
+        Attempt.message_id, Attempt.id.label("n"), literal(0).label("throttled"), literal(0).label("refused")
     ).where(Attempt.id.in_(values_subquery(session, attempt_ids, BigInteger)))
     rows = read_outbox(session, of_attempts.subquery(), lock_phones=False)
     stopped = find_stopped(session, rows, passes_opt_outs=passes_opt_outs)

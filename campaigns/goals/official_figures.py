@@ -62,12 +62,7 @@ def enter_official(
 
 
 def _store(
-    session: Session,
-    lines: Sequence[tuple[int, tuple[str, ...]]],
-    *,
-    drive: int,
-    user: User,
-    now: datetime,
+    session: Session, lines: Sequence[tuple[int, tuple[str, ...]]], *, drive: int, user: User, now: datetime
 ) -> tuple[int, int]:
     require_role(user, Role.STAFF, Role.APPROVER)
     if organisations_of(session, user) is not None:

@@ -181,10 +181,5 @@ def _find(session: Session, key: str, *, user: User, lock: bool = False) -> Camp
 def _kept(session: Session, form: CampaignForm) -> KeptForm:
     writer = session.get_one(User, form.written_by)
     return KeptForm(
-        form.key,
-        form.campaign_id,
-        form.version,
-        dict(form.fields),
-        writer.shown_name,
-        form.written_at,
+        form.key, form.campaign_id, form.version, dict(form.fields), writer.shown_name, form.written_at
     )

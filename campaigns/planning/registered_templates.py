@@ -55,14 +55,7 @@ def save_template(
 
 @use_case
 def set_template_state(
-    session: Session,
-    template_id: int,
-    *,
-    account_id: int,
-    state: str,
-    until: str,
-    user: User,
-    now: datetime,
+    session: Session, template_id: int, *, account_id: int, state: str, until: str, user: User, now: datetime
 ) -> None:
     """Enter what a gateway said of a template, and until which day; without a state its entry is removed.
 

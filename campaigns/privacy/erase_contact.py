@@ -108,11 +108,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
             now=now,
         )
         record_erasure(
-            session,
-            each,
-            [(number.e164, number.is_gone) for number in real],
-            secret_key=secret_key,
-            now=now,
+            session, each, [(number.e164, number.is_gone) for number in real], secret_key=secret_key, now=now
         )
     keep_wishes(session, [contact_id], secret_key=secret_key)
     # SQLite gives the last id again.

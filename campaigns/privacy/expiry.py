@@ -13,22 +13,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Select,
-    String,
-    cast,
-    exists,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Select, String, cast, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import (
-    CampaignList,
-    Recipient,
-)
+from campaigns.models.campaigns import CampaignList, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import PersonRequest
 from campaigns.models.replies import Case, Reply
@@ -42,13 +30,7 @@ from outreach.core.db import count_rows
 from outreach.core.job_queue import once_every
 from outreach.enqueue_jobs import enqueue_remove_expired
 from outreach.imports.erasures import erase_issues, is_undecided
-from outreach.models.contacts import (
-    ContactPhone,
-    ImportIssue,
-    ListImport,
-    Phone,
-    RemovedPhone,
-)
+from outreach.models.contacts import ContactPhone, ImportIssue, ListImport, Phone, RemovedPhone
 from outreach.rules.identity import ERASED
 from outreach.rules.keys import Purpose
 from outreach.runtime import Runtime
@@ -172,8 +154,7 @@ def _expired_numbers(cutoff: datetime) -> Select[Any]:
         ~exists().where(Reply.phone_id == Phone.id, Reply.received_at >= cutoff),
         ~exists().where(Message.phone_id == Phone.id, Message.state.in_(UNSETTLED)),
         ~exists().where(
-            Attempt.phone_id == Phone.id,
-            or_(Attempt.claimed_at >= cutoff, Attempt.state.in_(IN_FLIGHT)),
+            Attempt.phone_id == Phone.id, or_(Attempt.claimed_at >= cutoff, Attempt.state.in_(IN_FLIGHT))
         ),
         ~exists().where(Recipient.phone_id == Phone.id, Recipient.campaign_id.in_(campaigns_in_use(cutoff))),
     )

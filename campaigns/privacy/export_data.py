@@ -207,12 +207,7 @@ def _kept_values(session: Session, contact_id: int) -> ExportPart:
 
 def _campaigns(session: Session, contact_id: int) -> ExportPart:
     rows = session.execute(
-        select(
-            Campaign.name,
-            Campaign.content,
-            Recipient,
-            PageOpen.at,
-        )
+        select(Campaign.name, Campaign.content, Recipient, PageOpen.at)
         .join(Campaign, Campaign.id == Recipient.campaign_id)
         .outerjoin(
             PageOpen,

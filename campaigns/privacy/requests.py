@@ -11,13 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.models.privacy import STOPPING, PersonRequest, RequestKind
 from campaigns.privacy.clocks import load_calendar, load_clocks
 from campaigns.privacy.consents import withdraw_all
-from campaigns.rules.privacy import (
-    Urgency,
-    carry_out_by,
-    clocks_on,
-    due_at,
-    urgency,
-)
+from campaigns.rules.privacy import Urgency, carry_out_by, clocks_on, due_at, urgency
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts import audit
 from outreach.accounts.permissions import find_visible, require_role, visible_to

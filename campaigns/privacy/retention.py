@@ -38,13 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from campaigns.models.activities import VisitLine
-from campaigns.models.campaigns import (
-    Campaign,
-    CampaignComment,
-    CampaignList,
-    FormerRecipient,
-    Recipient,
-)
+from campaigns.models.campaigns import Campaign, CampaignComment, CampaignList, FormerRecipient, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import ConsentEvent, PersonRequest
 from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
@@ -380,8 +374,7 @@ def erase_texts(session: Session, campaign_id: int, *, now: datetime) -> dict[st
     answers = select(Answer.id).where(Answer.campaign_id == campaign_id)
     change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))
     erase_visit_notes(
-        session,
-        VisitLine.recipient_id.in_(select(Recipient.id).where(Recipient.campaign_id == campaign_id)),
+        session, VisitLine.recipient_id.in_(select(Recipient.id).where(Recipient.campaign_id == campaign_id))
     )
     change_rows(
         session,

@@ -38,9 +38,7 @@ def queue_emergency_answer(
     At most one a number in 24 hours. The phone's row must be locked or new.
     """
     earlier = select(Reply.id).where(
-        Reply.phone_id == phone.id,
-        Reply.emergency_id.is_not(None),
-        Reply.received_at > now - EMERGENCY_EVERY,
+        Reply.phone_id == phone.id, Reply.emergency_id.is_not(None), Reply.received_at > now - EMERGENCY_EVERY
     )
     if session.execute(earlier).first():
         return

@@ -17,13 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.answer_totals import add_change
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Message
-from campaigns.models.replies import (
-    Answer,
-    AnswerPlace,
-    AnswerSource,
-    OfficerEntry,
-    SmartphoneChange,
-)
+from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, OfficerEntry, SmartphoneChange
 from campaigns.replies.acknowledgements import (
     cancel_messages,
     has_held_opt_out,

@@ -23,12 +23,7 @@ from campaigns.reports.settings import (
     may_approve_report,
     read_checklist,
 )
-from campaigns.reports.take_snapshot import (
-    days_with_report,
-    freezes_at,
-    is_anything_running,
-    read_agencies,
-)
+from campaigns.reports.take_snapshot import days_with_report, freezes_at, is_anything_running, read_agencies
 from campaigns.rules.reports.changes import FigureChange, describe_change
 from campaigns.rules.reports.snapshot import AgencyFigures
 from campaigns.rules.reports.template import ReportTemplate

@@ -103,10 +103,7 @@ def read_file(session: Session, drive: int, day: str, *, n: int, kind: FileKind)
         select(ReportFile.content)
         .join(ReportIssue, ReportIssue.id == ReportFile.issue_id)
         .where(
-            ReportIssue.drive_id == drive,
-            ReportIssue.day == day,
-            ReportIssue.n == n,
-            ReportFile.kind == kind,
+            ReportIssue.drive_id == drive, ReportIssue.day == day, ReportIssue.n == n, ReportFile.kind == kind
         )
     )
     if content is None:

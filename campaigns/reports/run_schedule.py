@@ -18,13 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models.figures import AgencyLink
 from campaigns.models.reports import Purpose, ReportDay, ReportIssue, ReportMail
-from campaigns.reports.issue_report import (
-    freeze,
-    issue,
-    lock_day,
-    newest_issue,
-    note_pending_changes,
-)
+from campaigns.reports.issue_report import freeze, issue, lock_day, newest_issue, note_pending_changes
 from campaigns.reports.report_mail import due_mail, end_of, is_delivered, queue_mail, send_due_mail
 from campaigns.reports.settings import current_template, drives_with_report, may_approve_report
 from campaigns.reports.take_snapshot import is_anything_running, read_agencies

@@ -56,12 +56,7 @@ def in_order(
 
     def rank(gateway: GatewayTerms) -> tuple[bool, int, int, int]:
         price = gateway.price_to(operator)
-        return (
-            gateway.is_resting,
-            usual_price_vnd if price is None else price,
-            gateway.position,
-            gateway.id,
-        )
+        return (gateway.is_resting, usual_price_vnd if price is None else price, gateway.position, gateway.id)
 
     able = (each for each in gateways if each.can_carry(sender, operator, is_unicode=is_unicode))
     return sorted(able, key=rank)
@@ -107,12 +102,7 @@ class NextClaim:
 
 
 def next_claim(
-    pools: Sequence[PoolState],
-    *,
-    active: Set[int],
-    unusable: Set[int],
-    per_second: float,
-    is_in_hand: bool,
+    pools: Sequence[PoolState], *, active: Set[int], unusable: Set[int], per_second: float, is_in_hand: bool
 ) -> NextClaim | None:
     """Return what to claim now, None while enough is buffered.
 

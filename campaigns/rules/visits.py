@@ -68,11 +68,7 @@ _NOT_ARRIVED = frozenset({MessageState.FAILED, MessageState.UNDELIVERED})
 
 
 def visit_reason(
-    *,
-    exclusion: Exclusion | None,
-    answer: Label | None,
-    states: Collection[MessageState],
-    is_unwilling: bool,
+    *, exclusion: Exclusion | None, answer: Label | None, states: Collection[MessageState], is_unwilling: bool
 ) -> VisitReason | None:
     """Return why a contact of a campaign's lists is to be visited, or None if they are not.
 

@@ -23,12 +23,7 @@ from outreach.contacts.directory import people_recorded_for
 from outreach.contacts.wishes import people_left_alone
 from outreach.core.bulk import values_subquery
 from outreach.models.accounts import User
-from outreach.models.contacts import (
-    Contact,
-    ContactList,
-    ContactPhone,
-    Membership,
-)
+from outreach.models.contacts import Contact, ContactList, ContactPhone, Membership
 from outreach.rules.errors import BadInput
 from outreach.rules.identity import name_key
 

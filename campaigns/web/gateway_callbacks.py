@@ -372,11 +372,7 @@ class StatusCallbackApp:
                 return 413
         path, query = scope["path"], scope["query_string"].decode("latin-1")
         _, form, _ = parse_form_data(
-            {
-                "wsgi.input": BytesIO(body),
-                "CONTENT_TYPE": FORM.decode(),
-                "CONTENT_LENGTH": str(len(body)),
-            }
+            {"wsgi.input": BytesIO(body), "CONTENT_TYPE": FORM.decode(), "CONTENT_LENGTH": str(len(body))}
         )
         signature = headers.get(b"x-twilio-signature", b"").decode("latin-1")
         url = f"{path}?{query}" if query else path

@@ -58,10 +58,7 @@ _RECIPIENTS = (
         select(func.min(LEFT_ALONE.c.scope))
         .where(
             LEFT_ALONE.c.scope.in_((EVERYTHING, literal("drive:").concat(cast(Campaign.drive_id, String)))),
-            or_(
-                LEFT_ALONE.c.phone_id == Recipient.phone_id,
-                LEFT_ALONE.c.contact_id == Recipient.contact_id,
-            ),
+            or_(LEFT_ALONE.c.phone_id == Recipient.phone_id, LEFT_ALONE.c.contact_id == Recipient.contact_id),
         )
         .scalar_subquery()
         .label("left_alone"),

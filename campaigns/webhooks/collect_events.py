@@ -374,12 +374,7 @@ def describe_answer(answer: Answer, *, is_health: bool) -> dict[str, Any]:
 
 def describe_opt_out(wish: Wish, people: list[int]) -> dict[str, Any]:
     """Describe an opt-out from everything with its people. Who writes it adds their `references`."""
-    return {
-        "suppression": wish.id,
-        "people": people,
-        "references": [],
-        "source": wish.source.value,
-    }
+    return {"suppression": wish.id, "people": people, "references": [], "source": wish.source.value}
 
 
 class Source(NamedTuple):
@@ -477,9 +472,4 @@ def _describe_report(report: InstallReport, *, is_health: bool) -> dict[str, Any
 def _describe(report: InstallReport, *, is_health: bool) -> dict[str, Any]:
     """Return a report's event. What is about health names no recipient, here and in `collect_answers`."""
     recipient_id = None if is_health else report.recipient_id
-    return {
-        "report": report.id,
-        "campaign": report.campaign_id,
-        "recipient": recipient_id,
-        "reference": None,
-    }
+    return {"report": report.id, "campaign": report.campaign_id, "recipient": recipient_id, "reference": None}

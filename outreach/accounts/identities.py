@@ -121,11 +121,7 @@ def _link(session: Session, identity: Identity, mapped: MappedRole | None, *, no
     elif not user.is_active or user.role is Role.VILLAGE:
         raise NotAllowed("oidc_account_disabled")
     known = UserIdentity(
-        user_id=user.id,
-        issuer=identity.issuer,
-        subject=identity.subject,
-        is_made=is_made,
-        linked_at=now,
+        user_id=user.id, issuer=identity.issuer, subject=identity.subject, is_made=is_made, linked_at=now
     )
     session.add(known)
     session.flush()

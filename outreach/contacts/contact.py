@@ -345,14 +345,7 @@ def suppress_number(
 
 @use_case
 def lift_suppression(
-    session: Session,
-    contact_id: int,
-    phone_id: int,
-    *,
-    reason: Closing,
-    note: str,
-    user: User,
-    now: datetime,
+    session: Session, contact_id: int, phone_id: int, *, reason: Closing, note: str, user: User, now: datetime
 ) -> None:
     """Open a number again, at the person's own wish.
 

@@ -18,11 +18,7 @@ from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.contacts.contact import find_phone, find_recorded_contact, read_note
 from outreach.contacts.languages import keep_unread, read_own_spellings
-from outreach.contacts.suppressions import (
-    hashes_of,
-    lock_phones,
-    suppress,
-)
+from outreach.contacts.suppressions import hashes_of, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
 from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
 from outreach.models.accounts import Role, User
@@ -111,13 +107,7 @@ def remove_number(
         wrong = SuppressionReason.WRONG_NUMBER
         suppress(session, phone, reason=wrong, source="officer", secret_key=secret_key, now=now)
     session.add(
-        RemovedPhone(
-            contact_id=contact_id,
-            phone_id=phone_id,
-            note=note,
-            removed_by=user.id,
-            removed_at=now,
-        )
+        RemovedPhone(contact_id=contact_id, phone_id=phone_id, note=note, removed_by=user.id, removed_at=now)
     )
     note_at_the_door(session, [contact_id])
     session.get_one(Contact, contact_id).updated_at = now

@@ -259,8 +259,7 @@ def disown_wishes(session: Session, contact_id: int, phone_id: int) -> None:
     is_theirs = Wish.source.in_(NAMES_PERSON - {WishSource.OFFICER})
     said = said.where(WishNumber.phone_id == phone_id, ~is_theirs)
     change_rows(
-        session,
-        delete(WishPerson).where(WishPerson.contact_id == contact_id, WishPerson.wish_id.in_(said)),
+        session, delete(WishPerson).where(WishPerson.contact_id == contact_id, WishPerson.wish_id.in_(said))
     )
 
 

@@ -133,9 +133,7 @@ class Settings:
         KNOWN_TOKEN, formats.text, "Twilio's token; also signs its webhooks", secret=True
     )
     twilio_from: str = _var(
-        "LOA",
-        formats.text,
-        "sender of messages that belong to no campaign (confirmations, tests)",
+        "LOA", formats.text, "sender of messages that belong to no campaign (confirmations, tests)"
     )
     twilio_messaging_service_sid: str = _text("sends through this service instead of a sender")
     twilio_api_base_url: str = _web("another server that speaks Twilio's API; then nothing is live")
@@ -179,9 +177,7 @@ class Settings:
     )
     push_header: str = _var("X-Signature", formats.text, "the header with the proof")
     push_fields: PushFields = _var(  # noqa: RUF009 - a tuple, whatever its name
-        DEFAULT_FIELDS,
-        parse_push_fields,
-        "what the operator calls id, sender, recipient, body, at",
+        DEFAULT_FIELDS, parse_push_fields, "what the operator calls id, sender, recipient, body, at"
     )
     oidc_issuer: str = _web(
         "an OpenID provider by which people sign in beside passwords: its issuer; `https` in production"
@@ -218,9 +214,7 @@ class Settings:
         "days after which a list that was handed in on the page and never confirmed is removed",
     )
     api_requests_per_minute: int = _var(
-        120,
-        formats.whole(1, 100_000),
-        "requests of one token to /api/v1 in a minute",
+        120, formats.whole(1, 100_000), "requests of one token to /api/v1 in a minute"
     )
     full_numbers_per_hour: int = _var(
         60,
@@ -244,9 +238,7 @@ class Settings:
         350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"
     )
     usd_vnd: float = _var(
-        23_200.0,
-        formats.number(1, 1_000_000),
-        "đồng for a dollar, for gateways that bill in dollars",
+        23_200.0, formats.number(1, 1_000_000), "đồng for a dollar, for gateways that bill in dollars"
     )
     two_approvals_people: int = _var(
         0,
@@ -278,14 +270,10 @@ class Settings:
         100, formats.whole(1, 10_000), "requests under way at once in one sending worker"
     )
     send_timeout_s: float = _var(
-        10.0,
-        formats.number(0.1, 120),
-        "seconds to wait for the gateway's answer to one request",
+        10.0, formats.number(0.1, 120), "seconds to wait for the gateway's answer to one request"
     )
     lease_s: float = _var(
-        60.0,
-        formats.number(1, 3600),
-        "seconds for which a worker owns the messages it has claimed",
+        60.0, formats.number(1, 3600), "seconds for which a worker owns the messages it has claimed"
     )
     reconcile_s: float = _var(
         60.0,

@@ -341,12 +341,7 @@ def process_file(db: Database, folder: Path, register_id: int, *, secret_key: st
         if tries > MOST_TRIES:
             raise BadList("register_given_up")
         replace_register(
-            db,
-            path,
-            secret_key=secret_key,
-            now=now,
-            record=partial(_end, register_id),
-            may_shrink=may_shrink,
+            db, path, secret_key=secret_key, now=now, record=partial(_end, register_id), may_shrink=may_shrink
         )
     except LoaError as refused:
         error = refused

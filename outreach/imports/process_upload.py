@@ -86,9 +86,7 @@ def process_upload(context: UploadContext, upload_id: int, rows: Iterator[Checke
         raise  # another worker continues when the lease has run out
     except Exception:
         _fail(
-            context,
-            upload,
-            _NOT_UNDONE if upload.state is UploadState.UNDOING else LoaError("import_fault"),
+            context, upload, _NOT_UNDONE if upload.state is UploadState.UNDOING else LoaError("import_fault")
         )
         raise
     return True
@@ -229,11 +227,7 @@ def _undo(context: UploadContext, upload: Upload) -> None:
                 session, list_import, limit=CHUNK, secret_key=context.secret_key, now=now
             )
             if not undone:
-                end_upload(
-                    claimed,
-                    UploadState.FAILED if claimed.error else UploadState.CANCELLED,
-                    now=now,
-                )
+                end_upload(claimed, UploadState.FAILED if claimed.error else UploadState.CANCELLED, now=now)
                 break
             done += undone
             claimed.progress = done

@@ -492,10 +492,7 @@ def remove_unconfirmed(db: Database, folder: Path, *, keep: timedelta, now: date
             if upload.state is not UploadState.READY:
                 continue
             end_upload(
-                upload,
-                UploadState.CANCELLED,
-                now=now,
-                error=LoaError("import_not_confirmed", days=keep.days),
+                upload, UploadState.CANCELLED, now=now, error=LoaError("import_not_confirmed", days=keep.days)
             )
         forget_file(upload, folder)
     return len(ids)

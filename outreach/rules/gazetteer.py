@@ -16,14 +16,7 @@ from functools import lru_cache
 
 from rapidfuzz import fuzz
 
-from outreach.rules.place_words import (
-    bare_word,
-    exact_word,
-    key_of,
-    lower_text,
-    spelling_key,
-    words_of,
-)
+from outreach.rules.place_words import bare_word, exact_word, key_of, lower_text, spelling_key, words_of
 
 _COMMON_STARTS = ("dak", "ngok", "mang", "kon", "ia", "sa")
 # Of 100: one letter more or less in five, one wrong in seven; of shorter names ("Đắk Min") too many are alike.
@@ -507,10 +500,7 @@ class Gazetteer:
         peeled, has_split = list[_Part](), False
         for part in parts:
             words, tail = part[0].words, list[_Part]()
-            while cut := next(
-                (cut for cut in range(1, len(words)) if self._is_around(words[cut:])),
-                0,
-            ):
+            while cut := next((cut for cut in range(1, len(words)) if self._is_around(words[cut:])), 0):
                 tail.insert(0, _readings(" ".join(words[cut:])))
                 words = words[:cut]
             if tail:

@@ -31,11 +31,7 @@ from outreach.rules.people_beside import PersonColumns, find_people_columns
 from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.phone_numbers import Reason, mentions_identity_paper, unaccented
 from outreach.rules.phone_texts import has_numbers_in_text
-from outreach.rules.sensitive_columns import (
-    is_ethnic_origin,
-    is_sensitive_heading,
-    may_be_sensitive_heading,
-)
+from outreach.rules.sensitive_columns import is_ethnic_origin, is_sensitive_heading, may_be_sensitive_heading
 
 ROWS_SEARCHED = 40  # titles, header and enough people to recognise a phone column by its cells
 ROWS_OF_TABLE = 12  # of a further table, to recognise its columns
@@ -157,10 +153,7 @@ class Header:
 
 
 def find_header(
-    rows: Sequence[Row],
-    corrected: Mapping[str, Mapping[str, str]] | None = None,
-    *,
-    at: int | None = None,
+    rows: Sequence[Row], corrected: Mapping[str, Mapping[str, str]] | None = None, *, at: int | None = None
 ) -> Header | None:
     """Find the header among a table's first rows. Returns None if they are no list of people.
 

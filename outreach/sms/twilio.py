@@ -126,9 +126,7 @@ class TwilioGateway(HttpGateway):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._client = Client(
-            settings.twilio_account_sid,
-            settings.twilio_auth_token,
-            http_client=_HttpClient(self._transport),
+            settings.twilio_account_sid, settings.twilio_auth_token, http_client=_HttpClient(self._transport)
         )
         self._client.api.base_url = settings.api_base_url
         self._messages = f"/Accounts/{settings.twilio_account_sid}/Messages.json"

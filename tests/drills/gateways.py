@@ -196,11 +196,7 @@ def tell_submissions(simulator: RunningSimulator, before: dict[str, Any]) -> int
 
 
 def play_night(
-    given: argparse.Namespace,
-    world: World,
-    simulator: RunningSimulator,
-    processes: Processes,
-    clocks: Clocks,
+    given: argparse.Namespace, world: World, simulator: RunningSimulator, processes: Processes, clocks: Clocks
 ) -> int:
     """A warning at 23:50; then the clocks of all go on past midnight, in steps, until an hour later a person is asked."""
     world.add_people(given.messages)
@@ -320,10 +316,7 @@ def close_first(world: World, campaign: int, administrator: User) -> None:
 
 
 def break_things(
-    given: argparse.Namespace,
-    world: World,
-    processes: Processes,
-    clocks: Clocks,
+    given: argparse.Namespace, world: World, processes: Processes, clocks: Clocks
 ) -> tuple[int, int]:
     """Kill a worker and cut all SMPP connections, `kills` times over the send, every fourth time with a restart of the centre.
 

@@ -196,10 +196,7 @@ def visit(office: Office, browser: Any, folder: Path, houses: int) -> list[str]:
     runtime = office.runtime
     sheets = add_sheets(runtime, houses=houses)
     officers = [
-        (
-            add_village_officer(runtime, name, e164, *sheets),
-            OfficerPhone(office, browser, folder / e164, off),
-        )
+        (add_village_officer(runtime, name, e164, *sheets), OfficerPhone(office, browser, folder / e164, off))
         for name, e164, off in (
             ("A Lăng", "+84905000971", timedelta()),
             ("Y Hồng", "+84905000972", timedelta(days=-400, hours=7)),

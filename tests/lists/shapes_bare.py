@@ -85,11 +85,7 @@ def struck_notes(seed: int) -> ListFile:
             sheet.add(n, person.name, None, Struck(f"0{old.number}"), expected=reject())
         elif n % 3 == 1:
             sheet.add(
-                n,
-                person.name,
-                None,
-                Struck(f"0{old.number}", f" 0{person.number}"),
-                expected=review(person),
+                n, person.name, None, Struck(f"0{old.number}", f" 0{person.number}"), expected=review(person)
             )
         else:
             sheet.add(
@@ -146,11 +142,7 @@ def signed(seed: int, form: str) -> ListFile:
             (None, "Người lập", officer.name, f"0{officer.number}"),
             (None, "Trưởng thôn", None, None),
         ),
-        "bare": (
-            ("Tổng cộng: 14",),
-            (None, None, None, "Trưởng thôn"),
-            (None, None, None, officer.name),
-        ),
+        "bare": (("Tổng cộng: 14",), (None, None, None, "Trưởng thôn"), (None, None, None, officer.name)),
     }[form]:
         sheet.add(*cells)
     return workbook("titles and signatures", f"signed-{seed}.xlsx", sheet)

@@ -97,15 +97,7 @@ def directory(world: World) -> list[Any]:
             .order_by(ContactList.name)
         )
         found.append(
-            (
-                person.name,
-                person.birth_year,
-                person.sex,
-                person.area_code,
-                person.village,
-                *numbers,
-                *lists,
-            )
+            (person.name, person.birth_year, person.sex, person.area_code, person.village, *numbers, *lists)
         )
     return sorted(found, key=str)
 

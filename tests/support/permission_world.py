@@ -436,11 +436,7 @@ class Office:
             self.values |= {"round_id": sheet.id, "officer_id": officer.id}
             self.values["link_id"] = link.id
             comment = CampaignComment(
-                campaign_id=ids[1],
-                card=CommentCard.WHOM,
-                text=MARK,
-                written_by=staff.id,
-                written_at=self.now,
+                campaign_id=ids[1], card=CommentCard.WHOM, text=MARK, written_by=staff.id, written_at=self.now
             )
             db.add(comment)
             db.flush()

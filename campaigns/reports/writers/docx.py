@@ -241,13 +241,7 @@ def _table(document: Docx, block: Table, width: float) -> None:
         for position, (value, column) in enumerate(zip(values, block.columns, strict=True)):
             align = ALIGN.CENTER if value is None else _SIDES[column.side]
             word_cell = cells[n * column_count + position]
-            _fill(
-                word_cell,
-                cell(value),
-                align,
-                bold=is_total and value is not None,
-                italic=value is None,
-            )
+            _fill(word_cell, cell(value), align, bold=is_total and value is not None, italic=value is None)
     document.add_paragraph().paragraph_format.line_spacing = Pt(6)
 
 

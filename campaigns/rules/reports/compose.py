@@ -44,11 +44,7 @@ BLANK = "      "
 
 
 def compose(
-    snapshot: Snapshot,
-    template: ReportTemplate,
-    *,
-    notes: Notes = NO_NOTES,
-    written_on: str | None = None,
+    snapshot: Snapshot, template: ReportTemplate, *, notes: Notes = NO_NOTES, written_on: str | None = None
 ) -> ReportDocument:
     """Compose the daily report. `written_on` (YYYY-MM-DD) is its date; by default the day of the snapshot."""
     blocks = [
@@ -223,9 +219,7 @@ def _communes(
     for n, place in enumerate(communes, 1):
         first, name, *rest = place_row(str(n), place.name, place, basis)
         rows.append((first, name, names.get(place.district, ""), *rest))
-    table = without_empty_columns(
-        Table("Xã, phường, thị trấn", "", columns, tuple(rows), unit="người"),
-    )
+    table = without_empty_columns(Table("Xã, phường, thị trấn", "", columns, tuple(rows), unit="người"))
     shown = {column.title for column in table.columns}
     notes = [
         *(["ĐTTM là điện thoại thông minh"] if any("ĐTTM" in title for title in shown) else ()),

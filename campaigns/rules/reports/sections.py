@@ -543,9 +543,7 @@ def place_row(n: str, name: str, place: PlaceFigures, basis: ShareBasis) -> tupl
 
 
 def reported_cells(
-    reported: SelfReported,
-    owners: SmartphoneOwners | None = None,
-    basis: ShareBasis = ShareBasis.RECIPIENTS,
+    reported: SelfReported, owners: SmartphoneOwners | None = None, basis: ShareBasis = ShareBasis.RECIPIENTS
 ) -> tuple[Cell, ...]:
     """Return the cells of self-reports: count, recipients where they are the base, share; unknown without recipients."""
     known = reported.recipients > 0

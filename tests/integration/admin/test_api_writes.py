@@ -382,18 +382,7 @@ def test_a_sandbox_answers_as_usual_and_keeps_nothing(system: System, world: Wor
     world.add_people(2, first=11)
     campaign = world.launch()
     world.send()
-    tables = (
-        Campaign,
-        Message,
-        Reply,
-        Answer,
-        Wish,
-        Contact,
-        Upload,
-        Subscription,
-        ApiRequest,
-        AuditEvent,
-    )
+    tables = (Campaign, Message, Reply, Answer, Wish, Contact, Upload, Subscription, ApiRequest, AuditEvent)
     sandbox = System(system.client, world, is_sandbox=True)
     before = count(world, *tables)
     tried = sandbox.call("POST", "/campaigns", DRAFT)

@@ -79,11 +79,7 @@ def test_a_file_of_denominators_is_taken_whole_or_not_at_all(places: World) -> N
     def bring(lines: str) -> tuple[int, int]:
         with places.runtime.db.write() as session:
             return import_denominators(
-                session,
-                (HEAD + lines).encode(),
-                drive=drive,
-                user=places.user(AUTHOR),
-                now=places.now,
+                session, (HEAD + lines).encode(), drive=drive, user=places.user(AUTHOR), now=places.now
             )
 
     good = "residents,608,1.250,2020-08-01,Sở\nmembers,PN,300,2020-08-01,Hội\n"

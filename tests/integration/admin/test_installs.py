@@ -40,9 +40,7 @@ def campaign(places: World) -> int:
 
 @both_databases
 def test_a_figure_leads_to_as_many_reports_as_it_says(
-    client: FlaskClient,
-    places: World,
-    campaign: int,
+    client: FlaskClient, places: World, campaign: int
 ) -> None:
     signed_in(client, AUTHOR)
     shown = client.get(f"/admin/progress/?campaign={campaign}").text
@@ -58,9 +56,7 @@ def test_a_figure_leads_to_as_many_reports_as_it_says(
 
 
 def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(
-    client: FlaskClient,
-    places: World,
-    campaign: int,
+    client: FlaskClient, places: World, campaign: int
 ) -> None:
     signed_in(client, AUTHOR)
     tell(places, campaign, 0, Label.NOT_YET, AnswerSource.SMS, minutes=1)  # "cài rồi nhưng xóa rồi"
@@ -77,11 +73,7 @@ def test_a_report_taken_back_is_shown_when_asked_for_and_a_phone_counts_once(
     assert client.get("/admin/campaigns/999/installs/").status_code == 404
 
 
-def test_each_sees_the_reports_of_their_own_lists(
-    client: FlaskClient,
-    places: World,
-    campaign: int,
-) -> None:
+def test_each_sees_the_reports_of_their_own_lists(client: FlaskClient, places: World, campaign: int) -> None:
     signed_in(client, test_progress.NEIGHBOUR)
     page = client.get(f"/admin/campaigns/{campaign}/installs/").text
     assert rows(page) == 1

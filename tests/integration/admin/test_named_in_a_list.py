@@ -26,14 +26,7 @@ from outreach.imports.list_reader import check_list
 from outreach.imports.store_rows import find_or_create_list
 from outreach.imports.uploads import preview_for
 from outreach.models.accounts import Organisation, Role
-from outreach.models.contacts import (
-    Contact,
-    ContactPhone,
-    ImportIssue,
-    ListImport,
-    Phone,
-    Upload,
-)
+from outreach.models.contacts import Contact, ContactPhone, ImportIssue, ListImport, Phone, Upload
 from outreach.models.places import Area
 from outreach.rules.errors import LoaError, NotAllowed
 from outreach.rules.identity import mask_number

@@ -386,11 +386,7 @@ ABOUT_WHAT = {
 }  # else the draft
 OF_THE_AGENCY = {"agencies.show", "agencies.submit", "agencies.roster", "agencies.link", "agencies.end"}
 # A file to correct, and rows to decide on: on record.
-SHOWS_NUMBERS = {
-    ("GET", "imports.errors"),
-    ("GET", "lists.waiting"),
-    ("GET", "visits.sheet"),
-}
+SHOWS_NUMBERS = {("GET", "imports.errors"), ("GET", "lists.waiting"), ("GET", "visits.sheet")}
 OPENED = {"GET": {200, 302}, "POST": {200, 204, 303, 422}}  # a refused form is 422
 REFUSED_WITHIN = {
     "report.file": {404},  # nothing is issued yet

@@ -48,14 +48,7 @@ def test_the_page_tells_each_step_organisation_and_place_to_those_who_may_see_th
     path = f"/admin/campaigns/{campaign}/reach/"
     signed_in(client, LEADER)
     page = client.get(path).text
-    for told in (
-        "Tin đầu",
-        "Đã đến máy",
-        "Tự khai báo đã cài",
-        "Đếm lúc",
-        "Huyện Kon Tum",
-        "=Hội Phụ nữ",
-    ):
+    for told in ("Tin đầu", "Đã đến máy", "Tự khai báo đã cài", "Đếm lúc", "Huyện Kon Tum", "=Hội Phụ nữ"):
         assert told in page
     assert "Theo nhà mạng và nhà cung cấp" in page
     assert "MobiFone" in page.split("Theo nhà mạng")[1]

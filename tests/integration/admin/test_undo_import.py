@@ -145,8 +145,7 @@ def test_a_file_that_nobody_confirms_is_removed_after_some_days(client: FlaskCli
 
 
 @pytest.mark.parametrize(
-    ("state", "is_kept"),
-    [(state, state not in ("done", "failed", "cancelled")) for state in UploadState],
+    ("state", "is_kept"), [(state, state not in ("done", "failed", "cancelled")) for state in UploadState]
 )
 def test_a_file_whose_worker_died_at_its_end_does_not_stay(
     client: FlaskClient, world: World, state: UploadState, is_kept: bool

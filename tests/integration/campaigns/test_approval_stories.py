@@ -198,11 +198,7 @@ class Story:
         at, by, confirmed = self.proposal
         email = self.dice.choice(APPROVERS)
         changed = confirm_correction(
-            self.world.runtime,
-            self.campaign,
-            proposed_at=at,
-            user=self.users[email],
-            now=datetime.now(UTC),
+            self.world.runtime, self.campaign, proposed_at=at, user=self.users[email], now=datetime.now(UTC)
         )
         confirmed.add(email)
         if changed:

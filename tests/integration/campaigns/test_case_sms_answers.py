@@ -50,13 +50,7 @@ def close_the_window(world: World) -> None:
 def answer(world: World, case_id: int, text: str = TEXT, *, is_done: bool = True) -> datetime:
     with world.runtime.db.write() as session:
         return answer_by_sms(
-            session,
-            case_id,
-            text,
-            is_done=is_done,
-            user=world.user(AUTHOR),
-            keys=world.keys,
-            now=world.now,
+            session, case_id, text, is_done=is_done, user=world.user(AUTHOR), keys=world.keys, now=world.now
         )
 
 

@@ -29,15 +29,7 @@ from campaigns.rules.states import AttemptState, MessageKind, MessageState
 from outreach.contacts.contact import Closing, suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
-from outreach.models.contacts import (
-    Contact,
-    Erasure,
-    ImportIssue,
-    KeptValue,
-    Phone,
-    WishNumber,
-    WishPerson,
-)
+from outreach.models.contacts import Contact, Erasure, ImportIssue, KeptValue, Phone, WishNumber, WishPerson
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import ERASED
 from tests.support.lists import bring, count, local, people, write

@@ -11,12 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select, update
 
 from campaigns.delivery.claim_messages import claim_next_batch
-from campaigns.delivery.reconcile import (
-    DECIDE_AFTER,
-    _may_repeat_until,
-    expire_leases,
-    reconcile_account,
-)
+from campaigns.delivery.reconcile import DECIDE_AFTER, _may_repeat_until, expire_leases, reconcile_account
 from campaigns.delivery.record_outcomes import store_outcomes
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message

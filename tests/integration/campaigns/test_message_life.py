@@ -18,13 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from campaigns.rules.lookups import (
-    TIMES_ABSENT,
-    LookupResult,
-    UnknownAttempt,
-    judge_lookup,
-    may_repeat,
-)
+from campaigns.rules.lookups import TIMES_ABSENT, LookupResult, UnknownAttempt, judge_lookup, may_repeat
 from campaigns.rules.receipts import Candidate, ReceiptFacts, find_attempt
 from campaigns.rules.states import AttemptState
 from outreach.rules import roads

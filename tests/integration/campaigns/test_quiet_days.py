@@ -112,8 +112,7 @@ def test_the_card_tells_what_a_day_without_sending_puts_off_and_the_panel_why_no
 
 
 @pytest.mark.parametrize(
-    ("given", "is_live", "is_quiet"),
-    [(None, True, True), (None, False, False), (NO_DAYS, True, False)],
+    ("given", "is_live", "is_quiet"), [(None, True, True), (None, False, False), (NO_DAYS, True, False)]
 )
 def test_real_phones_get_nothing_on_a_holiday_unless_the_setting_says_so(
     given: QuietDays | None, is_live: bool, is_quiet: bool

@@ -27,13 +27,7 @@ def register(world: World, text: str, state: str = "accepted", until: str = "") 
     user = world.user(ADMINISTRATOR)
     template = save_template(world.runtime, sender="MTTQ", text=text, note="", user=user, now=world.now)
     set_template_state(
-        world.runtime,
-        template.id,
-        account_id=ENVIRONMENT,
-        state=state,
-        until=until,
-        user=user,
-        now=world.now,
+        world.runtime, template.id, account_id=ENVIRONMENT, state=state, until=until, user=user, now=world.now
     )
     return template.id
 

@@ -65,9 +65,7 @@ def skipped(world: World, campaign_id: int, step: int) -> dict[str, int]:
             select(Message.skip_reason, func.count())
             .join(Step, Step.id == Message.step_id)
             .where(
-                Message.campaign_id == campaign_id,
-                Step.number == step,
-                Message.state == MessageState.SKIPPED,
+                Message.campaign_id == campaign_id, Step.number == step, Message.state == MessageState.SKIPPED
             )
             .group_by(Message.skip_reason)
         ).all()

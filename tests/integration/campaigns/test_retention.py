@@ -17,12 +17,7 @@ from campaigns.models.privacy import ConsentEvent
 from campaigns.models.replies import Reply
 from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.expiry import remove_expired
-from campaigns.privacy.retention import (
-    ClearResult,
-    campaigns_due,
-    clear_campaign,
-    preview_clear,
-)
+from campaigns.privacy.retention import ClearResult, campaigns_due, clear_campaign, preview_clear
 from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.states import CampaignAction
 from outreach.contacts.phones import find_or_create_phones

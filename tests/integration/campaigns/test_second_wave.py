@@ -21,13 +21,7 @@ from campaigns.rules.states import CampaignAction
 from campaigns.second_wave import SecondWave, send_second_wave
 from outreach.accounts.users import find_user
 from outreach.models.accounts import AuditEvent, Role
-from outreach.models.contacts import (
-    Contact,
-    ContactList,
-    LegalBasis,
-    Membership,
-    Phone,
-)
+from outreach.models.contacts import Contact, ContactList, LegalBasis, Membership, Phone
 from outreach.rules.errors import WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses

@@ -73,9 +73,7 @@ class VisitPhone:
     def sync(self, *results: dict[str, Any], status: int = 200, **more: Any) -> dict[str, Any]:
         body = {"results": list(results), "sent": self.ms(), "want": not results, **more}
         answer = self.client.post(
-            "/visits/sync",
-            data=json.dumps(body),
-            headers={"Authorization": f"Bearer {self.token}"},
+            "/visits/sync", data=json.dumps(body), headers={"Authorization": f"Bearer {self.token}"}
         )
         assert answer.status_code == status, answer.text
         told: dict[str, Any] = answer.json

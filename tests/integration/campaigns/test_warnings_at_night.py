@@ -44,10 +44,7 @@ def storm(world: World) -> World:
     world.add_people(10)
     with world.runtime.db.write() as session:
         world.add_officer(session, SECOND, Role.APPROVER)
-        for index, reason in (
-            (2, SuppressionReason.DO_NOT_CALL),
-            (3, SuppressionReason.WRONG_NUMBER),
-        ):
+        for index, reason in ((2, SuppressionReason.DO_NOT_CALL), (3, SuppressionReason.WRONG_NUMBER)):
             phone = session.scalars(select(Phone).where(Phone.e164 == number(index))).one()
             key = world.runtime.settings.secret_key
             suppress(session, phone, reason=reason, source="officer", secret_key=key, now=NIGHT)

@@ -36,11 +36,7 @@ def post_plainly(simulator: RunningSimulator) -> requests.Response:
 
 @pytest.mark.parametrize(
     ("faults", "status", "accepted"),
-    [
-        ({"rate_429": 1}, 429, 0),
-        ({"rate_500": 1}, 500, 0),
-        ({"rate_500_after": 1}, 500, 1),
-    ],
+    [({"rate_429": 1}, 429, 0), ({"rate_500": 1}, 500, 0), ({"rate_500_after": 1}, 500, 1)],
 )
 def test_error_is_answered_before_or_after_acceptance(
     simulator: RunningSimulator, faults: dict[str, float], status: int, accepted: int

@@ -163,12 +163,7 @@ def test_residents_answer_in_the_shares_that_were_set() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [
-        {"installed": 0.7, "refuse": 0.4},
-        {"installed": 0.7, "none": 0.4},
-        {"delay_min_s": 9},
-        {"maybe": 0.1},
-    ],
+    [{"installed": 0.7, "refuse": 0.4}, {"installed": 0.7, "none": 0.4}, {"delay_min_s": 9}, {"maybe": 0.1}],
 )
 def test_impossible_habits_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(InvalidSetting):

@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.rules.replies.alike import (
-    AlikeReply,
-    choose_label,
-    group_alike,
-    private_words,
-    signature_of,
-)
+from campaigns.rules.replies.alike import AlikeReply, choose_label, group_alike, private_words, signature_of
 from campaigns.rules.replies.asked import BLUEZONE
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import telling_parts

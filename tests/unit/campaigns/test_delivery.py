@@ -122,8 +122,7 @@ def test_only_what_is_over_for_good_is_skipped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "training", "live"),
-    [(None, None, 3), (1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 3), (100, 100, 3)],
+    ("own", "training", "live"), [(None, None, 3), (1, 1, 1), (2, 2, 2), (3, 3, 3), (4, 4, 3), (100, 100, 3)]
 )
 def test_a_live_gateway_never_exceeds_the_decrees_three_a_day(
     own: int | None, training: int | None, live: int

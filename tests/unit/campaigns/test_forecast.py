@@ -6,14 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from benchmarks.forecast_scores import (
-    SHAPES,
-    START,
-    quantiles_of_model,
-    quantiles_of_pace,
-    score,
-    simulate,
-)
+from benchmarks.forecast_scores import SHAPES, START, quantiles_of_model, quantiles_of_pace, score, simulate
 from campaigns.rules.forecast import Forecast, Wave, forecast_count, forecast_goal
 from campaigns.rules.progress import Outlook, find_outlook, required_per_day
 
@@ -140,11 +133,7 @@ def test_a_drive_that_stands_still_is_foretold_to_stand_still() -> None:
 def test_the_pace_that_is_needed(installed: int, deadline: int, needed: float | None) -> None:
     today = date(2020, 8, 20)
     found = required_per_day(
-        installed=installed,
-        denominator=100,
-        goal=0.5,
-        today=today,
-        deadline=today + timedelta(days=deadline),
+        installed=installed, denominator=100, goal=0.5, today=today, deadline=today + timedelta(days=deadline)
     )
     assert found == needed
 

@@ -53,10 +53,7 @@ def test_values_become_texts_as_typed_into_a_form() -> None:
         ),
         ({"sender": [{"name": "Mặt trận"}]}, ["setup_part_wrong"]),
         ({"goal": [{"share": 120}, {"share": 5, "kind": "x"}]}, ["setup_choice_wrong", "setup_part_wrong"]),
-        (
-            {"denominator": [{"value": 5, "as_of": date(2027, 1, 1), "source": "Sở"}]},
-            ["setup_part_wrong"],
-        ),
+        ({"denominator": [{"value": 5, "as_of": date(2027, 1, 1), "source": "Sở"}]}, ["setup_part_wrong"]),
         ({"report": {"kind": "x", "head": "", "hours": {"noon": ""}}}, ["setup_part_unknown"] * 2),
     ],
 )

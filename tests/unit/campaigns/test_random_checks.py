@@ -6,13 +6,7 @@ import random
 
 import pytest
 
-from campaigns.rules.random_checks import (
-    FEWEST_CHECKS,
-    CorrectedCount,
-    VillageChecks,
-    correct,
-    is_drawn,
-)
+from campaigns.rules.random_checks import FEWEST_CHECKS, CorrectedCount, VillageChecks, correct, is_drawn
 
 
 def simulate(dice: random.Random) -> tuple[CorrectedCount | None, int]:

@@ -59,11 +59,7 @@ LOST = sent(1, state=UNKNOWN)  # its answer was lost
     ],
 )  # fmt: skip
 def test_receipt_means_what_it_proves(
-    ids: tuple[str, ...],
-    reference: int | None,
-    text: str,
-    attempts: list[Candidate],
-    found: int | None,
+    ids: tuple[str, ...], reference: int | None, text: str, attempts: list[Candidate], found: int | None
 ) -> None:
     assert find_attempt(ReceiptFacts(ids, reference, text, NOW), attempts) == found
 

@@ -48,10 +48,7 @@ def test_text_fits_a_template(rendered: str, template: str, expected: bool) -> N
     ("rendered", "expected"),
     [
         (f"Kinh moi ong/ba A Thun cai dat Bluezone: {LINK}", None),
-        (
-            f"Kinh moi ong/ba cai dat ung dung Bluezone: {LINK}",
-            Mismatch(2, extra=("ung", "dung")),
-        ),
+        (f"Kinh moi ong/ba cai dat ung dung Bluezone: {LINK}", Mismatch(2, extra=("ung", "dung"))),
         (f"Kinh moi ong/ba cai Bluezone: {LINK}", Mismatch(2, missing=("dat",))),
         (
             f"Kinh moi ong/ba A Thun Nie Kdam Siu cai dat Bluezone: {LINK}",

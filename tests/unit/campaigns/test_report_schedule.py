@@ -69,8 +69,7 @@ def test_what_is_due(clock: str, happened: DayEvents, due: ReportAction | None) 
 
 
 @pytest.mark.parametrize(
-    ("part", "value"),
-    [("issuer", []), ("hours", []), ("hours", {"freeze": 13}), ("since", "2020-W33-1")],
+    ("part", "value"), [("issuer", []), ("hours", []), ("hours", {"freeze": 13}), ("since", "2020-W33-1")]
 )
 def test_a_form_with_a_part_of_another_kind_is_refused_in_words(part: str, value: object) -> None:
     with pytest.raises(BadInput):

@@ -55,13 +55,7 @@ def test_a_campaign_that_moves_has_nothing_in_its_way() -> None:
         ({"quiet": WEDNESDAYS}, StallReason.QUIET_DAY, NEXT_MORNING),
         ({"quiet": WEDNESDAYS, "hours": None}, StallReason.QUIET_DAY, NOW + timedelta(hours=14)),
         (
-            {
-                "quiet": WEDNESDAYS,
-                "opened_at": None,
-                "queued": 0,
-                "sending": 0,
-                "next_step_at": NEXT_MORNING,
-            },
+            {"quiet": WEDNESDAYS, "opened_at": None, "queued": 0, "sending": 0, "next_step_at": NEXT_MORNING},
             StallReason.QUIET_DAY,
             NEXT_MORNING,
         ),

@@ -12,13 +12,7 @@ from outreach.rules.identity import erased_as, is_same_person, likeness, may_be_
 def facts(
     year: int | None = None, area: str | None = None, village: str = "", sex: str | None = None
 ) -> dict[str, Any]:
-    return {
-        "birth_year": year,
-        "area_code": area,
-        "village": village,
-        "sex": sex,
-        "place_question_id": None,
-    }
+    return {"birth_year": year, "area_code": area, "village": village, "sex": sex, "place_question_id": None}
 
 
 # Known, stated; whether they are one: in another list, in another list with a number, in an earlier file of the list.

@@ -306,11 +306,7 @@ def test_an_old_excel_file(tmp_path):
     people = check(DATA / "contacts_sample.xls")
     assert [each.stt for each in people] == ["7", "14", "41", "99", "206"]
     assert people[2].commune_code == "23458"
-    assert [each.phone.status for each in people][:3] == [
-        PhoneStatus.REVIEW,
-        PhoneStatus.OK,
-        PhoneStatus.OK,
-    ]
+    assert [each.phone.status for each in people][:3] == [PhoneStatus.REVIEW, PhoneStatus.OK, PhoneStatus.OK]
 
 
 @pytest.mark.parametrize(
