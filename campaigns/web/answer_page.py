@@ -10,10 +10,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +38,7 @@ from campaigns.rules.links import FIRST_CONTROL_COPY, LENGTH, LinkCipher
 from campaigns.rules.own_answers import OPT_OUT_OF_DRIVE, OwnAnswer, current_own
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
-from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
+from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
 from campaigns.web.page_lookups import OpenTracker, RecipientLookup, TokenGuard
 from campaigns.web.responses import HEADERS, add_security_headers, public_page
 from outreach.core.db import Database
@@ -427,7 +425,8 @@ class AnswerPageApp:
     ) -> None:
         self._service, self._others = service, others
         # Its own: the other application's lookups run in threads.
-        self._lookups = _LookupQueue(RecipientLookup(db))
+        lookup = RecipientLookup(db)
+        self._lookups = SharedWork[int, Row[Any] | None](lookup.find_all, most=MAX_BATCH)
         headers = {**HEADERS, "Content-Type": "text/html; charset=utf-8"}
         if is_https:
             headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -446,7 +445,7 @@ class AnswerPageApp:
         if not recipient_id or self._service.token_guard.is_watched(client_address(scope)):
             return None
         try:
-            row = await self._lookups.find(recipient_id)
+            row = await self._lookups.ask(recipient_id)
         except Exception:
             return None  # the other application meets it as well, and shows an error page
         # What differs by person takes another look into the database.
@@ -454,45 +453,6 @@ class AnswerPageApp:
         if row and page:
             self._service.record_open(row)
         return page
-
-
-class _LookupQueue:
-    """Queue of lookups, one after the other in a thread, each for all requests that wait.
-
-    For one event loop.
-    """
-
-    def __init__(self, lookup: RecipientLookup) -> None:
-        self._lookup = lookup
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="pages")
-        self._waiting: list[tuple[int, asyncio.Future[Row[Any] | None]]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def find(self, recipient_id: int) -> Row[Any] | None:
-        answer: asyncio.Future[Row[Any] | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((recipient_id, answer))
-        if self._task is None:
-            self._task = asyncio.create_task(self._run())
-        return await answer
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                rows: Mapping[int, Row[Any]] = {}
-                failed: Exception | None = None
-                try:
-                    rows = await loop.run_in_executor(
-                        self._thread, self._lookup.find_all, [recipient_id for recipient_id, _ in batch]
-                    )
-                except Exception as error:
-                    failed = error
-                resolve_all(
-                    ((answer, rows.get(recipient_id)) for recipient_id, answer in batch), failed=failed
-                )
-        finally:
-            self._task = None
 
 
 def _is_simple(scope: Scope) -> bool:

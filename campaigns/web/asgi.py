@@ -3,7 +3,7 @@
 Each request runs in a thread, but only while the application works on it. A form is read to its end before a thread
 takes it, and an answer is sent without one, so that slow callers delay no other.
 
-`resolve_all` answers callers that wait together for one piece of work in a thread.
+`SharedWork`: callers that wait together for one piece of work in a thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 Message = MutableMapping[str, Any]
@@ -191,15 +191,50 @@ def client_address(scope: Scope) -> str:
     return last or (scope.get("client") or ("",))[0]
 
 
-T = TypeVar("T")
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 
-def resolve_all(waiting: Iterable[tuple[asyncio.Future[T], T]], *, failed: Exception | None) -> None:
-    """Give each caller its answer, or all of them the failure. Callers that hung up get nothing."""
-    for future, answer in waiting:
-        if future.done():
-            continue
-        if failed:
-            future.set_exception(failed)
-        else:
-            future.set_result(answer)
+class SharedWork(Generic[Asked, Answer]):
+    """Work that callers share: what is asked for while `work` runs for others is done at once after it.
+
+    For one event loop; `work` runs in a thread of its own, one call at a time.
+    """
+
+    def __init__(
+        self, work: Callable[[list[Asked]], list[Answer]], *, most: int, gather_s: float = 0.0
+    ) -> None:
+        """Create it. `work` returns the answers in order, of at most so many at once, after a wait that gathers more of them."""
+        self._work, self._most, self._gather_s = work, most, gather_s
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shared-work")
+        self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def ask(self, asked: Asked) -> Answer:
+        """Return the answer, or raise what the work raised."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, answer))
+        self._task = self._task or asyncio.create_task(self._run())
+        return await answer
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await asyncio.sleep(self._gather_s)
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                await self._run_batch(batch)
+        finally:
+            self._task = None
+
+    async def _run_batch(self, batch: list[tuple[Asked, asyncio.Future[Answer]]]) -> None:
+        try:
+            asked = [each for each, _ in batch]
+            answers = await asyncio.get_running_loop().run_in_executor(self._thread, self._work, asked)
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():  # else its caller hung up
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)

@@ -2,12 +2,11 @@
 
 Stored callbacks are applied by a job.
 
-- `/webhooks/twilio/…`: Twilio's status callbacks and replies, only while the gateway speaks Twilio's API (`admin/app.py`).
+- `/webhooks/twilio/inbound`: Twilio's replies, only while the gateway speaks Twilio's API (`admin/app.py`).
 - `/webhooks/aggregator/…`: an aggregator's status callbacks, only while the gateway is one.
 - `/webhooks/push` and `/webhooks/phone`: replies from a short code's operator and from a phone.
-- `StatusCallbackApp`: Twilio's status callbacks where the server has an event loop. Callbacks that come at the same time
-  wait for one commit, without a thread each. A request that is no status callback in the usual form goes on to the other
-  application, and so to the Flask blueprints, which take status callbacks as well where there is no event loop.
+- `StatusCallbackApp`: Twilio's status callbacks, before Flask. Those that come at the same time wait for one commit, without
+  a thread each.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -37,7 +35,7 @@ from campaigns.models.messages import Attempt
 from campaigns.models.replies import ReplyChannel
 from campaigns.replies.receive_reply import ACKNOWLEDGE_WINDOW, UNREADABLE, receive_reply
 from campaigns.replies.record_answer import AnswerContext
-from campaigns.web.asgi import Application, Receive, Scope, Send, client_address, resolve_all
+from campaigns.web.asgi import Application, Receive, Scope, Send, SharedWork, client_address
 from campaigns.web.responses import note_error
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.core.db import Database
@@ -65,7 +63,7 @@ LONGEST_GATEWAY_ID = 64
 
 
 def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
-    """Create `/webhooks/twilio/…`.
+    """Create `/webhooks/twilio/inbound`.
 
     403 on a bad signature with nothing stored, 2xx only once stored.
     """
@@ -82,15 +80,6 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
     @callbacks_blueprint.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
         return "", error.code or 500
-
-    # The id comes as text: Python refuses to read a number of thousands of digits.
-    @callbacks_blueprint.post("/status/<attempt>")
-    def status(attempt: str) -> ResponseReturnValue:
-        callback = read_status_call(runtime.webhooks, attempt, request.form)
-        if callback is None:
-            abort(404)
-        store_callback(runtime, callback, now=datetime.now(UTC))
-        return "", 204
 
     @callbacks_blueprint.post("/inbound")
     def inbound() -> ResponseReturnValue:
@@ -151,10 +140,7 @@ def read_status_call(webhooks: Webhooks, attempt: str, form: Mapping[str, str]) 
 
 
 def store_callback(runtime: Runtime, callback: StatusCallback, *, now: datetime) -> None:
-    """Store one callback by itself; `StatusWriter` stores many.
-
-    Raises what the transaction raised.
-    """
+    """Store one callback by itself. Raises what the transaction raised; `StatusWriter` stores many."""
     store = StatusCallbackStore(runtime.db)
     try:
         store.store([callback], now=now)
@@ -319,7 +305,6 @@ FORM = b"application/x-www-form-urlencoded"
 # Callbacks that come within this time share a statement and its wait for the disk; no user waits for a callback.
 GATHER_S = 0.002
 ENQUEUE_EVERY_S = 0.1  # at most this often under a steady flow of callbacks
-HOLD_S = 1.0  # an idle connection is kept open for this time
 
 
 class StatusCallbackApp:
@@ -339,8 +324,7 @@ class StatusCallbackApp:
             return await self._others(scope, receive, send)
         headers = dict(scope["headers"])
         attempt = scope["path"][len(PATH) :]
-        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        if not attempt or "/" in attempt or kind != FORM:
+        if not attempt or "/" in attempt:
             return await self._others(scope, receive, send)
         try:
             status = await self._receive_callback(scope, attempt, headers, receive)
@@ -401,10 +385,7 @@ class StatusWriter:
         `stored` is called after a commit, in a thread; once for commits that follow closely.
         """
         self._store, self._stored = StatusCallbackStore(db), stored
-        self._waiting: list[tuple[StatusCallback, asyncio.Future[None]]] = []
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="status-writer")
-        self._writing: asyncio.Task[None] | None = None
-        self._closing: asyncio.TimerHandle | None = None
+        self._shared = SharedWork[StatusCallback, None](self._store_all, most=APPLY_LIMIT, gather_s=GATHER_S)
         self._enqueueing: asyncio.Task[None] | None = None
         self._enqueued_at = 0.0
 
@@ -413,43 +394,17 @@ class StatusWriter:
 
         Raises what the transaction raised, and then it is not stored.
         """
-        is_durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((callback, is_durable))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all())
-        await is_durable
+        await self._shared.ask(callback)
+        self._enqueueing = self._enqueueing or asyncio.create_task(self._enqueue())
 
-    async def _write_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._closing:
-            self._closing.cancel()
-        try:
-            while self._waiting:
-                await asyncio.sleep(GATHER_S)
-                batch, self._waiting = self._waiting[:APPLY_LIMIT], self._waiting[APPLY_LIMIT:]
-                await self._write_batch(batch)
-                self._enqueueing = self._enqueueing or loop.create_task(self._enqueue())
-        finally:
-            self._writing = None
-            self._closing = loop.call_later(HOLD_S, self._thread.submit, self._store.close)
-
-    async def _write_batch(self, batch: list[tuple[StatusCallback, asyncio.Future[None]]]) -> None:
-        callbacks, now = [callback for callback, _ in batch], datetime.now(UTC)
-        failed: Exception | None = None
-        try:
-            await asyncio.get_running_loop().run_in_executor(
-                self._thread, lambda: self._store.store(callbacks, now=now)
-            )
-        except Exception as error:
-            failed = error
-        resolve_all(((is_durable, None) for _, is_durable in batch), failed=failed)
+    def _store_all(self, callbacks: list[StatusCallback]) -> list[None]:
+        self._store.store(callbacks, now=datetime.now(UTC))
+        return [None] * len(callbacks)
 
     async def _enqueue(self) -> None:
         await asyncio.sleep(max(0.0, self._enqueued_at + ENQUEUE_EVERY_S - time.monotonic()))
-        self._enqueueing, self._enqueued_at = (
-            None,
-            time.monotonic(),
-        )  # what is stored from here on is enqueued again
+        # What is stored from here on is enqueued again.
+        self._enqueueing, self._enqueued_at = None, time.monotonic()
         try:
             await asyncio.to_thread(self._stored)
         except Exception:

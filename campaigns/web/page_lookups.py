@@ -114,11 +114,11 @@ class RecipientLookup:
             for request in requests:
                 request.error, request.is_answered = error, True
             return
-        for request in requests:
-            request.row, request.is_answered = rows.get(request.recipient_id), True
+        for request, row in zip(requests, rows, strict=True):
+            request.row, request.is_answered = row, True
 
-    def find_all(self, ids: list[int]) -> dict[int, Row[Any]]:
-        """Return rows as `find`, for many ids at once. No other thread may use the lookup meanwhile."""
+    def find_all(self, ids: list[int]) -> list[Row[Any] | None]:
+        """Return rows as `find`, for many ids at once and in their order. No other thread may use the lookup meanwhile."""
         if self._connection is not None:
             try:
                 return self._query(self._connection, ids)
@@ -130,10 +130,10 @@ class RecipientLookup:
         self._connection = self._db.connect_autocommit()
         return self._query(self._connection, ids)
 
-    def _query(self, connection: Connection, ids: list[int]) -> dict[int, Row[Any]]:
+    def _query(self, connection: Connection, ids: list[int]) -> list[Row[Any] | None]:
         try:
-            rows = connection.execute(self._statement, {"ids": json.dumps(ids)})
-            return {row.id: row for row in rows}
+            rows = {row.id: row for row in connection.execute(self._statement, {"ids": json.dumps(ids)})}
+            return [rows.get(each) for each in ids]
         finally:
             connection.rollback()
 

@@ -341,7 +341,6 @@ POST public_page.code       open 422 422
 POST public_page.confirm    open 422 422
 POST public_page.note       open 422 422
 POST gateway_callbacks.inbound       open 403 403
-POST gateway_callbacks.status        open 403 403
 GET  aggregator_callbacks.status     open 404 404
 POST aggregator_callbacks.status     open 404 404
 POST reply_channels.phone            open 404 404

@@ -50,12 +50,8 @@ def settings(settings: Settings) -> Settings:
     return replace(settings, public_base_url="https://loa.example")
 
 
-@pytest.fixture(params=["event loop", "threads"])
-def caller(request: pytest.FixtureRequest, client: FlaskClient) -> Iterator[FlaskClient | AsgiClient]:
-    """Whoever calls the web, under either kind of server."""
-    if request.param == "threads":
-        yield client
-        return
+@pytest.fixture
+def front(client: FlaskClient) -> Iterator[AsgiClient]:
     with closing(AsgiClient(create_front(client.application))) as through_the_front:
         yield through_the_front
 
@@ -63,7 +59,7 @@ def caller(request: pytest.FixtureRequest, client: FlaskClient) -> Iterator[Flas
 class Gateway:
     """Calls the web as Twilio does."""
 
-    def __init__(self, client: FlaskClient | AsgiClient, settings: Settings) -> None:
+    def __init__(self, client: AsgiClient | FlaskClient, settings: Settings) -> None:
         self.client, self.base = client, settings.public_base_url
         self.validator = RequestValidator(settings.twilio_auth_token)
 
@@ -80,8 +76,8 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway(caller: FlaskClient | AsgiClient, settings: Settings) -> Gateway:
-    return Gateway(caller, settings)
+def gateway(front: AsgiClient, settings: Settings) -> Gateway:
+    return Gateway(front, settings)
 
 
 def stored(world: World) -> tuple[int, int]:
@@ -102,9 +98,8 @@ def attempt_to(world: World, e164: str) -> Attempt:
 
 
 @one_database
-@pytest.mark.parametrize("kind", ["event loop", "threads"])
 def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(
-    world: World, settings: Settings, kind: str
+    world: World, settings: Settings
 ) -> None:
     """The token's default stands in the source: with it a stranger could sign opt-outs and failed deliveries."""
     phone = replace(
@@ -112,7 +107,7 @@ def test_twilios_webhooks_are_closed_while_another_gateway_is_in_use(
     )
     app = create_app(phone, runtime=replace(world.runtime, settings=phone))
     with closing(AsgiClient(create_front(app))) as front:
-        stranger = Gateway(front if kind == "event loop" else app.test_client(), phone)
+        stranger = Gateway(front, phone)
         assert stranger.inbound(number(0), "STOP").status_code == 404
         assert stranger.status(1, "failed", ErrorCode="21610").status_code == 404
     assert stored(world) == (0, 0)
@@ -196,11 +191,11 @@ def test_fields_longer_than_their_columns_are_cut(gateway: Gateway, world: World
 @pytest.mark.parametrize("path", ["/webhooks/twilio/status/1", INBOUND])
 @pytest.mark.parametrize("signature", [None, "", "bm90IGl0", "ký", "A" * 10_000])
 def test_without_the_right_signature_nothing_is_stored(
-    client: FlaskClient, world: World, path: str, signature: str | None
+    front: AsgiClient, world: World, path: str, signature: str | None
 ) -> None:
     headers = {} if signature is None else {"X-Twilio-Signature": signature}
     form = {"MessageSid": "SM1", "MessageStatus": "delivered", "From": number(0), "Body": "TC"}
-    assert client.post(path, data=form, headers=headers).status_code == 403
+    assert front.post(path, data=form, headers=headers).status_code == 403
     assert stored(world) == (0, 0)
 
 
@@ -270,12 +265,12 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @one_database
 @pytest.mark.parametrize("signature", ["", "bm90IGl0", "of the address alone"])
-def test_no_body_breaks_the_web(gateway: Gateway, client: FlaskClient, world: World, signature: str) -> None:
+def test_no_body_breaks_the_web(gateway: Gateway, world: World, signature: str) -> None:
     for path in (INBOUND, "/webhooks/twilio/status/1"):
         if signature == "of the address alone":
             signature = gateway.validator.compute_signature(gateway.base + path, {})
         for name, body in BODIES.items():
-            response = client.post(path, **body, headers={"X-Twilio-Signature": signature})
+            response = gateway.client.post(path, **body, headers={"X-Twilio-Signature": signature})
             assert response.status_code < 500, name
             if path == INBOUND:
                 assert response.status_code in (400, 403, 413), name

@@ -50,132 +50,91 @@ class Rows:
         self.step = self.add(Step(campaign_id=self.campaign.id, number=1, text="x"))
         self.phone, self.other_phone = (self.add(Phone(e164=number(i), created_at=NOW)) for i in (1, 2))
         self.contact = self.add(Contact(created_at=NOW, updated_at=NOW))
-        self.recipient = self.add(self.make_recipient())
-        self.message = self.add(self.make_message())
-        self.answer = self.add(self.make_answer())
-
-    def add(self, row: Any) -> Any:
-        self.session.add(row)
-        self.session.flush()
-        return row
-
-    def make_recipient(self, **changes: Any) -> Recipient:
-        return Recipient(**{"campaign_id": self.campaign.id, "phone_id": self.phone.id, **changes})
-
-    def make_message(self, **changes: Any) -> Message:
-        return Message(
-            **{
-                "kind": MessageKind.STEP,
-                "campaign_id": self.campaign.id,
-                "step_id": self.step.id,
-                "phone_id": self.phone.id,
-                **changes,
-            }
-        )
-
-    def make_answer(self, **changes: Any) -> Answer:
-        return Answer(
-            **{
+        of_campaign = {"campaign_id": self.campaign.id, "phone_id": self.phone.id}
+        # What a row has where nothing else is said.
+        self.usual: dict[type, dict[str, Any]] = {
+            Area: {"code": "1", "name": "x", "kind": "Xã", "level": AreaLevel.COMMUNE},
+            Recipient: of_campaign,
+            Message: {**of_campaign, "kind": MessageKind.STEP, "step_id": self.step.id},
+            Answer: {
                 "phone_id": self.phone.id,
                 "label": Label.INSTALLED,
                 "source": AnswerSource.SMS,
                 "at": NOW,
-                **changes,
-            }
+            },
+            Reply: {
+                **{"gateway_id": "SM1", "sender": number(1), "body": "1", "label": Label.INSTALLED},
+                **{"confidence": 1.0, "state": ReplyState.APPLIED, "received_at": NOW},
+            },
+            Suppression: {
+                **{
+                    "number_hash": "h",
+                    "reason": SuppressionReason.DO_NOT_CALL,
+                    "source": "sms",
+                    "created_at": NOW,
+                }
+            },
+            Wish: {"source": WishSource.SMS, "said_at": NOW, "learned_at": NOW},
+        }
+        self.recipient, self.message, self.answer = (
+            self.add(self.make(kind)) for kind in (Recipient, Message, Answer)
         )
-
-    def make_install(self, **changes: Any) -> InstallReport:
-        return InstallReport(
-            **{
-                "campaign_id": self.campaign.id,
-                "phone_id": self.phone.id,
-                "recipient_id": self.recipient.id,
-                "answer_id": self.answer.id,
-                "source": AnswerSource.PAGE,
-                "reported_at": NOW,
-                **changes,
-            }
-        )
-
-    def make_attempt(self, **changes: Any) -> Attempt:
-        return Attempt(
+        of_install = {"recipient_id": self.recipient.id, "answer_id": self.answer.id}
+        self.usual[InstallReport] = {
+            **of_campaign,
+            **of_install,
+            "source": AnswerSource.PAGE,
+            "reported_at": NOW,
+        }
+        self.usual[Attempt] = {
             **{
                 "message_id": self.message.id,
                 "n": 1,
                 "phone_id": self.phone.id,
                 "stream_id": 1,
                 "worker": "w",
-                "body": "x",
-                "segments": 1,
-                "claimed_at": NOW,
-                **changes,
-            }
-        )
-
-    def make_reply(self, **changes: Any) -> Reply:
-        return Reply(
-            **{
-                "gateway_id": "SM1",
-                "sender": number(1),
-                "body": "1",
-                "label": Label.INSTALLED,
-                "confidence": 1.0,
-                "state": ReplyState.APPLIED,
-                "received_at": NOW,
-                **changes,
-            }
-        )
-
-
-def suppression(**changes: Any) -> Suppression:
-    return Suppression(
-        **{
-            "number_hash": "h",
-            "reason": SuppressionReason.DO_NOT_CALL,
-            "source": "sms",
-            "created_at": NOW,
-            **changes,
+            },
+            **{"body": "x", "segments": 1, "claimed_at": NOW},
         }
-    )
 
+    def add(self, row: Any) -> Any:
+        self.session.add(row)
+        self.session.flush()
+        return row
 
-def make_wish(**changes: Any) -> Wish:
-    return Wish(**{"source": WishSource.SMS, "said_at": NOW, "learned_at": NOW, **changes})
-
-
-def area(**changes: Any) -> Area:
-    return Area(**{"code": "1", "name": "x", "kind": "Xã", "level": AreaLevel.COMMUNE, **changes})
+    def make(self, kind: type, **changes: Any) -> Any:
+        return kind(**{**self.usual[kind], **changes})
 
 
 # name: rows that stand beside each other, the last of which is one too many
 TOO_MANY: dict[str, Callable[[Rows], list[Any]]] = {
-    "two messages for one campaign, step and phone": lambda r: [r.make_message()],
+    "two messages for one campaign, step and phone": lambda r: [r.make(Message)],
     "two acknowledgements of one answer": lambda r: [
-        r.make_message(step_id=None, answer_id=r.answer.id),
-        r.make_message(step_id=None, answer_id=r.answer.id),
+        r.make(Message, step_id=None, answer_id=r.answer.id),
+        r.make(Message, step_id=None, answer_id=r.answer.id),
     ],
-    "two recipients on one phone": lambda r: [r.make_recipient()],
+    "two recipients on one phone": lambda r: [r.make(Recipient)],
     "one person twice in an audience": lambda r: [
-        r.make_recipient(phone_id=None, contact_id=r.contact.id, exclusion=Exclusion.NO_PHONE),
-        r.make_recipient(phone_id=None, contact_id=r.contact.id, exclusion=Exclusion.NO_PHONE),
+        r.make(Recipient, phone_id=None, contact_id=r.contact.id, exclusion=Exclusion.NO_PHONE),
+        r.make(Recipient, phone_id=None, contact_id=r.contact.id, exclusion=Exclusion.NO_PHONE),
     ],
-    "two active suppressions of a kind": lambda r: [suppression(), suppression()],
+    "two active suppressions of a kind": lambda r: [r.make(Suppression), r.make(Suppression)],
     "a wish that is taken back twice": lambda r: [
-        wish := r.add(make_wish()),
-        make_wish(undoes_id=wish.id),
-        make_wish(undoes_id=wish.id),
+        wish := r.add(r.make(Wish)),
+        r.make(Wish, undoes_id=wish.id),
+        r.make(Wish, undoes_id=wish.id),
     ],
-    "two counted installs": lambda r: [r.make_install(), r.make_install()],
+    "two counted installs": lambda r: [r.make(InstallReport), r.make(InstallReport)],
     "two answers from one reply": lambda r: [
-        reply := r.make_reply(),
-        r.make_answer(reply_id=r.add(reply).id),
-        r.make_answer(reply_id=reply.id),
+        reply := r.make(Reply),
+        r.make(Answer, reply_id=r.add(reply).id),
+        r.make(Answer, reply_id=reply.id),
     ],
-    "a reply twice": lambda r: [r.make_reply(), r.make_reply()],
-    "an attempt twice": lambda r: [r.make_attempt(), r.make_attempt()],
+    "a reply twice": lambda r: [r.make(Reply), r.make(Reply)],
+    "an attempt twice": lambda r: [r.make(Attempt), r.make(Attempt)],
     "one gateway id for two attempts": lambda r: [
-        r.make_attempt(gateway_id="SM1"),
-        r.make_attempt(n=2, gateway_id="SM1"),
+        r.make(Attempt, gateway_id="SM1"),
+        r.make(Attempt, n=2, gateway_id="SM1"),
     ],
     "a number twice": lambda r: [Phone(e164=number(1), created_at=NOW)],
     "a step twice": lambda r: [Step(campaign_id=r.campaign.id, number=1, text="y")],
@@ -202,27 +161,27 @@ def test_the_database_refuses_what_may_be_there_only_once(db: Database) -> None:
 
 # name: rows that look alike and may all stand
 SIDE_BY_SIDE: dict[str, Callable[[Rows], list[Any]]] = {
-    "messages of a phone without a step": lambda r: [r.make_message(step_id=None) for _ in range(2)],
-    "messages of one step to two phones": lambda r: [r.make_message(phone_id=r.other_phone.id)],
+    "messages of a phone without a step": lambda r: [r.make(Message, step_id=None) for _ in range(2)],
+    "messages of one step to two phones": lambda r: [r.make(Message, phone_id=r.other_phone.id)],
     "people who are excluded because they share a phone": lambda r: [
-        r.make_recipient(exclusion=Exclusion.SHARED_PHONE) for _ in range(2)
+        r.make(Recipient, exclusion=Exclusion.SHARED_PHONE) for _ in range(2)
     ],
-    "recipients whose person was erased": lambda r: [r.make_recipient(phone_id=r.other_phone.id)],
+    "recipients whose person was erased": lambda r: [r.make(Recipient, phone_id=r.other_phone.id)],
     "suppressions of two kinds": lambda r: [
-        suppression(),
-        suppression(reason=SuppressionReason.WRONG_NUMBER),
+        r.make(Suppression),
+        r.make(Suppression, reason=SuppressionReason.WRONG_NUMBER),
     ],
     "a suppression and those that were lifted": lambda r: [
-        suppression(lifted_at=NOW),
-        suppression(lifted_at=NOW),
-        suppression(),
+        r.make(Suppression, lifted_at=NOW),
+        r.make(Suppression, lifted_at=NOW),
+        r.make(Suppression),
     ],
     "an install and those that were withdrawn": lambda r: [
-        r.make_install(withdrawn_at=NOW),
-        r.make_install(withdrawn_at=NOW),
-        r.make_install(),
+        r.make(InstallReport, withdrawn_at=NOW),
+        r.make(InstallReport, withdrawn_at=NOW),
+        r.make(InstallReport),
     ],
-    "attempts whose gateway id is not known": lambda r: [r.make_attempt(), r.make_attempt(n=2)],
+    "attempts whose gateway id is not known": lambda r: [r.make(Attempt), r.make(Attempt, n=2)],
 }
 
 
@@ -260,10 +219,10 @@ STRANGE = (
 def test_the_database_knows_its_words_and_its_rows(db: Database) -> None:
     with db.write() as session:
         rows = Rows(session)
-        rows.add(rows.make_attempt(state=AttemptState.UNKNOWN))
-        rows.add(area())
-        wish = rows.add(make_wish())
-        rows.add(make_wish(undoes_id=wish.id))
+        rows.add(rows.make(Attempt, state=AttemptState.UNKNOWN))
+        rows.add(rows.make(Area))
+        wish = rows.add(rows.make(Wish))
+        rows.add(rows.make(Wish, undoes_id=wish.id))
     for statement in STRANGE:
         with db.read() as session:
             try:
@@ -278,7 +237,8 @@ def test_suppressions_and_wishes_outlive_the_number_they_are_of(db: Database) ->
         phone = Phone(e164=number(9), created_at=NOW)
         session.add(phone)
         session.flush()
-        session.add_all([suppression(phone_id=phone.id), wish := make_wish()])
+        rows = Rows(session)
+        session.add_all([rows.make(Suppression, phone_id=phone.id), wish := rows.make(Wish)])
         session.flush()
         session.add(WishNumber(wish_id=wish.id, number_hash="h", phone_id=phone.id))
         session.flush()

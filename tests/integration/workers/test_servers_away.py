@@ -16,7 +16,7 @@ from redis import Redis
 from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
-from admin.app import create_app
+from admin.app import create_app, create_front
 from campaigns.models.messages import StatusEvent
 from campaigns.models.replies import Reply
 from campaigns.rules.links import LinkCipher
@@ -25,6 +25,7 @@ from outreach.core.schema import upgrade
 from outreach.core.settings import Settings
 from outreach.runtime import open_runtime
 from simulator.testing import RunningSimulator
+from tests.support.asgi_client import AsgiClient
 from tests.support.processes import QuickProcesses
 from tests.support.servers import Server, create_database, make_folder, start_postgres, start_redis
 from tests.support.wait_until import wait_until
@@ -221,7 +222,8 @@ def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_re
     world.add_people(1)
     campaign = world.launch()
     settings = world.runtime.settings
-    client = create_app(settings, runtime=world.runtime).test_client()
+    app = create_app(settings, runtime=world.runtime)
+    client, front = app.test_client(), AsgiClient(create_front(app))
     token = LinkCipher(settings.secret_key).token(world.recipient(number(0), campaign).id)
     calls = {
         "/webhooks/twilio/status/1": {"MessageSid": "SM1", "MessageStatus": "delivered"},
@@ -233,7 +235,7 @@ def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_re
         codes = []
         for path, form in calls.items():
             signature = validator.compute_signature(settings.public_base_url + path, form)
-            codes.append(client.post(path, data=form, headers={"X-Twilio-Signature": signature}).status_code)
+            codes.append(front.post(path, data=form, headers={"X-Twilio-Signature": signature}).status_code)
         codes.append(client.post(f"/{token}", data={"answer": "installed"}).status_code)
         codes.append(client.get(f"/{token}").status_code)
         return codes
@@ -246,6 +248,7 @@ def test_what_the_gateway_brings_while_the_database_is_away_is_stored_when_it_re
     assert world.scalar(select(func.count()).select_from(StatusEvent)) == 1
     assert world.scalar(select(func.count()).select_from(Reply)) == 1
     assert world.status(campaign)["answers"] == {"installed": 1}
+    front.close()
 
 
 @one_database
