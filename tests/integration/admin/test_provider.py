@@ -193,8 +193,9 @@ def test_groups_make_an_account_and_it_follows_them(web: Web, world: World) -> N
     assert web.is_in()
 
     def account() -> tuple[Role, str | None]:
-        user = world.one(select(User).where(User.email == new["email"]))
-        return user.role, user.organisation.code if user.organisation else None
+        with world.runtime.db.read() as session:
+            user = session.scalars(select(User).where(User.email == new["email"])).one()
+            return user.role, user.organisation.code if user.organisation else None
 
     assert account() == (Role.STAFF, "PN")
     post(web.browser, "/logout")

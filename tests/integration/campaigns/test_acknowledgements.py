@@ -21,8 +21,8 @@ BELOW = "pn@loa.example"
 
 
 def confirmation(world: World) -> MessageState:
-    found = world.all(select(Message.state).where(Message.kind == MessageKind.CONFIRMATION))
-    return found.one()
+    state: MessageState = world.one(select(Message.state).where(Message.kind == MessageKind.CONFIRMATION))
+    return state
 
 
 def let_it_wait(world: World, **changes: int) -> None:
