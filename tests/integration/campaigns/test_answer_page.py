@@ -261,21 +261,6 @@ def test_guessing_is_slowed_and_nobody_else_pays_for_it(
 
 
 @one_database
-def test_a_carrier_s_address_where_most_links_are_right_is_never_held_back(
-    client: FlaskClient, world: World, campaign: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("campaigns.web.page_lookups.MOST", 3)
-    token = token_of(world, campaign)
-    carrier = {"X-Forwarded-For": "203.0.113.9"}
-    for _ in range(3):
-        assert client.get("/zzzzzzzz", headers=carrier).status_code == 404
-    for person in (0, 1, 0, 1):
-        assert client.get(f"/{token_of(world, campaign, person)}", headers=carrier).status_code == 200
-    assert client.get("/zzzzzzzz", headers=carrier).status_code == 429
-    assert client.post(f"/{token}", data={"answer": "installed"}, headers=carrier).status_code == 303
-
-
-@one_database
 def test_without_redis_nobody_is_limited(world: World, campaign: int) -> None:
     away = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
     runtime = replace(world.runtime, redis=away, job_queue=JobQueue(away))

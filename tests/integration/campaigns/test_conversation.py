@@ -32,18 +32,6 @@ def test_a_mistake_takes_back_the_answer_of_the_last_minutes_and_an_officer_look
     assert [case.kind for case in world.cases()] == ["unclear"]
 
 
-def test_a_mistake_much_later_takes_nothing_back_and_silences_nobody(world: World, campaign: int) -> None:
-    world.reply(number(15), "1", gateway_id="first", now=world.now)
-    world.reply(number(15), "nhầm", gateway_id="second", now=world.now + timedelta(hours=3))
-    assert world.recipient(number(15), campaign).answer == "installed"
-
-
-def test_a_second_message_corrects_the_first(world: World, campaign: int) -> None:
-    world.reply(number(15), "1", gateway_id="first", now=world.now)
-    world.reply(number(15), "2", gateway_id="second", now=world.now + timedelta(minutes=1))
-    assert world.recipient(number(15), campaign).answer == "not_yet"
-
-
 def test_yes_to_our_offer_of_help_asks_for_help(world: World, campaign: int) -> None:
     world.reply(number(15), "cài ở đâu", gateway_id="first")
     (case,) = world.cases()

@@ -100,17 +100,6 @@ def test_an_opt_out_is_confirmed_at_any_hour_and_other_answers_wait(world: World
     assert world.sent_to() == [number(0)]
 
 
-def test_an_opt_out_between_launch_and_sending_stops_the_message(world: World) -> None:
-    world.add_people(3)
-    campaign = world.launch()
-    world.press(campaign, "opt_out")
-    world.send()
-    assert sorted(world.sent_to()) == [number(0), number(1), number(2)]
-    texts = {line["To"]: line["Body"] for line in world.simulator.ledger()}
-    assert "tu choi" in texts[number(0)]
-    assert world.status(campaign)["steps"][0]["messages"] == {"accepted": 2, "skipped": 1}
-
-
 def test_pressing_to_and_fro_sends_one_confirmation(world: World, campaign: int) -> None:
     for _ in range(4):
         world.press(campaign, "opt_out")
@@ -122,20 +111,6 @@ def test_pressing_to_and_fro_sends_one_confirmation(world: World, campaign: int)
         world.send()
         world.press(campaign, "undo")
     assert world.sent_to() == [number(0)]
-
-
-def test_an_undo_that_comes_twice_takes_back_what_the_page_showed_and_no_more(
-    world: World, campaign: int
-) -> None:
-    world.press(campaign, "opt_out")
-    world.press(campaign, "not_yet")
-    for _ in range(2):
-        world.press(campaign, "undo", given="not_yet")
-    assert world.recipient(number(0), campaign).answer is Label.OPT_OUT
-    world.launch(name="Đợt hai", text="Nhắc lại: mời cài Bluezone {link}")
-    world.send()
-    told = [line["To"] for line in world.simulator.ledger() if "Bluezone" in line["Body"]]
-    assert sorted(told) == [number(1), number(2)]
 
 
 def test_each_answer_is_acknowledged_once(world: World, campaign: int) -> None:
