@@ -111,14 +111,15 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
     app.register_blueprint(
         Blueprint("static_files", __name__, static_folder="static", static_url_path="/static")
     )
+    views = create_views(runtime)
     admin = Admin(
         app,
         name="Loa",
-        index_view=HomeView(runtime),
+        index_view=HomeView(runtime, views[0].audiences),
         theme=Bootstrap4Theme(base_template="layout/base.html", fluid=True),
         csp_nonce_generator=csp_nonce,
     )
-    for view in create_views(runtime):
+    for view in views:
         admin.add_view(view)
     filters.install_filters(app)
     _install_pages(app, runtime)

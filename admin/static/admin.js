@@ -19,8 +19,13 @@
   }
 
   // <form data-ask="What will happen" data-ask-yes="Do it" data-ask-with="id">: asks before it is sent, and shows
-  // below the question the content of the element with that id.
+  // below the question the content of the element with that id. The question comes in the other half of the screen than the
+  // press, and is answered 0.6 seconds later at the earliest: who presses twice has not read it.
   const ask = document.getElementById("ask");
+  const READ_FIRST = 600; // milliseconds
+  let pressedAt = null;
+  for (const kind of ["pointerdown", "keydown"])
+    document.addEventListener(kind, (event) => { pressedAt = event.clientY ?? null; }, true);
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const question = event.submitter?.dataset.ask || form.dataset.ask;
@@ -40,7 +45,10 @@
       form.requestSubmit(submitter);
     };
     ask.querySelector("[data-answer=no]").onclick = () => ask.close();
+    ask.className = pressedAt === null ? "" : pressedAt > innerHeight / 2 ? "high" : "low";
+    yes.disabled = true;
     ask.showModal();
+    setTimeout(() => { yes.disabled = false; if (ask.open) yes.focus(); }, READ_FIRST);
   });
 
   // <form data-at-once>: a filter that is changed applies at once; the field that was changed has the focus again.

@@ -73,6 +73,21 @@
     target.dispatchEvent(new Event("input", { bubbles: true }));
   });
 
+  // What is still to be filled in has fields of its own: what is entered there takes the place of the brackets in every message.
+  form.addEventListener("change", (event) => {
+    const gap = event.target.closest("[data-gap]");
+    const fields = gap ? [...gap.querySelectorAll("input")] : [];
+    if (!gap || !fields.every((one) => one.value.trim())) return;
+    const said = { date: (day) => day.split("-").reverse().join("/"), time: (hour) => hour.replace(":", " giờ ").replace(/ 00$/, ""), text: (words) => words.trim() };
+    const words = fields.map((one) => said[one.type](one.value)).join(" ngày ");
+    for (const text of form.querySelectorAll("textarea[name=text], textarea[name=text_b], textarea[name=step_text], textarea[name=step_text_b]"))
+      if (text.value.includes(gap.dataset.gap)) {
+        text.value = text.value.replaceAll(gap.dataset.gap, words);
+        text.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+    gap.remove();
+  });
+
   // Columns of lists are offered while one of their lists is chosen, or an organisation, or they have a substitute.
   const offer = () => {
     const lists = new Set([...form.querySelectorAll("input[name=lists]:checked")].map((one) => one.value));
@@ -150,7 +165,12 @@
   const put = (page) => {
     if (page === null) return;
     for (const part of page.querySelectorAll("[data-part]"))
-      for (const place of document.querySelectorAll(`[data-part="${part.dataset.part}"]`)) place.innerHTML = part.innerHTML;
+      for (const place of document.querySelectorAll(`[data-part="${part.dataset.part}"]`)) {
+        // A field half filled in stays as it is.
+        if ([...place.querySelectorAll("[data-gap] input")].some((one) => one.value || one.matches(":focus")))
+          place.querySelector(".field-error")?.replaceWith(part.querySelector(".field-error") ?? "");
+        else place.innerHTML = part.innerHTML;
+      }
   };
 
   // Many people take more than a second to count: the text is shown at once, the figures when they are there.

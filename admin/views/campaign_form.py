@@ -47,9 +47,10 @@ from admin.views.campaign_fields import (
     usual_issuers,
     usual_sender,
 )
-from admin.views.campaign_page import sheet_context
+from admin.views.campaign_page import cards_to_open, sheet_context
 from admin.wording.campaigns import (
     OTHER_LANGUAGES,
+    list_gaps,
     name_errors,
     sent_a_trial,
     show_warnings,
@@ -78,7 +79,7 @@ from campaigns.planning.list_fields import FieldFacts
 from campaigns.planning.preview import EXAMPLE_NAME, AudiencePreview, build_preview, example_values
 from campaigns.planning.read_texts import ReadText, read_texts
 from campaigns.planning.segments import LISTED, PARTS, find_segment, remove_segment, save_segment
-from campaigns.rules.audience import AudienceQuery
+from campaigns.rules.audience import Answered, AudienceQuery
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import ASKED
 from campaigns.rules.draft import read_draft
@@ -223,10 +224,10 @@ class CampaignFormPages(AdminPage):
                     fresh=True,
                     writing=writing,
                 )
-            copied_id = request.args.get("copy", type=int)
+            copied_id, answered = request.args.get("copy", type=int), request.args.get("answered", "")
             list_id = request.args.get("list", type=int)
             form = (
-                self._copied_form(session, user, copied_id)
+                self._copied_form(session, user, copied_id, answered=answered)
                 if copied_id
                 else new_form(
                     session,
@@ -457,6 +458,12 @@ class CampaignFormPages(AdminPage):
             stored = sheet_context(
                 session, campaign, preview.audience, user=user, runtime=self.runtime, preview=preview
             )
+        sheet, opened = (
+            stored["sheet"],
+            _card_to_open(filled, shown_errors, is_new=fresh and campaign is None),
+        )
+        if sheet and sheet.phase == "returned" and not shown_errors and not filled.form.get("card"):
+            [opened] = cards_to_open(sheet, stored["open_comments"])
         kind, languages = filled.form.get("kind", ""), read_languages(session, filled.form)
         choices = read_choices(session, user, languages)
         # A form that was not sent yet shows no errors for fields that are still empty.
@@ -471,7 +478,7 @@ class CampaignFormPages(AdminPage):
             errors=errors,
             wrong_cards={_card_of(key) for key in errors if key not in _ALWAYS_SHOWN},
             campaign=campaign,
-            opened=[_card_to_open(filled, shown_errors, is_new=fresh and campaign is None)],
+            opened=[opened],
             writing=writing,
             kinds={name: kind["title"] for name, kind in self._kinds().items()},
             choices=choices,
@@ -535,9 +542,11 @@ class CampaignFormPages(AdminPage):
         # No warning about an empty audience before one was chosen and counted.
         is_counted = bool(query.lists) and not is_counting
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
-        gaps = tell_gaps(filled.draft.steps, str(filled.draft.content.get("asked", "")))
+        asked = str(filled.draft.content.get("asked", ""))
+        gaps = tell_gaps(filled.draft.steps, asked)
         return {
             "gaps": gaps,
+            "gap_fields": list_gaps(filled.draft.steps, asked),
             "unusual": find_unusual(
                 filled.form, kinds=self._kinds(), issuers=usual_issuers(session, user, filled.form)
             ),
@@ -577,15 +586,19 @@ class CampaignFormPages(AdminPage):
 
     # -- new forms ---------------------------------------------------------------------------------
 
-    def _copied_form(self, session: Session, user: User, campaign_id: int) -> Form:
+    def _copied_form(self, session: Session, user: User, campaign_id: int, *, answered: str) -> Form:
         """Return a form like an earlier campaign, without its dates; the lists' present contents count.
 
-        The copy of a warning is none until somebody says that it is one.
+        `answered` is whom it goes to by what they answered, "no" for a reminder, "" as the earlier one. The copy of a warning
+        is none until somebody says that it is one.
         """
         description: Mapping[str, Any] = describe_campaign(
             session, find_campaign(session, campaign_id, user=user), kinds=self._kinds()
         )
         values = {key: value for key, value in description.items() if key not in _NOT_COPIED}
+        if answered in tuple(Answered):
+            name = _("%(name)s (nhắc lại)", name=description["name"])
+            return fill_form({**values, "name": name, "answered": answered, "step": []}, kinds=self._kinds())
         return fill_form(
             {**values, "name": _("%(name)s (bản sao)", name=description["name"])}, kinds=self._kinds()
         )

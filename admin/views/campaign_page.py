@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import url_for
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from admin.forms import Form, LongTextField, NumberField, TextField
 from admin.permissions import may_open
-from admin.views.inbox import listed_answers, may_name, read_said
+from admin.views.campaign_results import read_results, results_every
 from admin.wording.campaigns import (
     ShownChange,
     ShownLift,
@@ -24,10 +24,8 @@ from admin.wording.campaigns import (
 )
 from campaigns.analytics.campaign_status import read_sending_panel
 from campaigns.analytics.collisions import count_repeated
-from campaigns.analytics.own_counts import count_answers
 from campaigns.analytics.reach import read_reach, step_lifts
 from campaigns.cases.case_list import count_open as count_open_cases
-from campaigns.cases.conversation import OFFICER_LABELS
 from campaigns.models.campaigns import (
     Campaign,
     CampaignDecision,
@@ -53,17 +51,14 @@ from campaigns.planning.drafts import (
 from campaigns.planning.kinds import all_kinds
 from campaigns.planning.list_fields import find_missing_fields
 from campaigns.planning.preview import AudiencePreview, Preview, build_preview
-from campaigns.replies.receive_reply import REPLY_WINDOW
-from campaigns.rules.approvals import approvers_of, missing_approval, most_covered
+from campaigns.rules.approvals import approvers_of, find_card, missing_approval, most_covered
 from campaigns.rules.content import Content, read_content
 from campaigns.rules.draft import read_stored_draft
-from campaigns.rules.own_answers import keeps_said, own_answer, read_own_answers
-from campaigns.rules.replies.labels import Label
+from campaigns.rules.own_answers import read_own_answers
 from campaigns.rules.states import CampaignState
 from campaigns.rules.urgent import MAX_PER_DAY, Urgency
 from campaigns.second_wave import refuse_wave
-from campaigns.visits.hand_over import NOT_LISTED, UNANSWERED
-from outreach.accounts.permissions import organisations_of, visible_to
+from outreach.accounts.permissions import organisations_of
 from outreach.accounts.users import name_of
 from outreach.core.settings import Settings
 from outreach.models.accounts import Organisation, Role, User
@@ -127,7 +122,9 @@ def sheet_context(
         "campaign_id": campaign.id,
         **read_talk(session, campaign, user, is_over=sheet.is_over),
         "urgent_cap": MAX_PER_DAY,
-        "results": read_results(session, campaign, user) if campaign.launched_at else None,
+        "results": read_results(session, campaign, user, by_place=campaign.ended_at is not None)
+        if campaign.launched_at
+        else None,
         "results_every": results_every(campaign, now=now),
         "list_url": _list_url(campaign),
         "waiting_cases": sum(count_open_cases(session, user, campaign.id).values()) if panel else 0,
@@ -142,65 +139,6 @@ def _list_url(campaign: Campaign) -> str:
         {"answer": promises[0].value, "order": next(iter(campaign.fields), None)} if promises else {}
     )
     return url_for("hand_over.index", campaign_id=campaign.id, **chosen)
-
-
-@dataclass(frozen=True, slots=True)
-class ShownResult:
-    """How many gave an answer, of whom `promised` had promised it; `url` leads to them, "" where the reader may not see who they are."""
-
-    text: str
-    people: int
-    url: str = ""
-    promised: int = 0
-
-
-def results_every(campaign: Campaign, *, now: datetime) -> int:
-    """Return after how many milliseconds an open page counts the answers again, 0: not any more, as hardly any come."""
-    if campaign.ended_at is None:
-        return 10_000
-    return 60_000 if now - campaign.ended_at < REPLY_WINDOW else 0
-
-
-def read_results(session: Session, campaign: Campaign, user: User) -> list[ShownResult]:
-    """Return how many of a campaign's recipients gave each answer, and how many none, within the reader's scope.
-
-    Where people promise, the numbers lead to the list handed over, and who is recorded as done is one number.
-    """
-    own = read_own_answers(campaign.content)
-    seen = visible_to(session, user, ContactList.organisation_id)
-    counts = count_answers(session, [campaign.id], seen=seen)[campaign.id]
-    is_named = may_name(session, user, campaign)
-    is_listed = bool(own) and keeps_said(own) and may_open(user.role, "hand_over.index")
-
-    def url(word: str, result: str | None = None) -> str:
-        if not is_named:
-            return ""
-        if is_listed and word not in NOT_LISTED:
-            return url_for("hand_over.index", campaign_id=campaign.id, answer=word)
-        return url_for("contacts.index", campaign=campaign.id, answer=None if result else word, result=result)
-
-    results, rest = [], dict(counts)
-    unanswered = rest.pop((None, None), 0)
-    for word, text in listed_answers(campaign.kind, own, OFFICER_LABELS).items():
-        if not (said := read_said(word, own)):
-            continue
-        given = [key for key in counts if (key[1] == said.own if said.own else key[0] is said.label)]
-        for key in given:
-            rest.pop(key, None)
-        people = sum(counts[key] for key in given)
-        promised = sum(
-            counts[key]
-            for key in given
-            if said.label is Label.INSTALLED
-            and (told := own_answer(own, key[1]))
-            and told.means is Label.NOT_YET
-        )
-        if people or said.own:
-            results.append(ShownResult(text, people, url(word), promised))
-    if others := sum(rest.values()):
-        results.append(ShownResult(_("Trả lời khác"), others))
-    nobody = url(UNANSWERED, result="unanswered") if unanswered else ""
-    return [*results, ShownResult(_("chưa trả lời"), unanswered, nobody)]
 
 
 def read_talk(session: Session, campaign: Campaign, user: User, *, is_over: bool) -> dict[str, Any]:
@@ -371,14 +309,24 @@ class CampaignSheet:
     is_health: bool  # then nobody is found by an answer
     repeated: int  # people who would be skipped, as they have just had the same text
 
+    @property
+    def phase(self) -> str:
+        """Return which question the page answers first: draft, returned, submitted, approved, sending, done or dropped."""
+        if self.state is CampaignState.DRAFT:
+            is_returned = bool(self.submissions) and self.submissions[0].approved is False
+            return "returned" if is_returned and self.submissions[0].reason else "draft"
+        if self.was_launched:
+            return "done" if self.is_over else "sending"
+        return "dropped" if self.is_over else self.state.value
 
-def cards_to_open(sheet: CampaignSheet) -> list[str]:
+
+def cards_to_open(sheet: CampaignSheet, commented: Mapping[str, int]) -> list[str]:
     """Return the cards that are open when the page comes: all for who decides, else what is next."""
     if "approve" in sheet.may:
         return ["whom", "words", "when", "check", "approve"]
-    if sheet.was_launched:
-        return [*(["approve"] if sheet.is_held else []), "sending", "result"]
-    return ["sending" if sheet.state is CampaignState.APPROVED else "approve"]
+    if sheet.phase == "returned":
+        return [find_card(sheet.submissions[0].reason, commented)]
+    return ["approve"] if sheet.phase in ("draft", "submitted") or sheet.is_held else []
 
 
 def read_sheet(

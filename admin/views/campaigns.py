@@ -23,11 +23,10 @@ from admin.views.campaign_page import (
     CampaignSheet,
     CommentForm,
     cards_to_open,
-    read_results,
     read_wave,
-    results_every,
     sheet_context,
 )
+from admin.views.campaign_results import read_results, results_every
 from admin.views.correct_texts import CampaignTextPages
 from admin.views.inbox import keep_opened
 from admin.wording.campaigns import OTHER_LANGUAGES, sent_a_trial, show_warnings, tell_gaps
@@ -134,7 +133,10 @@ class CampaignsView(CampaignTextPages):
         with self.reading() as (session, user):
             campaign = find_campaign(session, campaign_id, user=user)
             if campaign.launched_at and request.args.get("part") == "results":
-                shown = self.render("campaigns/results.html", results=read_results(session, campaign, user))
+                shown = self.render(
+                    "campaigns/results.html",
+                    results=read_results(session, campaign, user, by_place=campaign.ended_at is not None),
+                )
                 # A page that stays open asks no longer than answers come.
                 return shown, {} if results_every(campaign, now=datetime.now(UTC)) else {"X-Live": "end"}
             if campaign.state is CampaignState.DRAFT and may_open(user.role, "campaigns.edit"):
@@ -151,7 +153,7 @@ class CampaignsView(CampaignTextPages):
             "campaigns/campaign.html",
             **shown,
             form=None,
-            opened=cards_to_open(sheet),
+            opened=cards_to_open(sheet, shown["open_comments"]),
             preview=sheet.preview,
             is_counting=False,
             is_chosen=True,

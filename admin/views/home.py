@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from flask import flash, redirect, url_for
@@ -16,33 +17,48 @@ from sqlalchemy.orm import Session
 
 from admin.forms import Form
 from admin.permissions import may_open
+from admin.views.audience_cache import AudienceCache
 from admin.views.base import AdminPage, FormAction
+from admin.views.campaign_page import CampaignSheet, read_sheet
+from admin.views.campaign_results import CampaignResults, read_results
 from admin.views.campaigns import decide_unknown_messages
+from admin.wording.campaigns import show_warnings, tell_gaps
 from admin.wording.errors import show_stored_error
 from admin.wording.filters import day as show_day
 from admin.wording.filters import label_of, moment, number, rows_waiting
-from admin.wording.progress import did_of, show_promised
+from admin.wording.progress import OUTLOOKS, did_of, show_promised
+from admin.wording.reports import DAY_STATES
 from campaigns.agencies.reports import has_any_report, read_overview
 from campaigns.analytics import open_tasks
 from campaigns.analytics.campaign_status import SendingPanel, read_sending_panel
 from campaigns.analytics.first_campaign import FirstStep, read_first_steps
 from campaigns.analytics.open_tasks import count_incidents
-from campaigns.analytics.progress import DriveFigures, read_drive_figures
-from campaigns.cases.case_list import count_cries, count_open
+from campaigns.analytics.progress import DriveFigures, LeadGoal, read_drive_figures, read_forecast
+from campaigns.cases.case_list import count_open
 from campaigns.delivery.reconcile import count_without_campaign
 from campaigns.emergency_stop import may_resume_sending, resume_all_sending, stop_all_sending
-from campaigns.models.campaigns import Campaign
-from campaigns.planning.drives import current_drive, current_drive_id
+from campaigns.models.campaigns import Campaign, Drive
+from campaigns.planning.drives import current_drive_id, list_drives
 from campaigns.planning.keep_form import read_kept_forms
-from campaigns.planning.kinds import words_of
+from campaigns.planning.kinds import all_kinds, words_of
+from campaigns.planning.read_texts import ReadText, read_texts
 from campaigns.privacy.breaches import count_unreported
 from campaigns.privacy.requests import count_urgent
-from campaigns.reports.day_status import Alarm, read_alarm, read_missed_days, read_waiting_reports
-from campaigns.reports.settings import drives_with_report
+from campaigns.reports.day_status import (
+    Alarm,
+    DayState,
+    read_alarm,
+    read_missed_days,
+    read_today,
+    read_waiting_reports,
+)
+from campaigns.reports.settings import current_template, drives_with_report
 from campaigns.reports.user_notices import UserNotice, hide_notices, read_notices
 from campaigns.rules.cases import CaseKind
+from campaigns.rules.draft import read_stored_draft
+from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.accounts.permissions import is_province_staff
+from outreach.accounts.permissions import is_province_staff, organisations_of
 from outreach.core.cache import cached_count
 from outreach.imports.issues import count_waiting
 from outreach.models.accounts import NoticeKind, Role, User
@@ -51,13 +67,54 @@ from outreach.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An open task with the URL where it is done; `look` is the colour of its badge, `mark` its text."""
+    """An open task with the URL where it is done; `look` is the colour of its badge, `mark` its text and its group, `count` how many it is."""
 
     text: str
     more: str
     url: str
     look: str
     mark: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCard:
+    """A campaign that is under way or was lately, with what came of it."""
+
+    name: str
+    panel: SendingPanel
+    results: CampaignResults
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCard:
+    """A campaign that waits for the user's approval: what an approver weighs, before they open it."""
+
+    sheet: CampaignSheet
+    text: ReadText
+    warnings: list[tuple[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a drive stands: its figures, its goal with the forecast, and what is said of them."""
+
+    figures: DriveFigures
+    head: LeadGoal
+    did: str
+    promised: tuple[list[str], str] | None
+    verdict: tuple[str, Any]
+    days_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReport:
+    """Today's report of a drive: its state as a badge, and its hours."""
+
+    drive: Drive
+    look: str
+    state: str
+    form: ReportTemplate
 
 
 _STEP_PAGES = {
@@ -75,23 +132,34 @@ _STEP_PAGES = {
 class HomeView(AdminPage):
     name, endpoint, url = _l("Trang chủ"), "admin", "/admin"
 
+    def __init__(self, runtime: Runtime, audiences: AudienceCache) -> None:
+        super().__init__(runtime)
+        self.audiences = audiences
+
     @expose("/")
     def index(self) -> ResponseReturnValue:
         now = datetime.now(UTC)
         with self.reading() as (session, user):
-            figures = self._figures(session, user, now)
-            words = words_of(session, figures.drive.kind) if figures else None
+            is_leader = user.role is Role.LEADER
+            waiting = self._waiting(session, user, now)
+            tasks = (
+                _report_tasks(session, user, now)
+                if is_leader
+                else _read_tasks(session, user, now, {each.sheet.id for each in waiting})
+            )
             return self.render(
                 "home/home.html",
-                tasks=_read_tasks(session, user, now)
-                if user.role is not Role.LEADER
-                else _report_tasks(session, user, now),
-                panels=self._panels(session, user, now),
-                figures=figures,
-                did=did_of(words) if words else "",
-                promised=show_promised(figures.promised, words)
-                if figures and figures.promised and words
-                else None,
+                cries=open_tasks.read_cries(session, user),
+                reads_cries=may_open(user.role, "inbox.number"),
+                groups=_group(tasks),
+                waiting=waiting,
+                decided=open_tasks.read_decisions(session, user, since=now - timedelta(days=7))
+                if may_open(user.role, "campaigns.approve")
+                else [],
+                cards=self._cards(session, user, now),
+                standings=self._standings(session, user, now),
+                reports=_todays_reports(session, user, now) if is_leader else [],
+                now=now,
                 stopped=open_tasks.who_stopped(session),
                 may_stop=may_open(user.role, "admin.stop"),
                 may_release=may_resume_sending(session, user),
@@ -104,7 +172,7 @@ class HomeView(AdminPage):
             )
 
     def _first_steps(self, session: Session, user: User) -> list[tuple[FirstStep, bool, str]]:
-        """Return the steps of the user's first campaign, whether each is done, and its page; none once all are, or unwanted."""
+        """Return the steps of the user's first campaign, whether each is done, and its page; none once all are, their first campaign is over, or unwanted."""
         if not may_open(user.role, "campaigns.create") or NoticeKind.FIRST in user.unwanted_notices:
             return []
 
@@ -113,7 +181,7 @@ class HomeView(AdminPage):
 
         key = f"loa:first-steps:{user.id}"
         done = cached_count(self.runtime.redis, key, read, min_ttl_s=2.0)["done"]
-        if len(done) == len(FirstStep):
+        if len(done) == len(FirstStep) or open_tasks.has_ended_campaign(session, user):
             return []
         return [(step, step.value in done, url_for(page)) for step, page in _STEP_PAGES.items()]
 
@@ -122,28 +190,69 @@ class HomeView(AdminPage):
         _l("Đã ẩn. Muốn xem lại, chọn ở Tài khoản của tôi, mục Thông báo việc chờ.")
     )
 
-    def _figures(self, session: Session, user: User, now: datetime) -> DriveFigures | None:
-        """Return the chosen drive's figures, as the leaders' page has them."""
-        drive = current_drive(session)
-        if drive is None:
-            return None
-        return read_drive_figures(session, drive, user=user, redis=self.runtime.redis, now=now)
-
     @expose("/running")
     def running(self) -> ResponseReturnValue:
-        """Render the running campaigns alone; the home page polls this every few seconds."""
+        """Render the campaigns of today alone; the home page polls this every few seconds."""
         with self.reading() as (session, user):
             return self.render(
                 "home/running.html",
-                panels=self._panels(session, user, datetime.now(UTC)),
+                cards=self._cards(session, user, datetime.now(UTC)),
                 has_sheet=may_open(user.role, "campaigns.sheet"),
             )
 
-    def _panels(self, session: Session, user: User, now: datetime) -> list[tuple[str, SendingPanel]]:
+    def _cards(self, session: Session, user: User, now: datetime) -> list[CampaignCard]:
+        """Return the campaigns under way and those of today, for a leader those of the last 48 hours."""
+        today = datetime.combine(now.astimezone(VIETNAM), time(), VIETNAM)
+        since = now - timedelta(hours=48) if user.role is Role.LEADER else today
         return [
-            (campaign.name, read_sending_panel(session, campaign, now, runtime=self.runtime))
-            for campaign in open_tasks.read_current(session, user)
+            CampaignCard(
+                campaign.name,
+                read_sending_panel(session, campaign, now, runtime=self.runtime),
+                read_results(session, campaign, user),
+            )
+            for campaign in open_tasks.read_current(session, user, since=since)
         ]
+
+    def _waiting(self, session: Session, user: User, now: datetime) -> list[WaitingCard]:
+        """Return the campaigns that this user may approve, oldest first."""
+        if not may_open(user.role, "campaigns.approve"):
+            return []
+        cards, settings, kinds = [], self.settings, all_kinds(session)
+        for each in open_tasks.read_submitted(session, user):
+            campaign = session.get_one(Campaign, each.id)
+            audience = self.audiences.of_campaign(session, campaign)
+            sheet = read_sheet(session, campaign, audience, user=user, settings=settings, now=now)
+            if "approve" not in sheet.may:
+                continue
+            draft = read_stored_draft(sheet.description, kinds=kinds)
+            text = read_texts(draft, settings=settings, now=now, facts=audience.fields)[0]
+            gaps = tell_gaps(draft.steps, str(draft.content.get("asked", "")))
+            warnings = show_warnings(sheet.preview.doubts, is_live=settings.is_live, gaps=gaps)
+            cards.append(WaitingCard(sheet, text, [each for each in warnings if each[0] != "info"]))
+        return cards
+
+    def _standings(self, session: Session, user: User, now: datetime) -> list[Standing]:
+        """Return where the chosen drive stands, and every other one that has a goal and has not ended."""
+        today, standings = now.astimezone(VIETNAM).date(), []
+        for n, drive in enumerate(list_drives(session)):
+            if n and drive.ends_on and drive.ends_on < today.isoformat():
+                continue
+            figures = read_drive_figures(session, drive, user=user, redis=self.runtime.redis, now=now)
+            if figures is None or (n and not figures.head.goal):
+                continue
+            head = read_forecast(session, figures, user=user, redis=self.runtime.redis, now=now)
+            words = words_of(session, drive.kind)
+            standings.append(
+                Standing(
+                    figures,
+                    head,
+                    did_of(words),
+                    show_promised(figures.promised, words) if figures.promised else None,
+                    OUTLOOKS[head.outlook],
+                    head.days_left(today),
+                )
+            )
+        return standings
 
     @expose("/stop", methods=["POST"])
     def stop(self) -> ResponseReturnValue:
@@ -172,13 +281,33 @@ def _url_if_open(user: User, endpoint: str, **values: Any) -> str:
     return url_for(endpoint, **values) if may_open(user.role, endpoint) else ""
 
 
-def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
-    """Return the open tasks, the most urgent first."""
+def _group(tasks: list[Task]) -> list[tuple[str, str, int, list[Task]]]:
+    """Return the tasks by what is to be done, in their order: (badge, its colour, how many, the tasks)."""
+    groups: dict[str, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(task.mark, []).append(task)
+    return [(mark, each[0].look, sum(task.count for task in each), each) for mark, each in groups.items()]
+
+
+def _todays_reports(session: Session, user: User, now: datetime) -> list[ShownReport]:
+    """Return today's report of each drive that has one, for who sees the whole province."""
+    if organisations_of(session, user) is not None:
+        return []
+    today, reports = now.astimezone(VIETNAM).date(), []
+    for drive in list_drives(session):
+        if (state := read_today(session, drive.id, today, now=now)) and state is not DayState.NOT_WANTED:
+            look, text = DAY_STATES[state]
+            reports.append(ShownReport(drive, look, text, current_template(session, drive.id)))
+    return reports
+
+
+def _read_tasks(session: Session, user: User, now: datetime, shown: Collection[int]) -> list[Task]:
+    """Return the open tasks, the most urgent first; campaigns that are `shown` already are not waiting once more."""
     unknown = open_tasks.read_unknown(session, user, now=now)
     return [
         *_alarms(session, user),
         *_report_tasks(session, user, now),
-        *_campaign_tasks(session, user),
+        *_campaign_tasks(session, user, shown),
         *(_draft_tasks(session, user) if may_open(user.role, "campaigns.create") else []),
         *(_decision_task(campaign, user) for campaign in unknown if campaign.undecided),
         *_privacy_tasks(session, user, now),
@@ -195,6 +324,7 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
                 _sheet_url(user, campaign.id),
                 "info",
                 _("Chờ kết quả"),
+                left,
             )
             for campaign in unknown
             if (left := campaign.unknown - campaign.undecided)
@@ -203,18 +333,14 @@ def _read_tasks(session: Session, user: User, now: datetime) -> list[Task]:
 
 
 def _alarms(session: Session, user: User) -> list[Task]:
-    tasks = []
-    if may_open(user.role, "inbox.index") and (cries := count_cries(session, user)):
-        text, more = _("%(count)s tin có thể là kêu cứu", count=cries), _("Hãy nhận việc và gọi ngay.")
-        tasks.append(Task(text, more, url_for("inbox.index"), "bad", _("KHẨN CẤP")))
     if may_open(user.role, "incidents.index") and (count := count_incidents(session, user)):
         text = _("%(count)s sự cố cần xem", count=count)
         more = _("Việc không được phép xảy ra, ví dụ một tin gửi hai lần.")
-        tasks.append(Task(text, more, url_for("incidents.index"), "bad", _("Sự cố")))
-    return tasks
+        return [Task(text, more, url_for("incidents.index"), "bad", _("Sự cố"), count)]
+    return []
 
 
-def _campaign_tasks(session: Session, user: User) -> list[Task]:
+def _campaign_tasks(session: Session, user: User, shown: Collection[int]) -> list[Task]:
     """Return a task for each campaign that waits for somebody: to be approved, confirmed, launched, changed, resumed."""
     tasks = []
 
@@ -222,9 +348,8 @@ def _campaign_tasks(session: Session, user: User) -> list[Task]:
         tasks.append(Task(name, more, _sheet_url(user, campaign_id), look, mark))
 
     for campaign in open_tasks.read_submitted(session, user):
-        may_approve = user.role in (Role.APPROVER, Role.ADMINISTRATOR) and not campaign.by_user
-        more = _("Chờ xem xét, phê duyệt.") if may_approve else _("Chờ người duyệt.")
-        add(campaign.id, campaign.name, more, "warn" if may_approve else "info", _("Chờ duyệt"))
+        if campaign.id not in shown:
+            add(campaign.id, campaign.name, _("Chờ người duyệt."), "info", _("Chờ duyệt"))
     for what, more in (
         (Campaign.correction, _("Có câu sửa chờ xác nhận.")),
         (Campaign.wave, _("Xin gửi thêm cho người mới vào danh sách.")),
@@ -254,12 +379,12 @@ def _case_tasks(session: Session, user: User) -> list[Task]:
         url, count, name = url_for("inbox.index", kind=kind.value), counts[kind], label_of(kind, "case")
         if kind is CaseKind.HELP:
             text, more = _("%(count)s người cần giúp", count=count), _("Gọi lại hoặc cử người đến giúp.")
-            tasks.append(Task(text, more, url, "warn", _("Cần giúp")))
+            tasks.append(Task(text, more, url, "warn", _("Cần giúp"), count))
         else:
             kind_name = name[:1].lower() + name[1:]
             text = _("%(count)s câu trả lời chờ xem: %(kind)s", count=count, kind=kind_name)
             more = _("Câu hỏi và câu hệ thống chưa hiểu chắc.")
-            tasks.append(Task(text, more, url, "info", _("Trả lời")))
+            tasks.append(Task(text, more, url, "info", _("Trả lời"), count))
     return tasks
 
 
@@ -271,6 +396,7 @@ def _list_tasks(session: Session, user: User) -> list[Task]:
             _url_if_open(user, "lists.waiting", list=waiting.list_id),
             "info",
             _("Quyết định"),
+            waiting.review + waiting.questions,
         )
         for waiting in count_waiting(session, user)[: open_tasks.MAX_ROWS]
     ]
@@ -284,7 +410,7 @@ def _agency_tasks(session: Session, user: User, now: datetime) -> list[Task]:
         return []
     text = _("%(count)s cơ quan chưa gửi số liệu hôm nay", count=len(missing))
     more = _("Nhập thay, hoặc gửi liên kết cho đầu mối của cơ quan.")
-    return [Task(text, more, url_for("agencies.index"), "info", _("Cơ quan"))]
+    return [Task(text, more, url_for("agencies.index"), "info", _("Cơ quan"), len(missing))]
 
 
 def _draft_tasks(session: Session, user: User) -> list[Task]:
@@ -318,10 +444,10 @@ def _privacy_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     tasks = []
     if overdue:
         text = _("%(count)s yêu cầu về dữ liệu cá nhân đã quá hạn", count=overdue)
-        tasks.append(Task(text, more, url, "bad", _("Quá hạn")))
+        tasks.append(Task(text, more, url, "bad", _("Quá hạn"), overdue))
     if soon:
         text = _("%(count)s yêu cầu về dữ liệu cá nhân đến hạn", count=soon)
-        tasks.append(Task(text, more, url, "warn", _("Đến hạn")))
+        tasks.append(Task(text, more, url, "warn", _("Đến hạn"), soon))
     return tasks
 
 
@@ -335,7 +461,7 @@ def _breach_tasks(session: Session, user: User, now: datetime) -> list[Task]:
     text = _("%(n)s vi phạm dữ liệu cá nhân chưa thông báo cho cơ quan chuyên trách", n=waiting)
     more = _("Thời hạn theo luật là 72 giờ kể từ lúc phát hiện.")
     url = url_for("data_protection.index")
-    return [Task(text, more, url, "bad", _("Quá hạn") if late else _("Đến hạn"))]
+    return [Task(text, more, url, "bad", _("Quá hạn") if late else _("Đến hạn"), waiting)]
 
 
 def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
@@ -349,6 +475,7 @@ def _decision_task(campaign: open_tasks.CampaignTask, user: User) -> Task:
         _url_if_open(user, "campaigns.sheet", campaign_id=campaign.id, _anchor="undecided"),
         "warn",
         _("Cần quyết định"),
+        campaign.undecided,
     )
 
 

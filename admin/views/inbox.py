@@ -293,10 +293,15 @@ def answers_of(
 
 
 def listed_answers(kind: str, own_answers: Sequence[OwnAnswer], among: Collection[Label]) -> dict[str, str]:
-    """Return what a campaign's people are counted and listed by, by its word: where people promise, who is recorded as done is one group."""
+    """Return what a campaign's people are counted and listed by, by its word.
+
+    Where people promise, who is recorded as done is one group, under the own answer that says so.
+    """
     if not own_answers or not keeps_said(own_answers):
         return answers_of(kind, own_answers, among)
-    return answers_of(kind, [each for each in own_answers if each.means is not Label.INSTALLED], among)
+    done = [each.text for each in own_answers if each.means is Label.INSTALLED]
+    answers = answers_of(kind, [each for each in own_answers if each.means is not Label.INSTALLED], among)
+    return answers | ({Label.INSTALLED.value: " / ".join(done)} if done else {})
 
 
 # The same label has the same key on every card; the digits are those of the message, for a campaign's own answers.

@@ -374,7 +374,7 @@ class ProgressView(AdminPage):
             communes=len(communes),
             worst_first=worst_first,
             laggards=furthest_behind(districts, most=LAGGARDS_SHOWN),
-            days_left=_days_left(head, today),
+            days_left=head.days_left(today),
             report=DAY_STATES.get(report) if report else None,
             waves_by_day={wave.day: wave.people for wave in leaders.waves},
             cries=sum(cries.values()),
@@ -437,10 +437,6 @@ def _may_change(session: Session, user: User, leaders: ProgressPage) -> dict[str
     is_of_today = leaders.units == [leaders.units, *leaders.days_of_units][-1]
     enters = is_of_today and leaders.official is not None and is_province_staff(session, user)
     return {"enters": enters, "urges": is_of_today and may_urge(session, user)}
-
-
-def _days_left(head: LeadGoal, today: date) -> int | None:
-    return (head.goal.deadline - today).days if head.goal and head.goal.deadline else None
 
 
 def _find_concerns(

@@ -22,7 +22,7 @@ from admin.wording.filters import kind_words
 from admin.wording.reports import CHECKLIST, FIELDS, HOUR_FIELDS, hours_of_the_day, mail_lines, typed_form
 from campaigns.analytics.progress import read_progress
 from campaigns.models.campaigns import Drive
-from campaigns.models.reports import FileKind, ReportLink, UrgeChannel
+from campaigns.models.reports import FileKind, ReportLink, UrgeChannel, Urging
 from campaigns.planning.drives import find_drive, list_drives
 from campaigns.reports.day_status import DayStatus, read_day_status, read_history
 from campaigns.reports.documents import MIME, document_of, download_file, file_name
@@ -404,6 +404,7 @@ class UrgingsView(AdminPage):
                 sent=[(each, text_with_link(each, self.settings)) for each in sent],
                 about={"area": area, "organisation": organisation},
                 is_about_somebody=bool(area or organisation),
+                has_mail=bool(self.settings.smtp_url),
             )
 
     def _lag(self, drive: Drive, place: Area, now: datetime) -> Lag:
@@ -426,9 +427,16 @@ class UrgingsView(AdminPage):
         with self.reading() as (session, _user):
             drive = requested_drive_id(session)
         page = url_for(".index", drive=drive, area=area, organisation=organisation)
-        message = _("Đã ghi. Thư được gửi ngay; tin nhắn: mở ở dưới để gửi từ điện thoại.")
+
+        def told(written: Urging) -> str:
+            if written.channel is UrgeChannel.SMS:
+                return _("Đã ghi. Mở tin nhắn ở dưới để gửi từ điện thoại.")
+            if self.settings.smtp_url:
+                return _("Đã ghi. Thư được gửi ngay.")
+            return _("Đã ghi, nhưng thư chưa gửi đi: hệ thống chưa có máy chủ thư.")
+
         return self.submit_form(
-            UrgeForm(), page, urge_contact, drive, area=area, organisation=organisation, message=message
+            UrgeForm(), page, urge_contact, drive, area=area, organisation=organisation, message=told
         )
 
 

@@ -27,7 +27,7 @@ from campaigns.rules.draft import StepDraft
 from campaigns.rules.reach import ShareDifference
 from campaigns.rules.warnings import CampaignWarning
 from outreach.rules.languages import NAMES as LANGUAGES
-from outreach.rules.sms_template import find_gaps, split_gaps
+from outreach.rules.sms_template import find_gaps, gap_types, split_gaps
 
 # What is wrong and what to do.
 DOUBTS: dict[CampaignWarning, Any] = {
@@ -120,10 +120,9 @@ def tell_gaps(steps: Sequence[StepDraft], asked: str) -> dict[int, str]:
 
     `asked` is what the campaign's own kind suggests.
     """
-    suggested = {gap for kind in load_kinds().values() for gap in find_gaps(str(kind.get("asked", "")))}
     told = {}
     for n, step in enumerate(steps):
-        to_fill, filled = split_gaps(step.all_texts, suggested | {*find_gaps(asked)})
+        to_fill, filled = split_gaps(step.all_texts, _suggested(asked))
         sentences = []
         if to_fill:
             gaps = ", ".join(to_fill)
@@ -136,6 +135,17 @@ def tell_gaps(steps: Sequence[StepDraft], asked: str) -> dict[int, str]:
         if sentences:
             told[n] = " ".join(sentences)
     return told
+
+
+def list_gaps(steps: Sequence[StepDraft], asked: str) -> list[tuple[str, list[str]]]:
+    """Return the gaps that are still to be filled in, each once, with what is entered for it, as `gap_types` says."""
+    texts = [text for step in steps for text in step.all_texts]
+    return [(gap, gap_types(gap)) for gap in split_gaps(texts, _suggested(asked))[0]]
+
+
+def _suggested(asked: str) -> set[str]:
+    kinds = (str(kind.get("asked", "")) for kind in load_kinds().values())
+    return {gap for text in (asked, *kinds) for gap in find_gaps(text)}
 
 
 def show_warnings(

@@ -13,15 +13,18 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, null, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from campaigns.cases.handle_case import cases_visible_to
 from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
 from campaigns.emergency_stop import STOP_ALL
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignVersion, Switch
 from campaigns.models.messages import Attempt, Incident, Message
+from campaigns.models.replies import Case, Reply
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
 from outreach.core.db import count_rows
 from outreach.models.accounts import Role, User
+from outreach.models.places import Area
 from outreach.rules.errors import NotFound
 from outreach.use_cases import use_case
 
@@ -126,17 +129,92 @@ def read_unknown(session: Session, user: User, *, now: datetime) -> list[Campaig
     return [CampaignTask(row.id, row.name, unknown=row.unknown, undecided=row.undecided) for row in rows]
 
 
-def read_current(session: Session, user: User) -> list[Campaign]:
-    """Return the campaigns under way: sending, paused or scheduled."""
+def read_current(session: Session, user: User, *, since: datetime) -> list[Campaign]:
+    """Return the campaigns under way, sending, paused or scheduled, and those launched or ended since a moment."""
     under_way = (CampaignState.SENDING, CampaignState.PAUSED, CampaignState.SCHEDULED)
+    is_late = Campaign.launched_at.is_not(None) & (
+        (Campaign.launched_at >= since) | (Campaign.ended_at >= since)
+    )
     return list(
         session.scalars(
             select(Campaign)
-            .where(Campaign.state.in_(under_way), visible_to(session, user, Campaign.organisation_id))
-            .order_by(Campaign.id.desc())
+            .where(
+                Campaign.state.in_(under_way) | is_late, visible_to(session, user, Campaign.organisation_id)
+            )
+            .order_by(Campaign.state.in_(under_way).desc(), Campaign.id.desc())
             .limit(MAX_ROWS)
         )
     )
+
+
+def has_ended_campaign(session: Session, user: User) -> bool:
+    """Return whether a campaign that the user wrote was sent to its end."""
+    own = (Campaign.created_by == user.id, Campaign.state == CampaignState.COMPLETED)
+    return session.scalar(select(Campaign.id).where(*own).limit(1)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCry:
+    """An open case with a cry for help. `text` is what was written last, `taken_by` the officer who has it in hand."""
+
+    case_id: int
+    since: datetime
+    text: str
+    place: str
+    taken_by: str
+    is_escalated: bool
+
+
+def read_cries(session: Session, user: User) -> list[OpenCry]:
+    """Return the open cries for help of the user's scope, the oldest first."""
+    said = select(Reply.body).where(Reply.phone_id == Case.phone_id, Reply.is_urgent.is_(True))
+    newest = said.order_by(Reply.id.desc()).limit(1).scalar_subquery()
+    rows = session.execute(
+        select(Case, newest, Area.kind, Area.name, User.name, User.email)
+        .outerjoin(Area, Area.code == Case.area_code)
+        .outerjoin(User, User.id == Case.taken_by)
+        .where(Case.urgent_at.is_not(None), Case.done_at.is_(None), cases_visible_to(session, user))
+        .order_by(Case.urgent_at, Case.id)
+    )
+    return [
+        OpenCry(
+            case.id,
+            case.urgent_at or case.opened_at,
+            text or "",
+            f"{kind} {place}" if place else "",
+            name or email or "",
+            case.escalated_at is not None,
+        )
+        for case, text, kind, place, name, email in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What an approver decided on a campaign."""
+
+    campaign_id: int
+    name: str
+    is_approved: bool
+    by: str
+    at: datetime
+
+
+def read_decisions(session: Session, user: User, *, since: datetime) -> list[Decision]:
+    """Return the decisions on campaigns since a moment, the newest first."""
+    rows = session.execute(
+        select(Campaign.id, Campaign.name, CampaignDecision, User.name, User.email)
+        .join(CampaignVersion, CampaignVersion.id == CampaignDecision.version_id)
+        .join(Campaign, Campaign.id == CampaignVersion.campaign_id)
+        .join(User, User.id == CampaignDecision.decided_by)
+        .where(CampaignDecision.decided_at >= since, visible_to(session, user, Campaign.organisation_id))
+        .order_by(CampaignDecision.id.desc())
+        .limit(MAX_ROWS)
+    )
+    return [
+        Decision(campaign_id, campaign, each.approved, name or email, each.decided_at)
+        for campaign_id, campaign, each, name, email in rows
+    ]
 
 
 def is_empty(session: Session, user: User, owner: Any) -> bool:

@@ -87,6 +87,24 @@ def count_answers(
     return dict(counts)
 
 
+def count_answers_by_place(
+    session: Session, campaign: int, *, seen: ColumnElement[bool]
+) -> dict[str | None, AnswerCounts]:
+    """Count a campaign's recipients by the code of their place, then as `count_answers` does; None: place not known."""
+    key = (AnswerTotal.area_code, AnswerTotal.answer, AnswerTotal.own_answer)
+    rows = session.execute(
+        select(*key, func.sum(AnswerTotal.people))
+        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
+        .where(AnswerTotal.campaign_id == campaign, seen)
+        .group_by(*key)
+    )
+    counts: dict[str | None, dict[tuple[Label | None, int | None], int]] = {}
+    for area, label, own, people in rows:
+        if people:
+            counts.setdefault(area, {})[label, own] = int(people)
+    return dict(counts)
+
+
 def read_promised_of(campaign: Campaign, counts: AnswerCounts) -> PromisedFigures | None:
     """Return the figures of a campaign whose people promise, of what `count_answers` counted; None of another."""
     own = _by_text(_own_answers([campaign]), _own_rows(campaign.id, counts))

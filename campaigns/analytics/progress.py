@@ -92,6 +92,10 @@ class LeadGoal:
         """Return how many people the goal asks for; None if not known."""
         return people_for(self.goal.share, self.line.denominator) if self.goal else None
 
+    def days_left(self, today: date) -> int | None:
+        """Return how many days are left to the deadline, today and that day included, as in `needed`; None without one."""
+        return (self.goal.deadline - today).days + 1 if self.goal and self.goal.deadline else None
+
 
 @dataclass(frozen=True, slots=True)
 class AgencyRank:
@@ -294,18 +298,7 @@ def read_progress(
     places = PlaceTree(figures.history, units or figures.day, goals, drive.id)
     counts_by_place = figures.counts_by_place
     reach = fold_reach(_read_reach(session, figures.scope, user=user, redis=redis, now=now), figures.small)
-    unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
-    own_lists = organisations_of(session, user)
-    waves = by_day(
-        wave
-        for each in campaigns
-        for wave in waves_of(
-            each,
-            reach if len(campaigns) == 1 else read_reach(session, each, seen=own_lists, now=now),
-            unanswered=unanswered,
-            now=now,
-        )
-    )
+    waves = _read_waves(session, figures, reach, user=user, now=now)
     head = _with_forecast(figures.head, waves, today=today)
     default_goal = head.goal.share if head.goal else None
     entered = goals.denominators if is_whole else {}
@@ -365,6 +358,34 @@ def read_progress(
         new_by_day=_new_by_place(
             fold_areas(count_new(session, figures.scope, days=SPARK_DAYS, now=now), figures.small), places
         ),
+    )
+
+
+def read_forecast(
+    session: Session, figures: DriveFigures, *, user: User, redis: Redis, now: datetime
+) -> LeadGoal:
+    """Return a drive's main goal with its forecast, as `read_progress` has it."""
+    reach = fold_reach(_read_reach(session, figures.scope, user=user, redis=redis, now=now), figures.small)
+    waves = _read_waves(session, figures, reach, user=user, now=now)
+    return _with_forecast(figures.head, waves, today=now.astimezone(VIETNAM).date())
+
+
+def _read_waves(
+    session: Session, figures: DriveFigures, reach: Reach, *, user: User, now: datetime
+) -> list[Wave]:
+    """Return the messages of a drive by day; `reach` is that of all its campaigns together."""
+    total, campaigns = figures.total, figures.campaigns
+    unanswered = 1 - total.answered / total.recipients if total.recipients else 0.0
+    seen = organisations_of(session, user)
+    return by_day(
+        wave
+        for each in campaigns
+        for wave in waves_of(
+            each,
+            reach if len(campaigns) == 1 else read_reach(session, each, seen=seen, now=now),
+            unanswered=unanswered,
+            now=now,
+        )
     )
 
 

@@ -129,11 +129,6 @@ def count_open(session: Session, user: User, campaign_id: int | None = None) -> 
     return dict(rows.all())
 
 
-def count_cries(session: Session, user: User) -> int:
-    """Count the open cases with a cry for help."""
-    return sum(cries_by_place(session, user).values())
-
-
 def cries_by_place(session: Session, user: User) -> dict[str | None, int]:
     """Count the open cases with a cry for help by the unit that the resident was recorded in."""
     rows = session.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -155,4 +156,22 @@ def has_other_basis(approved: Mapping[str, str] | None, now: Mapping[str, str] |
     return any(
         basis != approved[list_id] if list_id in approved else basis not in known
         for list_id, basis in now.items()
+    )
+
+
+# Words of a reason by the card of the page that they are about; a message may name a day or a list, so its own words come first.
+_REASON_WORDS = (
+    ("words", ("nội dung", "tin nhắn", "trong tin", "câu", "chữ", "chính tả", "liên kết", "lời")),
+    ("whom", ("danh sách", "người nhận", "đối tượng", "địa bàn", "trùng")),
+    ("when", ("thời gian", "giờ", "ngày", "lịch", "thời hạn", "hạn", "ngân sách", "tốc độ")),
+)
+
+
+def find_card(reason: str, commented: Mapping[str, int]) -> str:
+    """Return which card of a returned campaign's page the approver's reason is about: one with open comments, else by its words."""
+    if cards := [card for card, _words in _REASON_WORDS if commented.get(card)]:
+        return cards[0]
+    said = " ".join(["", *re.findall(r"\w+", reason.lower()), ""])
+    return next(
+        (card for card, words in _REASON_WORDS if any(f" {word} " in said for word in words)), "words"
     )

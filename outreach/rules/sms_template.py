@@ -107,6 +107,13 @@ def split_gaps(texts: Iterable[str], suggested: Collection[str]) -> tuple[list[s
     return [gap for gap in found if gap in suggested], [gap for gap in found if gap not in suggested]
 
 
+def gap_types(gap: str) -> list[str]:
+    """Return what is to be entered for a gap by its words, in the order of a sentence: "time", "date", else "text"."""
+    words = re.findall(r"\w+", gap.lower())
+    types = [name for name, word in (("time", "giờ"), ("date", "ngày")) if word in words]
+    return types or ["text"]
+
+
 def _close_gap(before: str, after: str) -> tuple[str, str]:
     if not before or before[-1] in " \n":
         after = after.lstrip(" ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenAs
@@ -68,6 +70,43 @@ def test_on_a_phone_the_due_action_stays_in_the_bar_below(office: Office, page_a
     expect(page.get_by_role("dialog")).to_contain_text("Đồng ý gửi tin này")
     page.keyboard.press("Escape")
     expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
+
+
+def test_a_question_is_never_answered_by_the_press_that_asks_it(office: Office, page_as: OpenAs) -> None:
+    page = page_as(APPROVER, size=PHONE).open(f"/admin/campaigns/{office.made['submitted']}/")
+    box = page.locator(".due button").bounding_box()
+    assert box is not None
+    page.mouse.dblclick(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    question = page.get_by_role("dialog")
+    yes = question.get_by_role("button", name="Duyệt")
+    asked = yes.bounding_box()
+    assert asked is not None
+    assert asked["y"] + asked["height"] < box["y"], "not under the finger"
+    expect(yes).to_be_disabled()
+    yes.click(force=True)
+    expect(question).to_be_visible()
+    expect(yes).to_be_enabled()
+    expect(yes).to_be_focused()
+    assert ask_axe(page) == []
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.locator("[data-campaign-state]").first).to_have_text("Chờ duyệt")
+
+
+def test_a_gap_in_the_message_has_fields_of_its_type(office: Office, page_as: OpenAs) -> None:
+    page = page_as(AUTHOR).open("/admin/campaigns/new")
+    page.get_by_label("Loại chiến dịch").select_option("moi-du")
+    gap = page.get_by_role("group", name="giờ, ngày")
+    expect(gap).to_have_count(1)
+    open_card(page, "words")
+    text = page.get_by_label("Tin nhắn", exact=True)
+    gap.get_by_label("Giờ").fill("14:30")
+    gap.get_by_label("Ngày").fill("2026-12-05")
+    page.keyboard.press("Tab")
+    expect(text).to_have_value(re.compile("lúc 14 giờ 30 ngày 05/12/2026 tại"))
+    expect(gap).to_have_count(0)
+    expect(page.locator("[data-part=gaps-text] .field-error")).not_to_contain_text("[giờ, ngày]")
+    assert ask_axe(page) == []
 
 
 def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(

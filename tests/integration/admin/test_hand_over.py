@@ -18,6 +18,7 @@ from admin.app import create_app
 from campaigns.analytics.own_counts import count_answers, count_own_answers
 from campaigns.answer_totals import find_differences
 from campaigns.models.campaigns import Campaign
+from campaigns.rules.replies.labels import Label
 from outreach.accounts.sessions import CONFIRMED_FOR
 from outreach.core.spreadsheets import write_workbook
 from outreach.models.accounts import AuditEvent, UserSession
@@ -37,6 +38,16 @@ A Bré,1990,Thôn 1,{2},
 Y Hlan,1960,Thôn 1,{3},09:00
 A Hờ,1971,Thôn 2,{4},09:00
 """
+
+
+def count_in(page: str, answer: str) -> str:
+    """Return the number in an answer's row of the results, and how many of them had promised it."""
+    row = page.partition(f"{answer}</a>")[2].partition("</tr>")[0]
+    [people], promised = (
+        re.findall(r"<strong>([\d.]+)</strong>", row),
+        re.findall(r"trong đó (\d+) người", row),
+    )
+    return ", ".join([people, *(f"{n} promised" for n in promised)])
 
 
 @pytest.fixture
@@ -185,8 +196,8 @@ def test_a_list_about_health_is_opened_on_record_first(world: World, client: Fla
     everybody = [str(world.recipient(number(n), campaign).id) for n in (0, 1)]
     post(client, f"{page}came", came=everybody)
     card = client.get(f"/admin/campaigns/{campaign}/").text
-    assert f'href="{page}?answer=own-1">Tôi sẽ đến</a> <strong>1</strong>' in card
-    assert f'href="{page}?answer=installed">Đã tiêm</a> <strong>2</strong> (trong đó 1 người' in card
+    assert count_in(card, f'href="{page}?answer=own-1">Tôi sẽ đến') == "1"
+    assert count_in(card, f'href="{page}?answer=installed">Đã tiêm') == "2, 1 promised"
     assert listed(client.get(f"{page}?answer=installed").text) == ["A Thun 0", "A Thun 1"]
 
 
@@ -217,11 +228,9 @@ def test_who_came_is_recorded_at_one_stroke_and_undone(
     told = client.get(f"{page}?answer=own-1").text
     assert told.count("Tôi sẽ đến · Đã đến dự") == 2, "who promised, and who came"
     card = client.get(f"/admin/campaigns/{campaign}/").text
-    assert f'href="{page}?answer=own-1">Tôi sẽ đến</a> <strong>2</strong>' in card, (
-        "who came promised it before"
-    )
-    assert f'{page}?answer=installed">Đã đến dự</a> <strong>2</strong> (trong đó 2 người' in card
-    assert f'{page}?answer=unanswered">chưa trả lời</a> <strong>1</strong>' in card
+    assert count_in(card, f'href="{page}?answer=own-1">Tôi sẽ đến') == "2", "who came promised it before"
+    assert count_in(card, f'{page}?answer=installed">Đã đến dự') == "2, 2 promised"
+    assert count_in(card, f'{page}?answer=unanswered">Chưa trả lời') == "1"
     assert client.get(f"/admin/campaigns/{campaign}/?part=results").text in card, (
         "as an open page asks for it"
     )
@@ -288,4 +297,20 @@ def test_who_promised_and_who_came_are_told_alike_on_every_page_and_without_a_go
     assert f"{said[0]}, đã đến dự 2<" in client.get("/admin/campaigns/").text
     card = client.get(f"/admin/campaigns/{campaign}/").text
     assert "Trả lời khác" not in card, "an opt-out is named there, and who came alone is no other answer"
-    assert "Đã đến dự</a> <strong>2</strong> (trong đó 1 người" in card
+    assert count_in(card, "Đã đến dự") == "2, 1 promised"
+
+
+def test_an_own_answer_is_in_the_results_before_anybody_gives_it_and_keeps_its_name(
+    world: World, client: FlaskClient
+) -> None:
+    world.add_people(2)
+    own = {"2": {"text": "Tôi đã dự buổi trước", "means": "installed"}}
+    content = {"asked": "dự họp", "own_answers": own}
+    campaign = world.launch(kind="moi-du", text="Moi ong/ba hop. Tra loi 1, 2, 3", content=content)
+    signed_in(client, AUTHOR)
+    counted = []
+    for _given in range(2):
+        sheet = client.get(f"/admin/campaigns/{campaign}/").text
+        counted.append(count_in(sheet, "Tôi đã dự buổi trước"))
+        world.answers(campaign, {0: Label.INSTALLED}, own={0: 2})
+    assert counted == ["0", "1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,7 +17,8 @@ from campaigns.lifecycle import pause_automatically
 from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Attempt, Message
 from campaigns.replies.record_answer import record_page_answer
-from campaigns.rules.states import CampaignAction
+from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.states import CampaignAction, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.users import find_user
 from outreach.models.accounts import Role
@@ -51,11 +53,21 @@ def test_a_new_installation_leads_to_the_first_steps(world: World, client: Flask
 def test_the_approver_finds_what_waits_for_them_and_the_author_that_it_waits(
     world: World, client: FlaskClient
 ) -> None:
-    world.act(world.draft(), CampaignAction.SUBMIT)
+    world.add_people(2)
+    waiting = world.draft(name="Đợt một")
+    world.act(waiting, CampaignAction.SUBMIT)
     signed_in(client, APPROVER)
-    assert "Chờ xem xét, phê duyệt" in home(client)
+    card = home(client).partition("1 chiến dịch chờ duyệt")[2].partition("</article>")[0]
+    for shown in ("Đợt một", 'class="bubble"', "<dd>2</dd><dt>người nhận", "đồng", "Đọc và duyệt"):
+        assert shown in card
+    assert "Chờ người duyệt" not in home(client), "one campaign waits once"
     signed_in(client, AUTHOR)
     assert "Chờ người duyệt" in home(client)
+    assert "Đọc và duyệt" not in home(client)
+    signed_in(client, APPROVER)
+    post(client, f"/admin/campaigns/{waiting}/approve")
+    decided = home(client).partition("Đã quyết định trong 7 ngày qua")[2]
+    assert re.search(r"Đã duyệt</span> <a[^>]*>Đợt một", decided)
 
 
 def test_the_author_finds_what_was_returned_and_what_may_be_sent(world: World, client: FlaskClient) -> None:
@@ -67,8 +79,12 @@ def test_the_author_finds_what_was_returned_and_what_may_be_sent(world: World, c
     post(client, f"/admin/campaigns/{approved}/approve")
     signed_in(client, AUTHOR)
     page = home(client)
-    assert re.search(r"Đã duyệt</span>\s*<div><a[^>]*>Đợt hai</a><p[^>]*>Mở ra và bấm gửi", page)
-    assert re.search(r"Trả lại</span>\s*<div><a[^>]*>Đợt một</a><p[^>]*>Người duyệt trả lại", page)
+    assert re.search(
+        r"<strong>1</strong> Đã duyệt</p>\s*<ul><li><a[^>]*>Đợt hai</a><p[^>]*>Mở ra và bấm gửi", page
+    )
+    assert re.search(
+        r"<strong>1</strong> Trả lại</p>\s*<ul><li><a[^>]*>Đợt một</a><p[^>]*>Người duyệt trả lại", page
+    )
 
 
 def test_the_training_phones_are_one_press_away_on_this_machine_only(
@@ -106,7 +122,14 @@ def test_what_needs_a_person_is_there_with_its_reason(world: World, client: Flas
     assert "kêu cứu" not in home(client)
     world.reply(number(0), "nước lên tới ngực rồi, cứu với", gateway_id="SM3")
     page = home(client)
-    assert page.index("1 tin có thể là kêu cứu") < page.index("2 người cần giúp")
+    assert (
+        page.index("1 tin kêu cứu chưa xử lý xong") < page.index("cứu với") < page.index("2 người cần giúp")
+    )
+    assert re.search(r'action="/admin/inbox/\d+/number".*?<button class="primary alarm">Gọi', page)
+    signed_in(client, world.officer(LEADER, Role.LEADER))
+    assert "1 tin kêu cứu chưa xử lý xong" in home(client)
+    assert "cứu với" not in home(client), "what somebody wrote is for those who answer it"
+    signed_in(client, AUTHOR)
     for text in (
         "2 người cần giúp",
         "1 câu trả lời chờ xem: câu hỏi",
@@ -128,10 +151,45 @@ def test_a_leader_sees_figures_only(world: World, client: FlaskClient, leader: s
     signed_in(client, leader)
     page = home(client)
     assert "mục tiêu 50,0%" in page
-    assert "0,0% xong: 0 trong 2 tin" in page
+    assert "<dd>0</dd><dt>trong 2 tin đã gửi" in page
     for text in ("Việc cần làm", "Nháp của cán bộ", "Dừng khẩn cấp", "/admin/campaigns/"):
         assert text not in page
-    assert "2 tin" in client.get("/admin/running").text
+    assert "trong 2 tin đã gửi" in client.get("/admin/running").text
+
+
+def test_a_drives_goal_says_nothing_of_another_drives_campaign(
+    world: World, client: FlaskClient, leader: str
+) -> None:
+    world.add_people(3)
+    world.launch(window=["00:00", "24:00"], goal={"share": 0.5})
+    world.launch(window=["00:00", "24:00"], kind="khao-sat", name="Khảo sát")
+    signed_in(client, leader)
+    goals = home(client).partition('id="goals"')[2].partition("</section>")[0]
+    assert "mục tiêu 50,0%" in goals
+    assert "tin" not in re.findall(r"trong \d+ (\w+)", goals), "how far sending is stands with the campaign"
+
+
+def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(
+    world: World, client: FlaskClient, leader: str
+) -> None:
+    world.add_people(320)
+    deadline = world.now.astimezone(VIETNAM).date() + timedelta(days=31)
+    world.launch(goal={"share": 0.5}, deadline=f"{deadline.isoformat()}T23:00")
+    signed_in(client, leader)
+    page = client.get("/admin/progress/").text
+    assert "Còn thiếu 160 người</strong>, còn 32 ngày, kể cả hôm nay" in page
+    assert re.search(r"Số cần đạt mỗi ngày</dt><dd><strong>5</strong>", page), "160 in 32 days"
+
+
+def test_the_first_steps_are_gone_once_the_first_campaign_is_over(world: World, client: FlaskClient) -> None:
+    world.add_people(1)
+    campaign_id = world.launch(window=["00:00", "24:00"])
+    signed_in(client, AUTHOR)
+    assert "trên 8 bước" in home(client)
+    with world.runtime.db.write() as session:
+        ended = {"state": CampaignState.COMPLETED, "ended_at": world.now}
+        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(ended))
+    assert "trên 8 bước" not in home(client)
 
 
 def test_the_switch_stops_every_campaign_until_it_is_released(world: World, client: FlaskClient) -> None:

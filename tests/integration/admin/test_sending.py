@@ -268,4 +268,4 @@ def test_failures_are_told_by_cause_in_words(world: World, client: FlaskClient, 
         apply_reports(session, lost, now=world.now, secret_key=world.runtime.settings.secret_key)
     signed_in(client, AUTHOR)
     text = client.get(f"/admin/campaigns/{campaign_id}/running/").text
-    assert re.search(r"Máy tắt hoặc ngoài vùng phủ sóng</th><td[^>]*>2<", text)
+    assert re.search(r"Máy tắt hoặc ngoài vùng phủ sóng<svg.*?</th><td[^>]*><strong>2<", text)

@@ -50,7 +50,11 @@ def test_a_place_that_is_behind_is_urged_once_a_day_and_answers_by_the_link(
     refused = post(client, sent, address="khong-phai-dia-chi", **typed)
     assert refused.status_code == 422
     assert "Đồng chí Chủ tịch xã" in refused.text  # nothing typed is lost
+    assert "chưa có máy chủ thư" in page, "it is said before anything is written"
     assert post(client, sent, address=CONTACT, **typed).status_code == 303
+    told = client.get(PAGE).text
+    assert "Thư được gửi ngay" not in told
+    assert "thư chưa gửi đi: hệ thống chưa có máy chủ thư" in told
     assert post(client, sent, address=CONTACT.upper(), **typed).status_code == 422  # once a day
 
     runtime = replace(world.runtime, settings=replace(world.runtime.settings, smtp_url=box.url))

@@ -11,6 +11,7 @@ from campaigns.rules.approvals import (
     LaunchTerms,
     approvers_of,
     count_approvals,
+    find_card,
     has_other_basis,
     has_outgrown,
     is_same_draft,
@@ -136,3 +137,19 @@ def test_a_basis_that_was_not_approved(
     approved: dict[str, str] | None, now: dict[str, str], is_other: bool
 ) -> None:
     assert has_other_basis(approved, now) is is_other
+
+
+@pytest.mark.parametrize(
+    ("reason", "commented", "card"),
+    [
+        ("Chưa ghi rõ nơi giúp cài đặt; sửa lại nội dung tin.", {}, "words"),
+        ("Danh sách có người trùng", {}, "whom"),
+        ("Gửi sau 18 giờ, ngày mai", {}, "when"),
+        ("Ngày họp trong tin nhắn sai", {}, "words"),  # the day is a word of the message
+        ("Xem lại.", {}, "words"),
+        ("Xem góp ý về ngày gửi", {"whom": 2}, "whom"),
+        ("Xem lại", {"check": 1, "words": 0}, "words"),
+    ],
+)
+def test_a_returned_campaign_opens_the_card_that_the_reason_is_about(reason, commented, card):
+    assert find_card(reason, commented) == card

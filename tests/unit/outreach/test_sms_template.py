@@ -2,7 +2,7 @@ import pytest
 
 from outreach.core.sentences import word_error
 from outreach.rules.errors import BadTemplate
-from outreach.rules.sms_template import FIELDS, Template, split_gaps
+from outreach.rules.sms_template import FIELDS, Template, gap_types, split_gaps
 
 FULL = {"name": "A Thun", "link": "loa.vn/x"}
 
@@ -109,3 +109,17 @@ def test_gaps_as_suggested_are_told_from_brackets_in_which_something_was_written
     texts = ["[QC] Mời[ {name}] họp lúc [7h30, 3/12] tại [địa điểm]", "Nhắc: họp lúc [7h30, 3/12]"]
     assert split_gaps(texts, {"[địa điểm]", "[giờ, ngày]"}) == (["[địa điểm]"], ["[7h30, 3/12]"])
     assert split_gaps(["Mời[ {name}] họp"], {"[địa điểm]"}) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("gap", "types"),
+    [
+        ("[giờ, ngày]", ["time", "date"]),
+        ("[ngày, giờ họp]", ["time", "date"]),
+        ("[ngày]", ["date"]),
+        ("[Giờ]", ["time"]),
+        ("[địa điểm]", ["text"]),
+    ],
+)
+def test_a_gap_is_filled_in_by_fields_of_its_type(gap, types):
+    assert gap_types(gap) == types
