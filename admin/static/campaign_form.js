@@ -78,8 +78,12 @@
     const gap = event.target.closest("[data-gap]");
     const fields = gap ? [...gap.querySelectorAll("input")] : [];
     if (!gap || !fields.every((one) => one.value.trim())) return;
-    const said = { date: (day) => day.split("-").reverse().join("/"), time: (hour) => hour.replace(":", " giờ ").replace(/ 00$/, ""), text: (words) => words.trim() };
-    const words = fields.map((one) => said[one.type](one.value)).join(" ngày ");
+    const said = {
+      date: (day) => day.split("-").reverse().join("/"),
+      time: (at) => at.replace(":", ` ${gap.dataset.hour} `).replace(/ 00$/, ""),
+      text: (words) => words.trim(),
+    };
+    const words = fields.map((one) => said[one.type](one.value)).join(` ${gap.dataset.day} `);
     for (const text of form.querySelectorAll("textarea[name=text], textarea[name=text_b], textarea[name=step_text], textarea[name=step_text_b]"))
       if (text.value.includes(gap.dataset.gap)) {
         text.value = text.value.replaceAll(gap.dataset.gap, words);

@@ -90,6 +90,7 @@ from outreach.imports.issues import count_waiting
 from outreach.models.accounts import Organisation, User
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, LoaError, NotFound
+from outreach.rules.sms_template import GAP_WORDS
 from outreach.runtime import Runtime
 
 WISHES = ("use_segment", "save_segment", "remove_segment")
@@ -547,6 +548,7 @@ class CampaignFormPages(AdminPage):
         return {
             "gaps": gaps,
             "gap_fields": list_gaps(filled.draft.steps, asked),
+            "gap_words": GAP_WORDS,
             "unusual": find_unusual(
                 filled.form, kinds=self._kinds(), issuers=usual_issuers(session, user, filled.form)
             ),

@@ -91,6 +91,7 @@ class ReportView(AdminPage):
                 prepared_by=name_of(session, status.to_approve.prepared_by) if status.to_approve else "",
                 is_own=status.to_approve is not None and status.to_approve.prepared_by == user.id,
                 notes=_notes_form(status),
+                paper=document_of(status.issues[-1]) if status.issues else None,
                 kinds=[kind.value for kind in FileKind],
                 drive=drive,
                 **_status_context(status, now),

@@ -107,10 +107,13 @@ def split_gaps(texts: Iterable[str], suggested: Collection[str]) -> tuple[list[s
     return [gap for gap in found if gap in suggested], [gap for gap in found if gap not in suggested]
 
 
+GAP_WORDS = {"time": "giờ", "date": "ngày"}  # what is said of an hour and a day, and what a gap for one names
+
+
 def gap_types(gap: str) -> list[str]:
     """Return what is to be entered for a gap by its words, in the order of a sentence: "time", "date", else "text"."""
     words = re.findall(r"\w+", gap.lower())
-    types = [name for name, word in (("time", "giờ"), ("date", "ngày")) if word in words]
+    types = [name for name, word in GAP_WORDS.items() if word in words]
     return types or ["text"]
 
 

@@ -173,13 +173,13 @@ def answer_by_sms(phones: Visit, path: str) -> None:
 
 def reported_at_home(author: Visit) -> int:
     page = author.open("/admin/")
-    told = page.locator(".goal-line").first.get_by_text("người tự khai báo").inner_text()
+    told = page.locator(".standing").first.get_by_text("người tự khai báo").inner_text()
     return int(told.split()[0].replace(".", ""))
 
 
 def read_it_as_leader(leader: Visit, reported: int) -> None:
     page = leader.open("/admin/")
-    page.locator(".goal-name a").first.click()
+    page.locator(".standing a").first.click()
     # The head of the page is the province; step by step below, over all campaigns of the drive.
     expect(page.locator("table.reach tbody tr").last).to_contain_text(str(reported))
     expect(page.get_by_role("main")).to_contain_text(ORGANISATION)

@@ -178,6 +178,8 @@ def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(
     signed_in(client, leader)
     page = client.get("/admin/progress/").text
     assert "Còn thiếu 160 người</strong>, còn 32 ngày, kể cả hôm nay" in page
+    headline = page.partition('class="headline"')[2].partition("</p>")[0]
+    assert re.search(r"Số liệu lúc \d\d:\d\d", headline), "what is of another hour than the report's says so"
     assert re.search(r"Số cần đạt mỗi ngày</dt><dd><strong>5</strong>", page), "160 in 32 days"
 
 
@@ -264,9 +266,13 @@ def test_an_incident_is_seen_within_its_campaigns_scope_only(world: World, clien
     assert post(client, "/admin/incidents/1/seen").status_code == 404
 
 
-def test_the_page_for_handing_in_a_list_is_marked_in_the_menu(world: World, client: FlaskClient) -> None:
-    signed_in(client, AUTHOR)
-    assert re.search(r'href="/admin/lists/" class="active"', client.get("/admin/imports/").text)
+@pytest.mark.parametrize(
+    ("page", "marked"), [("checks", "checks"), ("security", "security"), ("imports", "lists")]
+)
+def test_one_item_of_the_menu_is_marked(world: World, client: FlaskClient, page: str, marked: str) -> None:
+    signed_in(client, world.officer("quantri@loa.example", Role.ADMINISTRATOR))
+    shown = client.get(f"/admin/{page}/").text
+    assert re.findall(r'href="/admin/(\w+)/" class="active"', shown) == [marked]
 
 
 def test_the_bare_address_leads_officers_to_the_login(world: World, client: FlaskClient) -> None:

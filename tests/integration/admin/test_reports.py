@@ -99,13 +99,19 @@ def test_a_day_that_was_missed_is_prepared_by_one_and_approved_by_another(
     page = client.get(PAGE).text
     assert "Chờ phê duyệt" in page
     assert "Phê duyệt và phát hành" not in page  # not by who prepared it
+    assert "Đã phát hành</h2>" not in page, "a draft is not among what was issued"
+    assert re.search(r'id="document">Dự thảo <[^>]*>số liệu đến \d\d:\d\d', page), (
+        "its figures name their hour"
+    )
+    assert "còn phải làm" in page
     assert "DỰ THẢO" in client.get(f"/admin/report/preview?day={YESTERDAY}&n=0").text
     signed_in(client, "lanhdao@loa.example")
     assert "chờ phê duyệt" in client.get("/admin/").text
     [prepared_at] = re.findall(r'name="prepared_at" value="([^"]+)"', client.get(PAGE).text)
     assert post(client, "/admin/report/approve", day=YESTERDAY, prepared_at=prepared_at).status_code == 303
     page = client.get(PAGE).text
-    assert "Đã phát hành" in page
+    assert "Đã phát hành</h2>" in page
+    assert "còn phải làm" not in page, "nothing is left to be done for what is issued"
     assert "Tải PDF" in page
     assert "Gửi lại" not in page  # that is the staff's
     assert "Sở Y tế" in page  # it had not handed in by the hour
