@@ -142,12 +142,8 @@ class ReportView(AdminPage):
     @expose("/issue", methods=["POST"])
     def issue(self) -> ResponseReturnValue:
         """Freeze by hand: for a missed day, or one without running campaigns."""
-
-        def act(user: User, drive: int, day: date, now: datetime) -> str:
-            is_new = freeze(self.runtime, drive, day, now=now, user=user)
-            return _("Đã chốt số liệu.") if is_new else _("Báo cáo này đã có từ trước.")
-
-        return self._run(act)
+        told = {True: _("Đã chốt số liệu."), False: _("Báo cáo này đã có từ trước.")}
+        return self._run(lambda drive, day, **who: told[freeze(self.runtime, drive, day, **who)])
 
     @expose("/prepare", methods=["POST"])
     def prepare(self) -> ResponseReturnValue:
@@ -163,7 +159,7 @@ class ReportView(AdminPage):
     def approve(self) -> ResponseReturnValue:
         """Approve what was read, by the moment of its preparation, and issue it."""
 
-        def act(user: User, drive: int, day: date, now: datetime) -> str:
+        def act(drive: int, day: date, *, user: User, now: datetime) -> str:
             prepared_at = request.form.get("prepared_at", "")
             approve_report(self.runtime, drive, day.isoformat(), prepared_at=prepared_at, user=user, now=now)
             issue(self.runtime, drive, day, now=now)
@@ -175,11 +171,10 @@ class ReportView(AdminPage):
     def correct(self) -> ResponseReturnValue:
         """Prepare a correction with all that came late."""
 
-        def act(user: User, drive: int, day: date, now: datetime) -> str:
-            changes = correct(self.runtime, drive, day, now=now, user=user)
-            if not changes:
-                return _("Không có số liệu nào thay đổi so với báo cáo đã phát hành.")
-            return _("Đã lập và trình ký báo cáo đính chính: %(count)s số liệu.", count=len(changes))
+        def act(drive: int, day: date, **who: Any) -> str:
+            if changes := correct(self.runtime, drive, day, **who):
+                return _("Đã lập và trình ký báo cáo đính chính: %(count)s số liệu.", count=len(changes))
+            return _("Không có số liệu nào thay đổi so với báo cáo đã phát hành.")
 
         return self._run(act)
 
@@ -187,50 +182,42 @@ class ReportView(AdminPage):
     def look(self) -> ResponseReturnValue:
         """Look for figures that arrived after the freeze."""
 
-        def act(_user: User, drive: int, day: date, now: datetime) -> str:
-            count = note_pending_changes(self.runtime, drive, day, now=now)
-            return (
-                _("Có %(count)s số liệu gửi đến sau khi chốt.", count=count)
-                if count
-                else _("Không có số liệu nào gửi đến sau khi chốt.")
-            )
+        def act(drive: int, day: date, *, now: datetime, **_who: Any) -> str:
+            if count := note_pending_changes(self.runtime, drive, day, now=now):
+                return _("Có %(count)s số liệu gửi đến sau khi chốt.", count=count)
+            return _("Không có số liệu nào gửi đến sau khi chốt.")
 
         return self._run(act)
 
     @expose("/send", methods=["POST"])
     def send(self) -> ResponseReturnValue:
-        def act(user: User, drive: int, day: date, now: datetime) -> str:
-            count = send_again(self.runtime, drive, day.isoformat(), self.settings, user=user, now=now)
+        def act(drive: int, day: date, **who: Any) -> str:
+            count = send_again(self.runtime, drive, day.isoformat(), self.settings, **who)
             return _("Đang gửi lại đến %(count)s nơi nhận.", count=count)
 
         return self._run(act)
 
     @expose("/by-hand", methods=["POST"])
     def by_hand(self) -> ResponseReturnValue:
-        def act(user: User, drive: int, day: date, now: datetime) -> str:
-            note_by_hand(self.runtime, drive, day.isoformat(), user=user, now=now)
-            return _("Đã ghi: báo cáo đã gửi bằng cách khác.")
-
-        return self._run(act)
+        told = _("Đã ghi: báo cáo đã gửi bằng cách khác.")
+        return self._run(
+            lambda drive, day, **who: note_by_hand(self.runtime, drive, day.isoformat(), **who) or told
+        )
 
     @expose("/link", methods=["POST"])
     def link(self) -> ResponseReturnValue:
-        def act(user: User, drive: int, day: date, now: datetime) -> str:
-            share_report(self.runtime, drive, day.isoformat(), user=user, now=now)
-            return _("Liên kết đã sẵn sàng để gửi.")
-
-        return self._run(act)
+        told = _("Liên kết đã sẵn sàng để gửi.")
+        return self._run(
+            lambda drive, day, **who: share_report(self.runtime, drive, day.isoformat(), **who) and told
+        )
 
     @expose("/link/<int:report_link_id>/end", methods=["POST"])
     def end_link(self, report_link_id: int) -> ResponseReturnValue:
-        def act(user: User, _drive: int, _day: date, now: datetime) -> str:
-            end_link(self.runtime, report_link_id, user=user, now=now)
-            return _("Đã ngừng liên kết. Người đang giữ liên kết không xem được nữa.")
-
         with self.reading() as (session, _user):
             if session.get(ReportLink, report_link_id) is None:
                 abort(404)
-        return self._run(act)
+        told = _("Đã ngừng liên kết. Người đang giữ liên kết không xem được nữa.")
+        return self._run(lambda _drive, _day, **who: end_link(self.runtime, report_link_id, **who) and told)
 
     @expose("/form", methods=["GET", "POST"])
     def form(self) -> ResponseReturnValue:
@@ -269,10 +256,8 @@ class ReportView(AdminPage):
         snapshot = take_snapshot(session, form, drive=drive, day=day, known_until=known_until)
         return replace(compose(snapshot, form), is_draft=True)
 
-    def _run(
-        self, act: Callable[[User, int, date, datetime], str], *, is_staff_s: bool = True
-    ) -> ResponseReturnValue:
-        """Run an action for the form's day, flash its message and redirect to that day.
+    def _run(self, act: Callable[..., Any], *, is_staff_s: bool = True) -> ResponseReturnValue:
+        """Run an action for the drive and the day of the form, flash the message that it returns and redirect to that day.
 
         With `is_staff_s` it is one for staff of the province; the use case says who else may.
         """
@@ -284,7 +269,7 @@ class ReportView(AdminPage):
             with self.reading() as (session, user):
                 if is_staff_s:
                     require_province(session, user)
-            flash(act(user, drive, day, now), "success")
+            flash(act(drive, day, user=user, now=now), "success")
         except LoaError as error:
             return refuse(error, page)
         return redirect(page, code=303)

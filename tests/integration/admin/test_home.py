@@ -178,7 +178,7 @@ def test_the_days_left_are_those_that_the_need_a_day_is_counted_by(
     signed_in(client, leader)
     page = client.get("/admin/progress/").text
     assert "Còn thiếu 160 người</strong>, còn 32 ngày, kể cả hôm nay" in page
-    headline = page.partition('class="headline"')[2].partition("</p>")[0]
+    headline = page.partition('class="headline"')[2].partition("</section>")[0]
     assert re.search(r"Số liệu lúc \d\d:\d\d", headline), "what is of another hour than the report's says so"
     assert re.search(r"Số cần đạt mỗi ngày</dt><dd><strong>5</strong>", page), "160 in 32 days"
 
