@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from admin.app import create_app
 from tests.browser.conftest import OpenAs
-from tests.browser.fixtures import AUTHOR
+from tests.browser.fixtures import APPROVER, AUTHOR, LEADER
 from tests.browser.page_checks import PHONE, find_faults, find_foreign_words
 from tests.browser.running_site import Office
 from tests.browser.screens import NO_SCREENS, SCREENS, Screen
@@ -30,6 +31,36 @@ def test_screen_is_whole_and_vietnamese(screen: Screen, office: Office, look_as:
     faults += find_faults(page)
     visit.keep_look(f"{screen.id}-phone")
     assert faults + visit.faults == []
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize(
+    ("path", "email"),
+    [
+        ("/admin/", AUTHOR),
+        ("/admin/", APPROVER),
+        ("/admin/campaigns/{draft}/", AUTHOR),
+        ("/admin/campaigns/{approved}/", AUTHOR),
+        ("/admin/campaigns/{demo}/", AUTHOR),
+        ("/admin/progress/", LEADER),
+        ("/admin/report/?day={yesterday}", AUTHOR),
+        ("/admin/inbox/", AUTHOR),
+    ],
+)
+def test_a_screen_is_as_readable_in_the_dark(path: str, email: str, office: Office, look_as: OpenAs) -> None:
+    visit = look_as(email)
+    visit.page.emulate_media(color_scheme="dark")
+    faults = find_faults(visit.open(path.format(**office.made)))
+    visit.page.emulate_media(color_scheme="light")
+    assert faults + visit.faults == []
+
+
+def test_the_cost_of_a_draft_is_in_the_first_screenful(office: Office, page_as: OpenAs) -> None:
+    visit = page_as(AUTHOR, size={"width": 1366, "height": 768})
+    page = visit.open(f"/admin/campaigns/{office.made['draft']}/")
+    cost = page.locator("[data-part=said-preview]")
+    expect(cost).to_be_in_viewport(ratio=1)
+    expect(cost).to_contain_text("đồng")
 
 
 def test_a_changed_filter_applies_at_once_and_keeps_the_focus(office: Office, look_as: OpenAs) -> None:
