@@ -13,8 +13,6 @@
     for (const shown of document.querySelectorAll("[data-campaign-state]")) {
       if (tag && !live.contains(shown) && shown.textContent !== tag.textContent) shown.replaceWith(tag.cloneNode(true));
     }
-    const share = live.querySelector(".running-share span");
-    if (share) for (const said of document.querySelectorAll("[data-part=said-sending]")) said.textContent = share.textContent;
     const undecided = document.getElementById("undecided");
     undecided.hidden = !figures.dataset.undecided;
     undecided.querySelector("p").textContent = figures.dataset.undecided;
