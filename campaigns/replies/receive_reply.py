@@ -99,7 +99,7 @@ def receive_reply(
     if raw or not inbound.is_whole:  # what is missing may turn the meaning round
         meant = meant._replace(is_automatic=False)
     is_start = _starts(session, meant, phone, now=now)
-    is_taken_back = meant.label is Label.OPT_OUT and _has_started_since(session, inbound, campaign, now=now)
+    is_taken_back = _is_taken_back(session, meant, inbound, campaign, now=now)
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
     is_known = phone is not None or is_mobile_number(inbound.sender)
@@ -176,10 +176,17 @@ def _starts(session: Session, meant: Understanding, phone: Phone | None, *, now:
     )
 
 
-def _has_started_since(
-    session: Session, inbound: InboundMessage, campaign: Campaign | None, *, now: datetime
+def _is_taken_back(
+    session: Session,
+    meant: Understanding,
+    inbound: InboundMessage,
+    campaign: Campaign | None,
+    *,
+    now: datetime,
 ) -> bool:
-    """Return whether a sender has asked for messages after saying, at `now`, what has come only now."""
+    """Return whether a sender has asked for messages after the opt-out that was said at `now` and has come only now."""
+    if meant.label is not Label.OPT_OUT:
+        return False
     later = select(Reply.body).where(
         Reply.sender == inbound.sender[:32],
         Reply.received_at > now,
