@@ -67,7 +67,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class SweepResult:
-    """Counts of what a sweep did, and whether there is work for other jobs."""
+    """Counts of what a sweep did, and whether there is work for other jobs. Of the `failed` parts `broken` are by a fault of ours."""
 
     started: int = 0
     steps_opened: int = 0
@@ -77,6 +77,7 @@ class SweepResult:
     silent: int = 0
     completed: int = 0
     failed: int = 0
+    broken: int = 0
     lost_jobs: int = 0
     has_to_send: bool = False
     has_unknown: bool = False
@@ -144,6 +145,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> SweepResult:
 def _note_failure(result: SweepResult, what: str, error: Exception) -> None:
     """Log that a part failed and where, so that the others go on; what was read may stand in the error's text."""
     result.failed += 1
+    result.broken += not isinstance(error, DBAPIError)
     name = type(error.orig if isinstance(error, DBAPIError) else error).__name__
     place = traceback.extract_tb(error.__traceback__)[-1]
     log.error("sweep.failed %s error=%s at=%s:%s", what, name, Path(place.filename).name, place.lineno)

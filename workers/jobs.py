@@ -166,6 +166,8 @@ def sweep_job() -> dict[str, int]:
     enqueue_due_report(worker_runtime, now=datetime.now(UTC))
     enqueue_due_urgings(worker_runtime, now=datetime.now(UTC))
     enqueue_due_notices(worker_runtime)
+    if result.broken:  # all else is done; a job that fails each time is found by the checks
+        raise RuntimeError("parts of the sweep failed, see the log")
     return asdict(result)
 
 

@@ -75,7 +75,7 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     """Erase the contact of an open erasure request, over all organisations. It cannot be undone.
 
     Raises NotFound, NotAllowed, BadInput for another kind of request, WrongState while a message is on its
-    way.
+    way, or a cry for help of theirs waits.
     """
     require_role(user, Role.APPROVER)
     request = lock_request(session, request_id, user=user)
@@ -89,6 +89,13 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
     messages = _lock_messages(session, recipients, numbers, gone)
+    open_cry = (
+        _of_contact(session, Case, recipients, gone),
+        Case.done_at.is_(None),
+        Case.urgent_at.is_not(None),
+    )
+    if session.scalar(select(Case.id).where(*open_cry).limit(1)):
+        raise WrongState("erasure_cry_open")
     erase_messages(session, messages)
     replies = _erase_conversation(session, recipients, numbers, gone, user=user, now=now)
     # A number of a former campaign may have been erased with another contact: its mark is in every row.
@@ -220,6 +227,18 @@ def erase_visit_notes(session: Session, condition: ColumnElement[bool]) -> None:
     )
 
 
+def _of_contact(
+    session: Session,
+    table: type[Reply] | type[Answer] | type[Case],
+    recipients: Sequence[int],
+    gone: Sequence[int],
+) -> ColumnElement[bool]:
+    return or_(
+        table.recipient_id.in_(values_subquery(session, recipients, BigInteger)),
+        table.phone_id.in_(values_subquery(session, gone, BigInteger)),
+    )
+
+
 def _erase_conversation(
     session: Session,
     recipients: Sequence[int],
@@ -230,28 +249,22 @@ def _erase_conversation(
     now: datetime,
 ) -> int:
     """Empty replies and officers' notes, and close open cases. Returns the number of replies."""
-
-    def of_contact(table: type[Reply] | type[Answer] | type[Case]) -> ColumnElement[bool]:
-        return or_(
-            table.recipient_id.in_(values_subquery(session, recipients, BigInteger)),
-            table.phone_id.in_(values_subquery(session, gone, BigInteger)),
-        )
-
+    of_replies, of_answers, of_cases = (
+        _of_contact(session, table, recipients, gone) for table in (Reply, Answer, Case)
+    )
     # Also replies from before an import brought the number.
     senders = values_subquery(session, [number.e164 for number in numbers if number.is_gone], String)
     result = change_rows(
         session,
-        update(Reply)
-        .where(or_(of_contact(Reply), Reply.sender.in_(senders)))
-        .values(body="", sender="", raw=None),
+        update(Reply).where(or_(of_replies, Reply.sender.in_(senders))).values(body="", sender="", raw=None),
     )
-    answers = select(Answer.id).where(of_contact(Answer))
+    answers = select(Answer.id).where(of_answers)
     change_rows(session, update(OfficerEntry).where(OfficerEntry.answer_id.in_(answers)).values(note=""))
-    change_rows(session, update(Case).where(of_contact(Case)).values(note=""))
+    change_rows(session, update(Case).where(of_cases).values(note=""))
     change_rows(
         session,
         update(Case)
-        .where(of_contact(Case), Case.done_at.is_(None))
+        .where(of_cases, Case.done_at.is_(None))
         .values(outcome=CaseOutcome.WITHDRAWN, done_by=user.id, done_at=now),
     )
     return result.rowcount

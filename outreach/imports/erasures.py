@@ -264,7 +264,8 @@ def _forget_previews(session: Session, key: str, numbers: set[str]) -> None:
             {
                 **sheet,
                 "lines": [
-                    [line, "" if key in name_key(cell) else cell] for line, cell in sheet.get("lines", [])
+                    [line, "" if key and key in name_key(cell) else cell]
+                    for line, cell in sheet.get("lines", [])
                 ],
                 "columns": [_without_name(column, key) for column in sheet["columns"]],
             }

@@ -29,7 +29,17 @@ from campaigns.rules.states import AttemptState, MessageKind, MessageState
 from outreach.contacts.contact import Closing, suppress_number
 from outreach.imports.decide_issue import decide_issue
 from outreach.imports.issues import Decision, read_open_issues
-from outreach.models.contacts import Contact, Erasure, ImportIssue, KeptValue, Phone, WishNumber, WishPerson
+from outreach.models.contacts import (
+    Contact,
+    Erasure,
+    ImportIssue,
+    KeptValue,
+    Phone,
+    Upload,
+    UploadState,
+    WishNumber,
+    WishPerson,
+)
 from outreach.rules.errors import BadInput, NotAllowed, NotFound, WrongState
 from outreach.rules.identity import ERASED
 from tests.support.lists import bring, count, local, people, write
@@ -381,3 +391,46 @@ def test_erasing_answers_every_open_request_and_cannot_be_done_twice(world: Worl
         forget(world, request_id)
     with pytest.raises(NotFound):
         ask(world, person)
+
+
+def test_erasing_somebody_without_a_name_leaves_the_previews_of_others_alone(world: World) -> None:
+    person = world.add_person("", number(7))
+    preview = {"rows": [], "sheets": [{"lines": [[1, "Y Hlan"]], "columns": []}]}
+    with world.runtime.db.write() as session:
+        session.add(
+            Upload(
+                **{
+                    "list_id": world.list_id,
+                    "file_name": "a",
+                    "sha256": "",
+                    "size": 1,
+                    "uploaded_at": world.now,
+                },
+                state=UploadState.READY,
+                preview=preview,
+            )
+        )
+    world.erase(person)
+    assert world.scalar(select(Upload.preview))["sheets"] == preview["sheets"]
+
+
+def test_whose_cry_for_help_waits_is_erased_only_once_it_is_settled(
+    world: World, person: int, campaign: int
+) -> None:
+    world.reply(OWN, "cuu toi voi, nha toi dang chay", gateway_id="SM9")
+    (case,) = [each for each in world.cases() if each.urgent_at]
+    with pytest.raises(WrongState, match="erasure_cry_open"):
+        world.erase(person)
+    user = world.user(AUTHOR)
+    close_case(
+        world.runtime,
+        case.id,
+        CaseOutcome.CALLED,
+        note="",
+        result=None,
+        user=user,
+        keys=world.keys,
+        now=world.now,
+    )
+    forget(world, world.one(select(PersonRequest.id).where(PersonRequest.contact_id == person)))
+    assert world.all(select(Contact.id).where(Contact.id == person)) == []
