@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from admin.app import create_app
 from campaigns.lifecycle import edit_campaign
@@ -17,12 +18,14 @@ from campaigns.planning.correct_texts import confirm_correction, propose_correct
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.draft import read_draft
 from campaigns.rules.states import CampaignAction, CampaignState
+from campaigns.second_wave import send_second_wave
 from outreach.contacts.lists import record_basis
 from outreach.models.accounts import Role
+from outreach.models.contacts import ContactList
 from outreach.rules.errors import NotAllowed, WrongState
 from tests.support.admin_client import post, signed_in
 from tests.support.errors import refuses
-from tests.support.world import APPROVER, AUTHOR, LIST, World
+from tests.support.world import APPROVER, AUTHOR, LIST, TEXT, World
 
 SECOND = "duyet2@loa.example"
 _A = CampaignAction
@@ -67,6 +70,20 @@ def test_a_text_exchanged_after_the_reading_is_not_approved(
     assert json.loads(runner.invoke(args=[*command, "--version", "2"]).stdout)["state"] == "approved"
 
 
+def test_a_draft_changed_behind_its_submission_is_not_approved(world: World, submitted: int) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(sender="KHAC"))
+    for read in (None, 1):
+        with refuses(WrongState, says="khác bản được trình"):
+            world.decide(submitted, _A.APPROVE, APPROVER, version=read)
+
+
+def test_people_added_after_the_reading_are_not_approved(world: World, submitted: int) -> None:
+    world.add_people(1, first=5)
+    with refuses(WrongState, says="từ 5 lên 6"):
+        world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+
+
 def test_a_launch_of_more_people_than_approved_goes_back_to_the_approver(
     world: World, submitted: int
 ) -> None:
@@ -107,6 +124,59 @@ def test_what_changes_between_the_press_and_the_start_is_held_for_the_approver(
     assert len(world.sent_to()) == (6 if change == "people" else 5)
 
 
+def test_a_second_approver_does_not_extend_what_the_first_has_read(world: World, submitted: int) -> None:
+    two_are_needed_from(world, 3)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    world.add_people(45, first=100)
+    assert world.decide(submitted, _A.APPROVE, SECOND, version=1, recipients=50) is CampaignState.SUBMITTED
+    with pytest.raises(WrongState):
+        world.decide(submitted, _A.LAUNCH, AUTHOR)
+    page = signed_in(create_app(world.runtime.settings, runtime=world.runtime).test_client(), APPROVER)
+    assert f'action="/admin/campaigns/{submitted}/approve"' in page.get(f"/admin/campaigns/{submitted}/").text
+    assert world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=50) is CampaignState.APPROVED
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    world.send()
+    assert len(world.sent_to()) == 50
+
+
+def test_a_held_campaign_that_outgrew_its_approval_needs_all_of_them_anew(
+    world: World, submitted: int
+) -> None:
+    two_are_needed_from(world, 20)
+    world.decide(submitted, _A.APPROVE, APPROVER, version=1, recipients=5)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.add_people(45, first=100)
+    world.sweep()
+    assert (
+        "từ 5" in world.status(submitted)["pause_reason"] or "có 5" in world.status(submitted)["pause_reason"]
+    )
+    assert world.decide(submitted, _A.APPROVE, SECOND, recipients=50) is CampaignState.PAUSED
+    world.sweep()
+    assert world.status(submitted)["state"] == "paused"
+    assert world.decide(submitted, _A.APPROVE, APPROVER, recipients=50) is CampaignState.SENDING
+    world.sweep()
+    world.send()
+    assert len(world.sent_to()) == 50
+
+
+@pytest.mark.parametrize("change", ["lists", "drive"])
+def test_who_names_no_version_has_not_read_one_with_other_lists_or_in_another_drive(
+    world: World, submitted: int, change: str
+) -> None:
+    author = world.user(AUTHOR)
+    with world.runtime.db.write() as session:
+        session.add(ContactList(organisation_id=author.organisation_id, name="Khác", created_at=world.now))
+    world.open_drive("Hai")
+    world.decide(submitted, _A.RETURN, AUTHOR)
+    other = {"lists": ["Khác"]} if change == "lists" else {"drive": "Hai"}
+    draft = {"name": "Bluezone", "text": TEXT, "lists": [LIST], "sender": "MTTQ", **other}
+    edit_campaign(world.runtime, submitted, read_draft(draft, kinds=load_kinds()), user=author, now=world.now)
+    world.decide(submitted, _A.SUBMIT, AUTHOR)
+    with pytest.raises(WrongState, match="version_not_named"):
+        world.decide(submitted, _A.APPROVE, APPROVER)
+
+
 def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world: World, submitted: int) -> None:
     world.decide(submitted, _A.APPROVE, APPROVER)
     dear = replace(world.runtime.settings, price_per_segment_vnd=2000)
@@ -115,6 +185,62 @@ def test_a_cost_that_nobody_approved_goes_back_to_the_approver(world: World, sub
         world.decide(submitted, _A.LAUNCH, AUTHOR)
     world.decide(submitted, _A.APPROVE, APPROVER, version=2)
     assert world.decide(submitted, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+
+
+def test_a_correction_of_a_campaign_that_took_two_takes_two(world: World, submitted: int) -> None:
+    two_are_needed_from(world, 3)
+    with world.runtime.db.write() as session:
+        world.add_officer(session, "duyet3@loa.example", Role.APPROVER)
+    for email in (APPROVER, SECOND):
+        world.decide(submitted, _A.APPROVE, email)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    texts, at = {"phone": "1023"}, world.now.isoformat()
+    propose_correction(world.runtime, submitted, texts, since=None, user=world.user(AUTHOR), now=world.now)
+
+    def confirm(email: str) -> int:
+        user = world.user(email)
+        return confirm_correction(world.runtime, submitted, proposed_at=at, user=user, now=world.now)
+
+    assert confirm(APPROVER) == 0
+    with pytest.raises(WrongState, match="approved_by_you"):
+        confirm(APPROVER)
+    assert world_content(world, submitted).get("phone") != "1023"
+    assert confirm("duyet3@loa.example") == 1
+    assert world_content(world, submitted)["phone"] == "1023"
+    # What leaves from now on is approved by those who have read the new texts.
+    world.add_people(30, first=100)
+    extend = {"settings": world.runtime.settings, "now": world.now}
+    assert not send_second_wave(world.runtime, submitted, user=world.user(SECOND), **extend).has_left
+    assert send_second_wave(world.runtime, submitted, user=world.user(APPROVER), **extend).has_left
+
+
+def test_who_corrects_a_text_has_read_no_larger_audience_than_the_approved_one(
+    world: World, submitted: int
+) -> None:
+    two_are_needed_from(world, 3)
+    third, fourth = "duyet3@loa.example", "duyet4@loa.example"
+    with world.runtime.db.write() as session:
+        for email in (third, fourth):
+            world.add_officer(session, email, Role.APPROVER)
+    for email in (APPROVER, SECOND):
+        world.decide(submitted, _A.APPROVE, email)
+    world.decide(submitted, _A.LAUNCH, AUTHOR)
+    world.sweep()
+    world.add_people(45, first=100)
+    extend = {"settings": world.runtime.settings, "now": world.now}
+    assert not send_second_wave(world.runtime, submitted, user=world.user(APPROVER), **extend).has_left
+    texts, at = {"phone": "1023"}, world.now.isoformat()
+    propose_correction(world.runtime, submitted, texts, since=None, user=world.user(third), now=world.now)
+    confirm_correction(world.runtime, submitted, proposed_at=at, user=world.user(fourth), now=world.now)
+    assert world_content(world, submitted)["phone"] == "1023"
+    with pytest.raises(WrongState, match="second_wave_awaits"):
+        send_second_wave(world.runtime, submitted, user=world.user(AUTHOR), **extend)
+
+
+def two_are_needed_from(world: World, people: int) -> None:
+    settings = replace(world.runtime.settings, two_approvals_people=people)
+    world.runtime = replace(world.runtime, settings=settings)
 
 
 def test_the_question_before_an_approval_shows_all_that_leaves(client: FlaskClient, world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,20 +13,21 @@ from campaigns.models.privacy import ConsentEvent
 from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.retention import clear_campaign
-from campaigns.replies.record_answer import record_officer_answer, undo_answer_by_id
+from campaigns.replies.record_answer import record_officer_answer, record_page_answer, undo_answer_by_id
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, suppress_number
 from outreach.contacts.phones import add_number
-from outreach.models.contacts import Contact, Erasure, ImportIssue, Phone
+from outreach.models.contacts import Contact, ContactList, Erasure, ImportIssue, Membership, Phone
 from outreach.rules.errors import WrongState
-from tests.integration.campaigns.test_merge_people import merge
+from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
 from tests.support.world import AUTHOR, World, number
 
 ONE, TWO = number(1), number(2)
+HER_LIST = "Hội phụ nữ"
 
 
 def sent_by(world: World, **campaign: object) -> list[str]:
@@ -58,6 +59,15 @@ def enter(world: World, sheet: int, n: int, outcome: VisitOutcome = VisitOutcome
     enter_results(world.runtime, sheet, {n: outcome}, user=world.user(AUTHOR), keys=world.keys, now=now)
 
 
+def put_on_her_list(world: World, person: int) -> None:
+    with world.runtime.db.write() as session:
+        owner = session.get_one(ContactList, world.list_id).organisation_id
+        hers = ContactList(organisation_id=owner, name=HER_LIST, created_at=world.now)
+        session.add(hers)
+        session.flush()
+        session.add(Membership(list_id=hers.id, contact_id=person))
+
+
 @pytest.fixture
 def couple(world: World) -> tuple[int, int, int]:
     """Husband and wife on his phone, who got the message; the campaign."""
@@ -65,6 +75,18 @@ def couple(world: World) -> tuple[int, int, int]:
     campaign = world.launch()
     world.send()
     return husband, wife, campaign
+
+
+@both_databases
+def test_a_wife_who_opts_out_at_the_door_is_not_greeted_on_her_husbands_phone(
+    world: World, couple: tuple[int, int, int]
+) -> None:
+    _husband, wife, campaign = couple
+    visit(world, campaign, wife)
+    put_on_her_list(world, wife)
+    assert sent_by(world, lists=[HER_LIST]) == []
+    [his] = sent_by(world)
+    assert "A Thun" in his
 
 
 def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(
@@ -80,6 +102,21 @@ def test_who_asks_on_a_phone_that_another_has_closed_is_heard_as_well(
     assert sent_by(world) == []
     with pytest.raises(WrongState, match="number_blocked_already"):
         suppress_number(world.runtime, husband, phone, reason=Closing.OPT_OUT, **told)
+
+
+def test_a_number_that_somebody_gets_after_they_opted_out_at_the_door_is_not_written_to(
+    world: World, couple: tuple[int, int, int]
+) -> None:
+    _husband, wife, campaign = couple
+    sheet = visit(world, campaign, wife)
+    user = world.user(AUTHOR)
+    key = world.keys.secret_key
+    add_number(world.runtime, wife, TWO, secret_key=key, user=user, now=datetime.now(UTC))
+    sent_by(world)
+    assert TWO not in world.sent_to()
+    undo_entry(world.runtime, sheet, user=user, keys=world.keys, now=datetime.now(UTC))
+    sent_by(world)
+    assert TWO in world.sent_to(), "what was entered by mistake silences nobody"
 
 
 def test_an_opt_out_on_a_line_whose_person_was_merged_meanwhile_is_the_one_persons(world: World) -> None:
@@ -149,6 +186,37 @@ def test_who_opted_out_without_a_number_and_was_removed_comes_back_only_by_an_of
     assert world.all(select(Erasure.number_hash).distinct()) == [""]
     sent_by(world)
     assert TWO not in world.sent_to()
+
+
+@both_databases
+def test_undo_on_the_page_takes_back_the_last_wish_alone(world: World) -> None:
+    world.add_people(2)
+    campaign = world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
+    world.send()
+    recipient = world.recipient(ONE, campaign)
+    for n, word in enumerate(("opt_out_drive", "opt_out", "undo")):
+        with world.runtime.db.write() as session:
+            now = world.now + timedelta(seconds=n)
+            record_page_answer(session, recipient.id, word, keys=world.keys, now=now)
+    world.send()
+    before = len(world.sent_to())
+    sent_by(world, kind="khao-sat")
+    assert ONE not in world.sent_to()[before:]
+    sent_by(world)
+    assert ONE in world.sent_to()[before:], "of another drive they still hear"
+
+
+@both_databases
+def test_who_opts_out_of_the_drive_while_merged_has_done_so_for_both(world: World) -> None:
+    one, two = world.add_person("A Thun", ONE), world.add_person("A Thun Kđăm", TWO)
+    world.launch(kind="khao-sat", text="Moi ong/ba tra loi. TC de tu choi")
+    world.send()
+    merge_id = merge(world, one, two)
+    world.reply(ONE, "TC đợt này", gateway_id="g1", now=world.now + timedelta(minutes=5))
+    world.send()
+    apart(world, merge_id)
+    assert sent_by(world, kind="khao-sat") == []
+    assert len(sent_by(world)) == 2
 
 
 @both_databases

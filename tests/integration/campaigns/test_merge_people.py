@@ -18,6 +18,7 @@ from campaigns.privacy.export_data import export_personal_data
 from campaigns.rules.states import Exclusion
 from outreach.accounts.organisations import create_organisation
 from outreach.contacts.likely_same import read_likely_same
+from outreach.contacts.wishes import people_left_alone
 from outreach.imports.undo_import import undo_import
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import (
@@ -31,9 +32,11 @@ from outreach.models.contacts import (
     Phone,
 )
 from outreach.rules.errors import NotAllowed, NotFound, WrongState
+from outreach.rules.wishes import WishSource
 from tests.integration.campaigns.test_concurrent_actions import at_once
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone, opt_out
 from tests.support.world import APPROVER, AUTHOR, World, number
 
 pytestmark = both_databases
@@ -155,6 +158,43 @@ def test_a_running_campaign_writes_to_a_merged_person_once_and_counts_them_once(
     assert excluded(world, campaign) == {FIRST: None, SECOND: None}
     with world.runtime.db.read() as session:
         assert find_differences(session)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("phones", "before", "meanwhile", "alone"),
+    [
+        # The numbers of both; who asked to be left alone before the merge, and while it stood; who is once it is taken apart.
+        ((FIRST, SECOND), (FIRST, None), None, {0}),
+        ((FIRST, SECOND), (SECOND, None), None, {1}),
+        ((FIRST, SECOND), None, FIRST, {0, 1}),
+        ((FIRST,), (None, 1), None, {1}),
+        ((FIRST,), (None, 1), FIRST, {0, 1}),
+    ],
+)
+def test_an_opt_out_of_either_stays_and_one_while_merged_holds_for_both(
+    world: World,
+    phones: tuple[str, ...],
+    before: tuple[str | None, int | None] | None,
+    meanwhile: str | None,
+    alone: set[int],
+) -> None:
+    people = [world.add_person("A Thun", *phones[:1]), world.add_person("A Thun Kđăm", *phones[1:])]
+    if before:
+        e164, person = before
+        source, theirs = (WishSource.SMS, ()) if person is None else (WishSource.DOOR, (people[person],))
+        with world.runtime.db.write() as session:
+            opt_out(world, session, e164, *theirs, source=source, at=world.now - timedelta(days=1))
+    merge_id = merge(world, *people)
+    if meanwhile:
+        world.reply(meanwhile, "TC", gateway_id="first", now=world.now + timedelta(minutes=5))
+    with world.runtime.db.read() as session:
+        assert people_left_alone(session, people) == {people[0]}
+    apart(world, merge_id)
+    with world.runtime.db.read() as session:
+        assert people_left_alone(session, people) == {people[each] for each in alone}
+        assert numbers_left_alone(session) == {e164 for e164 in (before or ())[:1] if e164} | {
+            e164 for e164 in phones if meanwhile
+        }
 
 
 def test_consents_and_requests_come_along(world: World, two: tuple[int, int]) -> None:

@@ -37,7 +37,8 @@ from campaigns.rules.reports.snapshot import Snapshot
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import MessageKind, MessageState
 from outreach.accounts.users import find_user
-from outreach.models.contacts import Contact
+from outreach.contacts.phones import remove_number
+from outreach.models.contacts import Contact, Phone
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
 from outreach.rules.wishes import drive_scope
@@ -333,3 +334,22 @@ def test_an_opt_out_from_the_drive_stops_what_waits_of_the_drive_alone(world: Wo
     assert MessageState.SKIPPED in states[first]
     assert len([state for state in states[first] if state is not MessageState.SKIPPED]) == 1
     assert MessageState.SKIPPED not in states[other]
+
+
+@both_databases
+def test_an_opt_out_from_the_drive_follows_the_person_to_another_number(world: World) -> None:
+    person = world.add_person("Y Mot", number(0))
+    world.add_person("Y Hai", number(1))
+    first = world.launch(kind="khao-sat", text=SURVEY)
+    world.press(first, "opt_out_drive")
+    with world.runtime.db.write() as session:
+        key, user = world.keys.secret_key, find_user(session, AUTHOR)
+        phone = session.scalars(select(Phone.id).where(Phone.e164 == number(0))).one()
+        more = {"secret_key": key, "user": user, "now": world.now}
+        remove_number(session, person, phone, note="đổi số", right_number=number(7), **more)
+    again = world.launch(kind="khao-sat", name="Lần hai", text="Nho ong/ba tra loi. TC de tu choi")
+    assert excluded(world, again) == 1
+    other = world.launch(kind="giay-to", name="Việc khác", text="Moi ong/ba lam giay to. TC de tu choi")
+    assert excluded(world, other) == 0
+    world.send()
+    assert sorted(world.sent_to()).count(number(7)) == 1

@@ -43,6 +43,21 @@ def unsay(world: World, answer_id: int) -> None:
         assert undo_answer_by_id(session, answer_id, now=world.now, is_mistaken=True)
 
 
+@pytest.mark.parametrize("channel", ["sms", "page"])
+def test_who_asked_to_be_left_alone_themselves_stays_so_when_the_officers_entry_goes(
+    world: World, campaign: int, channel: str
+) -> None:
+    entry = hear(world, campaign, Label.OPT_OUT)
+    if channel == "sms":
+        world.reply(number(0), "STOP", gateway_id="SM1")
+    else:
+        world.press(campaign, "opt_out")
+    unsay(world, entry)
+    assert stopped(world) == {number(0): "opt_out"}
+    world.press(campaign, "undo")
+    assert stopped(world) == {}
+
+
 @pytest.mark.parametrize(
     ("sender", "again"), [(number(0), "STOP"), (number(0), "page"), (number(900), "STOP")]
 )

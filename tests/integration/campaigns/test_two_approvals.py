@@ -21,6 +21,7 @@ from outreach.models.accounts import Role, User
 from outreach.rules.errors import LoaError, WrongState
 from tests.integration.outreach import test_approval_mail
 from tests.support.admin_client import signed_in, token
+from tests.support.errors import refuses
 from tests.support.mail_server import MailServer
 from tests.support.world import APPROVER, AUTHOR, World
 
@@ -52,12 +53,36 @@ def start_at(world: World, campaign_id: int, moment: datetime) -> None:
         version.data = describe_campaign(session, campaign, kinds=load_kinds())
 
 
+def test_two_different_people_approve_and_an_approval_falls_with_what_it_was_for(
+    world: World, large: int
+) -> None:
+    assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
+    with pytest.raises(WrongState):
+        world.decide(large, _A.APPROVE, APPROVER)
+    with pytest.raises(WrongState):
+        world.decide(large, _A.LAUNCH, AUTHOR)
+    assert world.decide(large, _A.RETURN, SECOND) is CampaignState.DRAFT
+    world.decide(large, _A.SUBMIT, AUTHOR)
+    assert world.decide(large, _A.APPROVE, SECOND) is CampaignState.SUBMITTED
+    assert world.decide(large, _A.APPROVE, THIRD) is CampaignState.APPROVED
+    assert world.decide(large, _A.LAUNCH, AUTHOR) is CampaignState.SENDING
+
+
 def test_an_approver_who_has_left_counts_no_more_toward_two(world: World, large: int) -> None:
     world.decide(large, _A.APPROVE, SECOND)
     with world.runtime.db.write() as session:
         session.execute(update(User).where(User.email == SECOND).values(is_active=False))
     assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.SUBMITTED
     assert world.decide(large, _A.APPROVE, THIRD) is CampaignState.APPROVED
+
+
+def test_a_list_that_grew_since_its_one_approval_does_not_go(world: World, large: int) -> None:
+    few = replace(world.runtime.settings, two_approvals_people=6)
+    world.runtime = replace(world.runtime, settings=few)
+    assert world.decide(large, _A.APPROVE, APPROVER) is CampaignState.APPROVED
+    world.add_people(1, first=5)
+    with refuses(WrongState, says="hai người duyệt"):
+        world.decide(large, _A.LAUNCH, AUTHOR)
 
 
 @pytest.mark.parametrize("how", ["at its start date", "after a pause", "between the press and the start"])

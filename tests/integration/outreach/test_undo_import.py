@@ -10,9 +10,10 @@ from sqlalchemy import select
 from campaigns.models.campaigns import Recipient
 from outreach.contacts.contact import correct_contact
 from outreach.contacts.phones import add_number
+from outreach.imports import store_rows
 from outreach.imports.change_list import merge_list, split_list
 from outreach.imports.decide_issue import decide_issue
-from outreach.imports.issues import Decision
+from outreach.imports.issues import Decision, export_issues
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.undo_import import undo_import_rows
 from outreach.models.contacts import (
@@ -21,6 +22,7 @@ from outreach.models.contacts import (
     ContactPhone,
     ImportChange,
     ImportIssue,
+    ImportSighting,
     ListImport,
     Membership,
     Phone,
@@ -84,6 +86,15 @@ def test_the_directory_is_as_it_was_before_the_import(office: World, tmp_path: P
     assert count(office, Phone) == 2
 
 
+def test_whom_a_later_file_of_the_list_had_too_stays_in_it(office: World, tmp_path: Path) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Lâu,,,,{local(2)}"))
+    assert bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}")).unchanged == 1
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]
+    undo(office, 2)
+    assert directory(office) == []
+
+
 def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office: World, tmp_path: Path) -> None:
     bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), LIST)
     office.launch()
@@ -91,6 +102,47 @@ def test_whom_a_campaign_wrote_to_stays_known_without_the_list(office: World, tm
     assert count(office, Membership) == 0
     assert office.all(select(Phone.e164)) == [number(1)]
     assert office.all(select(Recipient.contact_id)) == office.all(select(Contact.id))
+
+
+def test_what_it_asked_again_is_asked_by_the_earlier_file(
+    office: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_rows, "CHUNK", 1)
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(office, file)
+    bring(office, file)
+    undo(office, 2)
+    with office.runtime.db.read() as session:
+        assert [(each.import_id, each.decision) for each in session.scalars(select(ImportIssue))] == [
+            (1, None)
+        ]
+
+
+def test_each_file_of_a_list_vouches_for_those_that_it_had(office: World, tmp_path: Path) -> None:
+    both = [f"1,Y Hlan,,,,{local(1)}", f"2,A Lâu,,,,{local(2)}"]
+    for lines in (both, both[:1], both, both):
+        bring(office, write(tmp_path, *lines))
+    undo(office, 4)
+    undo(office, 3)
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]  # of the second file
+    undo(office, 2)
+    assert directory(office) == []
+    assert count(office, ImportSighting) == 0
+
+
+def test_a_row_decided_in_one_file_is_there_by_the_next_that_has_it_too(
+    office: World, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    bring(office, file)
+    with office.runtime.db.write() as session:
+        decide_issue(session, 1, Decision.TAKEN, user=office.user(AUTHOR), secret_key="k", now=office.now)
+    assert bring(office, file).unchanged == 1
+    undo(office, 1)
+    assert [row[0] for row in directory(office)] == ["Y Hlan"]
+    undo(office, 2)
+    assert directory(office) == []
 
 
 @both_databases
@@ -161,6 +213,32 @@ def issues(world: World) -> list[tuple[int, str | None]]:
     return [(each.import_id, each.decision) for each in rows]
 
 
+@both_databases
+def test_a_row_is_asked_about_again_once_its_correction_is_undone(office: World, tmp_path: Path) -> None:
+    file = write(tmp_path, f"1,Y Hlan,,,,{local(1)}", '2,Y Rơ,,,,"09O5 OOO 123"')
+    assert bring(office, file).review == 1
+    out = tmp_path / "errors.csv"
+    with office.runtime.db.read() as session:
+        export_issues(session, 1, out)
+    out.write_bytes(out.read_bytes().replace(b"09O5 OOO 123", local(2).encode()))
+    bring(office, out)
+    assert bring(office, file).rejected == 1, "as long as the correction stands"
+    undo(office, 2)
+    assert issues(office) == [(1, Decision.SUPERSEDED), (3, None)]
+    assert bring(office, file).review == 1
+
+
+@both_databases
+def test_of_files_that_ask_the_same_one_asks_whichever_is_undone(office: World, tmp_path: Path) -> None:
+    file = write(tmp_path, "1,Y Hlan,,,,09O5 OOO 123")
+    for _ in range(3):
+        bring(office, file)
+    undo(office, 2)
+    assert issues(office) == [(1, Decision.SUPERSEDED), (3, None)]
+    undo(office, 3)
+    assert issues(office) == [(1, None)]
+
+
 def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: World, tmp_path: Path) -> None:
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
     bring(office, write(tmp_path, f"1,Nguyễn Thị Hoa,,,,{local(1)}"))
@@ -173,6 +251,22 @@ def test_who_was_in_three_files_is_listed_under_none_that_is_undone(office: Worl
     member = office.one(select(Membership))
     assert (member.import_id, member.last_import_id) == (1, None)
     undo(office, 3)
+    undo(office, 1)
+    assert directory(office) == []
+
+
+@both_databases
+def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(
+    office: World, tmp_path: Path
+) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,Y Rơ,,,,{local(2)}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}", f"2,A Lau,,,,{local(3)}"), "Hai")
+    with office.runtime.db.read() as session:
+        ids = {each.name: each.id for each in session.scalars(select(ContactList))}
+    merge_list(office.runtime, ids["Một"], into=ids["Hai"], user=office.user(AUTHOR), now=office.now)
+    undo(office, 2)
+    assert [(row[0], row[-1]) for row in directory(office)] == [("Y Hlan", "Một"), ("Y Rơ", "Một")]
+    assert [row[-2] for row in directory(office)] == ["Hai", "Hai"]
     undo(office, 1)
     assert directory(office) == []
 
