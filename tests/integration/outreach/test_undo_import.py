@@ -337,3 +337,22 @@ def test_a_question_of_two_files_is_asked_once_as_long_as_one_of_them_stands(
     assert issues(office) == [(2, Decision.SUPERSEDED), (3, None)]
     undo(office, 3)
     assert issues(office) == [(2, None)]
+
+
+@pytest.mark.parametrize("first", ["decided", "clear"])
+def test_a_decision_that_is_taken_back_leaves_what_other_files_say(
+    office: World, tmp_path: Path, first: str
+) -> None:
+    user, now, key = office.user(AUTHOR), office.now, office.keys.secret_key
+    clear, unclear = f"1,Y Hlan,,,,{local(123)}", "1,Y Hlan,1990,,,09O5 OOO 123"
+    if first == "clear":
+        bring(office, write(tmp_path, clear))
+    bring(office, write(tmp_path, unclear))
+    decide_issue(office.runtime, 1, Decision.TAKEN, user=user, secret_key=key, now=now)
+    if first == "clear":
+        undo(office, 1)  # they are in the list by the decision alone now
+    else:
+        bring(office, write(tmp_path, clear, name="c.csv"))
+    retract_decision(office.runtime, 1, secret_key=key, user=user, now=now)
+    left = [] if first == "clear" else [("Y Hlan", None, None, None, "", number(123), "Hội viên")]
+    assert directory(office) == left
