@@ -107,16 +107,6 @@ class Standing:
     days_left: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownReport:
-    """Today's report of a drive: its state as a badge, and its hours."""
-
-    drive: Drive
-    look: str
-    state: str
-    form: ReportTemplate
-
-
 _STEP_PAGES = {
     FirstStep.LIST: "imports.index",
     FirstStep.TEXT: "campaigns.create",
@@ -289,16 +279,19 @@ def _group(tasks: list[Task]) -> list[tuple[str, str, int, list[Task]]]:
     return [(mark, each[0].look, sum(task.count for task in each), each) for mark, each in groups.items()]
 
 
-def _todays_reports(session: Session, user: User, now: datetime) -> list[ShownReport]:
-    """Return today's report of each drive that has one, for who sees the whole province."""
+def _todays_reports(
+    session: Session, user: User, now: datetime
+) -> list[tuple[Drive, tuple[str, Any], ReportTemplate]]:
+    """Return today's report of each drive that has one, for who sees the whole province: its state as a badge, its form's hours."""
+    today, drives = now.astimezone(VIETNAM).date(), list_drives(session)
     if organisations_of(session, user) is not None:
         return []
-    today, reports = now.astimezone(VIETNAM).date(), []
-    for drive in list_drives(session):
-        if (state := read_today(session, drive.id, today, now=now)) and state is not DayState.NOT_WANTED:
-            look, text = DAY_STATES[state]
-            reports.append(ShownReport(drive, look, text, current_template(session, drive.id)))
-    return reports
+    states = [(drive, read_today(session, drive.id, today, now=now)) for drive in drives]
+    return [
+        (drive, DAY_STATES[state], current_template(session, drive.id))
+        for drive, state in states
+        if state and state is not DayState.NOT_WANTED
+    ]
 
 
 def _read_tasks(session: Session, user: User, now: datetime, shown: Collection[int]) -> list[Task]:
