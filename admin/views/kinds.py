@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -29,11 +30,11 @@ from admin.wording.campaigns import name_errors
 from admin.wording.errors import show_error
 from admin.wording.progress import did_of
 from campaigns.planning.drafts import suggest_text
-from campaigns.planning.kinds import all_kinds, office_kinds
-from campaigns.planning.made_kinds import check_kind, create_kind, edit_kind, is_made, try_words
+from campaigns.planning.kinds import all_kinds, load_kinds, office_kinds
+from campaigns.planning.made_kinds import check_kind, create_kind, drop_copied, edit_kind, is_made, try_words
 from campaigns.rules.content import read_content
-from campaigns.rules.content_texts import find_copied, find_text_errors
-from campaigns.rules.kind_words import read_words
+from campaigns.rules.content_texts import find_text_errors
+from campaigns.rules.kind_words import propose_says, propose_vocabulary, read_words
 from campaigns.rules.own_answers import NUMBERS
 from outreach.accounts.permissions import is_province_staff
 from outreach.contacts.languages import read_offered
@@ -47,6 +48,27 @@ VOCABULARY = {
     "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
 }
 _BETWEEN = re.compile(r"[,;\n]+")
+# What a kind begins with where it is made from no other.
+BLANK: dict[str, Any] = {
+    "issuer": "Ủy ban MTTQ Việt Nam",
+    "contact": "trưởng thôn, tổ trưởng tổ dân phố",
+    "answers": {
+        label: {name: text for name, text in parts.items() if "{link}" not in text}
+        for label, parts in load_kinds()["moi-du"]["answers"].items()
+        if label == "opt_out"
+    },
+    "own_answers": {"1": {"text": "", "means": "installed"}, "2": {"text": "", "means": "not_yet"}},
+}
+_GAPS = {"title": "[việc cần làm]", "question": "[câu hỏi]", "issuer": "[nơi gửi]"}
+# The fields of the questions, by the question.
+_ASKED = {"c.title": 1, "c.asked": 1, "c.question": 2, "c.why": 2}
+
+
+def _step_of(key: str) -> int:
+    """Return the question that a faulty field belongs to."""
+    if key.startswith(("c.own_answers", "own_")):
+        return 3
+    return _ASKED.get(key, 1 if key == "form" else 4)
 
 
 class KindsView(AdminPage):
@@ -71,8 +93,8 @@ class KindsView(AdminPage):
 
     @expose("/new", methods=["GET", "POST"])
     def create(self) -> ResponseReturnValue:
-        """Make a kind. `?of=` names the kind whose texts it starts from."""
-        return self._edit(None, request.args.get("of", "khao-sat"))
+        """Make a kind. `?of=` names the kind whose texts it starts from, else it starts from what all kinds say."""
+        return self._edit(None, request.args.get("of", ""))
 
     @expose("/<code>/edit", methods=["GET", "POST"])
     def edit(self, code: str) -> ResponseReturnValue:
@@ -95,50 +117,65 @@ class KindsView(AdminPage):
         if code is not None and not is_made(code):
             return redirect(url_for(".page", code=code))
         with self.reading() as (session, _user):
-            content = self._content(session, source)
+            content = self._content(session, source) if source else BLANK
+        if code is None and request.method == "POST":
+            _forget_words(form, content)
+        wish, step = form.get("wish", ""), form.get("step", 1, type=int)
         if request.method == "GET":
             _fill(form, content)
-            if code is None:
-                form["c.title"] = ""
-        elif form.get("wish") == "language":
+            if code is None:  # what its words are follows from the new answers
+                for name in (
+                    "c.title",
+                    "words_done",
+                    "words_owners",
+                    *(f"vocabulary_{part}" for part in VOCABULARY),
+                ):
+                    form[name] = ""
+        elif wish == "language":
             add_language(form, form.get("add_language", ""))
-        else:
-            errors = _errors(form)
-            if code is None and not errors:
-                errors = {
-                    f"c.{path}": _("Còn lời của loại gốc: “%(done)s”. Hãy viết lại cho loại mới.", done=named)
-                    for path, named in find_copied(_read(form), content).items()
-                }
-            if form.get("wish") == "save" and not errors:
+        elif wish.startswith("step-"):
+            step = int(wish[5:]) if wish[5:] in "1234" else step
+        elif wish == "save":
+            made = _read(form)
+            copied = drop_copied(made, content, kinds=load_kinds()) if code is None else {}
+            errors = _errors(made) or {
+                f"c.{path}": _("Còn lời của loại gốc: “%(done)s”. Hãy viết lại cho loại mới.", done=named)
+                for path, named in copied.items()
+            }
+            if not errors:
                 try:
-                    self.do(create_kind, _read(form)) if code is None else self.do(
-                        edit_kind, code, _read(form)
-                    )
+                    self.do(create_kind, made) if code is None else self.do(edit_kind, code, made)
                 except LoaError as error:
                     errors["form"] = show_error(error)
                 else:
                     flash(_("Đã lưu loại chiến dịch. Soạn chiến dịch thì chọn được loại này."), "success")
                     return redirect(url_for(".index"), code=303)
+            step = min(_step_of(key) for key in errors)
         with self.reading() as (session, _user):
-            shown = self._show(session, form, code=code, errors=errors)
-        return shown, 422 if errors and form.get("wish") == "save" else 200
+            shown = self._show(session, form, code=code, step=step, errors=errors)
+        return shown, 422 if errors else 200
 
-    def _show(self, session: Session, form: Form, *, code: str | None, errors: dict[str, str]) -> str:
+    def _show(
+        self, session: Session, form: Form, *, code: str | None, step: int, errors: dict[str, str]
+    ) -> str:
         content, seen = _read(form), None
-        with suppress(LoaError):
-            seen = read_content(content)
+        with suppress(LoaError):  # what is not written yet is a gap in the preview
+            seen = read_content(_GAPS | {key: part for key, part in content.items() if part})
+        texts = show_texts(form, errors, may_change=_is_no_own_text, kind=code or "")
         return self.render(
             "campaigns/kind.html",
             code=code,
             form=form,
-            shown_errors=name_errors(errors) if request.method == "POST" else [],
-            # What an own answer says stands with what it amounts to.
-            texts=show_texts(form, errors, may_change=_is_no_own_text, kind=code or ""),
+            step=step,
+            shown_errors=name_errors(errors),
+            texts=replace(texts, main=[each for each in texts.main if each.key not in _ASKED]),
+            asked={each.key: each for each in texts.main},
             **show_languages(form, errors, offered=read_offered(session), kind=code or ""),
             vocabulary=VOCABULARY,
+            proposed=content.get("vocabulary", {}),
+            own_answers=content.get("own_answers", {}),
             means_names=MEANS,
             numbers=NUMBERS,
-            tried_own={own.number: own.text for own in seen.own_answers} if seen else {},
             seen=seen,
             words=seen.words if seen else None,
             did=did_of(seen.words) if seen else "",
@@ -147,6 +184,14 @@ class KindsView(AdminPage):
             if seen and form.get("tried")
             else [],
         )
+
+
+def _forget_words(form: Form, source: dict[str, Any]) -> None:
+    """Forget how else an answer of the kind that a new one is made from was said, where the answer is another now."""
+    for number, before in source.get("own_answers", {}).items():
+        is_kept = form.get(f"own_words_{number}") == ", ".join(before.get("words", []))
+        if is_kept and form.get(f"c.own_answers.{number}.text") != before["text"]:
+            form[f"own_words_{number}"] = ""
 
 
 def _is_no_own_text(path: str) -> bool:
@@ -185,6 +230,8 @@ def _read(form: Form) -> dict[str, Any]:
         content["words"]["goal"] = False
     lists = {part: _split(form.get(f"vocabulary_{part}", "")) for part in VOCABULARY}
     _read_own_answers(form, content)
+    if not lists["verbs"] and content["words"].get("done"):
+        lists |= propose_vocabulary(content["words"]["done"], str(content.get("question", "")))
     if lists["verbs"]:
         content["vocabulary"] = {part: found for part, found in lists.items() if found}
     return content
@@ -202,7 +249,7 @@ def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
         content["own_answers"] = {
             str(n): {name: part for name, part in typed[number].items() if name != "words"}
             | {"means": form.get(f"own_means_{number}", "")}
-            | ({"words": words} if (words := _split(form.get(f"own_words_{number}", ""))) else {})
+            | ({"words": words} if (words := _words_of(form, number, typed[number]["text"])) else {})
             for n, number in enumerate(kept, start=1)
         }
     for texts in content.get("languages", {}).values():
@@ -211,12 +258,16 @@ def _read_own_answers(form: Form, content: dict[str, Any]) -> None:
             texts["own_answers"] = found
 
 
-def _errors(form: Form) -> dict[str, str]:
-    content = _read(form)
+def _words_of(form: Form, number: str, text: str) -> list[str]:
+    return _split(form.get(f"own_words_{number}", "")) or propose_says(text)
+
+
+def _errors(content: dict[str, Any]) -> dict[str, str]:
     errors = {f"c.{path}": show_error(error) for path, error in find_text_errors(content).items()}
     if not errors:
         try:
             check_kind(content)
         except LoaError as error:
-            errors["form"] = show_error(error)
+            is_answer = error.code.startswith("content_own")
+            errors["own_answers" if is_answer else "form"] = show_error(error)
     return errors

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.models.campaigns import MadeKind
 from campaigns.planning.kinds import all_kinds, load_kinds
 from campaigns.rules.content import read_content
-from campaigns.rules.content_texts import check_texts
+from campaigns.rules.content_texts import check_texts, find_copied, split_content
 from campaigns.rules.kind_words import read_words
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.replies.understand import understand
@@ -106,6 +106,29 @@ def try_words(content: Mapping[str, Any], replies: Sequence[str]) -> list[TriedR
         found = understand(body, read.heard())
         tried.append(TriedReply(body, found.stored_label, found.confidence, found.is_automatic, found.own))
     return tried
+
+
+def drop_copied(
+    content: dict[str, Any], source: Mapping[str, Any], *, kinds: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Leave out of a new kind's `content` what the page and the acknowledgements say of the kind that it was made from.
+
+    Returns the texts that its author has to write anew: path, words of the other kind. What most kinds say alike stays.
+    """
+    texts = [set(split_content(kind)[0].values()) for kind in kinds.values()]
+    standard = {
+        text for each in texts for text in each if sum(text in other for other in texts) > len(texts) / 2
+    }
+    found = find_copied(content, source, standard=standard)
+    before = split_content(source)[0]
+    for path in [path for path in found if path.startswith(("page.", "answers.", "app."))]:
+        table = content
+        *tables, name = path.split(".")
+        for key in tables:
+            table = table[key]
+        if split_content(content)[0][path] == before.get(path):
+            del table[name], found[path]
+    return found
 
 
 def is_made(code: str) -> bool:

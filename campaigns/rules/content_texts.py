@@ -66,10 +66,13 @@ def split_content(content: Mapping[str, Any]) -> tuple[dict[str, str], dict[str,
     return texts, _rest(content, "", texts)
 
 
-def find_copied(content: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, str]:
+def find_copied(
+    content: Mapping[str, Any], source: Mapping[str, Any], *, standard: Container[str] = ()
+) -> dict[str, str]:
     """Return the texts that still have words of the kind that they were copied from: path, words.
 
     Its words are what it asks for and, in texts that nobody changed, those of its vocabulary that the copy has dropped.
+    A `standard` text, which other kinds have as well, is no kind's own.
     """
     done = read_words(source).done
     if done in read_words(content).done:
@@ -78,6 +81,8 @@ def find_copied(content: Mapping[str, Any], source: Mapping[str, Any]) -> dict[s
     unchanged = split_content(source)[0].items()
     found = {}
     for path, text in split_content(content)[0].items():
+        if text in standard:
+            continue
         words = [done, *sorted(dropped, key=len, reverse=True)] if (path, text) in unchanged else [done]
         # Without its marks one short syllable is another word: thẻ, thể.
         said = "|".join(
@@ -90,7 +95,8 @@ def find_copied(content: Mapping[str, Any], source: Mapping[str, Any]) -> dict[s
 
 def _vocabulary(content: Mapping[str, Any]) -> set[str]:
     vocabulary = content.get("vocabulary") or {}
-    return {*vocabulary.get("verbs", ()), *vocabulary.get("things", ())}
+    app = (content.get("app") or {}).get("name")
+    return {*vocabulary.get("verbs", ()), *vocabulary.get("things", ()), *([app] if app else [])}
 
 
 def join_content(

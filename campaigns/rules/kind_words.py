@@ -5,6 +5,7 @@ A kind's file has them in its table `words`; without it the words fit any action
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,31 @@ def read_words(content: Mapping[str, Any]) -> KindWords:
         promise=_only_one(promises),
         unable=_only_one(unable),
     )
+
+
+# Who speaks, at the beginning of an answer: people leave it out.
+_SPEAKER = re.compile(r"^(?:gia đình tôi|gia đình|nhà tôi|chúng tôi|tôi|em|con|cháu)\s+", re.IGNORECASE)
+_LEADING = ("đi", "làm", "được", "đăng", "tham")  # first syllables that say nothing alone
+
+
+def propose_vocabulary(done: str, question: str) -> dict[str, list[str]]:
+    """Return words by which replies are understood, from what is asked for: the action and what it is of.
+
+    `done` stands after "đã" ("khám sức khỏe"). An officer may change them.
+    """
+    action = " ".join(done.lower().split())
+    first, _space, rest = action.partition(" ")
+    # Two syllables are one word as a rule ("sơ tán"); of more the first is what is done, the rest what it is done to.
+    is_of_something = " " in rest and first not in _LEADING
+    verbs = [action, *([first] if is_of_something else []), f"đi {action}", f"{action} xong"]
+    things = [rest] if is_of_something and rest in question.lower() else []
+    return {"verbs": verbs} | ({"things": things} if things else {})
+
+
+def propose_says(text: str) -> list[str]:
+    """Return how else people may say an answer: without who speaks."""
+    short = _SPEAKER.sub("", text.strip())
+    return [short.lower()] if short and short != text.strip() else []
 
 
 def _only_one(texts: Sequence[str]) -> str:

@@ -93,50 +93,80 @@ def made(world: World) -> str:
     return create_kind(world.runtime, dict(MADE), user=user, now=world.now).code
 
 
-def test_a_kind_is_made_on_its_page_tried_and_then_chosen_in_a_campaign(
+def typed_of(page: str) -> dict[str, str]:
+    """What the page's form would send as it is."""
+    fields = {}
+    for tag in re.findall(r"<input[^>]*>", page):
+        name, value = re.search(r' name="([^"]+)"', tag), re.search(r' value="([^"]*)"', tag)
+        if name and ('type="checkbox"' not in tag or " checked" in tag):
+            fields[name[1]] = value[1] if value else ""
+    fields |= dict(re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>', page))
+    for name, options in re.findall(r'(?s)<select name="(own_means_\d)"(.*?)</select>', page):
+        fields[name] = next(iter(re.findall(r'value="([^"]*)" selected', options)), "")
+    dropped = ("csrf_token", "wish", "q", "tried")
+    return {unescape(name): unescape(value) for name, value in fields.items() if name not in dropped}
+
+
+def test_a_kind_is_made_by_four_questions_tried_and_then_chosen_in_a_campaign(
     client: FlaskClient, world: World
 ) -> None:
     signed_in(client, AUTHOR)
-    page = client.get("/admin/kinds/new?of=bao-lu").text
-    fields = dict(re.findall(r'<input[^>]* name="([^"]+)" value="([^"]*)"', page))
-    fields |= dict(re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)</textarea>', page))
-    typed = {
-        unescape(name): unescape(value)
-        for name, value in fields.items()
-        if name not in ("csrf_token", "tried", "wish")
-    }
-    typed |= {
-        "c.title": "Sơ tán vùng trũng",
-        "words_done": "sơ tán",
-        "c.question": "Gia đình đã sơ tán chưa?",
-    }
-    tried = post(
-        client, "/admin/kinds/new?of=bao-lu", **typed, wish="try", tried="nhà tôi sơ tán rồi\nđừng nhắn nữa"
-    )
-    assert "Đã sơ tán" in tried.text
-    assert "Không nhận tin nữa" in tried.text
-    refused = post(client, "/admin/kinds/new", **(typed | {"words_done": ""}), wish="save")
+    url = "/admin/kinds/new"
+    page = client.get(url).text
+    for step, answers in (
+        (1, {"c.title": "Sơ tán vùng trũng", "words_done": "sơ tán"}),
+        (2, {"c.question": "Gia đình đã sơ tán chưa?"}),
+        (3, {"c.own_answers.1.text": "Nhà tôi đã đi", "own_means_1": "installed"}),
+    ):
+        # One question is shown; the others and what was typed before go along.
+        assert len(re.findall(r'<fieldset class="stack"[^>]* hidden', page)) == 3
+        typed = typed_of(page) | answers
+        page = post(client, url, **typed, wish=f"step-{step + 1}").text
+    typed = typed_of(page)
+    refused = post(client, url, **typed, wish="save")
     assert refused.status_code == 422
-    assert "Hãy ghi việc đã làm" in refused.text
+    assert "Cần từ hai đến chín câu trả lời" in unescape(refused.text) or "Câu trả lời" in refused.text
     assert "Sơ tán vùng trũng" in refused.text, "what was typed stays"
-    # Answers of its own: numbered anew without the empty ones, each with what it amounts to.
-    own = {"c.own_answers.1.text": "Đã đi", "own_means_1": "installed", "c.own_answers.3.text": "Còn ở nhà"}
-    refused = post(client, "/admin/kinds/new", **typed, **own, wish="save")
-    assert "Câu trả lời 2 cần chữ trên nút và nghĩa" in refused.text
-    own["own_means_3"] = "not_yet"
-    tried = post(client, "/admin/kinds/new", **typed, **own, wish="try", tried="còn ở nhà ạ\n1")
-    assert "(2. Còn ở nhà)" in tried.text
-    assert "(1. Đã đi)" in tried.text
-    refused = post(client, "/admin/kinds/new?of=bao-lu", **typed, **own, wish="save")
-    assert "Còn lời của loại gốc: “chuẩn bị xong”" in unescape(refused.text)
-    typed |= {"c.answers.installed.button": "Nhà tôi đã đi"}
-    assert post(client, "/admin/kinds/new?of=bao-lu", **typed, **own, wish="save").status_code == 303
+    typed |= {"c.own_answers.4.text": "Còn ở nhà", "own_means_4": "not_yet"}
+    tried = post(client, url, **typed, wish="try", tried="còn ở nhà ạ\n1\nsơ tán rồi\nđừng nhắn nữa").text
+    # Words for understanding are proposed from question and answers.
+    for understood in ("(2. Còn ở nhà)", "(1. Nhà tôi đã đi)", "Đã sơ tán", "Không nhận tin nữa"):
+        assert understood in tried
+    assert post(client, url, **typed, wish="save").status_code == 303
     page = client.get("/admin/kinds/so-tan-vung-trung/page?answer=own-2").text
     assert "Ông/bà đã trả lời: Còn ở nhà" in page
     assert "Sơ tán vùng trũng" in client.get("/admin/kinds/").text
-    assert "Gia đình đã sơ tán chưa?" in client.get("/admin/kinds/so-tan-vung-trung/page").text
     assert '<option value="so-tan-vung-trung">' in client.get("/admin/campaigns/new").text
     assert "kind.create" in world.all(select(AuditEvent.action))
+
+
+@pytest.mark.parametrize("source", [*load_kinds()])
+def test_a_kind_made_from_another_has_none_of_its_words_and_is_not_refused_for_what_all_kinds_say(
+    client: FlaskClient, world: World, source: str
+) -> None:
+    signed_in(client, AUTHOR)
+    url = f"/admin/kinds/new?of={source}"
+    new = {
+        "c.title": "Sơ tán vùng trũng",
+        "words_done": "sơ tán",
+        "c.asked": "sơ tán trước [giờ, ngày]",
+        "c.question": "Gia đình đã sơ tán chưa?",
+        "c.why": "",
+        "c.own_answers.1.text": "Nhà tôi đã đi",
+        "own_means_1": "installed",
+        "c.own_answers.2.text": "Còn ở nhà",
+        "own_means_2": "not_yet",
+        **{f"c.app.{part}": "" for part in ("name", "page", "android", "ios", "button")},
+        **{f"c.own_answers.{n}.text": "" for n in range(3, 10)},
+        **{f"c.own_answers.{n}.{part}": "" for n in (1, 2) for part in ("thanks", "reply")},
+    }
+    saved = post(client, url, **(typed_of(client.get(url).text) | new), wish="save")
+    assert saved.status_code == 303, re.findall(r'(?s)id="errors".*?</ul>', unescape(saved.text))
+    with world.runtime.db.read() as session:
+        made = office_kinds(session)["so-tan-vung-trung"]
+    told = json.dumps(made, ensure_ascii=False).lower()
+    assert [word for word in OWN_WORDS[source] if word in told] == []
+    assert "không gửi tin đến số này nữa" in told
 
 
 def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_one(

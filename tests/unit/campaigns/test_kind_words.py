@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from campaigns.rules.content_texts import find_copied
-from campaigns.rules.kind_words import KindWords, read_words
+from campaigns.rules.kind_words import KindWords, propose_says, propose_vocabulary, read_words
 from outreach.rules.errors import BadCampaign
 
 
@@ -74,3 +74,27 @@ def test_what_the_kind_that_was_copied_asks_for_is_found(
         "answers": {"installed": {"thanks": "Cảm ơn đã cho ý kiến."}},
     }
     assert find_copied({**texts, "words": {"done": done}}, source) == copied
+
+
+@pytest.mark.parametrize(
+    ("done", "question", "verbs", "things"),
+    [
+        ("khám sức khỏe", "Ông/bà đã khám sức khỏe chưa?", ["khám sức khỏe", "khám"], ["sức khỏe"]),
+        ("dọn vệ sinh", "Gia đình có tham gia không?", ["dọn vệ sinh", "dọn"], []),
+        ("sơ tán", "Gia đình đã sơ tán chưa?", ["sơ tán"], []),
+        ("đăng ký khám", "Đã đăng ký khám chưa?", ["đăng ký khám"], []),
+    ],
+)
+def test_words_for_understanding_are_proposed_from_what_is_asked(
+    done: str, question: str, verbs: list[str], things: list[str]
+) -> None:
+    found = propose_vocabulary(done, question)
+    assert found["verbs"] == [*verbs, f"đi {done}", f"{done} xong"]
+    assert found.get("things", []) == things
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("Tôi sẽ đến", ["sẽ đến"]), ("Gia đình tôi bận", ["bận"]), ("Hài lòng", [])]
+)
+def test_an_answer_is_also_said_without_who_speaks(text: str, says: list[str]) -> None:
+    assert propose_says(text) == says
