@@ -104,6 +104,8 @@ ROUTES: dict[str, frozenset[Role]] = {
     "imports.live": _READERS,
     "imports.columns": _STAFF,
     "imports.rows": _STAFF,
+    "imports.row": _STAFF,
+    "imports.add": _STAFF,
     "imports.confirm": _STAFF,
     "imports.cancel": _STAFF,
     "imports.undo": _STAFF,

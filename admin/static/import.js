@@ -1,3 +1,24 @@
+// Rows of a preview: what was typed is kept and read as one leaves the cell.
+document.addEventListener("change", async ({ target }) => {
+  const row = target.closest("form[data-row] tr[data-key]");
+  if (!row) return;
+  const form = row.closest("form");
+  const body = new URLSearchParams({ csrf_token: form.elements.csrf_token.value, key: row.dataset.key,
+    text: row.querySelector("input")?.value ?? "", choice: row.querySelector("select").value });
+  try {
+    const reply = await fetch(form.dataset.row, { method: "POST", body, headers: { "X-Requested-With": "fetch" }, redirect: "error" });
+    const { said, is_right: isRight, bar } = await reply.json();
+    const told = row.querySelector("[data-read]");
+    if (told) {
+      told.textContent = said;
+      told.className = isRight ? "small good" : "small field-error";
+    }
+    if (bar) document.querySelector("[data-bar]").textContent = bar;
+  } catch {
+    return; // it goes along when the file is imported
+  }
+});
+
 // Upload of a list: a file may be dropped anywhere in its box; one too large is refused before the upload.
 (() => {
   "use strict";

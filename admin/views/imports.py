@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask, make_response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -23,18 +26,29 @@ from admin.forms import ChoiceField, FileField, Form, TextField, labelled, lists
 from admin.permissions import may_open
 from admin.views.base import AdminPage, refused
 from admin.wording.enums import MEANINGS
+from admin.wording.errors import show_error
+from admin.wording.filters import label_of, number
 from campaigns.planning.drafts import campaigns_of_list
+from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.users import name_of
 from outreach.contacts.lists import read_organisations, read_uploads
 from outreach.core.spreadsheets import MEDIA_TYPE
-from outreach.imports.correct_rows import correct_rows, forget_corrections, keep_without_numbers, see_doubts
+from outreach.imports.correct_rows import (
+    correct_rows,
+    count_ready,
+    forget_corrections,
+    keep_row,
+    keep_without_numbers,
+    said_of,
+    see_doubts,
+    store_as_said,
+)
 from outreach.imports.issues import count_at_the_door, count_reasons
 from outreach.imports.kept_values import read_values_of_rows
-from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED
+from outreach.imports.list_reader import PLACE_OF_FILE, SKIPPED, TAKEN
 from outreach.imports.uploads import (
     LARGEST,
     cancel_upload,
-    confirm_upload,
     correct_columns,
     export_errors,
     find_upload,
@@ -48,6 +62,7 @@ from outreach.imports.uploads import (
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload, UploadState
 from outreach.models.places import Area
+from outreach.rules.errors import LoaError
 from outreach.rules.kept_values import PREFIX, name_of_label
 from outreach.runtime import Runtime
 
@@ -136,6 +151,41 @@ class ImportForm(Form):
         return values if values["name"] else {"list_id": list_id}
 
 
+class PersonForm(Form):
+    """One person, for a list that there is."""
+
+    COLUMNS: ClassVar = {
+        "full_name": "Họ và tên",
+        "phone": "Số điện thoại",
+        "village": "Thôn",
+        "commune": "Xã",
+    }
+    not_passed = tuple(COLUMNS)
+    ids = "person"
+    full_name = TextField(_l("Họ và tên"), maxlength=120, required=True)
+    phone = TextField(_l("Số điện thoại"), maxlength=120, required=True, inputmode="tel", autocomplete="off")
+    village = TextField(_l("Thôn, tổ"), maxlength=120)
+    commune = TextField(_l("Xã, phường"), maxlength=120)
+    list_id = ChoiceField(_l("Nhập vào danh sách"), name="list", coerce=row_id, required=True)
+
+
+def show_ready(ready: int, later: int) -> str:
+    """Return what the button below a preview does."""
+    if later:
+        return str(_("Nhập %(n)s người, %(later)s để sau", n=number(ready), later=number(later)))
+    return str(_("Nhập %(n)s người", n=number(ready)))
+
+
+def _said_of_rows() -> dict[str, dict[str, str]]:
+    """Return what the form says of rows: numbers typed and choices, by the rows' keys."""
+    said: dict[str, dict[str, str]] = {"phone": {}, "do": {}}
+    for name, value in request.form.items():
+        part, _dot, key = name.partition(".")
+        if part in said:
+            said[part][key] = value
+    return {"typed": said["phone"], "chosen": said["do"]}
+
+
 class ImportsView(AdminPage):
     under = "lists"
     name, endpoint, url = "", "imports", "/admin/imports"
@@ -153,8 +203,12 @@ class ImportsView(AdminPage):
             )
             form.list_id.choices = lists_by_organisation(session, user)
             form.organisation_id.choices = read_organisations(session, user)
+            person = PersonForm.on_page(list_id=request.args.get("list", ""))
+            person.list_id.choices = form.list_id.choices
             uploads = read_uploads(session, user, limit=20)
-        return self.render("contacts/imports.html", form=form, uploads=uploads, megabytes=LARGEST // 2**20)
+        return self.render(
+            "contacts/imports.html", form=form, person=person, uploads=uploads, megabytes=LARGEST // 2**20
+        )
 
     @expose("/", methods=["POST"])
     def receive(self) -> ResponseReturnValue:
@@ -220,16 +274,51 @@ class ImportsView(AdminPage):
         """Put rows right and check the file again. Fields: `phone.<key>` is a row's cell, `do.<key>` what to do with it."""
         if "reset" in request.form:
             return self._act(upload_id, forget_corrections)
-        typed, chosen = dict[str, str](), dict[str, str]()
-        for name, value in request.form.items():
-            part, _dot, key = name.partition(".")
-            if part in ("phone", "do"):
-                (typed if part == "phone" else chosen)[key] = value
-        return self._act(upload_id, correct_rows, typed=typed, chosen=chosen)
+        return self._act(upload_id, correct_rows, **_said_of_rows())
+
+    @expose("/<int:upload_id>/row", methods=["POST"])
+    def row(self, upload_id: int) -> ResponseReturnValue:
+        """Keep one row as one leaves its cell. Returns what was read, and what the bar below says now."""
+        key, text, choice = (request.form.get(name, "") for name in ("key", "text", "choice"))
+        try:
+            kept = self.do(keep_row, upload_id, key, text=text, choice=choice)
+        except LoaError as error:
+            return {"said": show_error(error), "is_right": False}, 422
+        read = ", ".join(number.replace("+84", "0", 1) for number in kept.numbers)
+        return {
+            "said": label_of(kept.reason, "row_reason")
+            if kept.reason
+            else _("Đọc được: %(n)s", n=read)
+            if read
+            else "",
+            "is_right": not kept.reason,
+            "bar": show_ready(kept.ready, kept.later),
+        }
 
     @expose("/<int:upload_id>/confirm", methods=["POST"])
     def confirm(self, upload_id: int) -> ResponseReturnValue:
-        return self._act(upload_id, confirm_upload)
+        """Store the file, with what the page says of its rows. Fields: those of `rows`."""
+        return self._act(upload_id, store_as_said, **_said_of_rows())
+
+    @expose("/one", methods=["POST"])
+    def add(self) -> ResponseReturnValue:
+        """Add one person by hand: a file of one row, which is checked and confirmed like any other."""
+        form = PersonForm()
+        rows = [
+            list(PersonForm.COLUMNS.values()),
+            [str(form[name].data or "") for name in PersonForm.COLUMNS],
+        ]
+        text = io.StringIO()
+        csv.writer(text).writerows(rows)
+        return self.submit_form(
+            form,
+            url_for(".index"),
+            receive_upload,
+            content=io.BytesIO(text.getvalue().encode()),
+            file_name=_("Nhập tay %(at)s", at=f"{datetime.now(VIETNAM):%d-%m-%Y %H.%M.%S}") + ".csv",
+            folder=self._folder,
+            then=lambda upload: url_for(".show", upload_id=upload.id),
+        )
 
     @expose("/<int:upload_id>/cancel", methods=["POST"])
     def cancel(self, upload_id: int) -> ResponseReturnValue:
@@ -290,6 +379,7 @@ class ImportsView(AdminPage):
                 "name_of_label": name_of_label,
                 "typed": request.form,
                 "left_out": SKIPPED,
+                "taken": TAKEN,
                 "place": {"commune": "", "village": "", **upload.corrected.get(PLACE_OF_FILE, {})},
                 "uploaded_by": name_of(session, upload.uploaded_by),
                 "campaigns": campaigns_of_list(session, user, contact_list.id),
@@ -301,6 +391,8 @@ class ImportsView(AdminPage):
                 else preview.get("differing", []),
                 "areas": {code: f"{kind} {name}" for code, kind, name in areas},
                 "is_moving": upload.state in _IN_PROGRESS,
+                "bar": show_ready(*count_ready(upload)),
+                "said": {row["key"]: said_of(upload, row) for row in preview.get("doubts", [])},
             }
 
     def _doubts(self, upload_id: int, read: dict[str, Any]) -> dict[str, Any]:

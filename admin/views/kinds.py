@@ -31,7 +31,16 @@ from admin.wording.errors import show_error
 from admin.wording.progress import did_of
 from campaigns.planning.drafts import suggest_text
 from campaigns.planning.kinds import all_kinds, load_kinds, office_kinds
-from campaigns.planning.made_kinds import check_kind, create_kind, drop_copied, edit_kind, is_made, try_words
+from campaigns.planning.made_kinds import (
+    BLANK,
+    GAPS,
+    check_kind,
+    create_kind,
+    drop_copied,
+    edit_kind,
+    is_made,
+    try_words,
+)
 from campaigns.rules.content import read_content
 from campaigns.rules.content_texts import find_text_errors
 from campaigns.rules.kind_words import propose_says, propose_vocabulary, read_words
@@ -48,18 +57,6 @@ VOCABULARY = {
     "other_things": _l("Từ chỉ vật dễ nhầm với việc khác"),
 }
 _BETWEEN = re.compile(r"[,;\n]+")
-# What a kind begins with where it is made from no other.
-BLANK: dict[str, Any] = {
-    "issuer": "Ủy ban MTTQ Việt Nam",
-    "contact": "trưởng thôn, tổ trưởng tổ dân phố",
-    "answers": {
-        label: {name: text for name, text in parts.items() if "{link}" not in text}
-        for label, parts in load_kinds()["moi-du"]["answers"].items()
-        if label == "opt_out"
-    },
-    "own_answers": {"1": {"text": "", "means": "installed"}, "2": {"text": "", "means": "not_yet"}},
-}
-_GAPS = {"title": "[việc cần làm]", "question": "[câu hỏi]", "issuer": "[nơi gửi]"}
 # The fields of the questions, by the question.
 _ASKED = {"c.title": 1, "c.asked": 1, "c.question": 2, "c.why": 2}
 
@@ -160,7 +157,7 @@ class KindsView(AdminPage):
     ) -> str:
         content, seen = _read(form), None
         with suppress(LoaError):  # what is not written yet is a gap in the preview
-            seen = read_content(_GAPS | {key: part for key, part in content.items() if part})
+            seen = read_content(GAPS | {key: part for key, part in content.items() if part})
         texts = show_texts(form, errors, may_change=_is_no_own_text, kind=code or "")
         return self.render(
             "campaigns/kind.html",

@@ -30,6 +30,19 @@ from outreach.use_cases import use_case
 
 MOST_TRIED = 50  # replies
 _MOST_KINDS = 200
+# What a kind begins with where it is made from no other.
+BLANK: dict[str, Any] = {
+    "issuer": "Ủy ban MTTQ Việt Nam",
+    "contact": "trưởng thôn, tổ trưởng tổ dân phố",
+    "answers": {
+        label: {name: text for name, text in parts.items() if "{link}" not in text}
+        for label, parts in load_kinds()["moi-du"]["answers"].items()
+        if label == "opt_out"
+    },
+    "own_answers": {"1": {"text": "", "means": "installed"}, "2": {"text": "", "means": "not_yet"}},
+}
+# What the preview shows for what is not written yet.
+GAPS = {"title": "[việc cần làm]", "question": "[câu hỏi]", "issuer": "[nơi gửi]"}
 
 
 def find_kind(session: Session, code: str) -> MadeKind:

@@ -7,6 +7,7 @@ typed in place of the cell, "as read", or "leave out". It is forgotten when the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,11 @@ from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.imports.list_reader import SKIPPED, TAKEN, WITHOUT_NUMBERS, rows_key
-from outreach.imports.uploads import check_again, find_upload, lock_ready, preview_for
+from outreach.imports.uploads import check_again, confirm_upload, find_upload, lock_ready, preview_for
 from outreach.models.accounts import User
 from outreach.models.contacts import Upload
 from outreach.rules.errors import BadInput
+from outreach.rules.phone_cells import PhoneStatus, read_phone_cell
 from outreach.use_cases import use_case
 
 LONGEST = 120  # characters of a typed cell
@@ -43,28 +45,110 @@ def correct_rows(
     user: User,
     now: datetime,
 ) -> Upload:
-    """Put rows right and check the file again; nothing is stored.
+    """Put rows right and check the file again; nothing is stored. Without any change nothing is checked.
 
-    `typed` and `chosen` are by the rows' keys in the preview: the phone cell as it should be, and TAKEN (what was read is
-    right; several people become as many), SKIPPED or "". A cell that is as written changes nothing. Without any change
-    nothing is checked. Raises BadInput for an unknown row or choice, WrongState if the upload is not ready.
+    `typed` and `chosen` as in `_with_said`. Raises BadInput for an unknown row or choice, WrongState if the upload is not ready.
     """
     upload = lock_ready(session, upload_id, user=user)
+    corrected = _with_said(upload, typed, chosen)
+    if corrected != upload.corrected or upload.preview.get("is_kept"):
+        check_again(session, upload, corrected, now=now)
+    return upload
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """What a corrected row is now: `numbers` as read from its cell, "" or the reason why it waits, and the file's counts with it."""
+
+    numbers: tuple[str, ...]
+    reason: str
+    ready: int
+    later: int
+
+
+@use_case
+def keep_row(
+    session: Session, upload_id: int, key: str, *, text: str, choice: str, user: User, now: datetime
+) -> KeptRow:
+    """Keep what is said of one row, as one leaves its cell; the file is not read again before it is stored.
+
+    Raises as `correct_rows`.
+    """
+    upload = lock_ready(session, upload_id, user=user)
+    upload.corrected = _with_said(upload, {key: text}, {key: choice})
+    upload.preview = {**upload.preview, "is_kept": True}
+    row = next(row for row in upload.preview["doubts"] if row["key"] == key)
+    ready, later = count_ready(upload)
+    said = said_of(upload, row)
+    if said in ("", TAKEN, SKIPPED):
+        return KeptRow(
+            tuple(row["read"]) if said == TAKEN else (), "" if said else row["reason"], ready, later
+        )
+    cell = read_phone_cell(said)
+    is_right = cell.status is PhoneStatus.OK
+    return KeptRow(cell.numbers, "" if is_right else str(cell.reason or row["reason"]), ready, later)
+
+
+@use_case
+def store_as_said(
+    session: Session,
+    upload_id: int,
+    *,
+    typed: Mapping[str, str],
+    chosen: Mapping[str, str],
+    user: User,
+    now: datetime,
+) -> Upload:
+    """Confirm an upload with what is said of its rows. Raises as `correct_rows` and `confirm_upload`."""
+    upload = lock_ready(session, upload_id, user=user)
+    if typed or chosen:
+        upload.corrected = _with_said(upload, typed, chosen)
+    return confirm_upload(session, upload_id, user=user, now=now)
+
+
+def _with_said(upload: Upload, typed: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Return the upload's corrections with these.
+
+    `typed` and `chosen` are by the rows' keys in the preview: the phone cell as it should be, and TAKEN (what was read is
+    right; several people become as many), SKIPPED or "". A cell that is as written is no correction.
+    """
     rows = {row["key"]: row for row in upload.preview.get("doubts", [])}
     if not rows.keys() >= {*typed, *chosen} or not {*chosen.values()} <= {"", TAKEN, SKIPPED}:
         raise BadInput("rows_changed")
     corrected = dict(upload.corrected)
-    for key, row in rows.items():
+    for key in {*typed, *chosen}:
+        row = rows[key]
         text, choice = " ".join(typed.get(key, row["written"]).split())[:LONGEST], chosen.get(key, "")
         said = choice or (text if text != row["written"] else "")
         if choice == TAKEN and not row["may_take"]:
             raise BadInput("rows_changed")
+        sheet, line = rows_key(row["sheet"]), str(row["line"])
+        of_sheet = {each: known for each, known in corrected.get(sheet, {}).items() if each != line}
         if said:
-            sheet = rows_key(row["sheet"])
-            corrected[sheet] = {**corrected.get(sheet, {}), str(row["line"]): said}
-    if corrected != upload.corrected:
-        check_again(session, upload, corrected, now=now)
-    return upload
+            of_sheet[line] = said
+        corrected.pop(sheet, None)
+        if of_sheet:
+            corrected[sheet] = of_sheet
+    return corrected
+
+
+def said_of(upload: Upload, row: Mapping[str, Any]) -> str:
+    """Return what is said of a row: the number typed, TAKEN, SKIPPED or ""."""
+    of_sheet: dict[str, str] = upload.corrected.get(rows_key(row["sheet"]), {})
+    return of_sheet.get(str(row["line"]), "")
+
+
+def count_ready(upload: Upload) -> tuple[int, int]:
+    """Return how many rows would be imported now, and how many are left for later, with what is said of them."""
+    ready = upload.counts.get("ok", 0)
+    later = upload.counts.get("review", 0) + upload.counts.get("reject", 0)
+    for row in upload.preview.get("doubts", []):
+        said = said_of(upload, row)
+        is_right = said == TAKEN or (
+            said not in ("", SKIPPED) and read_phone_cell(said).status is PhoneStatus.OK
+        )
+        ready, later = ready + is_right, later - (is_right or said == SKIPPED)
+    return ready, later
 
 
 @use_case

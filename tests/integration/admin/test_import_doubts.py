@@ -71,6 +71,62 @@ def test_rows_are_put_right_on_the_page_and_checked_again_before_anything_is_sto
     assert "0905" not in f"{ended.preview}{ended.corrected}"
 
 
+def test_what_was_typed_is_stored_although_nobody_had_the_file_checked_again(
+    client: FlaskClient, world: World
+) -> None:
+    checked(client, world, DOUBTS)
+    typed = {
+        "phone.0.3": "0905 000 124",
+        "phone.0.4": "0905 000 127",
+        "phone.0.6": "0905",
+        "do.0.6": "left out",
+    }
+    post(client, "/admin/imports/1/confirm", **typed)
+    work_on(world)
+    assert numbers(world) == {f"+84905000{n}" for n in (123, 124, 127)}
+    assert world.one(select(ListImport)).counts["rows"] == 4
+    assert "0905" not in f"{upload(world).preview}{upload(world).corrected}"
+
+
+def test_a_row_is_read_as_one_leaves_its_cell_and_kept_until_the_file_is_stored(
+    client: FlaskClient, world: World
+) -> None:
+    assert "Nhập 1 người, 4 để sau" in checked(client, world, DOUBTS)
+
+    def leave(key: str, text: str, choice: str = "") -> dict[str, object]:
+        kept = post(client, "/admin/imports/1/row", key=key, text=text, choice=choice).json
+        assert isinstance(kept, dict)
+        return kept
+
+    right = leave("0.4", "0905 000 127")
+    assert right == {"said": "Đọc được: 0905000127", "is_right": True, "bar": "Nhập 2 người, 3 để sau"}
+    wrong = leave("0.6", "0905 12")
+    assert wrong["is_right"] is False
+    assert wrong["said"]
+    assert leave("0.6", "0905", "left out")["bar"] == "Nhập 2 người, 2 để sau"
+    assert leave("0.4", "hỏng")["bar"] == "Nhập 1 người, 3 để sau"  # as it was written
+    leave("0.4", "0905 000 128")
+    assert upload(world).state is UploadState.READY
+    page = client.get("/admin/imports/1/").text
+    assert 'name="phone.0.4" value="0905 000 128"' in page
+    assert "Nhập 2 người, 2 để sau" in page
+    assert post(client, "/admin/imports/1/row", key="0.99", text="1").status_code == 422
+    confirmed(client, world)
+    assert numbers(world) == {"+84905000123", "+84905000128"}
+
+
+def test_one_person_is_added_by_hand_and_checked_like_a_file(client: FlaskClient, world: World) -> None:
+    signed_in(client, AUTHOR)
+    person = {"full_name": "A Thun", "phone": "0905 000 123", "village": "Thôn 2", "commune": ""}
+    assert post(client, "/admin/imports/one", **person, list="0").status_code == 422
+    added = post(client, "/admin/imports/one", **person, list=world.list_id)
+    work_on(world)
+    assert "Nhập 1 người" in client.get(added.location).text
+    confirmed(client, world)
+    assert numbers(world) == {"+84905000123"}
+    assert world.one(select(Contact.village)) == "Thôn 2"
+
+
 def test_what_was_said_of_rows_is_taken_back_and_unknown_rows_are_refused(
     client: FlaskClient, world: World
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_file_is_understood_confirmed_stored_and_its_bad_rows_come_back(
     assert work_on(world)
     page = client.get("/admin/imports/1/live")
     assert page.headers["X-Live"] == "end"
-    assert "Xem trước" in page.text
+    assert "Chưa có gì được lưu" in page.text
     assert '<option value="phone" selected>Số điện thoại</option>' in page.text
     assert "của Ủy ban MTTQ." in page.text
     counts = {"rows": 110, "ok": 83, "review": 2, "reject": 25, "duplicates": 6, "known": 0}

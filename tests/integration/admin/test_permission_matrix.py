@@ -208,6 +208,8 @@ GET  imports.show           ASP.U
 GET  imports.live           ASP.U
 POST imports.columns        ASP..
 POST imports.rows        ASP..
+POST imports.row            ASP..
+POST imports.add            ASP..
 POST imports.confirm        ASP..
 POST imports.cancel         ASP..
 POST imports.undo           ASP..
