@@ -20,6 +20,7 @@ ROUTES: dict[str, frozenset[Role]] = {
     "incidents.index": _APPROVER | {Role.AUDITOR},
     "incidents.see": _APPROVER,
     "account.index": _ALL,
+    "account.token": _ALL,
     "account.notices": _ALL,
     "account.password": _ALL,
     "account.keep_filters": _READERS,

@@ -65,46 +65,23 @@
     ...more,
   });
 
-  // A new token after signing in again; false if nobody is signed in.
-  const renew = async () => {
-    const reply = await fetch(form.dataset.keep, { headers: { "X-Requested-With": "fetch" }, redirect: "manual" });
-    if (!reply.ok) return false;
-    const { csrf_token: token, user } = await reply.json();
-    if (String(user) !== form.dataset.user) return false;
-    for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = token;
-    return true;
+  const { renew, signInAgain } = loaSession;
+
+  // What a field is called, and its value as people read it.
+  const nameOf = (field) => {
+    const around = field?.closest("fieldset, details");
+    const label = ["checkbox", "radio"].includes(field?.type) ? null : field?.labels?.[0] || field?.getAttribute("aria-label");
+    const group = around?.querySelector("legend, summary")?.textContent;
+    return [group, label?.textContent ?? label].filter(Boolean).map((part) => part.trim()).filter((part, n, all) => all.indexOf(part) === n).join(": ");
   };
+  const said = (name, values) => values.map((value) => {
+    const fields = [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)];
+    const field = fields.find((one) => one.value === value) || fields[0];
+    if (["checkbox", "radio"].includes(field?.type)) return field.labels?.[0]?.textContent.trim() || value;
+    return [...(field?.options || [])].find((one) => one.value === value)?.textContent.trim() || value;
+  }).join("\n") || "–";
 
-  const signIn = () => new Promise((resolve) => {
-    const dialog = document.getElementById("sign-in-again");
-    const inside = dialog.querySelector("[data-form]");
-    const end = async (wanted) => {
-      const done = wanted && (await renew().catch(() => false));
-      isOpen = false;
-      dialog.close();
-      resolve(done);
-    };
-    dialog.querySelector("[data-answer=no]").onclick = () => end(false);
-    dialog.oncancel = (event) => { event.preventDefault(); end(false); };
-    const show = async (reply) => {
-      const page = new DOMParser().parseFromString(await reply.text(), "text/html");
-      const theirs = [...page.querySelectorAll("form")].find((one) => one.querySelector("[type=password], [name=code]"));
-      if (!theirs || !new URL(reply.url).pathname.startsWith("/login")) return end(true);
-      const error = page.querySelector("[role=alert]");
-      for (const link of theirs.querySelectorAll("a")) link.target = "_blank";
-      inside.replaceChildren(...(error ? [error] : []), theirs);
-      if (!isOpen) { isOpen = true; dialog.showModal(); }
-      theirs.querySelector("[type=email]:not([value='']), [type=password], [name=code]")?.focus();
-      theirs.addEventListener("submit", async (event) => {
-        event.preventDefault();
-        const body = new URLSearchParams(new FormData(theirs));
-        show(await fetch(reply.url, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }));
-      });
-    };
-    fetch(form.dataset.signIn).then(show, () => end(false));
-  });
-
-  // Two have written: both are shown, field by field.
+  // Two have written: the parts that differ, each to choose from. Resolves to the fields to go on with, null for all of theirs.
   const resolveConflict = (theirs) => new Promise((resolve) => {
     const dialog = document.getElementById("conflict");
     dialog.querySelector("[data-said]").textContent =
@@ -113,28 +90,43 @@
     for (const [name, value] of read()) (own[name] ??= []).push(value);
     const rows = [];
     for (const name of new Set([...Object.keys(own), ...Object.keys(theirs.fields)])) {
-      const [here, there] = [own[name] || [], theirs.fields[name] || []];
-      if (JSON.stringify(here) === JSON.stringify(there)) continue;
-      const field = form.querySelector(`[name="${CSS.escape(name)}"]`);
-      const label = field?.type === "checkbox"
-        ? field.closest("fieldset")?.querySelector("legend") : field?.labels?.[0];
+      // An empty field says as little as one that is not there.
+      const [here, there] = [own, theirs.fields].map((all) => (all[name] || []).filter(Boolean));
+      const title = nameOf(form.querySelector(`[name="${CSS.escape(name)}"]:not([type=hidden])`));
+      if (!title || JSON.stringify(here) === JSON.stringify(there)) continue;
       const row = document.createElement("tr");
-      for (const [tag, text] of [["th", label?.textContent.trim() || name], ["td", here.join("\n")], ["td", there.join("\n")]]) {
-        const cell = document.createElement(tag);
-        cell.textContent = text || "–";
-        row.append(cell);
+      row.dataset.name = name;
+      row.append(Object.assign(document.createElement("th"), { textContent: title, scope: "row" }));
+      for (const [whose, values] of [["own", here], ["theirs", there]]) {
+        const label = document.createElement("label");
+        const choice = Object.assign(document.createElement("input"), { type: "radio", name: `conflict-${rows.length}`, value: whose });
+        choice.defaultChecked = whose === "own";
+        label.append(choice, said(name, values));
+        row.append(Object.assign(document.createElement("td"), {}));
+        row.lastChild.append(label);
       }
-      row.firstChild.scope = "row";
       rows.push(row);
     }
     dialog.querySelector("tbody").replaceChildren(...rows);
-    const answer = (isOwn) => { isOpen = false; dialog.close(); resolve(isOwn); };
-    dialog.querySelector("[data-answer=own]").onclick = () => answer(true);
-    dialog.querySelector("[data-answer=theirs]").onclick = () => answer(false);
+    const answer = (fields) => { isOpen = false; dialog.close(); resolve(fields); };
+    dialog.querySelector("[data-answer=own]").onclick = () => {
+      const taken = rows.filter((row) => row.querySelector("[value=theirs]").checked).map((row) => row.dataset.name);
+      answer([...read().filter(([name]) => !taken.includes(name)),
+        ...taken.flatMap((name) => (theirs.fields[name] || []).map((value) => [name, value]))]);
+    };
+    dialog.querySelector("[data-answer=theirs]").onclick = () => answer(null);
     dialog.oncancel = (event) => event.preventDefault();
     isOpen = true;
     dialog.showModal();
   });
+  // Goes on with what was chosen: the page's own text, or one made again with what is taken from the other.
+  const goOn = (fields, version) => {
+    hidden("version").value = version;
+    if (JSON.stringify(fields) === JSON.stringify(read())) return true;
+    leaving = true;
+    show({ fields, version, writer: hidden("writer").value });
+    return false;
+  };
 
   const keepOnce = async () => {
     const fields = read(), now = JSON.stringify(fields);
@@ -152,14 +144,12 @@
     if (reply.type === "opaqueredirect" || reply.status === 400) {
       if (reply.status === 400 && (await renew().catch(() => false))) return keepOnce();
       say("ended");
-      return (await signIn()) ? keepOnce() : false;
+      return (await signInAgain()) ? keepOnce() : false;
     }
     if (reply.status === 409) {
       const theirs = await reply.json();
-      if (await resolveConflict(theirs)) {
-        hidden("version").value = theirs.version;
-        return keepOnce();
-      }
+      const chosen = await resolveConflict(theirs);
+      if (chosen) return goOn(chosen, theirs.version) ? keepOnce() : false;
       box.drop(mine);
       leaving = true;
       location.assign(form.dataset.again);
@@ -219,14 +209,14 @@
     clearTimeout(timer);
     let ready = isDirty() ? await keep() : await renew().catch(() => null);
     if (ready === null) { say("offline"); return; }
-    if (!ready && !isDirty()) { say("ended"); ready = await signIn(); }
+    if (!ready && !isDirty()) { say("ended"); ready = await signInAgain(); }
     if (!ready) return;
     leaving = true;
     form.requestSubmit(submitter);
   });
 
-  if (form.dataset.theirs) resolveConflict(JSON.parse(form.dataset.theirs)).then((isOwn) => {
-    if (isOwn) { kept = ""; keep(); } else { box.drop(mine); leaving = true; location.assign(form.dataset.again); }
+  if (form.dataset.theirs) resolveConflict(JSON.parse(form.dataset.theirs)).then((chosen) => {
+    if (chosen) { kept = ""; if (goOn(chosen, hidden("version").value)) keep(); } else { box.drop(mine); leaving = true; location.assign(form.dataset.again); }
   });
   else if (form.dataset.unkept) keep();
 

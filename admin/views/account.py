@@ -14,6 +14,7 @@ from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user
+from flask_wtf.csrf import generate_csrf
 from wtforms.validators import ValidationError
 
 from admin.forms import ChecksField, ChoiceField, Form, SecretField, TextField, labelled
@@ -142,6 +143,11 @@ class NoticesForm(Form):
 
 class AccountView(AdminPage):
     name, endpoint, url = "", "account", "/admin/account"
+
+    @expose("/token")
+    def token(self) -> ResponseReturnValue:
+        """Return who is signed in, and a token for the forms of a page that was opened before."""
+        return {"user": current_user.id, "csrf_token": generate_csrf()}
 
     @expose("/")
     def index(self) -> ResponseReturnValue:

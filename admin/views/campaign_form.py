@@ -18,7 +18,6 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_login import current_user
-from flask_wtf.csrf import generate_csrf
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
@@ -260,14 +259,9 @@ class CampaignFormPages(AdminPage):
         filled = read_form(form, kinds=self._kinds())
         return self._show(session, user, filled, campaign=campaign, writing=_new_writing(key, kept))
 
-    @expose("/writing", methods=["GET", "POST"])
+    @expose("/writing", methods=["POST"])
     def keep(self) -> ResponseReturnValue:
-        """Keep a form as it is being written: in the draft once it is a valid one, else beside it.
-
-        With GET: who is signed in, and a token for further requests.
-        """
-        if request.method == "GET":
-            return jsonify(user=current_user.id, csrf_token=generate_csrf())
+        """Keep a form as it is being written: in the draft once it is a valid one, else beside it."""
         form = request.form
         version = FormVersion(
             form.get("key", ""), form.get("version", 0, type=int), form.get("writer", "")[:40]

@@ -153,6 +153,7 @@ SCREENS = [
 ]
 # Answers that are no page of their own: a part of one, a file, or for machines.
 NO_SCREENS = {
+    "account.token",  # for forms whose session has ended: test_kept_form.py
     "campaigns.keep",  # for the script of the form: test_kept_form.py
     "visits_app.file",
     "login.ask_code",  # after a right password alone: looked at in test_second_factor.py

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from admin.demo.load_demo import PASSWORD
 from campaigns.models.campaigns import Campaign
+from campaigns.models.messages import Message
 from tests.browser.conftest import OpenAs
 from tests.browser.fixtures import AUTHOR
 from tests.browser.page_checks import PHONE, ask_axe, open_card
@@ -75,6 +76,24 @@ def test_the_session_ends(office: Office, page_as: OpenAs) -> None:
     visit.faults = [fault for fault in visit.faults if "status of 401" not in fault]  # the wrong password
 
 
+def test_a_reply_typed_in_the_inbox_is_sent_after_signing_in_in_place(
+    office: Office, page_as: OpenAs
+) -> None:
+    visit = page_as(AUTHOR)
+    page = visit.open(f"/admin/inbox/{office.made['help']}/")
+    page.get_by_label("Nội dung tin").fill("Chiều nay cán bộ đến nhà.")
+    page.wait_for_load_state("networkidle")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Gửi, việc vẫn mở").click()
+    dialog = page.get_by_role("dialog", name="Phiên đăng nhập đã hết")
+    dialog.get_by_label("Thư điện tử").fill(AUTHOR)
+    dialog.get_by_label("Mật khẩu").fill(PASSWORD)
+    dialog.get_by_role("button", name="Đăng nhập").click()
+    expect(page.get_by_text(re.compile("^(Tin trả lời đã được xếp|Ngoài giờ gửi tin)"))).to_be_visible()
+    with office.runtime.db.read() as session:
+        assert session.scalar(select(func.count()).where(Message.text == "Chieu nay can bo den nha.")) == 1
+
+
 def test_two_tabs_write(page_as: OpenAs) -> None:
     visit = page_as(AUTHOR)
     visit.expects = 409
@@ -92,11 +111,24 @@ def test_two_tabs_write(page_as: OpenAs) -> None:
     expect(both.get_by_role("row", name="Tên chiến dịch")).to_contain_text("Trang thứ hai")
     expect(both.get_by_role("row", name="Tên chiến dịch")).to_contain_text("Trang thứ nhất, sửa")
     assert ask_axe(second) == []
-    both.get_by_role("button", name="Giữ của tôi").click()
+    expect(both.locator("tbody tr")).to_have_count(1)  # one difference is one row, in words
+    both.get_by_role("button", name="Lưu như đã chọn").click()
     expect(second.locator("#kept")).to_have_attribute("data-state", re.compile("saved|beside"))
     first.get_by_label("Tên chiến dịch").fill("Trang thứ nhất, lần ba")
-    first.get_by_role("dialog").get_by_role("button", name="Lấy của người kia").click()
+    open_card(first, "words")
+    first.get_by_label("Tin nhắn", exact=True).fill("Mời ông/bà cài ứng dụng: {link} Cảm ơn.")
+    both = first.get_by_role("dialog", name="Có hai người cùng viết")
+    both.get_by_role("row", name="Tên chiến dịch").get_by_role("radio").last.check()
+    both.get_by_role("button", name="Lưu như đã chọn").click()
     expect(first.get_by_label("Tên chiến dịch")).to_have_value("Trang thứ hai")
+    open_card(first, "words")
+    expect(first.get_by_label("Tin nhắn", exact=True)).to_have_value(
+        "Mời ông/bà cài ứng dụng: {link} Cảm ơn."
+    )
+    expect(first.locator("#kept")).to_have_attribute("data-state", re.compile("saved|beside"))
+    second.get_by_label("Tên chiến dịch").fill("Trang thứ hai, lần ba")
+    second.get_by_role("dialog").get_by_role("button", name="Lấy hết của người kia").click()
+    expect(second.get_by_label("Tên chiến dịch")).to_have_value("Trang thứ hai")
     second.close()
 
 

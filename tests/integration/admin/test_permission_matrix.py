@@ -51,7 +51,6 @@ POST campaigns.texts        ASP..
 POST campaigns.confirm_texts A.P..
 POST campaigns.drop_texts   ASP..
 POST campaigns.preview      ASP..
-GET  campaigns.keep         ASP..
 POST campaigns.keep         ASP..
 POST campaigns.drop         ASP..
 GET  search.index           ASPLU
@@ -237,6 +236,7 @@ GET  guides.index           ASPLU
 GET  guides.show            ASPLU
 GET  guides.picture         ASPLU
 GET  account.index          ASPLU
+GET  account.token          ASPLU
 POST account.password       ASPLU
 POST account.notices        ASPLU
 GET  notices.index          ASPLU

@@ -1,0 +1,58 @@
+// A form whose session has ended: one signs in in place, and what was typed stays and is sent.
+const loaSession = (() => {
+  "use strict";
+
+  const { user, token, signIn } = document.currentScript.dataset;
+
+  // Fresh tokens for the forms; false if nobody, or somebody else, is signed in.
+  const renew = async () => {
+    const reply = await fetch(token, { headers: { "X-Requested-With": "fetch" }, redirect: "manual" });
+    if (!reply.ok) return false;
+    const found = await reply.json();
+    if (String(found.user) !== user) return false;
+    for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = found.csrf_token;
+    return true;
+  };
+
+  const signInAgain = () => new Promise((resolve) => {
+    const dialog = document.getElementById("sign-in-again");
+    const inside = dialog.querySelector("[data-form]");
+    const end = async (wanted) => {
+      const done = wanted && (await renew().catch(() => false));
+      dialog.close();
+      resolve(done);
+    };
+    dialog.querySelector("[data-answer=no]").onclick = () => end(false);
+    dialog.oncancel = (event) => { event.preventDefault(); end(false); };
+    const show = async (reply) => {
+      const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+      const theirs = [...page.querySelectorAll("form")].find((one) => one.querySelector("[type=password], [name=code]"));
+      if (!theirs || !new URL(reply.url).pathname.startsWith("/login")) return end(true);
+      const error = page.querySelector("[role=alert]");
+      for (const link of theirs.querySelectorAll("a")) link.target = "_blank";
+      inside.replaceChildren(...(error ? [error] : []), theirs);
+      if (!dialog.open) dialog.showModal();
+      theirs.querySelector("[type=email]:not([value='']), [type=password], [name=code]")?.focus();
+      theirs.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        const body = new URLSearchParams(new FormData(theirs));
+        show(await fetch(reply.url, { method: "POST", body, headers: { "X-Requested-With": "fetch" } }));
+      });
+    };
+    fetch(signIn).then(show, () => end(false));
+  });
+
+  document.addEventListener("submit", async (event) => {
+    const { target: form, submitter } = event;
+    const isTyped = form.querySelector("textarea, select, input:not([type=hidden])");
+    if (event.defaultPrevented || form.method !== "post" || !isTyped || form.dataset.renewed) return;
+    event.preventDefault();
+    const isIn = await renew().catch(() => true); // without a network the browser says so
+    if (!isIn && !(await signInAgain())) return;
+    form.dataset.renewed = "1";
+    form.requestSubmit(submitter);
+    delete form.dataset.renewed;
+  });
+
+  return { renew, signInAgain };
+})();
