@@ -24,7 +24,9 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.visits import RESULT_KEYS, VisitOutcome, read_code, read_keys
 from campaigns.visits.assignments import (
     MOST_TARGET,
+    GivenSheet,
     assign_sheet,
+    create_and_give,
     invite_officer,
     read_assignments,
     take_back_sheet,
@@ -34,7 +36,6 @@ from campaigns.visits.progress import read_officers
 from campaigns.visits.results import SaveResult, enter_results, undo_entry
 from campaigns.visits.sheets import (
     SheetRow,
-    create_sheet,
     find_sheet,
     list_sheets,
     print_sheet,
@@ -65,6 +66,8 @@ class SheetForm(Form):
         autocomplete="off",
         placeholder=_l("Ví dụ: ông A Thun, Ban công tác Mặt trận thôn 3"),
     )
+    officer_id = ChoiceField(_l("Cán bộ thôn"), coerce=row_id, empty=_l("Chỉ in phiếu giấy"))
+    day = DayField(_l("Ngày đi"), hint=_l("Để trống: đi sớm nhất có thể."))
     check_percent = NumberField(
         _l("Kiểm tra ngẫu nhiên (phần trăm số người tự báo)"),
         name="check",
@@ -204,6 +207,8 @@ class VisitsView(AdminPage):
                 except BadInput as refused:
                     error = show_error(refused)
             area_codes = {each.area_code for each in villages or ()}
+            form = SheetForm.on_page(campaign_id=campaign_id, list_id=list_id, area_code=area)
+            form.officer_id.choices = [(each.id, each.name) for each in list_officers(session, user)]
             return self.render(
                 "progress/visit_sheets.html",
                 sheets=list_sheets(session, user),
@@ -216,7 +221,7 @@ class VisitsView(AdminPage):
                 villages=villages,
                 communes=read_place_names(session, area_codes) if len(area_codes) > 1 else {},
                 whole=_ALL_VILLAGES,
-                form=SheetForm.on_page(campaign_id=campaign_id, list_id=list_id, area_code=area),
+                form=form,
                 error=error,
             )
 
@@ -231,9 +236,23 @@ class VisitsView(AdminPage):
                 return ""
         return url_for(".show", round_id=sheet_id, _anchor=f"k{line}" if line else None)
 
-    make = FormAction(
-        "/", create_sheet, SheetForm, then=lambda sheet: url_for(".show", round_id=sheet.id)
-    ).tells(_l("Đã lập phiếu. Hãy in và giao cho người đi."))
+    @expose("/", methods=["POST"])
+    def make(self) -> ResponseReturnValue:
+        """Make a sheet and give it to the chosen officer, who is invited; `paper` is the village of a sheet to print."""
+        form = SheetForm()
+
+        def told(given: GivenSheet) -> str:
+            if form.officer_id.data:
+                return _("Đã lập phiếu và giao cho %(name)s.", name=given.sheet.officer)
+            return _("Đã lập phiếu. Hãy in và giao cho người đi.")
+
+        def then(given: GivenSheet) -> str:
+            if given.invited is None:
+                return url_for(".show", round_id=given.sheet.id)
+            session[_LINK] = [given.invited.id, link_of(given.invited, self.settings)]
+            return url_for("visit_officers.index")
+
+        return self.submit_form(form, url_for(".index"), create_and_give, message=told, then=then)
 
     @expose("/<int:round_id>/")
     def show(self, round_id: int) -> ResponseReturnValue:

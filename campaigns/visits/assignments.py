@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.send_test_message import has_opted_out, queue_to_own_phone
-from campaigns.models.activities import SheetOfficer
+from campaigns.models.activities import SheetOfficer, VisitSheet
 from campaigns.rules.sending_hours import closes_at, common_hours
-from campaigns.visits.sheets import find_sheet, has_hidden_lines
+from campaigns.visits.sheets import create_sheet, find_sheet, has_hidden_lines
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role
 from outreach.accounts.village_officers import code_of, find_officer, has_mail, invite_phone
@@ -104,6 +105,42 @@ def assign_sheet(
     session.flush()
     audit.record(session, "round.assign", f"rounds:{round_id}", user, now, officer=officer.id)
     return given
+
+
+@dataclass(frozen=True, slots=True)
+class GivenSheet:
+    """A new sheet; `invited` is the officer who was sent a code for their phone."""
+
+    sheet: VisitSheet
+    invited: User | None = None
+
+
+@use_case
+def create_and_give(
+    session: Session,
+    /,
+    campaign_id: int,
+    *,
+    officer_id: int | None,
+    day: date | None,
+    officer: str,
+    settings: Settings,
+    user: User,
+    now: datetime,
+    **whom: Any,
+) -> GivenSheet:
+    """Create a sheet as `create_sheet`, give it to a village officer, and invite them where no phone of theirs can open it: all or nothing.
+
+    Without an officer it is a sheet on paper. Raises as `create_sheet`, `assign_sheet` and `invite_officer`.
+    """
+    name = find_officer(session, officer_id, user=user).name if officer_id else officer
+    sheet = create_sheet(session, campaign_id, officer=name or officer, user=user, now=now, **whom)
+    if not officer_id:
+        return GivenSheet(sheet)
+    assign_sheet(session, sheet.id, officer_id=officer_id, day=day, target=None, user=user, now=now)
+    if any(each.has_phone for each in read_assignments(session, [sheet.id])[sheet.id]):
+        return GivenSheet(sheet)
+    return GivenSheet(sheet, invite_officer(session, officer_id, settings=settings, user=user, now=now))
 
 
 @use_case

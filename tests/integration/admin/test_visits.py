@@ -21,6 +21,8 @@ from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.rules.states import CampaignAction, MessageState
+from campaigns.visits.assignments import read_assignments
+from outreach.accounts.village_officers import add_officer
 from outreach.models.accounts import AuditEvent, Role
 from outreach.models.contacts import Contact
 from outreach.models.places import Area, AreaLevel
@@ -61,6 +63,26 @@ def answers(world: World) -> list[tuple[str, bool]]:
     """Labels in their order, and whether each still stands."""
     rows = world.all(select(Answer).order_by(Answer.id))
     return [(row.label.value, row.undone_at is None) for row in rows]
+
+
+def test_a_sheet_is_made_given_and_its_officer_invited_in_one_step(
+    world: World, client: FlaskClient, campaign: int
+) -> None:
+    user = world.user(AUTHOR)
+    officer = add_officer(
+        world.runtime, name="Y Hlan", number="0905000801", email="", user=user, now=world.now
+    )
+    page = client.get(f"/admin/rounds/?campaign={campaign}&list=1").text
+    assert "Giao và mời" in page
+    assert make(client, campaign, officer_id=str(officer.id)) == "/admin/rounds/officers/"
+    page = client.get("/admin/rounds/officers/").text
+    assert "Liên kết mở phiếu của Y Hlan" in page
+    with world.runtime.db.read() as session:
+        (given,) = read_assignments(session, [1])[1]
+    assert given.officer.id == officer.id
+    assert "Y Hlan" in client.get("/admin/rounds/1/").text
+    # Without an officer it is a sheet on paper.
+    assert make(client, campaign, again="1") == "/admin/rounds/2/"
 
 
 @both_databases
