@@ -28,6 +28,7 @@ from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Bootstrap4Theme
 from flask_babel import Babel, get_locale
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
@@ -71,6 +72,7 @@ from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import public_page
 from outreach.core.sentences import DEFAULT_LANGUAGE, LANGUAGES
 from outreach.core.settings import IMAGES, Settings
+from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
 
@@ -125,6 +127,13 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
     _install_pages(app, runtime)
 
 
+_MENU_GROUPS = {
+    **dict.fromkeys(("organisations", "users"), _l("Mọi người")),
+    **dict.fromkeys(("senders", "gateways", "templates", "do_not_call"), _l("Gửi tin")),
+    **dict.fromkeys(("audit", "security", "checks", "tokens", "webhook_subscriptions"), _l("Hệ thống")),
+}
+
+
 def create_views(runtime: Runtime) -> list[Any]:
     """Return all views except the home page, in the order of the menu."""
     return [
@@ -148,6 +157,10 @@ def create_views(runtime: Runtime) -> list[Any]:
         ImportsView(runtime),
         OrganisationsView(runtime),
         UsersView(runtime),
+        SendersView(runtime),
+        GatewaysView(runtime),
+        TemplatesView(runtime),
+        DoNotCallView(runtime),
         AuditView(runtime),
         SecurityView(runtime),
         ChecksView(runtime),
@@ -155,10 +168,6 @@ def create_views(runtime: Runtime) -> list[Any]:
         WebhooksView(runtime),
         AccountView(runtime),
         SecondFactorView(runtime),
-        SendersView(runtime),
-        GatewaysView(runtime),
-        TemplatesView(runtime),
-        DoNotCallView(runtime),
         SendingView(runtime),
         IncidentsView(runtime),
         SavedTextsView(runtime),
@@ -202,6 +211,7 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "now": datetime.now(VIETNAM),
             "me": current_user,
             "may": may,
+            "menu_group": menu_group,
             "sending_stopped": sending_stopped,
             "training_phones": training_phones,
             "guide_here": guide_here,
@@ -209,6 +219,10 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "notice_count": lambda: count_notices(runtime),
             "emblem": lambda: logo or url_for("static_files.static", filename="loa.svg"),
         }
+
+    def menu_group(endpoint: str) -> str:
+        """Return the group of the administrator's menu that a page stands in, "" for none; others have few pages."""
+        return str(_MENU_GROUPS.get(endpoint, "")) if current_user.role is Role.ADMINISTRATOR else ""
 
     def may(endpoint: str) -> bool:
         return bool(current_user.is_authenticated and may_open(current_user.role, endpoint))

@@ -47,8 +47,12 @@ const loaSession = (() => {
     const isTyped = form.querySelector("textarea, select, input:not([type=hidden])");
     if (event.defaultPrevented || form.method !== "post" || !isTyped || form.dataset.renewed) return;
     event.preventDefault();
+    if (form.dataset.renewing) return; // pressed twice
+    form.dataset.renewing = "1";
     const isIn = await renew().catch(() => true); // without a network the browser says so
-    if (!isIn && !(await signInAgain())) return;
+    const mayGo = isIn || (await signInAgain());
+    delete form.dataset.renewing;
+    if (!mayGo) return;
     form.dataset.renewed = "1";
     form.requestSubmit(submitter);
     delete form.dataset.renewed;
