@@ -64,6 +64,7 @@ from outreach.models.contacts import ContactList, LegalBasis, ListImport, Upload
 from outreach.models.places import Area
 from outreach.rules.errors import LoaError
 from outreach.rules.kept_values import PREFIX, name_of_label
+from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
 from outreach.runtime import Runtime
 
 _UPLOAD_LIMITS = {
@@ -155,10 +156,10 @@ class PersonForm(Form):
     """One person, for a list that there is."""
 
     COLUMNS: ClassVar = {
-        "full_name": "Họ và tên",
-        "phone": "Số điện thoại",
-        "village": "Thôn",
-        "commune": "Xã",
+        "full_name": Column.NAME,
+        "phone": PHONE,
+        "village": Column.VILLAGE,
+        "commune": Column.COMMUNE,
     }
     not_passed = tuple(COLUMNS)
     ids = "person"
@@ -305,7 +306,7 @@ class ImportsView(AdminPage):
         """Add one person by hand: a file of one row, which is checked and confirmed like any other."""
         form = PersonForm()
         rows = [
-            list(PersonForm.COLUMNS.values()),
+            [PLAIN_LABELS[column] for column in PersonForm.COLUMNS.values()],
             [str(form[name].data or "") for name in PersonForm.COLUMNS],
         ]
         text = io.StringIO()

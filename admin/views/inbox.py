@@ -198,7 +198,7 @@ class InboxView(AdminPage):
             ids = [each.case.id for each in work.lines]
             is_list = case_id is None
             shown_id = ids[0] if is_list and ids else case_id
-            pane = self._read_case(session, shown_id, user, now) if shown_id else {}
+            pane = self._read_case(session, shown_id, user, now) if shown_id is not None else {}
             is_left_open, given = _undone(session, undo, undone_value) if undo else (False, "")
             if number:  # of a cry: what to tell an emergency call centre goes with it
                 pane["number"] = number
@@ -616,24 +616,24 @@ class AlikeView(AdminPage):
     def undo(self) -> ResponseReturnValue:
         """Take back what was just done to several cases: their label, or that they were closed."""
         if request.form.get("what") == "undo":
-            return self._together(0, Form(), undo_reply_label, keys=self.keys)
-        return self._together(0, Form(), reopen_case)
+            return self._together(None, Form(), undo_reply_label, keys=self.keys)
+        return self._together(None, Form(), reopen_case)
 
     def _together(
         self,
-        case_id: int,
+        case_id: int | None,
         form: Form,
         use_case: Callable[..., object],
         *,
         undo: str = "reopen",
         **values: Any,
     ) -> ResponseReturnValue:
-        """Call a use case for the chosen cases; of group 0 are those that are taken back, which is not offered again."""
+        """Call a use case for the chosen cases; without a group these are taken back, which is not offered again."""
         ids = [row_id(each) for each in request.form.getlist("case")]
 
         def then(result: Together) -> str:
             done = ",".join(map(str, result.done))
-            return url_for(".index", undo=done, what=undo) if case_id else url_for(".index")
+            return url_for(".index", undo=done, what=undo) if case_id is not None else url_for(".index")
 
         def told(result: Together) -> str:
             if result.refused:
@@ -645,9 +645,9 @@ class AlikeView(AdminPage):
                     ),
                     "warning",
                 )
-            if case_id:
+            if case_id is not None:
                 return ""  # the page says it beside the button that takes it back
             return str(_("Đã hoàn tác %(n)s việc. Các việc trở lại danh sách.", n=len(result.done)))
 
-        page = url_for(".show", case_id=case_id) if case_id else url_for(".index")
+        page = url_for(".show", case_id=case_id) if case_id is not None else url_for(".index")
         return self.submit_form(form, page, handle_together, ids, use_case, message=told, then=then, **values)

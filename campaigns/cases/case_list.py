@@ -23,6 +23,7 @@ from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
 from campaigns.rules.own_answers import OwnAnswer, current_own, own_word, read_own_answers
 from campaigns.rules.replies.labels import Label
+from outreach.accounts.permissions import visible_to
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, Phone
 from outreach.models.places import Area, AreaLevel
@@ -149,7 +150,7 @@ def read_case_list(session: Session, user: User, filters: CaseFilter, *, now: da
     ]
     ids = _matching_ids(session, filters, scope, within)
     shown = ids[:ON_A_PAGE]
-    choices = _Choices(session, filters, scope, within, areas)
+    choices = _Choices(session, user, filters, scope, within, areas)
     return CaseList(
         lines=read_case_rows(session, shown, areas, user=user, now=now),
         total=choices.total,
@@ -210,12 +211,14 @@ class _Choices:
     def __init__(
         self,
         session: Session,
+        user: User,
         filters: CaseFilter,
         scope: list[ColumnElement[bool]],
         within: set[str],
         areas: dict[str, Area],
     ) -> None:
-        self._session, self._filters, self._areas, self._within = session, filters, areas, within
+        self._session, self._user, self._filters = session, user, filters
+        self._areas, self._within = areas, within
         columns = (Case.kind, Case.campaign_id, Case.organisation_id, Case.area_code, Case.taken_by)
         self._rows = session.execute(select(*columns, func.count()).where(*scope).group_by(*columns)).all()
         self.total = sum(count for *_keys, count in self._matching(""))
@@ -250,9 +253,14 @@ class _Choices:
 
     def named(self, column: str, table: type[Campaign] | type[Organisation]) -> list[FilterOption]:
         counts = self._counts(column)
-        # The chosen one stays among the choices where no case is left: else the page would say that all are shown.
-        keys = {*counts, getattr(self._filters, column)} - {None}
-        rows = self._session.execute(select(table.id, table.name).where(table.id.in_(keys)))
+        # The chosen one stays among the choices where no case is left, if the user may see it: else the page would say that all are shown.
+        chosen, owner = (
+            getattr(self._filters, column),
+            table.id if table is Organisation else Campaign.organisation_id,
+        )
+        is_chosen = and_(table.id == chosen, visible_to(self._session, self._user, owner))
+        of_cases = table.id.in_([key for key in counts if key])
+        rows = self._session.execute(select(table.id, table.name).where(or_(of_cases, is_chosen)))
         options = [FilterOption(str(key), name, counts[key]) for key, name in rows]
         return sorted(options, key=lambda option: vietnamese_order(option.name))
 
