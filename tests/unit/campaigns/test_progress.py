@@ -87,7 +87,7 @@ def test_the_largest_gap_in_people_comes_first() -> None:
 
 
 def ahead(chance: float) -> Forecast:
-    return Forecast(DAY, 100, 200, 300, chance, None, None, 10.0, 14)
+    return Forecast(DAY, 100, 200, 300, chance, None, None, 10.0, 14, True)
 
 
 @pytest.mark.parametrize(
