@@ -64,10 +64,10 @@ def area_map(
     squeeze = cos(radians((south + north) / 2))
     span_x, span_y = max((east - west) * squeeze, 1e-3), max(north - south, 1e-3)
     scale = min((WIDTH - 2 * _EDGE) / span_x, _LARGEST_HEIGHT / span_y)
-    aside = (WIDTH - span_x * scale) / 2
+    left = (WIDTH - span_x * scale) / 2
 
     def at(x: float, y: float) -> Point:
-        return aside + (x - west) * squeeze * scale, _EDGE + (north - y) * scale
+        return left + (x - west) * squeeze * scale, _EDGE + (north - y) * scale
 
     most = max(place.people for place in known) or 1
     drawn, names = [], []

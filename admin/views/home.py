@@ -96,7 +96,7 @@ class WaitingCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DriveShare:
     """Where a drive stands: its figures, its goal with the forecast, and what is said of them."""
 
     figures: DriveFigures
@@ -147,7 +147,7 @@ class HomeView(AdminPage):
                 if may_open(user.role, "campaigns.approve")
                 else [],
                 cards=self._cards(session, user, now),
-                standings=self._standings(session, user, now),
+                standings=self._drive_shares(session, user, now),
                 reports=_todays_reports(session, user, now) if is_leader else [],
                 now=now,
                 stopped=open_tasks.who_stopped(session),
@@ -221,7 +221,7 @@ class HomeView(AdminPage):
             cards.append(WaitingCard(sheet, text, [each for each in warnings if each[0] != "info"]))
         return cards
 
-    def _standings(self, session: Session, user: User, now: datetime) -> list[Standing]:
+    def _drive_shares(self, session: Session, user: User, now: datetime) -> list[DriveShare]:
         """Return where the chosen drive stands, and every other one that has a goal and has not ended."""
         today, standings = now.astimezone(VIETNAM).date(), []
         for n, drive in enumerate(list_drives(session)):
@@ -233,7 +233,7 @@ class HomeView(AdminPage):
             head = read_forecast(session, figures, user=user, redis=self.runtime.redis, now=now)
             words = words_of(session, drive.kind)
             standings.append(
-                Standing(
+                DriveShare(
                     figures,
                     head,
                     did_of(words),
