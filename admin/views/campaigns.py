@@ -135,6 +135,7 @@ class CampaignsView(CampaignTextPages):
             if campaign.launched_at and request.args.get("part") == "results":
                 shown = self.render(
                     "campaigns/results.html",
+                    campaign_id=campaign.id,
                     results=read_results(session, campaign, user, by_place=campaign.ended_at is not None),
                 )
                 # A page that stays open asks no longer than answers come.

@@ -123,7 +123,8 @@ def test_further_choices_and_a_part_of_the_audiences_sentence_open_by_keyboard(
         page.keyboard.press("Enter")
     box = field.get_by_role("checkbox").first
     box.focus()
-    page.keyboard.press("Space")
+    with page.expect_response(lambda answer: "?quick" in answer.url):  # the preview is pale until it has come
+        page.keyboard.press("Space")
     part = sentence.get_by_role("link", name="Hội viên cựu chiến binh")
     expect(part).to_be_visible()
     expect(more.locator("> summary")).to_contain_text("đã đặt: trừ người trong danh sách")

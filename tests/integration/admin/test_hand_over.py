@@ -197,7 +197,7 @@ def test_a_list_about_health_is_opened_on_record_first(world: World, client: Fla
     post(client, f"{page}came", came=everybody)
     card = client.get(f"/admin/campaigns/{campaign}/").text
     assert count_in(card, f'href="{page}?answer=own-1">Tôi sẽ đến') == "1"
-    assert count_in(card, f'href="{page}?answer=installed">Đã tiêm') == "2, 1 promised"
+    assert count_in(card, f'href="{page}?answer=installed">Tôi đã tiêm rồi') == "2, 1 promised"
     assert listed(client.get(f"{page}?answer=installed").text) == ["A Thun 0", "A Thun 1"]
 
 
