@@ -38,7 +38,7 @@ def has_result(
     elif result.name == "unanswered":
         parts.append(Recipient.answer.is_(None))
     elif result.name in RESULTS:
-        parts = [_has_message(campaign_id, result, step)]
+        parts.append(_has_message(campaign_id, result, step))
     return exists(
         select(literal(1)).where(
             Recipient.campaign_id == campaign_id, Recipient.contact_id == Contact.id, *parts

@@ -222,7 +222,8 @@ def test_every_page_form_and_document_has_the_words_of_its_kind_alone(
         others = {word for words in OWN_WORDS.values() for word in words} - {*OWN_WORDS[kind]}
         assert len(texts) >= 25
         for name, text in texts.items():
-            found += [f"{kind}: {name} has “{word}”" for word in others if word in text]
+            if name != "home":  # campaigns of all kinds stand there
+                found += [f"{kind}: {name} has “{word}”" for word in others if word in text]
         words = read_words(load_kinds().get(kind, MADE))
         # Where the kind has no goal, nobody is asked for one.
         asked = ("progress", "agencies", "report.docx")
