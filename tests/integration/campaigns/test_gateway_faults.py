@@ -169,7 +169,8 @@ def spend(world: World) -> int:
 def test_a_gateway_that_counts_more_segments_ends_it_at_the_budget(world: World) -> None:
     world.simulator.faults(callbacks_off=True, segments_factor=5)
     messages = spend(world)
-    assert 40 <= messages <= 40 + 2 * IN_FLIGHT
+    # What is in flight holds its part of the budget, and may come too late to give the rest of it back.
+    assert 40 - IN_FLIGHT <= messages <= 40 + 2 * IN_FLIGHT
 
 
 def test_a_gateway_that_names_a_higher_price_ends_it_at_the_budget(
@@ -188,4 +189,4 @@ def test_a_gateway_that_names_a_higher_price_ends_it_at_the_budget(
     monkeypatch.setattr(TwilioGateway, "send", send_and_price)
     world.simulator.faults(callbacks_off=True)
     messages = spend(world)
-    assert 40 <= messages <= 40 + 2 * IN_FLIGHT
+    assert 40 - IN_FLIGHT <= messages <= 40 + 2 * IN_FLIGHT
