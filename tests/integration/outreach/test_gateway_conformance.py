@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -9,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import uvicorn
 from sqlalchemy import func, select
-from werkzeug.serving import make_server
 
-from admin.app import create_app
+from admin.app import create_app, create_front
 from campaigns.models.messages import Attempt, Incident
 from campaigns.rules.states import AttemptState
 from outreach.rules.gateway import Cause
@@ -41,22 +42,23 @@ def settings_of(gateway: str, world: World) -> dict[str, Any]:
 @pytest.fixture
 def gateway(world: World, request: pytest.FixtureRequest) -> Iterator[str]:
     """The gateway's name; the world sends by it, and the web takes its callbacks."""
-    web = make_server("127.0.0.1", 0, lambda environ, respond: app(environ, respond), threaded=True)
-    settings = replace(
-        world.runtime.settings,
-        public_base_url=f"http://127.0.0.1:{web.server_port}",
-        sms_live="no",
-        suppression_keys=("suppressions-" + "k" * 32,),
-        **settings_of(request.param, world),
-    )
-    world.runtime = replace(world.runtime, settings=settings, webhooks=TwilioWebhooks(settings))
-    app = create_app(settings, runtime=world.runtime)
-    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    world.simulator.faults(sent_after_s=0, delivered_after_s=0, callbacks_off=False)
-    yield request.param
-    web.shutdown()
-    thread.join()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        settings = replace(
+            world.runtime.settings,
+            public_base_url=f"http://127.0.0.1:{listening.getsockname()[1]}",
+            sms_live="no",
+            suppression_keys=("suppressions-" + "k" * 32,),
+            **settings_of(request.param, world),
+        )
+        world.runtime = replace(world.runtime, settings=settings, webhooks=TwilioWebhooks(settings))
+        front = create_front(create_app(settings, runtime=world.runtime))
+        web = uvicorn.Server(uvicorn.Config(front, log_config=None, lifespan="off"))
+        thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]})
+        thread.start()
+        world.simulator.faults(sent_after_s=0, delivered_after_s=0, callbacks_off=False)
+        yield request.param
+        web.should_exit = True
+        thread.join()
 
 
 DELIVERED = {AttemptState.DELIVERED: 3}
