@@ -130,9 +130,8 @@ def build_next(folder: Path) -> str:
     source.mkdir()
     archive = subprocess.run(ARCHIVE, cwd=ROOT, check=True, capture_output=True)
     subprocess.run([*UNPACK, str(source)], input=archive.stdout, check=True)
-    shutil.copy(
-        source / "requirements.txt", source / "deploy"
-    )  # as `make wheel` does: by its hashes libraries are installed
+    # As `make wheel` does: libraries are installed by its hashes.
+    shutil.copy(source / "requirements.txt", source / "deploy")
     init = source / "deploy" / "__init__.py"
     text = init.read_text()
     init.write_text(re.sub(r'(VERSION = "\d+\.\d+\.)(\d+)"', lambda m: f'{m[1]}{int(m[2]) + 1}"', text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gettext as catalogues
+import gettext as catalogues  # by this name its calls are none of the pages' catalogue
 import os
 import sys
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Program(FlaskGroup):
     """All commands of the application; Flask's own are left out."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for names in GROUPS.values() for name in names.split() if self.get_command(ctx, name)]
+        return " ".join(GROUPS.values()).split()
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         # Executed before this program begins (deploy/command.py); here for the list of commands.
@@ -37,10 +37,12 @@ class Program(FlaskGroup):
         return super().get_command(ctx, name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
         for title, names in GROUPS.items():
             with formatter.section(word(title)):
-                formatter.write_dl([(name, commands[name].get_short_help_str(200)) for name in names.split()])  # type: ignore[union-attr]
+                commands = ((name, self.get_command(ctx, name)) for name in names.split())
+                formatter.write_dl(
+                    [(name, command.get_short_help_str(200)) for name, command in commands if command]
+                )
 
 
 def translate_helps(commands: Mapping[str, click.Command]) -> None:

@@ -23,7 +23,7 @@
   // press, and is answered 0.6 seconds later at the earliest: who presses twice has not read it.
   const ask = document.getElementById("ask");
   const READ_FIRST = 600; // milliseconds
-  let pressedAt = null;
+  let pressedAt = null, readTimer;
   for (const kind of ["pointerdown", "keydown"])
     document.addEventListener(kind, (event) => { pressedAt = event.clientY ?? null; }, true);
   document.addEventListener("submit", (event) => {
@@ -48,7 +48,8 @@
     ask.className = pressedAt === null ? "" : pressedAt > innerHeight / 2 ? "high" : "low";
     yes.disabled = true;
     ask.showModal();
-    setTimeout(() => { yes.disabled = false; if (ask.open) yes.focus(); }, READ_FIRST);
+    clearTimeout(readTimer); // of a question that was closed within this time
+    readTimer = setTimeout(() => { yes.disabled = false; if (ask.open) yes.focus(); }, READ_FIRST);
   });
 
   // <form data-at-once>: a filter that is changed applies at once; the field that was changed has the focus again.

@@ -537,11 +537,10 @@ class CampaignFormPages(AdminPage):
         # No warning about an empty audience before one was chosen and counted.
         is_counted = bool(query.lists) and not is_counting
         doubts = [doubt for doubt in seen.doubts if is_counted or doubt is not CampaignWarning.EMPTY_AUDIENCE]
-        asked = str(filled.draft.content.get("asked", ""))
-        gaps = tell_gaps(filled.draft.steps, asked)
+        gaps = tell_gaps(filled.draft)
         return {
             "gaps": gaps,
-            "gap_fields": list_gaps(filled.draft.steps, asked),
+            "gap_fields": list_gaps(filled.draft),
             "gap_words": GAP_WORDS,
             "unusual": find_unusual(
                 filled.form, kinds=self._kinds(), issuers=usual_issuers(session, user, filled.form)

@@ -179,7 +179,7 @@ class CampaignsView(CampaignTextPages):
             shown_doubts=show_warnings(
                 sheet.preview.doubts,
                 is_live=settings.is_live,
-                gaps=tell_gaps(draft.steps, str(draft.content.get("asked", ""))),
+                gaps=tell_gaps(draft),
                 form=url_for("campaigns.edit", campaign_id=campaign.id) if "edit" in sheet.may else None,
                 odd_names=sheet.preview.audience.odd_names
                 if "edit" in sheet.may and not user.area_code

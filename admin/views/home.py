@@ -147,7 +147,7 @@ class HomeView(AdminPage):
                 if may_open(user.role, "campaigns.approve")
                 else [],
                 cards=self._cards(session, user, now),
-                standings=self._drive_shares(session, user, now),
+                shares=self._drive_shares(session, user, now),
                 reports=_todays_reports(session, user, now) if is_leader else [],
                 now=now,
                 stopped=open_tasks.who_stopped(session),
@@ -216,14 +216,14 @@ class HomeView(AdminPage):
                 continue
             draft = read_stored_draft(sheet.description, kinds=kinds)
             text = read_texts(draft, settings=settings, now=now, facts=audience.fields)[0]
-            gaps = tell_gaps(draft.steps, str(draft.content.get("asked", "")))
-            warnings = show_warnings(sheet.preview.doubts, is_live=settings.is_live, gaps=gaps)
+            doubts = sheet.preview.doubts
+            warnings = show_warnings(doubts, is_live=settings.is_live, gaps=tell_gaps(draft))
             cards.append(WaitingCard(sheet, text, [each for each in warnings if each[0] != "info"]))
         return cards
 
     def _drive_shares(self, session: Session, user: User, now: datetime) -> list[DriveShare]:
         """Return where the chosen drive stands, and every other one that has a goal and has not ended."""
-        today, standings = now.astimezone(VIETNAM).date(), []
+        today, shares = now.astimezone(VIETNAM).date(), []
         for n, drive in enumerate(list_drives(session)):
             if n and drive.ends_on and drive.ends_on < today.isoformat():
                 continue
@@ -232,7 +232,7 @@ class HomeView(AdminPage):
                 continue
             head = read_forecast(session, figures, user=user, redis=self.runtime.redis, now=now)
             words = words_of(session, drive.kind)
-            standings.append(
+            shares.append(
                 DriveShare(
                     figures,
                     head,
@@ -242,7 +242,7 @@ class HomeView(AdminPage):
                     head.days_left(today),
                 )
             )
-        return standings
+        return shares
 
     @expose("/stop", methods=["POST"])
     def stop(self) -> ResponseReturnValue:

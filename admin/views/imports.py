@@ -65,6 +65,7 @@ from outreach.models.places import Area
 from outreach.rules.errors import LoaError
 from outreach.rules.kept_values import PREFIX, name_of_label
 from outreach.rules.list_labels import PHONE, PLAIN_LABELS, Column
+from outreach.rules.phone_numbers import local_number
 from outreach.runtime import Runtime
 
 _UPLOAD_LIMITS = {
@@ -285,7 +286,7 @@ class ImportsView(AdminPage):
             kept = self.do(keep_row, upload_id, key, text=text, choice=choice)
         except LoaError as error:
             return {"said": show_error(error), "is_right": False}, 422
-        read = ", ".join(number.replace("+84", "0", 1) for number in kept.numbers)
+        read = ", ".join(map(local_number, kept.numbers))
         return {
             "said": label_of(kept.reason, "row_reason")
             if kept.reason

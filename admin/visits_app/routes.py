@@ -35,6 +35,7 @@ from outreach.models.accounts import User
 from outreach.rules.addresses import network_of
 from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose
+from outreach.rules.phone_numbers import local_number
 from outreach.rules.texts import clean_text
 from outreach.runtime import Runtime
 
@@ -268,7 +269,7 @@ def _person(person: PhonePerson, kind: str) -> dict[str, Any]:
     optional = {
         "born": person.birth_year,
         "values": listed_values(person.values),
-        "phone": person.phone.replace("+84", "0", 1),
+        "phone": local_number(person.phone),
         "earlier": "; ".join(earlier),
         "outcome": person.outcome.value if person.outcome else None,
         "at": _ms(person.outcome_at),

@@ -23,7 +23,7 @@ from campaigns.planning.drafts import VersionChange
 from campaigns.planning.kinds import load_kinds
 from campaigns.rules.audience import Answered, Smartphone
 from campaigns.rules.content_texts import split_content
-from campaigns.rules.draft import StepDraft
+from campaigns.rules.draft import Draft
 from campaigns.rules.reach import ShareDifference
 from campaigns.rules.warnings import CampaignWarning
 from outreach.rules.languages import NAMES as LANGUAGES
@@ -115,14 +115,11 @@ _UNREGISTERED_IN_TRAINING = _l(
 )
 
 
-def tell_gaps(steps: Sequence[StepDraft], asked: str) -> dict[int, str]:
-    """Return what is to be done with each message's square brackets that are about no field; a message without is left out.
-
-    `asked` is what the campaign's own kind suggests.
-    """
+def tell_gaps(draft: Draft) -> dict[int, str]:
+    """Return what is to be done with each message's square brackets that are about no field; a message without is left out."""
     told = {}
-    for n, step in enumerate(steps):
-        to_fill, filled = split_gaps(step.all_texts, _suggested(asked))
+    for n, step in enumerate(draft.steps):
+        to_fill, filled = split_gaps(step.all_texts, _suggested(draft))
         sentences = []
         if to_fill:
             gaps = ", ".join(to_fill)
@@ -137,15 +134,16 @@ def tell_gaps(steps: Sequence[StepDraft], asked: str) -> dict[int, str]:
     return told
 
 
-def list_gaps(steps: Sequence[StepDraft], asked: str) -> list[tuple[str, list[str]]]:
+def list_gaps(draft: Draft) -> list[tuple[str, list[str]]]:
     """Return the gaps that are still to be filled in, each once, with what is entered for it, as `gap_types` says."""
-    texts = [text for step in steps for text in step.all_texts]
-    return [(gap, gap_types(gap)) for gap in split_gaps(texts, _suggested(asked))[0]]
+    texts = [text for step in draft.steps for text in step.all_texts]
+    return [(gap, gap_types(gap)) for gap in split_gaps(texts, _suggested(draft))[0]]
 
 
-def _suggested(asked: str) -> set[str]:
-    kinds = (str(kind.get("asked", "")) for kind in load_kinds().values())
-    return {gap for text in (asked, *kinds) for gap in find_gaps(text)}
+def _suggested(draft: Draft) -> set[str]:
+    """Return the gaps that the kinds suggest, and the draft's own."""
+    asked = (str(content.get("asked", "")) for content in (draft.content, *load_kinds().values()))
+    return {gap for text in asked for gap in find_gaps(text)}
 
 
 def show_warnings(

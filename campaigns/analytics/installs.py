@@ -18,6 +18,7 @@ from campaigns.analytics.reach import small_places_of
 from campaigns.analytics.small_places import Small
 from campaigns.models.campaigns import Campaign, CampaignList, Recipient
 from campaigns.models.replies import AnswerSource, InstallReport
+from campaigns.rules.small_counts import counted_under
 from outreach.accounts.permissions import visible_to, within_area
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import Contact, ContactList, Phone
@@ -120,7 +121,7 @@ def _conditions(session: Session, filters: InstallFilter, small: Small) -> Itera
         yield InstallReport.source == filters.source
     if filters.area:
         within = areas_within(session, [filters.area])
-        yield Recipient.area_code.in_(sorted(each for each in within if small.get(each, each) in within))
+        yield Recipient.area_code.in_(sorted(each for each in within if counted_under(each, small) in within))
     if filters.organisation_id:
         yield ContactList.organisation_id == filters.organisation_id
 

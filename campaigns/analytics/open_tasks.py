@@ -18,7 +18,7 @@ from campaigns.delivery.reconcile import CAMPAIGN_OF_ATTEMPT, DECIDE_AFTER
 from campaigns.emergency_stop import STOP_ALL
 from campaigns.models.campaigns import Campaign, CampaignDecision, CampaignVersion, Switch
 from campaigns.models.messages import Attempt, Incident, Message
-from campaigns.models.replies import Case, Reply
+from campaigns.models.replies import IS_OPEN_CRY, Case, Reply
 from campaigns.rules.states import AttemptState, CampaignState
 from outreach.accounts import audit
 from outreach.accounts.permissions import require_role, visible_to
@@ -173,7 +173,7 @@ def read_cries(session: Session, user: User) -> list[OpenCry]:
         select(Case, newest, Area.kind, Area.name, User.name, User.email)
         .outerjoin(Area, Area.code == Case.area_code)
         .outerjoin(User, User.id == Case.taken_by)
-        .where(Case.urgent_at.is_not(None), Case.done_at.is_(None), cases_visible_to(session, user))
+        .where(IS_OPEN_CRY, cases_visible_to(session, user))
         .order_by(Case.urgent_at, Case.id)
     )
     return [

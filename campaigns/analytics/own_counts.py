@@ -72,36 +72,31 @@ def count_answers(
     session: Session, campaigns: Sequence[int], *, seen: ColumnElement[bool]
 ) -> dict[int, AnswerCounts]:
     """Count the recipients of each campaign by what they answered and which of its own answers; None is not yet."""
-    rows = session.execute(
-        select(
-            AnswerTotal.campaign_id, AnswerTotal.answer, AnswerTotal.own_answer, func.sum(AnswerTotal.people)
-        )
-        .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id.in_(campaigns), seen)
-        .group_by(AnswerTotal.campaign_id, AnswerTotal.answer, AnswerTotal.own_answer)
-    )
-    counts: dict[int, dict[tuple[Label | None, int | None], int]] = {each: {} for each in campaigns}
-    for campaign, label, own, people in rows:
-        if people:
-            counts[campaign][label, own] = int(people)
-    return dict(counts)
+    counts = _count_answers_by(AnswerTotal.campaign_id, session, campaigns, seen=seen)
+    return {each: counts.get(each, {}) for each in campaigns}
 
 
 def count_answers_by_place(
     session: Session, campaign: int, *, seen: ColumnElement[bool]
 ) -> dict[str | None, AnswerCounts]:
     """Count a campaign's recipients by the code of their place, then as `count_answers` does; None: place not known."""
-    key = (AnswerTotal.area_code, AnswerTotal.answer, AnswerTotal.own_answer)
+    return _count_answers_by(AnswerTotal.area_code, session, [campaign], seen=seen)
+
+
+def _count_answers_by(
+    column: Any, session: Session, campaigns: Sequence[int], *, seen: ColumnElement[bool]
+) -> dict[Any, AnswerCounts]:
+    key = (column, AnswerTotal.answer, AnswerTotal.own_answer)
     rows = session.execute(
         select(*key, func.sum(AnswerTotal.people))
         .outerjoin(ContactList, ContactList.id == AnswerTotal.list_id)
-        .where(AnswerTotal.campaign_id == campaign, seen)
+        .where(AnswerTotal.campaign_id.in_(campaigns), seen)
         .group_by(*key)
     )
-    counts: dict[str | None, dict[tuple[Label | None, int | None], int]] = {}
-    for area, label, own, people in rows:
+    counts: dict[Any, dict[tuple[Label | None, int | None], int]] = {}
+    for value, label, own, people in rows:
         if people:
-            counts.setdefault(area, {})[label, own] = int(people)
+            counts.setdefault(value, {})[label, own] = int(people)
     return dict(counts)
 
 

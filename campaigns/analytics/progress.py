@@ -58,6 +58,7 @@ from campaigns.rules.promises import OwnCount, PromisedFigures, read_promised
 from campaigns.rules.reach import ReachTotals
 from campaigns.rules.reports.snapshot import OfficialInstallFigure
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.small_counts import counted_under
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import organisations_of, visible_to
 from outreach.models.accounts import User
@@ -271,8 +272,8 @@ def read_drive_figures(
 def _fold(counts_by_place: Mapping[Where, PlaceCounts], small: Small) -> dict[Where, PlaceCounts]:
     folded: dict[Where, PlaceCounts] = {}
     for where, counts in counts_by_place.items():
-        area = small.get(where.area, where.area) if where.area else None
-        folded.setdefault(where._replace(area=area), PlaceCounts()).add(counts)
+        place = where._replace(area=counted_under(where.area, small))
+        folded.setdefault(place, PlaceCounts()).add(counts)
     return folded
 
 

@@ -25,6 +25,7 @@ from campaigns.models.campaigns import Campaign
 from campaigns.models.figures import ReachCount, ReachSnapshot
 from campaigns.rules.experiments import FIRST_TEXT, HELD_OUT, SECOND_TEXT
 from campaigns.rules.reach import ReachMeasure, ReachTotals, ShareDifference, compare_shares
+from campaigns.rules.small_counts import counted_under
 from outreach.accounts import audit
 from outreach.accounts.permissions import organisations_of
 from outreach.models.accounts import User
@@ -138,7 +139,7 @@ def read_parts_for(session: Session, campaign: Campaign, *, user: User, now: dat
         return parts
     folded: Parts = {}
     for (step_id, _owner, area), each in parts.items():
-        key = step_id, None, small.get(area, area) if area else None
+        key = step_id, None, counted_under(area, small)
         folded.setdefault(key, ReachTotals()).merge(each)
     return folded
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from campaigns.cases.handle_case import may_read_answers
 from campaigns.models.campaigns import Campaign
-from campaigns.rules.small_counts import fold_small
+from campaigns.rules.small_counts import counted_under, fold_small
 from outreach.models.accounts import User
 from outreach.models.places import Area, AreaLevel
 
@@ -47,5 +47,5 @@ def fold_areas(by_area: Mapping[str | None, T], small: Small) -> dict[str | None
     """Return what is to be added up by area, the small ones under the place that they are counted for."""
     folded: dict[str | None, list[T]] = {}
     for area, value in by_area.items():
-        folded.setdefault(small.get(area, area) if area else area, []).append(value)
+        folded.setdefault(counted_under(area, small), []).append(value)
     return folded

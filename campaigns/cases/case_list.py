@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.cases.handle_case import cases_visible_to, may_read_answers
 from campaigns.cases.sms_answers import SentAnswer, sent_for
 from campaigns.models.campaigns import Campaign, Recipient
-from campaigns.models.replies import Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
+from campaigns.models.replies import IS_OPEN_CRY, Answer, AnswerSource, Case, Handling, OfficerEntry, Reply
 from campaigns.privacy.consents import opted_out_of_drive, shown_answer
 from campaigns.rules.cases import FOLLOW_UP, CaseKind, assigned_until
 from campaigns.rules.own_answers import OwnAnswer, current_own, own_word, read_own_answers
@@ -134,7 +134,7 @@ def cries_by_place(session: Session, user: User) -> dict[str | None, int]:
     """Count the open cases with a cry for help by the unit that the resident was recorded in."""
     rows = session.execute(
         select(Case.area_code, func.count())
-        .where(Case.urgent_at.is_not(None), Case.done_at.is_(None), cases_visible_to(session, user))
+        .where(IS_OPEN_CRY, cases_visible_to(session, user))
         .group_by(Case.area_code)
     )
     return dict(rows.all())
@@ -254,10 +254,8 @@ class _Choices:
     def named(self, column: str, table: type[Campaign] | type[Organisation]) -> list[FilterOption]:
         counts = self._counts(column)
         # The chosen one stays among the choices where no case is left, if the user may see it: else the page would say that all are shown.
-        chosen, owner = (
-            getattr(self._filters, column),
-            table.id if table is Organisation else Campaign.organisation_id,
-        )
+        chosen = getattr(self._filters, column)
+        owner = table.id if table is Organisation else Campaign.organisation_id
         is_chosen = and_(table.id == chosen, visible_to(self._session, self._user, owner))
         of_cases = table.id.in_([key for key in counts if key])
         rows = self._session.execute(select(table.id, table.name).where(or_(of_cases, is_chosen)))

@@ -459,9 +459,8 @@ class _StreamRotation:
                 claimed = self._claim_from(stream)
             except (SQLAlchemyError, RedisError):
                 raise
-            except (
-                Exception
-            ) as error:  # one campaign's fault keeps nobody else's messages, nor a confirmation
+            except Exception as error:
+                # One campaign's fault keeps nobody else's messages, nor a confirmation.
                 log.error("claim.failed stream=%s error=%s", stream.id, type(error).__name__)
                 continue
             if claimed:

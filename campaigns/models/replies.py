@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, false, true
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, and_, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from campaigns.rules.cases import CaseKind, CaseOutcome
@@ -259,6 +259,10 @@ class Case(BaseWithId):
     # The resident's answer after that.
     result_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"))
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"))  # the officer's SMS
+
+
+# A cry for help that nobody has settled.
+IS_OPEN_CRY = and_(Case.urgent_at.is_not(None), Case.done_at.is_(None))
 
 
 class SavedText(BaseWithId):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, false, or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from campaigns.goals.goals import (
@@ -447,11 +447,10 @@ def mail_key(version_id: int, decision: CampaignDecision | None) -> str:
 def resend_decision_mail(session: Session, campaign_id: int) -> None:
     """Make the mail about the last decision on the newest version due again."""
     version = newest_version(session, campaign_id)
-    decisions = select(CampaignDecision).where(
-        CampaignDecision.version_id == version.id if version else false()
-    )
-    last = session.scalar(decisions.order_by(CampaignDecision.id.desc()).limit(1))
-    if version and last:
+    if version is None:
+        return
+    decisions = select(CampaignDecision).where(CampaignDecision.version_id == version.id)
+    if last := session.scalar(decisions.order_by(CampaignDecision.id.desc()).limit(1)):
         last.mailed_at = None
         session.execute(delete(MailedNotice).where(MailedNotice.key == mail_key(version.id, last)))
 

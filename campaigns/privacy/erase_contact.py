@@ -31,7 +31,7 @@ from campaigns.models.activities import VisitLine, VisitResult
 from campaigns.models.campaigns import Recipient
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import PersonRequest, RequestKind
-from campaigns.models.replies import Answer, Case, OfficerEntry, Reply
+from campaigns.models.replies import IS_OPEN_CRY, Answer, Case, OfficerEntry, Reply
 from campaigns.privacy.requests import lock_request
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.states import AttemptState, MessageState, SkipReason
@@ -89,12 +89,8 @@ def erase_contact(session: Session, request_id: int, *, secret_key: str, user: U
     recipients = session.scalars(select(Recipient.id).where(Recipient.contact_id == contact_id)).all()
     gone = [number.id for number in numbers if number.is_gone]
     messages = _lock_messages(session, recipients, numbers, gone)
-    open_cry = (
-        _of_contact(session, Case, recipients, gone),
-        Case.done_at.is_(None),
-        Case.urgent_at.is_not(None),
-    )
-    if session.scalar(select(Case.id).where(*open_cry).limit(1)):
+    of_cases = _of_contact(session, Case, recipients, gone)
+    if session.scalar(select(Case.id).where(of_cases, IS_OPEN_CRY).limit(1)):
         raise WrongState("erasure_cry_open")
     erase_messages(session, messages)
     replies = _erase_conversation(session, recipients, numbers, gone, user=user, now=now)

@@ -44,6 +44,7 @@ from campaigns.rules.reports.snapshot import (
 )
 from campaigns.rules.reports.template import ReportTemplate
 from campaigns.rules.sending_hours import VIETNAM
+from campaigns.rules.small_counts import counted_under
 from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.visits.checks import read_corrected
 from outreach.models.accounts import Organisation, OrganisationKind
@@ -194,7 +195,7 @@ class _Places:
         self.areas, self.official, self.owners, self.day = areas, official, owners, day.isoformat()
         self.self_reports: dict[str, list[SelfReported]] = {}
         for (code, _organisation), reported in self_reports.items():
-            code = small.get(code, code) if code else None
+            code = counted_under(code, small)
             for place in path_upwards(self.areas, successors.get(code or "", code)):
                 self.self_reports.setdefault(place, []).append(reported)
 

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 FEWEST = 5
 
 
+def counted_under(area: str | None, folded: Mapping[str, str | None]) -> str | None:
+    """Return the place under which who lives in an area is counted, as `fold_small` says; None for no place."""
+    return folded.get(area, area) if area else None
+
+
 def fold_small(sizes: Mapping[str | None, int], above: Mapping[str, str | None]) -> dict[str, str | None]:
     """Return under which place the people of small communes are counted: their district, or None for no place.
 

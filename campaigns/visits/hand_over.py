@@ -36,6 +36,7 @@ from outreach.models.contacts import Contact, ContactPhone, Phone, SuppressionRe
 from outreach.models.places import Area
 from outreach.rules.errors import BadInput, BadList, NotFound, WrongState
 from outreach.rules.identity import name_key
+from outreach.rules.phone_numbers import local_number
 from outreach.use_cases import use_case
 
 MOST_PEOPLE = 2_000  # of a list: more are no list for one place
@@ -183,7 +184,7 @@ def find_people(
             said=row.answer,
             own=row.own_answer,
             has_done=row.answer is Label.INSTALLED,
-            number="" if row.phone_id in strangers else (row.e164 or "").replace("+84", "0", 1),
+            number="" if row.phone_id in strangers else local_number(row.e164 or ""),
             values=values.get((row.campaign_id, row.contact_id), {}),
         )
         for row in listed

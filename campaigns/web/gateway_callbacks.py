@@ -301,7 +301,7 @@ def _storable_text(fields: Mapping[str, object]) -> dict[str, str]:
 
 
 PATH = "/webhooks/twilio/status/"
-FORM = b"application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
 # Callbacks that come within this time share a statement and its wait for the disk; no user waits for a callback.
 GATHER_S = 0.002
 ENQUEUE_EVERY_S = 0.1  # at most this often under a steady flow of callbacks
@@ -356,7 +356,7 @@ class StatusCallbackApp:
                 return 413
         path, query = scope["path"], scope["query_string"].decode("latin-1")
         _, form, _ = parse_form_data(
-            {"wsgi.input": BytesIO(body), "CONTENT_TYPE": FORM.decode(), "CONTENT_LENGTH": str(len(body))}
+            {"wsgi.input": BytesIO(body), "CONTENT_TYPE": FORM, "CONTENT_LENGTH": str(len(body))}
         )
         signature = headers.get(b"x-twilio-signature", b"").decode("latin-1")
         url = f"{path}?{query}" if query else path

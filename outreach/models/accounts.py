@@ -172,9 +172,8 @@ class AuditEvent(Base):
     action: Mapped[str] = mapped_column(String(60))
     subject: Mapped[str] = mapped_column(String(60))  # table:id
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
-    values_digest: Mapped[str] = mapped_column(
-        String(64), server_default=""
-    )  # salted; "" where there are no values
+    # Salted; "" where there are no values.
+    values_digest: Mapped[str] = mapped_column(String(64), server_default="")
     previous: Mapped[str] = mapped_column(String(64), server_default="")
     hash: Mapped[str] = mapped_column(String(64), server_default="")
     key_id: Mapped[str] = mapped_column(String(8), default="", server_default="")  # "" from before keys

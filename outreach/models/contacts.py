@@ -171,9 +171,8 @@ class ListImport(BaseWithId):
     file_name: Mapped[str] = mapped_column(String(200))
     sha256: Mapped[str] = mapped_column(String(64))
     counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    headers: Mapped[dict[str, Any]] = mapped_column(
-        JSON, default=dict, server_default="{}"
-    )  # as in the file, by sheet
+    # As in the file, by sheet.
+    headers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     imported_at: Mapped[datetime]
     undone_at: Mapped[datetime | None]
 

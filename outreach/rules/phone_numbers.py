@@ -352,6 +352,11 @@ def clean(text: str) -> str:
     return "".join(cleaned).strip()
 
 
+def local_number(e164: str) -> str:
+    """Return a Vietnamese number as people write it, with 0 for +84; anything else as it is."""
+    return e164.replace("+84", "0", 1)
+
+
 def unaccented(text: str) -> str:
     """Return the words in lower case without accents, separated by one space, for comparisons."""
     plain = unicodedata.normalize("NFD", text.lower().replace("đ", "d"))

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from campaigns.analytics.campaign_status import read_status
+from campaigns.cases.conversation import record_answer as record_told
 from campaigns.delivery.open_gateways import OpenGateway, OpenGateways
 from campaigns.delivery.reconcile import decide_unknown, reconcile
 from campaigns.delivery.send_messages import MessageSender, call_backend
@@ -20,7 +21,7 @@ from campaigns.lifecycle import change_campaign, create_campaign, perform_action
 from campaigns.models.campaigns import Campaign, Recipient
 from campaigns.models.messages import Attempt, Message
 from campaigns.models.privacy import RequestKind
-from campaigns.models.replies import Answer, AnswerSource, Case, Reply
+from campaigns.models.replies import Answer, AnswerPlace, AnswerSource, Case, Reply
 from campaigns.planning.drives import create_drive, open_drive_of
 from campaigns.planning.kinds import load_kinds
 from campaigns.privacy.erase_contact import erase_contact
@@ -380,6 +381,22 @@ class World:
             source=source,
             keys=self.keys,
             now=now or datetime.now(UTC),
+        )
+
+    def tell(
+        self, contact_id: int, campaign: int, label: Label, place: AnswerPlace = AnswerPlace.HOME
+    ) -> None:
+        """Let an officer record what somebody said to them."""
+        record_told(
+            self.runtime,
+            contact_id,
+            campaign,
+            label,
+            place=place,
+            note="",
+            user=self.user(AUTHOR),
+            keys=self.keys,
+            now=self.now,
         )
 
     def press(self, campaign: int, word: str, *, index: int = 0, **more: Any) -> None:

@@ -11,9 +11,7 @@ from sqlalchemy import select, update
 from admin.wording.filters import label_of
 from campaigns.analytics.progress import read_progress
 from campaigns.analytics.reach import read_parts_for
-from campaigns.cases.conversation import record_answer
 from campaigns.models.campaigns import Campaign, Drive
-from campaigns.models.replies import AnswerPlace
 from campaigns.planning.kinds import load_kinds
 from campaigns.reports.take_snapshot import take_snapshot
 from campaigns.rules.replies.labels import Label
@@ -158,17 +156,7 @@ def test_the_audit_log_does_not_keep_the_answer(world: World, client: FlaskClien
     (case,) = world.cases()
     signed_in(client, AUTHOR)
     post(client, f"/admin/inbox/{case.id}/label", label="installed")
-    record_answer(
-        world.runtime,
-        contact(world, 2),
-        campaign,
-        Label.NOT_YET,
-        place=AnswerPlace.HOME,
-        note="",
-        user=world.user(AUTHOR),
-        keys=world.keys,
-        now=world.now,
-    )
+    world.tell(contact(world, 2), campaign, Label.NOT_YET)
     entries = world.all(select(AuditEvent).where(AuditEvent.action.in_(["case.label", "contact.answer"])))
     assert len(entries) == 2
     assert not [entry for entry in entries if {"label", "suggested"} & set(entry.details)]

@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import select
 
 from admin.app import create_app
-from campaigns.cases.conversation import record_answer
 from campaigns.cases.handle_case import (
     Labelled,
     Reopened,
@@ -92,17 +91,7 @@ def test_help_asked_for_by_page_sms_and_officer_is_one_list(world: World, campai
     world.reply(number(1), "4", gateway_id="SM1")
     contact = world.recipient(number(2), campaign).contact_id
     assert contact
-    record_answer(
-        world.runtime,
-        contact,
-        campaign,
-        Label.NEED_HELP,
-        place=AnswerPlace.HOME,
-        note="",
-        user=world.user(AUTHOR),
-        keys=world.keys,
-        now=world.now,
-    )
+    world.tell(contact, campaign, Label.NEED_HELP)
     assert kinds(world) == [CaseKind.HELP] * 3
     assert {each.organisation_id for each in world.cases()} == {world.user(AUTHOR).organisation_id}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from campaigns.cases.conversation import record_answer
 from campaigns.lifecycle import perform_action
 from campaigns.models.replies import AnswerPlace, Reply, ReplyState
 from campaigns.replies.record_answer import record_page_answer
@@ -39,20 +38,9 @@ def test_who_will_come_is_counted_apart_and_only_who_came_is_a_result(world: Wor
     assert status["self_reported"]["installed"] == 0, "a promise is no result"
     assert world.recipient(number(3), campaign).wants_reminder, "who will come is reminded of it"
 
-    with world.runtime.db.write() as session:  # after the meeting
-        came = session.scalars(select(Contact.id).order_by(Contact.id)).first()
-        assert came
-        record_answer(
-            session,
-            came,
-            campaign,
-            Label.INSTALLED,
-            place=AnswerPlace.MEETING,
-            note="",
-            user=world.user(AUTHOR),
-            keys=world.keys,
-            now=world.now,
-        )
+    came = world.first(select(Contact.id).order_by(Contact.id))
+    assert came
+    world.tell(came, campaign, Label.INSTALLED, AnswerPlace.MEETING)  # after the meeting
     assert world.status(campaign)["self_reported"]["installed"] == 1
 
 

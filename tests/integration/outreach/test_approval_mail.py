@@ -11,10 +11,7 @@ from typing import Any
 import pytest
 
 from campaigns.planning import approvals
-from campaigns.planning.approvals import (
-    enqueue_overdue_approval_mail,
-    send_approval_mail,
-)
+from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
 from campaigns.rules.states import CampaignAction
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
@@ -134,14 +131,21 @@ def test_an_approver_whose_server_puts_the_mail_off_gets_it_later(
     assert [address for address, _ in box.mails] == [APPROVER]
 
 
-def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_others_alone(
-    world: World, mail_server: tuple[MailServer, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def asked(world: World, mail_server: tuple[MailServer, str]) -> tuple[MailServer, int]:
+    """A campaign that two approvers are asked about, and the mail server."""
     box, url = mail_server
     with_mail(world, url)
     world.officer("hai@loa.example", Role.APPROVER)
     campaign_id = world.draft()
     world.act(campaign_id, CampaignAction.SUBMIT)
+    return box, campaign_id
+
+
+def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_others_alone(
+    world: World, asked: tuple[MailServer, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, campaign_id = asked
     beside: list[int] = []
 
     def crash(*args: Any, to: list[str], **letter: Any) -> int:
@@ -160,13 +164,9 @@ def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_o
 
 
 def test_whose_mailbox_is_full_gets_the_mail_later_and_the_others_get_it_once(
-    world: World, mail_server: tuple[MailServer, str]
+    world: World, asked: tuple[MailServer, int]
 ) -> None:
-    box, url = mail_server
-    with_mail(world, url)
-    world.officer("hai@loa.example", Role.APPROVER)
-    campaign_id = world.draft()
-    world.act(campaign_id, CampaignAction.SUBMIT)
+    box, campaign_id = asked
     box.put_off[APPROVER] = "452 full"
     with pytest.raises(SMTPRecipientsRefused):
         notify(world, campaign_id)
