@@ -72,6 +72,7 @@ def test_a_changed_filter_applies_at_once_and_keeps_the_focus(office: Office, lo
     page.get_by_text("Lưu bộ lọc", exact=True).click()
     page.get_by_label("Lưu bộ lọc này với tên").fill("Bản nháp")
     page.get_by_role("button", name="Lưu", exact=True).click()
+    page.get_by_role("link", name="Bản nháp", exact=True).first.wait_for()
     page.goto(page.url.split("?")[0])
     page.get_by_role("link", name="Bản nháp", exact=True).first.click()
     page.wait_for_url("**/admin/campaigns/?state=draft")

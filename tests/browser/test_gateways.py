@@ -125,6 +125,7 @@ def send_it(author: Visit, approver: Visit) -> None:
     page = approver.open(campaign)
     page.get_by_role("button", name="Duyệt", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Duyệt").click()
+    expect(page.locator("[data-campaign-state]").first).to_have_text("Đã duyệt")
     page = author.open(campaign)
     page.get_by_role("button", name="Gửi ngay").click()
     page.get_by_role("dialog").get_by_role("button", name="Gửi ngay").click()
