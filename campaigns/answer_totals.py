@@ -33,6 +33,7 @@ from campaigns.models.replies import Answer, AnswerTotal, InstallReport
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.db import is_postgresql
 
 # Unfolded changes that a campaign may have: a reader adds up that many rows more.
 FOLD_BEYOND = 500
@@ -227,7 +228,7 @@ def day_sql(
     session: Session, moment: InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 ) -> ColumnElement[str]:
     """Return the SQL expression for the day of a moment in Vietnam, YYYY-MM-DD."""
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         return cast(func.date(func.timezone("Asia/Ho_Chi_Minh", moment)), String)
     return func.date(moment, "+7 hours")
 

@@ -24,7 +24,7 @@ from campaigns.rules.draft import DEFAULT_KIND
 from campaigns.rules.goals import GoalScope, GoalSubject
 from campaigns.rules.sending_hours import VIETNAM
 from outreach.accounts.organisations import create_organisation
-from outreach.core.db import Base
+from outreach.core.db import Base, is_postgresql
 from outreach.imports.store_rows import find_or_create_list
 from outreach.models.accounts import OrganisationKind, User
 from outreach.models.contacts import Contact, ContactPhone, LegalBasis, Membership, Phone
@@ -109,7 +109,7 @@ def invent_people(session: Session, count: int, *, under: str, chance: random.Ra
             Membership,
             [{"contact_id": id_, "list_id": chance.choice(lists), "unit": ""} for id_ in ids],
         )
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         for table in ("contacts", "phones"):
             session.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {count})"))
             session.execute(text(f"ANALYZE {table}"))
@@ -135,7 +135,7 @@ def _person(id_: int, communes: Any, chance: random.Random, now: datetime) -> di
 
 def _fill(session: Session, model: type[Base], rows: list[dict[str, Any]]) -> None:
     """Insert many rows at once, on PostgreSQL by its own fast way."""
-    if session.get_bind().dialect.name != "postgresql":
+    if not is_postgresql(session):
         session.execute(insert(model), rows)
         return
     columns = ", ".join(rows[0])

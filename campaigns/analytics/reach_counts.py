@@ -42,7 +42,7 @@ from campaigns.planning.kinds import find_outside_base
 from campaigns.rules.reach import FAILED, TAKEN, ReachMeasure
 from campaigns.rules.states import ACCEPTED_OR_BEYOND, AttemptState, CampaignState, MessageState
 from outreach.core.bulk import change_rows, full_scan, rows_table
-from outreach.core.db import Database
+from outreach.core.db import Database, is_postgresql
 from outreach.models.contacts import ContactList
 
 _CHARGED_STATES = tuple(sorted(ACCEPTED_OR_BEYOND - {AttemptState.FAILED}))
@@ -60,7 +60,7 @@ class Key(NamedTuple):
 
 def count_reach(session: Session, campaign_id: int) -> dict[Key, int]:
     """Return all counts of a campaign that are not zero. Inside one `db.read()` they add up."""
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         # Use one core: the others are for sending and for readers.
         session.execute(text("SET LOCAL max_parallel_workers_per_gather = 0"))
     with full_scan(session):

@@ -30,6 +30,7 @@ from outreach.accounts import audit
 from outreach.accounts.api_tokens import end_tokens
 from outreach.accounts.sessions import end_all_sessions
 from outreach.core.bulk import change_rows
+from outreach.core.db import is_postgresql
 from outreach.models.backups import Backup
 from outreach.rules.errors import LoaError
 
@@ -223,7 +224,7 @@ def _skip_ids(session: Session) -> None:
 
     SQLite has a sequence only for attempts; there the other tables go on where the backup ended.
     """
-    if session.get_bind().dialect.name != "postgresql":
+    if not is_postgresql(session):
         session.execute(
             text("UPDATE sqlite_sequence SET seq = seq + :gap WHERE name = 'attempts'"), {"gap": _ID_GAP}
         )

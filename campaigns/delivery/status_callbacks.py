@@ -26,7 +26,7 @@ from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.messages import StatusEvent
 from campaigns.rules.states import AttemptReport, AttemptState
 from outreach.core.bulk import change_rows, rows_json, rows_table, values_subquery
-from outreach.core.db import Database, UtcDateTime
+from outreach.core.db import Database, UtcDateTime, is_postgresql
 from outreach.rules.gateway import StatusReport
 
 APPLY_LIMIT = 1000
@@ -113,7 +113,7 @@ def _insertion(session: Session) -> Insert:
     """
     new = rows_table(session, _CALLBACK_COLUMNS, bindparam("events", type_=String))
     now: ColumnElement[datetime] = bindparam("now", type_=UtcDateTime)
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         now = cast(now, UtcDateTime)  # SQLite would make the number 2026 of it
     values = {
         **{name: new.c[name] for name in _CALLBACK_COLUMNS},

@@ -36,6 +36,7 @@ from campaigns.rules.experiments import P, bucket_sql
 from campaigns.rules.states import Exclusion
 from outreach.contacts.removal import keep_people
 from outreach.core.bulk import full_scan
+from outreach.core.db import is_postgresql
 from outreach.models.accounts import Organisation
 from outreach.models.contacts import Contact, ContactList, LegalBasis
 from outreach.places.areas import areas_within, descendants
@@ -474,7 +475,6 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
     """Read everybody in a list now, with their answers and opt-outs as the query has them count."""
     last = session.scalar(select(func.max(Contact.id))) or 0
     every = max(1, -(-last // NAMES))
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
     people: Counter[ContactProfile] = Counter()
     profiles: dict[tuple[str, ...], ContactProfile] = {}
     lists: dict[str, frozenset[int]] = {}
@@ -482,7 +482,7 @@ def load_audience_counter(session: Session, query: AudienceQuery) -> AudienceCou
     sharers: list[tuple[int, ContactProfile, int, int]] = []
     with full_scan(session):
         rows = session.execute(
-            profile_statement(query, is_postgresql=is_postgresql),
+            profile_statement(query, is_postgresql=is_postgresql(session)),
             {**_told_parameters(query), "scopes": list(query.scopes), "every": every},
         ).all()
     for row in rows:

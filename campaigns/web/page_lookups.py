@@ -24,7 +24,6 @@ from typing import Any
 
 from redis import Redis, RedisError
 from sqlalchemy import BigInteger, Connection, Row, String, cast, func, literal, or_, select, true
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
@@ -34,7 +33,7 @@ from campaigns.rules.states import Exclusion
 from outreach.accounts.security_events import SecurityEvent, note_event
 from outreach.contacts.wishes import LEFT_ALONE
 from outreach.core.bulk import rows_table, values_parameter
-from outreach.core.db import Database, UtcDateTime
+from outreach.core.db import Database, UtcDateTime, insert_new
 from outreach.models.contacts import Phone
 from outreach.rules.addresses import network_of
 from outreach.rules.wishes import EVERYTHING
@@ -189,9 +188,7 @@ class OpenTracker:
                 moment = literal(max(waiting.values()), UtcDateTime)
                 rows = select(opens.c.campaign_id, opens.c.recipient_id, moment).where(true())
                 names = ["campaign_id", "recipient_id", "at"]
-                # Only these two know ON CONFLICT.
-                dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-                session.execute(dialect.insert(PageOpen).from_select(names, rows).on_conflict_do_nothing())
+                session.execute(insert_new(session, PageOpen).from_select(names, rows))
         except Exception as error:
             log.warning("page_opens.not_stored count=%s error=%s", len(waiting), type(error).__name__)
             with self._lock:

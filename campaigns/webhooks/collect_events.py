@@ -29,7 +29,7 @@ from campaigns.rules.states import AttemptState, CampaignState
 from campaigns.rules.webhooks import EventKind
 from outreach.accounts.permissions import organisations_of
 from outreach.contacts.references import read_references
-from outreach.core.db import Database
+from outreach.core.db import Database, is_postgresql
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import ContactList, ContactPhone, Membership, Wish, WishNumber, WishPerson
 from outreach.rules.wishes import EVERYTHING
@@ -124,7 +124,7 @@ def _lock_bookmark(session: Session, *, waits: bool = False) -> EventPosition | 
 
 def _transactions(session: Session) -> tuple[int, int]:
     """Return the earliest transaction still open, and the next to begin."""
-    if session.get_bind().dialect.name != "postgresql":
+    if not is_postgresql(session):
         return 0, 0
     earliest, next_one = session.execute(_OPEN_TRANSACTIONS).one()
     return int(earliest), int(next_one)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
 from outreach.accounts.permissions import is_province_staff
 from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.db import insert_new
 from outreach.models.accounts import User
 from outreach.models.contacts import Language, LanguageSpelling, Phone, UnreadLanguage
 from outreach.rules.errors import BadInput, NotAllowed, NotFound
@@ -63,12 +62,11 @@ def read_open_spellings(session: Session) -> list[OpenSpelling]:
 
 def keep_unread(session: Session, written: Mapping[str, Sequence[int]]) -> None:
     """Keep spellings that name no known language, each with the ids of its phones that have no language yet."""
-    insert = insert_sqlite if session.get_bind().dialect.name == "sqlite" else insert_postgresql
     texts = {key: text for text in written if (key := spelling_key(text)[:80])}
     if not texts:
         return
     session.execute(
-        insert(LanguageSpelling).on_conflict_do_nothing(index_elements=["key"]),
+        insert_new(session, LanguageSpelling),
         [{"key": key, "text": text[:80]} for key, text in sorted(texts.items())],
     )
     ids: dict[str, int] = dict(
@@ -83,9 +81,7 @@ def keep_unread(session: Session, written: Mapping[str, Sequence[int]]) -> None:
                 Phone.language.is_(None),
             )
             session.execute(
-                insert(UnreadLanguage)
-                .from_select(["phone_id", "spelling_id"], without)
-                .on_conflict_do_nothing(index_elements=["phone_id"])
+                insert_new(session, UnreadLanguage).from_select(["phone_id", "spelling_id"], without)
             )
 
 

@@ -21,6 +21,7 @@ from outreach.contacts.languages import keep_unread, read_own_spellings
 from outreach.contacts.suppressions import hashes_of, lock_phones, suppress
 from outreach.contacts.wishes import disown_wishes, keep_holders
 from outreach.core.bulk import change_rows, insert_rows, reserve_ids, values_subquery
+from outreach.core.db import is_postgresql
 from outreach.models.accounts import Role, User
 from outreach.models.contacts import (
     Contact,
@@ -253,7 +254,7 @@ def remember_languages(session: Session, languages: Iterable[tuple[str, Iterable
 
 def _insert_phones(session: Session, numbers: Sequence[str], *, now: datetime) -> dict[str, int]:
     table = Phone.__table__
-    if session.get_bind().dialect.name == "sqlite":
+    if not is_postgresql(session):
         # The write lock is held: no other process can add them meanwhile.
         ids = reserve_ids(session, table, len(numbers))
         rows = [(phone_id, e164, e164[::-1]) for phone_id, e164 in zip(ids, numbers, strict=True)]

@@ -3,13 +3,14 @@
 A recipient names a person and a number without foreign keys: PostgreSQL would look up and lock each of 600,000 again, a
 third of a launch. One lock for all does what they did. Code that removes takes it before looking who refers to a person or a
 number, and so sees the recipients of each launch that has committed; a launch that comes meanwhile waits and finds the
-person gone. SQLite has one writer at a time.
+person gone.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+
+from outreach.core.db import lock_until_end
 
 _LOCK = 620_823_283
 
@@ -19,11 +20,9 @@ def lock_removal(session: Session) -> None:
 
     After `lock_imports` and before rows are locked: a launch that has the lock may wait for a list's row.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    lock_until_end(session, _LOCK)
 
 
 def keep_people(session: Session) -> None:
     """Let nobody be removed until the transaction ends. Before recipients are written, after the campaign's lock."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    lock_until_end(session, _LOCK, shared=True)

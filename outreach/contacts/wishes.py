@@ -33,6 +33,7 @@ from sqlalchemy.orm import Session, aliased
 
 from outreach.contacts.suppressions import number_hasher
 from outreach.core.bulk import change_rows, values_subquery
+from outreach.core.db import is_postgresql
 from outreach.models.accounts import User
 from outreach.models.contacts import ContactPhone, Phone, RemovedPhone, Wish, WishNumber, WishPerson
 from outreach.rules.identity import ERASED
@@ -163,7 +164,7 @@ def among(session: Session, of: ColumnElement[int], ids: Collection[int]) -> Col
 
     As an array on PostgreSQL, which then reads each part of the view by its index; a subquery would have it read all of it.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         return of == any_(cast(literal("{" + ",".join(map(str, ids)) + "}", String), ARRAY(BigInteger)))
     return of.in_(values_subquery(session, ids, BigInteger))
 

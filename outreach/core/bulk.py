@@ -35,10 +35,10 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
+
+from outreach.core.db import insert_new, is_postgresql
 
 
 def change_rows(session: Session, statement: Executable) -> CursorResult[Any]:
@@ -53,7 +53,7 @@ def values_subquery(
 ) -> Select[Any]:
     """Return `values` as a subquery of one column, for `.in_(…)`."""
     parameter = bindparam(None, json.dumps(list(values)), type_=String, unique=True)
-    return _values_select(parameter, kind, is_postgresql=_is_postgresql(session))
+    return _values_select(parameter, kind, is_postgresql=is_postgresql(session))
 
 
 def values_parameter(parameter: str, kind: type[TypeEngine[Any]], *, is_postgresql: bool) -> Select[Any]:
@@ -89,7 +89,7 @@ def rows_table(
         if isinstance(data, BindParameter)
         else bindparam(None, rows_json(data), type_=String, unique=True)
     )
-    if _is_postgresql(session):
+    if is_postgresql(session):
         typed_columns = [column(name, kind()) for name, kind in columns.items()]
         recordset = func.json_to_recordset(cast(parameter, JSON))
         return recordset.table_valued(*typed_columns).render_derived(with_types=True)
@@ -101,8 +101,7 @@ def rows_table(
 
 def insert_missing(session: Session, table: type[Any], data: Collection[Mapping[str, Any]]) -> None:
     """Insert rows; those whose key exists stay as they are, also if inserted concurrently."""
-    insert = postgresql_insert if _is_postgresql(session) else sqlite_insert
-    session.execute(insert(table).values(list(data)).on_conflict_do_nothing())
+    session.execute(insert_new(session, table).values(list(data)))
 
 
 def newest_of_each(group: Any, *columns: Any, by: Sequence[Any], where: Sequence[Any]) -> Select[Any]:
@@ -119,17 +118,13 @@ def full_scan(session: Session) -> Iterator[None]:
     PostgreSQL cannot estimate how many rows the parts of such a statement return, guesses a few, and would then scan a
     million rows for each of a hundred thousand.
     """
-    if _is_postgresql(session):
+    if is_postgresql(session):
         for setting in ("enable_nestloop = off", "jit = off", "work_mem = '64MB'"):
             session.execute(text(f"SET LOCAL {setting}"))
     yield
-    if _is_postgresql(session):
+    if is_postgresql(session):
         for setting in ("enable_nestloop", "jit", "work_mem"):
             session.execute(text(f"SET LOCAL {setting} TO DEFAULT"))
-
-
-def _is_postgresql(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
 
 
 Row = TypeVar("Row")
@@ -163,7 +158,7 @@ def reserve_ids(session: Session, table: FromClause, count: int) -> list[int]:
     """Reserve ids for `count` new rows of a table. On SQLite the write lock protects them."""
     if not count:
         return []
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         return session.execute(_RESERVE_IDS, {"table": str(table), "count": count}).scalar_one()
     last = session.scalar(select(func.max(table.c.id))) or 0
     return list(range(last + 1, last + 1 + count))
@@ -185,7 +180,7 @@ def insert_rows(
         return
     always = always or {}
     names = ", ".join(f'"{name}"' for name in (*columns, *always))
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         tail = tuple(map(str, always.values()))  # converted once, not for each row
         cursor = session.connection().connection.cursor()
         with cursor.copy(f'COPY "{table}" ({names}) FROM STDIN') as copy:

@@ -43,6 +43,8 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeEngine
 
@@ -218,11 +220,28 @@ def count_rows(session: Session, source: Any, *conditions: ColumnElement[bool]) 
     return session.scalar(select(func.count()).select_from(rows).where(*conditions)) or 0
 
 
+def is_postgresql(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"
+
+
+def insert_new(session: Session, table: type[Any]) -> Any:
+    """Return an INSERT that leaves rows whose key exists as they are, also if another transaction inserts them meanwhile."""
+    insert = insert_postgresql if is_postgresql(session) else insert_sqlite
+    return insert(table).on_conflict_do_nothing()
+
+
+def lock_until_end(session: Session, number: int, *, shared: bool = False) -> None:
+    """Take the lock of a number until the transaction ends. SQLite has one writer at a time: there it needs none."""
+    if is_postgresql(session):
+        take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        session.execute(select(take(number)))
+
+
 def database_now(session: Session) -> datetime:
     """Return the time by the database's clock: the one clock that all hosts share. SQLite's is this host's."""
-    if session.get_bind().dialect.name == "sqlite":
-        return datetime.now(UTC)
-    return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
+    if is_postgresql(session):
+        return session.execute(select(func.clock_timestamp())).scalar_one().astimezone(UTC)
+    return datetime.now(UTC)
 
 
 SQLITE_BUSY_S = 30

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from outreach.contacts.phones import create_phones, find_phones, remember_languages
 from outreach.contacts.place_questions import ask_about_places
 from outreach.contacts.references import set_references
+from outreach.core.db import lock_until_end
 from outreach.imports.erasures import find_erased
 from outreach.imports.issues import (
     BIRTH_UNCLEAR,
@@ -257,8 +258,7 @@ def lock_imports(session: Session) -> None:
 
     Two imports that both miss a contact would both create it.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    lock_until_end(session, _LOCK)
 
 
 def digest(file: Path) -> str:
