@@ -271,6 +271,24 @@ def test_what_a_merged_list_took_along_goes_with_the_import_that_brought_it(
     assert directory(office) == []
 
 
+@both_databases
+def test_a_decision_taken_back_is_forgotten_in_the_list_that_took_its_list_over(
+    office: World, tmp_path: Path
+) -> None:
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1).replace('000', 'OOO', 1)}"), "Một")
+    bring(office, write(tmp_path, f"1,Y Hlan,,,,{local(1)}"), "Hai")
+    user, key = office.user(AUTHOR), office.keys.secret_key
+    issue = office.one(select(ImportIssue.id))
+    decide_issue(
+        office.runtime, issue, Decision.TAKEN, phone=local(1), user=user, secret_key=key, now=office.now
+    )
+    one, two = office.all(select(ContactList.id).where(ContactList.name.in_(("Một", "Hai"))))
+    merge_list(office.runtime, min(one, two), into=max(one, two), user=user, now=office.now)
+    retract_decision(office.runtime, issue, secret_key=key, user=user, now=office.now)
+    undo(office, 2)
+    assert directory(office) == []
+
+
 def test_a_list_into_which_a_file_is_being_read_is_not_merged_or_split(office: World) -> None:
     user, now = office.user(AUTHOR), office.now
     with office.runtime.db.write() as session:
