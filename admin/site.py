@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from base64 import b64encode
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,6 +58,7 @@ from admin.views.imports import ImportsView, allow_large_uploads
 from admin.views.inbox import AlikeView, InboxView, ReplyLogView
 from admin.views.kinds import KindsView
 from admin.views.lists import ListsView
+from admin.views.office import OfficeView
 from admin.views.privacy_requests import DataProtectionView, PrivacyRequestsView
 from admin.views.progress import ProgressView
 from admin.views.reach import InstallsView, ReachView
@@ -71,7 +73,7 @@ from campaigns.emergency_stop import is_stopped
 from campaigns.rules.sending_hours import VIETNAM
 from campaigns.web.responses import public_page
 from outreach.core.sentences import DEFAULT_LANGUAGE, LANGUAGES
-from outreach.core.settings import IMAGES, Settings
+from outreach.core.settings import IMAGES
 from outreach.models.accounts import Role
 from outreach.rules.errors import LoaError
 from outreach.runtime import Runtime
@@ -130,7 +132,9 @@ def install_admin(app: Flask, runtime: Runtime, *, without_csrf: list[Any]) -> N
 _MENU_GROUPS = {
     **dict.fromkeys(("organisations", "users"), _l("Mọi người")),
     **dict.fromkeys(("senders", "gateways", "templates", "do_not_call"), _l("Gửi tin")),
-    **dict.fromkeys(("audit", "security", "checks", "tokens", "webhook_subscriptions"), _l("Hệ thống")),
+    **dict.fromkeys(
+        ("office", "audit", "security", "checks", "tokens", "webhook_subscriptions"), _l("Hệ thống")
+    ),
 }
 
 
@@ -161,6 +165,7 @@ def create_views(runtime: Runtime) -> list[Any]:
         GatewaysView(runtime),
         TemplatesView(runtime),
         DoNotCallView(runtime),
+        OfficeView(runtime),
         AuditView(runtime),
         SecurityView(runtime),
         ChecksView(runtime),
@@ -192,17 +197,16 @@ def _language() -> str:
     return chosen if chosen in LANGUAGES else DEFAULT_LANGUAGE
 
 
-def _read_logo(settings: Settings) -> str:
-    """Return the office's emblem as an address that holds the file itself; "" without one. Nothing in an SVG runs there."""
-    if not settings.office_logo:
-        return ""
-    file = Path(settings.office_logo)
+@cache
+def _read_logo(logo: str) -> str:
+    """Return the office's emblem as an address that holds the image itself; "" without one. Nothing in an SVG runs there."""
+    if not logo or logo.startswith("data:"):
+        return logo
+    file = Path(logo)
     return f"data:{IMAGES[file.suffix.lower()]};base64,{b64encode(file.read_bytes()).decode()}"
 
 
 def _install_pages(app: Flask, runtime: Runtime) -> None:
-    logo = _read_logo(runtime.settings)
-
     @app.context_processor
     def common() -> dict[str, Any]:
         return {
@@ -217,7 +221,9 @@ def _install_pages(app: Flask, runtime: Runtime) -> None:
             "guide_here": guide_here,
             "filters_here": lambda: filters_here(runtime),
             "notice_count": lambda: count_notices(runtime),
-            "emblem": lambda: logo or url_for("static_files.static", filename="loa.svg"),
+            "emblem": lambda: (
+                _read_logo(runtime.settings.office_logo) or url_for("static_files.static", filename="loa.svg")
+            ),
         }
 
     def menu_group(endpoint: str) -> str:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass
+import logging
+import time
+from dataclasses import dataclass, field
 
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisUnavailable
 from redis.retry import Retry
-from sqlalchemy.orm import configure_mappers
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, configure_mappers
 
 from outreach.core.db import Database
 from outreach.core.job_queue import JobQueue
+from outreach.core.seal import open_sealed
 from outreach.core.settings import Settings
 from outreach.models.gateways import ENVIRONMENT
+from outreach.models.office import OfficeSetting
 from outreach.rules.aggregator import id_prefix
+from outreach.rules.errors import BadInput
 from outreach.rules.gateway import Gateway, Inbox, InboxItem, Webhooks
 from outreach.rules.keys import Purpose
 from outreach.sms.aggregator import AggregatorGateway
@@ -25,21 +32,46 @@ from outreach.sms.twilio import TwilioGateway, TwilioWebhooks
 
 # A Redis that hangs must not block a webhook, whose caller waits 15 seconds.
 REDIS_TIMEOUT_S = 3.0
+# So old may be what a process knows of the settings of the office.
+OFFICE_SETTINGS_S = 20.0
+log = logging.getLogger(__name__)
 
 
 async def _no_inbox(items: list[InboxItem]) -> None:
     raise NotImplementedError("a gateway that was opened for sending alone")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Runtime:
-    """Shared objects of a process, created once at its start and passed on as arguments."""
+    """Shared objects of a process, created once at its start and passed on as arguments.
+
+    `settings` are the variables', with those of the office beneath them as `refresh` last read them.
+    """
 
     settings: Settings
     db: Database
     redis: Redis
     job_queue: JobQueue
     webhooks: Webhooks
+    _variables: Settings = field(init=False)
+    _refresh_at: float = field(init=False, default=0.0)  # by time.monotonic
+
+    def __post_init__(self) -> None:
+        self._variables = self.settings
+
+    def refresh(self, *, at_once: bool = False) -> None:
+        """Read what the office has set, where that was not done lately. Web and workers call it before each request and job."""
+        now = time.monotonic()
+        if now < self._refresh_at and not at_once:
+            return
+        self._refresh_at = now + OFFICE_SETTINGS_S
+        try:
+            with self.db.read() as session:
+                values = read_office_values(session, self._variables)
+        except SQLAlchemyError as error:
+            log.warning("office.settings_unread error=%s", type(error).__name__)
+            return
+        self.settings = self._variables.with_office(values)
 
     def open_gateway(
         self, inbox: Inbox | None = None, *, settings: Settings | None = None, account_id: int = ENVIRONMENT
@@ -61,6 +93,21 @@ class Runtime:
     def close(self) -> None:
         self.db.close()
         self.redis.close()
+
+
+def read_office_values(session: Session, settings: Settings) -> dict[str, str]:
+    """Return what the office has set, as variables are written. A secret that none of today's keys opens counts as not set."""
+    values = {}
+    for row in session.scalars(select(OfficeSetting)):
+        try:
+            values[row.name] = (
+                open_sealed(row.value, keys=settings.keys_of(Purpose.GATEWAYS))
+                if row.is_sealed
+                else row.value
+            )
+        except BadInput:
+            log.warning("office.secret_unread name=%s", row.name)
+    return values
 
 
 def freeze_loaded_objects() -> None:

@@ -49,12 +49,16 @@ def worker_name() -> str:
     return f"{socket.gethostname()[:30]}-{os.getpid()}"
 
 
-@cache
 def runtime() -> Runtime:
-    """Return the runtime, opened at the first job.
+    """Return the runtime, with the office's settings of lately."""
+    opened = _runtime()
+    opened.refresh()
+    return opened
 
-    Not at import: a forked child must not share its parent's connections.
-    """
+
+@cache
+def _runtime() -> Runtime:
+    """Open the runtime at the first job, not at import: a forked child must not share its parent's connections."""
     return open_runtime(Settings.from_env())
 
 

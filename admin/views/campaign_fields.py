@@ -46,6 +46,7 @@ from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import CampaignState
 from outreach.accounts.permissions import areas_of, visible_to
 from outreach.contacts.languages import read_offered
+from outreach.core.settings import Settings
 from outreach.imports.uploads import find_list
 from outreach.models.accounts import Organisation, User
 from outreach.models.contacts import ContactList, LegalBasis, Membership
@@ -807,13 +808,15 @@ USUAL = {
 }
 
 
-def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds, takes_replies: bool) -> Form:
-    """Return a form with the usual values, of the usual kind if there is one."""
+def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds, settings: Settings) -> Form:
+    """Return a form with the usual values, those of the office among them, of the usual kind if there is one."""
     kind = usual_kind(session, user, kinds)
     issuer = propose_issuer(session, user, list_id) or kinds.get(kind, {}).get("issuer", "")
     text = ""
     if kind:
-        text = suggest_text(read_content({**kinds[kind], "issuer": issuer}), takes_replies=takes_replies)
+        text = suggest_text(
+            read_content({**kinds[kind], "issuer": issuer}), takes_replies=settings.takes_replies
+        )
     return fill_form(
         {
             "kind": kind,
@@ -821,6 +824,8 @@ def new_form(session: Session, user: User, list_id: int | None, *, kinds: Kinds,
             "sender": usual_sender(session, user),
             "text": text,
             **USUAL,
+            "window": settings.sending_hours.split("-"),
+            "budget_vnd": settings.campaign_budget_vnd or None,
         },
         kinds=kinds,
     )

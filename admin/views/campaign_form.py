@@ -234,7 +234,7 @@ class CampaignFormPages(AdminPage):
                     user,
                     list_id,
                     kinds=self._kinds(),
-                    takes_replies=self.runtime.settings.takes_replies,
+                    settings=self.settings,
                 )
             )
             if list_id:

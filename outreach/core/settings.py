@@ -7,9 +7,10 @@ a second shell uses the same database and Redis.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,22 @@ TWILIO_API = "https://api.twilio.com"
 THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 WEAK_SECRET = "development-only-secret"  # noqa: S105 - refused in production
 KNOWN_TOKEN = "simulator"  # noqa: S105 - refused in production: anybody who reads this could sign webhooks
+
+
+# What an administrator may set on the page of the office, too: a variable that is set wins.
+OFFICE = (
+    "smtp_url",
+    "duty_contacts",
+    "stand_in_contacts",
+    "sending_hours",
+    "quiet_days",
+    "campaign_budget_vnd",
+    "price_per_segment_vnd",
+    "two_approvals_people",
+    "two_approvals_vnd",
+    "office_logo",
+)
+log = logging.getLogger(__name__)
 
 
 class BadSettings(BadInput):
@@ -240,6 +257,11 @@ class Settings:
     usd_vnd: float = _var(
         23_200.0, formats.number(1, 1_000_000), "đồng for a dollar, for gateways that bill in dollars"
     )
+    campaign_budget_vnd: int = _var(
+        0,
+        formats.whole(0, 1_000_000_000),
+        "the budget that a new campaign begins with, in VND; 0 is none",
+    )
     two_approvals_people: int = _var(
         0,
         formats.whole(0, 100_000_000),
@@ -254,6 +276,9 @@ class Settings:
         False,
         formats.yes_or_no,
         "whether a warning that has a legal basis goes to opted-out numbers and those of the do-not-call register: yes or no",
+    )
+    sending_hours: str = _var(
+        "08:00-20:00", formats.hours, "the hours that a new campaign begins with, in Vietnam time"
     )
     quiet_days: QuietDays | None = _var(  # noqa: RUF009 - frozen, whatever its name
         None,
@@ -313,6 +338,12 @@ class Settings:
         "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
     )
     sentry_dsn: str = _web("where faults are reported; nothing is sent without it", secret=True)
+    given: frozenset[str] = frozenset()  # fields whose variable is set
+
+    @classmethod
+    def variables(cls) -> dict[str, Field[Any]]:
+        """Return the fields that a variable sets, by name."""
+        return {item.name: item for item in fields(cls) if item.metadata}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -324,20 +355,34 @@ class Settings:
                 environ = {**formats.read_lines(local), **environ}
         values: dict[str, Any] = {}
         problems: list[LoaError] = []
-        for item in fields(cls):
-            name = item.name.upper()
+        for field_name, item in cls.variables().items():
+            name = field_name.upper()
             raw = environ.get(name, "").strip()
             if not raw:
                 continue
             try:
-                values[item.name] = item.metadata["parse"](raw)
+                values[field_name] = item.metadata["parse"](raw)
             except BadInput as error:
                 problems.append(LoaError("setting_wrong", name=name, reason=error))
-        settings = cls(**values)
+        settings = cls(**values, given=frozenset(values))
         problems += settings._find_problems(environ)
         if problems:
             raise BadSettings("settings_wrong", problems=problems)
         return settings
+
+    def with_office(self, values: Mapping[str, str]) -> Settings:
+        """Return these settings with what the office has set, written as its variables are, where no variable is set.
+
+        What can no longer be read counts as not set: a page must open on which it is set again.
+        """
+        found: dict[str, Any] = {}
+        for name in OFFICE:
+            if name in values and name not in self.given:
+                try:
+                    found[name] = self.variables()[name].metadata["parse"](values[name])
+                except BadInput as error:
+                    log.warning("office.setting_unread name=%s error=%s", name, error.code)
+        return replace(self, **found)
 
     def _find_problems(self, environ: Mapping[str, str]) -> list[LoaError]:
         def missing(*names: str) -> list[str]:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.phone_cells import read_phone_cell
 
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
+
 
 def text(value: str) -> str:
     """Accept any text."""
@@ -115,6 +117,14 @@ def outside_places(value: str) -> tuple[str, ...]:
         if not is_right.get(kind):
             raise BadInput("setting_outside_places")
     return places
+
+
+def hours(value: str) -> str:
+    """Parse hours of one day, as in `08:00-20:00`."""
+    opens, _, closes = value.replace(" ", "").partition("-")
+    if not (_CLOCK.fullmatch(opens) and _CLOCK.fullmatch(closes) and opens < closes):
+        raise BadInput("setting_hours")
+    return f"{opens}-{closes}"
 
 
 def addresses(value: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -9,8 +10,10 @@ from typing import NamedTuple
 
 from outreach.rules.errors import BadInput
 
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NONE, _HOLIDAYS = "none", "holidays"
+# A day as people write it in Vietnam.
+_WRITTEN_DAY = re.compile(r"\b([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})\b")
 # A period that is longer is a slip of the pen: nothing would be sent for a season.
 LONGEST_PERIOD = 31
 
@@ -63,7 +66,7 @@ class QuietDays:
         return found
 
     def __str__(self) -> str:
-        parts = [_WEEKDAYS[each] for each in sorted(self.weekdays)] + [_HOLIDAYS] * self.takes_holidays
+        parts = [WEEKDAYS[each] for each in sorted(self.weekdays)] + [_HOLIDAYS] * self.takes_holidays
         parts += [f"{period.first}..{period.last} {period.why}".strip() for period in self.periods]
         return ",".join(parts) or _NONE
 
@@ -79,15 +82,39 @@ def parse_quiet_days(text: str) -> QuietDays:
     """
     weekdays, periods, takes_holidays = set(), [], False
     for part in filter(None, map(str.strip, text.split(","))):
-        if part in _WEEKDAYS:
-            weekdays.add(_WEEKDAYS.index(part))
+        if part in WEEKDAYS:
+            weekdays.add(WEEKDAYS.index(part))
         elif part == _HOLIDAYS:
             takes_holidays = True
         elif part != _NONE:
             periods.append(_parse_period(part))
-    if len(weekdays) == len(_WEEKDAYS):
+    if len(weekdays) == len(WEEKDAYS):
         raise BadInput("quiet_days_all")
     return QuietDays(frozenset(weekdays), tuple(periods), takes_holidays)
+
+
+def read_written_periods(lines: str) -> str:
+    """Return days and periods typed as `05/02/2027-11/02/2027 nghỉ Tết`, one a line, as the setting has them. Raises BadInput."""
+    parts = []
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        days = _WRITTEN_DAY.findall(line)
+        why = _WRITTEN_DAY.sub("", line, count=2).replace(",", " ").strip(" -–")
+        iso = [f"{year}-{month:0>2}-{day:0>2}" for day, month, year in days]
+        if not iso:
+            raise BadInput("quiet_days_written", part=line)
+        part = f"{'..'.join(iso[:2])} {why}".strip()
+        _parse_period(part)
+        parts.append(part)
+    return ",".join(parts)
+
+
+def write_periods(days: QuietDays) -> str:
+    """Return the periods of the setting as `read_written_periods` reads them."""
+    return "\n".join(
+        "-".join(f"{day:%d/%m/%Y}" for day in dict.fromkeys((each.first, each.last)))
+        + f" {each.why}".rstrip()
+        for each in days.periods
+    )
 
 
 def _parse_period(part: str) -> Period:

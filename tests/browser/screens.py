@@ -96,6 +96,7 @@ SCREENS = [
     Screen("visits_app.page", "/visits/", None),
     Screen("visits.sheet", "/admin/rounds/{round}/sheet?numbers=1", AUTHOR),
     Screen("senders.index", "/admin/senders/"),
+    Screen("office.index", "/admin/settings/"),
     Screen("gateways.index", "/admin/gateways/"),
     Screen("gateways.index", "/admin/gateways/?edit=1"),
     Screen("templates.index", "/admin/templates/", AUTHOR),

@@ -7,7 +7,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from dataclasses import Field, fields
+from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_every_setting_stands_in_the_reference_with_its_default() -> None:
         for names, default, _text in table(section(REFERENCE, "Settings"))
         for name in re.findall(r"`(\w+)`", names)
     }
-    settings = {item.name.upper(): shown_default(item) for item in fields(Settings)}
+    settings = {item.name.upper(): shown_default(item) for item in Settings.variables().values()}
     assert list(explained) == list(settings)
     for name, default in settings.items():
         assert re.findall(r"`([^`]+)`", explained[name]) == ([default] if default else []), name
@@ -78,7 +78,7 @@ def test_the_first_campaign_of_the_documents_is_a_file_that_can_be_read() -> Non
 def test_the_readme_names_a_few_of_the_settings() -> None:
     named = set(re.findall(r"`([A-Z][A-Z_]+)`", section(README, "Settings")))
     assert 1 <= len(named) <= 8
-    assert named <= {item.name.upper() for item in fields(Settings)} | {"PORT", "SIMULATOR_PORT"}
+    assert named <= {item.name.upper() for item in Settings.variables().values()} | {"PORT", "SIMULATOR_PORT"}
 
 
 # -- commands

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def environment_of(settings: Settings) -> dict[str, str]:
     """The variables that give a process these settings."""
     given = {}
-    for item in fields(settings):
+    for item in settings.variables().values():
         value = getattr(settings, item.name)
         # Words are said also where they are the default: the clone may hold the settings of `make run`.
         if value != item.default or (value and isinstance(value, str)):

@@ -216,7 +216,7 @@ def test_a_report_is_sent_again_or_noted_as_taken_there(
 ) -> None:
     signed_in(client, AUTHOR)
     post(client, "/admin/report/send", day=YESTERDAY)
-    assert "Chưa khai báo (SMTP_URL)" in client.get(PAGE).text
+    assert "Chưa khai báo: báo cáo không tự gửi" in client.get(PAGE).text
     signed_in(mailed, AUTHOR)
     post(mailed, "/admin/report/send", day=YESTERDAY)
     assert "Đang gửi lại đến 1 nơi nhận." in mailed.get(PAGE).text

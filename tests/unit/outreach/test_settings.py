@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -192,7 +191,7 @@ def test_nothing_is_live_on_a_guessed_secret_even_in_development(missing: str) -
 def test_a_second_shell_finds_the_running_development(
     local_env: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for item in fields(Settings):
+    for item in Settings.variables().values():
         monkeypatch.delenv(item.name.upper(), raising=False)
     local_env.write_text(
         "# written by the start\nREDIS_URL=unix:///tmp/r.sock?db=0\nPUBLIC_BASE_URL=http://127.0.0.1:8010\n"
@@ -215,8 +214,31 @@ def test_report_recipients_are_separated_by_commas() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("environ", "office", "name", "holds"),
+    [
+        ({}, {}, "price_per_segment_vnd", 350),
+        ({}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 400),
+        ({"PRICE_PER_SEGMENT_VND": "500"}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 500),
+        # Also one that is set to what is usual.
+        ({"PRICE_PER_SEGMENT_VND": "350"}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 350),
+        ({"PRICE_PER_SEGMENT_VND": " "}, {"price_per_segment_vnd": "400"}, "price_per_segment_vnd", 400),
+        ({"SMTP_URL": "smtp://a.example"}, {"smtp_url": "smtp://b.example"}, "smtp_url", "smtp://a.example"),
+        ({}, {"smtp_url": "smtp://b.example"}, "smtp_url", "smtp://b.example"),
+        ({}, {"sending_hours": "06:00 - 21:00"}, "sending_hours", "06:00-21:00"),
+        # What can no longer be read, and what is no setting of the office's.
+        ({}, {"price_per_segment_vnd": "rẻ"}, "price_per_segment_vnd", 350),
+        ({}, {"secret_key": "stolen"}, "secret_key", module.WEAK_SECRET),
+    ],
+)
+def test_the_offices_settings_hold_where_no_variable_is_set(
+    environ: dict[str, str], office: dict[str, str], name: str, holds: object
+) -> None:
+    assert getattr(read(**environ).with_office(office), name) == holds
+
+
 def test_every_variable_is_explained() -> None:
-    for item in fields(Settings):
+    for item in Settings.variables().values():
         assert item.metadata["help"], item.name
 
 
