@@ -79,7 +79,12 @@ def create_app(settings: Settings, *, runtime: Runtime | None = None) -> Flask:
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     set_up_logs(settings)
     app.before_request(lambda: audit.set_origin(request.remote_addr or ""))
-    app.before_request(lambda: runtime.refresh() if request.blueprint != "health" else None)
+
+    @app.before_request
+    def refresh() -> None:
+        if request.blueprint != "health":
+            runtime.refresh(at_once=request.blueprint == "office")
+
     install_request_ids(app)
     note_refusals(app, runtime)
     register_error_pages(app, runtime.redis)

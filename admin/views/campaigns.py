@@ -34,6 +34,7 @@ from admin.wording.errors import show_error
 from admin.wording.filters import number
 from admin.wording.progress import show_promised
 from campaigns.analytics.campaign_status import read_sending_panel
+from campaigns.analytics.open_tasks import was_returned
 from campaigns.analytics.own_counts import count_answers, read_promised_of
 from campaigns.cases.conversation import open_campaign_answers
 from campaigns.delivery.reconcile import decide_unknown
@@ -286,7 +287,7 @@ def read_campaigns(
     conditions = [seen, Campaign.state == state] if state else [seen]
     total = count_rows(session, Campaign, *conditions)
     rows = session.execute(
-        select(Campaign, Organisation.name, User.name, User.email)
+        select(Campaign, Organisation.name, User.name, User.email, was_returned())
         .outerjoin(Organisation, Organisation.id == Campaign.organisation_id)
         .join(User, User.id == Campaign.created_by)
         .where(*conditions)
@@ -302,6 +303,7 @@ def read_campaigns(
             "id": campaign.id,
             "name": campaign.name,
             "state": campaign.state,
+            "was_returned": is_returned,
             "organisation": organisation or "",
             "recipients": campaign.recipients,
             "share": shares.get(campaign.id),
@@ -311,7 +313,7 @@ def read_campaigns(
             "is_urgent": bool(campaign.urgent_reason),
             "author": name or email,
         }
-        for campaign, organisation, name, email in rows
+        for campaign, organisation, name, email, is_returned in rows
     ], total
 
 

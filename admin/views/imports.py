@@ -72,7 +72,7 @@ _UPLOAD_LIMITS = {
     "imports.receive": LARGEST,
     "do_not_call.receive": LARGEST,
     "agencies.file": 2 * 2**20,
-    "office.save": 2**20,
+    "office.logo": 2**20,
     "reply_log.receive": 2 * 2**20,
 }  # bytes
 _FORM_BYTES = 64 * 1024  # bytes for the form's other fields

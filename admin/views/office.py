@@ -6,7 +6,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any, ClassVar
 
-from flask import abort, url_for
+from flask import current_app
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_babel import gettext as _
@@ -36,6 +36,7 @@ from outreach.core.settings import IMAGES, LARGEST_LOGO, Settings
 from outreach.rules.errors import BadInput, LoaError
 from outreach.rules.quiet_days import WEEKDAYS, read_written_periods, write_periods
 
+_SAVED = _l("Đã lưu. Mọi bộ phận của hệ thống dùng cài đặt mới trong vòng một phút.")
 _BUDGET_HINT = _l("Người soạn sửa được trong từng chiến dịch. Để trống thì không ghi sẵn.")
 
 
@@ -47,7 +48,21 @@ class OfficeForm(Form):
     intro: ClassVar[Any] = ""
     button: ClassVar[Any] = _l("Lưu")
     of: ClassVar[dict[str, tuple[str, ...]]]
-    use_case: ClassVar[Any] = staticmethod(save_office_settings)
+
+    def __init__(self, key: object = "", *, is_sent: bool = True) -> None:
+        settings = current_app.extensions["runtime"].settings
+        super().__init__(key, is_sent=is_sent, **self.kept(settings))
+        names = [name for name in self.of if name in settings.given]
+        self.fixed = [
+            (
+                self[self.of[name][0]].label.text if len(self.of) > 1 else self.title,
+                _shown(getattr(settings, name), name),
+                name.upper(),
+            )
+            for name in names
+        ]
+        for field in (field for name in names for field in self.of[name]):
+            del self[field]
 
     @staticmethod
     def kept(settings: Settings) -> dict[str, Any]:
@@ -66,11 +81,6 @@ class OfficeForm(Form):
         ]
         return {"texts": {name: self.text(name) for name in changed}}
 
-    def leave_out(self, given: frozenset[str]) -> None:
-        for name in given & self.of.keys():
-            for field in self.of[name]:
-                del self[field]
-
     def refuse(self, error: LoaError) -> None:
         """Put what is wrong with a setting to its first field."""
         if error.code == "office_setting_wrong":
@@ -86,7 +96,6 @@ class MailForm(OfficeForm):
     of: ClassVar[dict[str, tuple[str, ...]]] = {
         "smtp_url": ("host", "security", "port", "login", "password", "sender")
     }
-    use_case = staticmethod(save_mail_server)
     host = TextField(
         _l("Địa chỉ máy chủ"), maxlength=120, autocomplete="off", hint=_l("Ví dụ: mail.tinh.gov.vn")
     )
@@ -263,9 +272,6 @@ def _differs(field: Any) -> bool:
     return bool((before or after) and before != after)
 
 
-_FORMS: tuple[type[OfficeForm], ...] = (MailForm, DutyForm, SendingForm, BudgetForm, LogoForm)
-
-
 def _shown(value: Any, name: str) -> str:
     """Return the value of a variable that is set, without its password."""
     if name == "smtp_url":
@@ -283,38 +289,18 @@ class OfficeView(AdminPage):
 
     @expose("/")
     def index(self) -> ResponseReturnValue:
-        self.runtime.refresh(at_once=True)
-        given = self.settings.given
-        forms = []
-        for kind in _FORMS:
-            form = kind.on_page(**kind.kept(self.settings))
-            fixed = [
-                (
-                    form[kind.of[name][0]].label.text if name in form else kind.title,
-                    _shown(getattr(self.settings, name), name),
-                    name.upper(),
-                )
-                for name in kind.of
-                if name in given
-            ]
-            form.leave_out(given)
-            forms.append((form, fixed))
         return self.render(
             "settings/office.html",
-            forms=forms,
+            forms=[form.on_page() for form in (MailForm, DutyForm, SendingForm, BudgetForm, LogoForm)],
             has_mail=bool(self.settings.smtp_url),
-            has_logo=bool(self.settings.office_logo) and "office_logo" not in given,
+            has_logo=bool(self.settings.office_logo) and "office_logo" not in self.settings.given,
         )
 
-    @expose("/<part>", methods=["POST"])
-    def save(self, part: str) -> ResponseReturnValue:
-        kind = next((each for each in _FORMS if each.part == part), None) or abort(404)
-        self.runtime.refresh(at_once=True)
-        form = kind(**kind.kept(self.settings))
-        form.leave_out(self.settings.given)
-        message = _("Đã lưu. Mọi bộ phận của hệ thống dùng cài đặt mới trong vòng một phút.")
-        return self.submit_form(form, url_for(".index"), kind.use_case, message=message)
-
+    mail = FormAction("/mail", save_mail_server, MailForm).tells(_SAVED)
+    duty = FormAction("/duty", save_office_settings, DutyForm).tells(_SAVED)
+    sending = FormAction("/sending", save_office_settings, SendingForm).tells(_SAVED)
+    budget = FormAction("/budget", save_office_settings, BudgetForm).tells(_SAVED)
+    logo = FormAction("/logo", save_office_settings, LogoForm).tells(_SAVED)
     send_test = FormAction("/mail/test", send_test_mail).tells(
         lambda address: _(
             "Đã gửi thư thử đến %(address)s. Chưa thấy thì xem cả hộp thư rác.", address=address

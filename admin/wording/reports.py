@@ -79,7 +79,9 @@ CHECKLIST: dict[str, tuple[Any, Any]] = {
     ),
     "server": (
         _l("Máy chủ thư"),
-        _l("Chưa khai báo: báo cáo không tự gửi đi được. Người quản trị khai báo ở trang Cài đặt của đơn vị."),
+        _l(
+            "Chưa khai báo: báo cáo không tự gửi đi được. Người quản trị khai báo ở trang Cài đặt của đơn vị."
+        ),
     ),
 }
 

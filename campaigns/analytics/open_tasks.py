@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, case, cast, exists, func, null, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from campaigns.cases.handle_case import cases_visible_to
@@ -73,13 +86,19 @@ def read_decided(session: Session, user: User) -> list[CampaignTask]:
 
 def read_returned(session: Session, user: User) -> list[CampaignTask]:
     """Return the user's own drafts that an approver sent back, newest first."""
-    sent_back = exists().where(
-        CampaignVersion.campaign_id == Campaign.id,
-        CampaignDecision.version_id == CampaignVersion.id,
+    mine = Campaign.created_by == user.id
+    return _in_state(session, user, CampaignState.DRAFT, mine, was_returned(), by=Campaign.id.desc())
+
+
+def was_returned() -> ColumnElement[bool]:
+    """Return the condition that a campaign is a draft again because an approver gave back what was last submitted."""
+    latest = select(func.max(CampaignVersion.id)).where(CampaignVersion.campaign_id == Campaign.id)
+    decision = exists().where(
+        CampaignDecision.version_id == latest.correlate(Campaign).scalar_subquery(),
+        CampaignDecision.approved.is_(False),
         CampaignDecision.reason != "",
     )
-    mine = Campaign.created_by == user.id
-    return _in_state(session, user, CampaignState.DRAFT, mine, sent_back, by=Campaign.id.desc())
+    return and_(Campaign.state == CampaignState.DRAFT, decision)
 
 
 def read_drafts(session: Session, user: User) -> list[CampaignTask]:

@@ -85,6 +85,10 @@ def test_the_author_finds_what_was_returned_and_what_may_be_sent(world: World, c
     assert re.search(
         r"<strong>1</strong> Trả lại</p>\s*<ul><li><a[^>]*>Đợt một</a><p[^>]*>Người duyệt trả lại", page
     )
+    badge = r">Đợt một</a></th>\s*<td[^>]*><span class=\"tag bad\" data-campaign-state>Bị trả lại<"
+    assert re.search(badge, client.get("/admin/campaigns/").text)
+    world.act(returned, CampaignAction.SUBMIT)
+    assert "Bị trả lại" not in client.get("/admin/campaigns/").text
 
 
 def test_the_training_phones_are_one_press_away_on_this_machine_only(
