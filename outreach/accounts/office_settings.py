@@ -87,7 +87,7 @@ def save_mail_server(
 def save_office_settings(
     session: Session, *, texts: Mapping[str, str], settings: Settings, user: User, now: datetime
 ) -> None:
-    """Set fields of OFFICE, each written as its variable is; "" takes the office's value away.
+    """Set fields of OFFICE, each written as its variable is; "" takes what was set away.
 
     Raises NotAllowed, WrongState where the variable is set, and BadInput `office_setting_wrong` with the field's name and the reason.
     """

@@ -144,8 +144,9 @@ def test_a_new_campaign_begins_with_the_hours_and_the_budget_of_the_office(
         periods="05/02/2027-11/02/2027 nghỉ Tết",
     )
     post(administrator, PAGE + "budget", campaign_budget_vnd="2000000", price_per_segment_vnd="400")
+    administrator.get(PAGE)
     page = signed_in(administrator, AUTHOR).get("/admin/campaigns/new").text
-    for value in ("07:30", "17:00", "2000000"):
+    for value in ("07:30", "17:00", "2.000.000"):
         assert f'value="{value}"' in page, value
     settings = world.runtime.settings
     assert str(settings.quiet_days) == "sun,2027-02-05..2027-02-11 nghỉ Tết"
