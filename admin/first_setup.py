@@ -103,6 +103,9 @@ def create_first_setup(runtime: Runtime) -> Blueprint:
 
     @pages.get("/setup")
     def show() -> ResponseReturnValue:
+        """Show the first installation as a page; 404 once there is a user. It needs the code that `serve`
+        prints, valid for a day, once.
+        """
         if not is_empty(runtime):
             abort(404)
         form = FirstSetupForm(is_sent=False, code=request.args.get("code", ""))

@@ -54,10 +54,14 @@ def create_health(runtime: Runtime) -> Blueprint:
 
     @health.get("/healthz")
     def healthz() -> ResponseReturnValue:
+        """Say that the process lives."""
         return {"status": "ok"}
 
     @health.get("/readyz")
     def readyz() -> ResponseReturnValue:
+        """Say whether database, migrations, Redis and a worker at each queue are there; 503 with what is
+        missing.
+        """
         found = [each for each in recent.findings(datetime.now(UTC)) if each.level is Level.FAULT]
         missing = list(
             dict.fromkeys(_MISSING.get(each.problem.code, each.check.value) for each in found if each.problem)
@@ -66,6 +70,7 @@ def create_health(runtime: Runtime) -> Blueprint:
 
     @health.get("/metrics")
     def metrics() -> ResponseReturnValue:
+        """Give the metrics for Prometheus."""
         registry = measure(runtime, now=datetime.now(UTC))
         return generate_latest(registry), {"Content-Type": CONTENT_TYPE_LATEST}
 

@@ -250,12 +250,14 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.get("/login")
     def show() -> ResponseReturnValue:
+        """Ask for e-mail and password."""
         if current_user.is_authenticated:
             return redirect(safe_target(request.args.get("next")))
         return render_template("sign_in/login.html", error="", email="")
 
     @pages.post("/login")
     def sign_in() -> ResponseReturnValue:
+        """Check e-mail and password."""
         email, address = request.form.get("email", ""), request.remote_addr or ""
         device = device_of(request, email, secret_key=runtime.settings.keys_of(Purpose.SESSIONS))
         if wait := hit_login(runtime.redis, email=email, address=address, device=device):
@@ -316,6 +318,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.get("/login/provider/end")
     def leave_provider() -> ResponseReturnValue:
+        """Sign out at the provider as well."""
         if provider is None:
             abort(404)
         try:
@@ -325,6 +328,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.get("/login/code")
     def ask_code() -> ResponseReturnValue:
+        """Ask for the second factor."""
         if _pending_user_id(runtime) is None:
             return redirect(url_for("login.show", next=request.args.get("next")))
         return render_template("sign_in/code.html", error="")
@@ -375,6 +379,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
     @pages.post("/login/confirm")
     @login_required
     def confirm() -> ResponseReturnValue:
+        """Check the password again."""
         if not may_try_own_password(runtime.redis, current_user.id):
             error = _(
                 "Đã thử sai quá nhiều lần. Vì an toàn, hãy đợi %(minutes)s phút rồi thử lại.", minutes=15
@@ -391,6 +396,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.get("/login/forgotten")
     def forgotten() -> ResponseReturnValue:
+        """Ask for the address that a reset link is mailed to."""
         return render_template(
             "sign_in/forgotten.html", has_mail=bool(runtime.settings.smtp_url), asked=False, error=""
         )
@@ -416,6 +422,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.post("/logout")
     def sign_out() -> ResponseReturnValue:
+        """End the session."""
         if current_user.is_authenticated:
             me = current_user
             sign_out_of(runtime, me.session_id, user_id=me.id, now=datetime.now(UTC))
@@ -426,6 +433,7 @@ def create_login_pages(runtime: Runtime) -> Blueprint:
 
     @pages.post("/language")
     def choose_language() -> ResponseReturnValue:
+        """Choose the language of the pages."""
         session["language"] = "en" if request.form.get("language") == "en" else "vi"
         return redirect(safe_target(request.form.get("next")), code=303)
 

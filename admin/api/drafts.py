@@ -36,7 +36,7 @@ SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "additionalProperties": False,
         "required": ["name", "text", "sender"],
-        "description": "What a campaign's file has, as JSON; docs/reference.md, “A campaign's file”, says what each part means",
+        "description": "What a campaign's file has, as JSON; docs/campaigns.md says what each part means",
         "examples": [
             {
                 "name": "Bluezone 1",

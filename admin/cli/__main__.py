@@ -19,7 +19,7 @@ _CATALOGUES = Path(__file__).parents[1] / "translations"
 word = catalogues.gettext
 GROUPS = {
     "People, campaigns and figures": "contacts campaigns replies sms goals official reports",
-    "The office": "users organisations areas tokens retention audit keys handover",
+    "Users and the installation": "users organisations areas tokens retention audit keys handover",
     "The machine": "setup serve worker scheduler db backup doctor send-test counters demo upgrade",
 }
 
@@ -50,7 +50,8 @@ def translate_helps(commands: Mapping[str, click.Command]) -> None:
     for command in commands.values():
         for each in (command, *command.params):
             if text := getattr(each, "help", None):
-                vars(each)["help"] = word(" ".join(text.split()))
+                parts = (" ".join(part.split()) for part in text.split("\n\n"))
+                vars(each)["help"] = "\n\n".join(map(word, parts))
         if isinstance(command, click.Group):
             translate_helps(command.commands)
 

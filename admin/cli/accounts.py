@@ -69,7 +69,13 @@ def access_commands(runtime: Runtime) -> list[click.Command]:
     def create_account(
         email: str, role: str, organisation: str | None, area: str | None, name: str, password_stdin: bool
     ) -> None:
-        """Create a user; the password comes on standard input, so that no process list shows it."""
+        """Create a user; the password comes on standard input, so that no process list shows it.
+
+        The user sees the organisation and those below it, or the area's organisations; with both,
+        those below the organisation that are in the area; without either, everything. With an area
+        only people who live in it are seen and written to; people whose place is not known are seen
+        where their list is, and not written to.
+        """
         password = read_password()
         with runtime.db.read() as session:
             organisation_id = find_organisation(session, organisation).id if organisation else None
@@ -96,7 +102,10 @@ def add_entry_commands(users: Group, runtime: Runtime) -> None:
     @click.option("--password-stdin", is_flag=True, help="The new password is read from standard input.")
     @json_option
     def reset(email: str, password_stdin: bool) -> None:
-        """Print a link for choosing a new password, or set one from standard input."""
+        """Print a link for choosing a new password, or set one from standard input.
+
+        The link is good once within 72 hours, and is mailed, too.
+        """
         user, now = acting_user(runtime, email), datetime.now(UTC)
         if password_stdin:
             set_password(runtime, user.id, read_password(), now=now)
@@ -189,7 +198,10 @@ def token_commands(runtime: Runtime) -> list[click.Command]:
     def create(
         name: str, organisation: str, rights: tuple[str, ...], days: int, sandbox: bool, email: str
     ) -> None:
-        """Create a token; it is shown only once."""
+        """Create a token; it is shown only once.
+
+        Only administrators may.
+        """
         with runtime.db.read() as session:
             user, organisation_id = find_user(session, email), find_organisation(session, organisation).id
         made, text = create_token(

@@ -33,7 +33,8 @@ from outreach.runtime import Runtime
 _ACTIONS = {
     CampaignAction.SUBMIT: "Send a draft for approval.",
     CampaignAction.APPROVE: "Approve; never by an author.",
-    CampaignAction.LAUNCH: "Start sending, or schedule it for its `starts_at`.",
+    CampaignAction.LAUNCH: "Start sending, or schedule it for its `starts_at`.\n\nWhere the audience has outgrown the approval "
+    "the campaign is submitted again, and the command fails.",
     CampaignAction.PAUSE: "Stop within a second; what waits stays.",
     CampaignAction.RESUME: "Go on after a pause.",
     CampaignAction.CANCEL: "End it; what waits is not sent.",
@@ -46,7 +47,7 @@ _version = click.option(
     "--version",
     type=click.IntRange(1, LARGEST_ID),
     metavar="N",
-    help="Number of the submission that was read.",
+    help="Number of the submission that was read; else one that changed since it was submitted is refused.",
 )
 
 
@@ -62,7 +63,10 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def create(file: Path, email: str) -> None:
-        """Create a draft from a TOML file."""
+        """Create a draft from a TOML file.
+
+        docs/campaigns.md says what it may hold.
+        """
         with runtime.db.read() as session:
             kinds = office_kinds(session)
         draft = read_draft(_read_toml(file), kinds=kinds)
@@ -105,7 +109,11 @@ def campaign_commands(runtime: Runtime) -> list[click.Command]:
     @_which
     @json_option
     def status(campaign_id: int) -> None:
-        """Show a campaign's status."""
+        """Show a campaign's status.
+
+        State, recipients, excluded by reason, messages by step, state and reason for skipping,
+        answers, self-reported share: docs/campaigns.md says what each means.
+        """
         with runtime.db.read() as session:
             campaign = session.get(Campaign, campaign_id)
             if campaign is None:
@@ -178,7 +186,11 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def bring(file: Path, email: str) -> None:
-        """Import official figures of the chosen drive from a CSV with the columns day, area, installed, source: all rows or none."""
+        """Import official figures of the chosen drive from a CSV with the columns day, area, installed, source: all rows or none.
+
+        Installs are those until the end of the day. The same again changes nothing, another figure
+        for a day replaces the former.
+        """
         content = file.read_bytes()
         user, now = acting_user(runtime, email), datetime.now(UTC)
         drive = drive_for_figures(runtime, now=now).id
@@ -220,7 +232,10 @@ def figure_commands(runtime: Runtime) -> list[click.Command]:
     @acting_as
     @json_option
     def count(file: Path, kind: str, email: str) -> None:
-        """Import denominators from a CSV with columns scope, place, value, as_of, source: all rows or none."""
+        """Import denominators from a CSV with columns scope, place, value, as_of, source: all rows or none.
+
+        An empty value takes back that day's entry.
+        """
         content = file.read_bytes()
         user = acting_user(runtime, email)
         drive = _drive_of(runtime, kind)

@@ -38,7 +38,15 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--on", type=Day(), default="2020-08-20", show_default=True, help="The day of the places.")
     @json_option
     def check(file: Path, out: Path, province: str, on: date) -> None:
-        """Check a list file and report each row; nothing is stored and no database is needed."""
+        """Check a list file and report each row; nothing is stored and no database is needed.
+
+        Read are XLSX, XLS, ODS, CSV, the tables of DOCX and the contacts of VCF. Text that is
+        struck through is an old number (warning `struck_through`). Tables beside each other are
+        read from left to right, the further ones named by their columns (`Lớp 4B F:I`). For review
+        are rows with two people (`two_people`), numbers that stand in notes or addresses, a number
+        without a name in a list with names, and people who died or moved away by their note. An
+        installation's own imports use the units in its table.
+        """
         _check_output_path(file, out)
         turned = list[str]()
         counts = write_check(file, out, gazetteer_of(frozenset((province,)), on), turned)
@@ -84,7 +92,12 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
         commune: str,
         village: str,
     ) -> None:
-        """Import a file into an organisation's list. Importing it again changes nothing."""
+        """Import a file into an organisation's list. Importing it again changes nothing.
+
+        Columns that the organisation's officers named before are known. It prints the import's
+        number, which `contacts undo` takes. A rejected row with a name is stored for visits, and
+        counted once more in `for_visits`. If it is killed, a worker goes on, or the same command.
+        """
         _check_output_path(file, errors)
         list_import = import_file(
             runtime,
@@ -121,7 +134,11 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.argument("import_id", metavar="IMPORT", type=int)
     @json_option
     def take_back(import_id: int) -> None:
-        """Undo an import, by the number from `contacts import`: contacts that only it contained are removed."""
+        """Undo an import, by the number from `contacts import`: contacts that only it contained are removed.
+
+        What it added to others goes as well. An import made on the page can be undone, too; if
+        interrupted, the same command goes on.
+        """
         people = undo_import(runtime, import_id)
         output(
             {"import": import_id, "people": people},
@@ -137,7 +154,11 @@ def contact_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--shrink", is_flag=True, help="The file is the whole register: all other numbers go.")
     @json_option
     def replace_do_not_call(file: Path, shrink: bool) -> None:
-        """Replace the do-not-call register by a newer file of the national DoNotCall register."""
+        """Replace the do-not-call register by a newer file of the national DoNotCall register.
+
+        Its numbers are suppressed, those of the former file no longer. It is refused where more
+        than a fifth of those would go. Any size takes the same memory.
+        """
         counts = import_do_not_call(runtime, file, may_shrink=shrink, now=datetime.now(UTC))
         left_out = ", ".join(f"“{name}”" for name in counts["skipped"])
         output(

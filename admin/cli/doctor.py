@@ -23,7 +23,10 @@ def doctor_commands(runtime: Runtime) -> list[click.Command]:
     @click.command("doctor", cls=Command)
     @json_option
     def doctor() -> None:
-        """Check the installation, with what to do; fails if a check finds a fault."""
+        """Check the installation, with what to do; fails if a check finds a fault.
+
+        The page of system checks has the same.
+        """
         findings = run_checks(runtime, now=datetime.now(UTC))
         lines, data = [], []
         for each in findings:

@@ -129,7 +129,12 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--dry-run", is_flag=True, help="Only say whom it would move.")
     @json_option
     def move_to_successors(dry_run: bool) -> None:
-        """Move the people of communes that went whole into another; those of split ones are asked about."""
+        """Move the people of communes that went whole into another; those of split ones are asked about.
+
+        Places of organisations go along. It names the users whose place is a part of a larger unit
+        today: they see nobody until an administrator gives them another. A second time it moves
+        nobody.
+        """
         now = datetime.now(UTC)
         if dry_run:
             with runtime.db.read() as session:
@@ -155,7 +160,11 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--dry-run", is_flag=True, help="Only say whom `areas move` would then move.")
     @json_option
     def change(file: Path, on: date, dry_run: bool) -> None:
-        """Split, merge or rename communes, from a CSV: old_code, new_code, new_name, main. Nobody is moved."""
+        """Split, merge or rename communes, from a CSV: old_code, new_code, new_name, main. Nobody is moved.
+
+        A line for each unit that an old one became, `x` in `main` where most of a split one went,
+        the same code twice for a rename. It says whom `areas move` would move.
+        """
         try:
             _loaded, moves = apply_reform(runtime, file, day=on, dry_run=dry_run, now=datetime.now(UTC))
         except Tried as tried:
@@ -166,7 +175,11 @@ def data_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--province", metavar="CODE", help="Whose places are known; the whole nation's without it.")
     @click.option("--on", type=Day(), metavar="YYYY-MM-DD", help="The day of the places; today without it.")
     def match_lines(province: str | None, on: date | None) -> None:
-        """Recognise places: one per line in; a code, `ambiguous:CODE/CODE` or an empty line out."""
+        """Recognise places: one per line in; a code, `ambiguous:CODE/CODE` or an empty line out.
+
+        Codes are those of the day, before 1 July 2025 of the units of 2024. An old unit gives its
+        successor, a split one a question. No database is needed.
+        """
         day = on or datetime.now(UTC).astimezone(VIETNAM).date()
         gazetteer = gazetteer_of(frozenset((province,)) if province else frozenset(), day)
         answer_lines(lambda line: gazetteer.match(line).as_text)
@@ -265,7 +278,12 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--keep", type=click.IntRange(1), help="How many files stay in DIR; all without it.")
     @json_option
     def create(folder: Path | None, keep: int | None) -> None:
-        """Write a backup into DIR, by default BACKUPS_DIR, while the system is running."""
+        """Write a backup into DIR, by default BACKUPS_DIR, while the system is running.
+
+        The file is read through and signed, and its SHA-256 stored beside it. Of the answer keep
+        `signer`, the public half of the key, and `audit_head`, the end of the audit log, elsewhere.
+        `loa backup` alone keeps the newest 14.
+        """
         key = runtime.settings.backup_keys
         made = create_backup(
             runtime.db,
@@ -308,7 +326,13 @@ def backup_commands(runtime: Runtime) -> list[click.Command]:
     )
     @json_option
     def restore(file: Path, replace: bool, identity: Path | None, accept_foreign: str) -> None:
-        """Replace the database by a backup; campaigns pause until the gateway was asked about each message."""
+        """Replace the database by a backup; campaigns pause until the gateway was asked about each message.
+
+        Only rows of Loa's tables are taken; nothing in a file is executed. A file that is damaged,
+        cut short, of another key or of a newer version is refused, and the database is as it was.
+        Messages without a final state are unknown until the gateway's list says what became of
+        them.
+        """
         settings, results = runtime.settings, []
 
         def settle(session: Session, backup_row: Backup) -> None:
@@ -357,7 +381,12 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
     @retention.command("show")
     @json_option
     def show() -> None:
-        """Show what would be removed now; removes nothing."""
+        """Show what would be removed now; removes nothing.
+
+        Of campaigns that ended RETENTION_DAYS ago, and what is as old without one; how many people
+        stay because something else needs them, and of how many the answers about health would be
+        separated.
+        """
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
@@ -372,7 +401,11 @@ def retention_commands(runtime: Runtime) -> list[click.Command]:
     @retention.command("run")
     @json_option
     def run() -> None:
-        """Remove expired personal data now; a worker does it each day."""
+        """Remove expired personal data now; a worker does it each day.
+
+        Names, numbers, texts, replies, notes, values of lists, rows that imports did not take, values in
+        the audit log. Figures stay, and by hashes suppressions and wishes to be left alone.
+        """
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             due = campaigns_due(session, days=days, now=now)
@@ -439,7 +472,11 @@ def trail_commands(runtime: Runtime) -> list[click.Command]:
     )
     @json_option
     def verify_audit(anchors: tuple[str, ...]) -> None:
-        """Check the whole audit log; fails and names the first entry that is not as it was written."""
+        """Check the whole audit log; fails and names the first entry that is not as it was written.
+
+        It compares with the heads in the files of AUDIT_HEAD_TO and those of `--anchor`, and prints
+        the log's head.
+        """
         with runtime.db.read() as session:
             outside = read_outside_heads(runtime.settings)
             verdict = check_audit(session, [*outside, *map(read_anchor, anchors)])

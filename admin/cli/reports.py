@@ -37,7 +37,11 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
     @json_option
     def daily(day: date, drive: int | None, out: Path) -> None:
-        """Write a day's documents: as issued, with corrections, or built now if none was issued."""
+        """Write a day's documents: as issued, with corrections, or built now if none was issued.
+
+        The files are report-YYYY-MM-DD.docx, .pdf and .xlsx, and those of each correction with
+        dinh-chinh-N. What is built now is marked DỰ THẢO and not stored.
+        """
         now = datetime.now(UTC)
         out.mkdir(parents=True, exist_ok=True)
         with runtime.db.read() as session:
@@ -63,7 +67,10 @@ def report_commands(runtime: Runtime) -> list[click.Command]:
     @_drive
     @json_option
     def status(day: date, drive: int | None) -> None:
-        """Show the status of a day's report."""
+        """Show the status of a day's report.
+
+        Who is missing, what was issued, mail sent and waiting, late figures.
+        """
         with runtime.db.read() as session:
             drive_id = find_drive(session, drive).id if drive else current_drive_id(session)
             standing = read_day_status(session, drive_id, day, runtime.settings, now=datetime.now(UTC))

@@ -55,9 +55,14 @@ def process_commands(runtime: Runtime, load_front: Callable[[], Any]) -> list[cl
         runtime.close()
 
     @click.command("worker", cls=Command)
-    @click.option("--queues", metavar="A,B", help="send, inbound, default; all where none is named.")
+    @click.option(
+        "--queues", metavar="A,B", help="send, inbound, default, imports, hooks; all where none is named."
+    )
     def worker(queues: str | None) -> None:
-        """Work on one queue, or on several with a process for sending, one for imports and one for all others."""
+        """Work on one queue, or on several with a process for sending, one for imports and one for all others.
+
+        For one queue `python -m workers QUEUE` does the same in less memory.
+        """
         names = parse_queues(queues)
         check_and_close()
         if len(names) == 1:
@@ -77,7 +82,11 @@ def process_commands(runtime: Runtime, load_front: Callable[[], Any]) -> list[cl
         "--web", type=click.IntRange(1, 64), default=2, show_default=True, help="Processes of the web."
     )
     def serve(bind: str, web: int) -> None:
-        """Run web, workers and scheduler as one service; they share the memory of what is loaded."""
+        """Run web, workers and scheduler as one service; they share the memory of what is loaded.
+
+        The web listens on the socket that systemd holds, if there is one. The exit status is 3
+        where the database has another version.
+        """
         try:
             check_and_close()
             tell_first_setup(runtime)

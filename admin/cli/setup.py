@@ -306,7 +306,13 @@ def setup_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--password-stdin", is_flag=True, help="The administrator's password; else a link is made.")
     @json_option
     def setup(file: Path | None, sqlite: bool, password_stdin: bool) -> None:
-        """Set up an installation; safe to repeat: what is there stays."""
+        """Set up an installation; safe to repeat: what is there stays.
+
+        It upgrades the database and enters what an installation needs, as in
+        docs/installation/setup.toml, or asks for the least of it. It prints the database and the
+        gateway, counts for each step, and a link by which the administrator chooses a password. In
+        production an SQLite database must be chosen (`--sqlite`) and be readable by nobody else.
+        """
         now = datetime.now(UTC)
         kinds, today = known_kinds(runtime.db), now.astimezone(VIETNAM).date()
         password = read_password() if password_stdin else None

@@ -29,7 +29,7 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     sms = Group("sms", help="Measure message texts.")
 
     @replies.command("classify")
-    @click.option("--kind", default="bluezone", help="Kind of campaign, or of those made in the office.")
+    @click.option("--kind", default="bluezone", help="Kind of campaign, also one made by staff.")
     @click.option(
         "--asked",
         "file",
@@ -37,7 +37,14 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
         help="Instead of a kind, a JSON file of what was asked.",
     )
     def classify_lines(kind: str, file: Path | None) -> None:
-        """Classify replies: one per line in; label, confidence, `automatic`, `person` or `held`, and `urgent` or nothing out."""
+        """Classify replies: one per line in; label, confidence, `automatic`, `person` or `held`, and `urgent` or nothing out.
+
+        What comes out is separated by tabs. With `opt_out` `held` means that nothing more is sent
+        until an officer has looked; with another word it counts at once. `opt_in` is a wish to be
+        written to. A file of what was asked has `text` (the message as sent), `question` and
+        `answers`, each with `number`, `words` and perhaps `means`, a label; without it the label is
+        `answer-NUMBER`.
+        """
         asked, sent = read_asked(file.read_bytes()) if file else (asked_of_kind(kind), "")
         for line in read_lines():
             reply = understand(without_quote(line, sent), asked)
@@ -60,7 +67,10 @@ def text_commands(runtime: Runtime) -> list[click.Command]:
     @click.option("--corrected", is_flag=True, help="Only where the officer chose another label.")
     @json_option
     def write_examples(file: Path, corrected: bool) -> None:
-        """Export replies with the labels from officers, for the classifier's test."""
+        """Export replies with the labels from officers, for the classifier's test.
+
+        Beside each label stand the suggested one and its confidence. Digits are zeros, names stay.
+        """
         count = export_examples(runtime, file, corrected_only=corrected, now=datetime.now(UTC))
         says = _(
             "Đã ghi %(count)s câu trả lời có nhãn của cán bộ vào %(file)s. Tên người trong câu vẫn còn: hãy xem lại.",

@@ -219,6 +219,7 @@ def create_invitations(runtime: Runtime) -> Blueprint:
 
     @pages.get("/login/invitation/<token>")
     def show(token: str) -> ResponseReturnValue:
+        """Ask for a first or a new password, by a link."""
         try:
             with runtime.db.read() as session:
                 email = find_invited(session, token, secret_key=secret_key).email
@@ -231,6 +232,7 @@ def create_invitations(runtime: Runtime) -> Blueprint:
 
     @pages.post("/login/invitation/<token>")
     def choose(token: str) -> ResponseReturnValue:
+        """Take the new password, once."""
         form = g.refused_form = NewPasswordForm()
         try:
             with runtime.db.read() as session:

@@ -78,10 +78,12 @@ def create_visits_app(runtime: Runtime) -> Blueprint:
 
     @app.get("/")
     def page() -> ResponseReturnValue:
+        """Show the visits on a village officer's phone; no data, kept by the phone, 38 KB."""
         return _file("index.html")
 
     @app.get("/<filename>")
     def file(filename: str) -> ResponseReturnValue:
+        """Give a file of the page."""
         return _file(filename) if filename in _TYPES and filename != "index.html" else abort(404)
 
     @app.post("/join")

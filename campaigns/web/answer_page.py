@@ -83,6 +83,10 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
 
     @page.get(f"/<string(length={LENGTH}):token>")
     def show(token: str) -> ResponseReturnValue:
+        """Show a resident's page, at most 14 KB; nothing changes but that it counts as opened, unverified.
+        `?about` says who sends this, why, with which data, and how to object; `?lang=CODE` shows it in
+        another language.
+        """
         row = find(token)
         if isinstance(row, Response):
             return row
@@ -93,6 +97,10 @@ def create_answer_page(runtime: Runtime, service: AnswerPageService) -> Blueprin
 
     @page.post(f"/<string(length={LENGTH}):token>")
     def answer(token: str) -> ResponseReturnValue:
+        """Take `answer`: a label of docs/campaigns.md, `install`, `opt_out_drive`, `own-1` to `own-9`, `undo`,
+        `call` or `ask`; 303, may be repeated. `install` leads to the phone's app store; `call` and `ask`
+        (with `text`, at most 500 characters, 5 a day) are read as replies and open a case.
+        """
         pressed, given = request.form.get("answer", ""), request.form.get("given")
         row = find(token)
         if isinstance(row, Response):

@@ -83,6 +83,10 @@ def create_gateway_callbacks(runtime: Runtime) -> Blueprint:
 
     @callbacks_blueprint.post("/inbound")
     def inbound() -> ResponseReturnValue:
+        """Take a resident's SMS in Twilio's form and signature; 404 with other gateways, 403 on a bad
+        signature or another `AccountSid`, 2xx only once stored. So are reports at
+        `/webhooks/twilio/status/<attempt>`.
+        """
         message = runtime.webhooks.read_inbound(_storable_form(request.form))
         if not message.gateway_id or not message.sender:
             log.warning("webhook.incomplete_inbound bytes=%s", request.content_length)
@@ -180,6 +184,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
 
     @channels.post("/push")
     def push() -> ResponseReturnValue:
+        """Take a reply from a short code's operator (docs/inbound.md); 404 where that is not set up."""
         if not settings.push_secret:
             abort(404)
         proof, content = request.headers.get(settings.push_header), request.get_data()
@@ -197,6 +202,7 @@ def create_reply_channels(runtime: Runtime) -> Blueprint:
 
     @channels.post("/phone")
     def phone() -> ResponseReturnValue:
+        """Take a reply or a report from an Android phone (docs/inbound.md); 404 where that is not set up."""
         if not settings.phone_webhook_key:
             abort(404)
         content, moment = request.get_data(), request.headers.get("X-Timestamp", "")
@@ -231,6 +237,7 @@ def create_aggregator_callbacks(runtime: Runtime) -> Blueprint:
 
     @callbacks_blueprint.route("/<name>", methods=["GET", "POST"])
     def status(name: str) -> ResponseReturnValue:
+        """Take an aggregator's report; the address is its proof, and 404 where it is none of ours."""
         attempt_id = names.attempt_id(name)
         if attempt_id is None:
             log.warning("webhook.no_such_attempt")

@@ -64,6 +64,7 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
 
     @page.get("/agency/<token>")
     def form(token: str) -> ResponseReturnValue:
+        """Show an agency's form of a day, by a link that an officer created."""
         now = datetime.now(UTC)
         with runtime.db.read() as session:
             link = open_link(session, token, secret_key=secret_key, now=now)
@@ -73,6 +74,9 @@ def create_agency_page(runtime: Runtime) -> Blueprint:
 
     @page.post("/agency/<token>")
     def hand_in(token: str) -> ResponseReturnValue:
+        """Take an agency's `day`, `staff`, `with_smartphone`, `installed` and `note`; 303 once stored, 422
+        with the reason, 404 once the link has ended.
+        """
         now = datetime.now(UTC)
         form_values = {name: request.form.get(name, "")[:400] for name in FIELDS}
         try:
@@ -134,6 +138,7 @@ def create_report_page(runtime: Runtime) -> Blueprint:
 
     @page.get("/report/<token>")
     def show(token: str) -> ResponseReturnValue:
+        """Show the report of a day, totals only, by a link."""
         with runtime.db.read() as session:
             link = find(session, token)
             if not isinstance(link, ReportLink):
@@ -158,6 +163,7 @@ def create_report_page(runtime: Runtime) -> Blueprint:
 
     @page.get("/report/<token>/<int:n>.<kind>")
     def file(token: str, n: int, kind: str) -> ResponseReturnValue:
+        """Give a file of the report."""
         with runtime.db.write() as session:
             link = find(session, token)
             if not isinstance(link, ReportLink):

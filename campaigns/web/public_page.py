@@ -103,10 +103,12 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
     @page.get("")
     def index() -> ResponseReturnValue:
+        """Show the page for everybody: who sends, is a message ours, stop, take part."""
         return show()
 
     @page.get("/to-roi")
     def poster() -> ResponseReturnValue:
+        """Show a poster with the page's QR code."""
         address = f"{settings.link_base}/hoi"
         picture = segno.make(address, error="m", micro=False).svg_inline(scale=8, border=2, omitsize=True)
         with runtime.db.read() as session:
@@ -117,6 +119,9 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
     @page.post("/kiem-tra")
     def check() -> ResponseReturnValue:
+        """Say whether the words of `text` are those of a message of the last 60 days, and whether it leads to
+        a host that is not ours; nothing about a person. 120 an hour and address.
+        """
         with nothing_limited_without_redis("public_page.unlimited"):
             if wait := wait_s((CHECKS_PER_ADDRESS, network_of(request.remote_addr or ""))):
                 return refuse(wait)
@@ -129,6 +134,10 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
     @page.post("/ma")
     def code() -> ResponseReturnValue:
+        """Send a code of six digits to `number`, for `wish` `stop` or `join`: one a day, within hours and
+        caps, not to a number that opted out; the answer is always the same. 20 an hour and address, 500 a
+        day in all.
+        """
         wish = Wish.JOIN if request.form.get("wish") == Wish.JOIN else Wish.STOP
 
         def do(number: str, name: str) -> Response:
@@ -146,6 +155,10 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
     @page.post("/xac-nhan")
     def confirm() -> ResponseReturnValue:
+        """Take `number`, `wish` and today's or yesterday's `code`: `stop` is an opt-out, `join` takes the
+        resident's own opt-outs back and opens a case. 5 tries a day for a number from one network, 50 from
+        all, 60 an hour and address.
+        """
         wish = Wish.JOIN if request.form.get("wish") == Wish.JOIN else Wish.STOP
 
         def do(number: str, name: str) -> Response:
@@ -173,6 +186,9 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
     @page.post("/nhan")
     def note() -> ResponseReturnValue:
+        """Take `number` and `note`, a case for an officer, marked as not verified. One a day and number, 10 an
+        hour and address, 200 a day in all. Codes, tries and notes are refused with 503 while Redis is away.
+        """
         def do(number: str, name: str) -> Response:
             address = network_of(request.remote_addr or "")
             if not request.form.get("note", "").strip():

@@ -37,10 +37,12 @@ def create_urge_page(runtime: Runtime) -> Blueprint:
 
     @page.get("/urge/<token>")
     def form(token: str) -> ResponseReturnValue:
+        """Show what a place or an agency that is behind was asked."""
         return show(token)
 
     @page.post("/urge/<token>")
     def answer(token: str) -> ResponseReturnValue:
+        """Take its answer, for fourteen days."""
         typed = request.form.get("answer", "")[:5000]
         try:
             with runtime.db.write() as session:

@@ -76,7 +76,8 @@ class Settings:
     app_env: str = _var(
         "development",
         formats.choice("development", "production", "test"),
-        "`production` refuses to start with a missing or weak secret; with `test` a phone on this machine stands for none",
+        "`production` refuses to start with a missing or weak secret; `test` is for a server that "
+        "replaces a phone in tests",
     )
     database_url: str = _var(
         f"sqlite:///{ROOT / 'var' / 'loa.db'}",
@@ -86,18 +87,21 @@ class Settings:
     redis_url: str = _var(
         "redis://127.0.0.1:6379/0",
         formats.url("redis", "rediss", "unix"),
-        "the queue's Redis: `redis://user:password@host:6379/0`, with TLS `rediss://…?ssl_ca_certs=FILE`; in production one "
-        "on another machine needs a password",
+        "the job queue's Redis: `redis://user:password@host:6379/0`, with TLS "
+        "`rediss://…?ssl_ca_certs=FILE`; in production one on another machine needs a password",
     )
     secret_key: str = _var(
         WEAK_SECRET,
         formats.text,
-        "at least 32 characters in production; the key of every purpose below that has none of its own, and of webhooks",
+        "at least 32 characters in production; the key of every purpose below that has none of its own, "
+        "and of webhooks' secrets. Where the keys below are not set, changing it ends all links already "
+        "sent",
         secret=True,
     )
     session_key: str = _text("signs sessions; a new one signs everybody out", secret=True)
     link_keys: tuple[str, ...] = _keys(
-        "keys of links, newest first, separated by commas: the first makes new links, the others open those under way"
+        "keys of links, newest first, separated by commas: the first makes new links, the others open "
+        "those under way (docs/operations.md#changing-keys)"
     )
     second_factor_keys: tuple[str, ...] = _keys(
         "keys of second factors, newest first: all of them check codes"
@@ -105,63 +109,86 @@ class Settings:
     suppression_keys: tuple[str, ...] = _keys(
         "keys of the hashes of numbers, newest first: the first makes hashes, the others are for comparison only"
     )
-    audit_keys: tuple[str, ...] = _keys("keys of the audit log's chain, newest first: the others verify")
+    audit_keys: tuple[str, ...] = _keys(
+        "keys of the audit log's chain, newest first: the first chains, all of them verify"
+    )
     gateway_keys: tuple[str, ...] = _keys(
         "keys that seal the secrets of gateways set up on the page, newest first: the others open those sealed before"
     )
     audit_head_to: tuple[str, ...] = _var(
         (),
         formats.outside_places,
-        "where the end of the audit log's chain goes each day, outside the database: `file:/path`, `mail:address`, `syslog`",
+        "where the end of the audit log's chain goes each day, outside the database: `file:/path`, "
+        "`mail:address`, `syslog`, separated by commas",
     )
     second_factor: str = _var(
         "",
         formats.choice("required", "optional"),
-        "whether everybody who may see full numbers must have a second factor; `required` in production where nothing is set, "
-        "else `optional`, so that the demo's logins open with a password alone",
+        "`required`: everybody who may see full numbers (administrators, approvers, staff) can only set "
+        "up a second factor until they have one; `optional`: each user decides. By default `required` in "
+        "production, else `optional`",
     )
     public_base_url: str = _var(
         "http://127.0.0.1:8000",
         formats.url("http", "https"),
-        "under which residents and the gateway reach the web; stands in links and signatures",
+        "under which residents and the gateway reach the web; used in links and signatures",
     )
     link_base_url: str = _web(
-        "a shorter host that serves the residents' pages as well; personal links in texts begin with it instead"
+        "a shorter host with which personal links in texts begin, as each of its letters is billed; by "
+        "default PUBLIC_BASE_URL. It serves the same web, or at least `/<token>` and `/hoi`; pages name "
+        "it as the official one"
     )
     boundaries_file: str = _var(
         "",
         formats.text,
-        "a GeoJSON file with the boundaries of places, each with its official code in the property `code`: the leaders' page "
-        "shows a map of them, else circles",
+        "a GeoJSON file with the boundaries of places, each with its official code in the property "
+        "`code`: the maps show them, else circles at the places' centres; one that cannot be read is "
+        "logged, and there are circles",
     )
     sms_gateway: str = _var(
         "simulator",
         formats.choice("simulator", "twilio", "phone", "smpp", "aggregator"),
-        "who carries the messages",
+        "who carries the messages: `simulator`, `twilio`, `smpp` (an operator's centre) or `aggregator` "
+        "(see docs/gateways.md), or `phone`, an Android phone with a SIM (docs/inbound.md)",
     )
     sms_live: str = _var(
         "",
         formats.choice("yes", "no"),
-        "whether messages reach real phones; by default `no` for the simulator and for another server at "
-        "TWILIO_API_BASE_URL, else `yes`; Twilio's own host is always `yes`",
+        "`yes` or `no`: whether messages reach real phones. By default `no` for the simulator and for "
+        "another server at `TWILIO_API_BASE_URL`, else `yes`; Twilio's own host is always live",
     )
-    twilio_account_sid: str = _var("AC" + "0" * 32, formats.text, "Twilio's account")
+    twilio_account_sid: str = _var(
+        "AC" + "0" * 32,
+        formats.text,
+        "Twilio's account, of which alone webhooks are taken; the simulator's by default",
+    )
     twilio_auth_token: str = _var(
-        KNOWN_TOKEN, formats.text, "Twilio's token; also signs its webhooks", secret=True
+        KNOWN_TOKEN,
+        formats.text,
+        "Twilio's token; also signs its webhooks. In production the default, the simulator's, is refused",
+        secret=True,
     )
     twilio_from: str = _var(
         "LOA", formats.text, "sender of messages that belong to no campaign (confirmations, tests)"
     )
-    twilio_messaging_service_sid: str = _text("sends through this service instead of a sender")
-    twilio_api_base_url: str = _web("another server that speaks Twilio's API; then nothing is live")
-    phone_api_base_url: str = _web("where SMS Gateway for Android speaks its API")
+    twilio_messaging_service_sid: str = _text("send through this service instead of a sender")
+    twilio_api_base_url: str = _web(
+        "another server that speaks Twilio's API; then nothing is live. By default Twilio's, or the "
+        "simulator's on port 8001"
+    )
+    phone_api_base_url: str = _web(
+        "where SMS Gateway for Android speaks its API; like its login and password required with `phone`"
+    )
     phone_login: str = _text("the app's login")
     phone_password: str = _text("the app's password", secret=True)
-    phone_webhook_key: str = _text("the app's signing key; signs what it calls", secret=True)
+    phone_webhook_key: str = _text(
+        "the app's signing key; without it `/webhooks/phone` answers 404", secret=True
+    )
     smpp_url: str = _var(
         "",
         formats.url("smpp", "smpps"),
-        "the operator's centre: `smpp://SYSTEM_ID:PASSWORD@HOST:PORT`, `smpps://` with TLS",
+        "the operator's centre: `smpp://SYSTEM_ID:PASSWORD@HOST:PORT`, `smpps://` with TLS; required with "
+        "`smpp`",
         secret=True,
     )
     smpp_window: int = _var(
@@ -170,92 +197,123 @@ class Settings:
     smpp_bind: str = _var(
         "auto",
         formats.choice("auto", "transceiver", "pair"),
-        "one connection for both directions, or a transmitter and a receiver; `auto` is a pair where the centre knows no "
-        "transceiver",
+        "`transceiver`, one connection for both directions, or `pair`, a transmitter and a receiver; "
+        "`auto` is a pair where the centre refuses a transceiver",
     )
     smpp_long: str = _var(
         "udh",
         formats.choice("udh", "payload"),
-        "a long message goes in parts with headers, or whole in `message_payload`",
+        "`udh`: a long message goes in parts with headers; `payload`: whole in `message_payload`, and the "
+        "centre splits it",
     )
     aggregator_profile: str = _text(
-        "`esms`, `speedsms`, `vietguys`, or the path of a profile: see docs/gateways.md"
+        "`esms`, `speedsms`, `vietguys`, or the path of a profile (docs/gateways.md); required with "
+        "`aggregator`"
     )
     aggregator_url: str = _web("where the aggregator's interface is; by default the profile's")
     aggregator_key: str = _text("the account's key")
     aggregator_secret: str = _text("the account's secret", secret=True)
     push_secret: str = _text(
-        "what a short code's operator proves itself by; without it nothing is taken", secret=True
+        "the secret by which a short code's operator is recognised, at least 16 characters; without it "
+        "`/webhooks/push` answers 404",
+        secret=True,
     )
     push_proof: str = _var(
         "signature",
         formats.choice("signature", "secret"),
-        "what is sent in PUSH_HEADER: the body's HMAC-SHA256 under the secret, or the secret itself",
+        "what is sent in PUSH_HEADER: `signature`, the body's HMAC-SHA256 under the secret, or `secret`, "
+        "the secret itself",
     )
     push_header: str = _var("X-Signature", formats.text, "the header with the proof")
     push_fields: PushFields = _var(  # noqa: RUF009 - a tuple, whatever its name
-        DEFAULT_FIELDS, parse_push_fields, "what the operator calls id, sender, recipient, body, at"
+        DEFAULT_FIELDS,
+        parse_push_fields,
+        "the operator's names for the parts of a reply: id, sender, recipient, body, at",
     )
     oidc_issuer: str = _web(
-        "an OpenID provider by which people sign in beside passwords: its issuer; `https` in production"
+        "an OpenID provider by which people sign in beside passwords "
+        "(docs/operations.md#signing-in-by-a-provider): its issuer; `https` in production"
     )
     oidc_client_id: str = _text(
-        "what the provider calls Loa; it allows `PUBLIC_BASE_URL/login/provider/return`"
+        "what the provider calls Loa; it must allow `PUBLIC_BASE_URL/login/provider/return`"
     )
     oidc_client_secret: str = _text("the secret that the provider gave for it", secret=True)
     oidc_role_claim: str = _var("groups", formats.text, "the claim that has a person's groups")
     oidc_roles: tuple[MappedRole, ...] = _var(
         (),
         parse_role_map,
-        "roles of groups, separated by commas: `loa-canbo=staff:PN, loa-qt=administrator`; of several the first counts",
+        "roles of groups, separated by commas: `loa-canbo=staff:PN, loa-qt=administrator`; of several the "
+        "one written first counts",
     )
     oidc_creates: bool = _var(
         False,
         formats.yes_or_no,
-        "whether who has no account gets one by their groups, which it then follows: yes or no. Else an administrator makes it, and it is "
-        "linked by its mail address, which the provider must have verified",
+        "`yes`: who has no account gets one by their groups, which it then follows. Else an administrator "
+        "makes it, and it is linked by its mail address, which the provider must have verified",
     )
     oidc_second_factor: str = _var(
         "provider",
         formats.choice("provider", "own"),
-        "who asks for a second factor of those who sign in by the provider: the provider itself, or Loa as after a password",
+        "who asks for a second factor of those who sign in by the provider: `provider`, or `own` for "
+        "Loa's, as after a password",
     )
     uploads_dir: str = _var(
         str(ROOT / "var" / "uploads"),
         formats.text,
-        "where lists wait that were handed in on the page; web and workers must share it",
+        "where uploaded lists are kept until they are stored; web and workers must share it",
     )
     upload_keep_days: int = _var(
         7,
         formats.whole(1, 365),
-        "days after which a list that was handed in on the page and never confirmed is removed",
+        "days after which an uploaded list that was never confirmed is removed",
     )
     api_requests_per_minute: int = _var(
-        120, formats.whole(1, 100_000), "requests of one token to /api/v1 in a minute"
+        120, formats.whole(1, 100_000), "requests of one token to the API (docs/api.md) in a minute"
     )
     full_numbers_per_hour: int = _var(
         60,
         formats.whole(1, 100_000),
-        "full phone numbers that one user may open in an hour, on the pages of people and cases and in lists that are handed over",
+        "full phone numbers that one user may open in an hour on the pages of people and cases and in "
+        "lists that are handed over; beyond that it is refused, and an alert",
     )
-    smtp_url: str = _var("", formats.url("smtp", "smtps"), "mail server for reports and notices")
+    smtp_url: str = _var(
+        "",
+        formats.url("smtp", "smtps"),
+        "mail server for reports and notices: `smtp://user:password@host:587/?from=loa@example.vn` "
+        "(STARTTLS), or `smtps://…`; without it no mail is sent",
+    )
     report_recipients: tuple[str, ...] = _var(
-        (), formats.addresses, "who gets the daily report, separated by commas"
+        (),
+        formats.addresses,
+        "who gets the daily report of the first drive, separated by commas; the form of a drive's report "
+        "may name others",
     )
     duty_contacts: tuple[str, ...] = _var(
         (),
         formats.contacts,
-        "who is told of a cry for help, within seconds: mail addresses, mobile numbers and addresses of webhooks, separated by commas",
+        "who is told of a cry for help (docs/replies.md#cries-for-help) within seconds: mail addresses, "
+        "mobile numbers and addresses of webhooks (`https://…`), separated by commas. A webhook gets "
+        "`case.urgent`, later `case.untaken`, with the number of the case, the time, the place, the "
+        "campaign and the link",
     )
     stand_in_contacts: tuple[str, ...] = _var(
         (), formats.contacts, "who is told when nobody has taken it within ten minutes"
     )
-    alert_secret: str = _text("signs alerts to webhooks, as those of subscriptions are signed", secret=True)
+    alert_secret: str = _text(
+        "signs alerts to webhooks, as those of subscriptions (docs/api.md#webhooks) are signed; the "
+        "secret of the signature is `whsec_` and its base64",
+        secret=True,
+    )
     price_per_segment_vnd: int = _var(
-        350, formats.whole(0, 100_000), "an estimate until the gateway bills, in VND"
+        350,
+        formats.whole(0, 100_000),
+        "an estimate in VND until the gateway bills; a campaign keeps the one of its launch",
     )
     usd_vnd: float = _var(
-        23_200.0, formats.number(1, 1_000_000), "đồng for a dollar, for gateways that bill in dollars"
+        23_200.0,
+        formats.number(1, 1_000_000),
+        "đồng for a dollar, to convert a bill in dollars to whole đồng for each message (about the banks' "
+        "rate of August 2020). For a bill in another currency the estimate stays",
     )
     campaign_budget_vnd: int = _var(
         0,
@@ -265,17 +323,23 @@ class Settings:
     two_approvals_people: int = _var(
         0,
         formats.whole(0, 100_000_000),
-        "from so many recipients on a campaign takes two people's approval; 0 is never",
+        "from so many recipients on a campaign needs the approval of two people, neither an author; 0 is "
+        "never. Checked again when the audience is frozen: a campaign that then needs a second approval "
+        "waits for it",
     )
     two_approvals_vnd: int = _var(
         0,
         formats.whole(0, 1_000_000_000),
-        "from such a cost on, in VND, a campaign takes two people's approval; 0 is never",
+        "the same from such a cost of its own messages on, in VND (acknowledgements are not counted, as "
+        "with the budget)",
     )
     urgent_passes_opt_outs: bool = _var(
         False,
         formats.yes_or_no,
-        "whether a warning that has a legal basis goes to opted-out numbers and those of the do-not-call register: yes or no",
+        "`yes` lets a warning (docs/campaigns.md#warnings) whose draft has a legal basis go to opted-out "
+        "numbers and those of the do-not-call register; never to numbers reported as wrong or dead, nor "
+        "to who objected to the processing, restricted it or withdrew consent. While it is `no` a draft "
+        "with such a basis can be neither submitted, approved nor launched",
     )
     sending_hours: str = _var(
         "08:00-20:00", formats.hours, "the hours that a new campaign begins with, in Vietnam time"
@@ -283,61 +347,73 @@ class Settings:
     quiet_days: QuietDays | None = _var(  # noqa: RUF009 - frozen, whatever its name
         None,
         parse_quiet_days,
-        "days on which campaigns send nothing, separated by commas: weekdays (`sun`), `holidays`, days and periods with a name; "
-        "`none` is no day. By default `holidays` where messages reach real phones, else none",
+        "days on which campaigns send nothing, separated by commas "
+        "(docs/campaigns.md#days-without-sending): weekdays (`sun`), `holidays`, days and periods with a "
+        "name (`2027-02-05..2027-02-11 nghỉ Tết`); `none` is no day. By default the nation's holidays "
+        "where messages reach real phones, else none",
     )
     approved_growth_percent: float = _var(
         5.0,
         formats.number(0, 1000),
-        "percent by which an audience may grow after its approval; beyond that the campaign goes back to the approver",
+        "percent by which an audience may grow after its approval. Beyond that, with another legal basis "
+        "of a list, or at a cost that is higher by this and by more than a tenth, a launch submits the "
+        "campaign again; one that has been launched waits for the approvers before its first message",
     )
     send_in_flight: int = _var(
         100, formats.whole(1, 10_000), "requests under way at once in one sending worker"
     )
-    send_timeout_s: float = _var(
-        10.0, formats.number(0.1, 120), "seconds to wait for the gateway's answer to one request"
-    )
+    send_timeout_s: float = _var(10.0, formats.number(0.1, 120), "seconds to wait for the gateway's answer")
     lease_s: float = _var(
-        60.0, formats.number(1, 3600), "seconds for which a worker owns the messages it has claimed"
+        60.0,
+        formats.number(1, 3600),
+        "seconds for which a worker owns what it has claimed; more than `SEND_TIMEOUT_S`",
     )
     reconcile_s: float = _var(
         60.0,
         formats.number(0.2, 3600),
-        "seconds between two looks into the gateway's list for a message whose outcome nobody saw",
+        "seconds between two looks into the gateway's list for a message whose outcome is unknown",
     )
     list_delay_s: float = _var(
         120.0,
         formats.number(0, 86_400),
         "seconds that a message may take to appear in the gateway's list: before that its absence proves nothing",
     )
-    sweep_s: float = _var(
-        5.0, formats.number(0.2, 600), "seconds between two sweeps for work that should be moving"
-    )
+    sweep_s: float = _var(5.0, formats.number(0.2, 600), "seconds between two sweeps")
     backups_dir: str = _var(
         str(ROOT / "var" / "backups"),
         formats.text,
-        "where backups are stored, unless the command names a folder",
+        "where `backup create` stores backups, unless it is given a folder",
     )
     backup_recipients: tuple[str, ...] = _var(
         (),
         formats.addresses,
-        "age keys (`age1…`), separated by commas, whose holders can read backups; without one they are not encrypted",
+        "age keys (`age1…`), separated by commas: backups are encrypted for their holders; without one "
+        "they are not",
     )
     retention_days: int = _var(
         90,
         formats.whole(1, 3650),
-        "days after a campaign's end after which what is personal in it is removed",
+        "days after a campaign's end after which what is personal in it is removed, see `retention show`",
     )
     health_retention_days: int = _var(
         30,
         formats.whole(15, 3650),
-        "days after the last campaign of a drive about health after which its answers lead to nobody",
+        "days (at least 15) after the last campaign of a drive about health after which its answers lead "
+        "to nobody; see docs/operations.md#personal-data-past-their-time",
     )
-    office_logo: str = _text("file with your emblem for the head of the pages: PNG, JPEG, WebP or SVG")
+    office_logo: str = _text(
+        "file with your emblem for the head of the pages and the sign-in: PNG, JPEG, WebP or SVG, at most "
+        "50 KB; Loa's own without it"
+    )
     log_format: str = _var(
-        "text", formats.choice("text", "json"), "lines for people, or a JSON object a line"
+        "text",
+        formats.choice("text", "json"),
+        "`text`, lines for people, or `json`: one object a line, with the event and its ids as fields",
     )
-    sentry_dsn: str = _web("where faults are reported; nothing is sent without it", secret=True)
+    sentry_dsn: str = _web(
+        "where faults are reported, as type and place in the code only; without it nothing is sent anywhere",
+        secret=True,
+    )
     given: frozenset[str] = frozenset()  # fields whose variable is set
 
     @classmethod

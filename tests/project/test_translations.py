@@ -166,7 +166,7 @@ def test_every_help_of_a_command_is_there_in_vietnamese() -> None:
 
     def helps(command: click.Command) -> Iterator[str]:
         for each in (command, *command.params):
-            yield " ".join((getattr(each, "help", None) or "").split())
+            yield from (" ".join(part.split()) for part in (getattr(each, "help", None) or "").split("\n\n"))
         for other in command.commands.values() if isinstance(command, click.Group) else ():
             yield from helps(other)
 
