@@ -1,0 +1,1 @@
+"""Pure rules of campaigns: states, budget, audience, drafts, delivery, goals, progress."""

@@ -1,1 +1,1 @@
-"""Directory of contacts: search, corrections, phones, lists with their legal basis, suppressions."""
+"""Directory of contacts: search, corrections, phones, lists with their legal basis, wishes, suppressions."""

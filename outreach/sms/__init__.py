@@ -1,1 +1,1 @@
-"""SMS gateways (Twilio, an Android phone) and their HTTP client."""
+"""SMS gateways (Twilio, SMPP, aggregators, an Android phone); nothing else imports their libraries."""

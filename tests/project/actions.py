@@ -1,6 +1,6 @@
 """Every use case with the pages, commands and API routes that lead to it, read from the code.
 
-`python -m tests.project.actions` writes docs/actions.md. Entry points come from the application itself; from each the
+`python -m tests.project.actions` writes docs/actions.md, with a list of the packages. Entry points come from the application itself; from each the
 program follows the names that its function mentions, through the modules of `admin`, to functions of `outreach` and
 `campaigns` that write: those marked `@use_case`, and those that open a transaction or call such a function with the runtime.
 """
@@ -19,13 +19,23 @@ import click
 
 from admin.app import create_app
 from outreach.core.settings import Settings
-from tests.project.test_layout import ROOT
+from tests.project.test_layout import ROOT, tracked
 
 OUT = ROOT / "docs" / "actions.md"
-HEAD = """# Actions
+HEAD = """# Actions and packages
 
-For people who change the code. Every use case that a page, a command or the API leads to, and where from. Pages are named by their
-address below `/admin` (others in full). `python -m tests.project.actions` writes this page from the code, and a test compares them.
+For people who change the code. `python -m tests.project.actions` writes this page from the code, and a test compares them.
+
+## Packages
+
+| package | holds |
+|---|---|
+%s
+
+## Actions
+
+Every use case that a page, a command or the API leads to, and where from. Pages are named by their
+address below `/admin` (others in full).
 What only jobs and residents' pages do is not here, nor is `demo load`.
 
 | use case | what it does | pages | commands | API |
@@ -173,6 +183,16 @@ def _commands(group: click.Group, *above: str) -> Iterator[tuple[str, str, Node]
             )
 
 
+def packages() -> str:
+    """Return a row for each package, with the first sentence of its docstring."""
+    found = [path.relative_to(ROOT) for path in tracked() if path.name == "__init__.py"]
+    return "\n".join(
+        f"| `{path.parent.as_posix()}` | {(ast.get_docstring(ast.parse((ROOT / path).read_text())) or '').splitlines()[0]} |"
+        for path in found
+        if path.parts[0] != "tests"
+    )
+
+
 def write_page() -> str:
     """Return docs/actions.md."""
     places: dict[Node, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -186,7 +206,7 @@ def write_page() -> str:
         said = (ast.get_docstring(function) or "").split("\n\n")[0].split(". ")[0]
         cells = [" ".join(sorted(places[module, name][kind])) for kind in ("page", "command", "API")]
         rows.append(f"| `{module}` `{name}` | {' '.join(said.split()).rstrip('.')} | {' | '.join(cells)} |")
-    return "\n".join([HEAD, *rows]) + "\n"
+    return "\n".join([HEAD % packages(), *rows]) + "\n"
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dataclasses import Field
 from typing import Any
 
 import click
+import yaml
 
 from admin.app import create_app
 from admin.cli.__main__ import GROUPS
@@ -25,7 +26,7 @@ from tests.project.test_layout import ROOT
 OUT = ROOT / "docs" / "reference.md"
 HEAD = """# Reference
 
-For people who look up a setting, a command, a route or an error. `python -m tests.project.reference` writes this page from the code,
+For people who look up a setting, a command, a route, an alert or an error. `python -m tests.project.reference` writes this page from the code,
 and a test compares them. [campaigns.md](campaigns.md) has a campaign's file and figures."""
 SETTINGS = """Environment variables, read once at the start; every wrong one is reported. In development the lines of `var/env`, which
 `make run` writes, stand for variables that are not set."""
@@ -40,6 +41,7 @@ GATEWAYS = (
 )
 CODES = """Twilio's codes. Those from 30000 on come in reports, after the message has left: it is not tried again. A code that is not
 listed fails its one message and nothing else; staff read `Nguyên nhân khác`."""
+ALERTS = """`deploy/monitoring/alerts.yml`, for Prometheus."""
 ERRORS_OF_LOA = """`code` of a problem in the API, with the sentence that people read (`%(…)s` is filled in; some are parts of others)."""
 FOLLOWS = ("tried again", "number left alone", "pauses", "staff read")
 # What no status tells is seen in tests/integration/outreach/test_twilio.py.
@@ -160,6 +162,12 @@ def code_row(code: str) -> tuple[str, ...]:
     return code, ERRORS[code][1], *what_follows(read_answer(400, code))
 
 
+def alerts() -> Iterator[tuple[str, ...]]:
+    rules = yaml.safe_load((ROOT / "deploy/monitoring/alerts.yml").read_text(encoding="utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        yield f"`{rule['alert']}`", rule["annotations"]["summary"], rule["annotations"]["action"]
+
+
 def write_page() -> str:
     """Return docs/reference.md."""
     app = create_app(Settings.from_env({}))
@@ -181,6 +189,7 @@ def write_page() -> str:
     answers = ((answer, *what_follows(outcome)) for answer, outcome in STATUSES)
     parts += ["## What the gateway's errors mean", GATEWAYS, rows("answer", *FOLLOWS, of=answers), CODES]
     parts += [rows("code", "meaning", *FOLLOWS, of=map(code_row, ERRORS))]
+    parts += ["## Alerts", ALERTS, rows("alert", "means", "what to do", of=alerts())]
     parts += ["## Loa's errors", ERRORS_OF_LOA]
     parts += [rows("code", "", of=((f"`{code}`", text) for code, text in sorted(sentences("en").items())))]
     return "\n\n".join(parts) + "\n"

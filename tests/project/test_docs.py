@@ -93,7 +93,7 @@ def test_what_the_documents_tell_to_make_exists() -> None:
                     assert name in targets(), f"{path.name}: make {name}"
 
 
-# -- the packages and the walks of architecture.md
+# -- the walks of architecture.md
 
 WALKS = {  # and the most files that each may lead through
     "A message: from a due step to a delivered report": 16,
@@ -148,13 +148,6 @@ def test_the_layers_drawn_are_those_that_are_checked() -> None:
     for contract in contracts:
         for package in contract.get("containers", ()):
             assert layers[package] == contract["layers"]
-
-
-def test_every_package_stands_in_the_table_and_nothing_else() -> None:
-    named = [row[0].strip("`") for row in table(section(ARCHITECTURE, "Packages"))]
-    parts = [path.relative_to(ROOT).parent for path in tracked() if path.name == "__init__.py"]
-    packages = {part.as_posix() for part in parts if part.parts[0] not in ("tests", "benchmarks")}
-    assert sorted(named) == sorted({*packages, "benchmarks", "outreach/migrations"})
 
 
 # -- the files that a document names

@@ -1,4 +1,4 @@
-"""Kinds of campaign: those that come with Loa, a TOML file for each named after the kind, and those made in the office.
+"""Kinds of campaign: those that come with Loa, a TOML file for each named after the kind, and those made by staff.
 
 `load_kinds` needs no database and has the files alone; all else that has a session reads both.
 """

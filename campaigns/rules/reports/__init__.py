@@ -1,0 +1,1 @@
+"""Pure rules of the daily report: its schedule, figures, words and corrections."""
