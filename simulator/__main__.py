@@ -65,9 +65,11 @@ async def _serve(options: Options, *, host: str, port: int) -> None:
 
 def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=8001, help="0 takes a free one")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--data", type=Path, help="directory that keeps the conversations between starts")
+    parser.add_argument(
+        "--port", type=int, default=8001, help="0 takes a free one, which the first line names"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="there is no login")
+    parser.add_argument("--data", type=Path, help="folder that keeps messages between starts")
     parser.add_argument(
         "--inbound-url",
         default="http://127.0.0.1:8000/webhooks/twilio/inbound",
@@ -76,9 +78,11 @@ def _read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--public-url",
         default="",
-        help="public address of the system under test: signed as such, carried to the inbound URL's port",
+        help="public address of the system under test: calls are signed for it, and sent to the inbound URL's port",
     )
-    parser.add_argument("--keep", type=int, default=2_000_000, help="messages held in memory")
+    parser.add_argument(
+        "--keep", type=int, default=2_000_000, help="messages in memory; above that the oldest tenth goes"
+    )
     parser.add_argument(
         "--smpp-port", type=int, help="also speak SMPP on this port of this machine; 0 takes a free one"
     )
