@@ -6,18 +6,22 @@ import codecs
 import errno
 import json
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import IO, Any
 
 import click
 from flask.cli import AppGroup
+from flask_babel import gettext as _
 from redis import RedisError
 from sqlalchemy.exc import DataError, DBAPIError
 
 from admin.wording.errors import LANGUAGE_KEY, show_error
 from outreach.accounts import audit
 from outreach.accounts.users import find_user
+from outreach.core.progress import watchers
 from outreach.core.sentences import LANGUAGES
 from outreach.models.accounts import User
 from outreach.rules.errors import BadInput, LoaError
@@ -27,6 +31,8 @@ from outreach.use_cases import take_lost_jobs
 
 _BLOCK = 1 << 20  # bytes read at once at most
 _JSON_KEY = "loa.json"  # in the context of a command
+_PROGRESS_KEY = "loa.progress"
+PROGRESS_AFTER_S = 2.0
 LARGEST_ID = 2**63 - 1  # largest database id
 _FILE_ERRORS = {
     errno.ENOENT: LoaError("folder_missing"),
@@ -97,8 +103,50 @@ def _set_language(context: click.Context, _parameter: click.Parameter, language:
     context.meta[LANGUAGE_KEY] = language
 
 
+class _Progress(threading.Thread):
+    """A line on a terminal from the third second of a command on: how many rows it has read or stored, and how long it takes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.rows, self.ended = 0, threading.Event()
+        # Here, as the thread knows no language.
+        self.words = _("Đang làm: %(rows)s dòng, %(seconds)s giây", rows="{}", seconds="{:.0f}")
+
+    def run(self) -> None:
+        began = time.monotonic()
+        wait_s = PROGRESS_AFTER_S
+        while not self.ended.wait(wait_s):
+            click.echo("\r" + self.words.format(self.rows, time.monotonic() - began), nl=False, err=True)
+            wait_s = 0.5
+        if wait_s != PROGRESS_AFTER_S:
+            click.echo("\r\033[K", nl=False, err=True)
+
+    def count(self, rows: int) -> None:
+        self.rows += rows
+
+    def end(self) -> None:
+        """Clear the line; what is said from here on has it for itself."""
+        self.ended.set()
+        self.join()
+        watchers.clear()
+
+
 class Command(_ErrorMessages, click.Command):
-    """A single command with error messages, and an option for their language."""
+    """A single command with error messages, an option for their language, and in a terminal a line of its progress.
+
+    Those that go on until they are stopped, or answer line by line, have no `--json`, and no such line.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if not sys.stderr.isatty() or not any(each.name == "json" for each in self.params):
+            return super().invoke(ctx)
+        progress = ctx.meta[_PROGRESS_KEY] = _Progress()
+        watchers.append(progress.count)
+        progress.start()
+        try:
+            return super().invoke(ctx)
+        finally:
+            progress.end()
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -199,11 +247,19 @@ def wants_json() -> bool:
 
 def output(data: dict[str, Any], says: str) -> None:
     """Print the result: with `--json` the data as one line, else the sentence `says`."""
+    end_progress()
     click.echo(json.dumps(data, ensure_ascii=False) if wants_json() else says)
+
+
+def end_progress() -> None:
+    """Clear the line of the command's progress, before something is said or asked."""
+    if progress := click.get_current_context().meta.get(_PROGRESS_KEY):
+        progress.end()
 
 
 def warn(says: str) -> None:
     """Print a warning on standard error."""
+    end_progress()
     click.echo(says, err=True)
 
 

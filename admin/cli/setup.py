@@ -20,7 +20,7 @@ from flask_babel import gettext as _
 from redis import RedisError
 from sqlalchemy import func, select
 
-from admin.cli.base import Command, json_option, output, read_password
+from admin.cli.base import Command, end_progress, json_option, output, read_password
 from admin.wording.errors import show_error
 from campaigns.goals.goals import about, enter_denominator, find_subject, set_goal
 from campaigns.models.campaigns import Sender
@@ -379,6 +379,7 @@ def describe(runtime: Runtime) -> str:
 
 def ask(today: date, kinds: Collection[str]) -> Iterator[tuple[str, Any]]:
     """Ask for what no installation works without; all else is entered on pages later."""
+    end_progress()
     provinces = province_names(today)
     click.echo(", ".join(f"{each} {name}" for each, name in sorted(provinces.items())), err=True)
     code = _ask(_("Mã tỉnh, thành phố"), "", lambda text: text in provinces)

@@ -189,6 +189,7 @@ def create_public_page(runtime: Runtime) -> Blueprint:
         """Take `number` and `note`, a case for an officer, marked as not verified. One a day and number, 10 an
         hour and address, 200 a day in all. Codes, tries and notes are refused with 503 while Redis is away.
         """
+
         def do(number: str, name: str) -> Response:
             address = network_of(request.remote_addr or "")
             if not request.form.get("note", "").strip():

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from outreach.accounts.permissions import visible_to
 from outreach.core.bulk import change_rows
 from outreach.core.db import AUDIT_KEYS, BaseWithId, count_rows
+from outreach.core.progress import advance
 from outreach.models.accounts import AuditEvent, AuditHead, AuditValues, User
 from outreach.rules.audit_chain import (
     GENESIS,
@@ -291,7 +292,9 @@ def _read_chain(session: Session) -> Iterator[ChainEntry]:
         .order_by(AuditEvent.id)
         .execution_options(yield_per=_FETCH_ROWS)
     )
-    return (ChainEntry(*row) for row in rows)
+    for row in rows:
+        advance(1)
+        yield ChainEntry(*row)
 
 
 ON_A_PAGE = 50

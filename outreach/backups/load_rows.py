@@ -18,6 +18,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from outreach.core.db import Database
+from outreach.core.progress import advance
 from outreach.core.schema import upgrade, upgrade_on
 from outreach.rules.errors import BadInput, LoaError
 
@@ -101,6 +102,7 @@ def _chunks(source: IO[bytes]) -> Iterator[bytes]:
     lines: list[bytes] = []
     size = 0
     for line in source:
+        advance(1)
         if line == _END:
             yield b"".join(lines)
             return

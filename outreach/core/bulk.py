@@ -39,6 +39,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
 from outreach.core.db import insert_new, is_postgresql
+from outreach.core.progress import advance
 
 
 def change_rows(session: Session, statement: Executable) -> CursorResult[Any]:
@@ -140,6 +141,7 @@ def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     """Yield lists of `size` rows; the last one may be shorter."""
     iterator = iter(rows)
     while chunk := list(islice(iterator, size)):
+        advance(len(chunk))
         yield chunk
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice, tee
 from pathlib import Path
 
+from outreach.core.progress import advance
 from outreach.imports.file_reader import HiddenContent, RawSheet
 from outreach.imports.sheet_process import read_sheets
 from outreach.rules.cells import Row, cell_text
@@ -330,6 +331,7 @@ def write_check(
             for row in check_list(path, gazetteer, turned=turned):
                 phone = row.phone
                 counts[phone.status] += 1
+                advance(1)
                 writer.writerow(
                     [
                         row.row,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 import threading
@@ -647,3 +649,24 @@ def test_a_list_is_checked_in_the_places_of_a_province_and_day(operator: Operato
     assert out.read_text("utf-8").splitlines()[1].endswith(",23512")
     operator.gets("contacts", "check", file, "--out", out)
     assert out.read_text("utf-8").splitlines()[1].endswith(",23506")
+
+
+def test_in_a_terminal_a_long_command_says_how_far_it_is_and_clears_the_line(
+    tmp_path: Path,
+) -> None:
+    """With a pseudo-terminal as standard error; elsewhere nothing of it is written."""
+    terminal, end = pty.openpty()
+    run = "from admin.cli import base; base.PROGRESS_AFTER_S = 0; from wsgi import app; app.cli.main(prog_name='loa')"
+    check = ["contacts", "check", SAMPLE, "--out", tmp_path / "out.csv"]
+    for error in (end, subprocess.PIPE):
+        done = subprocess.run(
+            [sys.executable, "-c", run, *map(str, check)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=error,
+            check=True,
+        )
+    shown = os.read(terminal, 4096).decode()
+    assert re.match(r"\rĐang làm: \d+ dòng, 0 giây", shown)
+    assert shown.endswith("\r\033[K")
+    assert done.stderr == b""
