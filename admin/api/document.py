@@ -66,6 +66,7 @@ def describe(api: Api) -> dict[str, Any]:
             "title": "Loa",
             "version": "1.1",
             "description": _ABOUT,
+            "contact": {"name": "The installation's administrator", "url": api.settings.public_base_url},
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": api.settings.public_base_url.rstrip("/")}],

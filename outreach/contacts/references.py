@@ -16,7 +16,7 @@ from outreach.rules.errors import BadInput, NotFound, or_raise
 from outreach.rules.phone_cells import read_phone_cell
 
 # Printable ASCII without a space; "#" begins names of Loa's own.
-REFERENCE = r"^[!\"$-~][!-~]{0,39}$"
+REFERENCE = r'^[!"$-~][!-~]{0,39}$'
 
 
 def set_references(session: Session, organisation_id: int, contacts: Mapping[str, int]) -> None:
