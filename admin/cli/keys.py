@@ -18,6 +18,7 @@ from admin.cli.base import Group, json_option, output
 from outreach.backups.backup_files import signer_of
 from outreach.contacts.hash_keys import count_hashes, rehash_suppressions
 from outreach.core.settings import Settings
+from outreach.rules.errors import BadInput
 from outreach.rules.keys import Purpose, key_id, split_keys
 from outreach.runtime import Runtime
 
@@ -96,10 +97,12 @@ def _with_new_key(settings: Settings, purpose: Purpose) -> str:
 
 
 def _write_variables(file: Path, lines: dict[str, str]) -> None:
-    """Replace these variables in a file of `NAME=value` lines, at once and with its owner and mode."""
-    kept = [
-        line for line in file.read_text("utf-8").splitlines() if line.partition("=")[0].strip() not in lines
-    ]
+    """Replace these variables in a file of `NAME=value` lines, at once and with its owner and mode. Raises BadInput."""
+    try:
+        found = file.read_text("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise BadInput("campaign_file_not_utf8", name=file.name) from None
+    kept = [line for line in found if line.partition("=")[0].strip() not in lines]
     status = file.stat()
     new = file.with_name(f".{file.name}.new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

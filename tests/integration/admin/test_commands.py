@@ -331,8 +331,10 @@ def test_what_is_typed_wrongly_is_explained_in_vietnamese(operator: Operator, ty
 
 
 @one_database
-def test_a_queue_that_there_is_not_is_named(operator: Operator) -> None:
+def test_a_queue_that_there_is_not_is_named_and_a_picture_holds_no_variables(operator: Operator) -> None:
     assert "Không có hàng đợi gui" in operator.is_told("worker", "--queues", "gui")
+    rotate = ("keys", "rotate", "sessions", "--file", ROOT / "docs/pictures/home.png")
+    assert "home.png không phải văn bản UTF-8" in operator.is_told(*rotate)
 
 
 # -- lists
