@@ -8,17 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from campaigns.models.campaigns import Recipient
 from campaigns.models.replies import Case, Reply, ReplyChannel
 from campaigns.replies.receive_reply import receive_reply
-from campaigns.replies.record_answer import AnswerContext
+from campaigns.replies.record_answer import AnswerContext, lock_link
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.replies.labels import NON_ANSWERS, Label
 from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.sending_hours import VIETNAM
-from outreach.contacts.suppressions import lock_phone
 from outreach.core.db import count_rows
-from outreach.models.contacts import Phone
 from outreach.rules.errors import BadInput
 from outreach.rules.gateway import InboundMessage
 
@@ -35,31 +32,27 @@ def receive_page_message(
     Returns what the page says next: `urgent`, `asked` where an officer has to look, else nothing. The same text counts once
     a day, and again once an officer has settled it. A cry for help is never one too many. Raises BadInput if it is empty, too long or one of too many, or if the link is no longer valid.
     """
-    recipient = session.get_one(Recipient, recipient_id)
-    if recipient.phone_id is None:
-        raise BadInput("personal_link_ended")
     text = " ".join(text.split())
     if not text:
         raise BadInput("page_message_empty")
     if len(text) > LONGEST_MESSAGE:
         raise BadInput("page_message_long", most=LONGEST_MESSAGE)
-    lock_phone(session, recipient.phone_id)
+    recipient, phone = lock_link(session, recipient_id)
     key = hashlib.sha256(f"{now.astimezone(VIETNAM):%Y%m%d} {text.casefold()}".encode()).hexdigest()[:24]
     gateway_id, reply = find_same(session, f"page-{recipient_id}-{key}")
     if reply is None:
         written = count_rows(
             session,
             Reply,
-            Reply.phone_id == recipient.phone_id,
+            Reply.phone_id == phone.id,
             Reply.channel == ReplyChannel.PAGE,
             Reply.received_at > now - timedelta(days=1),
         )
         if written >= MOST_A_DAY and not understand(text).is_urgent:
             raise BadInput("page_messages_full", most=MOST_A_DAY)
-        number = session.get_one(Phone, recipient.phone_id).e164
         reply = receive_reply(
             session,
-            InboundMessage(gateway_id, number, "", text, is_opt_out=False),
+            InboundMessage(gateway_id, phone.e164, "", text, is_opt_out=False),
             keys=keys,
             now=now,
             channel=ReplyChannel.PAGE,

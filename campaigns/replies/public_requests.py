@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from campaigns.delivery.outbox import queue_message
 from campaigns.models.campaigns import Campaign, Step
 from campaigns.models.replies import AnswerSource, ReplyChannel
-from campaigns.replies.acknowledgements import OPT_OUT_REPLY
+from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY, OPT_OUT_REPLY
 from campaigns.replies.answer_at_once import EMERGENCY_REPLY
 from campaigns.replies.page_messages import find_same
 from campaigns.replies.receive_reply import latest_recipient, receive_reply
@@ -41,7 +41,7 @@ from outreach.rules.phone_cells import read_phone_cell
 from outreach.rules.segments import measure
 
 SENT_WITHIN = timedelta(days=60)
-"""How long a message is compared after its campaign was launched."""
+"""How long a message is compared after the newest step of its campaign began."""
 LONGEST_NOTE = 500
 CODE_SMS = "Ma xac nhan cua ong/ba: {code}. Nhap tren trang {host}/hoi de {wish}. Neu khong phai ong/ba yeu cau, xin bo qua tin nay."
 
@@ -71,8 +71,8 @@ def compare_with_sent(session: Session, text: str, *, settings: Settings, now: d
 
 
 def _sent_texts(session: Session, *, now: datetime) -> Iterator[str]:
-    yield from (OPT_OUT_REPLY, EMERGENCY_REPLY, CODE_SMS)
-    recent = select(Campaign.id).where(Campaign.launched_at > now - SENT_WITHIN)
+    yield from (OPT_OUT_REPLY, OPT_OUT_OF_DRIVE_REPLY, EMERGENCY_REPLY, CODE_SMS)
+    recent = select(Step.campaign_id).where(Step.opened_at > now - SENT_WITHIN)
     for text, text_b, texts in session.execute(
         select(Step.text, Step.text_b, Step.texts).where(Step.campaign_id.in_(recent))
     ):
@@ -81,7 +81,8 @@ def _sent_texts(session: Session, *, now: datetime) -> Iterator[str]:
         content = read_content(data)
         for code in content.languages:
             translated = read_content(data, code)
-            yield from (wording.reply for wording in translated.answers.values() if wording.reply)
+            answers = (*translated.answers.values(), *translated.own_answers)
+            yield from (each.reply for each in answers if each.reply)
         yield from doubt_answers(issuer=content.issuer, contact=content.contact)
 
 
@@ -142,16 +143,21 @@ def confirm_code(
     _tell_officer(session, number, _JOINED, Understanding.by_gateway(Label.QUESTION), keys=keys, now=now)
 
 
-def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext, now: datetime) -> bool:
-    """Open a case for what somebody writes about a number that nobody has verified. Returns whether it sounds like a cry for help.
-
-    It is no answer: the writer need not be the number's owner. Raises BadInput if it is empty or too long.
-    """
-    note = " ".join(note.split())
+def read_note(text: str) -> str:
+    """Return what somebody wrote about a number. Raises BadInput if it is empty or too long."""
+    note = " ".join(text.split())
     if not note:
         raise BadInput("page_message_empty")
     if len(note) > LONGEST_NOTE:
         raise BadInput("page_message_long", most=LONGEST_NOTE)
+    return note
+
+
+def leave_note(session: Session, number: str, note: str, *, keys: AnswerContext, now: datetime) -> bool:
+    """Open a case for a note about a number that nobody has verified. Returns whether it sounds like a cry for help.
+
+    It is no answer: the writer need not be the number's owner.
+    """
     is_urgent = understand(note).is_urgent
     meant = Understanding(Label.UNCLEAR, 0.0, False, is_urgent)
     _tell_officer(session, number, _NOTE.format(note=note), meant, keys=keys, now=now)

@@ -237,9 +237,7 @@ def record_page_answer(
     `given` is the label shown by the page that offered the undo: a repeated press then undoes only once. Raises
     BadInput for any other `word` or if the link is no longer valid.
     """
-    recipient = session.get_one(Recipient, recipient_id)
-    if recipient.phone_id is None:
-        raise BadInput("personal_link_ended")
+    recipient, phone = lock_link(session, recipient_id)
     if word == "install":
         recipient.clicked_at = recipient.clicked_at or now
     elif word == "undo":
@@ -253,13 +251,23 @@ def record_page_answer(
         record_answer(
             session,
             said,
-            phone_id=recipient.phone_id,
+            phone_id=phone.id,
             recipient=recipient,
             source=AnswerSource.PAGE,
             keys=keys,
             now=now,
         )
     return recipient
+
+
+def lock_link(session: Session, recipient_id: int) -> tuple[Recipient, Phone]:
+    """Return whose link it is, and their phone, locked. Raises BadInput if they were erased, maybe a moment ago."""
+    recipient = session.get_one(Recipient, recipient_id)
+    phone = lock_phone(session, recipient.phone_id) if recipient.phone_id else None
+    session.refresh(recipient)
+    if phone is None or recipient.contact_id is None:
+        raise BadInput("personal_link_ended")
+    return recipient, phone
 
 
 # Whoever presses on and on would make a case and a wish of each press. An opt-out is taken at any time: it ends them.
@@ -270,7 +278,7 @@ def _require_few_presses(
     session: Session, recipient: Recipient, label: Label | None, *, now: datetime
 ) -> None:
     """Raise BadInput for an answer or an undo on the page after many, but for an opt-out."""
-    of_page = (Answer.recipient_id == recipient.id, Answer.source == AnswerSource.PAGE)
+    of_page = (Answer.phone_id == recipient.phone_id, Answer.source == AnswerSource.PAGE)
     if (
         label is not Label.OPT_OUT
         and count_rows(session, Answer, *of_page, Answer.at > now - _PRESSES_WITHIN) >= _PRESSES

@@ -38,6 +38,11 @@ _ENDS = re.compile(
     "vn|com|net|org|info|top|xyz|cc|click|link|me|io|site|online|club|app|ly|gl|icu|shop|vip|store|live|work|win",
     re.IGNORECASE,
 )
+# A day or an hour that a list has for each person, the time of an opt-out, the code of the page for everybody.
+_WHEN = re.compile(
+    r"\b(?:[01]?\d|2[0-3])(?:[:hg]|\s?gio\s?)(?:[0-5]\d)?\b|\b(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|1[0-2])(?:/20\d\d)?\b"
+    r"|(?<=ma xac nhan cua ong/ba: )\d{6}\b"
+)
 
 
 def addresses_in(text: str) -> list[re.Match[str]]:
@@ -88,7 +93,7 @@ def _follows(got: str, parts: list[str]) -> bool:
 
 
 def _letters(text: str) -> str:
-    """Return a text's letters and digits without accents, case, spaces and addresses: phones and operators change the rest."""
+    """Return a text's letters and digits without accents, case, spaces, addresses and times: phones and operators change the rest."""
     for address in reversed(addresses_in(text)):
         text = text[: address.start()] + " " + text[address.end() :]
-    return "".join(letter for letter in unaccent(text).lower() if letter.isalnum())
+    return "".join(letter for letter in _WHEN.sub(" ", unaccent(text).lower()) if letter.isalnum())

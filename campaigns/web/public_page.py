@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ from campaigns.replies.public_requests import (
     compare_with_sent,
     confirm_code,
     leave_note,
+    read_note,
     read_number,
     read_senders,
     send_code,
@@ -34,7 +36,7 @@ from campaigns.rules.genuine import LONGEST
 from campaigns.rules.replies.understand import understand
 from campaigns.web.answer_page import EMERGENCY_NUMBERS
 from campaigns.web.responses import RETRY_AFTER_S, public_page
-from outreach.core.rate_limits import hit, nothing_limited_without_redis
+from outreach.core.rate_limits import hit, limiter, nothing_limited_without_redis
 from outreach.core.sentences import word_error
 from outreach.enqueue_jobs import enqueue_send
 from outreach.rules.addresses import network_of
@@ -82,6 +84,17 @@ def create_public_page(runtime: Runtime) -> Blueprint:
     def wait_s(*limits: tuple[RateLimitItem, str]) -> int:
         """Count a request under these limits. Returns the seconds to wait."""
         return max(hit(runtime.redis, limit, name) for limit, name in limits)
+
+    @contextmanager
+    def once(limit: RateLimitItem, name: str) -> Iterator[bool]:
+        """Count a number's request of the day, unless it fails. Yields whether it is the first."""
+        is_first = not wait_s((limit, name))
+        try:
+            yield is_first
+        except Exception:
+            if is_first:
+                limiter(runtime.redis).clear(limit, name)
+            raise
 
     def refuse(wait: int) -> Response:
         refused = public_page("too_many_requests.html", 429)
@@ -144,11 +157,12 @@ def create_public_page(runtime: Runtime) -> Blueprint:
             if wait := wait_s((CODES_PER_ADDRESS, network_of(request.remote_addr or ""))):
                 return refuse(wait)
             # The page is the same where a code was sent today, or too many to all: it says nothing of the number.
-            if not wait_s((CODES_PER_NUMBER, name)) and not wait_s((CODES_IN_ALL, "all")):
-                with runtime.db.write() as session:
-                    now = datetime.now(UTC)
-                    send_code(session, number, wish, settings=settings, key=context.secret_key, now=now)
-                enqueue_send(runtime)
+            with once(CODES_PER_NUMBER, name) as is_first:
+                if is_first and not wait_s((CODES_IN_ALL, "all")):
+                    with runtime.db.write() as session:
+                        now = datetime.now(UTC)
+                        send_code(session, number, wish, settings=settings, key=context.secret_key, now=now)
+                    enqueue_send(runtime)
             return show(asked=wish.value, number=number)
 
         return by_number(do)
@@ -192,15 +206,14 @@ def create_public_page(runtime: Runtime) -> Blueprint:
 
         def do(number: str, name: str) -> Response:
             address = network_of(request.remote_addr or "")
-            if not request.form.get("note", "").strip():
-                raise BadInput("page_message_empty")
+            note, is_urgent = read_note(request.form.get("note", "")), False
             if wait := wait_s((NOTES_PER_ADDRESS, address), (NOTES_IN_ALL, "all")):
                 return refuse(wait)
-            text, is_urgent = request.form.get("note", ""), False
             # Anybody may have used the number's one note of the day: a cry for help is taken all the same.
-            if not wait_s((NOTES_PER_NUMBER, name)) or understand(text[: 2 * LONGEST_NOTE]).is_urgent:
-                with runtime.db.write() as session:
-                    is_urgent = leave_note(session, number, text, keys=context, now=datetime.now(UTC))
+            with once(NOTES_PER_NUMBER, name) as is_first:
+                if is_first or understand(note).is_urgent:
+                    with runtime.db.write() as session:
+                        is_urgent = leave_note(session, number, note, keys=context, now=datetime.now(UTC))
             return show(done="urgent" if is_urgent else "note")
 
         return by_number(do)

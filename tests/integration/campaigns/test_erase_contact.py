@@ -18,10 +18,12 @@ from campaigns.cases.handle_case import assign_case, close_case
 from campaigns.models.campaigns import Recipient, Step
 from campaigns.models.messages import Attempt, Message, Outbox
 from campaigns.models.privacy import PersonRequest, RequestKind
-from campaigns.models.replies import AnswerPlace
+from campaigns.models.replies import Answer, AnswerPlace, Reply
 from campaigns.privacy.erase_contact import erase_contact
 from campaigns.privacy.export_data import export_personal_data
 from campaigns.privacy.requests import finish_request, record_request
+from campaigns.replies.page_messages import receive_page_message
+from campaigns.replies.record_answer import record_page_answer
 from campaigns.rules.cases import CaseOutcome
 from campaigns.rules.links import LinkCipher
 from campaigns.rules.replies.labels import Label
@@ -342,6 +344,18 @@ def test_only_an_approver_erases_and_only_at_the_persons_request(world: World, p
     with pytest.raises(WrongState, match="request_waiting"):
         ask(world, person)
     assert count(world, Erasure) == 0
+
+
+def test_what_is_pressed_or_written_on_a_page_while_its_person_is_erased_leaves_nothing(world: World) -> None:
+    world.add_people(1)
+    recipient = world.recipient(number(0), world.launch())
+    world.erase(recipient.contact_id or 0)
+    for word in ("installed", "opt_out", "wrong_number", "need_help", "undo", "install"):
+        with pytest.raises(BadInput), world.runtime.db.write() as session:
+            record_page_answer(session, recipient.id, word, keys=world.keys, now=world.now)
+    with pytest.raises(BadInput), world.runtime.db.write() as session:
+        receive_page_message(session, recipient.id, f"Tôi là {NAME}", keys=world.keys, now=world.now)
+    assert not world.all(select(Answer.id)) + world.all(select(Reply.id))
 
 
 @both_databases

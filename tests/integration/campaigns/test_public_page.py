@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from campaigns.models.campaigns import Campaign
 from campaigns.models.messages import Message
 from campaigns.models.replies import Case, Reply
+from campaigns.replies.acknowledgements import OPT_OUT_OF_DRIVE_REPLY
 from campaigns.web import public_page
 from outreach.models.contacts import Phone
 from tests.support.wishes import numbers_left_alone
@@ -50,6 +53,36 @@ def test_a_message_is_compared_by_its_words_alone(client: FlaskClient, world: Wo
         page = client.post("/hoi/kiem-tra", data={"text": text}).get_data(as_text=True)
         assert words in page, text
     assert client.post("/hoi/kiem-tra", data={"text": " "}).status_code == 422
+
+
+def test_what_loa_writes_of_itself_and_late_reminders_are_known(client: FlaskClient, world: World) -> None:
+    world.runtime.redis.flushdb()
+    world.add_people(1)
+    own = {"1": {"text": "Có", "means": "installed", "reply": "Cam on ong/ba da cho biet, hen gap lai."}}
+    own["2"] = {"text": "Không", "means": "not_yet"}
+    reminder = "Nhac ong/ba cai Bluezone cho ca gia dinh minh"
+    world.launch(content={"own_answers": own}, step=[{"text": reminder, "after_days": 0}])
+    with world.runtime.db.write() as session:
+        session.execute(update(Campaign).values(launched_at=world.now - timedelta(days=90)))
+    for text in (OPT_OUT_OF_DRIVE_REPLY.format(time="10:20 ngay 01/10/2026"), own["1"]["reply"], reminder):
+        page = client.post("/hoi/kiem-tra", data={"text": text}).get_data(as_text=True)
+        assert "Lời tin giống tin của chúng tôi" in page, text
+
+
+def test_a_note_that_was_refused_or_met_a_fault_is_sent_at_the_next_try(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.runtime.redis.flushdb()
+
+    def leave(note: str) -> int:
+        return client.post("/hoi/nhan", data={"number": UNKNOWN, "note": note}).status_code
+
+    assert leave("Xin gọi lại. " * 60) == 422
+    with monkeypatch.context() as patch:
+        patch.setattr(public_page, "leave_note", lambda *_, **__: 1 / 0)
+        assert leave("Xin gọi lại.") == 500
+    assert leave("Xin gọi lại.") == 200
+    assert len(world.cases()) == 1
 
 
 @pytest.mark.parametrize("e164", [KNOWN, UNKNOWN])

@@ -9,7 +9,10 @@ from campaigns.rules.genuine import LONGEST, MessageMatch, compare_message
 STEP = "[{name}, ]UBMTTQ tinh moi ong/ba cai Bluezone: {link} Tra loi 1 neu da cai. Tu choi: TC"
 WITH_ADDRESS = "Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4."
 ONLY_FIELDS = "{name} {link}"
-TEMPLATES = (STEP, WITH_ADDRESS, ONLY_FIELDS)
+STOPPED = "Da nhan yeu cau tu choi luc {time}. Tu bay gio chung toi khong gui tin den so nay nua."
+VISIT = "Moi ong/ba di tiem luc {hour} tai tram y te xa."
+CODE = "Ma xac nhan cua ong/ba: {code}. Nhap tren trang vd.vn/hoi."
+TEMPLATES = (STEP, WITH_ADDRESS, ONLY_FIELDS, STOPPED, VISIT, CODE)
 HOSTS = {"loa.example.vn", "vd.vn"}
 
 
@@ -29,6 +32,12 @@ HOSTS = {"loa.example.vn", "vd.vn"}
             MessageMatch.SAME,
         ),
         ("Chi tiet tai bluezone.gov.vn/tai. Can giup nhan so 4.", MessageMatch.SAME),
+        # A time differs by person, and so does a code.
+        (STOPPED.format(time="10:20 ngay 01/10/2026"), MessageMatch.SAME),
+        (VISIT.format(hour="7 gio 30, ngay 5/12"), MessageMatch.SAME),
+        (CODE.format(code="012345"), MessageMatch.SAME),
+        (VISIT.format(hour="7 gio, chuyen tien vao 012345"), MessageMatch.DIFFERENT),
+        (VISIT.format(hour="45/67/8910"), MessageMatch.DIFFERENT),
         # The words are ours, the link is not.
         (
             "UBMTTQ tinh moi ong/ba cai Bluezone: https://loa-example.vn/abcd2345 Tra loi 1 neu da cai. Tu choi: TC",
