@@ -34,7 +34,7 @@ from campaigns.models.campaigns import (
 from campaigns.planning.audience import add_lists
 from campaigns.planning.drives import drive_named, open_drive_of
 from campaigns.planning.kinds import all_kinds, find_content, load_kinds
-from campaigns.rules.content import Content
+from campaigns.rules.content import Content, merge
 from campaigns.rules.draft import Draft, GoalDraft
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.sending_hours import VIETNAM
@@ -326,12 +326,8 @@ def plan_of(session: Session, campaign: Campaign) -> dict[str, Any]:
 
 def _own_content(kind: Mapping[str, Any], campaign: Campaign) -> dict[str, Any]:
     """Return what a campaign's content adds to its kind's; of a kind made in the office all of it, as that may be changed later."""
-    changed = changed_parts(kind if campaign.kind in load_kinds() else {}, campaign.content)
-    own = campaign.content.get("own_answers") or {}
-    # Own answers that the kind has, or has got since, and the campaign has not.
-    if gone := {number: False for number in kind.get("own_answers") or {} if number not in own}:
-        changed["own_answers"] = {**changed.get("own_answers", {}), **gone} if own else False
-    return changed
+    changed = changed_parts(kind, campaign.content)
+    return changed if campaign.kind in load_kinds() else merge(changed, campaign.content)
 
 
 def _variants(step: Step) -> dict[str, Any]:
@@ -348,11 +344,11 @@ def _clock_time(moment: datetime | None) -> str | None:
 
 
 def changed_parts(base: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what differs from a kind's content.
+    """Return what differs from a kind's content; False stands for what the kind has, or has got since, and the content has not.
 
     The inverse of `merge`: merged over `base` it gives `content` again.
     """
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] = {key: value is False for key, value in base.items() if key not in content}
     for key, value in content.items():
         base_value = base.get(key)
         if isinstance(value, Mapping) and isinstance(base_value, Mapping):

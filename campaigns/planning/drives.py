@@ -118,12 +118,13 @@ def open_drive_of(session: Session, kind: str, *, now: datetime) -> Drive:
         return drive
     title = title_of(session, kind)
     is_first = current_drive(session) is None
-    name = title
-    if session.scalar(select(Drive.id).where(Drive.name == name)) is not None:
-        name = f"{title} ({today:%d/%m/%Y})"
+    names = [
+        each[:120] for each in (title, f"{title} ({today:%d/%m/%Y})", f"{today:%d/%m/%Y}, {kind}, {title}")
+    ]
+    taken = session.scalars(select(Drive.name).where(Drive.name.in_(names))).all()
     row = {
         "kind": kind,
-        "name": name[:120],
+        "name": next((name for name in names if name not in taken), names[-1]),
         "starts_on": today.isoformat(),
         "chosen_at": now if is_first else None,
         "created_at": now,

@@ -229,13 +229,16 @@ def render_reply(text: str, values: Mapping[str, str]) -> str:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` overridden by `changes`, recursively table by table."""
+    """Return `base` overridden by `changes`, recursively table by table. False leaves out what is no mark."""
     merged = dict(base)
     for key, value in changes.items():
         current = merged.get(key)
-        merged[key] = (
-            merge(current, value) if isinstance(current, Mapping) and isinstance(value, Mapping) else value
-        )
+        if value is False and not isinstance(current, bool | None):
+            del merged[key]
+        elif isinstance(current, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(current, value)
+        else:
+            merged[key] = value
     return merged
 
 

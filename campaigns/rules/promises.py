@@ -10,21 +10,24 @@ from campaigns.rules.replies.labels import Label
 from outreach.rules.segments import unaccent
 
 # Each also without its accents, where the whole text has none.
-_WILL = "sẽ|hứa|dự định|định đi|định đến|nhận lời|đồng ý|đăng ký|hẹn|ngày mai|tuần sau|hôm đó"
+_AGREED = "hứa|dự định|định đi|định đến|nhận lời|đồng ý|đăng ký|hẹn"
+_WILL = f"sẽ|{_AGREED}|ngày mai|tuần sau|hôm đó"
 _ABLE = "có đến|có đi|đến được|đi được|dự được|tham gia được|tiêm được"
+_NOT = rf"sẽ (?:không|chưa)|(?:không|chưa|chẳng)(?: \w+){{0,2}} (?:{_AGREED}|{_ABLE})"
 _DONE = "đã|rồi|xong|vừa"
 _DONE_PROMISING = "đã (?:hẹn|hứa|nhận lời|đồng ý|đăng ký)"
 
 
 def is_promise(text: str) -> bool:
-    """Return whether a text promises: "Tôi sẽ đến", "Tôi đã đăng ký"; "Tôi đã tiêm theo hẹn" does not."""
+    """Return whether a text promises: "Tôi sẽ đến", "Tôi đã đăng ký"; "Tôi đã tiêm theo hẹn" and "Tôi chưa đi được" do not."""
     said = text.lower()
 
     def has(words: str) -> bool:
         spelled = unaccent(words) if said.isascii() else words
         return re.search(rf"\b(?:{spelled})\b", said) is not None
 
-    return has("sẽ") or has(_DONE_PROMISING) or (has(f"{_WILL}|{_ABLE}") and not has(_DONE))
+    promises = has("sẽ") or has(_DONE_PROMISING) or (has(f"{_WILL}|{_ABLE}") and not has(_DONE))
+    return promises and not has(_NOT)
 
 
 @dataclass(frozen=True, slots=True)

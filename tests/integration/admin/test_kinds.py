@@ -175,7 +175,13 @@ def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_
     world.add_people(2)
     campaign_id = draft(world, made)
     before = describe(world, campaign_id)
-    changed = {**MADE, "question": "Đã khám chưa?", "why": "Câu khác."}
+    changed = {
+        **MADE,
+        "question": "Đã khám chưa?",
+        "why": "Câu khác.",
+        "languages": {"sed": {"why": "Câu nữa."}},
+    }
+    changed |= {"app": {"name": "Sổ", "page": "https://so.example"}, "page": {"asked": "Đã gửi."}}
     edit_kind(world.runtime, made, changed, user=world.user(AUTHOR), now=world.now)
     assert describe(world, campaign_id) == before
     with refuses(BadInput, says="từ chỉ việc"):
@@ -183,6 +189,12 @@ def test_a_changed_kind_changes_no_campaign_and_nobody_below_the_province_makes_
     world.officer("pn@loa.example", Role.STAFF, world.organisation())
     with pytest.raises(NotAllowed):
         create_kind(world.runtime, dict(MADE), user=world.user("pn@loa.example"), now=world.now)
+
+
+def test_kinds_of_one_title_have_drives_of_their_own(world: World) -> None:
+    user = world.user(AUTHOR)
+    kinds = [create_kind(world.runtime, dict(MADE), user=user, now=world.now).code for _ in range(3)]
+    assert [world.get_one(Drive, world.drive(kind)).kind for kind in kinds] == kinds
 
 
 def describe(world: World, campaign_id: int) -> dict[str, object]:
