@@ -81,8 +81,8 @@ def _sent_texts(session: Session, *, now: datetime) -> Iterator[str]:
         content = read_content(data)
         for code in content.languages:
             translated = read_content(data, code)
-            answers = (*translated.answers.values(), *translated.own_answers)
-            yield from (each.reply for each in answers if each.reply)
+            yield from (each.reply for each in translated.answers.values() if each.reply)
+            yield from (each.reply for each in translated.own_answers if each.reply)
         yield from doubt_answers(issuer=content.issuer, contact=content.contact)
 
 
