@@ -277,6 +277,7 @@ def label_reply(
             now=now,
             # Anybody who has the number may have written it.
             heard=(WishSource(reply.channel.source), user.id),
+            written_at=reply.received_at,
         )
     reply.state = ReplyState.HANDLED
     session.add(
@@ -381,6 +382,7 @@ def undo_reply_label(
             now=now,
             reply_id=reply.id,
             acknowledge=False,
+            written_at=reply.received_at,
         )
     reply.state = ReplyState.INBOX if kind in WAITS_FOR_LABEL else ReplyState.APPLIED
     handling.undone_at = now

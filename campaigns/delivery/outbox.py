@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -55,43 +55,23 @@ def return_unsent(
     """
     if not unsent:
         return
-    deleted = set(
-        session.scalars(
-            delete(Attempt)
-            .where(
-                Attempt.id.in_(
-                    values_subquery(session, [item.claim.attempt_id for item in unsent], BigInteger)
-                ),
-                or_(
-                    Attempt.state == AttemptState.SENDING,
-                    and_(Attempt.state == AttemptState.UNKNOWN, Attempt.account_id.not_in(repeating)),
-                ),
-                Attempt.gateway_id.is_(None),
-            )
-            .returning(Attempt.id)
-            .execution_options(synchronize_session=False)
-        )
+    claims = values_subquery(session, [item.claim.attempt_id for item in unsent], BigInteger)
+    is_unsent = or_(
+        Attempt.state == AttemptState.SENDING,
+        and_(Attempt.state == AttemptState.UNKNOWN, Attempt.account_id.not_in(repeating)),
     )
+    removal = delete(Attempt).where(Attempt.id.in_(claims), is_unsent, Attempt.gateway_id.is_(None))
+    deleted = set(session.scalars(removal.returning(Attempt.id).execution_options(synchronize_session=False)))
     returned: Counter[int] = Counter()
     for item in unsent:
-        if item.claim.attempt_id in deleted:
-            returned[item.claim.stream_id] += item.claim.segments
+        returned[item.claim.stream_id] += item.claim.segments * (item.claim.attempt_id in deleted)
     credit_segments(session, returned)
-    requeue(
-        session,
-        [
-            OutboxEntry(
-                item.claim.message_id,
-                item.claim.stream_id,
-                item.claim.n,
-                item.not_before,
-                item.throttled,
-                item.refused,
-            )
-            for item in unsent
-            if item.claim.attempt_id in deleted
-        ],
-    )
+    entries = [
+        OutboxEntry(of.message_id, of.stream_id, of.n, item.not_before, item.throttled, item.refused)
+        for item in unsent
+        if (of := item.claim).attempt_id in deleted
+    ]
+    requeue(session, entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +138,8 @@ def requeue(session: Session, entries: Sequence[OutboxEntry]) -> None:
                 .values(state=state),
             )
     if requeued:
-        session.execute(
-            insert(Outbox),
-            [
-                {
-                    "message_id": item.message_id,
-                    "stream_id": item.stream_id,
-                    "n": item.n,
-                    "not_before": item.not_before,
-                    "throttled": min(item.throttled, 100),
-                    "refused": item.refused,
-                }
-                for item in requeued
-            ],
-        )
+        rows = [{**asdict(item), "throttled": min(item.throttled, 100)} for item in requeued]
+        session.execute(insert(Outbox), rows)
 
 
 def cancel_waiting(session: Session, message_id: int) -> bool:

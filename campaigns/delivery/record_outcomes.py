@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, String, delete, null, select, update
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from campaigns.delivery.billing import store_bills, store_factor
@@ -56,7 +57,7 @@ from campaigns.rules.states import (
     settle,
 )
 from outreach.contacts.suppressions import lock_phone, suppress
-from outreach.contacts.wishes import is_left_alone, record_wish
+from outreach.contacts.wishes import has_asked_since, is_left_alone, record_wish
 from outreach.core.bulk import change_rows, rows_table, values_subquery
 from outreach.core.db import database_now
 from outreach.core.settings import Settings
@@ -81,9 +82,23 @@ log = logging.getLogger(__name__)
 
 
 def store_outcomes(runtime: Runtime, outcomes: Sequence[tuple[Claim, Outcome | None]]) -> None:
-    """Run `record_outcomes` in a transaction of its own. May be repeated. Raises SQLAlchemyError."""
-    with runtime.db.write() as session:
-        record_outcomes(session, outcomes, now=database_now(session), settings=runtime.settings)
+    """Run `record_outcomes` in a transaction of its own. May be repeated. Raises SQLAlchemyError.
+
+    An answer that the database cannot store, such as an id that is too long, keeps none of the others: its outcome is unknown.
+    """
+    try:
+        with runtime.db.write() as session:
+            record_outcomes(session, outcomes, now=database_now(session), settings=runtime.settings)
+    except DataError:
+        half = len(outcomes) // 2
+        ((claim, outcome), *_) = outcomes
+        if not half and isinstance(outcome, OutcomeUnknown):
+            raise
+        if not half:
+            log.error("send.not_storable attempt=%s", claim.attempt_id)
+        parts = (outcomes[:half], outcomes[half:]) if half else ([(claim, OutcomeUnknown("not_storable"))],)
+        for part in parts:
+            store_outcomes(runtime, part)
 
 
 def record_outcomes(
@@ -235,6 +250,12 @@ def _learn_factors(session: Session, outcomes: Sequence[tuple[Claim, Outcome | N
             store_factor(session, stream_id, learned)
 
 
+_SETTLED = (
+    *("id", "message_id", "n", "state", "gateway_id", "stream_id", "phone_id", "account_id"),
+    *("segments", "cause", "price_vnd", "claimed_at"),
+)
+
+
 def apply_reports(
     session: Session, reports: Iterable[AttemptReport], *, now: datetime, secret_key: str
 ) -> int:
@@ -250,19 +271,7 @@ def apply_reports(
     if not by_attempt:
         return 0
     attempts = session.execute(
-        select(
-            Attempt.id,
-            Attempt.message_id,
-            Attempt.n,
-            Attempt.state,
-            Attempt.gateway_id,
-            Attempt.stream_id,
-            Attempt.phone_id,
-            Attempt.segments,
-            Attempt.cause,
-            Attempt.price_vnd,
-            Attempt.account_id,
-        )
+        select(*(getattr(Attempt, name) for name in _SETTLED))
         .where(Attempt.id.in_(values_subquery(session, by_attempt, BigInteger)))
         .order_by(Attempt.id)
         .with_for_update()
@@ -336,7 +345,9 @@ class _Changes:
             total.more += latest.segments - row.segments
             self.recounted[latest.segments].append(row.id)
         if state in FAILURES:
-            self.failures.append(FailedAttempt(row.stream_id, row.phone_id, latest.cause, latest.code))
+            self.failures.append(
+                FailedAttempt(row.stream_id, row.phone_id, row.claimed_at, latest.cause, latest.code)
+            )
         self.states.append(change | {"state": state.value, "cause": latest.cause, "code": latest.code})
         if latest.due_at:
             self.lookups[latest.due_at].append(row.id)
@@ -442,6 +453,7 @@ class FailedAttempt:
 
     stream_id: int
     phone_id: int
+    claimed_at: datetime
     cause: str | None
     code: str | None
 
@@ -451,19 +463,22 @@ def apply_failure_policies(
 ) -> None:
     """Suppress numbers and pause campaigns after failures.
 
-    In the transaction that writes the failures. Locks phones by id.
+    In the transaction that writes the failures. Locks phones by id. That a number's owner has opted out with the operator was so
+    when it was tried.
     """
     to_suppress = {
-        (item.phone_id, reason) for item in failed if (reason := failure_policy(item.cause).suppresses)
+        (item.phone_id, reason): item.claimed_at
+        for item in sorted(failed, key=lambda item: item.claimed_at)
+        if (reason := failure_policy(item.cause).suppresses)
     }
-    for phone_id, reason in sorted(to_suppress):
+    for (phone_id, reason), said_at in sorted(to_suppress.items()):
         phone = lock_phone(session, phone_id)
         if reason == "wrong_number":
             wrong = SuppressionReason.WRONG_NUMBER
             suppress(session, phone, reason=wrong, source="gateway", secret_key=secret_key, now=now)
-        elif not is_left_alone(session, phone_id):
+        elif not is_left_alone(session, phone_id) and not has_asked_since(session, phone_id, said_at):
             source = WishSource.GATEWAY
-            record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=now, now=now)
+            record_wish(session, source, phones=[phone], secret_key=secret_key, said_at=said_at, now=now)
     pause_refused(
         session,
         ((item.stream_id, item.code) for item in failed if failure_policy(item.cause).pauses),

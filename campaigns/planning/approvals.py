@@ -3,18 +3,15 @@
 Two people have to approve a campaign above an audience or a cost that the settings name.
 
 Mail: the request goes to those who may approve, the decision to the authors. It says which campaign and where to look;
-no resident's data, no text of a message. It is sent by a job that claims it and notes for whom it was taken, so that two of
-them, or one that crashed, do no harm.
+no resident's data, no text of a message. Two jobs that send it, or one that crashed, do no harm (`send_letters`).
 Without SMTP_URL nothing is sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from smtplib import SMTPException
 
-from sqlalchemy import and_, or_, select, true, update
+from sqlalchemy import and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from campaigns.models.campaigns import Campaign, CampaignAuthor, CampaignDecision, CampaignVersion
@@ -32,9 +29,9 @@ from campaigns.rules.approvals import (
 )
 from campaigns.rules.states import CampaignState, Exclusion
 from campaigns.rules.urgent import APPROVALS as URGENT_APPROVALS
+from outreach.accounts.notices import Letter, send_letters
 from outreach.accounts.permissions import organisations_of
 from outreach.core.job_queue import once_every
-from outreach.core.mail import is_about_one_mail, send_mail
 from outreach.core.sentences import word_error
 from outreach.core.settings import Settings
 from outreach.enqueue_jobs import enqueue_approval_mail
@@ -122,7 +119,6 @@ def read_approvals(session: Session, campaign: Campaign) -> list[Approval]:
 
 
 _CHECK_EVERY_S = 300
-_CLAIMED_S = 120  # a job's time limit: of a worker that was killed the next one takes it over
 _RETRY_FOR = timedelta(days=1)
 _REQUEST = """Kính gửi đồng chí,
 
@@ -195,54 +191,22 @@ def enqueue_overdue_approval_mail(runtime: Runtime, *, now: datetime) -> int:
 def send_approval_mail(runtime: Runtime, campaign_id: int, *, now: datetime) -> int:
     """Send the mail due for a campaign. Returns how many people were written to.
 
-    One worker at a time; whom a mail server has taken it for is not written to again, after a crash or for another's full mailbox
-    either. Raises what the mail server raises.
+    Whom a mail server has taken it for is not written to again. Raises what the mail server raises.
     """
-    smtp_url = runtime.settings.smtp_url
-    if not smtp_url:
+    if not runtime.settings.smtp_url:
         return 0
-    with runtime.db.read() as session:
-        due = _due_mail(session, campaign_id, base=runtime.settings.public_base_url)
-    if due is None:
-        return 0
-    claim = f"loa:mail:{due.key}"
-    if not once_every(runtime.redis, claim, every_s=_CLAIMED_S):
-        return 0
-    told, put_off = 0, None
-    try:
-        for user_id, address in due.to:
-            mail_id = f"{due.key.replace(':', '-')}-{user_id}"
-            try:
-                told += send_mail(
-                    smtp_url, to=[address], subject=due.subject, body=due.body, message_id=mail_id
-                )
-            except (SMTPException, OSError) as error:
-                if not is_about_one_mail(error):
-                    raise
-                put_off = error
-                continue
-            with runtime.db.write() as session:
-                session.merge(MailedNotice(user_id=user_id, key=due.key, mailed_at=now))
-        if put_off is not None:
-            raise put_off
-        with runtime.db.write() as session:
-            session.execute(
-                update(type(due.about)).where(type(due.about).id == due.about.id).values(mailed_at=now)
-            )
-    finally:
-        runtime.redis.delete(claim)
+    base = runtime.settings.public_base_url
+    told = send_letters(
+        runtime,
+        f"approval:{campaign_id}",
+        lambda session: _due_mail(session, campaign_id, base=base)[1],
+        now=now,
+    )
+    with runtime.db.write() as session:
+        about, letters = _due_mail(session, campaign_id, base=base)
+        if about is not None and not letters:
+            about.mailed_at = now
     return told
-
-
-@dataclass(frozen=True, slots=True)
-class _DueMail:
-    """Mail to be sent: about what, to whom of those not yet told by this `key` (id and address), and its words."""
-
-    about: CampaignVersion | CampaignDecision
-    key: str
-    to: list[tuple[int, str]]
-    subject: str
-    body: str
 
 
 # Subject and body by whether an approval is asked for, and what was decided last: approved, returned, nothing.
@@ -255,18 +219,21 @@ _LETTERS = {
 }
 
 
-def _due_mail(session: Session, campaign_id: int, *, base: str) -> _DueMail | None:
+def _due_mail(
+    session: Session, campaign_id: int, *, base: str
+) -> tuple[CampaignVersion | CampaignDecision | None, list[Letter]]:
+    """Return what is to be told of a campaign, None for nothing, and the letters to those who were not told of it yet."""
     campaign = session.get_one(Campaign, campaign_id)
     version = newest_version(session, campaign_id)
     if version is None:
-        return None
+        return None, []
     of_version = select(CampaignDecision).where(CampaignDecision.version_id == version.id)
     decision = session.scalar(of_version.order_by(CampaignDecision.id.desc()).limit(1))
     about = decision or version
     is_asked = campaign.state is CampaignState.SUBMITTED or is_waiting_for_approval(campaign)
     letter = _LETTERS.get((is_asked, decision.approved if decision else None))
     if letter is None or about.mailed_at:
-        return None
+        return None, []
     organisation = session.get(Organisation, campaign.organisation_id) if campaign.organisation_id else None
     is_urgent = bool(campaign.urgent_reason)
     values = {
@@ -281,7 +248,7 @@ def _due_mail(session: Session, campaign_id: int, *, base: str) -> _DueMail | No
     told = set(session.scalars(select(MailedNotice.user_id).where(MailedNotice.key == key)))
     to = _addressees(session, campaign, decision, is_asked=is_asked)
     subject, body = (part.format(**values) for part in letter)
-    return _DueMail(about, key, [(user.id, user.email) for user in to if user.id not in told], subject, body)
+    return about, [Letter(user.id, user.email, [key], subject, body) for user in to if user.id not in told]
 
 
 def _addressees(

@@ -435,9 +435,12 @@ def record_decision(
     session.flush()
 
 
+APPROVAL_MAIL = "approval:"
+
+
 def mail_key(version_id: int, decision: CampaignDecision | None) -> str:
     """Return the name under which is kept who was told by mail of a version, or of a decision on it."""
-    return f"approval:{version_id}:{decision.id if decision else 0}"
+    return f"{APPROVAL_MAIL}{version_id}:{decision.id if decision else 0}"
 
 
 def resend_decision_mail(session: Session, campaign_id: int) -> None:

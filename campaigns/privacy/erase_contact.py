@@ -279,5 +279,8 @@ def erase_numbers(session: Session, gone: Sequence[int], *, secret_key: str) -> 
     change_rows(session, delete(UnreadLanguage).where(UnreadLanguage.phone_id.in_(phone_ids)))
     mark = literal(ERASED, String) + cast(Phone.id, String)
     change_rows(
-        session, update(Phone).where(Phone.id.in_(phone_ids)).values(e164=mark, reversed=mark, language=None)
+        session,
+        update(Phone)
+        .where(Phone.id.in_(phone_ids))
+        .values(e164=mark, reversed=mark, language=None, asked_at=None),
     )

@@ -44,7 +44,7 @@ from campaigns.rules.replies.understand import Understanding, understand
 from campaigns.rules.states import AttemptState
 from outreach.contacts.phones import find_or_create_phones
 from outreach.contacts.suppressions import lock_phone
-from outreach.core.db import is_set
+from outreach.contacts.wishes import has_asked_since
 from outreach.models.contacts import Phone
 from outreach.rules.gateway import InboundMessage
 from outreach.rules.phone_cells import read_phone_cell
@@ -98,24 +98,23 @@ def receive_reply(
     raw = _unread(inbound)
     if raw or not inbound.is_whole:  # what is missing may turn the meaning round
         meant = meant._replace(is_automatic=False)
-    is_start = _starts(session, meant, phone, now=now)
-    is_taken_back = _is_taken_back(session, meant, inbound, campaign, now=now)
+    is_known = phone is not None or is_mobile_number(inbound.sender)
+    is_start, is_stop = meant.label == OPT_IN and meant.is_automatic, meant.label is Label.OPT_OUT
+    if phone is None and is_known and (is_start or is_stop or meant.is_urgent):
+        phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
+        phone = session.get_one(Phone, phone_ids[inbound.sender])
     if recipient and meant.label is not Label.WRONG_NUMBER:
         recipient = answered_by(session, recipient, meant.stored_label, phone_id=_id(phone), now=now)
-    is_known = phone is not None or is_mobile_number(inbound.sender)
     outcome = decide_reply(
         meant,
         has_recipient=recipient is not None,
         is_known=is_known,
         was_answered=inbound.is_answered,
-        is_start=is_start,
-        is_taken_back=is_taken_back,
+        is_start=is_start and phone is not None and give_back(session, phone.id, now=now),
+        is_taken_back=is_stop and phone is not None and has_asked_since(session, phone.id, now),
         answered_at=recipient.answered_at if recipient else None,
         now=now,
     )
-    if phone is None and is_known and (outcome.is_answer or meant.is_urgent):
-        phone_ids = find_or_create_phones(session, [inbound.sender], secret_key=keys.secret_key, now=now)
-        phone = session.get_one(Phone, phone_ids[inbound.sender])
     reply = Reply(
         gateway_id=inbound.gateway_id,
         phone_id=_id(phone),
@@ -164,37 +163,6 @@ def _id(row: Phone | Recipient | Campaign | None) -> int | None:
 def _unread(inbound: InboundMessage) -> bytes | None:
     """Return what came, where not all of it could be read."""
     return inbound.raw or (inbound.body.encode() if UNREADABLE in inbound.body else None)
-
-
-def _starts(session: Session, meant: Understanding, phone: Phone | None, *, now: datetime) -> bool:
-    """Let a number get messages again whose reply asks for them. Returns whether it got none."""
-    return (
-        meant.label == OPT_IN
-        and meant.is_automatic
-        and phone is not None
-        and give_back(session, phone.id, now=now)
-    )
-
-
-def _is_taken_back(
-    session: Session,
-    meant: Understanding,
-    inbound: InboundMessage,
-    campaign: Campaign | None,
-    *,
-    now: datetime,
-) -> bool:
-    """Return whether a sender has asked for messages after the opt-out that was said at `now` and has come only now."""
-    if meant.label is not Label.OPT_OUT:
-        return False
-    later = select(Reply.body).where(
-        Reply.sender == inbound.sender[:32],
-        Reply.received_at > now,
-        Reply.label == Label.UNCLEAR,
-        is_set(Reply.is_sure),
-    )
-    meanings = (understand(body, asked_of(campaign)) for body in session.scalars(later))
-    return any(meant.label == OPT_IN and meant.is_automatic for meant in meanings)
 
 
 def _answer_at_once(

@@ -39,7 +39,14 @@ from campaigns.rules.own_answers import GivenAnswer, read_own_answers, read_word
 from campaigns.rules.replies.labels import Label
 from campaigns.rules.states import MessageKind
 from outreach.contacts.suppressions import has_suppression, lift_suppressions, lock_phone, suppress
-from outreach.contacts.wishes import read_left_alone, record_wish, said_from, standing, take_back
+from outreach.contacts.wishes import (
+    has_asked_since,
+    read_left_alone,
+    record_wish,
+    said_from,
+    standing,
+    take_back,
+)
 from outreach.core.db import count_rows
 from outreach.core.settings import Settings
 from outreach.models.accounts import User
@@ -78,14 +85,17 @@ def record_answer(
     reply_id: int | None = None,
     acknowledge: bool = True,
     heard: tuple[WishSource, int] | None = None,
+    written_at: datetime | None = None,
 ) -> Answer | None:
     """Record an answer and its effects. Returns None if it repeats the current one.
 
     Locks the phone. `recipient` is None for a phone in no campaign: then only labels of CLOSING count.
     `acknowledge` is False if no message is to follow: the gateway has sent one, or the reply is old. `heard`: how an officer
-    heard it, and their id.
+    heard it, and their id. `written_at`: when the words were, that an officer has read only now.
     """
     phone = lock_phone(session, phone_id)
+    if said.label is Label.OPT_OUT and written_at and has_asked_since(session, phone_id, written_at):
+        return None
     if recipient:
         recipient = answered_by(session, recipient, said.label, phone_id=phone_id, now=now)
     else:
@@ -316,10 +326,12 @@ def _said(answer: Answer) -> GivenAnswer:
 def give_back(session: Session, phone_id: int, *, now: datetime) -> bool:
     """Take back the wishes by which a resident's own replies and page, or their operator, stopped the messages to a number.
 
-    Returns whether there was one.
+    Returns whether there was one. Those of before `now` that come in later do not count either.
 
     What an officer entered or a register holds stays. The phone must be locked.
     """
+    phone = session.get_one(Phone, phone_id)
+    phone.asked_at = max(phone.asked_at or now, now)
     # A reply that comes in late does not override a newer one.
     own = (said_from(session, phone_id), Wish.source.in_(_OWN_WISHES), Wish.said_at <= now)
     said = session.scalars(select(Wish.evidence).where(standing(), *own).order_by(Wish.id.desc())).all()

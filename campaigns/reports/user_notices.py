@@ -1,8 +1,7 @@
 """What waits for a user: in the page as a list, and by mail as a bundle, at most one an hour.
 
 A mail tells how much of each kind waits and where to look: no name, number or text. That a campaign was submitted, approved
-or returned is mailed at once by campaigns/planning/approvals.py, as a warning may wait for it; it is not in the bundle. What
-a mail has told is kept by its key before the mail leaves: a repeat or a restart tells nothing twice.
+or returned is mailed at once by campaigns/planning/approvals.py, as a warning may wait for it; it is not in the bundle.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from smtplib import SMTPException
 
 from sqlalchemy import delete, or_, select
@@ -19,15 +19,17 @@ from sqlalchemy.orm import Session
 from campaigns.analytics.open_tasks import read_returned, read_submitted
 from campaigns.models.replies import Case
 from campaigns.planning.comments import read_unanswered
+from campaigns.planning.drafts import APPROVAL_MAIL
 from campaigns.reports.day_status import read_waiting_reports
+from outreach.accounts.notices import Letter, send_letters
 from outreach.accounts.permissions import has_role
 from outreach.core.job_queue import once_every
-from outreach.core.mail import is_about_one_mail, send_mail
+from outreach.core.mail import is_about_one_mail
 from outreach.enqueue_jobs import enqueue_notices
 from outreach.models.accounts import MailedNotice, NoticeKind, Role, User
 from outreach.models.contacts import ContactList, Upload, UploadState
 from outreach.runtime import Runtime
-from outreach.use_cases import transaction, use_case
+from outreach.use_cases import use_case
 
 _AT_MOST_EVERY = timedelta(hours=1)
 _CASE_WAITS = timedelta(days=1)  # since it was taken
@@ -141,49 +143,40 @@ def mail_notices(runtime: Runtime, *, now: datetime) -> int:
 
     What was not sent is to be told later; a mailbox that is full keeps nobody else's. Raises what a mail server that is away raises.
     """
-    with runtime.db.read() as session:
-        due = or_(User.notices_mailed_at.is_(None), User.notices_mailed_at <= now - _AT_MOST_EVERY)
+    with runtime.db.write() as session:
+        session.execute(delete(MailedNotice).where(MailedNotice.mailed_at < now - _KEPT_FOR))
         users = session.scalars(
-            select(User.id).where(User.is_active, User.role != Role.VILLAGE, due).order_by(User.id)
+            select(User.id).where(User.is_active, User.role != Role.VILLAGE).order_by(User.id)
         ).all()
-    mailed = 0
+    link, mailed = f"{runtime.settings.public_base_url}/admin/notices/", 0
     for user_id in users:
+        read = partial(_bundle, user_id=user_id, link=link, now=now)
         try:
-            mailed += _mail_user(runtime, user_id, now=now)
+            mailed += send_letters(runtime, f"waiting:{user_id}", read, now=now)
         except (SMTPException, OSError) as error:
             if not is_about_one_mail(error):
                 raise
     return mailed
 
 
-def _mail_user(runtime: Runtime, user_id: int, *, now: datetime) -> int:
-    with transaction(runtime) as session:
-        user = session.get_one(User, user_id, with_for_update=True)
-        before = user.notices_mailed_at
-        if before and before > now - _AT_MOST_EVERY:
-            return 0  # another worker has
-        told = set(session.scalars(select(MailedNotice.key).where(MailedNotice.user_id == user_id)))
-        fresh = [
-            each
-            for each in read_notices(session, user, now=now)
-            if each.kind not in _MAILED_AT_ONCE and each.key not in told
-        ]
-        if not fresh:
-            return 0
-        session.add_all(MailedNotice(user_id=user_id, key=each.key, mailed_at=now) for each in fresh)
-        session.execute(delete(MailedNotice).where(MailedNotice.mailed_at < now - _KEPT_FOR))
-        user.notices_mailed_at, to = now, user.email
-    try:
-        link = f"{runtime.settings.public_base_url}/admin/notices/"
-        body = _BODY.format(lines=_lines(fresh), link=link)
-        return send_mail(runtime.settings.smtp_url, to=[to], subject=_SUBJECT, body=body)
-    except (SMTPException, OSError):
-        with transaction(runtime) as session:
-            keys = [each.key for each in fresh]
-            of_user = (MailedNotice.user_id == user_id, MailedNotice.key.in_(keys))
-            session.execute(delete(MailedNotice).where(*of_user))
-            session.get_one(User, user_id, with_for_update=True).notices_mailed_at = before
-        raise
+def _bundle(session: Session, *, user_id: int, link: str, now: datetime) -> list[Letter]:
+    """Return the letter that tells a user what has come to wait for them; none within an hour of the last."""
+    user = session.get_one(User, user_id)
+    rows = session.execute(
+        select(MailedNotice.key, MailedNotice.mailed_at).where(
+            MailedNotice.user_id == user_id, MailedNotice.key.not_like(f"{APPROVAL_MAIL}%")
+        )
+    )
+    told = dict(rows.all())
+    if any(at > now - _AT_MOST_EVERY for at in told.values()):
+        return []
+    fresh = [
+        each
+        for each in read_notices(session, user, now=now)
+        if each.kind not in _MAILED_AT_ONCE and each.key not in told
+    ]
+    body = _BODY.format(lines=_lines(fresh), link=link)
+    return [Letter(user_id, user.email, [each.key for each in fresh], _SUBJECT, body)] if fresh else []
 
 
 def _lines(waiting: Sequence[UserNotice]) -> str:

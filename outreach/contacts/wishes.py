@@ -6,7 +6,7 @@ Rows are only added. The rule is `find_wish` of outreach/rules/wishes.py; decisi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -145,13 +145,25 @@ def of_number(phone_id: int) -> ColumnElement[bool]:
 
 def said_from(session: Session, phone_id: int) -> ColumnElement[bool]:
     """Return the condition that a wish is about a number, or about another of the one person whom alone both belong to."""
+    own = _numbers_of_owner(session, phone_id)
+    return Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(own)))
+
+
+def has_asked_since(session: Session, phone_id: int, at: datetime) -> bool:
+    """Return whether a number's owner has asked for messages since a moment, from it or another that is theirs alone."""
+    asked = select(Phone.id).where(Phone.id.in_(_numbers_of_owner(session, phone_id)), Phone.asked_at > at)
+    return session.scalar(asked.limit(1)) is not None
+
+
+def _numbers_of_owner(session: Session, phone_id: int) -> Sequence[int]:
+    """Return the ids of a number and of the others of the one person whom alone it and they belong to."""
     holders = session.scalars(select(ContactPhone.contact_id).where(ContactPhone.phone_id == phone_id)).all()
     if len(holders) != 1:
-        return of_number(phone_id)
+        return [phone_id]
     other = aliased(ContactPhone)
     is_shared = exists().where(other.phone_id == ContactPhone.phone_id, other.contact_id != holders[0])
     own = select(ContactPhone.phone_id).where(ContactPhone.contact_id == holders[0], ~is_shared)
-    return Wish.id.in_(select(WishNumber.wish_id).where(WishNumber.phone_id.in_(own)))
+    return session.scalars(own).all()
 
 
 def of_person(contact_id: int) -> ColumnElement[bool]:

@@ -22,7 +22,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, delete, func, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from outreach.accounts import audit
@@ -34,7 +47,7 @@ from outreach.core.spreadsheets import escape_formula, write_workbook
 from outreach.imports.kept_values import store_values
 from outreach.imports.sightings import record_sighting
 from outreach.models.accounts import Organisation, User
-from outreach.models.contacts import Contact, ContactList, ImportChange, ImportIssue, ListImport
+from outreach.models.contacts import Contact, ContactList, ImportChange, ImportIssue, ListImport, PersonMerge
 from outreach.rules.errors import NotFound
 from outreach.rules.list_rows import CheckedRow
 from outreach.use_cases import use_case
@@ -57,6 +70,9 @@ _COLUMNS = ("import_id", "row", "status", "reason", "key", "cells", "contact_id"
 _CODE = re.compile(r"L([0-9]{1,9})\.([0-9]{1,9})")
 # Of what a decision recorded: what is kept with a row that takes it over.
 _TAKEN_OVER = ("contact", "import", "values", "phones", "kept", "others")
+# A decision, what it recorded, the import, and when; the decision is None while the issue is open.
+_Decided = tuple[str | None, dict[str, Any], int, datetime | None]
+_NEVER: _Decided = (None, {}, 0, None)
 STORED = (Decision.TAKEN, Decision.SAME, Decision.RENAMED)
 
 
@@ -80,15 +96,23 @@ def save_issues(
     if not issues:
         return []
     keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
-    earlier = _decided_before(session, keys)
+    earlier: dict[object, _Decided] = {**_decided_before(session, keys), **_years_asked(session, issues)}
     saved = list[tuple[Any, ...]]()
     statuses = list[IssueStatus | None]()
     for (row, status, reason, contact_id), key in zip(issues, keys, strict=True):
-        decision, undo, by = earlier.get(key, (None, {}, 0))
+        about = (contact_id, row.birth_doubt) if reason == BIRTH_UNCLEAR else key
+        was_asked = key in earlier or about in earlier
+        decision, undo, by, at = earlier.get(key) or earlier.get(about, _NEVER)
         if decision in STORED and undo.get("contact"):
+            undo = {
+                **about_now(session, undo, by=by, decided_at=at),
+                "others": [about_now(session, each, by=by, decided_at=at) for each in undo.get("others", ())],
+            }
             undo = _say_again(session, row, undo, by=by, list_import=list_import)
-        statuses.append(_counted_as(status, decision, was_asked=key in earlier))
-        if status is IssueStatus.QUESTION and key in earlier and decision is None:
+        statuses.append(_counted_as(status, decision, was_asked=was_asked))
+        if status is IssueStatus.QUESTION and not was_asked:
+            earlier[key] = earlier[about] = (None, {}, list_import.id, None)  # of further rows of the file
+        elif status is IssueStatus.QUESTION and decision is None:
             decision, undo = Decision.SUPERSEDED, {"import": by}  # it is asked there
         # Nothing is kept of a contact who was erased and is not to be stored again.
         details = {} if reason == WAS_ERASED and decision else describe_row(row)
@@ -160,7 +184,7 @@ def count_issues(
     keys = [_key(row, list_import, reason) for row, _, reason, _ in issues]
     earlier = _decided_before(session, keys) if keys else {}
     return [
-        _counted_as(status, earlier.get(key, (None, {}, 0))[0], was_asked=key in earlier)
+        _counted_as(status, earlier.get(key, _NEVER)[0], was_asked=key in earlier)
         for (_, status, _, _), key in zip(issues, keys, strict=True)
     ]
 
@@ -268,20 +292,76 @@ def _key(row: CheckedRow, list_import: ListImport, reason: str) -> str:
     return hashlib.blake2b(repr(identity).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def _decided_before(
-    session: Session, keys: Sequence[str]
-) -> dict[str, tuple[str | None, dict[str, Any], int]]:
-    """Return the last decision on each key that was asked about, what it recorded, and the import.
+def about_now(
+    session: Session, undo: dict[str, Any], *, by: int, decided_at: datetime | None
+) -> dict[str, Any]:
+    """Return what a decision on a row of the import `by` recorded as it holds now, where its person was merged with another since.
 
-    The decision is None while the issue is open.
+    It is about the one who stayed, then, and of what it stored about what came to them by the merge.
     """
+    query = select(PersonMerge).where(PersonMerge.merged_id == undo["contact"])
+    if decided_at is not None:  # SQLite gives the last id again
+        query = query.where(PersonMerge.merged_at >= decided_at)
+    merge = session.scalar(query.order_by(PersonMerge.id).limit(1))
+    if merge is None:
+        return undo
+    filled, own = merge.data["filled"], merge.data["own_phones"]
+    added = [phone_id for phone_id, _position in merge.data["phones"] if phone_id not in own]
+    if undo.get("outcome") != "created":
+        values, phones = undo.get("values", {}), undo.get("phones", [])
+    elif merge.data["import"] == by:
+        values, phones = filled, added
+    else:  # others brought the person, too
+        values, phones = {}, []
+    return {
+        **undo,
+        "contact": merge.kept_id,
+        "outcome": "merged",
+        "values": {name: filled[name] for name in values if name in filled},
+        "phones": [phone_id for phone_id in phones if phone_id in added],
+    }
+
+
+def _decided_before(session: Session, keys: Sequence[str]) -> dict[object, _Decided]:
+    """Return the last decision on each key that was asked about."""
+    of_keys = ImportIssue.key.in_(values_subquery(session, set(keys), String))
+    return {key: decided for key, _, _, decided in _read_decided(session, of_keys)}
+
+
+def _years_asked(
+    session: Session, issues: Sequence[tuple[CheckedRow, IssueStatus, str, int | None]]
+) -> dict[object, _Decided]:
+    """Return the last decision on each year of birth of these issues' people, by person and as it was written.
+
+    Rows about one person may be written in several ways.
+    """
+    people = {contact_id or 0 for _, _, reason, contact_id in issues if reason == BIRTH_UNCLEAR}
+    if not people:
+        return {}
+    of_people = ImportIssue.contact_id.in_(values_subquery(session, people, BigInteger))
+    asked = _read_decided(session, of_people, ImportIssue.reason == BIRTH_UNCLEAR)
+    return {(contact_id, doubt): decided for _, contact_id, doubt, decided in asked}
+
+
+def _read_decided(
+    session: Session, *conditions: ColumnElement[bool]
+) -> Iterator[tuple[str, int | None, str | None, _Decided]]:
+    """Yield key, contact, year of birth as written and decision of issues that were not asked again elsewhere, the oldest first."""
     rows = session.execute(
-        select(ImportIssue.key, ImportIssue.decision, ImportIssue.undo, ImportIssue.import_id)
-        .where(ImportIssue.key.in_(values_subquery(session, set(keys), String)))
-        .where(ImportIssue.decision.is_(None) | (ImportIssue.decision != Decision.SUPERSEDED))
+        select(
+            ImportIssue.key,
+            ImportIssue.contact_id,
+            ImportIssue.cells["birth_doubt"].as_string(),
+            ImportIssue.decision,
+            ImportIssue.undo,
+            ImportIssue.import_id,
+            ImportIssue.decided_at,
+        )
+        .where(*conditions, ImportIssue.decision.is_(None) | (ImportIssue.decision != Decision.SUPERSEDED))
         .order_by(ImportIssue.id)
     )
-    return {key: (decision, undo or {}, import_id) for key, decision, undo, import_id in rows}
+    for key, contact_id, doubt, decision, undo, import_id, at in rows:
+        yield key, contact_id, doubt, (decision, undo or {}, import_id, at)
 
 
 IS_WAITING = (

@@ -18,12 +18,20 @@ from outreach.accounts.permissions import require_role
 from outreach.contacts.removal import lock_removal
 from outreach.core.bulk import change_rows
 from outreach.imports.decide_issue import record_name
-from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, find_issue
+from outreach.imports.issues import STORED, WAS_ERASED, Decision, IssueStatus, about_now, find_issue
 from outreach.imports.sightings import lists_with, reassign_contacts, remove_sightings
 from outreach.imports.store_rows import lock_imports
 from outreach.imports.undo_import import changes_of_other_imports, remove_links, remove_people, restore_values
 from outreach.models.accounts import Role, User
-from outreach.models.contacts import Contact, ImportChange, ImportIssue, KeptValue, ListImport, Membership
+from outreach.models.contacts import (
+    Contact,
+    ImportChange,
+    ImportIssue,
+    KeptValue,
+    ListImport,
+    Membership,
+    PersonMerge,
+)
 from outreach.rules.errors import WrongState
 from outreach.rules.identity import name_key
 from outreach.rules.sort_order import name_order
@@ -80,8 +88,8 @@ def retract_decision(session: Session, issue_id: int, *, secret_key: str, user: 
             outcome = "rejected" if issue.decision == Decision.DROPPED else (issue.undo or {})["outcome"]
             _count_waiting(list_import, outcome)
         _ask_again(session, issue)
-        if issue.undo:
-            _undo_decision(session, list_import, issue, issue.undo, secret_key=secret_key, user=user, now=now)
+        for undo in _people_of(session, issue):
+            _undo_decision(session, list_import, issue, undo, secret_key=secret_key, user=user, now=now)
         issue.decision = issue.decided_by = issue.decided_at = issue.undo = None
     audit.record(session, "import.retract", f"list_imports:{first.import_id}", user, now, rows=len(issues))
     return len(issues)
@@ -104,11 +112,9 @@ def _ask_again(session: Session, issue: ImportIssue) -> None:
     )
     for copy in session.scalars(copies.with_for_update()).all():
         later = session.get_one(ListImport, copy.import_id, with_for_update=True)
-        said = copy.undo or {}
-        for each in (said, *said.get("others", ())):
-            if contact_id := each.get("contact"):
-                _forget(session, later, contact_id, each)
-                remove_sightings(session, list_import=later, of=contact_id)
+        for each in _people_of(session, copy):
+            _forget(session, later, each)
+            remove_sightings(session, list_import=later, of=each["contact"])
         if issue.decision != Decision.ANSWERED:
             _remove_questions(session, copy)
             _count_waiting(later, "rejected" if issue.decision == Decision.DROPPED else "unchanged")
@@ -128,6 +134,13 @@ def _decided_together(session: Session, first: ImportIssue) -> Sequence[ImportIs
     ).all()
 
 
+def _people_of(session: Session, issue: ImportIssue) -> list[dict[str, Any]]:
+    """Return what a decision recorded of each person of its row, the further ones first."""
+    said = issue.undo or {}
+    recorded = [each for each in (*said.get("others", ()), said) if each.get("contact")]
+    return [about_now(session, each, by=issue.import_id, decided_at=issue.decided_at) for each in recorded]
+
+
 def _undo_decision(
     session: Session,
     list_import: ListImport,
@@ -140,8 +153,6 @@ def _undo_decision(
 ) -> None:
     if issue.status != IssueStatus.QUESTION:  # questions asked about the row after it was stored
         _remove_questions(session, issue)
-    for other in undo.get("others", ()):  # further people of the same row
-        _undo_decision(session, list_import, issue, other, secret_key=secret_key, user=user, now=now)
     person = session.get(Contact, undo["contact"])
     if person is None:
         return
@@ -156,7 +167,7 @@ def _undo_decision(
     values, phones = undo.get("values", {}), undo.get("phones", [])
     restore_values(person, values, other_changes)
     person.updated_at = now
-    _forget(session, list_import, person.id, undo)
+    _forget(session, list_import, undo)
     is_alone = _leave_list(session, list_import, issue, undo)
     session.flush()
     if is_alone:
@@ -177,13 +188,15 @@ def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, u
 
     Returns whether they may be known by this row alone.
     """
+    merged = select(PersonMerge.merged_id).where(PersonMerge.kept_id == undo["contact"])
+    same = [undo["contact"], *session.scalars(merged)]
     others = session.scalar(
         select(ImportIssue.row)
         .where(
             ImportIssue.import_id == list_import.id,
             ImportIssue.id != issue.id,
             ImportIssue.decision.in_(STORED),
-            ImportIssue.undo["contact"].as_integer() == undo["contact"],
+            ImportIssue.undo["contact"].as_integer().in_(same),
         )
         .limit(1)
     )
@@ -212,8 +225,9 @@ def _leave_list(session: Session, list_import: ListImport, issue: ImportIssue, u
     return undo.get("outcome") == "created"
 
 
-def _forget(session: Session, list_import: ListImport, contact_id: int, undo: dict[str, Any]) -> None:
+def _forget(session: Session, list_import: ListImport, undo: dict[str, Any]) -> None:
     """Forget what a decided row added to what its file says of a person, not what another row of the file had said before."""
+    contact_id = undo["contact"]
     if kept := undo.get("kept"):
         of_person = (KeptValue.import_id == list_import.id, KeptValue.contact_id == contact_id)
         change_rows(session, delete(KeptValue).where(*of_person, KeptValue.name.in_(kept)))

@@ -66,9 +66,8 @@ class User(BaseWithId):
     # A village officer's own number in E.164, to which the code of an invitation goes.
     phone: Mapped[str | None] = mapped_column(String(16))
 
-    # Kinds of notices (`NoticeKind`) that the user does not want; when a bundle of them was last mailed.
+    # Kinds of notices (`NoticeKind`) that the user does not want.
     unwanted_notices: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
-    notices_mailed_at: Mapped[datetime | None]
 
     organisation: Mapped[Organisation | None] = relationship()
     area: Mapped[Area | None] = relationship()

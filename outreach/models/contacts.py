@@ -35,6 +35,8 @@ class Phone(BaseWithId):
     language: Mapped[str | None] = mapped_column(String(8))
     # As a gateway reported it; None: guessed by the number's series (`outreach.rules.operators`).
     operator: Mapped[str | None] = mapped_column(String(16))
+    # When its owner last asked for messages: an opt-out of before, which comes in later, does not count.
+    asked_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

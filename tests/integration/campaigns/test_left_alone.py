@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from campaigns.cases.handle_case import label_reply, undo_reply_label
+from campaigns.delivery.record_outcomes import apply_reports
 from campaigns.models.activities import VisitLine
+from campaigns.models.messages import Attempt
 from campaigns.models.privacy import ConsentEvent
 from campaigns.models.replies import AnswerPlace
 from campaigns.privacy.consents import ALL_MESSAGES, record_consent
 from campaigns.privacy.retention import clear_campaign
+from campaigns.replies.public_requests import Wish, code_of, confirm_code
 from campaigns.replies.record_answer import record_officer_answer, record_page_answer, undo_answer_by_id
+from campaigns.rules.states import AttemptReport, AttemptState
 from campaigns.rules.visits import VisitOutcome
 from campaigns.visits.results import enter_results, undo_entry
 from outreach.contacts.contact import Closing, suppress_number
@@ -24,6 +29,7 @@ from tests.integration.campaigns.test_merge_people import apart, merge
 from tests.integration.campaigns.test_retention import end_and_wait
 from tests.support.lists import bring, local, write
 from tests.support.servers import both_databases
+from tests.support.wishes import numbers_left_alone
 from tests.support.world import AUTHOR, World, number
 
 ONE, TWO = number(1), number(2)
@@ -249,3 +255,88 @@ def test_a_withdrawn_consent_stops_what_it_was_given_for_until_it_is_given_again
     with world.runtime.db.read() as session:
         assert len(session.scalars(select(ConsentEvent.id)).all()) == 3
         assert session.get(Contact, person) is not None
+
+
+def asks_for_messages(world: World, how: str, at: datetime, *, sender: str = ONE) -> None:
+    """The owner of a number asks for messages: on the page for everybody, or by SMS."""
+    if how == "sms":
+        world.reply(sender, "START", gateway_id=f"START{at.timestamp()}", now=at)
+        return
+    code = code_of(sender, Wish.JOIN, key=world.keys.secret_key, now=at)
+    with world.runtime.db.write() as session:
+        confirm_code(session, sender, Wish.JOIN, code, keys=world.keys, now=at)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("how", ["sms", "page"])
+@pytest.mark.parametrize("when", ["in a campaign", "on no list", "from the other number", "twice a day"])
+def test_a_stop_word_that_comes_late_closes_no_number_whose_owner_has_asked_for_messages_since(
+    world: World, how: str, when: str
+) -> None:
+    sender, asker = (ONE, TWO) if when == "from the other number" else (ONE, ONE)
+    if when != "on no list":
+        world.add_person("A Thun", ONE, TWO)
+        world.launch(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
+        world.send()
+    at = datetime.now(UTC) + timedelta(hours=1)
+    if when == "twice a day":
+        asks_for_messages(world, how, at - timedelta(minutes=30), sender=asker)
+    asks_for_messages(world, how, at, sender=asker)
+    world.reply(sender, "TC", gateway_id="SM2", now=at - timedelta(minutes=10))
+    with world.runtime.db.read() as session:
+        assert numbers_left_alone(session) == set()
+    world.reply(sender, "TC", gateway_id="SM3", now=at + timedelta(minutes=10))
+    with world.runtime.db.read() as session:
+        assert ONE in numbers_left_alone(session)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("asked_at", ["before the attempt", "after it", "after it, and learned last"])
+def test_an_operators_refusal_that_is_told_late_closes_no_number_whose_owner_has_asked_for_messages_since(
+    world: World, asked_at: str
+) -> None:
+    world.add_person("A Thun", ONE)
+    world.launch()
+    world.send()
+    attempt = world.one(select(Attempt))
+    asked = attempt.claimed_at + timedelta(minutes=-5 if asked_at == "before the attempt" else 5)
+    now = attempt.claimed_at + timedelta(minutes=10)
+    refused = AttemptReport(
+        attempt.id, AttemptState.FAILED, attempt.gateway_id, cause="opted_out", code="21610"
+    )
+    if asked_at != "after it, and learned last":
+        asks_for_messages(world, "sms", asked)
+    with world.runtime.db.write() as session:
+        assert apply_reports(session, [refused], now=now, secret_key=world.keys.secret_key) == 1
+    if asked_at == "after it, and learned last":
+        asks_for_messages(world, "sms", asked)
+    with world.runtime.db.read() as session:
+        assert numbers_left_alone(session) == ({ONE} if asked_at == "before the attempt" else set())
+
+
+def test_what_an_officer_reads_as_an_opt_out_closes_no_number_whose_owner_has_asked_for_messages_since(
+    world: World,
+) -> None:
+    world.add_person("A Thun", ONE)
+    world.launch(text="Moi ong/ba cai Bluezone: {link} Da cai tra loi 1, TC de tu choi.")
+    world.send()
+    more = {"user": world.user(AUTHOR), "keys": world.keys, "now": world.in_hours(1)}
+
+    def held(at: float) -> int:
+        world.reply(ONE, "thôi mệt", gateway_id=f"SM{at}", now=world.in_hours(at))
+        return world.cases()[-1].id
+
+    def is_closed() -> bool:
+        with world.runtime.db.read() as session:
+            return ONE in numbers_left_alone(session)
+
+    case = held(0.1)
+    assert is_closed()
+    asks_for_messages(world, "sms", world.in_hours(0.2))
+    label_reply(world.runtime, case, "opt_out", **more)
+    assert not is_closed()
+    case = held(0.3)
+    label_reply(world.runtime, case, "unclear", **more)
+    asks_for_messages(world, "sms", world.in_hours(0.4))
+    undo_reply_label(world.runtime, case, **more)
+    assert not is_closed()

@@ -19,6 +19,9 @@ from campaigns.rules.states import Exclusion
 from outreach.accounts.organisations import create_organisation
 from outreach.contacts.likely_same import read_likely_same
 from outreach.contacts.wishes import people_left_alone
+from outreach.imports.decide_issue import decide_issue
+from outreach.imports.issues import Decision
+from outreach.imports.retract_decision import retract_decision
 from outreach.imports.undo_import import undo_import
 from outreach.models.accounts import AuditEvent, OrganisationKind, Role
 from outreach.models.contacts import (
@@ -26,6 +29,7 @@ from outreach.models.contacts import (
     ContactList,
     ContactPhone,
     ContactReference,
+    ImportIssue,
     ListImport,
     Membership,
     PersonMerge,
@@ -290,6 +294,67 @@ def test_taken_apart_nobody_is_in_a_list_by_an_import_that_was_undone(
     with world.runtime.db.read() as session:
         standing = dict(session.execute(select(Membership.contact_id, Membership.import_id)).all())
     assert standing == ({kept: 1, other: 3} if again else {kept: 1})
+
+
+def decide(world: World, decision: Decision, **more: object) -> None:
+    at = {"user": world.user(AUTHOR), "secret_key": world.keys.secret_key, "now": world.now}
+    decide_issue(world.runtime, 1, decision, **at, **more)
+
+
+def take_decision_back(world: World) -> None:
+    at = {"user": world.user(AUTHOR), "secret_key": world.keys.secret_key, "now": world.now}
+    assert retract_decision(world.runtime, 1, **at) == 1
+    assert world.get_one(ImportIssue, 1).decision is None
+
+
+@pytest.mark.parametrize("brought_again", [False, True])
+def test_a_decision_that_stored_somebody_is_taken_back_from_the_one_they_were_merged_with(
+    world: World, tmp_path: Path, brought_again: bool
+) -> None:
+    row = write(tmp_path, f"1,Nguyễn Thị Hoa,1960,Thôn 1,,{local(5)} / 09O5 OOO 125")
+    bring(world, row, name="Nhầm")
+    decide(world, Decision.TAKEN)
+    other = world.one(select(Contact.id))
+    kept = world.add_person("Nguyễn Thị Hoa", FIRST)
+    merge(world, kept, other)
+    if brought_again:
+        bring(world, row, name="Nhầm")
+    take_decision_back(world)
+    assert numbers_of(world, kept) == [FIRST]
+    assert world.get_one(Contact, kept).birth_year is None
+    assert world.all(select(Membership.list_id)) == [world.list_id]
+
+
+@pytest.mark.parametrize("own_year", [None, 1941])
+def test_a_year_that_was_said_wrongly_is_taken_back_also_from_the_one_who_got_it_by_a_merge(
+    world: World, tmp_path: Path, own_year: int | None
+) -> None:
+    bring(world, write(tmp_path, f"1,Nguyễn Thị Hoa,41,Thôn 1,,{local(5)}"))
+    decide(world, Decision.ANSWERED, birth_year=1941)
+    other = world.one(select(Contact.id))
+    kept = world.add_person("Nguyễn Thị Hoa", FIRST)
+    with world.runtime.db.write() as session:
+        session.get_one(Contact, kept).birth_year = own_year
+    merge(world, kept, other)
+    take_decision_back(world)
+    assert world.get_one(Contact, kept).birth_year == own_year
+
+
+@pytest.mark.parametrize("in_same_file", [False, True])
+def test_what_the_one_who_stayed_has_of_their_own_outlives_a_decision_on_the_merged_row(
+    world: World, tmp_path: Path, in_same_file: bool
+) -> None:
+    own = f"2,Nguyễn Thị Hòa,,Thôn 1,,{local(1)} / {local(5)}"
+    if not in_same_file:
+        bring(world, write(tmp_path, own), name="Đúng")
+    rows = ["1,Nguyễn Thị Hoa,1960,Thôn 1,,09O5 OOO 125", *[own] * in_same_file]
+    bring(world, write(tmp_path, *rows), name="Nhầm")
+    decide(world, Decision.TAKEN)
+    kept, other = world.all(select(Contact.id).order_by(Contact.name.desc()))
+    merge(world, kept, other)
+    take_decision_back(world)
+    assert numbers_of(world, kept) == [number(1), number(5)]
+    assert world.scalar(select(func.count()).select_from(Membership)) == 1
 
 
 def test_nobody_merges_people_of_lists_that_they_do_not_see(world: World, two: tuple[int, int]) -> None:

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.models.replies import Case
-from campaigns.reports import user_notices
 from campaigns.reports.user_notices import choose_notices, mail_notices, read_notices
 from campaigns.rules.cases import CaseKind
 from campaigns.rules.states import CampaignAction
+from outreach.accounts import notices
 from outreach.core.mail import send_mail
 from outreach.models.accounts import MailedNotice, NoticeKind, User
 from outreach.models.contacts import Upload, UploadState
@@ -107,6 +107,20 @@ def test_two_workers_send_one_mail(world: World, box: MailServer) -> None:
     assert len(box.mails) == 1
 
 
+def test_what_was_not_told_as_the_worker_was_killed_is_told_by_the_next_one(
+    world: World, box: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_args: Any, **_letter: Any) -> int:
+        raise KeyboardInterrupt
+
+    hand_in(world)
+    monkeypatch.setattr(notices, "send_mail", killed)
+    with pytest.raises(KeyboardInterrupt):
+        mail(world)
+    monkeypatch.undo()
+    assert [mail(world, minutes=5), mail(world, minutes=10)] == [1, 0]
+
+
 def test_a_server_that_is_away_is_tried_again(world: World, box: MailServer) -> None:
     hand_in(world)
     with_mail(world, "smtp://127.0.0.1:1")
@@ -126,7 +140,7 @@ def test_a_mailbox_that_is_full_keeps_nobody_elses_mail(
 
     hand_in(world)
     hand_in(world, email=APPROVER)
-    monkeypatch.setattr(user_notices, "send_mail", send)
+    monkeypatch.setattr(notices, "send_mail", send)
     assert mail(world) == 1
     monkeypatch.undo()
     assert mail(world, minutes=5) == 1

@@ -13,6 +13,7 @@ import pytest
 from campaigns.planning import approvals
 from campaigns.planning.approvals import enqueue_overdue_approval_mail, send_approval_mail
 from campaigns.rules.states import CampaignAction
+from outreach.accounts import notices
 from outreach.core.job_queue import DEFAULT, open_queue
 from outreach.core.mail import send_mail
 from outreach.enqueue_jobs import enqueue_approval_mail
@@ -154,12 +155,31 @@ def test_two_workers_send_a_mail_once_and_after_a_crash_the_next_one_tells_the_o
             raise KeyboardInterrupt  # the process is killed
         return send_mail(*args, to=to, **letter)
 
-    monkeypatch.setattr(approvals, "send_mail", crash)
+    monkeypatch.setattr(notices, "send_mail", crash)
     with pytest.raises(KeyboardInterrupt):
         notify(world, campaign_id)
     monkeypatch.undo()
     assert beside == [0, 0]
     assert notify(world, campaign_id) == 1
+    assert sorted(address for address, _ in box.mails) == sorted([APPROVER, "hai@loa.example"])
+
+
+def test_a_worker_that_looked_before_another_one_had_sent_tells_nobody_again(
+    world: World, asked: tuple[MailServer, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, campaign_id = asked
+    beside: list[int] = []
+    due_mail = approvals._due_mail
+
+    def look(*args: Any, **of: Any) -> Any:
+        found = due_mail(*args, **of)
+        if not beside:
+            beside.append(0)
+            notify(world, campaign_id)
+        return found
+
+    monkeypatch.setattr(approvals, "_due_mail", look)
+    notify(world, campaign_id)
     assert sorted(address for address, _ in box.mails) == sorted([APPROVER, "hai@loa.example"])
 
 

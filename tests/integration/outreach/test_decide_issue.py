@@ -13,6 +13,7 @@ from outreach.imports.decide_issue import birth_years, decide_issue
 from outreach.imports.issues import Decision, read_open_issues
 from outreach.imports.retract_decision import retract_decision
 from outreach.imports.store_rows import ImportCounts
+from outreach.imports.undo_import import undo_import
 from outreach.models.contacts import Contact, ListImport, Phone
 from outreach.rules.errors import BadInput, WrongState
 from tests.integration.outreach.test_decide_issues_alike import everything
@@ -83,6 +84,30 @@ def test_a_year_or_an_age_is_said_by_a_person(world: World, tmp_path: Path) -> N
     say(world, Decision.ANSWERED)
     assert world.all(select(Contact.birth_year).order_by(Contact.id)) == [1985, 1963, None]
     assert bring(world, file).unchanged == 3
+
+
+@pytest.mark.parametrize("again", ["the same row", "a number written otherwise", "in a later file"])
+def test_one_year_of_a_person_is_asked_about_once(world: World, tmp_path: Path, again: str) -> None:
+    row = f"1,Y Hlan,41,Thôn 1,,{local(1)}"
+    more = row.replace(local(1), number(1)) if again != "the same row" else row
+    bring(
+        world, write(tmp_path, row, *[more] * (again != "in a later file"), f"3,A Lâu,41,Thôn 1,,{local(2)}")
+    )
+    if again == "in a later file":
+        bring(world, write(tmp_path, more))
+    with world.runtime.db.read() as session:
+        issues, count = read_open_issues(session, world.user(AUTHOR))
+        assert (len(issues), count) == (2, 2)
+    say(world, Decision.ANSWERED)
+    say(world, Decision.ANSWERED, birth_year=1941)
+    assert world.all(select(Contact.birth_year).order_by(Contact.id)) == [None, 1941]
+    bring(world, write(tmp_path, more, row))
+    with world.runtime.db.read() as session:
+        assert read_open_issues(session, world.user(AUTHOR)) == ([], 0)
+    undo_import(world.runtime, 1)
+    if again == "in a later file":  # now it is the later files that ask
+        with world.runtime.db.read() as session:
+            assert read_open_issues(session, world.user(AUTHOR))[1] == 1
 
 
 def test_a_row_is_decided_once(world: World, tmp_path: Path) -> None:
